@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// "did you mean": the nearest word that would have been right.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "config/parse.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *hint(char buf[static HINT_MAX], const char *word, const char *const *words)
+{
+	const char *nearest = str_nearest(word, words);
+	char lower[64];
+	size_t n = strlen(word);
+
+	if (nearest == NULL && n < sizeof(lower)) {
+		for (size_t i = 0; i <= n; i++)
+			lower[i] = (char)tolower((unsigned char)word[i]);
+		nearest = str_nearest(lower, words);
+	}
+	buf[0] = '\0';
+	if (nearest != NULL)
+		snprintf(buf, HINT_MAX, "; did you mean '%.64s'?", nearest);
+	return buf;
+}
+
+const char *hint_key(
+	char buf[static HINT_MAX],
+	const char *word,
+	const struct key *a,
+	const struct key *b,
+	const char *const *more
+)
+{
+	const char *words[128];
+	size_t n = 0;
+
+	for (; a != NULL && a->name != NULL && n + 1 < ARRAY_LEN(words); a++)
+		words[n++] = a->name;
+	for (; b != NULL && b->name != NULL && n + 1 < ARRAY_LEN(words); b++)
+		words[n++] = b->name;
+	for (; more != NULL && *more != NULL && n + 1 < ARRAY_LEN(words); more++)
+		words[n++] = *more;
+	words[n] = NULL;
+	return hint(buf, word, words);
+}
+
+// None is near: as many as there is room for.
+static void list(char buf[static HINT_MAX], const char *const *words)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; words[i] != NULL; i++) {
+		const char *before = i == 0 ? "; there is" : ",";
+
+		// and room for ", …"
+		if (len + strlen(before) + strlen(words[i]) + 8 >= HINT_MAX) {
+			snprintf(buf + len, HINT_MAX - len, ", …");
+			return;
+		}
+		snprintf(buf + len, HINT_MAX - len, "%s '%s'", before, words[i]);
+		len += strlen(buf + len);
+	}
+}
+
+const char *hint_port(char buf[static HINT_MAX], const char *word, const struct conf *c)
+{
+	const char *words[CONF_PORTS + 1];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < CONF_PORTS; i++) {
+		if (c->ports[i].used)
+			words[n++] = c->ports[i].name;
+	}
+	words[n] = NULL;
+	if (hint(buf, word, words)[0] == '\0' && n > 0)
+		list(buf, words);
+	return buf;
+}

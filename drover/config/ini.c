@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "config/ini.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "config/parse.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const section_names[] = {
+	[INI_EAL] = "eal options",
+	[INI_VARIABLES] = "variables",
+	[INI_DEFAULTS] = "defaults",
+	[INI_GLOBAL] = "global",
+	[INI_PORT] = "port",
+	[INI_CORE] = "core",
+	NULL,
+};
+
+// The length of the UTF-8 character at s; 0: none, or a control character.
+static size_t text_char(const unsigned char *s)
+{
+	unsigned long v;
+	size_t n;
+
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	v = s[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		v = v << 6 | (s[i] & 0x3f);
+	}
+	// written longer than it needs; surrogates; beyond Unicode; C1 controls
+	if ((n == 3 && v < 0x800) || (n == 4 && v < 0x10000) || (v >= 0xd800 && v < 0xe000)
+	    || v > 0x10ffff || v < 0xa0)
+		return 0;
+	return n;
+}
+
+bool ini_text_ok(const char *s)
+{
+	while (*s != '\0') {
+		size_t n = text_char((const unsigned char *)s);
+
+		if (n == 0)
+			return false;
+		s += n;
+	}
+	return true;
+}
+
+static char *trim(char *s)
+{
+	char *end = s + strlen(s);
+
+	while (end > s && end[-1] == ' ')
+		*--end = '\0';
+	while (*s == ' ')
+		s++;
+	return s;
+}
+
+// word: the name's first.
+static int bad_section(const char *word, const char *rest, struct err *err)
+{
+	char name[128], buf[HINT_MAX];
+
+	if (strcasecmp(word, "lua") == 0)
+		return err_set(
+			err,
+			ENOTSUP,
+			"[lua] is not supported yet: write its values into the sections"
+		);
+	snprintf(name, sizeof(name), "%.60s%s%.60s", word, rest[0] != '\0' ? " " : "", rest);
+	if (hint(buf, name, section_names)[0] == '\0')
+		hint(buf, word, section_names);
+	return err_set(err, EINVAL, "unknown section [%s]%s", name, buf);
+}
+
+// "[name argument]". Only port and core take an argument.
+static int parse_header(char *s, struct ini_item *ret, struct err *err)
+{
+	char *end = strchr(s, ']'), *arg;
+
+	if (end == NULL)
+		return err_set(err, EINVAL, "'%.64s' has no ']' at its end", s);
+	if (end[1] != '\0')
+		return err_set(err, EINVAL, "'%.64s' behind the section's ']'", trim(end + 1));
+	*end = '\0';
+	s = trim(s + 1);
+	ret->header = true;
+	ret->name = s;
+	ret->value = "";
+	for (unsigned i = 0; section_names[i] != NULL; i++) {
+		ret->section = (enum ini_section)i;
+		if (i != INI_PORT && i != INI_CORE && key_name_eq(s, section_names[i]))
+			return 0;
+	}
+	arg = s + strcspn(s, " ");
+	if (*arg != '\0')
+		*arg++ = '\0';
+	ret->value = trim(arg);
+	for (unsigned i = INI_PORT; i <= INI_CORE; i++) {
+		ret->section = (enum ini_section)i;
+		if (strcasecmp(s, section_names[i]) == 0)
+			return 0;
+	}
+	return bad_section(s, ret->value, err);
+}
+
+static int parse_pair(char *s, struct ini_item *ret, struct err *err)
+{
+	char *eq = strchr(s, '=');
+
+	if (eq == NULL)
+		return err_set(err, EINVAL, "'%.64s' is no name=value: the '=' is missing", s);
+	*eq = '\0';
+	ret->header = false;
+	ret->name = trim(s);
+	ret->value = trim(eq + 1);
+	if (ret->name[0] == '\0')
+		return err_set(err, EINVAL, "no name before '='");
+	return 0;
+}
+
+static int add(struct ini *ini, const struct ini_item *item, struct err *err)
+{
+	if (ini->n == ini->room) {
+		size_t room = ini->room == 0 ? 64 : ini->room * 2;
+		struct ini_item *more = reallocarray(ini->items, room, sizeof(*more));
+
+		if (more == NULL)
+			return err_oom(err);
+		ini->items = more;
+		ini->room = room;
+	}
+	ini->items[ini->n++] = *item;
+	return 0;
+}
+
+// One line, NUL-terminated in place.
+static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
+{
+	struct ini_item item = {.line = line};
+
+	for (char *p = s; *p != '\0'; p++) {
+		if (*p == '\t' || (*p == '\r' && p[1] == '\0'))
+			*p = ' ';
+	}
+	s = trim(s);
+	if (*s == '#')
+		return 0;
+	s[strcspn(s, ";")] = '\0';
+	s = trim(s);
+	if (*s == '\0')
+		return 0;
+	if (!ini_text_ok(s))
+		return err_set(err, EINVAL, "'%.64s' holds a control character or is not UTF-8", s);
+	if (*s == '[') {
+		if (parse_header(s, &item, err) < 0)
+			return -err->code;
+	} else {
+		if (ini->n == 0)
+			return err_set(err, EINVAL, "'%.64s' stands before the first [section]", s);
+		item.section = ini->items[ini->n - 1].section;
+		if (parse_pair(s, &item, err) < 0)
+			return -err->code;
+	}
+	return add(ini, &item, err);
+}
+
+static int parse_lines(struct ini *ini, size_t len, struct err *err)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+	char *s = ini->text, *end = s + len;
+	unsigned line = 0;
+
+	if (str_starts(s, bom))
+		s += strlen(bom);
+	while (s < end) {
+		char *eol = memchr(s, '\n', (size_t)(end - s));
+
+		line++;
+		if (eol == NULL)
+			eol = end;
+		*eol = '\0';
+		if (strlen(s) != (size_t)(eol - s))
+			return err_set(err, EINVAL, "%u: a NUL byte: this is no text file", line);
+		if (eol - s > INI_LINE_MAX)
+			return err_set(
+				err,
+				EINVAL,
+				"%u: the line is longer than %d bytes: put parts of it into "
+				"[variables]",
+				line,
+				INI_LINE_MAX
+			);
+		if (parse_line(ini, s, line, err) < 0)
+			return err_wrap(err, "%u", line);
+		s = eol + 1;
+	}
+	return 0;
+}
+
+int ini_parse(const char *text, size_t len, struct ini *ret, struct err *err)
+{
+	struct ini ini = {.text = malloc(len + 1)};
+
+	if (ini.text == NULL)
+		return err_oom(err);
+	if (len > 0)
+		memcpy(ini.text, text, len);
+	ini.text[len] = '\0';
+	if (parse_lines(&ini, len, err) < 0) {
+		ini_done(&ini);
+		return -err->code;
+	}
+	*ret = ini;
+	return 0;
+}
+
+void ini_done(struct ini *ini)
+{
+	free(ini->items);
+	free(ini->text);
+	*ini = (struct ini){0};
+}

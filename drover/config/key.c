@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "config/key.h"
+
+#include "config/parse.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+bool key_name_eq(const char *a, const char *b)
+{
+	for (;;) {
+		// a run of blanks counts as one
+		if (*a == ' ' && *b == ' ') {
+			while (*a == ' ')
+				a++;
+			while (*b == ' ')
+				b++;
+		}
+		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+			return false;
+		if (*a == '\0')
+			return true;
+		a++;
+		b++;
+	}
+}
+
+const struct key *key_find(const struct key *table, const char *name)
+{
+	for (; table != NULL && table->name != NULL; table++) {
+		if (key_name_eq(table->name, name))
+			return table;
+	}
+	return NULL;
+}
+
+static void number_text(const struct key *key, char *buf, size_t len)
+{
+	unsigned long long min = key->min, max = key->max;
+
+	if (max != 0)
+		snprintf(buf, len, "number %llu..%llu", min, max);
+	else if (min != 0)
+		snprintf(buf, len, "number from %llu", min);
+	else
+		snprintf(buf, len, "number");
+}
+
+const char *key_type_text(const struct key *key, char *buf, size_t len)
+{
+	switch (key->type) {
+	case KEY_U32:
+	case KEY_U64:
+		number_text(key, buf, len);
+		break;
+	case KEY_BOOL:
+		snprintf(buf, len, "yes|no");
+		break;
+	case KEY_TEXT:
+		snprintf(buf, len, "text of up to %d characters", KEY_TEXT_MAX - 1);
+		break;
+	case KEY_MAC:
+		snprintf(buf, len, "MAC address, hw, packet or no");
+		break;
+	case KEY_IPV4:
+		snprintf(buf, len, "IPv4 address");
+		break;
+	case KEY_RATE:
+		snprintf(buf, len, "packets a second, as 10Mpps or 500kpps; 0: as fast as it goes");
+		break;
+	case KEY_TIME:
+		snprintf(buf, len, "time, as 10s, 1.5s, 5ms, 20us or 100ns; 3: seconds");
+		break;
+	case KEY_HEX:
+		snprintf(buf, len, "1..%d bytes in hexadecimal, as 00 01 0203", KEY_BYTES_MAX);
+		break;
+	case KEY_PORTS:
+		snprintf(buf, len, "names of ports, comma separated");
+		break;
+	}
+	return buf;
+}

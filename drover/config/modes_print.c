@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// `drover modes`: what the tables of the modes say, for people and as JSON.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "config/parse.h"
+#include "task/task.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *type_name(enum key_type type)
+{
+	static const char *const names[] = {
+		[KEY_U32] = "number",
+		[KEY_U64] = "number",
+		[KEY_BOOL] = "bool",
+		[KEY_TEXT] = "text",
+		[KEY_MAC] = "mac",
+		[KEY_IPV4] = "ipv4",
+		[KEY_RATE] = "rate",
+		[KEY_TIME] = "time",
+		[KEY_HEX] = "hex",
+		[KEY_PORTS] = "ports",
+	};
+
+	return (size_t)type < ARRAY_LEN(names) ? names[type] : "?";
+}
+
+static json_t *key_json(const struct key *key)
+{
+	char text[160];
+	json_t *j = json_pack(
+		"{s:s, s:s, s:s, s:s}",
+		"name",
+		key->name,
+		"type",
+		type_name(key->type),
+		"takes",
+		key_type_text(key, text, sizeof(text)),
+		"help",
+		key->help != NULL ? key->help : ""
+	);
+
+	if (key->type == KEY_U32 || key->type == KEY_U64) {
+		json_object_set_new(j, "min", json_integer((json_int_t)key->min));
+		if (key->max != 0)
+			json_object_set_new(j, "max", json_integer((json_int_t)key->max));
+	}
+	return j;
+}
+
+static json_t *keys_json(const struct key *keys)
+{
+	json_t *list = json_array();
+
+	for (; keys != NULL && keys->name != NULL; keys++)
+		json_array_append_new(list, key_json(keys));
+	return list;
+}
+
+static json_t *mode_json(const struct task_mode *m)
+{
+	json_t *drops = json_array();
+	const char *drop;
+
+	for (unsigned i = 0; (drop = task_drop_name(m, i)) != NULL; i++)
+		json_array_append_new(drops, json_string(drop));
+	return json_pack(
+		"{s:s, s:s?, s:s, s:b, s:b, s:o, s:o}",
+		"name",
+		m->name,
+		"alias",
+		m->alias,
+		"help",
+		m->help,
+		"wants_rx",
+		m->wants_rx,
+		"wants_tx",
+		m->wants_tx,
+		"keys",
+		keys_json(m->keys),
+		"drops",
+		drops
+	);
+}
+
+static void print_json(void)
+{
+	json_t *modes = json_array(), *all;
+
+	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next)
+		json_array_append_new(modes, mode_json(m));
+	all = json_pack("{s:o, s:o}", "modes", modes, "task_keys", keys_json(conf_task_keys));
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(all);
+}
+
+static void print_keys(const struct key *keys)
+{
+	char text[160];
+
+	for (; keys != NULL && keys->name != NULL; keys++) {
+		printf("  %s=\n", keys->name);
+		printf("      %s\n", key_type_text(keys, text, sizeof(text)));
+		if (keys->help != NULL)
+			printf("      %s\n", keys->help);
+	}
+}
+
+static void print_mode(const struct task_mode *m)
+{
+	const char *drop;
+
+	printf("mode=%s", m->name);
+	if (m->alias != NULL)
+		printf(" (or %s)", m->alias);
+	printf(": %s\n", m->help);
+	if (m->wants_rx || m->wants_tx)
+		printf("  wants %s%s%s\n",
+		       m->wants_rx ? "rx port=" : "",
+		       m->wants_rx && m->wants_tx ? " and " : "",
+		       m->wants_tx ? "tx port=" : "");
+	print_keys(m->keys);
+	printf("  drops: ");
+	for (unsigned i = 0; (drop = task_drop_name(m, i)) != NULL; i++)
+		printf("%s%s", i > 0 ? ", " : "", drop);
+	printf("\n\n");
+}
+
+void conf_print_modes(bool json)
+{
+	if (json) {
+		print_json();
+		return;
+	}
+	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next)
+		print_mode(m);
+	printf("Every task also takes\n");
+	print_keys(conf_task_keys);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Private to drover/config: what the parts of the reader share. Functions set err without a place;
+// who knows the line puts it in front with parse_at.
+#pragma once
+
+#include "config/config.h"
+#include "config/ini.h"
+#include "config/vars.h"
+
+struct parse {
+	struct conf *conf;
+	struct ini ini;
+	struct vars vars;
+	const struct conf_overrides *overrides; // never NULL
+	uint64_t seen_global, seen_defaults;	// keys of the section so far, by place in the table
+	bool seen_output;			// [eal options] no-output=
+	bool carries[CONF_PORTS];		// some task names the port
+	char value[VALUE_MAX];			// the value at hand, variables replaced
+};
+
+// Puts "FILE:LINE: " before what err says. Returns -err->code.
+int parse_at(const struct parse *p, unsigned line, struct err *err);
+// Sets err to "FILE:LINE: …"; line 0: "FILE: …". Returns -EINVAL.
+int parse_error(const struct parse *p, unsigned line, struct err *err, const char *fmt, ...)
+	printf_like(4, 5);
+
+// Replaces the variables of text into p->value.
+int parse_expand(struct parse *p, unsigned line, const char *text, struct err *err);
+
+// One "name=value" of a section described by a table, into base. seen: a bit for each key so far.
+int parse_key(
+	struct parse *p,
+	const struct ini_item *item,
+	const struct key *table,
+	void *base,
+	uint64_t *seen,
+	struct err *err
+);
+
+// "; did you mean 'X'?", or "" when no word is near. Words: NULL-terminated.
+#define HINT_MAX 96
+const char *hint(char buf[static HINT_MAX], const char *word, const char *const *words);
+// The same among the keys of up to two tables (NULL: none) and further words (NULL: none).
+const char *hint_key(
+	char buf[static HINT_MAX],
+	const char *word,
+	const struct key *a,
+	const struct key *b,
+	const char *const *more
+);
+// The same among the names of the ports; when none is near, some of them.
+const char *hint_port(char buf[static HINT_MAX], const char *word, const struct conf *c);
+
+// Names of keys: case does not count, nor how many blanks are between words.
+bool key_name_eq(const char *a, const char *b);
+
+// Sections. items[0] is the header, the keys follow, n in all.
+int parse_eal(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
+int parse_defaults(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
+int parse_global(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
+int parse_port(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
+int parse_core(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
+
+// After all [port N]: names are unique, devices given on the command line are in place.
+int ports_name(struct parse *p, struct err *err);
+
+// The keys that every task takes, into a struct conf_task.
+extern const struct key conf_task_keys[];
+// What a section [core LIST] may say beside the keys of its tasks and modes.
+extern const char *const core_words[];
+
+// The lines of a task, kept until its mode is known.
+#define TASK_KEYS 64
+struct pending {
+	unsigned n;
+	const struct ini_item *items[TASK_KEYS];
+};
+
+// The task is complete: finds its mode, and fills it and t->conf (to be freed, also on failure).
+int task_finish(
+	struct parse *p, const struct pending *pending, struct conf_task *t, struct err *err
+);
+
+void conf_core_done(struct conf_core *core);

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// EAL's command line, made from the configuration and the grant: nobody has to write one.
+
+#include "drover.h"
+
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define GRANT_FILE "/run/pinfold/grant.json"
+#define LCORES 128 // of Debian's EAL
+#define NO_HUGE_MEGABYTES 512
+
+struct resources {
+	bool granted;
+	struct idset own, shared; // CPUs
+	bool hugepages;		  // there are some to use
+	bool fs;		  // a hugetlbfs of ours: pages must come from it
+};
+
+// What the machine offers to a program without a grant.
+static void ungranted(struct resources *r)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long pages = 0;
+	char line[128];
+
+	sched_getaffinity(0, sizeof(r->own.word), (cpu_set_t *)r->own.word);
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "HugePages_Free: %llu", &pages) == 1)
+			break;
+	}
+	r->hugepages = pages > 0;
+}
+
+static int read_resources(struct resources *ret, struct err *err)
+{
+	struct resources r = {0};
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_json_ json_t *doc = NULL;
+	json_t *pages;
+	struct stat st;
+
+	// outside of a workload the file is missing, or empty: something for others to be bound over
+	if (root < 0 || stat(GRANT_FILE, &st) < 0 || st.st_size == 0) {
+		ungranted(&r);
+		*ret = r;
+		return 0;
+	}
+	if (jread_file(root, GRANT_FILE, "grant '" GRANT_FILE "'", &doc, err) < 0)
+		return -err->code;
+	if (jread_idset(doc, "the grant", "cpus", true, &r.own, err) < 0
+	    || jread_idset(doc, "the grant", "shared-cpus", false, &r.shared, err) < 0)
+		return -err->code;
+	pages = json_object_get(doc, "hugepages");
+	r.granted = true;
+	r.hugepages = json_array_size(pages) > 0;
+	r.fs = json_array_size(json_object_get(doc, "hugetlbfs")) > 0;
+	*ret = r;
+	return 0;
+}
+
+// The cores of the file that poll.
+static unsigned workers(const struct conf *c, const struct conf_core **list)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->ncores; i++) {
+		if (c->cores[i].ntasks > 0)
+			list[n++] = &c->cores[i];
+	}
+	return n;
+}
+
+// Where the control thread sleeps: on a shared CPU, else on one that nobody polls on, else with the
+// first worker.
+static unsigned choose_main(const struct resources *r, const struct placement *p)
+{
+	struct idset left = r->own;
+
+	if (!idset_empty(&r->shared))
+		return (unsigned)idset_first(&r->shared);
+	for (unsigned i = 0; i < p->nlcores; i++)
+		idset_del(&left, p->cpu[i]);
+	return idset_empty(&left) ? p->cpu[0] : (unsigned)idset_first(&left);
+}
+
+static int place(
+	const struct conf *c,
+	const struct resources *r,
+	bool squeeze,
+	struct placement *ret,
+	struct err *err
+)
+{
+	const struct conf_core *list[CONF_CORES];
+	struct placement p = {.nlcores = workers(c, list)};
+	unsigned have = idset_count(&r->own);
+	bool exact = true;
+	int next = -1;
+
+	if (have == 0)
+		return err_set(
+			err, EINVAL, "the grant has no CPU of its own to poll on; add --cpus to it"
+		);
+	for (unsigned i = 0; i < p.nlcores; i++)
+		exact = exact && idset_has(&r->own, list[i]->id) && !list[i]->hyperthread;
+	if (p.nlcores > have && !squeeze)
+		return err_set(
+			err,
+			EBUSY,
+			"%s wants %u polling cores, %u CPUs are %s; grant more, or squeeze them "
+			"onto those "
+			"with --squeeze (for tests: it is slow)",
+			c->file,
+			p.nlcores,
+			have,
+			r->granted ? "granted" : "allowed"
+		);
+	for (unsigned i = 0; i < p.nlcores; i++) {
+		if (exact) {
+			p.cpu[i] = list[i]->id;
+			continue;
+		}
+		next = idset_next(&r->own, (unsigned)(next + 1));
+		if (next < 0) {
+			next = idset_first(&r->own);
+			p.squeezed = true;
+		}
+		p.cpu[i] = (unsigned)next;
+	}
+	p.main_cpu = choose_main(r, &p);
+	*ret = p;
+	return 0;
+}
+
+static int add(struct eal_plan *e, struct err *err, const char *fmt, ...) printf_like(3, 4);
+
+static int add(struct eal_plan *e, struct err *err, const char *fmt, ...)
+{
+	va_list ap;
+	char *s = NULL;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return err_oom(err);
+	if (e->argc + 1 == ARRAY_LEN(e->argv)) {
+		free(s);
+		return err_set(err, E2BIG, "too many EAL options");
+	}
+	e->argv[e->argc++] = s;
+	return 0;
+}
+
+// Lcore 0 is the control thread; the workers follow in the order of the file. Two lcores may share a
+// CPU: they are threads.
+static int add_lcores(struct eal_plan *e, struct err *err)
+{
+	char list[LCORES * 12];
+	size_t n = (size_t)snprintf(list, sizeof(list), "0@%u", e->place.main_cpu);
+
+	if (e->place.nlcores >= LCORES)
+		return err_set(err, E2BIG, "more than %d polling cores", LCORES - 1);
+	for (unsigned i = 0; i < e->place.nlcores && n < sizeof(list); i++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, ",%u@%u", i + 1, e->place.cpu[i]);
+	if (add(e, err, "--lcores=%s", list) < 0)
+		return -err->code;
+	return add(e, err, "--main-lcore=0");
+}
+
+static int add_memory(
+	struct eal_plan *e, const struct resources *r, const struct run_options *o, struct err *err
+)
+{
+	if (o->no_huge || !r->hugepages) {
+		if (add(e, err, "--no-huge") < 0)
+			return -err->code;
+		return add(e, err, "-m%d", NO_HUGE_MEGABYTES);
+	}
+	// anonymous pages leave nothing behind; those of a hugetlbfs are reserved for that mount
+	return r->fs ? 0 : add(e, err, "--in-memory");
+}
+
+static int add_devices(struct eal_plan *e, const struct conf *c, struct err *err)
+{
+	bool pci = false;
+
+	for (unsigned i = 0; i < CONF_PORTS; i++) {
+		const struct conf_port *p = &c->ports[i];
+		struct port_device *d = &e->devices[i];
+		unsigned twins = 0;
+
+		if (!p->used || p->device[0] == '\0')
+			continue;
+		if (port_parse_device(p->device, i, d, err) < 0)
+			return err_wrap(err, "%s:%u", c->file, p->line);
+		for (unsigned k = 0; k < i && d->ring[0] != '\0'; k++) {
+			if (!str_eq(e->devices[k].ring, d->ring))
+				continue;
+			e->devices[k].ring_end = RING_FIRST;
+			d->ring_end = RING_SECOND;
+			twins++;
+		}
+		if (twins > 1)
+			return err_set(
+				err,
+				EINVAL,
+				"%s:%u: ring '%s' has more than two ends",
+				c->file,
+				p->line,
+				d->ring
+			);
+		pci = pci || d->pci;
+		if (d->argument[0] != '\0' && add(e, err, "%s", d->argument) < 0)
+			return -err->code;
+	}
+	// without a list EAL would take every NIC that it can see
+	return pci ? 0 : add(e, err, "--no-pci");
+}
+
+int eal_plan(
+	const struct conf *c, const struct run_options *o, struct eal_plan *ret, struct err *err
+)
+{
+	struct eal_plan e = {0};
+	struct resources r;
+	int res;
+
+	if (read_resources(&r, err) < 0 || place(c, &r, o->squeeze, &e.place, err) < 0)
+		return -err->code;
+	e.granted = r.granted;
+	res = add(&e, err, "drover");
+	if (res == 0)
+		res = add_lcores(&e, err);
+	if (res == 0)
+		res = add_memory(&e, &r, o, err);
+	if (res == 0 && o->prefix != NULL)
+		res = add(&e, err, "--file-prefix=%s", o->prefix);
+	else if (res == 0)
+		res = add(&e, err, "--file-prefix=drover-%d", (int)getpid());
+	if (res == 0)
+		res = add(&e, err, "--log-level=lib.eal:error");
+	if (res == 0)
+		res = add(&e, err, "--log-level=lib.telemetry:error");
+	if (res == 0)
+		res = add_devices(&e, c, err);
+	for (unsigned i = 0; res == 0 && i < c->neal; i++)
+		res = add(&e, err, "%s", c->eal[i]);
+	if (res < 0) {
+		eal_plan_done(&e);
+		return res;
+	}
+	*ret = e;
+	return 0;
+}
+
+void eal_plan_done(struct eal_plan *p)
+{
+	for (unsigned i = 0; i < p->argc; i++)
+		free(p->argv[i]);
+	p->argc = 0;
+}

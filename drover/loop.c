@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What an lcore runs: its tasks in turn, for ever.
+
+#include "drover.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_pause.h>
+#include <sched.h>
+
+// Reading the TSC costs as much as forwarding several packets: the clock is looked at when polls turn
+// from idle to busy or back, and now and then, not for every burst.
+#define CLOCK_POLLS 1024
+
+static __rte_always_inline bool flag(const bool *f)
+{
+	return __atomic_load_n(f, __ATOMIC_RELAXED);
+}
+
+// Accounts the time since the last look to what the task did since then.
+static __rte_always_inline uint64_t account(struct task *t, bool busy, uint64_t last)
+{
+	uint64_t now = rte_rdtsc();
+
+	if (busy)
+		t->counters.busy += now - last;
+	else
+		t->counters.idle += now - last;
+	return now;
+}
+
+// One task has the core to itself.
+static void loop_one(struct plane *p, struct task *t)
+{
+	uint64_t last = rte_rdtsc();
+	bool busy = false;
+
+	while (!flag(&p->quit)) {
+		for (unsigned i = 0; i < CLOCK_POLLS; i++) {
+			uint16_t n = t->poll(t);
+
+			if (n > 0)
+				t->counters.bursts++;
+			if (unlikely((n > 0) != busy)) {
+				// what turned belongs to the new state, but for one poll
+				last = account(t, busy, last);
+				busy = n > 0;
+			}
+		}
+		t->counters.polls += CLOCK_POLLS;
+		last = account(t, busy, last);
+		if (unlikely(flag(&t->control.stopped))) {
+			while (flag(&t->control.stopped) && !flag(&p->quit))
+				rte_pause();
+			last = rte_rdtsc();
+		}
+	}
+}
+
+// Several tasks: the clock is read between them.
+static void loop_many(struct plane *p, struct task *const *tasks, unsigned n)
+{
+	uint64_t last = rte_rdtsc();
+
+	while (!flag(&p->quit)) {
+		for (unsigned i = 0; i < n; i++) {
+			struct task *t = tasks[i];
+			uint16_t got;
+
+			if (unlikely(flag(&t->control.stopped)))
+				continue;
+			got = t->poll(t);
+			t->counters.polls++;
+			t->counters.bursts += got > 0;
+			last = account(t, got > 0, last);
+		}
+	}
+}
+
+// The CPU is shared with other polling lcores (--squeeze): whoever finds nothing lets the others run.
+static void loop_squeezed(struct plane *p, struct task *const *tasks, unsigned n)
+{
+	uint64_t last = rte_rdtsc();
+
+	while (!flag(&p->quit)) {
+		bool any = false;
+
+		for (unsigned i = 0; i < n; i++) {
+			struct task *t = tasks[i];
+			uint16_t got;
+
+			if (flag(&t->control.stopped))
+				continue;
+			got = t->poll(t);
+			t->counters.polls++;
+			t->counters.bursts += got > 0;
+			last = account(t, got > 0, last);
+			any = any || got > 0;
+		}
+		if (!any)
+			sched_yield();
+	}
+}
+
+int lcore_main(void *arg)
+{
+	struct plane_lcore *l = arg;
+
+	while (!flag(&l->plane->go) && !flag(&l->plane->quit))
+		rte_pause();
+	if (l->squeezed)
+		loop_squeezed(l->plane, l->tasks, l->ntasks);
+	else if (l->ntasks == 1)
+		loop_one(l->plane, l->tasks[0]);
+	else if (l->ntasks > 1)
+		loop_many(l->plane, l->tasks, l->ntasks);
+	return 0;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "drover.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "run.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+};
+
+static const char help[] =
+	"Usage: drover run [OPTION...] FILE     forward, generate, measure\n"
+	"       drover check [OPTION...] FILE   everything but traffic\n"
+	"       drover modes [--json]           what tasks can do, and their keys\n"
+	"       drover top [OPTION...]          a live view of a running drover\n\n"
+	"Options of run and check:\n"
+	"  -D NAME=VALUE       a variable of the configuration\n"
+	"  --port NAME=DEVICE  the device of a port, as in --port if0=memif:server:/run/x.sock\n"
+	"  --duration TIME     stop after that: 10s, 500ms\n"
+	"  --squeeze           put more cores on the granted CPUs than there are (for tests)\n"
+	"  --no-huge           ordinary memory instead of hugepages\n"
+	"  --file-prefix NAME  EAL's; default drover-PID\n"
+	"  --json              the report at the end as JSON\n";
+
+static int fail(const struct err *err, int status)
+{
+	fprintf(stderr, "drover: %s\n", err->msg);
+	return status;
+}
+
+// "name=value": cuts the text at the "=".
+static int split(
+	char *text, const char *option, const char **name, const char **value, struct err *err
+)
+{
+	char *eq = strchr(text, '=');
+
+	if (eq == NULL || eq == text)
+		return err_set(err, EINVAL, "%s '%s': write NAME=VALUE", option, text);
+	*eq = '\0';
+	*name = text;
+	*value = eq + 1;
+	return 0;
+}
+
+static int set_option(int c, struct run_options *o, struct err *err)
+{
+	static const struct key duration = {"--duration", KEY_TIME, 0, 0, 0, NULL};
+	struct conf_overrides *v = &o->overrides;
+
+	switch (c) {
+	case 'D':
+		if (v->nvars == ARRAY_LEN(v->vars))
+			return err_set(err, E2BIG, "-D: too many");
+		if (split(optarg, "-D", &v->vars[v->nvars].name, &v->vars[v->nvars].value, err) < 0)
+			return -err->code;
+		v->nvars++;
+		break;
+	case 'p':
+		if (v->nports == ARRAY_LEN(v->ports))
+			return err_set(err, E2BIG, "--port: too many");
+		if (split(optarg,
+			  "--port",
+			  &v->ports[v->nports].port,
+			  &v->ports[v->nports].device,
+			  err)
+		    < 0)
+			return -err->code;
+		v->nports++;
+		break;
+	case 'd':
+		if (key_parse(&duration, optarg, &o->duration, err) < 0)
+			return -err->code;
+		break;
+	case 's':
+		o->squeeze = true;
+		break;
+	case 'n':
+		o->no_huge = true;
+		break;
+	case 'f':
+		o->prefix = optarg;
+		break;
+	case 'j':
+		o->json = true;
+		break;
+	}
+	return 0;
+}
+
+static int cmd_run(int argc, char **argv, bool check)
+{
+	static const struct option longs[] = {
+		{"duration", required_argument, NULL, 'd'},
+		{"file-prefix", required_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{"json", no_argument, NULL, 'j'},
+		{"no-huge", no_argument, NULL, 'n'},
+		{"port", required_argument, NULL, 'p'},
+		{"squeeze", no_argument, NULL, 's'},
+		{0},
+	};
+	static struct run_options o;
+	const char *names[ARRAY_LEN(longs)] = {NULL}, *near;
+	struct err err;
+	int c;
+
+	o.check = check;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":D:h", longs, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return EXIT_OK;
+		}
+		if (c == ':' || c == '?') {
+			const char *word = argv[optind - 1];
+
+			for (size_t i = 0; longs[i].name != NULL; i++)
+				names[i] = longs[i].name;
+			near = str_starts(word, "--") ? str_nearest(word + 2, names) : NULL;
+			err_set(&err,
+				EINVAL,
+				c == ':' ? "option '%s' wants a value%s%s"
+					 : "unknown option '%s'%s%s",
+				word,
+				near != NULL && c == '?' ? "; did you mean --" : "",
+				near != NULL && c == '?' ? near : "");
+			return fail(&err, EXIT_USAGE);
+		}
+		if (set_option(c, &o, &err) < 0)
+			return fail(&err, EXIT_USAGE);
+	}
+	if (argc - optind != 1) {
+		err_set(&err, EINVAL, "%s: name one configuration file; see drover --help", argv[0]
+		);
+		return fail(&err, EXIT_USAGE);
+	}
+	o.file = argv[optind];
+	if (drover_run(&o, &err) < 0)
+		return fail(&err, EXIT_FAILED);
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const commands[] = {"run", "check", "modes", "top", NULL};
+	const char *command = argc > 1 ? argv[1] : "", *near;
+	struct err err;
+
+	if (str_eq(command, "--help") || str_eq(command, "-h")) {
+		fputs(help, stdout);
+		return EXIT_OK;
+	}
+	if (str_eq(command, "--version")) {
+		puts("drover " PINFOLD_VERSION);
+		return EXIT_OK;
+	}
+	if (str_eq(command, "run") || str_eq(command, "check"))
+		return cmd_run(argc - 1, argv + 1, str_eq(command, "check"));
+	if (str_eq(command, "modes")) {
+		conf_print_modes(argc > 2 && str_eq(argv[2], "--json"));
+		return EXIT_OK;
+	}
+	if (str_eq(command, "top"))
+		return top_main(argc - 1, argv + 1);
+	near = str_nearest(command, commands);
+	err_set(&err,
+		EINVAL,
+		"%s '%s'%s%s; see drover --help",
+		argc > 1 ? "unknown command" : "no command",
+		command,
+		near != NULL ? "; did you mean " : "",
+		near != NULL ? near : "");
+	return fail(&err, EXIT_USAGE);
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Puts ports, lcores and tasks together, after EAL has started.
+
+#include "drover.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <string.h>
+
+#define POOL_CACHE 256
+#define STOP_MILLISECONDS 5000
+
+static int make_pool(
+	const struct conf *c, unsigned lcore, struct rte_mempool **ret, struct err *err
+)
+{
+	unsigned n = c->mempool_size;
+	int socket = (int)rte_lcore_to_socket_id(lcore);
+	char name[32];
+
+	snprintf(name, sizeof(name), "lcore%u", lcore);
+	*ret = rte_pktmbuf_pool_create(
+		name,
+		n,
+		n > 4 * POOL_CACHE ? POOL_CACHE : 0,
+		0,
+		(uint16_t)(c->mbuf_size + RTE_PKTMBUF_HEADROOM),
+		socket
+	);
+	if (*ret == NULL)
+		return err_set(
+			err,
+			rte_errno,
+			"make a pool of %u packets for a core: %s; grant more hugepages, or make "
+			"it smaller with "
+			"mempool size= in [defaults]",
+			n,
+			rte_strerror(rte_errno)
+		);
+	return 0;
+}
+
+static void find_ports(struct plane *p, const struct conf *c, const struct eal_plan *e)
+{
+	for (unsigned i = 0; i < CONF_PORTS; i++) {
+		p->port_of_conf[i] = -1;
+		if (!c->ports[i].used || e->devices[i].name[0] == '\0')
+			continue;
+		p->port_of_conf[i] = (int)p->nports;
+		p->ports[p->nports++] = (struct plane_port){
+			.conf = &c->ports[i],
+			.device = e->devices[i],
+			.id = RTE_MAX_ETHPORTS,
+		};
+	}
+}
+
+static struct plane_port *port_by_name(struct plane *p, const char *name)
+{
+	int number = conf_port_number(p->conf, name);
+	int at = number >= 0 ? p->port_of_conf[number] : -1;
+
+	return at >= 0 ? &p->ports[at] : NULL;
+}
+
+// Configurations call several cores alike; telemetry and the report need to tell them apart.
+static void unique_name(const struct plane *p, struct task *t)
+{
+	char base[sizeof(t->name)];
+	unsigned twins = 0;
+
+	strcpy(base, t->name);
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		if (!str_eq(p->tasks[i]->name, t->name))
+			continue;
+		snprintf(t->name, sizeof(t->name), "%.36s-%u", base, ++twins + 1);
+		i = (unsigned)-1; // the new name may be taken as well
+	}
+}
+
+// A task with its queues; the ports are not started yet, so their ids are filled in later.
+static int make_task(
+	struct plane *p,
+	struct plane_lcore *l,
+	const struct conf_task *ct,
+	struct rte_mempool *pool,
+	struct err *err
+)
+{
+	int socket = (int)rte_lcore_to_socket_id(l->lcore);
+	struct task *t = rte_zmalloc_socket("task", sizeof(*t), RTE_CACHE_LINE_SIZE, socket);
+
+	if (t == NULL)
+		return err_oom(err);
+	if (p->ntasks == PLANE_TASKS) {
+		rte_free(t);
+		return err_set(err, E2BIG, "more than %d tasks", PLANE_TASKS);
+	}
+	t->mode = ct->mode;
+	t->conf = ct;
+	t->pool = pool;
+	t->lcore = l->lcore;
+	t->id = ct->id;
+	t->socket = socket;
+	t->index = p->ntasks;
+	t->keep = !ct->drop;
+	t->tx.port = RTE_MAX_ETHPORTS;
+	if (l->conf->ntasks > 1)
+		snprintf(t->name, sizeof(t->name), "%.40s.%u", l->conf->name, ct->id);
+	else
+		snprintf(t->name, sizeof(t->name), "%.47s", l->conf->name);
+	unique_name(p, t);
+	p->tasks[p->ntasks++] = t;
+	l->tasks[l->ntasks++] = t;
+	for (unsigned i = 0; i < ct->rx_ports.n && i < TASK_PORTS; i++) {
+		struct plane_port *port = port_by_name(p, ct->rx_ports.name[i]);
+
+		if (port != NULL)
+			t->rx[t->nrx++] = (struct port_queue){
+				(uint16_t)(port - p->ports),
+				port->nrxq++,
+			};
+	}
+	if (ct->tx_ports.n > 0) {
+		struct plane_port *port = port_by_name(p, ct->tx_ports.name[0]);
+
+		if (port != NULL)
+			t->tx = (struct port_queue){(uint16_t)(port - p->ports), port->ntxq++};
+	}
+	return 0;
+}
+
+static struct rte_mempool *pool_of_port(struct plane *p, unsigned at)
+{
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		for (unsigned k = 0; k < p->tasks[i]->nrx; k++) {
+			if (p->tasks[i]->rx[k].port == at)
+				return p->tasks[i]->pool;
+		}
+	}
+	return p->tasks[0]->pool; // nobody reads it, but a device wants a queue
+}
+
+static int start_ports(struct plane *p, struct err *err)
+{
+	for (unsigned i = 0; i < p->nports; i++) {
+		struct plane_port *port = &p->ports[i];
+		uint16_t nrxq = port->nrxq > 0 ? port->nrxq : 1,
+			 ntxq = port->ntxq > 0 ? port->ntxq : 1;
+
+		if (port_start(
+			    port->conf,
+			    &port->device,
+			    nrxq,
+			    ntxq,
+			    pool_of_port(p, i),
+			    &port->id,
+			    err
+		    )
+		    < 0)
+			return -err->code;
+	}
+	// from index to ethdev number
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		struct task *t = p->tasks[i];
+
+		for (unsigned k = 0; k < t->nrx; k++)
+			t->rx[k].port = p->ports[t->rx[k].port].id;
+		if (t->tx.port != RTE_MAX_ETHPORTS)
+			t->tx.port = p->ports[t->tx.port].id;
+	}
+	return 0;
+}
+
+static int init_tasks(struct plane *p, struct err *err)
+{
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		struct task *t = p->tasks[i];
+
+		if (t->mode->init(t, t->conf->conf, err) < 0)
+			return err_wrap(
+				err, "%s:%u: task '%s'", p->conf->file, t->conf->line, t->name
+			);
+	}
+	return 0;
+}
+
+int plane_build(const struct conf *c, const struct eal_plan *e, struct plane *p, struct err *err)
+{
+	*p = (struct plane){.conf = c};
+	find_ports(p, c, e);
+	for (unsigned i = 0; i < c->ncores; i++) {
+		struct plane_lcore *l = &p->lcores[p->nlcores];
+		struct rte_mempool *pool;
+
+		if (c->cores[i].ntasks == 0)
+			continue;
+		*l = (struct plane_lcore){
+			.lcore = p->nlcores + 1, // as eal.c numbers them
+			.cpu = e->place.cpu[p->nlcores],
+			.conf = &c->cores[i],
+			.plane = p,
+			.squeezed = e->place.squeezed,
+		};
+		p->nlcores++;
+		if (make_pool(c, l->lcore, &pool, err) < 0)
+			return -err->code;
+		for (unsigned k = 0; k < c->cores[i].ntasks; k++) {
+			if (make_task(p, l, &c->cores[i].tasks[k], pool, err) < 0)
+				return -err->code;
+		}
+	}
+	if (p->ntasks == 0)
+		return err_set(err, EINVAL, "%s: no core has a task", c->file);
+	if (start_ports(p, err) < 0)
+		return -err->code;
+	return init_tasks(p, err);
+}
+
+int plane_launch(struct plane *p, struct err *err)
+{
+	for (unsigned i = 0; i < p->nlcores; i++) {
+		int r = rte_eal_remote_launch(lcore_main, &p->lcores[i], p->lcores[i].lcore);
+
+		if (r < 0)
+			return err_set(
+				err,
+				-r,
+				"start core '%s': %s",
+				p->lcores[i].conf->name,
+				rte_strerror(-r)
+			);
+	}
+	return 0;
+}
+
+void plane_stop(struct plane *p)
+{
+	__atomic_store_n(&p->quit, true, __ATOMIC_RELAXED);
+	// a task that offers a burst again and again to a full output looks at this flag
+	for (unsigned i = 0; i < p->ntasks; i++)
+		__atomic_store_n(&p->tasks[i]->control.stopped, true, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < p->nlcores; i++) {
+		for (unsigned ms = 0; ms < STOP_MILLISECONDS; ms++) {
+			if (rte_eal_get_lcore_state(p->lcores[i].lcore) == WAIT)
+				break;
+			rte_delay_us_sleep(1000);
+		}
+	}
+}
+
+void plane_done(struct plane *p)
+{
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		struct task *t = p->tasks[i];
+
+		if (t->mode->done != NULL)
+			t->mode->done(t);
+		else
+			rte_free(t->state);
+	}
+	for (unsigned i = 0; i < p->nports; i++) {
+		if (p->ports[i].id != RTE_MAX_ETHPORTS)
+			port_stop(p->ports[i].id);
+	}
+	for (unsigned i = 0; i < p->ntasks; i++)
+		rte_free(p->tasks[i]);
+	*p = (struct plane){0};
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// device= of a port, as an argument of EAL.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "port/port.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINKS "/run/pinfold/links" // directories of links inside a workload
+
+static const char *const kinds[] = {
+	"memif",
+	"null",
+	"ring",
+	"pcap",
+	"tap",
+	"af_packet",
+	"af_xdp",
+	"vhost",
+	"virtio",
+	"vdev",
+	NULL,
+};
+
+// "0000:3b:00.0" or "3b:00.0"
+static bool is_pci(const char *s)
+{
+	unsigned domain, bus, dev, fn;
+	int end = 0;
+
+	if (sscanf(s, "%4x:%2x:%2x.%1x%n", &domain, &bus, &dev, &fn, &end) == 4 && s[end] == '\0')
+		return true;
+	end = 0;
+	return sscanf(s, "%2x:%2x.%1x%n", &bus, &dev, &fn, &end) == 3 && s[end] == '\0';
+}
+
+// Fills the EAL argument; a comma in what the user wrote would start another argument of the device.
+static int vdev(
+	struct port_device *d,
+	const char *driver,
+	unsigned number,
+	struct err *err,
+	const char *fmt,
+	...
+) __attribute__((format(printf, 5, 6)));
+
+static int vdev(
+	struct port_device *d,
+	const char *driver,
+	unsigned number,
+	struct err *err,
+	const char *fmt,
+	...
+)
+{
+	char args[PORT_DEVARGS];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(args, sizeof(args), fmt, ap);
+	va_end(ap);
+	snprintf(d->name, sizeof(d->name), "%s%u", driver, number);
+	if (n < 0 || n >= (int)sizeof(args)
+	    || snprintf(
+		       d->argument,
+		       sizeof(d->argument),
+		       "--vdev=%.100s%s%s",
+		       d->name,
+		       n > 0 ? "," : "",
+		       args
+	       ) >= (int)sizeof(d->argument))
+		return err_set(err, EINVAL, "device of port %u is too long", number);
+	return 0;
+}
+
+// "server:PATH[,KEY=VALUE…]". A path without a slash names a link of the grant.
+static int memif(struct port_device *d, const char *arg, unsigned number, struct err *err)
+{
+	const char *path = strchr(arg, ':'), *extra;
+	size_t role = path != NULL ? (size_t)(path - arg) : 0, len;
+
+	if (path == NULL || (strncmp(arg, "server", role) != 0 && strncmp(arg, "client", role) != 0)
+	    || role != 6)
+		return err_set(
+			err,
+			EINVAL,
+			"device 'memif:%s': write memif:server:PATH or memif:client:PATH",
+			arg
+		);
+	path++;
+	len = strcspn(path, ",");
+	extra = path + len;
+	if (len == 0)
+		return err_set(
+			err, EINVAL, "device 'memif:%s': the path of the socket is missing", arg
+		);
+	return vdev(
+		d,
+		"net_memif",
+		number,
+		err,
+		"role=%.6s,socket=%s%.*s%s,socket-abstract=no%s",
+		arg,
+		path[0] == '/' ? "" : LINKS "/",
+		(int)len,
+		path,
+		path[0] == '/' ? "" : "/memif.sock",
+		extra
+	);
+}
+
+// "RX[,TX]"; "-" for a side that is not there.
+static int pcap(struct port_device *d, const char *arg, unsigned number, struct err *err)
+{
+	size_t len = strcspn(arg, ",");
+	const char *tx = arg[len] == ',' ? arg + len + 1 : "-";
+	bool has_rx = !(len == 1 && arg[0] == '-'), has_tx = !str_eq(tx, "-");
+
+	if (len == 0 || tx[0] == '\0' || (!has_rx && !has_tx))
+		return err_set(
+			err, EINVAL, "device 'pcap:%s': write pcap:RX, pcap:RX,TX or pcap:-,TX", arg
+		);
+	return vdev(
+		d,
+		"net_pcap",
+		number,
+		err,
+		"%s%.*s%s%s%s",
+		has_rx ? "rx_pcap=" : "",
+		has_rx ? (int)len : 0,
+		arg,
+		has_rx && has_tx ? "," : "",
+		has_tx ? "tx_pcap=" : "",
+		has_tx ? tx : ""
+	);
+}
+
+static int named(
+	struct port_device *d, const char *kind, const char *arg, unsigned number, struct err *err
+)
+{
+	static const struct {
+		const char *kind, *driver, *key, *extra;
+	} simple[] = {
+		{"tap", "net_tap", "iface=", ""},
+		{"af_packet", "net_af_packet", "iface=", ""},
+		{"af_xdp", "net_af_xdp", "iface=", ""},
+		{"vhost", "net_vhost", "iface=", ",queues=1"},
+		{"virtio", "virtio_user", "path=", ",queues=1"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(simple); i++) {
+		if (!str_eq(kind, simple[i].kind))
+			continue;
+		if (arg[0] == '\0')
+			return err_set(err, EINVAL, "device '%s': write %s:NAME", kind, kind);
+		return vdev(
+			d,
+			simple[i].driver,
+			number,
+			err,
+			"%s%s%s",
+			simple[i].key,
+			arg,
+			simple[i].extra
+		);
+	}
+	return err_set(err, EINVAL, "device '%s': unknown", kind);
+}
+
+int port_parse_device(const char *device, unsigned number, struct port_device *ret, struct err *err)
+{
+	struct port_device d = {0};
+	char kind[16] = "";
+	const char *arg = strchr(device, ':'), *near;
+	size_t n = arg != NULL ? (size_t)(arg - device) : strlen(device);
+	int r;
+
+	if (is_pci(device)) {
+		bool domain = strlen(device) > 8;
+
+		snprintf(d.name, sizeof(d.name), "%s%.12s", domain ? "" : "0000:", device);
+		snprintf(d.argument, sizeof(d.argument), "-a%.120s", d.name);
+		d.pci = true;
+		*ret = d;
+		return 0;
+	}
+	arg = arg != NULL ? arg + 1 : "";
+	if (n < sizeof(kind))
+		memcpy(kind, device, n);
+	if (str_eq(kind, "memif"))
+		r = memif(&d, arg, number, err);
+	else if (str_eq(kind, "null") && (arg[0] == '\0' || str_eq(arg, "copy")))
+		r = vdev(&d, "net_null", number, err, "copy=%d", arg[0] != '\0');
+	else if (str_eq(kind, "pcap"))
+		r = pcap(&d, arg, number, err);
+	else if (str_eq(kind, "ring")) {
+		// made by port_start: EAL's own net_ring cannot join two ports
+		snprintf(d.ring, sizeof(d.ring), "%.20s", arg[0] != '\0' ? arg : "loop");
+		snprintf(d.name, sizeof(d.name), "net_ring_drover%u", number);
+		r = 0;
+	} else if (str_eq(kind, "vdev") && arg[0] != '\0') {
+		size_t len = strcspn(arg, ",");
+
+		snprintf(d.name, sizeof(d.name), "%.*s", (int)(len < 100 ? len : 100), arg);
+		snprintf(d.argument, sizeof(d.argument), "--vdev=%.480s", arg);
+		r = 0;
+	} else {
+		for (size_t i = 0; kinds[i] != NULL; i++) {
+			if (str_eq(kinds[i], kind))
+				r = named(&d, kind, arg, number, err);
+			else
+				continue;
+			if (r == 0)
+				*ret = d;
+			return r;
+		}
+		near = str_nearest(kind, kinds);
+		return err_set(
+			err,
+			EINVAL,
+			"device '%.64s': neither a PCI address nor a kind of device%s%s%s",
+			device,
+			near != NULL ? "; did you mean '" : "",
+			near != NULL ? near : "",
+			near != NULL ? ":…'?" : ""
+		);
+	}
+	if (r == 0)
+		*ret = d;
+	return r;
+}

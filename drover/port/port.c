@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Ports of ethdev: queues, MTU, address, start and stop.
+
+#include "port/port.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+#include <string.h>
+
+#define RING_SIZE 4096
+#define DESC_DEFAULT 1024
+
+// A ring of one direction. Ports with the same name are joined: the first sends what the second
+// receives; a single one gets back what it sends.
+static struct rte_ring *ring_of(const char *name, const char *direction, struct err *err)
+{
+	char full[RTE_RING_NAMESIZE + 8];
+	struct rte_ring *r;
+
+	snprintf(full, sizeof(full), "dr_%s_%s", name, direction);
+	r = rte_ring_lookup(full);
+	if (r == NULL)
+		r = rte_ring_create(
+			full, RING_SIZE, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ
+		);
+	if (r == NULL)
+		err_set(err, rte_errno, "make ring '%s': %s", full, rte_strerror(rte_errno));
+	return r;
+}
+
+static int make_ring_port(const struct port_device *dev, struct err *err)
+{
+	struct rte_ring *ab = ring_of(dev->ring, "ab", err), *ba;
+	struct rte_ring *rx, *tx;
+
+	if (ab == NULL)
+		return -err->code;
+	ba = dev->ring_end == RING_LOOP ? ab : ring_of(dev->ring, "ba", err);
+	if (ba == NULL)
+		return -err->code;
+	rx = dev->ring_end == RING_SECOND ? ab : ba;
+	tx = dev->ring_end == RING_SECOND ? ba : ab;
+	// ethdev puts "net_ring_" before the name
+	if (rte_eth_from_rings(dev->name + strlen("net_ring_"), &rx, 1, &tx, 1, rte_socket_id())
+	    < 0)
+		return err_set(
+			err, rte_errno, "make port '%s': %s", dev->name, rte_strerror(rte_errno)
+		);
+	return 0;
+}
+
+static int configure(
+	const struct conf_port *conf, uint16_t port, uint16_t nrxq, uint16_t ntxq, struct err *err
+)
+{
+	struct rte_eth_conf ec = {0};
+	struct rte_eth_dev_info info;
+	uint32_t mtu = conf->mtu != 0 ? conf->mtu : RTE_ETHER_MTU;
+	int r = rte_eth_dev_info_get(port, &info);
+
+	if (r < 0)
+		return err_set(err, -r, "port '%s': %s", conf->name, rte_strerror(-r));
+	if (nrxq > info.max_rx_queues || ntxq > info.max_tx_queues)
+		return err_set(
+			err,
+			EINVAL,
+			"port '%s' has %u receive and %u send queues, %u and %u tasks use it; give "
+			"each "
+			"task a port of its own",
+			conf->name,
+			info.max_rx_queues,
+			info.max_tx_queues,
+			nrxq,
+			ntxq
+		);
+	if (nrxq > 1) {
+		ec.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		ec.rx_adv_conf.rss_conf.rss_hf =
+			info.flow_type_rss_offloads
+			& (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
+	}
+	if (mtu > RTE_ETHER_MTU)
+		ec.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	if (info.max_mtu == 0 || mtu <= info.max_mtu)
+		ec.rxmode.mtu = mtu;
+	ec.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	r = rte_eth_dev_configure(port, nrxq, ntxq, &ec);
+	if (r < 0)
+		return err_set(err, -r, "configure port '%s': %s", conf->name, rte_strerror(-r));
+	return 0;
+}
+
+static int queues(
+	const struct conf_port *conf,
+	uint16_t port,
+	uint16_t nrxq,
+	uint16_t ntxq,
+	struct rte_mempool *pool,
+	struct err *err
+)
+{
+	uint16_t nrxd = (uint16_t)(conf->rx_desc != 0 ? conf->rx_desc : DESC_DEFAULT);
+	uint16_t ntxd = (uint16_t)(conf->tx_desc != 0 ? conf->tx_desc : DESC_DEFAULT);
+	int socket = rte_eth_dev_socket_id(port), r;
+
+	r = rte_eth_dev_adjust_nb_rx_tx_desc(port, &nrxd, &ntxd);
+	for (uint16_t q = 0; r == 0 && q < nrxq; q++)
+		r = rte_eth_rx_queue_setup(port, q, nrxd, (unsigned)socket, NULL, pool);
+	for (uint16_t q = 0; r == 0 && q < ntxq; q++)
+		r = rte_eth_tx_queue_setup(port, q, ntxd, (unsigned)socket, NULL);
+	if (r < 0)
+		return err_set(
+			err, -r, "set up the queues of port '%s': %s", conf->name, rte_strerror(-r)
+		);
+	return 0;
+}
+
+int port_start(
+	const struct conf_port *conf,
+	const struct port_device *dev,
+	uint16_t nrxq,
+	uint16_t ntxq,
+	struct rte_mempool *pool,
+	uint16_t *ret_port,
+	struct err *err
+)
+{
+	uint16_t port;
+	int r;
+
+	if (dev->ring[0] != '\0' && make_ring_port(dev, err) < 0)
+		return -err->code;
+	if (rte_eth_dev_get_port_by_name(dev->name, &port) < 0)
+		return err_set(
+			err,
+			ENODEV,
+			"port '%s': device '%s' is not there; was it granted, and does its "
+			"driver's library exist?",
+			conf->name,
+			conf->device
+		);
+	if (configure(conf, port, nrxq, ntxq, err) < 0
+	    || queues(conf, port, nrxq, ntxq, pool, err) < 0)
+		return -err->code;
+	if (conf->mac.word == MAC_ADDRESS) {
+		struct rte_ether_addr addr;
+
+		memcpy(addr.addr_bytes, conf->mac.addr, sizeof(addr.addr_bytes));
+		r = rte_eth_dev_default_mac_addr_set(port, &addr);
+		if (r < 0 && r != -ENOTSUP)
+			return err_set(
+				err,
+				-r,
+				"set the address of port '%s': %s",
+				conf->name,
+				rte_strerror(-r)
+			);
+	}
+	r = rte_eth_dev_start(port);
+	if (r < 0)
+		return err_set(err, -r, "start port '%s': %s", conf->name, rte_strerror(-r));
+	if (conf->promiscuous)
+		rte_eth_promiscuous_enable(port); // what cannot is promiscuous anyway
+	*ret_port = port;
+	return 0;
+}
+
+bool port_wait_links(const uint16_t *ports, unsigned n, unsigned milliseconds)
+{
+	for (unsigned waited = 0;; waited++) {
+		unsigned up = 0;
+
+		for (unsigned i = 0; i < n; i++) {
+			struct rte_eth_link link = {0};
+
+			if (rte_eth_link_get_nowait(ports[i], &link) == 0
+			    && link.link_status == RTE_ETH_LINK_UP)
+				up++;
+		}
+		if (up == n)
+			return true;
+		if (waited >= milliseconds)
+			return false;
+		rte_delay_us_sleep(1000);
+	}
+}
+
+void port_stop(uint16_t port)
+{
+	rte_eth_dev_stop(port);
+	rte_eth_dev_close(port);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Ports by what they are: device= of a configuration.
+//
+//   memif:server:PATH[,KEY=VALUE…]   memif:client:PATH[,…]   shared memory packet interface
+//   null[:copy]        ring:NAME        packets come from nowhere; come back through a ring
+//   pcap:RX[,TX]       tap:NAME         af_packet:IFACE      af_xdp:IFACE
+//   vhost:PATH         virtio:PATH      the two ends of virtio over a socket
+//   PCI address        a NIC that was granted
+//   vdev:ARGS          any other virtual device of EAL, as it is
+#pragma once
+
+#include "base/err.h"
+#include "config/config.h"
+
+#include <rte_ether.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PORT_DEVARGS 512
+
+// Which end of a ring a port is: alone it gets back what it sends.
+enum ring_end {
+	RING_LOOP = 0,
+	RING_FIRST,
+	RING_SECOND
+};
+
+// How EAL gets a device: one argument ("--vdev=net_memif0,…" or "-a0000:3b:00.0"), and the name under
+// which ethdev knows it afterwards.
+struct port_device {
+	char argument[PORT_DEVARGS];
+	char name[128];
+	char ring[24]; // name of a ring device, "" for others
+	enum ring_end ring_end;
+	bool pci;
+};
+
+// Translates device= of port `number`. Does not need EAL.
+int port_parse_device(
+	const char *device, unsigned number, struct port_device *ret, struct err *err
+);
+
+struct rte_mempool;
+
+// Sets up, after rte_eal_init, the port of that ethdev name: queues, MTU, MAC, start. ret_port: its
+// ethdev number.
+int port_start(
+	const struct conf_port *conf,
+	const struct port_device *dev,
+	uint16_t nrxq,
+	uint16_t ntxq,
+	struct rte_mempool *pool,
+	uint16_t *ret_port,
+	struct err *err
+);
+
+// Waits until every port's link is up, at most that long. False: some is not.
+bool port_wait_links(const uint16_t *ports, unsigned n, unsigned milliseconds);
+void port_stop(uint16_t port);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// drover run and drover check: from a file to traffic and to the figures at the end.
+
+#include "drover.h"
+
+#include "base/fs.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "run.h"
+
+#include <fcntl.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define LINK_MILLISECONDS 60000 // a generator waits so long for the other end of its link
+
+// A memif server that was killed leaves its socket, and the next one fails on it. It is removed when
+// nobody listens on it any more.
+static void remove_stale_socket(const struct port_device *d)
+{
+	const char *at = strstr(d->argument, "role=server,socket="), *path;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = -1;
+	size_t len;
+
+	if (at == NULL)
+		return;
+	path = at + strlen("role=server,socket=");
+	len = strcspn(path, ",");
+	if (len >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, len);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0
+	    && errno == ECONNREFUSED)
+		unlink(addr.sun_path);
+}
+
+static int start_eal(const struct eal_plan *e, struct err *err)
+{
+	// EAL keeps and permutes the array
+	static char *argv[ARRAY_LEN(e->argv) + 1];
+
+	for (unsigned i = 0; i < CONF_PORTS; i++)
+		remove_stale_socket(&e->devices[i]);
+	memcpy(argv, e->argv, sizeof(e->argv));
+	argv[e->argc] = NULL;
+	if (rte_eal_init((int)e->argc, argv) < 0)
+		return err_set(
+			err,
+			rte_errno,
+			"start EAL: %s; its messages are above",
+			rte_strerror(rte_errno)
+		);
+	return 0;
+}
+
+static bool generates(const struct plane *p)
+{
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		if (p->tasks[i]->nrx == 0)
+			return true;
+	}
+	return false;
+}
+
+// Waits for a signal at most that long. True: one came.
+static bool wait_signal(const sigset_t *set, uint64_t ns)
+{
+	const struct timespec t = {
+		.tv_sec = (time_t)(ns / 1000000000),
+		.tv_nsec = (long)(ns % 1000000000),
+	};
+
+	if (ns == 0)
+		return sigwaitinfo(set, NULL) >= 0;
+	return sigtimedwait(set, NULL, &t) >= 0;
+}
+
+static int wait_links(const struct plane *p, struct err *err)
+{
+	uint16_t ports[CONF_PORTS];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->nports; i++) {
+		if (p->ports[i].ntxq > 0 || p->ports[i].nrxq > 0)
+			ports[n++] = p->ports[i].id;
+	}
+	if (port_wait_links(ports, n, LINK_MILLISECONDS))
+		return 0;
+	return err_set(
+		err,
+		ETIMEDOUT,
+		"the link of a port is not up after %d s; is the other end running?",
+		LINK_MILLISECONDS / 1000
+	);
+}
+
+static int traffic(
+	struct plane *p, const struct run_options *o, const sigset_t *set, struct err *err
+)
+{
+	uint64_t duration = o->duration != 0 ? o->duration : p->conf->duration;
+	int r = telemetry_register(p, err);
+
+	if (r == 0)
+		r = plane_launch(p, err);
+	if (r == 0 && generates(p))
+		r = wait_links(p, err);
+	if (r == 0 && (p->conf->start_time == 0 || !wait_signal(set, p->conf->start_time))) {
+		p->started = rte_rdtsc();
+		__atomic_store_n(&p->go, true, __ATOMIC_RELEASE);
+		fprintf(stderr, "drover: %s: traffic runs\n", p->conf->file);
+		wait_signal(set, duration);
+	}
+	plane_stop(p);
+	if (r == 0 && o->json) {
+		_cleanup_json_ json_t *doc = report_json(p);
+
+		json_dumpf(doc, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (r == 0) {
+		report_print(p);
+	}
+	return r;
+}
+
+// EAL leaves the directory of its runtime files; one with our pid in its name is of no use later.
+static void remove_runtime_dir(const struct run_options *o, const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+	_cleanup_free_ char *parent = slash != NULL ? strndup(dir, (size_t)(slash - dir)) : NULL;
+	_cleanup_close_ int fd =
+		parent != NULL ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct err err;
+
+	if (fd >= 0 && o->prefix == NULL)
+		fs_remove_tree(fd, slash + 1, &err);
+}
+
+static int run_plane(
+	const struct conf *c,
+	const struct eal_plan *e,
+	const struct run_options *o,
+	const sigset_t *set,
+	struct err *err
+)
+{
+	static struct plane plane; // large, and the telemetry thread looks at it to the end
+	int r = plane_build(c, e, &plane, err);
+
+	if (r == 0 && o->check)
+		printf("%s: %u tasks on %u cores, %u ports: all of it starts\n",
+		       c->file,
+		       plane.ntasks,
+		       plane.nlcores,
+		       plane.nports);
+	else if (r == 0)
+		r = traffic(&plane, o, set, err);
+	plane_done(&plane);
+	return r;
+}
+
+int drover_run(const struct run_options *o, struct err *err)
+{
+	struct eal_plan e = {0};
+	struct conf *c = NULL;
+	sigset_t set;
+	int r;
+
+	// before any thread is made, so that all of them have it blocked
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	r = conf_read(o->file, &o->overrides, &c, err);
+	if (r == 0)
+		r = eal_plan(c, o, &e, err);
+	if (r == 0 && e.place.squeezed)
+		fprintf(stderr,
+			"drover: warning: %u polling cores are squeezed onto fewer CPUs: it works, "
+			"and it is slow\n",
+			e.place.nlcores);
+	if (r == 0)
+		r = start_eal(&e, err);
+	if (r == 0) {
+		_cleanup_free_ char *dir = strdup(rte_eal_get_runtime_dir());
+
+		r = run_plane(c, &e, o, &set, err);
+		rte_eal_cleanup();
+		if (dir != NULL)
+			remove_runtime_dir(o, dir);
+	}
+	eal_plan_done(&e);
+	conf_free(c);
+	return r;
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The figures of tasks and ports as JSON. Counters belong to the lcores that write them and are never
+// reset: "clear" remembers where it was done.
+
+#include "stats/report.h"
+
+#include "base/scope.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <string.h>
+
+#define LINE_MAX_LEN 512
+
+// Where the figures begin.
+struct baseline {
+	uint64_t tsc; // 0: at the start of traffic
+	struct task_counters tasks[PLANE_TASKS];
+	struct rte_eth_stats ports[CONF_PORTS];
+};
+
+static struct baseline base;
+static const struct plane *base_of; // whose baseline it is
+// Telemetry answers on a thread a client, and modes expect one reader at a time.
+static pthread_mutex_t reader = PTHREAD_MUTEX_INITIALIZER;
+
+void report_lock(void)
+{
+	pthread_mutex_lock(&reader);
+}
+
+void report_unlock(void)
+{
+	pthread_mutex_unlock(&reader);
+}
+
+static uint64_t counter(const uint64_t *c)
+{
+	return __atomic_load_n(c, __ATOMIC_RELAXED);
+}
+
+static uint64_t since(uint64_t now, uint64_t then)
+{
+	return now > then ? now - then : 0;
+}
+
+static double tsc_ns(uint64_t tsc)
+{
+	return (double)tsc * 1e9 / (double)rte_get_tsc_hz();
+}
+
+uint64_t report_now(void)
+{
+	return (uint64_t)tsc_ns(rte_rdtsc());
+}
+
+static const struct baseline *baseline(const struct plane *p)
+{
+	static const struct baseline none;
+
+	return base_of == p ? &base : &none;
+}
+
+static uint64_t begin_tsc(const struct plane *p)
+{
+	uint64_t started = counter(&p->started), cleared = baseline(p)->tsc;
+
+	if (started == 0)
+		return 0;
+	return cleared > started ? cleared : started;
+}
+
+uint64_t report_since(const struct plane *p)
+{
+	return (uint64_t)tsc_ns(begin_tsc(p));
+}
+
+// Seconds that the figures are of. After the run the first look stops the clock.
+static double seconds(const struct plane *p)
+{
+	static uint64_t ended;
+	uint64_t begin = begin_tsc(p), now = rte_rdtsc();
+
+	if (!__atomic_load_n(&p->quit, __ATOMIC_RELAXED))
+		ended = 0;
+	else if (ended == 0)
+		ended = now;
+	return begin == 0 ? 0 : tsc_ns(since(ended != 0 ? ended : now, begin)) / 1e9;
+}
+
+struct task *report_find_task(const struct plane *p, const char *name)
+{
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		if (strcmp(p->tasks[i]->name, name) == 0)
+			return p->tasks[i];
+	}
+	return NULL;
+}
+
+json_t *report_ratio(double dividend, double divisor)
+{
+	return divisor > 0 ? json_real(dividend / divisor) : json_null();
+}
+
+static json_t *rate(uint64_t count, double s)
+{
+	return s > 0 ? json_integer(llround((double)count / s)) : json_null();
+}
+
+static int put_u64(json_t *object, const char *key, uint64_t value)
+{
+	return json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+// Counters since the baseline.
+static void read_counters(const struct plane *p, const struct task *t, struct task_counters *ret)
+{
+	const struct task_counters *c = &t->counters, *b = &baseline(p)->tasks[t->index];
+
+#define SINCE(field) ret->field = since(counter(&c->field), b->field)
+	SINCE(rx);
+	SINCE(tx);
+	SINCE(rx_bytes);
+	SINCE(tx_bytes);
+	SINCE(bursts);
+	SINCE(polls);
+	SINCE(busy);
+	SINCE(idle);
+	for (unsigned i = 0; i < ARRAY_LEN(ret->drops); i++)
+		SINCE(drops[i]);
+#undef SINCE
+}
+
+static const struct plane_lcore *lcore_of(const struct plane *p, const struct task *t)
+{
+	for (unsigned i = 0; i < p->nlcores; i++) {
+		for (unsigned j = 0; j < p->lcores[i].ntasks; j++) {
+			if (p->lcores[i].tasks[j] == t)
+				return &p->lcores[i];
+		}
+	}
+	return NULL;
+}
+
+static int put_who(json_t *o, const struct plane *p, const struct task *t)
+{
+	const struct plane_lcore *l = lcore_of(p, t);
+	bool running = __atomic_load_n(&p->go, __ATOMIC_RELAXED)
+		       && !__atomic_load_n(&t->control.stopped, __ATOMIC_RELAXED);
+	int failed = 0;
+
+	failed |= json_object_set_new(o, "name", json_string(t->name));
+	failed |= json_object_set_new(o, "mode", json_string(t->mode->name));
+	if (l != NULL) {
+		failed |= put_u64(o, "core", l->conf != NULL ? l->conf->id : l->lcore);
+		failed |= put_u64(o, "cpu", l->cpu);
+	}
+	failed |= put_u64(o, "lcore", t->lcore);
+	failed |= json_object_set_new(o, "running", json_boolean(running));
+	if (t->mode->keys != NULL && key_find(t->mode->keys, "rate") != NULL)
+		failed |= put_u64(o, "rate_pps", counter(&t->control.rate));
+	return failed;
+}
+
+static int put_drops(json_t *o, const struct task *t, const struct task_counters *c)
+{
+	json_t *drops = json_object();
+	int failed = json_object_set_new(o, "drops", drops);
+
+	for (unsigned i = 0; i < ARRAY_LEN(c->drops); i++) {
+		const char *name = task_drop_name(t->mode, i);
+
+		if (name == NULL)
+			break;
+		failed |= put_u64(drops, name, c->drops[i]);
+	}
+	return failed;
+}
+
+static int put_counters(json_t *o, const struct task *t, const struct task_counters *c, double s)
+{
+	// a generator receives nothing: its work is what it sends
+	uint64_t work = t->mode->wants_rx ? c->rx : c->tx;
+	int failed = 0;
+
+	failed |= put_u64(o, "rx", c->rx);
+	failed |= put_u64(o, "tx", c->tx);
+	failed |= put_u64(o, "rx_bytes", c->rx_bytes);
+	failed |= put_u64(o, "tx_bytes", c->tx_bytes);
+	failed |= json_object_set_new(o, "rx_pps", rate(c->rx, s));
+	failed |= json_object_set_new(o, "tx_pps", rate(c->tx, s));
+	failed |= put_u64(o, "packets", work);
+	failed |= put_u64(o, "bursts", c->bursts);
+	failed |= put_u64(o, "polls", c->polls);
+	failed |= put_u64(o, "busy_cycles", c->busy);
+	failed |= put_u64(o, "idle_cycles", c->idle);
+	failed |= json_object_set_new(
+		o, "packets_per_burst", report_ratio((double)work, (double)c->bursts)
+	);
+	failed |= json_object_set_new(
+		o, "cycles_per_packet", report_ratio((double)c->busy, (double)work)
+	);
+	failed |= json_object_set_new(
+		o, "idle_share", report_ratio((double)c->idle, (double)(c->busy + c->idle))
+	);
+	return failed;
+}
+
+static int put_mode(json_t *o, struct task *t)
+{
+	char line[LINE_MAX_LEN] = "";
+	int failed = 0;
+
+	if (t->mode->report != NULL) {
+		json_t *own = json_object();
+
+		if (own == NULL)
+			return -1;
+		t->mode->report(t, own);
+		failed |= json_object_set_new(o, "report", own);
+	}
+	if (t->mode->verdict != NULL && t->mode->verdict(t, line, sizeof(line)))
+		failed |= json_object_set_new(o, "verdict", json_string(line));
+	return failed;
+}
+
+json_t *report_task_json(struct plane *p, struct task *t)
+{
+	json_t *o = json_object();
+	struct task_counters c;
+
+	if (o == NULL)
+		return NULL;
+	read_counters(p, t, &c);
+	if (put_who(o, p, t) == 0 && put_counters(o, t, &c, seconds(p)) == 0
+	    && put_drops(o, t, &c) == 0 && put_mode(o, t) == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static int put_port_counters(json_t *o, uint16_t id, const struct rte_eth_stats *b, double s)
+{
+	struct rte_eth_stats n;
+	int failed = 0;
+
+	if (rte_eth_stats_get(id, &n) != 0)
+		return 0;
+	failed |= put_u64(o, "ipackets", since(n.ipackets, b->ipackets));
+	failed |= put_u64(o, "opackets", since(n.opackets, b->opackets));
+	failed |= put_u64(o, "ibytes", since(n.ibytes, b->ibytes));
+	failed |= put_u64(o, "obytes", since(n.obytes, b->obytes));
+	failed |= put_u64(o, "imissed", since(n.imissed, b->imissed));
+	failed |= put_u64(o, "ierrors", since(n.ierrors, b->ierrors));
+	failed |= put_u64(o, "oerrors", since(n.oerrors, b->oerrors));
+	failed |= put_u64(o, "rx_nombuf", since(n.rx_nombuf, b->rx_nombuf));
+	failed |= json_object_set_new(o, "rx_pps", rate(since(n.ipackets, b->ipackets), s));
+	failed |= json_object_set_new(o, "tx_pps", rate(since(n.opackets, b->opackets), s));
+	failed |= json_object_set_new(o, "rx_bps", rate(8 * since(n.ibytes, b->ibytes), s));
+	failed |= json_object_set_new(o, "tx_bps", rate(8 * since(n.obytes, b->obytes), s));
+	return failed;
+}
+
+static int put_link(json_t *o, uint16_t id)
+{
+	char mac_text[RTE_ETHER_ADDR_FMT_SIZE] = "";
+	struct rte_eth_link link = {0};
+	struct rte_ether_addr mac;
+	int failed = 0;
+
+	if (rte_eth_link_get_nowait(id, &link) == 0) {
+		failed |= json_object_set_new(
+			o, "link", json_string(link.link_status ? "up" : "down")
+		);
+		if (link.link_status && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
+			failed |= put_u64(o, "link_mbps", link.link_speed);
+	}
+	if (rte_eth_macaddr_get(id, &mac) == 0) {
+		rte_ether_format_addr(mac_text, sizeof(mac_text), &mac);
+		failed |= json_object_set_new(o, "mac", json_string(mac_text));
+	}
+	return failed;
+}
+
+json_t *report_port_json(struct plane *p, unsigned i)
+{
+	const struct rte_eth_stats *b = &baseline(p)->ports[i];
+	const struct plane_port *port = &p->ports[i];
+	json_t *o = json_object();
+	int failed = o == NULL;
+
+	failed |= json_object_set_new(o, "name", json_string(port->conf->name));
+	failed |= json_object_set_new(o, "device", json_string(port->conf->device));
+	failed |= put_u64(o, "ethdev", port->id);
+	failed |= put_port_counters(o, port->id, b, seconds(p));
+	failed |= put_link(o, port->id);
+	if (failed == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *all_json(struct plane *p)
+{
+	json_t *o = json_object(), *tasks = json_array(), *ports = json_array();
+	int failed = o == NULL;
+
+	failed |= json_object_set_new(o, "name", json_string(p->conf->name));
+	failed |= json_object_set_new(o, "seconds", json_real(seconds(p)));
+	failed |= put_u64(o, "tsc_hz", rte_get_tsc_hz());
+	for (unsigned i = 0; i < p->ntasks; i++)
+		failed |= json_array_append_new(tasks, report_task_json(p, p->tasks[i]));
+	for (unsigned i = 0; i < p->nports; i++)
+		failed |= json_array_append_new(ports, report_port_json(p, i));
+	failed |= json_object_set_new(o, "tasks", tasks);
+	failed |= json_object_set_new(o, "ports", ports);
+	if (failed == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+json_t *report_json(struct plane *p)
+{
+	json_t *o;
+
+	report_lock();
+	o = all_json(p);
+	report_unlock();
+	return o;
+}
+
+void report_clear_locked(struct plane *p)
+{
+	base_of = NULL; // counters as they are, not since the last clear
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		struct task *t = p->tasks[i];
+
+		read_counters(p, t, &base.tasks[t->index]);
+		if (t->mode->clear != NULL)
+			t->mode->clear(t);
+	}
+	for (unsigned i = 0; i < p->nports; i++) {
+		if (rte_eth_stats_get(p->ports[i].id, &base.ports[i]) != 0)
+			base.ports[i] = (struct rte_eth_stats){0};
+	}
+	base.tsc = rte_rdtsc();
+	base_of = p;
+}
+
+void report_clear(struct plane *p)
+{
+	report_lock();
+	report_clear_locked(p);
+	report_unlock();
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Figures of a running plane, piece by piece. report_json, report_print and report_clear are in
+// drover.h and may be called from any thread; what is here wants the lock held.
+#pragma once
+
+#include "drover.h"
+
+#include <jansson.h>
+
+// One reader at a time: modes expect it, and telemetry answers on a thread a client.
+void report_lock(void);
+void report_unlock(void);
+
+// One task: who it is, its counters since the start or the last clear, what follows from them, and
+// what its mode adds ("report", "verdict"). NULL: out of memory.
+json_t *report_task_json(struct plane *p, struct task *t);
+
+// One port: ethdev's counters since the start or the last clear, link and address.
+json_t *report_port_json(struct plane *p, unsigned i);
+
+void report_clear_locked(struct plane *p);
+
+// Nanoseconds of TSC time: now, and where the figures begin (0: traffic has not started).
+uint64_t report_now(void);
+uint64_t report_since(const struct plane *p);
+
+// The task of that name, or NULL.
+struct task *report_find_task(const struct plane *p, const char *name);
+
+// dividend / divisor as JSON, or JSON's null when nothing was counted.
+json_t *report_ratio(double dividend, double divisor);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// drover top: a live view of a running drover, over its telemetry socket.
+
+#include "stats/top.h"
+
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "drover.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+};
+
+#define INTERVAL_MIN 0.1
+#define INTERVAL_MAX 3600.0
+
+static const char help[] =
+	"Usage: drover top [OPTION...]\n\n"
+	"  --file-prefix NAME  of the drover to look at; default: the only one there is\n"
+	"  --socket PATH       its telemetry socket, for one in a container\n"
+	"  --interval SECONDS  between two looks, 0.1 to 3600; default 1\n"
+	"  --once              print the figures of one interval and exit\n"
+	"  --json              print a line of JSON an interval instead\n\n"
+	"Keys: arrows select a task, s starts or stops it, + and - change the rate of a generator "
+	"by a\n"
+	"tenth, c begins the figures anew, h helps, q quits.\n";
+
+static int parse_interval(const char *text, double *ret, struct err *err)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !isfinite(v) || v < INTERVAL_MIN || v > INTERVAL_MAX)
+		return err_set(
+			err,
+			EINVAL,
+			"--interval '%.40s': seconds from %g to %g",
+			text,
+			INTERVAL_MIN,
+			INTERVAL_MAX
+		);
+	*ret = v;
+	return 0;
+}
+
+static int bad_option(int c, const char *word, const struct option *longs, struct err *err)
+{
+	const char *names[16] = {NULL}, *near = NULL;
+
+	for (size_t i = 0; longs[i].name != NULL && i + 1 < ARRAY_LEN(names); i++)
+		names[i] = longs[i].name;
+	if (c == ':')
+		return err_set(err, EINVAL, "option '%s' wants a value", word);
+	if (str_starts(word, "--"))
+		near = str_nearest(word + 2, names);
+	return err_set(
+		err,
+		EINVAL,
+		"unknown option '%s'%s%s; see drover top --help",
+		word,
+		near != NULL ? "; did you mean --" : "",
+		near != NULL ? near : ""
+	);
+}
+
+// Returns 1 when help was asked for.
+static int parse_options(int argc, char **argv, struct top_options *o, struct err *err)
+{
+	static const struct option longs[] = {
+		{"file-prefix", required_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{"interval", required_argument, NULL, 'i'},
+		{"json", no_argument, NULL, 'j'},
+		{"once", no_argument, NULL, '1'},
+		{"socket", required_argument, NULL, 's'},
+		{0},
+	};
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:hi:", longs, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			o->target.prefix = optarg;
+			break;
+		case 'h':
+			return 1;
+		case 'i':
+			if (parse_interval(optarg, &o->interval, err) < 0)
+				return -err->code;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case '1':
+			o->once = true;
+			break;
+		case 's':
+			o->target.path = optarg;
+			break;
+		default:
+			return bad_option(c, argv[optind - 1], longs, err);
+		}
+	}
+	if (optind < argc)
+		return err_set(err, EINVAL, "top takes no '%.60s'; see --help", argv[optind]);
+	if (o->target.path != NULL && o->target.prefix != NULL)
+		return err_set(err, EINVAL, "--socket and --file-prefix say the same: give one");
+	return 0;
+}
+
+static void sleep_seconds(double s)
+{
+	struct timespec t = {.tv_sec = (time_t)s, .tv_nsec = (long)((s - floor(s)) * 1e9)};
+
+	while (nanosleep(&t, &t) < 0 && errno == EINTR)
+		;
+}
+
+static int print_sample(const json_t *sample, bool json)
+{
+	struct lines l = {0};
+
+	if (json) {
+		json_dumpf(sample, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+		putchar('\n');
+	} else {
+		page_lines(sample, 0, &l);
+		for (size_t i = 0; i < l.n; i++)
+			puts(l.line[i].text);
+		lines_done(&l);
+	}
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -1;
+}
+
+// Without a screen: the figures of one interval, or of all there will be.
+static int print_samples(const struct top_options *o, struct err *err)
+{
+	__attribute__((cleanup(client_close))) struct client c = CLIENT_INIT;
+	_cleanup_json_ json_t *prev = NULL;
+	int r = client_open(&o->target, &c, err);
+
+	if (r == 0)
+		r = sample_take(&c, NULL, &prev, err);
+	while (r == 0) {
+		json_t *now = NULL;
+
+		sleep_seconds(o->interval);
+		r = sample_take(&c, prev, &now, err);
+		if (r < 0)
+			break;
+		json_decref(prev);
+		prev = now;
+		if (print_sample(now, o->json) < 0)
+			return err_sys(err, errno, "write to standard output");
+		if (o->once)
+			break;
+	}
+	return r;
+}
+
+int top_main(int argc, char **argv)
+{
+	struct top_options o = {.interval = 1};
+	struct err err = {0};
+	int r = parse_options(argc, argv, &o, &err);
+
+	if (r > 0) {
+		fputs(help, stdout);
+		return EXIT_OK;
+	}
+	if (r < 0) {
+		fprintf(stderr, "drover: %s\n", err.msg);
+		return EXIT_USAGE;
+	}
+	if (!o.json && (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO)))
+		o.once = true;
+	r = o.once || o.json ? print_samples(&o, &err) : screen_run(&o, &err);
+	if (r == 0)
+		return EXIT_OK;
+	fprintf(stderr, "drover: %s\n", err.msg);
+	return EXIT_FAILED;
+}

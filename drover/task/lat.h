@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The latency meter between its data path (lat.c) and its control side (lat_report.c).
+#pragma once
+
+#include "stats/hdr.h"
+#include "stats/seq.h"
+#include "task/task.h"
+
+enum {
+	DROP_SHORT = DROP_COMMON,
+	DROP_NO_METER,
+	DROP_CHECK,
+	DROP_STREAM,
+	DROP_END
+};
+
+// What clear remembers.
+struct lat_base {
+	uint64_t negative;
+	uint64_t drops[DROP_END];
+};
+
+struct lat {
+	uint32_t pos, nstreams;
+	struct seq *streams;
+	unsigned swaps;	   // done; the lcore fills hist[swaps & 1]
+	unsigned asked;	   // swaps the control side wants
+	uint64_t negative; // sent after they came, by the TSC
+	struct hdr hist[2] __rte_cache_aligned;
+
+	// of the control side
+	bool buckets;
+	bool pending; // a swap was asked for and has not been seen done
+	bool forget;  // what it brings precedes the last clear
+	struct hdr total, view;
+	struct hdr error; // of the meter itself
+	struct lat_base base;
+	struct seq_figures *stream_base;
+};
+
+// As struct task_mode says.
+void lat_report(struct task *t, void *object);
+void lat_clear(struct task *t);
+bool lat_verdict(struct task *t, char *line, size_t len);

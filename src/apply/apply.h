@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The only code that changes the host: the steps of a plan, and their undo.
+#pragma once
+
+#include "base/err.h"
+#include "ledger/ledger.h"
+#include "plan/plan.h"
+
+// Carries out the steps of one kind of place, in order. STEP_HOST: under the ledger's lock and after
+// the lease was written. STEP_ENTER: in the process that becomes the workload, still
+// under the lock. STEP_FENCE: in that process, after apply_unshare.
+int apply_steps(const struct plan *p, enum step_where where, struct err *err);
+
+// A mount namespace of its own that still follows unmounts of the host.
+int apply_unshare(struct err *err);
+
+// ---- undo.c
+
+// Takes back everything the lease notes, in reverse order. What is gone already is fine. The ledger
+// is locked; the lease file is removed by the caller afterwards.
+int undo_lease(const struct ledger *l, const struct lease *lease, struct err *err);
+
+// Undoes and removes every lease that nobody uses, also when one of them fails: that one stays in the
+// ledger with all it holds, so a caller that only wants room may go on. Returns how many in *ret_count (may be NULL). The
+// ledger is locked.
+int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err);
+
+// ---- cgroup.c
+
+// Kills every process of the lease but those in its "super" cgroup unless all is set, until none is
+// left or the time is over.
+int cgroup_kill(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	bool all,
+	unsigned milliseconds,
+	struct err *err
+);
+
+// Removes the cgroup `path` ("pinfold/NAME") and all below it in every hierarchy, waiting a moment
+// for processes that are ending.
+int cgroup_remove(const struct hostfs *fs, const char *path, struct err *err);
+
+// True if a process is in the cgroup `path` ("pinfold/NAME") or below it, in any hierarchy.
+bool cgroup_populated(const struct hostfs *fs, const char *path);
+
+// Moves this process into the directory `dir`, an absolute path.
+int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err);
+
+// Calls fn for every process in the directory and below (not "super" directories if skip_super).
+typedef void (*cgroup_pid_fn)(int pid, void *arg);
+void cgroup_each_pid(
+	const struct hostfs *fs, const char *dir, bool skip_super, cgroup_pid_fn fn, void *arg
+);

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+#define REMOVE_MILLISECONDS 3000
+#define DEPTH 16
+
+static void nap(long milliseconds)
+{
+	const struct timespec t = {
+		.tv_sec = milliseconds / 1000,
+		.tv_nsec = milliseconds % 1000 * 1000000,
+	};
+
+	nanosleep(&t, NULL);
+}
+
+static void each_pid(int dir, bool skip_super, unsigned depth, cgroup_pid_fn fn, void *arg)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	char *save = NULL;
+	int fd;
+
+	if (fs_read(dir, "cgroup.procs", 4u << 20, &text, NULL) == 0) {
+		for (char *line = strtok_r(text, "\n", &save); line != NULL;
+		     line = strtok_r(NULL, "\n", &save))
+			fn(atoi(line), arg);
+	}
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	while (d != NULL && depth > 0 && (e = readdir(d)) != NULL) {
+		_cleanup_close_ int sub = -1;
+
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		if (skip_super && str_eq(e->d_name, "super"))
+			continue;
+		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub >= 0)
+			each_pid(sub, skip_super, depth - 1, fn, arg);
+	}
+}
+
+void cgroup_each_pid(
+	const struct hostfs *fs, const char *dir, bool skip_super, cgroup_pid_fn fn, void *arg
+)
+{
+	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd >= 0)
+		each_pid(fd, skip_super, DEPTH, fn, arg);
+}
+
+static void kill_one(int pid, void *arg)
+{
+	unsigned *n = arg;
+
+	if (pid > 1 && pid != getpid()) {
+		kill(pid, SIGKILL);
+		(*n)++;
+	}
+}
+
+int cgroup_kill(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	bool all,
+	unsigned milliseconds,
+	struct err *err
+)
+{
+	for (unsigned waited = 0; waited <= milliseconds; waited += 5) {
+		unsigned n = 0;
+
+		cgroup_each_pid(fs, lease->cgroup, !all, kill_one, &n);
+		if (n == 0)
+			return 0;
+		nap(5);
+	}
+	return err_set(
+		err,
+		EBUSY,
+		"kill '%s': processes are still there after %u ms; see %s",
+		lease->grant.name,
+		milliseconds,
+		lease->cgroup
+	);
+}
+
+// rmdir from the leaves up. A cgroup whose last process is just ending says EBUSY for a moment.
+static int remove_tree(int parent, const char *name, unsigned depth)
+{
+	_cleanup_close_ int fd =
+		openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	int sub;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = sub >= 0 ? fdopendir(sub) : NULL;
+	while (d != NULL && depth > 0 && (e = readdir(d)) != NULL) {
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			remove_tree(fd, e->d_name, depth - 1);
+	}
+	for (unsigned waited = 0; unlinkat(parent, name, AT_REMOVEDIR) < 0; waited++) {
+		if (errno == ENOENT)
+			return 0;
+		if (errno != EBUSY || waited >= REMOVE_MILLISECONDS)
+			return -errno;
+		nap(1);
+	}
+	return 0;
+}
+
+static int remove_in(int hierarchy, const char *path, struct err *err)
+{
+	_cleanup_free_ char *parent = strdup(path);
+	_cleanup_close_ int fd = -1;
+	char *slash;
+	int r;
+
+	if (parent == NULL)
+		return err_oom(err);
+	slash = strrchr(parent, '/');
+	if (slash == NULL)
+		return err_set(err, EINVAL, "remove cgroup '%s': not below one of pinfold's", path);
+	*slash = '\0';
+	fd = fs_open_in(hierarchy, parent, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return 0;
+	r = remove_tree(fd, slash + 1, DEPTH);
+	if (r < 0)
+		return err_sys(err, -r, "remove cgroup '%s'", path);
+	// the common parent goes with the last lease; others may still be in it
+	unlinkat(hierarchy, parent, AT_REMOVEDIR);
+	return 0;
+}
+
+typedef int (*hierarchy_fn)(int hierarchy, const char *path, struct err *err);
+
+// Calls fn for every hierarchy; goes on after a failure, and returns the last one.
+static int each_hierarchy(
+	const struct hostfs *fs, hierarchy_fn fn, const char *path, struct err *err
+)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	_cleanup_close_ int top = fs_open_in(fs->root, CGROUP_ROOT, O_RDONLY | O_DIRECTORY, 0);
+	struct dirent *e;
+	struct statfs st;
+	int fd, r = 0;
+
+	if (top < 0)
+		return 0;
+	// not by the name of a file: v1 has a tmpfs here, where anybody may have made one
+	if (fstatfs(top, &st) == 0 && st.f_type == CGROUP2_SUPER_MAGIC)
+		return fn(top, path, err);
+	// v1: each hierarchy is a directory; "cpu" may be a link to "cpu,cpuacct"
+	fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		_cleanup_close_ int h = -1;
+
+		if (e->d_name[0] == '.' || e->d_type == DT_LNK)
+			continue;
+		h = openat(top, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (h >= 0 && fn(h, path, err) < 0)
+			r = -err->code;
+	}
+	return r;
+}
+
+int cgroup_remove(const struct hostfs *fs, const char *path, struct err *err)
+{
+	return each_hierarchy(fs, remove_in, path, err);
+}
+
+static void any_pid(int pid, void *arg)
+{
+	(void)pid;
+	*(bool *)arg = true;
+}
+
+static int refuse_populated(int hierarchy, const char *path, struct err *err)
+{
+	_cleanup_close_ int fd = fs_open_in(hierarchy, path, O_RDONLY | O_DIRECTORY, 0);
+	bool any = false;
+
+	if (fd >= 0)
+		each_pid(fd, false, DEPTH, any_pid, &any);
+	return any ? err_set(err, EBUSY, "cgroup '%s' has processes", path) : 0;
+}
+
+bool cgroup_populated(const struct hostfs *fs, const char *path)
+{
+	struct err err;
+
+	return each_hierarchy(fs, refuse_populated, path, &err) < 0;
+}
+
+int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err)
+{
+	_cleanup_free_ char *procs = str_printf("%s/cgroup.procs", dir);
+
+	return procs != NULL ? fs_write_control(fs->root, procs, "0", err) : err_oom(err);
+}

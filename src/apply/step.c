@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Each kind of step, carried out.
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/size.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+static int do_cgroup(const struct step *s, struct err *err)
+{
+	struct statfs st;
+
+	if (mkdir(s->path, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make cgroup '%s'", s->path);
+	// In a plain directory limits would be plain files that limit nothing.
+	if (statfs(s->path, &st) < 0)
+		return err_sys(err, errno, "look at cgroup '%s'", s->path);
+	if (st.f_type != CGROUP_SUPER_MAGIC && st.f_type != CGROUP2_SUPER_MAGIC) {
+		rmdir(s->path);
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"make cgroup '%s': it is no cgroup, its controller is not mounted there",
+			s->path
+		);
+	}
+	return 0;
+}
+
+static int do_set(const struct step *s, struct err *err)
+{
+	_cleanup_close_ int fd = open(s->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	size_t len = strlen(s->value);
+
+	if (fd < 0)
+		return err_sys(err, errno, "open '%s' to write '%.64s'", s->path, s->value);
+	if (write(fd, s->value, len) != (ssize_t)len)
+		return err_sys(err, errno, "write '%.64s' to '%s'", s->value, s->path);
+	return 0;
+}
+
+static int do_join(const struct step *s, struct err *err)
+{
+	struct hostfs fs;
+	int r;
+
+	if (hostfs_open("/", &fs, err) < 0)
+		return -err->code;
+	r = cgroup_join(&fs, s->path, err);
+	hostfs_close(&fs);
+	return r;
+}
+
+// A directory that several workloads use: made on demand, its owner and mode set each time.
+static int do_shared_dir(const struct step *s, struct err *err)
+{
+	_cleanup_close_ int parent = fs_mkdirs(LINKS_DIR, 0711, err);
+	const char *name = strrchr(s->path, '/') + 1;
+	_cleanup_close_ int fd = -1;
+
+	if (parent < 0)
+		return parent;
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make directory '%s'", s->path);
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, s->uid, s->gid) < 0 || fchmod(fd, s->mode) < 0)
+		return err_sys(err, errno, "make directory '%s'", s->path);
+	return 0;
+}
+
+static int do_touch(const struct step *s, struct err *err)
+{
+	_cleanup_close_ int fd = open(s->path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	return fd < 0 ? err_sys(err, errno, "make file '%s'", s->path) : 0;
+}
+
+static int do_dir(const struct step *s, struct err *err)
+{
+	if (mkdir(s->path, s->mode) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make directory '%s'", s->path);
+	if ((s->uid != 0 || s->gid != 0) && lchown(s->path, s->uid, s->gid) < 0)
+		return err_sys(err, errno, "give directory '%s' to %u", s->path, s->uid);
+	return 0;
+}
+
+static int do_file(const struct step *s, struct err *err)
+{
+	_cleanup_close_ int fd =
+		open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, s->mode);
+	size_t len = strlen(s->value);
+
+	if (fd < 0)
+		return err_sys(err, errno, "make file '%s'", s->path);
+	if (write(fd, s->value, len) != (ssize_t)len)
+		return err_sys(err, errno, "write file '%s'", s->path);
+	return 0;
+}
+
+static int do_symlink(const struct step *s, struct err *err)
+{
+	if (symlink(s->value, s->path) < 0)
+		return err_sys(err, errno, "make link '%s'", s->path);
+	return 0;
+}
+
+static int do_node(const struct step *s, struct err *err)
+{
+	if (mknod(s->path, S_IFCHR | s->mode, s->rdev) < 0 || lchown(s->path, s->uid, s->gid) < 0)
+		return err_sys(err, errno, "make device node '%s'", s->path);
+	return 0;
+}
+
+static int do_tmpfs(const struct step *s, struct err *err)
+{
+	int fd = fs_mkdirs(s->path, 0711, err);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	if (mount("pinfold", s->path, "tmpfs", MS_NOSUID, s->value) < 0)
+		return err_sys(err, errno, "mount tmpfs on '%s'", s->path);
+	return 0;
+}
+
+static int do_hugetlbfs(const struct step *s, struct err *err)
+{
+	if (mount("pinfold", s->path, "hugetlbfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, s->value) == 0)
+		return 0;
+	if (errno == ENOMEM)
+		return err_set(
+			err,
+			ENOMEM,
+			"reserve hugepages (%s): another program has taken them meanwhile; free "
+			"some or "
+			"reserve more, see pinfold host inventory",
+			s->value
+		);
+	return err_sys(err, errno, "mount hugetlbfs on '%s' (%s)", s->path, s->value);
+}
+
+static int do_overlay(const struct step *s, struct err *err)
+{
+	if (mount("pinfold", s->path, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, s->value) < 0)
+		return err_sys(err, errno, "mount overlay on '%s' (%s)", s->path, s->value);
+	return 0;
+}
+
+static int do_bind(const struct step *s, struct err *err)
+{
+	struct mount_attr ro = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+	};
+
+	if (mount(s->value, s->path, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL) < 0)
+		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
+	if (s->readonly
+	    && syscall(SYS_mount_setattr,
+		       AT_FDCWD,
+		       s->path,
+		       s->recursive ? AT_RECURSIVE : 0,
+		       &ro,
+		       sizeof(ro))
+		       < 0) {
+		// Linux before 5.12; the top mount only, as ours have nothing writable below
+		if (errno != ENOSYS
+		    || mount(NULL,
+			     s->path,
+			     NULL,
+			     MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
+			     NULL)
+			       < 0)
+			return err_sys(err, errno, "make '%s' read-only", s->path);
+	}
+	return 0;
+}
+
+// EAL takes the first hugetlbfs of a size that /proc/mounts names: only the grant's may be there.
+static int do_detach_hugetlbfs(const struct step *s, struct err *err)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/mounts", "re");
+	char *points[64], line[4096];
+	size_t n = 0;
+
+	if (f == NULL)
+		return err_sys(err, errno, "read '/proc/self/mounts'");
+	while (n < ARRAY_LEN(points) && fgets(line, sizeof(line), f) != NULL) {
+		char point[2048], type[64];
+
+		if (sscanf(line, "%*s %2047s %63s", point, type) == 2 && str_eq(type, "hugetlbfs")
+		    && !str_starts(point, s->path))
+			points[n++] = strdup(point);
+	}
+	while (n-- > 0) {
+		if (points[n] != NULL)
+			umount2(points[n], MNT_DETACH);
+		free(points[n]);
+	}
+	return 0;
+}
+
+typedef int (*step_fn)(const struct step *s, struct err *err);
+
+static const step_fn fns[STEP_KINDS] = {
+	[STEP_CGROUP] = do_cgroup,
+	[STEP_SET] = do_set,
+	[STEP_JOIN] = do_join,
+	[STEP_SHARED_DIR] = do_shared_dir,
+	[STEP_TOUCH] = do_touch,
+	[STEP_DIR] = do_dir,
+	[STEP_FILE] = do_file,
+	[STEP_SYMLINK] = do_symlink,
+	[STEP_NODE] = do_node,
+	[STEP_TMPFS] = do_tmpfs,
+	[STEP_HUGETLBFS] = do_hugetlbfs,
+	[STEP_OVERLAY] = do_overlay,
+	[STEP_BIND] = do_bind,
+	[STEP_DETACH_HUGETLBFS] = do_detach_hugetlbfs,
+};
+
+int apply_steps(const struct plan *p, enum step_where where, struct err *err)
+{
+	mode_t mask = umask(0); // the modes of the plan, exactly
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < p->nsteps; i++) {
+		if (p->steps[i].where == where)
+			r = fns[p->steps[i].kind](&p->steps[i], err);
+	}
+	umask(mask);
+	return r;
+}
+
+int apply_unshare(struct err *err)
+{
+	// slave: what the host unmounts later is unmounted here too, and nothing goes back
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_sys(err, errno, "make a mount namespace");
+	return 0;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Taking back what a lease notes, and the collection of leases that nobody uses.
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "ledger/files.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KILL_MILLISECONDS 5000
+
+static int undo_tree(const char *path, struct err *err)
+{
+	_cleanup_free_ char *parent = strdup(path);
+	_cleanup_close_ int fd = -1;
+	char *slash = parent != NULL ? strrchr(parent, '/') : NULL;
+
+	// only below our own directory, whatever a lease file says
+	if (slash == NULL || !str_starts(path, RUN_DIR "/") || strstr(path, "/../") != NULL)
+		return err_set(err, EINVAL, "undo '%s': not below " RUN_DIR, path);
+	if (str_eq(slash, "/") || str_eq(slash, "/.") || str_eq(slash, "/.."))
+		return err_set(err, EINVAL, "undo '%s': no name", path);
+	*slash = '\0';
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? 0 : fs_remove_tree(fd, slash + 1, err);
+}
+
+struct link_users {
+	const struct lease *except;
+	const char *name;
+	unsigned n;
+};
+
+static int count_link(const struct lease *lease, void *arg, struct err *err)
+{
+	struct link_users *u = arg;
+
+	(void)err;
+	for (unsigned i = 0; i < lease->grant.nlinks; i++) {
+		if (!str_eq(lease->grant.name, u->except->grant.name)
+		    && str_eq(lease->grant.links[i].name, u->name))
+			u->n++;
+	}
+	return 0;
+}
+
+// The directory of a link goes with the last workload that has it.
+static int undo_link(
+	const struct ledger *l, const struct lease *lease, const char *path, struct err *err
+)
+{
+	const char *name = strrchr(path, '/');
+	struct link_users u = {.except = lease, .name = name != NULL ? name + 1 : path};
+
+	if (lease_each(l, count_link, &u, err) < 0)
+		return -err->code;
+	return u.n > 0 ? 0 : undo_tree(path, err);
+}
+
+int undo_lease(const struct ledger *l, const struct lease *lease, struct err *err)
+{
+	struct err first = {0};
+
+	if (cgroup_kill(&l->fs, lease, true, KILL_MILLISECONDS, err) < 0)
+		return -err->code;
+	for (unsigned i = lease->nundo; i-- > 0;) {
+		const struct undo *u = &lease->undo[i];
+		int r;
+
+		if (str_eq(u->what, "cgroup"))
+			r = cgroup_remove(&l->fs, u->path, err);
+		else if (str_eq(u->what, "tree"))
+			r = undo_tree(u->path, err);
+		else if (str_eq(u->what, "link"))
+			r = undo_link(l, lease, u->path, err);
+		else
+			r = err_set(err, EINVAL, "undo '%s': unknown to this version", u->what);
+		// go on: what can be taken back is taken back
+		if (r < 0 && first.code == 0)
+			first = *err;
+	}
+	if (first.code != 0) {
+		*err = first;
+		return -first.code;
+	}
+	return 0;
+}
+
+static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, struct err *err)
+{
+	if (lease_in_use(l, lease))
+		return 0;
+	if (undo_lease(l, lease, err) < 0)
+		return err_wrap(err, "clean up after '%s'", lease->grant.name);
+	if (lease_remove(l, lease->grant.name, err) < 0)
+		return -err->code;
+	(*count)++;
+	return 0;
+}
+
+// A lease whose file cannot be understood, with the reason in err. Its name alone tells what it has
+// for certain: when no process is left in its cgroups these go, and the file with them. Else the
+// error stays.
+static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, struct err *err)
+{
+	_cleanup_free_ char *cgroup = str_printf("pinfold/%s", name);
+	_cleanup_free_ char *state = str_printf(RUN_DIR "/runtime/%s", name);
+	struct err why = *err;
+
+	if (cgroup == NULL || state == NULL)
+		return err_oom(err);
+	if (name_check("a lease", name, err) < 0 || cgroup_populated(&l->fs, cgroup)) {
+		*err = why;
+		return -err->code;
+	}
+	if (cgroup_remove(&l->fs, cgroup, err) < 0 || undo_tree(state, err) < 0
+	    || lease_remove(l, name, err) < 0)
+		return -err->code;
+	(*count)++;
+	return 0;
+}
+
+int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
+{
+	_cleanup_names_ struct names names = {0};
+	struct err first = {0};
+	unsigned count = 0;
+
+	// the leases of a copied tree say nothing about the processes and files of this machine
+	if (l->fs.real && files_names(l->leases, &names, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < names.n; i++) {
+		struct lease lease;
+		int r = lease_read(l, names.list[i], &lease, err);
+
+		if (r == -ENOENT)
+			continue;
+		r = r == 0 ? gc_one(l, &lease, &count, err)
+			   : gc_unreadable(l, names.list[i], &count, err);
+		// go on: one that resists must not keep the others
+		if (r < 0 && first.code == 0)
+			first = *err;
+	}
+	if (l->fs.real) {
+		files_sweep(l->leases);
+		files_sweep(l->defs);
+	}
+	if (ret_count != NULL)
+		*ret_count = count;
+	if (first.code != 0)
+		*err = first;
+	return -first.code;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+// A message is one line whatever was quoted in it: control characters come from file names and
+// from hostile input, and must not reach a terminal.
+static void one_line(char *s)
+{
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
+
+		if (c < 0x20 || c == 0x7f)
+			*s = ' ';
+		// U+0080 to U+009F: a terminal takes some for the start of an escape sequence
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			s[0] = s[1] = ' ';
+	}
+}
+
+static void vset(struct err *err, int code, const char *fmt, va_list ap)
+{
+	err->code = code != 0 ? code : EIO;
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	one_line(err->msg);
+}
+
+int err_set(struct err *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vset(err, code, fmt, ap);
+	va_end(ap);
+	return -err->code;
+}
+
+int err_sys(struct err *err, int errnum, const char *fmt, ...)
+{
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	vset(err, errnum, fmt, ap);
+	va_end(ap);
+	n = strlen(err->msg);
+	snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", strerror(err->code));
+	return -err->code;
+}
+
+int err_wrap(struct err *err, const char *fmt, ...)
+{
+	char old[sizeof(err->msg)];
+	va_list ap;
+	size_t n;
+
+	memcpy(old, err->msg, sizeof(old));
+	va_start(ap, fmt);
+	vset(err, err->code, fmt, ap);
+	va_end(ap);
+	n = strlen(err->msg);
+	snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", old);
+	return -err->code;
+}
+
+int err_oom(struct err *err)
+{
+	return err_set(err, ENOMEM, "out of memory");
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "base/fs.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int fs_open_in(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC),
+		// O_TMPFILE holds the bit of O_DIRECTORY; openat2 refuses a mode it has no use for
+		.mode = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = -1;
+
+	// EAGAIN: a rename or mount anywhere raced with a ".." in the path
+	for (int i = 0; i < 64; i++) {
+		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
+	return fd;
+}
+
+int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd = fs_open_in(dirfd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	_cleanup_free_ char *buf = NULL;
+	size_t len = 0, room = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		if (len + 1 >= room) {
+			char *more;
+
+			room = room == 0 ? 4096 : room * 2;
+			more = realloc(buf, room);
+			if (more == NULL)
+				return -ENOMEM;
+			buf = more;
+		}
+		n = read(fd, buf + len, room - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+		if (len > max)
+			return -EFBIG;
+	} while (n != 0);
+	buf[len] = '\0';
+	*ret = steal_ptr(buf);
+	if (ret_len != NULL)
+		*ret_len = len;
+	return 0;
+}
+
+// The name of an entry of a directory: no path, and not the directory itself or its parent.
+static bool plain_name(const char *name)
+{
+	return name[0] != '\0' && strchr(name, '/') == NULL && !str_eq(name, ".")
+	       && !str_eq(name, "..");
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_renamed(
+	int dirfd,
+	const char *name,
+	const char *data,
+	size_t len,
+	mode_t mode,
+	bool durable,
+	struct err *err
+)
+{
+	_cleanup_free_ char *tmp = NULL;
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!plain_name(name))
+		return err_set(err, EINVAL, "write '%s': not the name of a file", name);
+	tmp = str_printf(".%s.%d.tmp", name, (int)getpid());
+	if (tmp == NULL)
+		return err_oom(err);
+	unlinkat(dirfd, tmp, 0);
+	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return err_sys(err, errno, "write '%s'", name);
+	r = write_all(fd, data, len);
+	if (r == 0 && (fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0)))
+		r = -errno;
+	if (r == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlinkat(dirfd, tmp, 0);
+		return err_sys(err, -r, "write '%s'", name);
+	}
+	return 0;
+}
+
+int fs_write_atomic(
+	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
+)
+{
+	return write_renamed(dirfd, name, data, len, mode, false, err);
+}
+
+int fs_write_durable(
+	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
+)
+{
+	return write_renamed(dirfd, name, data, len, mode, true, err);
+}
+
+int fs_write_control(int dirfd, const char *path, const char *value, struct err *err)
+{
+	_cleanup_close_ int fd = fs_open_in(dirfd, path, O_WRONLY, 0);
+	size_t len = strlen(value);
+	ssize_t n;
+
+	if (fd < 0)
+		return err_sys(err, errno, "open '%s' to write '%s'", path, value);
+	n = write(fd, value, len);
+	if (n != (ssize_t)len)
+		return err_sys(err, n < 0 ? errno : EIO, "write '%s' to '%s'", value, path);
+	return 0;
+}
+
+int fs_mkdirs(const char *path, mode_t mode, struct err *err)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	_cleanup_close_ int fd = -1;
+	char *save = NULL;
+	int last;
+
+	if (copy == NULL)
+		return err_oom(err);
+	if (path[0] != '/')
+		return err_set(err, EINVAL, "make directory '%s': not an absolute path", path);
+	fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (char *part = strtok_r(copy, "/", &save); part != NULL;
+	     part = strtok_r(NULL, "/", &save)) {
+		int next;
+
+		if (mkdirat(fd, part, mode) < 0 && errno != EEXIST)
+			return err_sys(err, errno, "make directory '%s'", path);
+		next = openat(fd, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (next < 0)
+			return err_sys(err, errno, "make directory '%s'", path);
+		close(fd);
+		fd = next;
+	}
+	last = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (last < 0)
+		return err_sys(err, errno, "open directory '%s'", path);
+	return last;
+}
+
+// A directory to be emptied: no link, and no mount point. The device number would not tell a bind
+// mount of the same file system, whose files are somebody else's.
+static int open_own_dir(int dirfd, const char *name)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+}
+
+#define REMOVE_DEPTH 64 // directories open at a time
+
+// A tree being removed. What lies deeper than REMOVE_DEPTH is moved up to its top: whoever filled the
+// tree could make it deeper than we have descriptors and stack for.
+struct removal {
+	int top; // -1 until the first directory is open
+	unsigned moved;
+};
+
+static int remove_entry(struct removal *rm, int dirfd, const char *name, unsigned depth);
+
+// Takes fd over. Removes what it can, and returns the first error.
+static int remove_below(struct removal *rm, int fd, unsigned depth)
+{
+	_cleanup_closedir_ DIR *d = fdopendir(fd);
+	struct dirent *e;
+	int r = 0;
+
+	if (d == NULL) {
+		int saved = errno;
+
+		close(fd);
+		return -saved;
+	}
+	while (errno = 0, (e = readdir(d)) != NULL) {
+		int one;
+
+		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+			continue;
+		one = remove_entry(rm, dirfd(d), e->d_name, depth + 1);
+		if (r == 0)
+			r = one;
+	}
+	return r == 0 ? -errno : r;
+}
+
+static int move_up(struct removal *rm, int dirfd, const char *name)
+{
+	char to[32];
+
+	do {
+		snprintf(to, sizeof(to), ".deep-%u", rm->moved++);
+		if (renameat2(dirfd, name, rm->top, to, RENAME_NOREPLACE) == 0)
+			return 0;
+	} while (errno == EEXIST);
+	return -errno;
+}
+
+static int remove_entry(struct removal *rm, int dirfd, const char *name, unsigned depth)
+{
+	unsigned moved;
+	int fd, r, why;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	// Linux says EISDIR of a directory, other file systems say EPERM as POSIX does
+	why = errno;
+	if (why != EISDIR && why != EPERM)
+		return -why;
+	if (depth >= REMOVE_DEPTH)
+		return move_up(rm, dirfd, name);
+	do {
+		fd = open_own_dir(dirfd, name);
+		if (fd < 0)
+			return errno == ENOENT ? 0 : errno == ENOTDIR ? -why : -errno;
+		if (depth == 0 && rm->top < 0)
+			rm->top = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		moved = rm->moved;
+		r = remove_below(rm, fd, depth);
+	} while (depth == 0 && r == 0 && rm->moved != moved);
+	if (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = -errno;
+	return r;
+}
+
+int fs_remove_tree(int dirfd, const char *name, struct err *err)
+{
+	struct removal rm = {.top = -1};
+	int r;
+
+	if (!plain_name(name))
+		return err_set(err, EINVAL, "remove '%s': not the name of a file", name);
+	r = remove_entry(&rm, dirfd, name, 0);
+	scope_close(&rm.top);
+	if (r < 0)
+		return err_sys(err, -r, "remove '%s'", name);
+	return 0;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Files below a directory descriptor. Every path is resolved with openat2(2) and cannot leave the
+// directory it starts from, whatever symbolic links say.
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+// openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS): links, also absolute ones, stay below dirfd.
+// Returns a descriptor (O_CLOEXEC), or -1 with errno.
+int fs_open_in(int dirfd, const char *path, int flags, mode_t mode);
+
+// The whole file, NUL-terminated, at most max bytes (EFBIG beyond). *ret is to be freed; ret_len may
+// be NULL. Returns 0 or -errno; no message, so that callers can say what a missing file means.
+int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
+
+// Writes the file whole or not at all, also across a power failure: a temporary beside it, synced,
+// then renamed. name: no slash.
+int fs_write_atomic(
+	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
+);
+
+// The same, and on disk when it returns: for what must outlive a power cut.
+int fs_write_durable(
+	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
+);
+
+// Writes a control file (cgroup, sysfs) in one write.
+int fs_write_control(int dirfd, const char *path, const char *value, struct err *err);
+
+// mkdir -p of an absolute path with the mode (less the umask) for what is new. Returns a descriptor.
+int fs_mkdirs(const char *path, mode_t mode, struct err *err);
+
+// rm -r of name in dirfd (no slash). Follows no link and enters no mount, also none of the same file
+// system: EXDEV. A missing name is fine.
+int fs_remove_tree(int dirfd, const char *name, struct err *err);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Strings: formatting, names, and the nearest word to a misspelt one.
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// A new string (free it), or NULL when memory is out.
+char *str_printf(const char *fmt, ...) printf_like(1, 2);
+
+// A grant, pool or link is named by 1..NAME_MAX_LEN characters of [a-z0-9._-], the first a letter or
+// digit: names become file names, cgroup names and host names.
+#define NAME_MAX_LEN 48
+int name_check(const char *what, const char *name, struct err *err);
+
+// Of the NULL-terminated list, the word nearest to s by edit distance, or NULL if none is near.
+const char *str_nearest(const char *s, const char *const *words);
+
+bool str_eq(const char *a, const char *b);
+bool str_starts(const char *s, const char *prefix);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "cli/cli.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *cli_host_tree;
+
+int cli_fail(const struct err *err)
+{
+	fprintf(stderr, "pinfold: %s\n", err->msg);
+	return CLI_FAILED;
+}
+
+void cli_print_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
+}
+
+// A cell as text, in buf where it is not a string already.
+static const char *cell(const json_t *row, const char *key, char *buf, size_t len)
+{
+	const json_t *v = json_object_get(row, key);
+
+	if (json_is_string(v) && json_string_length(v) > 0)
+		return json_string_value(v);
+	if (json_is_integer(v)) {
+		snprintf(buf, len, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		return buf;
+	}
+	if (json_is_real(v)) {
+		snprintf(buf, len, "%.1f", json_real_value(v));
+		return buf;
+	}
+	if (json_is_boolean(v))
+		return json_is_true(v) ? "yes" : "no";
+	return "-";
+}
+
+void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
+{
+	size_t width[16] = {0}, n, i;
+	char buf[64];
+	json_t *row;
+
+	if (json) {
+		cli_print_json(rows);
+		return;
+	}
+	for (n = 0; keys[n] != NULL && n < ARRAY_LEN(width); n++) {
+		width[n] = strlen(keys[n]);
+		json_array_foreach ((json_t *)rows, i, row) {
+			size_t w = strlen(cell(row, keys[n], buf, sizeof(buf)));
+
+			if (w > width[n])
+				width[n] = w;
+		}
+	}
+	for (size_t k = 0; k < n; k++) {
+		for (const char *c = keys[k]; *c != '\0'; c++)
+			putchar(*c == '_' ? ' ' : toupper((unsigned char)*c));
+		if (k + 1 < n)
+			printf("%*s", (int)(width[k] - strlen(keys[k]) + 2), "");
+	}
+	putchar('\n');
+	json_array_foreach ((json_t *)rows, i, row) {
+		for (size_t k = 0; k < n; k++) {
+			if (k + 1 < n)
+				printf("%-*s  ", (int)width[k], cell(row, keys[k], buf, sizeof(buf))
+				);
+			else
+				printf("%s", cell(row, keys[k], buf, sizeof(buf)));
+		}
+		putchar('\n');
+	}
+}
+
+int cli_getopt(
+	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
+)
+{
+	const char *names[96] = {NULL};
+	char quiet[64], word[128];
+	size_t n = 0;
+	int at = optind, c;
+
+	// "+": stop at the first operand; ":": tell a missing argument from an unknown option
+	snprintf(quiet, sizeof(quiet), "+:%s", shorts);
+	opterr = 0;
+	c = getopt_long(argc, argv, quiet, longs, NULL);
+	if (c != '?' && c != ':')
+		return c;
+	snprintf(
+		word, sizeof(word), "%s", argv[at > 0 ? at : 1] != NULL ? argv[at > 0 ? at : 1] : ""
+	);
+	if (c == ':') {
+		err_set(err, EINVAL, "option '%s' wants a value", word);
+		return '?';
+	}
+	for (; longs[n].name != NULL && n + 1 < ARRAY_LEN(names); n++)
+		names[n] = longs[n].name;
+	word[strcspn(word, "=")] = '\0';
+	if (str_starts(word, "--")) {
+		const char *near = str_nearest(word + 2, names);
+
+		if (near != NULL) {
+			err_set(err, EINVAL, "unknown option '%s'; did you mean '--%s'?", word, near
+			);
+			return '?';
+		}
+	}
+	err_set(err, EINVAL, "unknown option '%s'; see --help", word);
+	return '?';
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The command line: one file a command, each with one entry point.
+#pragma once
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+// Exit statuses, as container tools use them.
+enum {
+	CLI_OK = 0,
+	CLI_FAILED = 125, // pinfold itself failed: bad usage, bad request, a step that did not work
+	CLI_CANNOT_RUN = 126, // the program is there but cannot be run
+	CLI_NOT_FOUND = 127,  // the program is not there
+};
+
+// A command gets its own argc and argv, argv[0] being its name, and returns the exit status.
+struct command {
+	const char *name;
+	const char *summary;
+	int (*main)(int argc, char **argv);
+};
+
+int cmd_exec(int argc, char **argv);
+int cmd_gc(int argc, char **argv);
+int cmd_grant(int argc, char **argv);
+int cmd_host(int argc, char **argv);
+int cmd_image(int argc, char **argv);
+int cmd_logs(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+
+// Prints "pinfold: MESSAGE" on standard error and returns CLI_FAILED.
+int cli_fail(const struct err *err);
+
+// Global options, set before the command: --host-tree DIR lets the commands that only read (host,
+// plan, grant list) look at a copy of another machine's /sys and /proc.
+extern const char *cli_host_tree; // NULL: this machine
+
+// A table for people from the same array of objects that --json prints. keys: object keys, the column
+// titles being their upper case; values may be strings, integers, booleans or null ("-").
+void cli_print_rows(const json_t *rows, const char *const *keys, bool json);
+
+// Pretty-prints any value as JSON with a newline.
+void cli_print_json(const json_t *value);
+
+struct option;
+
+// getopt_long with one-line errors that name the nearest option. Options end at the first word that
+// is not one. Returns as getopt_long does, or '?' with err set. Start with optind = 0.
+int cli_getopt(
+	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
+);

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold image: root file systems for containers.
+
+#include "image/image.h"
+
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BIGGEST 8
+
+static const char help[] =
+	"Usage: pinfold image build -o NAME|DIR [--pmd LIST|all|none] [--add FILE]... [--replace] "
+	"PROGRAM...\n"
+	"       pinfold image list [--json] [NAME|DIR...]\n"
+	"\n"
+	"A root file system from what is installed here: programs, and the libraries they need.\n"
+	"\n"
+	"  -o, --output NAME|DIR  a name stands for " IMAGE_DIR "/NAME\n"
+	"  --pmd LIST             drivers for a DPDK program, as in net_null,memif; default: "
+	"buses,\n"
+	"                         virtual devices and common NICs\n"
+	"  --add FILE             also this file, at the place it has here\n"
+	"  --replace              an image that exists already is replaced\n";
+
+static void note(const char *line)
+{
+	fprintf(stderr, "pinfold: note: %s\n", line);
+}
+
+// A name without a slash is an image in the usual place. *ret is to be freed.
+static int image_path(const char *name, char **ret, struct err *err)
+{
+	char *path;
+
+	if (strchr(name, '/') == NULL && name_check("image", name, err) < 0)
+		return -err->code;
+	path = strchr(name, '/') != NULL ? strdup(name) : str_printf(IMAGE_DIR "/%s", name);
+	if (path == NULL)
+		return err_oom(err);
+	*ret = path;
+	return 0;
+}
+
+static char *megabytes(json_int_t bytes, char *buf, size_t len)
+{
+	snprintf(buf, len, "%.1f MB", (double)bytes / 1e6);
+	return buf;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "bytes"));
+	json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "bytes"));
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void print_built(const char *path, const json_t *manifest)
+{
+	const json_t *files = json_object_get(manifest, "files");
+	size_t n = json_array_size(files), i;
+	_cleanup_free_ json_t **sorted = calloc(n + 1, sizeof(json_t *));
+	char buf[32];
+	json_t *f;
+
+	printf("%s: %s in %zu files\n",
+	       path,
+	       megabytes(json_integer_value(json_object_get(manifest, "bytes")), buf, sizeof(buf)),
+	       n);
+	if (sorted == NULL)
+		return;
+	json_array_foreach ((json_t *)files, i, f)
+		sorted[i] = f;
+	qsort(sorted, n, sizeof(json_t *), by_bytes);
+	for (i = 0; i < n && i < BIGGEST; i++)
+		printf("%10s  %s\n",
+		       megabytes(
+			       json_integer_value(json_object_get(sorted[i], "bytes")),
+			       buf,
+			       sizeof(buf)
+		       ),
+		       json_string_value(json_object_get(sorted[i], "path")));
+}
+
+// With the signals blocked that people stop a build with: it ends at the next file, cleans up, and
+// the signal does its work afterwards.
+static int build_blocked(const struct image_request *req, json_t **ret, struct err *err)
+{
+	sigset_t stop, old;
+	int r;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGHUP);
+	sigprocmask(SIG_BLOCK, &stop, &old);
+	r = image_build(req, ret, err);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+static int build_options(
+	int argc,
+	char **argv,
+	struct image_request *req,
+	char **add,
+	const char **output,
+	struct err *err
+)
+{
+	static const struct option longs[] = {
+		{"output", required_argument, NULL, 'o'},
+		{"pmd", required_argument, NULL, 'p'},
+		{"add", required_argument, NULL, 'a'},
+		{"replace", no_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int opt;
+
+	optind = 0;
+	while ((opt = cli_getopt(argc, argv, "o:h", longs, err)) != -1) {
+		switch (opt) {
+		case 'o':
+			*output = optarg;
+			break;
+		case 'p':
+			req->pmds = optarg;
+			break;
+		case 'a':
+			add[req->nadd++] = optarg;
+			break;
+		case 'r':
+			req->replace = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 1;
+		default:
+			return -err->code;
+		}
+	}
+	if (*output == NULL)
+		return err_set(err, EINVAL, "image build: say where with -o NAME or -o DIR");
+	if (optind >= argc)
+		return err_set(err, EINVAL, "image build: no program given");
+	req->programs = argv + optind;
+	req->nprograms = (size_t)(argc - optind);
+	return 0;
+}
+
+static int build(int argc, char **argv)
+{
+	_cleanup_free_ char **add = calloc((size_t)argc + 1, sizeof(char *));
+	struct image_request req = {.add = add, .note = note};
+	_cleanup_json_ json_t *manifest = NULL;
+	_cleanup_free_ char *path = NULL;
+	const char *output = NULL;
+	struct err err;
+	int r;
+
+	if (add == NULL) {
+		err_oom(&err);
+		return cli_fail(&err);
+	}
+	r = build_options(argc, argv, &req, add, &output, &err);
+	if (r > 0)
+		return CLI_OK;
+	if (r < 0 || output == NULL || image_path(output, &path, &err) < 0)
+		return cli_fail(&err);
+	req.dir = path;
+	if (build_blocked(&req, &manifest, &err) < 0)
+		return cli_fail(&err);
+	print_built(path, manifest);
+	return CLI_OK;
+}
+
+// One row of the list. A damaged manifest is an error of its own.
+static int add_row(json_t *rows, const char *name, const char *path, struct err *err)
+{
+	_cleanup_json_ json_t *m = NULL;
+	json_t *programs, *dpdk;
+	const char *first;
+	char buf[32];
+
+	if (image_manifest(path, &m, err) < 0)
+		return -err->code;
+	programs = json_object_get(m, "programs");
+	first = json_string_value(json_array_get(programs, 0));
+	dpdk = json_object_get(json_object_get(m, "dpdk"), "abi");
+	if (json_array_append_new(
+		    rows,
+		    json_pack(
+			    "{s:s, s:s, s:I, s:i, s:s*, s:s, s:s}",
+			    "name",
+			    name,
+			    "size",
+			    megabytes(
+				    json_integer_value(json_object_get(m, "bytes")),
+				    buf,
+				    sizeof(buf)
+			    ),
+			    "bytes",
+			    json_integer_value(json_object_get(m, "bytes")),
+			    "files",
+			    (int)json_array_size(json_object_get(m, "files")),
+			    "dpdk",
+			    json_string_value(dpdk),
+			    "program",
+			    first != NULL ? first : "",
+			    "path",
+			    path
+		    )
+	    )
+	    < 0)
+		return err_oom(err);
+	return 0;
+}
+
+// The images in the usual place; a directory without a manifest is none.
+static int add_all(json_t *rows, struct err *err)
+{
+	struct dirent **entries = NULL;
+	int n = scandir(IMAGE_DIR, &entries, NULL, alphasort), r = 0;
+
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *path = str_printf(IMAGE_DIR "/%s", entries[i]->d_name);
+
+		if (path == NULL)
+			r = err_oom(err);
+		else if (r == 0 && entries[i]->d_name[0] != '.') {
+			r = add_row(rows, entries[i]->d_name, path, err);
+			if (r == -ENOENT || r == -ENOTDIR)
+				r = 0;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+static int list(int argc, char **argv)
+{
+	static const char *const keys[] = {"name", "size", "files", "dpdk", "program", NULL};
+	static const struct option longs[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	_cleanup_json_ json_t *rows = json_array();
+	bool json = false;
+	struct err err;
+	int opt, r = 0;
+
+	optind = 0;
+	while ((opt = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
+		if (opt == '?')
+			return cli_fail(&err);
+		if (opt == 'h') {
+			fputs(help, stdout);
+			return CLI_OK;
+		}
+		json = true;
+	}
+	if (optind >= argc)
+		r = add_all(rows, &err);
+	for (int i = optind; i < argc && r == 0; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		r = image_path(argv[i], &path, &err);
+		if (r == 0)
+			r = add_row(rows, argv[i], path, &err);
+	}
+	if (r < 0)
+		return cli_fail(&err);
+	cli_print_rows(rows, keys, json);
+	return CLI_OK;
+}
+
+int cmd_image(int argc, char **argv)
+{
+	struct err err;
+
+	if (argc >= 2 && str_eq(argv[1], "build"))
+		return build(argc - 1, argv + 1);
+	if (argc >= 2 && str_eq(argv[1], "list"))
+		return list(argc - 1, argv + 1);
+	if (argc >= 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
+		fputs(help, stdout);
+		return CLI_OK;
+	}
+	if (argc < 2)
+		err_set(&err, EINVAL, "image: build or list? See pinfold image --help");
+	else
+		err_set(&err, EINVAL, "image: unknown command '%s'; build or list?", argv[1]);
+	return cli_fail(&err);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "cli/cli.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+	{"exec", "run another program in a workload that runs", cmd_exec},
+	{"gc", "clean up after what died", cmd_gc},
+	{"grant", "create, list, show, remove named grants", cmd_grant},
+	{"host", "what this machine has", cmd_host},
+	{"image", "root file systems for containers", cmd_image},
+	{"logs", "output of a detached workload", cmd_logs},
+	{"plan", "show everything that run would do", cmd_plan},
+	{"ps", "the workloads that run", cmd_ps},
+	{"run", "start a program with a grant", cmd_run},
+	{"stop", "end workloads", cmd_stop},
+};
+
+static void help(void)
+{
+	puts("Usage: pinfold [--host-tree DIR] COMMAND ...\n\n"
+	     "Gives a DPDK program exactly the cores, memory, hugepages, NICs and links it was "
+	     "granted.\n\n"
+	     "Commands:");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+	puts("\nOptions:\n"
+	     "  --host-tree DIR  look at a copy of another machine's /sys and /proc; nothing is "
+	     "changed\n"
+	     "  --version        print the version\n"
+	     "  --help           print this; each command has its own --help");
+}
+
+static int unknown(const char *name)
+{
+	const char *names[ARRAY_LEN(commands) + 1] = {NULL}, *near;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		names[i] = commands[i].name;
+	near = str_nearest(name, names);
+	if (near != NULL)
+		err_set(&err, EINVAL, "unknown command '%s'; did you mean '%s'?", name, near);
+	else
+		err_set(&err, EINVAL, "unknown command '%s'; see pinfold --help", name);
+	return cli_fail(&err);
+}
+
+// With one of them closed, the next file opened (the lock, a control file) would be standard output or
+// standard error, and be written to as such.
+static void standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"host-tree", required_argument, NULL, 't'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	struct err err;
+	int c;
+
+	standard_descriptors();
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
+		switch (c) {
+		case 'h':
+			help();
+			return CLI_OK;
+		case 'V':
+			puts("pinfold " PINFOLD_VERSION);
+			return CLI_OK;
+		case 't':
+			cli_host_tree = optarg;
+			break;
+		default:
+			return cli_fail(&err);
+		}
+	}
+	if (optind >= argc) {
+		err_set(&err, EINVAL, "no command given; see pinfold --help");
+		return cli_fail(&err);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (str_eq(commands[i].name, argv[optind]))
+			return commands[i].main(argc - optind, argv + optind);
+	}
+	return unknown(argv[optind]);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "grant/avail.h"
+
+struct idset avail_cpus(const struct host *host, const struct holdings *others)
+{
+	struct idset left = host->online;
+
+	for (unsigned i = 0; i < others->n; i++)
+		idset_andnot(&left, &others->held[i].grant.cpus);
+	return left;
+}
+
+const struct grant *avail_cpu_holder(const struct holdings *others, unsigned cpu)
+{
+	for (unsigned i = 0; i < others->n; i++) {
+		if (idset_has(&others->held[i].grant.cpus, cpu))
+			return &others->held[i].grant;
+	}
+	return NULL;
+}
+
+uint64_t avail_pages(
+	const struct host *host, const struct holdings *others, uint64_t size, int node
+)
+{
+	int index = host_page_size_index(host, size);
+	const struct host_hugepages *pool;
+	uint64_t held = 0, live = 0, used, gone;
+
+	if (index < 0)
+		return 0;
+	if (node < 0) {
+		pool = &host->hugepages[index];
+	} else {
+		const struct host_node *n = host_node(host, (unsigned)node);
+
+		if (n == NULL)
+			return 0;
+		pool = &n->hugepages[index];
+	}
+	for (unsigned i = 0; i < others->n; i++) {
+		uint64_t pages = grant_pages(&others->held[i].grant, size, node, true, true);
+
+		held += pages;
+		if (others->held[i].live)
+			live += pages;
+	}
+	// What is used or promised beyond what live grants may use belongs to programs outside. A
+	// grant that has not touched its pages yet hides some of that: the hugetlbfs mount, which
+	// reserves the pages, is the last word.
+	used = pool->total - pool->free + pool->reserved;
+	gone = held + (used > live ? used - live : 0);
+	return pool->total > gone ? pool->total - gone : 0;
+}

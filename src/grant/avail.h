@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What is left of the machine after what others hold.
+#pragma once
+
+#include "grant/grant.h"
+
+// The online CPUs that nobody holds, as their own or in a pool.
+struct idset avail_cpus(const struct host *host, const struct holdings *others);
+
+// Who holds a CPU, or NULL.
+const struct grant *avail_cpu_holder(const struct holdings *others, unsigned cpu);
+
+// Pages of a size that a new grant can have on a node (-1: on the whole machine): all of them, less
+// what grants hold, less what other programs use.
+uint64_t avail_pages(
+	const struct host *host, const struct holdings *others, uint64_t size, int node
+);

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Fills what a request leaves open: which CPUs, which nodes.
+
+#include "grant/choose.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "grant/avail.h"
+#include "grant/grant.h"
+
+#include <string.h>
+
+#define EAL_LCORES 128 // Debian's EAL numbers lcores 0 to 127: CPUs beyond need --lcores
+
+static int find_near(const char *near, const struct host *host, int *ret, struct err *err)
+{
+	for (unsigned i = 0; i < host->npci; i++) {
+		const struct host_pci *p = &host->pci[i];
+
+		if (str_eq(p->bdf, near) || str_eq(p->netdev, near)
+		    || (strlen(near) == 7 && str_starts(p->bdf, "0000:") && str_eq(p->bdf + 5, near)
+		    )) {
+			*ret = p->node;
+			return 0;
+		}
+	}
+	return err_set(
+		err,
+		ENODEV,
+		"near '%s': no such NIC by PCI address or name; see pinfold host inventory",
+		near
+	);
+}
+
+// True if the pages asked for without a node all fit on this one.
+static bool pages_fit(
+	const struct request *req, const struct host *host, const struct holdings *others, int node
+)
+{
+	for (unsigned i = 0; i < req->nhugepages; i++) {
+		const struct grant_hugepages *h = &req->hugepages[i];
+
+		if (h->node < 0 && avail_pages(host, others, h->size, node) < h->count)
+			return false;
+	}
+	return true;
+}
+
+// The node that the grant should live on, -1 if nothing speaks for one. cpus: those that are certain.
+static int home_node(
+	const struct request *req,
+	const struct idset *cpus,
+	const struct host *host,
+	const struct holdings *others,
+	int *ret,
+	struct err *err
+)
+{
+	struct idset free_cpus = avail_cpus(host, others);
+	unsigned best_cpus = 0;
+	int best = -1;
+	bool best_fits = false;
+
+	if (req->near[0] != '\0') {
+		if (find_near(req->near, host, ret, err) < 0)
+			return -err->code;
+		if (*ret >= 0)
+			return 0;
+	}
+	for (unsigned i = 0; i < req->nnics; i++) {
+		const struct host_pci *p = host_pci(host, req->nics[i].bdf);
+
+		if (p != NULL && p->node >= 0) {
+			*ret = p->node;
+			return 0;
+		}
+	}
+	if (!idset_empty(cpus)) {
+		const struct host_cpu *c = host_cpu(host, (unsigned)idset_first(cpus));
+
+		*ret = c != NULL ? c->node : -1;
+		return 0;
+	}
+	for (unsigned i = 0; i < req->nhugepages; i++) {
+		if (req->hugepages[i].node >= 0) {
+			*ret = req->hugepages[i].node;
+			return 0;
+		}
+	}
+	// Nothing said: the node where the pages are and, of those, the one with most free CPUs.
+	for (unsigned i = 0; i < host->nnodes; i++) {
+		const struct host_node *n = &host->nodes[i];
+		struct idset left = n->cpus;
+		bool fits = pages_fit(req, host, others, (int)n->id);
+		unsigned count;
+
+		if (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id))
+			continue;
+		idset_and(&left, &free_cpus);
+		count = idset_count(&left);
+		if (count > req->cpu_count) // enough is enough
+			count = req->cpu_count;
+		if (best < 0 || (fits && !best_fits) || (fits == best_fits && count > best_cpus)) {
+			best = (int)n->id;
+			best_cpus = count;
+			best_fits = fits;
+		}
+	}
+	*ret = best;
+	return 0;
+}
+
+// How good a CPU is: compared field by field, smaller is better.
+struct rank {
+	unsigned key[6];
+	unsigned id;
+};
+
+// near: the user named a place to be near to, which then counts more than lcore numbers do.
+static struct rank rank_cpu(
+	const struct host *host,
+	const struct host_cpu *c,
+	const struct idset *left,
+	int home,
+	bool near
+)
+{
+	struct idset before = {0};
+	struct rank r = {.id = c->id};
+
+	idset_foreach (s, &c->siblings) {
+		if (s < (int)c->id)
+			idset_add(&before, (unsigned)s);
+	}
+	r.key[near ? 1 : 0] = c->id >= EAL_LCORES;
+	r.key[near ? 0 : 1] = host_distance(host, home, c->node);
+	r.key[2] = !idset_has(&host->isolated, c->id);
+	r.key[3] = !idset_subset(&c->siblings, left); // another grant computes on this core
+	r.key[4] = idset_count(&before);       // first threads of whole cores before their siblings
+	r.key[5] = idset_has(&c->siblings, 0); // interrupts and the kernel live on CPU 0
+	return r;
+}
+
+static int compare_rank(const void *a, const void *b)
+{
+	const struct rank *x = a, *y = b;
+
+	for (unsigned i = 0; i < ARRAY_LEN(x->key); i++) {
+		if (x->key[i] != y->key[i])
+			return x->key[i] < y->key[i] ? -1 : 1;
+	}
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int choose_cpus(
+	unsigned count,
+	const struct host *host,
+	const struct holdings *others,
+	int home,
+	bool near,
+	struct idset *ret,
+	struct err *err
+)
+{
+	struct idset left = avail_cpus(host, others), chosen = {0};
+	_cleanup_free_ struct rank *ranks = calloc(host->ncpus, sizeof(*ranks));
+	unsigned n = 0;
+
+	if (ranks == NULL)
+		return err_oom(err);
+	for (unsigned i = 0; i < host->ncpus; i++) {
+		if (idset_has(&left, host->cpus[i].id))
+			ranks[n++] = rank_cpu(host, &host->cpus[i], &left, home, near);
+	}
+	if (n < count)
+		return err_set(
+			err,
+			EBUSY,
+			"%u CPUs wanted, %u of %u online ones are free; see pinfold grant list",
+			count,
+			n,
+			host->ncpus
+		);
+	qsort(ranks, n, sizeof(*ranks), compare_rank);
+	for (unsigned i = 0; i < count; i++)
+		idset_add(&chosen, ranks[i].id);
+	*ret = chosen;
+	return 0;
+}
+
+// The CPUs of the shared pool, from its definition.
+static int find_pool(
+	const char *name, const struct holdings *others, struct idset *ret, struct err *err
+)
+{
+	for (unsigned i = 0; i < others->n; i++) {
+		const struct grant *g = &others->held[i].grant;
+
+		if (g->kind == GRANT_POOL && str_eq(g->name, name)) {
+			*ret = g->cpus;
+			return 0;
+		}
+	}
+	return err_set(
+		err,
+		ENOENT,
+		"pool '%s' does not exist; make it with: pinfold grant create --pool --name %s "
+		"--cpus LIST",
+		name,
+		name
+	);
+}
+
+// The nodes it may take memory from, when the request does not say: those of its CPUs and pages that
+// have memory (a kernel takes no others into a cpuset), else the one nearest to its CPUs.
+static struct idset choose_mems(const struct grant *g, const struct host *host, int home)
+{
+	struct idset cpus = grant_all_cpus(g), mems = host_nodes_of(host, &cpus);
+	int best = -1;
+
+	for (unsigned i = 0; i < g->nhugepages; i++)
+		idset_add(&mems, (unsigned)g->hugepages[i].node);
+	idset_and(&mems, &host->nodes_with_memory);
+	if (!idset_empty(&mems))
+		return mems;
+	if (home < 0 && !idset_empty(&cpus) && host_cpu(host, (unsigned)idset_first(&cpus)) != NULL)
+		home = host_cpu(host, (unsigned)idset_first(&cpus))->node;
+	idset_foreach (node, &host->nodes_with_memory) {
+		if (best < 0 || host_distance(host, home, node) < host_distance(host, home, best))
+			best = node;
+	}
+	if (best >= 0)
+		idset_add(&mems, (unsigned)best);
+	return mems;
+}
+
+static int check_whole(const struct request *req, struct err *err)
+{
+	if (!idset_empty(&req->cpus) && req->cpu_count > 0)
+		return err_set(
+			err, EINVAL, "grant '%s': say --cpus or --cpu-count, not both", req->name
+		);
+	if (idset_empty(&req->cpus) && req->cpu_count == 0 && req->shared_pool[0] == '\0')
+		return err_set(
+			err,
+			EINVAL,
+			"grant '%s': no CPU asked for; say --cpus LIST, --cpu-count N or "
+			"--shared-cpus POOL",
+			req->name
+		);
+	if (req->kind == GRANT_POOL
+	    && (req->nhugepages + req->nnics + req->nlinks > 0 || req->memory != 0 || req->pids != 0
+		|| req->shared_pool[0] != '\0' || !idset_empty(&req->mems)))
+		return err_set(
+			err, EINVAL, "pool '%s': a pool has CPUs and nothing else", req->name
+		);
+	return 0;
+}
+
+int grant_resolve(
+	const struct request *req,
+	const struct host *host,
+	const struct holdings *others,
+	struct grant *ret,
+	struct err *err
+)
+{
+	struct grant g = {
+		.kind = req->kind,
+		.cpus = req->cpus,
+		.mems = req->mems,
+		.memory = req->memory != 0 ? req->memory : GRANT_MEMORY_DEFAULT,
+		.pids = req->pids != 0 ? req->pids : GRANT_PIDS_DEFAULT,
+		.nnics = req->nnics,
+		.nlinks = req->nlinks,
+	};
+	bool near = req->near[0] != '\0' || req->nnics > 0 || !idset_empty(&req->mems);
+	struct idset certain;
+	int home = -1;
+
+	strcpy(g.name, req->name);
+	memcpy(g.nics, req->nics, sizeof(g.nics));
+	memcpy(g.links, req->links, sizeof(g.links));
+	if (check_whole(req, err) < 0)
+		return -err->code;
+	if (req->shared_pool[0] != '\0') {
+		if (find_pool(req->shared_pool, others, &g.shared_cpus, err) < 0)
+			return -err->code;
+		strcpy(g.shared_pool, req->shared_pool);
+	}
+	certain = req->cpus;
+	if (idset_empty(&certain) && req->cpu_count == 0)
+		certain = g.shared_cpus;
+	if (home_node(req, &certain, host, others, &home, err) < 0)
+		return -err->code;
+	if (req->cpu_count > 0
+	    && choose_cpus(req->cpu_count, host, others, home, near, &g.cpus, err) < 0)
+		return -err->code;
+	if (choose_pages(req, host, others, home, &g, err) < 0)
+		return -err->code;
+	if (idset_empty(&g.mems))
+		g.mems = choose_mems(&g, host, home);
+	for (unsigned i = 0; i < g.nnics; i++) {
+		const struct host_pci *p = host_pci(host, g.nics[i].bdf);
+
+		g.nics[i].iommu_group = p != NULL ? p->iommu_group : -1;
+	}
+	if (grant_validate(&g, host, others, err) < 0)
+		return -err->code;
+	*ret = g;
+	return 0;
+}

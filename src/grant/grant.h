@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A request says what is wanted; a grant is the answer in concrete numbers.
+#pragma once
+
+#include "base/err.h"
+#include "base/idset.h"
+#include "base/str.h"
+#include "host/host.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GRANT_HUGEPAGES 32 // (size, node) pairs
+#define GRANT_NICS 64
+#define GRANT_LINKS 32
+#define GRANT_MEMORY_DEFAULT (UINT64_C(512) << 20) // bytes of ordinary memory
+#define GRANT_MEMORY_MIN (UINT64_C(8) << 20)
+#define GRANT_PIDS_DEFAULT 128 // processes and threads
+#define GRANT_PIDS_MAX (UINT64_C(1) << 22)
+
+enum grant_kind {
+	GRANT_WORKLOAD = 0, // for one program
+	GRANT_POOL,	    // CPUs that several grants may share
+};
+
+struct grant_hugepages {
+	uint64_t size;	// bytes of one page
+	uint64_t count; // pages
+	int node;	// -1 in a request: choose
+	bool anon;	// for programs that take anonymous pages: no hugetlbfs mount
+};
+
+struct grant_nic {
+	char bdf[16];
+	int iommu_group;
+};
+
+struct grant_link {
+	char kind[16]; // "memif"
+	char name[NAME_MAX_LEN + 1];
+	uint32_t gid; // host group that both ends share; 0 until a lease has it
+};
+
+// What is wanted. Zero means "not said".
+struct request {
+	enum grant_kind kind;
+	char name[NAME_MAX_LEN + 1];
+	struct idset cpus;  // these CPUs …
+	unsigned cpu_count; // … or that many
+	char near[64];	    // close to this NIC: BDF or network interface
+	char shared_pool[NAME_MAX_LEN + 1];
+	struct idset mems;
+	unsigned nhugepages;
+	struct grant_hugepages hugepages[GRANT_HUGEPAGES];
+	uint64_t memory; // bytes
+	uint64_t pids;
+	unsigned nnics;
+	struct grant_nic nics[GRANT_NICS];
+	unsigned nlinks;
+	struct grant_link links[GRANT_LINKS];
+};
+
+// The answer. Everything is concrete.
+struct grant {
+	enum grant_kind kind;
+	char name[NAME_MAX_LEN + 1];
+	struct idset cpus;		    // its own
+	char shared_pool[NAME_MAX_LEN + 1]; // "" if none
+	struct idset shared_cpus;	    // of the pool
+	struct idset mems;		    // NUMA nodes it may allocate from
+	unsigned nhugepages; // each (size, node, anon) at most once, sorted by size, then node
+	struct grant_hugepages hugepages[GRANT_HUGEPAGES];
+	uint64_t memory;
+	uint64_t pids;
+	unsigned nnics;
+	struct grant_nic nics[GRANT_NICS];
+	unsigned nlinks;
+	struct grant_link links[GRANT_LINKS];
+};
+
+// What others hold already: the input of a choice. Filled from the ledger.
+struct holdings {
+	unsigned n, room;
+	struct holding {
+		struct grant grant;
+		bool live; // in use now (a lease), else only defined
+	} * held;
+};
+
+// ---- request.c: the two ways to write a request
+
+// The document form, data/schemas/request.json. Strict.
+int request_from_json(const json_t *doc, const char *what, struct request *ret, struct err *err);
+
+// One flag of the command line, without its dashes ("hugepages", "2M=64@0"). Unknown names are the
+// caller's business: -ENOENT without a message.
+int request_set_flag(struct request *req, const char *flag, const char *value, struct err *err);
+
+// NULL-terminated names of the flags that request_set_flag takes; all of them want a value.
+extern const char *const request_flags[];
+
+// "2M=64", "1G=4@1", "2M=64@0,anon": the value of --hugepages.
+int request_parse_hugepages(const char *s, struct grant_hugepages *ret, struct err *err);
+
+// ---- choose.c, validate.c: request + host + what others hold → grant
+
+// Chooses what is left open, then validates. Changes nothing. The name must be set.
+int grant_resolve(
+	const struct request *req,
+	const struct host *host,
+	const struct holdings *others,
+	struct grant *ret,
+	struct err *err
+);
+
+// Validates a grant that was made earlier against the machine as it is now and against the others.
+int grant_validate(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+);
+
+// ---- grant.c
+
+// All CPUs it runs on: its own and the shared ones.
+struct idset grant_all_cpus(const struct grant *g);
+// Pages of a size on all nodes (node < 0) or one; only those of the kind asked for.
+uint64_t grant_pages(const struct grant *g, uint64_t size, int node, bool fs, bool anon);
+// Its hugepages of every kind, in bytes, on a node (-1: all).
+uint64_t grant_hugepage_bytes(const struct grant *g, int node);
+
+// The format of data/schemas/grant.json. New reference.
+json_t *grant_to_json(const struct grant *g);
+int grant_from_json(const json_t *doc, const char *what, struct grant *ret, struct err *err);
+
+void holdings_done(struct holdings *h);
+int holdings_add(struct holdings *h, const struct grant *g, bool live, struct err *err);

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Whether a grant can be had on this machine, now, beside the others. Each refusal is one line that
+// names the thing and the cure.
+
+#include "base/scope.h"
+#include "base/size.h"
+#include "grant/avail.h"
+#include "grant/grant.h"
+
+#include <string.h>
+
+static int check_cpus(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	char list[IDSET_STR];
+
+	idset_foreach (cpu, &g->cpus) {
+		const struct grant *holder = avail_cpu_holder(others, (unsigned)cpu);
+
+		if (!idset_has(&host->online, (unsigned)cpu)) {
+			if (idset_has(&host->present, (unsigned)cpu))
+				return err_set(
+					err,
+					ENODEV,
+					"CPU %d is offline; bring it up with: echo 1 > "
+					"/sys/devices/system/cpu/cpu%d/online",
+					cpu,
+					cpu
+				);
+			return err_set(
+				err,
+				ENODEV,
+				"CPU %d does not exist; this host has %.200s",
+				cpu,
+				idset_format(&host->online, list, sizeof(list))
+			);
+		}
+		if (holder != NULL) {
+			struct idset left = avail_cpus(host, others);
+
+			return err_set(
+				err,
+				EBUSY,
+				"CPU %d is granted to '%s' already; %s%.200s",
+				cpu,
+				holder->name,
+				idset_empty(&left) ? "no CPU is free: stop or remove a grant"
+						   : "free: ",
+				idset_format(&left, list, sizeof(list))
+			);
+		}
+	}
+	if (idset_empty(&g->cpus) && idset_empty(&g->shared_cpus))
+		return err_set(
+			err, EINVAL, "grant '%s': no CPU; make it again with --cpu-count", g->name
+		);
+	return 0;
+}
+
+// A definition keeps the CPUs of its pool, which may have been made anew since.
+static int check_pool(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	const struct grant *pool = NULL;
+
+	if (g->shared_pool[0] == '\0')
+		return 0;
+	for (unsigned i = 0; i < others->n; i++) {
+		const struct grant *o = &others->held[i].grant;
+
+		if (o->kind == GRANT_POOL && str_eq(o->name, g->shared_pool))
+			pool = o;
+	}
+	if (pool == NULL)
+		return err_set(
+			err,
+			ENOENT,
+			"pool '%s' does not exist; make it with: pinfold grant create --pool "
+			"--name %s "
+			"--cpus LIST",
+			g->shared_pool,
+			g->shared_pool
+		);
+	if (!idset_subset(&g->shared_cpus, &pool->cpus))
+		return err_set(
+			err,
+			EINVAL,
+			"pool '%s' has other CPUs now than grant '%s' says; make the grant again",
+			g->shared_pool,
+			g->name
+		);
+	idset_foreach (cpu, &g->shared_cpus) {
+		if (!idset_has(&host->online, (unsigned)cpu))
+			return err_set(
+				err,
+				ENODEV,
+				"CPU %d of pool '%s' is not online; bring it up or remake the pool",
+				cpu,
+				g->shared_pool
+			);
+	}
+	return 0;
+}
+
+static int check_mems(const struct grant *g, const struct host *host, struct err *err)
+{
+	char list[IDSET_STR];
+
+	if (idset_empty(&g->mems))
+		return err_set(
+			err, EINVAL, "grant '%s': no NUMA node to take memory from", g->name
+		);
+	idset_foreach (node, &g->mems) {
+		if (host_node(host, (unsigned)node) == NULL)
+			return err_set(
+				err,
+				ENODEV,
+				"NUMA node %d does not exist; this host has %.200s",
+				node,
+				idset_format(&host->nodes_online, list, sizeof(list))
+			);
+	}
+	// a cpuset takes no node without memory
+	idset_foreach (node, &g->mems) {
+		if (!idset_has(&host->nodes_with_memory, (unsigned)node))
+			return err_set(
+				err,
+				ENOMEM,
+				"NUMA node %d has no memory; name nodes that have with --mems: "
+				"%.200s",
+				node,
+				idset_format(&host->nodes_with_memory, list, sizeof(list))
+			);
+	}
+	return 0;
+}
+
+// "2M 1G", for a person.
+static const char *page_sizes(const struct host *host, char *buf, size_t len)
+{
+	char one[SIZE_STR];
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < host->nsizes && n < len; i++)
+		n += (size_t)snprintf(
+			buf + n,
+			len - n,
+			"%s%s",
+			i > 0 ? " and " : "",
+			size_format(host->hugepages[i].size, one)
+		);
+	return host->nsizes > 0 ? buf : "no hugepages";
+}
+
+static int check_pages(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	char size[SIZE_STR], sizes[96];
+
+	for (unsigned i = 0; i < g->nhugepages; i++) {
+		const struct grant_hugepages *h = &g->hugepages[i];
+		uint64_t have, all;
+
+		size_format(h->size, size);
+		if (host_page_size_index(host, h->size) < 0)
+			return err_set(
+				err,
+				EINVAL,
+				"hugepages of %s: this kernel has %s",
+				size,
+				page_sizes(host, sizes, sizeof(sizes))
+			);
+		if (h->node < 0 || host_node(host, (unsigned)h->node) == NULL)
+			return err_set(
+				err,
+				ENODEV,
+				"hugepages of %s: NUMA node %d does not exist",
+				size,
+				h->node
+			);
+		if (!idset_has(&g->mems, (unsigned)h->node))
+			return err_set(
+				err,
+				EINVAL,
+				"hugepages of %s on node %d: that node is not in --mems",
+				size,
+				h->node
+			);
+		have = avail_pages(host, others, h->size, h->node);
+		if (grant_pages(g, h->size, h->node, true, true) > have)
+			return err_set(
+				err,
+				ENOMEM,
+				"hugepages of %s on node %d: %llu wanted, %llu available; reserve "
+				"more with: "
+				"echo N > "
+				"/sys/devices/system/node/node%d/hugepages/hugepages-%llukB/"
+				"nr_hugepages",
+				size,
+				h->node,
+				(unsigned long long)grant_pages(g, h->size, h->node, true, true),
+				(unsigned long long)have,
+				h->node,
+				(unsigned long long)(h->size >> 10)
+			);
+		all = avail_pages(host, others, h->size, -1);
+		if (grant_pages(g, h->size, -1, true, true) > all)
+			return err_set(
+				err,
+				ENOMEM,
+				"hugepages of %s: %llu wanted, %llu are not promised to another "
+				"program; "
+				"reserve more with: echo N > "
+				"/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
+				size,
+				(unsigned long long)grant_pages(g, h->size, -1, true, true),
+				(unsigned long long)all,
+				(unsigned long long)(h->size >> 10)
+			);
+	}
+	return 0;
+}
+
+static bool granted_nic(const struct grant *g, const char *bdf)
+{
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (str_eq(g->nics[i].bdf, bdf))
+			return true;
+	}
+	return false;
+}
+
+// A group is the unit of isolation: whoever has one of its functions has them all.
+static int check_group(
+	const struct grant *g, const struct host_pci *nic, const struct host *host, struct err *err
+)
+{
+	for (unsigned i = 0; i < host->npci; i++) {
+		const struct host_pci *p = &host->pci[i];
+
+		// bridges and stub drivers own nothing; vfio lets such a group be used
+		if (p->iommu_group != nic->iommu_group || p->driver[0] == '\0'
+		    || str_eq(p->driver, "pcieport") || str_eq(p->driver, "pci-stub")
+		    || granted_nic(g, p->bdf))
+			continue;
+		return err_set(
+			err,
+			EBUSY,
+			"NIC %s shares IOMMU group %d with %s (driver %s); grant both, or bind the "
+			"other to "
+			"no driver",
+			nic->bdf,
+			nic->iommu_group,
+			p->bdf,
+			p->driver
+		);
+	}
+	return 0;
+}
+
+static int check_nics(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	for (unsigned i = 0; i < g->nnics; i++) {
+		const char *bdf = g->nics[i].bdf;
+		const struct host_pci *p = host_pci(host, bdf);
+
+		if (p == NULL)
+			return err_set(
+				err,
+				ENODEV,
+				"NIC %s does not exist; see pinfold host inventory",
+				bdf
+			);
+		if (p->default_route)
+			return err_set(
+				err,
+				EBUSY,
+				"NIC %s (%s) carries the default route of this host; choose "
+				"another",
+				bdf,
+				p->netdev
+			);
+		if (!str_eq(p->driver, "vfio-pci"))
+			return err_set(
+				err,
+				EBUSY,
+				"NIC %s is bound to %s; bind it to vfio-pci first",
+				bdf,
+				p->driver[0] != '\0' ? p->driver : "no driver"
+			);
+		if (p->iommu_group < 0)
+			return err_set(
+				err,
+				ENODEV,
+				"NIC %s is in no IOMMU group, so nothing could confine it; turn "
+				"the IOMMU on "
+				"(intel_iommu=on or the firmware's VT-d/AMD-Vi)",
+				bdf
+			);
+		// what the workload gets is the device node of this group
+		if (p->iommu_group != g->nics[i].iommu_group)
+			return err_set(
+				err,
+				EINVAL,
+				"NIC %s is in IOMMU group %d, not %d as grant '%s' says; make the "
+				"grant again",
+				bdf,
+				p->iommu_group,
+				g->nics[i].iommu_group,
+				g->name
+			);
+		for (unsigned k = 0; k < others->n; k++) {
+			if (granted_nic(&others->held[k].grant, bdf))
+				return err_set(
+					err,
+					EBUSY,
+					"NIC %s is granted to '%s' already",
+					bdf,
+					others->held[k].grant.name
+				);
+		}
+		if (check_group(g, p, host, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+int grant_validate(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	char a[SIZE_STR], b[SIZE_STR];
+
+	for (unsigned i = 0; i < others->n; i++) {
+		if (str_eq(others->held[i].grant.name, g->name))
+			return err_set(
+				err,
+				EEXIST,
+				"grant '%s' %s; choose another --name or %s it",
+				g->name,
+				others->held[i].live ? "is in use" : "exists already",
+				others->held[i].live ? "stop" : "remove"
+			);
+	}
+	if (g->kind == GRANT_POOL)
+		return check_cpus(g, host, others, err);
+	if (g->memory < GRANT_MEMORY_MIN || g->memory > host->mem_total)
+		return err_set(
+			err,
+			EINVAL,
+			"memory %s: not between 8M and what this host has (%s)",
+			size_format(g->memory, a),
+			size_format(host->mem_total & ~((UINT64_C(1) << 20) - 1), b)
+		);
+	if (check_cpus(g, host, others, err) < 0 || check_pool(g, host, others, err) < 0
+	    || check_mems(g, host, err) < 0 || check_pages(g, host, others, err) < 0
+	    || check_nics(g, host, others, err) < 0)
+		return -err->code;
+	return 0;
+}

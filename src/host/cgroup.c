@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Which cgroup hierarchies there are: /proc/mounts (proc(5)), /proc/cgroups (cgroups(7)) and
+// cgroup.controllers of the version 2 root.
+
+#include "host/hostfs.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#define USUAL_MOUNT "/sys/fs/cgroup"
+
+// Without these no grant can be held; freezer and devices may stay on version 1 beside version 2.
+#define LIMITS (HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_HUGETLB)
+
+struct controller {
+	const char *name;
+	unsigned bit;
+	size_t dir; // offset in struct host_cgroup
+};
+
+#define DIR_LEN sizeof(((struct host_cgroup *)0)->dir_cpuset)
+
+static const struct controller controllers[] = {
+	{"cpuset", HOST_CG_CPUSET, offsetof(struct host_cgroup, dir_cpuset)},
+	{"memory", HOST_CG_MEMORY, offsetof(struct host_cgroup, dir_memory)},
+	{"pids", HOST_CG_PIDS, offsetof(struct host_cgroup, dir_pids)},
+	{"hugetlb", HOST_CG_HUGETLB, offsetof(struct host_cgroup, dir_hugetlb)},
+	{"devices", HOST_CG_DEVICES, offsetof(struct host_cgroup, dir_devices)},
+	{"freezer", HOST_CG_FREEZER, offsetof(struct host_cgroup, dir_freezer)},
+};
+
+static const struct controller *find_controller(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(controllers); i++) {
+		if (str_eq(controllers[i].name, name))
+			return &controllers[i];
+	}
+	return NULL;
+}
+
+// Undoes the \040 of /proc/mounts in place.
+static void unescape(char *s)
+{
+	char *to = s;
+
+	while (*s != '\0') {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7'
+		    && s[3] >= '0' && s[3] <= '7') {
+			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			s += 4;
+		} else {
+			*to++ = *s++;
+		}
+	}
+	*to = '\0';
+}
+
+// A line of /proc/mounts may be stale: something else mounted over it. Only the machine itself can
+// tell; a tree of plain files is taken at its word.
+static bool is_cgroup_dir(const struct hostfs *fs, const char *path, long magic)
+{
+	_cleanup_close_ int fd = hostfs_dir(fs->root, path);
+	struct statfs st;
+
+	if (fd < 0)
+		return false;
+	return !fs->real || (fstatfs(fd, &st) == 0 && st.f_type == magic);
+}
+
+// One mounted version 1 hierarchy: its controllers are among the mount options. All must have one
+// parent directory; the usual one wins, else the first.
+static void add_v1(
+	const struct hostfs *fs, const char *where, char *options, struct host_cgroup *v1
+)
+{
+	const char *slash = strrchr(where, '/');
+	size_t parent = (size_t)(slash - where);
+	bool usual = parent == strlen(USUAL_MOUNT) && str_starts(where, USUAL_MOUNT);
+	char *save = NULL;
+
+	if (parent == 0 || parent >= sizeof(v1->mount) || strlen(slash + 1) >= DIR_LEN
+	    || !is_cgroup_dir(fs, where, CGROUP_SUPER_MAGIC))
+		return;
+	if (v1->mount[0] == '\0' || (usual && !str_eq(v1->mount, USUAL_MOUNT))) {
+		*v1 = (struct host_cgroup){.version = HOST_CGROUP_V1};
+		memcpy(v1->mount, where, parent);
+	}
+	if (strlen(v1->mount) != parent || strncmp(v1->mount, where, parent) != 0)
+		return;
+	for (char *o = strtok_r(options, ",", &save); o != NULL; o = strtok_r(NULL, ",", &save)) {
+		const struct controller *c = find_controller(o);
+
+		if (c == NULL)
+			continue;
+		strcpy((char *)v1 + c->dir, slash + 1);
+		v1->controllers |= c->bit;
+	}
+}
+
+static void add_v2(const struct hostfs *fs, const char *where, struct host_cgroup *v2)
+{
+	char path[sizeof(v2->mount) + 32], text[1024];
+	char *save = NULL;
+
+	if (v2->mount[0] != '\0' && !str_eq(where, USUAL_MOUNT))
+		return;
+	if (strlen(where) >= sizeof(v2->mount) || !is_cgroup_dir(fs, where, CGROUP2_SUPER_MAGIC))
+		return;
+	*v2 = (struct host_cgroup){.version = HOST_CGROUP_V2};
+	strcpy(v2->mount, where);
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", where);
+	if (hostfs_line(fs->root, path, text, sizeof(text)) < 0)
+		return;
+	for (char *w = strtok_r(text, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+		const struct controller *c = find_controller(w);
+
+		if (c != NULL)
+			v2->controllers |= c->bit;
+	}
+}
+
+static void read_mounts(const struct hostfs *fs, struct host_cgroup *v1, struct host_cgroup *v2)
+{
+	_cleanup_fclose_ FILE *f = hostfs_fopen(fs->root, "proc/mounts");
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0;
+
+	// a container engine's overlay mounts make long lines
+	while (f != NULL && getline(&line, &room, f) >= 0) {
+		char *save = NULL;
+		char *where, *type, *options;
+
+		strtok_r(line, " \n", &save);
+		where = strtok_r(NULL, " \n", &save);
+		type = strtok_r(NULL, " \n", &save);
+		options = strtok_r(NULL, " \n", &save);
+		if (options == NULL)
+			continue;
+		unescape(where);
+		if (where[0] != '/')
+			continue;
+		if (str_eq(type, "cgroup"))
+			add_v1(fs, where, options, v1);
+		else if (str_eq(type, "cgroup2"))
+			add_v2(fs, where, v2);
+	}
+}
+
+// subsys_name hierarchy num_cgroups enabled
+static unsigned read_known(const struct hostfs *fs)
+{
+	_cleanup_fclose_ FILE *f = hostfs_fopen(fs->root, "proc/cgroups");
+	char line[256], name[64];
+	unsigned known = 0, enabled;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		const struct controller *c;
+
+		if (sscanf(line, "%63s %*u %*u %u", name, &enabled) != 2 || enabled == 0)
+			continue;
+		c = find_controller(name);
+		if (c != NULL)
+			known |= c->bit;
+	}
+	return known;
+}
+
+// Limits on reservations came with Linux 5.7.
+static bool kernel_has_rsvd(const char *release)
+{
+	unsigned major, minor;
+
+	return sscanf(release, "%u.%u", &major, &minor) == 2
+	       && (major > 5 || (major == 5 && minor >= 7));
+}
+
+// On version 1 the files are also in the root.
+static bool v1_has_rsvd(const struct hostfs *fs, const struct host_cgroup *v1)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	char path[sizeof(v1->mount) + DIR_LEN + 1];
+	const char *name;
+
+	snprintf(path, sizeof(path), "%s/%s", v1->mount, v1->dir_hugetlb);
+	d = hostfs_opendir(fs->root, path);
+	while (d != NULL && (name = hostfs_next(d)) != NULL) {
+		if (str_starts(name, "hugetlb.") && strstr(name, ".rsvd.limit_in_bytes") != NULL)
+			return true;
+	}
+	return false;
+}
+
+int host_read_cgroup(const struct hostfs *fs, struct host *h, struct err *)
+{
+	struct host_cgroup v1 = {0}, v2 = {0};
+	unsigned known = read_known(fs);
+	bool rsvd = kernel_has_rsvd(h->release);
+
+	read_mounts(fs, &v1, &v2);
+	// a tie without any: an empty version 2 is still what there is
+	if (__builtin_popcount(v2.controllers & LIMITS)
+		    > __builtin_popcount(v1.controllers & LIMITS)
+	    || (v2.version != HOST_CGROUP_NONE && v1.controllers == 0)) {
+		h->cgroup = v2;
+		h->cgroup.controllers |= HOST_CG_FREEZER;
+		if ((v2.controllers & HOST_CG_HUGETLB) != 0 && rsvd)
+			h->cgroup.controllers |= HOST_CG_HUGETLB_RSVD;
+	} else {
+		h->cgroup = v1;
+		if ((v1.controllers & HOST_CG_HUGETLB) != 0 && v1_has_rsvd(fs, &v1))
+			h->cgroup.controllers |= HOST_CG_HUGETLB_RSVD;
+	}
+	h->cgroup.known = known | h->cgroup.controllers;
+	if ((known & HOST_CG_HUGETLB) != 0 && rsvd)
+		h->cgroup.known |= HOST_CG_HUGETLB_RSVD;
+	return 0;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// /sys/devices/system/cpu, as described in the kernel's Documentation/admin-guide/cputopology.rst and
+// Documentation/ABI/testing/sysfs-devices-system-cpu.
+
+#include "host/hostfs.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <string.h>
+
+#define CPU_DIR "sys/devices/system/cpu"
+
+// More than any processor has; a hostile tree does not get more memory than this.
+#define CACHES_MAX 16
+
+static int read_lists(const struct hostfs *fs, struct host *h, struct err *err)
+{
+	struct {
+		const char *path;
+		struct idset *set;
+	} lists[] = {
+		{CPU_DIR "/possible", &h->possible},
+		{CPU_DIR "/present", &h->present},
+		{CPU_DIR "/isolated", &h->isolated},
+		{CPU_DIR "/nohz_full", &h->nohz_full},
+	};
+
+	if (hostfs_idset(fs->root, CPU_DIR "/online", true, &h->online, err) < 0)
+		return -err->code;
+	if (idset_empty(&h->online))
+		return err_set(err, EINVAL, "read '" CPU_DIR "/online': no CPU is in it");
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		if (hostfs_idset(fs->root, lists[i].path, false, lists[i].set, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+// What the hyper-threads of a core have in common.
+static int read_core(int dir, struct host_cpu *c, const struct idset *online, struct err *err)
+{
+	int r;
+
+	if (dir < 0)
+		return 0;
+	hostfs_int(dir, "topology/physical_package_id", &c->package);
+	hostfs_int(dir, "topology/core_id", &c->core);
+	// core_cpus_list is the name since Linux 5.3
+	r = hostfs_idset(dir, "topology/core_cpus_list", true, &c->siblings, err);
+	if (r == -ENOENT)
+		r = hostfs_idset(dir, "topology/thread_siblings_list", false, &c->siblings, err);
+	if (r < 0)
+		return err_wrap(err, "read " CPU_DIR "/cpu%u", c->id);
+	idset_and(&c->siblings, online);
+	return 0;
+}
+
+// "32K", "12288K", "36M"
+static uint64_t cache_size(const char *s)
+{
+	uint64_t v;
+
+	if (host_parse_u64(s, 10, "KMG", &v) < 0 || v >> 32 != 0)
+		return 0;
+	switch (s[strspn(s, "0123456789")]) {
+	case 'K':
+		return v << 10;
+	case 'M':
+		return v << 20;
+	case 'G':
+		return v << 30;
+	default:
+		return v;
+	}
+}
+
+static int read_cache(int dir, struct host_cache *ret)
+{
+	uint64_t level;
+	char size[32];
+	struct err ignored;
+
+	if (hostfs_u64(dir, "level", &level) < 0 || level == 0 || level > 9)
+		return -EINVAL;
+	ret->level = (unsigned)level;
+	if (hostfs_line(dir, "type", ret->type, sizeof(ret->type)) < 0)
+		ret->type[0] = '\0';
+	if (hostfs_line(dir, "size", size, sizeof(size)) == 0)
+		ret->size = cache_size(size);
+	if (hostfs_idset(dir, "shared_cpu_list", false, &ret->shared, &ignored) < 0)
+		ret->shared = (struct idset){0};
+	return 0;
+}
+
+static int read_caches(int dir, struct host_cpu *c, struct err *err)
+{
+	struct host_cache found[CACHES_MAX] = {0};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < CACHES_MAX; i++) {
+		_cleanup_close_ int index = -1;
+		char name[32];
+
+		snprintf(name, sizeof(name), "cache/index%u", i);
+		index = hostfs_dir(dir, name);
+		if (index < 0)
+			break;
+		if (read_cache(index, &found[n]) < 0)
+			continue;
+		if (idset_empty(&found[n].shared))
+			idset_add(&found[n].shared, c->id);
+		n++;
+	}
+	if (n == 0)
+		return 0;
+	c->caches = malloc(n * sizeof(*c->caches));
+	if (c->caches == NULL)
+		return err_oom(err);
+	memcpy(c->caches, found, n * sizeof(*c->caches));
+	c->ncaches = n;
+	return 0;
+}
+
+static int list_cpus(const struct hostfs *fs, struct host *h, struct err *err)
+{
+	unsigned n = 0;
+
+	if (read_lists(fs, h, err) < 0)
+		return -err->code;
+	h->cpus = calloc(idset_count(&h->online), sizeof(*h->cpus));
+	if (h->cpus == NULL)
+		return err_oom(err);
+	h->ncpus = idset_count(&h->online);
+	idset_foreach (id, &h->online)
+		h->cpus[n++] = (struct host_cpu){.id = (unsigned)id, .package = -1, .core = -1};
+	return 0;
+}
+
+static void share_core(struct host *h, const struct host_cpu *c, const struct idset *known)
+{
+	idset_foreach (id, &c->siblings) {
+		struct host_cpu *sibling = (struct host_cpu *)host_cpu(h, (unsigned)id);
+
+		if (sibling == c || idset_has(known, (unsigned)id))
+			continue;
+		sibling->package = c->package;
+		sibling->core = c->core;
+		sibling->siblings = c->siblings;
+	}
+}
+
+int host_read_cpus(const struct hostfs *fs, unsigned parts, struct host *h, struct err *err)
+{
+	struct idset known = {0}; // those whose core was read, perhaps with a sibling
+
+	if (list_cpus(fs, h, err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < h->ncpus; i++) {
+		struct host_cpu *c = &h->cpus[i];
+		_cleanup_close_ int dir = -1;
+		char path[64];
+
+		if (idset_has(&known, c->id) && (parts & HOST_CACHES) == 0)
+			continue;
+		snprintf(path, sizeof(path), CPU_DIR "/cpu%u", c->id);
+		dir = hostfs_dir(fs->root, path);
+		if (dir < 0 && dir != -ENOENT)
+			return err_sys(err, -dir, "read '%s'", path);
+		if (!idset_has(&known, c->id)) {
+			if (read_core(dir, c, &h->online, err) < 0)
+				return -err->code;
+			idset_add(&c->siblings, c->id);
+			share_core(h, c, &known);
+			idset_or(&known, &c->siblings);
+		}
+		if ((parts & HOST_CACHES) != 0 && dir >= 0 && read_caches(dir, c, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}

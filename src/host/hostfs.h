@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Reading the small files of /sys and /proc below a directory descriptor. No allocation, no message:
+// a caller knows what a missing file means. All paths are resolved as fs_open_in does, so links stay
+// below the descriptor they start from.
+#pragma once
+
+#include "base/err.h"
+#include "base/idset.h"
+#include "host/host.h"
+
+#include <dirent.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+// An O_PATH descriptor on a directory, or -errno.
+int hostfs_dir(int at, const char *path);
+
+// A directory to iterate, or NULL with errno.
+DIR *hostfs_opendir(int at, const char *path);
+
+// A file to read line by line, or NULL with errno.
+FILE *hostfs_fopen(int at, const char *path);
+
+// The next entry that is not "." or "..", or NULL.
+const char *hostfs_next(DIR *d);
+
+// The file as text, NUL-terminated. 0 or -errno; -EFBIG when it does not fit.
+int hostfs_text(int at, const char *path, char *buf, size_t len);
+
+// Its first line without the newline. 0 or -errno; -EFBIG when the line does not fit.
+int hostfs_line(int at, const char *path, char *buf, size_t len);
+
+// A file that holds one number, decimal or with 0x. 0 or -errno; -EINVAL for anything else.
+int hostfs_u64(int at, const char *path, uint64_t *ret);
+int hostfs_int(int at, const char *path, int *ret);
+
+// A file in the kernel's list format. A missing one is the empty set unless required; one that
+// cannot be read or understood is an error. what: its name for the message.
+int hostfs_idset(int at, const char *path, bool required, struct idset *ret, struct err *err);
+
+// Where a link points, whole and its last component. 0 or -errno.
+int hostfs_link(int at, const char *path, char *buf, size_t len);
+int hostfs_link_name(int at, const char *path, char *buf, size_t len);
+
+// Digits up to the end of the string or a character of stops. 0 or -EINVAL.
+int host_parse_u64(const char *s, int base, const char *stops, uint64_t *ret);
+
+// The bytes of a "Name:  123 kB" line in the text of a meminfo file, 0 when there is none.
+uint64_t host_meminfo(const char *text, const char *name);
+
+// Parts of host_read, each filling its own fields of a zeroed struct host.
+int host_read_cpus(const struct hostfs *fs, unsigned parts, struct host *h, struct err *err);
+int host_read_nodes(const struct hostfs *fs, struct host *h, struct err *err); // after cpus, sizes
+int host_read_hugepages(const struct hostfs *fs, struct host *h, struct err *err);
+int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err);
+int host_read_cgroup(const struct hostfs *fs, struct host *h, struct err *err); // after the release
+
+// The counters in one hugepages-NkB directory; what is missing stays 0.
+void host_read_pool(int at, const char *dir, struct host_hugepages *ret);
+
+// The name of the directory of a page size: "hugepages-2048kB".
+#define HOST_POOL_DIR 40
+char *host_pool_dir(uint64_t size, char buf[static HOST_POOL_DIR]);

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// /sys/bus/pci/devices, as described in the kernel's Documentation/ABI/testing/sysfs-bus-pci.
+
+#include "host/hostfs.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <string.h>
+
+#define PCI_DIR "sys/bus/pci/devices"
+#define IF_NAME 16	   // IFNAMSIZ
+#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
+
+// Network interfaces that carry a default route, each name once.
+struct routes {
+	unsigned n;
+	char netdev[32][IF_NAME];
+};
+
+// "0000:3b:00.1", in lower case as the kernel prints it; behind some bridges the domain has more
+// than four digits.
+static bool is_bdf(const char *name)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = strspn(name, hex);
+
+	if (n < 4 || n > 7 || name[n] != ':')
+		return false;
+	name += n + 1;
+	return strspn(name, hex) == 2 && name[2] == ':' && strspn(name + 3, hex) == 2
+	       && name[5] == '.' && name[6] >= '0' && name[6] <= '7' && name[7] == '\0';
+}
+
+static void add_route(struct routes *routes, const char *netdev)
+{
+	for (unsigned i = 0; i < routes->n; i++) {
+		if (str_eq(routes->netdev[i], netdev))
+			return;
+	}
+	if (routes->n < ARRAY_LEN(routes->netdev) && strlen(netdev) < IF_NAME)
+		strcpy(routes->netdev[routes->n++], netdev);
+}
+
+#define RTF_UP 0x0001
+#define RTF_REJECT 0x0200
+
+static bool is_zeros(const char *s)
+{
+	return *s != '\0' && s[strspn(s, "0")] == '\0';
+}
+
+// Iface Destination Gateway Flags RefCnt Use Metric Mask …; see fib_route_seq_show of the kernel.
+static void parse_route4(const char *line, struct routes *routes)
+{
+	char netdev[IF_NAME], destination[33], mask[33];
+	unsigned flags;
+
+	if (sscanf(line, "%15s %32s %*s %x %*s %*s %*s %32s", netdev, destination, &flags, mask)
+	    != 4)
+		return;
+	if (is_zeros(destination) && is_zeros(mask) && (flags & RTF_UP) != 0
+	    && (flags & RTF_REJECT) == 0)
+		add_route(routes, netdev);
+}
+
+// Destination, its prefix length, source, its prefix length, next hop, metric, two counters, flags,
+// interface; see rt6_info_route of the kernel.
+static void parse_route6(const char *line, struct routes *routes)
+{
+	char netdev[IF_NAME], destination[33], prefix[3];
+	unsigned flags;
+
+	if (sscanf(line,
+		   "%32s %2s %*s %*s %*s %*s %*s %*s %x %15s",
+		   destination,
+		   prefix,
+		   &flags,
+		   netdev)
+	    != 4)
+		return;
+	if (is_zeros(destination) && is_zeros(prefix) && (flags & RTF_UP) != 0
+	    && (flags & RTF_REJECT) == 0)
+		add_route(routes, netdev);
+}
+
+// A router may have a million routes: line by line, not whole.
+static void read_routes(
+	const struct hostfs *fs,
+	const char *path,
+	void (*parse)(const char *line, struct routes *routes),
+	struct routes *routes
+)
+{
+	_cleanup_fclose_ FILE *f = hostfs_fopen(fs->root, path);
+	char line[512];
+
+	if (f == NULL)
+		return;
+	while (fgets(line, sizeof(line), f) != NULL)
+		parse(line, routes);
+}
+
+#define UPPERS_MAX 4 // VLAN on a bridge on a bond on a port
+
+// Whether the interface whose directory is path, or a bond, bridge or VLAN on top of it (its link
+// upper_NAME), is in the routes:
+// taking a port away from under a bridge cuts the host off as surely.
+static bool carries_route(
+	int at, const char *path, const char *netdev, const struct routes *routes, unsigned depth
+)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	const char *name;
+
+	for (unsigned i = 0; i < routes->n; i++) {
+		if (str_eq(routes->netdev[i], netdev))
+			return true;
+	}
+	if (depth == UPPERS_MAX)
+		return false;
+	d = hostfs_opendir(at, path);
+	while (d != NULL && (name = hostfs_next(d)) != NULL) {
+		_cleanup_free_ char *upper = NULL;
+
+		if (!str_starts(name, "upper_"))
+			continue;
+		upper = str_printf("%s/%s", path, name);
+		if (upper != NULL
+		    && carries_route(at, upper, name + strlen("upper_"), routes, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+// The interfaces in the directory path ("…/net"): the one with a default route, else the first by
+// name.
+static void read_netdevs(int at, const char *path, const struct routes *routes, struct host_pci *p)
+{
+	_cleanup_closedir_ DIR *d = hostfs_opendir(at, path);
+	const char *name;
+
+	while (d != NULL && (name = hostfs_next(d)) != NULL) {
+		_cleanup_free_ char *netdev = str_printf("%s/%s", path, name);
+		bool routed;
+
+		if (netdev == NULL || strlen(name) >= sizeof(p->netdev))
+			continue;
+		routed = routes->n > 0 && carries_route(at, netdev, name, routes, 0);
+		if (p->netdev[0] == '\0' || (routed && !p->default_route)
+		    || (routed == p->default_route && strcmp(name, p->netdev) < 0))
+			strcpy(p->netdev, name);
+		p->default_route |= routed;
+	}
+}
+
+// The interface is a child of the function, or of its virtio device: BDF/virtio0/net/eth0.
+static void read_net(int root, const struct routes *routes, struct host_pci *p)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	char path[384];
+	const char *name;
+
+	snprintf(path, sizeof(path), PCI_DIR "/%s/net", p->bdf);
+	read_netdevs(root, path, routes, p);
+	if (p->netdev[0] != '\0' || !str_starts(p->driver, "virtio"))
+		return;
+	snprintf(path, sizeof(path), PCI_DIR "/%s", p->bdf);
+	d = hostfs_opendir(root, path);
+	while (d != NULL && (name = hostfs_next(d)) != NULL) {
+		if (!str_starts(name, "virtio"))
+			continue;
+		snprintf(path, sizeof(path), PCI_DIR "/%s/%s/net", p->bdf, name);
+		read_netdevs(root, path, routes, p);
+	}
+}
+
+static unsigned read_unsigned(int dir, const char *name, unsigned max)
+{
+	uint64_t v;
+
+	return hostfs_u64(dir, name, &v) == 0 && v <= max ? (unsigned)v : 0;
+}
+
+// The device's place in /sys from its link, or, where the entry is no link into devices/, itself.
+static void read_path(int root, struct host_pci *p)
+{
+	char entry[64], target[1024];
+	const char *s = target, *last;
+
+	snprintf(entry, sizeof(entry), PCI_DIR "/%s", p->bdf);
+	snprintf(p->path, sizeof(p->path), "%s", entry + strlen("sys/"));
+	if (hostfs_link(root, entry, target, sizeof(target)) < 0)
+		return;
+	while (str_starts(s, "../"))
+		s += 3;
+	last = strrchr(s, '/');
+	if (str_starts(s, "devices/") && strstr(s, "/..") == NULL && str_eq(last + 1, p->bdf)
+	    && strlen(s) < sizeof(p->path))
+		strcpy(p->path, s);
+}
+
+// Fails with -ENOENT when the function went away meanwhile.
+static int read_function(int root, const struct routes *routes, struct host_pci *p)
+{
+	_cleanup_close_ int dir = -1;
+	char path[64], group[16];
+	uint64_t v;
+
+	snprintf(path, sizeof(path), PCI_DIR "/%s", p->bdf);
+	dir = hostfs_dir(root, path);
+	if (dir < 0)
+		return -ENOENT;
+	read_path(root, p);
+	p->vendor = read_unsigned(dir, "vendor", 0xffff);
+	p->device = read_unsigned(dir, "device", 0xffff);
+	p->class = read_unsigned(dir, "class", 0xffffff);
+	if (hostfs_link_name(dir, "driver", p->driver, sizeof(p->driver)) < 0)
+		p->driver[0] = '\0';
+	p->iommu_group = -1;
+	if (hostfs_link_name(dir, "iommu_group", group, sizeof(group)) == 0
+	    && host_parse_u64(group, 10, "", &v) == 0 && v <= INT32_MAX)
+		p->iommu_group = (int)v;
+	p->node = -1;
+	if (hostfs_int(dir, "numa_node", &p->node) == 0 && p->node >= HOST_NODES)
+		p->node = -1;
+	if (hostfs_link_name(dir, "physfn", p->physfn, sizeof(p->physfn)) < 0 || !is_bdf(p->physfn))
+		p->physfn[0] = '\0';
+	p->totalvfs = read_unsigned(dir, "sriov_totalvfs", 0xffff);
+	if (p->totalvfs > 0)
+		p->numvfs = read_unsigned(dir, "sriov_numvfs", 0xffff);
+	if (p->class >> 16 == CLASS_NETWORK)
+		read_net(root, routes, p);
+	return 0;
+}
+
+static int by_bdf(const void *a, const void *b)
+{
+	return strcmp(((const struct host_pci *)a)->bdf, ((const struct host_pci *)b)->bdf);
+}
+
+int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err)
+{
+	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, PCI_DIR);
+	struct routes routes = {0};
+	unsigned room = 0;
+	const char *name;
+
+	if (d == NULL)
+		return 0;
+	read_routes(fs, "proc/net/route", parse_route4, &routes);
+	read_routes(fs, "proc/net/ipv6_route", parse_route6, &routes);
+	while ((name = hostfs_next(d)) != NULL) {
+		struct host_pci *p;
+
+		if (!is_bdf(name))
+			continue;
+		if (h->npci == room) {
+			room = room == 0 ? 64 : room * 2;
+			p = reallocarray(h->pci, room, sizeof(*p));
+			if (p == NULL)
+				return err_oom(err);
+			h->pci = p;
+		}
+		p = &h->pci[h->npci];
+		*p = (struct host_pci){0};
+		snprintf(p->bdf, sizeof(p->bdf), "%s", name);
+		if (read_function(fs->root, &routes, p) == 0)
+			h->npci++;
+	}
+	if (h->npci > 0)
+		qsort(h->pci, h->npci, sizeof(*h->pci), by_bdf);
+	return 0;
+}
+
+const struct host_pci *host_pci(const struct host *h, const char *bdf)
+{
+	struct host_pci key = {0};
+
+	if (h->npci == 0 || strlen(bdf) >= sizeof(key.bdf))
+		return NULL;
+	strcpy(key.bdf, bdf);
+	return bsearch(&key, h->pci, h->npci, sizeof(*h->pci), by_bdf);
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The first process of a container: starts the program, hands signals on, reaps orphans.
+//
+// All signals stay blocked in this process and are taken one by one with sigwaitinfo(2), so none is
+// lost: what arrives before the program has been executed waits until it has.
+
+#include "base/idset.h"
+#include "base/scope.h"
+#include "inside/inside.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+struct init {
+	int status_fd; // -1: none
+	const char *cpus;
+	struct idset set; // of cpus
+	char **argv;	  // the program
+	pid_t program;
+	int tty; // descriptor of the controlling terminal, -1: none
+};
+
+// What the child tells over the pipe when it does not get to be the program. Closed without a word:
+// the program was executed.
+struct failure {
+	enum {
+		FAILED_CPUS = 1,
+		FAILED_EXEC
+	} step;
+	int code;
+};
+
+static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// As execvp(3), but a file of unknown format is ENOEXEC and not handed to a shell: that shell may
+// be missing, and its ENOENT would be reported for a program that is there. Returns errno.
+static int exec_path(char **argv)
+{
+	const char *path = getenv("PATH"), *name = argv[0];
+	bool denied = false;
+	char file[4096];
+
+	if (*name == '\0')
+		return ENOENT;
+	if (strchr(name, '/') != NULL) {
+		execv(name, argv);
+		return errno;
+	}
+	if (path == NULL || *path == '\0')
+		path = default_path;
+	for (;;) {
+		size_t len = strcspn(path, ":");
+		int n = snprintf(
+			file, sizeof(file), "%.*s%s%s", (int)len, path, len > 0 ? "/" : "./", name
+		);
+
+		if (n > 0 && (size_t)n < sizeof(file)) {
+			execv(file, argv);
+			if (errno == EACCES)
+				denied = true;
+			else if (errno != ENOENT && errno != ENOTDIR)
+				return errno;
+		}
+		if (path[len] == '\0')
+			return denied ? EACCES : ENOENT;
+		path += len + 1;
+	}
+}
+
+// The kernel cuts a mask to the cpuset in silence: look at what came out.
+static int set_cpus(const struct idset *want)
+{
+	struct idset got = {0};
+
+	if (sched_setaffinity(0, sizeof(want->word), (const cpu_set_t *)want->word) < 0)
+		return errno;
+	if (sched_getaffinity(0, sizeof(got.word), (cpu_set_t *)got.word) < 0)
+		return errno;
+	return idset_equal(want, &got) ? 0 : EINVAL;
+}
+
+// The program is given the terminal when this process has it. With the program in a group of its
+// own, Ctrl-C reaches it once from the terminal, and not a second time from here.
+static void give_terminal(const struct init *in, pid_t group)
+{
+	if (in->tty >= 0 && tcgetpgrp(in->tty) == getpgrp())
+		tcsetpgrp(in->tty, group);
+}
+
+static void take_terminal(const struct init *in)
+{
+	if (in->tty >= 0 && tcgetpgrp(in->tty) == in->program)
+		tcsetpgrp(in->tty, getpgrp());
+}
+
+static _Noreturn void child(const struct init *in, int pipe_fd)
+{
+	bool foreground = in->tty >= 0 && tcgetpgrp(in->tty) == getpgrp();
+	struct failure f = {0};
+	sigset_t none;
+
+	// SIGTTOU is still blocked: a process of another group may set the foreground group then.
+	setpgid(0, 0);
+	if (foreground)
+		tcsetpgrp(in->tty, getpid());
+	if (in->cpus != NULL && (f.code = set_cpus(&in->set)) != 0) {
+		f.step = FAILED_CPUS;
+	} else {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		f.code = exec_path(in->argv);
+		f.step = FAILED_EXEC;
+	}
+	if (write(pipe_fd, &f, sizeof(f)) < 0)
+		_exit(INSIDE_FAILED);
+	_exit(INSIDE_CANNOT_RUN);
+}
+
+static void say_status(const struct init *in, const char *word, int number)
+{
+	if (in->status_fd < 0)
+		return;
+	if (dprintf(in->status_fd, "%s %d\n", word, number) >= 0)
+		return;
+	// A reader that went away leaves a SIGPIPE pending, which is not for the program. Ignoring
+	// a signal discards it.
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+// Forks and waits until the program was executed or was not. Returns 0, or the exit status.
+static int start(struct init *in)
+{
+	_cleanup_close_ int r = -1;
+	struct failure f;
+	int fds[2];
+	ssize_t n;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return inside_fail("cannot make a pipe: %s", strerror(errno));
+	r = fds[0];
+	in->program = fork();
+	if (in->program == 0)
+		child(in, fds[1]);
+	close(fds[1]);
+	if (in->program < 0)
+		return inside_fail(
+			"cannot fork: %s; is the limit of processes too low?", strerror(errno)
+		);
+
+	do {
+		n = read(r, &f, sizeof(f));
+	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(f)) {
+		say_status(in, "started", in->program);
+		return 0;
+	}
+	waitpid(in->program, NULL, 0);
+	take_terminal(in);
+	if (f.step == FAILED_CPUS)
+		return inside_fail(
+			"cannot run on CPUs '%s': %s; they must be online and granted",
+			in->cpus,
+			strerror(f.code)
+		);
+	if (in->status_fd < 0) // nobody else tells
+		inside_fail("cannot run '%s': %s", in->argv[0], strerror(f.code));
+	say_status(in, "failed", f.code);
+	return f.code == ENOENT ? INSIDE_NOT_FOUND : INSIDE_CANNOT_RUN;
+}
+
+// The program stopped. A shell that started us must see a stopped job. Without one above us, as in
+// a container, there is nobody to continue it: there Ctrl-Z has no effect, as for any program that
+// is the first of its session.
+static void stopped(const struct init *in, int sig)
+{
+	if (getpid() == 1 || getsid(0) == getpid()) {
+		if (sig == SIGTSTP)
+			kill(-in->program, SIGCONT);
+	} else if (in->tty >= 0 && sig != SIGSTOP) {
+		take_terminal(in);
+		raise(SIGSTOP);
+	}
+}
+
+// Reaps all that ended. Returns true, with the exit status, when the program is among them.
+static bool reap(const struct init *in, int *ret_status)
+{
+	bool ended = false;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != in->program)
+			continue;
+		if (WIFSTOPPED(status)) {
+			stopped(in, WSTOPSIG(status));
+			continue;
+		}
+		*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		ended = true;
+	}
+	return ended;
+}
+
+static int supervise(const struct init *in)
+{
+	int status = 0;
+	sigset_t all;
+
+	sigfillset(&all);
+	for (;;) {
+		siginfo_t si;
+		int sig = sigwaitinfo(&all, &si);
+
+		switch (sig) {
+		case -1: // EINTR, after having been stopped
+		case SIGTTIN:
+		case SIGTTOU:
+			break;
+		case SIGCHLD:
+			if (reap(in, &status)) {
+				take_terminal(in);
+				return status;
+			}
+			break;
+		case SIGCONT:
+			give_terminal(in, in->program);
+			kill(in->tty >= 0 ? -in->program : in->program, SIGCONT);
+			break;
+		default:
+			kill(in->program, sig);
+		}
+	}
+}
+
+static int number(const char *s, int *ret)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(s, &end, 10);
+	if (errno != 0 || end == s || *end != '\0' || v < 0 || v > 1 << 20)
+		return -1;
+	*ret = (int)v;
+	return 0;
+}
+
+static int standard(int opt)
+{
+	return opt == 'i' ? STDIN_FILENO : opt == 'o' ? STDOUT_FILENO : STDERR_FILENO;
+}
+
+static int options(int argc, char **argv, struct init *in)
+{
+	static const struct option longs[] = {
+		{"status-fd", required_argument, NULL, 's'},
+		{"stdin-fd", required_argument, NULL, 'i'},
+		{"stdout-fd", required_argument, NULL, 'o'},
+		{"stderr-fd", required_argument, NULL, 'e'},
+		{"cpus", required_argument, NULL, 'c'},
+		{0},
+	};
+	struct err err;
+	int opt, fd;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "+:", longs, NULL)) != -1) {
+		switch (opt) {
+		case 's':
+			if (number(optarg, &in->status_fd) < 0
+			    || fcntl(in->status_fd, F_SETFD, FD_CLOEXEC) < 0)
+				return inside_fail(
+					"init: --status-fd '%s' is not an open descriptor", optarg
+				);
+			break;
+		case 'i':
+		case 'o':
+		case 'e':
+			// the runtime got others: its errors must not mix with the program's, and
+			// it gives its own to the container's user, whatever files they are
+			if (number(optarg, &fd) < 0 || dup2(fd, standard(opt)) < 0)
+				return inside_fail("init: '%s' is not an open descriptor", optarg);
+			close(fd);
+			break;
+		case 'c':
+			in->cpus = optarg;
+			if (idset_parse(optarg, &in->set, &err) < 0)
+				return inside_fail("init: --cpus: %s", err.msg);
+			if (idset_empty(&in->set))
+				return inside_fail("init: --cpus: the list is empty");
+			break;
+		case ':':
+			return inside_fail("init: option '%s' needs a value", argv[optind - 1]);
+		default:
+			return inside_fail("init: unknown option '%s'", argv[optind - 1]);
+		}
+	}
+	if (optind >= argc)
+		return inside_fail("init: no program given");
+	in->argv = argv + optind;
+	return 0;
+}
+
+int inside_init(int argc, char **argv)
+{
+	struct init in = {.status_fd = -1, .tty = -1};
+	sigset_t all;
+	int r;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	// What was ignored when we were started stays ignored across exec, and an ignored SIGCHLD
+	// leaves nothing to wait for.
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+
+	r = options(argc, argv, &in);
+	if (r != 0)
+		return r;
+	if (getpid() != 1)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (int fd = 0; fd <= 2 && in.tty < 0; fd++)
+		if (tcgetpgrp(fd) >= 0)
+			in.tty = fd;
+	r = start(&in);
+	if (in.status_fd >= 0)
+		close(in.status_fd);
+	return r != 0 ? r : supervise(&in);
+}

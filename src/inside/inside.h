@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold-inside: the one static binary that goes into a container. It links only a few files of
+// base, allocates as little as it can, and needs no file of the image it runs in.
+#pragma once
+
+#include "base/err.h"
+
+enum {
+	INSIDE_FAILED = 125,	 // pinfold-inside itself failed
+	INSIDE_CANNOT_RUN = 126, // the program is there but cannot be run
+	INSIDE_NOT_FOUND = 127,	 // the program is not there
+};
+
+// The subcommands: argv[0] is the name of the subcommand. They return the exit status.
+int inside_init(int argc, char **argv);
+int inside_show(int argc, char **argv);
+
+// One line on standard error: "pinfold-inside: MESSAGE". Returns INSIDE_FAILED.
+int inside_fail(const char *fmt, ...) printf_like(1, 2);

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "inside/inside.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char help[] =
+	"Usage: pinfold-inside init [--status-fd N] [--cpus LIST] [--] CMD [ARG...]\n"
+	"       pinfold-inside show [--json] [--probe]\n"
+	"\n"
+	"  init   runs CMD as the first process of a container: forwards signals, reaps orphans,\n"
+	"         exits with the status of CMD or 128 + the signal that ended it\n"
+	"           --status-fd N   write 'started PID' or 'failed ERRNO' there, one line\n"
+	"           --cpus LIST     the CPUs CMD may run on\n"
+	"  show   what this process can see and reach\n"
+	"           --json          as JSON\n"
+	"           --probe         also try: hugepages that can be taken, CPUs it can run on,\n"
+	"                           system calls that should be refused; changes nothing\n"
+	"\n"
+	"  --version, --help\n";
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+} commands[] = {
+	{"init", inside_init},
+	{"show", inside_show},
+};
+
+int inside_fail(const char *fmt, ...)
+{
+	char line[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	// One write: lines of several processes on one descriptor do not mix.
+	dprintf(STDERR_FILENO, "pinfold-inside: %s\n", line);
+	return INSIDE_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return inside_fail("no command given; see pinfold-inside --help");
+	if (str_eq(argv[1], "--version")) {
+		puts("pinfold-inside " PINFOLD_VERSION);
+		return 0;
+	}
+	if (str_eq(argv[1], "--help") || str_eq(argv[1], "-h")) {
+		fputs(help, stdout);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (str_eq(argv[1], commands[i].name))
+			return commands[i].main(argc - 1, argv + 1);
+	return inside_fail("unknown command '%s'; see pinfold-inside --help", argv[1]);
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "inside/files.h"
+#include "inside/show.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define STATUS "/proc/self/status"
+#define DEV_DEPTH 4
+
+static bool ordinary(const char *path)
+{
+	static const char *const known[] = {
+		"/dev/null",
+		"/dev/zero",
+		"/dev/full",
+		"/dev/random",
+		"/dev/urandom",
+		"/dev/tty",
+		"/dev/ptmx",
+		"/dev/console",
+		"/dev/pts",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (str_eq(path, known[i]))
+			return true;
+	return false;
+}
+
+static bool may_open(const char *path)
+{
+	struct statvfs vfs;
+
+	if (statvfs(path, &vfs) < 0 || (vfs.f_flag & ST_NODEV) != 0)
+		return false;
+	return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0
+	       || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+}
+
+static void devices_below(const char *dir, unsigned depth, struct names *found)
+{
+	_cleanup_names_ struct names entries = names_of_dir(dir, "");
+
+	for (size_t i = 0; i < entries.n; i++) {
+		char path[1024];
+		struct stat st;
+
+		snprintf(path, sizeof(path), "%s/%s", dir, entries.v[i]);
+		if (ordinary(path) || lstat(path, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode) && depth > 1)
+			devices_below(path, depth - 1, found);
+		else if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && may_open(path))
+			names_add(found, path);
+	}
+}
+
+void show_devices(struct out *o)
+{
+	_cleanup_names_ struct names found = {0};
+
+	devices_below("/dev", DEV_DEPTH, &found);
+	names_sort(&found);
+	out_strings(o, "devices", found.v, found.n);
+}
+
+void show_netdevs(struct out *o)
+{
+	_cleanup_names_ struct names names = {0};
+	struct if_nameindex *all = if_nameindex();
+
+	// The kernel is asked first: /sys/class/net may be that of another network namespace.
+	if (all != NULL) {
+		for (struct if_nameindex *i = all; i->if_index != 0; i++)
+			names_add(&names, i->if_name);
+		if_freenameindex(all);
+		names_sort(&names);
+	} else {
+		names = names_of_dir("/sys/class/net", "");
+	}
+	out_strings(o, "netdevs", names.v, names.n);
+}
+
+static const char *const capabilities[] = {
+	"CAP_CHOWN",
+	"CAP_DAC_OVERRIDE",
+	"CAP_DAC_READ_SEARCH",
+	"CAP_FOWNER",
+	"CAP_FSETID",
+	"CAP_KILL",
+	"CAP_SETGID",
+	"CAP_SETUID",
+	"CAP_SETPCAP",
+	"CAP_LINUX_IMMUTABLE",
+	"CAP_NET_BIND_SERVICE",
+	"CAP_NET_BROADCAST",
+	"CAP_NET_ADMIN",
+	"CAP_NET_RAW",
+	"CAP_IPC_LOCK",
+	"CAP_IPC_OWNER",
+	"CAP_SYS_MODULE",
+	"CAP_SYS_RAWIO",
+	"CAP_SYS_CHROOT",
+	"CAP_SYS_PTRACE",
+	"CAP_SYS_PACCT",
+	"CAP_SYS_ADMIN",
+	"CAP_SYS_BOOT",
+	"CAP_SYS_NICE",
+	"CAP_SYS_RESOURCE",
+	"CAP_SYS_TIME",
+	"CAP_SYS_TTY_CONFIG",
+	"CAP_MKNOD",
+	"CAP_LEASE",
+	"CAP_AUDIT_WRITE",
+	"CAP_AUDIT_CONTROL",
+	"CAP_SETFCAP",
+	"CAP_MAC_OVERRIDE",
+	"CAP_MAC_ADMIN",
+	"CAP_SYSLOG",
+	"CAP_WAKE_ALARM",
+	"CAP_BLOCK_SUSPEND",
+	"CAP_AUDIT_READ",
+	"CAP_PERFMON",
+	"CAP_BPF",
+	"CAP_CHECKPOINT_RESTORE",
+};
+
+void show_capabilities(struct out *o)
+{
+	static const struct {
+		const char *key, *field;
+	} sets[] = {
+		{"effective", "CapEff"},
+		{"permitted", "CapPrm"},
+		{"inheritable", "CapInh"},
+		{"bounding", "CapBnd"},
+		{"ambient", "CapAmb"},
+	};
+	char buf[64];
+
+	out_object(o, "capabilities");
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		_cleanup_names_ struct names names = {0};
+		uint64_t mask;
+
+		mask = strtoull(value_of(STATUS, sets[i].field, buf, sizeof(buf)), NULL, 16);
+		for (unsigned bit = 0; bit < 64; bit++) {
+			if ((mask >> bit & 1) == 0)
+				continue;
+			if (bit < ARRAY_LEN(capabilities)) {
+				names_add(&names, capabilities[bit]);
+			} else {
+				snprintf(buf, sizeof(buf), "CAP_%u", bit);
+				names_add(&names, buf);
+			}
+		}
+		out_strings(o, sets[i].key, names.v, names.n);
+	}
+	out_end(o);
+}
+
+static uint64_t lines_of(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	uint64_t n = 0;
+	int c;
+
+	while (f != NULL && (c = getc(f)) != EOF)
+		n += c == '\n';
+	return n;
+}
+
+static uint64_t count_processes(void)
+{
+	_cleanup_names_ struct names all = names_of_dir("/proc", "");
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < all.n; i++)
+		n += isdigit((unsigned char)all.v[i][0]) != 0;
+	return n;
+}
+
+// The lines of a map with single blanks: "0 100000 65536".
+static void out_id_map(struct out *o, const char *key, const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_names_ struct names lines = {0};
+	unsigned long long inside, outside, count;
+
+	while (f != NULL && fscanf(f, "%llu %llu %llu", &inside, &outside, &count) == 3) {
+		char buf[96];
+
+		snprintf(buf, sizeof(buf), "%llu %llu %llu", inside, outside, count);
+		names_add(&lines, buf);
+	}
+	out_strings(o, key, lines.v, lines.n);
+}
+
+void show_self(struct out *o)
+{
+	char buf[256];
+
+	value_of(STATUS, "NoNewPrivs", buf, sizeof(buf));
+	out_bool(o, "no_new_privs", str_eq(buf, "1"));
+	out_u64(o, "seccomp", strtoull(value_of(STATUS, "Seccomp", buf, sizeof(buf)), NULL, 10));
+	out_object(o, "ids");
+	out_u64(o, "uid", getuid());
+	out_u64(o, "gid", getgid());
+	out_u64(o, "euid", geteuid());
+	out_u64(o, "egid", getegid());
+	out_id_map(o, "uid_map", "/proc/self/uid_map");
+	out_id_map(o, "gid_map", "/proc/self/gid_map");
+	out_end(o);
+	if (gethostname(buf, sizeof(buf)) < 0)
+		buf[0] = '\0';
+	out_str(o, "hostname", buf);
+	out_u64(o, "mounts", lines_of("/proc/self/mountinfo"));
+	out_u64(o, "processes", count_processes());
+	out_bool(o, "root_writable", faccessat(AT_FDCWD, "/", W_OK, AT_EACCESS) == 0);
+}

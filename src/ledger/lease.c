@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Leases: grants in use, one file each below /run/pinfold/leases.
+
+#include "base/fs.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "ledger/files.h"
+#include "ledger/ledger.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LEASE_FORMAT 1
+
+static const char *const places[] = {
+	[LEASE_CONTAINER] = "container",
+	[LEASE_HOST] = "host",
+};
+
+int lease_note(struct lease *lease, const char *what, const char *path, struct err *err)
+{
+	struct undo *u = &lease->undo[lease->nundo];
+
+	if (lease->nundo == LEASE_NOTES || strlen(path) >= sizeof(u->path))
+		return err_set(err, E2BIG, "lease '%s': too much to undo", lease->grant.name);
+	snprintf(u->what, sizeof(u->what), "%s", what);
+	strcpy(u->path, path);
+	lease->nundo++;
+	return 0;
+}
+
+json_t *lease_to_json(const struct lease *lease)
+{
+	json_t *undo = json_array(), *links = json_object();
+
+	for (unsigned i = 0; i < lease->nundo; i++)
+		json_array_append_new(
+			undo,
+			json_pack(
+				"{s:s, s:s}",
+				"what",
+				lease->undo[i].what,
+				"path",
+				lease->undo[i].path
+			)
+		);
+	for (unsigned i = 0; i < lease->grant.nlinks; i++)
+		json_object_set_new(
+			links, lease->grant.links[i].name, json_integer(lease->grant.links[i].gid)
+		);
+	return json_pack(
+		"{s:i, s:o, s:s, s:b, s:b, s:s, s:s, s:s, s:I, s:I, s:i, s:s, s:o, s:o}",
+		"format",
+		LEASE_FORMAT,
+		"grant",
+		grant_to_json(&lease->grant),
+		"place",
+		places[lease->place],
+		"defined",
+		lease->defined,
+		"detached",
+		lease->detached,
+		"boot-id",
+		lease->boot_id,
+		"cgroup",
+		lease->cgroup,
+		"runtime",
+		lease->runtime,
+		"uid-base",
+		(json_int_t)lease->uid_base,
+		"started",
+		(json_int_t)lease->started,
+		"supervisor",
+		lease->supervisor,
+		"command",
+		lease->command,
+		"link-groups",
+		links,
+		"undo",
+		undo
+	);
+}
+
+static int undo_from_json(const json_t *doc, const char *what, struct lease *lease, struct err *err)
+{
+	static const char *const keys[] = {"what", "path", NULL};
+	json_t *list = NULL, *e;
+	size_t i;
+
+	if (jread_array(doc, what, "undo", &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, e) {
+		const char *kind = NULL, *path = NULL;
+
+		if (jread_keys(e, what, keys, err) < 0
+		    || jread_str(e, what, "what", true, &kind, err) < 0
+		    || jread_str(e, what, "path", true, &path, err) < 0
+		    || lease_note(lease, kind, path, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+// One group for each link of the grant, by the link's name.
+static int groups_from_json(const json_t *doc, const char *what, struct grant *g, struct err *err)
+{
+	const json_t *groups = json_object_get(doc, "link-groups");
+	const char *names[GRANT_LINKS + 1] = {NULL};
+
+	for (unsigned i = 0; i < g->nlinks; i++) {
+		uint64_t gid = 0;
+
+		names[i] = g->links[i].name;
+		if (jread_u64(groups, what, names[i], true, UINT32_MAX, &gid, err) < 0)
+			return -err->code;
+		g->links[i].gid = (uint32_t)gid;
+	}
+	return jread_keys(groups, what, names, err);
+}
+
+static int copy(
+	const json_t *doc, const char *what, const char *key, char *to, size_t room, struct err *err
+)
+{
+	const char *s = "";
+
+	if (jread_str(doc, what, key, true, &s, err) < 0)
+		return -err->code;
+	if (strlen(s) >= room)
+		return err_set(err, EINVAL, "read %s: '%s' is too long", what, key);
+	strcpy(to, s);
+	return 0;
+}
+
+int lease_from_json(const json_t *doc, const char *what, struct lease *ret, struct err *err)
+{
+	static const char *const keys[] = {
+		"format",
+		"grant",
+		"place",
+		"defined",
+		"detached",
+		"boot-id",
+		"cgroup",
+		"runtime",
+		"uid-base",
+		"started",
+		"supervisor",
+		"command",
+		"link-groups",
+		"undo",
+		NULL,
+	};
+	struct lease lease = {0};
+	uint64_t format, uid = 0, started = 0, supervisor = 0;
+	const json_t *grant = json_object_get(doc, "grant");
+	char place[16];
+
+	if (jread_keys(doc, what, keys, err) < 0
+	    || jread_u64(doc, what, "format", true, LEASE_FORMAT, &format, err) < 0
+	    || grant_from_json(grant, what, &lease.grant, err) < 0
+	    || copy(doc, what, "place", place, sizeof(place), err) < 0
+	    || jread_bool(doc, what, "defined", &lease.defined, err) < 0
+	    || jread_bool(doc, what, "detached", &lease.detached, err) < 0
+	    || copy(doc, what, "boot-id", lease.boot_id, sizeof(lease.boot_id), err) < 0
+	    || copy(doc, what, "cgroup", lease.cgroup, sizeof(lease.cgroup), err) < 0
+	    || copy(doc, what, "runtime", lease.runtime, sizeof(lease.runtime), err) < 0
+	    || jread_u64(doc, what, "uid-base", true, UINT32_MAX, &uid, err) < 0
+	    || jread_u64(doc, what, "started", true, INT64_MAX, &started, err) < 0
+	    || jread_u64(doc, what, "supervisor", true, INT32_MAX, &supervisor, err) < 0
+	    || copy(doc, what, "command", lease.command, sizeof(lease.command), err) < 0
+	    || undo_from_json(doc, what, &lease, err) < 0)
+		return -err->code;
+	if (format != LEASE_FORMAT)
+		return err_set(err, EINVAL, "read %s: 'format' is not %d", what, LEASE_FORMAT);
+	if (!str_eq(place, places[LEASE_HOST]) && !str_eq(place, places[LEASE_CONTAINER]))
+		return err_set(
+			err,
+			EINVAL,
+			"read %s: place '%s' is neither container nor host",
+			what,
+			place
+		);
+	if (groups_from_json(doc, what, &lease.grant, err) < 0)
+		return -err->code;
+	lease.place = str_eq(place, places[LEASE_HOST]) ? LEASE_HOST : LEASE_CONTAINER;
+	lease.uid_base = (uint32_t)uid;
+	lease.started = (int64_t)started;
+	lease.supervisor = (int)supervisor;
+	*ret = lease;
+	return 0;
+}
+
+int lease_write(const struct ledger *l, const struct lease *lease, struct err *err)
+{
+	_cleanup_json_ json_t *doc = lease_to_json(lease);
+
+	return files_write(l->leases, lease->grant.name, doc, false, err);
+}
+
+int lease_read(const struct ledger *l, const char *name, struct lease *ret, struct err *err)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	struct lease lease;
+	int r;
+
+	if (name_check("a grant", name, err) < 0)
+		return -err->code;
+	r = files_read(l->leases, name, "lease", &doc, err);
+	if (r == -ENOENT)
+		return r;
+	if (r == 0)
+		r = lease_from_json(doc, "lease", &lease, err);
+	if (r == 0 && !str_eq(lease.grant.name, name))
+		r = err_set(err, EINVAL, "it says its name is '%s'", lease.grant.name);
+	if (r < 0)
+		return err_wrap(
+			err,
+			"use '" RUN_DIR "/leases/%s.json' (stop what it started, then remove it)",
+			name
+		);
+	*ret = lease;
+	return 0;
+}
+
+int lease_remove(const struct ledger *l, const char *name, struct err *err)
+{
+	return files_remove(l->leases, name, err);
+}
+
+bool lease_exists(const struct ledger *l, const char *name)
+{
+	_cleanup_free_ char *file = str_printf("%s.json", name);
+
+	return file != NULL && l->leases >= 0 && faccessat(l->leases, file, F_OK, 0) == 0;
+}
+
+int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err)
+{
+	_cleanup_names_ struct names names = {0};
+	struct err unreadable = {0}, e;
+	int r = files_names(l->leases, &names, err);
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		struct lease lease;
+
+		if (lease_read(l, names.list[i], &lease, &e) == 0)
+			r = fn(&lease, arg, err);
+		else if (e.code != ENOENT && unreadable.code == 0) // ENOENT: gone since
+			unreadable = e;
+	}
+	if (r == 0 && unreadable.code != 0) {
+		*err = unreadable;
+		r = -unreadable.code;
+	}
+	return r;
+}
+
+// True if the directory or one below it has a process: cgroup v1 has no single file that says it.
+static bool populated(int dir, unsigned depth)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	int fd;
+
+	if (fs_read(dir, "cgroup.events", 4096, &text, NULL) == 0)
+		return strstr(text, "populated 1") != NULL;
+	if (fs_read(dir, "cgroup.procs", 1u << 20, &text, NULL) == 0 && text[0] != '\0')
+		return true;
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	while (d != NULL && depth > 0 && (e = readdir(d)) != NULL) {
+		_cleanup_close_ int sub = -1;
+
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub >= 0 && populated(sub, depth - 1))
+			return true;
+	}
+	return false;
+}
+
+bool lease_in_use(const struct ledger *l, const struct lease *lease)
+{
+	_cleanup_free_ char *boot = NULL;
+	_cleanup_close_ int dir = -1;
+
+	if (fs_read(l->fs.root, "proc/sys/kernel/random/boot_id", 4096, &boot, NULL) == 0
+	    && strncmp(boot, lease->boot_id, strcspn(boot, "\n")) != 0)
+		return false;
+	dir = fs_open_in(l->fs.root, lease->cgroup, O_RDONLY | O_DIRECTORY, 0);
+	return dir >= 0 && populated(dir, 16);
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Who holds what: definitions that outlive a reboot (/etc/pinfold/grants.d/NAME.json) and leases, the
+// grants in use (/run/pinfold/leases/NAME.json). Every change is made under one lock.
+#pragma once
+
+#include "base/err.h"
+#include "grant/grant.h"
+#include "host/host.h"
+
+#include <stdint.h>
+
+#define RUN_DIR "/run/pinfold" // state of this boot
+#define ETC_DIR "/etc/pinfold" // definitions
+#define LOG_DIR "/var/log/pinfold"
+
+#define LEASE_NOTES 24
+
+// What has to be taken back when a workload is gone. Written to disk before the thing is done.
+struct undo {
+	char what[24]; // "cgroup", "tree", "link": src/apply/undo.c knows how
+	char path[256];
+};
+
+enum lease_place {
+	LEASE_CONTAINER = 0,
+	LEASE_HOST,
+};
+
+// A grant in use.
+struct lease {
+	struct grant grant;
+	enum lease_place place;
+	bool defined;  // of a definition (--grant), not made by flags
+	bool detached; // output goes to a log
+	char boot_id[40];
+	char cgroup[256];  // below "/": the directory whose population says "in use"
+	char runtime[256]; // program that started the container: "/usr/bin/crun"
+	uint32_t uid_base; // first host id of its user range, 0: none
+	int64_t started;   // seconds since the epoch
+	int supervisor;	   // pid, for information
+	char command[256]; // the program, shortened, for people
+	unsigned nundo;
+	struct undo undo[LEASE_NOTES]; // done in reverse order
+};
+
+struct ledger {
+	struct hostfs fs; // where /etc and /run are
+	int defs;	  // directory descriptors; -1 where the directory does not exist yet
+	int leases;
+	int lock; // -1: not locked
+	bool writable;
+};
+
+// Opens the ledger below the root of fs. write: makes missing directories (0711 and 0700).
+int ledger_open(const struct hostfs *fs, bool write, struct ledger *ret, struct err *err);
+void ledger_close(struct ledger *l);
+
+// Takes the lock; fails after some seconds with the name of who has it.
+int ledger_lock(struct ledger *l, struct err *err);
+void ledger_unlock(struct ledger *l);
+
+// Everything that is held, but for the definition or lease called `except` (NULL: none). A definition
+// in use is listed once, as live.
+int ledger_holdings(
+	const struct ledger *l, const char *except, struct holdings *ret, struct err *err
+);
+
+// ---- definitions
+int definition_write(const struct ledger *l, const struct grant *g, struct err *err);
+int definition_read(
+	const struct ledger *l, const char *name, struct grant *ret, struct err *err
+); // -ENOENT
+int definition_remove(const struct ledger *l, const char *name, struct err *err);
+// Calls fn for each, in order of name, until it returns non-zero.
+typedef int (*definition_fn)(const struct grant *g, void *arg, struct err *err);
+int definition_each(const struct ledger *l, definition_fn fn, void *arg, struct err *err);
+
+// ---- leases
+int lease_write(const struct ledger *l, const struct lease *lease, struct err *err);
+int lease_read(
+	const struct ledger *l, const char *name, struct lease *ret, struct err *err
+); // -ENOENT
+int lease_remove(const struct ledger *l, const char *name, struct err *err);
+typedef int (*lease_fn)(const struct lease *lease, void *arg, struct err *err);
+// In order of name, until fn returns non-zero. An unreadable lease is passed over and is the failure
+// at the end, when the others have been seen.
+int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err);
+bool lease_exists(const struct ledger *l, const char *name);
+
+// In use: of this boot, and a process is in its cgroup or below.
+bool lease_in_use(const struct ledger *l, const struct lease *lease);
+
+// Appends to the undo list. Fails when the list is full.
+int lease_note(struct lease *lease, const char *what, const char *path, struct err *err);
+
+json_t *lease_to_json(const struct lease *lease);
+int lease_from_json(const json_t *doc, const char *what, struct lease *ret, struct err *err);
+
+// A free name for an unnamed workload: "vnf-1", "vnf-2", ….
+int ledger_free_name(const struct ledger *l, char ret[NAME_MAX_LEN + 1], struct err *err);
+
+// ---- ids.c: host user and group ids that belong to nobody else
+
+#define IDS_PER_LEASE 65536u
+
+// The lowest range of IDS_PER_LEASE host ids in pinfold's pool that no lease has and that does not
+// meet a range of /etc/subuid or /etc/subgid.
+int ids_choose_range(const struct ledger *l, uint32_t *ret, struct err *err);
+// The group of each link of g: the one that live leases use for that link, or a free one.
+int ids_choose_link_groups(const struct ledger *l, struct grant *g, struct err *err);

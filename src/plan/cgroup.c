@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Limits. They sit on a cgroup of pinfold's own, above the container's:
+//
+//   pinfold/NAME        the lease: populated as long as it is in use
+//   pinfold/NAME/super  the runtime, which only waits; none of the limits
+//   pinfold/NAME/box    the limits; the workload is in box/c, which the runtime makes
+//
+// so that no hook is needed and so that limits which runtimes do not write are there too.
+
+#include "base/scope.h"
+#include "base/size.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct needed {
+	unsigned bit;
+	const char *name; // as in --allow-missing=
+	const char *controller;
+};
+
+static const struct needed needed[] = {
+	{HOST_CG_CPUSET, "cpuset", "cpuset"},
+	{HOST_CG_MEMORY, "memory", "memory"},
+	{HOST_CG_PIDS, "pids", "pids"},
+	{HOST_CG_HUGETLB, "hugetlb", "hugetlb"},
+	{HOST_CG_HUGETLB_RSVD, "hugetlb-rsvd", "hugetlb"},
+	{HOST_CG_DEVICES, "devices", "devices"},
+};
+
+// The one line for a limit that this host cannot enforce, with the cure that fits it.
+static int refuse(const struct needed *n, const struct host_cgroup *cg, struct err *err)
+{
+	if (n->bit == HOST_CG_HUGETLB_RSVD)
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"limit 'hugetlb-rsvd' cannot be enforced: the kernel counts no hugepage "
+			"reservations (Linux 5.7 does); accept it with --allow-missing=hugetlb-rsvd"
+		);
+	if (cg->version == HOST_CGROUP_V2)
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"limit '%s' cannot be enforced: the %s controller is not in "
+			"/sys/fs/cgroup/cgroup.controllers; build or boot the kernel with it, or "
+			"accept it with "
+			"--allow-missing=%s",
+			n->name,
+			n->controller,
+			n->name
+		);
+	if (cg->version == HOST_CGROUP_V1 && (cg->known & n->bit) != 0)
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"limit '%s' cannot be enforced: the %s controller is not mounted; mount it "
+			"with: "
+			"mkdir -p %s/%s && mount -t cgroup -o %s none %s/%s",
+			n->name,
+			n->controller,
+			cg->mount,
+			n->controller,
+			n->controller,
+			cg->mount,
+			n->controller
+		);
+	return err_set(
+		err,
+		EOPNOTSUPP,
+		"limit '%s' cannot be enforced: no %s controller on this host; accept it with "
+		"--allow-missing=%s",
+		n->name,
+		n->controller,
+		n->name
+	);
+}
+
+static int check_enforceable(const struct launch *launch, const struct host *host, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		unsigned bit = needed[i].bit;
+
+		if ((host->cgroup.controllers & bit) != 0 || (launch->allow_missing & bit) != 0)
+			continue;
+		if (bit == HOST_CG_DEVICES
+		    && (host->cgroup.version == HOST_CGROUP_V2 || launch->place == LEASE_HOST))
+			continue;
+		if ((bit == HOST_CG_HUGETLB || bit == HOST_CG_HUGETLB_RSVD) && host->nsizes == 0)
+			continue;
+		return refuse(&needed[i], &host->cgroup, err);
+	}
+	return 0;
+}
+
+static void set(struct plan *p, char *path, char *value)
+{
+	plan_step(p, STEP_SET, STEP_HOST, path, value);
+}
+
+static void make(struct plan *p, const char *base, const char *below)
+{
+	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s%s", base, below), NULL);
+}
+
+static char *number(uint64_t v)
+{
+	return str_printf("%llu", (unsigned long long)v);
+}
+
+static char *ids(const struct idset *s)
+{
+	char buf[IDSET_STR];
+
+	return strdup(idset_format(s, buf, sizeof(buf)));
+}
+
+// The runtime is the first that makes the lease count as in use.
+static void join_super(struct plan *p, const char *lease)
+{
+	if (p->lease.place == LEASE_CONTAINER)
+		plan_step(p, STEP_JOIN, STEP_ENTER, str_printf("%s/super", lease), NULL);
+}
+
+// A workload on the bare host has no runtime that would put it into its box.
+static void join_box(struct plan *p, const char *box)
+{
+	if (p->lease.place == LEASE_HOST)
+		plan_step(p, STEP_JOIN, STEP_ENTER, strdup(box), NULL);
+}
+
+// Limits of the box, whose control files lie in `box` under the names of the cgroup version.
+static void limit_cpuset(struct plan *p, const char *box)
+{
+	struct idset cpus = grant_all_cpus(&p->lease.grant);
+
+	set(p, str_printf("%s/cpuset.cpus", box), ids(&cpus));
+	set(p, str_printf("%s/cpuset.mems", box), ids(&p->lease.grant.mems));
+}
+
+static void limit_pids(struct plan *p, const char *box)
+{
+	// one more for pinfold-inside, the container's init
+	set(p, str_printf("%s/pids.max", box), number(p->lease.grant.pids + 1));
+}
+
+// Sizes that are not granted are limited too: to nothing.
+static void limit_hugetlb(struct plan *p, const char *box, const struct host *host, bool rsvd)
+{
+	bool v2 = host->cgroup.version == HOST_CGROUP_V2;
+
+	for (unsigned i = 0; i < host->nsizes; i++) {
+		uint64_t size = host->hugepages[i].size;
+		uint64_t bytes = size * grant_pages(&p->lease.grant, size, -1, true, true);
+		char name[SIZE_STR];
+
+		size_format_hugetlb(size, name);
+		// the reservation first: it is the one that makes over-use an error of mmap
+		if (rsvd)
+			set(p,
+			    str_printf(
+				    "%s/hugetlb.%s.rsvd.%s",
+				    box,
+				    name,
+				    v2 ? "max" : "limit_in_bytes"
+			    ),
+			    number(bytes));
+		set(p,
+		    str_printf("%s/hugetlb.%s.%s", box, name, v2 ? "max" : "limit_in_bytes"),
+		    number(bytes));
+	}
+}
+
+static bool have(const struct host *host, unsigned bit)
+{
+	return (host->cgroup.controllers & bit) != 0;
+}
+
+static int plan_v2(struct plan *p, const struct host *host, struct err *err)
+{
+	const char *name = p->lease.grant.name;
+	_cleanup_free_ char *top = str_printf("%s/pinfold", host->cgroup.mount);
+	_cleanup_free_ char *lease = str_printf("%s/pinfold/%s", host->cgroup.mount, name);
+	_cleanup_free_ char *box = str_printf("%s/pinfold/%s/box", host->cgroup.mount, name);
+	char on[64] = "";
+
+	if (top == NULL || lease == NULL || box == NULL)
+		return err_oom(err);
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		size_t n = strlen(on);
+
+		if (have(host, needed[i].bit) && strstr(on, needed[i].controller) == NULL
+		    && needed[i].bit != HOST_CG_DEVICES)
+			snprintf(
+				on + n,
+				sizeof(on) - n,
+				"%s+%s",
+				n > 0 ? " " : "",
+				needed[i].controller
+			);
+	}
+	make(p, top, "");
+	make(p, lease, "");
+	make(p, lease, "/super");
+	join_super(p, lease);
+	set(p, str_printf("%s/cgroup.subtree_control", host->cgroup.mount), strdup(on));
+	set(p, str_printf("%s/cgroup.subtree_control", top), strdup(on));
+	set(p, str_printf("%s/cgroup.subtree_control", lease), strdup(on));
+	make(p, box, "");
+	if (have(host, HOST_CG_CPUSET))
+		limit_cpuset(p, box);
+	if (have(host, HOST_CG_MEMORY)) {
+		set(p, str_printf("%s/memory.max", box), number(p->lease.grant.memory));
+		set(p, str_printf("%s/memory.oom.group", box), strdup("1"));
+	}
+	if (have(host, HOST_CG_PIDS))
+		limit_pids(p, box);
+	if (have(host, HOST_CG_HUGETLB))
+		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
+	join_box(p, box);
+	snprintf(p->lease.cgroup, sizeof(p->lease.cgroup), "%s", lease);
+	return 0;
+}
+
+// On v1 the lease is tracked in the hierarchy of one controller, which holds the runtime too: one
+// that does not limit where it runs.
+static const char *tracking(const struct host_cgroup *cg)
+{
+	const char *const dirs[] = {cg->dir_pids, cg->dir_freezer, cg->dir_devices, cg->dir_memory};
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		if (dirs[i][0] != '\0')
+			return dirs[i];
+	}
+	return NULL;
+}
+
+// pinfold, pinfold/NAME and pinfold/NAME/box in one hierarchy. Returns the box's path.
+static char *make_v1(struct plan *p, const struct host *host, const char *dir)
+{
+	const char *name = p->lease.grant.name;
+	char *top = str_printf("%s/%s/pinfold", host->cgroup.mount, dir);
+
+	make(p, top, "");
+	// a new cpuset of v1 is empty and takes no process until it has CPUs and nodes
+	if (str_eq(dir, host->cgroup.dir_cpuset)) {
+		set(p, str_printf("%s/cpuset.cpus", top), ids(&host->online));
+		set(p, str_printf("%s/cpuset.mems", top), ids(&host->nodes_with_memory));
+	}
+	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s", top, name), NULL);
+	if (str_eq(dir, host->cgroup.dir_cpuset)) {
+		set(p, str_printf("%s/%s/cpuset.cpus", top, name), ids(&host->online));
+		set(p, str_printf("%s/%s/cpuset.mems", top, name), ids(&host->nodes_with_memory));
+	}
+	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s/box", top, name), NULL);
+	free(top);
+	return str_printf("%s/%s/pinfold/%s/box", host->cgroup.mount, dir, name);
+}
+
+static int plan_v1(struct plan *p, const struct host *host, struct err *err)
+{
+	const char *name = p->lease.grant.name, *mount = host->cgroup.mount;
+	const char *track = tracking(&host->cgroup);
+
+	if (track == NULL)
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"cgroups: none of pids, freezer, devices and memory is mounted, so nothing "
+			"can tell "
+			"whether a workload is alive; mount one"
+		);
+	snprintf(
+		p->lease.cgroup,
+		sizeof(p->lease.cgroup),
+		"%.120s/%.31s/pinfold/%s",
+		mount,
+		track,
+		name
+	);
+	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s/pinfold", mount, track), NULL);
+	plan_step(p, STEP_CGROUP, STEP_HOST, strdup(p->lease.cgroup), NULL);
+	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/super", p->lease.cgroup), NULL);
+	join_super(p, p->lease.cgroup);
+	if (have(host, HOST_CG_CPUSET)) {
+		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_cpuset);
+
+		limit_cpuset(p, box);
+		join_box(p, box);
+	}
+	if (have(host, HOST_CG_MEMORY)) {
+		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_memory);
+
+		set(p, str_printf("%s/memory.limit_in_bytes", box), number(p->lease.grant.memory));
+		join_box(p, box);
+	}
+	if (have(host, HOST_CG_PIDS)) {
+		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_pids);
+
+		limit_pids(p, box);
+		join_box(p, box);
+	}
+	if (have(host, HOST_CG_HUGETLB)) {
+		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_hugetlb);
+
+		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
+		join_box(p, box);
+	}
+	return 0;
+}
+
+int plan_cgroup(
+	struct plan *p, const struct launch *launch, const struct host *host, struct err *err
+)
+{
+	_cleanup_free_ char *undo = str_printf("pinfold/%s", p->lease.grant.name);
+
+	if (undo == NULL)
+		return err_oom(err);
+	if (check_enforceable(launch, host, err) < 0)
+		return -err->code;
+	if (lease_note(&p->lease, "cgroup", undo, err) < 0)
+		return -err->code;
+	switch (host->cgroup.version) {
+	case HOST_CGROUP_V1:
+		return plan_v1(p, host, err);
+	case HOST_CGROUP_V2:
+		return plan_v2(p, host, err);
+	case HOST_CGROUP_NONE:
+		break;
+	}
+	return err_set(
+		err,
+		EOPNOTSUPP,
+		"cgroups are not mounted; mount them with: mount -t cgroup2 none /sys/fs/cgroup"
+	);
+}

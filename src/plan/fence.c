@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What is mounted and written in the workload's own mount namespace, before it starts. None of it has
+// an undo: the kernel drops it with the last process of the workload, however that ends.
+
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "plan/plan.h"
+
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#define BOX_SIZE (UINT64_C(64) << 20) // room for the view of the largest machine
+
+static struct step *fence(struct plan *p, enum step_kind kind, char *path, char *value)
+{
+	return plan_step(p, kind, STEP_FENCE, path, value);
+}
+
+static void dir(struct plan *p, char *path)
+{
+	fence(p, STEP_DIR, path, NULL)->mode = 0755;
+}
+
+static void file(struct plan *p, char *path, char *content)
+{
+	fence(p, STEP_FILE, path, content)->mode = 0644;
+}
+
+static struct step *bind(struct plan *p, char *from, char *to, bool readonly)
+{
+	struct step *s = fence(p, STEP_BIND, to, from);
+
+	s->readonly = readonly;
+	return s;
+}
+
+static int add_view(
+	struct plan *p, const struct host *host, const struct hostfs *fs, struct err *err
+)
+{
+	const struct view *v = &p->view;
+
+	if (view_build(&p->lease.grant, host, fs, &p->view, err) < 0)
+		return -err->code;
+	dir(p, strdup(BOX_DIR "/view"));
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct view_entry *e = &v->entries[i];
+		char *path = str_printf(BOX_DIR "/view/%s", e->path);
+
+		switch (e->kind) {
+		case VIEW_BIND: // bound by the runtime, or below
+		case VIEW_DIR:
+			dir(p, path);
+			break;
+		case VIEW_FILE:
+			file(p, path, strdup(e->value));
+			break;
+		case VIEW_LINK:
+			fence(p, STEP_SYMLINK, path, strdup(e->value));
+			break;
+		}
+		if (e->kind == VIEW_BIND && p->lease.place == LEASE_HOST)
+			bind(p, strdup(e->value), str_printf(BOX_DIR "/view/%s", e->path), true);
+	}
+	// On the bare host there is no runtime that would bind the view: it is done here.
+	for (unsigned i = 0; p->lease.place == LEASE_HOST && i < v->ncovers; i++) {
+		struct step *s =
+			bind(p,
+			     str_printf(BOX_DIR "/view/%s", v->covers[i].path),
+			     strdup(v->covers[i].over),
+			     true);
+
+		s->recursive = true;
+	}
+	return 0;
+}
+
+unsigned plan_fs_sizes(
+	const struct grant *g, const struct host *host, uint64_t ret[static HOST_PAGE_SIZES]
+)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < host->nsizes; i++) {
+		if (grant_pages(g, host->hugepages[i].size, -1, true, false) > 0)
+			ret[n++] = host->hugepages[i].size;
+	}
+	return n;
+}
+
+char *plan_hugepage_target(const struct grant *g, uint64_t size)
+{
+	char text[SIZE_STR];
+
+	for (unsigned i = 0; i < g->nhugepages; i++) {
+		if (!g->hugepages[i].anon && g->hugepages[i].size < size)
+			return str_printf("/dev/hugepages-%s", size_format(size, text));
+	}
+	return strdup("/dev/hugepages");
+}
+
+char *plan_hugepage_source(uint64_t size)
+{
+	char text[SIZE_STR];
+
+	return str_printf(BOX_DIR "/huge/%s", size_format(size, text));
+}
+
+// One hugetlbfs a size. size= is its limit and min_size= reserves the pages for it: the mount fails
+// when they are not there, and nobody outside can take them afterwards.
+static void add_hugetlbfs(struct plan *p, const struct launch *launch, const struct host *host)
+{
+	const struct grant *g = &p->lease.grant;
+	uint64_t sizes[HOST_PAGE_SIZES];
+	unsigned n = plan_fs_sizes(g, host, sizes);
+	uint32_t uid = p->lease.uid_base + launch->uid, gid = p->lease.uid_base + launch->gid;
+
+	dir(p, strdup(BOX_DIR "/huge"));
+	if (p->lease.place == LEASE_HOST)
+		fence(p, STEP_DETACH_HUGETLBFS, strdup(BOX_DIR), NULL);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned long long bytes = sizes[i] * grant_pages(g, sizes[i], -1, true, false);
+		char size[SIZE_STR];
+
+		size_format(sizes[i], size);
+		dir(p, plan_hugepage_source(sizes[i]));
+		fence(p,
+		      STEP_HUGETLBFS,
+		      plan_hugepage_source(sizes[i]),
+		      str_printf(
+			      "pagesize=%s,size=%llu,min_size=%llu,uid=%u,gid=%u,mode=0700",
+			      size,
+			      bytes,
+			      bytes,
+			      uid,
+			      gid
+		      ));
+	}
+}
+
+// The shared directory of a link belongs to a group that both ends have and nobody else.
+static int add_links(struct plan *p, struct err *err)
+{
+	const struct grant *g = &p->lease.grant;
+
+	for (unsigned i = 0; i < g->nlinks; i++) {
+		_cleanup_free_ char *path = str_printf(LINKS_DIR "/%s", g->links[i].name);
+		struct step *s;
+
+		if (path == NULL)
+			return err_oom(err);
+		if (lease_note(&p->lease, "link", path, err) < 0)
+			return -err->code;
+		s = plan_step(p, STEP_SHARED_DIR, STEP_HOST, strdup(path), NULL);
+		s->mode = 02770;
+		s->gid = g->links[i].gid;
+	}
+	return 0;
+}
+
+int plan_fence(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
+)
+{
+	json_t *inner = NULL;
+	char *text;
+
+	fence(p,
+	      STEP_TMPFS,
+	      strdup(BOX_DIR),
+	      str_printf("mode=0755,size=%llu", (unsigned long long)BOX_SIZE));
+	inner = plan_inner_grant(p, host);
+	text = json_dumps(inner, JSON_INDENT(2));
+	json_decref(inner);
+	file(p, strdup(BOX_DIR "/grant.json"), text);
+	if (launch->place == LEASE_HOST) {
+		plan_step(p, STEP_TOUCH, STEP_HOST, strdup(RUN_DIR "/grant.json"), NULL);
+		bind(p, strdup(BOX_DIR "/grant.json"), strdup(RUN_DIR "/grant.json"), true);
+	}
+	if (add_links(p, err) < 0)
+		return -err->code;
+	add_hugetlbfs(p, launch, host);
+	return add_view(p, host, fs, err);
+}

@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// config.json of the container (OCI runtime specification 1.0.2) and the command that starts it.
+
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "host/vfio.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#define LINK_GID_INSIDE 65536 // group ids of links inside the container: above its own range
+
+// A mount with its options as one comma-separated string.
+static void mount(
+	json_t *mounts,
+	const char *target,
+	const char *type,
+	const char *source,
+	const char *options
+)
+{
+	json_t *list = json_array();
+	_cleanup_free_ char *copy = strdup(options);
+	char *save = NULL;
+
+	for (char *o = copy != NULL ? strtok_r(copy, ",", &save) : NULL; o != NULL;
+	     o = strtok_r(NULL, ",", &save))
+		json_array_append_new(list, json_string(o));
+	json_array_append_new(
+		mounts,
+		json_pack(
+			"{s:s, s:s, s:s, s:o}",
+			"destination",
+			target,
+			"type",
+			type,
+			"source",
+			source,
+			"options",
+			list
+		)
+	);
+}
+
+static void base_mounts(json_t *mounts, const struct launch *launch)
+{
+	char owner[96];
+
+	snprintf(
+		owner,
+		sizeof(owner),
+		"nosuid,nodev,mode=0755,size=16m,uid=%u,gid=%u",
+		launch->uid,
+		launch->gid
+	);
+	mount(mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
+	mount(mounts, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=64k");
+	mount(mounts,
+	      "/dev/pts",
+	      "devpts",
+	      "devpts",
+	      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
+	mount(mounts, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=64m");
+	mount(mounts, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+	mount(mounts, "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro");
+	mount(mounts, "/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=64m");
+	// EAL makes /var/run/dpdk, or $XDG_RUNTIME_DIR/dpdk when it is not root
+	mount(mounts, "/run", "tmpfs", "tmpfs", owner);
+}
+
+// crun 1.8 clones a bind mount of a container with a user namespace without what is mounted below it:
+// every mount is an entry of its own.
+static void view_mounts(json_t *mounts, const struct plan *p)
+{
+	const struct view *v = &p->view;
+
+	for (unsigned i = 0; i < v->ncovers; i++) {
+		_cleanup_free_ char *from = str_printf(BOX_DIR "/view/%s", v->covers[i].path);
+
+		mount(mounts, v->covers[i].over, "bind", from, "bind,ro,nosuid,nodev,noexec");
+	}
+	for (unsigned i = 0; i < v->n; i++) {
+		if (v->entries[i].kind == VIEW_BIND)
+			mount(mounts,
+			      v->entries[i].value,
+			      "bind",
+			      v->entries[i].value,
+			      "bind,ro,nosuid,nodev,noexec");
+	}
+}
+
+// The grant, the init and the directories of links, below /run/pinfold.
+static void own_mounts(json_t *mounts, const struct plan *p, const struct launch *launch)
+{
+	const struct grant *g = &p->lease.grant;
+
+	mount(mounts,
+	      RUN_DIR "/grant.json",
+	      "bind",
+	      BOX_DIR "/grant.json",
+	      "bind,ro,nosuid,nodev,noexec");
+	mount(mounts, RUN_DIR "/inside", "bind", launch->inside, "bind,ro,nosuid,nodev");
+	for (unsigned i = 0; i < g->nlinks; i++) {
+		_cleanup_free_ char *dir = str_printf(LINKS_DIR "/%s", g->links[i].name);
+
+		mount(mounts, dir, "bind", dir, "bind,rw,nosuid,nodev,noexec");
+	}
+}
+
+static void hugepage_mounts(json_t *mounts, const struct plan *p, const struct host *host)
+{
+	uint64_t sizes[HOST_PAGE_SIZES];
+	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
+
+	for (unsigned i = 0; i < n; i++) {
+		_cleanup_free_ char *target = plan_hugepage_target(&p->lease.grant, sizes[i]);
+		_cleanup_free_ char *from = plan_hugepage_source(sizes[i]);
+
+		mount(mounts, target, "bind", from, "bind,rw,nosuid,nodev,noexec");
+	}
+}
+
+// A node of our own, owned by the container's user, is bound in: the host's node keeps its owner.
+static void device(
+	struct plan *p,
+	const struct launch *launch,
+	json_t *mounts,
+	json_t *rules,
+	const char *name,
+	dev_t rdev
+)
+{
+	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
+	_cleanup_free_ char *from = str_printf(BOX_DIR "/vfio/%s", name);
+	struct step *s =
+		plan_step(p, STEP_NODE, STEP_FENCE, str_printf(BOX_DIR "/vfio/%s", name), NULL);
+
+	s->mode = 0600;
+	s->uid = p->lease.uid_base + launch->uid;
+	s->gid = p->lease.uid_base + launch->gid;
+	s->rdev = rdev;
+	mount(mounts, target, "bind", from, "bind,rw,nosuid,noexec");
+	json_array_append_new(
+		rules,
+		json_pack(
+			"{s:b, s:s, s:i, s:i, s:s}",
+			"allow",
+			1,
+			"type",
+			"c",
+			"major",
+			(int)major(rdev),
+			"minor",
+			(int)minor(rdev),
+			"access",
+			"rw"
+		)
+	);
+}
+
+static int devices(
+	struct plan *p,
+	const struct launch *launch,
+	const struct hostfs *fs,
+	json_t *mounts,
+	json_t *rules,
+	struct err *err
+)
+{
+	const struct grant *g = &p->lease.grant;
+	bool seen;
+	dev_t rdev;
+
+	if (g->nnics == 0)
+		return 0;
+	plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/vfio"), NULL)->mode = 0755;
+	if (host_vfio_container(fs, &rdev, err) < 0)
+		return -err->code;
+	device(p, launch, mounts, rules, "vfio", rdev);
+	for (unsigned i = 0; i < g->nnics; i++) {
+		char name[16];
+
+		seen = false;
+		for (unsigned k = 0; k < i; k++)
+			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
+		if (seen)
+			continue;
+		if (host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err) < 0)
+			return -err->code;
+		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
+		device(p, launch, mounts, rules, name, rdev);
+	}
+	return 0;
+}
+
+static json_t *limits(const struct plan *p, const struct host *host, json_t *rules)
+{
+	const struct grant *g = &p->lease.grant;
+	struct idset cpus = grant_all_cpus(g);
+	json_t *res = json_object(), *pages = json_array();
+	unsigned have = host->cgroup.controllers;
+
+	for (unsigned i = 0; i < host->nsizes && (have & HOST_CG_HUGETLB) != 0; i++) {
+		uint64_t size = host->hugepages[i].size;
+		char name[SIZE_STR];
+
+		json_array_append_new(
+			pages,
+			json_pack(
+				"{s:s, s:I}",
+				"pageSize",
+				size_format_hugetlb(size, name),
+				"limit",
+				(json_int_t)(size * grant_pages(g, size, -1, true, true))
+			)
+		);
+	}
+	json_object_set_new(res, "devices", rules);
+	if ((have & HOST_CG_CPUSET) != 0)
+		json_object_set_new(
+			res,
+			"cpu",
+			json_pack(
+				"{s:o, s:o}",
+				"cpus",
+				json_idset(&cpus),
+				"mems",
+				json_idset(&g->mems)
+			)
+		);
+	if ((have & HOST_CG_MEMORY) != 0)
+		json_object_set_new(
+			res, "memory", json_pack("{s:I}", "limit", (json_int_t)g->memory)
+		);
+	if ((have & HOST_CG_PIDS) != 0)
+		json_object_set_new(
+			res, "pids", json_pack("{s:I}", "limit", (json_int_t)(g->pids + 1))
+		);
+	json_object_set_new(res, "hugepageLimits", pages);
+	return res;
+}
+
+static json_t *id_map(uint32_t base, const struct grant *g)
+{
+	json_t *map = json_array();
+
+	json_array_append_new(
+		map,
+		json_pack(
+			"{s:i, s:I, s:i}",
+			"containerID",
+			0,
+			"hostID",
+			(json_int_t)base,
+			"size",
+			(int)IDS_PER_LEASE
+		)
+	);
+	for (unsigned i = 0; g != NULL && i < g->nlinks; i++)
+		json_array_append_new(
+			map,
+			json_pack(
+				"{s:i, s:I, s:i}",
+				"containerID",
+				(int)(LINK_GID_INSIDE + i),
+				"hostID",
+				(json_int_t)g->links[i].gid,
+				"size",
+				1
+			)
+		);
+	return map;
+}
+
+static json_t *strings(const char *const *list, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, json_string(list[i]));
+	return array;
+}
+
+// Kernel windows that tell about the host or let it be changed. sysfs is read-only as a whole.
+static const char *const masked[] = {
+	"/proc/acpi",	     "/proc/asound",	  "/proc/bus/pci",	  "/proc/interrupts",
+	"/proc/kallsyms",    "/proc/kcore",	  "/proc/keys",		  "/proc/latency_stats",
+	"/proc/sched_debug", "/proc/scsi",	  "/proc/timer_list",	  "/proc/timer_stats",
+	"/proc/vmallocinfo", "/sys/block",	  "/sys/class/block",	  "/sys/firmware",
+	"/sys/fs/selinux",   "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
+};
+
+static const char *const readonly[] = {
+	"/proc/bus",
+	"/proc/fs",
+	"/proc/irq",
+	"/proc/sys",
+	"/proc/sysrq-trigger",
+};
+
+static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules)
+{
+	static const char *const namespaces[] = {
+		"pid", "network", "ipc", "uts", "mount", "user", "cgroup"};
+	json_t *ns = json_array();
+
+	for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
+		json_array_append_new(ns, json_pack("{s:s}", "type", namespaces[i]));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"uidMappings",
+		id_map(p->lease.uid_base, NULL),
+		"gidMappings",
+		id_map(p->lease.uid_base, &p->lease.grant),
+		"cgroupsPath",
+		json_sprintf("/pinfold/%s/box/c", p->lease.grant.name),
+		"namespaces",
+		ns,
+		"resources",
+		limits(p, host, rules),
+		"seccomp",
+		seccomp_to_oci(),
+		"maskedPaths",
+		strings(masked, ARRAY_LEN(masked)),
+		"readonlyPaths",
+		strings(readonly, ARRAY_LEN(readonly))
+	);
+}
+
+static json_t *environment(const struct launch *launch, const char *hostname)
+{
+	json_t *env = json_array();
+	static const char *const defaults[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/tmp",
+		"XDG_RUNTIME_DIR=/run",
+		"PINFOLD_GRANT=" RUN_DIR "/grant.json",
+		"container=pinfold",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(defaults); i++)
+		json_array_append_new(env, json_string(defaults[i]));
+	json_array_append_new(env, json_sprintf("HOSTNAME=%s", hostname));
+	if (launch->terminal)
+		json_array_append_new(env, json_string("TERM=xterm"));
+	for (unsigned i = 0; i < launch->nenv; i++)
+		json_array_append_new(env, json_string(launch->env[i]));
+	return env;
+}
+
+static json_t *process(const struct plan *p, const struct launch *launch, const char *hostname)
+{
+	const struct grant *g = &p->lease.grant;
+	json_t *args = json_array(), *groups = json_array(), *rlimits = json_array();
+
+	// the supervisor reads from descriptor 3 whether the program could be executed
+	json_array_append_new(args, json_string(RUN_DIR "/inside"));
+	json_array_append_new(args, json_string("init"));
+	json_array_append_new(args, json_string("--status-fd"));
+	json_array_append_new(args, json_string("3"));
+	if (!launch->terminal) {
+		// what the runtime itself has to say must not mix with the program's; and it gives
+		// its standard descriptors to the container's user: no file of the host may be one
+		json_array_append_new(args, json_string("--stderr-fd"));
+		json_array_append_new(args, json_string("4"));
+		json_array_append_new(args, json_string("--stdout-fd"));
+		json_array_append_new(args, json_string("5"));
+	}
+	if (!launch->terminal && launch->interactive) {
+		json_array_append_new(args, json_string("--stdin-fd"));
+		json_array_append_new(args, json_string("6"));
+	}
+	json_array_append_new(args, json_string("--"));
+	for (char *const *a = launch->argv; *a != NULL; a++)
+		json_array_append_new(args, json_string(*a));
+	for (unsigned i = 0; i < g->nlinks; i++)
+		json_array_append_new(groups, json_integer((int)(LINK_GID_INSIDE + i)));
+	if (g->nnics > 0) {
+		// vfio counts what it maps for the device against this limit: the hugepages in full
+		// and, to be safe, the ordinary memory; then nothing needs CAP_IPC_LOCK
+		json_int_t lock = (json_int_t)(grant_hugepage_bytes(g, -1) + g->memory);
+
+		json_array_append_new(
+			rlimits,
+			json_pack(
+				"{s:s, s:I, s:I}",
+				"type",
+				"RLIMIT_MEMLOCK",
+				"hard",
+				lock,
+				"soft",
+				lock
+			)
+		);
+	}
+	json_array_append_new(
+		rlimits, json_pack("{s:s, s:i, s:i}", "type", "RLIMIT_CORE", "hard", 0, "soft", 0)
+	);
+	return json_pack(
+		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:{s:[], s:[], s:[], s:[], s:[]}, "
+		"s:o, s:b}",
+		"terminal",
+		launch->terminal,
+		"user",
+		"uid",
+		(int)launch->uid,
+		"gid",
+		(int)launch->gid,
+		"umask",
+		// the sockets of links must be writable for the group that both ends share
+		g->nlinks > 0 ? 0002 : 0022,
+		"additionalGids",
+		groups,
+		"args",
+		args,
+		"env",
+		environment(launch, hostname),
+		"cwd",
+		"/",
+		"capabilities",
+		"bounding",
+		"effective",
+		"inheritable",
+		"permitted",
+		"ambient",
+		"rlimits",
+		rlimits,
+		"noNewPrivileges",
+		1
+	);
+}
+
+// The runtime's command. Descriptors 3 (status) and, of the program, 4 (standard error), 5 (output) and
+// 6 (input) are passed on.
+static json_t *command(const struct plan *p, const struct launch *launch)
+{
+	json_t *argv = json_array();
+
+	json_array_append_new(argv, json_string(launch->runtime));
+	json_array_append_new(argv, json_string("--root"));
+	json_array_append_new(argv, json_string(RUNTIME_DIR));
+	if (!launch->runtime_is_runc)
+		json_array_append_new(argv, json_string("--cgroup-manager=cgroupfs"));
+	json_array_append_new(argv, json_string("run"));
+	json_array_append_new(
+		argv,
+		json_string(
+			launch->terminal      ? "--preserve-fds=1"
+			: launch->interactive ? "--preserve-fds=4"
+					      : "--preserve-fds=3"
+		)
+	);
+	json_array_append_new(argv, json_string("--bundle"));
+	json_array_append_new(argv, json_string(BOX_DIR "/bundle"));
+	json_array_append_new(argv, json_string(p->lease.grant.name));
+	return argv;
+}
+
+static int check_utf8(const char *what, const char *s, struct err *err)
+{
+	_cleanup_json_ json_t *j = json_string(s);
+
+	return j != NULL ? 0 : err_set(err, EINVAL, "%s '%.64s' is not UTF-8", what, s);
+}
+
+// config.json is UTF-8: what is not would be left out of it.
+static int check_text(const struct launch *launch, struct err *err)
+{
+	int r = 0;
+
+	for (char *const *a = launch->argv; r == 0 && *a != NULL; a++)
+		r = check_utf8("argument", *a, err);
+	for (unsigned i = 0; r == 0 && i < launch->nenv; i++)
+		r = check_utf8("environment", launch->env[i], err);
+	for (unsigned i = 0; r == 0 && i < launch->nvolumes; i++) {
+		r = check_utf8("volume", launch->volumes[i].source, err);
+		if (r == 0)
+			r = check_utf8("volume", launch->volumes[i].target, err);
+	}
+	return r;
+}
+
+int plan_oci(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
+)
+{
+	const char *hostname = launch->hostname != NULL ? launch->hostname : p->lease.grant.name;
+	_cleanup_json_ json_t *mounts = json_array();
+	_cleanup_json_ json_t *rules = json_pack("[{s:b, s:s}]", "allow", 0, "access", "rwm");
+	_cleanup_free_ char *state = str_printf(RUNTIME_DIR "/%s", p->lease.grant.name);
+
+	if (state == NULL)
+		return err_oom(err);
+	if (check_text(launch, err) < 0)
+		return -err->code;
+	if (lease_note(&p->lease, "tree", state, err) < 0)
+		return -err->code;
+	snprintf(p->lease.runtime, sizeof(p->lease.runtime), "%s", launch->runtime);
+	base_mounts(mounts, launch);
+	view_mounts(mounts, p);
+	own_mounts(mounts, p, launch);
+	hugepage_mounts(mounts, p, host);
+	if (devices(p, launch, fs, mounts, rules, err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < launch->nvolumes; i++)
+		mount(mounts,
+		      launch->volumes[i].target,
+		      "bind",
+		      launch->volumes[i].source,
+		      launch->volumes[i].readonly ? "rbind,ro,nosuid,nodev"
+						  : "rbind,rw,nosuid,nodev");
+	p->oci = json_pack(
+		"{s:s, s:o, s:{s:s, s:b}, s:s, s:O, s:o}",
+		"ociVersion",
+		"1.0.2",
+		"process",
+		process(p, launch, hostname),
+		"root",
+		"path",
+		BOX_DIR "/root",
+		"readonly",
+		1,
+		"hostname",
+		hostname,
+		"mounts",
+		mounts,
+		"linux",
+		linux_part(p, host, json_incref(rules))
+	);
+	p->argv = command(p, launch);
+	if (p->oci == NULL || p->argv == NULL)
+		return err_oom(err);
+	plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/bundle"), NULL)->mode = 0755;
+	plan_step(
+		p,
+		STEP_FILE,
+		STEP_FENCE,
+		strdup(BOX_DIR "/bundle/config.json"),
+		json_dumps(p->oci, JSON_COMPACT)
+	)
+		->mode = 0644;
+	return 0;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "plan/plan.h"
+
+#include "base/jread.h"
+#include "base/scope.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+struct step *plan_step(
+	struct plan *p, enum step_kind kind, enum step_where where, char *path, char *value
+)
+{
+	static struct step scratch;
+
+	if (value == NULL && kind != STEP_CGROUP && kind != STEP_JOIN && kind != STEP_SHARED_DIR
+	    && kind != STEP_TOUCH && kind != STEP_DIR && kind != STEP_NODE
+	    && kind != STEP_DETACH_HUGETLBFS)
+		p->failed = true;
+	if (value == NULL)
+		value = strdup("");
+	if (p->nsteps == p->room) {
+		unsigned room = p->room == 0 ? 128 : p->room * 2;
+		struct step *more = realloc(p->steps, room * sizeof(*more));
+
+		if (more != NULL) {
+			p->steps = more;
+			p->room = room;
+		}
+	}
+	if (path == NULL || value == NULL || p->nsteps == p->room) {
+		p->failed = true;
+		free(path);
+		free(value);
+		return &scratch;
+	}
+	p->steps[p->nsteps] = (struct step){
+		.kind = kind,
+		.where = where,
+		.path = path,
+		.value = value,
+	};
+	return &p->steps[p->nsteps++];
+}
+
+void plan_note(struct plan *p, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	if (text == NULL || json_array_append_new(p->notes, json_string(text)) < 0)
+		p->failed = true;
+}
+
+static void add_notes(struct plan *p, const struct launch *launch)
+{
+	const struct grant *g = &p->lease.grant;
+	struct idset cpus = grant_all_cpus(g);
+
+	idset_foreach (cpu, &cpus) {
+		if (cpu < 128)
+			continue;
+		plan_note(
+			p,
+			"CPU %d has no lcore of its own number in Debian's EAL (0 to 127): start "
+			"the "
+			"program with --lcores, as in --lcores 0@%d",
+			cpu,
+			cpu
+		);
+		break;
+	}
+	if (idset_count(&cpus) == 1)
+		plan_note(
+			p,
+			"one CPU: a program that wants two lcores (testpmd) needs --lcores "
+			"0@%d,1@%d",
+			idset_first(&cpus),
+			idset_first(&cpus)
+		);
+	if (launch->allow_missing != 0)
+		plan_note(p, "limits were waived with --allow-missing: the fence has a gap");
+}
+
+int plan_build(
+	const struct lease *lease,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct plan *ret,
+	struct err *err
+)
+{
+	struct plan p = {.lease = *lease, .notes = json_array()};
+	int r;
+
+	p.lease.place = launch->place;
+	p.lease.detached = launch->detached;
+	r = plan_cgroup(&p, launch, host, err);
+	if (r == 0)
+		r = plan_fence(&p, launch, host, fs, err);
+	if (r == 0 && launch->place == LEASE_CONTAINER) {
+		r = plan_root(&p, launch, fs, err);
+		if (r == 0)
+			r = plan_oci(&p, launch, host, fs, err);
+	} else if (r == 0) {
+		r = plan_bare(&p, launch, err);
+	}
+	if (r == 0) {
+		add_notes(&p, launch);
+		if (p.failed)
+			r = err_oom(err);
+	}
+	if (r < 0) {
+		plan_done(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void plan_done(struct plan *p)
+{
+	for (unsigned i = 0; i < p->nsteps; i++) {
+		free(p->steps[i].path);
+		free(p->steps[i].value);
+	}
+	free(p->steps);
+	view_done(&p->view);
+	json_decref(p->oci);
+	json_decref(p->argv);
+	json_decref(p->env);
+	json_decref(p->notes);
+	*p = (struct plan){0};
+}
+
+json_t *plan_inner_grant(const struct plan *p, const struct host *host)
+{
+	json_t *doc = grant_to_json(&p->lease.grant), *mounts = json_array(), *e;
+	uint64_t sizes[HOST_PAGE_SIZES];
+	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
+	size_t i;
+
+	for (unsigned k = 0; k < n; k++) {
+		_cleanup_free_ char *target =
+			p->lease.place == LEASE_HOST
+				? plan_hugepage_source(sizes[k])
+				: plan_hugepage_target(&p->lease.grant, sizes[k]);
+
+		json_array_append_new(
+			mounts, json_pack("{s:o, s:s}", "size", json_size(sizes[k]), "path", target)
+		);
+	}
+	json_object_set_new(doc, "hugetlbfs", mounts);
+	json_array_foreach (json_object_get(doc, "links"), i, e) {
+		_cleanup_free_ char *dir =
+			str_printf(LINKS_DIR "/%s", json_string_value(json_object_get(e, "name")));
+
+		json_object_set_new(e, "dir", json_string(dir));
+	}
+	return doc;
+}

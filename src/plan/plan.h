@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A plan is a value: everything that starting a workload will do to the host, in order. It is printed,
+// compared with golden files, and carried out by apply. Making one changes nothing.
+#pragma once
+
+#include "base/err.h"
+#include "grant/grant.h"
+#include "host/host.h"
+#include "ledger/ledger.h"
+#include "plan/launch.h"
+#include "view/view.h"
+
+#include <jansson.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Where a workload's private tmpfs lies. It is mounted in a mount namespace of its own, so every
+// workload has it at the same place and nothing of it is left when the workload is gone.
+#define BOX_DIR RUN_DIR "/box"
+#define LINKS_DIR RUN_DIR "/links"
+#define RUNTIME_DIR RUN_DIR "/runtime" // state of crun or runc
+
+enum step_kind {
+	STEP_CGROUP,	 // make the cgroup directory `path`
+	STEP_SET,	 // write `value` to the control file `path`
+	STEP_JOIN,	 // move this process into the cgroup `path`
+	STEP_SHARED_DIR, // make directory `path` for several workloads: mode, gid
+	STEP_TOUCH, // make the empty file `path`, if it is missing, for something to be bound over
+	STEP_DIR,   // make directory `path`: mode, uid, gid
+	STEP_FILE,  // write file `path` with content `value`
+	STEP_SYMLINK,	       // make link `path` to `value`
+	STEP_NODE,	       // make character device `path`: rdev, mode, uid
+	STEP_TMPFS,	       // mount a tmpfs on `path` with options `value`
+	STEP_HUGETLBFS,	       // mount a hugetlbfs on `path` with options `value`
+	STEP_OVERLAY,	       // mount an overlay on `path` with options `value`
+	STEP_BIND,	       // bind `value` over `path`; readonly, recursive
+	STEP_DETACH_HUGETLBFS, // unmount every hugetlbfs but those below `path`
+	STEP_KINDS
+};
+
+enum step_where {
+	STEP_HOST,  // changes the host: has an undo in the lease
+	STEP_ENTER, // by the process that becomes the workload, while the ledger is still locked
+	STEP_FENCE, // in the workload's mount namespace: gone with it
+};
+
+struct step {
+	enum step_kind kind;
+	enum step_where where;
+	char *path, *value; // value: "" if the kind has none
+	unsigned mode;
+	uint32_t uid, gid;
+	dev_t rdev;
+	bool readonly, recursive;
+};
+
+struct plan {
+	struct lease lease; // the grant, and the undo of the steps, to be written before the first
+	unsigned nsteps, room;
+	struct step *steps;
+	struct view view;  // the synthetic /sys and /proc
+	json_t *oci;	   // config.json; NULL for a workload on the bare host
+	json_t *argv;	   // what is executed at the end, in the fence
+	json_t *env;	   // environment of a workload on the bare host
+	struct idset cpus; // affinity of a workload on the bare host
+	json_t *notes;	   // things a person should know, one string each
+	bool failed;	   // memory ran out while it grew
+};
+
+// Everything for starting `launch` with the lease (its grant, boot id, user range and links set).
+// Fails with one line when a limit cannot be enforced here.
+int plan_build(
+	const struct lease *lease,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct plan *ret,
+	struct err *err
+);
+void plan_done(struct plan *p);
+
+// The two forms for reading. JSON: data/schemas/plan.json.
+json_t *plan_to_json(const struct plan *p);
+void plan_print(const struct plan *p, FILE *out);
+
+const char *step_name(enum step_kind kind);
+
+// ---- parts
+
+// Appends; path and value are owned by the plan from here on. Returns the step for its details, never
+// NULL (a scratch one when memory is out; plan->failed then).
+struct step *plan_step(
+	struct plan *p, enum step_kind kind, enum step_where where, char *path, char *value
+);
+void plan_note(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// cgroup.c: directories, limits, and the undo of them.
+int plan_cgroup(
+	struct plan *p, const struct launch *launch, const struct host *host, struct err *err
+);
+// fence.c: tmpfs, views, hugetlbfs, links, device nodes.
+int plan_fence(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
+);
+// root.c: the root file system of a container.
+int plan_root(
+	struct plan *p, const struct launch *launch, const struct hostfs *fs, struct err *err
+);
+// oci.c: config.json of the container and the command that starts it.
+int plan_oci(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
+);
+// bare.c: argv and environment of a workload on the host.
+int plan_bare(struct plan *p, const struct launch *launch, struct err *err);
+
+// seccomp.c: the "seccomp" object of config.json. New reference, NULL when memory is out.
+json_t *seccomp_to_oci(void);
+
+// Where the hugetlbfs of a page size is seen by the workload: "/dev/hugepages" for the only or first
+// size, "/dev/hugepages-1G" for others. New string.
+char *plan_hugepage_target(const struct grant *g, uint64_t size);
+// Where the hugetlbfs of a page size is mounted in the workload's mount namespace. New string.
+char *plan_hugepage_source(uint64_t size);
+// The page sizes that have a hugetlbfs, smallest first. Returns how many.
+unsigned plan_fs_sizes(
+	const struct grant *g, const struct host *host, uint64_t ret[static HOST_PAGE_SIZES]
+);
+// What the workload finds in /run/pinfold/grant.json. New reference.
+json_t *plan_inner_grant(const struct plan *p, const struct host *host);

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A plan as JSON and, from that JSON, as text for people.
+
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+static const char *const names[STEP_KINDS] = {
+	[STEP_CGROUP] = "cgroup",
+	[STEP_SET] = "set",
+	[STEP_JOIN] = "join",
+	[STEP_SHARED_DIR] = "shared-dir",
+	[STEP_TOUCH] = "touch",
+	[STEP_DIR] = "dir",
+	[STEP_FILE] = "file",
+	[STEP_SYMLINK] = "symlink",
+	[STEP_NODE] = "node",
+	[STEP_TMPFS] = "tmpfs",
+	[STEP_HUGETLBFS] = "hugetlbfs",
+	[STEP_OVERLAY] = "overlay",
+	[STEP_BIND] = "bind",
+	[STEP_DETACH_HUGETLBFS] = "detach-hugetlbfs",
+};
+
+const char *step_name(enum step_kind kind)
+{
+	return names[kind];
+}
+
+static const char *step_place(enum step_where where)
+{
+	static const char *const places[] = {
+		[STEP_HOST] = "host",
+		[STEP_ENTER] = "enter",
+		[STEP_FENCE] = "fence",
+	};
+
+	return places[where];
+}
+
+static json_t *step_to_json(const struct step *s)
+{
+	json_t *j = json_pack(
+		"{s:s, s:s, s:s}",
+		"do",
+		names[s->kind],
+		"where",
+		step_place(s->where),
+		"path",
+		s->path
+	);
+
+	if (s->value[0] != '\0')
+		json_object_set_new(j, "value", json_string(s->value));
+	if (s->mode != 0)
+		json_object_set_new(j, "mode", json_sprintf("%04o", s->mode));
+	if (s->uid != 0 || s->gid != 0)
+		json_object_set_new(j, "owner", json_sprintf("%u:%u", s->uid, s->gid));
+	if (s->rdev != 0)
+		json_object_set_new(
+			j, "device", json_sprintf("%u:%u", major(s->rdev), minor(s->rdev))
+		);
+	if (s->readonly)
+		json_object_set_new(j, "readonly", json_true());
+	if (s->recursive)
+		json_object_set_new(j, "recursive", json_true());
+	return j;
+}
+
+json_t *plan_to_json(const struct plan *p)
+{
+	json_t *steps = json_array(), *undo = json_array();
+	json_t *doc = json_object();
+
+	for (unsigned i = 0; i < p->nsteps; i++)
+		json_array_append_new(steps, step_to_json(&p->steps[i]));
+	for (unsigned i = p->lease.nundo; i-- > 0;)
+		json_array_append_new(
+			undo,
+			json_pack(
+				"{s:s, s:s}",
+				"what",
+				p->lease.undo[i].what,
+				"path",
+				p->lease.undo[i].path
+			)
+		);
+	json_object_set_new(doc, "grant", grant_to_json(&p->lease.grant));
+	json_object_set_new(
+		doc, "place", json_string(p->lease.place == LEASE_HOST ? "host" : "container")
+	);
+	json_object_set_new(doc, "steps", steps);
+	json_object_set_new(doc, "command", json_incref(p->argv));
+	if (p->oci != NULL)
+		json_object_set_new(doc, "oci", json_incref(p->oci));
+	json_object_set_new(doc, "undo", undo);
+	json_object_set_new(doc, "notes", json_incref(p->notes));
+	return doc;
+}
+
+static const char *text(const json_t *obj, const char *key)
+{
+	const char *s = json_string_value(json_object_get(obj, key));
+
+	return s != NULL ? s : "";
+}
+
+static void print_grant(const json_t *g, FILE *out)
+{
+	json_t *e;
+	size_t i;
+
+	fprintf(out, "grant '%s'\n", text(g, "name"));
+	fprintf(out,
+		"  CPUs       %s",
+		text(g, "cpus")[0] != '\0' ? text(g, "cpus") : "none of its own");
+	if (text(g, "shared-pool")[0] != '\0')
+		fprintf(out,
+			" and %s shared (pool '%s')",
+			text(g, "shared-cpus"),
+			text(g, "shared-pool"));
+	fprintf(out, "\n  nodes      %s\n", text(g, "mems"));
+	json_array_foreach (json_object_get(g, "hugepages"), i, e)
+		fprintf(out,
+			"  hugepages  %lld × %s on node %lld%s\n",
+			(long long)json_integer_value(json_object_get(e, "count")),
+			text(e, "size"),
+			(long long)json_integer_value(json_object_get(e, "node")),
+			str_eq(text(e, "kind"), "anon") ? ", anonymous" : "");
+	fprintf(out,
+		"  memory     %s, %lld processes and threads\n",
+		text(g, "memory"),
+		(long long)json_integer_value(json_object_get(g, "pids")));
+	json_array_foreach (json_object_get(g, "nics"), i, e)
+		fprintf(out,
+			"  NIC        %s (IOMMU group %lld)\n",
+			text(e, "pci"),
+			(long long)json_integer_value(json_object_get(e, "iommu-group")));
+	json_array_foreach (json_object_get(g, "links"), i, e)
+		fprintf(out, "  link       %s:%s\n", text(e, "kind"), text(e, "name"));
+}
+
+// A value on one line, shortened: the whole of it is in the JSON form.
+static void print_value(const char *value, FILE *out)
+{
+	size_t n = strcspn(value, "\n");
+	bool more = value[n] != '\0' && value[n + 1] != '\0';
+
+	if (n > 72) {
+		n = 72;
+		more = true;
+	}
+	fprintf(out, "%.*s%s", (int)n, value, more ? " …" : "");
+}
+
+static void print_step(const json_t *s, size_t number, FILE *out)
+{
+	const char *extra[] = {"mode", "owner", "device"};
+
+	fprintf(out, "%4zu  %-10s %s", number, text(s, "do"), text(s, "path"));
+	if (text(s, "value")[0] != '\0') {
+		fputs(str_eq(text(s, "do"), "bind") ? " ← " : " = ", out);
+		print_value(text(s, "value"), out);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(extra); i++) {
+		if (json_object_get(s, extra[i]) != NULL && !str_eq(text(s, extra[i]), "0755")
+		    && !str_eq(text(s, extra[i]), "0644"))
+			fprintf(out, " %s %s", extra[i], text(s, extra[i]));
+	}
+	if (json_is_true(json_object_get(s, "readonly")))
+		fputs(" read-only", out);
+	fputc('\n', out);
+}
+
+void plan_print(const struct plan *p, FILE *out)
+{
+	_cleanup_json_ json_t *doc = plan_to_json(p);
+	const char *wheres[] = {"host", "enter", "fence"};
+	const char *titles[] = {
+		"on the host; taken back when the workload is gone",
+		"by the process that becomes the workload",
+		"in a mount namespace of its own; the kernel drops it with the workload",
+	};
+	json_t *e;
+	size_t i;
+
+	print_grant(json_object_get(doc, "grant"), out);
+	for (size_t w = 0; w < ARRAY_LEN(wheres); w++) {
+		size_t number = 0;
+
+		fprintf(out, "\n%s\n", titles[w]);
+		json_array_foreach (json_object_get(doc, "steps"), i, e) {
+			if (str_eq(text(e, "where"), wheres[w]))
+				print_step(e, ++number, out);
+		}
+	}
+	fputs("\nstart\n     ", out);
+	json_array_foreach (json_object_get(doc, "command"), i, e)
+		fprintf(out, " %s", json_string_value(e));
+	fputs("\n\nundo\n", out);
+	json_array_foreach (json_object_get(doc, "undo"), i, e)
+		fprintf(out, "      remove %s %s\n", text(e, "what"), text(e, "path"));
+	json_array_foreach (json_object_get(doc, "notes"), i, e)
+		fprintf(out, "\nnote: %s\n", json_string_value(e));
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The root file system of a container, always read-only. Without an image it is made of what programs
+// of the host need and nothing else (paper §3.4: no disk at all): what is not listed here does not
+// exist inside. With an image it is the image under a layer of mount points.
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "plan/plan.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+// Directories of the host's root that are shown, as they are, read-only.
+static const char *const shown[] = {"usr", "etc", "opt"};
+
+// Directories on systems where they are not links into usr.
+static const char *const merged[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+
+// Places where something is mounted or which programs expect.
+static const char *const places[] = {"proc", "sys", "dev", "run", "tmp", "var"};
+
+static void dir(struct plan *p, char *path)
+{
+	plan_step(p, STEP_DIR, STEP_FENCE, path, NULL)->mode = 0755;
+}
+
+static void show(struct plan *p, const char *name)
+{
+	dir(p, str_printf(BOX_DIR "/root/%s", name));
+	plan_step(
+		p,
+		STEP_BIND,
+		STEP_FENCE,
+		str_printf(BOX_DIR "/root/%s", name),
+		str_printf("/%s", name)
+	)
+		->readonly = true;
+}
+
+static bool is_directory(const struct hostfs *fs, const char *path)
+{
+	_cleanup_close_ int fd = fs_open_in(fs->root, path, O_PATH | O_DIRECTORY, 0);
+
+	return fd >= 0;
+}
+
+static void host_root(struct plan *p, const struct hostfs *fs)
+{
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+		if (is_directory(fs, shown[i]))
+			show(p, shown[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
+		char target[256];
+		ssize_t n = readlinkat(fs->root, merged[i], target, sizeof(target) - 1);
+
+		if (n > 0) {
+			target[n] = '\0';
+			plan_step(
+				p,
+				STEP_SYMLINK,
+				STEP_FENCE,
+				str_printf(BOX_DIR "/root/%s", merged[i]),
+				strdup(target)
+			);
+		} else if (is_directory(fs, merged[i])) {
+			show(p, merged[i]);
+		}
+	}
+}
+
+// Makes the mount point of a volume in the layer `top`. Inside what is bound or in the image it must
+// exist already; crun looks at it again without following links out of the root.
+static int volume_point(
+	struct plan *p, const struct launch_volume *v, const char *top, int image, struct err *err
+)
+{
+	_cleanup_free_ char *copy = strdup(v->target + 1);
+	char *slash = copy;
+
+	if (copy == NULL)
+		return err_oom(err);
+	for (size_t i = 0; image < 0 && i < ARRAY_LEN(shown); i++) {
+		size_t n = strlen(shown[i]);
+
+		if (strncmp(copy, shown[i], n) == 0 && (copy[n] == '/' || copy[n] == '\0'))
+			return 0;
+	}
+	while (slash != NULL) {
+		bool last;
+		struct stat st;
+
+		slash = strchr(slash, '/');
+		last = slash == NULL;
+		if (!last)
+			*slash = '\0';
+		if (image >= 0 && fstatat(image, copy, &st, AT_SYMLINK_NOFOLLOW) == 0
+		    && S_ISLNK(st.st_mode))
+			return err_set(
+				err,
+				ELOOP,
+				"volume '%s': '/%s' is a link in the image; name the place it "
+				"points to",
+				v->target,
+				copy
+			);
+		if (last && !v->directory)
+			plan_step(
+				p, STEP_FILE, STEP_FENCE, str_printf("%s/%s", top, copy), strdup("")
+			)
+				->mode = 0644;
+		else
+			dir(p, str_printf("%s/%s", top, copy));
+		if (!last)
+			*slash++ = '/';
+	}
+	return 0;
+}
+
+static int image_root(
+	struct plan *p,
+	const struct launch *launch,
+	const struct hostfs *fs,
+	int image,
+	struct err *err
+)
+{
+	struct stat st;
+
+	(void)fs;
+	if (fstatat(image, "var/run", &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		dir(p, strdup(BOX_DIR "/skeleton/var"));
+		plan_step(
+			p,
+			STEP_SYMLINK,
+			STEP_FENCE,
+			strdup(BOX_DIR "/skeleton/var/run"),
+			strdup("../run")
+		);
+	}
+	dir(p, strdup(BOX_DIR "/root"));
+	if (strpbrk(launch->image, ",:\\") != NULL)
+		return err_set(
+			err,
+			EINVAL,
+			"image '%s': a path with , : or \\ cannot be mounted; rename it",
+			launch->image
+		);
+	plan_step(
+		p,
+		STEP_OVERLAY,
+		STEP_FENCE,
+		strdup(BOX_DIR "/root"),
+		str_printf("lowerdir=" BOX_DIR "/skeleton:%s", launch->image)
+	);
+	return 0;
+}
+
+int plan_root(struct plan *p, const struct launch *launch, const struct hostfs *fs, struct err *err)
+{
+	const char *top = launch->image != NULL ? BOX_DIR "/skeleton" : BOX_DIR "/root";
+	_cleanup_close_ int image = -1;
+
+	if (launch->image != NULL) {
+		image = fs_open_in(fs->root, launch->image, O_PATH | O_DIRECTORY, 0);
+		if (image < 0)
+			return err_sys(err, errno, "open image '%s'", launch->image);
+	}
+	dir(p, strdup(top));
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		struct step *s;
+
+		if (launch->image != NULL && str_eq(places[i], "var"))
+			continue;
+		s = plan_step(p, STEP_DIR, STEP_FENCE, str_printf("%s/%s", top, places[i]), NULL);
+		// runc gives a tmpfs the mode of the directory it is mounted on
+		s->mode = str_eq(places[i], "tmp") ? 01777 : 0755;
+	}
+	if (launch->image == NULL) {
+		plan_step(
+			p, STEP_SYMLINK, STEP_FENCE, str_printf("%s/var/run", top), strdup("../run")
+		);
+		plan_step(
+			p, STEP_SYMLINK, STEP_FENCE, str_printf("%s/var/tmp", top), strdup("../tmp")
+		);
+		host_root(p, fs);
+	}
+	for (unsigned i = 0; i < launch->nvolumes; i++) {
+		if (volume_point(p, &launch->volumes[i], top, image, err) < 0)
+			return -err->code;
+	}
+	return launch->image != NULL ? image_root(p, launch, fs, image, err) : 0;
+}

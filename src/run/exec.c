@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Another program in a workload that runs. It lands on the shared CPUs of the grant, if there are any:
+// those do not poll.
+
+#include "apply/apply.h"
+#include "base/fs.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "run/run.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+// The words of a command, NULL-terminated and borrowed.
+struct words {
+	char **list;
+	size_t n, room;
+};
+
+static void scope_words(struct words *w)
+{
+	free(w->list);
+}
+
+static int words_room(struct words *w, char *const *argv, unsigned more, struct err *err)
+{
+	w->room = more + 1;
+	for (; *argv != NULL; argv++)
+		w->room++;
+	w->list = calloc(w->room, sizeof(*w->list));
+	return w->list != NULL ? 0 : err_oom(err);
+}
+
+static void add(struct words *w, const char *word)
+{
+	if (w->n + 1 < w->room)
+		w->list[w->n++] = (char *)word;
+}
+
+// The command of the runtime that enters the container.
+static void container_words(
+	const struct lease *lease, const struct exec_request *req, const char *cpus, struct words *w
+)
+{
+	bool runc = strstr(lease->runtime, "runc") != NULL;
+
+	add(w, lease->runtime);
+	add(w, "--root");
+	add(w, RUNTIME_DIR);
+	if (!runc)
+		add(w, "--cgroup-manager=cgroupfs");
+	add(w, "exec");
+	add(w, "--no-new-privs"); // not taken from config.json by the runtime's exec
+	if (req->terminal)
+		add(w, "-t");
+	if (req->user != NULL) {
+		add(w, "--user");
+		add(w, req->user);
+	}
+	for (unsigned i = 0; i < req->nenv; i++) {
+		add(w, "--env");
+		add(w, req->env[i]);
+	}
+	add(w, lease->grant.name);
+	// our init says 126 and 127 as container tools do, which the runtime's exec does not
+	add(w, RUN_DIR "/inside");
+	add(w, "init");
+	if (cpus[0] != '\0') {
+		add(w, "--cpus");
+		add(w, cpus);
+	}
+	add(w, "--");
+	for (char *const *a = req->argv; *a != NULL; a++)
+		add(w, *a);
+}
+
+static void any_pid(int pid, void *arg)
+{
+	*(int *)arg = pid;
+}
+
+// Enters the mount namespace and the cgroups of a workload on the bare host.
+static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int ns = -1;
+	char *save = NULL;
+	int pid = 0, r;
+
+	cgroup_each_pid(fs, lease->cgroup, true, any_pid, &pid);
+	if (pid == 0)
+		return err_set(
+			err, ESRCH, "exec in '%s': it has no process any more", lease->grant.name
+		);
+	path = str_printf("/proc/%d/ns/mnt", pid);
+	ns = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (ns < 0)
+		return err_sys(err, errno, "open the mount namespace of '%s'", lease->grant.name);
+	free(path);
+	path = str_printf("proc/%d/cgroup", pid);
+	r = path != NULL ? fs_read(fs->root, path, 1u << 16, &text, NULL) : -ENOMEM;
+	if (r < 0)
+		return err_sys(err, -r, "read the cgroups of '%s'", lease->grant.name);
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		char *names = strchr(line, ':'),
+		     *dir = names != NULL ? strchr(names + 1, ':') : NULL;
+		_cleanup_free_ char *full = NULL;
+
+		if (dir == NULL || strstr(dir, "/pinfold/") == NULL)
+			continue;
+		*dir++ = '\0';
+		full = str_printf(
+			"/sys/fs/cgroup%s%s%s", names[1] != '\0' ? "/" : "", names + 1, dir
+		);
+		if (full == NULL)
+			return err_oom(err);
+		if (cgroup_join(fs, full, err) < 0)
+			return -err->code;
+	}
+	if (setns(ns, CLONE_NEWNS) < 0)
+		return err_sys(err, errno, "enter the mount namespace of '%s'", lease->grant.name);
+	return 0;
+}
+
+// What the program gets of this process: its environment on the bare host; in a container nothing but
+// what the runtime needs. Standard input is /dev/null unless asked for.
+static int prepare(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	const struct exec_request *req,
+	struct err *err
+)
+{
+	if (lease->place == LEASE_HOST) {
+		if (enter_bare(fs, lease, err) < 0)
+			return -err->code;
+		putenv((char *)"PINFOLD_GRANT=" RUN_DIR "/grant.json");
+		for (unsigned i = 0; i < req->nenv; i++)
+			putenv((char *)req->env[i]);
+	} else {
+		clearenv();
+		putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	}
+	if (!req->interactive && !req->terminal) {
+		_cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+			return err_sys(err, errno, "open '/dev/null'");
+	}
+	return 0;
+}
+
+int exec_in_workload(
+	struct ledger *l, const struct exec_request *req, int *ret_status, struct err *err
+)
+{
+	__attribute__((cleanup(scope_words))) struct words w = {0};
+	char cpus[IDSET_STR];
+	struct lease lease;
+	int r;
+
+	*ret_status = 125;
+	r = lease_read(l, req->name, &lease, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r < 0 || !lease_in_use(l, &lease))
+		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", req->name);
+	if (words_room(&w, req->argv, 16 + 2 * req->nenv, err) < 0)
+		return -err->code;
+	idset_format(&lease.grant.shared_cpus, cpus, sizeof(cpus));
+	if (lease.place == LEASE_CONTAINER) {
+		container_words(&lease, req, cpus, &w);
+	} else {
+		for (char *const *a = req->argv; *a != NULL; a++)
+			add(&w, *a);
+	}
+	if (prepare(&l->fs, &lease, req, err) < 0)
+		return -err->code;
+	if (w.n == 0)
+		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
+	// in its place: signals, job control and the exit status are then the program's
+	execvp(w.list[0], w.list);
+	*ret_status = errno == ENOENT ? 127 : 126;
+	return err_sys(err, errno, "run '%s'", w.list[0]);
+}

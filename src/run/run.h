@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Starting, watching and ending workloads.
+#pragma once
+
+#include "base/err.h"
+#include "grant/grant.h"
+#include "ledger/ledger.h"
+#include "plan/launch.h"
+#include "plan/plan.h"
+
+// A start in the making: from request and launch to a plan, the ledger open and locked.
+struct start {
+	struct ledger ledger;
+	struct host host;
+	struct lease lease;
+	struct plan plan;
+	bool planned;
+};
+
+// What is asked for. Exactly one of request (by flags) and definition (by name) is used.
+struct start_request {
+	const struct request *request;
+	const char *definition; // NULL: the request
+	struct launch launch;
+};
+
+// Reads the host, takes the lock, collects what is dead, resolves the grant and makes the plan. fs:
+// the machine, or a copy of one's files (then nothing is collected and no lock is taken). On failure
+// nothing is left open.
+int start_prepare(
+	const struct start_request *req, const struct hostfs *fs, struct start *ret, struct err *err
+);
+void start_done(struct start *s);
+
+// What became of a workload.
+struct outcome {
+	int status; // exit status for the caller: the program's, 128+signal, 125, 126, 127
+	bool program_ran;
+};
+
+// Carries the plan out, waits for the end and takes everything back. ready: a descriptor that gets
+// one line ("started NAME" or an error) as soon as it is known, -1: none. Fails with a line when the
+// workload could not be started; ret->status says 125, 126 or 127 then.
+int run_workload(
+	struct start *s,
+	const struct launch *launch,
+	int ready,
+	struct outcome *ret,
+	struct err *err
+);
+
+// ---- launch.c: completing a launch
+
+// Finds crun (or runc) and checks its version, and finds pinfold-inside. Strings are owned by launch.
+int launch_find_tools(struct launch *launch, struct err *err);
+
+// Frees what the functions below and the image option made.
+void launch_done(struct launch *launch);
+
+// Checks that the program exists where the container will see it. -ENOENT, -EACCES with a message.
+int launch_check_program(const struct launch *launch, const struct hostfs *fs, struct err *err);
+
+// "1000", "1000:100", or a name of the image's /etc/passwd.
+int launch_parse_user(
+	const char *s, struct launch *launch, const struct hostfs *fs, struct err *err
+);
+
+// "HOST:TARGET[:ro|rw]". The strings are duplicated and owned by launch.
+int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
+
+// "hugetlb,pids" → bits.
+int launch_parse_allow_missing(const char *s, struct launch *launch, struct err *err);
+
+// ---- stop.c
+
+// Ends a workload: SIGTERM, then SIGKILL after some seconds; returns when nothing is left of it.
+int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err);
+
+// ---- exec.c
+
+struct exec_request {
+	const char *name;
+	char *const *argv;
+	const char *user; // NULL: the workload's
+	unsigned nenv;
+	const char *env[LAUNCH_LISTS];
+	bool terminal, interactive;
+};
+
+// Becomes another program in a workload that runs: returns only when that fails, with the exit status
+// (as in struct outcome) in *ret_status.
+int exec_in_workload(
+	struct ledger *l, const struct exec_request *req, int *ret_status, struct err *err
+);

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// From what is asked for to a plan.
+
+#include "apply/apply.h"
+#include "base/scope.h"
+#include "run/run.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int resolve_grant(struct start *s, const struct start_request *req, struct err *err)
+{
+	struct holdings others = {0};
+	struct grant g;
+	int r;
+
+	if (req->definition != NULL) {
+		if (lease_exists(&s->ledger, req->definition))
+			return err_set(
+				err,
+				EBUSY,
+				"grant '%s' is in use; see pinfold ps, or pinfold stop %s",
+				req->definition,
+				req->definition
+			);
+		r = definition_read(&s->ledger, req->definition, &g, err);
+		if (r == -ENOENT)
+			return err_set(
+				err,
+				ENOENT,
+				"grant '%s' does not exist; see pinfold grant list",
+				req->definition
+			);
+		if (r == 0 && g.kind == GRANT_POOL)
+			r =
+				err_set(err,
+					EINVAL,
+					"grant '%s' is a pool: use it with --shared-cpus",
+					g.name);
+		if (r == 0)
+			r = ledger_holdings(&s->ledger, req->definition, &others, err);
+		if (r == 0)
+			r = grant_validate(&g, &s->host, &others, err);
+	} else {
+		struct request named = *req->request;
+
+		r = 0;
+		if (named.name[0] == '\0')
+			r = ledger_free_name(&s->ledger, named.name, err);
+		if (r == 0)
+			r = ledger_holdings(&s->ledger, NULL, &others, err);
+		if (r == 0)
+			r = grant_resolve(&named, &s->host, &others, &g, err);
+	}
+	holdings_done(&others);
+	if (r < 0)
+		return r;
+	s->lease.grant = g;
+	s->lease.defined = req->definition != NULL;
+	return 0;
+}
+
+static void describe(struct lease *lease, const struct launch *launch)
+{
+	size_t n = 0;
+
+	for (char *const *a = launch->argv; *a != NULL && n < sizeof(lease->command); a++)
+		n += (size_t)snprintf(
+			lease->command + n, sizeof(lease->command) - n, "%s%s", n > 0 ? " " : "", *a
+		);
+	// for people, in a table: no line breaks and no orders to their terminal
+	for (char *c = lease->command; *c != '\0'; c++) {
+		if (iscntrl((unsigned char)*c))
+			*c = ' ';
+	}
+	if (n < sizeof(lease->command))
+		return;
+	// cut off: not in the middle of a character, which JSON would refuse
+	n = sizeof(lease->command) - 1;
+	while (n > 0 && (lease->command[n - 1] & 0xc0) == 0x80)
+		n--;
+	if (n > 0 && (lease->command[n - 1] & 0x80) != 0)
+		n--;
+	lease->command[n] = '\0';
+}
+
+int start_prepare(
+	const struct start_request *req, const struct hostfs *fs, struct start *ret, struct err *err
+)
+{
+	struct start s = {.ledger = {.defs = -1, .leases = -1, .lock = -1}};
+	int r;
+
+	r = host_read(fs, 0, &s.host, err);
+	if (r == 0)
+		r = ledger_open(fs, fs->real, &s.ledger, err);
+	if (r == 0 && fs->real) {
+		r = ledger_lock(&s.ledger, err);
+		// what cannot be collected keeps what it holds, and pinfold gc says why
+		if (r == 0)
+			gc_leases(&s.ledger, NULL, err);
+	}
+	if (r == 0)
+		r = resolve_grant(&s, req, err);
+	if (r == 0 && req->launch.place == LEASE_CONTAINER)
+		r = ids_choose_range(&s.ledger, &s.lease.uid_base, err);
+	if (r == 0)
+		r = ids_choose_link_groups(&s.ledger, &s.lease.grant, err);
+	if (r == 0) {
+		strcpy(s.lease.boot_id, s.host.boot_id);
+		s.lease.started = (int64_t)time(NULL);
+		s.lease.supervisor = (int)getpid();
+		describe(&s.lease, &req->launch);
+		r = plan_build(&s.lease, &req->launch, &s.host, fs, &s.plan, err);
+		s.planned = r == 0;
+	}
+	if (r < 0) {
+		start_done(&s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void start_done(struct start *s)
+{
+	if (s->planned)
+		plan_done(&s->plan);
+	ledger_close(&s->ledger);
+	host_done(&s->host);
+	*s = (struct start){.ledger = {.defs = -1, .leases = -1, .lock = -1}};
+}

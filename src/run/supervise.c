@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The life of a workload: its steps, its end, and the undo.
+
+#include "apply/apply.h"
+#include "base/fs.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "run/child.h"
+#include "run/run.h"
+
+#include <ctype.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#define START_SECONDS 60 // from the fork to the word of the container's init
+
+// ---- waiting
+
+enum phase {
+	PHASE_STARTING,
+	PHASE_RUNNING,
+	PHASE_FAILED, // the program could not be executed
+};
+
+struct watch {
+	pid_t child;
+	enum phase phase;
+	int exec_errno; // of PHASE_FAILED
+	int status;	// of the child, as waitpid gives it
+};
+
+// Reads "started PID" or "failed ERRNO" of the container's init.
+static void read_status(struct watch *w, int fd)
+{
+	char line[64];
+	ssize_t n = read(fd, line, sizeof(line) - 1);
+
+	if (n <= 0)
+		return;
+	line[n] = '\0';
+	if (str_starts(line, "started"))
+		w->phase = PHASE_RUNNING;
+	else if (sscanf(line, "failed %d", &w->exec_errno) == 1)
+		w->phase = PHASE_FAILED;
+}
+
+// True when the child has ended.
+static bool take_signal(struct watch *w, int sfd)
+{
+	struct signalfd_siginfo si;
+
+	if (read(sfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return false;
+	if (si.ssi_signo == SIGCHLD)
+		return waitpid(w->child, &w->status, WNOHANG) == w->child;
+	// from the terminal the whole foreground group got it already; when it hangs up, only the
+	// leader of the session is told
+	if (si.ssi_code != SI_KERNEL || si.ssi_signo == SIGHUP)
+		kill(w->child, (int)si.ssi_signo);
+	return false;
+}
+
+static void say(int ready, const char *fmt, const char *what)
+{
+	if (ready >= 0)
+		dprintf(ready, fmt, what);
+}
+
+// Until the child has ended. fd: its status pipe, -1 when it has none.
+static int watch_child(
+	struct watch *w, int sfd, int fd, int ready, const char *name, struct err *err
+)
+{
+	bool ended = false;
+	int left = START_SECONDS * 1000;
+
+	while (!ended) {
+		struct pollfd fds[] = {
+			{.fd = sfd, .events = POLLIN},
+			{.fd = w->phase == PHASE_STARTING ? fd : -1, .events = POLLIN},
+		};
+		int n = poll(fds, ARRAY_LEN(fds), w->phase == PHASE_STARTING ? left : -1);
+
+		if (n == 0) {
+			kill(w->child, SIGKILL);
+			waitpid(w->child, &w->status, 0);
+			return err_set(
+				err,
+				ETIMEDOUT,
+				"start '%s': no word from the runtime after %d s; it was killed",
+				name,
+				START_SECONDS
+			);
+		}
+		if (fds[1].revents != 0) {
+			read_status(w, fd);
+			if (w->phase == PHASE_RUNNING)
+				say(ready, "started %s\n", name);
+			else if (w->phase == PHASE_STARTING)
+				fd = -1; // closed without a word: the child's end tells
+		}
+		if ((fds[0].revents & POLLIN) != 0)
+			ended = take_signal(w, sfd);
+	}
+	if (w->phase == PHASE_STARTING && fd >= 0)
+		read_status(w, fd);
+	return 0;
+}
+
+// ---- the end
+
+// The last line the runtime wrote, without time and level, as the reason of a failure.
+static void runtime_reason(int fd, char *buf, size_t len)
+{
+	char text[8192], *line, *end;
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	end = text + strlen(text);
+	while (end > text && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	line = strrchr(text, '\n');
+	line = line != NULL ? line + 1 : text;
+	snprintf(buf, len, "%.480s", line[0] != '\0' ? line : "it says nothing");
+}
+
+static int conclude(
+	const struct watch *w,
+	const struct plan *p,
+	const struct launch *launch,
+	const struct channels *c,
+	struct outcome *out,
+	struct err *err
+)
+{
+	int status = WIFSIGNALED(w->status) ? 128 + WTERMSIG(w->status) : WEXITSTATUS(w->status);
+	char reason[512];
+
+	if (w->phase == PHASE_RUNNING) {
+		*out = (struct outcome){.status = status, .program_ran = true};
+		return 0;
+	}
+	if (w->phase == PHASE_FAILED) {
+		out->status = w->exec_errno == ENOENT ? 127 : 126;
+		return err_sys(err, w->exec_errno, "run '%s'", launch->argv[0]);
+	}
+	out->status = 125;
+	if (p->oci == NULL)
+		return err_set(
+			err, EIO, "start '%s': it ended with status %d", p->lease.grant.name, status
+		);
+	runtime_reason(c->errors, reason, sizeof(reason));
+	return err_set(
+		err,
+		EIO,
+		"start '%s': %s ended with status %d: %s",
+		p->lease.grant.name,
+		launch->runtime_is_runc ? "runc" : "crun",
+		status,
+		reason
+	);
+}
+
+// True if the lease on disk is the one that this process wrote: when the supervisor is slow, another
+// pinfold may have collected it, and started something else under the same name.
+static bool still_ours(const struct start *s)
+{
+	const struct lease *ours = &s->plan.lease;
+	struct lease now;
+	struct err unused;
+
+	return lease_read(&s->ledger, ours->grant.name, &now, &unused) == 0
+	       && now.supervisor == ours->supervisor && now.started == ours->started;
+}
+
+// Takes everything back; what is left in the cgroups is killed.
+static int end_lease(struct start *s, struct err *err)
+{
+	int r = 0;
+
+	if (s->ledger.lock < 0)
+		r = ledger_lock(&s->ledger, err);
+	if (r == 0 && still_ours(s)) {
+		r = undo_lease(&s->ledger, &s->plan.lease, err);
+		if (r == 0)
+			r = lease_remove(&s->ledger, s->plan.lease.grant.name, err);
+	}
+	ledger_unlock(&s->ledger);
+	return r;
+}
+
+static int block_signals(sigset_t *old)
+{
+	static const int taken[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
+		sigaddset(&set, taken[i]);
+	sigprocmask(SIG_BLOCK, &set, old);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+// Until the child has executed the runtime, or the program itself. Once it is in its cgroup the lease
+// counts as in use, and the ledger is free for others. True: it failed, and says why.
+static bool wait_child(struct start *s, int fd, struct err *ret)
+{
+	char word;
+
+	while (read(fd, &word, 1) == 1) {
+		if (word == CHILD_ENTERED)
+			ledger_unlock(&s->ledger);
+		else
+			return read(fd, ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
+	}
+	return false;
+}
+
+// A signal that came while everything was taken back has been obeyed: the status is the program's.
+static void drop_signals(int sfd)
+{
+	struct pollfd p = {.fd = sfd, .events = POLLIN};
+	struct signalfd_siginfo si;
+
+	while (poll(&p, 1, 0) > 0 && read(sfd, &si, sizeof(si)) > 0)
+		;
+}
+
+static int watch_workload(
+	struct start *s,
+	const struct launch *launch,
+	struct channels *c,
+	int sfd,
+	int ready,
+	struct outcome *out,
+	struct err *err
+)
+{
+	struct watch w = {.phase = PHASE_STARTING};
+	const char *name = s->plan.lease.grant.name;
+	struct err child_err;
+
+	w.child = start_child(&s->plan, launch, c);
+	if (w.child < 0)
+		return err_sys(err, errno, "start a process");
+	scope_close(&c->setup[1]);
+	scope_close(&c->status[1]);
+	c->setup[1] = c->status[1] = -1;
+	if (wait_child(s, c->setup[0], &child_err)) {
+		waitpid(w.child, NULL, 0);
+		*err = child_err;
+		out->status = s->plan.oci != NULL ? 125 : child_err.code == ENOENT ? 127 : 126;
+		return -err->code;
+	}
+	if (s->plan.oci == NULL) {
+		w.phase = PHASE_RUNNING;
+		say(ready, "started %s\n", name);
+	}
+	if (watch_child(&w, sfd, s->plan.oci != NULL ? c->status[0] : -1, ready, name, err) < 0)
+		return -err->code;
+	return conclude(&w, &s->plan, launch, c, out, err);
+}
+
+int run_workload(
+	struct start *s,
+	const struct launch *launch,
+	int ready,
+	struct outcome *ret,
+	struct err *err
+)
+{
+	struct channels c = {{-1, -1}, {-1, -1}, -1, -1};
+	struct err undo_err;
+	sigset_t old;
+	int sfd, r;
+
+	*ret = (struct outcome){.status = 125};
+	sfd = block_signals(&old);
+	if (sfd < 0)
+		return err_sys(err, errno, "wait for signals");
+	r = channels_open(&c, &s->plan, launch, err);
+	if (r == 0) // the undo is on disk before the first step is taken
+		r = lease_write(&s->ledger, &s->plan.lease, err);
+	if (r == 0) {
+		r = apply_steps(&s->plan, STEP_HOST, err);
+		if (r == 0) {
+			r = watch_workload(s, launch, &c, sfd, ready, ret, err);
+		}
+		if (end_lease(s, &undo_err) < 0 && r == 0) {
+			*err = undo_err;
+			r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
+		}
+	}
+	channels_done(&c);
+	drop_signals(sfd);
+	close(sfd);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// /proc/cpuinfo and /proc/meminfo as they would be on a machine that is the grant.
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "view/view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CPUINFO_MAX (8u << 20)
+
+char *view_filter_cpuinfo(const char *text, const struct idset *mine)
+{
+	char *out = malloc(strlen(text) + 1), *o = out;
+	const char *end;
+
+	if (out == NULL)
+		return NULL;
+	for (const char *block = text; *block != '\0'; block = end) {
+		char line[64]; // the first of it; sscanf would go on into the next
+		unsigned id;
+
+		end = strstr(block, "\n\n");
+		end = end != NULL ? end + 2 : block + strlen(block);
+		snprintf(line, sizeof(line), "%.*s", (int)strnlen(block, sizeof(line) - 1), block);
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "processor : %u", &id) == 1 && !idset_has(mine, id))
+			continue;
+		memcpy(o, block, (size_t)(end - block));
+		o += end - block;
+	}
+	*o = '\0';
+	return out;
+}
+
+static int cpuinfo(struct view *v, const struct grant *g, const struct hostfs *fs, struct err *err)
+{
+	struct idset mine = grant_all_cpus(g);
+	_cleanup_free_ char *text = NULL;
+	int r = fs_read(fs->root, "proc/cpuinfo", CPUINFO_MAX, &text, NULL);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return err_sys(err, -r, "read '/proc/cpuinfo'");
+	view_add(v, VIEW_FILE, view_filter_cpuinfo(text, &mine), "cpuinfo");
+	view_cover(v, fs, "cpuinfo", "/proc/cpuinfo");
+	return 0;
+}
+
+static void meminfo(
+	struct view *v, const struct grant *g, const struct host *host, const struct hostfs *fs
+)
+{
+	unsigned long long hugetlb = grant_hugepage_bytes(g, -1) >> 10, memory = g->memory >> 10;
+	unsigned long long pages = grant_pages(g, host->default_hugepage, -1, true, true);
+
+	view_file(
+		v,
+		"meminfo",
+		"MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
+		"Buffers:               0 kB\nCached:                0 kB\nSwapCached:            "
+		"0 kB\n"
+		"Active:                0 kB\nInactive:              0 kB\nSwapTotal:             "
+		"0 kB\n"
+		"SwapFree:              0 kB\nShmem:                 0 kB\nSReclaimable:          "
+		"0 kB\n"
+		"HugePages_Total: %7llu\nHugePages_Free:  %7llu\nHugePages_Rsvd:        0\n"
+		"HugePages_Surp:        0\nHugepagesize:   %8llu kB\nHugetlb:        %8llu kB\n",
+		memory + hugetlb,
+		memory,
+		memory,
+		pages,
+		pages,
+		(unsigned long long)host->default_hugepage >> 10,
+		hugetlb
+	);
+	view_cover(v, fs, "meminfo", "/proc/meminfo");
+}
+
+int view_proc(
+	struct view *v,
+	const struct grant *g,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
+)
+{
+	meminfo(v, g, host, fs);
+	return cpuinfo(v, g, fs, err);
+}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""What the end-to-end tests share: the built programs, a time limit, and the check for leaks."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import workload  # noqa: E402
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LIMIT = 60  # seconds a test may take
+SETTLE = 5  # seconds until what a container used must be back
+
+
+def pytest_configure(config):
+    # asked to stop, the tests still put away what they started
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    config.addinivalue_line("markers", "full: long; runs only with PINFOLD_FULL=1 (./check --full)")
+    config.addinivalue_line("markers", f"limit(seconds): may take so long (default {LIMIT} s)")
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("PINFOLD_FULL") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.skip(reason="long: run ./check --full (PINFOLD_FULL=1)"))
+
+
+def program(variable, default):
+    path = os.path.abspath(os.path.join(TOP, os.environ.get(variable, default)))
+    if not os.access(path, os.X_OK):
+        pytest.fail(f"'{path}' is not built: run make, or set {variable}", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def pinfold():
+    """The path of the command-line program."""
+    return program("PINFOLD", "build/src/cli/pinfold")
+
+
+@pytest.fixture(scope="session")
+def inside():
+    """The path of the static program that goes into a container."""
+    return program("PINFOLD_INSIDE", "build/src/inside/pinfold-inside")
+
+
+@pytest.fixture(autouse=True)
+def _time_limit(request):
+    marker = request.node.get_closest_marker("limit")
+    seconds = marker.args[0] if marker else LIMIT
+
+    def late(_signal, _frame):
+        pytest.fail(f"took longer than {seconds} s")
+
+    former = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, former)
+
+
+def mounts():
+    """Every mount of this namespace: where, of what type, from where."""
+    found = set()
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as f:
+        for line in f:
+            left, _, right = line.partition(" - ")
+            fstype, source = right.split(" ")[:2]
+            words = left.split(" ")
+            # the id makes two mounts over each other differ
+            found.add(f"mount {words[0]} {words[4]} ({fstype} {source})")
+    return found
+
+
+def cgroups():
+    found = set()
+    for where, below, _ in os.walk("/sys/fs/cgroup"):
+        if "pinfold" in os.path.basename(where) or "/pinfold" in where:
+            found.add(f"cgroup {where}")
+        below.sort()
+    return found
+
+
+def hugepages():
+    found = set()
+    top = "/sys/kernel/mm/hugepages"
+    for size in os.listdir(top) if os.path.isdir(top) else []:
+        for name in ("nr_hugepages", "free_hugepages", "resv_hugepages", "surplus_hugepages"):
+            with open(f"{top}/{size}/{name}", encoding="ascii") as f:
+                found.add(f"{size} {name} {f.read().strip()}")
+    return found
+
+
+# made by the first command that needs them, and kept
+KEPT = {"box", "grant.json", "leases", "links", "lock", "runtime", "runtime-version"}
+
+
+def files():
+    found = set()
+    for top in ("/run/pinfold", "/etc/pinfold/grants.d"):
+        for where, below, names in os.walk(top):
+            for name in below + names:
+                if where != "/run/pinfold" or name not in KEPT:
+                    found.add(f"file {where}/{name}")
+    return found
+
+
+def processes():
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as f:
+                name = f.read().strip()
+            with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as f:
+                held = ":/pinfold/" in f.read()
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                if f.read().rpartition(") ")[2].startswith("Z"):
+                    continue  # has ended; when it is reaped is its parent's business
+        except OSError:
+            continue
+        if held or name in ("crun", "runc") or name.startswith("pinfold"):
+            found.add(f"process {pid} {name}")
+    return found
+
+
+def state():
+    """All that a lease may leave behind on the machine."""
+    return mounts() | cgroups() | hugepages() | files() | processes()
+
+
+@pytest.fixture
+def leaks():
+    """Fails the test unless the machine is as it was before, at most SETTLE seconds after it."""
+    before = state()
+    yield
+    deadline = time.monotonic() + SETTLE
+    while (after := state()) != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if after != before:
+        more = "\n".join(sorted(f"  + {line}" for line in after - before))
+        less = "\n".join(sorted(f"  - {line}" for line in before - after))
+        pytest.fail(f"the machine is not as it was before:\n{less}\n{more}", pytrace=False)
+
+
+@pytest.fixture
+def pf(pinfold, tmp_path, leaks):
+    """The command line, for tests that start workloads: all of them are ended with the test."""
+    if os.geteuid() != 0:
+        pytest.skip("runs containers: needs root")
+    box = workload.Pinfold(pinfold, tmp_path)
+    yield box
+    box.put_away()
+
+
+# Counts for ./check: see tests/run.
+def pytest_terminal_summary(terminalreporter, exitstatus):
+    path = os.environ.get("PINFOLD_TALLY")
+    if path is None:
+        return
+    stats = terminalreporter.stats
+    failed = [r.nodeid for kind in ("failed", "error") for r in stats.get(kind, [])]
+    # a test that passed and then leaked did not pass
+    passed = {r.nodeid for r in stats.get("passed", [])} - set(failed)
+    skips = [
+        (r.nodeid, r.longrepr[2] if isinstance(r.longrepr, tuple) else str(r.longrepr))
+        for r in stats.get("skipped", [])
+    ]
+    skips += [(r.nodeid, f"expected to fail: {r.wasxfail}") for r in stats.get("xfailed", [])]
+    failed += [f"{r.nodeid} (passed against expectation)" for r in stats.get("xpassed", [])]
+    if exitstatus not in (0, 1, 5) and not failed:
+        failed.append(f"pytest ended with {int(exitstatus)}")
+    with open(path, "a", encoding="utf-8") as f:
+        print(f"count {len(passed)} {len(failed)} {len(skips)}", file=f)
+        for name in failed:
+            print(f"fail e2e {name}", file=f)
+        for name, reason in skips:
+            print(f"skip e2e {name}: {reason.removeprefix('Skipped: ')}", file=f)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""What tests of running workloads share: starting them, waiting for what they say, putting away."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+PYTHON = "/usr/bin/python3"  # the host's, seen inside through /usr
+TESTPMD = shutil.which("dpdk-testpmd")
+CPUS = sorted(os.sched_getaffinity(0))
+CPU = CPUS[-1]  # granted when a test wants one
+OTHER = CPUS[0]
+PAGE = 2 << 20
+POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
+LEASES = Path("/run/pinfold/leases")
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="runs containers: needs root")
+needs_two = pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
+needs_testpmd = pytest.mark.skipif(TESTPMD is None, reason="package dpdk is not installed")
+
+
+def pool(counter):
+    return int((POOL / f"{counter}_hugepages").read_text())
+
+
+def free_pages():
+    """Hugepages of 2M that nobody has or was promised."""
+    return pool("free") - pool("resv")
+
+
+def needs_pages(n):
+    have = free_pages() if POOL.is_dir() else 0
+    return pytest.mark.skipif(have < n, reason=f"needs {n} free hugepages of 2M, there are {have}")
+
+
+def unique(prefix="t"):
+    """A name that no workload of anybody else has."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def wait(condition, seconds=10, what="it"):
+    """Polls until the condition holds; returns what it returned."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not happen within {seconds} s")
+        time.sleep(0.005)
+    return found
+
+
+class Started:
+    """A pinfold run that goes on, its output in a file."""
+
+    def __init__(self, command, log, **kw):
+        self.log = Path(log)
+        kw.setdefault("stdin", subprocess.DEVNULL)
+        with open(log, "wb") as f:
+            self.process = subprocess.Popen(command, stdout=f, stderr=f, **kw)
+        self.pid = self.process.pid
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def until(self, pattern, seconds=20):
+        """Waits for a pattern in the output; returns the match."""
+
+        def look():
+            ended = self.process.poll() is not None
+            match = re.search(pattern, self.text(), re.M)
+            if match is None and ended:
+                pytest.fail(
+                    f"ended with {self.process.returncode} without {pattern!r}:\n{self.text()}"
+                )
+            return match
+
+        return wait(look, seconds, f"{pattern!r} in the output {self.log}")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def end(self, seconds=20):
+        """Waits for the end; returns the exit status."""
+        return self.process.wait(seconds)
+
+
+class Pinfold:
+    """The command line, and everything that was started with it."""
+
+    def __init__(self, path, directory):
+        self.path = path
+        self.directory = directory
+        self.started = []
+        self.names = []
+        self.grants = []
+
+    def __call__(self, *args, seconds=50, **kw):
+        kw.setdefault("stdin", subprocess.DEVNULL)
+        if "input" in kw:
+            kw.pop("stdin")
+        kw.setdefault("text", True)
+        return subprocess.run(
+            [self.path, *map(str, args)], capture_output=True, timeout=seconds, check=False, **kw
+        )
+
+    def ok(self, *args, **kw):
+        p = self(*args, **kw)
+        assert p.returncode == 0, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
+        return p.stdout
+
+    def fails(self, *args, like, status=125, **kw):
+        """One line that begins with "pinfold: " and names the thing."""
+        p = self(*args, **kw)
+        assert p.returncode == status, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
+        assert p.stderr.startswith("pinfold: ") and p.stderr.count("\n") == 1, p.stderr
+        assert p.stderr.endswith("\n")
+        assert re.search(like, p.stderr), f"{p.stderr!r} is not like {like!r}"
+        assert p.stdout == ""
+        return p.stderr
+
+    def run(self, *args, cpu=CPU, **kw):
+        """pinfold run with one CPU."""
+        return self("run", "--cpus", cpu, *args, **kw)
+
+    def shell(self, script, *flags, cpu=CPU, **kw):
+        """What a script prints in a container."""
+        return self.ok("run", "--cpus", cpu, *flags, "--", "/bin/sh", "-c", script, **kw)
+
+    def python(self, code, *flags, cpu=CPU, **kw):
+        return self.ok("run", "--cpus", cpu, *flags, "--", PYTHON, "-I", "-c", code, **kw)
+
+    def json(self, *args, **kw):
+        return json.loads(self.ok(*args, **kw))
+
+    def start(self, *args, **kw):
+        s = Started(
+            [self.path, *map(str, args)], self.directory / f"out-{len(self.started)}", **kw
+        )
+        self.started.append(s)
+        return s
+
+    def begin(self, *flags, name=None, cpu=CPU, script="echo up; exec sleep 1000", **kw):
+        """A container that says "up" and then does nothing; returns it and its name."""
+        name = name or unique()
+        self.names.append(name)
+        s = self.start(
+            "run", "--name", name, "--cpus", cpu, *flags, "--", "/bin/sh", "-c", script, **kw
+        )
+        s.until("^up")
+        return s, name
+
+    def detach(self, *flags, name=None, cpu=CPU, command=("/bin/sleep", "1000")):
+        name = name or unique()
+        self.names.append(name)
+        assert self.ok("run", "-d", "--name", name, "--cpus", cpu, *flags, "--", *command) == (
+            f"{name}\n"
+        )
+        return name
+
+    def grant(self, *args, name=None):
+        name = name or unique("g")
+        self.grants.append(name)
+        self.ok("grant", "create", "--name", name, *args)
+        return name
+
+    def ps(self):
+        return {row["name"]: row for row in self.json("ps", "--json")}
+
+    def lease(self, name):
+        return json.loads((LEASES / f"{name}.json").read_text())
+
+    def put_away(self):
+        for s in self.started:
+            if s.process.poll() is None:
+                s.process.terminate()
+        for s in self.started:
+            try:
+                s.process.wait(3)
+            except subprocess.TimeoutExpired:
+                s.process.kill()
+                s.process.wait()
+        for name in self.names:
+            if (LEASES / f"{name}.json").exists():
+                self("stop", "-t", "0", name)
+        self("gc")
+        for name in self.grants:
+            self("grant", "remove", name)
+
+
+def processes_of(lease):
+    """Every process of a lease: those of its cgroups, but for the supervisor's."""
+    found = set()
+    for where, _, files in os.walk(lease["cgroup"]):
+        if "cgroup.procs" in files and os.path.basename(where) != "super":
+            try:
+                found.update(map(int, Path(where, "cgroup.procs").read_text().split()))
+            except OSError:
+                pass
+    return found
+
+
+def kill(pid, number=signal.SIGKILL):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def ids(text):
+    """ "0-2,4" as a set."""
+    found = set()
+    for part in filter(None, text.strip().split(",")):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+def status_field(text, name):
+    return re.search(rf"^{name}:\s*(.*)$", text, re.M)[1].strip()

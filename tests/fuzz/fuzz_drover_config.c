@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A configuration is refused with a place and a reason, or everything in it holds what it promises.
+
+#include "fuzz.h"
+
+#include "config/config.h"
+#include "task/task.h"
+
+#include <stdbool.h>
+
+struct any {
+	uint32_t u32;
+	uint64_t u64;
+	bool flag;
+	char text[KEY_TEXT_MAX];
+	struct key_mac mac;
+	uint32_t ip;
+	struct key_rate rate;
+	uint64_t time;
+	struct key_bytes bytes;
+	struct key_names to;
+};
+
+#define ANY(field) offsetof(struct any, field)
+
+static const struct key keys[] = {
+	{"u", KEY_U32, ANY(u32), 60, 2048, "number"},
+	{"bps", KEY_U64, ANY(u64), 0, 0, "number"},
+	{"flag", KEY_BOOL, ANY(flag), 0, 0, "flag"},
+	{"text", KEY_TEXT, ANY(text), 0, 0, "text"},
+	{"mac", KEY_MAC, ANY(mac), 0, 0, "address"},
+	{"ip", KEY_IPV4, ANY(ip), 0, 0, "address"},
+	{"rate", KEY_RATE, ANY(rate), 0, 0, "rate"},
+	{"time", KEY_TIME, ANY(time), 0, 0, "time"},
+	{"hex", KEY_HEX, ANY(bytes), 0, 0, "bytes"},
+	{"to", KEY_PORTS, ANY(to), 0, 0, "ports"},
+	{NULL},
+};
+
+static struct task_mode none = {
+	.name = "none",
+	.alias = "nop",
+	.help = "forwards",
+	.wants_rx = true,
+	.wants_tx = true,
+};
+static struct task_mode gen = {
+	.name = "gen",
+	.help = "sends",
+	.wants_tx = true,
+	.keys = keys,
+	.conf_size = sizeof(struct any),
+	.next = &none,
+};
+
+const struct task_mode *task_modes(void)
+{
+	return &gen;
+}
+
+const struct task_mode *task_mode_find(const char *name)
+{
+	if (strcmp(name, "gen") == 0)
+		return &gen;
+	return strcmp(name, "none") == 0 || strcmp(name, "nop") == 0 ? &none : NULL;
+}
+
+const char *task_drop_name(const struct task_mode *mode, unsigned reason)
+{
+	(void)mode;
+	return reason == 0 ? "tx full" : NULL;
+}
+
+static void must_be_text(const char *s, size_t room)
+{
+	must(memchr(s, '\0', room) != NULL);
+	for (; *s != '\0'; s++)
+		must((unsigned char)*s >= 0x20 && *s != 0x7f);
+}
+
+static void must_be_ports(const struct conf *c, const struct key_names *names)
+{
+	must(names->n <= KEY_NAMES_MAX);
+	for (unsigned i = 0; i < names->n; i++) {
+		int at = conf_port_number(c, names->name[i]);
+
+		must_be_text(names->name[i], KEY_NAME_MAX);
+		must(at >= 0 && c->ports[at].device[0] != '\0');
+	}
+}
+
+static void must_be_any(const struct conf *c, const struct any *a)
+{
+	must(a->u32 == 0 || (a->u32 >= 60 && a->u32 <= 2048));
+	must_be_text(a->text, sizeof(a->text));
+	must(a->mac.word <= MAC_NO && a->bytes.len <= KEY_BYTES_MAX);
+	must_be_ports(c, &a->to);
+}
+
+static void must_be_task(const struct conf *c, const struct conf_task *t)
+{
+	must(t->id < CONF_TASKS && t->line > 0 && t->mode != NULL && t->conf != NULL);
+	must_be_ports(c, &t->rx_ports);
+	must_be_ports(c, &t->tx_ports);
+	must(t->tx_ports.n > 0 && (t->mode == &gen || t->rx_ports.n > 0));
+	if (t->mode == &gen)
+		must_be_any(c, t->conf);
+}
+
+static void must_hold(const struct conf *c)
+{
+	unsigned tasks = 0;
+
+	must(c->neal <= CONF_EAL && c->ncores <= CONF_CORES);
+	must_be_text(c->name, sizeof(c->name));
+	for (unsigned i = 0; i < c->neal; i++) {
+		must_be_text(c->eal[i], sizeof(c->eal[i]));
+		must(strncmp(c->eal[i], "-l", 2) != 0 && strncmp(c->eal[i], "--vd", 4) != 0);
+	}
+	for (unsigned i = 0; i < CONF_PORTS; i++) {
+		if (!c->ports[i].used)
+			continue;
+		must_be_text(c->ports[i].name, KEY_NAME_MAX);
+		must_be_text(c->ports[i].device, KEY_TEXT_MAX);
+		must(conf_port_number(c, c->ports[i].name) == (int)i);
+	}
+	for (unsigned i = 0; i < c->ncores; i++) {
+		const struct conf_core *core = &c->cores[i];
+
+		must_be_text(core->name, sizeof(core->name));
+		must(core->ntasks <= CONF_TASKS && core->master == (core->ntasks == 0));
+		for (unsigned j = 0; j < core->ntasks; j++)
+			must_be_task(c, &core->tasks[j]);
+		tasks += core->ntasks;
+	}
+	must(tasks > 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	// what begins with this line is read with these overrides
+	static const char marker[] = ";given\n";
+	static const struct conf_overrides given = {
+		.nvars = 1,
+		.vars = {{"given", "1$x"}},
+		.nports = 1,
+		.ports = {{"if0", "null"}},
+	};
+	bool with = len >= strlen(marker) && memcmp(data, marker, strlen(marker)) == 0;
+	// of exactly its size: a read past its end shows
+	_cleanup_free_ char *s = malloc(len > 0 ? len : 1);
+	struct conf *c = NULL;
+	struct err err = {0};
+
+	must(s != NULL);
+	if (len > 0)
+		memcpy(s, data, len);
+	if (conf_parse(s, len, "f", with ? &given : NULL, &c, &err) < 0) {
+		must_explain(&err);
+		must(c == NULL && strncmp(err.msg, "f:", 2) == 0);
+		return 0;
+	}
+	must_hold(c);
+	conf_free(c);
+	return 0;
+}

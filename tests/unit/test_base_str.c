@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "unit.h"
+
+#include "base/str.h"
+
+static void prints(void **)
+{
+	_cleanup_free_ char *s = str_printf("%d-%s", 3, "x");
+
+	assert_string_equal(s, "3-x");
+}
+
+static void compares(void **)
+{
+	assert_true(str_eq("", ""));
+	assert_false(str_eq("a", "A"));
+	assert_true(str_starts("abc", "ab"));
+	assert_true(str_starts("abc", ""));
+	assert_false(str_starts("a", "ab"));
+}
+
+static void takes_names(void **)
+{
+	static const char *const good[] = {"a", "0", "vnf-1", "a.b_c", "a-", "0x", "a..b"};
+	char longest[NAME_MAX_LEN + 1] = "";
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_ok(name_check("grant", good[i], &err), &err);
+	memset(longest, 'a', NAME_MAX_LEN);
+	assert_ok(name_check("grant", longest, &err), &err);
+}
+
+static void refuses_names(void **)
+{
+	static const char *const bad[] = {
+		"",
+		".",
+		"..",
+		"-a",
+		".a",
+		"_a",
+		"A",
+		"aB",
+		"a/b",
+		"a b",
+		"a\n",
+		"\xc3\xa9",
+		"a\x1b",
+	};
+	char too_long[NAME_MAX_LEN + 2] = "";
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_fails(name_check("grant", bad[i], &err), &err, "name grant '");
+	memset(too_long, 'a', NAME_MAX_LEN + 1);
+	assert_fails(name_check("grant", too_long, &err), &err, "1 to 48");
+}
+
+static void finds_the_nearest_word(void **)
+{
+	static const char *const words[] = {"cpus", "mems", "hugepages", "name", NULL};
+	static const char *const none[] = {NULL};
+
+	assert_string_equal(str_nearest("cpu", words), "cpus");
+	assert_string_equal(str_nearest("cpsu", words), "cpus");
+	assert_string_equal(str_nearest("hugepage", words), "hugepages");
+	assert_string_equal(str_nearest("huge-pages", words), "hugepages");
+	assert_string_equal(str_nearest("names", words), "name");
+	assert_null(str_nearest("zzzzzz", words));
+	assert_null(str_nearest("", words));
+	assert_null(str_nearest("cpu", none));
+}
+
+// A word that is far too long resembles nothing.
+static void long_words_have_no_neighbour(void **)
+{
+	static const char *const words[] = {"cpus", NULL};
+	char big[400];
+
+	for (size_t n = 1; n < sizeof(big); n++) {
+		memset(big, 'z', n);
+		big[n] = '\0';
+		assert_null(str_nearest(big, words));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(prints),
+		cmocka_unit_test(compares),
+		cmocka_unit_test(takes_names),
+		cmocka_unit_test(refuses_names),
+		cmocka_unit_test(finds_the_nearest_word),
+		cmocka_unit_test(long_words_have_no_neighbour),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

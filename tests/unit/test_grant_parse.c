@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Requests and grants as text: flags and documents.
+
+#include "fake.h"
+
+static int parse_request(const char *text, struct request *ret, struct err *err)
+{
+	_cleanup_json_ json_t *doc = NULL;
+
+	if (jread_parse(text, strlen(text), "request 'x'", &doc, err) < 0)
+		return -err->code;
+	return request_from_json(doc, "request 'x'", ret, err);
+}
+
+static int parse_grant(const char *text, struct grant *ret, struct err *err)
+{
+	_cleanup_json_ json_t *doc = NULL;
+
+	if (jread_parse(text, strlen(text), "grant 'x'", &doc, err) < 0)
+		return -err->code;
+	return grant_from_json(doc, "grant 'x'", ret, err);
+}
+
+static void all_flags(void **)
+{
+	struct request req = fake_request(
+		"name=vnf-1 cpu-count=4 near=eth0 shared-cpus=control mems=0-1 memory=2G pids=9 "
+		"hugepages=2M=64@0,anon hugepages=1G=2 nic=3B:00.1 link=memif:a"
+	);
+
+	assert_string_equal(req.name, "vnf-1");
+	assert_int_equal(req.cpu_count, 4);
+	assert_string_equal(req.near, "eth0");
+	assert_string_equal(req.shared_pool, "control");
+	assert_ids(&req.mems, "0-1");
+	assert_int_equal(req.memory, 2 * GIB);
+	assert_int_equal(req.pids, 9);
+	assert_int_equal(req.nhugepages, 2);
+	assert_int_equal(req.hugepages[0].size, MIB2);
+	assert_int_equal(req.hugepages[0].count, 64);
+	assert_int_equal(req.hugepages[0].node, 0);
+	assert_true(req.hugepages[0].anon);
+	assert_int_equal(req.hugepages[1].node, -1);
+	assert_false(req.hugepages[1].anon);
+	assert_string_equal(req.nics[0].bdf, "0000:3b:00.1");
+	assert_string_equal(req.links[0].kind, "memif");
+	assert_string_equal(req.links[0].name, "a");
+}
+
+// A value that is refused, and words of the message.
+static const struct bad_flag {
+	const char *flag, *value, *words;
+} bad_flags[] = {
+	{"name", "", "1 to 48 of a-z"},
+	{"name", "../x", "1 to 48 of a-z"},
+	{"name", "-x", "the first a letter or digit"},
+	{"cpus", "", "the list is empty"},
+	{"cpus", "3-1", "--cpus: read list '3-1'"},
+	{"cpus", "0,,1", "as in 0-3,8"},
+	{"cpus", "99999", "below 4096"},
+	{"cpu-count", "0", "not a whole number from 1"},
+	{"cpu-count", "-1", "--cpu-count '-1'"},
+	{"cpu-count", "4097", "to 4096"},
+	{"cpu-count", "1x", "not a whole number"},
+	{"near", "", "empty or too long"},
+	{"shared-cpus", "A", "1 to 48 of a-z"},
+	{"mems", "x", "--mems"},
+	{"mems", "", "the list is empty"},
+	{"hugepages", "2M", "write SIZE=COUNT"},
+	{"hugepages", "2M=0", "not a whole number from 1"},
+	{"hugepages", "2M=4@", "node"},
+	{"hugepages", "2M=4@128", "from 1 to 127"},
+	{"hugepages", "2M=4@0,foo", "'foo' is neither fs nor anon"},
+	{"hugepages", "2X=4", "hugepages '2X=4': read size '2X'"},
+	{"hugepages", "2M=99999999999999999999", "not a whole number"},
+	{"memory", "lots", "--memory: read size 'lots'"},
+	{"memory", "1.5G", "not a number"},
+	{"memory", "99999999999T", "not a number"},
+	{"pids", "0", "from 1 to 4194304"},
+	{"nic", "eth0", "NIC 'eth0' is not a PCI address as 0000:3b:00.0"},
+	{"nic", "3b:00.8", "not a PCI address"},
+	{"nic", "3b:20.0", "not a PCI address"},
+	{"nic", " 3b:00.0", "not a PCI address"},
+	{"nic", "0x3b:00.0", "not a PCI address"},
+	{"nic", "-1:00.0", "not a PCI address"},
+	{"nic", "0000:3b:00.0 ", "see pinfold host inventory"},
+	{"link", "a", "write memif:NAME"},
+	{"link", "vhost:a", "write memif:NAME"},
+	{"link", "memif:", "1 to 48 of a-z"},
+	{"link", "memif:a/b", "1 to 48 of a-z"},
+};
+
+static void refused_flags(void **)
+{
+	for (size_t i = 0; i < ARRAY_LEN(bad_flags); i++) {
+		const struct bad_flag *b = &bad_flags[i];
+		struct request req = {0};
+		struct err err;
+
+		assert_fails(request_set_flag(&req, b->flag, b->value, &err), &err, b->words);
+	}
+}
+
+static void too_many(void **)
+{
+	struct request req = {0};
+	char value[64];
+	struct err err;
+
+	assert_int_equal(request_set_flag(&req, "no-such", "1", &err), -ENOENT);
+	for (unsigned i = 0; i < GRANT_NICS; i++) {
+		snprintf(value, sizeof(value), "%02x:00.0", i);
+		assert_ok(request_set_flag(&req, "nic", value, &err), &err);
+	}
+	assert_fails(request_set_flag(&req, "nic", "00:00.0", &err), &err, "asked for twice");
+	assert_fails(request_set_flag(&req, "nic", "f0:00.0", &err), &err, "NICs: more than 64");
+	for (unsigned i = 0; i < GRANT_LINKS; i++) {
+		snprintf(value, sizeof(value), "memif:l%u", i);
+		assert_ok(request_set_flag(&req, "link", value, &err), &err);
+	}
+	assert_fails(request_set_flag(&req, "link", "memif:l0", &err), &err, "asked for twice");
+	assert_fails(request_set_flag(&req, "link", "memif:x", &err), &err, "more than 32");
+	for (unsigned i = 0; i < GRANT_HUGEPAGES; i++) {
+		snprintf(value, sizeof(value), "2M=1@%u", i);
+		assert_ok(request_set_flag(&req, "hugepages", value, &err), &err);
+	}
+	assert_fails(request_set_flag(&req, "hugepages", "2M=9@0", &err), &err, "add the counts");
+	assert_fails(request_set_flag(&req, "hugepages", "2M=9", &err), &err, "more than 32");
+}
+
+static void assert_same_request(const struct request *a, const struct request *b)
+{
+	assert_int_equal(a->kind, b->kind);
+	assert_string_equal(a->name, b->name);
+	assert_int_equal(a->cpu_count, b->cpu_count);
+	assert_string_equal(a->near, b->near);
+	assert_string_equal(a->shared_pool, b->shared_pool);
+	assert_true(idset_equal(&a->cpus, &b->cpus) && idset_equal(&a->mems, &b->mems));
+	assert_int_equal(a->memory, b->memory);
+	assert_int_equal(a->pids, b->pids);
+	assert_int_equal(a->nhugepages, b->nhugepages);
+	for (unsigned i = 0; i < a->nhugepages; i++) {
+		assert_int_equal(a->hugepages[i].size, b->hugepages[i].size);
+		assert_int_equal(a->hugepages[i].count, b->hugepages[i].count);
+		assert_int_equal(a->hugepages[i].node, b->hugepages[i].node);
+		assert_int_equal(a->hugepages[i].anon, b->hugepages[i].anon);
+	}
+	assert_int_equal(a->nnics, b->nnics);
+	for (unsigned i = 0; i < a->nnics; i++)
+		assert_string_equal(a->nics[i].bdf, b->nics[i].bdf);
+	assert_int_equal(a->nlinks, b->nlinks);
+	for (unsigned i = 0; i < a->nlinks; i++)
+		assert_string_equal(a->links[i].name, b->links[i].name);
+}
+
+// A document says the same as flags.
+static void request_document(void **)
+{
+	static const char text[] =
+		"{\"kind\": \"workload\", \"name\": \"vnf-1\", \"cpu-count\": 4, \"near\": "
+		"\"eth0\","
+		" \"shared-cpus\": \"control\", \"mems\": \"0-1\", \"memory\": \"2G\", \"pids\": 9,"
+		" \"hugepages\": [{\"size\": \"2M\", \"count\": 64, \"node\": 0, \"kind\": "
+		"\"anon\"},"
+		" {\"size\": \"1G\", \"count\": 2}], \"nics\": [\"3B:00.1\"], \"links\": "
+		"[\"memif:a\"]}";
+	struct request flags = fake_request(
+		"name=vnf-1 cpu-count=4 near=eth0 shared-cpus=control mems=0-1 memory=2G pids=9 "
+		"hugepages=2M=64@0,anon hugepages=1G=2 nic=3b:00.1 link=memif:a"
+	);
+	struct request req = {0};
+	struct err err;
+
+	assert_ok(parse_request(text, &req, &err), &err);
+	assert_same_request(&req, &flags);
+	assert_ok(parse_request("{\"kind\": \"pool\", \"cpus\": \"1\"}", &req, &err), &err);
+	assert_int_equal(req.kind, GRANT_POOL);
+	assert_ok(parse_request("{}", &req, &err), &err);
+	assert_int_equal(req.kind, GRANT_WORKLOAD);
+}
+
+static const struct bad_text {
+	const char *text, *words;
+} bad_requests[] = {
+	{"[]", "not a JSON object"},
+	{"{", "line 1"},
+	{"{\"cpus\": \"1\", \"cpus\": \"2\"}", "duplicate"},
+	{"{\"cpu\": \"1\"}", "unknown key 'cpu'; did you mean 'cpus'?"},
+	{"{\"cpus\": 1}", "'cpus' is not a string"},
+	{"{\"cpus\": \"1-\"}", "request 'x'"},
+	{"{\"kind\": \"vm\"}", "kind 'vm' is neither workload nor pool"},
+	{"{\"cpu-count\": 0}", "'cpu-count' is 0"},
+	{"{\"cpu-count\": -1}", "not a whole number"},
+	{"{\"cpu-count\": 1.5}", "not a whole number"},
+	{"{\"pids\": 0}", "'pids' is 0"},
+	{"{\"memory\": 1024}", "'memory' is not a string"},
+	{"{\"hugepages\": \"2M=4\"}", "'hugepages' is not an array"},
+	{"{\"hugepages\": [\"2M=4\"]}", "an entry is not an object"},
+	{"{\"hugepages\": [{\"size\": \"2M\"}]}", "'count' is missing"},
+	{"{\"hugepages\": [{\"size\": \"2M\", \"count\": 0}]}", "the count is 0"},
+	{"{\"hugepages\": [{\"size\": \"2M\", \"count\": 1, \"nodes\": 0}]}",
+	 "did you mean 'node'"},
+	{"{\"nics\": [1]}", "'nics': an entry is not a string"},
+	{"{\"nics\": [\"eth0\"]}", "not a PCI address"},
+	{"{\"links\": [\"tap:a\"]}", "write memif:NAME"},
+};
+
+static void refused_requests(void **)
+{
+	for (size_t i = 0; i < ARRAY_LEN(bad_requests); i++) {
+		struct request req;
+		struct err err;
+
+		assert_fails(
+			parse_request(bad_requests[i].text, &req, &err), &err, bad_requests[i].words
+		);
+	}
+}
+
+static void grant_round_trip(void **)
+{
+	static const char *const flags[] = {
+		"cpus=1",
+		"cpu-count=6 near=82:00.0 hugepages=1G=20 hugepages=2M=8,anon memory=12292K",
+		"cpu-count=2 nic=03:00.0 nic=03:00.1 link=memif:a link=memif:b pids=4194304",
+	};
+	const struct holdings nobody = {0};
+	struct host h;
+	struct err err;
+
+	fake_read("paper", &h);
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+		struct request req = fake_request(flags[i]);
+		_cleanup_json_ json_t *doc = NULL;
+		_cleanup_free_ char *text = NULL;
+		struct grant g, again;
+
+		assert_ok(grant_resolve(&req, &h, &nobody, &g, &err), &err);
+		doc = grant_to_json(&g);
+		text = json_dumps(doc, 0);
+		assert_non_null(text);
+		assert_ok(parse_grant(text, &again, &err), &err);
+		assert_same_grant(&g, &again);
+	}
+	host_done(&h);
+}
+
+#define GOOD                                                                                     \
+	"\"format\": 1, \"name\": \"a\", \"cpus\": \"1\", \"mems\": \"0\", \"memory\": \"1G\", " \
+	"\"pids\": 1"
+
+static const struct bad_text bad_grants[] = {
+	{"{}", "'format' is missing"},
+	{"{\"format\": 1}", "'name' is missing"},
+	{"{" GOOD ", \"x\": 1}", "unknown key 'x'"},
+	{"{\"format\": 2, \"name\": \"a\"}", "'format'"},
+	{"{\"format\": 0, \"name\": \"a\", \"cpus\": \"1\", \"mems\": \"0\", \"memory\": \"1G\","
+	 " \"pids\": 1}",
+	 "'format' is not 1"},
+	{"{\"format\": 1, \"name\": \"a\", \"cpus\": \"1\", \"mems\": \"0\", \"memory\": \"1G\","
+	 " \"pids\": 0}",
+	 "'pids' is 0"},
+	{"{" GOOD ", \"shared-cpus\": \"2\"}", "'shared-cpus' without 'shared-pool'"},
+	{"{" GOOD ", \"shared-pool\": \"p\"}", "'shared-cpus' is missing"},
+	{"{" GOOD ", \"shared-pool\": \"../p\", \"shared-cpus\": \"2\"}", "a pool"},
+	{"{" GOOD ", \"hugepages\": [{\"size\": \"2M\", \"count\": 1}]}", "'node' is missing"},
+	{"{" GOOD ", \"hugepages\": [{\"size\": \"2M\", \"count\": 1, \"node\": 128}]}", "to 127"},
+	{"{" GOOD ", \"nics\": [\"3b:00.0\"]}", "'pci' is missing"},
+	{"{" GOOD ", \"nics\": [{\"pci\": \"3b:00.0\"}]}", "'iommu-group' is missing"},
+	{"{" GOOD ", \"nics\": [{\"pci\": \"3b:00.0\", \"iommu-group\": -1}]}", "whole number"},
+	{"{" GOOD ", \"links\": [{\"kind\": \"tap\", \"name\": \"a\"}]}", "write memif:NAME"},
+	{"{" GOOD ", \"links\": [{\"kind\": \"memif\"}]}", "'name' is missing"},
+	{"{" GOOD ", \"links\": [{\"kind\": \"mem\", \"name\": \"if:a\"}]}", "memif:NAME"},
+	{"{" GOOD ", \"kind\": \"slot\"}", "neither workload nor pool"},
+};
+
+static void refused_grants(void **)
+{
+	struct grant g;
+	struct err err;
+
+	assert_ok(parse_grant("{" GOOD "}", &g, &err), &err);
+	for (size_t i = 0; i < ARRAY_LEN(bad_grants); i++)
+		assert_fails(parse_grant(bad_grants[i].text, &g, &err), &err, bad_grants[i].words);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_flags),
+		cmocka_unit_test(refused_flags),
+		cmocka_unit_test(too_many),
+		cmocka_unit_test(request_document),
+		cmocka_unit_test(refused_requests),
+		cmocka_unit_test(grant_round_trip),
+		cmocka_unit_test(refused_grants),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Plans as values: the order of steps, what undoes them, mounts, refusals.
+
+#include "fake.h"
+
+#include "ledger/ledger.h"
+#include "plan/plan.h"
+#include "run/run.h"
+
+static const char *const program[] = {"/usr/bin/true", NULL};
+
+struct scene {
+	struct hostfs fs;
+	struct host host;
+	struct lease lease;
+	struct launch launch;
+	struct plan plan;
+};
+
+// Opens the machine and resolves the flags; a test may still change things.
+static void prepare(const char *kind, const char *flags, struct scene *s)
+{
+	const struct holdings nobody = {0};
+
+	memset(s, 0, sizeof(*s));
+	fake_open(kind, &s->fs, &s->host);
+	fake_grant(&s->host, &nobody, flags, &s->lease.grant);
+	s->lease.uid_base = 0x70000000;
+	for (unsigned i = 0; i < s->lease.grant.nlinks; i++)
+		s->lease.grant.links[i].gid = 0x78000000 + i;
+	s->launch.argv = (char *const *)program;
+	s->launch.runtime = "/usr/bin/crun";
+	s->launch.inside = "/usr/libexec/pinfold/pinfold-inside";
+}
+
+static void make(struct scene *s)
+{
+	struct err err;
+
+	assert_ok(plan_build(&s->lease, &s->launch, &s->host, &s->fs, &s->plan, &err), &err);
+}
+
+static void done(struct scene *s)
+{
+	plan_done(&s->plan);
+	host_done(&s->host);
+	hostfs_close(&s->fs);
+}
+
+static int find(const struct plan *p, enum step_kind kind, const char *path)
+{
+	for (unsigned i = 0; i < p->nsteps; i++) {
+		if (p->steps[i].kind == kind && str_eq(p->steps[i].path, path))
+			return (int)i;
+	}
+	return -1;
+}
+
+static const char *value_of(const struct plan *p, const char *path)
+{
+	int i = find(p, STEP_SET, path);
+
+	if (i < 0)
+		fail_msg("nothing sets '%s'", path);
+	return p->steps[i].value;
+}
+
+// Every step's directory is made before it, below the places that are there.
+static void assert_order(const struct plan *p)
+{
+	for (unsigned i = 0; i < p->nsteps; i++) {
+		const struct step *s = &p->steps[i];
+		_cleanup_free_ char *up = strdup(s->path);
+		int made = -1;
+
+		*strrchr(up, '/') = '\0';
+		if (strstr(s->path, "/pinfold/") == NULL || s->where != STEP_HOST) {
+			if (!str_starts(s->path, BOX_DIR "/"))
+				continue;
+			made = find(p, STEP_DIR, up);
+			if (made < 0)
+				made = find(p, STEP_TMPFS, up);
+		} else if (s->kind == STEP_CGROUP || s->kind == STEP_SET) {
+			made = find(p, STEP_CGROUP, up);
+		} else {
+			continue;
+		}
+		if (made < 0 || made >= (int)i)
+			fail_msg("step %u, '%s', comes before its directory", i, s->path);
+	}
+}
+
+// Whatever changes the host is covered by a note of the lease: by its path, by the cgroup of the
+// lease in any hierarchy, or it is a place that stays for the next lease.
+static void assert_undone(const struct plan *p)
+{
+	for (unsigned i = 0; i < p->nsteps; i++) {
+		const struct step *s = &p->steps[i];
+		bool covered = str_eq(s->path, RUN_DIR "/grant.json"); // an empty file
+
+		if (s->where != STEP_HOST)
+			continue;
+		if (s->kind == STEP_CGROUP || s->kind == STEP_SET || s->kind == STEP_JOIN) {
+			const char *below = strstr(s->path, "/pinfold");
+
+			// the group above all leases and what is delegated to it
+			covered = below == NULL
+					  ? strstr(s->path, "/cgroup.subtree_control") != NULL
+					  : strchr(below + 1, '/') == NULL
+						    || strstr(below, "/pinfold/cpuset.") != NULL
+						    || strstr(below, "/pinfold/cgroup.") != NULL;
+			for (unsigned k = 0; k < p->lease.nundo; k++)
+				covered =
+					covered
+					|| (str_eq(p->lease.undo[k].what, "cgroup") && below != NULL
+					    && str_starts(below + 1, p->lease.undo[k].path));
+		}
+		for (unsigned k = 0; k < p->lease.nundo; k++)
+			covered = covered || str_eq(p->lease.undo[k].path, s->path);
+		if (!covered)
+			fail_msg("nothing takes '%s %s' back", step_name(s->kind), s->path);
+	}
+}
+
+static const char *const everything = "cpus=1 hugepages=2M=40 link=memif:left link=memif:right";
+
+static void order_and_undo(void **)
+{
+	static const char *const kinds[] = {"two", "two-v2"};
+	const enum lease_place places[] = {LEASE_CONTAINER, LEASE_HOST};
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+			struct scene s;
+
+			prepare(kinds[k], everything, &s);
+			s.launch.place = places[i];
+			make(&s);
+			assert_int_equal(s.plan.lease.place, places[i]);
+			assert_order(&s.plan);
+			assert_undone(&s.plan);
+			// the steps of the host come before those of the fence
+			for (unsigned n = 1; n < s.plan.nsteps; n++) {
+				if (s.plan.steps[n].kind == STEP_CGROUP)
+					assert_int_equal(s.plan.steps[n].where, STEP_HOST);
+			}
+			assert_true((s.plan.oci != NULL) == (places[i] == LEASE_CONTAINER));
+			assert_string_not_equal(s.plan.lease.cgroup, "");
+			done(&s);
+		}
+	}
+}
+
+static void limits_v2(void **)
+{
+#define BOX "/sys/fs/cgroup/pinfold/x/box"
+	struct scene s;
+
+	prepare("two-v2", "cpus=1 hugepages=2M=40 memory=1G pids=10", &s);
+	make(&s);
+	assert_string_equal(s.plan.lease.cgroup, "/sys/fs/cgroup/pinfold/x");
+	assert_string_equal(value_of(&s.plan, BOX "/cpuset.cpus"), "1");
+	assert_string_equal(value_of(&s.plan, BOX "/cpuset.mems"), "0");
+	assert_string_equal(value_of(&s.plan, BOX "/memory.max"), "1073741824");
+	assert_string_equal(value_of(&s.plan, BOX "/pids.max"), "11");
+	assert_string_equal(value_of(&s.plan, BOX "/hugetlb.2MB.max"), "83886080");
+	assert_string_equal(value_of(&s.plan, BOX "/hugetlb.2MB.rsvd.max"), "83886080");
+	assert_string_equal(value_of(&s.plan, BOX "/hugetlb.1GB.max"), "0");
+	assert_string_equal(value_of(&s.plan, BOX "/hugetlb.1GB.rsvd.max"), "0");
+	// controllers are on before the limit is written
+	assert_true(
+		find(&s.plan, STEP_SET, "/sys/fs/cgroup/pinfold/x/cgroup.subtree_control")
+		< find(&s.plan, STEP_SET, BOX "/cpuset.cpus")
+	);
+	done(&s);
+#undef BOX
+}
+
+static void limits_v1(void **)
+{
+	struct scene s;
+
+	prepare("two", "cpus=1 hugepages=2M=40 memory=1G", &s);
+	make(&s);
+	assert_string_equal(s.plan.lease.cgroup, "/sys/fs/cgroup/pids/pinfold/x");
+	assert_string_equal(
+		value_of(&s.plan, "/sys/fs/cgroup/cpuset/pinfold/x/box/cpuset.cpus"), "1"
+	);
+	assert_string_equal(
+		value_of(&s.plan, "/sys/fs/cgroup/memory/pinfold/x/box/memory.limit_in_bytes"),
+		"1073741824"
+	);
+	assert_string_equal(
+		value_of(
+			&s.plan,
+			"/sys/fs/cgroup/hugetlb/pinfold/x/box/hugetlb.2MB.rsvd.limit_in_bytes"
+		),
+		"83886080"
+	);
+	done(&s);
+}
+
+static void hugetlbfs(void **)
+{
+	struct scene s;
+	int i;
+
+	prepare("paper", "cpus=1 hugepages=1G=2 hugepages=2M=8 hugepages=2M=4,anon", &s);
+	s.launch.uid = 1000;
+	s.launch.gid = 100;
+	make(&s);
+	// anonymous pages have no mount: with min_size they would be held twice
+	i = find(&s.plan, STEP_HUGETLBFS, BOX_DIR "/huge/2M");
+	assert_true(i >= 0);
+	assert_string_equal(
+		s.plan.steps[i].value,
+		"pagesize=2M,size=16777216,min_size=16777216,uid=1879049192,gid=1879048292,"
+		"mode=0700"
+	);
+	assert_true(find(&s.plan, STEP_HUGETLBFS, BOX_DIR "/huge/1G") > i);
+	assert_string_equal(
+		value_of(&s.plan, "/sys/fs/cgroup/pinfold/x/box/hugetlb.2MB.rsvd.max"), "25165824"
+	);
+	done(&s);
+	prepare("paper", "cpus=1 hugepages=2M=4,anon", &s);
+	make(&s);
+	assert_int_equal(find(&s.plan, STEP_HUGETLBFS, BOX_DIR "/huge/2M"), -1);
+	done(&s);
+}
+
+static size_t mounts(const char *kind, const char *flags)
+{
+	struct scene s;
+	size_t n;
+
+	prepare(kind, flags, &s);
+	make(&s);
+	n = json_array_size(json_object_get(s.plan.oci, "mounts"));
+	assert_true(n > 10);
+	done(&s);
+	return n;
+}
+
+static void constant_mounts(void **)
+{
+	size_t one = mounts("two", "cpu-count=1"), two = mounts("two", "cpu-count=2");
+
+	assert_int_equal(two, one + 1);
+	assert_int_equal(mounts("huge", "cpu-count=1"), one);
+	assert_int_equal(mounts("huge", "cpu-count=2"), two);
+	assert_int_equal(mounts("big", "cpu-count=2"), two);
+	assert_int_equal(mounts("paper", "cpu-count=2"), two);
+}
+
+static const json_t *rules(const struct plan *p)
+{
+	const json_t *os = json_object_get(p->oci, "linux");
+
+	return json_object_get(json_object_get(os, "resources"), "devices");
+}
+
+static void nics(void **)
+{
+	struct scene s;
+	struct err err;
+	int i;
+
+	prepare("paper", "cpus=13 nic=82:00.0 nic=82:00.1 hugepages=1G=1@1", &s);
+	make(&s);
+	i = find(&s.plan, STEP_NODE, BOX_DIR "/vfio/40");
+	assert_true(i > find(&s.plan, STEP_DIR, BOX_DIR "/vfio"));
+	assert_int_equal(s.plan.steps[i].mode, 0600);
+	assert_int_equal(s.plan.steps[i].uid, 0x70000000);
+	assert_true(find(&s.plan, STEP_NODE, BOX_DIR "/vfio/vfio") >= 0);
+	assert_true(find(&s.plan, STEP_NODE, BOX_DIR "/vfio/41") >= 0);
+	// first nothing, then these three
+	assert_int_equal(json_array_size(rules(&s.plan)), 4);
+	assert_true(json_is_false(json_object_get(json_array_get(rules(&s.plan), 0), "allow")));
+	done(&s);
+	prepare("paper", "cpus=1", &s);
+	make(&s);
+	assert_int_equal(json_array_size(rules(&s.plan)), 1);
+	assert_int_equal(find(&s.plan, STEP_DIR, BOX_DIR "/vfio"), -1);
+	done(&s);
+	prepare("paper", "cpus=1 nic=03:00.0", &s);
+	s.lease.grant.nics[0].iommu_group = 99;
+	assert_fails(
+		plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err), &err, "/dev/vfio/99"
+	);
+	done(&s);
+}
+
+static void fenced(void **)
+{
+	static const char *const sets[] = {
+		"bounding", "effective", "inheritable", "permitted", "ambient"};
+	const json_t *process, *os;
+	struct scene s;
+
+	prepare("two", everything, &s);
+	make(&s);
+	process = json_object_get(s.plan.oci, "process");
+	os = json_object_get(s.plan.oci, "linux");
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		const json_t *caps = json_object_get(process, "capabilities");
+
+		assert_true(json_is_array(json_object_get(caps, sets[i])));
+		assert_int_equal(json_array_size(json_object_get(caps, sets[i])), 0);
+	}
+	assert_true(json_is_true(json_object_get(process, "noNewPrivileges")));
+	assert_true(json_is_true(json_object_get(json_object_get(s.plan.oci, "root"), "readonly")));
+	assert_int_equal(json_array_size(json_object_get(os, "namespaces")), 7);
+	assert_int_equal(json_array_size(json_object_get(os, "gidMappings")), 3);
+	assert_null(json_object_get(s.plan.oci, "hooks"));
+	assert_string_equal(
+		json_string_value(json_object_get(os, "cgroupsPath")), "/pinfold/x/box/c"
+	);
+	done(&s);
+}
+
+// What this machine cannot enforce is refused, or named.
+static void refused(
+	const char *kind, unsigned without, enum host_cgroup_version version, const char *words
+)
+{
+	struct scene s;
+	struct err err;
+
+	prepare(kind, "cpus=1", &s);
+	s.host.cgroup.controllers &= ~without;
+	s.host.cgroup.version = version;
+	assert_fails(plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err), &err, words);
+	assert_null(s.plan.steps);
+	if (version != HOST_CGROUP_NONE) {
+		s.launch.allow_missing = without;
+		make(&s);
+		assert_contains(
+			json_string_value(
+				json_array_get(s.plan.notes, json_array_size(s.plan.notes) - 1)
+			),
+			"--allow-missing"
+		);
+	}
+	done(&s);
+}
+
+static void refusals(void **)
+{
+	static const struct {
+		unsigned bit;
+		const char *v1, *v2;
+	} cases[] = {
+		{HOST_CG_CPUSET, "-o cpuset none", "--allow-missing=cpuset"},
+		{HOST_CG_MEMORY, "-o memory none", "--allow-missing=memory"},
+		{HOST_CG_PIDS, "mkdir -p /sys/fs/cgroup/pids", "the pids controller is not in"},
+		{HOST_CG_HUGETLB, "-o hugetlb none", "--allow-missing=hugetlb"},
+		{HOST_CG_HUGETLB_RSVD, "Linux 5.7", "--allow-missing=hugetlb-rsvd"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		refused("two", cases[i].bit, HOST_CGROUP_V1, cases[i].v1);
+		refused("two-v2", cases[i].bit, HOST_CGROUP_V2, cases[i].v2);
+	}
+	refused("two", HOST_CG_DEVICES, HOST_CGROUP_V1, "'devices' cannot be enforced");
+	refused("two-bare", HOST_CG_HUGETLB | HOST_CG_HUGETLB_RSVD, HOST_CGROUP_V1, "not mounted");
+}
+
+static void no_cgroups(void **)
+{
+	struct scene s;
+	struct err err;
+
+	prepare("two", "cpus=1", &s);
+	s.host.cgroup = (struct host_cgroup){0};
+	s.launch.allow_missing = ~0u;
+	assert_fails(
+		plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err),
+		&err,
+		"cgroups are not mounted"
+	);
+	done(&s);
+}
+
+// What config.json cannot hold must not be left out of it.
+static void bad_text(void **)
+{
+	const char *const odd[] = {"/usr/bin/true", "\xff\xfe", NULL};
+
+	for (enum lease_place place = LEASE_CONTAINER; place <= LEASE_HOST; place++) {
+		for (unsigned what = 0; what < (place == LEASE_HOST ? 2u : 4u); what++) {
+			struct launch_volume v = {.source = "/opt", .target = "/opt/x"};
+			struct scene s;
+			struct err err;
+
+			prepare("two", "cpus=1", &s);
+			s.launch.place = place;
+			if (what == 0)
+				s.launch.argv = (char *const *)odd;
+			if (what == 1)
+				s.launch.env[s.launch.nenv++] = "A=\xc3";
+			if (what == 2)
+				v.source = "/opt/\xc3";
+			if (what == 3)
+				v.target = "/opt/\xc3";
+			if (what >= 2)
+				s.launch.volumes[s.launch.nvolumes++] = v;
+			assert_fails(
+				plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err),
+				&err,
+				"not UTF-8"
+			);
+			assert_null(s.plan.steps);
+			done(&s);
+		}
+	}
+}
+
+// The lease keeps the start of the command, and must not end it in the middle of a character.
+static void long_command(void **)
+{
+	for (size_t shift = 0; shift < 4; shift++) {
+		struct request req = fake_request("cpus=1");
+		struct start_request ask = {.request = &req};
+		_cleanup_json_ json_t *doc = NULL;
+		const char *argv[] = {"x", NULL, NULL};
+		char argument[512] = "";
+		struct hostfs fs;
+		struct host h;
+		struct start s;
+		struct err err;
+
+		memset(argument, 'a', shift);
+		while (strlen(argument) + 4 < sizeof(argument))
+			strcat(argument, "\xf0\x9f\x90\x91"); // a sheep
+		argv[1] = argument;
+		ask.launch = (struct launch
+		){.argv = (char *const *)argv, .runtime = "/usr/bin/crun", .inside = "/inside"};
+		fake_open("two", &fs, &h);
+		assert_ok(start_prepare(&ask, &fs, &s, &err), &err);
+		assert_true(strlen(s.lease.command) > sizeof(s.lease.command) - 8);
+		doc = lease_to_json(&s.plan.lease);
+		assert_non_null(doc);
+		start_done(&s);
+		host_done(&h);
+		hostfs_close(&fs);
+	}
+}
+
+static void notes(void **)
+{
+	struct scene s;
+
+	prepare("big", "cpus=200", &s);
+	make(&s);
+	assert_contains(json_string_value(json_array_get(s.plan.notes, 0)), "--lcores 0@200");
+	done(&s);
+	prepare("big", "cpus=7", &s);
+	make(&s);
+	assert_contains(json_string_value(json_array_get(s.plan.notes, 0)), "0@7,1@7");
+	done(&s);
+	prepare("big", "cpus=7-8", &s);
+	make(&s);
+	assert_int_equal(json_array_size(s.plan.notes), 0);
+	done(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(order_and_undo),
+		cmocka_unit_test(limits_v2),
+		cmocka_unit_test(limits_v1),
+		cmocka_unit_test(hugetlbfs),
+		cmocka_unit_test(constant_mounts),
+		cmocka_unit_test(nics),
+		cmocka_unit_test(fenced),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(no_cgroups),
+		cmocka_unit_test(bad_text),
+		cmocka_unit_test(long_command),
+		cmocka_unit_test(notes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What a workload would see of the fake machines.
+
+#include "fake.h"
+
+#include "view/view.h"
+
+struct scene {
+	struct hostfs fs;
+	struct host host;
+	struct grant grant;
+	struct view view;
+};
+
+static void build(struct scene *s)
+{
+	struct err err;
+
+	assert_ok(view_build(&s->grant, &s->host, &s->fs, &s->view, &err), &err);
+}
+
+static void look(const char *kind, const char *flags, struct scene *s)
+{
+	const struct holdings nobody = {0};
+
+	fake_open(kind, &s->fs, &s->host);
+	fake_grant(&s->host, &nobody, flags, &s->grant);
+	build(s);
+}
+
+static void look_away(struct scene *s)
+{
+	view_done(&s->view);
+	assert_null(s->view.entries);
+	host_done(&s->host);
+	hostfs_close(&s->fs);
+}
+
+static const struct view_entry *find(const struct view *v, const char *path)
+{
+	for (unsigned i = 0; i < v->n; i++) {
+		if (str_eq(v->entries[i].path, path))
+			return &v->entries[i];
+	}
+	return NULL;
+}
+
+static void assert_file(const struct view *v, const char *path, const char *text)
+{
+	const struct view_entry *e = find(v, path);
+
+	if (e == NULL)
+		fail_msg("no '%s' in the view", path);
+	assert_int_equal(e->kind, VIEW_FILE);
+	assert_string_equal(e->value, text);
+}
+
+// How many entries of a kind lie directly in the directory.
+static unsigned count(const struct view *v, const char *dir, enum view_kind kind)
+{
+	size_t len = strlen(dir);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < v->n; i++) {
+		const char *path = v->entries[i].path;
+
+		n += v->entries[i].kind == kind && strncmp(path, dir, len) == 0 && path[len] == '/'
+		     && strchr(path + len + 1, '/') == NULL;
+	}
+	return n;
+}
+
+// Parents before children, no path twice, none that leaves the view; covers are of subtrees.
+static void assert_sane(const struct scene *s)
+{
+	const struct view *v = &s->view;
+
+	for (unsigned i = 0; i < v->n; i++) {
+		const char *path = v->entries[i].path, *slash = strrchr(path, '/');
+
+		assert_true(path[0] != '/' && path[0] != '\0');
+		assert_null(strstr(path, ".."));
+		assert_ptr_equal(find(v, path), &v->entries[i]);
+		if (slash != NULL) {
+			_cleanup_free_ char *up = strndup(path, (size_t)(slash - path));
+			const struct view_entry *parent = find(v, up);
+
+			assert_non_null(parent);
+			assert_true(parent < &v->entries[i]);
+			assert_int_equal(parent->kind, VIEW_DIR);
+		}
+	}
+	for (unsigned i = 0; i < v->ncovers; i++) {
+		assert_non_null(find(v, v->covers[i].path));
+		assert_null(strchr(v->covers[i].path, '/'));
+		assert_int_equal(v->covers[i].over[0], '/');
+	}
+}
+
+// The number of a "Name:   123 kB" line.
+static uint64_t meminfo(const struct view *v, const char *path, const char *name)
+{
+	const struct view_entry *e = find(v, path);
+	const char *at;
+
+	assert_non_null(e);
+	at = strstr(e->value, name);
+	if (at == NULL || at[strlen(name)] != ':')
+		fail_msg("no '%s' in '%s'", name, e->value);
+	return strtoull(at + strlen(name) + 1, NULL, 10);
+}
+
+static void small_machine(void **)
+{
+	struct scene s;
+
+	look("two", "cpus=1 hugepages=2M=40 memory=100M", &s);
+	assert_sane(&s);
+	assert_file(&s.view, "cpu/online", "1\n");
+	assert_file(&s.view, "cpu/present", "1\n");
+	assert_file(&s.view, "cpu/possible", "1\n");
+	assert_file(&s.view, "cpu/offline", "\n");
+	assert_file(&s.view, "cpu/isolated", "\n");
+	assert_file(&s.view, "cpu/kernel_max", "8191\n");
+	assert_string_equal(find(&s.view, "cpu/cpu1")->value, "/sys/devices/system/cpu/cpu1");
+	assert_null(find(&s.view, "cpu/cpu0"));
+	assert_file(&s.view, "node/online", "0\n");
+	assert_file(&s.view, "node/has_cpu", "0\n");
+	assert_file(&s.view, "node/node0/cpulist", "1\n");
+	assert_file(&s.view, "node/node0/cpumap", "00000002\n");
+	assert_file(&s.view, "node/node0/distance", "10\n");
+	assert_file(&s.view, "hugepages/hugepages-2048kB/nr_hugepages", "40\n");
+	assert_file(&s.view, "hugepages/hugepages-2048kB/free_hugepages", "40\n");
+	assert_file(&s.view, "hugepages/hugepages-2048kB/resv_hugepages", "0\n");
+	assert_file(&s.view, "node/node0/hugepages/hugepages-2048kB/free_hugepages", "40\n");
+	// a size that is not granted does not exist
+	assert_null(find(&s.view, "hugepages/hugepages-1048576kB"));
+	assert_null(find(&s.view, "node/node0/hugepages/hugepages-1048576kB"));
+	assert_int_equal(count(&s.view, "pci", VIEW_LINK), 0);
+	assert_int_equal(meminfo(&s.view, "meminfo", "MemTotal"), (100 + 80) << 10);
+	assert_int_equal(meminfo(&s.view, "meminfo", "MemFree"), 100 << 10);
+	assert_int_equal(meminfo(&s.view, "meminfo", "HugePages_Total"), 40);
+	assert_int_equal(meminfo(&s.view, "meminfo", "HugePages_Free"), 40);
+	assert_int_equal(meminfo(&s.view, "meminfo", "Hugepagesize"), 2048);
+	assert_int_equal(meminfo(&s.view, "meminfo", "Hugetlb"), 80 << 10);
+	assert_int_equal(meminfo(&s.view, "node/node0/meminfo", "Node 0 MemTotal"), 180 << 10);
+	assert_int_equal(meminfo(&s.view, "node/node0/meminfo", "Node 0 HugePages_Total"), 40);
+	look_away(&s);
+}
+
+static void two_sockets(void **)
+{
+	struct scene s;
+
+	look("paper", "cpus=1-2,13 hugepages=1G=20 hugepages=2M=4@1,anon memory=1G", &s);
+	assert_sane(&s);
+	assert_file(&s.view, "cpu/online", "1-2,13\n");
+	assert_file(&s.view, "cpu/isolated", "1-2,13\n");
+	assert_file(&s.view, "cpu/nohz_full", "1-2,13\n");
+	assert_file(&s.view, "node/online", "0-1\n");
+	assert_file(&s.view, "node/has_memory", "0-1\n");
+	assert_file(&s.view, "node/node0/cpulist", "1-2\n");
+	assert_file(&s.view, "node/node1/cpulist", "13\n");
+	assert_file(&s.view, "node/node1/cpumap", "00000000,00002000\n");
+	assert_file(&s.view, "node/node1/distance", "21 10\n");
+	assert_string_equal(find(&s.view, "node/node1/cpu13")->value, "../../cpu/cpu13");
+	assert_file(&s.view, "hugepages/hugepages-1048576kB/nr_hugepages", "20\n");
+	assert_file(&s.view, "node/node0/hugepages/hugepages-1048576kB/nr_hugepages", "16\n");
+	assert_file(&s.view, "node/node1/hugepages/hugepages-1048576kB/nr_hugepages", "4\n");
+	assert_file(&s.view, "node/node0/hugepages/hugepages-2048kB/nr_hugepages", "0\n");
+	assert_file(&s.view, "node/node1/hugepages/hugepages-2048kB/nr_hugepages", "4\n");
+	// ordinary memory in equal shares
+	assert_int_equal(meminfo(&s.view, "node/node0/meminfo", "MemFree"), 512 << 10);
+	assert_int_equal(
+		meminfo(&s.view, "node/node1/meminfo", "MemTotal"), (512 + 4 * 1024 + 8) << 10
+	);
+	assert_int_equal(meminfo(&s.view, "meminfo", "MemTotal"), (1024 + 20 * 1024 + 8) << 10);
+	look_away(&s);
+}
+
+// A CPU of one node and memory of the other: both are seen, each with what it has.
+static void cpu_here_memory_there(void **)
+{
+	struct scene s;
+
+	look("paper", "cpus=1 mems=1", &s);
+	assert_sane(&s);
+	assert_file(&s.view, "node/online", "0-1\n");
+	assert_file(&s.view, "node/has_cpu", "0\n");
+	assert_file(&s.view, "node/has_memory", "1\n");
+	assert_file(&s.view, "node/node1/cpulist", "\n");
+	assert_int_equal(meminfo(&s.view, "node/node0/meminfo", "MemTotal"), 0);
+	look_away(&s);
+}
+
+static void eight_nodes(void **)
+{
+	struct scene s;
+
+	look("big", "cpus=16,100,200 mems=1,6", &s);
+	assert_sane(&s);
+	assert_file(&s.view, "cpu/online", "16,100,200\n");
+	assert_file(&s.view, "node/online", "1,4,6\n"); // 200 is of node 4
+	assert_file(&s.view, "node/node1/distance", "10 32 32\n");
+	assert_file(&s.view, "node/node6/distance", "32 12 10\n");
+	assert_int_equal(count(&s.view, "node", VIEW_DIR), 3);
+	look_away(&s);
+}
+
+static void functions(void **)
+{
+	struct scene s;
+
+	look("paper", "cpus=1 nic=03:00.1 nic=82:00.0", &s);
+	assert_sane(&s);
+	assert_int_equal(count(&s.view, "pci", VIEW_LINK), 2);
+	for (unsigned i = 0; i < s.grant.nnics; i++) {
+		char path[64], below[512];
+		_cleanup_close_ int fd = -1;
+		const struct view_entry *e;
+
+		snprintf(path, sizeof(path), "pci/%s", s.grant.nics[i].bdf);
+		e = find(&s.view, path);
+		assert_non_null(e);
+		// as seen from the place that is covered, it is the function
+		snprintf(below, sizeof(below), "sys/bus/pci/devices/%s/vendor", e->value);
+		fd = fs_open_in(s.fs.root, below, O_RDONLY, 0);
+		assert_true(fd >= 0);
+		assert_non_null(strstr(e->value, s.grant.nics[i].bdf));
+	}
+	look_away(&s);
+}
+
+// Processors in the synthetic cpuinfo.
+static unsigned processors(const struct view *v)
+{
+	const char *p = find(v, "cpuinfo")->value;
+	unsigned n = 0;
+
+	for (; (p = strstr(p, "processor\t:")) != NULL; p++)
+		n++;
+	return n;
+}
+
+static void processor_list(void **)
+{
+	struct scene s;
+	char *text;
+
+	look("paper", "cpus=1,13", &s);
+	text = find(&s.view, "cpuinfo")->value;
+	assert_int_equal(processors(&s.view), 2);
+	assert_non_null(strstr(text, "processor\t: 1\n"));
+	assert_non_null(strstr(text, "processor\t: 13\n"));
+	assert_null(strstr(text, "processor\t: 0\n"));
+	assert_contains(text, "E5-2690 v3");
+	look_away(&s);
+	look("huge", "cpus=1023", &s);
+	assert_int_equal(processors(&s.view), 1);
+	assert_contains(find(&s.view, "cpuinfo")->value, "processor\t: 1023\n");
+	look_away(&s);
+}
+
+// As many mounts on every machine, and one for each granted CPU.
+static void constant(void **)
+{
+	static const char *const kinds[] = {"two", "paper", "big", "huge"};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		for (unsigned cpus = 1; cpus <= 2; cpus++) {
+			struct scene s;
+			char flags[32];
+			unsigned binds = 0;
+
+			snprintf(flags, sizeof(flags), "cpu-count=%u", cpus);
+			look(kinds[i], flags, &s);
+			assert_sane(&s);
+			assert_int_equal(s.view.ncovers, 6);
+			for (unsigned k = 0; k < s.view.n; k++)
+				binds += s.view.entries[k].kind == VIEW_BIND;
+			assert_int_equal(binds, cpus);
+			assert_true(s.view.n < 64);
+			look_away(&s);
+		}
+	}
+}
+
+static void shared_cpus_are_seen(void **)
+{
+	struct scene s;
+
+	look("paper", "cpus=1", &s);
+	view_done(&s.view);
+	idset_add(&s.grant.shared_cpus, 12);
+	build(&s);
+	assert_file(&s.view, "cpu/online", "1,12\n");
+	assert_file(&s.view, "node/node1/cpulist", "12\n");
+	assert_int_equal(processors(&s.view), 2);
+	look_away(&s);
+}
+
+static void without_numa(void **)
+{
+	struct scene s;
+
+	look("two", "cpus=1", &s);
+	view_done(&s.view);
+	s.host.numa = false;
+	build(&s);
+	assert_null(find(&s.view, "node"));
+	assert_int_equal(s.view.ncovers, 5);
+	look_away(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_machine),
+		cmocka_unit_test(two_sockets),
+		cmocka_unit_test(cpu_here_memory_there),
+		cmocka_unit_test(eight_nodes),
+		cmocka_unit_test(functions),
+		cmocka_unit_test(processor_list),
+		cmocka_unit_test(constant),
+		cmocka_unit_test(shared_cpus_are_seen),
+		cmocka_unit_test(without_numa),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

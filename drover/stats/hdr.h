@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // A histogram of constant memory and constant relative error: log-linear, as HdrHistogram
-// (hdrhistogram.org) lays it out. Every power of two is cut into 128 buckets: a value is known to less
-// than 1 % (1/128), values below 256 exactly.
+// (hdrhistogram.org) lays it out. Every power of two is cut into 128 buckets: a value is known to
+// less than 1 % (1/128), values below 256 exactly.
 #pragma once
 
 #include <stdint.h>
@@ -50,8 +50,8 @@ void hdr_merge(struct hdr *to, const struct hdr *from);
 // The largest value that falls into the bucket.
 uint64_t hdr_upper(unsigned bucket);
 
-// The value at or below which `percent` (0..100) of the samples lie: the upper edge of its bucket, but
-// never above max. 0 when there is no sample.
+// The value at or below which `percent` (0..100) of the samples lie: the upper edge of its bucket,
+// but never above max. 0 when there is no sample.
 uint64_t hdr_percentile(const struct hdr *h, double percent);
 
 // 0 when there is no sample.
@@ -59,9 +59,11 @@ double hdr_mean(const struct hdr *h);
 
 struct json_t;
 
-// {"count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean"}: all but count multiplied by
-// `scale` (nanoseconds of a tick). Only count when there is no sample. New reference; NULL: no memory.
+// {"count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean"}: all but count multiplied
+// by `scale` (nanoseconds of a tick). Only count when there is no sample. New reference; NULL: no
+// memory.
 struct json_t *hdr_json(const struct hdr *h, double scale);
 
-// [[upper edge * scale, count], …] of the buckets that are not empty. New reference; NULL: no memory.
+// [[upper edge * scale, count], …] of the buckets that are not empty. New reference; NULL: no
+// memory.
 struct json_t *hdr_json_buckets(const struct hdr *h, double scale);

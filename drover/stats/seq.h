@@ -2,18 +2,18 @@
 // Copyright (c) 2026 The pinfold authors
 // Loss, duplicates and reordering of a stream of numbered packets, by RFC 4737 and RFC 5560:
 //
-// * A packet is in order when its number is not below the next expected one, which is one more than the
-//   highest that came; else, if it came for the first time, it is reordered (RFC 4737, 3.3).
+// * A packet is in order when its number is not below the next expected one, which is one more than
+//   the highest that came; else, if it came for the first time, it is reordered (RFC 4737, 3.3).
 // * A number that comes again is a duplicate (RFC 5560), never a reordered packet.
 // * A number below the highest that has not come is lost; when it does come it is no longer lost.
 //   What was lost after the last packet that came cannot be seen here.
-// * What came is remembered for SEQ_WINDOW numbers below the next expected one. A packet further behind
-//   is "stale": duplicate or late, nobody knows; its number stays lost.
-// * Numbers begin with 0. What is missing before the very first packet is not loss, as the meter may have
-//   been started later: it is "before".
-// * A restart of the generator is a packet that is behind, or of another run, and yet was sent after all
-//   others: a packet that is merely late carries an older time. What is missing from the new run's 0 on is
-//   lost. An older packet of another run is stale.
+// * What came is remembered for SEQ_WINDOW numbers below the next expected one. A packet further
+//   behind is "stale": duplicate or late, nobody knows; its number stays lost.
+// * Numbers begin with 0. What is missing before the very first packet is not loss, as the meter
+//   may have been started later: it is "before".
+// * A restart of the generator is a packet that is behind, or of another run, and yet was sent
+//   after all others: a packet that is merely late carries an older time. What is missing from the
+//   new run's 0 on is lost. An older packet of another run is stale.
 #pragma once
 
 #include <rte_branch_prediction.h>

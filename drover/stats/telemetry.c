@@ -194,6 +194,9 @@ static json_t *set_stopped(struct plane *p, const char *param, bool stopped, str
 	for (unsigned i = 0; i < p->ntasks; i++) {
 		if (only != NULL && p->tasks[i] != only)
 			continue;
+		// a generator that goes on is not behind by the time it stood still
+		if (!stopped)
+			__atomic_fetch_add(&p->tasks[i]->control.epoch, 1, __ATOMIC_RELAXED);
 		__atomic_store_n(&p->tasks[i]->control.stopped, stopped, __ATOMIC_RELAXED);
 		n++;
 	}

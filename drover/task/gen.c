@@ -2,9 +2,9 @@
 // Copyright (c) 2026 The pinfold authors
 // gen: sends packets at a rate, numbered and stamped for the latency meter.
 //
-// Token time: a packet is due every 1/rate seconds of TSC. What the output does not take when it is due,
-// and what the generator is too late for, is not offered: it is counted as "behind" and takes no sequence
-// number, so that the meter does not call it lost.
+// Token time: a packet is due every 1/rate seconds of TSC. What the output does not take when it is
+// due, and what the generator is too late for, is not offered: it is counted as "behind" and takes
+// no sequence number, so that the meter does not call it lost.
 
 #include "task/gen.h"
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// lat: takes in what a generator sent, and says what became of it: what was lost, came twice, late or
-// damaged (stats/seq.h says what these words mean), and how long it took.
+// lat: takes in what a generator sent, and says what became of it: what was lost, came twice, late
+// or damaged (stats/seq.h says what these words mean), and how long it took.
 //
-// The time of a packet is from the generator's look at the TSC, just before it sent its burst, to ours
-// just before we asked for a burst. It thus holds a part of the work of either; how much is measured at
-// the start, through a ring, and reported as the meter's error.
+// The time of a packet is from the generator's look at the TSC, just before it sent its burst, to
+// ours just before we asked for a burst. It thus holds a part of the work of either; how much is
+// measured at the start, through a ring, and reported as the meter's error.
 //
-// The lcore fills one of two histograms. The control side asks it to change to the other one, and then
-// has the first to itself.
+// The lcore fills one of two histograms. The control side asks it to change to the other one, and
+// then has the first to itself.
 
 #include "task/lat.h"
 
@@ -33,8 +33,8 @@ static const char *const drops[] = {"too short", "no meter", "check wrong", "unk
 
 // ---- the data path
 
-// Sent after the burst was asked for: it came while we took it, and the time is known to be shorter than
-// until now. Else the other side's TSC is ahead of ours.
+// Sent after the burst was asked for: it came while we took it, and the time is known to be shorter
+// than until now. Else the other side's TSC is ahead of ours.
 static __rte_noinline void lat_negative(struct lat *l, struct hdr *h, uint64_t stamp)
 {
 	uint64_t time = rte_rdtsc() - stamp;
@@ -118,8 +118,8 @@ static uint16_t poll_lat(struct task *t)
 
 // ---- the meter's own error
 
-// The generator's way of stamping, a ring, and our way of reading: what remains is the time that the
-// measurement itself takes.
+// The generator's way of stamping, a ring, and our way of reading: what remains is the time that
+// the measurement itself takes.
 static void self_bursts(struct lat *l, struct rte_ring *ring, struct rte_mbuf **m)
 {
 	uint64_t dropped[DROP_END] = {0}, id = meter_id(0, 0, 0);

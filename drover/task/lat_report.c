@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The control side of the latency meter: takes the histogram from the lcore, and says what was measured.
+// The control side of the latency meter: takes the histogram from the lcore, and says what was
+// measured.
 
 #include "stats/figure.h"
 #include "task/lat.h"

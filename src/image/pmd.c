@@ -14,6 +14,8 @@
 
 #define PMDS_MAX 512
 
+static const char *const always[] = {"bus_pci", "bus_vdev", "mempool_ring"};
+
 // What a container or guest can be given without a driver of its own being built in, and the NICs
 // that are met most. Those that this machine does not have are left out.
 static const char *const usual[] = {
@@ -140,6 +142,13 @@ static int take_one(
 	_cleanup_free_ char *soname =
 		str_printf("%s/librte_%s.so.%.*s", d->dir, name, (int)strcspn(d->abi, "."), d->abi);
 
+	json_t *e;
+	size_t i;
+
+	json_array_foreach (taken, i, e) {
+		if (str_eq(json_string_value(e), name))
+			return 0;
+	}
 	if (full == NULL || soname == NULL || json_array_append_new(taken, json_string(name)) < 0)
 		return err_oom(err);
 	if (entries_take(s, full, err) < 0)
@@ -185,6 +194,10 @@ static int take_list(
 
 	if (copy == NULL)
 		return err_oom(err);
+	// without these no program gets a packet buffer or a virtual device
+	for (size_t i = 0; i < ARRAY_LEN(always); i++)
+		if (has(d, always[i]) && take_one(s, d, always[i], taken, err) < 0)
+			return -err->code;
 	for (char *w = strtok_r(copy, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save))
 		if (take_named(s, d, w, taken, err) < 0)
 			return -err->code;

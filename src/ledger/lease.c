@@ -52,7 +52,7 @@ json_t *lease_to_json(const struct lease *lease)
 			links, lease->grant.links[i].name, json_integer(lease->grant.links[i].gid)
 		);
 	return json_pack(
-		"{s:i, s:o, s:s, s:b, s:b, s:s, s:s, s:s, s:I, s:I, s:i, s:s, s:o, s:o}",
+		"{s:i, s:o, s:s, s:b, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:s, s:o, s:o}",
 		"format",
 		LEASE_FORMAT,
 		"grant",
@@ -71,6 +71,10 @@ json_t *lease_to_json(const struct lease *lease)
 		lease->runtime,
 		"uid-base",
 		(json_int_t)lease->uid_base,
+		"uid",
+		(json_int_t)lease->uid,
+		"gid",
+		(json_int_t)lease->gid,
 		"started",
 		(json_int_t)lease->started,
 		"supervisor",
@@ -147,6 +151,8 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		"cgroup",
 		"runtime",
 		"uid-base",
+		"uid",
+		"gid",
 		"started",
 		"supervisor",
 		"command",
@@ -155,7 +161,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		NULL,
 	};
 	struct lease lease = {0};
-	uint64_t format, uid = 0, started = 0, supervisor = 0;
+	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0;
 	const json_t *grant = json_object_get(doc, "grant");
 	char place[16];
 
@@ -168,7 +174,9 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	    || copy(doc, what, "boot-id", lease.boot_id, sizeof(lease.boot_id), err) < 0
 	    || copy(doc, what, "cgroup", lease.cgroup, sizeof(lease.cgroup), err) < 0
 	    || copy(doc, what, "runtime", lease.runtime, sizeof(lease.runtime), err) < 0
-	    || jread_u64(doc, what, "uid-base", true, UINT32_MAX, &uid, err) < 0
+	    || jread_u64(doc, what, "uid-base", true, UINT32_MAX, &base, err) < 0
+	    || jread_u64(doc, what, "uid", false, IDS_PER_LEASE - 1, &uid, err) < 0
+	    || jread_u64(doc, what, "gid", false, IDS_PER_LEASE - 1, &gid, err) < 0
 	    || jread_u64(doc, what, "started", true, INT64_MAX, &started, err) < 0
 	    || jread_u64(doc, what, "supervisor", true, INT32_MAX, &supervisor, err) < 0
 	    || copy(doc, what, "command", lease.command, sizeof(lease.command), err) < 0
@@ -187,7 +195,9 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	if (groups_from_json(doc, what, &lease.grant, err) < 0)
 		return -err->code;
 	lease.place = str_eq(place, places[LEASE_HOST]) ? LEASE_HOST : LEASE_CONTAINER;
-	lease.uid_base = (uint32_t)uid;
+	lease.uid_base = (uint32_t)base;
+	lease.uid = (uint32_t)uid;
+	lease.gid = (uint32_t)gid;
 	lease.started = (int64_t)started;
 	lease.supervisor = (int)supervisor;
 	*ret = lease;

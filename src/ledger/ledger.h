@@ -37,6 +37,7 @@ struct lease {
 	char cgroup[256];  // below "/": the directory whose population says "in use"
 	char runtime[256]; // program that started the container: "/usr/bin/crun"
 	uint32_t uid_base; // first host id of its user range, 0: none
+	uint32_t uid, gid; // of the program, as the container counts
 	int64_t started;   // seconds since the epoch
 	int supervisor;	   // pid, for information
 	char command[256]; // the program, shortened, for people

@@ -331,19 +331,21 @@ static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules
 	);
 }
 
+const char *const plan_environment[] = {
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"HOME=/tmp",
+	"XDG_RUNTIME_DIR=/run",
+	"PINFOLD_GRANT=" RUN_DIR "/grant.json",
+	"container=pinfold",
+	NULL,
+};
+
 static json_t *environment(const struct launch *launch, const char *hostname)
 {
 	json_t *env = json_array();
-	static const char *const defaults[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"HOME=/tmp",
-		"XDG_RUNTIME_DIR=/run",
-		"PINFOLD_GRANT=" RUN_DIR "/grant.json",
-		"container=pinfold",
-	};
 
-	for (size_t i = 0; i < ARRAY_LEN(defaults); i++)
-		json_array_append_new(env, json_string(defaults[i]));
+	for (size_t i = 0; plan_environment[i] != NULL; i++)
+		json_array_append_new(env, json_string(plan_environment[i]));
 	json_array_append_new(env, json_sprintf("HOSTNAME=%s", hostname));
 	if (launch->terminal)
 		json_array_append_new(env, json_string("TERM=xterm"));

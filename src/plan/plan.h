@@ -125,6 +125,9 @@ int plan_bare(struct plan *p, const struct launch *launch, struct err *err);
 // seccomp.c: the "seccomp" object of config.json. New reference, NULL when memory is out.
 json_t *seccomp_to_oci(void);
 
+// The environment that every container has: "NAME=value", NULL-terminated.
+extern const char *const plan_environment[];
+
 // Where the hugetlbfs of a page size is seen by the workload: "/dev/hugepages" for the only or first
 // size, "/dev/hugepages-1G" for others. New string.
 char *plan_hugepage_target(const struct grant *g, uint64_t size);

@@ -42,7 +42,11 @@ static void add(struct words *w, const char *word)
 
 // The command of the runtime that enters the container.
 static void container_words(
-	const struct lease *lease, const struct exec_request *req, const char *cpus, struct words *w
+	const struct lease *lease,
+	const struct exec_request *req,
+	const char *user,
+	const char *cpus,
+	struct words *w
 )
 {
 	bool runc = strstr(lease->runtime, "runc") != NULL;
@@ -56,9 +60,11 @@ static void container_words(
 	add(w, "--no-new-privs"); // not taken from config.json by the runtime's exec
 	if (req->terminal)
 		add(w, "-t");
-	if (req->user != NULL) {
-		add(w, "--user");
-		add(w, req->user);
+	add(w, "--user");
+	add(w, req->user != NULL ? req->user : user);
+	for (size_t i = 0; plan_environment[i] != NULL; i++) {
+		add(w, "--env");
+		add(w, plan_environment[i]);
 	}
 	for (unsigned i = 0; i < req->nenv; i++) {
 		add(w, "--env");
@@ -160,7 +166,7 @@ int exec_in_workload(
 )
 {
 	__attribute__((cleanup(scope_words))) struct words w = {0};
-	char cpus[IDSET_STR];
+	char cpus[IDSET_STR], user[32];
 	struct lease lease;
 	int r;
 
@@ -170,11 +176,12 @@ int exec_in_workload(
 		return r;
 	if (r < 0 || !lease_in_use(l, &lease))
 		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", req->name);
-	if (words_room(&w, req->argv, 16 + 2 * req->nenv, err) < 0)
+	if (words_room(&w, req->argv, 32 + 2 * req->nenv, err) < 0)
 		return -err->code;
 	idset_format(&lease.grant.shared_cpus, cpus, sizeof(cpus));
 	if (lease.place == LEASE_CONTAINER) {
-		container_words(&lease, req, cpus, &w);
+		snprintf(user, sizeof(user), "%u:%u", lease.uid, lease.gid);
+		container_words(&lease, req, user, cpus, &w);
 	} else {
 		for (char *const *a = req->argv; *a != NULL; a++)
 			add(&w, *a);

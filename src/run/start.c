@@ -111,6 +111,8 @@ int start_prepare(
 		r = ids_choose_link_groups(&s.ledger, &s.lease.grant, err);
 	if (r == 0) {
 		strcpy(s.lease.boot_id, s.host.boot_id);
+		s.lease.uid = req->launch.uid;
+		s.lease.gid = req->launch.gid;
 		s.lease.started = (int64_t)time(NULL);
 		s.lease.supervisor = (int)getpid();
 		describe(&s.lease, &req->launch);

@@ -34,8 +34,8 @@ static uint64_t number(json_t *o, const char *key)
 	return (uint64_t)json_integer_value(v);
 }
 
-// Bits of how: 0-1 a valid meter is written over the packet's at 42, of stream 0..3; 2: its check is
-// left as it is; 3-7: size of segments.
+// Bits of how: 0-1 a valid meter is written over the packet's at 42, of stream 0..3; 2: its check
+// is left as it is; 3-7: size of segments.
 static void send_packet(uint8_t how, const uint8_t *data, size_t len)
 {
 	uint8_t frame[256] = {0};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Tasks of drover in a test's own process: EAL without hugepages and devices, one port that is a ring.
+// Tasks of drover in a test's own process: EAL without hugepages and devices, one port that is a
+// ring.
 #pragma once
 
 #include "stats/hdr.h"

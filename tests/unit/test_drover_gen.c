@@ -120,7 +120,7 @@ static void inline_packets(void **)
 {
 	_cleanup_free_ void *conf = rig_conf("gen");
 	struct key_bytes *bytes = rig_at("gen", conf, "pkt inline");
-	struct rte_mbuf *m;
+	struct rte_mbuf *m = NULL;
 	struct meter meter;
 	struct task *t;
 

@@ -159,32 +159,24 @@ static int do_overlay(const struct step *s, struct err *err)
 	return 0;
 }
 
+// What is bound into a workload is never a place for setuid programs and device nodes. A runtime keeps
+// these attributes when it binds on, also where it would forget to set them.
 static int do_bind(const struct step *s, struct err *err)
 {
-	struct mount_attr ro = {
-		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
+			    | (s->readonly ? MOUNT_ATTR_RDONLY : 0),
 	};
+	unsigned long flags = MS_NOSUID | MS_NODEV | (s->readonly ? MS_RDONLY : 0);
+	unsigned below = s->recursive ? AT_RECURSIVE : 0;
 
 	if (mount(s->value, s->path, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL) < 0)
 		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
-	if (s->readonly
-	    && syscall(SYS_mount_setattr,
-		       AT_FDCWD,
-		       s->path,
-		       s->recursive ? AT_RECURSIVE : 0,
-		       &ro,
-		       sizeof(ro))
-		       < 0) {
-		// Linux before 5.12; the top mount only, as ours have nothing writable below
-		if (errno != ENOSYS
-		    || mount(NULL,
-			     s->path,
-			     NULL,
-			     MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
-			     NULL)
-			       < 0)
-			return err_sys(err, errno, "make '%s' read-only", s->path);
-	}
+	if (syscall(SYS_mount_setattr, AT_FDCWD, s->path, below, &attr, sizeof(attr)) == 0)
+		return 0;
+	// Linux before 5.12; the top mount only
+	if (errno != ENOSYS || mount(NULL, s->path, NULL, MS_BIND | MS_REMOUNT | flags, NULL) < 0)
+		return err_sys(err, errno, "confine what is bound over '%s'", s->path);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
 		cli_print_json(rows);
 		return;
 	}
-	for (n = 0; keys[n] != NULL && n < ARRAY_LEN(width); n++) {
+	for (n = 0; n < ARRAY_LEN(width) && keys[n] != NULL; n++) {
 		width[n] = strlen(keys[n]);
 		json_array_foreach ((json_t *)rows, i, row) {
 			size_t w = strlen(cell(row, keys[n], buf, sizeof(buf)));

@@ -32,7 +32,7 @@ size_t cli_request_options(struct option *longs, size_t n)
 {
 	size_t i;
 
-	for (i = 0; request_flags[i] != NULL && i < n; i++)
+	for (i = 0; i < n && request_flags[i] != NULL; i++)
 		longs[i] = (struct option){
 			request_flags[i],
 			required_argument,

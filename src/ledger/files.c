@@ -98,7 +98,8 @@ int files_names(int dir, struct names *ret, struct err *err)
 	}
 	if (names.n > 0)
 		qsort(names.list, names.n, sizeof(*names.list), compare);
-	*ret = (struct names){.list = steal_ptr(names.list), .n = names.n};
+	*ret = names;
+	names = (struct names){0}; // handed over
 	return 0;
 }
 

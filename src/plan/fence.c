@@ -140,6 +140,24 @@ static void add_hugetlbfs(struct plan *p, const struct launch *launch, const str
 	}
 }
 
+char *plan_take_in(
+	struct plan *p, const char *name, const char *source, bool directory, bool readonly
+)
+{
+	char *place = str_printf(BOX_DIR "/in/%s", name);
+
+	if (place == NULL) {
+		p->failed = true;
+		return NULL;
+	}
+	if (directory)
+		dir(p, strdup(place));
+	else
+		file(p, strdup(place), strdup(""));
+	bind(p, strdup(source), strdup(place), readonly)->recursive = true;
+	return place;
+}
+
 // The shared directory of a link belongs to a group that both ends have and nobody else.
 static int add_links(struct plan *p, struct err *err)
 {
@@ -183,6 +201,7 @@ int plan_fence(
 		plan_step(p, STEP_TOUCH, STEP_HOST, strdup(RUN_DIR "/grant.json"), NULL);
 		bind(p, strdup(BOX_DIR "/grant.json"), strdup(RUN_DIR "/grant.json"), true);
 	}
+	dir(p, strdup(BOX_DIR "/in"));
 	if (add_links(p, err) < 0)
 		return -err->code;
 	add_hugetlbfs(p, launch, host);

@@ -94,7 +94,7 @@ static void view_mounts(json_t *mounts, const struct plan *p)
 }
 
 // The grant, the init and the directories of links, below /run/pinfold.
-static void own_mounts(json_t *mounts, const struct plan *p, const struct launch *launch)
+static void own_mounts(json_t *mounts, struct plan *p, const struct launch *launch)
 {
 	const struct grant *g = &p->lease.grant;
 
@@ -107,7 +107,31 @@ static void own_mounts(json_t *mounts, const struct plan *p, const struct launch
 	for (unsigned i = 0; i < g->nlinks; i++) {
 		_cleanup_free_ char *dir = str_printf(LINKS_DIR "/%s", g->links[i].name);
 
-		mount(mounts, dir, "bind", dir, "bind,rw,nosuid,nodev,noexec");
+		_cleanup_free_ char *name = str_printf("link-%s", g->links[i].name);
+		_cleanup_free_ char *from = name != NULL && dir != NULL
+						    ? plan_take_in(p, name, dir, true, false)
+						    : NULL;
+
+		if (from != NULL)
+			mount(mounts, dir, "bind", from, "bind,rw,nosuid,nodev,noexec");
+	}
+}
+
+static void volume_mounts(json_t *mounts, struct plan *p, const struct launch *launch)
+{
+	for (unsigned i = 0; i < launch->nvolumes; i++) {
+		const struct launch_volume *v = &launch->volumes[i];
+		_cleanup_free_ char *name = str_printf("volume-%u", i);
+		_cleanup_free_ char *from =
+			name != NULL ? plan_take_in(p, name, v->source, v->directory, v->readonly)
+				     : NULL;
+
+		if (from != NULL)
+			mount(mounts,
+			      v->target,
+			      "bind",
+			      from,
+			      v->readonly ? "rbind,ro,nosuid,nodev" : "rbind,rw,nosuid,nodev");
 	}
 }
 
@@ -512,13 +536,7 @@ int plan_oci(
 	hugepage_mounts(mounts, p, host);
 	if (devices(p, launch, fs, mounts, rules, err) < 0)
 		return -err->code;
-	for (unsigned i = 0; i < launch->nvolumes; i++)
-		mount(mounts,
-		      launch->volumes[i].target,
-		      "bind",
-		      launch->volumes[i].source,
-		      launch->volumes[i].readonly ? "rbind,ro,nosuid,nodev"
-						  : "rbind,rw,nosuid,nodev");
+	volume_mounts(mounts, p, launch);
 	p->oci = json_pack(
 		"{s:s, s:o, s:{s:s, s:b}, s:s, s:O, s:o}",
 		"ociVersion",

@@ -131,6 +131,11 @@ extern const char *const plan_environment[];
 // Where the hugetlbfs of a page size is seen by the workload: "/dev/hugepages" for the only or first
 // size, "/dev/hugepages-1G" for others. New string.
 char *plan_hugepage_target(const struct grant *g, uint64_t size);
+// Binds something of the host below BOX_DIR "/in", where a runtime takes it from. New string: the place.
+char *plan_take_in(
+	struct plan *p, const char *name, const char *source, bool directory, bool readonly
+);
+
 // Where the hugetlbfs of a page size is mounted in the workload's mount namespace. New string.
 char *plan_hugepage_source(uint64_t size);
 // The page sizes that have a hugetlbfs, smallest first. Returns how many.

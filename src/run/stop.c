@@ -62,25 +62,15 @@ static bool empty(const struct ledger *l, const struct lease *lease)
 	return n == 0;
 }
 
-struct find {
-	int pid;
-	bool found;
-};
-
-static void find(int pid, void *arg)
+// The supervisor is still there, to take everything back. A pid may have become another program's.
+static bool supervised(const struct lease *lease)
 {
-	struct find *f = arg;
+	char path[64], comm[32] = "";
+	_cleanup_fclose_ FILE *f = NULL;
 
-	f->found = f->found || pid == f->pid;
-}
-
-// False when the supervisor died, and when it has left to take everything back.
-static bool supervised(const struct ledger *l, const struct lease *lease)
-{
-	struct find f = {.pid = lease->supervisor};
-
-	cgroup_each_pid(&l->fs, lease->cgroup, false, find, &f);
-	return f.found;
+	snprintf(path, sizeof(path), "/proc/%d/comm", lease->supervisor);
+	f = fopen(path, "re");
+	return f != NULL && fgets(comm, sizeof(comm), f) != NULL && str_eq(comm, "pinfold\n");
 }
 
 // Not another one that was started under the same name meanwhile.
@@ -111,7 +101,7 @@ int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct e
 	     waited += TICK_MILLISECONDS) {
 		struct err ignored;
 
-		if (!supervised(l, &lease))
+		if (!supervised(&lease))
 			break;
 		// it may have been about to start the container when we looked
 		cgroup_kill(&l->fs, &lease, false, 0, &ignored);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define START_SECONDS 60 // from the fork to the word of the container's init
@@ -129,6 +130,13 @@ static void runtime_reason(int fd, char *buf, size_t len)
 	snprintf(buf, len, "%.480s", line[0] != '\0' ? line : "it says nothing");
 }
 
+static bool said_something(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size > 0;
+}
+
 static int conclude(
 	const struct watch *w,
 	const struct plan *p,
@@ -141,7 +149,8 @@ static int conclude(
 	int status = WIFSIGNALED(w->status) ? 128 + WTERMSIG(w->status) : WEXITSTATUS(w->status);
 	char reason[512];
 
-	if (w->phase == PHASE_RUNNING) {
+	// a runtime that fails after the program has started ends with 1, and says why
+	if (w->phase == PHASE_RUNNING && !(status == 1 && said_something(c->errors))) {
 		*out = (struct outcome){.status = status, .program_ran = true};
 		return 0;
 	}

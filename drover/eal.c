@@ -116,13 +116,13 @@ static int place(
 		return err_set(
 			err,
 			EBUSY,
-			"%s wants %u polling cores, %u CPUs are %s; grant more, or squeeze them "
+			"%s wants %u polling cores, CPUs %s: %u; grant more, or squeeze them "
 			"onto those "
 			"with --squeeze (for tests: it is slow)",
 			c->file,
 			p.nlcores,
-			have,
-			r->granted ? "granted" : "allowed"
+			r->granted ? "granted" : "allowed",
+			have
 		);
 	for (unsigned i = 0; i < p.nlcores; i++) {
 		if (exact) {
@@ -191,6 +191,24 @@ static int add_memory(
 	return r->fs ? 0 : add(e, err, "--in-memory");
 }
 
+static int add_mac(struct port_device *d, const uint8_t *a, struct err *err)
+{
+	size_t len = strlen(d->argument), room = sizeof(d->argument) - len;
+	int n = snprintf(
+		d->argument + len,
+		room,
+		",mac=%02x:%02x:%02x:%02x:%02x:%02x",
+		a[0],
+		a[1],
+		a[2],
+		a[3],
+		a[4],
+		a[5]
+	);
+
+	return (size_t)n < room ? 0 : err_set(err, EINVAL, "the device is too long for mac=");
+}
+
 static int add_devices(struct eal_plan *e, const struct conf *c, struct err *err)
 {
 	bool pci = false;
@@ -221,6 +239,10 @@ static int add_devices(struct eal_plan *e, const struct conf *c, struct err *err
 				d->ring
 			);
 		pci = pci || d->pci;
+		// memif takes its address only when it is made
+		if (p->mac.word == MAC_ADDRESS && str_starts(d->argument, "--vdev=net_memif")
+		    && add_mac(d, p->mac.addr, err) < 0)
+			return err_wrap(err, "%s:%u", c->file, p->line);
 		if (d->argument[0] != '\0' && add(e, err, "%s", d->argument) < 0)
 			return -err->code;
 	}

@@ -42,6 +42,9 @@ static void loop_one(struct plane *p, struct task *t)
 			if (t->poll(t) > 0) {
 				t->counters.bursts++;
 				busy = true;
+				// told to stop with a full output: nothing more is taken in
+				if (unlikely(t->keep) && flag(&t->control.stopped))
+					break;
 			} else {
 				last = account(t, busy, last);
 				busy = false;

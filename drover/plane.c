@@ -166,7 +166,7 @@ static int start_ports(struct plane *p, struct err *err)
 			    err
 		    )
 		    < 0)
-			return -err->code;
+			return err_wrap(err, "%s:%u", p->conf->file, port->conf->line);
 	}
 	// from index to ethdev number
 	for (unsigned i = 0; i < p->ntasks; i++) {

@@ -12,6 +12,7 @@
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_ring.h>
+#include <stdio.h>
 #include <string.h>
 
 #define RING_SIZE 4096
@@ -150,7 +151,7 @@ int port_start(
 	    || queues(conf, port, nrxq, ntxq, pool, err) < 0)
 		return -err->code;
 	if (conf->mac.word == MAC_ADDRESS) {
-		struct rte_ether_addr addr;
+		struct rte_ether_addr addr, now;
 
 		memcpy(addr.addr_bytes, conf->mac.addr, sizeof(addr.addr_bytes));
 		r = rte_eth_dev_default_mac_addr_set(port, &addr);
@@ -162,6 +163,15 @@ int port_start(
 				conf->name,
 				rte_strerror(-r)
 			);
+		// ring and pcap have none to set; memif was made with it
+		if (r == -ENOTSUP && rte_eth_macaddr_get(port, &now) == 0
+		    && !rte_is_same_ether_addr(&now, &addr))
+			fprintf(stderr,
+				"drover: warning: port '%s': '%s' cannot take mac=; its address "
+				"stays " RTE_ETHER_ADDR_PRT_FMT "\n",
+				conf->name,
+				conf->device,
+				RTE_ETHER_ADDR_BYTES(&now));
 	}
 	r = rte_eth_dev_start(port);
 	if (r < 0)

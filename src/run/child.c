@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #define STATUS_FD 3 // as in plan/oci.c
@@ -161,16 +162,27 @@ static int set_affinity(const struct plan *p)
 	return sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
 }
 
+// Until it is in its cgroup the child must not outlive its supervisor: the lease would look unused, be
+// collected, and something would start in it all the same.
+static int enter(const struct plan *p, pid_t supervisor, int report, struct err *err)
+{
+	const char entered = CHILD_ENTERED;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != supervisor)
+		return err_set(err, ESRCH, "start a process: its supervisor is gone");
+	if (apply_steps(p, STEP_ENTER, err) < 0)
+		return -err->code;
+	prctl(PR_SET_PDEATHSIG, 0);
+	if (write(report, &entered, 1) != 1)
+		return err_sys(err, errno, "tell the supervisor");
+	return 0;
+}
+
 static int become(
-	const struct plan *p,
-	const struct launch *launch,
-	const struct channels *c,
-	int report,
-	struct err *err
+	const struct plan *p, const struct launch *launch, const struct channels *c, struct err *err
 )
 {
 	char **argv = to_argv(p->argv);
-	const char entered = CHILD_ENTERED;
 	sigset_t none;
 	int r;
 
@@ -178,10 +190,6 @@ static int become(
 		return err_oom(err);
 	if (launch->detached && setsid() < 0 && errno != EPERM)
 		return err_sys(err, errno, "make a session");
-	if (apply_steps(p, STEP_ENTER, err) < 0)
-		return -err->code;
-	if (write(report, &entered, 1) != 1)
-		return err_sys(err, errno, "tell the supervisor");
 	if (apply_unshare(err) < 0 || apply_steps(p, STEP_FENCE, err) < 0)
 		return -err->code;
 	if (set_affinity(p) < 0)
@@ -201,7 +209,7 @@ static int become(
 
 pid_t start_child(const struct plan *p, const struct launch *launch, const struct channels *c)
 {
-	pid_t pid = fork();
+	pid_t supervisor = getpid(), pid = fork();
 	const char failed = CHILD_FAILED;
 	struct err err;
 	int report;
@@ -209,7 +217,8 @@ pid_t start_child(const struct plan *p, const struct launch *launch, const struc
 	if (pid != 0)
 		return pid;
 	report = fcntl(c->setup[1], F_DUPFD_CLOEXEC, 10); // out of the way of place_fds
-	become(p, launch, c, report, &err);
+	if (enter(p, supervisor, report, &err) == 0)
+		become(p, launch, c, &err);
 	if (write(report, &failed, 1) != 1
 	    || write(report, &err, sizeof(err)) != (ssize_t)sizeof(err))
 		_exit(125);

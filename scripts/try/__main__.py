@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""./try: two fenced containers that send each other packets, then the same without a fence."""
+"""./try: drover as a bare process and in a fenced container, side by side."""
 
 import argparse
 import sys
 import time
 
+import drover
 import look
 import pair
-import rates
+import table
 import term
 import work
 
 ABOUT = """\
-Starts two fenced containers with Debian's unmodified dpdk-testpmd, one that sends and one that
-forwards over memif, and the same pair as bare pinned processes, in turn; then says what came out.
-Installs missing Debian packages and builds first. Needs root, two CPUs and 160 MiB for hugepages;
-all that it takes it puts back."""
+Loads drover's none and l2fwd, as a bare pinned process and in a fenced container in turn, with
+packets over memif; then says what each could do, how long packets took, and what the container can
+see and reach. Two to three minutes. Installs missing Debian packages and builds first. Needs root,
+two CPUs and 256 MiB for hugepages; all that it takes it puts back."""
 
 
 def arguments():
@@ -36,16 +37,16 @@ def arguments():
     p.add_argument(
         "--repeats",
         type=positive(int, 1, 100),
-        default=8,
+        default=14,
         metavar="N",
-        help="pairs of trials, containers and bare (default %(default)s)",
+        help="pairs of trials of each mode, container and bare (default %(default)s)",
     )
     p.add_argument(
         "--seconds",
         type=positive(float, 0.2, 600),
-        default=2.0,
+        default=0.6,
         metavar="S",
-        help="of traffic in each trial (default %(default)g)",
+        help="of traffic at each load in a trial (default %(default)g)",
     )
     p.add_argument("--json", metavar="FILE", help="write the figures there, too")
     return p.parse_args()
@@ -63,7 +64,7 @@ def build(w):
 def prepare(w):
     term.progress.say("borrowing hugepages")
     w.lend("hugetlb-cgroup")
-    w.lend_hugepages(2 * pair.PAGES)
+    w.lend_hugepages(2 * drover.PAGES)
 
 
 def print_look(box, host):
@@ -82,14 +83,15 @@ def run(args):
         build(w)
         prepare(w)
         term.progress.say("looking around in a container and on the host")
-        box = look.inside(w, cpus[0], pair.PAGES)
+        box = look.inside(w, cpus[1], drover.PAGES)
         host = look.outside(w)
+        trials = drover.Trials(w, cpus, args.seconds, term.progress.say)
+        trials.measure(args.repeats)
+        found = table.show(trials)
         print_look(box, host)
-        pairs = pair.measure(w, cpus, args.repeats, args.seconds, term.progress.say)
-        found = rates.show(pairs, cpus, args.seconds)
         if args.json:
             value = {"setup": work.setup(), "container": box, "host": host}
-            value["pair"] = rates.to_json(pairs, cpus, args.seconds, *found)
+            value["drover"] = table.to_json(trials, found)
             work.write_json(args.json, value)
         term.progress.say("putting everything back")
     term.out()

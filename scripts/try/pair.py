@@ -121,6 +121,8 @@ def find_program(pid, name):
 class Program:
     """One testpmd."""
 
+    executable = "dpdk-testpmd"
+
     def __init__(self, w, kind, role, cpu, number, link):
         self.work, self.kind, self.role, self.cpu = w, kind, role, cpu
         self.name = f"try-{os.getpid()}-{role}"
@@ -173,7 +175,7 @@ class Program:
             now = time.monotonic() - self.began
             try:
                 if self.pid is None:
-                    self.pid = find_program(self.process.pid, "dpdk-testpmd")
+                    self.pid = find_program(self.process.pid, self.executable)
                 if self.pid is not None and self.telemetry is None:
                     self.telemetry = Telemetry(self.telemetry_path())
                 if self.telemetry is not None and ready(self):

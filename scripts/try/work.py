@@ -111,12 +111,13 @@ class Work:
             raise Failure(f"{what}: ended with status {process.returncode}", log)
         return (text or b"").decode("utf-8", errors="replace")
 
-    def start(self, argv, log, **more):
-        """Starts a program whose standard input stays open: its end is what stops it."""
+    def start(self, argv, log, stdin=subprocess.PIPE, **more):
+        """Starts a program. Its standard input stays open, and its end is what stops it; one that
+        has no such input is asked by a signal."""
         with open(log, "wb") as f:
             process = subprocess.Popen(
                 argv,
-                stdin=subprocess.PIPE,
+                stdin=stdin,
                 stdout=f,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

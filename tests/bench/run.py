@@ -11,13 +11,17 @@ sys.path.insert(0, f"{TOP}/scripts/try")
 
 import mounts  # noqa: E402
 import pair  # noqa: E402
+import plane  # noqa: E402
+import plane_show  # noqa: E402
 import rates  # noqa: E402
 import startup  # noqa: E402
 import stats  # noqa: E402
 import term  # noqa: E402
 import work  # noqa: E402
 
-PARTS = ("startup", "plan", "pair")
+PARTS = ("startup", "plan", "pair", "cycles", "forward", "generator")
+TRAFFIC = 2.0  # seconds of a trial of drover at most: there are many
+TRIALS = 8  # pairs of each kind of these
 
 
 def arguments():
@@ -108,18 +112,26 @@ def run(args):
     with work.Work() as w:
         cpus = pair.choose_cpus()
         w.lend("hugetlb-cgroup")
-        w.lend_hugepages(2 * pair.PAGES)
+        w.lend_hugepages(max(2 * pair.PAGES, plane.PAGES))
         if "startup" in parts:
             value["startup"] = bench_startup(w, cpus[1], args.starts)
         if "plan" in parts:
             value["plan"] = bench_plan(w)
         if "pair" in parts:
             value["pair"] = bench_pair(w, cpus, args.repeats, args.seconds)
+        few, short = min(args.repeats, TRIALS), min(args.seconds, TRAFFIC)
+        if "cycles" in parts:
+            value["cycles"] = plane_show.bench_cycles(w, cpus[1])
+        if "forward" in parts:
+            value["forward"] = plane_show.bench_forward(w, cpus, few, short)
+        if "generator" in parts:
+            value["generator"] = plane_show.bench_generator(w, cpus, few, short)
         if args.json:
             work.write_json(args.json, value)
     missed = value.get("startup", {}).get("ratio", {}).get("verdict") == "missed"
     differs = not value.get("plan", {}).get("same", True)
-    return 1 if missed or differs else 0
+    ours = any(plane_show.missed(value.get(n)) for n in ("cycles", "forward", "generator"))
+    return 1 if missed or differs or ours else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,459 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""drover against a bare loop, against testpmd, and its generator: bare processes, pinned."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import statistics
+import time
+from dataclasses import dataclass
+
+import pair
+import stats
+import work
+from work import Failure, read
+
+DROVER = f"{work.TOP}/build/drover/drover"
+CYCLES = f"{work.TOP}/build/tests/bench/drover_cycles"
+DATA = f"{work.TOP}/data/drover"
+CYCLES_BOUND = 1.35  # times the bare loop
+OFFER_BOUND = 10.0  # Mpps
+PAGES = 160  # of 2 MiB, for all programs of a trial
+MBUFS = 8192  # of testpmd; as many as in data/drover/{none,l2fwd}.cfg
+PEERS = {"none": "io", "l2fwd": "macswap"}  # mode of drover: of testpmd
+START_LIMIT = 20  # seconds until packets come
+SETTLE = 0.4  # seconds of traffic that are not counted
+CYCLE_SECONDS = 1.0  # of the window for cycles a packet
+CRASHES = 6  # trials that may be lost by it
+
+GEN = """
+[port 0]
+name=out
+[global]
+start time=200ms
+[core 0]
+mode=master
+[core 1]
+name=gen
+task=0
+mode=gen
+tx port=out
+pkt size=60
+"""
+LAT = """
+[port 0]
+name=in
+[defaults]
+mempool size=8K
+[core 0]
+mode=master
+[core 1]
+name=lat
+task=0
+mode=lat
+rx port=in
+"""
+
+
+class Crashed(Failure):
+    """A program ended by SIGSEGV: memif of DPDK 22.11 may, when its other end goes."""
+
+
+class Program:
+    """One DPDK program on one CPU, with a runtime folder of its own."""
+
+    def __init__(self, w, what, cpu, number, argv):
+        self.work, self.what = w, what
+        self.dir = f"{w.dir}/{number}-{what.split()[0]}"
+        os.mkdir(self.dir)
+        self.log = f"{w.dir}/{what.replace(' ', '-')}.log"
+        env = os.environ | {"RUNTIME_DIRECTORY": self.dir}
+        self.process = w.start(["taskset", "-c", str(cpu), *argv], self.log, env=env)
+        self.telemetry = None
+
+    def check(self):
+        status = self.process.poll()
+        if status is not None:
+            kind = Crashed if status == -signal.SIGSEGV else Failure
+            raise kind(f"{self.what} ended with status {status}", self.log)
+
+    def ask(self, command):
+        try:
+            return self.telemetry.ask(command)
+        except (OSError, ValueError, KeyError):
+            time.sleep(0.1)
+            self.check()
+            raise Failure(f"{self.what} does not answer '{command}'", self.log) from None
+
+    def wait(self, ready):
+        """Until ready(self) is true."""
+        deadline = time.monotonic() + START_LIMIT
+        while True:
+            self.check()
+            try:
+                if self.telemetry is None:
+                    path = f"{self.dir}/dpdk/bench/dpdk_telemetry.v2"
+                    self.telemetry = pair.Telemetry(path)
+                if ready(self):
+                    return
+            except (OSError, ValueError, KeyError, TypeError):
+                if self.telemetry is not None:
+                    self.telemetry.close()
+                    self.telemetry = None
+            if time.monotonic() > deadline:
+                raise Failure(f"{self.what}: not ready after {START_LIMIT} s", self.log)
+            time.sleep(0.01)
+
+    def worker_time(self):
+        """Seconds that the polling thread ran."""
+        base = f"/proc/{self.process.pid}/task"
+        for task in os.listdir(base):
+            if read(f"{base}/{task}/comm").endswith("worker-1"):
+                return int(read(f"{base}/{task}/schedstat").split()[0]) / 1e9
+        raise Failure(f"{self.what}: has no polling thread", self.log)
+
+    def end(self):
+        if self.telemetry is not None:
+            self.telemetry.close()
+            self.telemetry = None
+        if self.process.poll() is None:
+            self.leave()
+        status = self.work.stop(self.process)
+        if status != 0:
+            kind = Crashed if status == -signal.SIGSEGV else Failure
+            raise kind(f"{self.what} ended with status {status}", self.log)
+
+
+class Drover(Program):
+    def __init__(self, w, what, cpu, number, file, ports):
+        argv = [DROVER, "run", "--file-prefix", "bench"]
+        for name, device in ports.items():
+            argv += ["--port", f"{name}={device}"]
+        super().__init__(w, what, cpu, number, [*argv, file])
+
+    def task(self, name):
+        return self.ask(f"/drover/stats,{name}")
+
+    def runs(self):
+        self.wait(lambda p: p.telemetry.ask("/drover/info")["traffic"] == 1)
+
+    def forwarded(self):
+        """Packets out, and when."""
+        t = self.task("forward")
+        return t["tx"], t["time_ns"] / 1e9
+
+    def begin_cycles(self):
+        t = self.task("forward")
+        return t["busy_cycles"], t["rx"]
+
+    look_cycles = begin_cycles
+
+    def idle(self):
+        if self.telemetry is not None:
+            self.ask("/drover/stop")
+
+    def leave(self):
+        self.process.send_signal(signal.SIGINT)
+
+
+class Testpmd(Program):
+    def __init__(self, w, what, cpu, number, mode, vdevs):
+        argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", f"0@{cpu},1@{cpu}", "--no-pci"]
+        argv += ["--in-memory", "--file-prefix", "bench"]
+        for vdev in vdevs:
+            argv += ["--vdev", vdev]
+        argv += ["--", f"--forward-mode={PEERS[mode]}", "--burst=32", "--disable-link-check"]
+        argv += [f"--total-num-mbufs={MBUFS}", "--port-topology=paired", "-i", "--auto-start"]
+        super().__init__(w, what, cpu, number, argv)
+
+    def runs(self):
+        self.wait(
+            lambda p: all(p.telemetry.ask(f"/ethdev/info,{i}")["dev_started"] == 1 for i in (0, 1))
+        )
+
+    def forwarded(self):
+        count = sum(self.ask(f"/ethdev/stats,{i}")["opackets"] for i in (0, 1))
+        return count, time.monotonic()
+
+    def command(self, text):
+        try:
+            self.process.stdin.write(f"{text}\n".encode())
+            self.process.stdin.flush()
+        except OSError:
+            pass  # it has ended; check() says how
+
+    def begin_cycles(self):
+        # not before: it costs testpmd two looks at the clock for every poll
+        self.command("set record-core-cycles on")
+        time.sleep(0.1)
+        return self.look_cycles()
+
+    def look_cycles(self):
+        pattern = r"total cycles=(\d+) / total \w+ packets=(\d+)"
+        old = len(re.findall(pattern, read(self.log)))
+        self.command("show fwd stats all")
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            found = re.findall(pattern, read(self.log))
+            if len(found) > old:
+                return tuple(map(int, found[-1]))
+            self.check()
+            time.sleep(0.005)
+        raise Failure(f"{self.what}: shows no cycles", self.log)
+
+    def idle(self):
+        self.command("stop")
+
+    def leave(self):
+        self.command("quit")
+
+
+def end(*programs):
+    """A memif that polls may crash when its other end goes: all are idle first."""
+    for p in programs:
+        p.check()
+        p.idle()
+    time.sleep(0.25)
+    first = None
+    for p in programs:
+        try:
+            p.end()
+        except Failure as e:
+            first = first or e
+    if first is not None:
+        raise first
+
+
+def drop(*programs):
+    """After a failure: they go, in the same order, whatever they say."""
+    try:
+        end(*programs)
+    except Failure:
+        pass
+    for p in programs:
+        p.work.stop(p.process)
+
+
+@dataclass
+class Trial:
+    mpps: float
+    cycles: float | None  # a packet
+    share: float  # of its CPU that the poorest polling thread had
+    steal: float  # seconds
+
+    def valid(self):
+        return self.share >= pair.ENOUGH
+
+
+def window(seconds, programs, cpus, count):
+    """count() gives (packets, seconds). Returns Mpps, the poorest share of a CPU, and steal."""
+    time.sleep(SETTLE)
+    steal, began = pair.stolen(cpus), time.monotonic()
+    ran = [p.worker_time() for p in programs]
+    before = count()
+    time.sleep(seconds)
+    after = count()
+    span = time.monotonic() - began
+    share = min((p.worker_time() - r) / span for p, r in zip(programs, ran))
+    for p in programs:
+        p.check()
+    if after[0] <= before[0]:
+        raise Failure(f"{programs[0].what}: no packets", programs[0].log)
+    mpps = (after[0] - before[0]) / (after[1] - before[1]) / 1e6
+    return mpps, share, pair.stolen(cpus) - steal
+
+
+def memif(role, link, end_name):
+    return f"memif:{role}:{link}/{end_name}"
+
+
+def memif_trial(w, who, mode, cpus, number, seconds):
+    link = f"{w.dir}/{number}-link"
+    os.mkdir(link)
+    programs = []
+    try:
+        if who == "drover":
+            ports = {name: memif("server", link, name) for name in ("in", "out")}
+            vnf = Drover(w, "drover", cpus[1], number, f"{DATA}/{mode}.cfg", ports)
+        else:
+            vdevs = [
+                f"net_memif{i},role=server,socket={link}/{name},socket-abstract=no"
+                for i, name in enumerate(("in", "out"))
+            ]
+            vnf = Testpmd(w, "testpmd", cpus[1], number, mode, vdevs)
+        programs.append(vnf)
+        vnf.runs()
+        ports = {name: memif("client", link, at) for name, at in (("out", "in"), ("back", "out"))}
+        tester = Drover(w, "tester", cpus[0], number, f"{DATA}/gen-lat.cfg", ports)
+        programs.insert(0, tester)
+        tester.wait(lambda p: p.telemetry.ask("/drover/stats,tester.1")["rx"] > 0)
+
+        def received():
+            t = tester.task("tester.1")
+            return t["rx"], t["time_ns"] / 1e9
+
+        mpps, share, steal = window(seconds, (vnf, tester), cpus, received)
+        before = vnf.begin_cycles()
+        time.sleep(CYCLE_SECONDS)
+        after = vnf.look_cycles()
+        cycles = (after[0] - before[0]) / max(after[1] - before[1], 1)
+        end(*programs)
+        programs.clear()
+        return Trial(mpps, cycles, share, steal)
+    finally:
+        drop(*programs)
+
+
+def null_trial(w, who, mode, cpus, number, seconds):
+    programs = []
+    try:
+        if who == "drover":
+            ports = {"in": "null", "out": "null"}
+            vnf = Drover(w, "drover", cpus[1], number, f"{DATA}/{mode}.cfg", ports)
+        else:
+            vnf = Testpmd(w, "testpmd", cpus[1], number, mode, ("net_null0", "net_null1"))
+        programs.append(vnf)
+        vnf.runs()
+        mpps, share, steal = window(seconds, (vnf,), cpus[1:], vnf.forwarded)
+        end(*programs)
+        programs.clear()
+        return Trial(mpps, None, share, steal)
+    finally:
+        drop(*programs)
+
+
+def careful(trial, found, *args):
+    """A trial in which something crashed, or that was disturbed, is done again."""
+    disturbed = 2
+    while True:
+        found["trials"] += 1
+        try:
+            t = trial(*args[:4], found["trials"], *args[4:])
+        except Crashed:
+            found["crashed"] += 1
+            if found["crashed"] > CRASHES:
+                raise
+            continue
+        if t.valid() or disturbed == 0:
+            found["disturbed"] += not t.valid()
+            return t
+        found["again"] += 1
+        disturbed -= 1
+
+
+def forward(w, cpus, repeats, seconds, say):
+    """Pairs (drover, testpmd) of trials by link and mode, A B B A …."""
+    found = {"trials": 0, "crashed": 0, "disturbed": 0, "again": 0, "cases": {}}
+    for link, trial in (("memif", memif_trial), ("null", null_trial)):
+        for mode, peer in PEERS.items():
+            pairs = []
+            for i in range(repeats):
+                say(f"{mode} and testpmd {peer} over {link}, {i + 1} of {repeats}")
+                done = {}
+                for who in ("drover", "testpmd") if i % 2 == 0 else ("testpmd", "drover"):
+                    done[who] = careful(trial, found, w, who, mode, cpus, seconds)
+                pairs.append((done["drover"], done["testpmd"]))
+            found["cases"][link, mode] = pairs
+    return found
+
+
+def judge(ratio, more):
+    """more: whether a larger ratio is better. Within ±SAME is no difference, which is enough."""
+    if not more:
+        ratio = stats.Ratio(1 / ratio.value, 1 / ratio.high, 1 / max(ratio.low, 1e-9), ratio.pairs)
+    if ratio.pairs < 2:
+        return "undecided"
+    if ratio.low >= 1 - stats.SAME:
+        return "met"
+    return "missed" if ratio.high < 1 else "undecided"
+
+
+# ---- cycles beside a bare loop
+
+
+def flags(source):
+    """What decides about the code in the compiler's flags for a file of drover_cycles."""
+    with open(f"{work.TOP}/build/compile_commands.json", encoding="utf-8") as f:
+        for entry in json.load(f):
+            if "drover_cycles.p/" in entry["output"] and entry["file"].endswith(source):
+                words = shlex.split(entry["command"])
+                return " ".join(w for w in words if re.match(r"-(O|m|f(?!diag)|g$|D_FORT|std)", w))
+    return "unknown"
+
+
+def cycles(w, cpu):
+    """Per mode the pairs (drover, bare loop) of TSC cycles a packet; and about the set-up."""
+    for program in (CYCLES, DROVER):
+        if not os.access(program, os.X_OK):
+            raise Failure(f"'{program}' is not built: run make")
+    env = os.environ | {"RUNTIME_DIRECTORY": w.dir}
+    text = w.call([CYCLES, str(cpu)], 60, "drover_cycles", env=env)
+    found = json.loads(text[text.index("{") :])
+    ours, theirs = flags("/none.c"), flags("/drover_cycles.c")
+    return found | {"flags": ours, "same_flags": ours == theirs and ours != "unknown"}
+
+
+# ---- the generator
+
+
+def gen_trial(w, cpus, number, seconds):
+    link = f"{w.dir}/{number}-link"
+    os.mkdir(link)
+    files = {}
+    for name, text in (("gen", GEN), ("lat", LAT)):
+        files[name] = f"{w.dir}/{number}-{name}.cfg"
+        with open(files[name], "w", encoding="ascii") as f:
+            f.write(text)
+    programs = []
+    try:
+        lat = Drover(w, "lat", cpus[1], number, files["lat"], {"in": memif("server", link, "s")})
+        programs.append(lat)
+        lat.runs()
+        gen = Drover(w, "gen", cpus[0], number, files["gen"], {"out": memif("client", link, "s")})
+        programs.append(gen)
+        gen.runs()
+        lat.wait(lambda p: p.telemetry.ask("/drover/stats,lat")["rx"] > 0)
+
+        def offered():
+            t = gen.task("gen")
+            return t["tx"], t["time_ns"] / 1e9
+
+        mpps, share, steal = window(seconds, (gen, lat), cpus, offered)
+        gen.idle()
+        time.sleep(0.25)  # what is in the link arrives
+        meter = lat.ask("/drover/lat")["tasks"]["lat"]
+        port = lat.ask("/drover/ports")["ports"]["in"]
+        sent = gen.task("gen")["tx"]
+        end(*programs)
+        programs.clear()
+        bad = {k: meter[k] for k in ("lost", "duplicates", "reordered", "corrupt")}
+        missed = port["imissed"] + port["ierrors"] + port["rx_nombuf"]
+        numbers = {"sent": sent, "received": meter["received"], **bad, "missed_by_port": missed}
+        return Trial(mpps, None, share, steal), numbers
+    finally:
+        drop(*programs)
+
+
+def generator(w, cpus, repeats, seconds, say):
+    found = {"crashed": 0, "trials": [], "numbers": []}
+    number = 0
+    while len(found["trials"]) < repeats:
+        number += 1
+        say(f"generator and latency meter, {len(found['trials']) + 1} of {repeats}")
+        try:
+            t, numbers = gen_trial(w, cpus, number, seconds)
+        except Crashed:
+            found["crashed"] += 1
+            if found["crashed"] > CRASHES:
+                raise
+            continue
+        found["trials"].append(t)
+        found["numbers"].append(numbers)
+    total = {k: sum(n[k] for n in found["numbers"]) for k in found["numbers"][0]}
+    found["mpps"] = statistics.median(t.mpps for t in found["trials"])
+    clean = all(v == 0 for k, v in total.items() if k not in ("sent", "received"))
+    found["all_arrived"] = clean and total["sent"] == total["received"]
+    return found | {"total": total}

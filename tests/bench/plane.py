@@ -27,6 +27,7 @@ PEERS = {"none": "io", "l2fwd": "macswap"}  # mode of drover: of testpmd
 START_LIMIT = 20  # seconds until packets come
 SETTLE = 0.4  # seconds of traffic that are not counted
 CYCLE_SECONDS = 1.0  # of the window for cycles a packet
+ALIKE = 1.25  # times the tester's cost a packet: two trials that can be compared
 CRASHES = 6  # trials that may be lost by it
 
 GEN = """
@@ -243,6 +244,7 @@ class Trial:
     cycles: float | None  # a packet
     share: float  # of its CPU that the poorest polling thread had
     steal: float  # seconds
+    tester: float = 0  # its busy cycles for a packet there and back; 0: none is there
 
     def valid(self):
         return self.share >= pair.ENOUGH
@@ -295,14 +297,20 @@ def memif_trial(w, who, mode, cpus, number, seconds):
             t = tester.task("tester.1")
             return t["rx"], t["time_ns"] / 1e9
 
+        def cost():
+            tasks = [tester.task(f"tester.{i}") for i in (0, 1)]
+            return sum(t["busy_cycles"] for t in tasks), tasks[1]["rx"]
+
+        at = cost()
         mpps, share, steal = window(seconds, (vnf, tester), cpus, received)
+        then = cost()
         before = vnf.begin_cycles()
         time.sleep(CYCLE_SECONDS)
         after = vnf.look_cycles()
         cycles = (after[0] - before[0]) / max(after[1] - before[1], 1)
         end(*programs)
         programs.clear()
-        return Trial(mpps, cycles, share, steal)
+        return Trial(mpps, cycles, share, steal, (then[0] - at[0]) / max(then[1] - at[1], 1))
     finally:
         drop(*programs)
 
@@ -340,13 +348,12 @@ def careful(trial, found, *args):
         if t.valid() or disturbed == 0:
             found["disturbed"] += not t.valid()
             return t
-        found["again"] += 1
         disturbed -= 1
 
 
 def forward(w, cpus, repeats, seconds, say):
     """Pairs (drover, testpmd) of trials by link and mode, A B B A …."""
-    found = {"trials": 0, "crashed": 0, "disturbed": 0, "again": 0, "cases": {}}
+    found = {"trials": 0, "crashed": 0, "disturbed": 0, "cases": {}}
     for link, trial in (("memif", memif_trial), ("null", null_trial)):
         for mode, peer in PEERS.items():
             pairs = []
@@ -358,6 +365,12 @@ def forward(w, cpus, repeats, seconds, say):
                 pairs.append((done["drover"], done["testpmd"]))
             found["cases"][link, mode] = pairs
     return found
+
+
+def alike(one, other):
+    """Whether the two CPUs were as near to each other in both. The tester is the same, so what a
+    packet costs it tells: virtual CPUs that are moved apart pay more for every cache line."""
+    return max(one.tester, other.tester) <= ALIKE * min(one.tester, other.tester)
 
 
 def judge(ratio, more):

@@ -9,7 +9,6 @@
 #include "plan/plan.h"
 
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #define BOX_SIZE (UINT64_C(64) << 20) // room for the view of the largest machine
 
@@ -144,9 +143,10 @@ char *plan_take_in(
 	struct plan *p, const char *name, const char *source, bool directory, bool readonly
 )
 {
-	char *place = str_printf(BOX_DIR "/in/%s", name);
+	char *place = name != NULL ? str_printf(BOX_DIR "/in/%s", name) : NULL;
 
-	if (place == NULL) {
+	if (place == NULL || source == NULL) {
+		free(place);
 		p->failed = true;
 		return NULL;
 	}

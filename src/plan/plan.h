@@ -127,6 +127,17 @@ int plan_oci(
 	const struct hostfs *fs,
 	struct err *err
 );
+// mounts.c: appends the "mounts" of config.json, and to rules the "devices" of its resources. What the
+// host lends is taken into the box by steps of the plan.
+int plan_mounts(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	json_t *mounts,
+	json_t *rules,
+	struct err *err
+);
 // bare.c: argv and environment of a workload on the host.
 int plan_bare(struct plan *p, const struct launch *launch, struct err *err);
 
@@ -139,7 +150,8 @@ extern const char *const plan_environment[];
 // Where the hugetlbfs of a page size is seen by the workload: "/dev/hugepages" for the only or first
 // size, "/dev/hugepages-1G" for others. New string.
 char *plan_hugepage_target(const struct grant *g, uint64_t size);
-// Binds something of the host below BOX_DIR "/in", where a runtime takes it from. New string: the place.
+// Binds something of the host below BOX_DIR "/in", where a runtime takes it from. New string: the place;
+// NULL when memory is out, also for name or source (plan->failed then).
 char *plan_take_in(
 	struct plan *p, const char *name, const char *source, bool directory, bool readonly
 );

@@ -41,7 +41,9 @@ static int add_view(
 {
 	const struct view *v = &p->view;
 
-	if (view_build(&p->lease.grant, host, fs, &p->view, err) < 0)
+	bool whole = p->lease.place == LEASE_CONTAINER;
+
+	if (view_build(&p->lease.grant, host, fs, whole, &p->view, err) < 0)
 		return -err->code;
 	dir(p, strdup(BOX_DIR "/view"));
 	for (unsigned i = 0; i < v->n; i++) {
@@ -49,7 +51,13 @@ static int add_view(
 		char *path = str_printf(BOX_DIR "/view/%s", e->path);
 
 		switch (e->kind) {
-		case VIEW_BIND: // bound by the runtime, or below
+		case VIEW_BIND:
+			dir(p, path);
+			bind(p,
+			     str_printf("/%s", e->path),
+			     str_printf(BOX_DIR "/view/%s", e->path),
+			     true);
+			break;
 		case VIEW_DIR:
 			dir(p, path);
 			break;
@@ -60,15 +68,13 @@ static int add_view(
 			fence(p, STEP_SYMLINK, path, strdup(e->value));
 			break;
 		}
-		if (e->kind == VIEW_BIND && p->lease.place == LEASE_HOST)
-			bind(p, strdup(e->value), str_printf(BOX_DIR "/view/%s", e->path), true);
 	}
 	// On the bare host there is no runtime that would bind the view: it is done here.
-	for (unsigned i = 0; p->lease.place == LEASE_HOST && i < v->ncovers; i++) {
+	for (unsigned i = 0; !whole && i < v->ncovers; i++) {
 		struct step *s =
 			bind(p,
 			     str_printf(BOX_DIR "/view/%s", v->covers[i].path),
-			     strdup(v->covers[i].over),
+			     str_printf("/%s", v->covers[i].path),
 			     true);
 
 		s->recursive = true;

@@ -68,30 +68,9 @@ static void base_mounts(struct plan *p, json_t *mounts, const struct launch *lau
 	      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
 	mount(p, mounts, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=64m");
 	mount(p, mounts, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
-	mount(p, mounts, "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro");
 	mount(p, mounts, "/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=64m");
 	// EAL makes /var/run/dpdk, or $XDG_RUNTIME_DIR/dpdk when it is not root
 	mount(p, mounts, "/run", "tmpfs", "tmpfs", owner);
-}
-
-// crun 1.8 clones a bind mount of a container with a user namespace without what is mounted below it:
-// every mount is an entry of its own.
-static void view_mounts(struct plan *p, json_t *mounts)
-{
-	static const char options[] = "bind,ro,nosuid,nodev,noexec";
-	const struct view *v = &p->view;
-
-	for (unsigned i = 0; i < v->ncovers; i++) {
-		_cleanup_free_ char *from = str_printf(BOX_DIR "/view/%s", v->covers[i].path);
-
-		mount(p, mounts, v->covers[i].over, "bind", from, options);
-	}
-	for (unsigned i = 0; i < v->n; i++) {
-		const struct view_entry *e = &v->entries[i];
-
-		if (e->kind == VIEW_BIND)
-			mount(p, mounts, e->value, "bind", e->value, options);
-	}
 }
 
 // Something of the host, taken into the box as `name` (new string, owned here) and mounted from there.
@@ -107,6 +86,26 @@ static void host_mount(
 
 	mount(p, mounts, v->target, "bind", from, options);
 	free(name);
+}
+
+// The files of /proc; /sys lies in the root.
+static void view_mounts(struct plan *p, json_t *mounts)
+{
+	static const char options[] = "bind,ro,nosuid,nodev,noexec";
+	const struct view *v = &p->view;
+
+	for (unsigned i = 0; i < v->ncovers; i++) {
+		const struct view_cover *c = &v->covers[i];
+		_cleanup_free_ char *target = str_printf("/%s", c->path);
+		_cleanup_free_ char *from = str_printf(BOX_DIR "/view/%s", c->path);
+		const struct launch_volume other = {
+			.source = c->from, .target = target, .readonly = true};
+
+		if (c->from != NULL)
+			host_mount(p, mounts, str_printf("view-%u", i), &other, options);
+		else
+			mount(p, mounts, target, "bind", from, options);
+	}
 }
 
 // The grant, the init and the directories of links, below /run/pinfold.

@@ -100,19 +100,44 @@ static json_t *strings(const char *const *list, size_t n)
 	return array;
 }
 
-// Kernel windows that tell about the host or let it be changed. sysfs is read-only as a whole.
+// Kernel windows that tell about the host, or let it be changed. There is no sysfs.
 static const char *const masked[] = {
-	"/proc/acpi",	     "/proc/asound",	  "/proc/bus/pci",	  "/proc/interrupts",
-	"/proc/kallsyms",    "/proc/kcore",	  "/proc/keys",		  "/proc/latency_stats",
-	"/proc/sched_debug", "/proc/scsi",	  "/proc/timer_list",	  "/proc/timer_stats",
-	"/proc/vmallocinfo", "/sys/block",	  "/sys/class/block",	  "/sys/firmware",
-	"/sys/fs/selinux",   "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
+	// its devices and what they do
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/bus",
+	"/proc/diskstats",
+	"/proc/driver",
+	"/proc/fs",
+	"/proc/interrupts",
+	"/proc/iomem",
+	"/proc/ioports",
+	"/proc/irq",
+	"/proc/mdstat",
+	"/proc/partitions",
+	"/proc/scsi",
+	"/proc/swaps",
+	// its memory and its load
+	"/proc/buddyinfo",
+	"/proc/latency_stats",
+	"/proc/pressure",
+	"/proc/sched_debug",
+	"/proc/schedstat",
+	"/proc/softirqs",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/vmallocinfo",
+	"/proc/vmstat",
+	"/proc/zoneinfo",
+	// its kernel
+	"/proc/cmdline",
+	"/proc/kallsyms",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/modules",
 };
 
 static const char *const readonly[] = {
-	"/proc/bus",
-	"/proc/fs",
-	"/proc/irq",
 	"/proc/sys",
 	"/proc/sysrq-trigger",
 };

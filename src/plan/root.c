@@ -39,6 +39,18 @@ static void show(struct plan *p, const char *name)
 		->readonly = true;
 }
 
+// No sysfs is mounted: the view, with the granted parts of the host's sysfs bound into it, is all there
+// is. One mount, whatever the host has.
+static void show_sys(struct plan *p)
+{
+	struct step *s = plan_step(
+		p, STEP_BIND, STEP_FENCE, strdup(BOX_DIR "/root/sys"), strdup(BOX_DIR "/view/sys")
+	);
+
+	s->readonly = true;
+	s->recursive = true;
+}
+
 static bool is_directory(const struct hostfs *fs, const char *path)
 {
 	_cleanup_close_ int fd = fs_open_in(fs->root, path, O_PATH | O_DIRECTORY, 0);
@@ -191,5 +203,8 @@ int plan_root(struct plan *p, const struct launch *launch, const struct hostfs *
 		if (volume_point(p, &launch->volumes[i], top, image, err) < 0)
 			return -err->code;
 	}
-	return launch->image != NULL ? image_root(p, launch, fs, image, err) : 0;
+	if (launch->image != NULL && image_root(p, launch, fs, image, err) < 0)
+		return -err->code;
+	show_sys(p);
+	return 0;
 }

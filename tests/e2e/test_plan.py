@@ -26,6 +26,7 @@ import fake_host  # noqa: E402
 # name: machine, flags, what is created in the machine's tree before
 CASES = {
     "two": ("two", "--cpus 1 --hugepages 2M=40 --memory 256M", []),
+    "two-lxcfs": ("two-lxcfs", "--cpus 1 --hugepages 2M=40", []),
     "two-host": ("two", "--in host --cpus 1 --hugepages 2M=40", []),
     "two-v2": ("two-v2", "--cpus 1 --hugepages 2M=40 --link memif:left", []),
     "two-v2-host": ("two-v2", "--in host --cpus 1 --link memif:left", []),
@@ -202,13 +203,15 @@ def test_run_refuses_a_tree(pinfold, machine):
 def test_mounts_do_not_grow_with_the_machine(pinfold, tmp_path):
     counts = {}
     for kind in fake_host.kinds:
-        if kind == "two-bare":
+        if kind in ("two-bare", "two-lxcfs"):  # one has no plan, one has more files to show
             continue
         tree = tmp_path / kind
         fake_host.write(fake_host.kinds[kind](), str(tree))
         for cpus in (1, 2):
-            oci = output(pinfold, "plan", "--cpu-count", str(cpus), "--format", "oci", tree=tree)
-            counts.setdefault(cpus, set()).add(len(json.loads(oci)["mounts"]))
+            text = output(pinfold, "plan", "--cpu-count", str(cpus), "--format", "json", tree=tree)
+            doc = json.loads(text)
+            binds = sum(step["do"] == "bind" for step in doc["steps"])
+            counts.setdefault(cpus, set()).add(len(doc["oci"]["mounts"]) + binds)
     assert {len(c) for c in counts.values()} == {1}, counts
     assert counts[2].pop() == counts[1].pop() + 1
 

@@ -253,11 +253,11 @@ const struct seccomp_row seccomp_refused[] = {
 };
 
 const char seccomp_init_calls[] =
-	"read write close close_range dup2 fcntl ioctl pipe2 openat newfstatat readlinkat mmap "
-	"munmap "
-	"mprotect brk execve arch_prctl set_tid_address set_robust_list rseq prlimit64 getrandom "
-	"clone fork wait4 exit exit_group futex kill tgkill getpid gettid getsid getpgrp getpgid "
-	"setpgid setsid prctl capset capget setgid setuid setgroups setresuid setresgid umask "
-	"chdir "
+	"read write close close_range dup2 fcntl ioctl pipe2 openat newfstatat fstat access "
+	"readlink readlinkat lseek getdents64 mmap munmap madvise mprotect brk execve arch_prctl "
+	"set_tid_address set_robust_list rseq prlimit64 getrandom clone fork wait4 exit exit_group "
+	"futex sched_yield nanosleep kill tkill tgkill getpid gettid getsid getpgrp getpgid "
+	"setpgid "
+	"setsid prctl capset capget setgid setuid setgroups setresuid setresgid umask chdir "
 	"rt_sigaction rt_sigprocmask rt_sigtimedwait rt_sigreturn sched_setaffinity "
 	"sched_getaffinity";

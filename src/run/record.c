@@ -57,7 +57,7 @@ static void note(struct recording *seen, const struct seccomp_data *d)
 	if (d->nr < 0 || d->nr >= CALLS_MAX)
 		return;
 	seen->call[d->nr] = true;
-	for (unsigned i = 0; seccomp_conditions[i].call != NULL && i < CONDITIONS_MAX; i++) {
+	for (unsigned i = 0; i < CONDITIONS_MAX && seccomp_conditions[i].call != NULL; i++) {
 		const struct seccomp_condition *c = &seccomp_conditions[i];
 
 		if (seccomp_syscall_resolve_name(c->call) == d->nr && condition_holds(c, d))

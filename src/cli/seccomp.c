@@ -154,13 +154,6 @@ static int check_record(const struct cli_start *cs, struct err *err)
 			EINVAL,
 			"seccomp record works with the default profile: leave --seccomp out"
 		);
-	if (cs->launch.runtime != NULL && strstr(cs->launch.runtime, "runc") != NULL)
-		return err_set(
-			err,
-			EINVAL,
-			"seccomp record needs crun: runc would wait for itself (--runtime '%s')",
-			cs->launch.runtime
-		);
 	if (geteuid() != 0)
 		return err_set(err, EPERM, "run needs root: it makes cgroups and mounts; use sudo");
 	return 0;

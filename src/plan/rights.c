@@ -113,6 +113,15 @@ static int from_file(
 
 	if (what == NULL)
 		return err_oom(err);
+	// what a Go program does between the filter and its exec is not in a recording
+	if (strict && launch->runtime_is_runc)
+		return err_set(
+			err,
+			EINVAL,
+			"--seccomp=strict:FILE needs crun: runtime '%s' makes calls of its own "
+			"under the filter",
+			launch->runtime
+		);
 	// a strict one can only take away, so whoever wrote it does no harm
 	if (seccomp_read(path, !strict, launch->image, &profile, err) < 0)
 		return -err->code;
@@ -141,6 +150,13 @@ int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, st
 
 	if (base == NULL)
 		return err_oom(err);
+	if (launch->seccomp_listener != NULL && launch->runtime_is_runc)
+		return err_set(
+			err,
+			EINVAL,
+			"recording needs crun: runtime '%s' would wait for itself",
+			launch->runtime
+		);
 	if (p->lease.grant.seccomp[0] != '\0' && launch->seccomp_listener != NULL)
 		return err_set(
 			err,

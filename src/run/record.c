@@ -75,6 +75,12 @@ static void answer(struct listener *l, int fd)
 	memset(l->resp, 0, sizeof(*l->resp));
 	l->resp->id = l->req->id;
 	l->resp->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	if (seccomp_notify_respond(fd, l->resp) == 0 || seccomp_notify_id_valid(fd, l->req->id) < 0)
+		return;
+	// not killed meanwhile, so it is a kernel before 5.5; no caller may wait for ever
+	l->seen->lost = true;
+	l->resp->flags = 0;
+	l->resp->error = -ENOSYS;
 	seccomp_notify_respond(fd, l->resp);
 }
 

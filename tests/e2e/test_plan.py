@@ -275,6 +275,12 @@ def test_outputs_validate(pinfold, machine, validators, name):
         validators["grant"].validate(json.loads(path.read_text(encoding="utf-8")))
 
 
+@pytest.mark.parametrize("flags", [[], ["--cap", "NET_RAW"]], ids=["default", "cap"])
+def test_system_calls_validate(pinfold, validators, flags):
+    doc = json.loads(output(pinfold, "seccomp", "show", "--json", *flags))
+    validators["seccomp"].validate(doc)
+
+
 # A document that the parsers take, and changes that make it bad: path to the part, new value (None:
 # removed). What the schema refuses must not pass the parser.
 GRANT = {

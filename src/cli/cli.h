@@ -32,6 +32,7 @@ int cmd_logs(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_seccomp(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 
 // Prints "pinfold: MESSAGE" on standard error and returns CLI_FAILED.

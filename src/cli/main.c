@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{"plan", "show everything that run would do", cmd_plan},
 	{"ps", "the workloads that run", cmd_ps},
 	{"run", "start a program with a grant", cmd_run},
+	{"seccomp", "the system calls a workload may make; record what it makes", cmd_seccomp},
 	{"stop", "end workloads", cmd_stop},
 };
 

@@ -35,4 +35,6 @@ struct launch {
 	bool found;	    // runtime and inside were found by launch_find_tools, which owns them
 	unsigned allow_missing; // HOST_CG_* bits
 	bool look;		// only a plan to be read, not carried out
+	const char *apparmor;	// profile, or "unconfined"; NULL: pinfold's own where it is loaded
+	const char *seccomp_listener; // socket that is asked about every call; NULL: none
 };

@@ -142,7 +142,7 @@ static const char *const readonly[] = {
 	"/proc/sysrq-trigger",
 };
 
-static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules)
+static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules, json_t *seccomp)
 {
 	static const char *const namespaces[] = {
 		"pid", "network", "ipc", "uts", "mount", "user", "cgroup"};
@@ -163,7 +163,7 @@ static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules
 		"resources",
 		limits(p, host, rules),
 		"seccomp",
-		seccomp_to_oci(),
+		seccomp,
 		"maskedPaths",
 		strings(masked, ARRAY_LEN(masked)),
 		"readonlyPaths",
@@ -194,10 +194,15 @@ static json_t *environment(const struct launch *launch, const char *hostname)
 	return env;
 }
 
-static json_t *process(const struct plan *p, const struct launch *launch, const char *hostname)
+static json_t *process(
+	const struct plan *p,
+	const struct launch *launch,
+	const char *hostname,
+	const char *apparmor
+)
 {
 	const struct grant *g = &p->lease.grant;
-	json_t *args = json_array(), *groups = json_array(), *rlimits = json_array();
+	json_t *args = json_array(), *groups = json_array(), *doc;
 
 	// the supervisor reads from descriptor 3 whether the program could be executed
 	json_array_append_new(args, json_string(RUN_DIR "/inside"));
@@ -221,30 +226,8 @@ static json_t *process(const struct plan *p, const struct launch *launch, const 
 		json_array_append_new(args, json_string(*a));
 	for (unsigned i = 0; i < g->nlinks; i++)
 		json_array_append_new(groups, json_integer((int)(LINK_GID_INSIDE + i)));
-	if (g->nnics > 0) {
-		// vfio counts what it maps for the device against this limit: the hugepages in full
-		// and, to be safe, the ordinary memory; then nothing needs CAP_IPC_LOCK
-		json_int_t lock = (json_int_t)(grant_hugepage_bytes(g, -1) + g->memory);
-
-		json_array_append_new(
-			rlimits,
-			json_pack(
-				"{s:s, s:I, s:I}",
-				"type",
-				"RLIMIT_MEMLOCK",
-				"hard",
-				lock,
-				"soft",
-				lock
-			)
-		);
-	}
-	json_array_append_new(
-		rlimits, json_pack("{s:s, s:i, s:i}", "type", "RLIMIT_CORE", "hard", 0, "soft", 0)
-	);
-	return json_pack(
-		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:{s:[], s:[], s:[], s:[], s:[]}, "
-		"s:o, s:b}",
+	doc = json_pack(
+		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:o, s:o, s:b}",
 		"terminal",
 		launch->terminal,
 		"user",
@@ -264,16 +247,15 @@ static json_t *process(const struct plan *p, const struct launch *launch, const 
 		"cwd",
 		"/",
 		"capabilities",
-		"bounding",
-		"effective",
-		"inheritable",
-		"permitted",
-		"ambient",
+		rights_capabilities(p),
 		"rlimits",
-		rlimits,
+		rights_rlimits(p),
 		"noNewPrivileges",
 		1
 	);
+	if (apparmor != NULL)
+		json_object_set_new(doc, "apparmorProfile", json_string(apparmor));
+	return doc;
 }
 
 // The runtime's command. Descriptors 3 (status) and, of the program, 4 (standard error), 5 (output) and
@@ -338,6 +320,8 @@ int plan_oci(
 	_cleanup_json_ json_t *mounts = json_array();
 	_cleanup_json_ json_t *rules = json_pack("[{s:b, s:s}]", "allow", 0, "access", "rwm");
 	_cleanup_free_ char *state = str_printf(RUNTIME_DIR "/%s", p->lease.grant.name);
+	_cleanup_json_ json_t *seccomp = NULL;
+	const char *apparmor = NULL;
 
 	if (state == NULL)
 		return err_oom(err);
@@ -346,14 +330,16 @@ int plan_oci(
 	if (lease_note(&p->lease, "tree", state, err) < 0)
 		return -err->code;
 	snprintf(p->lease.runtime, sizeof(p->lease.runtime), "%s", launch->runtime);
-	if (plan_mounts(p, launch, host, fs, mounts, rules, err) < 0)
+	if (rights_seccomp(p, launch, &seccomp, err) < 0
+	    || rights_apparmor(p, launch, fs, &apparmor, err) < 0
+	    || plan_mounts(p, launch, host, fs, mounts, rules, err) < 0)
 		return -err->code;
 	p->oci = json_pack(
 		"{s:s, s:o, s:{s:s, s:b}, s:s, s:O, s:o}",
 		"ociVersion",
 		"1.0.2",
 		"process",
-		process(p, launch, hostname),
+		process(p, launch, hostname, apparmor),
 		"root",
 		"path",
 		BOX_DIR "/root",
@@ -364,7 +350,7 @@ int plan_oci(
 		"mounts",
 		mounts,
 		"linux",
-		linux_part(p, host, json_incref(rules))
+		linux_part(p, host, json_incref(rules), json_incref(seccomp))
 	);
 	p->argv = command(p, launch);
 	if (p->oci == NULL || p->argv == NULL)

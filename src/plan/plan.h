@@ -141,8 +141,21 @@ int plan_mounts(
 // bare.c: argv and environment of a workload on the host.
 int plan_bare(struct plan *p, const struct launch *launch, struct err *err);
 
-// seccomp.c: the "seccomp" object of config.json. New reference, NULL when memory is out.
-json_t *seccomp_to_oci(void);
+// rights.c: what the process may do, as parts of config.json. New references, NULL when memory is out.
+json_t *rights_capabilities(const struct plan *p);
+json_t *rights_rlimits(const struct plan *p);
+int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, struct err *err);
+// The AppArmor profile it runs under; NULL: none. Borrowed.
+int rights_apparmor(
+	struct plan *p,
+	const struct launch *launch,
+	const struct hostfs *fs,
+	const char **ret,
+	struct err *err
+);
+void rights_notes(struct plan *p); // one a capability
+// Refuses for a workload on the bare host what only a container has.
+int rights_check_bare(const struct plan *p, const struct launch *launch, struct err *err);
 
 // The environment that every container has: "NAME=value", NULL-terminated.
 extern const char *const plan_environment[];

@@ -311,11 +311,29 @@ static json_t *strings(const char *const *list, size_t n)
 
 // Kernel windows that tell about the host or let it be changed. sysfs is read-only as a whole.
 static const char *const masked[] = {
-	"/proc/acpi",	     "/proc/asound",	  "/proc/bus/pci",	  "/proc/interrupts",
-	"/proc/kallsyms",    "/proc/kcore",	  "/proc/keys",		  "/proc/latency_stats",
-	"/proc/sched_debug", "/proc/scsi",	  "/proc/timer_list",	  "/proc/timer_stats",
-	"/proc/vmallocinfo", "/sys/block",	  "/sys/class/block",	  "/sys/firmware",
-	"/sys/fs/selinux",   "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/bus/pci",
+	"/proc/interrupts",
+	"/proc/kallsyms",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	// anybody may put triggers of the whole host's pressure in there
+	"/proc/pressure",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/vmallocinfo",
+	"/sys/block",
+	"/sys/class/block",
+	"/sys/firmware",
+	"/sys/fs/selinux",
+	"/sys/kernel/debug",
+	"/sys/kernel/security",
+	"/sys/kernel/tracing",
+	"/sys/kernel/vmcoreinfo",
 };
 
 static const char *const readonly[] = {

@@ -14,6 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define STATUS_FD 3 // the first that a runtime hands on
+#define STATUS_WORD "3"
+
 // The words of a command, NULL-terminated and borrowed.
 struct words {
 	char **list;
@@ -60,6 +63,8 @@ static void container_words(
 	add(w, "--no-new-privs"); // not taken from config.json by the runtime's exec
 	if (req->terminal)
 		add(w, "-t");
+	if (req->started_fd > 0)
+		add(w, "--preserve-fds=1");
 	add(w, "--user");
 	add(w, req->user != NULL ? req->user : user);
 	for (size_t i = 0; plan_environment[i] != NULL; i++) {
@@ -74,6 +79,10 @@ static void container_words(
 	// our init says 126 and 127 as container tools do, which the runtime's exec does not
 	add(w, RUN_DIR "/inside");
 	add(w, "init");
+	if (req->started_fd > 0) {
+		add(w, "--status-fd");
+		add(w, STATUS_WORD);
+	}
 	if (cpus[0] != '\0') {
 		add(w, "--cpus");
 		add(w, cpus);
@@ -190,6 +199,12 @@ int exec_in_workload(
 		return -err->code;
 	if (w.n == 0)
 		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
+	// last: the ledger may have that descriptor
+	if (req->started_fd > 0
+	    && (req->started_fd == STATUS_FD ? fcntl(STATUS_FD, F_SETFD, 0)
+					     : dup2(req->started_fd, STATUS_FD))
+		       < 0)
+		return err_sys(err, errno, "exec in '%s': hand on a pipe", req->name);
 	// in its place: signals, job control and the exit status are then the program's
 	execvp(w.list[0], w.list);
 	*ret_status = errno == ENOENT ? 127 : 126;

@@ -134,7 +134,7 @@ static char *find_runtime(void)
 }
 
 // Beside the program that runs: in a build tree, then where it is installed.
-static char *find_inside(void)
+char *launch_find_inside(void)
 {
 	static const char *const below[] = {"", "../inside/", "../libexec/pinfold/"};
 	char self[PATH_MAX], *slash;
@@ -171,7 +171,7 @@ int launch_find_tools(struct launch *launch, struct err *err)
 		);
 	if (cached_version(runtime, &launch->runtime_is_runc, err) < 0)
 		return -err->code;
-	launch->inside = find_inside();
+	launch->inside = launch_find_inside();
 	if (launch->inside == NULL)
 		return err_set(
 			err,

@@ -93,16 +93,12 @@ static void view_mounts(json_t *mounts, const struct plan *p)
 	}
 }
 
-// The grant, the init and the directories of links, below /run/pinfold.
+// In /run/pinfold: the grant, the init and the directories of links.
 static void own_mounts(json_t *mounts, struct plan *p, const struct launch *launch)
 {
 	const struct grant *g = &p->lease.grant;
 
-	mount(mounts,
-	      RUN_DIR "/grant.json",
-	      "bind",
-	      BOX_DIR "/grant.json",
-	      "bind,ro,nosuid,nodev,noexec");
+	mount(mounts, RUN_DIR, "bind", BOX_DIR "/own", "bind,ro,nosuid,nodev,noexec");
 	mount(mounts, RUN_DIR "/inside", "bind", launch->inside, "bind,ro,nosuid,nodev");
 	for (unsigned i = 0; i < g->nlinks; i++) {
 		_cleanup_free_ char *dir = str_printf(LINKS_DIR "/%s", g->links[i].name);
@@ -126,6 +122,7 @@ static void volume_mounts(json_t *mounts, struct plan *p, const struct launch *l
 			name != NULL ? plan_take_in(p, name, v->source, v->directory, v->readonly)
 				     : NULL;
 
+		plan_expect(p, v->dev, v->ino);
 		if (from != NULL)
 			mount(mounts,
 			      v->target,

@@ -13,6 +13,7 @@
 #include <string.h>
 
 static const struct command commands[] = {
+	{"audit", "try from inside a workload what it can reach", cmd_audit},
 	{"exec", "run another program in a workload that runs", cmd_exec},
 	{"gc", "clean up after what died", cmd_gc},
 	{"grant", "create, list, show, remove named grants", cmd_grant},

@@ -164,6 +164,23 @@ char *plan_take_in(
 	return place;
 }
 
+// What is /run/pinfold in a container: a mount of its own, read-only. As a directory of the container's
+// /run the workload could rename it, and pinfold exec would run what it put in its place.
+static void add_own(struct plan *p, char *grant)
+{
+	const struct grant *g = &p->lease.grant;
+
+	dir(p, strdup(BOX_DIR "/own"));
+	file(p, strdup(BOX_DIR "/own/grant.json"), grant);
+	if (p->lease.place == LEASE_HOST)
+		return;
+	file(p, strdup(BOX_DIR "/own/inside"), strdup("")); // bound over
+	if (g->nlinks > 0)
+		dir(p, strdup(BOX_DIR "/own/links"));
+	for (unsigned i = 0; i < g->nlinks; i++)
+		dir(p, str_printf(BOX_DIR "/own/links/%s", g->links[i].name));
+}
+
 // The shared directory of a link belongs to a group that both ends have and nobody else.
 static int add_links(struct plan *p, struct err *err)
 {
@@ -202,10 +219,10 @@ int plan_fence(
 	inner = plan_inner_grant(p, host);
 	text = json_dumps(inner, JSON_INDENT(2));
 	json_decref(inner);
-	file(p, strdup(BOX_DIR "/grant.json"), text);
+	add_own(p, text);
 	if (launch->place == LEASE_HOST) {
 		plan_step(p, STEP_TOUCH, STEP_HOST, strdup(RUN_DIR "/grant.json"), NULL);
-		bind(p, strdup(BOX_DIR "/grant.json"), strdup(RUN_DIR "/grant.json"), true);
+		bind(p, strdup(BOX_DIR "/own/grant.json"), strdup(RUN_DIR "/grant.json"), true);
 	}
 	dir(p, strdup(BOX_DIR "/in"));
 	if (add_links(p, err) < 0)

@@ -84,6 +84,8 @@ static void host_mount(
 {
 	_cleanup_free_ char *from = plan_take_in(p, name, v->source, v->directory, v->readonly);
 
+	if (v->ino != 0)
+		plan_expect(p, v->dev, v->ino);
 	mount(p, mounts, v->target, "bind", from, options);
 	free(name);
 }
@@ -108,17 +110,13 @@ static void view_mounts(struct plan *p, json_t *mounts)
 	}
 }
 
-// The grant, the init and the directories of links, below /run/pinfold.
+// /run/pinfold, a mount of its own that the workload cannot replace: the grant, the init and the
+// directories of links.
 static void own_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
 {
 	const struct grant *g = &p->lease.grant;
 
-	mount(p,
-	      mounts,
-	      RUN_DIR "/grant.json",
-	      "bind",
-	      BOX_DIR "/grant.json",
-	      "bind,ro,nosuid,nodev,noexec");
+	mount(p, mounts, RUN_DIR, "bind", BOX_DIR "/own", "bind,ro,nosuid,nodev,noexec");
 	mount(p, mounts, RUN_DIR "/inside", "bind", launch->inside, "bind,ro,nosuid,nodev");
 	for (unsigned i = 0; i < g->nlinks; i++) {
 		const char *name = g->links[i].name;

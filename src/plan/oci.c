@@ -120,7 +120,7 @@ static const char *const masked[] = {
 	// its memory and its load
 	"/proc/buddyinfo",
 	"/proc/latency_stats",
-	"/proc/pressure",
+	"/proc/pressure", // anybody may put triggers of the whole host in there
 	"/proc/sched_debug",
 	"/proc/schedstat",
 	"/proc/softirqs",

@@ -44,6 +44,14 @@ struct step *plan_step(
 	return &p->steps[p->nsteps++];
 }
 
+void plan_expect(struct plan *p, dev_t dev, ino_t ino)
+{
+	if (p->failed || p->nsteps == 0)
+		return;
+	p->steps[p->nsteps - 1].dev = dev;
+	p->steps[p->nsteps - 1].ino = ino;
+}
+
 int plan_build(
 	const struct lease *lease,
 	const struct launch *launch,

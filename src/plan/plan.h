@@ -53,6 +53,8 @@ struct step {
 	uint32_t uid, gid;
 	dev_t rdev;
 	bool readonly, recursive;
+	dev_t dev; // bind: what `value` was when the plan was made; ino 0: not looked at
+	ino_t ino;
 };
 
 struct plan {
@@ -168,6 +170,9 @@ char *plan_hugepage_target(const struct grant *g, uint64_t size);
 char *plan_take_in(
 	struct plan *p, const char *name, const char *source, bool directory, bool readonly
 );
+
+// Of the bind that was appended last: what its source is. It fails when that is something else by then.
+void plan_expect(struct plan *p, dev_t dev, ino_t ino);
 
 // Where the hugetlbfs of a page size is mounted in the workload's mount namespace. New string.
 char *plan_hugepage_source(uint64_t size);

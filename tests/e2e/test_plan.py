@@ -271,7 +271,7 @@ def test_outputs_validate(pinfold, machine, validators, name):
     doc = document(pinfold, machine, name)
     validators["plan"].validate(doc)
     validators["grant"].validate(doc["grant"])
-    inner = [s["value"] for s in doc["steps"] if s["path"].endswith("/box/grant.json")]
+    inner = [s["value"] for s in doc["steps"] if s["path"].endswith("/box/own/grant.json")]
     assert len(inner) == 1
     validators["inner-grant"].validate(json.loads(inner[0]))
     for path in (machine(name) / "etc").glob("pinfold/grants.d/*.json"):

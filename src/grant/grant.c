@@ -110,6 +110,18 @@ json_t *grant_to_json(const struct grant *g)
 	json_object_set_new(doc, "pids", json_integer((json_int_t)g->pids));
 	json_object_set_new(doc, "nics", nics_to_json(g));
 	json_object_set_new(doc, "links", links_to_json(g));
+	if (g->owner_uid != 0)
+		json_object_set_new(
+			doc,
+			"owner",
+			json_pack(
+				"{s:I, s:I}",
+				"uid",
+				(json_int_t)g->owner_uid,
+				"gid",
+				(json_int_t)g->owner_gid
+			)
+		);
 	return doc;
 }
 
@@ -136,6 +148,26 @@ static int nics_from_json(const json_t *doc, const char *what, struct grant *g, 
 	return 0;
 }
 
+// Root needs no keeper; a group of 0 would be root's.
+static int owner_from_json(const json_t *doc, const char *what, struct grant *g, struct err *err)
+{
+	static const char *const keys[] = {"uid", "gid", NULL};
+	const json_t *owner = json_object_get(doc, "owner");
+	uint64_t uid = 0, gid = 0;
+
+	if (owner == NULL)
+		return 0;
+	if (jread_keys(owner, what, keys, err) < 0
+	    || jread_u64(owner, what, "uid", true, UINT32_MAX - 1, &uid, err) < 0
+	    || jread_u64(owner, what, "gid", true, UINT32_MAX - 1, &gid, err) < 0)
+		return -err->code;
+	if (uid == 0 || gid == 0)
+		return err_set(err, EINVAL, "read %s: the owner is root or its group", what);
+	g->owner_uid = (uint32_t)uid;
+	g->owner_gid = (uint32_t)gid;
+	return 0;
+}
+
 int grant_from_json(const json_t *doc, const char *what, struct grant *ret, struct err *err)
 {
 	static const char *const keys[] = {
@@ -151,6 +183,7 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		"pids",
 		"nics",
 		"links",
+		"owner",
 		NULL,
 	};
 	struct grant g = {0};
@@ -169,7 +202,8 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 	    || jread_size(doc, what, "memory", true, &g.memory, err) < 0
 	    || jread_u64(doc, what, "pids", true, GRANT_PIDS_MAX, &g.pids, err) < 0
 	    || nics_from_json(doc, what, &g, err) < 0
-	    || part_links(doc, what, g.links, &g.nlinks, err) < 0)
+	    || part_links(doc, what, g.links, &g.nlinks, err) < 0
+	    || owner_from_json(doc, what, &g, err) < 0)
 		return -err->code;
 	if (format != GRANT_FORMAT)
 		return err_set(err, EINVAL, "read %s: 'format' is not %d", what, GRANT_FORMAT);

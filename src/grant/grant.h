@@ -78,6 +78,8 @@ struct grant {
 	struct grant_nic nics[GRANT_NICS];
 	unsigned nlinks;
 	struct grant_link links[GRANT_LINKS];
+	// the user, not root, who may use it through a keeper; 0: nobody but root
+	uint32_t owner_uid, owner_gid;
 };
 
 // What others hold already: the input of a choice. Filled from the ledger.

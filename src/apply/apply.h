@@ -51,6 +51,9 @@ bool cgroup_populated(const struct hostfs *fs, const char *path);
 // Moves this process into the directory `dir`, an absolute path.
 int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err);
 
+// devices.c: limits the cgroup of v2 to character devices, a list of "MAJOR:MINOR" and "MAJOR:*".
+int cgroup_allow_devices(const char *dir, const char *list, struct err *err);
+
 // grace.c: begins, in the background, what makes the next move of a process between cgroups quick. For
 // those who will move one within some ten milliseconds; changes nothing.
 void cgroup_begin_grace(void);

@@ -214,6 +214,11 @@ static int do_detach_hugetlbfs(const struct step *s, struct err *err)
 	return 0;
 }
 
+static int do_devices(const struct step *s, struct err *err)
+{
+	return cgroup_allow_devices(s->path, s->value, err);
+}
+
 typedef int (*step_fn)(const struct step *s, struct err *err);
 
 static const step_fn fns[STEP_KINDS] = {
@@ -231,6 +236,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_OVERLAY] = do_overlay,
 	[STEP_BIND] = do_bind,
 	[STEP_DETACH_HUGETLBFS] = do_detach_hugetlbfs,
+	[STEP_DEVICES] = do_devices,
 };
 
 static int apply_if(
@@ -255,7 +261,7 @@ static bool is_at(const struct step *s, int where)
 
 static bool is_limit(const struct step *s, int limits)
 {
-	bool limit = s->kind == STEP_CGROUP || s->kind == STEP_SET;
+	bool limit = s->kind == STEP_CGROUP || s->kind == STEP_SET || s->kind == STEP_DEVICES;
 
 	return s->where == STEP_HOST && limit == (limits != 0);
 }

@@ -8,24 +8,38 @@
 #include "base/size.h"
 #include "cli/cli.h"
 #include "cli/request.h"
+#include "keeper/keeper.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char help[] =
 	"Usage: pinfold grant create --name NAME [--pool] [--count N] [GRANT FLAG...]\n"
+	"       pinfold grant start NAME...|--all\n"
+	"       pinfold grant stop NAME...|--all\n"
 	"       pinfold grant list [--json]\n"
 	"       pinfold grant show [--json] NAME\n"
 	"       pinfold grant remove NAME...\n\n"
 	"Named grants are kept in " ETC_DIR
 	"/grants.d and hold what they name until they are removed.\n"
 	"  --pool                  CPUs that several grants may share (--shared-cpus)\n"
-	"  --count N               N equal grants, NAME-1 to NAME-N; all of them or none\n\n";
+	"  --count N               N equal grants, NAME-1 to NAME-N; all of them or none\n"
+	"  --owner USER[:GID]      that user may run programs in it, without root, through a\n"
+	"                          keeper: create starts it, and after a reboot start does\n\n";
 
 // The name of the n-th of several equal grants. False: it does not fit.
 static bool slot_name(char to[NAME_MAX_LEN + 1], const char *base, unsigned n)
 {
 	return snprintf(to, NAME_MAX_LEN + 1, "%s-%u", base, n) <= NAME_MAX_LEN;
+}
+
+// The name of the i-th grant of those that the request makes; it fits, or create_all has said so.
+static void name_of(
+	char to[NAME_MAX_LEN + 1], const struct request *req, unsigned count, unsigned i
+)
+{
+	if (count == 1 || !slot_name(to, req->name, i + 1))
+		strcpy(to, req->name);
 }
 
 // A definition made with --count is all or none: what was written is taken back on failure.
@@ -34,6 +48,7 @@ static int create_all(
 	const struct host *host,
 	const struct request *req,
 	unsigned count,
+	const uint32_t owner[2],
 	struct err *err
 )
 {
@@ -53,45 +68,54 @@ static int create_all(
 		r = ledger_holdings(l, NULL, &others, err);
 		if (r == 0)
 			r = grant_resolve(&one, host, &others, &g, err);
-		if (r == 0)
+		if (r == 0) {
+			g.owner_uid = owner[0];
+			g.owner_gid = owner[1];
 			r = definition_write(l, &g, err);
+		}
 		holdings_done(&others);
 		if (r < 0) {
 			if (count > 1)
 				err_wrap(err, "grant %u of %u", done + 1, count);
 			break;
 		}
-		if (count == 1)
-			puts(g.name);
 	}
 	for (unsigned i = 0; r < 0 && i < done; i++) {
 		if (slot_name(one.name, req->name, i + 1))
 			definition_remove(l, one.name, &e);
 	}
-	for (unsigned i = 0; r == 0 && count > 1 && i < count; i++)
-		printf("%s-%u\n", req->name, i + 1);
 	return r;
 }
 
 static int parse_create(
-	int argc, char **argv, struct request *req, unsigned *count, struct err *err
+	int argc,
+	char **argv,
+	struct request *req,
+	unsigned *count,
+	uint32_t owner[2],
+	struct err *err
 )
 {
 	struct option longs[32] = {
 		{"pool", no_argument, NULL, 'p'},
 		{"count", required_argument, NULL, 'n'},
 		{"from", required_argument, NULL, 'f'},
+		{"owner", required_argument, NULL, 'o'},
 	};
 	bool any = false;
 	int c;
 
-	cli_request_options(longs + 3, ARRAY_LEN(longs) - 4);
+	cli_request_options(longs + 4, ARRAY_LEN(longs) - 5);
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "", longs, err)) != -1) {
 		if (c == '?')
 			return -err->code;
 		if (c == 'p') {
 			req->kind = GRANT_POOL;
+		} else if (c == 'o') {
+			if (cli_parse_owner(optarg, &owner[0], &owner[1], err) < 0)
+				return -err->code;
+			continue; // no flag of the request
 		} else if (c == 'n') {
 			char *end;
 			unsigned long n = strtoul(optarg, &end, 10);
@@ -119,9 +143,117 @@ static int parse_create(
 		return err_set(err, EINVAL, "grant create: '%s' is no option", argv[optind]);
 	if (req->name[0] == '\0')
 		return err_set(err, EINVAL, "grant create: say --name NAME");
+	if (owner[0] != 0 && req->kind == GRANT_POOL)
+		return err_set(err, EINVAL, "grant create: a pool runs nothing, it has no owner");
 	if (*count > 1 && !idset_empty(&req->cpus))
 		return err_set(err, EINVAL, "grant create --count: say --cpu-count N, not --cpus");
 	return 0;
+}
+
+struct pool_user {
+	const char *pool;
+	char user[NAME_MAX_LEN + 1];
+};
+
+static int uses_pool(const struct grant *g, void *arg, struct err *err)
+{
+	struct pool_user *p = arg;
+
+	(void)err;
+	if (str_eq(g->shared_pool, p->pool))
+		strcpy(p->user, g->name);
+	return 0;
+}
+
+static int lease_uses_pool(const struct lease *lease, void *arg, struct err *err)
+{
+	return uses_pool(&lease->grant, arg, err);
+}
+
+// True if the lease of that name is a keeper's.
+static bool kept(const struct ledger *l, const char *name)
+{
+	struct lease lease;
+	struct err unused;
+
+	return lease_read(l, name, &lease, &unused) == 0 && lease.place == LEASE_KEEPER;
+}
+
+// The lock is held, as for any undo; nothing that the owner does can make this wait longer.
+static int stop_keeper(struct ledger *l, const char *name, struct err *err)
+{
+	struct lease lease;
+
+	if (lease_read(l, name, &lease, err) < 0 || undo_lease(l, &lease, err) < 0)
+		return -err->code;
+	return lease_remove(l, name, err);
+}
+
+static int remove_one(struct ledger *l, const char *name, struct err *err)
+{
+	struct pool_user p = {.pool = name};
+	struct grant g;
+
+	if (definition_read(l, name, &g, err) < 0)
+		return err->code == ENOENT ? err_set(
+			       err,
+			       ENOENT,
+			       "grant '%s' does not exist; see pinfold grant list",
+			       name
+		       )
+					   : -err->code;
+	// its owner's keeper, and all that it started, ends with the grant
+	if (kept(l, name) && stop_keeper(l, name, err) < 0)
+		return -err->code;
+	if (lease_exists(l, name))
+		return err_set(
+			err,
+			EBUSY,
+			"grant '%s' is in use; stop it first: pinfold stop %s",
+			name,
+			name
+		);
+	if (definition_each(l, uses_pool, &p, err) < 0
+	    || lease_each(l, lease_uses_pool, &p, err) < 0)
+		return -err->code;
+	if (p.user[0] != '\0')
+		return err_set(
+			err,
+			EBUSY,
+			"pool '%s' is used by '%s'; remove or stop that first",
+			name,
+			p.user
+		);
+	return definition_remove(l, name, err);
+}
+
+// The keepers, and the names for the caller. All or none: the ledger is not locked, each keeper locks it
+// for itself.
+static int start_all(
+	struct ledger *l, const struct request *req, unsigned count, bool owned, struct err *err
+)
+{
+	char name[NAME_MAX_LEN + 1];
+	struct err unused;
+	unsigned done;
+	int r = 0;
+
+	for (done = 0; owned && r == 0 && done < count; done++) {
+		name_of(name, req, count, done);
+		r = keeper_start(name, err);
+	}
+	if (r < 0 && ledger_lock(l, &unused) == 0) {
+		for (unsigned i = 0; i < count; i++) {
+			name_of(name, req, count, i);
+			remove_one(l, name, &unused);
+		}
+		ledger_unlock(l);
+	}
+	for (unsigned i = 0; r == 0 && i < count; i++) {
+		name_of(name, req, count, i);
+		puts(name);
+	}
+	return r;
 }
 
 static int create(int argc, char **argv)
@@ -130,11 +262,12 @@ static int create(int argc, char **argv)
 	struct host host = {0};
 	struct ledger l;
 	struct hostfs fs;
+	uint32_t owner[2] = {0};
 	unsigned count = 1;
 	struct err err;
 	int r;
 
-	if (parse_create(argc, argv, &req, &count, &err) < 0 || cli_open_host(&fs, &err) < 0)
+	if (parse_create(argc, argv, &req, &count, owner, &err) < 0 || cli_open_host(&fs, &err) < 0)
 		return cli_fail(&err);
 	r = host_read(&fs, HOST_PCI, &host, &err);
 	if (r == 0)
@@ -144,7 +277,10 @@ static int create(int argc, char **argv)
 		if (r == 0) // what cannot be collected keeps what it holds
 			gc_leases(&l, NULL, &err);
 		if (r == 0)
-			r = create_all(&l, &host, &req, count, &err);
+			r = create_all(&l, &host, &req, count, owner, &err);
+		ledger_unlock(&l);
+		if (r == 0)
+			r = start_all(&l, &req, count, owner[0] != 0, &err);
 		ledger_close(&l);
 	}
 	host_done(&host);
@@ -281,61 +417,6 @@ static int show(int argc, char **argv)
 	return r < 0 ? cli_fail(&err) : CLI_OK;
 }
 
-struct pool_user {
-	const char *pool;
-	char user[NAME_MAX_LEN + 1];
-};
-
-static int uses_pool(const struct grant *g, void *arg, struct err *err)
-{
-	struct pool_user *p = arg;
-
-	(void)err;
-	if (str_eq(g->shared_pool, p->pool))
-		strcpy(p->user, g->name);
-	return 0;
-}
-
-static int lease_uses_pool(const struct lease *lease, void *arg, struct err *err)
-{
-	return uses_pool(&lease->grant, arg, err);
-}
-
-static int remove_one(struct ledger *l, const char *name, struct err *err)
-{
-	struct pool_user p = {.pool = name};
-	struct grant g;
-
-	if (definition_read(l, name, &g, err) < 0)
-		return err->code == ENOENT ? err_set(
-			       err,
-			       ENOENT,
-			       "grant '%s' does not exist; see pinfold grant list",
-			       name
-		       )
-					   : -err->code;
-	if (lease_exists(l, name))
-		return err_set(
-			err,
-			EBUSY,
-			"grant '%s' is in use; stop it first: pinfold stop %s",
-			name,
-			name
-		);
-	if (definition_each(l, uses_pool, &p, err) < 0
-	    || lease_each(l, lease_uses_pool, &p, err) < 0)
-		return -err->code;
-	if (p.user[0] != '\0')
-		return err_set(
-			err,
-			EBUSY,
-			"pool '%s' is used by '%s'; remove or stop that first",
-			name,
-			p.user
-		);
-	return definition_remove(l, name, err);
-}
-
 static int remove_grants(int argc, char **argv)
 {
 	struct hostfs fs;
@@ -362,13 +443,15 @@ static int remove_grants(int argc, char **argv)
 
 int cmd_grant(int argc, char **argv)
 {
-	static const char *const names[] = {"create", "list", "show", "remove", NULL};
-	static int (*const fns[])(int, char **) = {create, list, show, remove_grants};
+	static const char *const names[] = {
+		"create", "start", "stop", "list", "show", "remove", NULL};
+	static int (*const fns[])(int, char **) = {
+		create, cmd_grant_start, cmd_grant_stop, list, show, remove_grants};
 	const char *near;
 	struct err err;
 
 	if (argc < 2) {
-		err_set(&err, EINVAL, "grant: say create, list, show or remove");
+		err_set(&err, EINVAL, "grant: say create, start, stop, list, show or remove");
 		return cli_fail(&err);
 	}
 	for (int i = 1; i < argc; i++) {
@@ -386,7 +469,7 @@ int cmd_grant(int argc, char **argv)
 		EINVAL,
 		"grant: unknown command '%s'; %s%s",
 		argv[1],
-		near != NULL ? "did you mean " : "say create, list, show or remove",
+		near != NULL ? "did you mean " : "say create, start, stop, list, show or remove",
 		near != NULL ? near : "");
 	return cli_fail(&err);
 }

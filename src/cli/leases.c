@@ -6,9 +6,9 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
-#include "base/size.h"
 #include "cli/cli.h"
 #include "cli/request.h"
+#include "keeper/keeper.h"
 #include "run/run.h"
 
 #include <fcntl.h>
@@ -51,49 +51,64 @@ static int simple_options(
 
 // ---- ps
 
+#define PS_SECONDS 2 // until a keeper answers
+
+static const char *const told_by_keeper[] = {"state", "seconds", "command"};
+
 struct ps {
 	const struct ledger *l;
 	json_t *rows;
 };
 
+// What its keeper says, if it answers.
+static json_t *keeper_row(const char *name)
+{
+	const struct keeper_request req = {.op = KEEPER_PS};
+	struct keeper_reply reply;
+	struct err unused;
+
+	return keeper_ask(name, &req, PS_SECONDS, &reply, &unused) == 0 ? reply.row : NULL;
+}
+
 static int ps_one(const struct lease *lease, void *arg, struct err *err)
 {
 	struct ps *ps = arg;
-	const struct grant *g = &lease->grant;
-	struct idset cpus = grant_all_cpus(g);
-	int64_t up = (int64_t)time(NULL) - lease->started;
-	char hugepages[SIZE_STR];
+	bool used = lease_in_use(ps->l, lease);
+	const char *state = used ? "running" : "dead", *command = lease->command;
+	json_t *row, *told = NULL;
 
 	(void)err;
+	if (lease->place == LEASE_KEEPER) {
+		told = used ? keeper_row(lease->grant.name) : NULL;
+		// the keeper is its owner's: what it says is taken for these three alone
+		state = !used ? "dead" : told == NULL ? "no answer" : "idle";
+		command = "";
+	}
+	row = lease_row(lease, state, command, lease->started);
+	for (size_t i = 0; told != NULL && i < ARRAY_LEN(told_by_keeper); i++) {
+		json_t *value = json_object_get(told, told_by_keeper[i]);
+
+		if (json_typeof(value) == json_typeof(json_object_get(row, told_by_keeper[i])))
+			json_object_set(row, told_by_keeper[i], value);
+	}
+	json_array_append_new(ps->rows, row);
+	json_decref(told);
+	return 0;
+}
+
+// For a user who is not root: the grants that are his.
+static void ps_own(const char *name, void *arg)
+{
+	struct ps *ps = arg;
+	json_t *row = keeper_row(name);
+
 	json_array_append_new(
 		ps->rows,
-		json_pack(
-			"{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:i, s:b, s:s}",
-			"name",
-			g->name,
-			"state",
-			lease_in_use(ps->l, lease) ? "running" : "dead",
-			"in",
-			lease->place == LEASE_HOST ? "host" : "container",
-			"cpus",
-			json_idset(&cpus),
-			"nodes",
-			json_idset(&g->mems),
-			"hugepages",
-			size_format(grant_hugepage_bytes(g, -1), hugepages),
-			"memory",
-			json_size(g->memory),
-			"seconds",
-			(json_int_t)(up > 0 ? up : 0),
-			"supervisor",
-			lease->supervisor,
-			"detached",
-			lease->detached,
-			"command",
-			lease->command
-		)
+		row != NULL ? row
+			    : json_pack(
+				    "{s:s, s:s, s:s}", "name", name, "state", "dead", "in", "keeper"
+			    )
 	);
-	return 0;
 }
 
 int cmd_ps(int argc, char **argv)
@@ -119,6 +134,12 @@ int cmd_ps(int argc, char **argv)
 
 	if (r == 0 && help)
 		return CLI_OK;
+	if (r == 0 && geteuid() != 0 && cli_host_tree == NULL) {
+		r = keeper_each(ps_own, &ps, &err);
+		cli_print_rows(ps.rows, keys, json);
+		json_decref(ps.rows);
+		return r < 0 ? cli_fail(&err) : CLI_OK;
+	}
 	if (r == 0)
 		r = cli_open_real(false, &fs, &l, &err);
 	if (r == 0) {
@@ -133,6 +154,26 @@ int cmd_ps(int argc, char **argv)
 
 // ---- stop
 
+#define STOP_SECONDS 10 // for a keeper to put away what it killed
+
+// What a keeper started ends by its keeper, which goes on.
+static int stop_one(const char *name, unsigned seconds, struct err *err)
+{
+	const struct keeper_request req = {.op = KEEPER_STOP, .seconds = seconds};
+	struct keeper_reply reply;
+	struct hostfs fs;
+	struct ledger l;
+	int r;
+
+	if (keeper_serves(name))
+		return keeper_ask(name, &req, seconds + STOP_SECONDS, &reply, err);
+	if (cli_open_real(true, &fs, &l, err) < 0)
+		return -err->code;
+	r = stop_workload(&l, name, seconds, err);
+	cli_close_real(&fs, &l);
+	return r;
+}
+
 int cmd_stop(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -141,8 +182,6 @@ int cmd_stop(int argc, char **argv)
 		{0},
 	};
 	unsigned seconds = 10;
-	struct hostfs fs;
-	struct ledger l;
 	struct err err;
 	int c, r = 0;
 
@@ -169,13 +208,10 @@ int cmd_stop(int argc, char **argv)
 		err_set(&err, EINVAL, "stop: name at least one workload; see pinfold ps");
 		return cli_fail(&err);
 	}
-	if (cli_open_real(true, &fs, &l, &err) < 0)
-		return cli_fail(&err);
 	for (int i = optind; i < argc; i++) {
-		if (stop_workload(&l, argv[i], seconds, &err) < 0)
+		if (stop_one(argv[i], seconds, &err) < 0)
 			r = cli_fail(&err);
 	}
-	cli_close_real(&fs, &l);
 	return r;
 }
 
@@ -226,6 +262,8 @@ int cmd_exec(int argc, char **argv)
 		return cli_fail(&err);
 	}
 	req.argv = argv + optind;
+	if (geteuid() != 0 && keeper_serves(req.name))
+		return cli_keeper_exec(&req);
 	if (cli_open_real(true, &fs, &l, &err) < 0)
 		return cli_fail(&err);
 	r = exec_in_workload(&l, &req, &status, &err);
@@ -237,30 +275,52 @@ int cmd_exec(int argc, char **argv)
 
 // ---- logs
 
+// By root from the file; by the owner of a grant from its keeper, to whom alone the directory's file
+// belongs.
+static int open_log(const char *name, struct err *err)
+{
+	_cleanup_free_ char *path = str_printf(LOG_DIR "/%s.log", name);
+	int fd;
+
+	if (path == NULL)
+		return err_oom(err);
+	if (geteuid() != 0 && keeper_serves(name))
+		return keeper_log(name, &fd, err) < 0 ? -err->code : fd;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 ? fd
+		       : err_sys(
+			       err,
+			       errno,
+			       "logs of '%s': none; only workloads started with -d have some",
+			       name
+		       );
+}
+
+static bool still_runs(const struct ledger *l, const char *name)
+{
+	_cleanup_json_ json_t *row = NULL;
+
+	if (!keeper_serves(name))
+		return lease_exists(l, name);
+	row = keeper_row(name);
+	return row != NULL && str_eq(json_string_value(json_object_get(row, "state")), "running");
+}
+
 // Copies what is there; with follow, until the workload is gone.
 static int copy_log(const struct ledger *l, const char *name, bool follow, struct err *err)
 {
 	const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
-	_cleanup_free_ char *path = str_printf(LOG_DIR "/%s.log", name);
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = open_log(name, err);
 	char buf[65536];
 	bool last = false;
 
-	if (path == NULL)
-		return err_oom(err);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return err_sys(
-			err,
-			errno,
-			"logs of '%s': none; only workloads started with -d have some",
-			name
-		);
+		return fd;
 	for (;;) {
 		ssize_t n = read(fd, buf, sizeof(buf));
 
 		if (n < 0)
-			return err_sys(err, errno, "read '%s'", path);
+			return err_sys(err, errno, "read the log of '%s'", name);
 		if (n > 0) {
 			if (fwrite(buf, 1, (size_t)n, stdout) != (size_t)n)
 				return err_sys(err, errno, "write the log");
@@ -269,9 +329,17 @@ static int copy_log(const struct ledger *l, const char *name, bool follow, struc
 		fflush(stdout);
 		if (!follow || last)
 			return 0;
-		last = !lease_exists(l, name); // once more, for what came before the end
+		last = !still_runs(l, name); // once more, for what came before the end
 		nanosleep(&pause, NULL);
 	}
+}
+
+// For the owner of a grant: the ledger is root's.
+static int copy_kept_log(const char *name, bool follow, struct err *err)
+{
+	const struct ledger none = {.defs = -1, .leases = -1, .lock = -1};
+
+	return copy_log(&none, name, follow, err);
 }
 
 int cmd_logs(int argc, char **argv)
@@ -301,7 +369,9 @@ int cmd_logs(int argc, char **argv)
 		err_set(&err, EINVAL, "logs: name one workload");
 		return cli_fail(&err);
 	}
-	if (name_check("a workload", argv[optind], &err) < 0
+	if (geteuid() != 0 && keeper_serves(argv[optind]))
+		return copy_kept_log(argv[optind], follow, &err) < 0 ? cli_fail(&err) : CLI_OK;
+	if (name_check("a workload", argv[optind], &err) < 0 
 	    || cli_open_real(false, &fs, &l, &err) < 0)
 		return cli_fail(&err);
 	r = copy_log(&l, argv[optind], follow, &err);

@@ -55,5 +55,11 @@ size_t cli_request_options(struct option *longs, size_t n);
 
 extern const char cli_request_help[];
 
+// ---- keeper.c: what users who are not root do with a grant of theirs. Exit status.
+int cli_keeper_run(const struct cli_start *cs);
+int cli_keeper_exec(const struct exec_request *exec);
+// "NAME", "UID", "NAME:GID", "UID:GID": the owner of a grant. Nothing of root's.
+int cli_parse_owner(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct err *err);
+
 // The machine or the tree of --host-tree.
 int cli_open_host(struct hostfs *ret, struct err *err);

@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "cli/cli.h"
 #include "cli/request.h"
+#include "keeper/keeper.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -187,8 +188,27 @@ int cmd_run(int argc, char **argv)
 		err_set(&err, EINVAL, "run works on this machine only; use plan with --host-tree");
 		return cli_fail(&err);
 	}
+	if (geteuid() != 0 && cs.definition != NULL) {
+		status = cli_keeper_run(&cs);
+		launch_done(&cs.launch);
+		return status;
+	}
 	if (geteuid() != 0) {
-		err_set(&err, EPERM, "run needs root: it makes cgroups and mounts; use sudo");
+		err_set(&err,
+			EPERM,
+			"run needs root: it makes cgroups and mounts; use sudo, or --grant NAME "
+			"with a grant "
+			"that root made for you");
+		return cli_fail(&err);
+	}
+	if (cs.definition != NULL && keeper_serves(cs.definition)) {
+		err_set(&err,
+			EBUSY,
+			"grant '%s' is in the hands of its keeper; run as its owner, or first: "
+			"pinfold grant stop "
+			"%s",
+			cs.definition,
+			cs.definition);
 		return cli_fail(&err);
 	}
 	status = cs.launch.detached ? detach(&cs) : cli_supervise(&cs, -1);

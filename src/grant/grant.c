@@ -126,6 +126,18 @@ json_t *grant_to_json(const struct grant *g)
 		json_object_set_new(doc, "caps", caps_to_json(g->caps));
 	if (g->seccomp[0] != '\0')
 		json_object_set_new(doc, "seccomp", json_string(g->seccomp));
+	if (g->owner_uid != 0)
+		json_object_set_new(
+			doc,
+			"owner",
+			json_pack(
+				"{s:I, s:I}",
+				"uid",
+				(json_int_t)g->owner_uid,
+				"gid",
+				(json_int_t)g->owner_gid
+			)
+		);
 	return doc;
 }
 
@@ -152,6 +164,26 @@ static int nics_from_json(const json_t *doc, const char *what, struct grant *g, 
 	return 0;
 }
 
+// Root needs no keeper; a group of 0 would be root's.
+static int owner_from_json(const json_t *doc, const char *what, struct grant *g, struct err *err)
+{
+	static const char *const keys[] = {"uid", "gid", NULL};
+	const json_t *owner = json_object_get(doc, "owner");
+	uint64_t uid = 0, gid = 0;
+
+	if (owner == NULL)
+		return 0;
+	if (jread_keys(owner, what, keys, err) < 0
+	    || jread_u64(owner, what, "uid", true, UINT32_MAX - 1, &uid, err) < 0
+	    || jread_u64(owner, what, "gid", true, UINT32_MAX - 1, &gid, err) < 0)
+		return -err->code;
+	if (uid == 0 || gid == 0)
+		return err_set(err, EINVAL, "read %s: the owner is root or its group", what);
+	g->owner_uid = (uint32_t)uid;
+	g->owner_gid = (uint32_t)gid;
+	return 0;
+}
+
 int grant_from_json(const json_t *doc, const char *what, struct grant *ret, struct err *err)
 {
 	static const char *const keys[] = {
@@ -169,6 +201,7 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		"links",
 		"caps",
 		"seccomp",
+		"owner",
 		NULL,
 	};
 	struct grant g = {0};
@@ -189,7 +222,8 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 	    || nics_from_json(doc, what, &g, err) < 0
 	    || part_links(doc, what, g.links, &g.nlinks, err) < 0
 	    || part_caps(doc, what, &g.caps, err) < 0
-	    || jread_str(doc, what, "seccomp", false, &seccomp, err) < 0)
+	    || jread_str(doc, what, "seccomp", false, &seccomp, err) < 0
+	    || owner_from_json(doc, what, &g, err) < 0)
 		return -err->code;
 	if (format != GRANT_FORMAT)
 		return err_set(err, EINVAL, "read %s: 'format' is not %d", what, GRANT_FORMAT);

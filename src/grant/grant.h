@@ -83,6 +83,8 @@ struct grant {
 	struct grant_link links[GRANT_LINKS];
 	uint64_t caps;
 	char seccomp[GRANT_SECCOMP];
+	// the user, not root, who may use it through a keeper; 0: nobody but root
+	uint32_t owner_uid, owner_gid;
 };
 
 // What others hold already: the input of a choice. Filled from the ledger.

@@ -18,7 +18,13 @@
 static const char *const places[] = {
 	[LEASE_CONTAINER] = "container",
 	[LEASE_HOST] = "host",
+	[LEASE_KEEPER] = "keeper",
 };
+
+const char *lease_place_name(enum lease_place place)
+{
+	return places[place];
+}
 
 int lease_note(struct lease *lease, const char *what, const char *path, struct err *err)
 {
@@ -58,7 +64,7 @@ json_t *lease_to_json(const struct lease *lease)
 		"grant",
 		grant_to_json(&lease->grant),
 		"place",
-		places[lease->place],
+		lease_place_name(lease->place),
 		"defined",
 		lease->defined,
 		"detached",
@@ -164,6 +170,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0;
 	const json_t *grant = json_object_get(doc, "grant");
 	char place[16];
+	size_t known;
 
 	if (jread_keys(doc, what, keys, err) < 0
 	    || jread_u64(doc, what, "format", true, LEASE_FORMAT, &format, err) < 0
@@ -184,17 +191,19 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		return -err->code;
 	if (format != LEASE_FORMAT)
 		return err_set(err, EINVAL, "read %s: 'format' is not %d", what, LEASE_FORMAT);
-	if (!str_eq(place, places[LEASE_HOST]) && !str_eq(place, places[LEASE_CONTAINER]))
+	for (known = 0; known < ARRAY_LEN(places) && !str_eq(place, places[known]); known++)
+		;
+	if (known == ARRAY_LEN(places))
 		return err_set(
 			err,
 			EINVAL,
-			"read %s: place '%s' is neither container nor host",
+			"read %s: place '%s' is none of container, host and keeper",
 			what,
 			place
 		);
 	if (groups_from_json(doc, what, &lease.grant, err) < 0)
 		return -err->code;
-	lease.place = str_eq(place, places[LEASE_HOST]) ? LEASE_HOST : LEASE_CONTAINER;
+	lease.place = (enum lease_place)known;
 	lease.uid_base = (uint32_t)base;
 	lease.uid = (uint32_t)uid;
 	lease.gid = (uint32_t)gid;

@@ -25,6 +25,7 @@ struct undo {
 enum lease_place {
 	LEASE_CONTAINER = 0,
 	LEASE_HOST,
+	LEASE_KEEPER, // held by the keeper of its owner
 };
 
 // A grant in use.
@@ -91,6 +92,9 @@ bool lease_exists(const struct ledger *l, const char *name);
 
 // In use: of this boot, and a process is in its cgroup or below.
 bool lease_in_use(const struct ledger *l, const struct lease *lease);
+
+// "container", "host", "keeper".
+const char *lease_place_name(enum lease_place place);
 
 // Appends to the undo list. Fails when the list is full.
 int lease_note(struct lease *lease, const char *what, const char *path, struct err *err);

@@ -15,6 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
+// What a keeper and the runtime need beside the workload, which shares their cgroup.
+#define KEEPER_PIDS 24u
+#define KEEPER_MEMORY (UINT64_C(32) << 20)
+
 struct needed {
 	unsigned bit;
 	const char *name; // as in --allow-missing=
@@ -124,10 +128,11 @@ static void join_super(struct plan *p, const char *lease)
 		plan_step(p, STEP_JOIN, STEP_ENTER, str_printf("%s/super", lease), NULL);
 }
 
-// A workload on the bare host has no runtime that would put it into its box.
+// A workload on the bare host has no runtime that would put it into its box. A keeper is in the box with
+// all that it starts: no control file there is its own.
 static void join_box(struct plan *p, const char *box)
 {
-	if (p->lease.place == LEASE_HOST)
+	if (p->lease.place != LEASE_CONTAINER)
 		plan_step(p, STEP_JOIN, STEP_ENTER, strdup(box), NULL);
 }
 
@@ -142,8 +147,17 @@ static void limit_cpuset(struct plan *p, const char *box)
 
 static void limit_pids(struct plan *p, const char *box)
 {
+	bool keeper = p->lease.place == LEASE_KEEPER;
+
 	// one more for pinfold-inside, the container's init
-	set(p, str_printf("%s/pids.max", box), number(p->lease.grant.pids + 1));
+	set(p,
+	    str_printf("%s/pids.max", box),
+	    number(p->lease.grant.pids + 1 + (keeper ? KEEPER_PIDS : 0)));
+}
+
+static uint64_t memory_limit(const struct plan *p)
+{
+	return p->lease.grant.memory + (p->lease.place == LEASE_KEEPER ? KEEPER_MEMORY : 0);
 }
 
 // Sizes that are not granted are limited too: to nothing.
@@ -178,7 +192,9 @@ static bool have(const struct host *host, unsigned bit)
 	return (host->cgroup.controllers & bit) != 0;
 }
 
-static int plan_v2(struct plan *p, const struct host *host, struct err *err)
+static int plan_v2(
+	struct plan *p, const struct host *host, const struct hostfs *fs, struct err *err
+)
 {
 	const char *name = p->lease.grant.name;
 	_cleanup_free_ char *top = str_printf("%s/pinfold", host->cgroup.mount);
@@ -212,13 +228,17 @@ static int plan_v2(struct plan *p, const struct host *host, struct err *err)
 	if (have(host, HOST_CG_CPUSET))
 		limit_cpuset(p, box);
 	if (have(host, HOST_CG_MEMORY)) {
-		set(p, str_printf("%s/memory.max", box), number(p->lease.grant.memory));
-		set(p, str_printf("%s/memory.oom.group", box), strdup("1"));
+		set(p, str_printf("%s/memory.max", box), number(memory_limit(p)));
+		// with a keeper in it, it would end too
+		if (p->lease.place != LEASE_KEEPER)
+			set(p, str_printf("%s/memory.oom.group", box), strdup("1"));
 	}
 	if (have(host, HOST_CG_PIDS))
 		limit_pids(p, box);
 	if (have(host, HOST_CG_HUGETLB))
 		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
+	if (p->lease.place == LEASE_KEEPER && plan_devices(p, box, HOST_CGROUP_V2, fs, err) < 0)
+		return -err->code;
 	join_box(p, box);
 	snprintf(p->lease.cgroup, sizeof(p->lease.cgroup), "%s", lease);
 	return 0;
@@ -259,7 +279,9 @@ static char *make_v1(struct plan *p, const struct host *host, const char *dir)
 	return str_printf("%s/%s/pinfold/%s/box", host->cgroup.mount, dir, name);
 }
 
-static int plan_v1(struct plan *p, const struct host *host, struct err *err)
+static int plan_v1(
+	struct plan *p, const struct host *host, const struct hostfs *fs, struct err *err
+)
 {
 	const char *name = p->lease.grant.name, *mount = host->cgroup.mount;
 	const char *track = tracking(&host->cgroup);
@@ -293,7 +315,7 @@ static int plan_v1(struct plan *p, const struct host *host, struct err *err)
 	if (have(host, HOST_CG_MEMORY)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_memory);
 
-		set(p, str_printf("%s/memory.limit_in_bytes", box), number(p->lease.grant.memory));
+		set(p, str_printf("%s/memory.limit_in_bytes", box), number(memory_limit(p)));
 		join_box(p, box);
 	}
 	if (have(host, HOST_CG_PIDS)) {
@@ -308,11 +330,22 @@ static int plan_v1(struct plan *p, const struct host *host, struct err *err)
 		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
 		join_box(p, box);
 	}
+	if (p->lease.place == LEASE_KEEPER && have(host, HOST_CG_DEVICES)) {
+		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_devices);
+
+		if (plan_devices(p, box, HOST_CGROUP_V1, fs, err) < 0)
+			return -err->code;
+		join_box(p, box);
+	}
 	return 0;
 }
 
 int plan_cgroup(
-	struct plan *p, const struct launch *launch, const struct host *host, struct err *err
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
 )
 {
 	_cleanup_free_ char *undo = str_printf("pinfold/%s", p->lease.grant.name);
@@ -325,9 +358,9 @@ int plan_cgroup(
 		return -err->code;
 	switch (host->cgroup.version) {
 	case HOST_CGROUP_V1:
-		return plan_v1(p, host, err);
+		return plan_v1(p, host, fs, err);
 	case HOST_CGROUP_V2:
-		return plan_v2(p, host, err);
+		return plan_v2(p, host, fs, err);
 	case HOST_CGROUP_NONE:
 		break;
 	}

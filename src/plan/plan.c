@@ -66,14 +66,16 @@ int plan_build(
 
 	p.lease.place = launch->place;
 	p.lease.detached = launch->detached;
-	r = plan_cgroup(&p, launch, host, err);
-	if (r == 0)
+	r = plan_cgroup(&p, launch, host, fs, err);
+	if (r == 0 && launch->place == LEASE_KEEPER)
+		r = plan_pen(&p, launch, host, fs, err);
+	else if (r == 0)
 		r = plan_fence(&p, launch, host, fs, err);
 	if (r == 0 && launch->place == LEASE_CONTAINER) {
 		r = plan_root(&p, launch, fs, err);
 		if (r == 0)
 			r = plan_oci(&p, launch, host, fs, err);
-	} else if (r == 0) {
+	} else if (r == 0 && launch->place == LEASE_HOST) {
 		r = rights_check_bare(&p, launch, err);
 		if (r == 0)
 			r = plan_bare(&p, launch, err);
@@ -109,11 +111,13 @@ void plan_done(struct plan *p)
 
 json_t *plan_inner_grant(const struct plan *p, const struct host *host)
 {
+	// whose it is on the host is none of the workload's business
 	json_t *doc = grant_to_json(&p->lease.grant), *mounts = json_array(), *e;
 	uint64_t sizes[HOST_PAGE_SIZES];
 	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
 	size_t i;
 
+	json_object_del(doc, "owner");
 	for (unsigned k = 0; k < n; k++) {
 		_cleanup_free_ char *target =
 			p->lease.place == LEASE_HOST

@@ -18,6 +18,8 @@
 // Where a workload's private tmpfs lies. It is mounted in a mount namespace of its own, so every
 // workload has it at the same place and nothing of it is left when the workload is gone.
 #define BOX_DIR RUN_DIR "/box"
+#define PEN_DIR RUN_DIR "/pen" // what root made for a keeper, in the keeper's mount namespace
+#define KEEPERS_DIR RUN_DIR "/keepers" // NAME.sock of every keeper
 #define LINKS_DIR RUN_DIR "/links"
 #define RUNTIME_DIR RUN_DIR "/runtime" // state of crun or runc
 
@@ -36,6 +38,7 @@ enum step_kind {
 	STEP_OVERLAY,	       // mount an overlay on `path` with options `value`
 	STEP_BIND,	       // bind `value` over `path`; readonly, recursive
 	STEP_DETACH_HUGETLBFS, // unmount every hugetlbfs but those below `path`
+	STEP_DEVICES,	       // of cgroup v2: limit `path` to the devices `value`, "1:3 136:*"
 	STEP_KINDS
 };
 
@@ -107,7 +110,19 @@ void plan_notes(
 
 // cgroup.c: directories, limits, and the undo of them.
 int plan_cgroup(
-	struct plan *p, const struct launch *launch, const struct host *host, struct err *err
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
+);
+// devices.c: of the cgroup `box`, for a keeper.
+int plan_devices(
+	struct plan *p,
+	const char *box,
+	enum host_cgroup_version version,
+	const struct hostfs *fs,
+	struct err *err
 );
 // fence.c: tmpfs, views, hugetlbfs, links, device nodes.
 int plan_fence(
@@ -123,6 +138,14 @@ int plan_root(
 );
 // oci.c: config.json of the container and the command that starts it.
 int plan_oci(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
+);
+// pen.c: what a keeper finds, made by root: hugetlbfs, device nodes, links, places for its own mounts.
+int plan_pen(
 	struct plan *p,
 	const struct launch *launch,
 	const struct host *host,

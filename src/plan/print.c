@@ -26,6 +26,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_OVERLAY] = "overlay",
 	[STEP_BIND] = "bind",
 	[STEP_DETACH_HUGETLBFS] = "detach-hugetlbfs",
+	[STEP_DEVICES] = "devices",
 };
 
 const char *step_name(enum step_kind kind)
@@ -92,9 +93,7 @@ json_t *plan_to_json(const struct plan *p)
 			)
 		);
 	json_object_set_new(doc, "grant", grant_to_json(&p->lease.grant));
-	json_object_set_new(
-		doc, "place", json_string(p->lease.place == LEASE_HOST ? "host" : "container")
-	);
+	json_object_set_new(doc, "place", json_string(lease_place_name(p->lease.place)));
 	json_object_set_new(doc, "steps", steps);
 	json_object_set_new(doc, "command", json_incref(p->argv));
 	if (p->oci != NULL)

@@ -52,6 +52,8 @@ static bool is_runc(const struct lease *lease)
 static void container_words(
 	const struct lease *lease,
 	const struct exec_request *req,
+	const char *state,
+	bool cgroups,
 	const char *user,
 	const char *cpus,
 	struct words *w
@@ -59,9 +61,9 @@ static void container_words(
 {
 	add(w, lease->runtime);
 	add(w, "--root");
-	add(w, RUNTIME_DIR);
+	add(w, state);
 	if (!is_runc(lease))
-		add(w, "--cgroup-manager=cgroupfs");
+		add(w, cgroups ? "--cgroup-manager=cgroupfs" : "--cgroup-manager=disabled");
 	add(w, "exec");
 	add(w, "--no-new-privs"); // not taken from config.json by the runtime's exec
 	if (req->terminal)
@@ -93,6 +95,24 @@ static void container_words(
 	add(w, "--");
 	for (char *const *a = req->argv; *a != NULL; a++)
 		add(w, *a);
+}
+
+char **exec_container_words(
+	const struct lease *lease,
+	const struct exec_request *req,
+	const char *state,
+	bool cgroups,
+	const char *user,
+	const char *cpus,
+	struct err *err
+)
+{
+	struct words w = {0};
+
+	if (words_room(&w, req->argv, 32 + 2 * req->nenv, err) < 0)
+		return NULL;
+	container_words(lease, req, state, cgroups, user, cpus, &w);
+	return w.list;
 }
 
 static void any_pid(int pid, void *arg)
@@ -218,12 +238,24 @@ int exec_in_workload(
 		return r;
 	if (r < 0 || !lease_in_use(l, &lease))
 		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", req->name);
+	if (lease.place == LEASE_KEEPER)
+		return err_set(
+			err,
+			EPERM,
+			"exec in '%s': it belongs to user %u; as root: setpriv --reuid %u --regid "
+			"%u "
+			"--clear-groups pinfold exec ...",
+			req->name,
+			lease.grant.owner_uid,
+			lease.grant.owner_uid,
+			lease.grant.owner_gid
+		);
 	if (words_room(&w, req->argv, 32 + 2 * req->nenv, err) < 0)
 		return -err->code;
 	idset_format(&lease.grant.shared_cpus, cpus, sizeof(cpus));
 	if (lease.place == LEASE_CONTAINER) {
 		snprintf(user, sizeof(user), "%u:%u", lease.uid, lease.gid);
-		container_words(&lease, req, user, cpus, &w);
+		container_words(&lease, req, RUNTIME_DIR, true, user, cpus, &w);
 	} else {
 		for (char *const *a = req->argv; *a != NULL; a++)
 			add(&w, *a);

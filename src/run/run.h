@@ -50,6 +50,16 @@ int run_workload(
 	struct err *err
 );
 
+// The same for a plan without lease and steps of the host, which are somebody else's: starts it,
+// watches it, and leaves the rest.
+int run_fenced(
+	struct start *s,
+	const struct launch *launch,
+	int ready,
+	struct outcome *ret,
+	struct err *err
+);
+
 // ---- launch.c: completing a launch
 
 // The path of pinfold-inside on the host. New string, NULL when it is not installed.
@@ -93,6 +103,19 @@ struct exec_request {
 	// runtime that fails looks like a program's.
 	int started_fd;
 };
+
+// The runtime's command that enters a container, NULL-terminated; the words are borrowed, the array is
+// the caller's to free. state: the runtime's directory. user, cpus: as the runtime and our init take
+// them, cpus "": all. NULL with err set when memory is out.
+char **exec_container_words(
+	const struct lease *lease,
+	const struct exec_request *req,
+	const char *state,
+	bool cgroups,
+	const char *user,
+	const char *cpus,
+	struct err *err
+);
 
 // Becomes another program in a workload that runs: returns only when that fails, with the exit status
 // (as in struct outcome) in *ret_status.

@@ -113,7 +113,7 @@ int start_prepare(
 	}
 	if (r == 0)
 		r = resolve_grant(&s, req, err);
-	if (r == 0 && req->launch.place == LEASE_CONTAINER)
+	if (r == 0 && req->launch.place != LEASE_HOST)
 		r = ids_choose_range(&s.ledger, &s.lease.uid_base, err);
 	if (r == 0)
 		r = ids_choose_link_groups(&s.ledger, &s.lease.grant, err);

@@ -205,7 +205,8 @@ static int end_lease(struct start *s, struct err *err)
 
 static int block_signals(sigset_t *old)
 {
-	static const int taken[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+	static const int taken[] = {
+		SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -312,6 +313,32 @@ int run_workload(
 			r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
 		}
 	}
+	channels_done(&c);
+	drop_signals(sfd);
+	close(sfd);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+int run_fenced(
+	struct start *s,
+	const struct launch *launch,
+	int ready,
+	struct outcome *ret,
+	struct err *err
+)
+{
+	struct channels c = {{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
+	sigset_t old;
+	int sfd, r;
+
+	*ret = (struct outcome){.status = 125};
+	sfd = block_signals(&old);
+	if (sfd < 0)
+		return err_sys(err, errno, "wait for signals");
+	r = channels_open(&c, &s->plan, launch, err);
+	if (r == 0)
+		r = watch_workload(s, launch, &c, sfd, ready, ret, err);
 	channels_done(&c);
 	drop_signals(sfd);
 	close(sfd);

@@ -100,7 +100,9 @@ def hugepages():
 
 
 # made by the first command that needs them, and kept
-KEPT = {"box", "grant.json", "leases", "links", "lock", "runtime", "runtime-version"}
+KEPT = {
+    "box", "grant.json", "keepers", "leases", "links", "lock", "pen", "runtime", "runtime-version",
+}  # fmt: skip
 
 
 def files():

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The command line's side of a keeper's socket.
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "keeper/keeper.h"
+#include "keeper/wire.h"
+#include "plan/plan.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <time.h>
+
+#define START_SECONDS 90 // longer than any wait of the keeper for a start
+#define CONNECT_SECONDS 2
+#define FAILED 125
+
+static int look(const char *name, struct stat *ret)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), KEEPERS_DIR "/%s.sock", name);
+	if (lstat(path, ret) < 0)
+		return -errno;
+	return S_ISSOCK(ret->st_mode) ? 0 : -ENOTSOCK;
+}
+
+bool keeper_serves(const char *name)
+{
+	struct err unused;
+	struct stat st;
+
+	return name_check("a grant", name, &unused) == 0 && look(name, &st) == 0;
+}
+
+// A keeper believes its owner alone: root asks as the owner.
+static int connect_to(const char *name, struct err *err)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	const struct timeval limit = {.tv_sec = CONNECT_SECONDS};
+	struct stat st;
+	int r;
+
+	if (name_check("a grant", name, err) < 0)
+		return -err->code;
+	r = look(name, &st);
+	if (r < 0 || fd < 0)
+		return err_set(
+			err,
+			ENOENT,
+			"grant '%s' has no keeper here; root starts it: pinfold grant start %s",
+			name,
+			name
+		);
+	if (geteuid() != 0 && geteuid() != st.st_uid)
+		return err_set(err, EACCES, "grant '%s' belongs to another user", name);
+	snprintf(to.sun_path, sizeof(to.sun_path), KEEPERS_DIR "/%s.sock", name);
+	// the owner may have stopped it: its queue is full then, and nobody takes from it
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (geteuid() == 0 && seteuid(st.st_uid) < 0)
+		return err_sys(err, errno, "ask as user %u", st.st_uid);
+	r = connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
+	if (getuid() == 0 && seteuid(0) < 0)
+		return err_sys(err, errno, "be root again");
+	if (r == -ECONNREFUSED)
+		return err_set(
+			err,
+			ECONNREFUSED,
+			"the keeper of grant '%s' has ended; root starts it: pinfold grant start "
+			"%s",
+			name,
+			name
+		);
+	return r < 0 ? err_sys(err, -r, "reach the keeper of grant '%s'", name) : steal_fd(&fd);
+}
+
+// Waits for a message and reads it; descriptors that come with it are left in *ret_fd or closed.
+static int next_reply(
+	int sock, int milliseconds, struct keeper_reply *ret, int *ret_fd, struct err *err
+)
+{
+	static struct message m;
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+	int n;
+
+	do {
+		n = poll(&p, 1, milliseconds);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return err_set(err, ETIMEDOUT, "the keeper does not answer");
+	if (wire_receive(sock, &m, err) < 0 || m.len == 0) {
+		message_close(&m);
+		return err_set(err, EPIPE, "the keeper ended");
+	}
+	if (ret_fd != NULL && m.nfds > 0) {
+		*ret_fd = m.fds[0];
+		m.fds[0] = m.fds[--m.nfds];
+	}
+	message_close(&m);
+	return keeper_reply_parse(m.text, m.len, ret, err);
+}
+
+int keeper_ask(
+	const char *name,
+	const struct keeper_request *req,
+	unsigned seconds,
+	struct keeper_reply *ret,
+	struct err *err
+)
+{
+	_cleanup_close_ int sock = connect_to(name, err);
+
+	if (sock < 0)
+		return sock;
+	if (wire_send(sock, keeper_request_to_json(req), NULL, 0, err) < 0
+	    || next_reply(sock, (int)seconds * 1000, ret, NULL, err) < 0)
+		return err_wrap(err, "grant '%s'", name);
+	if (ret->status != 0 || ret->started) {
+		json_decref(ret->row);
+		ret->row = NULL;
+		return err_set(err, EIO, "%s", ret->error[0] != '\0' ? ret->error : "it failed");
+	}
+	return 0;
+}
+
+int keeper_log(const char *name, int *ret, struct err *err)
+{
+	const struct keeper_request req = {.op = KEEPER_LOGS};
+	_cleanup_close_ int sock = connect_to(name, err), fd = -1;
+	struct keeper_reply reply = {0};
+
+	if (sock < 0)
+		return sock;
+	if (wire_send(sock, keeper_request_to_json(&req), NULL, 0, err) < 0
+	    || next_reply(sock, 5000, &reply, &fd, err) < 0)
+		return err_wrap(err, "grant '%s'", name);
+	json_decref(reply.row);
+	if (fd < 0)
+		return err_set(
+			err,
+			EIO,
+			"logs of '%s': %s",
+			name,
+			reply.error[0] != '\0' ? reply.error : "none"
+		);
+	*ret = steal_fd(&fd);
+	return 0;
+}
+
+// ---- run and exec
+
+static int take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (keeper_signal_allowed(sig))
+			sigaddset(&set, sig);
+	}
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int pass_signal(int sock, int sfd, struct err *err)
+{
+	struct keeper_request req = {.op = KEEPER_SIGNAL};
+	struct signalfd_siginfo si;
+
+	if (read(sfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return 0;
+	req.signal = (int)si.ssi_signo;
+	return wire_send(sock, keeper_request_to_json(&req), NULL, 0, err);
+}
+
+// Until the end, or for what is detached until it runs.
+static int follow(
+	int sock, const struct keeper_request *req, struct keeper_reply *ret, struct err *err
+)
+{
+	_cleanup_close_ int sfd = take_signals();
+	bool started = req->op == KEEPER_EXEC;
+
+	for (;;) {
+		struct pollfd p[] = {
+			{.fd = sock, .events = POLLIN},
+			{.fd = sfd, .events = POLLIN},
+		};
+		int n = poll(p, 2, started ? -1 : START_SECONDS * 1000);
+
+		if (n == 0)
+			return err_set(err, ETIMEDOUT, "the keeper does not answer");
+		if (n > 0 && p[1].revents != 0 && pass_signal(sock, sfd, err) < 0
+		    && err->code != EPIPE && err->code != EAGAIN)
+			return -err->code;
+		if (n <= 0 || p[0].revents == 0)
+			continue;
+		if (next_reply(sock, 0, ret, NULL, err) < 0)
+			return -err->code;
+		if (!ret->started || req->detached)
+			return 0;
+		started = true;
+	}
+}
+
+int keeper_run(const char *name, const struct keeper_request *req, int *ret_status, struct err *err)
+{
+	static const int standard[KEEPER_FDS] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+	_cleanup_close_ int sock = connect_to(name, err);
+	struct keeper_reply reply = {0};
+	struct termios saved;
+	bool terminal;
+	int r;
+
+	*ret_status = FAILED;
+	if (sock < 0)
+		return sock;
+	// the runtime, which the keeper starts, makes it raw; should it be killed, we put it back
+	terminal = req->terminal && tcgetattr(STDIN_FILENO, &saved) == 0;
+	r = wire_send(sock, keeper_request_to_json(req), standard, keeper_request_fds(req), err);
+	if (r == 0)
+		r = follow(sock, req, &reply, err);
+	if (terminal)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+	if (r < 0)
+		return err_wrap(err, "grant '%s'", name);
+	json_decref(reply.row);
+	*ret_status = reply.started ? 0 : reply.status;
+	return reply.error[0] != '\0' && !reply.started ? err_set(err, EIO, "%s", reply.error) : 0;
+}
+
+// ---- which there are
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strverscmp((*a)->d_name, (*b)->d_name);
+}
+
+int keeper_each(keeper_fn fn, void *arg, struct err *err)
+{
+	struct dirent **list = NULL;
+	int n = scandir(KEEPERS_DIR, &list, NULL, by_name);
+
+	if (n < 0 && errno != ENOENT)
+		return err_sys(err, errno, "list '%s'", KEEPERS_DIR);
+	for (int i = 0; i < n; i++) {
+		char name[NAME_MAX_LEN + 8];
+		size_t len = strlen(list[i]->d_name);
+		struct stat st;
+
+		if (len > 5 && len < sizeof(name) && str_eq(list[i]->d_name + len - 5, ".sock")) {
+			snprintf(name, sizeof(name), "%.*s", (int)len - 5, list[i]->d_name);
+			if (look(name, &st) == 0 && (geteuid() == 0 || st.st_uid == geteuid()))
+				fn(name, arg);
+		}
+		free(list[i]);
+	}
+	free(list);
+	return 0;
+}

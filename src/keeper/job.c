@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The processes that a keeper starts for one request each. All that is looked up in the host's file
+// system (program, image, volumes) is looked up here, with the rights of the owner.
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "keeper/keeper.h"
+#include "run/run.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CANNOT_RUN 126
+#define NOT_FOUND 127
+#define FAILED 125
+
+// Standard descriptors: those of the client, or for a detached workload nothing and the log.
+static int place(const struct keeper *k, const int *fds)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int from[3] = {
+		fds != NULL ? fds[0] : null,
+		fds != NULL ? fds[1] : k->log,
+		fds != NULL ? fds[2] : k->log,
+	};
+
+	for (int i = 0; i < 3; i++) {
+		if (dup2(from[i], i) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void begin_process(void)
+{
+	sigset_t none;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	// who reads may be gone when there is something to say
+	signal(SIGPIPE, SIG_IGN);
+}
+
+// ---- run
+
+static int fill_launch(
+	const struct keeper *k,
+	const struct keeper_request *req,
+	struct launch *launch,
+	struct err *err
+)
+{
+	*launch = (struct launch){
+		.place = LEASE_CONTAINER,
+		.argv = req->argv,
+		.nenv = req->nenv,
+		.image = req->image,
+		.hostname = req->hostname,
+		.terminal = req->terminal,
+		.interactive = req->interactive,
+		.runtime = k->lease.runtime,
+		.inside = k->inside,
+	};
+	memcpy(launch->env, req->env, sizeof(launch->env));
+	for (unsigned i = 0; i < req->nvolumes; i++) {
+		if (launch_parse_volume(req->volumes[i], launch, err) < 0)
+			return -err->code;
+	}
+	if (req->hostname != NULL
+	    && (strlen(req->hostname) > 63
+		|| req->hostname[strspn(
+			   req->hostname,
+			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR"
+			   "STUVWXYZ0123456789.-"
+		   )] != '\0'))
+		return err_set(
+			err, EINVAL, "host name '%s': letters, digits, . and -", req->hostname
+		);
+	if (req->user != NULL && launch_parse_user(req->user, launch, &k->fs, err) < 0)
+		return -err->code;
+	return launch_check_program(launch, &k->fs, err);
+}
+
+// Gives what root made to the user of the program.
+static int give(const char *below, const struct launch *launch, struct err *err)
+{
+	_cleanup_free_ char *path = str_printf(PEN_DIR "%s", below);
+	_cleanup_closedir_ DIR *d = path != NULL ? opendir(path) : NULL;
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] != '.'
+		    && fchownat(
+			       dirfd(d),
+			       e->d_name,
+			       PEN_RANGE_FIRST + launch->uid,
+			       PEN_RANGE_FIRST + launch->gid,
+			       AT_SYMLINK_NOFOLLOW
+		       ) < 0)
+			return err_sys(err, errno, "give '%s/%s' away", path, e->d_name);
+	}
+	return 0;
+}
+
+static int prepare(struct keeper *k, struct launch *launch, struct start *s, struct err *err)
+{
+	struct lease lease = k->lease;
+
+	lease.uid = launch->uid;
+	lease.gid = launch->gid;
+	if (give("/huge", launch, err) < 0 || give("/vfio", launch, err) < 0)
+		return -err->code;
+	// a program may reopen its standard output by name
+	if (fchown(k->log, PEN_RANGE_FIRST + launch->uid, PEN_RANGE_FIRST + launch->gid) < 0)
+		return err_sys(err, errno, "give the log away");
+	s->ledger = (struct ledger){.fs = k->fs, .defs = -1, .leases = -1, .lock = -1};
+	if (plan_build(&lease, launch, &k->host, &k->fs, &s->plan, err) < 0)
+		return -err->code;
+	s->planned = true;
+	return keeper_adapt(&s->plan, err);
+}
+
+// As the command line of root does: a program that is not there or is none.
+static int failure_status(const struct err *err)
+{
+	if (!str_starts(err->msg, "run '"))
+		return FAILED;
+	return err->code == ENOENT ? NOT_FOUND : err->code == EACCES ? CANNOT_RUN : FAILED;
+}
+
+_Noreturn void keeper_job_run(
+	struct keeper *k, const struct keeper_request *req, const int *fds, int report
+)
+{
+	struct outcome out = {.status = FAILED};
+	struct start s = {0};
+	struct launch launch;
+	struct err err = {0};
+	int r;
+
+	begin_process();
+	r = place(k, fds);
+	if (r < 0) {
+		err_sys(&err, -r, "take the descriptors");
+	} else if (fill_launch(k, req, &launch, &err) < 0) {
+		out.status = failure_status(&err);
+		r = -err.code;
+	} else {
+		r = prepare(k, &launch, &s, &err);
+		// for an exec that does not say which
+		dprintf(report, "user %u %u\n", launch.uid, launch.gid);
+		if (r == 0)
+			r = run_fenced(&s, &launch, report, &out, &err);
+	}
+	dprintf(report, "ended %d %s\n", out.status, r < 0 ? err.msg : "");
+	_exit(out.status);
+}
+
+// ---- exec
+
+_Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *req, const int *fds)
+{
+	struct exec_request er = {
+		.name = k->lease.grant.name,
+		.argv = req->argv,
+		.user = req->user,
+		.nenv = req->nenv,
+		.terminal = req->terminal,
+		.interactive = req->interactive,
+	};
+	char cpus[IDSET_STR], user[32];
+	char **words;
+	struct err err;
+
+	begin_process();
+	signal(SIGPIPE, SIG_DFL);
+	memcpy(er.env, req->env, sizeof(er.env));
+	snprintf(user, sizeof(user), "%u:%u", k->lease.uid, k->lease.gid);
+	idset_format(&k->lease.grant.shared_cpus, cpus, sizeof(cpus));
+	words = exec_container_words(&k->lease, &er, PEN_DIR "/state", false, user, cpus, &err);
+	if (words == NULL || place(k, fds) < 0)
+		_exit(FAILED);
+	if (!req->interactive && !req->terminal) {
+		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+			_exit(FAILED);
+	}
+	clearenv();
+	putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	execv(words[0], words);
+	dprintf(STDERR_FILENO, "pinfold: run '%s': %s\n", words[0], strerror(errno));
+	_exit(CANNOT_RUN);
+}

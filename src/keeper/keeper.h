@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A grant in the hands of a user who is not root. Its keeper is started by root in the grant's cgroup,
+// in namespaces of its own, and has nothing but the ids of that user; it starts the user's
+// containers. docs/keeper.md.
+#pragma once
+
+#include "base/err.h"
+#include "host/host.h"
+#include "keeper/protocol.h"
+#include "ledger/ledger.h"
+#include "plan/plan.h"
+
+#include <sys/types.h>
+
+// ---- pen.c: the side of root
+
+// Starts the keeper of a definition that has an owner. Returns when it serves.
+int keeper_start(const char *name, struct err *err);
+
+// ---- serve.c, job.c: the keeper itself
+
+// What a keeper knows. All ids are those of its user namespace: 0 is the owner, 1 is the first of the
+// range of its containers.
+struct keeper {
+	struct hostfs fs;
+	struct host host;   // the machine as it was when the keeper started
+	struct lease lease; // what its containers have
+	const char *inside; // where pinfold-inside lies
+	int listen, log;    // the socket; the log of detached workloads
+};
+
+#define PEN_RANGE_FIRST 1u // of the ids of containers, in the keeper's user namespace
+#define PEN_LINK_FIRST (PEN_RANGE_FIRST + IDS_PER_LEASE)
+
+// Serves until it is told to end (SIGTERM). Process 1 of its namespace. Returns the exit status.
+int keeper_serve(struct keeper *k);
+
+// In a process of its own: starts what is asked for, with the descriptors as 0, 1 and 2, and waits for
+// its end. What it has to say goes to `report`, one line each:
+// "user UID GID", "started NAME", "ended STATUS [ERROR]".
+_Noreturn void keeper_job_run(
+	struct keeper *k, const struct keeper_request *req, const int *fds, int report
+);
+// Becomes the runtime's exec.
+_Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *req, const int *fds);
+
+// adapt.c: makes the plan of a container one that a keeper can carry out: its fence alone, with what
+// root made in the place of what only root can make, and no cgroup of its own.
+int keeper_adapt(struct plan *p, struct err *err);
+
+// row.c: a row of pinfold ps --json. New reference.
+json_t *lease_row(
+	const struct lease *lease, const char *state, const char *command, int64_t started
+);
+
+// ---- client.c
+
+// True if a keeper serves this grant, as far as this user may know.
+bool keeper_serves(const char *name);
+
+// Asks for a run, or an exec; passes signals on; returns its exit status. On failure an error.
+int keeper_run(
+	const char *name, const struct keeper_request *req, int *ret_status, struct err *err
+);
+
+// ps, stop: asks and waits for the answer, whose row (ps) the caller frees.
+int keeper_ask(
+	const char *name,
+	const struct keeper_request *req,
+	unsigned seconds,
+	struct keeper_reply *ret,
+	struct err *err
+);
+
+// The log of its detached workloads: a descriptor for reading.
+int keeper_log(const char *name, int *ret, struct err *err);
+
+// Calls fn for every grant of this user (of anybody, for root) that a keeper serves, in order of name.
+typedef void (*keeper_fn)(const char *name, void *arg);
+int keeper_each(keeper_fn fn, void *arg, struct err *err);

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Starting a keeper, as root: the lease, the cgroup with its limits, the socket, then a process that
+// enters the cgroup and namespaces, and drops to the owner.
+//
+// The user namespace is root's (nobody of the owner's processes outside can enter it), and maps the
+// owner and one range of ids that nobody else has: the keeper has capabilities over those alone.
+
+#include "apply/apply.h"
+#include "base/fs.h"
+#include "base/scope.h"
+#include "keeper/keeper.h"
+#include "run/run.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define READY_SECONDS 20
+#define BACKLOG 8
+
+// What the processes on the way to the keeper tell root's, and its answer to the first.
+struct word {
+	enum {
+		WORD_MAP,    // it has a user namespace without ids; answered when they are there
+		WORD_KEEPER, // the keeper's process id
+		WORD_READY,  // it serves
+		WORD_FAILED,
+	} what;
+	pid_t pid;
+	struct err err;
+};
+
+static int say(int fd, struct word w)
+{
+	return send(fd, &w, sizeof(w), MSG_NOSIGNAL) == (ssize_t)sizeof(w) ? 0 : -EPIPE;
+}
+
+// ---- what root makes
+
+static int open_log(const struct grant *g, int *ret, struct err *err)
+{
+	_cleanup_close_ int dir = fs_mkdirs(LOG_DIR, 0755, err);
+	_cleanup_free_ char *file = str_printf("%s.log", g->name);
+	_cleanup_close_ int fd = -1;
+
+	if (dir < 0)
+		return dir;
+	if (file == NULL)
+		return err_oom(err);
+	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "replace log '" LOG_DIR "/%s'", file);
+	fd = openat(dir, file, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || fchown(fd, g->owner_uid, g->owner_gid) < 0)
+		return err_sys(err, errno, "make log '" LOG_DIR "/%s'", file);
+	*ret = steal_fd(&fd);
+	return 0;
+}
+
+// The owner may connect, and nobody else; the directory is root's, so nobody else takes the name.
+static int open_socket(const struct grant *g, int *ret, struct err *err)
+{
+	_cleanup_close_ int dir = fs_mkdirs(KEEPERS_DIR, 0755, err);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int r;
+
+	if (dir < 0)
+		return dir;
+	if (fd < 0 || fchmod(dir, 0755) < 0)
+		return err_sys(err, errno, "make socket of '%s'", g->name);
+	snprintf(to.sun_path, sizeof(to.sun_path), KEEPERS_DIR "/%s.sock", g->name);
+	if (unlink(to.sun_path) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "replace socket '%s'", to.sun_path);
+	mask = umask(0177);
+	r = bind(fd, (const struct sockaddr *)&to, sizeof(to));
+	umask(mask);
+	if (r < 0 || lchown(to.sun_path, g->owner_uid, g->owner_gid) < 0 || listen(fd, BACKLOG) < 0)
+		return err_sys(err, errno, "make socket '%s'", to.sun_path);
+	*ret = steal_fd(&fd);
+	return 0;
+}
+
+static int write_map(
+	pid_t pid, const char *file, uint32_t own, const struct lease *lease, bool links
+)
+{
+	_cleanup_free_ char *path = str_printf("/proc/%d/%s", (int)pid, file);
+	_cleanup_close_ int fd = path != NULL ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	const struct grant *g = &lease->grant;
+	char map[64 + GRANT_LINKS * 40];
+	int n;
+
+	n = snprintf(
+		map,
+		sizeof(map),
+		"0 %u 1\n%u %u %u\n",
+		own,
+		PEN_RANGE_FIRST,
+		lease->uid_base,
+		IDS_PER_LEASE
+	);
+	for (unsigned i = 0; links && i < g->nlinks; i++)
+		n += snprintf(
+			map + n,
+			sizeof(map) - (size_t)n,
+			"%u %u 1\n",
+			PEN_LINK_FIRST + i,
+			g->links[i].gid
+		);
+	return fd >= 0 && write(fd, map, (size_t)n) == n ? 0 : -errno;
+}
+
+static int map_ids(pid_t pid, const struct lease *lease, struct err *err)
+{
+	int r = write_map(pid, "uid_map", lease->grant.owner_uid, lease, false);
+
+	if (r == 0)
+		r = write_map(pid, "gid_map", lease->grant.owner_gid, lease, true);
+	return r < 0 ? err_sys(err, -r, "map the ids of '%s'", lease->grant.name) : 0;
+}
+
+// ---- on the way to the keeper
+
+// What vfio maps for a device counts against this limit, which only root may raise.
+static void raise_limits(const struct grant *g)
+{
+	rlim_t lock = grant_hugepage_bytes(g, -1) + g->memory;
+	const struct rlimit l = {lock, lock};
+
+	if (g->nnics > 0)
+		setrlimit(RLIMIT_MEMLOCK, &l);
+}
+
+// Into the cgroup, and into a mount namespace with what root makes there.
+static int enter(const struct plan *p, pid_t parent, struct err *err)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		return err_set(err, ESRCH, "start a keeper: who started it is gone");
+	if (apply_steps(p, STEP_ENTER, err) < 0 || apply_unshare(err) < 0
+	    || apply_steps(p, STEP_FENCE, err) < 0)
+		return -err->code;
+	raise_limits(&p->lease.grant);
+	return 0;
+}
+
+// What making namespaces, mounts and containers takes. In a user namespace each of them counts for
+// what belongs to it alone; the rest is not needed even there.
+static const int needed[] = {
+	CAP_CHOWN,
+	CAP_DAC_OVERRIDE,
+	CAP_DAC_READ_SEARCH,
+	CAP_FOWNER,
+	CAP_FSETID,
+	CAP_KILL,
+	CAP_SETGID,
+	CAP_SETPCAP,
+	CAP_SETUID,
+	CAP_SYS_ADMIN,
+	CAP_SYS_CHROOT,
+	CAP_SYS_PTRACE,
+};
+
+static int drop_capabilities(struct err *err)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	uint64_t keep = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		keep |= UINT64_C(1) << needed[i];
+	for (int cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
+		if ((keep >> cap & 1) == 0 && prctl(PR_CAPBSET_DROP, cap) < 0)
+			return err_sys(err, errno, "drop capability %d", cap);
+	}
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted = (uint32_t)(keep >> (32 * i));
+	if (syscall(SYS_capset, &head, data) < 0)
+		return err_sys(err, errno, "drop capabilities");
+	return 0;
+}
+
+// From here on there is no way back to root of the host: its id is not in this namespace.
+static int drop(int fd, struct err *err)
+{
+	struct word w = {.what = WORD_MAP};
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		return err_sys(err, errno, "make a user namespace");
+	if (say(fd, w) < 0 || recv(fd, &w, sizeof(w), 0) != (ssize_t)sizeof(w))
+		return err_set(err, EPIPE, "start a keeper: who started it is gone");
+	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return err_sys(err, errno, "take the ids of the owner");
+	if (drop_capabilities(err) < 0)
+		return -err->code;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(err, errno, "set no_new_privs");
+	if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		return err_sys(err, errno, "make namespaces");
+	return 0;
+}
+
+// Nothing of the command line that started it: descriptors, environment, session, directory.
+static int settle(struct keeper *k, int *fd, struct err *err)
+{
+	int keep[3], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int from[3] = {k->listen, k->log, *fd};
+
+	for (int i = 0; i < 3; i++) {
+		keep[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 16);
+		if (keep[i] < 0 || dup2(null, i) < 0)
+			return err_sys(err, errno, "put descriptors in order");
+	}
+	syscall(SYS_close_range, 3, 15, 0);
+	for (int i = 0; i < 3; i++) {
+		if (dup3(keep[i], 3 + i, O_CLOEXEC) < 0)
+			return err_sys(err, errno, "put descriptors in order");
+	}
+	syscall(SYS_close_range, 6, ~0u, 0);
+	k->listen = 3;
+	k->log = 4;
+	*fd = 5;
+	clearenv();
+	setsid();
+	umask(022);
+	if (chdir("/") < 0
+	    || mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		return err_sys(err, errno, "mount /proc for the keeper");
+	return hostfs_open("/", &k->fs, err);
+}
+
+static _Noreturn void keep(struct keeper *k, int fd)
+{
+	struct word w = {.what = WORD_READY};
+
+	if (settle(k, &fd, &w.err) < 0) {
+		w.what = WORD_FAILED;
+		say(fd, w);
+		_exit(125);
+	}
+	say(fd, w);
+	close(fd);
+	_exit(keeper_serve(k));
+}
+
+static _Noreturn void become_keeper(const struct plan *p, struct keeper *k, pid_t parent, int fd)
+{
+	struct word w = {.what = WORD_FAILED};
+
+	if (enter(p, parent, &w.err) == 0 && drop(fd, &w.err) == 0) {
+		// the next child is the first of the new process namespace
+		w.pid = fork();
+		if (w.pid == 0)
+			keep(k, fd);
+		if (w.pid > 0) {
+			w.what = WORD_KEEPER;
+			say(fd, w);
+			_exit(0);
+		}
+		err_sys(&w.err, errno, "start the keeper");
+	}
+	say(fd, w);
+	_exit(125);
+}
+
+// ---- root again
+
+// Until it serves. Returns its process id.
+static int wait_ready(int fd, pid_t child, const struct lease *lease, pid_t *ret, struct err *err)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct word w;
+
+	for (;;) {
+		int n = poll(&p, 1, READY_SECONDS * 1000);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			return err_set(err, ETIMEDOUT, "no word from it after %d s", READY_SECONDS);
+		if (recv(fd, &w, sizeof(w), 0) != (ssize_t)sizeof(w))
+			return err_set(err, EPIPE, "it ended without a word");
+		switch (w.what) {
+		case WORD_MAP:
+			if (map_ids(child, lease, err) < 0)
+				return -err->code;
+			say(fd, w);
+			break;
+		case WORD_KEEPER:
+			*ret = w.pid;
+			break;
+		case WORD_READY:
+			return 0;
+		case WORD_FAILED:
+			*err = w.err;
+			return -err->code;
+		}
+	}
+}
+
+// The ids of links and of the range as they are in the keeper's user namespace.
+static struct keeper knowledge(const struct start *s, const struct launch *launch)
+{
+	struct keeper k = {.host = s->host, .lease = s->plan.lease, .inside = PEN_DIR "/inside"};
+
+	(void)launch;
+	k.lease.place = LEASE_CONTAINER;
+	k.lease.nundo = 0;
+	k.lease.uid_base = PEN_RANGE_FIRST;
+	for (unsigned i = 0; i < k.lease.grant.nlinks; i++)
+		k.lease.grant.links[i].gid = PEN_LINK_FIRST + i;
+	return k;
+}
+
+static int launch_keeper(struct start *s, const struct launch *launch, struct err *err)
+{
+	_cleanup_close_ int listen_fd = -1, log = -1, here = -1, there = -1;
+	struct keeper k = knowledge(s, launch);
+	pid_t parent = getpid(), child, keeper = 0;
+	int pair[2], r;
+
+	if (apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
+	    || open_socket(&s->plan.lease.grant, &listen_fd, err) < 0
+	    || open_log(&s->plan.lease.grant, &log, err) < 0)
+		return -err->code;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket");
+	here = pair[0];
+	there = pair[1];
+	k.listen = listen_fd;
+	k.log = log;
+	child = fork();
+	if (child < 0)
+		return err_sys(err, errno, "start a process");
+	if (child == 0)
+		become_keeper(&s->plan, &k, parent, there);
+	close(steal_fd(&there));
+	r = wait_ready(here, child, &s->plan.lease, &keeper, err);
+	if (r < 0)
+		kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	s->plan.lease.supervisor = (int)keeper;
+	return r;
+}
+
+int keeper_start(const char *name, struct err *err)
+{
+	static char *const nothing[] = {(char *)"(keeper)", NULL};
+	struct start_request req = {
+		.definition = name,
+		.launch = {.place = LEASE_KEEPER, .argv = nothing},
+	};
+	struct hostfs fs;
+	struct start s;
+	struct err undo;
+	int r;
+
+	if (launch_find_tools(&req.launch, err) < 0 || hostfs_open("/", &fs, err) < 0) {
+		launch_done(&req.launch);
+		return -err->code;
+	}
+	r = req.launch.runtime_is_runc
+		    ? err_set(err, ENOTSUP, "keepers need crun; runc cannot do without cgroups")
+		    : start_prepare(&req, &fs, &s, err);
+	if (r == 0) {
+		if (s.lease.grant.owner_uid == 0)
+			r = err_set(
+				err,
+				EINVAL,
+				"it has no owner; make it with pinfold grant create --owner USER"
+			);
+		if (r == 0) // the undo is on disk before the first step is taken
+			r = lease_write(&s.ledger, &s.plan.lease, err);
+		if (r == 0) {
+			r = launch_keeper(&s, &req.launch, err);
+			if (r == 0)
+				r = lease_write(&s.ledger, &s.plan.lease, err);
+			if (r < 0 && undo_lease(&s.ledger, &s.plan.lease, &undo) == 0)
+				lease_remove(&s.ledger, name, &undo);
+		}
+		start_done(&s);
+	}
+	hostfs_close(&fs);
+	launch_done(&req.launch);
+	return r < 0 ? err_wrap(err, "start the keeper of '%s'", name) : 0;
+}

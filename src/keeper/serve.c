@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The keeper: one loop over its socket, its clients and its children. It is process 1 of its own
+// process namespace: when it ends, however, the kernel ends all that it started.
+
+#include "base/scope.h"
+#include "keeper/loop.h"
+#include "keeper/wire.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define ASK_MS 10000  // from the connection to the request
+#define GONE_MS 10000 // from SIGTERM to SIGKILL when a client has gone
+#define LEAVE_MS 5000 // the same when the keeper itself is told to end
+
+int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+// ---- answers
+
+void drop_client(struct client *c)
+{
+	close(c->fd);
+	*c = (struct client){.stage = STAGE_FREE, .fd = -1};
+}
+
+void answer(struct client *c, int status, const char *error)
+{
+	struct keeper_reply reply = {.status = status};
+	struct err unused;
+
+	snprintf(reply.error, sizeof(reply.error), "%s", error != NULL ? error : "");
+	if (c->fd >= 0)
+		wire_send(c->fd, keeper_reply_to_json(&reply), NULL, 0, &unused);
+	drop_client(c);
+}
+
+static void answer_ps(struct loop *l, struct client *c)
+{
+	struct lease lease = l->k->lease;
+	struct keeper_reply reply = {0};
+	struct err unused;
+
+	lease.place = LEASE_KEEPER;
+	lease.detached = l->run.pid != 0 && l->run.detached;
+	reply.row = lease_row(
+		&lease,
+		l->run.pid != 0 ? "running" : "idle",
+		l->run.pid != 0 ? l->run.command : "",
+		l->run.pid != 0 ? l->run.started : (int64_t)time(NULL)
+	);
+	wire_send(c->fd, keeper_reply_to_json(&reply), NULL, 0, &unused);
+	json_decref(reply.row);
+	drop_client(c);
+}
+
+static void answer_log(struct loop *l, struct client *c)
+{
+	char path[64];
+	_cleanup_close_ int fd = -1;
+	struct keeper_reply reply = {0};
+	struct err unused;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->k->log);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		answer(c, KEEPER_FAILED, "its log cannot be opened");
+		return;
+	}
+	wire_send(c->fd, keeper_reply_to_json(&reply), &fd, 1, &unused);
+	drop_client(c);
+}
+
+// ---- requests
+
+static void describe(struct workload *w, char *const *argv)
+{
+	size_t n = 0;
+
+	for (; *argv != NULL && n < sizeof(w->command); argv++)
+		n += (size_t
+		)snprintf(w->command + n, sizeof(w->command) - n, "%s%s", n > 0 ? " " : "", *argv);
+	// for people, in a table, and JSON: plain characters
+	for (char *c = w->command; *c != '\0'; c++) {
+		if (!isprint((unsigned char)*c))
+			*c = '?';
+	}
+}
+
+// In the child: what belongs to the keeper and its other clients is not for it.
+static void forget_clients(const struct loop *l)
+{
+	for (size_t i = 0; i < CLIENTS; i++) {
+		if (l->clients[i].fd >= 0)
+			close(l->clients[i].fd);
+	}
+	close(l->k->listen);
+	close(l->sfd);
+}
+
+static void start_run(
+	struct loop *l, struct client *c, const struct keeper_request *req, const int *fds
+)
+{
+	char text[256];
+	int report[2];
+	pid_t pid;
+
+	if (l->run.pid != 0 || l->leaving) {
+		snprintf(
+			text,
+			sizeof(text),
+			"grant '%s' is in use; see pinfold ps, or pinfold stop %s",
+			l->k->lease.grant.name,
+			l->k->lease.grant.name
+		);
+		answer(c, KEEPER_FAILED, text);
+		return;
+	}
+	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
+		answer(c, KEEPER_FAILED, "start a process: no pipe");
+		return;
+	}
+	if (req->detached && ftruncate(l->k->log, 0) < 0)
+		errno = 0; // it goes on where the last one ended
+	pid = fork();
+	if (pid == 0) {
+		forget_clients(l);
+		keeper_job_run(l->k, req, req->detached ? NULL : fds, report[1]);
+	}
+	close(report[1]);
+	if (pid < 0) {
+		snprintf(text, sizeof(text), "start a process: %s", strerror(errno));
+		close(report[0]);
+		answer(c, KEEPER_FAILED, text);
+		return;
+	}
+	l->run = (struct workload){
+		.pid = pid,
+		.report = report[0],
+		.detached = req->detached,
+		.started = (int64_t)time(NULL),
+	};
+	describe(&l->run, req->argv);
+	c->stage = STAGE_RUN;
+	c->until = 0;
+}
+
+static void start_exec(
+	struct loop *l, struct client *c, const struct keeper_request *req, const int *fds
+)
+{
+	char text[128];
+
+	if (l->run.pid == 0 || !l->run.running) {
+		snprintf(
+			text,
+			sizeof(text),
+			"'%s' does not run; see pinfold ps",
+			l->k->lease.grant.name
+		);
+		answer(c, KEEPER_FAILED, text);
+		return;
+	}
+	c->pid = fork();
+	if (c->pid == 0) {
+		forget_clients(l);
+		keeper_job_exec(l->k, req, fds);
+	}
+	if (c->pid < 0) {
+		snprintf(text, sizeof(text), "start a process: %s", strerror(errno));
+		answer(c, KEEPER_FAILED, text);
+		return;
+	}
+	c->stage = STAGE_EXEC;
+	c->until = 0;
+}
+
+static void first_request(
+	struct loop *l, struct client *c, const struct keeper_request *req, const int *fds
+)
+{
+	char text[128];
+
+	switch (req->op) {
+	case KEEPER_RUN:
+		start_run(l, c, req, fds);
+		break;
+	case KEEPER_EXEC:
+		start_exec(l, c, req, fds);
+		break;
+	case KEEPER_PS:
+		answer_ps(l, c);
+		break;
+	case KEEPER_LOGS:
+		answer_log(l, c);
+		break;
+	case KEEPER_STOP:
+		if (l->run.pid == 0) {
+			snprintf(
+				text,
+				sizeof(text),
+				"'%s' does not run; see pinfold ps",
+				l->k->lease.grant.name
+			);
+			answer(c, KEEPER_FAILED, text);
+			break;
+		}
+		c->stage = STAGE_STOP;
+		c->until = 0;
+		end_run(l, (int64_t)req->seconds * 1000);
+		break;
+	default:
+		answer(c, KEEPER_FAILED, "request: nothing runs that could get a signal");
+	}
+}
+
+// A client that goes takes with it what it waits for, but for a detached workload.
+static void client_gone(struct loop *l, struct client *c)
+{
+	if (c->stage == STAGE_RUN && !l->run.detached)
+		end_run(l, GONE_MS);
+	if (c->stage == STAGE_EXEC) {
+		kill(c->pid, SIGTERM);
+		close(c->fd);
+		c->fd = -1;
+		c->until = now_ms() + GONE_MS;
+		return;
+	}
+	drop_client(c);
+}
+
+static void hear(struct loop *l, struct client *c)
+{
+	static struct message m; // 64 KiB: not on the stack
+	struct keeper_request req = {0};
+	struct err err;
+
+	if (wire_receive(c->fd, &m, &err) < 0) {
+		if (err.code == EMSGSIZE && c->stage == STAGE_ASK)
+			answer(c, KEEPER_FAILED, err.msg);
+		else if (err.code != EAGAIN && err.code != EINTR)
+			client_gone(l, c);
+		return;
+	}
+	if (m.len == 0) {
+		message_close(&m);
+		client_gone(l, c);
+		return;
+	}
+	if (keeper_request_parse(m.text, m.len, &req, &err) == 0) {
+		if (m.nfds != keeper_request_fds(&req))
+			err_set(&err, EINVAL, "request: it comes with the wrong descriptors");
+		else
+			err.code = 0;
+	}
+	if (c->stage == STAGE_ASK && err.code != 0)
+		answer(c, KEEPER_FAILED, err.msg);
+	else if (c->stage == STAGE_ASK)
+		first_request(l, c, &req, m.fds);
+	else if (err.code == 0 && req.op == KEEPER_SIGNAL && c->stage == STAGE_RUN && l->run.pid > 0)
+		kill(l->run.pid, req.signal);
+	else if (err.code == 0 && req.op == KEEPER_SIGNAL && c->stage == STAGE_EXEC)
+		kill(c->pid, req.signal);
+	keeper_request_done(&req);
+	message_close(&m);
+}
+
+// The owner alone: the socket's mode says so already.
+static void take_client(struct loop *l)
+{
+	_cleanup_close_ int fd = accept4(l->k->listen, NULL, NULL, SOCK_CLOEXEC);
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t len = sizeof(who);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.uid != 0)
+		return; // 0 is the owner here; root of the host has no number
+	for (size_t i = 0; i < CLIENTS; i++) {
+		if (l->clients[i].stage != STAGE_FREE)
+			continue;
+		l->clients[i] = (struct client){
+			.stage = STAGE_ASK,
+			.fd = steal_fd(&fd),
+			.until = now_ms() + ASK_MS,
+		};
+		return;
+	}
+}
+
+// ---- time
+
+static int timeout_of(const struct loop *l)
+{
+	int64_t first = l->run.kill_at, left;
+
+	for (size_t i = 0; i < CLIENTS; i++) {
+		int64_t until = l->clients[i].until;
+
+		if (until != 0 && (first == 0 || until < first))
+			first = until;
+	}
+	left = first - now_ms();
+	return first == 0 ? -1 : left < 0 ? 0 : (int)left;
+}
+
+static void act_on_time(struct loop *l)
+{
+	int64_t now = now_ms();
+
+	if (l->run.kill_at != 0 && now >= l->run.kill_at) {
+		l->run.kill_at = now + 100; // again, for what was just being started
+		kill_rest(l);
+	}
+	for (size_t i = 0; i < CLIENTS; i++) {
+		struct client *c = &l->clients[i];
+
+		if (c->until == 0 || now < c->until)
+			continue;
+		if (c->stage == STAGE_ASK) {
+			answer(c, KEEPER_FAILED, "request: none came in time");
+		} else if (c->stage == STAGE_EXEC) {
+			kill(c->pid, SIGKILL);
+			c->until = now + GONE_MS;
+		}
+	}
+}
+
+static void take_signals(struct loop *l)
+{
+	struct signalfd_siginfo si;
+
+	while (read(l->sfd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			continue;
+		l->leaving = true;
+		end_run(l, LEAVE_MS);
+	}
+	reap(l);
+}
+
+int keeper_serve(struct keeper *k)
+{
+	static struct loop l;
+	sigset_t set;
+
+	l = (struct loop){.k = k, .run = {.report = -1}};
+	for (size_t i = 0; i < CLIENTS; i++)
+		l.clients[i].fd = -1;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	l.sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l.sfd < 0)
+		return KEEPER_FAILED;
+	while (!l.leaving || l.run.pid != 0) {
+		struct pollfd fds[3 + CLIENTS] = {
+			{.fd = l.sfd, .events = POLLIN},
+			{.fd = k->listen, .events = POLLIN},
+			{.fd = l.run.report, .events = POLLIN},
+		};
+
+		for (size_t i = 0; i < CLIENTS; i++)
+			fds[3 + i] = (struct pollfd){.fd = l.clients[i].fd, .events = POLLIN};
+		if (poll(fds, ARRAY_LEN(fds), timeout_of(&l)) < 0 && errno != EINTR)
+			return KEEPER_FAILED;
+		for (size_t i = 0; i < CLIENTS; i++) {
+			// a slot that has become another client's meanwhile is not ready yet: no harm
+			if (fds[3 + i].revents != 0 && fds[3 + i].fd == l.clients[i].fd)
+				hear(&l, &l.clients[i]);
+		}
+		if (fds[2].revents != 0 && fds[2].fd == l.run.report)
+			read_report(&l);
+		take_signals(&l);
+		act_on_time(&l);
+		if (fds[1].revents != 0)
+			take_client(&l);
+	}
+	return 0;
+}

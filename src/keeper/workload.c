@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The one workload of a keeper: its end, and what is left of it.
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "keeper/loop.h"
+#include "keeper/wire.h"
+#include "plan/plan.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define REAP_MS 2000 // until killed processes are gone
+
+unsigned kill_rest(const struct loop *l)
+{
+	_cleanup_closedir_ DIR *d = opendir("/proc");
+	struct dirent *e;
+	unsigned n = 0;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+		bool spare = pid <= 1;
+
+		for (size_t i = 0; i < CLIENTS; i++)
+			spare = spare || l->clients[i].pid == pid;
+		if (!spare && kill(pid, SIGKILL) == 0)
+			n++;
+	}
+	return n;
+}
+
+// What the runtime keeps about it, and its hugepages: for the next one there is nothing of it.
+static void clean_up(const struct keeper *k)
+{
+	_cleanup_close_ int state = open(PEN_DIR "/state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *sizes = opendir(PEN_DIR "/huge");
+	struct dirent *e, *f;
+	struct err unused;
+
+	if (state >= 0)
+		fs_remove_tree(state, k->lease.grant.name, &unused);
+	while (sizes != NULL && (e = readdir(sizes)) != NULL) {
+		int fd = e->d_name[0] == '.'
+				 ? -1
+				 : openat(
+					 dirfd(sizes), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC
+				 );
+		_cleanup_closedir_ DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
+
+		while (files != NULL && (f = readdir(files)) != NULL) {
+			if (!str_eq(f->d_name, ".") && !str_eq(f->d_name, ".."))
+				fs_remove_tree(dirfd(files), f->d_name, &unused);
+		}
+	}
+}
+
+static void finish_run(struct loop *l)
+{
+	char *said = l->run.said, *error = NULL;
+	int status = WIFSIGNALED(l->run.status) ? 128 + WTERMSIG(l->run.status)
+						: WEXITSTATUS(l->run.status);
+	const struct timespec nap = {.tv_nsec = 2 * 1000 * 1000};
+
+	// usually nothing is left; a runtime that was killed leaves its container
+	for (int64_t until = now_ms() + REAP_MS; kill_rest(l) > 0 && now_ms() < until;) {
+		nanosleep(&nap, NULL);
+		reap(l);
+	}
+	clean_up(l->k);
+	if (str_starts(said, "ended ")) {
+		status = (int)strtol(said + 6, &error, 10) & 0xff;
+		while (*error == ' ')
+			error++;
+	}
+	for (size_t i = 0; i < CLIENTS; i++) {
+		struct client *c = &l->clients[i];
+
+		if (c->stage == STAGE_RUN)
+			answer(c, status, error);
+		else if (c->stage == STAGE_STOP)
+			answer(c, 0, NULL);
+	}
+	close(l->run.report);
+	l->run = (struct workload){.report = -1};
+}
+
+// Whole lines; the last one stays.
+void read_report(struct loop *l)
+{
+	char buf[2048], *save = NULL;
+	ssize_t n = read(l->run.report, buf, sizeof(buf) - 1);
+	struct keeper_reply started = {.started = true};
+	struct err unused;
+
+	if (n <= 0)
+		return;
+	buf[n] = '\0';
+	for (char *line = strtok_r(buf, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (sscanf(line, "user %u %u", &l->k->lease.uid, &l->k->lease.gid) == 2)
+			continue;
+		snprintf(l->run.said, sizeof(l->run.said), "%s", line);
+		if (!str_starts(line, "started "))
+			continue;
+		l->run.running = true;
+		for (size_t i = 0; i < CLIENTS; i++) {
+			struct client *c = &l->clients[i];
+
+			if (c->stage != STAGE_RUN)
+				continue;
+			wire_send(c->fd, keeper_reply_to_json(&started), NULL, 0, &unused);
+			if (l->run.detached)
+				drop_client(c);
+		}
+	}
+}
+
+void reap(struct loop *l)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (size_t i = 0; i < CLIENTS; i++) {
+			struct client *c = &l->clients[i];
+
+			if (c->stage == STAGE_EXEC && c->pid == pid)
+				answer(c,
+				       WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+							   : WEXITSTATUS(status),
+				       NULL);
+		}
+		if (pid != l->run.pid)
+			continue; // an orphan
+		l->run.status = status;
+		read_report(l);
+		l->run.pid = 0;
+		finish_run(l);
+	}
+}
+
+void end_run(struct loop *l, int64_t milliseconds)
+{
+	int64_t at = now_ms() + milliseconds;
+
+	if (l->run.pid == 0)
+		return;
+	kill(l->run.pid, SIGTERM);
+	if (l->run.kill_at == 0 || at < l->run.kill_at)
+		l->run.kill_at = at;
+}

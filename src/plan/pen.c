@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What root makes once for a keeper and what the keeper, without privileges, could not: the limits
+// (cgroup.c), the hugetlbfs, device nodes, directories of links. It all lies in the keeper's mount
+// namespace, below PEN_DIR; the views and roots of its containers the keeper makes itself, at BOX_DIR.
+
+#include "base/scope.h"
+#include "base/size.h"
+#include "host/vfio.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct step *pen(struct plan *p, enum step_kind kind, const char *below, char *value)
+{
+	return plan_step(p, kind, STEP_FENCE, str_printf(PEN_DIR "%s", below), value);
+}
+
+static int links(struct plan *p, struct err *err)
+{
+	const struct grant *g = &p->lease.grant;
+
+	for (unsigned i = 0; i < g->nlinks; i++) {
+		_cleanup_free_ char *path = str_printf(LINKS_DIR "/%s", g->links[i].name);
+		struct step *s;
+
+		if (path == NULL)
+			return err_oom(err);
+		if (lease_note(&p->lease, "link", path, err) < 0)
+			return -err->code;
+		s = plan_step(p, STEP_SHARED_DIR, STEP_HOST, strdup(path), NULL);
+		s->mode = 02770;
+		s->gid = g->links[i].gid;
+	}
+	return 0;
+}
+
+// As for any container, size= and min_size= hold the pages; the keeper gives the top directory to the
+// user of each program it starts.
+static void hugetlbfs(struct plan *p, const struct host *host)
+{
+	uint64_t sizes[HOST_PAGE_SIZES];
+	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
+
+	pen(p, STEP_DIR, "/huge", NULL)->mode = 0755;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned long long bytes =
+			sizes[i] * grant_pages(&p->lease.grant, sizes[i], -1, true, false);
+		char size[SIZE_STR], below[SIZE_STR + 8];
+
+		snprintf(below, sizeof(below), "/huge/%s", size_format(sizes[i], size));
+		pen(p, STEP_DIR, below, NULL)->mode = 0755;
+		pen(p,
+		    STEP_HUGETLBFS,
+		    below,
+		    str_printf(
+			    "pagesize=%s,size=%llu,min_size=%llu,uid=%u,gid=%u,mode=0700",
+			    size,
+			    bytes,
+			    bytes,
+			    p->lease.uid_base,
+			    p->lease.uid_base
+		    ));
+	}
+}
+
+static void node(struct plan *p, const char *name, dev_t rdev)
+{
+	char below[32];
+	struct step *s;
+
+	snprintf(below, sizeof(below), "/vfio/%s", name);
+	s = pen(p, STEP_NODE, below, NULL);
+	s->mode = 0600;
+	s->uid = s->gid = p->lease.uid_base;
+	s->rdev = rdev;
+}
+
+static int nodes(struct plan *p, const struct hostfs *fs, struct err *err)
+{
+	const struct grant *g = &p->lease.grant;
+	dev_t rdev;
+
+	if (g->nnics == 0)
+		return 0;
+	pen(p, STEP_DIR, "/vfio", NULL)->mode = 0755;
+	if (host_vfio_container(fs, &rdev, err) < 0)
+		return -err->code;
+	node(p, "vfio", rdev);
+	for (unsigned i = 0; i < g->nnics; i++) {
+		bool seen = false;
+		char name[16];
+
+		for (unsigned k = 0; k < i; k++)
+			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
+		if (seen)
+			continue;
+		if (host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err) < 0)
+			return -err->code;
+		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
+		node(p, name, rdev);
+	}
+	return 0;
+}
+
+int plan_pen(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct err *err
+)
+{
+	const struct grant *g = &p->lease.grant;
+	_cleanup_free_ char *sock = str_printf(KEEPERS_DIR "/%s.sock", g->name);
+	struct step *s;
+
+	if (sock == NULL)
+		return err_oom(err);
+	if (lease_note(&p->lease, "tree", sock, err) < 0 || links(p, err) < 0)
+		return -err->code;
+	snprintf(p->lease.runtime, sizeof(p->lease.runtime), "%s", launch->runtime);
+	pen(p, STEP_TMPFS, "", strdup("mode=0711,size=16m"));
+	// the keeper mounts a tmpfs of its own here for each container, and opens the place before
+	plan_step(p, STEP_TMPFS, STEP_FENCE, strdup(BOX_DIR), strdup("mode=0755,size=64k"));
+	s = pen(p, STEP_DIR, "/state", NULL);
+	s->mode = 0700;
+	s->uid = g->owner_uid;
+	s->gid = g->owner_gid;
+	// the owner may not be allowed to pass to where it is installed
+	pen(p, STEP_FILE, "/inside", strdup(""))->mode = 0755;
+	pen(p, STEP_BIND, "/inside", strdup(launch->inside))->readonly = true;
+	hugetlbfs(p, host);
+	return nodes(p, fs, err);
+}

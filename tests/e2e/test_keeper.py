@@ -1,0 +1,650 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""A user who is not root, in a grant that root made for him; and that he gets no further."""
+
+import array
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from workload import CPU, CPUS, LEASES, OTHER, PAGE, PYTHON, TESTPMD, Started, free_pages, kill
+from workload import needs_pages, needs_root, needs_testpmd, needs_two, status_field, unique, wait
+
+pytestmark = [needs_root, needs_pages(64)]
+OWNER, STRANGER = 64201, 64202  # of nobody: no account is made
+KEEPERS = Path("/run/pinfold/keepers")
+
+
+def ids(uid):
+    """Arguments of subprocess for that user."""
+    return {"user": uid, "group": uid, "extra_groups": [], "cwd": "/"}
+
+
+class Keep:
+    """The command line as root (pf), as the owner (own) and as another user (other)."""
+
+    def __init__(self, pf, directory):
+        self.pf = pf
+        # the checkout may lie where only root passes
+        self.path = f"{directory}/pinfold"
+        shutil.copy(pf.path, self.path)
+        self.dir = Path(directory)
+        self.name = None
+
+    def grant(self, *flags, cpu=CPU, owner=OWNER):
+        self.name = self.pf.grant("--cpus", cpu, "--owner", f"{owner}:{owner}", *flags)
+        return self.name
+
+    def command(self, *args):
+        return [self.path, *map(str, args)]
+
+    def __call__(self, *args, uid=OWNER, seconds=50, **kw):
+        kw.setdefault("stdin", subprocess.DEVNULL)
+        if "input" in kw:
+            kw.pop("stdin")
+        return subprocess.run(
+            self.command(*args), capture_output=True, text=True, timeout=seconds, check=False,
+            **ids(uid), **kw,
+        )  # fmt: skip
+
+    def ok(self, *args, **kw):
+        p = self(*args, **kw)
+        assert p.returncode == 0, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
+        return p.stdout
+
+    def fails(self, *args, like, status=125, **kw):
+        p = self(*args, **kw)
+        assert p.returncode == status, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
+        assert p.stderr.startswith("pinfold: ") and p.stderr.count("\n") == 1, p.stderr
+        assert like in p.stderr, p.stderr
+        return p.stderr
+
+    def run(self, *args, **kw):
+        return self("run", "--grant", self.name, *args, **kw)
+
+    def shell(self, script, *flags, **kw):
+        return self.ok("run", "--grant", self.name, *flags, "--", "/bin/sh", "-c", script, **kw)
+
+    def start(self, script, *flags):
+        s = Started(
+            self.command("run", "--grant", self.name, *flags, "--", "/bin/sh", "-c", script),
+            self.dir / f"out-{len(self.pf.started)}",
+            **ids(OWNER),
+        )
+        self.pf.started.append(s)
+        return s
+
+    def state(self):
+        rows = json.loads(self.ok("ps", "--json"))
+        return {row["name"]: row for row in rows}[self.name]["state"]
+
+    def keeper(self):
+        """Its process id."""
+        return self.pf.lease(self.name)["supervisor"]
+
+    def socket(self, uid=OWNER):
+        """A connection of that user, for saying what the command line does not."""
+        old = os.geteuid()
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(5)
+        os.seteuid(uid)
+        try:
+            s.connect(str(KEEPERS / f"{self.name}.sock"))
+        finally:
+            os.seteuid(old)
+        return s
+
+
+@pytest.fixture
+def keep(pf):
+    with tempfile.TemporaryDirectory(prefix="pinfold-keeper-") as directory:
+        os.chmod(directory, 0o755)
+        yield Keep(pf, directory)
+        for s in pf.started:
+            if s.process.poll() is None:
+                s.process.kill()
+                s.process.wait()
+
+
+@pytest.fixture
+def kept(keep):
+    """With one grant of one CPU and 16 hugepages."""
+    keep.grant("--hugepages", "2M=16", "--memory", "128M", "--pids", "32")
+    return keep
+
+
+# --- what the owner can do ------------------------------------------------------------------------
+
+
+def test_run(kept):
+    p = kept.run("--", "/bin/sh", "-c", "echo out; echo error >&2; nproc; exit 7")
+    assert (p.returncode, p.stdout, p.stderr) == (7, "out\n1\n", "error\n")
+    assert kept.run("-i", "--", "/bin/cat", input="hello").stdout == "hello"
+    assert kept.run("--", "/bin/cat", input="hello").stdout == ""
+    kept.fails("run", "--grant", kept.name, "--", "no-such-program", like="no such program",
+               status=127)  # fmt: skip
+    kept.fails("run", "--grant", kept.name, "--", "/etc/passwd", like="it is no program",
+               status=126)  # fmt: skip
+    kept.fails("run", "--grant", kept.name, like="no program given")
+    assert kept.state() == "idle"
+
+
+def test_options(kept):
+    place = kept.dir / "mine"
+    place.mkdir()
+    os.chmod(place, 0o777)
+    (place / "file").write_text("mine\n")
+    out = kept.shell(
+        'cat /data/file; id -u; hostname; echo "$X"; echo new > /data/new',
+        "-v", f"{place}:/data", "-e", "X=y", "--user", "1000", "--hostname", "h1",
+    )  # fmt: skip
+    assert out == "mine\n1000\nh1\ny\n"
+    kept.ok("run", "-d", "--user", "1000:7", "--grant", kept.name, "--", "/bin/sleep", "1000")
+    assert kept.ok("exec", kept.name, "--", "/bin/sh", "-c", "id -u; id -g") == "1000\n7\n"
+    kept.ok("stop", "-t", "0", kept.name)
+    assert (place / "new").read_text() == "new\n"
+    assert kept.run("-v", f"{place}:/data:ro", "--", "/bin/touch", "/data/no").returncode == 1
+
+
+def test_image(kept, inside):
+    image = kept.dir / "image"
+    image.mkdir()
+    shutil.copy(inside, image / "program")
+    run = ["run", "--grant", kept.name, "--image", image, "--"]
+    assert kept.ok(*run, "/program", "show") != ""
+    assert [p.name for p in image.iterdir()] == ["program"]
+    kept.fails(*run, "ls", like="in image", status=127)
+
+
+def test_detached(kept):
+    name = kept.name
+    assert kept.ok("run", "-d", "--grant", name, "--", "/bin/sh", "-c",
+                   "echo one; echo two >> /dev/stdout; exec sleep 1000") == f"{name}\n"  # fmt: skip
+    row = {r["name"]: r for r in json.loads(kept.ok("ps", "--json"))}[name]
+    assert row["state"] == "running" and row["in"] == "keeper" and row["detached"]
+    assert row["command"].startswith("/bin/sh -c") and row["cpus"] == str(CPU)
+    root = kept.pf.ps()[name]
+    assert root["state"] == "running" and root["command"] == row["command"]
+    kept.fails("run", "--grant", name, "--", "/bin/true", like="is in use")
+    assert kept.ok("exec", name, "--", "/bin/sh", "-c", "echo $X; nproc; id -u", "x") == "\n1\n0\n"
+    assert kept.ok("exec", "-u", "7", name, "--", "/usr/bin/id", "-u") == "7\n"
+    assert kept.ok("exec", "-e", "X=3", "-i", name, "--", "/bin/cat", input="in") == "in"
+    assert kept("exec", name, "--", "/bin/sh", "-c", "exit 9").returncode == 9
+    assert kept("exec", name, "--", "/no-such").returncode == 127
+    wait(lambda: kept.ok("logs", name) == "one\ntwo\n", what="the log")
+    assert kept.pf.ok("logs", name) == "one\ntwo\n"
+    follow = Started(kept.command("logs", "-f", name), kept.dir / "follow", **ids(OWNER))
+    follow.until("two")
+    assert kept.ok("stop", "-t", "1", name) == ""
+    assert follow.end() == 0
+    assert kept.state() == "idle"
+    kept.fails("stop", name, like="does not run")
+    kept.fails("exec", name, "--", "/bin/true", like="does not run")
+    # the log stays, until the next
+    assert kept.ok("logs", name) == "one\ntwo\n"
+    kept.ok("run", "-d", "--grant", name, "--", "/bin/echo", "three")
+    wait(lambda: kept.state() == "idle", what="the end")
+    assert kept.ok("logs", name) == "three\n"
+
+
+def test_root_stops_what_the_owner_started(kept):
+    kept.ok("run", "-d", "--grant", kept.name, "--", "/bin/sleep", "1000")
+    kept.pf.ok("stop", kept.name)
+    assert kept.state() == "idle"
+
+
+def test_signals(kept):
+    for number, status in ((signal.SIGTERM, 3), (signal.SIGINT, 4), (signal.SIGUSR1, 5)):
+        s = kept.start(
+            "trap 'exit 3' TERM; trap 'exit 4' INT; trap 'exit 5' USR1; echo up;"
+            "while :; do sleep 0.05; done"
+        )
+        s.until("^up")
+        s.signal(number)
+        assert s.end() == status, s.text()
+    s = kept.start("echo up; kill -9 $$")
+    assert s.end() == 128 + signal.SIGKILL
+
+
+def test_terminal(kept):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.setresgid(OWNER, OWNER, OWNER)
+        os.setresuid(OWNER, OWNER, OWNER)
+        os.execv(kept.path, kept.command("run", "-t", "-i", "--grant", kept.name, "--",
+                                         "/bin/sh", "-c", "tty; read x; echo got $x; exit 6"))  # fmt: skip
+    seen = b""
+    try:
+        while b"/dev/" not in seen:
+            seen += os.read(fd, 4096)
+        os.write(fd, b"word\n")
+        while True:
+            seen += os.read(fd, 4096)
+    except OSError:  # EIO: the other side has gone
+        pass
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 6, seen
+    assert b"got word" in seen
+
+
+@needs_testpmd
+def test_testpmd(kept):
+    """The unmodified program finds its share and nothing else."""
+    p = kept.run("--", TESTPMD, "--lcores", f"0@{CPU},1@{CPU}", "--vdev", "net_null0", "--no-pci",
+                 "--", "--total-num-mbufs=2048", "--tx-first", "--stats-period", "0",
+                 seconds=40, input="")  # fmt: skip
+    assert "Detected NUMA nodes: 1" in p.stdout + p.stderr
+    assert p.returncode == 0, p.stdout + p.stderr
+    # and leaves no page behind for the next
+    assert kept.shell("ls -A /dev/hugepages; df -B 1 --output=avail /dev/hugepages | tail -1"
+                      ).split() == [str(16 * PAGE)]  # fmt: skip
+
+
+def test_many_runs(kept):
+    """Nothing of one is left for the next."""
+    for i in range(10):
+        assert kept.shell("ls -A /tmp /dev/hugepages /dev/shm; touch /tmp/x /dev/shm/x;"
+                          "head -c 1 /dev/zero > /dev/hugepages/x 2>/dev/null; echo $$") != "", i  # fmt: skip
+    assert "x" not in kept.shell("ls -A /tmp /dev/hugepages /dev/shm")
+
+
+# --- what holds -----------------------------------------------------------------------------------
+
+
+def test_limits_hold(kept):
+    out = kept.shell(
+        "grep -E 'Cap(Eff|Prm|Bnd|Amb)|NoNewPrivs|Seccomp:|Cpus_allowed_list' /proc/self/status;"
+        "cat /proc/self/uid_map"
+    )
+    for cap in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
+        assert int(status_field(out, cap), 16) == 0
+    assert status_field(out, "NoNewPrivs") == "1" and status_field(out, "Seccomp") == "2"
+    assert status_field(out, "Cpus_allowed_list") == str(CPU)
+    # processes
+    p = kept.run("--", PYTHON, "-I", "-c",
+                 "import os, time\nn = 0\ntry:\n    while True:\n        if os.fork() == 0:\n"
+                 "            time.sleep(100)\n        n += 1\nexcept OSError:\n    print(n)")  # fmt: skip
+    assert 20 <= int(p.stdout) <= 32 + 24
+    # memory: the keeper survives it
+    p = kept.run("--", PYTHON, "-I", "-c", "b = bytearray(400 << 20)")
+    assert p.returncode == 128 + signal.SIGKILL
+    # hugepages: by the mount and past it
+    p = kept.run("--", PYTHON, "-I", "-c", """
+import mmap
+m = mmap.mmap(-1, 16 << 21, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | 0x40000)
+try:
+    mmap.mmap(-1, 1 << 21, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | 0x40000)
+except OSError as e:
+    print(e.errno)
+""")  # fmt: skip
+    assert p.stdout in ("12\n", ""), p.stderr  # ENOMEM; or the first: min_size holds them
+    assert kept.state() == "idle"
+
+
+def test_devices(kept):
+    """Not even root opens another device from within the cgroup."""
+    top = Path("/sys/fs/cgroup")
+    box = f"pinfold/{kept.name}/box/cgroup.procs"
+    procs = [str(f) for f in (top / box, *top.glob(f"devices*/{box}")) if f.exists()]
+    look = """
+import os
+for d in ("null", "zero", "full", "random", "urandom", "ptmx", "kmsg", "mem", "loop-control", "fuse"):
+    try:
+        os.close(os.open("/dev/" + d, os.O_RDONLY | os.O_NONBLOCK))
+        print(d)
+    except OSError:
+        pass
+"""
+    enter = f"for f in {procs!r}: open(f, 'w').write('0')"
+    outside, inside = (
+        subprocess.run([PYTHON, "-I", "-c", code], capture_output=True, text=True, check=True,
+                       timeout=20).stdout.split()
+        for code in (look, enter + look)
+    )  # fmt: skip
+    assert inside == ["null", "zero", "full", "random", "urandom", "ptmx"]
+    if outside == inside:
+        pytest.skip("this machine has no other device to try")
+
+
+def test_hugepages_are_held(kept):
+    """From when root made the grant until it is removed, whether something runs or not."""
+    before = free_pages()
+    kept.pf.ok("grant", "stop", kept.name)
+    wait(lambda: free_pages() == before + 16, what="the return of the pages")
+    kept.pf.ok("grant", "start", kept.name)
+    assert free_pages() == before
+
+
+def test_the_program_is_nobody_outside(kept):
+    s = kept.start("echo up; exec sleep 1000")
+    s.until("^up")
+    lease = kept.pf.lease(kept.name)
+    keeper = lease["supervisor"]
+    outside = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+            held = f":/pinfold/{kept.name}" in Path(f"/proc/{pid}/cgroup").read_text()
+        except OSError:
+            continue
+        if held:
+            outside.setdefault(status_field(status, "Name"), []).append(status)
+    (sleep,) = outside["sleep"]
+    base = lease["uid-base"]
+    assert status_field(sleep, "Uid").split() == [str(base)] * 4
+    assert base not in (0, OWNER)
+    for status in outside["pinfold"] + outside["crun"]:
+        assert status_field(status, "Uid").split() == [str(OWNER)] * 4
+        assert status_field(status, "Gid").split() == [str(OWNER)] * 4
+        assert "\nGroups:\t \n" in status
+        assert status_field(status, "NoNewPrivs") == "1"
+    # SYS_MODULE, NET_ADMIN, SYS_RAWIO, SYS_TIME, MKNOD: not even over its own namespace
+    caps = int(status_field(Path(f"/proc/{keeper}/status").read_text(), "CapBnd"), 16)
+    assert caps & (1 << 16 | 1 << 12 | 1 << 17 | 1 << 25 | 1 << 27) == 0
+    ns = os.readlink(f"/proc/{keeper}/ns/user")
+    assert ns != os.readlink("/proc/self/ns/user")
+
+
+def test_the_owner_cannot_touch_the_fence(kept):
+    """He may end his keeper, but neither look into it nor change what confines it."""
+    keeper = kept.keeper()
+    cgroups = Path(f"/proc/{keeper}/cgroup").read_text()
+    tried = []
+    for line in cgroups.splitlines():
+        _, names, path = line.split(":", 2)
+        for top in (names, "unified") if names else ("", "unified"):
+            where = Path("/sys/fs/cgroup") / top / path.lstrip("/")
+            if "/pinfold/" in path and where.is_dir():
+                tried += [str(f) for d in (where, where.parent) for f in d.iterdir() if f.is_file()]
+    assert any(f.endswith("cgroup.procs") for f in tried)
+    code = f"""
+import os
+for f in {tried!r}:
+    try:
+        os.close(os.open(f, os.O_WRONLY))
+        print("opened", f)
+    except PermissionError:
+        pass
+    except OSError as e:
+        if e.errno not in (13, 22): print(e)
+for ns in ("user", "mnt", "pid"):
+    try:
+        os.open("/proc/{keeper}/ns/" + ns, os.O_RDONLY)
+        print("entered", ns)
+    except PermissionError:
+        pass
+for f in ("mem", "root", "cwd", "fd", "environ"):
+    try:
+        p = "/proc/{keeper}/" + f
+        os.listdir(p) if f in ("root", "cwd", "fd") else open(p, "rb").read(1)
+        print("read", f)
+    except PermissionError:
+        pass
+try:
+    os.unlink("{KEEPERS}/{kept.name}.sock")
+    print("unlinked")
+except PermissionError:
+    pass
+"""
+    p = subprocess.run(
+        [PYTHON, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=20,
+        **ids(OWNER),
+    )  # fmt: skip
+    assert (p.stdout, p.stderr) == ("", "")
+
+
+def test_files_of_others_stay_theirs(kept):
+    """What the owner cannot read outside, no container of his can."""
+    secret = kept.dir / "secret"
+    secret.mkdir()
+    (secret / "file").write_text("root's\n")
+    os.chmod(secret / "file", 0o600)
+    p = kept.run("-v", f"{secret}:/data", "--", "/bin/cat", "/data/file")
+    assert p.returncode == 1 and "root's" not in p.stdout
+    assert kept.run("-v", f"{secret}:/data", "--", "/bin/touch", "/data/new").returncode == 1
+    os.chmod(secret, 0o700)
+    kept.fails("run", "--grant", kept.name, "-v", f"{secret}/file:/data", "--", "/bin/true",
+               like="ermission")  # fmt: skip
+    kept.fails("run", "--grant", kept.name, "--image", f"{secret}/x", "--", "/bin/true",
+               like="ermission")  # fmt: skip
+    assert kept.run("--", "/bin/cat", "/etc/shadow").returncode == 1
+    # past the command line's own look
+    s = kept.socket()
+    send(s, {"op": "run", "argv": ["/bin/cat", "/data"], "volumes": [f"{secret}/file:/data:ro"]},
+         [0, 1, 2])  # fmt: skip
+    assert json.loads(s.recv(65536))["status"] == 125
+    # and of the ledger it sees nothing, also not through a volume
+    assert kept.run("-v", "/run/pinfold:/data:ro", "--", "/bin/ls", "/data/leases").returncode != 0
+
+
+def test_only_the_owner(kept):
+    name = kept.name
+    kept.ok("run", "-d", "--grant", name, "--", "/bin/sleep", "1000")
+    for args in (["run", "--grant", name, "--", "/bin/true"], ["stop", name], ["logs", name],
+                 ["exec", name, "--", "/bin/true"]):  # fmt: skip
+        kept.fails(*args, uid=STRANGER, like="belongs to another user")
+    assert name not in kept.ok("ps", uid=STRANGER)
+    with pytest.raises(PermissionError):
+        kept.socket(STRANGER)
+    # root's own id is none in the keeper's namespace: it hangs up
+    with kept.socket(0) as s:
+        assert s.recv(1) == b""
+    assert kept.state() == "running"
+
+
+def test_only_that_grant(keep):
+    if len(CPUS) < 2:
+        pytest.skip("needs two CPUs")
+    keep.grant(cpu=OTHER, owner=STRANGER)
+    theirs = keep.name
+    keep.grant(cpu=CPU)
+    keep.fails("run", "--grant", theirs, "--", "/bin/true", like="belongs to another user")
+    keep.fails("run", "--grant", unique(), "--", "/bin/true", like="has no keeper here")
+    keep.fails("run", "--grant", "../x", "--", "/bin/true", like="../x")
+    keep.fails("run", "--cpus", OTHER, "--", "/bin/true", like="run needs root")
+    keep.fails("run", "--in", "host", "--grant", keep.name, "--", "/bin/true", like="root's")
+    keep.fails("grant", "create", "--name", unique(), "--cpus", OTHER,
+               like="open directory '/etc/pinfold")  # fmt: skip
+    keep.fails("grant", "stop", theirs, like="needs root")
+    assert keep.shell("nproc; cat /proc/self/status | grep Cpus_allowed_list").split()[-1] == str(CPU)
+
+
+# --- root's side ----------------------------------------------------------------------------------
+
+
+def test_create_with_an_owner(pf):
+    for owner, words in (("root", "root"), ("no-such-user-x", "no such user"), ("0:5", "root"),
+                         (str(OWNER), "UID:GID"), ("5:x", "number")):  # fmt: skip
+        pf.fails("grant", "create", "--name", unique(), "--cpus", CPU, "--owner", owner, like=words)
+    pf.fails("grant", "create", "--pool", "--name", unique(), "--cpus", CPU, "--owner", "5:5",
+             like="pool")  # fmt: skip
+    name = pf.grant("--cpus", CPU)
+    pf.fails("grant", "start", name, like="has no owner")
+    pf.fails("grant", "stop", name, like="has no keeper")
+
+
+def test_create_that_fails_leaves_nothing(pf):
+    before = set(os.listdir("/etc/pinfold/grants.d"))
+    pool = free_pages()
+    name = unique()
+    pf.fails("grant", "create", "--name", name, "--count", "2", "--cpu-count", "1", "--hugepages",
+             f"2M={pool // 2 + 1}", "--owner", "5:5", like="hugepages")  # fmt: skip
+    assert set(os.listdir("/etc/pinfold/grants.d")) == before
+
+
+def test_definition(kept):
+    shown = json.loads(kept.pf.ok("grant", "show", kept.name))
+    assert shown["owner"] == {"uid": OWNER, "gid": OWNER}
+    assert "owner" not in json.loads(kept.shell("cat /run/pinfold/grant.json"))
+
+
+def test_root_does_not_get_in_between(kept):
+    kept.pf.fails("run", "--grant", kept.name, "--", "/bin/true", like="hands of its keeper")
+    kept.pf.fails("run", "--cpus", CPU, "--", "/bin/true", like=f"granted to '{kept.name}'")
+    kept.pf.fails("exec", kept.name, "--", "/bin/true", like="belongs to user")
+    kept.pf.fails("grant", "start", kept.name, like="in use")
+    kept.pf.ok("grant", "stop", kept.name)
+    kept.fails("run", "--grant", kept.name, "--", "/bin/true", like="has no keeper here")
+    assert kept.pf("run", "--grant", kept.name, "--", "/bin/true").returncode == 0
+    kept.pf.ok("grant", "start", "--all")
+    assert kept.run("--", "/bin/true").returncode == 0
+
+
+@pytest.mark.parametrize("how", ["remove", pytest.param("stop", marks=pytest.mark.full)])
+def test_root_ends_it(kept, how):
+    s = kept.start("trap '' TERM; echo up; while :; do sleep 1; done")
+    s.until("^up")
+    begin = time.monotonic()
+    kept.pf.ok("grant", how, kept.name)
+    assert time.monotonic() - begin < 15
+    assert s.end() == 125 or s.process.returncode == 128 + signal.SIGKILL
+    assert not (LEASES / f"{kept.name}.json").exists()
+    assert not (KEEPERS / f"{kept.name}.sock").exists()
+    if how == "remove":
+        kept.pf.grants.remove(kept.name)
+
+
+# --- what dies ------------------------------------------------------------------------------------
+
+
+def test_client_killed(kept):
+    """The container of a client that is gone ends; a detached one goes on."""
+    s = kept.start("trap 'echo told; exit 0' TERM; echo up; while :; do sleep 0.05; done")
+    s.until("^up")
+    kill(s.pid)
+    s.end()
+    wait(lambda: kept.state() == "idle", what="the end of its container")
+    assert "told" in s.text()
+    assert kept.run("--", "/bin/true").returncode == 0
+
+
+@pytest.mark.full
+def test_client_killed_and_a_program_that_does_not_end(kept):
+    s = kept.start("trap '' TERM; echo up; while :; do sleep 0.05; done")
+    s.until("^up")
+    kill(s.pid)
+    s.end()
+    assert kept.state() == "running"
+    wait(lambda: kept.state() == "idle", 15, "the end of its container")
+
+
+def test_keeper_killed(kept):
+    before = free_pages()
+    s = kept.start("echo up; exec sleep 1000")
+    s.until("^up")
+    kill(kept.keeper())
+    assert s.end() == 125
+    assert "the keeper ended" in s.text()
+    wait(lambda: kept.pf.ps()[kept.name]["state"] == "dead", what="the end of all it started")
+    kept.fails("run", "--grant", kept.name, "--", "/bin/true", like="has ended")
+    assert kept.pf.ok("gc") == "1 cleaned up\n"
+    wait(lambda: free_pages() == before + 16, what="the return of the pages")
+    kept.pf.ok("grant", "start", kept.name)
+    assert kept.run("--", "/bin/true").returncode == 0
+
+
+@pytest.mark.parametrize("what", ["crun", "job"])
+def test_kill_of_a_part(kept, what):
+    s = kept.start("echo up; exec sleep 1000")
+    s.until("^up")
+    keeper = kept.keeper()
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        parent, comm = status_field(status, "PPid"), status_field(status, "Name")
+        if (what == "job" and int(parent) == keeper and comm == "pinfold") or (
+            what == "crun" and comm == "crun" and status_field(status, "Uid").split()[0] == str(OWNER)
+        ):
+            found.append(int(pid))
+    assert found
+    # by the owner himself
+    subprocess.run(["/bin/kill", "-9", *map(str, found)], check=True, **ids(OWNER))
+    assert s.end() == 128 + signal.SIGKILL
+    assert kept.state() == "idle"
+    assert kept.run("--", "/bin/true").returncode == 0
+
+
+# --- the socket -----------------------------------------------------------------------------------
+
+
+def send(s, message, fds=()):
+    data = message if isinstance(message, bytes) else json.dumps(message).encode()
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    s.sendmsg([data], rights)
+
+
+@pytest.mark.parametrize(
+    "message", [
+        b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}", {"op": "x"}, {"op": "ps", "more": 1},
+        {"op": "run"}, {"op": "run", "argv": []}, {"op": "run", "argv": [1]},
+        {"op": "run", "argv": ["a"], "volumes": ["x:/y:rw"]}, {"op": "stop"},
+        {"op": "signal", "number": 15}, {"op": "run", "argv": ["/bin/true"]},
+        {"op": "run", "argv": ["/bin/true"], "image": "x"}, b"x" * 65537,
+    ], ids=str,
+)  # fmt: skip
+def test_bad_message(shared, message):
+    with shared.socket() as s:
+        send(s, message)
+        answer = s.recv(65536)
+        assert answer == b"" or json.loads(answer)["status"] == 125
+        if answer:
+            assert "\n" not in json.loads(answer)["error"]
+    assert shared.state() == "idle"
+
+
+def test_too_many_descriptors(shared):
+    with shared.socket() as s:
+        send(s, {"op": "ps"}, [0] * 40)
+        assert json.loads(s.recv(65536))["status"] == 125
+    before = len(os.listdir(f"/proc/{shared.keeper()}/fd"))
+    for _ in range(50):
+        with shared.socket() as s:
+            send(s, {"op": "ps"}, [0, 1, 2])
+            assert json.loads(s.recv(65536))["status"] == 125
+    assert len(os.listdir(f"/proc/{shared.keeper()}/fd")) == before
+
+
+@pytest.mark.full
+def test_too_many_clients(shared):
+    """The seventeenth is turned away; when they go, or say nothing for long, there is room."""
+    held = []
+    while len(held) < 16:
+        held.append(shared.socket())
+        held[-1].settimeout(15)
+        time.sleep(0.01)  # the queue of those that were not accepted yet is shorter
+    with shared.socket() as s:
+        assert s.recv(1) == b""
+    held.pop().close()
+    assert shared.state() == "idle"
+    assert json.loads(held[0].recv(65536))["error"].endswith("none came in time")
+    for s in held:
+        s.close()
+
+
+def test_orders_to_a_terminal(shared):
+    shared.ok("run", "-d", "--grant", shared.name, "--", "/bin/sh", "-c", "sleep 1000",
+              "\x1b[31m\n")  # fmt: skip
+    try:
+        assert "\x1b" not in shared.pf.ok("ps") and "\x1b" not in shared.ok("ps")
+    finally:
+        shared.ok("stop", "-t", "0", shared.name)
+
+
+@pytest.fixture
+def shared(keep):
+    """A grant without hugepages: the quickest there is."""
+    keep.grant()
+    return keep

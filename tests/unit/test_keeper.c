@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The keeper: what it says over its socket, what root makes for it, what it makes of a plan.
+
+#include "fake.h"
+
+#include "keeper/keeper.h"
+#include "keeper/wire.h"
+#include "plan/plan.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+
+static int parse(const char *text, struct keeper_request *ret, struct err *err)
+{
+	return keeper_request_parse(text, strlen(text), ret, err);
+}
+
+static void test_request(void **state)
+{
+	struct keeper_request req;
+	struct err err;
+
+	(void)state;
+	assert_ok(
+		parse("{\"op\": \"run\", \"argv\": [\"a\", \"b\"], \"env\": [\"X=1\"], "
+		      "\"volumes\": "
+		      "[\"/h:/t:ro\"], \"image\": \"/i\", \"user\": \"5\", \"interactive\": true}",
+		      &req,
+		      &err),
+		&err
+	);
+	assert_int_equal(req.op, KEEPER_RUN);
+	assert_string_equal(req.argv[1], "b");
+	assert_null(req.argv[2]);
+	assert_string_equal(req.env[0], "X=1");
+	assert_string_equal(req.volumes[0], "/h:/t:ro");
+	assert_string_equal(req.image, "/i");
+	assert_true(req.interactive && !req.terminal && !req.detached);
+	assert_int_equal(keeper_request_fds(&req), 3);
+	keeper_request_done(&req);
+	assert_ok(
+		parse("{\"op\": \"run\", \"argv\": [\"a\"], \"detached\": true}", &req, &err), &err
+	);
+	assert_int_equal(keeper_request_fds(&req), 0);
+	keeper_request_done(&req);
+	assert_ok(parse("{\"op\": \"signal\", \"number\": 15}", &req, &err), &err);
+	assert_int_equal(req.signal, SIGTERM);
+	keeper_request_done(&req);
+}
+
+static void test_bad_requests(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+		{"{\"op\": \"fly\"}", "unknown operation 'fly'"},
+		{"{\"op\": \"ps\", \"seconds\": 1}", "seconds"},
+		{"{\"op\": \"exec\", \"argv\": [\"a\"], \"image\": \"/i\"}", "image"},
+		{"{\"op\": \"run\", \"argv\": []}", "1 to"},
+		{"{\"op\": \"run\"}", "1 to"},
+		{"{\"op\": \"run\", \"argv\": [\"a\", 1]}", "no string"},
+		{"{\"op\": \"run\", \"argv\": [\"a\\u0000b\"]}", "request"},
+		{"{\"op\": \"run\", \"argv\": [\"a\"], \"env\": [\"X\"]}", "env"},
+		{"{\"op\": \"run\", \"argv\": [\"a\"], \"env\": [\"=X\"]}", "env"},
+		{"{\"op\": \"run\", \"argv\": [\"a\"], \"volumes\": [\"h:/t\"]}", "not absolute"},
+		{"{\"op\": \"run\", \"argv\": [\"a\"], \"image\": \"i\"}", "not absolute"},
+		{"{\"op\": \"run\", \"argv\": [\"a\"], \"detached\": true, \"terminal\": true}",
+		 "detached"},
+		{"{\"op\": \"signal\", \"number\": 9}", "signal 9"},
+		{"{\"op\": \"stop\", \"seconds\": 99999}", "seconds"},
+		{"{\"op\": \"stop\"}", "seconds"},
+	};
+	struct keeper_request req = {.seconds = 77};
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_fails(parse(bad[i].text, &req, &err), &err, bad[i].words);
+	assert_int_equal(req.seconds, 77);
+}
+
+static void test_reply(void **state)
+{
+	static const char text[] = "{\"status\": 3, \"error\": \"a\\u001b[31m\\nb\"}";
+	static const char row[] =
+		"{\"status\": 0, \"row\": {\"command\": \"x\\u001b[2J\", \"n\": 1}}";
+	struct keeper_reply r;
+	struct err err;
+
+	(void)state;
+	assert_ok(keeper_reply_parse(text, strlen(text), &r, &err), &err);
+	assert_int_equal(r.status, 3);
+	assert_string_equal(r.error, "a?[31m?b");
+	assert_ok(keeper_reply_parse(row, strlen(row), &r, &err), &err);
+	assert_string_equal(json_string_value(json_object_get(r.row, "command")), "x?[2J");
+	json_decref(r.row);
+	assert_fails(keeper_reply_parse("{}", 2, &r, &err), &err, "status");
+	assert_fails(keeper_reply_parse("{\"status\": 256}", 15, &r, &err), &err, "status");
+}
+
+// What is cut or has too many descriptors is refused, and nothing of it stays open.
+static void test_wire(void **state)
+{
+	static struct message m;
+	const int in[3] = {0, 1, 2};
+	int pair[2];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_ok(wire_send(pair[0], json_pack("{s:s}", "op", "ps"), in, 3, &err), &err);
+	assert_ok(wire_receive(pair[1], &m, &err), &err);
+	assert_int_equal(m.nfds, 3);
+	assert_string_equal(m.text, "{\"op\":\"ps\"}");
+	message_close(&m);
+	assert_fails(wire_send(pair[0], NULL, NULL, 0, &err), &err, "UTF-8");
+	{
+		_cleanup_free_ char *big = calloc(1, KEEPER_MESSAGE_MAX + 1);
+
+		assert_int_equal(
+			send(pair[0], big, KEEPER_MESSAGE_MAX + 1, 0), KEEPER_MESSAGE_MAX + 1
+		);
+		assert_fails(wire_receive(pair[1], &m, &err), &err, "too long");
+		assert_int_equal(m.nfds, 0);
+	}
+	assert_fails(wire_receive(pair[1], &m, &err), &err, "hear");
+	assert_int_equal(err.code, EAGAIN);
+	close(pair[0]);
+	assert_ok(wire_receive(pair[1], &m, &err), &err);
+	assert_int_equal(m.len, 0);
+	close(pair[1]);
+}
+
+// ---- plans
+
+static const char *const program[] = {"/usr/bin/true", NULL};
+
+static void plan(
+	const char *machine,
+	const char *flags,
+	enum lease_place place,
+	uint32_t base,
+	struct plan *ret
+)
+{
+	const struct holdings nobody = {0};
+	struct launch launch = {
+		.place = place,
+		.argv = (char *const *)program,
+		.runtime = "/usr/bin/crun",
+		.inside = PEN_DIR "/inside",
+	};
+	struct lease lease = {.uid_base = base};
+	struct hostfs fs;
+	struct host host;
+	struct err err;
+
+	fake_open(machine, &fs, &host);
+	fake_grant(&host, &nobody, flags, &lease.grant);
+	lease.grant.owner_uid = 1000;
+	lease.grant.owner_gid = 100;
+	assert_ok(plan_build(&lease, &launch, &host, &fs, ret, &err), &err);
+	host_done(&host);
+	hostfs_close(&fs);
+}
+
+static const struct step *find(const struct plan *p, enum step_kind kind, const char *part)
+{
+	for (unsigned i = 0; i < p->nsteps; i++) {
+		if (p->steps[i].kind == kind && strstr(p->steps[i].path, part) != NULL)
+			return &p->steps[i];
+	}
+	return NULL;
+}
+
+// Root's part: it enters the box itself, and nothing there belongs to the owner.
+static void check_pen(const char *machine)
+{
+	struct plan p;
+
+	plan(machine, "cpu-count=1 hugepages=2M=8 memory=64M pids=10", LEASE_KEEPER, 0x70000000, &p
+	);
+	assert_null(p.oci);
+	assert_non_null(find(&p, STEP_JOIN, "/pinfold/x/box"));
+	assert_null(find(&p, STEP_JOIN, "/super"));
+	assert_null(find(&p, STEP_SET, "memory.oom.group"));
+	assert_string_equal(find(&p, STEP_SET, "pids.max")->value, "35");
+	assert_non_null(find(&p, STEP_HUGETLBFS, PEN_DIR "/huge/2M"));
+	for (unsigned i = 0; i < p.nsteps; i++) {
+		if (p.steps[i].uid == 1000)
+			assert_string_equal(p.steps[i].path, PEN_DIR "/state");
+	}
+	plan_done(&p);
+}
+
+static void test_pen(void **state)
+{
+	struct plan p;
+
+	(void)state;
+	check_pen("two");
+	check_pen("two-v2");
+	plan("two", "cpu-count=1", LEASE_KEEPER, 0x70000000, &p);
+	assert_string_equal(find(&p, STEP_SET, "/box/devices.deny")->value, "a");
+	plan_done(&p);
+	plan("two-v2", "cpu-count=1", LEASE_KEEPER, 0x70000000, &p);
+	assert_string_equal(
+		find(&p, STEP_DEVICES, "/x/box")->value, "1:3 1:5 1:7 1:8 1:9 5:0 5:2 136:*"
+	);
+	plan_done(&p);
+}
+
+// The keeper's part: its fence, with what root made in it, and no cgroup.
+static void test_adapt(void **state)
+{
+	struct plan p;
+	json_t *linux_part, *e;
+	bool huge = false;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	plan("two", "cpu-count=1 hugepages=2M=8", LEASE_CONTAINER, PEN_RANGE_FIRST, &p);
+	assert_ok(keeper_adapt(&p, &err), &err);
+	for (unsigned k = 0; k < p.nsteps; k++) {
+		assert_int_equal(p.steps[k].where, STEP_FENCE);
+		assert_int_not_equal(p.steps[k].kind, STEP_HUGETLBFS);
+		assert_int_not_equal(p.steps[k].kind, STEP_NODE);
+		assert_true(str_starts(p.steps[k].path, BOX_DIR));
+	}
+	linux_part = json_object_get(p.oci, "linux");
+	assert_null(json_object_get(linux_part, "resources"));
+	assert_null(json_object_get(linux_part, "cgroupsPath"));
+	e = json_array_get(json_object_get(linux_part, "uidMappings"), 0);
+	assert_int_equal(json_integer_value(json_object_get(e, "hostID")), PEN_RANGE_FIRST);
+	json_array_foreach (json_object_get(p.oci, "mounts"), i, e) {
+		const char *source = json_string_value(json_object_get(e, "source"));
+
+		assert_false(str_starts(source, BOX_DIR "/huge"));
+		huge = huge || str_eq(source, PEN_DIR "/huge/2M");
+	}
+	assert_true(huge);
+	assert_non_null(strstr(find(&p, STEP_FILE, "config.json")->value, PEN_DIR "/huge/2M"));
+	json_array_foreach (p.argv, i, e) {
+		assert_string_not_equal(json_string_value(e), RUNTIME_DIR);
+		assert_string_not_equal(json_string_value(e), "--cgroup-manager=cgroupfs");
+	}
+	plan_done(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_bad_requests),
+		cmocka_unit_test(test_reply),
+		cmocka_unit_test(test_wire),
+		cmocka_unit_test(test_pen),
+		cmocka_unit_test(test_adapt),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -112,7 +112,8 @@ static int make_task(
 	t->socket = socket;
 	t->index = p->ntasks;
 	t->keep = !ct->drop;
-	t->tx.port = RTE_MAX_ETHPORTS;
+	t->squeezed = l->squeezed;
+	t->out[0].port = RTE_MAX_ETHPORTS;
 	if (l->conf->ntasks > 1)
 		snprintf(t->name, sizeof(t->name), "%.40s.%u", l->conf->name, ct->id);
 	else
@@ -120,21 +121,25 @@ static int make_task(
 	unique_name(p, t);
 	p->tasks[p->ntasks++] = t;
 	l->tasks[l->ntasks++] = t;
-	for (unsigned i = 0; i < ct->rx_ports.n && i < TASK_PORTS; i++) {
+	for (unsigned i = 0; i < ct->rx_ports.n; i++) {
 		struct plane_port *port = port_by_name(p, ct->rx_ports.name[i]);
 
 		if (port != NULL)
-			t->rx[t->nrx++] = (struct port_queue){
-				(uint16_t)(port - p->ports),
-				port->nrxq++,
+			t->rx[t->nrx++] = (struct task_in){
+				.port = (uint16_t)(port - p->ports),
+				.queue = port->nrxq++,
 			};
 	}
-	if (ct->tx_ports.n > 0) {
-		struct plane_port *port = port_by_name(p, ct->tx_ports.name[0]);
+	for (unsigned i = 0; i < ct->tx_ports.n; i++) {
+		struct plane_port *port = port_by_name(p, ct->tx_ports.name[i]);
 
 		if (port != NULL)
-			t->tx = (struct port_queue){(uint16_t)(port - p->ports), port->ntxq++};
+			t->out[t->nout++] = (struct task_out){
+				.port = (uint16_t)(port - p->ports),
+				.queue = port->ntxq++,
+			};
 	}
+	t->set[PROTO_IPV4] = (struct task_set){0, t->nout};
 	return 0;
 }
 
@@ -172,10 +177,14 @@ static int start_ports(struct plane *p, struct err *err)
 	for (unsigned i = 0; i < p->ntasks; i++) {
 		struct task *t = p->tasks[i];
 
+		for (unsigned k = 0; k < RTE_MAX_ETHPORTS; k++)
+			t->out_of_port[k] = TASK_OUTPUTS;
 		for (unsigned k = 0; k < t->nrx; k++)
 			t->rx[k].port = p->ports[t->rx[k].port].id;
-		if (t->tx.port != RTE_MAX_ETHPORTS)
-			t->tx.port = p->ports[t->tx.port].id;
+		for (unsigned k = t->nout; k-- > 0;) {
+			t->out[k].port = p->ports[t->out[k].port].id;
+			t->out_of_port[t->out[k].port] = (uint16_t)k;
+		}
 	}
 	return 0;
 }
@@ -271,7 +280,9 @@ void plane_done(struct plane *p)
 		if (p->ports[i].id != RTE_MAX_ETHPORTS)
 			port_stop(p->ports[i].id);
 	}
-	for (unsigned i = 0; i < p->ntasks; i++)
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		rte_free(p->tasks[i]->stage);
 		rte_free(p->tasks[i]);
+	}
 	*p = (struct plane){0};
 }

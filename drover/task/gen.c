@@ -135,7 +135,7 @@ static uint16_t poll_gen(struct task *t)
 		for (uint16_t i = 0; i < n; i++, id += METER_NEXT)
 			meter_write(rte_pktmbuf_mtod_offset(g->held[i], void *, g->pos), id, stamp);
 	}
-	sent = rte_eth_tx_burst(t->tx.port, t->tx.queue, g->held, n);
+	sent = task_offer(&t->out[0], g->held, n);
 	g->nheld -= sent;
 	if (unlikely(g->nheld > 0))
 		memmove(g->held, g->held + sent, g->nheld * sizeof(g->held[0]));
@@ -168,7 +168,7 @@ static int source_mac(struct task *t, const struct key_mac *m, uint8_t *mac, str
 		return 0;
 	case MAC_UNSET:
 	case MAC_HARDWARE:
-		if (rte_eth_macaddr_get(t->tx.port, &own) < 0)
+		if (rte_eth_macaddr_get(t->out[0].port, &own) < 0)
 			memset(&own, 0, sizeof(own));
 		memcpy(mac, own.addr_bytes, sizeof(own.addr_bytes));
 		return 0;
@@ -221,7 +221,7 @@ static int check_conf(
 			size
 		);
 	// a VLAN tag or two do not count
-	if (rte_eth_dev_get_mtu(t->tx.port, &mtu) == 0
+	if (rte_eth_dev_get_mtu(t->out[0].port, &mtu) == 0
 	    && size > mtu + RTE_ETHER_HDR_LEN + 2u * RTE_VLAN_HLEN)
 		return err_set(
 			err,
@@ -278,9 +278,9 @@ static int make_pool(struct task *t, struct gen *g, const uint8_t *frame, struct
 	unsigned n = POOL_SPARE; // in the output's memory, and in what reads it
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	if (rte_eth_tx_queue_info_get(t->tx.port, t->tx.queue, &queue) == 0)
+	if (rte_eth_tx_queue_info_get(t->out[0].port, t->out[0].queue, &queue) == 0)
 		n += queue.nb_desc;
-	else if (rte_eth_dev_info_get(t->tx.port, &info) == 0)
+	else if (rte_eth_dev_info_get(t->out[0].port, &info) == 0)
 		n += info.default_txportconf.ring_size;
 	snprintf(name, sizeof(name), "gen%u.%u", t->index, serial++);
 	room = RTE_ALIGN(room, RTE_CACHE_LINE_SIZE);

@@ -176,7 +176,7 @@ static int check_devices(struct parse *p, struct err *err)
 	for (unsigned i = 0; i < CONF_PORTS; i++) {
 		const struct conf_port *port = &p->conf->ports[i];
 
-		if (p->carries[i] && port->device[0] == '\0')
+		if (p->carries[i] && port->device[0] == '\0' && !p->overrides->no_devices)
 			return parse_error(
 				p,
 				port->line,

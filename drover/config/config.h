@@ -126,6 +126,7 @@ struct conf_overrides {
 	struct {
 		const char *port, *device; // --port name=DEVICE: the port's device=
 	} ports[CONF_PORTS];
+	bool no_devices; // a port that carries traffic need not have a device: nothing is started
 };
 
 // Reads and checks the whole file: the first error, as "FILE:LINE: what is wrong; did you mean …?".

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SPEC_NAME 32
+#define SPEC_NAME 128		// a path, too
 #define SPEC_ENTRIES (1u << 24) // of one kind in one table
 #define SPEC_HOPS (1u << 16)
 #define SPEC_HOP_PORTS 16 // outputs of a task

@@ -152,6 +152,29 @@ static json_t *answer_ports(struct plane *p, char *param, struct err *err)
 	return NULL;
 }
 
+// By number, as their names are no keys for telemetry.
+static json_t *answer_rings(struct plane *p, char *param, struct err *err)
+{
+	const struct task *only = NULL;
+	struct listing l;
+
+	if (*param != '\0') {
+		only = find_task(p, param, err);
+		if (only == NULL)
+			return NULL;
+	}
+	list_begin(&l, p, "rings");
+	for (unsigned i = 0; i < p->nrings; i++) {
+		char key[12];
+
+		if (only != NULL && p->rings[i].from != only && p->rings[i].to != only)
+			continue;
+		snprintf(key, sizeof(key), "%u", i);
+		list_put(&l, key, report_ring_json(p, i));
+	}
+	return list_end(&l);
+}
+
 static json_t *answer_lat(struct plane *p, char *param, struct err *err)
 {
 	struct task *only = NULL;
@@ -307,6 +330,7 @@ static json_t *answer_info(struct plane *p, char *param, struct err *err)
 	json_object_set_new(o, "cores", json_integer(p->nlcores));
 	json_object_set_new(o, "tasks", json_integer(p->ntasks));
 	json_object_set_new(o, "ports", json_integer(p->nports));
+	json_object_set_new(o, "rings", json_integer(p->nrings));
 	return o != NULL ? o : oom(err);
 }
 
@@ -317,6 +341,9 @@ static const struct command commands[] = {
 	{"/drover/modes", answer_modes, "Modes of tasks. No parameters"},
 	{"/drover/ports", answer_ports, "Counters of ports. Parameter: port (optional)"},
 	{"/drover/rate", answer_rate, "Sets the rate of a generator. Parameters: task,pps"},
+	{"/drover/rings",
+	 answer_rings,
+	 "Rings between tasks. Parameter: task at either end (optional)"},
 	{"/drover/start", answer_start, "Starts tasks. Parameter: task (optional, else all)"},
 	{"/drover/stats", answer_stats, "Figures of tasks. Parameter: task (optional)"},
 	{"/drover/stop", answer_stop, "Stops tasks. Parameter: task (optional, else all)"},

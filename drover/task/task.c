@@ -70,7 +70,7 @@ uint16_t task_tx_rest(
 	struct task *t, struct task_out *out, struct rte_mbuf **m, uint16_t n, uint16_t sent
 )
 {
-	while (t->keep && !out->local && sent < n
+	while (t->keep && !out->no_wait && sent < n
 	       && !__atomic_load_n(&t->control.stopped, __ATOMIC_RELAXED)) {
 		if (t->squeezed)
 			sched_yield();

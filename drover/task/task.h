@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "config/key.h"
+#include "config/config.h"
 
 #include <rte_common.h>
 #include <rte_ethdev.h>
@@ -20,7 +20,6 @@
 #define TASK_OUTPUTS 128
 #define TASK_DROPS 16 // reasons a mode may have of its own
 
-struct conf_task;
 struct rte_mempool;
 struct task;
 
@@ -60,17 +59,9 @@ struct task_in {
 struct task_out {
 	struct rte_ring *ring;
 	uint16_t port, queue; // port RTE_MAX_ETHPORTS: none
-	bool local; // the ring is emptied by the same lcore: waiting for it would be for ever
+	bool no_wait; // waiting could be for ever: the other end of the ring waits for this lcore
 	// of task_send. One writer, the task's lcore. A task with one output has them in its counters.
 	uint64_t sent, dropped;
-};
-
-// What a load balancer tells apart: "tx cores=… proto=arp".
-enum task_proto {
-	PROTO_IPV4 = 0, // also whatever has no outputs of its own
-	PROTO_ARP,
-	PROTO_IPV6,
-	PROTO_COUNT
 };
 
 // Outputs first to first + n - 1.
@@ -119,7 +110,9 @@ struct task_mode {
 	const char *name;
 	const char *alias;	 // NULL: none
 	const char *help;	 // one line
-	bool wants_rx, wants_tx; // a port must be given
+	bool wants_rx, wants_tx; // an input, an output must be given
+	bool many_tx;		 // it chooses among several outputs
+	bool by_proto;		 // it tells protocols apart: "tx cores=… proto=arp"
 	const struct key *keys;	 // of its own, on top of the common ones; ends with a NULL name
 	size_t conf_size;	 // of what the keys fill
 	void (*defaults)(void *conf); // NULL: zero

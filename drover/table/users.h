@@ -20,6 +20,7 @@
 #include <rte_common.h>
 #include <rte_cycles.h>
 #include <rte_hash.h>
+#include <rte_prefetch.h>
 #include <rte_vect.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -74,6 +75,11 @@ static __rte_always_inline struct user_live *users_live(const struct user_table 
 static __rte_always_inline uint32_t users_by_tags(const struct user_live *l, uint32_t tags)
 {
 	return likely(tags < l->tags) ? __atomic_load_n(&l->by_tags[tags], __ATOMIC_RELAXED) : 0;
+}
+
+static __rte_always_inline void users_prefetch(const struct user_live *l, uint32_t tags)
+{
+	rte_prefetch0(&l->by_tags[likely(tags < l->tags) ? tags : 0]);
 }
 
 // The same for a GRE key (host order); the record may be unused.

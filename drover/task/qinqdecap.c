@@ -166,6 +166,7 @@ static __rte_noinline unsigned refuse(struct task *t, struct rte_mbuf *m, struct
 
 struct taken {
 	uint32_t ip[BURST];	// destinations, host order
+	uint32_t tags[BURST];	// svlan << 12 | cvlan
 	uint32_t number[BURST]; // of the subscriber's record
 };
 
@@ -202,8 +203,8 @@ take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct user_live *users
 			continue;
 		}
 		memcpy(&v, &h->stype, sizeof(v));
-		ret->number[out] = users_by_tags(users, qinq_tags(v));
-		rte_prefetch0(&users->records[ret->number[out]]);
+		ret->tags[out] = qinq_tags(v);
+		users_prefetch(users, ret->tags[out]);
 		ret->ip[out] = rte_be_to_cpu_32(ip->dst_addr);
 		m[out++] = m[i];
 	}
@@ -257,6 +258,12 @@ static uint16_t poll_qinqdecap(struct task *t)
 	if (unlikely(n == 0)) {
 		task_flush(t); // answers to ARP
 		return got;
+	}
+	// of a million subscribers neither the number nor the record is in a near cache: each is asked
+	// for some time before it is needed
+	for (uint16_t i = 0; i < n; i++) {
+		taken.number[i] = users_by_tags(users, taken.tags[i]);
+		rte_prefetch0(&users->records[taken.number[i]]);
 	}
 	heads = route_lookup(&q->view, taken.ip, hops, n);
 	for (uint16_t i = 0; i < n; i++) {

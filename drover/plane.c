@@ -6,6 +6,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "table/tables.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -177,7 +178,14 @@ static int init_tasks(struct plane *p, struct err *err)
 
 int plane_build(const struct conf *c, const struct eal_plan *e, struct plane *p, struct err *err)
 {
-	*p = (struct plane){.conf = c};
+	_cleanup_free_ char *folder = conf_folder(c);
+
+	memset(p, 0, sizeof(*p));
+	p->conf = c;
+	if (folder == NULL)
+		return err_oom(err);
+	if (tables_begin(&c->specs, folder, err) < 0)
+		return -err->code;
 	find_ports(p, c, e);
 	for (unsigned i = 0; i < c->ncores; i++) {
 		struct plane_lcore *l = &p->lcores[p->nlcores];
@@ -258,5 +266,6 @@ void plane_done(struct plane *p)
 		rte_free(p->tasks[i]->stage);
 		rte_free(p->tasks[i]);
 	}
-	*p = (struct plane){0};
+	tables_end();
+	memset(p, 0, sizeof(*p));
 }

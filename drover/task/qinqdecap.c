@@ -456,6 +456,7 @@ static struct task_mode qinqdecap = {
 	.help = "BNG, upstream: subscribers' packets leave in GRE and MPLS, by route",
 	.wants_rx = true,
 	.wants_tx = true,
+	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct qinqdecap_conf),
 	.drops = drops,

@@ -431,6 +431,7 @@ static struct task_mode qinqencap = {
 	.help = "BNG, downstream: out of GRE, to the subscriber's CPE in two tags",
 	.wants_rx = true,
 	.wants_tx = true,
+	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct qinqencap_conf),
 	.defaults = defaults,

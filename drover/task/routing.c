@@ -255,6 +255,7 @@ static struct task_mode routing = {
 	.help = "IPv4 packets go where the longest prefix leads",
 	.wants_rx = true,
 	.wants_tx = true,
+	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct routing_conf),
 	.drops = drops,

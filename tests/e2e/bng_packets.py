@@ -233,3 +233,19 @@ def arp(op=1, sender=ADDRESS, target="10.0.0.1", mac=CPE, **kw):
 def arp_answer(own, sender=ADDRESS, target="10.0.0.1", user=USER, mac=CPE):
     answer = ARP(op=2, hwsrc=own, psrc=target, hwdst=mac, pdst=sender)
     return access(answer, user, src=own, dst=mac)
+
+
+def golden():
+    """All cases as text, for the unit test of the handlers: mode, name, in, out or the drop's name. The
+    ports there have a MAC of zeros."""
+    own = "00:00:00:00:00:00"
+    lines = []
+    for mode, cases in (("routing", routed), ("qinqdecapv4", upstream), ("qinqencapv4", downstream)):
+        for name, sent, out in cases(own):
+            if sent:
+                lines.append(f"{mode}|{name}|{sent.hex()}|{out if isinstance(out, str) else out.hex()}\n")
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    print(golden(), end="")

@@ -12,7 +12,7 @@ from collections import Counter
 import bng_packets as bng
 import drover_packets as packets
 import pytest
-from conftest import program
+from conftest import TOP, program
 from test_drover import RUNTIME, execute
 from test_drover_stats import Telemetry
 
@@ -127,6 +127,12 @@ def judge(cases, came, drops):
     assert len(came) == len(want)
     reasons = Counter(out for _, _, out in cases if isinstance(out, str))
     assert {k: v for k, v in drops.items() if v} == reasons
+
+
+def test_golden_packets():
+    """What the unit test of the handlers is judged by is what scapy says today."""
+    with open(f"{TOP}/tests/golden/drover-bng.txt", encoding="ascii") as f:
+        assert f.read() == bng.golden()
 
 
 def learn(user=bng.USER, src=bng.ADDRESS, mac=bng.CPE):

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SCRIPT_MEMORY_MAX (1u << 30)   // bytes
-#define SCRIPT_STEPS_MAX 1000000000ull // instructions of Lua's machine
+#define SCRIPT_MEMORY_MAX (512u << 20) // bytes
+#define SCRIPT_STEPS_MAX 500000000ull // instructions of Lua's machine
 #define SCRIPT_FILE_MAX (64u << 20)    // bytes of a file
 
 struct script;

@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "stats/report.h"
+#include "stats/tables.h"
 #include "stats/telform.h"
 
 #include <rte_cycles.h>
@@ -336,6 +337,8 @@ static json_t *answer_info(struct plane *p, char *param, struct err *err)
 
 static const struct command commands[] = {
 	{"/drover/clear", answer_clear, "Figures begin anew. No parameters"},
+	{"/drover/cpes", answer_cpes, "The first CPEs of a table. Parameter: table"},
+	{"/drover/hop_add", answer_hop_add, "Parameters: table,id,address,mac,label,port"},
 	{"/drover/info", answer_info, "Version, configuration, uptime, pid. No parameters"},
 	{"/drover/lat", answer_lat, "Latency of the meters. Parameter: task (optional)"},
 	{"/drover/modes", answer_modes, "Modes of tasks. No parameters"},
@@ -344,10 +347,16 @@ static const struct command commands[] = {
 	{"/drover/rings",
 	 answer_rings,
 	 "Rings between tasks. Parameter: task at either end (optional)"},
+	{"/drover/reload", answer_reload, "Reads a table anew. Parameters: table,file"},
+	{"/drover/route_add", answer_route_add, "Parameters: table,prefix/depth,hop"},
+	{"/drover/route_del", answer_route_del, "Parameters: table,prefix/depth"},
 	{"/drover/start", answer_start, "Starts tasks. Parameter: task (optional, else all)"},
 	{"/drover/stats", answer_stats, "Figures of tasks. Parameter: task (optional)"},
 	{"/drover/stop", answer_stop, "Stops tasks. Parameter: task (optional, else all)"},
+	{"/drover/tables", answer_tables, "Sizes of tables. No parameters"},
 	{"/drover/tasks", answer_tasks, "Names of the tasks. No parameters"},
+	{"/drover/user_add", answer_user_add, "Parameters: table,svlan,cvlan,gre id"},
+	{"/drover/user_del", answer_user_del, "Parameters: table,gre id"},
 };
 
 static void build_dict(struct rte_tel_data *d, const json_t *object);

@@ -22,7 +22,8 @@
 #include <string.h>
 
 #define AHEAD 4
-#define TTL 64 // of label and outer header
+#define BEHIND 6 // packets between asking for a subscriber's number and for the record
+#define TTL 64	 // of label and outer header
 #define GROWS (TUNNEL_LEN - QINQ_LEN)
 #define CLOCK_POLLS 64 // polls with packets between two looks at the clock
 
@@ -171,6 +172,14 @@ struct taken {
 	uint32_t number[BURST]; // of the subscriber's record
 };
 
+static __rte_always_inline void find_record(
+	const struct user_live *users, struct taken *ret, uint16_t i
+)
+{
+	ret->number[i] = users_by_tags(users, ret->tags[i]);
+	rte_prefetch0(&users->records[ret->number[i]]);
+}
+
 static __rte_always_inline uint16_t
 take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct user_live *users, struct taken *ret)
 {
@@ -206,9 +215,15 @@ take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct user_live *users
 		memcpy(&v, &h->stype, sizeof(v));
 		ret->tags[out] = qinq_tags(v);
 		users_prefetch(users, ret->tags[out]);
+		// of a million subscribers neither the number nor the record is in a near cache: each
+		// is asked for some packets before it is needed
+		if (out >= BEHIND)
+			find_record(users, ret, out - BEHIND);
 		ret->ip[out] = rte_be_to_cpu_32(ip->dst_addr);
 		m[out++] = m[i];
 	}
+	for (uint16_t i = out > BEHIND ? out - BEHIND : 0; i < out; i++)
+		find_record(users, ret, i);
 	return out;
 }
 
@@ -259,12 +274,6 @@ static uint16_t poll_qinqdecap(struct task *t)
 	if (unlikely(n == 0)) {
 		task_flush(t); // answers to ARP
 		return got;
-	}
-	// of a million subscribers neither the number nor the record is in a near cache: each is asked
-	// for some time before it is needed
-	for (uint16_t i = 0; i < n; i++) {
-		taken.number[i] = users_by_tags(users, taken.tags[i]);
-		rte_prefetch0(&users->records[taken.number[i]]);
 	}
 	heads = route_lookup(&q->view, taken.ip, hops, n);
 	for (uint16_t i = 0; i < n; i++) {

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "run.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #define LINK_MILLISECONDS 60000 // a generator waits so long for the other end of its link
 
@@ -73,17 +75,37 @@ static bool generates(const struct plane *p)
 	return false;
 }
 
-// Waits for a signal at most that long. True: one came.
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+// Waits for a signal of the set at most that long, 0: for ever. True: one came. A stop and a
+// continuation (Ctrl-Z, fg) interrupt the wait, and are none.
 static bool wait_signal(const sigset_t *set, uint64_t ns)
 {
-	const struct timespec t = {
-		.tv_sec = (time_t)(ns / 1000000000),
-		.tv_nsec = (long)(ns % 1000000000),
-	};
+	const uint64_t begin = now_ns();
+	uint64_t gone;
+	int r;
 
-	if (ns == 0)
-		return sigwaitinfo(set, NULL) >= 0;
-	return sigtimedwait(set, NULL, &t) >= 0;
+	do {
+		gone = now_ns() - begin;
+		if (ns == 0) {
+			r = sigwaitinfo(set, NULL);
+		} else {
+			const uint64_t left = gone < ns ? ns - gone : 0;
+			const struct timespec t = {
+				.tv_sec = (time_t)(left / 1000000000),
+				.tv_nsec = (long)(left % 1000000000),
+			};
+
+			r = sigtimedwait(set, NULL, &t);
+		}
+	} while (r < 0 && errno == EINTR);
+	return r >= 0;
 }
 
 static int wait_links(const struct plane *p, struct err *err)

@@ -64,6 +64,8 @@ class Machine:
     model: str = "Fake CPU"
     old_topology: bool = False  # a kernel before 5.3: no core_cpus_list
     caches: bool = True
+    irqs: list = field(default_factory=list)  # (number, handler or "", list of CPUs)
+    tasks: list = field(default_factory=list)  # (pid, name, flags, list of CPUs)
 
 
 def format_list(ids):
@@ -390,6 +392,21 @@ def write_proc(t, m):
     t.put("proc/sys/kernel/hostname", m.hostname)
 
 
+PF_KTHREAD, PF_NO_SETAFFINITY = 0x00200000, 0x04000000
+
+
+def write_noise(t, m):
+    for number, handler, cpus in m.irqs:
+        t.put(f"proc/irq/{number}/smp_affinity_list", format_list(online_cpus(m)))
+        t.put(f"proc/irq/{number}/effective_affinity_list", cpus)
+        if handler:
+            t.dir(f"proc/irq/{number}/{handler}")
+    for pid, name, flags, cpus in m.tasks:
+        rest = "0 " * 43
+        t.put(f"proc/{pid}/stat", f"{pid} ({name}) S 2 0 0 0 -1 {flags} {rest.strip()}")
+        t.put(f"proc/{pid}/status", f"Name:\t{name}\nCpus_allowed_list:\t{cpus}\nThreads:\t1")
+
+
 def write(m, directory):
     """Writes the tree into a directory, which must be empty or not yet there."""
     t = Tree(directory)
@@ -397,7 +414,7 @@ def write(m, directory):
     if os.listdir(directory):
         raise FileExistsError(f"{directory} is not empty")
     parts = [write_cpus, write_nodes, write_pci, write_vfio, write_cgroup, write_routes]
-    for part in parts + [write_proc, write_root]:
+    for part in parts + [write_proc, write_noise, write_root]:
         part(t, m)
     return directory
 
@@ -477,6 +494,21 @@ def paper():
         f"intel_iommu=on iommu=pt isolcpus={isolated} nohz_full={isolated} rcu_nocbs={isolated}",
         routes=["eno1"],
         hostname="paper",
+        irqs=[
+            (0, "timer", "0"),
+            (9, "", "3"),  # nobody handles it
+            (40, "eno1-TxRx-0", "0"),
+            (41, "eno1-TxRx-1", "2"),
+            (42, "ixgbe", "14"),
+        ],
+        tasks=[
+            (1, "init", 0x00400100, "0,12,24,36"),
+            (22, "ksoftirqd/2", PF_KTHREAD | PF_NO_SETAFFINITY, "2"),
+            (90, "kworker/u96:1-events) S 1 (", PF_KTHREAD, "0-47"),
+            (91, "kswapd0", PF_KTHREAD, "0,12,24,36"),
+            (700, "collector", 0x00400000, "2"),
+            (701, "wide", 0x00400000, "2,0"),
+        ],
         model="Intel(R) Xeon(R) CPU E5-2690 v3 @ 2.60GHz",
     )
 

@@ -211,6 +211,7 @@ static int parse_all(struct parse *p, struct err *err)
 	    || parse_sections(p, INI_CORE, parse_core, err) < 0 || check_tasks(p, err) < 0
 	    || outputs_link(p, err) < 0 || check_devices(p, err) < 0)
 		return -err->code;
+	tasks_share(p->conf);
 	return check_given(p, err);
 }
 

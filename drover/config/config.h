@@ -83,6 +83,7 @@ struct conf_task {
 	uint32_t mempool_size;	   // 0: as [defaults] say
 	uint32_t memcache_size;	   // 0: as [defaults] say
 	uint32_t ctrl_frequency;   // looks a second at rings of the control path
+	uint32_t cpe_timeout;	   // cpe table timeout ms=; 0: not said
 	void *conf; // of the mode: its conf_size bytes, its defaults and keys applied
 };
 
@@ -93,6 +94,7 @@ struct conf_core {
 	bool hyperthread;	 // "3s0h"
 	bool master;		 // mode=master: the control thread
 	char name[KEY_TEXT_MAX]; // default "coreN"
+	unsigned named_at;	 // how many tasks there were when name= was read
 	unsigned ntasks;
 	struct conf_task tasks[CONF_TASKS];
 };

@@ -72,8 +72,10 @@ static int core_text(
 {
 	static const struct key key = {"name", KEY_TEXT, offsetof(struct conf_core, name)};
 
-	if (core->name[0] != '\0')
+	// DPPD's files may say it with each task; the last counts
+	if (core->name[0] != '\0' && core->named_at == core->ntasks)
 		return parse_error(p, it->line, err, "name= is there twice");
+	core->named_at = core->ntasks;
 	if (parse_expand(p, it->line, it->value, err) < 0)
 		return -err->code;
 	return key_parse(&key, p->value, core, err) < 0 ? parse_at(p, it->line, err) : 0;

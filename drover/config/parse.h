@@ -98,6 +98,9 @@ int task_finish(
 	struct parse *p, const struct pending *pending, struct conf_task *t, struct err *err
 );
 
+// After all cores: what one task says and others of the same tables want to know.
+void tasks_share(struct conf *c);
+
 void conf_core_done(struct conf_core *core);
 
 // Outputs. A value of "tx cores=" and its like is kept as it is named; after all cores it is resolved.

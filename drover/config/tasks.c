@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define CTRL_FREQUENCY 1000
+#define TIMEOUT "cpe table timeout ms"
 
 #define KEY(field) offsetof(struct conf_task, field)
 
@@ -215,6 +216,8 @@ static int task_key(
 		return outputs_key(p, it, key, t, err);
 	if (key_parse(key, p->value, base, err) < 0)
 		return parse_at(p, it->line, err);
+	if (strcmp(key->name, TIMEOUT) == 0)
+		t->cpe_timeout = *(const uint32_t *)((char *)base + key->offset);
 	if (key->type == KEY_PORTS)
 		return check_ports(
 			p, it->line, key, (const void *)((char *)base + key->offset), err
@@ -316,4 +319,41 @@ int task_finish(
 	if (task_default(p, pending, "qinq tag", p->qinq_tag, t, err) < 0)
 		return -err->code;
 	return outputs_check(p, t, err);
+}
+
+static const char *users_of(const struct conf_task *t)
+{
+	const struct key *key = key_find(t->mode->keys, "user table");
+
+	return key != NULL && key->type == KEY_TEXT ? (const char *)t->conf + key->offset : "";
+}
+
+// DPPD's files say it where CPEs are learned, and it counts where they are looked up.
+void tasks_share(struct conf *c)
+{
+	const struct conf_task *all[CONF_CORES], *said;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->ncores * CONF_TASKS; i++) {
+		const struct conf_core *core = &c->cores[i / CONF_TASKS];
+
+		said = &core->tasks[i % CONF_TASKS];
+		if (i % CONF_TASKS < core->ntasks && said->cpe_timeout != 0 && n < ARRAY_LEN(all))
+			all[n++] = said;
+	}
+	for (unsigned i = 0; n > 0 && i < c->ncores * CONF_TASKS; i++) {
+		struct conf_core *core = &c->cores[i / CONF_TASKS];
+		struct conf_task *t = &core->tasks[i % CONF_TASKS];
+		const struct key *key;
+
+		if (i % CONF_TASKS >= core->ntasks || t->cpe_timeout != 0)
+			continue;
+		key = key_find(t->mode->keys, TIMEOUT);
+		for (unsigned k = 0; key != NULL && k < n; k++) {
+			if (strcmp(users_of(all[k]), users_of(t)) != 0)
+				continue;
+			*(uint32_t *)((char *)t->conf + key->offset) = all[k]->cpe_timeout;
+			break;
+		}
+	}
 }

@@ -10,9 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SCRIPT_MEMORY_MAX (1u << 30)   // bytes
-#define SCRIPT_STEPS_MAX 1000000000ull // instructions of Lua's machine
-#define SCRIPT_FILE_MAX (64u << 20)    // bytes of a file
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+// a fuzzer finds endless loops all the time
+#define SCRIPT_MEMORY_MAX (16u << 20)
+#define SCRIPT_STEPS_MAX 1000000ull
+#else
+#define SCRIPT_MEMORY_MAX (512u << 20) // bytes
+#define SCRIPT_STEPS_MAX 500000000ull  // instructions of Lua's machine
+#endif
+#define SCRIPT_FILE_MAX (64u << 20) // bytes of a file
 
 struct script;
 struct specs;

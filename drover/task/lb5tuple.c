@@ -98,6 +98,8 @@ static struct task_mode lb5tuple = {
 	.help = "packets are shared out among outputs, by addresses, protocol and ports",
 	.wants_rx = true,
 	.wants_tx = true,
+	.many_tx = true,
+	.by_proto = true,
 	.drops = drops,
 	.init = init_lb5tuple,
 };

@@ -31,6 +31,7 @@ struct qinqdecap_conf {
 	char routes[KEY_TEXT_MAX], users[KEY_TEXT_MAX];
 	uint32_t local, stype, gateway;
 	bool arp, fast_arp;
+	uint32_t age; // of qinqencapv4, whose tasks of the same user table get it
 };
 
 struct qinqdecap {
@@ -451,6 +452,12 @@ static const struct key keys[] = {
 	 0,
 	 0,
 	 "understood and of no effect: ARP is always handled by the task that meets it"},
+	{"cpe table timeout ms",
+	 KEY_U32,
+	 offsetof(struct qinqdecap_conf, age),
+	 1,
+	 UINT32_MAX,
+	 "for the tasks of mode qinqencapv4 with the same user table, when they do not say it"},
 	{"gateway ipv4",
 	 KEY_IPV4,
 	 offsetof(struct qinqdecap_conf, gateway),

@@ -7,9 +7,12 @@
 #include "ledger/ledger.h"
 #include "plan/plan.h"
 
-// Carries out the steps of one kind of place, in order. STEP_HOST: under the ledger's lock and after
-// the lease was written. STEP_ENTER: in the process that becomes the workload, still
-// under the lock. STEP_FENCE: in that process, after apply_unshare.
+// Carries out the steps on the host, in order, under the ledger's lock and after the lease was written:
+// those that make cgroups and their limits, or the others, which come first.
+int apply_host(const struct plan *p, bool limits, struct err *err);
+
+// The steps of the process that becomes the workload, in order. STEP_FENCE: after apply_unshare, while
+// the limits are made. STEP_ENTER: after both, under the lock still.
 int apply_steps(const struct plan *p, enum step_where where, struct err *err);
 
 // A mount namespace of its own that still follows unmounts of the host.
@@ -47,6 +50,10 @@ bool cgroup_populated(const struct hostfs *fs, const char *path);
 
 // Moves this process into the directory `dir`, an absolute path.
 int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err);
+
+// grace.c: begins, in the background, what makes the next move of a process between cgroups quick. For
+// those who will move one within some ten milliseconds; changes nothing.
+void cgroup_begin_grace(void);
 
 // Calls fn for every process in the directory and below (not "super" directories if skip_super).
 typedef void (*cgroup_pid_fn)(int pid, void *arg);

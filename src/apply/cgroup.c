@@ -7,6 +7,7 @@
 #include "base/scope.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
@@ -129,6 +130,20 @@ static int remove_tree(int parent, const char *name, unsigned depth)
 	return 0;
 }
 
+// What pinfold makes has fixed names: no search, unless a workload or its runtime left more.
+static int remove_usual(int parent, const char *name)
+{
+	static const char *const below[] = {"/super", "/box/c", "/box", ""};
+	char path[NAME_MAX + 16];
+
+	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
+		snprintf(path, sizeof(path), "%s%s", name, below[i]);
+		if (unlinkat(parent, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
 static int remove_in(int hierarchy, const char *path, struct err *err)
 {
 	_cleanup_free_ char *parent = strdup(path);
@@ -142,10 +157,12 @@ static int remove_in(int hierarchy, const char *path, struct err *err)
 	if (slash == NULL)
 		return err_set(err, EINVAL, "remove cgroup '%s': not below one of pinfold's", path);
 	*slash = '\0';
-	fd = fs_open_in(hierarchy, parent, O_RDONLY | O_DIRECTORY, 0);
+	fd = fs_open_in(hierarchy, parent, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
 		return 0;
-	r = remove_tree(fd, slash + 1, DEPTH);
+	r = remove_usual(fd, slash + 1);
+	if (r < 0)
+		r = remove_tree(fd, slash + 1, DEPTH);
 	if (r < 0)
 		return err_sys(err, -r, "remove cgroup '%s'", path);
 	// the common parent goes with the last lease; others may still be in it
@@ -214,9 +231,19 @@ bool cgroup_populated(const struct hostfs *fs, const char *path)
 	return each_hierarchy(fs, refuse_populated, path, &err) < 0;
 }
 
+// Writing "0" to cgroup.procs of v1 waits for a grace period of RCU, often 10 ms: the kernel stops all
+// forks and exits of the machine, as it would for a process of many threads. A single thread that moves
+// itself through "tasks" needs none of that, and here the process has one. v2 has no such file.
 int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err)
 {
-	_cleanup_free_ char *procs = str_printf("%s/cgroup.procs", dir);
+	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_PATH | O_DIRECTORY, 0);
+	const char *file = "tasks";
 
-	return procs != NULL ? fs_write_control(fs->root, procs, "0", err) : err_oom(err);
+	if (fd < 0)
+		return err_sys(err, errno, "open cgroup '%s'", dir);
+	if (faccessat(fd, file, F_OK, 0) < 0)
+		file = "cgroup.procs";
+	if (fs_write_control(fd, file, "0", err) < 0)
+		return err_wrap(err, "join cgroup '%s'", dir);
+	return 0;
 }

@@ -223,17 +223,41 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_DETACH_HUGETLBFS] = do_detach_hugetlbfs,
 };
 
-int apply_steps(const struct plan *p, enum step_where where, struct err *err)
+static int apply_if(
+	const struct plan *p, bool (*wanted)(const struct step *, int), int arg, struct err *err
+)
 {
 	mode_t mask = umask(0); // the modes of the plan, exactly
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < p->nsteps; i++) {
-		if (p->steps[i].where == where)
+		if (wanted(&p->steps[i], arg))
 			r = fns[p->steps[i].kind](&p->steps[i], err);
 	}
 	umask(mask);
 	return r;
+}
+
+static bool is_at(const struct step *s, int where)
+{
+	return s->where == (enum step_where)where;
+}
+
+static bool is_limit(const struct step *s, int limits)
+{
+	bool limit = s->kind == STEP_CGROUP || s->kind == STEP_SET;
+
+	return s->where == STEP_HOST && limit == (limits != 0);
+}
+
+int apply_host(const struct plan *p, bool limits, struct err *err)
+{
+	return apply_if(p, is_limit, limits, err);
+}
+
+int apply_steps(const struct plan *p, enum step_where where, struct err *err)
+{
+	return apply_if(p, is_at, where, err);
 }
 
 int apply_unshare(struct err *err)

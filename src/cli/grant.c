@@ -136,7 +136,7 @@ static int create(int argc, char **argv)
 
 	if (parse_create(argc, argv, &req, &count, &err) < 0 || cli_open_host(&fs, &err) < 0)
 		return cli_fail(&err);
-	r = host_read(&fs, 0, &host, &err);
+	r = host_read(&fs, HOST_PCI, &host, &err);
 	if (r == 0)
 		r = ledger_open(&fs, true, &l, &err);
 	if (r == 0) {

@@ -240,6 +240,7 @@ int cmd_plan(int argc, char **argv)
 	r = complete(&cs, &fs, false, &err);
 	if (cs.launch.argv[0] == NULL)
 		cs.launch.argv = no_program;
+	cs.launch.look = true;
 	req = (struct start_request){&cs.request, cs.definition, cs.launch};
 	if (r == 0)
 		r = start_prepare(&req, &fs, &s, &err);

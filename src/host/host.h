@@ -129,6 +129,7 @@ struct host {
 // Parts that cost many files on a large machine and that not every command needs.
 enum {
 	HOST_CACHES = 1 << 0,
+	HOST_PCI = 1 << 1,
 	HOST_ALL = ~0,
 };
 

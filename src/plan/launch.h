@@ -34,4 +34,5 @@ struct launch {
 	const char *inside; // path of pinfold-inside on the host
 	bool found;	    // runtime and inside were found by launch_find_tools, which owns them
 	unsigned allow_missing; // HOST_CG_* bits
+	bool look;		// only a plan to be read, not carried out
 };

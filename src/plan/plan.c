@@ -6,7 +6,6 @@
 #include "base/jread.h"
 #include "base/scope.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 struct step *plan_step(
@@ -45,49 +44,6 @@ struct step *plan_step(
 	return &p->steps[p->nsteps++];
 }
 
-void plan_note(struct plan *p, const char *fmt, ...)
-{
-	_cleanup_free_ char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
-	va_end(ap);
-	if (text == NULL || json_array_append_new(p->notes, json_string(text)) < 0)
-		p->failed = true;
-}
-
-static void add_notes(struct plan *p, const struct launch *launch)
-{
-	const struct grant *g = &p->lease.grant;
-	struct idset cpus = grant_all_cpus(g);
-
-	idset_foreach (cpu, &cpus) {
-		if (cpu < 128)
-			continue;
-		plan_note(
-			p,
-			"CPU %d has no lcore of its own number in Debian's EAL (0 to 127): start "
-			"the "
-			"program with --lcores, as in --lcores 0@%d",
-			cpu,
-			cpu
-		);
-		break;
-	}
-	if (idset_count(&cpus) == 1)
-		plan_note(
-			p,
-			"one CPU: a program that wants two lcores (testpmd) needs --lcores "
-			"0@%d,1@%d",
-			idset_first(&cpus),
-			idset_first(&cpus)
-		);
-	if (launch->allow_missing != 0)
-		plan_note(p, "limits were waived with --allow-missing: the fence has a gap");
-}
-
 int plan_build(
 	const struct lease *lease,
 	const struct launch *launch,
@@ -113,7 +69,7 @@ int plan_build(
 		r = plan_bare(&p, launch, err);
 	}
 	if (r == 0) {
-		add_notes(&p, launch);
+		plan_notes(&p, launch, host, fs);
 		if (p.failed)
 			r = err_oom(err);
 	}

@@ -93,7 +93,15 @@ const char *step_name(enum step_kind kind);
 struct step *plan_step(
 	struct plan *p, enum step_kind kind, enum step_where where, char *path, char *value
 );
+
+// notes.c: what a person should know. Who only looks is also told what else may run on the CPUs.
 void plan_note(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void plan_notes(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs
+);
 
 // cgroup.c: directories, limits, and the undo of them.
 int plan_cgroup(

@@ -24,6 +24,7 @@
 void channels_done(struct channels *c)
 {
 	for (int i = 0; i < 2; i++) {
+		scope_close(&c->go[i]);
 		scope_close(&c->setup[i]);
 		scope_close(&c->status[i]);
 	}
@@ -55,9 +56,10 @@ int channels_open(
 	struct channels *ret, const struct plan *p, const struct launch *launch, struct err *err
 )
 {
-	struct channels c = {{-1, -1}, {-1, -1}, -1, -1};
+	struct channels c = {{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
 
-	if (pipe2(c.setup, O_CLOEXEC) < 0 || pipe2(c.status, O_CLOEXEC) < 0
+	if (pipe2(c.go, O_CLOEXEC) < 0 || pipe2(c.setup, O_CLOEXEC) < 0
+	    || pipe2(c.status, O_CLOEXEC) < 0
 	    || (c.errors = memfd_create("runtime-errors", MFD_CLOEXEC)) < 0) {
 		channels_done(&c);
 		return err_sys(err, errno, "make a pipe");
@@ -163,13 +165,26 @@ static int set_affinity(const struct plan *p)
 }
 
 // Until it is in its cgroup the child must not outlive its supervisor: the lease would look unused, be
-// collected, and something would start in it all the same.
-static int enter(const struct plan *p, pid_t supervisor, int report, struct err *err)
+// collected, and something would start in it all the same. What is its own alone it makes before the
+// limits are there, while the supervisor makes those.
+static int enter(
+	const struct plan *p,
+	pid_t supervisor,
+	const struct channels *c,
+	int report,
+	struct err *err
+)
 {
 	const char entered = CHILD_ENTERED;
+	char go;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != supervisor)
 		return err_set(err, ESRCH, "start a process: its supervisor is gone");
+	if (apply_unshare(err) < 0 || apply_steps(p, STEP_FENCE, err) < 0)
+		return -err->code;
+	close(c->go[1]);
+	if (read(c->go[0], &go, 1) != 1)
+		_exit(125); // the supervisor knows why
 	if (apply_steps(p, STEP_ENTER, err) < 0)
 		return -err->code;
 	prctl(PR_SET_PDEATHSIG, 0);
@@ -190,8 +205,6 @@ static int become(
 		return err_oom(err);
 	if (launch->detached && setsid() < 0 && errno != EPERM)
 		return err_sys(err, errno, "make a session");
-	if (apply_unshare(err) < 0 || apply_steps(p, STEP_FENCE, err) < 0)
-		return -err->code;
 	if (set_affinity(p) < 0)
 		return err_sys(err, errno, "run on the granted CPUs");
 	r = place_fds(p, launch, c);
@@ -217,7 +230,7 @@ pid_t start_child(const struct plan *p, const struct launch *launch, const struc
 	if (pid != 0)
 		return pid;
 	report = fcntl(c->setup[1], F_DUPFD_CLOEXEC, 10); // out of the way of place_fds
-	if (enter(p, supervisor, report, &err) == 0)
+	if (enter(p, supervisor, c, report, &err) == 0)
 		become(p, launch, c, &err);
 	if (write(report, &failed, 1) != 1
 	    || write(report, &err, sizeof(err)) != (ssize_t)sizeof(err))

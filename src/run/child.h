@@ -11,6 +11,7 @@
 // The two ends of what the child tells before it becomes the runtime, and of what the container's
 // init tells before it starts the program.
 struct channels {
+	int go[2];     // one byte: the limits are in place; nothing: they will not be
 	int setup[2];  // CHILD_ENTERED, CHILD_FAILED and a struct err; closed by exec
 	int status[2]; // "started PID" or "failed ERRNO"
 	int errors;    // memfd: the runtime's standard error

@@ -87,6 +87,12 @@ static void describe(struct lease *lease, const struct launch *launch)
 	lease->command[n] = '\0';
 }
 
+// Reading every function takes its time: not for nothing.
+static bool wants_pci(const struct start_request *req)
+{
+	return req->definition != NULL || req->request->nnics > 0 || req->request->near[0] != '\0';
+}
+
 int start_prepare(
 	const struct start_request *req, const struct hostfs *fs, struct start *ret, struct err *err
 )
@@ -94,7 +100,9 @@ int start_prepare(
 	struct start s = {.ledger = {.defs = -1, .leases = -1, .lock = -1}};
 	int r;
 
-	r = host_read(fs, 0, &s.host, err);
+	if (fs->real)
+		cgroup_begin_grace();
+	r = host_read(fs, wants_pci(req) ? HOST_PCI : 0, &s.host, err);
 	if (r == 0)
 		r = ledger_open(fs, fs->real, &s.ledger, err);
 	if (r == 0 && fs->real) {

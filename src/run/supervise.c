@@ -257,6 +257,13 @@ static int watch_workload(
 	w.child = start_child(&s->plan, launch, c);
 	if (w.child < 0)
 		return err_sys(err, errno, "start a process");
+	if (apply_host(&s->plan, true, err) < 0) {
+		kill(w.child, SIGKILL);
+		waitpid(w.child, NULL, 0);
+		return -err->code;
+	}
+	if (write(c->go[1], "g", 1) != 1)
+		kill(w.child, SIGKILL);
 	scope_close(&c->setup[1]);
 	scope_close(&c->status[1]);
 	c->setup[1] = c->status[1] = -1;
@@ -283,7 +290,7 @@ int run_workload(
 	struct err *err
 )
 {
-	struct channels c = {{-1, -1}, {-1, -1}, -1, -1};
+	struct channels c = {{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
 	struct err undo_err;
 	sigset_t old;
 	int sfd, r;
@@ -296,7 +303,7 @@ int run_workload(
 	if (r == 0) // the undo is on disk before the first step is taken
 		r = lease_write(&s->ledger, &s->plan.lease, err);
 	if (r == 0) {
-		r = apply_steps(&s->plan, STEP_HOST, err);
+		r = apply_host(&s->plan, false, err);
 		if (r == 0) {
 			r = watch_workload(s, launch, &c, sfd, ready, ret, err);
 		}

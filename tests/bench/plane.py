@@ -21,13 +21,13 @@ CYCLES = f"{work.TOP}/build/tests/bench/drover_cycles"
 DATA = f"{work.TOP}/data/drover"
 CYCLES_BOUND = 1.35  # times the bare loop
 OFFER_BOUND = 10.0  # Mpps
-PAGES = 160  # of 2 MiB, for all programs of a trial
+PAGES = 320  # of 2 MiB, for all programs that are there at a time
 MBUFS = 8192  # of testpmd; as many as in data/drover/{none,l2fwd}.cfg
 PEERS = {"none": "io", "l2fwd": "macswap"}  # mode of drover: of testpmd
 START_LIMIT = 20  # seconds until packets come
 SETTLE = 0.4  # seconds of traffic that are not counted
-CYCLE_SECONDS = 1.0  # of the window for cycles a packet
-ALIKE = 1.25  # times the tester's cost a packet: two trials that can be compared
+SWITCH = 0.1  # the same, after a program was continued
+WINDOWS = 8  # of each side in a session, in turns
 CRASHES = 6  # trials that may be lost by it
 
 GEN = """
@@ -116,6 +116,12 @@ class Program:
                 return int(read(f"{base}/{task}/schedstat").split()[0]) / 1e9
         raise Failure(f"{self.what}: has no polling thread", self.log)
 
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def end(self):
         if self.telemetry is not None:
             self.telemetry.close()
@@ -145,12 +151,6 @@ class Drover(Program):
         """Packets out, and when."""
         t = self.task("forward")
         return t["tx"], t["time_ns"] / 1e9
-
-    def begin_cycles(self):
-        t = self.task("forward")
-        return t["busy_cycles"], t["rx"]
-
-    look_cycles = begin_cycles
 
     def idle(self):
         if self.telemetry is not None:
@@ -186,25 +186,6 @@ class Testpmd(Program):
         except OSError:
             pass  # it has ended; check() says how
 
-    def begin_cycles(self):
-        # not before: it costs testpmd two looks at the clock for every poll
-        self.command("set record-core-cycles on")
-        time.sleep(0.1)
-        return self.look_cycles()
-
-    def look_cycles(self):
-        pattern = r"total cycles=(\d+) / total \w+ packets=(\d+)"
-        old = len(re.findall(pattern, read(self.log)))
-        self.command("show fwd stats all")
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline:
-            found = re.findall(pattern, read(self.log))
-            if len(found) > old:
-                return tuple(map(int, found[-1]))
-            self.check()
-            time.sleep(0.005)
-        raise Failure(f"{self.what}: shows no cycles", self.log)
-
     def idle(self):
         self.command("stop")
 
@@ -215,6 +196,7 @@ class Testpmd(Program):
 def end(*programs):
     """A memif that polls may crash when its other end goes: all are idle first."""
     for p in programs:
+        p.go_on()
         p.check()
         p.idle()
     time.sleep(0.25)
@@ -241,18 +223,16 @@ def drop(*programs):
 @dataclass
 class Trial:
     mpps: float
-    cycles: float | None  # a packet
     share: float  # of its CPU that the poorest polling thread had
     steal: float  # seconds
-    tester: float = 0  # its busy cycles for a packet there and back; 0: none is there
 
     def valid(self):
         return self.share >= pair.ENOUGH
 
 
-def window(seconds, programs, cpus, count):
-    """count() gives (packets, seconds). Returns Mpps, the poorest share of a CPU, and steal."""
-    time.sleep(SETTLE)
+def window(seconds, programs, cpus, count, settle=SETTLE):
+    """count() gives (packets, seconds)."""
+    time.sleep(settle)
     steal, began = pair.stolen(cpus), time.monotonic()
     ran = [p.worker_time() for p in programs]
     before = count()
@@ -265,118 +245,124 @@ def window(seconds, programs, cpus, count):
     if after[0] <= before[0]:
         raise Failure(f"{programs[0].what}: no packets", programs[0].log)
     mpps = (after[0] - before[0]) / (after[1] - before[1]) / 1e6
-    return mpps, share, pair.stolen(cpus) - steal
+    return Trial(mpps, share, pair.stolen(cpus) - steal)
 
 
 def memif(role, link, end_name):
     return f"memif:{role}:{link}/{end_name}"
 
 
-def memif_trial(w, who, mode, cpus, number, seconds):
-    link = f"{w.dir}/{number}-link"
+@dataclass
+class Side:
+    """One of the two that are compared, and what counts what it forwards."""
+
+    programs: list  # the program under test last
+    cpus: list
+    count: object
+
+    def pause(self):
+        for p in self.programs:
+            p.pause()
+
+    def go_on(self):
+        for p in self.programs:
+            p.go_on()
+
+
+def memif_side(w, who, mode, cpus, name, started):
+    link = f"{w.dir}/{name}-link"
     os.mkdir(link)
-    programs = []
+    if who == "drover":
+        ports = {end_name: memif("server", link, end_name) for end_name in ("in", "out")}
+        vnf = Drover(w, "drover", cpus[1], name, f"{DATA}/{mode}.cfg", ports)
+    else:
+        vdevs = [
+            f"net_memif{i},role=server,socket={link}/{end_name},socket-abstract=no"
+            for i, end_name in enumerate(("in", "out"))
+        ]
+        vnf = Testpmd(w, "testpmd", cpus[1], name, mode, vdevs)
+    started.append(vnf)
+    vnf.runs()
+    ports = {port: memif("client", link, at) for port, at in (("out", "in"), ("back", "out"))}
+    tester = Drover(w, f"tester {who}", cpus[0], name, f"{DATA}/gen-lat.cfg", ports)
+    started.insert(0, tester)
+    tester.wait(lambda p: p.telemetry.ask("/drover/stats,tester.1")["rx"] > 0)
+
+    def received():
+        t = tester.task("tester.1")
+        return t["rx"], t["time_ns"] / 1e9
+
+    return Side([tester, vnf], cpus, received)
+
+
+def null_side(w, who, mode, cpus, name, started):
+    if who == "drover":
+        ports = {"in": "null", "out": "null"}
+        vnf = Drover(w, "drover", cpus[1], name, f"{DATA}/{mode}.cfg", ports)
+    else:
+        vnf = Testpmd(w, "testpmd", cpus[1], name, mode, ("net_null0", "net_null1"))
+    started.append(vnf)
+    vnf.runs()
+    return Side([vnf], cpus[1:], vnf.forwarded)
+
+
+def session(w, make, mode, cpus, number, seconds):
+    """Both sides stand on the same CPUs and run in turns, each stopped while the other runs: what the
+    machine does to one within a second it does to the other. Returns the pairs of trials."""
+    started = {"drover": [], "testpmd": []}
+    order = ("drover", "testpmd") if number % 2 == 0 else ("testpmd", "drover")
+    pairs = []
     try:
-        if who == "drover":
-            ports = {name: memif("server", link, name) for name in ("in", "out")}
-            vnf = Drover(w, "drover", cpus[1], number, f"{DATA}/{mode}.cfg", ports)
-        else:
-            vdevs = [
-                f"net_memif{i},role=server,socket={link}/{name},socket-abstract=no"
-                for i, name in enumerate(("in", "out"))
-            ]
-            vnf = Testpmd(w, "testpmd", cpus[1], number, mode, vdevs)
-        programs.append(vnf)
-        vnf.runs()
-        ports = {name: memif("client", link, at) for name, at in (("out", "in"), ("back", "out"))}
-        tester = Drover(w, "tester", cpus[0], number, f"{DATA}/gen-lat.cfg", ports)
-        programs.insert(0, tester)
-        tester.wait(lambda p: p.telemetry.ask("/drover/stats,tester.1")["rx"] > 0)
-
-        def received():
-            t = tester.task("tester.1")
-            return t["rx"], t["time_ns"] / 1e9
-
-        def cost():
-            tasks = [tester.task(f"tester.{i}") for i in (0, 1)]
-            return sum(t["busy_cycles"] for t in tasks), tasks[1]["rx"]
-
-        at = cost()
-        mpps, share, steal = window(seconds, (vnf, tester), cpus, received)
-        then = cost()
-        before = vnf.begin_cycles()
-        time.sleep(CYCLE_SECONDS)
-        after = vnf.look_cycles()
-        cycles = (after[0] - before[0]) / max(after[1] - before[1], 1)
-        end(*programs)
-        programs.clear()
-        return Trial(mpps, cycles, share, steal, (then[0] - at[0]) / max(then[1] - at[1], 1))
+        sides = {}
+        for who in order:
+            sides[who] = make(w, who, mode, cpus, f"{number}{who[0]}", started[who])
+            sides[who].pause()
+        for _ in range(WINDOWS):
+            done = {}
+            for who in order:
+                side = sides[who]
+                side.go_on()
+                done[who] = window(seconds, side.programs, side.cpus, side.count, SWITCH)
+                side.pause()
+            pairs.append((done["drover"], done["testpmd"]))
+            order = order[::-1]
+        for who in order:
+            end(*started[who])
+            started[who].clear()
+        return pairs
     finally:
-        drop(*programs)
-
-
-def null_trial(w, who, mode, cpus, number, seconds):
-    programs = []
-    try:
-        if who == "drover":
-            ports = {"in": "null", "out": "null"}
-            vnf = Drover(w, "drover", cpus[1], number, f"{DATA}/{mode}.cfg", ports)
-        else:
-            vnf = Testpmd(w, "testpmd", cpus[1], number, mode, ("net_null0", "net_null1"))
-        programs.append(vnf)
-        vnf.runs()
-        mpps, share, steal = window(seconds, (vnf,), cpus[1:], vnf.forwarded)
-        end(*programs)
-        programs.clear()
-        return Trial(mpps, None, share, steal)
-    finally:
-        drop(*programs)
-
-
-def careful(trial, found, *args):
-    """A trial in which something crashed, or that was disturbed, is done again."""
-    disturbed = 2
-    while True:
-        found["trials"] += 1
-        try:
-            t = trial(*args[:4], found["trials"], *args[4:])
-        except Crashed:
-            found["crashed"] += 1
-            if found["crashed"] > CRASHES:
-                raise
-            continue
-        if t.valid() or disturbed == 0:
-            found["disturbed"] += not t.valid()
-            return t
-        disturbed -= 1
+        for programs in started.values():
+            drop(*programs)
 
 
 def forward(w, cpus, repeats, seconds, say):
-    """Pairs (drover, testpmd) of trials by link and mode, A B B A …."""
-    found = {"trials": 0, "crashed": 0, "disturbed": 0, "cases": {}}
-    for link, trial in (("memif", memif_trial), ("null", null_trial)):
+    """Pairs (drover, testpmd) of trials by link and mode, one list for each session."""
+    found = {"crashed": 0, "cases": {}}
+    number = 0
+    for link, make in (("memif", memif_side), ("null", null_side)):
         for mode, peer in PEERS.items():
-            pairs = []
-            for i in range(repeats):
-                say(f"{mode} and testpmd {peer} over {link}, {i + 1} of {repeats}")
-                done = {}
-                for who in ("drover", "testpmd") if i % 2 == 0 else ("testpmd", "drover"):
-                    done[who] = careful(trial, found, w, who, mode, cpus, seconds)
-                pairs.append((done["drover"], done["testpmd"]))
-            found["cases"][link, mode] = pairs
+            sessions = []
+            while len(sessions) < repeats:
+                say(f"{mode} and testpmd {peer} over {link}, {len(sessions) + 1} of {repeats}")
+                number += 1
+                try:
+                    sessions.append(session(w, make, mode, cpus, number, seconds))
+                except Crashed:
+                    found["crashed"] += 1
+                    if found["crashed"] > CRASHES:
+                        raise
+            found["cases"][link, mode] = sessions
     return found
 
 
-def alike(one, other):
-    """Whether the two CPUs were as near to each other in both. The tester is the same, so what a
-    packet costs it tells: virtual CPUs that are moved apart pay more for every cache line."""
-    return max(one.tester, other.tester) <= ALIKE * min(one.tester, other.tester)
+def session_ratio(pairs):
+    """The median of a session's pairs, of those that had their CPU; None if there is none."""
+    ratios = [a.mpps / b.mpps for a, b in pairs if a.valid() and b.valid()]
+    return statistics.median(ratios) if ratios else None
 
 
-def judge(ratio, more):
-    """more: whether a larger ratio is better. Within ±SAME is no difference, which is enough."""
-    if not more:
-        ratio = stats.Ratio(1 / ratio.value, 1 / ratio.high, 1 / max(ratio.low, 1e-9), ratio.pairs)
+def judge(ratio):
+    """A larger ratio is better; within ±SAME is no difference, which is enough."""
     if ratio.pairs < 2:
         return "undecided"
     if ratio.low >= 1 - stats.SAME:
@@ -434,7 +420,7 @@ def gen_trial(w, cpus, number, seconds):
             t = gen.task("gen")
             return t["tx"], t["time_ns"] / 1e9
 
-        mpps, share, steal = window(seconds, (gen, lat), cpus, offered)
+        trial = window(seconds, (gen, lat), cpus, offered)
         gen.idle()
         time.sleep(0.25)  # what is in the link arrives
         meter = lat.ask("/drover/lat")["tasks"]["lat"]
@@ -445,7 +431,7 @@ def gen_trial(w, cpus, number, seconds):
         bad = {k: meter[k] for k in ("lost", "duplicates", "reordered", "corrupt")}
         missed = port["imissed"] + port["ierrors"] + port["rx_nombuf"]
         numbers = {"sent": sent, "received": meter["received"], **bad, "missed_by_port": missed}
-        return Trial(mpps, None, share, steal), numbers
+        return trial, numbers
     finally:
         drop(*programs)
 

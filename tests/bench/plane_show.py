@@ -42,68 +42,46 @@ def bench_cycles(w, cpu):
     return value
 
 
-def case_row(link, mode, pairs):
-    trials = len(pairs)
-    pairs = [p for p in pairs if plane.alike(*p)]
-    if len(pairs) < 2:
-        text = f"{len(pairs)} of {trials} pairs comparable"
-        row = [f"{link}: {mode}, {plane.PEERS[mode]}", text, "", "", "", "undecided"]
-        return [row], {"verdict": "undecided", "comparable": len(pairs)}
-    ours, theirs = ([p[i] for p in pairs] for i in (0, 1))
+def case_row(link, mode, sessions):
     name = f"{link}: {mode}, {plane.PEERS[mode]}"
-    rows, value = [], {"comparable": len(pairs)}
-    figures = [("Mpps", lambda t: t.mpps, True)]
-    if link == "memif":
-        figures.append(("cycles a packet", lambda t: t.cycles, False))
-    for what, of, more in figures:
-        ratio = stats.ratio([(of(a), of(b)) for a, b in pairs])
-        word = plane.judge(ratio, more)
-        a, b = (statistics.median(map(of, side)) for side in (ours, theirs))
-        rows.append([name, what, f"{a:.2f}", f"{b:.2f}", ratio.text(), word])
-        value[what] = {
-            "drover": round(a, 3),
-            "testpmd": round(b, 3),
-            **ratio.json(),
-            "verdict": word,
-            "trials": [[round(of(x), 4), round(of(y), 4)] for x, y in pairs],
-        }
-        name = ""
-    return rows, value
+    ratios = [r for r in map(plane.session_ratio, sessions) if r is not None]
+    trials = [both for pairs in sessions for both in pairs]
+    ours, theirs = (statistics.median(both[i].mpps for both in trials) for i in (0, 1))
+    value = {"drover": round(ours, 3), "testpmd": round(theirs, 3)}
+    value["trials"] = [[[round(t.mpps, 4) for t in both] for both in pairs] for pairs in sessions]
+    if not ratios:
+        return [name, f"{ours:.2f}", f"{theirs:.2f}", "disturbed", "undecided"], value
+    ratio = stats.ratio([(r, 1) for r in ratios])
+    word = plane.judge(ratio)
+    row = [name, f"{ours:.2f}", f"{theirs:.2f}", ratio.text(), word]
+    return row, value | ratio.json() | {"verdict": word}
 
 
 def bench_forward(w, cpus, repeats, seconds):
     found = plane.forward(w, cpus, repeats, seconds, term.progress.say)
-    rows, value = [], {"crashed": found["crashed"], "disturbed": found["disturbed"]}
-    for (link, mode), pairs in found["cases"].items():
-        more, value[f"{link} {mode}"] = case_row(link, mode, pairs)
-        rows += more
+    rows, value = [], {"crashed": found["crashed"]}
+    for (link, mode), sessions in found["cases"].items():
+        row, value[f"{link} {mode}"] = case_row(link, mode, sessions)
+        rows.append(row)
     term.heading("Forwarding on one core, beside testpmd")
-    head = ["median", "", "drover", "testpmd", "ratio (95 % interval)", "not worse"]
-    term.table(head, rows, {(i, 5): verdict for i in range(len(rows))})
-    trials = [t for pairs in found["cases"].values() for pair in pairs for t in pair]
-    memif = [t.mpps for t in trials if t.tester > 0]
-    parted = sum(not plane.alike(*both) for pairs in found["cases"].values() for both in pairs)
+    head = ["median Mpps", "drover", "testpmd", "ratio (95 % interval)", "not worse"]
+    term.table(head, rows, {(i, 4): verdict for i in range(len(rows))})
+    every = [pairs for sessions in found["cases"].values() for pairs in sessions]
+    trials = [t for pairs in every for both in pairs for t in both]
     term.note(
-        f"64 B, burst 32, {repeats} pairs of {seconds:g} s in the order A B B A, bare processes."
-        " memif: received at overload by drover's generator and meter, one core, CPU"
-        f" {cpus[0]}, the same for both, from the program under test on CPU {cpus[1]}; cycles of"
-        " polls with packets, from"
-        " drover's telemetry and from testpmd --record-core-cycles (on only while that is measured:"
-        " it reads the clock for every poll, drover's account does not). null: packets out of one"
-        " core. testpmd forwards both ways between its two ports, drover one way. A ratio within"
-        f" ±{stats.SAME:.0%} is no difference."
+        f"64 B, burst 32, bare processes. {repeats} sessions of each; in a session both stand on the"
+        f" same CPUs and run in turns, {plane.WINDOWS} times {seconds:g} s each, one stopped while the"
+        " other runs. The interval is that of the sessions' median ratios."
+        f" memif: received at overload by drover's generator and meter on CPU {cpus[0]} from the"
+        f" program under test on CPU {cpus[1]}. null: packets out of one core. testpmd forwards both"
+        f" ways between its two ports, drover one way. A ratio within ±{stats.SAME:.0%} is no"
+        " difference."
     )
     term.note(
         f"drover: {plane.flags('/none.c')}. testpmd: Debian's build (dpkg's default flags, -O2, for"
         " -march=corei7). The drivers are the same shared libraries, Debian's."
     )
-    term.note(
-        f"memif, all trials: {min(memif):.1f} to {max(memif):.1f} Mpps. On a virtual machine"
-        " this depends on how near the two CPUs are to each other at the time. What a packet costs"
-        f" the tester tells: {parted} pairs are left out as it differed by more than a factor of"
-        f" {plane.ALIKE} between the two."
-    )
-    quiet(found["crashed"], found["disturbed"], trials)
+    quiet(found["crashed"], sum(not t.valid() for t in trials), trials)
     return value
 
 

@@ -21,8 +21,9 @@ import term  # noqa: E402
 import work  # noqa: E402
 
 PARTS = ("startup", "plan", "pair", "cycles", "bng", "forward", "generator")
-TRAFFIC = 2.0  # seconds of a trial of drover at most: there are many
-TRIALS = 8  # pairs of each kind of these
+TRAFFIC = 2.0  # seconds of a trial of the generator at most
+TURN = 0.4  # seconds of traffic of drover, then of testpmd, at most
+TRIALS = 8  # of the generator, and sessions of drover and testpmd
 
 
 def arguments():
@@ -126,7 +127,8 @@ def run(args):
         if "bng" in parts:
             value["bng"] = bng.measure(w, cpus[1])
         if "forward" in parts:
-            value["forward"] = plane_show.bench_forward(w, cpus, few, short)
+            turn = min(args.seconds, TURN)
+            value["forward"] = plane_show.bench_forward(w, cpus, few, turn)
         if "generator" in parts:
             value["generator"] = plane_show.bench_generator(w, cpus, few, short)
         if args.json:

@@ -505,6 +505,26 @@ def test_a_signal_ends_it(drover, tmp_path, number, state):
     assert not os.path.exists(f"{RUNTIME}/dpdk/drover-{p.pid}")
 
 
+def test_a_stop_and_a_continuation_do_not(drover, tmp_path):
+    """Ctrl-Z and fg of a shell."""
+    (tmp_path / "t.cfg").write_text(config())
+    p = subprocess.Popen(
+        [drover, "run", "--no-huge", "--duration", "2s", "t.cfg"], cwd=tmp_path,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert "traffic runs" in p.stderr.readline()
+        begin = time.monotonic()
+        for number in (signal.SIGSTOP, signal.SIGCONT) * 3:
+            p.send_signal(number)
+            time.sleep(0.1)
+        assert p.wait(10) == 0
+        assert time.monotonic() - begin > 1.8
+    finally:
+        p.kill()
+        p.wait()
+
+
 # ---- in a container
 
 

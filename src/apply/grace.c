@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The kernel's price for moving a process between cgroups, paid while there is other work to do.
+//
+// A write to cgroup.procs takes cgroup_threadgroup_rwsem for writing, and the first writer after a
+// pause waits for a grace period of RCU (rcu_sync_enter in kernel/rcu/sync.c): some 10 ms, more than all
+// else that a start costs. Writers that come soon afterwards do not wait. So a thread that moves this
+// process to where it is already, which changes nothing, begins the grace period while the host is read
+// and the plan is made; the runtime, which moves the container, then finds it over.
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+// The directory of this process in the first hierarchy that /proc/self/cgroup names with a controller
+// (v1), or in the only one (v2): "HIERARCHY:CONTROLLERS:PATH". An open descriptor, or -1.
+static int own_cgroup(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[4096];
+	int fd = -1;
+
+	while (fd < 0 && f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		char *names = strchr(line, ':'),
+		     *path = names != NULL ? strchr(names + 1, ':') : NULL;
+		_cleanup_free_ char *dir = NULL;
+
+		if (path == NULL)
+			continue;
+		*path++ = '\0';
+		names++;
+		path[strcspn(path, "\n")] = '\0';
+		dir = str_printf("/sys/fs/cgroup/%s%s/cgroup.procs", names, path);
+		if (dir != NULL)
+			fd = open(dir, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	}
+	return fd;
+}
+
+static void *stay(void *arg)
+{
+	_cleanup_close_ int fd = own_cgroup();
+
+	(void)arg;
+	// it is only about time: a start works without it
+	if (fd >= 0 && write(fd, "0", 1) < 0)
+		return NULL;
+	return NULL;
+}
+
+void cgroup_begin_grace(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_create(&thread, &attr, stay, NULL);
+	pthread_attr_destroy(&attr);
+}

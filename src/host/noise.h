@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What else may run on a set of CPUs: a polling program loses time to all of it.
+#pragma once
+
+#include "base/err.h"
+#include "base/idset.h"
+#include "host/host.h"
+
+// How many there are, and the first of them by name: "24 eth0-rx-1, 25 eth0-tx-1, …".
+struct host_noise_kind {
+	unsigned n;
+	bool more; // than fit into names
+	char names[160];
+};
+
+struct host_noise {
+	struct host_noise_kind irqs; // interrupts in use that the CPUs may get
+	struct host_noise_kind
+		kthreads;	       // kernel threads that may run there and could run elsewhere
+	struct host_noise_kind pinned; // other processes that may run there only
+};
+
+// Looks at /proc/irq and at every process: for people who ask, not for every start. What cannot be read
+// is not counted; a process that ends meanwhile neither.
+void host_noise(const struct hostfs *fs, const struct idset *cpus, struct host_noise *ret);

@@ -235,12 +235,29 @@ def arp_answer(own, sender=ADDRESS, target="10.0.0.1", user=USER, mac=CPE):
     return access(answer, user, src=own, dst=mac)
 
 
+def asked(own):
+    """ARP, where the task has an output to the CPEs."""
+    everyone = {"dst": "ff:ff:ff:ff:ff:ff"}
+    yield "arp", access(arp(), **everyone), arp_answer(own)
+    yield "arp padded", access(arp(), **everyone) + bytes(10), arp_answer(own)
+    yield "announcement", access(arp(sender="10.0.0.9", target="10.0.0.9")), "arp learned"
+    yield "probe", access(arp(sender="0.0.0.0", target="10.0.0.8")), "arp learned"
+    yield "reply", access(arp(op=2, sender="10.0.0.7")), "arp learned"
+    yield "of another", access(arp(mac="02:00:00:00:10:99")), "bad arp"
+    yield "of other hardware", access(arp(hwtype=6)), "bad arp"
+    yield "rarp", access(arp(op=3)), "bad arp"
+    yield "of a stranger", access(arp(), (9, 9, 0)), "unknown subscriber"
+    yield "of a group", access(arp(sender="224.0.0.1")), "bad source"
+    yield "arp cut", access(arp())[:49], "too short"
+
+
 def golden():
     """All cases as text, for the unit test of the handlers: mode, name, in, out or the drop's name. The
     ports there have a MAC of zeros."""
     own = "00:00:00:00:00:00"
     lines = []
-    for mode, cases in (("routing", routed), ("qinqdecapv4", upstream), ("qinqencapv4", downstream)):
+    for mode, cases in (("routing", routed), ("qinqdecapv4", upstream),
+                        ("qinqdecapv4", asked), ("qinqencapv4", downstream)):  # fmt: skip
         for name, sent, out in cases(own):
             if sent:
                 lines.append(f"{mode}|{name}|{sent.hex()}|{out if isinstance(out, str) else out.hex()}\n")

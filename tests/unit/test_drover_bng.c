@@ -90,8 +90,10 @@ static struct task *make(const char *mode)
 		strcpy(rig_at(mode, conf, "route table"), "t");
 	if (strcmp(mode, "routing") != 0)
 		strcpy(rig_at(mode, conf, "user table"), "t");
-	if (strcmp(mode, "qinqdecapv4") == 0)
+	if (strcmp(mode, "qinqdecapv4") == 0) {
 		rig_set(mode, conf, "local ipv4", 0xc00002fe);
+		rig_set(mode, conf, "handle arp", 1);
+	}
 	t = rig_task(&rig, mode, conf, &err);
 	if (t == NULL)
 		fail_msg("%s", err.msg);

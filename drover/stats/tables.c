@@ -252,7 +252,7 @@ static void show_cpe(void *arg, const struct cpe_seen *c)
 		c->mac[5],
 		c->svlan,
 		c->cvlan,
-		c->port % CPE_OUTPUT,
+		(unsigned)c->port % CPE_OUTPUT,
 		c->is_static ? " static" : ""
 	);
 	json_object_set_new(arg, name, json_string(text));

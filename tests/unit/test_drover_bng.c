@@ -24,7 +24,7 @@ static const char tables_text[] =
 
 struct one {
 	char mode[16], name[64], why[32]; // why: "" when it comes out
-	unsigned nin, nout;
+	unsigned in_len, out_len;
 	uint8_t in[SIZE], out[SIZE];
 };
 
@@ -69,12 +69,12 @@ static void read_cases(void)
 		rig_must(field[3] != NULL);
 		snprintf(c->mode, sizeof(c->mode), "%s", field[0]);
 		snprintf(c->name, sizeof(c->name), "%s", field[1]);
-		c->nin = unhex(field[2], c->in);
+		c->in_len = unhex(field[2], c->in);
 		if (strlen(field[3]) < sizeof(c->why))
 			snprintf(c->why, sizeof(c->why), "%s", field[3]);
 		else
-			c->nout = unhex(field[3], c->out);
-		rig_must(c->nin > 0 && (c->nout > 0 || c->why[0] != '\0'));
+			c->out_len = unhex(field[3], c->out);
+		rig_must(c->in_len > 0 && (c->out_len > 0 || c->why[0] != '\0'));
 	}
 	fclose(f);
 	rig_must(ncases > 100);
@@ -114,8 +114,8 @@ static void assert_came(const struct one *c, struct rte_mbuf *m)
 {
 	uint8_t room[SIZE];
 
-	if (m == NULL || m->pkt_len != c->nout
-	    || memcmp(rte_pktmbuf_read(m, 0, c->nout, room), c->out, c->nout) != 0)
+	if (m == NULL || m->pkt_len != c->out_len
+	    || memcmp(rte_pktmbuf_read(m, 0, c->out_len, room), c->out, c->out_len) != 0)
 		fail_msg("%s: '%s' came out wrong", c->mode, c->name);
 	rte_mbuf_sanity_check(m, 1);
 	rte_pktmbuf_free(m);
@@ -123,7 +123,7 @@ static void assert_came(const struct one *c, struct rte_mbuf *m)
 
 static struct rte_mbuf *packet(const struct one *c, unsigned segment)
 {
-	return rig_packet(&rig, c->in, c->nin, segment);
+	return rig_packet(&rig, c->in, c->in_len, segment);
 }
 
 // One at a time.
@@ -139,11 +139,11 @@ static void run_alone(const char *mode, unsigned segment)
 
 		if (strcmp(c->mode, mode) != 0)
 			continue;
-		before = c->nout == 0 ? drops_of(t, c->why) : 0;
+		before = c->out_len == 0 ? drops_of(t, c->why) : 0;
 		assert_int_equal(rte_ring_enqueue(rig.ring, packet(c, segment)), 0);
 		assert_int_equal(t->poll(t), 1);
 		rte_ring_dequeue(rig.ring, (void **)&m);
-		if (c->nout > 0)
+		if (c->out_len > 0)
 			assert_came(c, m);
 		else if (m != NULL || drops_of(t, c->why) != before + 1)
 			fail_msg("%s: '%s' is not dropped as %s", mode, c->name, c->why);
@@ -176,7 +176,7 @@ static void run_bursts(const char *mode, unsigned segment)
 				);
 			assert_int_equal(t->poll(t), n);
 			for (unsigned k = 0; k < n; k++) {
-				if (sent[k]->nout == 0)
+				if (sent[k]->out_len == 0)
 					continue;
 				assert_int_equal(rte_ring_dequeue(rig.ring, (void **)&m), 0);
 				assert_came(sent[k], m);
@@ -222,12 +222,12 @@ static void test_headroom(void **state)
 	const struct one *c = cases;
 
 	(void)state;
-	while (strcmp(c->mode, "qinqdecapv4") != 0 || c->nout == 0)
+	while (strcmp(c->mode, "qinqdecapv4") != 0 || c->out_len == 0)
 		c++;
 	for (uint16_t room = 0; room < 40; room++) {
 		struct rte_mbuf *m = packet(c, 0), *out = NULL;
 
-		memmove((char *)m->buf_addr + room, rte_pktmbuf_mtod(m, void *), c->nin);
+		memmove((char *)m->buf_addr + room, rte_pktmbuf_mtod(m, void *), c->in_len);
 		m->data_off = room;
 		assert_int_equal(rte_ring_enqueue(rig.ring, m), 0);
 		assert_int_equal(t->poll(t), 1);

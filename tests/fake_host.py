@@ -62,6 +62,9 @@ class Machine:
     routes: list = field(default_factory=list)  # names with a default route, IPv4
     routes6: list = field(default_factory=list)
     model: str = "Fake CPU"
+    cpufreq: bool = False
+    lxcfs: bool = False
+    iommu: str = ""  # name of an Intel IOMMU in front of the functions that have a group
     old_topology: bool = False  # a kernel before 5.3: no core_cpus_list
     caches: bool = True
     irqs: list = field(default_factory=list)  # (number, handler or "", list of CPUs)
@@ -164,6 +167,12 @@ def write_cpus(t, m):
         d = f"{base}/cpu{cpu}"
         if cpu > 0:
             t.put(f"{d}/online", str(int(cpu in online)))
+        if m.cpufreq:
+            policy = f"{base}/cpufreq/policy{cpu}"
+            t.put(f"{policy}/cpuinfo_min_freq", "1200000")
+            t.put(f"{policy}/cpuinfo_max_freq", "3500000")
+            t.put(f"{policy}/scaling_cur_freq", "2600000")
+            t.link(f"{d}/cpufreq", policy)
         t.dir(d)
         if cpu not in online:
             continue
@@ -273,6 +282,10 @@ def write_pci(t, m):
             group = f"sys/kernel/iommu_groups/{p.group}"
             t.link(f"{d}/iommu_group", group)
             t.link(f"{group}/devices/{p.bdf}", d)
+            if m.iommu:
+                iommu = f"sys/devices/virtual/iommu/{m.iommu}"
+                t.link(f"{d}/iommu", iommu)
+                t.put(f"{iommu}/intel-iommu/cap", "d2008c40660462")
         if p.netdev:
             write_netdev(t, d, p)
         if p.physfn:
@@ -287,6 +300,8 @@ def write_vfio(t, m):
     groups = sorted({p.group for p in m.pci if p.driver == "vfio-pci" and p.group >= 0})
     if not groups:
         return
+    for module in ("vfio", "vfio_iommu_type1", "vfio_pci"):
+        t.dir(f"sys/module/{module}")
     t.put("sys/class/misc/vfio/dev", "10:196")
     for i, group in enumerate(groups):
         t.put(f"sys/class/vfio/{group}/dev", f"240:{i}")
@@ -386,7 +401,14 @@ def write_proc(t, m):
         ),
     )
     ticks = "100 0 100 1000 0 0 0 0 0 0"
-    t.put("proc/stat", "\n".join([f"cpu  {ticks}"] + [f"cpu{c} {ticks}" for c in online]))
+    lines = [f"cpu  {ticks}"] + [f"cpu{c} {ticks}" for c in online]
+    t.put("proc/stat", "\n".join(lines + ["intr 4711", "ctxt 4711", "btime 1700000000"]))
+    t.put("proc/vmstat", "nr_free_pages 4711")
+    t.put("proc/loadavg", "4.71 4.71 4.71 1/471 4711")
+    t.put("proc/uptime", "4711.00 4711.00")
+    if m.lxcfs:
+        t.put("var/lib/lxcfs/proc/loadavg", "0.00 0.00 0.00 1/1 1")
+        t.put("var/lib/lxcfs/proc/uptime", "1.00 1.00")
     t.put("proc/sys/kernel/random/boot_id", m.boot_id)
     t.put("proc/sys/kernel/osrelease", m.release)
     t.put("proc/sys/kernel/hostname", m.hostname)
@@ -423,7 +445,7 @@ def ring_distances(count, near=10, far=21):
     return [[near if a == b else far for b in range(count)] for a in range(count)]
 
 
-def two(cgroup="v1"):
+def two(cgroup="v1", lxcfs=False):
     """A small virtual machine."""
     return Machine(
         cpus=2,
@@ -452,6 +474,7 @@ def two(cgroup="v1"):
         ],
         l3=[[0, 1]],
         cgroup=cgroup,
+        lxcfs=lxcfs,
         resv={2048: 12},
         routes=["eth0"],
         routes6=["eth0"],
@@ -510,6 +533,8 @@ def paper():
             (701, "wide", 0x00400000, "2,0"),
         ],
         model="Intel(R) Xeon(R) CPU E5-2690 v3 @ 2.60GHz",
+        cpufreq=True,
+        iommu="dmar0",
     )
 
 
@@ -573,6 +598,7 @@ kinds = {
     "two": two,
     "two-v2": lambda: two("v2"),
     "two-bare": lambda: two("v1-bare"),
+    "two-lxcfs": lambda: two(lxcfs=True),
     "paper": paper,
     "big": big,
     "huge": huge,

@@ -169,9 +169,19 @@ static int do_bind(const struct step *s, struct err *err)
 	};
 	unsigned long flags = MS_NOSUID | MS_NODEV | (s->readonly ? MS_RDONLY : 0);
 	unsigned below = s->recursive ? AT_RECURSIVE : 0;
+	struct stat st;
 
 	if (mount(s->value, s->path, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL) < 0)
 		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
+	// what is bound now stays bound, wherever its path leads meanwhile
+	if (s->ino != 0 && (stat(s->path, &st) < 0 || st.st_dev != s->dev || st.st_ino != s->ino))
+		return err_set(
+			err,
+			ESTALE,
+			"bind '%s': another file is there than when the plan was made; see who may "
+			"rename in the directories above it",
+			s->value
+		);
 	if (syscall(SYS_mount_setattr, AT_FDCWD, s->path, below, &attr, sizeof(attr)) == 0)
 		return 0;
 	// Linux before 5.12; the top mount only

@@ -121,3 +121,26 @@ int cli_getopt(
 	err_set(err, EINVAL, "unknown option '%s'; see --help", word);
 	return '?';
 }
+
+int cli_open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err)
+{
+	if (cli_host_tree != NULL)
+		return err_set(
+			err, EINVAL, "this command works on this machine only, without --host-tree"
+		);
+	if (write && geteuid() != 0)
+		return err_set(err, EPERM, "this needs root; use sudo");
+	if (hostfs_open("/", fs, err) < 0)
+		return -err->code;
+	if (ledger_open(fs, write, l, err) < 0) {
+		hostfs_close(fs);
+		return -err->code;
+	}
+	return 0;
+}
+
+void cli_close_real(struct hostfs *fs, struct ledger *l)
+{
+	ledger_close(l);
+	hostfs_close(fs);
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "ledger/ledger.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct command {
 	int (*main)(int argc, char **argv);
 };
 
+int cmd_audit(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_grant(int argc, char **argv);
@@ -32,6 +34,7 @@ int cmd_logs(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_seccomp(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 
 // Prints "pinfold: MESSAGE" on standard error and returns CLI_FAILED.
@@ -55,3 +58,7 @@ struct option;
 int cli_getopt(
 	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
 );
+
+// Opens this machine and its ledger, for commands that work on what runs here. write: root is needed.
+int cli_open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err);
+void cli_close_real(struct hostfs *fs, struct ledger *l);

@@ -110,7 +110,7 @@ static int parse_create(
 				);
 			if (cli_read_request(optarg, req, err) < 0)
 				return -err->code;
-		} else if (request_set_flag(req, request_flags[c - CLI_REQUEST_FLAG], optarg, err) < 0) {
+		} else if (cli_set_flag(req, c - CLI_REQUEST_FLAG, optarg, err) < 0) {
 			return -err->code;
 		}
 		any = true;

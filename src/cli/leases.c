@@ -18,30 +18,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-// Opens the ledger of this machine. write: root is needed.
-static int open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err)
-{
-	if (cli_host_tree != NULL)
-		return err_set(
-			err, EINVAL, "this command works on this machine only, without --host-tree"
-		);
-	if (write && geteuid() != 0)
-		return err_set(err, EPERM, "this needs root; use sudo");
-	if (hostfs_open("/", fs, err) < 0)
-		return -err->code;
-	if (ledger_open(fs, write, l, err) < 0) {
-		hostfs_close(fs);
-		return -err->code;
-	}
-	return 0;
-}
-
-static void close_real(struct hostfs *fs, struct ledger *l)
-{
-	ledger_close(l);
-	hostfs_close(fs);
-}
-
 // Options that are only --json and --help, and a usage line.
 static int simple_options(
 	int argc, char **argv, const char *usage, bool *json, bool *ret_help, struct err *err
@@ -144,12 +120,12 @@ int cmd_ps(int argc, char **argv)
 	if (r == 0 && help)
 		return CLI_OK;
 	if (r == 0)
-		r = open_real(false, &fs, &l, &err);
+		r = cli_open_real(false, &fs, &l, &err);
 	if (r == 0) {
 		ps.l = &l;
 		r = lease_each(&l, ps_one, &ps, &err);
 		cli_print_rows(ps.rows, keys, json); // the readable ones in any case
-		close_real(&fs, &l);
+		cli_close_real(&fs, &l);
 	}
 	json_decref(ps.rows);
 	return r < 0 ? cli_fail(&err) : CLI_OK;
@@ -193,13 +169,13 @@ int cmd_stop(int argc, char **argv)
 		err_set(&err, EINVAL, "stop: name at least one workload; see pinfold ps");
 		return cli_fail(&err);
 	}
-	if (open_real(true, &fs, &l, &err) < 0)
+	if (cli_open_real(true, &fs, &l, &err) < 0)
 		return cli_fail(&err);
 	for (int i = optind; i < argc; i++) {
 		if (stop_workload(&l, argv[i], seconds, &err) < 0)
 			r = cli_fail(&err);
 	}
-	close_real(&fs, &l);
+	cli_close_real(&fs, &l);
 	return r;
 }
 
@@ -250,10 +226,10 @@ int cmd_exec(int argc, char **argv)
 		return cli_fail(&err);
 	}
 	req.argv = argv + optind;
-	if (open_real(true, &fs, &l, &err) < 0)
+	if (cli_open_real(true, &fs, &l, &err) < 0)
 		return cli_fail(&err);
 	r = exec_in_workload(&l, &req, &status, &err);
-	close_real(&fs, &l);
+	cli_close_real(&fs, &l);
 	if (r < 0)
 		cli_fail(&err);
 	return status;
@@ -325,10 +301,11 @@ int cmd_logs(int argc, char **argv)
 		err_set(&err, EINVAL, "logs: name one workload");
 		return cli_fail(&err);
 	}
-	if (name_check("a workload", argv[optind], &err) < 0 || open_real(false, &fs, &l, &err) < 0)
+	if (name_check("a workload", argv[optind], &err) < 0
+	    || cli_open_real(false, &fs, &l, &err) < 0)
 		return cli_fail(&err);
 	r = copy_log(&l, argv[optind], follow, &err);
-	close_real(&fs, &l);
+	cli_close_real(&fs, &l);
 	return r < 0 ? cli_fail(&err) : CLI_OK;
 }
 
@@ -353,13 +330,13 @@ int cmd_gc(int argc, char **argv)
 	if (r == 0 && help)
 		return CLI_OK;
 	if (r == 0)
-		r = open_real(true, &fs, &l, &err);
+		r = cli_open_real(true, &fs, &l, &err);
 	if (r < 0)
 		return cli_fail(&err);
 	r = ledger_lock(&l, &err);
 	if (r == 0)
 		r = gc_leases(&l, &count, &err);
-	close_real(&fs, &l);
+	cli_close_real(&fs, &l);
 	if (r < 0)
 		return cli_fail(&err);
 	printf("%u cleaned up\n", count);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 static const struct command commands[] = {
+	{"audit", "try from inside a workload what it can reach", cmd_audit},
 	{"exec", "run another program in a workload that runs", cmd_exec},
 	{"gc", "clean up after what died", cmd_gc},
 	{"grant", "create, list, show, remove named grants", cmd_grant},
@@ -22,6 +23,7 @@ static const struct command commands[] = {
 	{"plan", "show everything that run would do", cmd_plan},
 	{"ps", "the workloads that run", cmd_ps},
 	{"run", "start a program with a grant", cmd_run},
+	{"seccomp", "the system calls a workload may make; record what it makes", cmd_seccomp},
 	{"stop", "end workloads", cmd_stop},
 };
 

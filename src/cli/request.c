@@ -26,7 +26,10 @@ const char cli_request_help[] =
 	"  --memory SIZE           ordinary memory, default 512M\n"
 	"  --pids N                processes and threads, default 128\n"
 	"  --nic PCI               a NIC that is bound to vfio-pci\n"
-	"  --link memif:NAME       a directory shared with the other end of the link\n";
+	"  --link memif:NAME       a directory shared with the other end of the link\n"
+	"  --cap NAME              a capability over the container's own namespaces, as NET_RAW\n"
+	"  --seccomp default|strict:FILE|FILE  a profile that narrows or replaces the default "
+	"one\n";
 
 size_t cli_request_options(struct option *longs, size_t n)
 {
@@ -40,6 +43,30 @@ size_t cli_request_options(struct option *longs, size_t n)
 			CLI_REQUEST_FLAG + (int)i,
 		};
 	return i;
+}
+
+int cli_set_flag(struct request *req, int index, const char *value, struct err *err)
+{
+	const char *flag = request_flags[index], *file = value, *prefix = "";
+	_cleanup_free_ char *path = NULL, *full = NULL;
+
+	if (!str_eq(flag, "seccomp") || str_eq(value, "default"))
+		return request_set_flag(req, flag, value, err);
+	if (str_starts(value, "strict:")) {
+		prefix = "strict:";
+		file = value + strlen(prefix);
+	}
+	path = realpath(file, NULL);
+	if (path == NULL)
+		return err_sys(
+			err,
+			errno,
+			"--seccomp '%s': find '%s' (default, strict:FILE or FILE)",
+			value,
+			file
+		);
+	full = str_printf("%s%s", prefix, path);
+	return full != NULL ? request_set_flag(req, flag, full, err) : err_oom(err);
 }
 
 int cli_read_request(const char *path, struct request *ret, struct err *err)
@@ -115,6 +142,19 @@ static int set_hostname(const char *s, struct launch *launch, struct err *err)
 	return 0;
 }
 
+static int set_apparmor(const char *s, struct launch *launch, struct err *err)
+{
+	static const char ok[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	if (s[0] == '\0' || strlen(s) > 100 || strspn(s, ok) != strlen(s))
+		return err_set(
+			err, EINVAL, "--apparmor '%.64s': the name of a profile, or unconfined", s
+		);
+	launch->apparmor = s;
+	return 0;
+}
+
 static int launch_option(int c, const char *value, struct cli_start *s, struct err *err)
 {
 	switch (c) {
@@ -130,6 +170,11 @@ static int launch_option(int c, const char *value, struct cli_start *s, struct e
 		return set_hostname(value, &s->launch, err);
 	case 'M':
 		return launch_parse_allow_missing(value, &s->launch, err);
+	case 'A':
+		return set_apparmor(value, &s->launch, err);
+	case 'o':
+		s->output = value;
+		break;
 	case 'u':
 		s->user = value;
 		break;
@@ -174,19 +219,23 @@ static int check_start(const struct cli_start *s, struct err *err)
 		return err_set(err, EINVAL, "a pool runs nothing; use it with --shared-cpus");
 	if (l->place == LEASE_HOST
 	    && (l->image != NULL || l->nvolumes > 0 || s->user != NULL || l->hostname != NULL
-		|| l->terminal || l->runtime != NULL))
+		|| l->terminal || l->runtime != NULL || l->apparmor != NULL))
 		return err_set(
 			err,
 			EINVAL,
 			"--in host runs the program as it is: --image, -v, --user, --hostname, "
-			"--runtime and "
-			"-t are for containers"
+			"--runtime, --apparmor and -t are for containers"
 		);
 	return 0;
 }
 
 int cli_parse_start(
-	int argc, char **argv, bool plan, struct cli_start *ret, bool *ret_help, struct err *err
+	int argc,
+	char **argv,
+	enum cli_start_kind kind,
+	struct cli_start *ret,
+	bool *ret_help,
+	struct err *err
 )
 {
 	struct option longs[48] = {
@@ -201,19 +250,23 @@ int cli_parse_start(
 		{"hostname", required_argument, NULL, 'H'},
 		{"allow-missing", required_argument, NULL, 'M'},
 		{"runtime", required_argument, NULL, 'R'},
+		{"apparmor", required_argument, NULL, 'A'},
 		{"interactive", no_argument, NULL, 'i'},
 		{"tty", no_argument, NULL, 't'},
 		{"detach", no_argument, NULL, 'd'},
 	};
-	size_t n = 14;
+	size_t n = 15;
+	const char *shorts = kind == CLI_START_RECORD ? "hv:e:u:itdo:" : "hv:e:u:itd";
 	int c;
 
 	*ret_help = false;
-	if (plan)
+	if (kind == CLI_START_RECORD)
+		longs[n++] = (struct option){"output", required_argument, NULL, 'o'};
+	if (kind == CLI_START_PLAN)
 		longs[n++] = (struct option){"format", required_argument, NULL, 'F'};
 	cli_request_options(longs + n, ARRAY_LEN(longs) - n - 1);
 	optind = 0;
-	while ((c = cli_getopt(argc, argv, "hv:e:u:itd", longs, err)) != -1) {
+	while ((c = cli_getopt(argc, argv, shorts, longs, err)) != -1) {
 		int r = 0;
 
 		if (c == 'h') {
@@ -224,9 +277,7 @@ int cli_parse_start(
 			return -err->code;
 		if (c >= CLI_REQUEST_FLAG) {
 			ret->any_request_flag = ret->any_request_flag || c != CLI_REQUEST_FLAG;
-			r = request_set_flag(
-				&ret->request, request_flags[c - CLI_REQUEST_FLAG], optarg, err
-			);
+			r = cli_set_flag(&ret->request, c - CLI_REQUEST_FLAG, optarg, err);
 		} else if (c == 'f') {
 			if (ret->any_request_flag)
 				return err_set(

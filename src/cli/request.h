@@ -17,13 +17,33 @@ struct cli_start {
 	const char *definition; // --grant
 	const char *user;	// --user: resolved when the image is known
 	const char *format;	// --format (plan)
+	const char *output;	// --output (seccomp record)
 	struct launch launch;
 };
 
-// Parses the options of run and plan; stops at the program, whose words are launch.argv.
+enum cli_start_kind {
+	CLI_START_RUN,
+	CLI_START_PLAN,	  // has --format
+	CLI_START_RECORD, // has --output
+};
+
+// Parses the options of run, plan and seccomp record; stops at the program, whose words are launch.argv.
 int cli_parse_start(
-	int argc, char **argv, bool plan, struct cli_start *ret, bool *ret_help, struct err *err
+	int argc,
+	char **argv,
+	enum cli_start_kind kind,
+	struct cli_start *ret,
+	bool *ret_help,
+	struct err *err
 );
+
+// Runs what was parsed, until it ends; returns the exit status. ready: as run_workload has it. run.c
+int cli_supervise(struct cli_start *cs, int ready);
+extern const char cli_launch_help[];
+
+// Sets a request flag by its index in request_flags; files named from the working directory are made
+// absolute.
+int cli_set_flag(struct request *req, int index, const char *value, struct err *err);
 
 // Reads a request file (--from).
 int cli_read_request(const char *path, struct request *ret, struct err *err);

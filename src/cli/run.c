@@ -25,7 +25,7 @@ static const char plan_help[] =
 	"Usage: pinfold plan [OPTION...] [--format text|json|oci] [--] [PROGRAM [ARG...]]\n\n"
 	"Shows everything that pinfold run with the same options would do. Changes nothing.\n\n";
 
-static const char launch_help[] =
+const char cli_launch_help[] =
 	"\nProgram:\n"
 	"  --in container|host     host: the grant's cgroups and views, no other fence\n"
 	"  --image DIR|NAME        root file system; without it /usr, /etc and /opt of the host\n"
@@ -37,6 +37,7 @@ static const char launch_help[] =
 	"  -t                      a terminal\n"
 	"  -d                      in the background; output goes to pinfold logs\n"
 	"  --runtime PATH          crun or runc; default: the first that is installed\n"
+	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
 	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n";
 
 // Completes what was parsed: tools, user, the program.
@@ -68,7 +69,7 @@ static int exit_status(const struct err *err)
 				     : CLI_FAILED;
 }
 
-static int supervise(struct cli_start *cs, int ready)
+int cli_supervise(struct cli_start *cs, int ready)
 {
 	struct start_request req = {
 		.request = &cs->request,
@@ -165,7 +166,7 @@ static int detach(struct cli_start *cs)
 	signal(SIGPIPE, SIG_IGN); // the caller may be gone when there is something to say
 	if (chdir("/") < 0)
 		_exit(CLI_FAILED);
-	status = supervise(cs, fds[1]);
+	status = cli_supervise(cs, fds[1]);
 	_exit(status);
 }
 
@@ -176,10 +177,10 @@ int cmd_run(int argc, char **argv)
 	bool help;
 	int status;
 
-	if (cli_parse_start(argc, argv, false, &cs, &help, &err) < 0)
+	if (cli_parse_start(argc, argv, CLI_START_RUN, &cs, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help) {
-		printf("%s%s%s", run_help, cli_request_help, launch_help);
+		printf("%s%s%s", run_help, cli_request_help, cli_launch_help);
 		return CLI_OK;
 	}
 	if (cli_host_tree != NULL) {
@@ -190,7 +191,7 @@ int cmd_run(int argc, char **argv)
 		err_set(&err, EPERM, "run needs root: it makes cgroups and mounts; use sudo");
 		return cli_fail(&err);
 	}
-	status = cs.launch.detached ? detach(&cs) : supervise(&cs, -1);
+	status = cs.launch.detached ? detach(&cs) : cli_supervise(&cs, -1);
 	launch_done(&cs.launch);
 	return status;
 }
@@ -228,10 +229,10 @@ int cmd_plan(int argc, char **argv)
 	bool help;
 	int r;
 
-	if (cli_parse_start(argc, argv, true, &cs, &help, &err) < 0)
+	if (cli_parse_start(argc, argv, CLI_START_PLAN, &cs, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help) {
-		printf("%s%s%s", plan_help, cli_request_help, launch_help);
+		printf("%s%s%s", plan_help, cli_request_help, cli_launch_help);
 		return CLI_OK;
 	}
 	if (cli_open_host(&fs, &err) < 0)

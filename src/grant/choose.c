@@ -250,7 +250,8 @@ static int check_whole(const struct request *req, struct err *err)
 		);
 	if (req->kind == GRANT_POOL
 	    && (req->nhugepages + req->nnics + req->nlinks > 0 || req->memory != 0 || req->pids != 0
-		|| req->shared_pool[0] != '\0' || !idset_empty(&req->mems)))
+		|| req->shared_pool[0] != '\0' || !idset_empty(&req->mems) || req->caps != 0
+		|| req->seccomp[0] != '\0'))
 		return err_set(
 			err, EINVAL, "pool '%s': a pool has CPUs and nothing else", req->name
 		);
@@ -273,6 +274,7 @@ int grant_resolve(
 		.pids = req->pids != 0 ? req->pids : GRANT_PIDS_DEFAULT,
 		.nnics = req->nnics,
 		.nlinks = req->nlinks,
+		.caps = req->caps,
 	};
 	bool near = req->near[0] != '\0' || req->nnics > 0 || !idset_empty(&req->mems);
 	struct idset certain;
@@ -281,6 +283,7 @@ int grant_resolve(
 	strcpy(g.name, req->name);
 	memcpy(g.nics, req->nics, sizeof(g.nics));
 	memcpy(g.links, req->links, sizeof(g.links));
+	strcpy(g.seccomp, req->seccomp);
 	if (check_whole(req, err) < 0)
 		return -err->code;
 	if (req->shared_pool[0] != '\0') {

@@ -6,6 +6,7 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
+#include "grant/caps.h"
 #include "grant/parts.h"
 
 #include <string.h>
@@ -74,6 +75,17 @@ static json_t *links_to_json(const struct grant *g)
 	return list;
 }
 
+static json_t *caps_to_json(uint64_t caps)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < CAPS_MAX; i++) {
+		if (cap_has(caps, i))
+			json_array_append_new(list, json_string(cap_name(i)));
+	}
+	return list;
+}
+
 json_t *grant_to_json(const struct grant *g)
 {
 	json_t *doc = json_object(), *list = json_array();
@@ -110,6 +122,10 @@ json_t *grant_to_json(const struct grant *g)
 	json_object_set_new(doc, "pids", json_integer((json_int_t)g->pids));
 	json_object_set_new(doc, "nics", nics_to_json(g));
 	json_object_set_new(doc, "links", links_to_json(g));
+	if (g->caps != 0)
+		json_object_set_new(doc, "caps", caps_to_json(g->caps));
+	if (g->seccomp[0] != '\0')
+		json_object_set_new(doc, "seccomp", json_string(g->seccomp));
 	return doc;
 }
 
@@ -151,10 +167,12 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		"pids",
 		"nics",
 		"links",
+		"caps",
+		"seccomp",
 		NULL,
 	};
 	struct grant g = {0};
-	const char *name = NULL, *pool = NULL;
+	const char *name = NULL, *pool = NULL, *seccomp = NULL;
 	uint64_t format = 0;
 
 	if (jread_keys(doc, what, keys, err) < 0
@@ -169,7 +187,9 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 	    || jread_size(doc, what, "memory", true, &g.memory, err) < 0
 	    || jread_u64(doc, what, "pids", true, GRANT_PIDS_MAX, &g.pids, err) < 0
 	    || nics_from_json(doc, what, &g, err) < 0
-	    || part_links(doc, what, g.links, &g.nlinks, err) < 0)
+	    || part_links(doc, what, g.links, &g.nlinks, err) < 0
+	    || part_caps(doc, what, &g.caps, err) < 0
+	    || jread_str(doc, what, "seccomp", false, &seccomp, err) < 0)
 		return -err->code;
 	if (format != GRANT_FORMAT)
 		return err_set(err, EINVAL, "read %s: 'format' is not %d", what, GRANT_FORMAT);
@@ -179,6 +199,8 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		return err_set(err, EINVAL, "read %s: 'shared-cpus' without 'shared-pool'", what);
 	if (name_check("a grant", name, err) < 0
 	    || (pool != NULL && name_check("a pool", pool, err) < 0))
+		return err_wrap(err, "read %s", what);
+	if (seccomp != NULL && part_set_seccomp(g.seccomp, seccomp, err) < 0)
 		return err_wrap(err, "read %s", what);
 	strcpy(g.name, name);
 	if (pool != NULL)

@@ -19,6 +19,7 @@
 #define GRANT_MEMORY_MIN (UINT64_C(8) << 20)
 #define GRANT_PIDS_DEFAULT 128 // processes and threads
 #define GRANT_PIDS_MAX (UINT64_C(1) << 22)
+#define GRANT_SECCOMP 256 // bytes of the name of a system call profile
 
 enum grant_kind {
 	GRANT_WORKLOAD = 0, // for one program
@@ -60,6 +61,8 @@ struct request {
 	struct grant_nic nics[GRANT_NICS];
 	unsigned nlinks;
 	struct grant_link links[GRANT_LINKS];
+	uint64_t caps;		     // 1 << CAP_… (grant/caps.h)
+	char seccomp[GRANT_SECCOMP]; // "strict:FILE" or "FILE"; "": the default profile
 };
 
 // The answer. Everything is concrete.
@@ -78,6 +81,8 @@ struct grant {
 	struct grant_nic nics[GRANT_NICS];
 	unsigned nlinks;
 	struct grant_link links[GRANT_LINKS];
+	uint64_t caps;
+	char seccomp[GRANT_SECCOMP];
 };
 
 // What others hold already: the input of a choice. Filled from the ledger.

@@ -6,6 +6,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/size.h"
+#include "grant/caps.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -208,5 +209,74 @@ int part_links(
 		if (part_add_link(list, n, both, err) < 0)
 			return err_wrap(err, "read %s", what);
 	}
+	return 0;
+}
+
+int part_add_cap(uint64_t *caps, const char *name, struct err *err)
+{
+	unsigned cap;
+
+	if (cap_parse(name, &cap, err) < 0)
+		return -err->code;
+	if (cap_has(*caps, cap))
+		return err_set(err, EEXIST, "capability %s is asked for twice", cap_name(cap));
+	*caps |= UINT64_C(1) << cap;
+	return 0;
+}
+
+int part_caps(const json_t *doc, const char *what, uint64_t *ret, struct err *err)
+{
+	json_t *list = NULL, *e;
+	uint64_t caps = 0;
+	size_t i;
+
+	if (jread_array(doc, what, "caps", &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, e) {
+		if (!json_is_string(e))
+			return err_set(
+				err, EINVAL, "read %s: 'caps': an entry is not a string", what
+			);
+		if (part_add_cap(&caps, json_string_value(e), err) < 0)
+			return err_wrap(err, "read %s", what);
+	}
+	*ret = caps;
+	return 0;
+}
+
+int part_set_seccomp(char to[static GRANT_SECCOMP], const char *value, struct err *err)
+{
+	const char *file = str_starts(value, "strict:") ? value + 7 : value;
+
+	if (str_eq(value, "default")) {
+		to[0] = '\0';
+		return 0;
+	}
+	if (file[0] != '/')
+		return err_set(
+			err,
+			EINVAL,
+			"seccomp '%.64s': write default, strict:FILE or FILE, with the absolute "
+			"path of the file",
+			value
+		);
+	if (strlen(value) >= GRANT_SECCOMP)
+		return err_set(
+			err,
+			ENAMETOOLONG,
+			"seccomp '%.64s…': longer than %d bytes",
+			value,
+			GRANT_SECCOMP - 1
+		);
+	for (const char *c = value; *c != '\0'; c++) {
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+			return err_set(
+				err,
+				EINVAL,
+				"seccomp '%.64s': a path of printable ASCII is wanted",
+				value
+			);
+	}
+	strcpy(to, value);
 	return 0;
 }

@@ -27,6 +27,12 @@ int part_links(
 
 // Appends; refuses what is malformed, named twice or too many. bdf: "0000:3b:00.0" or "3b:00.0".
 int part_add_nic(struct grant_nic *list, unsigned *n, const char *bdf, struct err *err);
+// "NET_RAW".
+int part_add_cap(uint64_t *caps, const char *name, struct err *err);
+// The "caps" array.
+int part_caps(const json_t *doc, const char *what, uint64_t *ret, struct err *err);
+// "default", "strict:FILE" or "FILE", FILE being absolute. "default" is kept as "".
+int part_set_seccomp(char to[static GRANT_SECCOMP], const char *value, struct err *err);
 // "memif:NAME".
 int part_add_link(struct grant_link *list, unsigned *n, const char *s, struct err *err);
 int part_add_hugepages(

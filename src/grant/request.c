@@ -169,6 +169,17 @@ static int flag_link(struct request *req, const char *v, struct err *err)
 	return part_add_link(req->links, &req->nlinks, v, err);
 }
 
+static int flag_cap(struct request *req, const char *v, struct err *err)
+{
+	// as capabilities(7) writes it, too
+	return part_add_cap(&req->caps, str_starts(v, "CAP_") ? v + 4 : v, err);
+}
+
+static int flag_seccomp(struct request *req, const char *v, struct err *err)
+{
+	return part_set_seccomp(req->seccomp, v, err);
+}
+
 const char *const request_flags[] = {
 	"name",
 	"cpus",
@@ -181,6 +192,8 @@ const char *const request_flags[] = {
 	"pids",
 	"nic",
 	"link",
+	"cap",
+	"seccomp",
 	NULL,
 };
 
@@ -196,6 +209,8 @@ static const flag_fn flag_fns[] = {
 	flag_pids,
 	flag_nic,
 	flag_link,
+	flag_cap,
+	flag_seccomp,
 };
 
 int request_set_flag(struct request *req, const char *flag, const char *value, struct err *err)
@@ -267,6 +282,8 @@ int request_from_json(const json_t *doc, const char *what, struct request *ret, 
 		"pids",
 		"nics",
 		"links",
+		"caps",
+		"seccomp",
 		NULL,
 	};
 	struct request req = {0};
@@ -283,7 +300,9 @@ int request_from_json(const json_t *doc, const char *what, struct request *ret, 
 	    || text(doc, what, "memory", &req, flag_memory, err) < 0
 	    || jread_u64(doc, what, "pids", false, GRANT_PIDS_MAX, &req.pids, err) < 0
 	    || strings(doc, what, "nics", &req, flag_nic, err) < 0
-	    || strings(doc, what, "links", &req, flag_link, err) < 0)
+	    || strings(doc, what, "links", &req, flag_link, err) < 0
+	    || part_caps(doc, what, &req.caps, err) < 0
+	    || text(doc, what, "seccomp", &req, flag_seccomp, err) < 0)
 		return -err->code;
 	// a flag with 0 is refused too: 0 means "not said" only in the struct
 	if ((count == 0 && json_object_get(doc, "cpu-count") != NULL)

@@ -66,6 +66,7 @@ int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct 
 		return -err->code;
 	}
 	h->iommu = has_iommu(fs);
+	h->apparmor = host_apparmor(fs, APPARMOR_PROFILE);
 	*ret = *h;
 	return 0;
 }

@@ -104,6 +104,14 @@ struct host_cgroup {
 		dir_freezer[32];
 };
 
+// AppArmor of the host, and whether a profile is loaded and enforced.
+#define APPARMOR_PROFILE "pinfold-default" // data/apparmor
+enum host_apparmor {
+	HOST_APPARMOR_OFF = 0,
+	HOST_APPARMOR_NO_PROFILE, // on, but the profile is not loaded, or only complains
+	HOST_APPARMOR_READY,
+};
+
 struct host {
 	struct idset online, possible, present, isolated, nohz_full;
 	unsigned ncpus;
@@ -123,7 +131,8 @@ struct host {
 	char release[128];	      // kernel release
 	char boot_id[40];	      // "" in a tree that has none
 	char hostname[65];
-	bool iommu; // /sys/kernel/iommu_groups is not empty
+	enum host_apparmor apparmor; // with APPARMOR_PROFILE
+	bool iommu;		     // /sys/kernel/iommu_groups is not empty
 };
 
 // Parts that cost many files on a large machine and that not every command needs.
@@ -151,6 +160,9 @@ struct idset host_nodes_of(const struct host *h, const struct idset *cpus);
 // The distance between two nodes as the firmware tells it (10: the same); 0 from no node (-1), 255 if
 // it is not known.
 unsigned host_distance(const struct host *h, int from, int to);
+
+// Whether it is on and has the profile.
+enum host_apparmor host_apparmor(const struct hostfs *fs, const char *profile);
 
 // The whole inventory as JSON (a new reference), the format of data/schemas/inventory.json.
 json_t *host_to_json(const struct host *h);

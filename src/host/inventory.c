@@ -257,6 +257,7 @@ static json_t *cgroup_json(const struct host_cgroup *c)
 
 json_t *host_to_json(const struct host *h)
 {
+	static const char *const apparmor[] = {"off", "no-profile", "ready"};
 	json_t *o = json_object();
 
 	json_object_set_new(o, "version", json_integer(1));
@@ -276,6 +277,7 @@ json_t *host_to_json(const struct host *h)
 	json_object_set_new(o, "nodes_with_memory", json_idset(&h->nodes_with_memory));
 	json_object_set_new(o, "hugepages", hugepages_json(h->hugepages, h->nsizes, true));
 	json_object_set_new(o, "iommu", json_boolean(h->iommu));
+	json_object_set_new(o, "apparmor", json_string(apparmor[h->apparmor]));
 	json_object_set_new(o, "pci", pci_json(h));
 	json_object_set_new(o, "cgroup", cgroup_json(&h->cgroup));
 	return o;

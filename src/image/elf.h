@@ -23,5 +23,5 @@ struct elf_file {
 // Reads the file. An ELF file that is damaged, or for another machine, is an error.
 int elf_read(const char *path, struct elf_file *ret, struct err *err);
 
-// The dynamic loader this very program runs with.
+// The dynamic loader of this machine: the one its shell runs with.
 int elf_loader(char *ret, size_t len, struct err *err);

@@ -31,6 +31,14 @@ void names_add(struct names *s, const char *name)
 	s->v[s->n++] = copy;
 }
 
+void names_add_new(struct names *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (str_eq(s->v[i], name))
+			return;
+	names_add(s, name);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strverscmp(*(char *const *)a, *(char *const *)b);

@@ -17,7 +17,8 @@ struct names {
 void names_done(struct names *s);
 #define _cleanup_names_ __attribute__((cleanup(names_done)))
 
-void names_add(struct names *s, const char *name); // a copy; out of memory drops it
+void names_add(struct names *s, const char *name);     // a copy; out of memory drops it
+void names_add_new(struct names *s, const char *name); // unless it is there already
 void names_sort(struct names *s);
 
 // The entries of a directory that start with prefix ("" for all), but no dot files.

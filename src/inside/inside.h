@@ -13,6 +13,7 @@ enum {
 };
 
 // The subcommands: argv[0] is the name of the subcommand. They return the exit status.
+int inside_audit(int argc, char **argv);
 int inside_init(int argc, char **argv);
 int inside_show(int argc, char **argv);
 

@@ -11,6 +11,7 @@
 static const char help[] =
 	"Usage: pinfold-inside init [--status-fd N] [--cpus LIST] [--] CMD [ARG...]\n"
 	"       pinfold-inside show [--json] [--probe]\n"
+	"       pinfold-inside audit [--json] [--all] [--grant FILE]\n"
 	"\n"
 	"  init   runs CMD as the first process of a container: forwards signals, reaps orphans,\n"
 	"         exits with the status of CMD or 128 + the signal that ended it\n"
@@ -20,6 +21,12 @@ static const char help[] =
 	"           --json          as JSON\n"
 	"           --probe         also try: hugepages that can be taken, CPUs it can run on,\n"
 	"                           system calls that should be refused; changes nothing\n"
+	"  audit  tries to get out, says PASS or FAIL of each property; exits with 0 when all\n"
+	"         hold, with 1 when one does not, with 125 when it could not run\n"
+	"           --json          as JSON\n"
+	"           --all           also what takes the last of a limit for a moment: done anyway\n"
+	"                           where nothing else runs\n"
+	"           --grant FILE    the grant to measure with (/run/pinfold/grant.json)\n"
 	"\n"
 	"  --version, --help\n";
 
@@ -27,6 +34,7 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
+	{"audit", inside_audit},
 	{"init", inside_init},
 	{"show", inside_show},
 };

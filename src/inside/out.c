@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LABEL_WIDTH 26
 
@@ -80,6 +81,8 @@ static void before(struct out *o, const char *key, bool scalar)
 			putchar(',');
 		if (key != NULL)
 			printf("\"%s\":", key);
+	} else if (scalar && o->row > 0 && o->table) {
+		fputs(filled ? "  " : "", stdout);
 	} else if (scalar && o->row > 0) {
 		printf("%s%s ", filled ? "  " : "", key);
 	} else if (scalar) {
@@ -100,7 +103,7 @@ static void open_bracket(struct out *o, const char *key, char opener, char close
 	before(o, key, false);
 	if (o->json)
 		putchar(opener);
-	if (row)
+	if (row && !o->table)
 		put_label(o, NULL);
 	o->filled[o->depth] = false;
 	o->closer[o->depth] = closer;
@@ -170,6 +173,14 @@ void out_str(struct out *o, const char *key, const char *value)
 	else
 		put_string(o, o->json || (value != NULL && *value != '\0') ? value : "-");
 	after(o);
+}
+
+void out_cell(struct out *o, const char *key, const char *value, int width)
+{
+	int pad = o->json ? 0 : width - (int)strlen(value);
+
+	out_str(o, key, value);
+	printf("%*s", pad > 0 ? pad : 0, "");
 }
 
 void out_u64(struct out *o, const char *key, uint64_t value)

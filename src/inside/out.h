@@ -12,6 +12,7 @@
 
 struct out {
 	bool json;
+	bool table; // text: rows of columns (out_cell), not of keys and values
 	unsigned depth;
 	bool filled[OUT_DEPTH];	     // something was printed at this depth
 	char closer[OUT_DEPTH];	     // '}' or ']'
@@ -30,5 +31,7 @@ void out_strings(struct out *o, const char *key, char *const *values, size_t n);
 
 // value NULL is null.
 void out_str(struct out *o, const char *key, const char *value);
+// A cell of a row of a table, in text at least so wide.
+void out_cell(struct out *o, const char *key, const char *value, int width);
 void out_u64(struct out *o, const char *key, uint64_t value);
 void out_bool(struct out *o, const char *key, bool value);

@@ -4,8 +4,8 @@
 #include "inside/probe.h"
 
 #include "base/scope.h"
+#include "inside/child.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -15,38 +15,23 @@
 #define SECONDS 5
 #define CPUS 1024
 
+struct number {
+	int64_t (*fn)(const void *arg);
+	const void *arg;
+};
+
+static void number_child(const void *arg, void *result)
+{
+	const struct number *n = arg;
+
+	*(int64_t *)result = n->fn(n->arg);
+}
+
 int probe_in_child(int64_t (*fn)(const void *arg), const void *arg, int64_t *ret)
 {
-	_cleanup_close_ int r = -1;
-	int fds[2], status = 0;
-	int64_t value = 0;
-	ssize_t n;
-	pid_t pid;
+	struct number n = {fn, arg};
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return -errno;
-	r = fds[0];
-	pid = fork();
-	if (pid == 0) {
-		// A call that kills is an answer, not a crash to be kept.
-		prctl(PR_SET_DUMPABLE, 0);
-		signal(SIGALRM, SIG_DFL);
-		alarm(SECONDS);
-		value = fn(arg);
-		_exit(write(fds[1], &value, sizeof(value)) == sizeof(value) ? 0 : 1);
-	}
-	close(fds[1]);
-	if (pid < 0)
-		return -errno;
-	n = read(r, &value, sizeof(value));
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFSIGNALED(status))
-		return WTERMSIG(status);
-	if (n != sizeof(value))
-		return -EIO;
-	*ret = value;
-	return 0;
+	return child_run(number_child, &n, ret, sizeof(*ret), SECONDS);
 }
 
 struct hugepages {

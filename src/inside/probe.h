@@ -31,4 +31,5 @@ struct probe_call {
 
 // Number of calls in the table, and the i-th of them tried.
 size_t probe_ncalls(void);
+const char *probe_call_name(size_t i);
 struct probe_call probe_call(size_t i);

@@ -64,12 +64,19 @@ static void devices_below(const char *dir, unsigned depth, struct names *found)
 	}
 }
 
-void show_devices(struct out *o)
+struct names device_nodes(void)
 {
-	_cleanup_names_ struct names found = {0};
+	struct names found = {0};
 
 	devices_below("/dev", DEV_DEPTH, &found);
 	names_sort(&found);
+	return found;
+}
+
+void show_devices(struct out *o)
+{
+	_cleanup_names_ struct names found = device_nodes();
+
 	out_strings(o, "devices", found.v, found.n);
 }
 
@@ -134,6 +141,26 @@ static const char *const capabilities[] = {
 	"CAP_CHECKPOINT_RESTORE",
 };
 
+struct names capabilities_in(const char *field)
+{
+	struct names names = {0};
+	char buf[64];
+	uint64_t mask;
+
+	mask = strtoull(value_of(STATUS, field, buf, sizeof(buf)), NULL, 16);
+	for (unsigned bit = 0; bit < 64; bit++) {
+		if ((mask >> bit & 1) == 0)
+			continue;
+		if (bit < ARRAY_LEN(capabilities)) {
+			names_add(&names, capabilities[bit]);
+		} else {
+			snprintf(buf, sizeof(buf), "CAP_%u", bit);
+			names_add(&names, buf);
+		}
+	}
+	return names;
+}
+
 void show_capabilities(struct out *o)
 {
 	static const struct {
@@ -145,24 +172,11 @@ void show_capabilities(struct out *o)
 		{"bounding", "CapBnd"},
 		{"ambient", "CapAmb"},
 	};
-	char buf[64];
 
 	out_object(o, "capabilities");
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
-		_cleanup_names_ struct names names = {0};
-		uint64_t mask;
+		_cleanup_names_ struct names names = capabilities_in(sets[i].field);
 
-		mask = strtoull(value_of(STATUS, sets[i].field, buf, sizeof(buf)), NULL, 16);
-		for (unsigned bit = 0; bit < 64; bit++) {
-			if ((mask >> bit & 1) == 0)
-				continue;
-			if (bit < ARRAY_LEN(capabilities)) {
-				names_add(&names, capabilities[bit]);
-			} else {
-				snprintf(buf, sizeof(buf), "CAP_%u", bit);
-				names_add(&names, buf);
-			}
-		}
 		out_strings(o, sets[i].key, names.v, names.n);
 	}
 	out_end(o);

@@ -334,6 +334,11 @@ size_t probe_ncalls(void)
 	return ARRAY_LEN(calls);
 }
 
+const char *probe_call_name(size_t i)
+{
+	return calls[i].name;
+}
+
 static const char *reach(int code)
 {
 	switch (code) {

@@ -9,7 +9,6 @@
 #include "plan/plan.h"
 
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #define BOX_SIZE (UINT64_C(64) << 20) // room for the view of the largest machine
 
@@ -42,7 +41,9 @@ static int add_view(
 {
 	const struct view *v = &p->view;
 
-	if (view_build(&p->lease.grant, host, fs, &p->view, err) < 0)
+	bool whole = p->lease.place == LEASE_CONTAINER;
+
+	if (view_build(&p->lease.grant, host, fs, whole, &p->view, err) < 0)
 		return -err->code;
 	dir(p, strdup(BOX_DIR "/view"));
 	for (unsigned i = 0; i < v->n; i++) {
@@ -50,7 +51,13 @@ static int add_view(
 		char *path = str_printf(BOX_DIR "/view/%s", e->path);
 
 		switch (e->kind) {
-		case VIEW_BIND: // bound by the runtime, or below
+		case VIEW_BIND:
+			dir(p, path);
+			bind(p,
+			     str_printf("/%s", e->path),
+			     str_printf(BOX_DIR "/view/%s", e->path),
+			     true);
+			break;
 		case VIEW_DIR:
 			dir(p, path);
 			break;
@@ -61,15 +68,13 @@ static int add_view(
 			fence(p, STEP_SYMLINK, path, strdup(e->value));
 			break;
 		}
-		if (e->kind == VIEW_BIND && p->lease.place == LEASE_HOST)
-			bind(p, strdup(e->value), str_printf(BOX_DIR "/view/%s", e->path), true);
 	}
 	// On the bare host there is no runtime that would bind the view: it is done here.
-	for (unsigned i = 0; p->lease.place == LEASE_HOST && i < v->ncovers; i++) {
+	for (unsigned i = 0; !whole && i < v->ncovers; i++) {
 		struct step *s =
 			bind(p,
 			     str_printf(BOX_DIR "/view/%s", v->covers[i].path),
-			     strdup(v->covers[i].over),
+			     str_printf("/%s", v->covers[i].path),
 			     true);
 
 		s->recursive = true;
@@ -144,9 +149,10 @@ char *plan_take_in(
 	struct plan *p, const char *name, const char *source, bool directory, bool readonly
 )
 {
-	char *place = str_printf(BOX_DIR "/in/%s", name);
+	char *place = name != NULL ? str_printf(BOX_DIR "/in/%s", name) : NULL;
 
-	if (place == NULL) {
+	if (place == NULL || source == NULL) {
+		free(place);
 		p->failed = true;
 		return NULL;
 	}
@@ -156,6 +162,23 @@ char *plan_take_in(
 		file(p, strdup(place), strdup(""));
 	bind(p, strdup(source), strdup(place), readonly)->recursive = true;
 	return place;
+}
+
+// What is /run/pinfold in a container: a mount of its own, read-only. As a directory of the container's
+// /run the workload could rename it, and pinfold exec would run what it put in its place.
+static void add_own(struct plan *p, char *grant)
+{
+	const struct grant *g = &p->lease.grant;
+
+	dir(p, strdup(BOX_DIR "/own"));
+	file(p, strdup(BOX_DIR "/own/grant.json"), grant);
+	if (p->lease.place == LEASE_HOST)
+		return;
+	file(p, strdup(BOX_DIR "/own/inside"), strdup("")); // bound over
+	if (g->nlinks > 0)
+		dir(p, strdup(BOX_DIR "/own/links"));
+	for (unsigned i = 0; i < g->nlinks; i++)
+		dir(p, str_printf(BOX_DIR "/own/links/%s", g->links[i].name));
 }
 
 // The shared directory of a link belongs to a group that both ends have and nobody else.
@@ -196,10 +219,10 @@ int plan_fence(
 	inner = plan_inner_grant(p, host);
 	text = json_dumps(inner, JSON_INDENT(2));
 	json_decref(inner);
-	file(p, strdup(BOX_DIR "/grant.json"), text);
+	add_own(p, text);
 	if (launch->place == LEASE_HOST) {
 		plan_step(p, STEP_TOUCH, STEP_HOST, strdup(RUN_DIR "/grant.json"), NULL);
-		bind(p, strdup(BOX_DIR "/grant.json"), strdup(RUN_DIR "/grant.json"), true);
+		bind(p, strdup(BOX_DIR "/own/grant.json"), strdup(RUN_DIR "/grant.json"), true);
 	}
 	dir(p, strdup(BOX_DIR "/in"));
 	if (add_links(p, err) < 0)

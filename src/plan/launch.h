@@ -7,12 +7,15 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define LAUNCH_LISTS 64
 
 // Limits that a user may accept to do without (--allow-missing=…), as bits of HOST_CG_*.
 struct launch_volume {
 	const char *source; // absolute path on the host
+	dev_t dev;	    // and what was there when it was looked up
+	ino_t ino;
 	const char *target; // absolute path in the container
 	bool readonly, directory;
 };
@@ -35,4 +38,6 @@ struct launch {
 	bool found;	    // runtime and inside were found by launch_find_tools, which owns them
 	unsigned allow_missing; // HOST_CG_* bits
 	bool look;		// only a plan to be read, not carried out
+	const char *apparmor;	// profile, or "unconfined"; NULL: pinfold's own where it is loaded
+	const char *seccomp_listener; // socket that is asked about every call; NULL: none
 };

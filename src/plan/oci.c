@@ -5,221 +5,12 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/size.h"
-#include "host/vfio.h"
 #include "plan/plan.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #define LINK_GID_INSIDE 65536 // group ids of links inside the container: above its own range
-
-// A mount with its options as one comma-separated string.
-static void mount(
-	json_t *mounts,
-	const char *target,
-	const char *type,
-	const char *source,
-	const char *options
-)
-{
-	json_t *list = json_array();
-	_cleanup_free_ char *copy = strdup(options);
-	char *save = NULL;
-
-	for (char *o = copy != NULL ? strtok_r(copy, ",", &save) : NULL; o != NULL;
-	     o = strtok_r(NULL, ",", &save))
-		json_array_append_new(list, json_string(o));
-	json_array_append_new(
-		mounts,
-		json_pack(
-			"{s:s, s:s, s:s, s:o}",
-			"destination",
-			target,
-			"type",
-			type,
-			"source",
-			source,
-			"options",
-			list
-		)
-	);
-}
-
-static void base_mounts(json_t *mounts, const struct launch *launch)
-{
-	char owner[96];
-
-	snprintf(
-		owner,
-		sizeof(owner),
-		"nosuid,nodev,mode=0755,size=16m,uid=%u,gid=%u",
-		launch->uid,
-		launch->gid
-	);
-	mount(mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
-	mount(mounts, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=64k");
-	mount(mounts,
-	      "/dev/pts",
-	      "devpts",
-	      "devpts",
-	      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
-	mount(mounts, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=64m");
-	mount(mounts, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
-	mount(mounts, "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro");
-	mount(mounts, "/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=64m");
-	// EAL makes /var/run/dpdk, or $XDG_RUNTIME_DIR/dpdk when it is not root
-	mount(mounts, "/run", "tmpfs", "tmpfs", owner);
-}
-
-// crun 1.8 clones a bind mount of a container with a user namespace without what is mounted below it:
-// every mount is an entry of its own.
-static void view_mounts(json_t *mounts, const struct plan *p)
-{
-	const struct view *v = &p->view;
-
-	for (unsigned i = 0; i < v->ncovers; i++) {
-		_cleanup_free_ char *from = str_printf(BOX_DIR "/view/%s", v->covers[i].path);
-
-		mount(mounts, v->covers[i].over, "bind", from, "bind,ro,nosuid,nodev,noexec");
-	}
-	for (unsigned i = 0; i < v->n; i++) {
-		if (v->entries[i].kind == VIEW_BIND)
-			mount(mounts,
-			      v->entries[i].value,
-			      "bind",
-			      v->entries[i].value,
-			      "bind,ro,nosuid,nodev,noexec");
-	}
-}
-
-// The grant, the init and the directories of links, below /run/pinfold.
-static void own_mounts(json_t *mounts, struct plan *p, const struct launch *launch)
-{
-	const struct grant *g = &p->lease.grant;
-
-	mount(mounts,
-	      RUN_DIR "/grant.json",
-	      "bind",
-	      BOX_DIR "/grant.json",
-	      "bind,ro,nosuid,nodev,noexec");
-	mount(mounts, RUN_DIR "/inside", "bind", launch->inside, "bind,ro,nosuid,nodev");
-	for (unsigned i = 0; i < g->nlinks; i++) {
-		_cleanup_free_ char *dir = str_printf(LINKS_DIR "/%s", g->links[i].name);
-
-		_cleanup_free_ char *name = str_printf("link-%s", g->links[i].name);
-		_cleanup_free_ char *from = name != NULL && dir != NULL
-						    ? plan_take_in(p, name, dir, true, false)
-						    : NULL;
-
-		if (from != NULL)
-			mount(mounts, dir, "bind", from, "bind,rw,nosuid,nodev,noexec");
-	}
-}
-
-static void volume_mounts(json_t *mounts, struct plan *p, const struct launch *launch)
-{
-	for (unsigned i = 0; i < launch->nvolumes; i++) {
-		const struct launch_volume *v = &launch->volumes[i];
-		_cleanup_free_ char *name = str_printf("volume-%u", i);
-		_cleanup_free_ char *from =
-			name != NULL ? plan_take_in(p, name, v->source, v->directory, v->readonly)
-				     : NULL;
-
-		if (from != NULL)
-			mount(mounts,
-			      v->target,
-			      "bind",
-			      from,
-			      v->readonly ? "rbind,ro,nosuid,nodev" : "rbind,rw,nosuid,nodev");
-	}
-}
-
-static void hugepage_mounts(json_t *mounts, const struct plan *p, const struct host *host)
-{
-	uint64_t sizes[HOST_PAGE_SIZES];
-	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
-
-	for (unsigned i = 0; i < n; i++) {
-		_cleanup_free_ char *target = plan_hugepage_target(&p->lease.grant, sizes[i]);
-		_cleanup_free_ char *from = plan_hugepage_source(sizes[i]);
-
-		mount(mounts, target, "bind", from, "bind,rw,nosuid,nodev,noexec");
-	}
-}
-
-// A node of our own, owned by the container's user, is bound in: the host's node keeps its owner.
-static void device(
-	struct plan *p,
-	const struct launch *launch,
-	json_t *mounts,
-	json_t *rules,
-	const char *name,
-	dev_t rdev
-)
-{
-	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
-	_cleanup_free_ char *from = str_printf(BOX_DIR "/vfio/%s", name);
-	struct step *s =
-		plan_step(p, STEP_NODE, STEP_FENCE, str_printf(BOX_DIR "/vfio/%s", name), NULL);
-
-	s->mode = 0600;
-	s->uid = p->lease.uid_base + launch->uid;
-	s->gid = p->lease.uid_base + launch->gid;
-	s->rdev = rdev;
-	mount(mounts, target, "bind", from, "bind,rw,nosuid,noexec");
-	json_array_append_new(
-		rules,
-		json_pack(
-			"{s:b, s:s, s:i, s:i, s:s}",
-			"allow",
-			1,
-			"type",
-			"c",
-			"major",
-			(int)major(rdev),
-			"minor",
-			(int)minor(rdev),
-			"access",
-			"rw"
-		)
-	);
-}
-
-static int devices(
-	struct plan *p,
-	const struct launch *launch,
-	const struct hostfs *fs,
-	json_t *mounts,
-	json_t *rules,
-	struct err *err
-)
-{
-	const struct grant *g = &p->lease.grant;
-	bool seen;
-	dev_t rdev;
-
-	if (g->nnics == 0)
-		return 0;
-	plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/vfio"), NULL)->mode = 0755;
-	if (host_vfio_container(fs, &rdev, err) < 0)
-		return -err->code;
-	device(p, launch, mounts, rules, "vfio", rdev);
-	for (unsigned i = 0; i < g->nnics; i++) {
-		char name[16];
-
-		seen = false;
-		for (unsigned k = 0; k < i; k++)
-			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
-		if (seen)
-			continue;
-		if (host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err) < 0)
-			return -err->code;
-		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
-		device(p, launch, mounts, rules, name, rdev);
-	}
-	return 0;
-}
 
 static json_t *limits(const struct plan *p, const struct host *host, json_t *rules)
 {
@@ -309,24 +100,49 @@ static json_t *strings(const char *const *list, size_t n)
 	return array;
 }
 
-// Kernel windows that tell about the host or let it be changed. sysfs is read-only as a whole.
+// Kernel windows that tell about the host, or let it be changed. There is no sysfs.
 static const char *const masked[] = {
-	"/proc/acpi",	     "/proc/asound",	  "/proc/bus/pci",	  "/proc/interrupts",
-	"/proc/kallsyms",    "/proc/kcore",	  "/proc/keys",		  "/proc/latency_stats",
-	"/proc/sched_debug", "/proc/scsi",	  "/proc/timer_list",	  "/proc/timer_stats",
-	"/proc/vmallocinfo", "/sys/block",	  "/sys/class/block",	  "/sys/firmware",
-	"/sys/fs/selinux",   "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
+	// its devices and what they do
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/bus",
+	"/proc/diskstats",
+	"/proc/driver",
+	"/proc/fs",
+	"/proc/interrupts",
+	"/proc/iomem",
+	"/proc/ioports",
+	"/proc/irq",
+	"/proc/mdstat",
+	"/proc/partitions",
+	"/proc/scsi",
+	"/proc/swaps",
+	// its memory and its load
+	"/proc/buddyinfo",
+	"/proc/latency_stats",
+	"/proc/pressure", // anybody may put triggers of the whole host in there
+	"/proc/sched_debug",
+	"/proc/schedstat",
+	"/proc/softirqs",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/vmallocinfo",
+	"/proc/vmstat",
+	"/proc/zoneinfo",
+	// its kernel
+	"/proc/cmdline",
+	"/proc/kallsyms",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/modules",
 };
 
 static const char *const readonly[] = {
-	"/proc/bus",
-	"/proc/fs",
-	"/proc/irq",
 	"/proc/sys",
 	"/proc/sysrq-trigger",
 };
 
-static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules)
+static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules, json_t *seccomp)
 {
 	static const char *const namespaces[] = {
 		"pid", "network", "ipc", "uts", "mount", "user", "cgroup"};
@@ -347,7 +163,7 @@ static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules
 		"resources",
 		limits(p, host, rules),
 		"seccomp",
-		seccomp_to_oci(),
+		seccomp,
 		"maskedPaths",
 		strings(masked, ARRAY_LEN(masked)),
 		"readonlyPaths",
@@ -378,10 +194,15 @@ static json_t *environment(const struct launch *launch, const char *hostname)
 	return env;
 }
 
-static json_t *process(const struct plan *p, const struct launch *launch, const char *hostname)
+static json_t *process(
+	const struct plan *p,
+	const struct launch *launch,
+	const char *hostname,
+	const char *apparmor
+)
 {
 	const struct grant *g = &p->lease.grant;
-	json_t *args = json_array(), *groups = json_array(), *rlimits = json_array();
+	json_t *args = json_array(), *groups = json_array(), *doc;
 
 	// the supervisor reads from descriptor 3 whether the program could be executed
 	json_array_append_new(args, json_string(RUN_DIR "/inside"));
@@ -405,30 +226,8 @@ static json_t *process(const struct plan *p, const struct launch *launch, const 
 		json_array_append_new(args, json_string(*a));
 	for (unsigned i = 0; i < g->nlinks; i++)
 		json_array_append_new(groups, json_integer((int)(LINK_GID_INSIDE + i)));
-	if (g->nnics > 0) {
-		// vfio counts what it maps for the device against this limit: the hugepages in full
-		// and, to be safe, the ordinary memory; then nothing needs CAP_IPC_LOCK
-		json_int_t lock = (json_int_t)(grant_hugepage_bytes(g, -1) + g->memory);
-
-		json_array_append_new(
-			rlimits,
-			json_pack(
-				"{s:s, s:I, s:I}",
-				"type",
-				"RLIMIT_MEMLOCK",
-				"hard",
-				lock,
-				"soft",
-				lock
-			)
-		);
-	}
-	json_array_append_new(
-		rlimits, json_pack("{s:s, s:i, s:i}", "type", "RLIMIT_CORE", "hard", 0, "soft", 0)
-	);
-	return json_pack(
-		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:{s:[], s:[], s:[], s:[], s:[]}, "
-		"s:o, s:b}",
+	doc = json_pack(
+		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:o, s:o, s:b}",
 		"terminal",
 		launch->terminal,
 		"user",
@@ -448,16 +247,15 @@ static json_t *process(const struct plan *p, const struct launch *launch, const 
 		"cwd",
 		"/",
 		"capabilities",
-		"bounding",
-		"effective",
-		"inheritable",
-		"permitted",
-		"ambient",
+		rights_capabilities(p),
 		"rlimits",
-		rlimits,
+		rights_rlimits(p),
 		"noNewPrivileges",
 		1
 	);
+	if (apparmor != NULL)
+		json_object_set_new(doc, "apparmorProfile", json_string(apparmor));
+	return doc;
 }
 
 // The runtime's command. Descriptors 3 (status) and, of the program, 4 (standard error), 5 (output) and
@@ -522,6 +320,8 @@ int plan_oci(
 	_cleanup_json_ json_t *mounts = json_array();
 	_cleanup_json_ json_t *rules = json_pack("[{s:b, s:s}]", "allow", 0, "access", "rwm");
 	_cleanup_free_ char *state = str_printf(RUNTIME_DIR "/%s", p->lease.grant.name);
+	_cleanup_json_ json_t *seccomp = NULL;
+	const char *apparmor = NULL;
 
 	if (state == NULL)
 		return err_oom(err);
@@ -530,19 +330,16 @@ int plan_oci(
 	if (lease_note(&p->lease, "tree", state, err) < 0)
 		return -err->code;
 	snprintf(p->lease.runtime, sizeof(p->lease.runtime), "%s", launch->runtime);
-	base_mounts(mounts, launch);
-	view_mounts(mounts, p);
-	own_mounts(mounts, p, launch);
-	hugepage_mounts(mounts, p, host);
-	if (devices(p, launch, fs, mounts, rules, err) < 0)
+	if (rights_seccomp(p, launch, &seccomp, err) < 0
+	    || rights_apparmor(p, launch, fs, &apparmor, err) < 0
+	    || plan_mounts(p, launch, host, fs, mounts, rules, err) < 0)
 		return -err->code;
-	volume_mounts(mounts, p, launch);
 	p->oci = json_pack(
 		"{s:s, s:o, s:{s:s, s:b}, s:s, s:O, s:o}",
 		"ociVersion",
 		"1.0.2",
 		"process",
-		process(p, launch, hostname),
+		process(p, launch, hostname, apparmor),
 		"root",
 		"path",
 		BOX_DIR "/root",
@@ -553,7 +350,7 @@ int plan_oci(
 		"mounts",
 		mounts,
 		"linux",
-		linux_part(p, host, json_incref(rules))
+		linux_part(p, host, json_incref(rules), json_incref(seccomp))
 	);
 	p->argv = command(p, launch);
 	if (p->oci == NULL || p->argv == NULL)

@@ -44,6 +44,14 @@ struct step *plan_step(
 	return &p->steps[p->nsteps++];
 }
 
+void plan_expect(struct plan *p, dev_t dev, ino_t ino)
+{
+	if (p->failed || p->nsteps == 0)
+		return;
+	p->steps[p->nsteps - 1].dev = dev;
+	p->steps[p->nsteps - 1].ino = ino;
+}
+
 int plan_build(
 	const struct lease *lease,
 	const struct launch *launch,
@@ -66,10 +74,13 @@ int plan_build(
 		if (r == 0)
 			r = plan_oci(&p, launch, host, fs, err);
 	} else if (r == 0) {
-		r = plan_bare(&p, launch, err);
+		r = rights_check_bare(&p, launch, err);
+		if (r == 0)
+			r = plan_bare(&p, launch, err);
 	}
 	if (r == 0) {
 		plan_notes(&p, launch, host, fs);
+		rights_notes(&p);
 		if (p.failed)
 			r = err_oom(err);
 	}
@@ -114,6 +125,15 @@ json_t *plan_inner_grant(const struct plan *p, const struct host *host)
 		);
 	}
 	json_object_set_new(doc, "hugetlbfs", mounts);
+	// where the profile lies on the host is nobody's business inside
+	if (p->lease.grant.seccomp[0] != '\0')
+		json_object_set_new(
+			doc,
+			"seccomp",
+			json_string(
+				str_starts(p->lease.grant.seccomp, "strict:") ? "strict" : "file"
+			)
+		);
 	json_array_foreach (json_object_get(doc, "links"), i, e) {
 		_cleanup_free_ char *dir =
 			str_printf(LINKS_DIR "/%s", json_string_value(json_object_get(e, "name")));

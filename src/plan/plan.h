@@ -53,6 +53,8 @@ struct step {
 	uint32_t uid, gid;
 	dev_t rdev;
 	bool readonly, recursive;
+	dev_t dev; // bind: what `value` was when the plan was made; ino 0: not looked at
+	ino_t ino;
 };
 
 struct plan {
@@ -127,11 +129,35 @@ int plan_oci(
 	const struct hostfs *fs,
 	struct err *err
 );
+// mounts.c: appends the "mounts" of config.json, and to rules the "devices" of its resources. What the
+// host lends is taken into the box by steps of the plan.
+int plan_mounts(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	json_t *mounts,
+	json_t *rules,
+	struct err *err
+);
 // bare.c: argv and environment of a workload on the host.
 int plan_bare(struct plan *p, const struct launch *launch, struct err *err);
 
-// seccomp.c: the "seccomp" object of config.json. New reference, NULL when memory is out.
-json_t *seccomp_to_oci(void);
+// rights.c: what the process may do, as parts of config.json. New references, NULL when memory is out.
+json_t *rights_capabilities(const struct plan *p);
+json_t *rights_rlimits(const struct plan *p);
+int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, struct err *err);
+// The AppArmor profile it runs under; NULL: none. Borrowed.
+int rights_apparmor(
+	struct plan *p,
+	const struct launch *launch,
+	const struct hostfs *fs,
+	const char **ret,
+	struct err *err
+);
+void rights_notes(struct plan *p); // one a capability
+// Refuses for a workload on the bare host what only a container has.
+int rights_check_bare(const struct plan *p, const struct launch *launch, struct err *err);
 
 // The environment that every container has: "NAME=value", NULL-terminated.
 extern const char *const plan_environment[];
@@ -139,10 +165,14 @@ extern const char *const plan_environment[];
 // Where the hugetlbfs of a page size is seen by the workload: "/dev/hugepages" for the only or first
 // size, "/dev/hugepages-1G" for others. New string.
 char *plan_hugepage_target(const struct grant *g, uint64_t size);
-// Binds something of the host below BOX_DIR "/in", where a runtime takes it from. New string: the place.
+// Binds something of the host below BOX_DIR "/in", where a runtime takes it from. New string: the place;
+// NULL when memory is out, also for name or source (plan->failed then).
 char *plan_take_in(
 	struct plan *p, const char *name, const char *source, bool directory, bool readonly
 );
+
+// Of the bind that was appended last: what its source is. It fails when that is something else by then.
+void plan_expect(struct plan *p, dev_t dev, ino_t ino);
 
 // Where the hugetlbfs of a page size is mounted in the workload's mount namespace. New string.
 char *plan_hugepage_source(uint64_t size);

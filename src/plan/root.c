@@ -39,6 +39,18 @@ static void show(struct plan *p, const char *name)
 		->readonly = true;
 }
 
+// No sysfs is mounted: the view, with the granted parts of the host's sysfs bound into it, is all there
+// is. One mount, whatever the host has.
+static void show_sys(struct plan *p)
+{
+	struct step *s = plan_step(
+		p, STEP_BIND, STEP_FENCE, strdup(BOX_DIR "/root/sys"), strdup(BOX_DIR "/view/sys")
+	);
+
+	s->readonly = true;
+	s->recursive = true;
+}
+
 static bool is_directory(const struct hostfs *fs, const char *path)
 {
 	_cleanup_close_ int fd = fs_open_in(fs->root, path, O_PATH | O_DIRECTORY, 0);
@@ -71,6 +83,15 @@ static void host_root(struct plan *p, const struct hostfs *fs)
 	}
 }
 
+// Links on the way stay below the image, the last one is looked at.
+static bool is_link(int image, const char *path)
+{
+	_cleanup_close_ int fd = fs_open_in(image, path, O_PATH | O_NOFOLLOW, 0);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 // Makes the mount point of a volume in the layer `top`. Inside what is bound or in the image it must
 // exist already; crun looks at it again without following links out of the root.
 static int volume_point(
@@ -90,14 +111,12 @@ static int volume_point(
 	}
 	while (slash != NULL) {
 		bool last;
-		struct stat st;
 
 		slash = strchr(slash, '/');
 		last = slash == NULL;
 		if (!last)
 			*slash = '\0';
-		if (image >= 0 && fstatat(image, copy, &st, AT_SYMLINK_NOFOLLOW) == 0
-		    && S_ISLNK(st.st_mode))
+		if (image >= 0 && is_link(image, copy))
 			return err_set(
 				err,
 				ELOOP,
@@ -119,18 +138,17 @@ static int volume_point(
 	return 0;
 }
 
-static int image_root(
-	struct plan *p,
-	const struct launch *launch,
-	const struct hostfs *fs,
-	int image,
-	struct err *err
-)
+// The image under the layer `skeleton`. It is bound first: an overlay takes its layers by path, and
+// what is bound can be compared with what was looked at.
+static int image_root(struct plan *p, const struct launch *launch, int image, struct err *err)
 {
+	_cleanup_close_ int run = fs_open_in(image, "var/run", O_PATH | O_NOFOLLOW, 0);
+	_cleanup_free_ char *place = NULL;
 	struct stat st;
 
-	(void)fs;
-	if (fstatat(image, "var/run", &st, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (fstat(image, &st) < 0)
+		return err_sys(err, errno, "look at image '%s'", launch->image);
+	if (run < 0) {
 		dir(p, strdup(BOX_DIR "/skeleton/var"));
 		plan_step(
 			p,
@@ -140,20 +158,17 @@ static int image_root(
 			strdup("../run")
 		);
 	}
+	place = plan_take_in(p, "image", launch->image, true, true);
+	plan_expect(p, st.st_dev, st.st_ino);
+	if (place == NULL)
+		return err_oom(err);
 	dir(p, strdup(BOX_DIR "/root"));
-	if (strpbrk(launch->image, ",:\\") != NULL)
-		return err_set(
-			err,
-			EINVAL,
-			"image '%s': a path with , : or \\ cannot be mounted; rename it",
-			launch->image
-		);
 	plan_step(
 		p,
 		STEP_OVERLAY,
 		STEP_FENCE,
 		strdup(BOX_DIR "/root"),
-		str_printf("lowerdir=" BOX_DIR "/skeleton:%s", launch->image)
+		str_printf("lowerdir=" BOX_DIR "/skeleton:%s", place)
 	);
 	return 0;
 }
@@ -191,5 +206,8 @@ int plan_root(struct plan *p, const struct launch *launch, const struct hostfs *
 		if (volume_point(p, &launch->volumes[i], top, image, err) < 0)
 			return -err->code;
 	}
-	return launch->image != NULL ? image_root(p, launch, fs, image, err) : 0;
+	if (launch->image != NULL && image_root(p, launch, image, err) < 0)
+		return -err->code;
+	show_sys(p);
+	return 0;
 }

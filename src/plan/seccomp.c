@@ -1,375 +1,314 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The system calls of a DPDK program. Whatever is not listed fails with EPERM; calls of another
-// architecture (the 32-bit table, x32) kill the caller.
+// Filters as values: the default one, made from the table, and what can be done with another.
 
-#include "plan/plan.h"
+#include "plan/seccomp.h"
 
+#include "base/jread.h"
 #include "base/scope.h"
+#include "base/str.h"
+#include "grant/caps.h"
 
-#include <errno.h>
-#include <linux/sched.h>
-#include <sys/socket.h>
+#include <string.h>
 
-// Allowed without a look at the arguments, by purpose.
-static const char *const files[] = {
-	"access",
-	"chdir",
-	"chmod",
-	"chown",
-	"close",
-	"close_range",
-	"copy_file_range",
-	"creat",
-	"dup",
-	"dup2",
-	"dup3",
-	"faccessat",
-	"faccessat2",
-	"fadvise64",
-	"fallocate",
-	"fchdir",
-	"fchmod",
-	"fchmodat",
-	"fchown",
-	"fchownat",
-	"fcntl",
-	"fdatasync",
-	"fgetxattr",
-	"flock",
-	"fstat",
-	"fstatfs",
-	"fsync",
-	"ftruncate",
-	"getcwd",
-	"getdents",
-	"getdents64",
-	"getxattr",
-	"inotify_add_watch",
-	"inotify_init",
-	"inotify_init1",
-	"inotify_rm_watch",
-	"lchown",
-	"lgetxattr",
-	"link",
-	"linkat",
-	"listxattr",
-	"llistxattr",
-	"lseek",
-	"lstat",
-	"mkdir",
-	"mkdirat",
-	"newfstatat",
-	"open",
-	"openat",
-	"openat2",
-	"pipe",
-	"pipe2",
-	"pread64",
-	"preadv",
-	"preadv2",
-	"pwrite64",
-	"pwritev",
-	"pwritev2",
-	"read",
-	"readahead",
-	"readlink",
-	"readlinkat",
-	"readv",
-	"rename",
-	"renameat",
-	"renameat2",
-	"rmdir",
-	"sendfile",
-	"splice",
-	"stat",
-	"statfs",
-	"statx",
-	"symlink",
-	"symlinkat",
-	"sync",
-	"sync_file_range",
-	"syncfs",
-	"tee",
-	"truncate",
-	"umask",
-	"unlink",
-	"unlinkat",
-	"utime",
-	"utimensat",
-	"utimes",
-	"write",
-	"writev",
-	NULL,
-};
-
-static const char *const memory[] = {
-	"brk",	    "madvise",	  "membarrier", "memfd_create",	 "mincore", "mlock",   "mlock2",
-	"mlockall", "mmap",	  "mprotect",	"mremap",	 "msync",   "munlock", "munlockall",
-	"munmap",   "pkey_alloc", "pkey_free",	"pkey_mprotect", NULL,
-};
-
-// EAL places its hugepages with these; cpuset.mems confines them. Docker's default profile refuses
-// them, so EAL does not start there.
-static const char *const numa[] = {
-	"get_mempolicy",
-	"set_mempolicy",
-	"set_mempolicy_home_node",
-	"getcpu",
-	NULL,
-};
-
-static const char *const processes[] = {
-	"_sysctl",
-	"arch_prctl",
-	"capget",
-	"capset",
-	"execve",
-	"execveat",
-	"exit",
-	"exit_group",
-	"fork",
-	"futex",
-	"futex_waitv",
-	"get_robust_list",
-	"get_thread_area",
-	"getegid",
-	"geteuid",
-	"getgid",
-	"getgroups",
-	"getitimer",
-	"getpgid",
-	"getpgrp",
-	"getpid",
-	"getppid",
-	"getpriority",
-	"getrandom",
-	"getresgid",
-	"getresuid",
-	"getrlimit",
-	"getrusage",
-	"getsid",
-	"gettid",
-	"getuid",
-	"ioprio_get",
-	"kill",
-	"pause",
-	"pidfd_open",
-	"pidfd_send_signal",
-	"prctl",
-	"prlimit64",
-	"restart_syscall",
-	"rseq",
-	"rt_sigaction",
-	"rt_sigpending",
-	"rt_sigprocmask",
-	"rt_sigqueueinfo",
-	"rt_sigreturn",
-	"rt_sigsuspend",
-	"rt_sigtimedwait",
-	"rt_tgsigqueueinfo",
-	"sched_get_priority_max",
-	"sched_get_priority_min",
-	"sched_getaffinity",
-	"sched_getattr",
-	"sched_getparam",
-	"sched_getscheduler",
-	"sched_rr_get_interval",
-	"sched_setaffinity",
-	"sched_setattr",
-	"sched_setparam",
-	"sched_setscheduler",
-	"sched_yield",
-	"set_robust_list",
-	"set_thread_area",
-	"set_tid_address",
-	"setfsgid",
-	"setfsuid",
-	"setgid",
-	"setgroups",
-	"setitimer",
-	"setpgid",
-	"setpriority",
-	"setregid",
-	"setresgid",
-	"setresuid",
-	"setreuid",
-	"setrlimit",
-	"setsid",
-	"setuid",
-	"sigaltstack",
-	"sysinfo",
-	"tgkill",
-	"times",
-	"tkill",
-	"uname",
-	"vfork",
-	"wait4",
-	"waitid",
-	NULL,
-};
-
-static const char *const time_and_events[] = {
-	"alarm",
-	"clock_getres",
-	"clock_gettime",
-	"clock_nanosleep",
-	"epoll_create",
-	"epoll_create1",
-	"epoll_ctl",
-	"epoll_ctl_old",
-	"epoll_pwait",
-	"epoll_pwait2",
-	"epoll_wait",
-	"epoll_wait_old",
-	"eventfd",
-	"eventfd2",
-	"gettimeofday",
-	"nanosleep",
-	"poll",
-	"ppoll",
-	"pselect6",
-	"select",
-	"signalfd",
-	"signalfd4",
-	"time",
-	"timer_create",
-	"timer_delete",
-	"timer_getoverrun",
-	"timer_gettime",
-	"timer_settime",
-	"timerfd_create",
-	"timerfd_gettime",
-	"timerfd_settime",
-	NULL,
-};
-
-static const char *const sockets[] = {
-	"accept",
-	"accept4",
-	"bind",
-	"connect",
-	"getpeername",
-	"getsockname",
-	"getsockopt",
-	"listen",
-	"recvfrom",
-	"recvmmsg",
-	"recvmsg",
-	"sendmmsg",
-	"sendmsg",
-	"sendto",
-	"setsockopt",
-	"shutdown",
-	"socketpair",
-	NULL,
-};
-
-// Asynchronous I/O and System V memory: the IPC namespace is the container's own.
-static const char *const ipc[] = {
-	"io_cancel",	"io_destroy",	 "io_getevents", "io_setup", "io_submit",
-	"ioctl",	"mq_getsetattr", "mq_notify",	 "mq_open",  "mq_timedreceive",
-	"mq_timedsend", "mq_unlink",	 "msgctl",	 "msgget",   "msgrcv",
-	"msgsnd",	"semctl",	 "semget",	 "semop",    "semtimedop",
-	"shmat",	"shmctl",	 "shmdt",	 "shmget",   NULL,
-};
-
-static const char *const *const groups[] = {
-	files,
-	memory,
-	numa,
-	processes,
-	time_and_events,
-	sockets,
-	ipc,
-};
-
-// Socket families. Packet and raw sockets want a capability too; vsock would reach the hypervisor
-// past the network namespace, and AF_ALG is kernel surface that no data plane needs.
-static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
-
-#define MPOL_MF_MOVE_ALL 4 // <linux/mempolicy.h>: move pages of other processes
-
-static json_t *names_of(const char *const *list)
+// Appends the names in a string of the table.
+static void append_names(json_t *names, const char *calls)
 {
-	json_t *names = json_array();
+	_cleanup_free_ char *copy = strdup(calls);
+	char *save = NULL;
 
-	for (; *list != NULL; list++)
-		json_array_append_new(names, json_string(*list));
-	return names;
+	for (char *name = copy != NULL ? strtok_r(copy, " ", &save) : NULL; name != NULL;
+	     name = strtok_r(NULL, " ", &save))
+		json_array_append_new(names, json_string(name));
 }
 
-// One rule with one condition on one argument. op: as the OCI runtime specification names it.
-static json_t *rule(
-	const char *call, unsigned arg, const char *op, uint64_t value, uint64_t value_two
-)
+static json_t *condition_args(const struct seccomp_condition *c)
 {
 	return json_pack(
-		"{s:[s], s:s, s:[{s:i, s:I, s:I, s:s}]}",
-		"names",
-		call,
-		"action",
-		"SCMP_ACT_ALLOW",
-		"args",
+		"[{s:i, s:I, s:I, s:s}]",
 		"index",
-		(int)arg,
+		(int)c->argument,
 		"value",
-		(json_int_t)value,
+		(json_int_t)c->value,
 		"valueTwo",
-		(json_int_t)value_two,
+		(json_int_t)c->value_two,
 		"op",
-		op
+		c->op
 	);
 }
 
-json_t *seccomp_to_oci(void)
+// A filter that refuses, with one rule: clone3 has its flags in memory, where no filter sees them. To be
+// told that it is not there makes the C library use clone.
+static json_t *new_filter(void)
 {
-	const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC
-				    | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
-	json_t *calls = json_array();
-
-	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-		json_array_append_new(
-			calls,
-			json_pack(
-				"{s:o, s:s}",
-				"names",
-				names_of(groups[i]),
-				"action",
-				"SCMP_ACT_ALLOW"
-			)
-		);
-	// threads and processes, no namespaces
-	json_array_append_new(calls, rule("clone", 0, "SCMP_CMP_MASKED_EQ", namespaces, 0));
-	// its flags lie in memory, where no filter sees them: say "not there", and libc uses clone
-	json_array_append_new(
-		calls,
-		json_pack(
-			"{s:[s], s:s, s:i}",
-			"names",
-			"clone3",
-			"action",
-			"SCMP_ACT_ERRNO",
-			"errnoRet",
-			ENOSYS
-		)
-	);
-	json_array_append_new(calls, rule("mbind", 5, "SCMP_CMP_MASKED_EQ", MPOL_MF_MOVE_ALL, 0));
-	// of its own process only
-	json_array_append_new(calls, rule("move_pages", 0, "SCMP_CMP_EQ", 0, 0));
-	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		json_array_append_new(
-			calls, rule("socket", 0, "SCMP_CMP_EQ", (uint64_t)families[i], 0)
-		);
 	return json_pack(
-		"{s:s, s:i, s:[s], s:o}",
+		"{s:s, s:i, s:[s], s:[{s:[s], s:s, s:i}]}",
 		"defaultAction",
 		"SCMP_ACT_ERRNO",
 		"defaultErrnoRet",
 		EPERM,
 		"architectures",
-		"SCMP_ARCH_X86_64",
+		SECCOMP_ARCHITECTURE,
 		"syscalls",
-		calls
+		"names",
+		"clone3",
+		"action",
+		"SCMP_ACT_ERRNO",
+		"errnoRet",
+		ENOSYS
 	);
+}
+
+static void append_condition(json_t *rules, const struct seccomp_condition *c)
+{
+	json_array_append_new(
+		rules,
+		json_pack(
+			"{s:[s], s:s, s:o}",
+			"names",
+			c->call,
+			"action",
+			"SCMP_ACT_ALLOW",
+			"args",
+			condition_args(c)
+		)
+	);
+}
+
+json_t *seccomp_default(uint64_t caps)
+{
+	json_t *filter = new_filter(), *calls = json_object_get(filter, "syscalls");
+
+	for (const struct seccomp_group *g = seccomp_groups; g->name != NULL; g++) {
+		json_t *names = json_array();
+
+		for (const struct seccomp_row *r = g->rows; r->calls != NULL; r++)
+			append_names(names, r->calls);
+		json_array_append_new(
+			calls, json_pack("{s:o, s:s}", "names", names, "action", "SCMP_ACT_ALLOW")
+		);
+	}
+	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
+		if (c->cap >= 0 && !cap_has(caps, (unsigned)c->cap))
+			continue;
+		append_condition(calls, c);
+	}
+	return filter;
+}
+
+// ---- what a filter lets through
+
+static bool lets_through(const json_t *rule)
+{
+	const char *action = json_string_value(json_object_get(rule, "action"));
+
+	return action != NULL
+	       && (str_eq(action, "SCMP_ACT_ALLOW") || str_eq(action, "SCMP_ACT_LOG"));
+}
+
+// Name → array of the "args" under which it is let through; null: whatever they are.
+static json_t *open_calls(const json_t *filter)
+{
+	json_t *open = json_object();
+	const json_t *rule, *name;
+	size_t i, k;
+
+	json_array_foreach (json_object_get(filter, "syscalls"), i, rule) {
+		json_t *args = json_object_get(rule, "args");
+
+		if (!lets_through(rule))
+			continue;
+		json_array_foreach (json_object_get(rule, "names"), k, name) {
+			const char *call = json_string_value(name);
+			json_t *list = json_object_get(open, call);
+
+			if (list == NULL) {
+				list = json_array();
+				json_object_set_new(open, call, list);
+			}
+			if (json_array_size(args) == 0)
+				json_array_append_new(list, json_null());
+			else
+				json_array_append(list, args);
+		}
+	}
+	return open;
+}
+
+// Whether one of the lines is the condition, or none at all.
+static bool covers(const json_t *lines, const json_t *args)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach (lines, i, line) {
+		if (json_is_null(line) || json_equal(line, args))
+			return true;
+	}
+	return false;
+}
+
+// The second rule of a new filter holds all names that need no condition.
+static void append_rule(json_t *filter, const char *call, json_t *args)
+{
+	json_t *rules = json_object_get(filter, "syscalls");
+
+	if (json_is_null(args))
+		json_array_append_new(
+			json_object_get(json_array_get(rules, 1), "names"), json_string(call)
+		);
+	else
+		json_array_append_new(
+			rules,
+			json_pack(
+				"{s:[s], s:s, s:O}",
+				"names",
+				call,
+				"action",
+				"SCMP_ACT_ALLOW",
+				"args",
+				args
+			)
+		);
+}
+
+static int narrow_call(
+	json_t *filter,
+	const char *call,
+	const json_t *wanted,
+	const json_t *base,
+	const char *what,
+	struct err *err
+)
+{
+	json_t *args, *line;
+	size_t i, k;
+
+	json_array_foreach (wanted, i, args) {
+		if (covers(base, args)) {
+			append_rule(filter, call, args);
+			continue;
+		}
+		if (!json_is_null(args) || json_array_size(base) == 0)
+			return err_set(
+				err,
+				EINVAL,
+				"%s allows '%s'%s, which the default profile refuses; a strict one "
+				"can only narrow it: say --seccomp=FILE, or --cap if it goes with "
+				"one",
+				what,
+				call,
+				json_is_null(args) ? "" : " under a condition of its own"
+			);
+		json_array_foreach (base, k, line)
+			append_rule(filter, call, line);
+	}
+	return 0;
+}
+
+int seccomp_narrow(
+	const json_t *profile, const json_t *base, const char *what, json_t **ret, struct err *err
+)
+{
+	_cleanup_json_ json_t *wanted = open_calls(profile), *have = open_calls(base);
+	_cleanup_json_ json_t *none = json_array(), *filter = seccomp_of_calls(none, NULL);
+	_cleanup_json_ json_t *init = json_array();
+	const char *call;
+	json_t *args, *name;
+	size_t i;
+
+	append_names(init, seccomp_init_calls);
+	json_array_foreach (init, i, name) {
+		if (json_object_get(wanted, json_string_value(name)) == NULL)
+			json_object_set_new(wanted, json_string_value(name), json_pack("[n]"));
+	}
+	json_object_foreach (wanted, call, args) {
+		if (narrow_call(filter, call, args, json_object_get(have, call), what, err) < 0)
+			return -err->code;
+	}
+	*ret = json_incref(filter);
+	return 0;
+}
+
+json_t *seccomp_beyond(const json_t *profile, const json_t *base)
+{
+	_cleanup_json_ json_t *wanted = open_calls(profile), *have = open_calls(base);
+	json_t *beyond = json_array(), *lines, *args;
+	const char *call;
+	size_t i;
+
+	json_object_foreach (wanted, call, lines) {
+		json_array_foreach (lines, i, args) {
+			if (covers(json_object_get(have, call), args))
+				continue;
+			json_array_append_new(beyond, json_string(call));
+			break;
+		}
+	}
+	return beyond;
+}
+
+int seccomp_check_init(const json_t *profile, const char *what, struct err *err)
+{
+	// without these no container starts; the rest of init's are for signals and terminals
+	static const char *const needed[] = {
+		"close",
+		"execve",
+		"exit_group",
+		"fcntl",
+		"read",
+		"wait4",
+		"write",
+		"rt_sigprocmask"};
+	_cleanup_json_ json_t *open = open_calls(profile);
+
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		if (json_object_get(open, needed[i]) == NULL)
+			return err_set(
+				err,
+				EINVAL,
+				"%s does not allow '%s', without which no program starts; begin "
+				"with: pinfold seccomp show --json",
+				what,
+				needed[i]
+			);
+	}
+	return 0;
+}
+
+unsigned seccomp_count(const json_t *filter)
+{
+	_cleanup_json_ json_t *open = open_calls(filter);
+
+	return (unsigned)json_object_size(open);
+}
+
+// ---- recordings
+
+json_t *seccomp_notifying(const json_t *filter, const char *socket_path)
+{
+	json_t *copy = json_deep_copy(filter), *rule;
+	size_t i;
+
+	json_array_foreach (json_object_get(copy, "syscalls"), i, rule) {
+		if (lets_through(rule))
+			json_object_set_new(rule, "action", json_string("SCMP_ACT_NOTIFY"));
+	}
+	if (copy != NULL)
+		json_object_set_new(copy, "listenerPath", json_string(socket_path));
+	return copy;
+}
+
+json_t *seccomp_of_calls(const json_t *names, const bool *conditions)
+{
+	json_t *filter = new_filter(), *rules = json_object_get(filter, "syscalls");
+
+	json_array_append_new(
+		rules, json_pack("{s:O, s:s}", "names", names, "action", "SCMP_ACT_ALLOW")
+	);
+	for (size_t i = 0; conditions != NULL && seccomp_conditions[i].call != NULL; i++) {
+		if (conditions[i])
+			append_condition(rules, &seccomp_conditions[i]);
+	}
+	return filter;
 }

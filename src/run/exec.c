@@ -14,6 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define STATUS_FD 3 // the first that a runtime hands on
+#define STATUS_WORD "3"
+
 // The words of a command, NULL-terminated and borrowed.
 struct words {
 	char **list;
@@ -40,6 +43,11 @@ static void add(struct words *w, const char *word)
 		w->list[w->n++] = (char *)word;
 }
 
+static bool is_runc(const struct lease *lease)
+{
+	return strstr(lease->runtime, "runc") != NULL;
+}
+
 // The command of the runtime that enters the container.
 static void container_words(
 	const struct lease *lease,
@@ -49,17 +57,17 @@ static void container_words(
 	struct words *w
 )
 {
-	bool runc = strstr(lease->runtime, "runc") != NULL;
-
 	add(w, lease->runtime);
 	add(w, "--root");
 	add(w, RUNTIME_DIR);
-	if (!runc)
+	if (!is_runc(lease))
 		add(w, "--cgroup-manager=cgroupfs");
 	add(w, "exec");
 	add(w, "--no-new-privs"); // not taken from config.json by the runtime's exec
 	if (req->terminal)
 		add(w, "-t");
+	if (req->started_fd > 0)
+		add(w, "--preserve-fds=1");
 	add(w, "--user");
 	add(w, req->user != NULL ? req->user : user);
 	for (size_t i = 0; plan_environment[i] != NULL; i++) {
@@ -74,6 +82,10 @@ static void container_words(
 	// our init says 126 and 127 as container tools do, which the runtime's exec does not
 	add(w, RUN_DIR "/inside");
 	add(w, "init");
+	if (req->started_fd > 0) {
+		add(w, "--status-fd");
+		add(w, STATUS_WORD);
+	}
 	if (cpus[0] != '\0') {
 		add(w, "--cpus");
 		add(w, cpus);
@@ -88,6 +100,40 @@ static void any_pid(int pid, void *arg)
 	*(int *)arg = pid;
 }
 
+// The mount namespace of a process, 0: none was found. A descriptor, or negative with err set.
+static int mounts_of(const struct lease *lease, int pid, struct err *err)
+{
+	char path[64];
+	int ns;
+
+	if (pid == 0)
+		return err_set(
+			err, ESRCH, "exec in '%s': it has no process any more", lease->grant.name
+		);
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	return ns >= 0 ? ns
+		       : err_sys(err, errno, "open the mount namespace of '%s'", lease->grant.name);
+}
+
+// runc wants to see the bundle, which lies on the workload's private tmpfs.
+static int enter_runtime(const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
+	_cleanup_close_ int ns = -1;
+	int pid = 0;
+
+	if (super == NULL)
+		return err_oom(err);
+	cgroup_each_pid(fs, super, false, any_pid, &pid);
+	ns = mounts_of(lease, pid, err);
+	if (ns < 0)
+		return ns;
+	if (setns(ns, CLONE_NEWNS) < 0)
+		return err_sys(err, errno, "enter the mount namespace of '%s'", lease->grant.name);
+	return 0;
+}
+
 // Enters the mount namespace and the cgroups of a workload on the bare host.
 static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
@@ -98,15 +144,9 @@ static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct
 	int pid = 0, r;
 
 	cgroup_each_pid(fs, lease->cgroup, true, any_pid, &pid);
-	if (pid == 0)
-		return err_set(
-			err, ESRCH, "exec in '%s': it has no process any more", lease->grant.name
-		);
-	path = str_printf("/proc/%d/ns/mnt", pid);
-	ns = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	ns = mounts_of(lease, pid, err);
 	if (ns < 0)
-		return err_sys(err, errno, "open the mount namespace of '%s'", lease->grant.name);
-	free(path);
+		return ns;
 	path = str_printf("proc/%d/cgroup", pid);
 	r = path != NULL ? fs_read(fs->root, path, 1u << 16, &text, NULL) : -ENOMEM;
 	if (r < 0)
@@ -149,6 +189,8 @@ static int prepare(
 		for (unsigned i = 0; i < req->nenv; i++)
 			putenv((char *)req->env[i]);
 	} else {
+		if (is_runc(lease) && enter_runtime(fs, lease, err) < 0)
+			return -err->code;
 		clearenv();
 		putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	}
@@ -190,6 +232,12 @@ int exec_in_workload(
 		return -err->code;
 	if (w.n == 0)
 		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
+	// last: the ledger may have that descriptor
+	if (req->started_fd > 0
+	    && (req->started_fd == STATUS_FD ? fcntl(STATUS_FD, F_SETFD, 0)
+					     : dup2(req->started_fd, STATUS_FD))
+		       < 0)
+		return err_sys(err, errno, "exec in '%s': hand on a pipe", req->name);
 	// in its place: signals, job control and the exit status are then the program's
 	execvp(w.list[0], w.list);
 	*ret_status = errno == ENOENT ? 127 : 126;

@@ -134,7 +134,7 @@ static char *find_runtime(void)
 }
 
 // Beside the program that runs: in a build tree, then where it is installed.
-static char *find_inside(void)
+char *launch_find_inside(void)
 {
 	static const char *const below[] = {"", "../inside/", "../libexec/pinfold/"};
 	char self[PATH_MAX], *slash;
@@ -171,7 +171,7 @@ int launch_find_tools(struct launch *launch, struct err *err)
 		);
 	if (cached_version(runtime, &launch->runtime_is_runc, err) < 0)
 		return -err->code;
-	launch->inside = find_inside();
+	launch->inside = launch_find_inside();
 	if (launch->inside == NULL)
 		return err_set(
 			err,
@@ -400,7 +400,8 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 	struct launch_volume *v = &launch->volumes[launch->nvolumes];
 	_cleanup_free_ char *copy = strdup(s);
 	_cleanup_free_ char *source = NULL;
-	char *target, *mode;
+	_cleanup_close_ int fd = -1;
+	char *target, *mode, self[64];
 	struct stat st;
 
 	if (copy == NULL)
@@ -426,9 +427,17 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 			"not /",
 			s
 		);
-	source = realpath(copy, NULL);
-	if (source == NULL || stat(source, &st) < 0)
+	// One look, whose path and identity belong together: whoever may rename on the way there could
+	// have a second one see something else.
+	fd = open(copy, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "volume '%s': find '%s'", s, copy);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	source = realpath(self, NULL);
+	if (source == NULL)
+		return err_sys(err, errno, "volume '%s': find '%s'", s, copy);
+	v->dev = st.st_dev;
+	v->ino = st.st_ino;
 	v->directory = S_ISDIR(st.st_mode);
 	v->readonly = mode != NULL && str_eq(mode, "ro");
 	v->target = strdup(target);

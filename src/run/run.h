@@ -52,6 +52,9 @@ int run_workload(
 
 // ---- launch.c: completing a launch
 
+// The path of pinfold-inside on the host. New string, NULL when it is not installed.
+char *launch_find_inside(void);
+
 // Finds crun (or runc) and checks its version, and finds pinfold-inside. Strings are owned by launch.
 int launch_find_tools(struct launch *launch, struct err *err);
 
@@ -86,6 +89,9 @@ struct exec_request {
 	unsigned nenv;
 	const char *env[LAUNCH_LISTS];
 	bool terminal, interactive;
+	// Gets "started PID" once the program runs in a container; 0: nobody asks. The status of a
+	// runtime that fails looks like a program's.
+	int started_fd;
 };
 
 // Becomes another program in a workload that runs: returns only when that fails, with the exit status

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#define POOLS_DIR "sys/kernel/mm/hugepages"
+#define THP_DIR "sys/kernel/mm/transparent_hugepage"
+
 void view_hugepages(
 	struct view *v, const struct grant *g, const struct host *host, const struct hostfs *fs
 )
@@ -24,23 +27,29 @@ void view_hugepages(
 		{"nr_overcommit_hugepages", false},
 	};
 
-	view_add(v, VIEW_DIR, NULL, "hugepages");
+	view_dirs(v, POOLS_DIR);
 	for (unsigned i = 0; i < host->nsizes; i++) {
 		unsigned long long kb = host->hugepages[i].size >> 10;
 		unsigned long long pages = grant_pages(g, host->hugepages[i].size, -1, true, true);
 
 		if (pages == 0)
 			continue;
-		view_add(v, VIEW_DIR, NULL, "hugepages/hugepages-%llukB", kb);
+		view_add(v, VIEW_DIR, NULL, POOLS_DIR "/hugepages-%llukB", kb);
 		for (size_t f = 0; f < ARRAY_LEN(files); f++)
 			view_add(
 				v,
 				VIEW_FILE,
 				str_printf("%llu\n", files[f].counts ? pages : 0),
-				"hugepages/hugepages-%llukB/%s",
+				POOLS_DIR "/hugepages-%llukB/%s",
 				kb,
 				files[f].name
 			);
 	}
-	view_cover(v, fs, "hugepages", "/sys/kernel/mm/hugepages");
+	if (!v->whole) {
+		view_cover(v, fs, POOLS_DIR);
+		return;
+	}
+	// of the kernel, not of the grant: allocators ask
+	view_copy(v, fs, THP_DIR "/enabled");
+	view_copy(v, fs, THP_DIR "/hpage_pmd_size");
 }

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NODE_DIR "sys/devices/system/node"
+
 // Nodes worth showing: those of its memory and those of its CPUs.
 static struct idset shown_nodes(const struct grant *g, const struct host *host)
 {
@@ -46,7 +48,7 @@ static void distances(
 				n->distances[i]
 			);
 	}
-	view_add(v, VIEW_FILE, str_printf("%s\n", line), "node/node%u/distance", n->id);
+	view_add(v, VIEW_FILE, str_printf("%s\n", line), NODE_DIR "/node%u/distance", n->id);
 }
 
 static void meminfo(
@@ -77,7 +79,7 @@ static void meminfo(
 			(unsigned long long)pages,
 			n->id
 		),
-		"node/node%u/meminfo",
+		NODE_DIR "/node%u/meminfo",
 		n->id
 	);
 }
@@ -88,20 +90,22 @@ static void hugepages(
 {
 	static const char *const counters[] = {"nr_hugepages", "free_hugepages"};
 
-	view_add(v, VIEW_DIR, NULL, "node/node%u/hugepages", n->id);
+	view_add(v, VIEW_DIR, NULL, NODE_DIR "/node%u/hugepages", n->id);
 	for (unsigned i = 0; i < host->nsizes; i++) {
 		unsigned long long kb = host->hugepages[i].size >> 10;
 		uint64_t pages = grant_pages(g, host->hugepages[i].size, (int)n->id, true, true);
 
 		if (grant_pages(g, host->hugepages[i].size, -1, true, true) == 0)
 			continue;
-		view_add(v, VIEW_DIR, NULL, "node/node%u/hugepages/hugepages-%llukB", n->id, kb);
+		view_add(
+			v, VIEW_DIR, NULL, NODE_DIR "/node%u/hugepages/hugepages-%llukB", n->id, kb
+		);
 		for (size_t c = 0; c < ARRAY_LEN(counters); c++)
 			view_add(
 				v,
 				VIEW_FILE,
 				str_printf("%llu\n", (unsigned long long)pages),
-				"node/node%u/hugepages/hugepages-%llukB/%s",
+				NODE_DIR "/node%u/hugepages/hugepages-%llukB/%s",
 				n->id,
 				kb,
 				counters[c]
@@ -110,7 +114,7 @@ static void hugepages(
 			v,
 			VIEW_FILE,
 			strdup("0\n"),
-			"node/node%u/hugepages/hugepages-%llukB/surplus_hugepages",
+			NODE_DIR "/node%u/hugepages/hugepages-%llukB/surplus_hugepages",
 			n->id,
 			kb
 		);
@@ -129,12 +133,12 @@ static void one_node(
 	char buf[IDSET_STR];
 
 	idset_and(&cpus, &n->cpus);
-	view_add(v, VIEW_DIR, NULL, "node/node%u", n->id);
+	view_add(v, VIEW_DIR, NULL, NODE_DIR "/node%u", n->id);
 	view_add(
 		v,
 		VIEW_FILE,
 		str_printf("%s\n", idset_format(&cpus, buf, sizeof(buf))),
-		"node/node%u/cpulist",
+		NODE_DIR "/node%u/cpulist",
 		n->id
 	);
 	view_add(
@@ -146,7 +150,7 @@ static void one_node(
 				&cpus, host->cpus[host->ncpus - 1].id + 1, buf, sizeof(buf)
 			)
 		),
-		"node/node%u/cpumap",
+		NODE_DIR "/node%u/cpumap",
 		n->id
 	);
 	idset_foreach (cpu, &cpus)
@@ -154,21 +158,32 @@ static void one_node(
 			v,
 			VIEW_LINK,
 			str_printf("../../cpu/cpu%d", cpu),
-			"node/node%u/cpu%d",
+			NODE_DIR "/node%u/cpu%d",
 			n->id,
 			cpu
 		);
 	distances(v, n, shown, host);
 	meminfo(v, g, host, n);
+	// for numastat(8), which gives up without it
+	view_add(
+		v,
+		VIEW_FILE,
+		strdup("numa_hit 0\nnuma_miss 0\nnuma_foreign 0\ninterleave_hit 0\nlocal_node 0\n"
+		       "other_node 0\n"),
+		NODE_DIR "/node%u/numastat",
+		n->id
+	);
 	hugepages(v, g, host, n);
 }
 
-void view_node(struct view *v, const struct grant *g, const struct host *host)
+void view_node(
+	struct view *v, const struct grant *g, const struct host *host, const struct hostfs *fs
+)
 {
 	struct idset shown = shown_nodes(g, host), with_cpu = {0};
 	char buf[IDSET_STR];
 
-	view_add(v, VIEW_DIR, NULL, "node");
+	view_dirs(v, NODE_DIR);
 	for (unsigned i = 0; i < host->nnodes; i++) {
 		struct idset cpus = grant_all_cpus(g);
 
@@ -180,10 +195,12 @@ void view_node(struct view *v, const struct grant *g, const struct host *host)
 		one_node(v, g, host, &host->nodes[i], &shown);
 	}
 	idset_format(&shown, buf, sizeof(buf));
-	view_file(v, "node/online", "%s\n", buf);
-	view_file(v, "node/possible", "%s\n", buf);
-	view_file(v, "node/has_cpu", "%s\n", idset_format(&with_cpu, buf, sizeof(buf)));
+	view_file(v, NODE_DIR "/online", "%s\n", buf);
+	view_file(v, NODE_DIR "/possible", "%s\n", buf);
+	view_file(v, NODE_DIR "/has_cpu", "%s\n", idset_format(&with_cpu, buf, sizeof(buf)));
 	idset_format(&g->mems, buf, sizeof(buf));
-	view_file(v, "node/has_memory", "%s\n", buf);
-	view_file(v, "node/has_normal_memory", "%s\n", buf);
+	view_file(v, NODE_DIR "/has_memory", "%s\n", buf);
+	view_file(v, NODE_DIR "/has_normal_memory", "%s\n", buf);
+	if (!v->whole)
+		view_cover(v, fs, NODE_DIR);
 }

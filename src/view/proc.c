@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// /proc/cpuinfo and /proc/meminfo as they would be on a machine that is the grant.
+// Files of /proc as they would be on a machine that is the grant. They are pictures: what would change
+// from moment to moment stands as at the start. runc lets no others of /proc be covered than those that
+// lxcfs has.
 
 #include "base/fs.h"
 #include "base/scope.h"
@@ -10,6 +12,7 @@
 #include <string.h>
 
 #define CPUINFO_MAX (8u << 20)
+#define STAT_MAX (8u << 20)
 
 char *view_filter_cpuinfo(const char *text, const struct idset *mine)
 {
@@ -45,8 +48,8 @@ static int cpuinfo(struct view *v, const struct grant *g, const struct hostfs *f
 		return 0;
 	if (r < 0)
 		return err_sys(err, -r, "read '/proc/cpuinfo'");
-	view_add(v, VIEW_FILE, view_filter_cpuinfo(text, &mine), "cpuinfo");
-	view_cover(v, fs, "cpuinfo", "/proc/cpuinfo");
+	view_add(v, VIEW_FILE, view_filter_cpuinfo(text, &mine), "proc/cpuinfo");
+	view_cover(v, fs, "proc/cpuinfo");
 	return 0;
 }
 
@@ -59,7 +62,7 @@ static void meminfo(
 
 	view_file(
 		v,
-		"meminfo",
+		"proc/meminfo",
 		"MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
 		"Buffers:               0 kB\nCached:                0 kB\nSwapCached:            "
 		"0 kB\n"
@@ -77,7 +80,63 @@ static void meminfo(
 		(unsigned long long)host->default_hugepage >> 10,
 		hugetlb
 	);
-	view_cover(v, fs, "meminfo", "/proc/meminfo");
+	view_cover(v, fs, "proc/meminfo");
+}
+
+char *view_idle_stat(const char *text, const struct idset *mine)
+{
+	// user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice
+	static const char line[] = "0 0 0 0 0 0 0 0 0 0";
+	const char *boot = str_starts(text, "btime ") ? text : strstr(text, "\nbtime ");
+	unsigned long long when = 0;
+	char *out = NULL;
+	size_t len;
+	FILE *f;
+
+	if (boot != NULL)
+		sscanf(boot, " btime %llu", &when);
+	f = open_memstream(&out, &len);
+	if (f == NULL)
+		return NULL;
+	fprintf(f, "cpu  %s\n", line);
+	idset_foreach (cpu, mine)
+		fprintf(f, "cpu%d %s\n", cpu, line);
+	fprintf(f,
+		"intr 0\nctxt 0\nbtime %llu\nprocesses 0\nprocs_running 1\nprocs_blocked 0\n"
+		"softirq 0 0 0 0 0 0 0 0 0 0 0\n",
+		when);
+	// closing it may move the text
+	if (fclose(f) != 0) {
+		free(out);
+		return NULL;
+	}
+	return out;
+}
+
+static int stat_file(
+	struct view *v, const struct grant *g, const struct hostfs *fs, struct err *err
+)
+{
+	struct idset mine = grant_all_cpus(g);
+	_cleanup_free_ char *text = NULL;
+	int r = fs_read(fs->root, "proc/stat", STAT_MAX, &text, NULL);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return err_sys(err, -r, "read '/proc/stat'");
+	view_add(v, VIEW_FILE, view_idle_stat(text, &mine), "proc/stat");
+	view_cover(v, fs, "proc/stat");
+	return 0;
+}
+
+// lxcfs, where it runs, answers each reader about its own container, from moment to moment. But of the
+// files above it tells other things than /sys does: it numbers the processors of cpuinfo from 0, and the
+// hugepages of meminfo and the interrupts of stat are the host's (lxcfs 5.0.3).
+static void lxcfs(struct view *v, const struct hostfs *fs)
+{
+	view_cover_from(v, fs, "proc/loadavg", "/var/lib/lxcfs/proc/loadavg");
+	view_cover_from(v, fs, "proc/uptime", "/var/lib/lxcfs/proc/uptime");
 }
 
 int view_proc(
@@ -88,6 +147,12 @@ int view_proc(
 	struct err *err
 )
 {
+	view_dirs(v, "proc");
 	meminfo(v, g, host, fs);
-	return cpuinfo(v, g, fs, err);
+	if (cpuinfo(v, g, fs, err) < 0)
+		return -err->code;
+	if (!v->whole) // root of the host asks the host about the rest
+		return 0;
+	lxcfs(v, fs);
+	return stat_file(v, g, fs, err);
 }

@@ -496,10 +496,11 @@ def test_hostile_volume_point(pf, tmp_path, victim, target):
 
 
 def test_image_with_odd_name(pf, tmp_path):
+    """Of what means something in the options of a mount."""
     tmp_path.chmod(0o755)
-    root = tmp_path / "a,b:c"
+    root = tmp_path / "a,b:c\\d"
     small_image(root)
-    pf.fails("run", *ONE, "--image", root, "--", "/bin/ls", like="image '.*a,b:c'.*rename it")
+    assert "bin" in pf.ok("run", *ONE, "--image", root, "--", "/bin/ls", "/").split()
 
 
 def test_arguments_that_are_not_text(pf):

@@ -400,7 +400,8 @@ def test_devices(pf):
 
 
 def test_network_is_empty(pf):
-    assert pf.shell("ls /sys/class/net; cat /proc/net/route | tail -n +2").split() == ["lo"]
+    text = pf.shell("tail -n +3 /proc/net/dev | cut -d: -f1; tail -n +2 /proc/net/route")
+    assert text.split() == ["lo"]
 
 
 def test_namespaces_are_new(pf):
@@ -548,6 +549,9 @@ def test_plan_is_what_happens(pf):
     # the runtime's devices, and the host's directories that root is made of
     known |= {f"/dev/{n}" for n in ("null", "zero", "full", "tty", "random", "urandom", "console")}
     known |= {f"/{n}" for n in ("usr", "etc", "opt", "bin", "sbin", "lib", "lib32", "lib64")}
+    known |= {"/sys", f"/sys/devices/system/cpu/cpu{CPU}"}
+    for target in ("/sys", f"/sys/devices/system/cpu/cpu{CPU}"):
+        assert {"ro", "nosuid", "nodev"} <= by_target[target][1]
     assert set(by_target) - known == set()
     assert "hugetlbfs" == by_target["/dev/hugepages"][0]
 

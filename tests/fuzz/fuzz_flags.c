@@ -7,6 +7,8 @@
 #include "grant/grant.h"
 #include "run/run.h"
 
+#include <linux/capability.h>
+
 static void one(struct request *req, struct launch *launch, char *line)
 {
 	char *value = strchr(line, '=');
@@ -25,6 +27,7 @@ static void one(struct request *req, struct launch *launch, char *line)
 		return;
 	if (r < 0) {
 		must_explain(&err);
+		must(req->caps == before.caps && str_eq(req->seccomp, before.seccomp));
 		must(req->nhugepages == before.nhugepages && req->nnics == before.nnics);
 		must(req->nlinks == before.nlinks && idset_equal(&req->cpus, &before.cpus));
 	}
@@ -52,6 +55,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		must(strlen(req.nics[i].bdf) == 12);
 		must(strspn(req.nics[i].bdf, "0123456789abcdef:.") == 12);
 	}
+	// what would open the fence is in no request
+	must((req.caps & (UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SYS_PTRACE)) == 0);
+	must(req.seccomp[0] == '\0' || req.seccomp[0] == '/'
+	     || strncmp(req.seccomp, "strict:/", 8) == 0);
 	for (unsigned i = 0; i < req.nlinks; i++)
 		must(name_check("a link", req.links[i].name, &err) == 0);
 	return 0;

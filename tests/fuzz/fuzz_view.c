@@ -27,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	_cleanup_free_ char *text = fuzz_string(data, len);
 	_cleanup_free_ char *once = NULL;
 	_cleanup_free_ char *twice = NULL;
+	_cleanup_free_ char *idle = NULL;
+	_cleanup_free_ char *again = NULL;
 	struct idset mine = {0};
 
 	idset_add(&mine, 1);
@@ -36,6 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	must_be_granted(once, &mine);
 	twice = view_filter_cpuinfo(once, &mine);
 	must(twice != NULL && strcmp(once, twice) == 0);
+	idle = view_idle_stat(text, &mine);
+	must(idle != NULL && str_starts(idle, "cpu  0 ") && strstr(idle, "\ncpu13 0 ") != NULL);
+	again = view_idle_stat(idle, &mine);
+	must(again != NULL && strcmp(idle, again) == 0);
 	must(host_meminfo(text, "MemTotal") % 1024 == 0);
 	return 0;
 }

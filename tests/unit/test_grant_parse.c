@@ -89,6 +89,15 @@ static const struct bad_flag {
 	{"link", "vhost:a", "write memif:NAME"},
 	{"link", "memif:", "1 to 48 of a-z"},
 	{"link", "memif:a/b", "1 to 48 of a-z"},
+	{"cap", "SYS_ADMIN", "is not granted to anybody"},
+	{"cap", "CAP_BPF", "is not granted to anybody"},
+	{"cap", "net_raw", "unknown"},
+	{"cap", "", "unknown"},
+	{"seccomp", "", "write default, strict:FILE or FILE"},
+	{"seccomp", "strict:", "write default, strict:FILE or FILE"},
+	{"seccomp", "x.json", "absolute path"},
+	{"seccomp", "strict:x.json", "absolute path"},
+	{"seccomp", "/a\nb", "printable"},
 };
 
 static void refused_flags(void **)

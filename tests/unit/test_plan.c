@@ -238,6 +238,8 @@ static size_t mounts(const char *kind, const char *flags)
 	make(&s);
 	n = json_array_size(json_object_get(s.plan.oci, "mounts"));
 	assert_true(n > 10);
+	for (unsigned i = 0; i < s.plan.nsteps; i++)
+		n += s.plan.steps[i].kind == STEP_BIND;
 	done(&s);
 	return n;
 }
@@ -251,6 +253,62 @@ static void constant_mounts(void **)
 	assert_int_equal(mounts("huge", "cpu-count=2"), two);
 	assert_int_equal(mounts("big", "cpu-count=2"), two);
 	assert_int_equal(mounts("paper", "cpu-count=2"), two);
+}
+
+static const json_t *mount_at(const struct plan *p, const char *target)
+{
+	const json_t *list = json_object_get(p->oci, "mounts"), *m;
+	size_t i;
+
+	json_array_foreach (list, i, m) {
+		if (str_eq(json_string_value(json_object_get(m, "destination")), target))
+			return m;
+	}
+	return NULL;
+}
+
+// The view is all of /sys, with the granted parts of the host's bound into it before, and no sysfs.
+static void no_sysfs(void **)
+{
+	struct scene s;
+	int cpu, nic, sys;
+
+	prepare("paper", "cpus=13 nic=82:00.0", &s);
+	make(&s);
+	cpu = find(&s.plan, STEP_BIND, BOX_DIR "/view/sys/devices/system/cpu/cpu13");
+	nic = find(
+		&s.plan, STEP_BIND, BOX_DIR "/view/sys/devices/pci0000:80/0000:80:02.0/0000:82:00.0"
+	);
+	sys = find(&s.plan, STEP_BIND, BOX_DIR "/root/sys");
+	assert_true(cpu >= 0 && nic > cpu && sys > nic);
+	assert_string_equal(s.plan.steps[cpu].value, "/sys/devices/system/cpu/cpu13");
+	assert_true(s.plan.steps[cpu].readonly && s.plan.steps[nic].readonly);
+	assert_true(s.plan.steps[sys].readonly && s.plan.steps[sys].recursive);
+	assert_null(mount_at(&s.plan, "/sys"));
+	assert_non_null(mount_at(&s.plan, "/proc/stat"));
+	done(&s);
+}
+
+// What lxcfs tells is taken into the box as a file, like whatever comes from the host.
+static void from_lxcfs(void **)
+{
+	struct scene s;
+	const json_t *m;
+	int i;
+
+	prepare("two-lxcfs", "cpus=1", &s);
+	make(&s);
+	m = mount_at(&s.plan, "/proc/uptime");
+	assert_non_null(m);
+	i = find(&s.plan, STEP_BIND, json_string_value(json_object_get(m, "source")));
+	assert_true(i >= 0);
+	assert_string_equal(s.plan.steps[i].value, "/var/lib/lxcfs/proc/uptime");
+	assert_true(s.plan.steps[i].readonly);
+	done(&s);
+	prepare("two", "cpus=1", &s);
+	make(&s);
+	assert_null(mount_at(&s.plan, "/proc/uptime"));
+	done(&s);
 }
 
 static const json_t *rules(const struct plan *p)
@@ -473,6 +531,8 @@ int main(void)
 		cmocka_unit_test(limits_v1),
 		cmocka_unit_test(hugetlbfs),
 		cmocka_unit_test(constant_mounts),
+		cmocka_unit_test(no_sysfs),
+		cmocka_unit_test(from_lxcfs),
 		cmocka_unit_test(nics),
 		cmocka_unit_test(fenced),
 		cmocka_unit_test(refusals),

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The system call filter: every name is one, none is there twice, none is dangerous.
+// System call filters: every name of the default one is one, none is there twice, none is dangerous; what
+// a file may say; what narrowing takes away and never adds; that the page shows the table.
 
 #include "unit.h"
 
+#include "base/fs.h"
 #include "base/jread.h"
+#include "base/scope.h"
 #include "base/str.h"
-#include "plan/plan.h"
+#include "plan/seccomp.h"
 
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <seccomp.h>
+#include <sys/stat.h>
 
 // What no workload may call: modules, mounts, namespaces, other processes, keys, time, the kernel's
 // wide surfaces.
@@ -101,7 +107,7 @@ static const json_t *free_rule(const json_t *filter, const char *call)
 
 static void known_and_once(void **)
 {
-	_cleanup_json_ json_t *filter = seccomp_to_oci(), *seen = json_object();
+	_cleanup_json_ json_t *filter = seccomp_default(0), *seen = json_object();
 	const json_t *rule, *name;
 	size_t i, k;
 
@@ -125,7 +131,7 @@ static void known_and_once(void **)
 
 static void nothing_dangerous(void **)
 {
-	_cleanup_json_ json_t *filter = seccomp_to_oci();
+	_cleanup_json_ json_t *filter = seccomp_default(0);
 	const json_t *rule, *name;
 	size_t i, k;
 
@@ -168,7 +174,7 @@ static void conditions(void **)
 {
 	static const char *const conditional[] = {
 		"clone", "clone3", "socket", "mbind", "move_pages"};
-	_cleanup_json_ json_t *filter = seccomp_to_oci();
+	_cleanup_json_ json_t *filter = seccomp_default(0);
 
 	for (size_t i = 0; i < ARRAY_LEN(conditional); i++)
 		assert_null(free_rule(filter, conditional[i]));
@@ -185,12 +191,336 @@ static void conditions(void **)
 	}
 }
 
+// ---- capabilities and the table
+
+static void packet_sockets_want_net_raw(void **)
+{
+	_cleanup_json_ json_t *raw = seccomp_default(UINT64_C(1) << CAP_NET_RAW);
+	_cleanup_json_ json_t *admin = seccomp_default(UINT64_C(1) << CAP_NET_ADMIN);
+	_cleanup_json_ json_t *none = seccomp_default(0), *beyond = seccomp_beyond(raw, none);
+
+	assert_true(has_condition(raw, "socket", 0, "SCMP_CMP_EQ", 17));
+	assert_false(has_condition(none, "socket", 0, "SCMP_CMP_EQ", 17));
+	assert_true(json_equal(admin, none));
+	assert_int_equal(json_array_size(beyond), 1);
+	assert_string_equal(json_string_value(json_array_get(beyond, 0)), "socket");
+}
+
+// What the table says is refused is a call, and no rule has it.
+static void refused_is_refused(void **)
+{
+	_cleanup_json_ json_t *filter = seccomp_default(~UINT64_C(0));
+	const json_t *rule, *name;
+	size_t i, k;
+
+	for (const struct seccomp_row *r = seccomp_refused; r->calls != NULL; r++) {
+		_cleanup_free_ char *copy = strdup(r->calls);
+		char *save = NULL;
+
+		for (char *c = strtok_r(copy, " ", &save); c != NULL;
+		     c = strtok_r(NULL, " ", &save)) {
+			assert_int_not_equal(seccomp_syscall_resolve_name(c), __NR_SCMP_ERROR);
+			json_array_foreach (json_object_get(filter, "syscalls"), i, rule) {
+				json_array_foreach (json_object_get(rule, "names"), k, name)
+					assert_string_not_equal(json_string_value(name), c);
+			}
+		}
+	}
+}
+
+static void read_source(const char *path, char **ret)
+{
+	_cleanup_close_ int dir = open(getenv("PINFOLD_SOURCE"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(dir >= 0);
+	assert_int_equal(fs_read(dir, path, 1u << 20, ret, NULL), 0);
+}
+
+static void page_shows_the_table(void **)
+{
+	static const char begin[] = "<!-- table -->\n", end[] = "<!-- end -->";
+	_cleanup_free_ char *page = NULL, *want = NULL;
+	char *from, *to;
+	size_t len;
+	FILE *f = open_memstream(&want, &len);
+
+	read_source("docs/seccomp.md", &page);
+	from = strstr(page, begin);
+	to = strstr(page, end);
+	assert_non_null(from);
+	assert_non_null(to);
+	*to = '\0';
+	seccomp_print_markdown(f);
+	fclose(f);
+	if (!str_eq(from + strlen(begin), want))
+		fail_msg("docs/seccomp.md is not what pinfold seccomp show --markdown prints");
+}
+
+// ---- files
+
+static json_t *check(const char *text, struct err *err)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	json_t *ret = NULL;
+
+	if (jread_parse(text, strlen(text), "profile 'x'", &doc, err) < 0)
+		return NULL;
+	return seccomp_check(doc, "profile 'x'", &ret, err) == 0 ? ret : NULL;
+}
+
+#define RULE(text) "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[" text "]}"
+#define READ "\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\""
+#define ARG "\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\""
+
+static void bad_files(void **)
+{
+	static const struct {
+		const char *text, *like;
+	} bad[] = {
+		{"{}", "'defaultAction' is missing"},
+		{"{\"defaultAction\":\"SCMP_ACT_ERRNO\"}", "'syscalls' is missing"},
+		{"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[]}", "does not refuse"},
+		{"{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[]}", "does not refuse"},
+		{"{\"defaultAction\":\"SCMP_ACT_NOTIFY\",\"syscalls\":[]}", "does not refuse"},
+		{"{\"defaultAction\":1,\"syscalls\":[]}", "defaultAction"},
+		{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":{}}", "syscalls"},
+		{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[],\"archMap\":[]}",
+		 "archMap"},
+		{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[],\"listenerPath\":\"/x\"}",
+		 "would decide"},
+		{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":4096,"
+		 "\"syscalls\":[]}",
+		 "defaultErrnoRet"},
+		{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[],"
+		 "\"architectures\":[\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X86\"]}",
+		 "only SCMP_ARCH_X86_64 may be open, not SCMP_ARCH_X86"},
+		{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[],"
+		 "\"architectures\":[\"SCMP_ARCH_X32\"]}",
+		 "not SCMP_ARCH_X32"},
+		{"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[],"
+		 "\"flags\":[\"SECCOMP_FILTER_FLAG_NEW_LISTENER\"]}",
+		 "is not taken here"},
+		{RULE("1"), "not an object"},
+		{RULE("{\"action\":\"SCMP_ACT_ALLOW\"}"), "no 'names'"},
+		{RULE("{\"names\":[],\"action\":\"SCMP_ACT_ALLOW\"}"), "no 'names'"},
+		{RULE("{\"names\":[1],\"action\":\"SCMP_ACT_ALLOW\"}"), "not a string"},
+		{RULE("{\"names\":[\"reed\"],\"action\":\"SCMP_ACT_ALLOW\"}"),
+		 "'reed' is no system call"},
+		{RULE("{\"names\":[\"read\"]}"), "'action' is missing"},
+		{RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_TRACE\"}"), "not taken here"},
+		{RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_NOTIFY\"}"), "not taken here"},
+		{RULE("{" READ ",\"includes\":{}}"), "includes"},
+		{RULE("{" READ ",\"errnoRet\":1}"), "goes with SCMP_ACT_ERRNO"},
+		{RULE("{" READ ",\"args\":[{}]}"), "'index' is missing"},
+		{RULE("{" READ ",\"args\":[{\"index\":6,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}"),
+		 "index"},
+		{RULE("{" READ ",\"args\":[{\"index\":0,\"value\":1,\"op\":\"EQ\"}]}"),
+		 "not taken here"},
+		{RULE("{" READ ",\"args\":[{" ARG "},{" ARG "}]}"), "two conditions"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct err err = {0};
+		_cleanup_json_ json_t *got = check(bad[i].text, &err);
+
+		if (got != NULL)
+			fail_msg("taken: %s", bad[i].text);
+		if (strstr(err.msg, bad[i].like) == NULL || strchr(err.msg, '\n') != NULL)
+			fail_msg("%s: '%s' is not like '%s'", bad[i].text, err.msg, bad[i].like);
+	}
+}
+
+static void default_is_a_file(void **)
+{
+	_cleanup_json_ json_t *filter = seccomp_default(0), *copy = NULL, *beyond = NULL;
+	_cleanup_free_ char *text = json_dumps(filter, 0);
+	struct err err = {0};
+
+	copy = check(text, &err);
+	assert_non_null(copy);
+	beyond = seccomp_beyond(copy, filter);
+	assert_int_equal(json_array_size(beyond), 0);
+	assert_int_equal(seccomp_count(copy), seccomp_count(filter));
+	assert_ok(seccomp_check_init(copy, "it", &err), &err);
+}
+
+static void whose_file(void **)
+{
+	char path[] = "/tmp/seccomp-XXXXXX", dir[] = "/tmp";
+	int fd = mkstemp(path);
+	_cleanup_json_ json_t *got = NULL;
+	struct err err = {0};
+
+	if (geteuid() != 0) {
+		unlink(path);
+		skip_because("gives a file away: needs root");
+	}
+	assert_true(dprintf(fd, "%s", RULE("{" READ "}")) > 0);
+	assert_ok(seccomp_read(path, true, NULL, &got, &err), &err);
+	assert_fails(seccomp_read(path, true, dir, &got, &err), &err, "lies in image");
+	assert_ok(seccomp_read(path, true, "/tm", &got, &err), &err);
+	assert_int_equal(fchmod(fd, 0620), 0);
+	assert_fails(seccomp_read(path, true, NULL, &got, &err), &err, "must belong to root");
+	assert_int_equal(fchmod(fd, 0602), 0);
+	assert_fails(seccomp_read(path, true, NULL, &got, &err), &err, "must belong to root");
+	assert_int_equal(fchmod(fd, 0600), 0);
+	assert_int_equal(fchown(fd, 1000, 0), 0);
+	assert_fails(seccomp_read(path, true, NULL, &got, &err), &err, "must belong to root");
+	assert_ok(seccomp_read(path, false, NULL, &got, &err), &err);
+	assert_fails(seccomp_read(dir, false, NULL, &got, &err), &err, "not a file");
+	close(fd);
+	unlink(path);
+	assert_fails(seccomp_read(path, false, NULL, &got, &err), &err, "No such file");
+}
+
+// ---- narrowing
+
+static json_t *narrow(const char *rules, struct err *err)
+{
+	_cleanup_json_ json_t *base = seccomp_default(0), *profile = check(rules, err);
+	json_t *ret = NULL;
+
+	assert_non_null(profile);
+	return seccomp_narrow(profile, base, "it", &ret, err) == 0 ? ret : NULL;
+}
+
+static void narrow_takes_away(void **)
+{
+	_cleanup_json_ json_t *base = seccomp_default(0), *filter, *beyond;
+	struct err err = {0};
+
+	filter =
+		narrow(RULE("{" READ "},{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\"}"),
+		       &err);
+	assert_non_null(filter);
+	beyond = seccomp_beyond(filter, base);
+	assert_int_equal(json_array_size(beyond), 0);
+	assert_non_null(free_rule(filter, "read"));
+	assert_non_null(free_rule(filter, "wait4")); // pinfold's init
+	assert_null(free_rule(filter, "mkdir"));
+	// named without a condition, it has those of the default one
+	assert_null(free_rule(filter, "socket"));
+	assert_true(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 1));
+	assert_false(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 17));
+	assert_null(free_rule(filter, "clone"));
+	assert_true(has_condition(filter, "clone", 0, "SCMP_CMP_MASKED_EQ", 0x7e020080));
+}
+
+static void narrow_keeps_conditions(void **)
+{
+	_cleanup_json_ json_t *filter;
+	struct err err = {0};
+
+	filter = narrow(
+		RULE("{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{" ARG "}]},"
+		     "{\"names\":[\"ioctl\"],\"action\":\"SCMP_ACT_KILL\"}"),
+		&err
+	);
+	assert_non_null(filter);
+	assert_true(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 1));
+	assert_false(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 16));
+}
+
+static void narrow_never_adds(void **)
+{
+	static const char *const more[] = {
+		RULE("{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_ALLOW\"}"),
+		RULE("{\"names\":[\"clone3\"],\"action\":\"SCMP_ACT_LOG\"}"),
+		RULE("{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+		     "{\"index\":0,\"value\":17,\"op\":\"SCMP_CMP_EQ\"}]}"),
+		RULE("{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+		     "{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_GE\"}]}"),
+		RULE("{\"names\":[\"unshare\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{" ARG "}]}"
+		),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+		struct err err = {0};
+		_cleanup_json_ json_t *filter = narrow(more[i], &err);
+
+		if (filter != NULL || strstr(err.msg, "can only narrow") == NULL)
+			fail_msg("%s: %s", more[i], err.msg);
+	}
+}
+
+static void init_is_within_the_default(void **)
+{
+	_cleanup_json_ json_t *filter;
+	struct err err = {0};
+
+	filter = narrow(RULE(""), &err);
+	assert_non_null(filter);
+	assert_non_null(free_rule(filter, "execve"));
+	assert_null(free_rule(filter, "set_mempolicy"));
+}
+
+// ---- recordings
+
+static void notifying_opens_nothing(void **)
+{
+	_cleanup_json_ json_t *base = seccomp_default(0), *filter;
+	const json_t *rule;
+	size_t i, asks = 0;
+
+	filter = seccomp_notifying(base, "/run/pinfold/x.sock");
+	assert_string_equal(
+		json_string_value(json_object_get(filter, "listenerPath")), "/run/pinfold/x.sock"
+	);
+	json_array_foreach (json_object_get(filter, "syscalls"), i, rule) {
+		const json_t *was = json_array_get(json_object_get(base, "syscalls"), i);
+
+		assert_false(allowed(rule));
+		asks +=
+			str_eq(json_string_value(json_object_get(rule, "action")),
+			       "SCMP_ACT_NOTIFY");
+		assert_true(
+			json_equal(json_object_get(rule, "names"), json_object_get(was, "names"))
+		);
+		if (json_object_get(was, "args") != NULL)
+			assert_true(json_equal(
+				json_object_get(rule, "args"), json_object_get(was, "args")
+			));
+	}
+	assert_int_equal(asks, json_array_size(json_object_get(base, "syscalls")) - 1);
+	assert_int_equal(seccomp_count(filter), 0);
+}
+
+static void recording_is_a_strict_file(void **)
+{
+	_cleanup_json_ json_t *names = json_pack("[s, s]", "read", "mmap"), *profile, *filter;
+	_cleanup_free_ char *text = NULL;
+	bool conditions[64] = {false};
+	struct err err = {0};
+
+	for (size_t i = 0; seccomp_conditions[i].call != NULL; i++)
+		conditions[i] = str_eq(seccomp_conditions[i].when, "AF_UNIX");
+	profile = seccomp_of_calls(names, conditions);
+	assert_int_equal(seccomp_count(profile), 3);
+	text = json_dumps(profile, 0);
+	filter = narrow(text, &err);
+	assert_non_null(filter);
+	assert_true(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 1));
+	assert_false(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_and_once),
 		cmocka_unit_test(nothing_dangerous),
 		cmocka_unit_test(conditions),
+		cmocka_unit_test(packet_sockets_want_net_raw),
+		cmocka_unit_test(refused_is_refused),
+		cmocka_unit_test(page_shows_the_table),
+		cmocka_unit_test(bad_files),
+		cmocka_unit_test(default_is_a_file),
+		cmocka_unit_test(whose_file),
+		cmocka_unit_test(narrow_takes_away),
+		cmocka_unit_test(narrow_keeps_conditions),
+		cmocka_unit_test(narrow_never_adds),
+		cmocka_unit_test(init_is_within_the_default),
+		cmocka_unit_test(notifying_opens_nothing),
+		cmocka_unit_test(recording_is_a_strict_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

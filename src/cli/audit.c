@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold audit: what a workload that runs can reach, tried from inside it.
+
+#include "base/scope.h"
+#include "cli/cli.h"
+#include "run/run.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define LIMIT_SECONDS 120 // of all attempts; the workload may hold them up
+
+static const char usage[] =
+	"Usage: pinfold audit [--json] [--all] NAME\n"
+	"Tries to get out of a workload that runs, as a program of it. One line a property: PASS, "
+	"FAIL\n"
+	"or SKIP, what was tried, what came of it. Exits with 0 when all hold, 1 when one does "
+	"not,\n"
+	"125 when it could not run. Nothing is changed, also where an attempt succeeds.\n"
+	"  --all   also what takes the last of a limit, which the program may feel for a moment";
+
+// One word after another, and a NULL.
+#define WORDS_MAX 5
+
+// In a child: becomes the auditor.
+static _Noreturn void become(struct ledger *l, const struct exec_request *req)
+{
+	struct err err;
+	int status;
+
+	// whoever waits for it is gone: nobody will read what it says
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	exec_in_workload(l, req, &status, &err);
+	_exit(cli_fail(&err));
+}
+
+// Waits for the end of the auditor. Returns its exit status.
+static int end_of(const char *name, pid_t pid, struct err *err)
+{
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int status = 0;
+	bool late = fd >= 0 && poll(&p, 1, LIMIT_SECONDS * 1000) == 0;
+
+	if (late)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (late)
+		return err_set(
+			err,
+			ETIMEDOUT,
+			"audit of '%s' took longer than %d s and was given up: the workload may "
+			"hold "
+			"it up; audit an idle one of the same grant",
+			name,
+			LIMIT_SECONDS
+		);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int audit(struct ledger *l, const char *name, bool json, bool all, struct err *err)
+{
+	_cleanup_free_ char *here = launch_find_inside();
+	_cleanup_close_ int r = -1, w = -1;
+	char *words[WORDS_MAX + 1] = {(char *)RUN_DIR "/inside", (char *)"audit"};
+	struct exec_request req = {.name = name, .argv = words};
+	struct lease lease;
+	int fds[2], n = 2, status;
+	bool started;
+	char byte;
+	pid_t pid;
+
+	if (lease_read(l, name, &lease, err) < 0)
+		return err->code == ENOENT
+			       ? err_set(err, ENOENT, "'%s' does not run; see pinfold ps", name)
+			       : -err->code;
+	if (lease.place == LEASE_HOST && here == NULL)
+		return err_set(err, ENOENT, "find pinfold-inside beside this program; install it");
+	if (lease.place == LEASE_HOST)
+		words[0] = here;
+	if (json)
+		words[n++] = (char *)"--json";
+	if (all)
+		words[n++] = (char *)"--all";
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "make a pipe");
+	r = fds[0];
+	w = fds[1];
+	req.started_fd = lease.place == LEASE_CONTAINER ? w : 0;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		become(l, &req);
+	if (pid < 0)
+		return err_sys(err, errno, "fork");
+	close(steal_fd(&w));
+	status = end_of(name, pid, err);
+	if (status < 0)
+		return status;
+	// closed without a word by a runtime that did not get so far
+	started = lease.place == LEASE_HOST || read(r, &byte, 1) == 1;
+	if (started && (status == CLI_OK || status == 1))
+		return status;
+	if (!started && status != CLI_FAILED) // else it has said why
+		return err_set(err, EIO, "audit of '%s': the runtime failed (%d)", name, status);
+	if (started && status != CLI_FAILED)
+		return err_set(err, EIO, "audit of '%s' was ended from inside (%d)", name, status);
+	return CLI_FAILED;
+}
+
+int cmd_audit(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"all", no_argument, NULL, 'a'},
+		{"help", no_argument, NULL, 'h'},
+		{"json", no_argument, NULL, 'j'},
+		{0},
+	};
+	bool json = false, all = false;
+	struct hostfs fs;
+	struct ledger l;
+	struct err err;
+	int c, r;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
+		switch (c) {
+		case 'a':
+			all = true;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			puts(usage);
+			return CLI_OK;
+		default:
+			return cli_fail(&err);
+		}
+	}
+	if (argc - optind != 1) {
+		err_set(&err, EINVAL, "audit: name one workload; see pinfold ps");
+		return cli_fail(&err);
+	}
+	if (name_check("a workload", argv[optind], &err) < 0
+	    || cli_open_real(true, &fs, &l, &err) < 0)
+		return cli_fail(&err);
+	r = audit(&l, argv[optind], json, all, &err);
+	cli_close_real(&fs, &l);
+	return r < 0 ? cli_fail(&err) : r;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold seccomp: the filter of system calls, for people, and one made to measure.
+
+#include "plan/seccomp.h"
+#include "base/fs.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "cli/cli.h"
+#include "cli/request.h"
+#include "grant/caps.h"
+#include "run/record.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"Usage: pinfold seccomp show [--cap NAME]... [--json|--markdown]\n"
+	"       pinfold seccomp record [-o FILE] [OPTION...] [--] PROGRAM [ARG...]\n\n"
+	"show    what the default profile allows, and why\n"
+	"record  runs a program as pinfold run does, with the default profile, and writes a "
+	"profile of\n"
+	"        exactly the calls it made: pinfold run --seccomp=strict:FILE allows no others\n";
+
+static const char record_help[] =
+	"Usage: pinfold seccomp record [-o FILE] [OPTION...] [--] PROGRAM [ARG...]\n\n"
+	"  -o, --output FILE       default: PROGRAM.seccomp.json\n\n"
+	"The program is slower meanwhile. What it does not do in this run is not in the profile: "
+	"let it\n"
+	"do all it can, and end it as it will be ended.\n\n";
+
+static int show(int argc, char **argv, struct err *err)
+{
+	static const struct option longs[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"cap", required_argument, NULL, 'c'},
+		{"json", no_argument, NULL, 'j'},
+		{"markdown", no_argument, NULL, 'm'},
+		{0},
+	};
+	struct request req = {0};
+	int c, form = 't';
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
+		switch (c) {
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		case 'c':
+			if (request_set_flag(&req, "cap", optarg, err) < 0)
+				return -err->code;
+			break;
+		case 'j':
+		case 'm':
+			form = c;
+			break;
+		default:
+			return -err->code;
+		}
+	}
+	if (optind < argc)
+		return err_set(err, EINVAL, "seccomp show: '%s' is no option", argv[optind]);
+	if (form == 'j') {
+		_cleanup_json_ json_t *doc = seccomp_table_to_json(req.caps);
+
+		cli_print_json(doc);
+	} else if (form == 'm') {
+		seccomp_print_markdown(stdout);
+	} else {
+		seccomp_print_text(req.caps, stdout);
+	}
+	return 0;
+}
+
+// ---- record
+
+// Where the profile goes, opened before the program runs: a misspelt directory is told at once.
+struct output {
+	char *path, *name;
+	int dir;
+};
+
+static void output_done(struct output *o)
+{
+	free(o->path);
+	scope_close(&o->dir);
+}
+
+static int output_open(const char *given, const char *program, struct output *ret, struct err *err)
+{
+	const char *base = strrchr(program, '/');
+	struct output o = {.dir = -1};
+	char *slash;
+
+	o.path = given != NULL ? strdup(given)
+			       : str_printf("%s.seccomp.json", base != NULL ? base + 1 : program);
+	if (o.path == NULL)
+		return err_oom(err);
+	slash = strrchr(o.path, '/');
+	o.name = slash != NULL ? slash + 1 : o.path;
+	if (slash == NULL) {
+		o.dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} else {
+		char kept = slash[1];
+
+		slash[1] = '\0';
+		o.dir = open(o.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		slash[1] = kept;
+	}
+	if (o.dir < 0 || o.name[0] == '\0') {
+		err_sys(err, o.dir < 0 ? errno : EISDIR, "write '%s'", o.path);
+		output_done(&o);
+		return -err->code;
+	}
+	*ret = o;
+	return 0;
+}
+
+static int write_profile(
+	const struct output *o, const json_t *profile, unsigned calls, struct err *err
+)
+{
+	_cleanup_free_ char *text = json_dumps(profile, JSON_INDENT(2));
+	_cleanup_free_ char *line = text != NULL ? str_printf("%s\n", text) : NULL;
+	_cleanup_json_ json_t *base = seccomp_default(0);
+
+	if (line == NULL)
+		return err_oom(err);
+	if (fs_write_atomic(o->dir, o->name, line, strlen(line), 0644, err) < 0)
+		return -err->code;
+	fprintf(stderr,
+		"pinfold: '%s': %u system calls; the default profile allows %u\n",
+		o->path,
+		calls,
+		seccomp_count(base));
+	return 0;
+}
+
+static int check_record(const struct cli_start *cs, struct err *err)
+{
+	if (cs->launch.argv[0] == NULL)
+		return err_set(err, EINVAL, "no program given; see pinfold seccomp record --help");
+	if (cs->launch.place != LEASE_CONTAINER)
+		return err_set(err, EINVAL, "seccomp record: --in host has no filter");
+	if (cs->launch.detached)
+		return err_set(
+			err, EINVAL, "seccomp record waits for the end of the program: leave -d out"
+		);
+	if (cs->request.seccomp[0] != '\0')
+		return err_set(
+			err,
+			EINVAL,
+			"seccomp record works with the default profile: leave --seccomp out"
+		);
+	if (geteuid() != 0)
+		return err_set(err, EPERM, "run needs root: it makes cgroups and mounts; use sudo");
+	return 0;
+}
+
+static int record_run(struct cli_start *cs, int *ret_status, struct err *err)
+{
+	scope_cleanup(output_done) struct output out = {.dir = -1};
+	_cleanup_json_ json_t *profile = NULL;
+	struct recorder r;
+	unsigned calls = 0;
+
+	if (output_open(cs->output, cs->launch.argv[0], &out, err) < 0
+	    || recorder_start(&r, err) < 0)
+		return -err->code;
+	cs->launch.seccomp_listener = r.socket;
+	*ret_status = cli_supervise(cs, -1);
+	if (recorder_end(&r, &profile, &calls, err) < 0)
+		return -err->code;
+	if (profile == NULL)
+		return 0; // it did not start, as has been said
+	return write_profile(&out, profile, calls, err);
+}
+
+static int record(int argc, char **argv, int *ret_status, struct err *err)
+{
+	struct cli_start cs = {0};
+	bool wants_help;
+	int r;
+
+	r = cli_parse_start(argc, argv, CLI_START_RECORD, &cs, &wants_help, err);
+	if (r == 0 && wants_help) {
+		printf("%s%s%s", record_help, cli_request_help, cli_launch_help);
+		return 0;
+	}
+	if (r == 0)
+		r = check_record(&cs, err);
+	if (r == 0)
+		r = record_run(&cs, ret_status, err);
+	launch_done(&cs.launch);
+	return r;
+}
+
+int cmd_seccomp(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "";
+	int status = CLI_OK, r;
+	struct err err;
+
+	if (str_eq(word, "show"))
+		r = show(argc - 1, argv + 1, &err);
+	else if (str_eq(word, "record"))
+		r = record(argc - 1, argv + 1, &status, &err);
+	else if (str_eq(word, "--help") || str_eq(word, "-h"))
+		r = fputs(help, stdout) < 0;
+	else
+		r =
+			err_set(&err,
+				EINVAL,
+				"seccomp: '%s': say show or record; see pinfold seccomp --help",
+				word);
+	return r < 0 ? cli_fail(&err) : status;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// An audit tries each reach out of the container and says of each whether it holds. A property is one
+// row of a table; every one is tried in a child of its own with a time limit, so that a signal, a new
+// namespace or a hang is an answer too. No attempt has an effect that outlives it, also where
+// it succeeds: a control file is opened and not written, a mount lies in a namespace of the child.
+#pragma once
+
+#include "inside/audit/given.h"
+
+#include <stdarg.h>
+
+enum verdict {
+	AUDIT_NONE, // the child did not get to say: counts as failed
+	AUDIT_PASS,
+	AUDIT_FAIL,
+	AUDIT_SKIP,
+};
+
+struct finding {
+	enum verdict verdict;
+	char text[600]; // what came of it, one line
+};
+
+struct audit {
+	struct given given;
+	// Whether what is left of a grant may be taken for a moment (its last hugepages, processes,
+	// memory): nobody else is in the container, or it was asked for.
+	bool exhaust;
+};
+
+struct property {
+	const char *name;  // "cpu-affinity"
+	const char *tries; // what is tried, for people
+	void (*check)(const struct audit *a, struct finding *f);
+};
+
+// Each of the tables ends with a property without a name.
+extern const struct property audit_cpus[], audit_hugepages[], audit_numa[], audit_ipc[],
+	audit_devices[], audit_writes[], audit_pci[], audit_namespaces[], audit_calls[],
+	audit_processes[], audit_identity[], audit_limits[], audit_files[], audit_network[];
+
+// The findings of one property are taken together: the first failure stays, the rest is added to it.
+void pass(struct finding *f, const char *fmt, ...) printf_like(2, 3);
+void fail(struct finding *f, const char *fmt, ...) printf_like(2, 3);
+void skip(struct finding *f, const char *fmt, ...) printf_like(2, 3);
+
+// "a, b, c and 12 more" in buf, at most `show` of them. Returns buf, "none" for no names.
+struct names;
+char *name_list(const struct names *names, size_t show, char *buf, size_t len);

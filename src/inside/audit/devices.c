@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Device nodes that were not granted. Nodes are asked for permission, also of the device cgroup; only
+// harmless ones are opened: opening alone starts a watchdog.
+
+#include "base/scope.h"
+#include "inside/audit/audit.h"
+#include "inside/files.h"
+#include "inside/show.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+static bool granted(const struct given *g, const char *path)
+{
+	char group[32];
+
+	if (g->nnics > 0 && str_eq(path, "/dev/vfio/vfio"))
+		return true;
+	for (unsigned i = 0; i < g->nnics; i++) {
+		snprintf(group, sizeof(group), "/dev/vfio/%u", g->nics[i].iommu_group);
+		if (str_eq(path, group))
+			return true;
+	}
+	return false;
+}
+
+static void nodes(const struct audit *a, struct finding *f)
+{
+	_cleanup_names_ struct names there = device_nodes(), more = {0};
+	char text[400];
+
+	for (size_t i = 0; i < there.n; i++)
+		if (!granted(&a->given, there.v[i]))
+			names_add(&more, there.v[i]);
+	if (more.n > 0)
+		fail(f, "may open %zu nodes: %s", more.n, name_list(&more, 6, text, sizeof(text)));
+	else
+		pass(f, "none but the ordinary ones and %zu granted", there.n);
+}
+
+// Devices that every kernel has and whose opening changes nothing.
+static const struct device {
+	const char *name;
+	mode_t kind;
+	unsigned major, minor;
+} devices[] = {
+	{"mem", S_IFCHR, 1, 1},
+	{"port", S_IFCHR, 1, 4},
+	{"kmsg", S_IFCHR, 1, 11},
+	{"vfio", S_IFCHR, 10, 196},
+	{"net/tun", S_IFCHR, 10, 200},
+	{"fuse", S_IFCHR, 10, 229},
+	{"kvm", S_IFCHR, 10, 232},
+	{"loop-control", S_IFCHR, 10, 237},
+	{"vhost-net", S_IFCHR, 10, 238},
+	{"cpu/0/msr", S_IFCHR, 202, 0},
+};
+
+// Makes the node, tries to open it, removes it.
+static void try_node(const char *dir, const struct device *d, struct names *made, int *why)
+{
+	_cleanup_close_ int fd = -1;
+	char path[128], word[64];
+
+	snprintf(path, sizeof(path), "%s/.pinfold-audit-%d", dir, (int)getpid());
+	if (mknod(path, d->kind | 0600, makedev(d->major, d->minor)) < 0) {
+		*why = errno;
+		return;
+	}
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	unlink(path);
+	snprintf(word, sizeof(word), "%s in %s%s", d->name, dir, fd >= 0 ? " (opened)" : "");
+	names_add(made, word);
+}
+
+// The first disk, whose number is not fixed.
+static void try_disk(const char *dir, struct names *made, int *why)
+{
+	_cleanup_fclose_ FILE *list = fopen("/proc/partitions", "re");
+	struct device disk = {.name = "a disk", .kind = S_IFBLK};
+	char line[256];
+
+	while (list != NULL && fgets(line, sizeof(line), list) != NULL) {
+		if (sscanf(line, "%u %u", &disk.major, &disk.minor) != 2)
+			continue;
+		try_node(dir, &disk, made, why);
+		return;
+	}
+}
+
+static void make(const struct audit *, struct finding *f)
+{
+	static const char *const dirs[] = {"/tmp", "/run", "/dev/shm", "/dev", "/var/tmp", "."};
+	_cleanup_names_ struct names made = {0};
+	char text[400];
+	int why = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(devices); k++)
+			try_node(dirs[i], &devices[k], &made, &why);
+		try_disk(dirs[i], &made, &why);
+	}
+	if (made.n > 0)
+		fail(f, "made %zu nodes: %s", made.n, name_list(&made, 5, text, sizeof(text)));
+	else
+		pass(f, "none could be made: %s", strerrorname_np(why) ?: "?");
+}
+
+const struct property audit_devices[] = {
+	{"dev-nodes", "ask every node in /dev whether it may be opened", nodes},
+	{"dev-make", "mknod memory, ports, disks and others where it can write, open them", make},
+	{0},
+};

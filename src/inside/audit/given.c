@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "inside/audit/given.h"
+
+#include "base/jread.h"
+#include "base/scope.h"
+
+#include <string.h>
+
+#define FILE_MAX (1u << 20)
+
+static int too_many(const char *what, const char *key, unsigned max, struct err *err)
+{
+	return err_set(err, E2BIG, "read %s: '%s' has more than %u", what, key, max);
+}
+
+static int copy(
+	const json_t *obj, const char *what, const char *key, char *ret, size_t len, struct err *err
+)
+{
+	const char *s = NULL;
+
+	if (jread_str(obj, what, key, true, &s, err) < 0)
+		return -err->code;
+	if (strlen(s) >= len)
+		return err_set(err, E2BIG, "read %s: '%s' is too long", what, key);
+	snprintf(ret, len, "%s", s);
+	return 0;
+}
+
+static int array(
+	const json_t *doc, const char *what, const char *key, json_t **ret, struct err *err
+)
+{
+	size_t i;
+	json_t *e;
+
+	*ret = NULL;
+	if (jread_array(doc, what, key, ret, err) < 0)
+		return -err->code;
+	json_array_foreach (*ret, i, e)
+		if (!json_is_object(e))
+			return err_set(
+				err, EINVAL, "read %s: '%s' holds what is no object", what, key
+			);
+	return 0;
+}
+
+static int read_pages(const json_t *doc, const char *what, struct given *g, struct err *err)
+{
+	json_t *list, *e;
+	size_t i;
+
+	if (array(doc, what, "hugepages", &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, e) {
+		uint64_t size = 0, count = 0;
+		unsigned k = 0;
+
+		if (jread_size(e, what, "size", true, &size, err) < 0
+		    || jread_u64(e, what, "count", true, UINT32_MAX, &count, err) < 0)
+			return -err->code;
+		if (size == 0 || (size & (size - 1)) != 0)
+			return err_set(
+				err, EINVAL, "read %s: no power of two as size of hugepages", what
+			);
+		while (k < g->npages && g->pages[k].size != size)
+			k++;
+		if (k == GIVEN_PAGES)
+			return too_many(what, "hugepages", GIVEN_PAGES, err);
+		if (k == g->npages)
+			g->npages++;
+		g->pages[k].size = size;
+		g->pages[k].count += count;
+	}
+	return 0;
+}
+
+static int read_nics(const json_t *doc, const char *what, struct given *g, struct err *err)
+{
+	json_t *list, *e;
+	size_t i;
+
+	if (array(doc, what, "nics", &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, e) {
+		uint64_t group = 0;
+
+		if (i == GIVEN_NICS)
+			return too_many(what, "nics", GIVEN_NICS, err);
+		if (copy(e, what, "pci", g->nics[i].pci, sizeof(g->nics[i].pci), err) < 0
+		    || jread_u64(e, what, "iommu-group", true, INT_MAX, &group, err) < 0)
+			return -err->code;
+		g->nics[i].iommu_group = (unsigned)group;
+		g->nnics++;
+	}
+	return 0;
+}
+
+static int read_mounts(const json_t *doc, const char *what, struct given *g, struct err *err)
+{
+	json_t *list, *e;
+	size_t i;
+
+	if (array(doc, what, "hugetlbfs", &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, e) {
+		if (i == GIVEN_MOUNTS)
+			return too_many(what, "hugetlbfs", GIVEN_MOUNTS, err);
+		if (jread_size(e, what, "size", true, &g->mounts[i].size, err) < 0
+		    || copy(e, what, "path", g->mounts[i].path, sizeof(g->mounts[i].path), err) < 0)
+			return -err->code;
+		g->nmounts++;
+	}
+	return 0;
+}
+
+int given_parse(const char *text, size_t len, const char *what, struct given *ret, struct err *err)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	struct given g = {.known = true};
+	struct idset shared = {0};
+	uint64_t format = 0;
+
+	if (jread_parse(text, len, what, &doc, err) < 0
+	    || jread_u64(doc, what, "format", true, UINT32_MAX, &format, err) < 0)
+		return -err->code;
+	if (format != 1)
+		return err_set(
+			err,
+			EPROTONOSUPPORT,
+			"read %s: format %llu, of a newer pinfold; use its pinfold-inside",
+			what,
+			(unsigned long long)format
+		);
+	if (copy(doc, what, "name", g.name, sizeof(g.name), err) < 0
+	    || jread_idset(doc, what, "cpus", true, &g.cpus, err) < 0
+	    || jread_idset(doc, what, "shared-cpus", false, &shared, err) < 0
+	    || jread_idset(doc, what, "mems", true, &g.mems, err) < 0
+	    || jread_size(doc, what, "memory", true, &g.memory, err) < 0
+	    || jread_u64(doc, what, "pids", true, UINT32_MAX, &g.pids, err) < 0
+	    || read_pages(doc, what, &g, err) < 0 || read_nics(doc, what, &g, err) < 0
+	    || read_mounts(doc, what, &g, err) < 0)
+		return -err->code;
+	idset_or(&g.cpus, &shared);
+	*ret = g;
+	return 0;
+}
+
+int given_read(const char *path, struct given *ret, struct err *err)
+{
+	_cleanup_free_ char *text = malloc(FILE_MAX), *what = str_printf("grant '%s'", path);
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	size_t n;
+
+	if (text == NULL || what == NULL)
+		return err_oom(err);
+	if (f == NULL && errno == ENOENT) {
+		*ret = (struct given){0};
+		return 0;
+	}
+	if (f == NULL)
+		return err_sys(err, errno, "open %s", what);
+	n = fread(text, 1, FILE_MAX - 1, f);
+	if (ferror(f))
+		return err_sys(err, EIO, "read %s", what);
+	text[n] = '\0';
+	if (n == 0) { // as it lies on a host, for a workload's to be bound over
+		*ret = (struct given){0};
+		return 0;
+	}
+	return given_parse(text, n, what, ret, err);
+}
+
+uint64_t given_pages(const struct given *g, uint64_t size)
+{
+	for (unsigned i = 0; i < g->npages; i++)
+		if (g->pages[i].size == size)
+			return g->pages[i].count;
+	return 0;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Network interfaces.
+
+#include "inside/audit/audit.h"
+#include "inside/files.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+// Every new network namespace has some interfaces of tunnels that are down and lead nowhere.
+static bool up(int fd, const char *name)
+{
+	struct ifreq r = {0};
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	return ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP) != 0;
+}
+
+static void interfaces(const struct audit *, struct finding *f)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	_cleanup_names_ struct names others = {0};
+	struct if_nameindex *all = if_nameindex();
+	unsigned down = 0;
+	char text[200];
+
+	for (struct if_nameindex *i = all; i != NULL && i->if_index != 0; i++) {
+		if (str_eq(i->if_name, "lo"))
+			continue;
+		if (up(fd, i->if_name))
+			names_add(&others, i->if_name);
+		else
+			down++;
+	}
+	if (all == NULL || fd < 0)
+		fail(f, "could not be tried");
+	else if (others.n > 0)
+		fail(f, "up beside lo: %s", name_list(&others, 8, text, sizeof(text)));
+	else
+		pass(f, "only lo is up; %u are down", down);
+	if_freenameindex(all);
+	if (fd >= 0)
+		close(fd);
+}
+
+const struct property audit_network[] = {
+	{"net-interfaces", "look for interfaces beside lo that are up", interfaces},
+	{0},
+};

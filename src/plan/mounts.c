@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The mounts of a container, in the order in which its runtime makes them, and the device rules that
+// belong to them.
+
+#include "base/scope.h"
+#include "host/vfio.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+// A mount with its options as one comma-separated string.
+static void mount(
+	struct plan *p,
+	json_t *mounts,
+	const char *target,
+	const char *type,
+	const char *source,
+	const char *options
+)
+{
+	json_t *list = json_array();
+	_cleanup_free_ char *copy = strdup(options);
+	char *save = NULL;
+
+	for (char *o = copy != NULL ? strtok_r(copy, ",", &save) : NULL; o != NULL;
+	     o = strtok_r(NULL, ",", &save))
+		json_array_append_new(list, json_string(o));
+	// a mount that is missing would be a gap
+	if (copy == NULL || target == NULL || source == NULL
+	    || json_array_append_new(
+		       mounts,
+		       json_pack(
+			       "{s:s, s:s, s:s, s:o}",
+			       "destination",
+			       target,
+			       "type",
+			       type,
+			       "source",
+			       source,
+			       "options",
+			       list
+		       )
+	       ) < 0)
+		p->failed = true;
+}
+
+static void base_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
+{
+	char owner[96];
+
+	snprintf(
+		owner,
+		sizeof(owner),
+		"nosuid,nodev,mode=0755,size=16m,uid=%u,gid=%u",
+		launch->uid,
+		launch->gid
+	);
+	mount(p, mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
+	mount(p, mounts, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=64k");
+	mount(p,
+	      mounts,
+	      "/dev/pts",
+	      "devpts",
+	      "devpts",
+	      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
+	mount(p, mounts, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=64m");
+	mount(p, mounts, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+	mount(p, mounts, "/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=64m");
+	// EAL makes /var/run/dpdk, or $XDG_RUNTIME_DIR/dpdk when it is not root
+	mount(p, mounts, "/run", "tmpfs", "tmpfs", owner);
+}
+
+// Something of the host, taken into the box as `name` (new string, owned here) and mounted from there.
+static void host_mount(
+	struct plan *p,
+	json_t *mounts,
+	char *name,
+	const struct launch_volume *v,
+	const char *options
+)
+{
+	_cleanup_free_ char *from = plan_take_in(p, name, v->source, v->directory, v->readonly);
+
+	if (v->ino != 0)
+		plan_expect(p, v->dev, v->ino);
+	mount(p, mounts, v->target, "bind", from, options);
+	free(name);
+}
+
+// The files of /proc; /sys lies in the root.
+static void view_mounts(struct plan *p, json_t *mounts)
+{
+	static const char options[] = "bind,ro,nosuid,nodev,noexec";
+	const struct view *v = &p->view;
+
+	for (unsigned i = 0; i < v->ncovers; i++) {
+		const struct view_cover *c = &v->covers[i];
+		_cleanup_free_ char *target = str_printf("/%s", c->path);
+		_cleanup_free_ char *from = str_printf(BOX_DIR "/view/%s", c->path);
+		const struct launch_volume other = {
+			.source = c->from, .target = target, .readonly = true};
+
+		if (c->from != NULL)
+			host_mount(p, mounts, str_printf("view-%u", i), &other, options);
+		else
+			mount(p, mounts, target, "bind", from, options);
+	}
+}
+
+// /run/pinfold, a mount of its own that the workload cannot replace: the grant, the init and the
+// directories of links.
+static void own_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
+{
+	const struct grant *g = &p->lease.grant;
+
+	mount(p, mounts, RUN_DIR, "bind", BOX_DIR "/own", "bind,ro,nosuid,nodev,noexec");
+	mount(p, mounts, RUN_DIR "/inside", "bind", launch->inside, "bind,ro,nosuid,nodev");
+	for (unsigned i = 0; i < g->nlinks; i++) {
+		const char *name = g->links[i].name;
+		_cleanup_free_ char *dir = str_printf(LINKS_DIR "/%s", name);
+		const struct launch_volume v = {.source = dir, .target = dir, .directory = true};
+
+		host_mount(
+			p, mounts, str_printf("link-%s", name), &v, "bind,rw,nosuid,nodev,noexec"
+		);
+	}
+}
+
+static void volume_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
+{
+	for (unsigned i = 0; i < launch->nvolumes; i++) {
+		const struct launch_volume *v = &launch->volumes[i];
+
+		host_mount(
+			p,
+			mounts,
+			str_printf("volume-%u", i),
+			v,
+			v->readonly ? "rbind,ro,nosuid,nodev" : "rbind,rw,nosuid,nodev"
+		);
+	}
+}
+
+static void hugepage_mounts(struct plan *p, json_t *mounts, const struct host *host)
+{
+	uint64_t sizes[HOST_PAGE_SIZES];
+	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
+
+	for (unsigned i = 0; i < n; i++) {
+		_cleanup_free_ char *target = plan_hugepage_target(&p->lease.grant, sizes[i]);
+		_cleanup_free_ char *from = plan_hugepage_source(sizes[i]);
+
+		mount(p, mounts, target, "bind", from, "bind,rw,nosuid,nodev,noexec");
+	}
+}
+
+// A node of our own, owned by the container's user, is bound in: the host's node keeps its owner.
+static void device(
+	struct plan *p,
+	const struct launch *launch,
+	json_t *mounts,
+	json_t *rules,
+	const char *name,
+	dev_t rdev
+)
+{
+	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
+	_cleanup_free_ char *from = str_printf(BOX_DIR "/vfio/%s", name);
+	struct step *s =
+		plan_step(p, STEP_NODE, STEP_FENCE, str_printf(BOX_DIR "/vfio/%s", name), NULL);
+
+	s->mode = 0600;
+	s->uid = p->lease.uid_base + launch->uid;
+	s->gid = p->lease.uid_base + launch->gid;
+	s->rdev = rdev;
+	mount(p, mounts, target, "bind", from, "bind,rw,nosuid,noexec");
+	json_array_append_new(
+		rules,
+		json_pack(
+			"{s:b, s:s, s:i, s:i, s:s}",
+			"allow",
+			1,
+			"type",
+			"c",
+			"major",
+			(int)major(rdev),
+			"minor",
+			(int)minor(rdev),
+			"access",
+			"rw"
+		)
+	);
+}
+
+static int devices(
+	struct plan *p,
+	const struct launch *launch,
+	const struct hostfs *fs,
+	json_t *mounts,
+	json_t *rules,
+	struct err *err
+)
+{
+	const struct grant *g = &p->lease.grant;
+	bool seen;
+	dev_t rdev;
+
+	if (g->nnics == 0)
+		return 0;
+	plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/vfio"), NULL)->mode = 0755;
+	if (host_vfio_container(fs, &rdev, err) < 0)
+		return -err->code;
+	device(p, launch, mounts, rules, "vfio", rdev);
+	for (unsigned i = 0; i < g->nnics; i++) {
+		char name[16];
+
+		seen = false;
+		for (unsigned k = 0; k < i; k++)
+			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
+		if (seen)
+			continue;
+		if (host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err) < 0)
+			return -err->code;
+		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
+		device(p, launch, mounts, rules, name, rdev);
+	}
+	return 0;
+}
+
+int plan_mounts(
+	struct plan *p,
+	const struct launch *launch,
+	const struct host *host,
+	const struct hostfs *fs,
+	json_t *mounts,
+	json_t *rules,
+	struct err *err
+)
+{
+	base_mounts(p, mounts, launch);
+	view_mounts(p, mounts);
+	own_mounts(p, mounts, launch);
+	hugepage_mounts(p, mounts, host);
+	if (devices(p, launch, fs, mounts, rules, err) < 0)
+		return -err->code;
+	volume_mounts(p, mounts, launch);
+	return 0;
+}

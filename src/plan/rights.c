@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What the process may do: capabilities, limits of its own, system calls, AppArmor.
+
+#include "base/jread.h"
+#include "base/scope.h"
+#include "grant/caps.h"
+#include "plan/plan.h"
+#include "plan/seccomp.h"
+
+#include <linux/capability.h>
+#include <string.h>
+
+#define REALTIME_MAX 49 // below the threads of interrupts, which have 50
+#define NICE_MAX 40	// RLIMIT_NICE: 20 less the nice value
+
+json_t *rights_capabilities(const struct plan *p)
+{
+	static const char *const sets[] = {
+		"bounding", "effective", "inheritable", "permitted", "ambient"};
+	_cleanup_json_ json_t *names = json_array();
+	json_t *all = json_object();
+
+	for (unsigned i = 0; i < CAPS_MAX; i++) {
+		if (cap_has(p->lease.grant.caps, i))
+			json_array_append_new(names, json_sprintf("CAP_%s", cap_name(i)));
+	}
+	// ambient, so that a user other than root keeps them across exec
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		json_object_set_new(all, sets[i], json_deep_copy(names));
+	return all;
+}
+
+static void limit(json_t *list, const char *type, uint64_t value)
+{
+	json_array_append_new(
+		list,
+		json_pack(
+			"{s:s, s:I, s:I}",
+			"type",
+			type,
+			"hard",
+			(json_int_t)value,
+			"soft",
+			(json_int_t)value
+		)
+	);
+}
+
+json_t *rights_rlimits(const struct plan *p)
+{
+	const struct grant *g = &p->lease.grant;
+	json_t *list = json_array();
+
+	// vfio counts what it maps for the device against this limit: the hugepages in full and, to
+	// be safe, the ordinary memory; then nothing needs CAP_IPC_LOCK. For that and for real time
+	// the kernel looks at capabilities on the host, which no container has: the limits count.
+	if (g->nnics > 0 || cap_has(g->caps, CAP_IPC_LOCK))
+		limit(list, "RLIMIT_MEMLOCK", grant_hugepage_bytes(g, -1) + g->memory);
+	if (cap_has(g->caps, CAP_SYS_NICE)) {
+		limit(list, "RLIMIT_RTPRIO", REALTIME_MAX);
+		limit(list, "RLIMIT_NICE", NICE_MAX);
+	}
+	limit(list, "RLIMIT_CORE", 0);
+	return list;
+}
+
+// ---- system calls
+
+static void note_beyond(struct plan *p, const char *what, const json_t *profile, const json_t *base)
+{
+	_cleanup_json_ json_t *beyond = seccomp_beyond(profile, base);
+	char list[512] = "";
+	size_t i, n = 0;
+	json_t *e;
+
+	json_array_foreach (beyond, i, e) {
+		n += (size_t)snprintf(
+			list + n, sizeof(list) - n, "%s%s", i > 0 ? ", " : "", json_string_value(e)
+		);
+		if (n >= sizeof(list))
+			break;
+	}
+	if (n >= sizeof(list))
+		strcpy(list + sizeof(list) - 5, " …");
+	if (n > 0)
+		plan_note(
+			p,
+			"%s replaces the default one and opens what that refuses (%zu calls): %s",
+			what,
+			json_array_size(beyond),
+			list
+		);
+	else
+		plan_note(
+			p, "%s replaces the default one and opens nothing that that refuses", what
+		);
+}
+
+static int from_file(
+	struct plan *p,
+	const struct launch *launch,
+	const json_t *base,
+	json_t **ret,
+	struct err *err
+)
+{
+	const char *choice = p->lease.grant.seccomp;
+	bool strict = str_starts(choice, "strict:");
+	const char *path = strict ? choice + strlen("strict:") : choice;
+	_cleanup_free_ char *what = str_printf("seccomp profile '%s'", path);
+	_cleanup_json_ json_t *profile = NULL;
+
+	if (what == NULL)
+		return err_oom(err);
+	// what a Go program does between the filter and its exec is not in a recording
+	if (strict && launch->runtime_is_runc)
+		return err_set(
+			err,
+			EINVAL,
+			"--seccomp=strict:FILE needs crun: runtime '%s' makes calls of its own "
+			"under the filter",
+			launch->runtime
+		);
+	// a strict one can only take away, so whoever wrote it does no harm
+	if (seccomp_read(path, !strict, launch->image, &profile, err) < 0)
+		return -err->code;
+	if (!strict) {
+		if (seccomp_check_init(profile, what, err) < 0)
+			return -err->code;
+		note_beyond(p, what, profile, base);
+		*ret = steal_ptr(profile);
+		return 0;
+	}
+	if (seccomp_narrow(profile, base, what, ret, err) < 0)
+		return -err->code;
+	plan_note(
+		p,
+		"%s: %u system calls of the default profile's %u",
+		what,
+		seccomp_count(*ret),
+		seccomp_count(base)
+	);
+	return 0;
+}
+
+int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, struct err *err)
+{
+	_cleanup_json_ json_t *base = seccomp_default(p->lease.grant.caps);
+
+	if (base == NULL)
+		return err_oom(err);
+	if (launch->seccomp_listener != NULL && launch->runtime_is_runc)
+		return err_set(
+			err,
+			EINVAL,
+			"recording needs crun: runtime '%s' would wait for itself",
+			launch->runtime
+		);
+	if (p->lease.grant.seccomp[0] != '\0' && launch->seccomp_listener != NULL)
+		return err_set(
+			err,
+			EINVAL,
+			"grant '%s' has a seccomp profile; record with the default one",
+			p->lease.grant.name
+		);
+	if (p->lease.grant.seccomp[0] != '\0')
+		return from_file(p, launch, base, ret, err);
+	*ret = launch->seccomp_listener != NULL ? seccomp_notifying(base, launch->seccomp_listener)
+						: json_incref(base);
+	return *ret != NULL ? 0 : err_oom(err);
+}
+
+// ---- AppArmor
+
+int rights_apparmor(
+	struct plan *p,
+	const struct launch *launch,
+	const struct hostfs *fs,
+	const char **ret,
+	struct err *err
+)
+{
+	const char *profile = launch->apparmor != NULL ? launch->apparmor : APPARMOR_PROFILE;
+	enum host_apparmor state;
+
+	*ret = NULL;
+	if (str_eq(profile, "unconfined")) {
+		plan_note(p, "AppArmor: unconfined, as asked for");
+		return 0;
+	}
+	state = host_apparmor(fs, profile);
+	if (state == HOST_APPARMOR_READY) {
+		plan_note(p, "AppArmor: profile %s", profile);
+		*ret = profile;
+		return 0;
+	}
+	if (launch->apparmor != NULL && state == HOST_APPARMOR_OFF)
+		return err_set(
+			err,
+			ENOTSUP,
+			"--apparmor %s: AppArmor is off on this host; leave the option out",
+			profile
+		);
+	if (launch->apparmor != NULL)
+		return err_set(
+			err,
+			ENOENT,
+			"--apparmor %s: no such profile is loaded and enforced; load it with: "
+			"apparmor_parser -r /etc/apparmor.d/%s",
+			profile,
+			profile
+		);
+	if (state == HOST_APPARMOR_NO_PROFILE)
+		plan_note(
+			p,
+			"AppArmor is on, but profile %s is not loaded and enforced, so it confines "
+			"nothing; load it with: apparmor_parser -r /etc/apparmor.d/%s",
+			profile,
+			profile
+		);
+	return 0;
+}
+
+void rights_notes(struct plan *p)
+{
+	for (unsigned i = 0; i < CAPS_MAX; i++) {
+		if (cap_has(p->lease.grant.caps, i))
+			plan_note(p, "capability %s: %s", cap_name(i), cap_opens(i));
+	}
+}
+
+int rights_check_bare(const struct plan *p, const struct launch *launch, struct err *err)
+{
+	const struct grant *g = &p->lease.grant;
+
+	if (g->caps == 0 && g->seccomp[0] == '\0' && launch->apparmor == NULL)
+		return 0;
+	return err_set(
+		err,
+		EINVAL,
+		"grant '%s': capabilities, system call profiles and AppArmor are for containers, "
+		"not --in host",
+		g->name
+	);
+}

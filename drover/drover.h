@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define PLANE_TASKS 256
+#define PLANE_RINGS 2048
 
 struct plane_port {
 	const struct conf_port *conf;
@@ -31,6 +32,16 @@ struct plane_lcore {
 	bool squeezed; // it shares its CPU with another polling lcore
 } __rte_cache_aligned;
 
+// From an output of a task to an input of another. Several may share one ring.
+struct plane_ring {
+	struct rte_ring *ring;
+	const struct task *from, *to;
+	unsigned out; // of from
+	enum task_proto proto;
+	bool control;
+	char name[80]; // "FROM > TO", and the protocol when it is told apart
+};
+
 struct plane {
 	const struct conf *conf;
 	unsigned nports;
@@ -40,6 +51,8 @@ struct plane {
 	struct plane_lcore lcores[CONF_CORES];
 	unsigned ntasks;
 	struct task *tasks[PLANE_TASKS];
+	unsigned nrings;
+	struct plane_ring rings[PLANE_RINGS];
 	uint64_t started; // TSC of the start of traffic
 	bool quit;	  // lcores end when set
 	bool go;	  // traffic runs
@@ -83,6 +96,23 @@ int plane_build(const struct conf *c, const struct eal_plan *e, struct plane *re
 int plane_launch(struct plane *p, struct err *err); // lcores start, tasks wait for plane.go
 void plane_stop(struct plane *p);
 void plane_done(struct plane *p);
+
+// rings.c: the rings between tasks, after all tasks are made and before ports are started.
+int plane_rings(struct plane *p, struct err *err);
+// Frees them and what is in them.
+void plane_rings_done(struct plane *p);
+
+// pool.c: packet buffers of a core, or of the cores of its socket. Before any packet.
+int plane_pool(
+	struct plane *p, const struct plane_lcore *l, struct rte_mempool **ret, struct err *err
+);
+// Buffers for a port that no task reads, as a device wants some all the same.
+int plane_pool_unread(
+	const struct plane *p,
+	const struct conf_port *port,
+	struct rte_mempool **ret,
+	struct err *err
+);
 
 // loop.c: what an lcore runs
 int lcore_main(void *arg); // struct plane_lcore

@@ -4,6 +4,8 @@
 
 #include "drover.h"
 
+#include "table/rcu.h"
+
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_pause.h>
@@ -53,9 +55,12 @@ static void loop_one(struct plane *p, struct task *t)
 		t->counters.polls += CLOCK_POLLS;
 		last = account(t, busy, last);
 		busy = false;
+		table_rcu_between(t->lcore);
 		if (unlikely(flag(&t->control.stopped))) {
+			table_rcu_leave(t->lcore);
 			while (flag(&t->control.stopped) && !flag(&p->quit))
 				rte_pause();
+			table_rcu_enter(t->lcore);
 			last = rte_rdtsc();
 		}
 	}
@@ -78,6 +83,7 @@ static void loop_many(struct plane *p, struct task *const *tasks, unsigned n)
 			t->counters.bursts += got > 0;
 			last = account(t, got > 0, last);
 		}
+		table_rcu_between(tasks[0]->lcore);
 	}
 }
 
@@ -101,6 +107,7 @@ static void loop_squeezed(struct plane *p, struct task *const *tasks, unsigned n
 			last = account(t, got > 0, last);
 			any = any || got > 0;
 		}
+		table_rcu_between(tasks[0]->lcore);
 		if (!any)
 			sched_yield();
 	}
@@ -112,11 +119,13 @@ int lcore_main(void *arg)
 
 	while (!flag(&l->plane->go) && !flag(&l->plane->quit))
 		rte_pause();
+	table_rcu_enter(l->lcore);
 	if (l->squeezed)
 		loop_squeezed(l->plane, l->tasks, l->ntasks);
 	else if (l->ntasks == 1)
 		loop_one(l->plane, l->tasks[0]);
 	else if (l->ntasks > 1)
 		loop_many(l->plane, l->tasks, l->ntasks);
+	table_rcu_leave(l->lcore);
 	return 0;
 }

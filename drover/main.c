@@ -20,11 +20,13 @@ enum {
 static const char help[] =
 	"Usage: drover run [OPTION...] FILE     forward, generate, measure\n"
 	"       drover check [OPTION...] FILE   everything but traffic\n"
+	"       drover explain [OPTION...] FILE cores, tasks, rings and ports as a drawing\n"
 	"       drover modes [--json]           what tasks can do, and their keys\n"
 	"       drover top [OPTION...]          a live view of a running drover\n\n"
-	"Options of run and check:\n"
+	"Options of run, check and explain:\n"
 	"  -D NAME=VALUE       a variable of the configuration\n"
-	"  --port NAME=DEVICE  the device of a port, as in --port if0=memif:server:/run/x.sock\n"
+	"  --port NAME=DEVICE  the device of a port, by its name or number, as in\n"
+	"                      --port if0=memif:server:/run/x.sock\n"
 	"  --duration TIME     stop after that: 10s, 500ms\n"
 	"  --squeeze           put more cores on the granted CPUs than there are (for tests)\n"
 	"  --no-huge           ordinary memory instead of hugepages\n"
@@ -97,7 +99,19 @@ static int set_option(int c, struct run_options *o, struct err *err)
 	return 0;
 }
 
-static int cmd_run(int argc, char **argv, bool check)
+// Reads and draws; starts nothing.
+static int explain(const struct run_options *o, struct err *err)
+{
+	struct conf *c = NULL;
+
+	if (conf_read(o->file, &o->overrides, &c, err) < 0)
+		return -err->code;
+	conf_explain(c);
+	conf_free(c);
+	return 0;
+}
+
+static int cmd_run(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"duration", required_argument, NULL, 'd'},
@@ -114,7 +128,8 @@ static int cmd_run(int argc, char **argv, bool check)
 	struct err err;
 	int c;
 
-	o.check = check;
+	o.check = str_eq(argv[0], "check");
+	o.overrides.no_devices = str_eq(argv[0], "explain");
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":D:h", longs, NULL)) != -1) {
 		if (c == 'h') {
@@ -145,14 +160,14 @@ static int cmd_run(int argc, char **argv, bool check)
 		return fail(&err, EXIT_USAGE);
 	}
 	o.file = argv[optind];
-	if (drover_run(&o, &err) < 0)
+	if (o.overrides.no_devices ? explain(&o, &err) < 0 : drover_run(&o, &err) < 0)
 		return fail(&err, EXIT_FAILED);
 	return EXIT_OK;
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const commands[] = {"run", "check", "modes", "top", NULL};
+	static const char *const commands[] = {"run", "check", "explain", "modes", "top", NULL};
 	const char *command = argc > 1 ? argv[1] : "", *near;
 	struct err err;
 
@@ -164,8 +179,8 @@ int main(int argc, char **argv)
 		puts("drover " PINFOLD_VERSION);
 		return EXIT_OK;
 	}
-	if (str_eq(command, "run") || str_eq(command, "check"))
-		return cmd_run(argc - 1, argv + 1, str_eq(command, "check"));
+	if (str_eq(command, "run") || str_eq(command, "check") || str_eq(command, "explain"))
+		return cmd_run(argc - 1, argv + 1);
 	if (str_eq(command, "modes")) {
 		conf_print_modes(argc > 2 && str_eq(argv[2], "--json"));
 		return EXIT_OK;

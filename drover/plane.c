@@ -6,6 +6,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "table/tables.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -15,38 +16,7 @@
 #include <rte_malloc.h>
 #include <string.h>
 
-#define POOL_CACHE 256
 #define STOP_MILLISECONDS 5000
-
-static int make_pool(
-	const struct conf *c, unsigned lcore, struct rte_mempool **ret, struct err *err
-)
-{
-	unsigned n = c->mempool_size;
-	int socket = (int)rte_lcore_to_socket_id(lcore);
-	char name[32];
-
-	snprintf(name, sizeof(name), "lcore%u", lcore);
-	*ret = rte_pktmbuf_pool_create(
-		name,
-		n,
-		n > 4 * POOL_CACHE ? POOL_CACHE : 0,
-		0,
-		(uint16_t)(c->mbuf_size + RTE_PKTMBUF_HEADROOM),
-		socket
-	);
-	if (*ret == NULL)
-		return err_set(
-			err,
-			rte_errno,
-			"make a pool of %u packets for a core: %s; grant more hugepages, or make "
-			"it smaller with "
-			"mempool size= in [defaults]",
-			n,
-			rte_strerror(rte_errno)
-		);
-	return 0;
-}
 
 static void find_ports(struct plane *p, const struct conf *c, const struct eal_plan *e)
 {
@@ -112,7 +82,8 @@ static int make_task(
 	t->socket = socket;
 	t->index = p->ntasks;
 	t->keep = !ct->drop;
-	t->tx.port = RTE_MAX_ETHPORTS;
+	t->squeezed = l->squeezed;
+	t->out[0].port = RTE_MAX_ETHPORTS;
 	if (l->conf->ntasks > 1)
 		snprintf(t->name, sizeof(t->name), "%.40s.%u", l->conf->name, ct->id);
 	else
@@ -120,33 +91,59 @@ static int make_task(
 	unique_name(p, t);
 	p->tasks[p->ntasks++] = t;
 	l->tasks[l->ntasks++] = t;
-	for (unsigned i = 0; i < ct->rx_ports.n && i < TASK_PORTS; i++) {
+	for (unsigned i = 0; i < ct->rx_ports.n; i++) {
+		// it has a device: conf_read has seen to it
 		struct plane_port *port = port_by_name(p, ct->rx_ports.name[i]);
 
 		if (port != NULL)
-			t->rx[t->nrx++] = (struct port_queue){
-				(uint16_t)(port - p->ports),
-				port->nrxq++,
+			t->rx[t->nrx++] = (struct task_in){
+				.port = (uint16_t)(port - p->ports),
+				.queue = port->nrxq++,
 			};
 	}
-	if (ct->tx_ports.n > 0) {
-		struct plane_port *port = port_by_name(p, ct->tx_ports.name[0]);
+	for (unsigned i = 0; i < ct->tx_ports.n; i++) {
+		struct plane_port *port = port_by_name(p, ct->tx_ports.name[i]);
 
 		if (port != NULL)
-			t->tx = (struct port_queue){(uint16_t)(port - p->ports), port->ntxq++};
+			t->out[t->nout++] = (struct task_out){
+				.port = (uint16_t)(port - p->ports),
+				.queue = port->ntxq++,
+			};
 	}
+	t->set[PROTO_IPV4] = (struct task_set){0, t->nout};
 	return 0;
 }
 
-static struct rte_mempool *pool_of_port(struct plane *p, unsigned at)
+static int pool_of_port(struct plane *p, unsigned at, struct rte_mempool **ret, struct err *err)
 {
 	for (unsigned i = 0; i < p->ntasks; i++) {
-		for (unsigned k = 0; k < p->tasks[i]->nrx; k++) {
-			if (p->tasks[i]->rx[k].port == at)
-				return p->tasks[i]->pool;
+		for (unsigned k = 0; k < p->tasks[i]->conf->rx_ports.n; k++) {
+			if (p->tasks[i]->rx[k].port == at) {
+				*ret = p->tasks[i]->pool;
+				return 0;
+			}
 		}
 	}
-	return p->tasks[0]->pool; // nobody reads it, but a device wants a queue
+	return plane_pool_unread(p, p->ports[at].conf, ret, err);
+}
+
+// From index to ethdev number.
+static void number_ports(const struct plane *p, struct task *t)
+{
+	const struct conf_task *ct = t->conf;
+
+	for (unsigned i = 0; i < RTE_MAX_ETHPORTS; i++)
+		t->out_of_port[i] = TASK_OUTPUTS;
+	for (unsigned i = 0; i < ct->rx_ports.n; i++)
+		t->rx[i].port = p->ports[t->rx[i].port].id;
+	for (unsigned i = ct->tx_ports.n; i-- > 0;) {
+		t->out[i].port = p->ports[t->out[i].port].id;
+		t->out_of_port[t->out[i].port] = (uint16_t)i;
+	}
+	for (unsigned i = 0; ct->remapped && i < CONF_PORTS; i++) {
+		if (ct->remap[i] != CONF_NO_OUTPUT && p->port_of_conf[i] >= 0)
+			t->out_of_port[p->ports[p->port_of_conf[i]].id] = ct->remap[i];
+	}
 }
 
 static int start_ports(struct plane *p, struct err *err)
@@ -155,28 +152,14 @@ static int start_ports(struct plane *p, struct err *err)
 		struct plane_port *port = &p->ports[i];
 		uint16_t nrxq = port->nrxq > 0 ? port->nrxq : 1,
 			 ntxq = port->ntxq > 0 ? port->ntxq : 1;
+		struct rte_mempool *pool;
 
-		if (port_start(
-			    port->conf,
-			    &port->device,
-			    nrxq,
-			    ntxq,
-			    pool_of_port(p, i),
-			    &port->id,
-			    err
-		    )
-		    < 0)
+		if (pool_of_port(p, i, &pool, err) < 0
+		    || port_start(port->conf, &port->device, nrxq, ntxq, pool, &port->id, err) < 0)
 			return err_wrap(err, "%s:%u", p->conf->file, port->conf->line);
 	}
-	// from index to ethdev number
-	for (unsigned i = 0; i < p->ntasks; i++) {
-		struct task *t = p->tasks[i];
-
-		for (unsigned k = 0; k < t->nrx; k++)
-			t->rx[k].port = p->ports[t->rx[k].port].id;
-		if (t->tx.port != RTE_MAX_ETHPORTS)
-			t->tx.port = p->ports[t->tx.port].id;
-	}
+	for (unsigned i = 0; i < p->ntasks; i++)
+		number_ports(p, p->tasks[i]);
 	return 0;
 }
 
@@ -195,7 +178,14 @@ static int init_tasks(struct plane *p, struct err *err)
 
 int plane_build(const struct conf *c, const struct eal_plan *e, struct plane *p, struct err *err)
 {
-	*p = (struct plane){.conf = c};
+	_cleanup_free_ char *folder = conf_folder(c);
+
+	memset(p, 0, sizeof(*p));
+	p->conf = c;
+	if (folder == NULL)
+		return err_oom(err);
+	if (tables_begin(&c->specs, folder, err) < 0)
+		return -err->code;
 	find_ports(p, c, e);
 	for (unsigned i = 0; i < c->ncores; i++) {
 		struct plane_lcore *l = &p->lcores[p->nlcores];
@@ -211,7 +201,7 @@ int plane_build(const struct conf *c, const struct eal_plan *e, struct plane *p,
 			.squeezed = e->place.squeezed,
 		};
 		p->nlcores++;
-		if (make_pool(c, l->lcore, &pool, err) < 0)
+		if (plane_pool(p, l, &pool, err) < 0)
 			return -err->code;
 		for (unsigned k = 0; k < c->cores[i].ntasks; k++) {
 			if (make_task(p, l, &c->cores[i].tasks[k], pool, err) < 0)
@@ -220,7 +210,7 @@ int plane_build(const struct conf *c, const struct eal_plan *e, struct plane *p,
 	}
 	if (p->ntasks == 0)
 		return err_set(err, EINVAL, "%s: no core has a task", c->file);
-	if (start_ports(p, err) < 0)
+	if (plane_rings(p, err) < 0 || start_ports(p, err) < 0)
 		return -err->code;
 	return init_tasks(p, err);
 }
@@ -271,7 +261,11 @@ void plane_done(struct plane *p)
 		if (p->ports[i].id != RTE_MAX_ETHPORTS)
 			port_stop(p->ports[i].id);
 	}
-	for (unsigned i = 0; i < p->ntasks; i++)
+	plane_rings_done(p);
+	for (unsigned i = 0; i < p->ntasks; i++) {
+		rte_free(p->tasks[i]->stage);
 		rte_free(p->tasks[i]);
-	*p = (struct plane){0};
+	}
+	tables_end();
+	memset(p, 0, sizeof(*p));
 }

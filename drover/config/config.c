@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "config/parse.h"
+#include "lua/lua.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 
 #define MEMPOOL_SIZE (16 << 10)
 #define MBUF_SIZE 2048
+#define MEMCACHE_SIZE 256
 
 int parse_at(const struct parse *p, unsigned line, struct err *err)
 {
@@ -174,7 +176,7 @@ static int check_devices(struct parse *p, struct err *err)
 	for (unsigned i = 0; i < CONF_PORTS; i++) {
 		const struct conf_port *port = &p->conf->ports[i];
 
-		if (p->carries[i] && port->device[0] == '\0')
+		if (p->carries[i] && port->device[0] == '\0' && !p->overrides->no_devices)
 			return parse_error(
 				p,
 				port->line,
@@ -201,13 +203,15 @@ static int check_tasks(struct parse *p, struct err *err)
 // Ports come before cores, which name them, in whatever order the file has them.
 static int parse_all(struct parse *p, struct err *err)
 {
-	if (parse_vars(p, err) < 0 || parse_sections(p, INI_EAL, parse_eal, err) < 0
+	if (parse_lua(p, err) < 0 || parse_vars(p, err) < 0
+	    || parse_sections(p, INI_EAL, parse_eal, err) < 0
 	    || parse_sections(p, INI_DEFAULTS, parse_defaults, err) < 0
 	    || parse_sections(p, INI_GLOBAL, parse_global, err) < 0
 	    || parse_sections(p, INI_PORT, parse_port, err) < 0 || ports_name(p, err) < 0
 	    || parse_sections(p, INI_CORE, parse_core, err) < 0 || check_tasks(p, err) < 0
-	    || check_devices(p, err) < 0)
+	    || outputs_link(p, err) < 0 || check_devices(p, err) < 0)
 		return -err->code;
+	tasks_share(p->conf);
 	return check_given(p, err);
 }
 
@@ -216,10 +220,11 @@ static void scope_conf(struct conf **c)
 	conf_free(*c);
 }
 
-int conf_parse(
+static int parse_text(
 	const char *text,
 	size_t len,
 	const char *name,
+	const char *folder,
 	const struct conf_overrides *o,
 	struct conf **ret,
 	struct err *err
@@ -227,7 +232,7 @@ int conf_parse(
 {
 	static const struct conf_overrides none;
 	scope_cleanup(scope_conf) struct conf *c = calloc(1, sizeof(*c));
-	struct parse p = {.conf = c, .overrides = o != NULL ? o : &none};
+	struct parse p = {.conf = c, .overrides = o != NULL ? o : &none, .folder = folder};
 	int r;
 
 	if (c == NULL)
@@ -243,6 +248,7 @@ int conf_parse(
 	strcpy(c->file, name);
 	c->mempool_size = MEMPOOL_SIZE;
 	c->mbuf_size = MBUF_SIZE;
+	c->memcache_size = MEMCACHE_SIZE;
 	if (len > INI_FILE_MAX)
 		return err_set(err, EFBIG, "%s: more than 1 MiB: this is no configuration", name);
 	if (ini_parse(text, len, &p.ini, err) < 0) {
@@ -254,9 +260,23 @@ int conf_parse(
 	}
 	r = parse_all(&p, err);
 	ini_done(&p.ini);
+	script_done(p.lua);
+	free(p.links);
 	if (r == 0)
 		*ret = steal_ptr(c);
 	return r;
+}
+
+int conf_parse(
+	const char *text,
+	size_t len,
+	const char *name,
+	const struct conf_overrides *o,
+	struct conf **ret,
+	struct err *err
+)
+{
+	return parse_text(text, len, name, NULL, o, ret, err);
 }
 
 // At most max + 1 bytes of a file, or of a pipe.
@@ -285,14 +305,30 @@ static int read_file(const char *file, size_t max, char **ret, size_t *ret_len, 
 	return 0;
 }
 
+static char *folder_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (slash == NULL)
+		return strdup(".");
+	return slash == file ? strdup("/") : strndup(file, (size_t)(slash - file));
+}
+
 int conf_read(const char *file, const struct conf_overrides *o, struct conf **ret, struct err *err)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *folder = folder_of(file);
 	size_t len = 0;
 
+	if (folder == NULL)
+		return err_oom(err);
 	if (read_file(file, INI_FILE_MAX, &text, &len, err) < 0)
 		return -err->code;
-	return conf_parse(text, len, file, o, ret, err);
+	return parse_text(text, len, file, folder, o, ret, err);
+}
+
+char *conf_folder(const struct conf *c)
+{
+	return folder_of(c->file);
 }
 
 void conf_free(struct conf *c)
@@ -301,6 +337,7 @@ void conf_free(struct conf *c)
 		return;
 	for (unsigned i = 0; i < c->ncores; i++)
 		conf_core_done(&c->cores[i]);
+	specs_free(&c->specs);
 	free(c);
 }
 

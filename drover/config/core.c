@@ -60,17 +60,6 @@ static int add_pending(
 	struct parse *p, struct pending *pending, const struct ini_item *it, struct err *err
 )
 {
-	for (unsigned i = 0; i < pending->n; i++) {
-		if (key_name_eq(pending->items[i]->name, it->name))
-			return parse_error(
-				p,
-				it->line,
-				err,
-				"%.64s= is there twice, first on line %u",
-				it->name,
-				pending->items[i]->line
-			);
-	}
 	if (pending->n == TASK_KEYS)
 		return parse_error(p, it->line, err, "more than %d keys in a task", TASK_KEYS);
 	pending->items[pending->n++] = it;
@@ -83,35 +72,25 @@ static int core_text(
 {
 	static const struct key key = {"name", KEY_TEXT, offsetof(struct conf_core, name)};
 
-	if (core->name[0] != '\0')
+	// DPPD's files may say it with each task; the last counts
+	if (core->name[0] != '\0' && core->named_at == core->ntasks)
 		return parse_error(p, it->line, err, "name= is there twice");
+	core->named_at = core->ntasks;
 	if (parse_expand(p, it->line, it->value, err) < 0)
 		return -err->code;
 	return key_parse(&key, p->value, core, err) < 0 ? parse_at(p, it->line, err) : 0;
 }
 
 // A key before the first task=.
-static int core_key(
-	struct parse *p, const struct ini_item *it, struct conf_core *core, struct err *err
-)
+static int core_key(struct parse *p, const struct ini_item *it, struct err *err)
 {
 	char buf[HINT_MAX];
 
 	if (key_name_eq(it->name, "mode")) {
 		if (parse_expand(p, it->line, it->value, err) < 0)
 			return -err->code;
-		if (strcmp(p->value, "master") == 0 && !core->master) {
-			core->master = true;
-			return 0;
-		}
-		if (core->master)
-			return parse_error(p, it->line, err, "mode= is there twice");
 		return parse_error(p, it->line, err, "mode=%.32s before task=N", p->value);
 	}
-	if (core->master)
-		return parse_error(
-			p, it->line, err, "mode=master takes no other keys: '%.64s'", it->name
-		);
 	if (key_find(conf_task_keys, it->name) != NULL || key_name_eq(it->name, "sub mode"))
 		return parse_error(p, it->line, err, "%.64s= before task=N", it->name);
 	return parse_error(
@@ -124,6 +103,80 @@ static int core_key(
 	);
 }
 
+// Whether the section is that of the control thread.
+static int is_master(
+	struct parse *p, const struct ini_item *items, size_t n, bool *ret, struct err *err
+)
+{
+	*ret = false;
+	for (size_t i = 1; i < n; i++) {
+		if (!key_name_eq(items[i].name, "mode"))
+			continue;
+		if (parse_expand(p, items[i].line, items[i].value, err) < 0)
+			return -err->code;
+		*ret = *ret || strcmp(p->value, "master") == 0;
+	}
+	return 0;
+}
+
+// "tx cores=(…)t0m" of DPPD's master: drover's control goes another way, so that no ring is made.
+static int master_targets(struct parse *p, const struct ini_item *it, struct err *err)
+{
+	struct target_names to;
+
+	if (parse_expand(p, it->line, it->value, err) < 0)
+		return -err->code;
+	if (targets_parse(p->value, &to, err) < 0)
+		return parse_at(p, it->line, err);
+	for (unsigned i = 0; i < to.n; i++) {
+		if (to.list[i].kind != TARGET_MESSAGE)
+			return parse_error(
+				p,
+				it->line,
+				err,
+				"tx cores=: a core of mode=master sends messages, as in (1s0)t0m"
+			);
+	}
+	return outputs_master(p, it->line, &to, err);
+}
+
+static int parse_master(
+	struct parse *p,
+	const struct ini_item *items,
+	size_t n,
+	struct conf_core *core,
+	struct err *err
+)
+{
+	unsigned modes = 0, tasks = 0, targets = 0;
+	int r = 0;
+
+	core->master = true;
+	for (size_t i = 1; i < n && r == 0; i++) {
+		const struct ini_item *it = &items[i];
+
+		if (key_name_eq(it->name, "name"))
+			r = core_text(p, it, core, err);
+		else if (key_name_eq(it->name, "mode") && modes++ == 0)
+			r = 0;
+		else if (key_name_eq(it->name, "task") && strcmp(it->value, "0") == 0 && tasks++ == 0)
+			r = 0;
+		else if (key_name_eq(it->name, "tx cores") && targets++ == 0)
+			r = master_targets(p, it, err);
+		else if (modes > 1 || tasks > 1 || targets > 1)
+			r = parse_error(p, it->line, err, "%.64s= is there twice", it->name);
+		else
+			r = parse_error(
+				p,
+				it->line,
+				err,
+				"mode=master takes no other keys: '%.64s'",
+				it->name
+			);
+	}
+	return r;
+}
+
 // Everything of the section into one core that stands for all of its list.
 static int parse_keys(
 	struct parse *p,
@@ -134,14 +187,17 @@ static int parse_keys(
 )
 {
 	struct pending pending = {0};
-	int r = 0;
+	bool master;
+	int r = is_master(p, items, n, &master, err);
 
+	if (r == 0 && master)
+		return parse_master(p, items, n, core, err);
 	for (size_t i = 1; i < n && r == 0; i++) {
 		const struct ini_item *it = &items[i];
 
 		if (key_name_eq(it->name, "name")) {
 			r = core_text(p, it, core, err);
-		} else if (key_name_eq(it->name, "task") && !core->master) {
+		} else if (key_name_eq(it->name, "task")) {
 			if (core->ntasks > 0)
 				r = task_finish(p, &pending, &core->tasks[core->ntasks - 1], err);
 			pending.n = 0;
@@ -150,12 +206,12 @@ static int parse_keys(
 		} else if (core->ntasks > 0) {
 			r = add_pending(p, &pending, it, err);
 		} else {
-			r = core_key(p, it, core, err);
+			r = core_key(p, it, err);
 		}
 	}
 	if (r == 0 && core->ntasks > 0)
 		r = task_finish(p, &pending, &core->tasks[core->ntasks - 1], err);
-	if (r == 0 && core->ntasks == 0 && !core->master)
+	if (r == 0 && core->ntasks == 0)
 		return parse_error(p, items[0].line, err, "the core has no task=");
 	return r;
 }

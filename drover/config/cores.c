@@ -25,7 +25,7 @@ static bool number(const char **s, unsigned max, unsigned *ret)
 	return true;
 }
 
-static bool name(const char **s, struct core_name *ret)
+bool core_name_parse(const char **s, struct core_name *ret)
 {
 	struct core_name c = {.socket = -1};
 	unsigned socket;
@@ -59,14 +59,14 @@ static int range(const char **s, struct core_name *first, unsigned *count, struc
 	struct core_name last;
 
 	blanks(s);
-	if (!name(s, first))
+	if (!core_name_parse(s, first))
 		goto bad;
 	blanks(s);
 	last = *first;
 	if (**s == '-') {
 		(*s)++;
 		blanks(s);
-		if (!name(s, &last))
+		if (!core_name_parse(s, &last))
 			goto bad;
 		blanks(s);
 	}

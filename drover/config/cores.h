@@ -22,6 +22,9 @@ int cores_parse(
 	const char *s, unsigned max, struct core_name *ret, unsigned *ret_n, struct err *err
 );
 
+// The name at *s, which then points behind it. False: there is none.
+bool core_name_parse(const char **s, struct core_name *ret);
+
 // Whether both can be the same core: where one does not say its socket, any will do.
 bool core_name_same(const struct core_name *a, const struct core_name *b);
 

@@ -18,6 +18,7 @@ static const char *const section_names[] = {
 	[INI_VARIABLES] = "variables",
 	[INI_DEFAULTS] = "defaults",
 	[INI_GLOBAL] = "global",
+	[INI_LUA] = "lua",
 	[INI_PORT] = "port",
 	[INI_CORE] = "core",
 	NULL,
@@ -75,12 +76,6 @@ static int bad_section(const char *word, const char *rest, struct err *err)
 {
 	char name[128], buf[HINT_MAX];
 
-	if (strcasecmp(word, "lua") == 0)
-		return err_set(
-			err,
-			ENOTSUP,
-			"[lua] is not supported yet: write its values into the sections"
-		);
 	snprintf(name, sizeof(name), "%.60s%s%.60s", word, rest[0] != '\0' ? " " : "", rest);
 	if (hint(buf, name, section_names)[0] == '\0')
 		hint(buf, word, section_names);
@@ -148,6 +143,32 @@ static int add(struct ini *ini, const struct ini_item *item, struct err *err)
 	return 0;
 }
 
+// A line of Lua: comments are those of the dialect (';', but not in a string) and Lua's own.
+static int lua_line(struct ini *ini, char *s, unsigned line, struct err *err)
+{
+	struct ini_item item = {.line = line, .section = INI_LUA, .name = s, .value = ""};
+	char quote = '\0';
+
+	for (char *c = s; *c != '\0'; c++) {
+		if (quote != '\0' && *c == '\\' && c[1] != '\0')
+			c++;
+		else if (quote != '\0')
+			quote = *c == quote ? '\0' : quote;
+		else if (*c == '"' || *c == '\'')
+			quote = *c;
+		else if (*c == '-' && c[1] == '-')
+			break;
+		else if (*c == ';')
+			*c-- = '\0';
+	}
+	s = trim(s);
+	if (*s == '\0')
+		return 0;
+	if (!ini_text_ok(s))
+		return err_set(err, EINVAL, "'%.64s' holds a control character or is not UTF-8", s);
+	return add(ini, &item, err);
+}
+
 // One line, NUL-terminated in place.
 static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
 {
@@ -158,6 +179,8 @@ static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
 			*p = ' ';
 	}
 	s = trim(s);
+	if (ini->n > 0 && ini->items[ini->n - 1].section == INI_LUA && *s != '[')
+		return lua_line(ini, s, line, err);
 	if (*s == '#')
 		return 0;
 	s[strcspn(s, ";")] = '\0';

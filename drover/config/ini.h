@@ -17,6 +17,7 @@ enum ini_section {
 	INI_VARIABLES,
 	INI_DEFAULTS,
 	INI_GLOBAL,
+	INI_LUA,  // its lines are text: name is all of the line, value is ""
 	INI_PORT, // "port N"
 	INI_CORE, // "core LIST"
 };

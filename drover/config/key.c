@@ -36,6 +36,11 @@ const struct key *key_find(const struct key *table, const char *name)
 	return NULL;
 }
 
+bool key_repeats(const struct key *key)
+{
+	return key->type == KEY_TASKS || key->type == KEY_BITS || key->type == KEY_AT;
+}
+
 static void number_text(const struct key *key, char *buf, size_t len)
 {
 	unsigned long long min = key->min, max = key->max;
@@ -78,6 +83,17 @@ const char *key_type_text(const struct key *key, char *buf, size_t len)
 		break;
 	case KEY_PORTS:
 		snprintf(buf, len, "names of ports, comma separated");
+		break;
+	case KEY_TASKS:
+		snprintf(buf, len, "tasks, as 3s0t1 or (3s0-6s0,3s0h-6s0h)t1");
+		break;
+	case KEY_BITS:
+		snprintf(
+			buf, len, "8, 16, 24 or 32 characters 0, 1 or X (random); may be repeated"
+		);
+		break;
+	case KEY_AT:
+		snprintf(buf, len, "number 0..%d, behind its random=", KEY_BYTES_MAX - 1);
 		break;
 	}
 	return buf;

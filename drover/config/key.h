@@ -21,6 +21,9 @@ enum key_type {
 	KEY_TIME,  // uint64_t nanoseconds: "10s", "5ms", "3" (seconds)
 	KEY_HEX,   // struct key_bytes: packet bytes, "00 01 0203"
 	KEY_PORTS, // struct key_names: names of ports, comma separated
+	KEY_TASKS, // the tasks that a task sends to; read by config/tasks.c
+	KEY_BITS,  // struct key_random: one more random field, its bits as 0, 1 and X
+	KEY_AT,	   // struct key_random: where the last random field is
 };
 
 #define KEY_TEXT_MAX 128
@@ -54,6 +57,19 @@ struct key_names {
 	char name[KEY_NAMES_MAX][KEY_NAME_MAX];
 };
 
+// Fields of a packet that are drawn anew for each: "random=0000XXXX" and "rand_offset=18".
+#define KEY_RANDOM_MAX 16
+
+struct key_random {
+	unsigned n;
+	struct {
+		uint8_t len;	      // 1 to 4 bytes
+		bool placed;	      // rand_offset= was given
+		uint16_t at;	      // of its first byte in the packet
+		uint32_t fixed, mask; // in the order of the bits; mask: those that are drawn
+	} field[KEY_RANDOM_MAX];
+};
+
 struct key {
 	const char *name; // as written: "rx port", "dst mac"; NULL ends a table
 	enum key_type type;
@@ -65,6 +81,9 @@ struct key {
 // Parses value into base + key->offset. On failure the message says what is wrong with the value; the
 // caller adds file and line.
 int key_parse(const struct key *key, const char *value, void *base, struct err *err);
+
+// Whether a task may say it several times.
+bool key_repeats(const struct key *key);
 
 // The key of that name in the table, or NULL.
 const struct key *key_find(const struct key *table, const char *name);

@@ -288,6 +288,49 @@ static int parse_names(
 	return 0;
 }
 
+// One character a bit: "0000XXXX".
+static int parse_bits(
+	const struct key *key, const char *value, struct key_random *r, struct err *err
+)
+{
+	size_t len = strlen(value);
+	uint32_t fixed = 0, mask = 0;
+
+	if (len == 0 || len > 32 || len % 8 != 0 || strspn(value, "01Xx") != len)
+		return bad(key, value, err);
+	if (r->n == KEY_RANDOM_MAX)
+		return err_set(err, EINVAL, "%s=: more than %d", key->name, KEY_RANDOM_MAX);
+	if (r->n > 0 && !r->field[r->n - 1].placed)
+		return err_set(
+			err, EINVAL, "%s=: the one before it has no rand_offset=", key->name
+		);
+	for (size_t i = 0; i < len; i++) {
+		fixed = fixed << 1 | (value[i] == '1');
+		mask = mask << 1 | (value[i] == 'X' || value[i] == 'x');
+	}
+	r->field[r->n].len = (uint8_t)(len / 8);
+	r->field[r->n].fixed = fixed;
+	r->field[r->n].mask = mask;
+	r->n++;
+	return 0;
+}
+
+static int parse_at_offset(
+	const struct key *key, const char *value, struct key_random *r, struct err *err
+)
+{
+	const struct key range = {key->name, KEY_U32, 0, 0, KEY_BYTES_MAX - 1};
+	uint64_t v;
+
+	if (parse_number(&range, value, 1024, UINT32_MAX, &v, err) < 0)
+		return -err->code;
+	if (r->n == 0 || r->field[r->n - 1].placed)
+		return err_set(err, EINVAL, "%s= stands behind its random=", key->name);
+	r->field[r->n - 1].at = (uint16_t)v;
+	r->field[r->n - 1].placed = true;
+	return 0;
+}
+
 static int parse_text(const struct key *key, const char *value, char *ret, struct err *err)
 {
 	size_t len = strlen(value);
@@ -343,6 +386,12 @@ int key_parse(const struct key *key, const char *value, void *base, struct err *
 		return parse_hex(key, value, to, err);
 	case KEY_PORTS:
 		return parse_names(key, value, to, err);
+	case KEY_BITS:
+		return parse_bits(key, value, to, err);
+	case KEY_AT:
+		return parse_at_offset(key, value, to, err);
+	case KEY_TASKS:
+		break;
 	}
 	return err_set(err, EINVAL, "%s=: a key of no known type", key->name);
 }

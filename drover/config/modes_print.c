@@ -24,6 +24,9 @@ static const char *type_name(enum key_type type)
 		[KEY_TIME] = "time",
 		[KEY_HEX] = "hex",
 		[KEY_PORTS] = "ports",
+		[KEY_TASKS] = "tasks",
+		[KEY_BITS] = "bits",
+		[KEY_AT] = "number",
 	};
 
 	return (size_t)type < ARRAY_LEN(names) ? names[type] : "?";
@@ -121,9 +124,9 @@ static void print_mode(const struct task_mode *m)
 	printf(": %s\n", m->help);
 	if (m->wants_rx || m->wants_tx)
 		printf("  wants %s%s%s\n",
-		       m->wants_rx ? "rx port=" : "",
+		       m->wants_rx ? "an input" : "",
 		       m->wants_rx && m->wants_tx ? " and " : "",
-		       m->wants_tx ? "tx port=" : "");
+		       m->wants_tx ? m->many_tx ? "outputs" : "an output" : "");
 	print_keys(m->keys);
 	printf("  drops: ");
 	for (unsigned i = 0; (drop = task_drop_name(m, i)) != NULL; i++)

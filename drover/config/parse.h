@@ -6,7 +6,16 @@
 
 #include "config/config.h"
 #include "config/ini.h"
+#include "config/targets.h"
 #include "config/vars.h"
+
+struct script;
+
+// A "tx cores=" of the file, until all of its cores are known.
+struct link {
+	unsigned line;
+	struct target_names to;
+};
 
 struct parse {
 	struct conf *conf;
@@ -16,7 +25,13 @@ struct parse {
 	uint64_t seen_global, seen_defaults;	// keys of the section so far, by place in the table
 	bool seen_output;			// [eal options] no-output=
 	bool carries[CONF_PORTS];		// some task names the port
-	char value[VALUE_MAX];			// the value at hand, variables replaced
+	char qinq_tag[KEY_TEXT_MAX];		// [defaults] qinq tag=, for modes with such a key
+	struct script *lua;			// NULL: the file has no [lua]
+	struct link *links;
+	size_t nlinks;
+	unsigned master_line;  // of its "tx cores="; 0: it has none
+	const char *folder;    // of the file; NULL: read from memory, no other file is to be read
+	char value[VALUE_MAX]; // the value at hand, variables replaced
 };
 
 // Puts "FILE:LINE: " before what err says. Returns -err->code.
@@ -56,6 +71,7 @@ const char *hint_port(char buf[static HINT_MAX], const char *word, const struct 
 bool key_name_eq(const char *a, const char *b);
 
 // Sections. items[0] is the header, the keys follow, n in all.
+int parse_lua(struct parse *p, struct err *err); // all [lua] of the file
 int parse_eal(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
 int parse_defaults(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
 int parse_global(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
@@ -82,4 +98,34 @@ int task_finish(
 	struct parse *p, const struct pending *pending, struct conf_task *t, struct err *err
 );
 
+// After all cores: what one task says and others of the same tables want to know.
+void tasks_share(struct conf *c);
+
 void conf_core_done(struct conf_core *core);
+
+// Outputs. A value of "tx cores=" and its like is kept as it is named; after all cores it is resolved.
+int outputs_key(
+	struct parse *p,
+	const struct ini_item *it,
+	const struct key *key,
+	struct conf_task *t,
+	struct err *err
+);
+// "tx cores=" of the master: the tasks must be there.
+int outputs_master(struct parse *p, unsigned line, const struct target_names *to, struct err *err);
+// The task is complete: what its mode can do with its inputs and outputs.
+int outputs_check(struct parse *p, const struct conf_task *t, struct err *err);
+// After all cores: tasks that are named are there and take packets from rings, and the reverse.
+int outputs_link(struct parse *p, struct err *err);
+// "task 1 of core 3s0"
+#define TASK_LABEL 48
+const char *task_label(char buf[static TASK_LABEL], const struct conf_core *c, unsigned task);
+
+// Names in a list of ports must be those of sections; marks them as carrying traffic.
+int check_ports(
+	struct parse *p,
+	unsigned line,
+	const struct key *key,
+	const struct key_names *names,
+	struct err *err
+);

@@ -12,13 +12,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+// What [defaults] fill: the task's keys wait until its mode is known.
+struct defaults_section {
+	uint32_t mempool_size, memcache_size;
+	char qinq_tag[KEY_TEXT_MAX];
+};
+
+#define DEFAULTS(field) offsetof(struct defaults_section, field)
+
 static const struct key defaults_keys[] = {
 	{"mempool size",
 	 KEY_U32,
-	 offsetof(struct conf, mempool_size),
+	 DEFAULTS(mempool_size),
 	 64,
 	 16 << 20,
 	 "packet buffers of a core; 16K when not said"},
+	{"memcache size",
+	 KEY_U32,
+	 DEFAULTS(memcache_size),
+	 0,
+	 512,
+	 "buffers in the cache of a core; 256 when not said"},
+	{"qinq tag",
+	 KEY_TEXT,
+	 DEFAULTS(qinq_tag),
+	 0,
+	 0,
+	 "EtherType of the outer VLAN tag, for tasks that do not say it"},
 	{NULL},
 };
 
@@ -42,6 +62,24 @@ static const struct key global_keys[] = {
 	 256,
 	 65280,
 	 "bytes of packet data in a buffer; 2048 when not said"},
+	{"unique mempool per socket",
+	 KEY_BOOL,
+	 offsetof(struct conf, pool_per_socket),
+	 0,
+	 0,
+	 "the cores of a socket share their buffers"},
+	{"shuffle",
+	 KEY_BOOL,
+	 offsetof(struct conf, shuffle),
+	 0,
+	 0,
+	 "buffers are not handed out in the order of their addresses"},
+	{"mp rings",
+	 KEY_BOOL,
+	 offsetof(struct conf, mp_rings),
+	 0,
+	 0,
+	 "all that send to a task share one ring, instead of a ring each"},
 	{NULL},
 };
 
@@ -123,7 +161,15 @@ static int parse_table(
 
 int parse_defaults(struct parse *p, const struct ini_item *items, size_t n, struct err *err)
 {
-	return parse_table(p, items, n, defaults_keys, p->conf, &p->seen_defaults, err);
+	struct defaults_section d = {p->conf->mempool_size, p->conf->memcache_size, ""};
+
+	strcpy(d.qinq_tag, p->qinq_tag);
+	if (parse_table(p, items, n, defaults_keys, &d, &p->seen_defaults, err) < 0)
+		return -err->code;
+	p->conf->mempool_size = d.mempool_size;
+	p->conf->memcache_size = d.memcache_size;
+	strcpy(p->qinq_tag, d.qinq_tag);
+	return 0;
 }
 
 int parse_global(struct parse *p, const struct ini_item *items, size_t n, struct err *err)
@@ -216,13 +262,26 @@ int parse_port(struct parse *p, const struct ini_item *items, size_t n, struct e
 	return 0;
 }
 
-// --port NAME=DEVICE
+// --port NAME=DEVICE: the name of a port or, when none is called so, its number.
+static int given_port(const struct conf *c, const char *name)
+{
+	int at = conf_port_number(c, name);
+	char number[12];
+
+	for (int i = 0; at < 0 && i < CONF_PORTS; i++) {
+		snprintf(number, sizeof(number), "%d", i);
+		if (c->ports[i].used && str_eq(number, name))
+			at = i;
+	}
+	return at;
+}
+
 static int override_ports(struct parse *p, struct err *err)
 {
 	for (unsigned i = 0; i < p->overrides->nports; i++) {
 		const char *name = p->overrides->ports[i].port;
 		const char *device = p->overrides->ports[i].device;
-		int at = conf_port_number(p->conf, name);
+		int at = given_port(p->conf, name);
 		char buf[HINT_MAX];
 
 		if (at < 0)

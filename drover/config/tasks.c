@@ -4,26 +4,79 @@
 
 #include "base/scope.h"
 #include "config/parse.h"
+#include "lua/lua.h"
 #include "task/task.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#define CTRL_FREQUENCY 1000
+#define TIMEOUT "cpe table timeout ms"
+
+#define KEY(field) offsetof(struct conf_task, field)
+
 const struct key conf_task_keys[] = {
-	{"rx port",
+	{"rx port", KEY_PORTS, KEY(rx_ports), 0, 0, "where packets come from"},
+	{"rx ring",
+	 KEY_BOOL,
+	 KEY(rx_ring),
+	 0,
+	 0,
+	 "yes: packets come from the tasks that name this one in their tx cores="},
+	{"tx port", KEY_PORTS, KEY(tx_ports), 0, 0, "where packets go"},
+	{"tx ports from routing table",
 	 KEY_PORTS,
-	 offsetof(struct conf_task, rx_ports),
+	 KEY(tx_ports),
 	 0,
 	 0,
-	 "where packets come from"},
-	{"tx port", KEY_PORTS, offsetof(struct conf_task, tx_ports), 0, 0, "where packets go"},
+	 "outputs among which the next hop chooses by its place in this list, from 0"},
+	{"tx ports from cpe table",
+	 KEY_PORTS,
+	 KEY(tx_ports),
+	 0,
+	 0,
+	 "outputs among which the port of the CPE chooses; remap=A,B|C: output 0 for A, 1 for B "
+	 "and C"},
+	{"tx cores",
+	 KEY_TASKS,
+	 KEY(tx_cores),
+	 0,
+	 0,
+	 "tasks that packets go to through rings; proto=ipv4|arp|ipv6 behind them, once for each"},
+	{"tx cores from routing table",
+	 KEY_TASKS,
+	 KEY(tx_cores),
+	 0,
+	 0,
+	 "tasks among which the next hop chooses by its place in this list, from 0"},
+	{"tx cores from cpe table",
+	 KEY_TASKS,
+	 KEY(tx_cores),
+	 0,
+	 0,
+	 "tasks among which the port of the CPE chooses, by remap=A,B|C behind them"},
 	{"drop",
 	 KEY_BOOL,
-	 offsetof(struct conf_task, drop),
+	 KEY(drop),
 	 0,
 	 0,
 	 "what the output does not take is dropped (default), or offered again"},
+	{"ring size",
+	 KEY_U32,
+	 KEY(ring_size),
+	 32,
+	 1 << 20,
+	 "packets that fit into each ring the task fills, rounded up to a power of two; default "
+	 "256"},
+	{"mempool size", KEY_U32, KEY(mempool_size), 64, 16 << 20, "packet buffers of its core"},
+	{"memcache size", KEY_U32, KEY(memcache_size), 0, 512, "buffers in the cache of its core"},
+	{"ctrl path polling frequency",
+	 KEY_U32,
+	 KEY(ctrl_frequency),
+	 1,
+	 1000000,
+	 "looks a second at rings of the control path (t0p); default 1000"},
 	{NULL},
 };
 
@@ -50,7 +103,7 @@ static int unknown_mode(struct parse *p, unsigned line, struct err *err)
 }
 
 // Names in a list of ports must be those of sections; marks them as carrying traffic.
-static int check_ports(
+int check_ports(
 	struct parse *p,
 	unsigned line,
 	const struct key *key,
@@ -93,6 +146,45 @@ static int parse_sub_mode(struct parse *p, const struct ini_item *it, struct err
 	);
 }
 
+// A table that Lua defines under that name is brought into numbers. A path names a file, which is read
+// when the tables are made.
+static int task_table(
+	struct parse *p, const struct ini_item *it, const struct key *key, struct err *err
+)
+{
+	enum script_kind kind;
+
+	if (key->type != KEY_TEXT || strchr(p->value, '/') != NULL
+	    || (strlen(p->value) > 4 && strcmp(p->value + strlen(p->value) - 4, ".csv") == 0))
+		return 0;
+	if (strcmp(key->name, "route table") == 0)
+		kind = SCRIPT_ROUTES;
+	else if (strcmp(key->name, "user table") == 0)
+		kind = SCRIPT_USERS;
+	else if (strcmp(key->name, "cpe table") == 0)
+		kind = SCRIPT_CPES;
+	else
+		return 0;
+	if (p->lua == NULL)
+		return parse_error(
+			p,
+			it->line,
+			err,
+			"%s=%.64s: no such table: define it in [lua], as %.64s = dofile(\"FILE\"), "
+			"or "
+			"name a "
+			"file.csv",
+			key->name,
+			p->value,
+			p->value
+		);
+	if (script_table(p->lua, kind, p->value, &p->conf->specs, err) < 0) {
+		err_wrap(err, "%s=%.64s", key->name, p->value);
+		return parse_at(p, it->line, err);
+	}
+	return 0;
+}
+
 static int task_key(
 	struct parse *p, const struct ini_item *it, struct conf_task *t, struct err *err
 )
@@ -103,7 +195,7 @@ static int task_key(
 
 	if (key_name_eq(it->name, "mode"))
 		return 0;
-	if (key_name_eq(it->name, "sub mode"))
+	if (key_name_eq(it->name, "sub mode") && key_find(t->mode->keys, "sub mode") == NULL)
 		return parse_sub_mode(p, it, err);
 	if (key == NULL)
 		key = key_find(t->mode->keys, it->name);
@@ -119,12 +211,68 @@ static int task_key(
 		);
 	if (parse_expand(p, it->line, it->value, err) < 0)
 		return -err->code;
+	if (key_name_eq(key->name, "tx port") || strncmp(key->name, "tx ports", 8) == 0
+	    || key->type == KEY_TASKS)
+		return outputs_key(p, it, key, t, err);
 	if (key_parse(key, p->value, base, err) < 0)
 		return parse_at(p, it->line, err);
+	if (strcmp(key->name, TIMEOUT) == 0)
+		t->cpe_timeout = *(const uint32_t *)((char *)base + key->offset);
 	if (key->type == KEY_PORTS)
 		return check_ports(
 			p, it->line, key, (const void *)((char *)base + key->offset), err
 		);
+	return task_table(p, it, key, err);
+}
+
+// A key of its mode that [defaults] have and the task does not say.
+static int task_default(
+	struct parse *p,
+	const struct pending *pending,
+	const char *name,
+	const char *value,
+	struct conf_task *t,
+	struct err *err
+)
+{
+	const struct key *key = key_find(t->mode->keys, name);
+
+	if (key == NULL || value[0] == '\0')
+		return 0;
+	for (unsigned i = 0; i < pending->n; i++) {
+		if (key_name_eq(pending->items[i]->name, name))
+			return 0;
+	}
+	if (key_parse(key, value, t->conf, err) < 0)
+		return err_wrap(err, "%s: [defaults]", p->conf->file);
+	return 0;
+}
+
+// What is there twice, though it may be there once.
+static int check_twice(
+	struct parse *p, const struct pending *pending, const struct conf_task *t, struct err *err
+)
+{
+	for (unsigned i = 0; i < pending->n; i++) {
+		const struct ini_item *it = pending->items[i];
+		const struct key *key = key_find(conf_task_keys, it->name);
+
+		if (key == NULL)
+			key = key_find(t->mode->keys, it->name);
+		if (key != NULL && key_repeats(key))
+			continue;
+		for (unsigned j = 0; j < i; j++) {
+			if (key_name_eq(pending->items[j]->name, it->name))
+				return parse_error(
+					p,
+					it->line,
+					err,
+					"%.64s= is there twice, first on line %u",
+					it->name,
+					pending->items[j]->line
+				);
+		}
+	}
 	return 0;
 }
 
@@ -143,13 +291,6 @@ static int task_mode(
 	if (parse_expand(p, it->line, it->value, err) < 0)
 		return -err->code;
 	t->line = it->line;
-	if (strcmp(p->value, "master") == 0)
-		return parse_error(
-			p,
-			it->line,
-			err,
-			"mode=master is for a core of its own: no task= in its section"
-		);
 	t->mode = task_mode_find(p->value);
 	return t->mode == NULL ? unknown_mode(p, it->line, err) : 0;
 }
@@ -167,22 +308,52 @@ int task_finish(
 	if (t->mode->defaults != NULL)
 		t->mode->defaults(t->conf);
 	t->drop = true;
+	t->ring_size = CONF_RING_SIZE;
+	t->ctrl_frequency = CTRL_FREQUENCY;
+	if (check_twice(p, pending, t, err) < 0)
+		return -err->code;
 	for (unsigned i = 0; i < pending->n; i++) {
 		if (task_key(p, pending->items[i], t, err) < 0)
 			return -err->code;
 	}
-	if (t->mode->wants_rx && t->rx_ports.n == 0)
-		return parse_error(p, t->line, err, "mode %s wants an rx port=", t->mode->name);
-	if (t->mode->wants_tx && t->tx_ports.n == 0)
-		return parse_error(p, t->line, err, "mode %s wants a tx port=", t->mode->name);
-	if (t->tx_ports.n > 1)
-		return parse_error(
-			p,
-			t->line,
-			err,
-			"tx port=: a task of mode %s sends to one port, not to %u",
-			t->mode->name,
-			t->tx_ports.n
-		);
-	return 0;
+	if (task_default(p, pending, "qinq tag", p->qinq_tag, t, err) < 0)
+		return -err->code;
+	return outputs_check(p, t, err);
+}
+
+static const char *users_of(const struct conf_task *t)
+{
+	const struct key *key = key_find(t->mode->keys, "user table");
+
+	return key != NULL && key->type == KEY_TEXT ? (const char *)t->conf + key->offset : "";
+}
+
+// DPPD's files say it where CPEs are learned, and it counts where they are looked up.
+void tasks_share(struct conf *c)
+{
+	const struct conf_task *all[CONF_CORES], *said;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->ncores * CONF_TASKS; i++) {
+		const struct conf_core *core = &c->cores[i / CONF_TASKS];
+
+		said = &core->tasks[i % CONF_TASKS];
+		if (i % CONF_TASKS < core->ntasks && said->cpe_timeout != 0 && n < ARRAY_LEN(all))
+			all[n++] = said;
+	}
+	for (unsigned i = 0; n > 0 && i < c->ncores * CONF_TASKS; i++) {
+		struct conf_core *core = &c->cores[i / CONF_TASKS];
+		struct conf_task *t = &core->tasks[i % CONF_TASKS];
+		const struct key *key;
+
+		if (i % CONF_TASKS >= core->ntasks || t->cpe_timeout != 0)
+			continue;
+		key = key_find(t->mode->keys, TIMEOUT);
+		for (unsigned k = 0; key != NULL && k < n; k++) {
+			if (strcmp(users_of(all[k]), users_of(t)) != 0)
+				continue;
+			*(uint32_t *)((char *)t->conf + key->offset) = all[k]->cpe_timeout;
+			break;
+		}
+	}
 }

@@ -12,6 +12,8 @@
 // thousands of millions of them without a longer result.
 #define STEPS_MAX 1024
 
+#define SELF "self"
+
 struct out {
 	char *to;
 	size_t len;
@@ -65,6 +67,13 @@ static int unknown(const struct vars *vars, const char *name, size_t len, struct
 	return err_set(err, EINVAL, "no variable $%s%s", word, hint(buf, word, names));
 }
 
+static int too_long(struct err *err)
+{
+	return err_set(
+		err, EINVAL, "the value has more than %d bytes with its variables", VALUE_MAX - 1
+	);
+}
+
 static int expand(struct vars *vars, const char *s, struct out *o, struct err *err);
 
 // One reference: s is behind its '$'. Returns how long it is, or -errno.
@@ -81,6 +90,24 @@ static int expand_one(struct vars *vars, const char *s, struct out *o, struct er
 	if (brace && name[len] != '}')
 		return err_set(err, EINVAL, "'$%.32s': '}' is missing", s);
 	v = vars_find(vars, name, len);
+	if (v == NULL && vars->more != NULL) {
+		char text[VALUE_MAX];
+
+		if (vars->more(vars->more_arg, name, len, text)) {
+			size_t n = strlen(text);
+
+			if (o->len + n >= VALUE_MAX)
+				return too_long(err);
+			memcpy(o->to + o->len, text, n);
+			o->len += n;
+			return (int)(len + (brace ? 2 : 0));
+		}
+	}
+	// the core at hand, in "tx cores=": its tasks are found when all of the file is read
+	if (v == NULL && len == strlen(SELF) && memcmp(name, SELF, len) == 0) {
+		r = expand(vars, SELF, o, err);
+		return r < 0 ? r : (int)(len + (brace ? 2 : 0));
+	}
 	if (v == NULL)
 		return unknown(vars, name, len, err);
 	if (v->busy)
@@ -110,12 +137,7 @@ static int expand(struct vars *vars, const char *s, struct out *o, struct err *e
 
 		if (*s != '$') {
 			if (o->len + 1 >= VALUE_MAX)
-				return err_set(
-					err,
-					EINVAL,
-					"the value has more than %d bytes with its variables",
-					VALUE_MAX - 1
-				);
+				return too_long(err);
 			o->to[o->len++] = *s++;
 			continue;
 		}

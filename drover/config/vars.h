@@ -20,6 +20,10 @@ struct var {
 };
 
 struct vars {
+	// What a name stands for that is no variable: writes its text, at most VALUE_MAX with its
+	// NUL. NULL: there is nothing more.
+	bool (*more)(void *arg, const char *name, size_t len, char *ret);
+	void *more_arg;
 	unsigned n;
 	struct var v[VARS_MAX];
 };

@@ -20,6 +20,9 @@ struct baseline {
 	uint64_t tsc; // 0: at the start of traffic
 	struct task_counters tasks[PLANE_TASKS];
 	struct rte_eth_stats ports[CONF_PORTS];
+	struct ring_figures {
+		uint64_t sent, dropped;
+	} rings[PLANE_RINGS];
 };
 
 static struct baseline base;
@@ -303,9 +306,41 @@ json_t *report_port_json(struct plane *p, unsigned i)
 	return NULL;
 }
 
+// A task with one output counts it with its own counters.
+static struct ring_figures ring_figures(const struct plane_ring *r)
+{
+	const struct task *t = r->from;
+
+	if (t->nout == 1)
+		return (struct ring_figures){
+			counter(&t->counters.tx), counter(&t->counters.drops[DROP_TX_FULL])};
+	return (struct ring_figures){
+		counter(&t->out[r->out].sent), counter(&t->out[r->out].dropped)};
+}
+
+json_t *report_ring_json(const struct plane *p, unsigned i)
+{
+	const struct ring_figures *b = &baseline(p)->rings[i];
+	const struct plane_ring *r = &p->rings[i];
+	struct ring_figures now = ring_figures(r);
+	json_t *o = json_object();
+	int failed = o == NULL;
+
+	failed |= json_object_set_new(o, "name", json_string(r->name));
+	failed |= put_u64(o, "size", rte_ring_get_capacity(r->ring));
+	failed |= put_u64(o, "used", rte_ring_count(r->ring));
+	failed |= put_u64(o, "sent", since(now.sent, b->sent));
+	failed |= put_u64(o, "dropped", since(now.dropped, b->dropped));
+	if (failed == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
 static json_t *all_json(struct plane *p)
 {
 	json_t *o = json_object(), *tasks = json_array(), *ports = json_array();
+	json_t *rings = json_array();
 	int failed = o == NULL;
 
 	failed |= json_object_set_new(o, "name", json_string(p->conf->name));
@@ -315,8 +350,11 @@ static json_t *all_json(struct plane *p)
 		failed |= json_array_append_new(tasks, report_task_json(p, p->tasks[i]));
 	for (unsigned i = 0; i < p->nports; i++)
 		failed |= json_array_append_new(ports, report_port_json(p, i));
+	for (unsigned i = 0; i < p->nrings; i++)
+		failed |= json_array_append_new(rings, report_ring_json(p, i));
 	failed |= json_object_set_new(o, "tasks", tasks);
 	failed |= json_object_set_new(o, "ports", ports);
+	failed |= json_object_set_new(o, "rings", rings);
 	if (failed == 0)
 		return o;
 	json_decref(o);
@@ -347,6 +385,8 @@ void report_clear_locked(struct plane *p)
 		if (rte_eth_stats_get(p->ports[i].id, &base.ports[i]) != 0)
 			base.ports[i] = (struct rte_eth_stats){0};
 	}
+	for (unsigned i = 0; i < p->nrings; i++)
+		base.rings[i] = ring_figures(&p->rings[i]);
 	base.tsc = rte_rdtsc();
 	base_of = p;
 }

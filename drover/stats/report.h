@@ -19,6 +19,10 @@ json_t *report_task_json(struct plane *p, struct task *t);
 // One port: ethdev's counters since the start or the last clear, link and address.
 json_t *report_port_json(struct plane *p, unsigned i);
 
+// One ring between tasks: its two ends, how much is in it, and what its sender sent and dropped since
+// the start or the last clear.
+json_t *report_ring_json(const struct plane *p, unsigned i);
+
 void report_clear_locked(struct plane *p);
 
 // Nanoseconds of TSC time: now, and where the figures begin (0: traffic has not started).

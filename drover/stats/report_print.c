@@ -34,6 +34,8 @@ void report_print(struct plane *p)
 	print_section(&l);
 	view_ports(json_object_get(doc, "ports"), 0, &l);
 	print_section(&l);
+	view_rings(json_object_get(doc, "rings"), 0, &l);
+	print_section(&l);
 	view_latency(tasks, 0, &l);
 	print_section(&l);
 	view_modes(tasks, 0, &l);

@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "stats/report.h"
+#include "stats/tables.h"
 #include "stats/telform.h"
 
 #include <rte_cycles.h>
@@ -150,6 +151,29 @@ static json_t *answer_ports(struct plane *p, char *param, struct err *err)
 	json_decref(l.doc);
 	err_set(err, ENOENT, "no port '%.40s'; /drover/ports lists them", param);
 	return NULL;
+}
+
+// By number, as their names are no keys for telemetry.
+static json_t *answer_rings(struct plane *p, char *param, struct err *err)
+{
+	const struct task *only = NULL;
+	struct listing l;
+
+	if (*param != '\0') {
+		only = find_task(p, param, err);
+		if (only == NULL)
+			return NULL;
+	}
+	list_begin(&l, p, "rings");
+	for (unsigned i = 0; i < p->nrings; i++) {
+		char key[12];
+
+		if (only != NULL && p->rings[i].from != only && p->rings[i].to != only)
+			continue;
+		snprintf(key, sizeof(key), "%u", i);
+		list_put(&l, key, report_ring_json(p, i));
+	}
+	return list_end(&l);
 }
 
 static json_t *answer_lat(struct plane *p, char *param, struct err *err)
@@ -307,20 +331,32 @@ static json_t *answer_info(struct plane *p, char *param, struct err *err)
 	json_object_set_new(o, "cores", json_integer(p->nlcores));
 	json_object_set_new(o, "tasks", json_integer(p->ntasks));
 	json_object_set_new(o, "ports", json_integer(p->nports));
+	json_object_set_new(o, "rings", json_integer(p->nrings));
 	return o != NULL ? o : oom(err);
 }
 
 static const struct command commands[] = {
 	{"/drover/clear", answer_clear, "Figures begin anew. No parameters"},
+	{"/drover/cpes", answer_cpes, "The first CPEs of a table. Parameter: table"},
+	{"/drover/hop_add", answer_hop_add, "Parameters: table,id,address,mac,label,port"},
 	{"/drover/info", answer_info, "Version, configuration, uptime, pid. No parameters"},
 	{"/drover/lat", answer_lat, "Latency of the meters. Parameter: task (optional)"},
 	{"/drover/modes", answer_modes, "Modes of tasks. No parameters"},
 	{"/drover/ports", answer_ports, "Counters of ports. Parameter: port (optional)"},
 	{"/drover/rate", answer_rate, "Sets the rate of a generator. Parameters: task,pps"},
+	{"/drover/rings",
+	 answer_rings,
+	 "Rings between tasks. Parameter: task at either end (optional)"},
+	{"/drover/reload", answer_reload, "Reads a table anew. Parameters: table,file"},
+	{"/drover/route_add", answer_route_add, "Parameters: table,prefix/depth,hop"},
+	{"/drover/route_del", answer_route_del, "Parameters: table,prefix/depth"},
 	{"/drover/start", answer_start, "Starts tasks. Parameter: task (optional, else all)"},
 	{"/drover/stats", answer_stats, "Figures of tasks. Parameter: task (optional)"},
 	{"/drover/stop", answer_stop, "Stops tasks. Parameter: task (optional, else all)"},
+	{"/drover/tables", answer_tables, "Sizes of tables. No parameters"},
 	{"/drover/tasks", answer_tasks, "Names of the tasks. No parameters"},
+	{"/drover/user_add", answer_user_add, "Parameters: table,svlan,cvlan,gre id"},
+	{"/drover/user_del", answer_user_del, "Parameters: table,gre id"},
 };
 
 static void build_dict(struct rte_tel_data *d, const json_t *object);

@@ -19,8 +19,9 @@ struct top_options {
 // ---- top_sample.c
 
 // Everything that is shown, at one moment:
-//   {"socket", "info": {…}, "seconds": what the rates are over, "tasks": […], "ports": […]}
-// A task or port is what the server says of it plus "interval": its rates since the sample before; since
+//   {"socket", "info": {…}, "seconds": what the rates are over, "tasks": […], "ports": […],
+//    "rings": […]}
+// A task, port or ring is what the server says of it plus "interval": its rates since the sample before; since
 // the start or the last clear where there is none (prev NULL, another drover, a clear in between).
 // *ret is a new reference.
 int sample_take(struct client *c, const json_t *prev, json_t **ret, struct err *err);

@@ -61,6 +61,12 @@ void page_lines(const json_t *sample, size_t width, struct lines *l)
 		lines_add(l, LINE_TEXT, -1, "and %" JSON_INTEGER_FORMAT " more ports", omitted);
 	put_gap(l, before);
 	before = l->n;
+	view_rings(json_object_get(sample, "rings"), width, l);
+	omitted = json_integer_value(json_object_get(sample, "rings_omitted"));
+	if (omitted > 0)
+		lines_add(l, LINE_TEXT, -1, "and %" JSON_INTEGER_FORMAT " more rings", omitted);
+	put_gap(l, before);
+	before = l->n;
 	view_latency(tasks, width, l);
 	put_gap(l, before);
 	view_modes(tasks, width, l);

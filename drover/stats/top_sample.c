@@ -168,6 +168,42 @@ static int add_ports(struct client *c, json_t *sample, json_t *into, struct err 
 	return 0;
 }
 
+static json_t *ring_interval(const json_t *now, const json_t *prev, double seconds)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "seconds", json_real(seconds));
+	put_ratio(o, "sent_pps", grown(now, prev, "sent"), seconds);
+	put_ratio(o, "dropped_pps", grown(now, prev, "dropped"), seconds);
+	return o;
+}
+
+// info: an older drover has no rings, and no such command.
+static int add_rings(
+	struct client *c, const json_t *info, json_t *sample, json_t *into, struct err *err
+)
+{
+	_cleanup_json_ json_t *answer = NULL;
+	const char *key;
+	json_t *ring;
+	int r;
+
+	if (json_integer_value(json_object_get(info, "rings")) <= 0)
+		return 0;
+	r = client_ask(c, "/drover/rings", &answer, err);
+	if (r < 0)
+		return r;
+	json_object_foreach (json_object_get(answer, "rings"), key, ring) {
+		if (!json_is_object(ring))
+			continue;
+		json_object_set(ring, "time_ns", json_object_get(answer, "time_ns"));
+		json_object_set(ring, "since_ns", json_object_get(answer, "since_ns"));
+		json_array_append(into, ring);
+	}
+	json_object_set(sample, "rings_omitted", json_object_get(answer, "omitted"));
+	return 0;
+}
+
 static bool same_drover(const json_t *a, const json_t *b)
 {
 	const json_t *x = json_object_get(a, "info"), *y = json_object_get(b, "info");
@@ -179,11 +215,11 @@ static bool same_drover(const json_t *a, const json_t *b)
 int sample_take(struct client *c, const json_t *prev, json_t **ret, struct err *err)
 {
 	_cleanup_json_ json_t *sample = NULL, *info = NULL;
-	json_t *tasks = json_array(), *ports = json_array();
+	json_t *tasks = json_array(), *ports = json_array(), *rings = json_array();
 	int r = client_ask(c, "/drover/info", &info, err);
 
 	sample = json_pack(
-		"{s:s, s:O, s:o, s:o}",
+		"{s:s, s:O, s:o, s:o, s:o}",
 		"socket",
 		c->path,
 		"info",
@@ -191,7 +227,9 @@ int sample_take(struct client *c, const json_t *prev, json_t **ret, struct err *
 		"tasks",
 		tasks,
 		"ports",
-		ports
+		ports,
+		"rings",
+		rings
 	);
 	if (r == 0 && sample == NULL)
 		r = err_oom(err);
@@ -199,12 +237,15 @@ int sample_take(struct client *c, const json_t *prev, json_t **ret, struct err *
 		r = add_tasks(c, tasks, err);
 	if (r == 0)
 		r = add_ports(c, sample, ports, err);
+	if (r == 0)
+		r = add_rings(c, info, sample, rings, err);
 	if (r < 0)
 		return r;
 	if (prev != NULL && !same_drover(sample, prev))
 		prev = NULL;
 	put_intervals(sample, prev, "tasks", task_interval);
 	put_intervals(sample, prev, "ports", port_interval);
+	put_intervals(sample, prev, "rings", ring_interval);
 	*ret = steal_ptr(sample);
 	return 0;
 }

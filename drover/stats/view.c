@@ -207,6 +207,37 @@ void view_ports(const json_t *ports, size_t width, struct lines *l)
 	table_lines(&t, width, l);
 }
 
+void view_rings(const json_t *rings, size_t width, struct lines *l)
+{
+	static const struct column columns[] = {
+		{"RING", true, 0},
+		{"SENT", false, 0},
+		{"DROPPED", false, 0},
+		{"SENT/s", false, 2},
+		{"DROPPED/s", false, 2},
+		{"USED", false, 4},
+		{"SIZE", false, 5},
+	};
+	struct table t = TABLE(columns);
+	const json_t *ring;
+	size_t i;
+
+	json_array_foreach ((json_t *)rings, i, ring) {
+		const json_t *rates = json_object_get(ring, "interval");
+
+		table_row(&t, -1);
+		table_cell(&t, "%s", text(ring, "name"));
+		put_integer(&t, ring, "sent");
+		put_integer(&t, ring, "dropped");
+		put_pps(&t, rates, "sent_pps");
+		put_pps(&t, rates, "dropped_pps");
+		put_integer(&t, ring, "used");
+		put_integer(&t, ring, "size");
+	}
+	if (json_array_size(rings) > 0)
+		table_lines(&t, width, l);
+}
+
 // A percentile in ns: "p99.9", which telemetry calls "p99_9".
 static void put_latency(struct table *t, const json_t *latency, const char *key)
 {

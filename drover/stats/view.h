@@ -11,6 +11,8 @@
 // width: characters of a line, 0: as many as it takes. The tag of a task's row is its index.
 void view_tasks(const json_t *tasks, size_t width, struct lines *l);
 void view_ports(const json_t *ports, size_t width, struct lines *l);
+// Nothing when there are none.
+void view_rings(const json_t *rings, size_t width, struct lines *l);
 // The tasks that report a latency.
 void view_latency(const json_t *tasks, size_t width, struct lines *l);
 // What other modes report, and the verdicts, marked.

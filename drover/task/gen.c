@@ -10,8 +10,10 @@
 
 #include "base/scope.h"
 #include "task/frame.h"
+#include "task/gen_random.h"
 #include "task/meter.h"
 
+#include <limits.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -20,6 +22,7 @@
 
 #define WIRE_OVERHEAD 24 // preamble, gap and CRC
 #define STREAM_UNSET UINT32_MAX
+#define POS_UNSET UINT32_MAX
 #define POOL_SPARE 8191
 #define POOL_CACHE 256
 #define POOL_TAILROOM 64
@@ -36,6 +39,7 @@ struct gen_conf {
 	uint32_t src_ip, dst_ip, src_port, dst_port;
 	uint64_t count, duration, catch_up;
 	bool meter;
+	struct key_random random;
 };
 
 // ---- the data path
@@ -105,6 +109,8 @@ static __rte_always_inline void gen_fill(const struct gen *g, struct rte_mbuf *m
 	rte_mov64(p, g->head);
 	if (g->size > 64)
 		rte_mov64(p + 64, g->head + 64);
+	if (unlikely(g->random.n > 0))
+		gen_random_write(&g->random, p);
 }
 
 static uint16_t poll_gen(struct task *t)
@@ -135,7 +141,7 @@ static uint16_t poll_gen(struct task *t)
 		for (uint16_t i = 0; i < n; i++, id += METER_NEXT)
 			meter_write(rte_pktmbuf_mtod_offset(g->held[i], void *, g->pos), id, stamp);
 	}
-	sent = rte_eth_tx_burst(t->tx.port, t->tx.queue, g->held, n);
+	sent = task_offer(&t->out[0], g->held, n);
 	g->nheld -= sent;
 	if (unlikely(g->nheld > 0))
 		memmove(g->held, g->held + sent, g->nheld * sizeof(g->held[0]));
@@ -158,6 +164,29 @@ static uint64_t cycles(uint64_t ns)
 	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
 }
 
+// A packet that the user wrote is not written into unless he says where.
+static bool meter_wanted(const struct gen_conf *c)
+{
+	return c->meter && (c->bytes.len == 0 || c->pos != POS_UNSET);
+}
+
+static uint32_t meter_pos(const struct gen_conf *c)
+{
+	return c->pos != POS_UNSET ? c->pos : METER_POS;
+}
+
+// Without pkt size= a packet is as long as it must be.
+static unsigned packet_size(const struct gen_conf *c)
+{
+	unsigned size = RTE_MAX((unsigned)c->bytes.len, (unsigned)FRAME_MIN);
+
+	if (c->size > 0)
+		return c->size;
+	if (meter_wanted(c) && c->bytes.len > 0)
+		size = RTE_MAX(size, meter_pos(c) + METER_SIZE);
+	return RTE_MIN(size, (unsigned)FRAME_MAX);
+}
+
 static int source_mac(struct task *t, const struct key_mac *m, uint8_t *mac, struct err *err)
 {
 	struct rte_ether_addr own;
@@ -168,7 +197,7 @@ static int source_mac(struct task *t, const struct key_mac *m, uint8_t *mac, str
 		return 0;
 	case MAC_UNSET:
 	case MAC_HARDWARE:
-		if (rte_eth_macaddr_get(t->tx.port, &own) < 0)
+		if (rte_eth_macaddr_get(t->out[0].port, &own) < 0)
 			memset(&own, 0, sizeof(own));
 		memcpy(mac, own.addr_bytes, sizeof(own.addr_bytes));
 		return 0;
@@ -221,7 +250,7 @@ static int check_conf(
 			size
 		);
 	// a VLAN tag or two do not count
-	if (rte_eth_dev_get_mtu(t->tx.port, &mtu) == 0
+	if (rte_eth_dev_get_mtu(t->out[0].port, &mtu) == 0
 	    && size > mtu + RTE_ETHER_HDR_LEN + 2u * RTE_VLAN_HLEN)
 		return err_set(
 			err,
@@ -230,24 +259,24 @@ static int check_conf(
 			size,
 			mtu
 		);
-	if (!c->meter)
+	if (!meter_wanted(c))
 		return 0;
-	if (c->pos + METER_SIZE > size)
+	if (meter_pos(c) + METER_SIZE > size)
 		return err_set(
 			err,
 			EINVAL,
 			"the meter's %d bytes at lat pos=%u do not fit a packet of %u: take a "
 			"larger pkt size=, a smaller lat pos= or meter=no",
 			METER_SIZE,
-			c->pos,
+			meter_pos(c),
 			size
 		);
-	if (c->bytes.len == 0 && c->pos < FRAME_HEADERS)
+	if (c->bytes.len == 0 && meter_pos(c) < FRAME_HEADERS)
 		return err_set(
 			err,
 			EINVAL,
 			"lat pos=%u lies in the packet's headers: %d or more",
-			c->pos,
+			meter_pos(c),
 			FRAME_HEADERS
 		);
 	return 0;
@@ -278,9 +307,9 @@ static int make_pool(struct task *t, struct gen *g, const uint8_t *frame, struct
 	unsigned n = POOL_SPARE; // in the output's memory, and in what reads it
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	if (rte_eth_tx_queue_info_get(t->tx.port, t->tx.queue, &queue) == 0)
+	if (rte_eth_tx_queue_info_get(t->out[0].port, t->out[0].queue, &queue) == 0)
 		n += queue.nb_desc;
-	else if (rte_eth_dev_info_get(t->tx.port, &info) == 0)
+	else if (rte_eth_dev_info_get(t->out[0].port, &info) == 0)
 		n += info.default_txportconf.ring_size;
 	snprintf(name, sizeof(name), "gen%u.%u", t->index, serial++);
 	room = RTE_ALIGN(room, RTE_CACHE_LINE_SIZE);
@@ -315,8 +344,7 @@ static void done_gen(struct task *t)
 static int init_gen(struct task *t, const void *arg, struct err *err)
 {
 	const struct gen_conf *c = arg;
-	unsigned size =
-		c->size > 0 ? c->size : RTE_MAX((unsigned)c->bytes.len, (unsigned)FRAME_MIN);
+	unsigned size = packet_size(c);
 	_cleanup_free_ uint8_t *frame = malloc(size + HEAD);
 	struct gen *g = rte_zmalloc_socket("gen", sizeof(*g), RTE_CACHE_LINE_SIZE, t->socket);
 	uint8_t stream = (uint8_t)(c->stream == STREAM_UNSET ? t->index : c->stream);
@@ -327,15 +355,18 @@ static int init_gen(struct task *t, const void *arg, struct err *err)
 		return err_oom(err);
 	}
 	g->size = (uint16_t)size;
+	g->pos = (uint16_t)meter_pos(c);
+	g->meter = meter_wanted(c);
 	if (check_conf(t, c, size, err) < 0 || make_frame(t, c, frame, size, err) < 0
+	    || gen_random_make(
+		       &c->random, frame, size, g->meter ? g->pos : UINT_MAX, &g->random, err
+	       ) < 0
 	    || make_pool(t, g, frame, err) < 0) {
 		done_gen(t);
 		return -err->code;
 	}
 	memcpy(g->head, frame, RTE_MIN(size, HEAD));
-	g->pos = (uint16_t)c->pos;
 	g->burst = (uint16_t)c->burst;
-	g->meter = c->meter;
 	g->stream = stream;
 	g->id = meter_id(stream, (uint8_t)(rte_rdtsc() >> 8), 0);
 	g->left = c->count > 0 ? c->count : UINT64_MAX;
@@ -352,7 +383,7 @@ static int init_gen(struct task *t, const void *arg, struct err *err)
 static void defaults_gen(void *arg)
 {
 	*(struct gen_conf *)arg = (struct gen_conf){
-		.pos = METER_POS,
+		.pos = POS_UNSET,
 		.stream = STREAM_UNSET,
 		.burst = BURST,
 		.meter = true,
@@ -388,7 +419,20 @@ static const struct key keys[] = {
 	{"src port", KEY_U32, KEY(src_port), 0, UINT16_MAX, "of UDP; default 1024"},
 	{"dst port", KEY_U32, KEY(dst_port), 0, UINT16_MAX, "of UDP; default 9"},
 	{"meter", KEY_BOOL, KEY(meter), 0, 0, "number and stamp packets for mode lat; default yes"},
-	{"lat pos", KEY_U32, KEY(pos), 0, FRAME_MAX, "where in the packet; default 42"},
+	{"lat pos",
+	 KEY_U32,
+	 KEY(pos),
+	 0,
+	 FRAME_MAX,
+	 "where in the packet; default 42, and with pkt inline= no meter"},
+	{"random",
+	 KEY_BITS,
+	 KEY(random),
+	 0,
+	 0,
+	 "bits of a field that is drawn anew for each packet; the checksum of its IPv4 header is "
+	 "right"},
+	{"rand_offset", KEY_AT, KEY(random), 0, 0, "where in the packet the field is"},
 	{"stream",
 	 KEY_U32,
 	 KEY(stream),

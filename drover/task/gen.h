@@ -3,6 +3,7 @@
 // The generator between its data path (gen.c) and its control side (gen_report.c).
 #pragma once
 
+#include "task/gen_random.h"
 #include "task/task.h"
 
 // Of every packet so many bytes are written anew: who gets our buffers may have changed them. What
@@ -28,6 +29,7 @@ struct gen {
 	uint32_t epoch;
 	uint16_t size, pos, burst, nheld;
 	bool meter, started;
+	struct gen_random random;
 	struct gen_figures n; // active: until `since`
 	struct rte_mempool *pool;
 	struct rte_mbuf *held[BURST]; // ready to go but for the meter

@@ -96,7 +96,7 @@ static int init_l2fwd(struct task *t, const void *arg, struct err *err)
 	if (l == NULL)
 		return err_oom(err);
 	t->state = l;
-	if (rte_eth_macaddr_get(t->tx.port, &own) < 0)
+	if (rte_eth_macaddr_get(t->out[0].port, &own) < 0)
 		memset(&own, 0, sizeof(own));
 	for (unsigned i = 0; i < 16; i++) {
 		shuffle[i] = (uint8_t)i;

@@ -3,6 +3,9 @@
 
 #include "task/task.h"
 
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+#include <sched.h>
 #include <string.h>
 
 static struct task_mode *modes;
@@ -43,13 +46,50 @@ const char *task_drop_name(const struct task_mode *mode, unsigned reason)
 	return reason - DROP_COMMON < n ? mode->drops[reason - DROP_COMMON] : NULL;
 }
 
-uint16_t task_tx_rest(struct task *t, struct rte_mbuf **m, uint16_t n, uint16_t sent)
+uint16_t task_rx_many(struct task *t, struct rte_mbuf **m)
 {
-	while (t->keep && sent < n && !__atomic_load_n(&t->control.stopped, __ATOMIC_RELAXED))
-		sent += rte_eth_tx_burst(t->tx.port, t->tx.queue, m + sent, n - sent);
+	const struct task_in *in = &t->rx[t->next_rx];
+	uint64_t now;
+	uint16_t n;
+
+	if (++t->next_rx >= t->nrx + t->nctrl)
+		t->next_rx = 0;
+	// the control path's turn comes when it is due
+	if (t->next_rx == t->nrx && t->nctrl > 0) {
+		now = rte_rdtsc();
+		if (now < t->ctrl_due)
+			t->next_rx = 0;
+		else
+			t->ctrl_due = now + t->ctrl_cycles;
+	}
+	n = task_rx_one(in, m);
+	return n;
+}
+
+uint16_t task_tx_rest(
+	struct task *t, struct task_out *out, struct rte_mbuf **m, uint16_t n, uint16_t sent
+)
+{
+	while (t->keep && !out->no_wait && sent < n
+	       && !__atomic_load_n(&t->control.stopped, __ATOMIC_RELAXED)) {
+		if (t->squeezed)
+			sched_yield();
+		sent += task_offer(out, m + sent, n - sent);
+	}
 	if (sent < n) {
+		out->dropped += n - sent;
 		t->counters.drops[DROP_TX_FULL] += n - sent;
 		rte_pktmbuf_free_bulk(m + sent, n - sent);
 	}
 	return sent;
+}
+
+int task_make_stage(struct task *t, struct err *err)
+{
+	if (t->stage != NULL)
+		return 0;
+	t->stage = rte_zmalloc_socket(
+		"stage", t->nout * sizeof(*t->stage), RTE_CACHE_LINE_SIZE, t->socket
+	);
+	return t->stage != NULL ? 0 : err_oom(err);
 }

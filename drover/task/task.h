@@ -5,20 +5,21 @@
 #pragma once
 
 #include "base/err.h"
-#include "config/key.h"
+#include "config/config.h"
 
 #include <rte_common.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
+#include <rte_ring.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #define BURST 32
-#define TASK_PORTS 16
+#define TASK_INPUTS 48
+#define TASK_OUTPUTS 128
 #define TASK_DROPS 16 // reasons a mode may have of its own
 
-struct conf_task;
 struct rte_mempool;
 struct task;
 
@@ -47,19 +48,52 @@ struct task_control {
 	uint32_t epoch; // incremented whenever rate changes
 };
 
-// One queue of one port.
-struct port_queue {
+// Where a task takes packets from: a queue of a port or, when ring is not NULL, a ring that another
+// task fills.
+struct task_in {
+	struct rte_ring *ring;
 	uint16_t port, queue;
+};
+
+// Where a task sends to: a queue of a port or, when ring is not NULL, a ring that another task empties.
+struct task_out {
+	struct rte_ring *ring;
+	uint16_t port, queue; // port RTE_MAX_ETHPORTS: none
+	bool no_wait; // waiting could be for ever: the other end of the ring waits for this lcore
+	// of task_send. One writer, the task's lcore. A task with one output has them in its counters.
+	uint64_t sent, dropped;
+};
+
+// Outputs first to first + n - 1.
+struct task_set {
+	uint16_t first, n;
+};
+
+// Packets of the burst at hand for one output.
+struct task_stage {
+	uint16_t n;
+	struct rte_mbuf *m[BURST];
 };
 
 struct task {
 	// first: what the poll function touches for every burst
 	uint16_t (*poll)(struct task *t); // one burst; returns how many packets it had
 	void *state;			  // of the mode
-	uint16_t nrx, next_rx;
-	struct port_queue rx[TASK_PORTS];
-	struct port_queue tx; // port RTE_MAX_ETHPORTS: none
-	bool keep;	      // "drop=no": offer again until the output has taken all
+	uint16_t nrx, next_rx;		  // ordinary inputs, from rx[0]
+	uint16_t nctrl;			  // rx[nrx]…: rings of the control path, looked at rarely
+	uint16_t nout;
+	bool keep;	   // "drop=no": offer again until the output has taken all
+	bool squeezed;	   // it shares its CPU: who waits lets others run
+	uint16_t ntouched; // outputs with staged packets
+	struct task_in rx[TASK_INPUTS];
+	struct task_out out[TASK_OUTPUTS];
+	struct task_set set[PROTO_COUNT]; // set[PROTO_IPV4] has all outputs unless proto= says else
+	struct task_stage *stage;	  // one for each output, see task_put
+	uint16_t touched[TASK_OUTPUTS];
+	uint64_t ctrl_due, ctrl_cycles; // TSC of the next look at the control path; cycles between
+	// The output to a port, by its ethdev number; TASK_OUTPUTS: none. For outputs to tasks, those
+	// of "remap=".
+	uint16_t out_of_port[RTE_MAX_ETHPORTS];
 	struct task_control control;
 	struct task_counters counters;
 	// set-up and description
@@ -76,7 +110,9 @@ struct task_mode {
 	const char *name;
 	const char *alias;	 // NULL: none
 	const char *help;	 // one line
-	bool wants_rx, wants_tx; // a port must be given
+	bool wants_rx, wants_tx; // an input, an output must be given
+	bool many_tx;		 // it chooses among several outputs
+	bool by_proto;		 // it tells protocols apart: "tx cores=… proto=arp"
 	const struct key *keys;	 // of its own, on top of the common ones; ends with a NULL name
 	size_t conf_size;	 // of what the keys fill
 	void (*defaults)(void *conf); // NULL: zero
@@ -115,33 +151,90 @@ static __rte_always_inline void task_drop(struct task *t, unsigned reason, struc
 	rte_pktmbuf_free(m);
 }
 
+// From a task with several inputs. Out of line: it looks at clocks and counts.
+uint16_t task_rx_many(struct task *t, struct rte_mbuf **m);
+
+static __rte_always_inline uint16_t task_rx_one(const struct task_in *in, struct rte_mbuf **m)
+{
+	if (in->ring == NULL)
+		return rte_eth_rx_burst(in->port, in->queue, m, BURST);
+	return (uint16_t)rte_ring_dequeue_burst(in->ring, (void **)m, BURST, NULL);
+}
+
 // Takes a burst from the next of the task's inputs.
 static __rte_always_inline uint16_t task_rx(struct task *t, struct rte_mbuf **m)
 {
-	const struct port_queue *q = &t->rx[t->next_rx];
 	uint16_t n;
 
-	if (unlikely(t->nrx > 1)) {
-		t->next_rx++;
-		if (t->next_rx == t->nrx)
-			t->next_rx = 0;
-	}
-	n = rte_eth_rx_burst(q->port, q->queue, m, BURST);
+	if (likely(t->nrx == 1 && t->nctrl == 0))
+		n = task_rx_one(&t->rx[0], m);
+	else
+		n = task_rx_many(t, m);
 	t->counters.rx += n;
 	return n;
 }
 
-// The output was full after `sent` of n. Out of line: the ordinary burst goes out in one call.
-uint16_t task_tx_rest(struct task *t, struct rte_mbuf **m, uint16_t n, uint16_t sent);
+static __rte_always_inline uint16_t
+task_offer(const struct task_out *out, struct rte_mbuf **m, uint16_t n)
+{
+	if (likely(out->ring == NULL))
+		return rte_eth_tx_burst(out->port, out->queue, m, n);
+	return (uint16_t)rte_ring_enqueue_burst(out->ring, (void *const *)m, n, NULL);
+}
 
-// Sends; what the output does not take is dropped and counted, or offered again with "drop=no".
-// Returns what was sent.
+// The output was full after `sent` of n: the rest is dropped and counted, or offered again with
+// "drop=no". Out of line: the ordinary burst goes out in one call.
+uint16_t task_tx_rest(
+	struct task *t, struct task_out *out, struct rte_mbuf **m, uint16_t n, uint16_t sent
+);
+
+// Sends to the first output; what it does not take is dropped and counted, or offered again with
+// "drop=no". Returns what was sent.
 static __rte_always_inline uint16_t task_tx(struct task *t, struct rte_mbuf **m, uint16_t n)
 {
-	uint16_t sent = rte_eth_tx_burst(t->tx.port, t->tx.queue, m, n);
+	uint16_t sent = task_offer(&t->out[0], m, n);
 
 	if (unlikely(sent < n))
-		sent = task_tx_rest(t, m, n, sent);
+		sent = task_tx_rest(t, &t->out[0], m, n, sent);
 	t->counters.tx += sent;
 	return sent;
 }
+
+// The same to output `to` of several, which counts for itself.
+static __rte_always_inline uint16_t
+task_send(struct task *t, unsigned to, struct rte_mbuf **m, uint16_t n)
+{
+	struct task_out *out = &t->out[to];
+	uint16_t sent = task_offer(out, m, n);
+
+	if (unlikely(sent < n))
+		sent = task_tx_rest(t, out, m, n, sent);
+	t->counters.tx += sent;
+	out->sent += sent;
+	return sent;
+}
+
+// For tasks that decide by packet: task_put says where each goes, task_flush at the end of the burst
+// sends. At most BURST packets in between. With a single output as well.
+static __rte_always_inline void task_put(struct task *t, unsigned to, struct rte_mbuf *m)
+{
+	struct task_stage *s = &t->stage[to];
+
+	if (s->n == 0)
+		t->touched[t->ntouched++] = (uint16_t)to;
+	s->m[s->n++] = m;
+}
+
+static __rte_always_inline void task_flush(struct task *t)
+{
+	for (uint16_t i = 0; i < t->ntouched; i++) {
+		struct task_stage *s = &t->stage[t->touched[i]];
+
+		task_send(t, t->touched[i], s->m, s->n);
+		s->n = 0;
+	}
+	t->ntouched = 0;
+}
+
+// Makes t->stage on t->socket, when a mode with task_put wants it. Freed with the task.
+int task_make_stage(struct task *t, struct err *err);

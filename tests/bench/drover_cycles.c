@@ -103,8 +103,9 @@ static struct task *make_task(const struct bench *b, const char *mode, struct er
 		return NULL;
 	t->mode = task_mode_find(mode);
 	t->nrx = 1;
-	t->rx[0] = (struct port_queue){b->port, 0};
-	t->tx = (struct port_queue){b->port, 0};
+	t->rx[0] = (struct task_in){.port = b->port};
+	t->nout = 1;
+	t->out[0] = (struct task_out){.port = b->port};
 	conf = calloc(1, t->mode->conf_size + 1);
 	if (t->mode->init(t, conf, err) < 0)
 		t = NULL;

@@ -373,11 +373,11 @@ def judge(ratio):
 # ---- cycles beside a bare loop
 
 
-def flags(source):
-    """What decides about the code in the compiler's flags for a file of drover_cycles."""
+def flags(source, program="drover_cycles.p/"):
+    """What decides about the code in the compiler's flags for a file of the program."""
     with open(f"{work.TOP}/build/compile_commands.json", encoding="utf-8") as f:
         for entry in json.load(f):
-            if "drover_cycles.p/" in entry["output"] and entry["file"].endswith(source):
+            if program in entry["output"] and entry["file"].endswith(source):
                 words = shlex.split(entry["command"])
                 return " ".join(w for w in words if re.match(r"-(O|m|f(?!diag)|g$|D_FORT|std)", w))
     return "unknown"

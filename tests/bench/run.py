@@ -9,6 +9,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{TOP}/scripts/try")
 
+import bng  # noqa: E402
 import mounts  # noqa: E402
 import pair  # noqa: E402
 import plane  # noqa: E402
@@ -19,7 +20,7 @@ import stats  # noqa: E402
 import term  # noqa: E402
 import work  # noqa: E402
 
-PARTS = ("startup", "plan", "pair", "cycles", "forward", "generator")
+PARTS = ("startup", "plan", "pair", "cycles", "bng", "forward", "generator")
 TRAFFIC = 2.0  # seconds of a trial of the generator at most
 TURN = 0.4  # seconds of traffic of drover, then of testpmd, at most
 TRIALS = 8  # of the generator, and sessions of drover and testpmd
@@ -113,7 +114,7 @@ def run(args):
     with work.Work() as w:
         cpus = pair.choose_cpus()
         w.lend("hugetlb-cgroup")
-        w.lend_hugepages(max(2 * pair.PAGES, plane.PAGES))
+        w.lend_hugepages(max(2 * pair.PAGES, plane.PAGES, bng.PAGES if "bng" in parts else 0))
         if "startup" in parts:
             value["startup"] = bench_startup(w, cpus[1], args.starts)
         if "plan" in parts:
@@ -123,6 +124,8 @@ def run(args):
         few, short = min(args.repeats, TRIALS), min(args.seconds, TRAFFIC)
         if "cycles" in parts:
             value["cycles"] = plane_show.bench_cycles(w, cpus[1])
+        if "bng" in parts:
+            value["bng"] = bng.measure(w, cpus[1])
         if "forward" in parts:
             turn = min(args.seconds, TURN)
             value["forward"] = plane_show.bench_forward(w, cpus, few, turn)
@@ -132,7 +135,7 @@ def run(args):
             work.write_json(args.json, value)
     missed = value.get("startup", {}).get("ratio", {}).get("verdict") == "missed"
     differs = not value.get("plan", {}).get("same", True)
-    ours = any(plane_show.missed(value.get(n)) for n in ("cycles", "forward", "generator"))
+    ours = any(plane_show.missed(value.get(n)) for n in ("cycles", "bng", "forward", "generator"))
     return 1 if missed or differs or ours else 0
 
 

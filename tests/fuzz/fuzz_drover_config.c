@@ -20,6 +20,7 @@ struct any {
 	uint64_t time;
 	struct key_bytes bytes;
 	struct key_names to;
+	struct key_random random;
 };
 
 #define ANY(field) offsetof(struct any, field)
@@ -35,7 +36,35 @@ static const struct key keys[] = {
 	{"time", KEY_TIME, ANY(time), 0, 0, "time"},
 	{"hex", KEY_HEX, ANY(bytes), 0, 0, "bytes"},
 	{"to", KEY_PORTS, ANY(to), 0, 0, "ports"},
+	{"random", KEY_BITS, ANY(random), 0, 0, "bits"},
+	{"rand_offset", KEY_AT, ANY(random), 0, 0, "place"},
 	{NULL},
+};
+
+// A task that uses all a topology has.
+struct tables {
+	char routes[KEY_TEXT_MAX], users[KEY_TEXT_MAX], cpes[KEY_TEXT_MAX];
+	uint32_t age, tag;
+};
+
+static const struct key table_keys[] = {
+	{"route table", KEY_TEXT, offsetof(struct tables, routes)},
+	{"user table", KEY_TEXT, offsetof(struct tables, users)},
+	{"cpe table", KEY_TEXT, offsetof(struct tables, cpes)},
+	{"cpe table timeout ms", KEY_U32, offsetof(struct tables, age)},
+	{"qinq tag", KEY_U32, offsetof(struct tables, tag)},
+	{NULL},
+};
+
+static struct task_mode lb = {
+	.name = "lb",
+	.help = "shares out",
+	.wants_rx = true,
+	.wants_tx = true,
+	.many_tx = true,
+	.by_proto = true,
+	.keys = table_keys,
+	.conf_size = sizeof(struct tables),
 };
 
 static struct task_mode none = {
@@ -44,6 +73,7 @@ static struct task_mode none = {
 	.help = "forwards",
 	.wants_rx = true,
 	.wants_tx = true,
+	.next = &lb,
 };
 static struct task_mode gen = {
 	.name = "gen",
@@ -63,6 +93,8 @@ const struct task_mode *task_mode_find(const char *name)
 {
 	if (strcmp(name, "gen") == 0)
 		return &gen;
+	if (strcmp(name, "lb") == 0)
+		return &lb;
 	return strcmp(name, "none") == 0 || strcmp(name, "nop") == 0 ? &none : NULL;
 }
 
@@ -103,7 +135,21 @@ static void must_be_task(const struct conf *c, const struct conf_task *t)
 	must(t->id < CONF_TASKS && t->line > 0 && t->mode != NULL && t->conf != NULL);
 	must_be_ports(c, &t->rx_ports);
 	must_be_ports(c, &t->tx_ports);
-	must(t->tx_ports.n > 0 && (t->mode == &gen || t->rx_ports.n > 0));
+	must((t->tx_ports.n > 0) != (t->tx_cores[PROTO_IPV4].n > 0));
+	must(t->mode == &gen || t->rx_ring != (t->rx_ports.n > 0));
+	for (unsigned p = 0; p < PROTO_COUNT; p++) {
+		must(t->tx_cores[p].n <= CONF_TARGETS);
+		for (unsigned i = 0; i < t->tx_cores[p].n; i++) {
+			const struct conf_target *to = &t->tx_cores[p].list[i];
+
+			must(to->core < c->ncores && to->task < c->cores[to->core].ntasks);
+			must(to->kind == TARGET_CONTROL
+			     || c->cores[to->core].tasks[to->task].rx_ring);
+		}
+	}
+	for (unsigned i = 0; t->remapped && i < CONF_PORTS; i++)
+		must(t->remap[i] == CONF_NO_OUTPUT
+		     || t->remap[i] < t->tx_ports.n + t->tx_cores[PROTO_IPV4].n);
 	if (t->mode == &gen)
 		must_be_any(c, t->conf);
 }

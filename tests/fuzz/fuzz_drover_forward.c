@@ -74,7 +74,7 @@ static void make_way(struct way *w, const char *mode)
 	w->t = rig_task(&rig, mode, conf, &err);
 	must(w->t != NULL);
 	// it was made with the rig's port as its output, whose address it knows
-	w->t->tx.port = w->port;
+	w->t->out[0].port = w->port;
 }
 
 static void start(void)

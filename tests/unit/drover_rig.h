@@ -131,8 +131,10 @@ static inline struct task *rig_task(
 	t->pool = r->pool;
 	t->socket = SOCKET_ID_ANY;
 	t->nrx = t->mode->wants_rx ? 1 : 0;
-	t->rx[0] = (struct port_queue){r->port, 0};
-	t->tx = (struct port_queue){t->mode->wants_tx ? r->port : RTE_MAX_ETHPORTS, 0};
+	t->rx[0] = (struct task_in){.port = r->port};
+	t->nout = t->mode->wants_tx ? 1 : 0;
+	t->out[0] = (struct task_out){.port = t->mode->wants_tx ? r->port : RTE_MAX_ETHPORTS};
+	t->set[PROTO_IPV4] = (struct task_set){0, t->nout};
 	if (t->mode->init(t, conf, err) < 0) {
 		rte_free(t);
 		return NULL;
@@ -146,6 +148,7 @@ static inline void rig_done(struct task *t)
 		t->mode->done(t);
 	else
 		rte_free(t->state);
+	rte_free(t->stage);
 	rte_free(t);
 }
 

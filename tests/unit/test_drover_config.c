@@ -343,7 +343,7 @@ static const struct bad bad_lines[] = {
 	{"[]\n", 1, "unknown section []"},
 	{"[global\n", 1, "has no ']'"},
 	{"[global] x\n", 1, "'x' behind the section's ']'"},
-	{"[lua]\nx = {\n", 1, "[lua] is not supported yet"},
+	{"[lua]\nx = {\n", 2, "[lua]: unexpected symbol near <eof>"},
 	{"[global]\nname\n", 2, "'name' is no name=value: the '=' is missing"},
 	{"[global]\n = x\n", 2, "no name before '='"},
 	{"[global]\nname=a\x01z\n", 2, "control character"},
@@ -358,7 +358,7 @@ static const struct bad bad_tables[] = {
 	{"[global]\nstrat time=5\n",
 	 2,
 	 "unknown key 'strat time' in [global]; did you mean 'start"},
-	{"[global]\nshuffle=yes\n", 2, "unknown key 'shuffle' in [global]"},
+	{"[global]\nshufle=yes\n", 2, "unknown key 'shufle' in [global]; did you mean 'shuffle'?"},
 	{"[global]\nname=\n", 2, "name=: wants text"},
 	{"[global]\nname=a\nNAME=b\n", 3, "name= is there twice"},
 	{"[global]\nname=a\n[defaults]\n[global]\nname=b\n", 5, "name= is there twice"},
@@ -441,13 +441,15 @@ static const struct bad bad_cores[] = {
 	{PORTS "[core 1]\ntask=0\nmode=zzzzzzz\n",
 	 9,
 	 "unknown mode 'zzzzzzz'; `drover modes` lists"},
-	{PORTS "[core 1]\ntask=0\nmode=master\n", 9, "mode=master is for a core of its own"},
-	{PORTS "[core 1]\nmode=master\ntask=0\n", 9, "mode=master takes no other keys: 'task'"},
+	{PORTS "[core 1]\ntask=1\nmode=master\n", 8, "mode=master takes no other keys: 'task'"},
+	{PORTS "[core 1]\nmode=master\nrx port=if0\n", 9, "mode=master takes no other keys: 'rx"},
+	{PORTS "[core 1]\nmode=master\ntask=0\ntask=0\n", 10, "task= is there twice"},
+	{PORTS "[core 1]\nmode=master\ntx cores=2\n", 9, "sends messages, as in (1s0)t0m"},
 	{PORTS "[core 1-2]\nmode=master\n", 7, "mode=master: one core, not 2"},
 	{PORTS "[core 1]\nmode=master\n[core 2]\nmode=master\n", 9, "a second mode=master"},
 	{PORTS "[core 1]\ntask=0\nmode=gen\ntx port=if0,if1\n",
 	 9,
-	 "tx port=: a task of mode gen sends to one port, not to 2"},
+	 "tx port=: a task of mode gen sends to one port or task, not to 2"},
 	{PORTS CORE "sub mode=l3\n", 12, "drover's modes have no sub modes"},
 	{PORTS CORE "rx prot=if0\n",
 	 12,
@@ -717,7 +719,7 @@ static void prints_modes(void **)
 	char text[16384];
 
 	printed(false, text, sizeof(text));
-	assert_contains(text, "mode=none (or nop): nothing\n  wants rx port= and tx port=\n");
+	assert_contains(text, "mode=none (or nop): nothing\n  wants an input and an output\n");
 	assert_contains(text, "  pkt size=\n      number 60..2048\n      a number\n");
 	assert_contains(text, "  drops: tx full, too short\n");
 	assert_contains(text, "Every task also takes\n  rx port=\n");

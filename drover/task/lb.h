@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Choosing one of a task's outputs by what must stay together.
+#pragma once
+
+#include "task/task.h"
+
+#include <rte_hash_crc.h>
+
+// One of the outputs for that protocol, the same for the same key.
+static __rte_always_inline unsigned lb_output(
+	const struct task *t, enum task_proto p, uint32_t hash
+)
+{
+	const struct task_set *s = &t->set[likely(t->set[p].n > 0) ? p : PROTO_IPV4];
+
+	return s->first + (unsigned)(((uint64_t)hash * s->n) >> 32);
+}
+
+static __rte_always_inline uint32_t lb_hash(uint32_t key)
+{
+	return rte_hash_crc_4byte(key, 0x9e3779b9);
+}
+
+static __rte_always_inline enum task_proto lb_proto(uint16_t type)
+{
+	if (likely(type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)))
+		return PROTO_IPV4;
+	return type == rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP)    ? PROTO_ARP
+	       : type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) ? PROTO_IPV6
+							       : PROTO_IPV4;
+}

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "unit.h"
+
+#include "drover_rig.h"
+#include "table/file.h"
+#include "table/rcu.h"
+#include "table/route.h"
+#include "table/tables.h"
+#include "table/users.h"
+
+#include <pthread.h>
+
+static struct rig rig;
+
+static struct spec *parse(struct specs *specs, const char *text)
+{
+	struct err err = {0};
+	struct spec *s = NULL;
+
+	assert_ok(specs_get(specs, "t", &s, &err), &err);
+	assert_ok(table_parse(text, strlen(text), "t", s, &err), &err);
+	return s;
+}
+
+static void no_head(const void *arg, const struct hop *hop, struct hop_head *head)
+{
+	(void)arg;
+	head->sum = hop->id;
+}
+
+// The id of the hop where it leads; -1: nowhere.
+static int leads(const struct route_view *v, uint32_t ip)
+{
+	uint64_t hop;
+	const struct hop_head *heads = route_lookup(v, &ip, &hop, 1);
+
+	return hop != 0 ? (int)heads[hop].sum : -1;
+}
+
+static const char hops[] = "hop,7,192.0.2.1,02:00:00:00:00:01,1,0\n"
+			   "hop,65535,192.0.2.2,02:00:00:00:00:02,2,1\n";
+
+static uint32_t random_state = 1;
+
+static uint32_t draw(void)
+{
+	random_state = random_state * 1664525 + 1013904223;
+	return random_state >> 8 | random_state << 24;
+}
+
+// Against a search through all of them.
+static void test_longest_prefix(void **state)
+{
+	struct routes r = {0};
+	struct route_table *t;
+	struct route_view v;
+	struct err err;
+
+	(void)state;
+	for (uint32_t i = 0; i < 64; i++) {
+		struct hop hop = {.id = i, .mac = {2}};
+
+		assert_ok(routes_add_hop(&r, &hop, &err), &err);
+	}
+	for (uint32_t i = 0; i < 3000; i++) {
+		struct route at = {.depth = (uint8_t)(draw() % 33), .hop = i % 64};
+
+		// close together, so that they lie in each other
+		at.ip = (0x0a000000 | (draw() & 0xfffff))
+			& (at.depth ? UINT32_MAX << (32 - at.depth) : 0);
+		assert_ok(routes_add(&r, &at, &err), &err);
+	}
+	assert_ok(route_table_make("t", &r, SOCKET_ID_ANY, &t, &err), &err);
+	assert_ok(route_view_make(t, 1, no_head, NULL, SOCKET_ID_ANY, &v, &err), &err);
+	for (unsigned k = 0; k < 20000; k++) {
+		uint32_t ip = 0x0a000000 | (draw() & 0x1fffff);
+		int want = -1, best = -1;
+
+		for (size_t i = 0; i < r.nroutes; i++) {
+			const struct route *at = &r.routes[i];
+			uint32_t mask = at->depth ? UINT32_MAX << (32 - at->depth) : 0;
+
+			if ((ip & mask) == at->ip && at->depth >= best) {
+				best = at->depth;
+				want = (int)at->hop;
+			}
+		}
+		assert_int_equal(leads(&v, ip), want);
+	}
+	route_view_done(&v);
+	route_table_free(t);
+	routes_free(&r);
+}
+
+static void test_routes_change(void **state)
+{
+	struct specs specs = {0}, other = {0};
+	struct spec *s = parse(&specs, hops);
+	struct hop hop = {.id = 3, .port = 1, .mac = {2}};
+	struct route at = {.ip = 0x0a000000, .depth = 8, .hop = 7};
+	struct route_table *t;
+	struct route_view v, w;
+	struct err err;
+
+	(void)state;
+	assert_ok(route_table_make("t", s->routes, SOCKET_ID_ANY, &t, &err), &err);
+	assert_fails(
+		route_view_make(t, 1, no_head, NULL, SOCKET_ID_ANY, &v, &err), &err, "output 1"
+	);
+	assert_ok(route_view_make(t, 2, no_head, NULL, SOCKET_ID_ANY, &v, &err), &err);
+	assert_ok(route_view_make(t, 2, no_head, NULL, SOCKET_ID_ANY, &w, &err), &err);
+	assert_int_equal(leads(&v, 0x0a000001), -1);
+	assert_ok(route_table_add(t, &at, &err), &err);
+	assert_int_equal(leads(&v, 0x0a000001), 7);
+	assert_int_equal(leads(&w, 0x0a000001), 7);
+	at.hop = 65535;
+	assert_ok(route_table_add(t, &at, &err), &err);
+	assert_int_equal(leads(&v, 0x0a000001), 65535);
+	assert_int_equal(route_table_routes(t), 1);
+	at = (struct route){.ip = 0x0a000010, .depth = 28, .hop = 3};
+	assert_fails(route_table_add(t, &at, &err), &err, "no hop 3");
+	assert_ok(route_table_add_hop(t, &hop, &err), &err);
+	assert_fails(route_table_add_hop(t, &hop, &err), &err, "has a hop 3");
+	hop = (struct hop){.id = 4, .port = 2, .mac = {2}};
+	assert_fails(route_table_add_hop(t, &hop, &err), &err, "output 2");
+	assert_ok(route_table_add(t, &at, &err), &err);
+	assert_int_equal(leads(&v, 0x0a00001f), 3);
+	assert_int_equal(leads(&v, 0x0a000020), 65535);
+	// more groups of long prefixes than were asked for: it grows
+	for (uint32_t i = 0; i < 600; i++) {
+		at = (struct route){.ip = 0x0b000000 + (i << 8), .depth = 32, .hop = 7};
+		assert_ok(route_table_add(t, &at, &err), &err);
+	}
+	assert_int_equal(leads(&v, 0x0b000000 + (599 << 8)), 7);
+	assert_int_equal(leads(&v, 0x0a00001f), 3);
+	assert_ok(route_table_del(t, 0x0a000010, 28, &err), &err);
+	assert_int_equal(leads(&v, 0x0a00001f), 65535);
+	assert_fails(route_table_del(t, 0x0a000010, 28, &err), &err, "no route 10.0.0.16/28");
+	assert_int_equal(route_table_routes(t), 601);
+	s = parse(&other, "hop,1,192.0.2.9,02:00:00:00:00:09,1,1\nroute,0.0.0.0/0,1\n");
+	assert_ok(route_table_reload(t, s->routes, &err), &err);
+	assert_int_equal(leads(&v, 0x0a00001f), 1);
+	assert_int_equal(route_table_routes(t), 1);
+	at = (struct route){.ip = 0x0a000000, .depth = 8, .hop = 1};
+	assert_ok(route_table_add(t, &at, &err), &err); // with the copy of 0.0.0.0/0
+	assert_int_equal(leads(&w, 0x01020304), 1);
+	route_view_done(&v);
+	route_view_done(&w);
+	route_table_free(t);
+	specs_free(&specs);
+	specs_free(&other);
+}
+
+struct reader {
+	struct route_view *v;
+	struct user_table *users;
+	bool stop;
+	uint64_t looks, wrong;
+};
+
+// As an lcore does: look, and say when nothing is held.
+static void *read_for_ever(void *arg)
+{
+	struct reader *r = arg;
+
+	rte_rcu_qsbr_thread_register(table_rcu, 1);
+	rte_rcu_qsbr_thread_online(table_rcu, 1);
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		const struct user_live *l = users_live(r->users);
+		uint32_t number = users_by_tags(l, 7 << 12 | 42);
+		struct cpe_slot cpe;
+
+		for (unsigned i = 0; i < 32; i++)
+			r->wrong += leads(r->v, 0x0a000000 + (i << 8)) < 0;
+		r->wrong += number == 0 || l->records[number].key != rte_cpu_to_be_32(700042)
+			    || !cpe_find(
+				    l, &l->records[number], rte_cpu_to_be_32(0x0a000002), 0, 0, &cpe
+			    );
+		r->looks++;
+		rte_rcu_qsbr_quiescent(table_rcu, 1);
+	}
+	rte_rcu_qsbr_thread_offline(table_rcu, 1);
+	rte_rcu_qsbr_thread_unregister(table_rcu, 1);
+	return NULL;
+}
+
+// Whatever is added, removed and reloaded: what stays is found at every moment.
+static void test_changes_under_readers(void **state)
+{
+	struct specs specs = {0};
+	struct spec *s = parse(
+		&specs,
+		"hop,1,192.0.2.9,02:00:00:00:00:09,1,0\nroute,10.0.0.0/8,1\nuser,7,42,700042\n"
+		"cpe,700042,10.0.0.2,02:00:00:00:00:02,0\n"
+	);
+	struct route_table *t;
+	struct user_table *u;
+	struct route_view v;
+	struct reader r = {.v = &v};
+	pthread_t thread;
+	struct err err;
+
+	(void)state;
+	assert_ok(tables_begin(NULL, NULL, &err), &err);
+	assert_ok(route_table_make("t", s->routes, SOCKET_ID_ANY, &t, &err), &err);
+	assert_ok(route_view_make(t, 1, no_head, NULL, SOCKET_ID_ANY, &v, &err), &err);
+	assert_ok(user_table_make("t", s->users, SOCKET_ID_ANY, &u, &err), &err);
+	assert_ok(user_table_add_cpes(u, s->cpes, &err), &err);
+	r.users = u;
+	assert_int_equal(pthread_create(&thread, NULL, read_for_ever, &r), 0);
+	for (uint32_t i = 0; i < 120; i++) {
+		struct route at = {.ip = 0x0a000000 + ((i % 32) << 8), .depth = 25, .hop = 1};
+		struct user user = {.svlan = 1, .cvlan = (uint16_t)i, .gre_id = 800000 + 7 * i};
+
+		assert_ok(route_table_add(t, &at, &err), &err);
+		assert_ok(route_table_del(t, at.ip, 25, &err), &err);
+		assert_ok(user_table_add(u, &user, &err), &err);
+		if (i % 2 == 0)
+			assert_ok(user_table_del(u, user.gre_id, &err), &err);
+		if (i % 40 == 39) {
+			assert_ok(route_table_reload(t, s->routes, &err), &err);
+			assert_ok(user_table_reload(u, s->users, &err), &err);
+		}
+	}
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_true(r.looks > 100);
+	assert_int_equal(r.wrong, 0);
+	route_view_done(&v);
+	route_table_free(t);
+	user_table_free(u);
+	tables_end();
+	specs_free(&specs);
+}
+
+static uint64_t mac(uint8_t last)
+{
+	uint8_t m[8] = {2, 0, 0, 0, 0, last};
+
+	return cpe_mac_port(m, 3);
+}
+
+static void make_users(const char *text, struct user_table **ret)
+{
+	struct specs specs = {0};
+	struct spec *s = parse(&specs, text);
+	struct err err;
+
+	assert_ok(user_table_make("t", s->users, SOCKET_ID_ANY, ret, &err), &err);
+	specs_free(&specs);
+}
+
+static struct user_record *record(struct user_table *t, uint32_t gre_id)
+{
+	uint32_t n = users_by_key(t->live, gre_id);
+
+	return n != 0 && t->live->records[n].used ? &t->live->records[n] : NULL;
+}
+
+static bool finds(struct user_table *t, uint32_t gre_id, uint32_t ip, uint32_t now, uint8_t last)
+{
+	struct cpe_slot s;
+
+	return cpe_find(t->live, record(t, gre_id), rte_cpu_to_be_32(ip), now, 10, &s)
+	       && s.mac_port == mac(last);
+}
+
+static void test_users(void **state)
+{
+	static const char *const texts[] = {
+		"user,7,42,5\nuser,7,43,6\nuser,4095,4095,9\n",		 // close together
+		"user,7,42,5\nuser,7,43,6\nuser,4095,4095,4294967295\n", // far apart: a hash
+	};
+	const uint32_t last[] = {9, UINT32_MAX};
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct user user = {.svlan = 7, .cvlan = 42, .gre_id = 77};
+		struct user_table *t;
+		struct err err;
+
+		make_users(texts[k], &t);
+		assert_true((t->live->by_key != NULL) == (k == 1));
+		assert_int_equal(user_table_users(t), 3);
+		assert_non_null(record(t, 5));
+		assert_null(record(t, 7));
+		assert_non_null(record(t, last[k]));
+		assert_ptr_equal(
+			&t->live->records[users_by_tags(t->live, 4095 << 12 | 4095)],
+			record(t, last[k])
+		);
+		assert_int_equal(users_by_tags(t->live, 7 << 12 | 44), 0);
+		assert_int_equal(users_by_tags(t->live, UINT32_MAX), 0);
+		assert_fails(user_table_add(t, &user, &err), &err, "those of subscriber 5");
+		user = (struct user){.svlan = 7, .cvlan = 44, .gre_id = 6};
+		assert_fails(user_table_add(t, &user, &err), &err, "6 is there twice");
+		user.gre_id = 3000000000; // far away: everything moves
+		assert_true(
+			cpe_learn(t->live, record(t, 5), mac(1), rte_cpu_to_be_32(0x0a000001), 3)
+		);
+		assert_ok(user_table_add(t, &user, &err), &err);
+		assert_non_null(record(t, 3000000000));
+		assert_true(finds(t, 5, 0x0a000001, 4, 1));
+		assert_ok(user_table_del(t, 5, &err), &err);
+		assert_fails(user_table_del(t, 5, &err), &err, "no subscriber 5");
+		assert_null(record(t, 5));
+		assert_int_equal(users_by_tags(t->live, 7 << 12 | 42), 0);
+		user = (struct user){.svlan = 7, .cvlan = 42, .gre_id = 5};
+		assert_ok(user_table_add(t, &user, &err), &err);
+		assert_false(finds(t, 5, 0x0a000001, 4, 1)); // its predecessor's
+		assert_int_equal(user_table_users(t), 4);
+		user_table_free(t);
+	}
+}
+
+static void test_cpes(void **state)
+{
+	struct user_table *t;
+	struct user_live *l;
+	struct cpes c = {0};
+	struct cpe one = {.gre_id = 5, .ip = 0x0a000063, .mac = {2, 0, 0, 0, 0, 99}};
+	struct cpe_slot s;
+	struct err err;
+
+	(void)state;
+	make_users("user,7,42,5\nuser,7,43,6\n", &t);
+	l = t->live;
+	for (uint32_t i = 1; i <= 15; i++)
+		assert_true(cpe_learn(
+			l, record(t, 5), mac((uint8_t)i), rte_cpu_to_be_32(0x0a000000 + i), i
+		));
+	for (uint32_t i = 1; i <= 15; i++)
+		assert_int_equal(
+			finds(t, 5, 0x0a000000 + i, 15, (uint8_t)i), i >= 5
+		); // older than 10
+	assert_false(finds(t, 6, 0x0a000001, 1, 1));
+	// one more takes the place of the oldest, and of no other
+	assert_true(cpe_learn(l, record(t, 5), mac(16), rte_cpu_to_be_32(0x0a000010), 11));
+	assert_true(finds(t, 5, 0x0a000010, 11, 16));
+	assert_false(finds(t, 5, 0x0a000001, 11, 1));
+	assert_true(finds(t, 5, 0x0a000002, 11, 2));
+	// it moved
+	assert_true(cpe_learn(l, record(t, 5), mac(77), rte_cpu_to_be_32(0x0a000002), 12));
+	assert_true(finds(t, 5, 0x0a000002, 12, 77));
+	// what no machine can have
+	assert_false(cpe_learn(l, record(t, 6), mac(1), 0, 1));
+	assert_false(cpe_learn(l, record(t, 6), mac(1), rte_cpu_to_be_32(0xe0000001), 1));
+	assert_false(cpe_learn(l, record(t, 6), mac(1) | 1, rte_cpu_to_be_32(0x0a000001), 1));
+	assert_false(cpe_learn(l, record(t, 6), 0, rte_cpu_to_be_32(0x0a000001), 1));
+	// the clock wraps
+	assert_true(cpe_learn(l, record(t, 6), mac(1), rte_cpu_to_be_32(0x0a000001), UINT32_MAX - 3)
+	);
+	assert_true(finds(t, 6, 0x0a000001, 2, 1));
+	assert_false(finds(t, 6, 0x0a000001, 9, 1));
+	assert_ok(cpes_add(&c, &one, &err), &err);
+	assert_ok(user_table_add_cpes(t, &c, &err), &err);
+	assert_true(cpe_find(l, record(t, 5), rte_cpu_to_be_32(one.ip), 1u << 30, 1, &s));
+	assert_int_equal(s.mac_port >> 48, CPE_OUTPUT);
+	for (uint32_t i = 0; i < 100; i++) // however many others come
+		cpe_learn(l, record(t, 5), mac(1), rte_cpu_to_be_32(0x0a010000 + i), 20 + i);
+	assert_true(cpe_find(l, record(t, 5), rte_cpu_to_be_32(one.ip), 1u << 30, 1, &s));
+	c.list[0].gre_id = 4;
+	assert_fails(user_table_add_cpes(t, &c, &err), &err, "no such subscriber");
+	cpes_free(&c);
+	user_table_free(t);
+}
+
+static void test_text(void **state)
+{
+	static const char *const wrong[] = {
+		"hop",
+		"hop,",
+		"hop,1,1.2.3.4,02:00:00:00:00:01,1",
+		"hop,1,1.2.3.4,02:00:00:00:00:01,1,0,",
+		"hop,01,1.2.3.4,02:00:00:00:00:01,1,0",
+		"hop,1,1.2.3,02:00:00:00:00:01,1,0",
+		"hop,1,1.2.3.256,02:00:00:00:00:01,1,0",
+		"hop,1,1.2.3.4,02:00:00:00:00:0g,1,0",
+		"hop,1,1.2.3.4,00:00:00:00:00:00,1,0",
+		"route,1.2.3.0/24",
+		"route,1.2.3.0/24,99999999999",
+		"route,1.2.3.0/24,-1",
+		"route,1.2.3.0/24 ,1",
+		" user,1,1,1",
+		"user,1,1,4294967296",
+		"user,4096,1,1",
+		"user,1,1,1\r",
+		"cpe,1,0.0.0.0,02:00:00:00:00:01,0",
+		"cpe,1,1.2.3.4,02:00:00:00:00:01,16",
+		"x",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct specs specs = {0};
+		struct spec *s;
+		struct err err;
+		char text[128];
+
+		snprintf(text, sizeof(text), "# first\n\n%s", wrong[i]);
+		assert_ok(specs_get(&specs, "t", &s, &err), &err);
+		assert_fails(table_parse(text, strlen(text), "t.csv", s, &err), &err, "t.csv:3: ");
+		specs_free(&specs);
+	}
+}
+
+static int start(void **state)
+{
+	(void)state;
+	rig_start(&rig);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_longest_prefix),
+		cmocka_unit_test(test_routes_change),
+		cmocka_unit_test(test_changes_under_readers),
+		cmocka_unit_test(test_users),
+		cmocka_unit_test(test_cpes),
+		cmocka_unit_test(test_text),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}

@@ -252,7 +252,7 @@ static const struct {
 	{PORTS LB "tx cores from cpe table=2\n", 11, "mode lb has no user table=: write tx cores="},
 	{PORTS LB "tx port=b\nrx ring=yes\n", 9, "reads from ports or from rings"},
 	{PORTS LB "tx port=b\nring size=31\n", 12, "ring size=31: wants number 32.."},
-	{PORTS LB "tx port=b\nring siz=32\n", 12, "did you mean 'ring size'?"},
+	{PORTS LB "tx port=b\nring size2=32\n", 12, "did you mean 'ring size'?"},
 	{PORTS "[core 1]\ntask=0\nmode=none\nrx port=a\ntx cores=2,3\n",
 	 9,
 	 "to one port or task, not to 2"},

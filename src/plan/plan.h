@@ -23,7 +23,7 @@
 
 enum step_kind {
 	STEP_CGROUP,	 // make the cgroup directory `path`
-	STEP_SET,	 // write `value` to the control file `path`
+	STEP_SET,	 // write `value` to the control file `path`; optional
 	STEP_JOIN,	 // move this process into the cgroup `path`
 	STEP_SHARED_DIR, // make directory `path` for several workloads: mode, gid
 	STEP_TOUCH, // make the empty file `path`, if it is missing, for something to be bound over
@@ -53,6 +53,7 @@ struct step {
 	uint32_t uid, gid;
 	dev_t rdev;
 	bool readonly, recursive;
+	bool optional; // no error when `path` does not exist
 };
 
 struct plan {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""What of a machine tests ask for that few build machines have; the guest of ./check has it all."""
+"""What of a machine tests ask for that few build machines have; the guest (tests/guest) has it all."""
 
 import os
 from pathlib import Path

@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 10
 # the name of one fuzz target, or nothing for all
 FUZZ ?=
 
-.PHONY: all check lint tidy unit asan fuzz e2e bench install clean
+.PHONY: all check lint tidy unit asan fuzz e2e guest bench install clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -47,6 +47,9 @@ fuzz: build-fuzz/build.ninja
 
 e2e: all
 	tests/run e2e
+
+guest: all
+	tests/run guest
 
 bench: all
 	/usr/bin/python3 -B tests/bench/run.py

@@ -45,6 +45,8 @@ static int do_set(const struct step *s, struct err *err)
 	_cleanup_close_ int fd = open(s->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	size_t len = strlen(s->value);
 
+	if (fd < 0 && errno == ENOENT && s->optional)
+		return 0;
 	if (fd < 0)
 		return err_sys(err, errno, "open '%s' to write '%.64s'", s->path, s->value);
 	if (write(fd, s->value, len) != (ssize_t)len)

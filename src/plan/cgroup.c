@@ -99,9 +99,9 @@ static int check_enforceable(const struct launch *launch, const struct host *hos
 	return 0;
 }
 
-static void set(struct plan *p, char *path, char *value)
+static struct step *set(struct plan *p, char *path, char *value)
 {
-	plan_step(p, STEP_SET, STEP_HOST, path, value);
+	return plan_step(p, STEP_SET, STEP_HOST, path, value);
 }
 
 static void make(struct plan *p, const char *base, const char *below)
@@ -229,6 +229,8 @@ static int plan_v2(
 		limit_cpuset(p, box);
 	if (have(host, HOST_CG_MEMORY)) {
 		set(p, str_printf("%s/memory.max", box), number(memory_limit(p)));
+		// what is swapped out would not count as memory; no file: nothing is swapped out
+		set(p, str_printf("%s/memory.swap.max", box), strdup("0"))->optional = true;
 		// with a keeper in it, it would end too
 		if (p->lease.place != LEASE_KEEPER)
 			set(p, str_printf("%s/memory.oom.group", box), strdup("1"));
@@ -316,6 +318,11 @@ static int plan_v1(
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_memory);
 
 		set(p, str_printf("%s/memory.limit_in_bytes", box), number(memory_limit(p)));
+		// memory and swap together
+		set(p,
+		    str_printf("%s/memory.memsw.limit_in_bytes", box),
+		    number(memory_limit(p)))
+			->optional = true;
 		join_box(p, box);
 	}
 	if (have(host, HOST_CG_PIDS)) {

@@ -25,7 +25,7 @@
 
 enum step_kind {
 	STEP_CGROUP,	 // make the cgroup directory `path`
-	STEP_SET,	 // write `value` to the control file `path`
+	STEP_SET,	 // write `value` to the control file `path`; optional
 	STEP_JOIN,	 // move this process into the cgroup `path`
 	STEP_SHARED_DIR, // make directory `path` for several workloads: mode, gid
 	STEP_TOUCH, // make the empty file `path`, if it is missing, for something to be bound over
@@ -58,6 +58,7 @@ struct step {
 	bool readonly, recursive;
 	dev_t dev; // bind: what `value` was when the plan was made; ino 0: not looked at
 	ino_t ino;
+	bool optional; // no error when `path` does not exist
 };
 
 struct plan {

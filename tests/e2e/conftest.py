@@ -14,18 +14,28 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import workload  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SLOW = workload.SLOW
 LIMIT = 60  # seconds a test may take
-SETTLE = 5  # seconds until what a container used must be back
+SETTLE = 5 * SLOW  # seconds until what a container used must be back
+# the guest and the machine run the same tests; the summary says which it was
+TIER = "guest" if workload.GUEST else "e2e"
 
 
 def pytest_configure(config):
     # asked to stop, the tests still put away what they started
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    config.addinivalue_line("markers", "guest: runs in the guest of ./check guest too (tests/guest)")
+    config.addinivalue_line("markers", "anywhere: says the same on any machine; not for a guest")
+    config.addinivalue_line("markers", "starts: set by itself on what starts workloads")
     config.addinivalue_line("markers", "full: long; runs only with PINFOLD_FULL=1 (./check --full)")
     config.addinivalue_line("markers", f"limit(seconds): may take so long (default {LIMIT} s)")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items):
+    for item in items:
+        if "pf" in item.fixturenames:
+            item.add_marker("starts")
     if os.environ.get("PINFOLD_FULL") == "1":
         return
     for item in items:
@@ -55,7 +65,7 @@ def inside():
 @pytest.fixture(autouse=True)
 def _time_limit(request):
     marker = request.node.get_closest_marker("limit")
-    seconds = marker.args[0] if marker else LIMIT
+    seconds = (marker.args[0] if marker else LIMIT) * SLOW
 
     def late(_signal, _frame):
         pytest.fail(f"took longer than {seconds} s")
@@ -182,6 +192,6 @@ def pytest_terminal_summary(terminalreporter, exitstatus):
     with open(path, "a", encoding="utf-8") as f:
         print(f"count {len(passed)} {len(failed)} {len(skips)}", file=f)
         for name in failed:
-            print(f"fail e2e {name}", file=f)
+            print(f"fail {TIER} {name}", file=f)
         for name, reason in skips:
-            print(f"skip e2e {name}: {reason.removeprefix('Skipped: ')}", file=f)
+            print(f"skip {TIER} {name}: {reason.removeprefix('Skipped: ')}", file=f)

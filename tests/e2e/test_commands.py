@@ -23,6 +23,7 @@ STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.05; done"
 
 @needs_pages(8)
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.guest
 def test_ps(pf, place):
     s, name = pf.begin(*place, "--hugepages", "2M=8", "--memory", "64M")
     row = pf.ps()[name]
@@ -59,6 +60,7 @@ def test_ps_of_an_odd_command(pf):
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.guest
 def test_stop(pf, place):
     script = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.01; done"
     s, name = pf.begin(*place, script=script)
@@ -147,6 +149,7 @@ def test_exec_input_and_environment(pf, running):
     assert "A=b c" in p.stdout.splitlines()
 
 
+@pytest.mark.guest
 def test_exec_is_in_the_fence(pf, running):
     text = pf.ok("exec", running, "--", "cat", "/proc/self/status")
     assert ids(status_field(text, "Cpus_allowed_list")) == {CPU}
@@ -174,6 +177,7 @@ def test_exec_is_the_workloads_user(pf):
 
 
 @needs_two
+@pytest.mark.guest
 def test_exec_lands_on_the_shared_cpus(pf):
     pool = pf.grant("--pool", "--cpus", OTHER)
     _, name = pf.begin("--shared-cpus", pool)
@@ -216,6 +220,7 @@ def test_gc_of_nothing(pf):
     assert pf.ok("gc") == "0 cleaned up\n"
 
 
+@pytest.mark.guest
 def test_gc_leaves_what_runs(pf):
     s, name = pf.begin()
     assert pf.ok("gc") == "0 cleaned up\n"
@@ -226,6 +231,7 @@ def test_gc_leaves_what_runs(pf):
 
 
 @needs_pages(8)
+@pytest.mark.guest
 def test_grant_create_show_run_remove(pf):
     name = pf.grant("--cpus", CPU, "--hugepages", "2M=8", "--memory", "64M", "--pids", "50")
     doc = pf.json("grant", "show", name)

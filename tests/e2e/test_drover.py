@@ -21,6 +21,7 @@ from test_drover_stats import Telemetry
 from workload import CPU, OTHER, ids, needs_pages, needs_root, needs_two
 from workload import processes_of, unique, wait
 
+pytestmark = [pytest.mark.anywhere]
 RUNTIME = "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")
 CONFIGS = Path(TOP, "data/drover")
 IMAGE_LIMIT = 40 << 20  # bytes

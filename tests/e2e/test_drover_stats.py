@@ -18,6 +18,7 @@ import time
 import pytest
 from conftest import program
 
+pytestmark = [pytest.mark.anywhere]
 CONFIG = """
 [port 0]
 name=loop

@@ -78,6 +78,7 @@ def objects(schema):
             yield from objects(part)
 
 
+@pytest.mark.anywhere
 def test_schema_is_closed(schema):
     found = list(objects(schema.schema))
     assert len(found) > 5
@@ -86,14 +87,17 @@ def test_schema_is_closed(schema):
         assert set(part.get("required", [])) <= set(part["properties"])
 
 
+@pytest.mark.guest
 def test_schema_here(schema, here):
     schema.validate(here)
 
 
+@pytest.mark.anywhere
 def test_schema_fake(schema, fake):
     schema.validate(inventory(fake[1]))
 
 
+@pytest.mark.anywhere
 def test_fake_is_read_back(fake):
     machine, tree = fake
     seen = inventory(tree)
@@ -128,6 +132,7 @@ def test_fake_is_read_back(fake):
         assert function["default_route"] == routed
 
 
+@pytest.mark.anywhere
 def test_fake_lscpu_agrees(fake):
     """lscpu can read a tree too."""
     machine, tree = fake
@@ -138,6 +143,7 @@ def test_fake_lscpu_agrees(fake):
     assert_same_topology(json.loads(text)["cpus"], cpus)
 
 
+@pytest.mark.anywhere
 def test_fake_text(fake):
     machine, tree = fake
     result = run("host", "inventory", tree=tree)
@@ -151,6 +157,7 @@ def test_fake_text(fake):
         assert p.bdf in result.stdout
 
 
+@pytest.mark.anywhere
 def test_text_notes(tmp_path):
     machine = fake_host.big()
     fake_host.write(machine, str(tmp_path / "big"))
@@ -161,6 +168,7 @@ def test_text_notes(tmp_path):
     assert "n,n+128" in text
 
 
+@pytest.mark.anywhere
 def test_variations(tmp_path):
     machine = fake_host.paper()
     machine.online = "0-46"
@@ -191,11 +199,13 @@ def assert_same_topology(rows, cpus):
             assert siblings == together[(r.get("socket"), r["core"])]
 
 
+@pytest.mark.guest
 def test_lscpu_agrees(here):
     rows = json.loads(judge("lscpu", "-J", "-e=CPU,NODE,SOCKET,CORE"))["cpus"]
     assert_same_topology(rows, {c["id"]: c for c in here["cpus"]["list"]})
 
 
+@pytest.mark.guest
 def test_lscpu_summary_agrees(here):
     def flat(rows):
         for row in rows:
@@ -224,6 +234,7 @@ def test_lscpu_caches_agree(here):
     assert {r["name"]: int(r["one-size"]) for r in rows} == ours
 
 
+@pytest.mark.guest
 def test_numactl_agrees(here):
     if not NODES.is_dir():
         pytest.skip(f"no {NODES} on this kernel")
@@ -238,6 +249,7 @@ def test_numactl_agrees(here):
         assert list(map(int, row)) == node["distances"]
 
 
+@pytest.mark.guest
 def test_lspci_agrees(here):
     text = judge("lspci", "-Dnmmk")
     if not text.strip() and not here["pci"]:
@@ -251,6 +263,7 @@ def test_lspci_agrees(here):
     assert ours == theirs
 
 
+@pytest.mark.guest
 def test_lspci_drivers_agree(here):
     drivers, bdf = {}, None
     for line in judge("lspci", "-Dnk").splitlines():
@@ -261,6 +274,7 @@ def test_lspci_drivers_agree(here):
     assert {p["bdf"]: p["driver"] for p in here["pci"] if p["driver"]} == drivers
 
 
+@pytest.mark.guest
 def test_meminfo_agrees(here):
     text = Path("/proc/meminfo").read_text(encoding="ascii")
     fields = dict(re.findall(r"^(\S+): +(\d+)", text, re.M))
@@ -283,6 +297,7 @@ def test_default_route_agrees(here):
     assert direct <= routed
 
 
+@pytest.mark.guest
 def test_other_facts(here):
     assert here["release"] == os.uname().release
     assert here["hostname"] == os.uname().nodename
@@ -299,6 +314,7 @@ def test_other_facts(here):
         (["host", "inventory", "more"], "'more'"),
     ],
 )
+@pytest.mark.anywhere
 def test_wrong_usage(args, words):
     result = run(*args)
     assert result.returncode == 125
@@ -308,12 +324,14 @@ def test_wrong_usage(args, words):
 
 
 @pytest.mark.parametrize("args", [["host", "--help"], ["host", "inventory", "--help"]])
+@pytest.mark.anywhere
 def test_help(args):
     result = run(*args)
     assert result.returncode == 0
     assert "--json" in result.stdout
 
 
+@pytest.mark.anywhere
 def test_no_tree(tmp_path):
     result = run("host", "inventory", tree=tmp_path / "none")
     assert result.returncode == 125

@@ -19,6 +19,7 @@ PINFOLD = os.path.join(TOP, os.environ.get("PINFOLD", "build/src/cli/pinfold"))
 TESTPMD = shutil.which("dpdk-testpmd")
 
 pytestmark = [
+    pytest.mark.anywhere,
     pytest.mark.skipif(not os.access(PINFOLD, os.X_OK), reason=f"{PINFOLD} is not built"),
     pytest.mark.skipif(os.geteuid() != 0, reason="images belong to root: needs root"),
 ]

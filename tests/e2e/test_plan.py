@@ -23,6 +23,7 @@ UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 sys.path.insert(0, str(SOURCE / "tests"))
 import fake_host  # noqa: E402
 
+pytestmark = [pytest.mark.anywhere]
 # name: machine, flags, what is created in the machine's tree before
 CASES = {
     "two": ("two", "--cpus 1 --hugepages 2M=40 --memory 256M", []),

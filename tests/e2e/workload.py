@@ -14,11 +14,33 @@ from pathlib import Path
 
 import pytest
 
+GUEST = os.environ.get("PINFOLD_GUEST", "")  # in the guest of tests/guest: what runs it
+SLOW = 4 if GUEST == "tcg" else 1  # an emulated CPU: so much more time for everything
 PYTHON = "/usr/bin/python3"  # the host's, seen inside through /usr
 TESTPMD = shutil.which("dpdk-testpmd")
 CPUS = sorted(os.sched_getaffinity(0))
 CPU = CPUS[-1]  # granted when a test wants one
-OTHER = CPUS[0]
+
+
+def neighbour():
+    """Another CPU, of the same NUMA node where it can be: what two CPUs have is then in one place."""
+    for node in Path("/sys/devices/system/node").glob("node[0-9]*"):
+        near = sorted(ids((node / "cpulist").read_text()) & set(CPUS))
+        if CPU in near:
+            return near[0] if len(near) > 1 else CPUS[0]
+    return CPUS[0]
+
+
+def ids(text):
+    """ "0-2,4" as a set."""
+    found = set()
+    for part in filter(None, text.strip().split(",")):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+OTHER = neighbour()
 PAGE = 2 << 20
 POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 LEASES = Path("/run/pinfold/leases")
@@ -49,10 +71,10 @@ def unique(prefix="t"):
 
 def wait(condition, seconds=10, what="it"):
     """Polls until the condition holds; returns what it returned."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOW
     while not (found := condition()):
         if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not happen within {seconds} s")
+            pytest.fail(f"{what} did not happen within {seconds * SLOW} s")
         time.sleep(0.005)
     return found
 
@@ -89,7 +111,7 @@ class Started:
 
     def end(self, seconds=20):
         """Waits for the end; returns the exit status."""
-        return self.process.wait(seconds)
+        return self.process.wait(seconds * SLOW)
 
 
 class Pinfold:
@@ -108,8 +130,9 @@ class Pinfold:
             kw.pop("stdin")
         kw.setdefault("text", True)
         return subprocess.run(
-            [self.path, *map(str, args)], capture_output=True, timeout=seconds, check=False, **kw
-        )
+            [self.path, *map(str, args)],
+            capture_output=True, timeout=seconds * SLOW, check=False, **kw,
+        )  # fmt: skip
 
     def ok(self, *args, **kw):
         p = self(*args, **kw)
@@ -183,7 +206,7 @@ class Pinfold:
                 s.process.terminate()
         for s in self.started:
             try:
-                s.process.wait(3)
+                s.process.wait(3 * SLOW)
             except subprocess.TimeoutExpired:
                 s.process.kill()
                 s.process.wait()
@@ -212,15 +235,6 @@ def kill(pid, number=signal.SIGKILL):
         os.kill(pid, number)
     except ProcessLookupError:
         pass
-
-
-def ids(text):
-    """ "0-2,4" as a set."""
-    found = set()
-    for part in filter(None, text.strip().split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
 
 
 def status_field(text, name):

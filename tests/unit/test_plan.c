@@ -163,6 +163,7 @@ static void limits_v2(void **)
 	assert_string_equal(value_of(&s.plan, BOX "/cpuset.cpus"), "1");
 	assert_string_equal(value_of(&s.plan, BOX "/cpuset.mems"), "0");
 	assert_string_equal(value_of(&s.plan, BOX "/memory.max"), "1073741824");
+	assert_string_equal(value_of(&s.plan, BOX "/memory.swap.max"), "0");
 	assert_string_equal(value_of(&s.plan, BOX "/pids.max"), "11");
 	assert_string_equal(value_of(&s.plan, BOX "/hugetlb.2MB.max"), "83886080");
 	assert_string_equal(value_of(&s.plan, BOX "/hugetlb.2MB.rsvd.max"), "83886080");
@@ -189,6 +190,12 @@ static void limits_v1(void **)
 	);
 	assert_string_equal(
 		value_of(&s.plan, "/sys/fs/cgroup/memory/pinfold/x/box/memory.limit_in_bytes"),
+		"1073741824"
+	);
+	assert_string_equal(
+		value_of(
+			&s.plan, "/sys/fs/cgroup/memory/pinfold/x/box/memory.memsw.limit_in_bytes"
+		),
 		"1073741824"
 	);
 	assert_string_equal(

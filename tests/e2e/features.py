@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""What of a machine tests ask for that few build machines have; the guest (tests/guest) has it all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from workload import ids
+
+CGROUP = Path("/sys/fs/cgroup")
+NODE = Path("/sys/devices/system/node")
+KB = {"2M": 2048, "1G": 1048576}
+ELSEWHERE = "tests/run guest has it"
+
+# of each node that has CPUs and memory, its CPUs that this process may use
+NODES = {
+    n: cpus
+    for n in sorted(ids((NODE / "has_memory").read_text()) if NODE.is_dir() else [0])
+    if (cpus := sorted(ids((NODE / f"node{n}/cpulist").read_text()) & os.sched_getaffinity(0)
+                       if NODE.is_dir() else os.sched_getaffinity(0)))
+}  # fmt: skip
+NEAR, FAR = min(NODES), max(NODES)
+
+needs_v2 = pytest.mark.skipif(
+    not (CGROUP / "cgroup.controllers").exists(),
+    reason=f"needs cgroup v2 at {CGROUP}; {ELSEWHERE}",
+)
+needs_nodes = pytest.mark.skipif(
+    len(NODES) < 2, reason=f"needs two NUMA nodes with CPUs and memory; {ELSEWHERE}"
+)
+
+
+def node_pages(node, counter="free", size="2M"):
+    """A counter of the hugepages of one node: nr, free or surplus."""
+    path = NODE / f"node{node}/hugepages/hugepages-{KB[size]}kB/{counter}_hugepages"
+    return int(path.read_text()) if path.exists() else 0
+
+
+def needs_node_pages(n, size="2M", nodes=(NEAR, FAR)):
+    """So many free hugepages on each of the nodes."""
+    have = {node: node_pages(node, size=size) for node in nodes}
+    return pytest.mark.skipif(
+        any(free < n for free in have.values()),
+        reason=f"needs {n} free hugepages of {size} on node {', '.join(map(str, nodes))}, "
+               f"there are {', '.join(map(str, have.values()))}; {ELSEWHERE}",
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+# First stage of the guest, in the initramfs: makes the machine's root file system, read-only over
+# 9p, the lower layer of an overlay whose upper layer is memory, and goes on in it.
+# shellcheck shell=sh disable=SC2154 # variables of the settings
+
+PATH=/bin
+b=/bin/busybox
+p9=trans=virtio,version=9p2000.L,msize=512000
+
+die()
+{
+	echo "guest: $*"
+	$b poweroff -f
+}
+
+$b mount -t devtmpfs dev /dev || die "no devtmpfs"
+$b mount -t proc proc /proc && $b mount -t sysfs sys /sys || die "no proc or sysfs"
+# shellcheck source=/dev/null
+. /settings
+for module in /modules/*.ko; do
+	$b insmod "$module" || die "insmod $module failed"
+done
+
+# loose: nobody else is supposed to change what the guest reads while it runs
+$b mount -t 9p -o "ro,cache=loose,$p9" host /host || die "the machine's files cannot be mounted"
+$b mount -t tmpfs -o size=60%,mode=755 rw /rw || die "no tmpfs"
+$b mkdir /rw/upper /rw/work
+$b mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work root /root ||
+	die "the overlay cannot be mounted"
+
+# what is of the running machine and not of its installation starts empty
+rm_etc=/root/etc/pinfold
+[ ! -d $rm_etc ] || $b rm -rf $rm_etc
+for dir in tmp var/tmp run; do
+	$b mkdir -p "/root/$dir"
+	$b mount -t tmpfs -o mode=1777,nosuid,nodev "$dir" "/root/$dir" || die "no tmpfs"
+done
+$b chmod 755 /root/run
+# a checkout below one of these stays visible
+if [ ! -d "/root$top" ]; then
+	$b mkdir -p "/root$top" /below
+	$b mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work root /below ||
+		die "the overlay cannot be mounted again"
+	$b mount --bind "/below$top" "/root$top" || die "no '$top'"
+fi
+
+$b mkdir /root/run/guest
+$b cp /bin/busybox /second.sh /settings /root/run/guest/
+for dir in dev proc sys; do
+	$b mkdir -p "/root/$dir"
+	$b mount --move "/$dir" "/root/$dir"
+done
+exec $b switch_root /root /bin/sh /run/guest/second.sh

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""One run of the guest: start it, watch it, end it in time, bring out what it left."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import initramfs
+import kernel
+import machine as qemu
+from kernel import CACHE, Missing
+
+TIMED_OUT, DIED = 124, 125
+BOOT_SECONDS = {"kvm": 20, "tcg": 120}  # to the command; KVM needs two or three
+WAIT_SECONDS = 1800  # for another guest to end
+PR_SET_PDEATHSIG = 1
+TOP = Path(__file__).resolve().parents[2]
+
+
+def say(text):
+    print(f"guest: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def alone():
+    """Holds the cache and the right to run a guest: one on a machine at a time."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w", encoding="ascii") as lock:
+        deadline = time.monotonic() + WAIT_SECONDS
+        told = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                pass
+            if time.monotonic() > deadline:
+                raise Missing(f"another guest has been running for {WAIT_SECONDS} s")
+            if not told:
+                say("waiting for another guest to end")
+                told = True
+            time.sleep(0.5)
+        yield
+
+
+def kvm_looks_usable():
+    """Whether a try with KVM is worth its time. A VM that /dev/kvm lets one create may still not
+    boot: some kernels emulate each instruction. Such have none of the two hardware modules."""
+    wanted = os.environ.get("PINFOLD_GUEST_ACCEL", "")
+    if wanted:
+        return wanted == "kvm"
+    modules = [Path("/sys/module/kvm_intel"), Path("/sys/module/kvm_amd")]
+    return any(m.is_dir() for m in modules) and os.access("/dev/kvm", os.R_OK | os.W_OK)
+
+
+def settings(command, directory, modules, accel, tty):
+    """Shell variables for the two stages."""
+    values = {
+        "accel": accel,
+        "top": str(TOP),
+        "dir": directory,
+        "modules": str(modules),
+        "tty": "1" if tty else "0",
+        "command": command,
+    }
+    return "".join(f"{k}={shlex.quote(v)}\n" for k, v in values.items())
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def watch(argv, out, boot, seconds, stdin):
+    """Runs QEMU. Returns "ended", "not booted" or "late"; nothing of it runs afterwards."""
+    started = out / "started"
+    begin = time.monotonic()
+    with (
+        open(out / "qemu.log", "wb") as log,
+        subprocess.Popen(argv, stdin=stdin, stderr=log, preexec_fn=die_with_parent) as process,
+    ):
+        try:
+            while process.poll() is None:
+                now = time.monotonic() - begin
+                if now > boot and not started.exists():
+                    return "not booted"
+                if now > seconds:
+                    return "late"
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.1)
+            return "ended"
+        finally:
+            process.kill()
+
+
+def tell(out, lines=40):
+    """For people: what QEMU complained about and the end of the serial line."""
+    for name in ("qemu.log", "serial.log"):
+        with contextlib.suppress(OSError):
+            text = Path(out, name).read_text(errors="replace")
+            shown = [s for s in text.replace("\r", "").splitlines() if s.strip()][-lines:]
+            if shown:
+                say(f"the end of {name}:")
+                print("\n".join(f"    {s}" for s in shown), file=sys.stderr, flush=True)
+
+
+def status_of(out):
+    try:
+        return int((out / "status").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def attempt(machine, argv, out, seconds, stdin):
+    """One boot. Returns the status, or None when the guest did not come as far as the command."""
+    for name in ("started", "status", "status.new"):
+        (out / name).unlink(missing_ok=True)
+    limit = BOOT_SECONDS[machine.accel]
+    how = watch(argv, out, limit, seconds, stdin)
+    status = status_of(out)
+    if status is not None:
+        return status
+    if how == "late":
+        say(f"took longer than {seconds} s")
+        tell(out)
+        return TIMED_OUT
+    if (out / "started").exists():
+        say("ended before its command did")
+        tell(out)
+        return DIED
+    say(f"did not come up with {machine.accel} within {limit} s" if how == "not booted" else
+        f"ended with {machine.accel} before it was up")  # fmt: skip
+    return None
+
+
+def run(command, machine, seconds=600, out=None, directory=None, tty=False):
+    """Runs a shell command in the guest; its output goes to standard output.
+
+    Returns its exit status, TIMED_OUT after that many seconds, or DIED when the guest ended by
+    itself. What the command leaves in /out is in `out` afterwards. Raises Missing and ValueError.
+    """
+    if os.geteuid() != 0:
+        raise Missing("needs root, to hand all of the machine's files to the guest")
+    qemu.check(machine)
+    with alone(), tempfile.TemporaryDirectory(prefix="pinfold-guest-") as work:
+        out = Path(out).resolve() if out is not None else Path(work, "out")
+        out.mkdir(parents=True, exist_ok=True)
+        if "," in str(out):
+            raise ValueError(f"'{out}': QEMU's options cannot say a comma in a path")
+        found = kernel.find()
+        initrd = Path(work, "initramfs")
+        stdin = None if tty else subprocess.DEVNULL
+        for accel in ["kvm", "tcg"] if kvm_looks_usable() else ["tcg"]:
+            machine = replace(machine, accel=accel)
+            modules = found.modules.parent
+            text = settings(command, directory or os.getcwd(), modules, accel, tty)
+            initrd.write_bytes(initramfs.build(found, text))
+            argv = qemu.arguments(machine, found, initrd, out, tty)
+            status = attempt(machine, argv, out, seconds, stdin)
+            if status is not None:
+                return status
+        tell(out)
+        return DIED

@@ -28,14 +28,26 @@ users_begin()
 {
 	local f
 	[ "$(id -u)" = 0 ] || die "not root, so cannot change this machine"
+	# whoever leaves nothing behind takes the lock along: one that was waited for may be gone
+	while :; do
+		mkdir -p "${state%/*}"
+		exec 9>"$state.lock" || continue
+		flock -w 30 9 || die "'$state.lock' is held for 30 s already"
+		[ ! "$state.lock" -ef /proc/self/fd/9 ] || break
+	done
 	mkdir -p "$state"
-	trap 'rmdir --ignore-fail-on-non-empty "$state" 2>/dev/null || true' EXIT
-	exec 9>"$state.lock"
-	flock -w 30 9 || die "'$state.lock' is held for 30 s already"
+	trap users_end EXIT
 	for f in "$state"/user.*; do
 		[ -e "$f" ] || continue
 		[ "$(started "${f##*.}" || true)" = "$(cat "$f")" ] || rm -f "$f"
 	done
+}
+
+users_end()
+{
+	rmdir "$state" 2>/dev/null || return 0
+	rm -f "$state.lock"
+	rmdir "${state%/*}" 2>/dev/null || true
 }
 
 users_add()

@@ -18,6 +18,10 @@ int apply_steps(const struct plan *p, enum step_where where, struct err *err);
 // A mount namespace of its own that still follows unmounts of the host.
 int apply_unshare(struct err *err);
 
+// For a process that becomes a runtime outside of a workload's fence: crun makes a file and mounts itself
+// on it for a moment, here where the kernel drops both if it is killed just then.
+int apply_scratch(struct err *err);
+
 // ---- undo.c
 
 // Takes back everything the lease notes, in reverse order. What is gone already is fine. The ledger

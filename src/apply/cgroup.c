@@ -144,6 +144,14 @@ static int remove_usual(int parent, const char *name)
 	return 0;
 }
 
+static bool is_cgroup(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0
+	       && (st.f_type == CGROUP_SUPER_MAGIC || st.f_type == CGROUP2_SUPER_MAGIC);
+}
+
 static int remove_in(int hierarchy, const char *path, struct err *err)
 {
 	_cleanup_free_ char *parent = strdup(path);
@@ -160,11 +168,17 @@ static int remove_in(int hierarchy, const char *path, struct err *err)
 	fd = fs_open_in(hierarchy, parent, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
 		return 0;
-	r = remove_usual(fd, slash + 1);
-	if (r < 0)
-		r = remove_tree(fd, slash + 1, DEPTH);
-	if (r < 0)
-		return err_sys(err, -r, "remove cgroup '%s'", path);
+	// where no controller is mounted runc makes plain directories and files
+	if (!is_cgroup(fd)) {
+		if (fs_remove_tree(fd, slash + 1, err) < 0)
+			return -err->code;
+	} else {
+		r = remove_usual(fd, slash + 1);
+		if (r < 0)
+			r = remove_tree(fd, slash + 1, DEPTH);
+		if (r < 0)
+			return err_sys(err, -r, "remove cgroup '%s'", path);
+	}
 	// the common parent goes with the last lease; others may still be in it
 	unlinkat(hierarchy, parent, AT_REMOVEDIR);
 	return 0;
@@ -219,7 +233,7 @@ static int refuse_populated(int hierarchy, const char *path, struct err *err)
 	_cleanup_close_ int fd = fs_open_in(hierarchy, path, O_RDONLY | O_DIRECTORY, 0);
 	bool any = false;
 
-	if (fd >= 0)
+	if (fd >= 0 && is_cgroup(fd)) // the numbers in plain files mean nothing
 		each_pid(fd, false, DEPTH, any_pid, &any);
 	return any ? err_set(err, EBUSY, "cgroup '%s' has processes", path) : 0;
 }

@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,10 +60,16 @@ void cgroup_begin_grace(void)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
+	sigset_t all, old;
 
 	if (pthread_attr_init(&attr) != 0)
 		return;
+	// a signal that the supervisor waits for with signalfd(2) must not find a thread that lets it
+	// through: SIGCHLD would be lost, and SIGTERM end the process before it has cleaned up
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_create(&thread, &attr, stay, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 }

@@ -285,3 +285,15 @@ int apply_unshare(struct err *err)
 		return err_sys(err, errno, "make a mount namespace");
 	return 0;
 }
+
+int apply_scratch(struct err *err)
+{
+	_cleanup_close_ int dir = fs_mkdirs(BOX_DIR, 0711, err);
+
+	if (dir < 0 || apply_unshare(err) < 0)
+		return -err->code;
+	if (mount("pinfold", BOX_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=1m") < 0)
+		return err_sys(err, errno, "mount tmpfs on '" BOX_DIR "'");
+	putenv((char *)"_LIBCONTAINER_STATEDIR=" BOX_DIR);
+	return 0;
+}

@@ -64,16 +64,18 @@ static int undo_link(
 
 int undo_lease(const struct ledger *l, const struct lease *lease, struct err *err)
 {
+	bool current = lease_of_this_boot(l, lease);
 	struct err first = {0};
 
-	if (cgroup_kill(&l->fs, lease, true, KILL_MILLISECONDS, err) < 0)
+	if (current && cgroup_kill(&l->fs, lease, true, KILL_MILLISECONDS, err) < 0)
 		return -err->code;
 	for (unsigned i = lease->nundo; i-- > 0;) {
 		const struct undo *u = &lease->undo[i];
 		int r;
 
 		if (str_eq(u->what, "cgroup"))
-			r = cgroup_remove(&l->fs, u->path, err);
+			// one of that name that is here after a reboot is somebody else's
+			r = current ? cgroup_remove(&l->fs, u->path, err) : 0;
 		else if (str_eq(u->what, "tree"))
 			r = undo_tree(u->path, err);
 		else if (str_eq(u->what, "link"))
@@ -147,6 +149,12 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 			first = *err;
 	}
 	if (l->fs.real) {
+		_cleanup_close_ int run =
+			fs_open_in(l->fs.root, RUN_DIR, O_RDONLY | O_DIRECTORY, 0);
+
+		if (definitions_cancel(l, err) < 0 && first.code == 0)
+			first = *err;
+		files_sweep(run);
 		files_sweep(l->leases);
 		files_sweep(l->defs);
 	}

@@ -30,7 +30,13 @@ static const char help[] =
 // The name of the n-th of several equal grants. False: it does not fit.
 static bool slot_name(char to[NAME_MAX_LEN + 1], const char *base, unsigned n)
 {
-	return snprintf(to, NAME_MAX_LEN + 1, "%s-%u", base, n) <= NAME_MAX_LEN;
+	char name[NAME_MAX_LEN + 16];
+	int len = snprintf(name, sizeof(name), "%.*s-%u", NAME_MAX_LEN, base, n);
+
+	if (len > NAME_MAX_LEN)
+		return false;
+	memcpy(to, name, (size_t)len + 1);
+	return true;
 }
 
 // The name of the i-th grant of those that the request makes; it fits, or create_all has said so.
@@ -42,7 +48,24 @@ static void name_of(
 		strcpy(to, req->name);
 }
 
-// A definition made with --count is all or none: what was written is taken back on failure.
+// Notes the names of all on disk, but for those that are there already: they stay, and are refused.
+static int note_names(
+	const struct ledger *l, const struct request *req, unsigned count, struct err *err
+)
+{
+	_cleanup_json_ json_t *names = json_array();
+	char name[NAME_MAX_LEN + 1];
+
+	for (unsigned i = 1; i <= count; i++) {
+		if (!slot_name(name, req->name, i))
+			return err_set(err, EINVAL, "name '%s' is too long for --count", req->name);
+		if (!definition_exists(l, name))
+			json_array_append_new(names, json_string(name));
+	}
+	return definitions_begin(l, names, err);
+}
+
+// Definitions made with --count are all or none, also when this process is killed.
 static int create_all(
 	struct ledger *l,
 	const struct host *host,
@@ -53,18 +76,14 @@ static int create_all(
 )
 {
 	struct request one = *req;
-	unsigned done = 0;
-	struct err e;
-	int r = 0;
+	struct err unused;
+	int r = count > 1 ? note_names(l, req, count, err) : 0;
 
-	for (; r == 0 && done < count; done++) {
+	for (unsigned i = 0; r == 0 && i < count; i++) {
 		struct holdings others = {0};
 		struct grant g;
 
-		if (count > 1 && !slot_name(one.name, req->name, done + 1)) {
-			r = err_set(err, EINVAL, "name '%s' is too long for --count", req->name);
-			break;
-		}
+		name_of(one.name, req, count, i);
 		r = ledger_holdings(l, NULL, &others, err);
 		if (r == 0)
 			r = grant_resolve(&one, host, &others, &g, err);
@@ -74,16 +93,13 @@ static int create_all(
 			r = definition_write(l, &g, err);
 		}
 		holdings_done(&others);
-		if (r < 0) {
-			if (count > 1)
-				err_wrap(err, "grant %u of %u", done + 1, count);
-			break;
-		}
+		if (r < 0 && count > 1)
+			err_wrap(err, "grant %u of %u", i + 1, count);
 	}
-	for (unsigned i = 0; r < 0 && i < done; i++) {
-		if (slot_name(one.name, req->name, i + 1))
-			definition_remove(l, one.name, &e);
-	}
+	if (r == 0 && count > 1)
+		r = definitions_commit(l, err);
+	if (r < 0)
+		definitions_cancel(l, &unused);
 	return r;
 }
 
@@ -192,16 +208,16 @@ static int stop_keeper(struct ledger *l, const char *name, struct err *err)
 static int remove_one(struct ledger *l, const char *name, struct err *err)
 {
 	struct pool_user p = {.pool = name};
+	bool readable;
 	struct grant g;
 
-	if (definition_read(l, name, &g, err) < 0)
-		return err->code == ENOENT ? err_set(
-			       err,
-			       ENOENT,
-			       "grant '%s' does not exist; see pinfold grant list",
-			       name
-		       )
-					   : -err->code;
+	if (name_check("a grant", name, err) < 0)
+		return -err->code;
+	if (!definition_exists(l, name))
+		return err_set(
+			err, ENOENT, "grant '%s' does not exist; see pinfold grant list", name
+		);
+	readable = definition_read(l, name, &g, err) == 0;
 	// its owner's keeper, and all that it started, ends with the grant
 	if (kept(l, name) && stop_keeper(l, name, err) < 0)
 		return -err->code;
@@ -213,9 +229,12 @@ static int remove_one(struct ledger *l, const char *name, struct err *err)
 			name,
 			name
 		);
-	if (definition_each(l, uses_pool, &p, err) < 0
-	    || lease_each(l, lease_uses_pool, &p, err) < 0)
-		return -err->code;
+	// what cannot be read may use a pool; itself it may always be removed
+	if (readable && g.kind == GRANT_POOL) {
+		if (definition_each(l, uses_pool, &p, err) < 0
+		    || lease_each(l, lease_uses_pool, &p, err) < 0)
+			return -err->code;
+	}
 	if (p.user[0] != '\0')
 		return err_set(
 			err,
@@ -382,8 +401,7 @@ static int list(int argc, char **argv)
 	if (r == 0) {
 		ls.l = &l;
 		r = definition_each(&l, list_one, &ls, &err);
-		if (r == 0)
-			cli_print_rows(ls.rows, keys, ls.json);
+		cli_print_rows(ls.rows, keys, ls.json); // the readable ones in any case
 		ledger_close(&l);
 		hostfs_close(&fs);
 	}

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
+#include "run/log.h"
 #include "run/run.h"
 
 #include <fcntl.h>
@@ -275,27 +276,6 @@ int cmd_exec(int argc, char **argv)
 
 // ---- logs
 
-// By root from the file; by the owner of a grant from its keeper, to whom alone the directory's file
-// belongs.
-static int open_log(const char *name, struct err *err)
-{
-	_cleanup_free_ char *path = str_printf(LOG_DIR "/%s.log", name);
-	int fd;
-
-	if (path == NULL)
-		return err_oom(err);
-	if (geteuid() != 0 && keeper_serves(name))
-		return keeper_log(name, &fd, err) < 0 ? -err->code : fd;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd >= 0 ? fd
-		       : err_sys(
-			       err,
-			       errno,
-			       "logs of '%s': none; only workloads started with -d have some",
-			       name
-		       );
-}
-
 static bool still_runs(const struct ledger *l, const char *name)
 {
 	_cleanup_json_ json_t *row = NULL;
@@ -306,40 +286,15 @@ static bool still_runs(const struct ledger *l, const char *name)
 	return row != NULL && str_eq(json_string_value(json_object_get(row, "state")), "running");
 }
 
-// Copies what is there; with follow, until the workload is gone.
-static int copy_log(const struct ledger *l, const char *name, bool follow, struct err *err)
-{
-	const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
-	_cleanup_close_ int fd = open_log(name, err);
-	char buf[65536];
-	bool last = false;
-
-	if (fd < 0)
-		return fd;
-	for (;;) {
-		ssize_t n = read(fd, buf, sizeof(buf));
-
-		if (n < 0)
-			return err_sys(err, errno, "read the log of '%s'", name);
-		if (n > 0) {
-			if (fwrite(buf, 1, (size_t)n, stdout) != (size_t)n)
-				return err_sys(err, errno, "write the log");
-			continue;
-		}
-		fflush(stdout);
-		if (!follow || last)
-			return 0;
-		last = !still_runs(l, name); // once more, for what came before the end
-		nanosleep(&pause, NULL);
-	}
-}
-
-// For the owner of a grant: the ledger is root's.
+// For the owner of a grant: the ledger and the log's directory are root's, its keeper has the file.
 static int copy_kept_log(const char *name, bool follow, struct err *err)
 {
 	const struct ledger none = {.defs = -1, .leases = -1, .lock = -1};
+	int fd;
 
-	return copy_log(&none, name, follow, err);
+	if (keeper_log(name, &fd, err) < 0)
+		return -err->code;
+	return log_copy(&none, name, fd, follow ? still_runs : NULL, stdout, err);
 }
 
 int cmd_logs(int argc, char **argv)
@@ -371,10 +326,10 @@ int cmd_logs(int argc, char **argv)
 	}
 	if (geteuid() != 0 && keeper_serves(argv[optind]))
 		return copy_kept_log(argv[optind], follow, &err) < 0 ? cli_fail(&err) : CLI_OK;
-	if (name_check("a workload", argv[optind], &err) < 0 
+	if (name_check("a workload", argv[optind], &err) < 0
 	    || cli_open_real(false, &fs, &l, &err) < 0)
 		return cli_fail(&err);
-	r = copy_log(&l, argv[optind], follow, &err);
+	r = log_copy(&l, argv[optind], -1, follow ? still_runs : NULL, stdout, &err);
 	cli_close_real(&fs, &l);
 	return r < 0 ? cli_fail(&err) : CLI_OK;
 }

@@ -354,6 +354,7 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 		kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	s->plan.lease.supervisor = (int)keeper;
+	s->plan.lease.supervisor_start = process_start(&s->ledger.fs, (int)keeper);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include "ledger/files.h"
 #include "ledger/ledger.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,14 +50,74 @@ int definition_remove(const struct ledger *l, const char *name, struct err *err)
 int definition_each(const struct ledger *l, definition_fn fn, void *arg, struct err *err)
 {
 	_cleanup_names_ struct names names = {0};
+	struct err unreadable = {0}, e;
 	int r = files_names(l->defs, &names, err);
 
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		struct grant g;
 
-		r = definition_read(l, names.list[i], &g, err);
-		if (r == 0)
+		if (definition_read(l, names.list[i], &g, &e) == 0)
 			r = fn(&g, arg, err);
+		else if (e.code != ENOENT && unreadable.code == 0) // ENOENT: gone since
+			unreadable = e;
+	}
+	if (r == 0 && unreadable.code != 0) {
+		*err = unreadable;
+		r = -unreadable.code;
 	}
 	return r;
+}
+
+bool definition_exists(const struct ledger *l, const char *name)
+{
+	_cleanup_free_ char *file = str_printf("%s.json", name);
+
+	return file != NULL && l->defs >= 0
+	       && faccessat(l->defs, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+// ---- several at once
+
+#define INTENT ".creating" // names of definitions that are not valid before this file is gone
+
+int definitions_begin(const struct ledger *l, const json_t *names, struct err *err)
+{
+	_cleanup_json_ json_t *doc = json_pack("{s:O}", "names", names);
+	_cleanup_free_ char *text = doc != NULL ? json_dumps(doc, JSON_COMPACT) : NULL;
+
+	return text != NULL ? fs_write_durable(l->defs, INTENT, text, strlen(text), 0600, err)
+			    : err_oom(err);
+}
+
+int definitions_commit(const struct ledger *l, struct err *err)
+{
+	return unlinkat(l->defs, INTENT, 0) == 0 || errno == ENOENT
+		       ? 0
+		       : err_sys(err, errno, "keep the new grants");
+}
+
+int definitions_cancel(const struct ledger *l, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_json_ json_t *doc = NULL;
+	const char *what = "'" ETC_DIR "/grants.d/" INTENT "'";
+	json_t *names = NULL, *name;
+	size_t i, len;
+
+	if (l->defs < 0 || fs_read(l->defs, INTENT, 1u << 20, &text, &len) < 0)
+		return 0;
+	if (jread_parse(text, len, what, &doc, err) < 0
+	    || jread_array(doc, what, "names", &names, err) < 0)
+		return err_wrap(
+			err, "take back grants that were not completed (or remove that file)"
+		);
+	json_array_foreach (names, i, name) {
+		const char *s = json_string_value(name);
+
+		if (s == NULL || name_check("a grant", s, err) < 0)
+			continue;
+		if (definition_remove(l, s, err) < 0)
+			return -err->code;
+	}
+	return definitions_commit(l, err);
 }

@@ -58,7 +58,8 @@ json_t *lease_to_json(const struct lease *lease)
 			links, lease->grant.links[i].name, json_integer(lease->grant.links[i].gid)
 		);
 	return json_pack(
-		"{s:i, s:o, s:s, s:b, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:s, s:o, s:o}",
+		"{s:i, s:o, s:s, s:b, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:o, "
+		"s:o}",
 		"format",
 		LEASE_FORMAT,
 		"grant",
@@ -85,6 +86,8 @@ json_t *lease_to_json(const struct lease *lease)
 		(json_int_t)lease->started,
 		"supervisor",
 		lease->supervisor,
+		"supervisor-start",
+		(json_int_t)lease->supervisor_start,
 		"command",
 		lease->command,
 		"link-groups",
@@ -161,13 +164,14 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		"gid",
 		"started",
 		"supervisor",
+		"supervisor-start",
 		"command",
 		"link-groups",
 		"undo",
 		NULL,
 	};
 	struct lease lease = {0};
-	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0;
+	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0, since = 0;
 	const json_t *grant = json_object_get(doc, "grant");
 	char place[16];
 	size_t known;
@@ -186,6 +190,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	    || jread_u64(doc, what, "gid", false, IDS_PER_LEASE - 1, &gid, err) < 0
 	    || jread_u64(doc, what, "started", true, INT64_MAX, &started, err) < 0
 	    || jread_u64(doc, what, "supervisor", true, INT32_MAX, &supervisor, err) < 0
+	    || jread_u64(doc, what, "supervisor-start", false, INT64_MAX, &since, err) < 0
 	    || copy(doc, what, "command", lease.command, sizeof(lease.command), err) < 0
 	    || undo_from_json(doc, what, &lease, err) < 0)
 		return -err->code;
@@ -209,6 +214,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	lease.gid = (uint32_t)gid;
 	lease.started = (int64_t)started;
 	lease.supervisor = (int)supervisor;
+	lease.supervisor_start = since;
 	*ret = lease;
 	return 0;
 }
@@ -276,42 +282,4 @@ int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err)
 		r = -unreadable.code;
 	}
 	return r;
-}
-
-// True if the directory or one below it has a process: cgroup v1 has no single file that says it.
-static bool populated(int dir, unsigned depth)
-{
-	_cleanup_free_ char *text = NULL;
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *e;
-	int fd;
-
-	if (fs_read(dir, "cgroup.events", 4096, &text, NULL) == 0)
-		return strstr(text, "populated 1") != NULL;
-	if (fs_read(dir, "cgroup.procs", 1u << 20, &text, NULL) == 0 && text[0] != '\0')
-		return true;
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	while (d != NULL && depth > 0 && (e = readdir(d)) != NULL) {
-		_cleanup_close_ int sub = -1;
-
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub >= 0 && populated(sub, depth - 1))
-			return true;
-	}
-	return false;
-}
-
-bool lease_in_use(const struct ledger *l, const struct lease *lease)
-{
-	_cleanup_free_ char *boot = NULL;
-	_cleanup_close_ int dir = -1;
-
-	if (fs_read(l->fs.root, "proc/sys/kernel/random/boot_id", 4096, &boot, NULL) == 0
-	    && strncmp(boot, lease->boot_id, strcspn(boot, "\n")) != 0)
-		return false;
-	dir = fs_open_in(l->fs.root, lease->cgroup, O_RDONLY | O_DIRECTORY, 0);
-	return dir >= 0 && populated(dir, 16);
 }

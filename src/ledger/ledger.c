@@ -121,6 +121,7 @@ void ledger_unlock(struct ledger *l)
 struct collect {
 	const struct ledger *ledger;
 	const char *except;
+	bool full; // memory ran out
 	struct holdings holdings;
 };
 
@@ -139,7 +140,8 @@ static int add_definition(const struct grant *g, void *arg, struct err *err)
 
 	if ((c->except != NULL && str_eq(g->name, c->except)) || lease_exists(c->ledger, g->name))
 		return 0;
-	return holdings_add(&c->holdings, g, false, err);
+	c->full = holdings_add(&c->holdings, g, false, err) < 0;
+	return c->full ? -err->code : 0;
 }
 
 int ledger_holdings(
@@ -149,7 +151,7 @@ int ledger_holdings(
 	struct collect c = {.ledger = l, .except = except};
 
 	if (lease_each(l, add_lease, &c, err) < 0
-	    || definition_each(l, add_definition, &c, err) < 0) {
+	    || (definition_each(l, add_definition, &c, err) < 0 && (except == NULL || c.full))) {
 		holdings_done(&c.holdings);
 		return -err->code;
 	}

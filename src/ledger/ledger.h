@@ -8,6 +8,7 @@
 #include "grant/grant.h"
 #include "host/host.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 #define RUN_DIR "/run/pinfold" // state of this boot
@@ -35,13 +36,14 @@ struct lease {
 	bool defined;  // of a definition (--grant), not made by flags
 	bool detached; // output goes to a log
 	char boot_id[40];
-	char cgroup[256];  // below "/": the directory whose population says "in use"
-	char runtime[256]; // program that started the container: "/usr/bin/crun"
-	uint32_t uid_base; // first host id of its user range, 0: none
-	uint32_t uid, gid; // of the program, as the container counts
-	int64_t started;   // seconds since the epoch
-	int supervisor;	   // pid, for information
-	char command[256]; // the program, shortened, for people
+	char cgroup[256];	   // below "/": the directory whose population says "in use"
+	char runtime[256];	   // program that started the container: "/usr/bin/crun"
+	uint32_t uid_base;	   // first host id of its user range, 0: none
+	uint32_t uid, gid;	   // of the program, as the container counts
+	int64_t started;	   // seconds since the epoch
+	int supervisor;		   // pid …
+	uint64_t supervisor_start; // … and when it began, as process_start says: a pid comes again
+	char command[256];	   // the program, shortened, for people
 	unsigned nundo;
 	struct undo undo[LEASE_NOTES]; // done in reverse order
 };
@@ -64,6 +66,10 @@ void ledger_unlock(struct ledger *l);
 
 // Everything that is held, but for the definition or lease called `except` (NULL: none). A definition
 // in use is listed once, as live.
+//
+// A definition that cannot be read holds nobody knows what, so nothing can be chosen beside it: that
+// is an error. It is passed over for `except`, a definition that is being used: its share was set
+// apart from all others when it was made, and what cannot be read cannot be in use.
 int ledger_holdings(
 	const struct ledger *l, const char *except, struct holdings *ret, struct err *err
 );
@@ -74,9 +80,18 @@ int definition_read(
 	const struct ledger *l, const char *name, struct grant *ret, struct err *err
 ); // -ENOENT
 int definition_remove(const struct ledger *l, const char *name, struct err *err);
-// Calls fn for each, in order of name, until it returns non-zero.
+// Calls fn for each, in order of name, until it returns non-zero. An unreadable one is passed over and
+// is the failure at the end, when the others have been seen.
 typedef int (*definition_fn)(const struct grant *g, void *arg, struct err *err);
 int definition_each(const struct ledger *l, definition_fn fn, void *arg, struct err *err);
+bool definition_exists(const struct ledger *l, const char *name); // readable or not
+
+// Several definitions, all or none, also across a crash: begin notes an array of the names on disk,
+// none of which may exist; then they are written; commit makes them valid. cancel takes back what was
+// begun and not committed, if anything was.
+int definitions_begin(const struct ledger *l, const json_t *names, struct err *err);
+int definitions_commit(const struct ledger *l, struct err *err);
+int definitions_cancel(const struct ledger *l, struct err *err);
 
 // ---- leases
 int lease_write(const struct ledger *l, const struct lease *lease, struct err *err);
@@ -90,9 +105,6 @@ typedef int (*lease_fn)(const struct lease *lease, void *arg, struct err *err);
 int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err);
 bool lease_exists(const struct ledger *l, const char *name);
 
-// In use: of this boot, and a process is in its cgroup or below.
-bool lease_in_use(const struct ledger *l, const struct lease *lease);
-
 // "container", "host", "keeper".
 const char *lease_place_name(enum lease_place place);
 
@@ -104,6 +116,24 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 
 // A free name for an unnamed workload: "vnf-1", "vnf-2", ….
 int ledger_free_name(const struct ledger *l, char ret[NAME_MAX_LEN + 1], struct err *err);
+
+// ---- life.c: what is true of a lease now
+
+// Of this boot. Of another one only files can be left: its processes, cgroups and mounts ended with it,
+// and what has their names and numbers now belongs to somebody else.
+bool lease_of_this_boot(const struct ledger *l, const struct lease *lease);
+
+// In use: of this boot, and a process is in its cgroup or below.
+bool lease_in_use(const struct ledger *l, const struct lease *lease);
+
+// The very process that wrote the lease is still there, to take everything back.
+bool lease_supervised(const struct ledger *l, const struct lease *lease);
+
+// Both were written by one process for one start: not two workloads that had a name one after the other.
+bool lease_same_run(const struct lease *a, const struct lease *b);
+
+// When a process began, in clock ticks since the boot (starttime of proc(5)); 0: there is none.
+uint64_t process_start(const struct hostfs *fs, int pid);
 
 // ---- ids.c: host user and group ids that belong to nobody else
 

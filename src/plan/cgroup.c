@@ -319,9 +319,7 @@ static int plan_v1(
 
 		set(p, str_printf("%s/memory.limit_in_bytes", box), number(memory_limit(p)));
 		// memory and swap together
-		set(p,
-		    str_printf("%s/memory.memsw.limit_in_bytes", box),
-		    number(memory_limit(p)))
+		set(p, str_printf("%s/memory.memsw.limit_in_bytes", box), number(memory_limit(p)))
 			->optional = true;
 		join_box(p, box);
 	}

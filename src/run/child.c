@@ -29,47 +29,26 @@ void channels_done(struct channels *c)
 		scope_close(&c->status[i]);
 	}
 	scope_close(&c->errors);
-	scope_close(&c->log);
-}
-
-static int open_log(const char *name, struct err *err)
-{
-	_cleanup_close_ int dir = fs_mkdirs(LOG_DIR, 0755, err);
-	_cleanup_free_ char *file = str_printf("%s.log", name);
-	int fd;
-
-	if (dir < 0)
-		return dir;
-	if (file == NULL)
-		return err_oom(err);
-	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "replace log '" LOG_DIR "/%s'", file);
-	fd = openat(
-		dir, file, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640
-	);
-	if (fd < 0)
-		return err_sys(err, errno, "make log '" LOG_DIR "/%s'", file);
-	return fd;
+	log_close(&c->log);
 }
 
 int channels_open(
 	struct channels *ret, const struct plan *p, const struct launch *launch, struct err *err
 )
 {
-	struct channels c = {{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
+	struct channels c = NO_CHANNELS;
 
 	if (pipe2(c.go, O_CLOEXEC) < 0 || pipe2(c.setup, O_CLOEXEC) < 0
 	    || pipe2(c.status, O_CLOEXEC) < 0
+	    // read without waiting: whoever is left of the container has its other end as well
+	    || fcntl(c.status[0], F_SETFL, O_NONBLOCK) < 0
 	    || (c.errors = memfd_create("runtime-errors", MFD_CLOEXEC)) < 0) {
 		channels_done(&c);
 		return err_sys(err, errno, "make a pipe");
 	}
-	if (launch->detached) {
-		c.log = open_log(p->lease.grant.name, err);
-		if (c.log < 0) {
-			channels_done(&c);
-			return -err->code;
-		}
+	if (launch->detached && log_open(p->lease.grant.name, &c.log, err) < 0) {
+		channels_done(&c);
+		return -err->code;
 	}
 	*ret = c;
 	return 0;
@@ -86,13 +65,13 @@ static int empty_input(void)
 	return fd;
 }
 
-// A program may reopen /dev/stdout or /dev/stderr by name, which the owner of a pipe can do; the log
-// is for this workload alone. Any other file of the host stays its owner's.
+// A program may reopen /dev/stdout or /dev/stderr by name, which the owner of a pipe can do. Any other
+// file of the host stays its owner's.
 static void give_stream(int fd, const struct plan *p, const struct launch *launch)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || launch->detached)
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)
 	    && fchown(fd, p->lease.uid_base + launch->uid, p->lease.uid_base + launch->gid) < 0)
 		return; // it still has the descriptor
 }
@@ -103,8 +82,8 @@ static int place_fds(const struct plan *p, const struct launch *launch, const st
 {
 	bool container = p->oci != NULL, input = launch->interactive || launch->terminal;
 	int in = fcntl(input ? STDIN_FILENO : empty_input(), F_DUPFD_CLOEXEC, 10);
-	int out = fcntl(c->log >= 0 ? c->log : STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
-	int error = fcntl(c->log >= 0 ? c->log : STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+	int out = fcntl(c->log.to >= 0 ? c->log.to : STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
+	int error = fcntl(c->log.to >= 0 ? c->log.to : STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
 	int runtime = fcntl(c->errors, F_DUPFD_CLOEXEC, 10);
 	int status = fcntl(c->status[1], F_DUPFD_CLOEXEC, 10);
 	int null = fcntl(empty_input(), F_DUPFD_CLOEXEC, 10);
@@ -145,6 +124,9 @@ static void child_environment(const struct plan *p)
 		// the runtime needs nothing of ours, and reads some variables (LISTEN_FDS, XDG_…)
 		clearenv();
 		putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+		// crun puts a file for a copy of itself there for a moment; elsewhere it would stay
+		// if the runtime were killed just then
+		putenv((char *)"_LIBCONTAINER_STATEDIR=" BOX_DIR);
 		return;
 	}
 	json_array_foreach (p->env, i, e)
@@ -172,6 +154,7 @@ static int enter(
 	pid_t supervisor,
 	const struct channels *c,
 	int report,
+	int lock,
 	struct err *err
 )
 {
@@ -190,6 +173,8 @@ static int enter(
 	prctl(PR_SET_PDEATHSIG, 0);
 	if (write(report, &entered, 1) != 1)
 		return err_sys(err, errno, "tell the supervisor");
+	// the lease is in use now, whatever becomes of this process: others may have the lock
+	close(lock);
 	return 0;
 }
 
@@ -220,7 +205,9 @@ static int become(
 	return err_sys(err, errno, "run '%s'", argv[0]);
 }
 
-pid_t start_child(const struct plan *p, const struct launch *launch, const struct channels *c)
+pid_t start_child(
+	const struct plan *p, const struct launch *launch, const struct channels *c, int lock
+)
 {
 	pid_t supervisor = getpid(), pid = fork();
 	const char failed = CHILD_FAILED;
@@ -230,7 +217,7 @@ pid_t start_child(const struct plan *p, const struct launch *launch, const struc
 	if (pid != 0)
 		return pid;
 	report = fcntl(c->setup[1], F_DUPFD_CLOEXEC, 10); // out of the way of place_fds
-	if (enter(p, supervisor, c, report, &err) == 0)
+	if (enter(p, supervisor, c, report, lock, &err) == 0)
 		become(p, launch, c, &err);
 	if (write(report, &failed, 1) != 1
 	    || write(report, &err, sizeof(err)) != (ssize_t)sizeof(err))

@@ -5,18 +5,24 @@
 #pragma once
 
 #include "plan/plan.h"
+#include "run/log.h"
 
 #include <sys/types.h>
 
 // The two ends of what the child tells before it becomes the runtime, and of what the container's
 // init tells before it starts the program.
 struct channels {
-	int go[2];     // one byte: the limits are in place; nothing: they will not be
-	int setup[2];  // CHILD_ENTERED, CHILD_FAILED and a struct err; closed by exec
-	int status[2]; // "started PID" or "failed ERRNO"
-	int errors;    // memfd: the runtime's standard error
-	int log;       // output of a detached workload, -1: inherited
+	int go[2];	// one byte: the limits are in place; nothing: they will not be
+	int setup[2];	// CHILD_ENTERED, CHILD_FAILED and a struct err; closed by exec
+	int status[2];	// "started PID" or "failed ERRNO"
+	int errors;	// memfd: the runtime's standard error
+	struct log log; // output of a detached workload; none: inherited
 };
+
+#define NO_CHANNELS                                        \
+	{                                                  \
+		{-1, -1}, {-1, -1}, {-1, -1}, -1, LOG_NONE \
+	}
 
 // What the child says over channels.setup.
 enum {
@@ -31,5 +37,8 @@ int channels_open(
 void channels_done(struct channels *c);
 
 // Forks. The child takes the steps of the fence and executes; what goes wrong there it writes to
-// setup. It executes with no signal blocked. -1: errno.
-pid_t start_child(const struct plan *p, const struct launch *launch, const struct channels *c);
+// setup. It executes with no signal blocked. lock: the ledger's, which the child keeps too, until its
+// lease is in use. -1: errno.
+pid_t start_child(
+	const struct plan *p, const struct launch *launch, const struct channels *c, int lock
+);

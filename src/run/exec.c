@@ -209,10 +209,10 @@ static int prepare(
 		for (unsigned i = 0; i < req->nenv; i++)
 			putenv((char *)req->env[i]);
 	} else {
-		if (is_runc(lease) && enter_runtime(fs, lease, err) < 0)
-			return -err->code;
 		clearenv();
 		putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+		if ((is_runc(lease) ? enter_runtime(fs, lease, err) : apply_scratch(err)) < 0)
+			return -err->code;
 	}
 	if (!req->interactive && !req->terminal) {
 		_cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // The parts of a launch: tools on the host, user, volumes, the program in its root.
 
+#include "apply/apply.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "run/run.h"
@@ -28,22 +29,31 @@ static const struct tool {
 // The runtime's own words to --version, one line: "crun version 1.8.1".
 static int ask_version(const char *path, char *line, size_t len, struct err *err)
 {
-	_cleanup_free_ char *command = str_printf("'%s' --version 2>/dev/null", path);
-	FILE *f;
-	int status;
+	_cleanup_fclose_ FILE *f = NULL;
+	struct err unused;
+	int fds[2], status;
+	pid_t pid;
 
-	if (command == NULL)
-		return err_oom(err);
-	if (strchr(path, '\'') != NULL)
-		return err_set(err, EINVAL, "runtime '%s': a path with a quote", path);
-	f = popen(command, "re");
-	if (f == NULL)
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0)
 		return err_sys(err, errno, "run '%s --version'", path);
-	if (fgets(line, (int)len, f) == NULL)
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		if (null < 0 || dup2(null, 0) < 0 || dup2(fds[1], 1) < 0 || dup2(null, 2) < 0)
+			_exit(125);
+		// where it cannot be made a start fails for the same reason, and says so
+		if (geteuid() == 0)
+			apply_scratch(&unused);
+		execl(path, path, "--version", NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	f = fdopen(fds[0], "r");
+	if (f == NULL || fgets(line, (int)len, f) == NULL)
 		line[0] = '\0';
-	while (fgetc(f) != EOF)
+	while (f != NULL && fgetc(f) != EOF)
 		;
-	status = pclose(f);
+	waitpid(pid, &status, 0);
 	line[strcspn(line, "\n")] = '\0';
 	if (status != 0 || line[0] == '\0')
 		return err_set(err, ENOEXEC, "runtime '%s' does not answer --version", path);

@@ -123,6 +123,7 @@ int start_prepare(
 		s.lease.gid = req->launch.gid;
 		s.lease.started = (int64_t)time(NULL);
 		s.lease.supervisor = (int)getpid();
+		s.lease.supervisor_start = process_start(fs, s.lease.supervisor);
 		describe(&s.lease, &req->launch);
 		r = plan_build(&s.lease, &req->launch, &s.host, fs, &s.plan, err);
 		s.planned = r == 0;

@@ -62,21 +62,38 @@ static bool empty(const struct ledger *l, const struct lease *lease)
 	return n == 0;
 }
 
-// The supervisor is still there, to take everything back. A pid may have become another program's.
-static bool supervised(const struct lease *lease)
+static int64_t milliseconds(void)
 {
-	char path[64], comm[32] = "";
-	_cleanup_fclose_ FILE *f = NULL;
+	struct timespec t;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", lease->supervisor);
-	f = fopen(path, "re");
-	return f != NULL && fgets(comm, sizeof(comm), f) != NULL && str_eq(comm, "pinfold\n");
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-// Not another one that was started under the same name meanwhile.
-static bool same_run(const struct lease *a, const struct lease *b)
+// Asks the workload to end, kills it, and leaves the rest to its supervisor, if it has one.
+static int end_workload(
+	const struct ledger *l, const struct lease *lease, unsigned seconds, struct err *err
+)
 {
-	return a->supervisor == b->supervisor && a->started == b->started;
+	const char *name = lease->grant.name;
+	int64_t limit = milliseconds() + seconds * 1000L;
+
+	cgroup_each_pid(&l->fs, lease->cgroup, true, terminate, (void *)lease);
+	while (milliseconds() < limit && !gone(l, name) && !empty(l, lease))
+		nap();
+	if (gone(l, name))
+		return 0;
+	if (cgroup_kill(&l->fs, lease, false, 5000, err) < 0)
+		return -err->code;
+	limit = milliseconds() + UNDO_SECONDS * 1000;
+	while (milliseconds() < limit && !gone(l, name) && lease_supervised(l, lease)) {
+		struct err ignored;
+
+		// it may have been about to start the container when we looked
+		cgroup_kill(&l->fs, lease, false, 0, &ignored);
+		nap();
+	}
+	return 0;
 }
 
 int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err)
@@ -88,32 +105,16 @@ int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct e
 		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", name);
 	if (r < 0)
 		return r;
-	cgroup_each_pid(&l->fs, lease.cgroup, true, terminate, &lease);
-	for (unsigned waited = 0; waited < seconds * 1000 && !gone(l, name) && !empty(l, &lease);
-	     waited += TICK_MILLISECONDS)
-		nap();
-	if (gone(l, name))
-		return 0;
-	if (cgroup_kill(&l->fs, &lease, false, 5000, err) < 0)
+	// of another boot nothing runs any more
+	if (lease_of_this_boot(l, &lease) && end_workload(l, &lease, seconds, err) < 0)
 		return -err->code;
-	// its supervisor takes everything back; if that is dead, we do, with a runtime it left behind
-	for (unsigned waited = 0; waited < UNDO_SECONDS * 1000 && !gone(l, name);
-	     waited += TICK_MILLISECONDS) {
-		struct err ignored;
-
-		if (!supervised(&lease))
-			break;
-		// it may have been about to start the container when we looked
-		cgroup_kill(&l->fs, &lease, false, 0, &ignored);
-		nap();
-	}
 	if (gone(l, name))
 		return 0;
 	if (ledger_lock(l, err) < 0)
 		return -err->code;
 	r = lease_read(l, name, &now, err);
-	if (r == -ENOENT || (r == 0 && !same_run(&lease, &now)))
-		r = 0;
+	if (r == -ENOENT || (r == 0 && !lease_same_run(&lease, &now)))
+		r = 0; // taken back meanwhile, and perhaps another one started under that name
 	else if (r == 0) {
 		// its supervisor is dead or does not get on (stopped, traced): it goes as well
 		r = undo_lease(l, &now, err);

@@ -17,6 +17,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define START_SECONDS 60 // from the fork to the word of the container's init
 
@@ -30,10 +31,41 @@ enum phase {
 
 struct watch {
 	pid_t child;
+	int64_t limit; // of the whole start, in milliseconds of CLOCK_MONOTONIC
 	enum phase phase;
 	int exec_errno; // of PHASE_FAILED
 	int status;	// of the child, as waitpid gives it
 };
+
+static int64_t milliseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+// How long poll may wait for what a start still has to say, 0 when its time is over.
+static int left(const struct watch *w)
+{
+	int64_t t = w->limit - milliseconds();
+
+	return t > 0 ? (int)t : 0;
+}
+
+// One limit for the whole start, however often a signal wakes us.
+static int give_up(struct watch *w, const char *name, struct err *err)
+{
+	kill(w->child, SIGKILL);
+	waitpid(w->child, &w->status, 0);
+	return err_set(
+		err,
+		ETIMEDOUT,
+		"start '%s': no word from the runtime after %d s; it was killed",
+		name,
+		START_SECONDS
+	);
+}
 
 // Reads "started PID" or "failed ERRNO" of the container's init.
 static void read_status(struct watch *w, int fd)
@@ -78,26 +110,15 @@ static int watch_child(
 )
 {
 	bool ended = false;
-	int left = START_SECONDS * 1000;
 
 	while (!ended) {
+		bool starting = w->phase == PHASE_STARTING;
 		struct pollfd fds[] = {
 			{.fd = sfd, .events = POLLIN},
-			{.fd = w->phase == PHASE_STARTING ? fd : -1, .events = POLLIN},
+			{.fd = starting ? fd : -1, .events = POLLIN},
 		};
-		int n = poll(fds, ARRAY_LEN(fds), w->phase == PHASE_STARTING ? left : -1);
 
-		if (n == 0) {
-			kill(w->child, SIGKILL);
-			waitpid(w->child, &w->status, 0);
-			return err_set(
-				err,
-				ETIMEDOUT,
-				"start '%s': no word from the runtime after %d s; it was killed",
-				name,
-				START_SECONDS
-			);
-		}
+		poll(fds, ARRAY_LEN(fds), starting ? left(w) : -1);
 		if (fds[1].revents != 0) {
 			read_status(w, fd);
 			if (w->phase == PHASE_RUNNING)
@@ -107,6 +128,8 @@ static int watch_child(
 		}
 		if ((fds[0].revents & POLLIN) != 0)
 			ended = take_signal(w, sfd);
+		if (!ended && w->phase == PHASE_STARTING && left(w) == 0)
+			return give_up(w, name, err);
 	}
 	if (w->phase == PHASE_STARTING && fd >= 0)
 		read_status(w, fd);
@@ -184,7 +207,7 @@ static bool still_ours(const struct start *s)
 	struct err unused;
 
 	return lease_read(&s->ledger, ours->grant.name, &now, &unused) == 0
-	       && now.supervisor == ours->supervisor && now.started == ours->started;
+	       && lease_same_run(&now, ours);
 }
 
 // Takes everything back; what is left in the cgroups is killed.
@@ -217,18 +240,36 @@ static int block_signals(sigset_t *old)
 }
 
 // Until the child has executed the runtime, or the program itself. Once it is in its cgroup the lease
-// counts as in use, and the ledger is free for others. True: it failed, and says why.
-static bool wait_child(struct start *s, int fd, struct err *ret)
+// counts as in use, and the ledger is free for others. Fails with what the child says went wrong.
+static int wait_child(
+	struct start *s, struct watch *w, int fd, struct outcome *out, struct err *err
+)
 {
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct err theirs;
 	char word;
 
-	while (read(fd, &word, 1) == 1) {
-		if (word == CHILD_ENTERED)
+	for (;;) {
+		int n = poll(&p, 1, left(w));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return give_up(w, s->plan.lease.grant.name, err);
+		if (read(fd, &word, 1) != 1)
+			return 0;
+		if (word == CHILD_ENTERED) {
 			ledger_unlock(&s->ledger);
-		else
-			return read(fd, ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
+			continue;
+		}
+		// it follows the word at once
+		if (read(fd, &theirs, sizeof(theirs)) != (ssize_t)sizeof(theirs))
+			return 0;
+		waitpid(w->child, NULL, 0);
+		*err = theirs;
+		out->status = s->plan.oci != NULL ? 125 : err->code == ENOENT ? 127 : 126;
+		return -err->code;
 	}
-	return false;
 }
 
 // A signal that came while everything was taken back has been obeyed: the status is the program's.
@@ -251,14 +292,17 @@ static int watch_workload(
 	struct err *err
 )
 {
-	struct watch w = {.phase = PHASE_STARTING};
+	struct watch w = {
+		.phase = PHASE_STARTING,
+		.limit = milliseconds() + START_SECONDS * 1000,
+	};
 	const char *name = s->plan.lease.grant.name;
-	struct err child_err;
 
-	w.child = start_child(&s->plan, launch, c);
+	w.child = start_child(&s->plan, launch, c, s->ledger.lock);
 	if (w.child < 0)
 		return err_sys(err, errno, "start a process");
-	if (apply_host(&s->plan, true, err) < 0) {
+	if (apply_host(&s->plan, true, err) < 0
+	    || (c->log.to >= 0 && log_start(&c->log, &s->ledger.fs, &s->plan.lease, err) < 0)) {
 		kill(w.child, SIGKILL);
 		waitpid(w.child, NULL, 0);
 		return -err->code;
@@ -267,13 +311,10 @@ static int watch_workload(
 		kill(w.child, SIGKILL);
 	scope_close(&c->setup[1]);
 	scope_close(&c->status[1]);
-	c->setup[1] = c->status[1] = -1;
-	if (wait_child(s, c->setup[0], &child_err)) {
-		waitpid(w.child, NULL, 0);
-		*err = child_err;
-		out->status = s->plan.oci != NULL ? 125 : child_err.code == ENOENT ? 127 : 126;
+	scope_close(&c->log.to);
+	c->setup[1] = c->status[1] = c->log.to = -1;
+	if (wait_child(s, &w, c->setup[0], out, err) < 0)
 		return -err->code;
-	}
 	if (s->plan.oci == NULL) {
 		w.phase = PHASE_RUNNING;
 		say(ready, "started %s\n", name);
@@ -291,7 +332,7 @@ int run_workload(
 	struct err *err
 )
 {
-	struct channels c = {{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
+	struct channels c = NO_CHANNELS;
 	struct err undo_err;
 	sigset_t old;
 	int sfd, r;
@@ -305,9 +346,9 @@ int run_workload(
 		r = lease_write(&s->ledger, &s->plan.lease, err);
 	if (r == 0) {
 		r = apply_host(&s->plan, false, err);
-		if (r == 0) {
+		if (r == 0)
 			r = watch_workload(s, launch, &c, sfd, ready, ret, err);
-		}
+		log_end(&c.log, &s->ledger.fs, &s->plan.lease);
 		if (end_lease(s, &undo_err) < 0 && r == 0) {
 			*err = undo_err;
 			r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
@@ -328,7 +369,7 @@ int run_fenced(
 	struct err *err
 )
 {
-	struct channels c = {{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
+	struct channels c = NO_CHANNELS;
 	sigset_t old;
 	int sfd, r;
 

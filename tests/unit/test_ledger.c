@@ -181,6 +181,7 @@ static void leases(void **)
 	char path[256];
 	struct err err;
 
+	w.supervisor_start = 123456789;
 	w.defined = w.detached = true;
 	w.place = LEASE_HOST;
 	w.grant.nlinks = 1;
@@ -288,6 +289,97 @@ static void holdings(void **)
 	assert_ok(ledger_holdings(&l, "b", &held, &err), &err);
 	assert_int_equal(held.n, 2);
 	holdings_done(&held);
+	close_ledger(&l);
+}
+
+// A definition that cannot be read stops what would be chosen beside it, not what was set apart before.
+static void unreadable_definition(void **)
+{
+	struct grant a = grant_of("a", "1"), b = grant_of("b", "2");
+	struct lease lc = lease_of("c", "3");
+	struct holdings held = {0};
+	struct ledger l;
+	char names[64] = "";
+	struct err err;
+
+	open_ledger(true, &l);
+	assert_ok(definition_write(&l, &a, &err), &err);
+	assert_ok(definition_write(&l, &b, &err), &err);
+	assert_ok(lease_write(&l, &lc, &err), &err);
+	put("etc/pinfold/grants.d/aa.json", "{");
+	assert_fails(ledger_holdings(&l, NULL, &held, &err), &err, "grants.d/aa.json");
+	assert_ok(ledger_holdings(&l, "b", &held, &err), &err);
+	assert_int_equal(held.n, 2);
+	assert_string_equal(held.held[0].grant.name, "c");
+	assert_string_equal(held.held[1].grant.name, "a");
+	holdings_done(&held);
+	// the others are seen all the same
+	assert_fails(definition_each(&l, collect, names, &err), &err, "grants.d/aa.json");
+	assert_string_equal(names, "a b ");
+	assert_true(definition_exists(&l, "aa"));
+	assert_false(definition_exists(&l, "zz"));
+	// a lease that cannot be read is in use, perhaps: that stops all
+	put("run/pinfold/leases/bad.json", "{");
+	assert_fails(ledger_holdings(&l, "b", &held, &err), &err, "leases/bad.json");
+	close_ledger(&l);
+}
+
+static void several_definitions(void **)
+{
+	_cleanup_json_ json_t *names = json_pack("[s, s, s]", "s-1", "s-2", "../../x");
+	struct grant g = grant_of("s-1", "1"), other = grant_of("other", "2");
+	struct ledger l;
+	struct err err;
+
+	open_ledger(true, &l);
+	put("etc/x.json", "");
+	assert_ok(definition_write(&l, &other, &err), &err);
+	assert_ok(definitions_cancel(&l, &err), &err); // nothing was begun
+	assert_ok(definitions_begin(&l, names, &err), &err);
+	assert_ok(definition_write(&l, &g, &err), &err);
+	assert_ok(definitions_cancel(&l, &err), &err);
+	assert_false(definition_exists(&l, "s-1"));
+	assert_true(definition_exists(&l, "other"));
+	assert_int_equal(faccessat(l.fs.root, "etc/x.json", F_OK, 0), 0);
+	assert_ok(definitions_begin(&l, names, &err), &err);
+	assert_ok(definition_write(&l, &g, &err), &err);
+	assert_ok(definitions_commit(&l, &err), &err);
+	assert_ok(definitions_cancel(&l, &err), &err);
+	assert_true(definition_exists(&l, "s-1"));
+	put("etc/pinfold/grants.d/.creating", "[");
+	assert_fails(definitions_cancel(&l, &err), &err, "grants.d/.creating");
+	close_ledger(&l);
+}
+
+static void supervisor(void **)
+{
+	struct lease a = lease_of("x", "1"), b = a;
+	struct ledger l;
+
+	open_ledger(true, &l);
+	a.supervisor = 4711;
+	a.supervisor_start = 190;
+	assert_false(lease_supervised(&l, &a)); // no such process
+	put("proc/4711/stat",
+	    "4711 (a) S b) (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 190 20 21");
+	assert_int_equal(process_start(&l.fs, 4711), 190);
+	assert_true(lease_supervised(&l, &a));
+	a.supervisor_start = 191; // the pid came again
+	assert_false(lease_supervised(&l, &a));
+	a.supervisor_start = 0; // a lease that does not say
+	assert_false(lease_supervised(&l, &a));
+	a.supervisor_start = 190;
+	strcpy(a.boot_id, "00000000-0000-0000-0000-000000000000");
+	assert_false(lease_of_this_boot(&l, &a));
+	assert_false(lease_supervised(&l, &a));
+	put("proc/4711/stat", "4711 (x) Z 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 190 20 21");
+	assert_int_equal(process_start(&l.fs, 4711), 0); // has ended
+	put("proc/4711/stat", "4711 (x");
+	assert_int_equal(process_start(&l.fs, 4711), 0);
+	assert_true(lease_same_run(&b, &b));
+	a = b;
+	a.supervisor_start++;
+	assert_false(lease_same_run(&a, &b));
 	close_ledger(&l);
 }
 
@@ -490,6 +582,9 @@ int main(void)
 		EACH(leases),
 		EACH(broken_files),
 		EACH(holdings),
+		EACH(unreadable_definition),
+		EACH(several_definitions),
+		EACH(supervisor),
 		EACH(free_names),
 		EACH(lock),
 		EACH(id_ranges),

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The log of a detached workload, which may not fill the host's disk however much the workload says:
+//
+//   NAME.log    what came last, at most LOG_BYTES
+//   NAME.log.1  what came before, at most LOG_BYTES; older output is gone
+//
+// A process of its own writes it, in the cgroup of the runtime: the workload outlives its supervisor,
+// and so does the limit.
+
+#include "run/log.h"
+
+#include "apply/apply.h"
+#include "base/fs.h"
+#include "base/scope.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define LOG_BYTES (8l << 20)
+#define LAST_WORDS 1000 // milliseconds for what the workload said before it ended
+
+static void nap(long milliseconds)
+{
+	const struct timespec t = {.tv_nsec = milliseconds * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
+static int new_file(int dir, const char *file)
+{
+	return openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+}
+
+int log_open(const char *name, struct log *ret, struct err *err)
+{
+	_cleanup_close_ int dir = fs_mkdirs(LOG_DIR, 0755, err);
+	_cleanup_free_ char *old = str_printf("%s.log.1", name);
+	struct log log = LOG_NONE;
+	int fds[2];
+
+	if (dir < 0)
+		return dir;
+	log.name = str_printf("%s.log", name);
+	if (log.name == NULL || old == NULL) {
+		log_close(&log);
+		return err_oom(err);
+	}
+	if ((unlinkat(dir, log.name, 0) < 0 && errno != ENOENT)
+	    || (unlinkat(dir, old, 0) < 0 && errno != ENOENT)) {
+		err_sys(err, errno, "replace log '" LOG_DIR "/%s'", log.name);
+		log_close(&log);
+		return -err->code;
+	}
+	log.file = new_file(dir, log.name);
+	if (log.file < 0 || pipe2(fds, O_CLOEXEC) < 0) {
+		err_sys(err, errno, "make log '" LOG_DIR "/%s'", log.name);
+		log_close(&log);
+		return -err->code;
+	}
+	log.from = fds[0];
+	log.to = fds[1];
+	log.dir = steal_fd(&dir);
+	*ret = log;
+	return 0;
+}
+
+void log_close(struct log *log)
+{
+	scope_close(&log->from);
+	scope_close(&log->to);
+	scope_close(&log->file);
+	scope_close(&log->dir);
+	free(log->name);
+	*log = (struct log)LOG_NONE;
+}
+
+// What cannot be written (a full disk) is lost: the workload must not wait for it.
+static void put(int fd, const char *data, size_t len)
+{
+	while (fd >= 0 && len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		data += n;
+		len -= (size_t)n;
+	}
+}
+
+// There is a NAME.log at every moment: the new file takes its place in exchange for the full one. Where
+// a file system cannot do that, the full one is lost.
+static int rotate(int dir, const char *file, int full)
+{
+	_cleanup_free_ char *old = str_printf("%s.1", file);
+	int fd;
+
+	scope_close(&full);
+	if (old == NULL)
+		return -1;
+	unlinkat(dir, old, 0);
+	fd = new_file(dir, old);
+	if (fd >= 0 && renameat2(dir, old, dir, file, RENAME_EXCHANGE) < 0)
+		renameat(dir, old, dir, file);
+	return fd;
+}
+
+// Until nobody has the other end of the pipe any more.
+static void copy(const struct log *log)
+{
+	static char buf[65536];
+	int fd = log->file;
+	long size = 0;
+
+	for (;;) {
+		ssize_t n = read(log->from, buf, sizeof(buf));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		if (size + n > LOG_BYTES) {
+			fd = rotate(log->dir, log->name, fd);
+			size = 0;
+		}
+		put(fd, buf, (size_t)n);
+		size += n;
+	}
+}
+
+// Keeps nothing of its parent but the log: above all not the ledger's lock.
+static void drop_others(struct log *log)
+{
+	int *const mine[] = {&log->from, &log->file, &log->dir};
+
+	for (size_t i = 0; i < ARRAY_LEN(mine); i++)
+		*mine[i] = fcntl(*mine[i], F_DUPFD_CLOEXEC, 100);
+	for (int i = 0; i < 3; i++) {
+		close(i);
+		open("/dev/null", O_RDWR);
+	}
+	close_range(3, 99, 0);
+	close_range(103, ~0u, 0);
+}
+
+int log_start(struct log *log, const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
+	pid_t pid;
+
+	if (super == NULL)
+		return err_oom(err);
+	pid = fork();
+	if (pid < 0)
+		return err_sys(err, errno, "start a process");
+	if (pid == 0) {
+		// like everything else of a lease it is found by its cgroup
+		if (cgroup_join(fs, super, err) < 0)
+			_exit(1);
+		drop_others(log);
+		copy(log);
+		_exit(0);
+	}
+	log->writer = pid;
+	scope_close(&log->from);
+	scope_close(&log->file);
+	log->from = log->file = -1;
+	return 0;
+}
+
+void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease)
+{
+	struct err unused;
+	bool ended = false;
+
+	scope_close(&log->to);
+	log->to = -1;
+	if (log->writer <= 0)
+		return;
+	// what the workload has left behind would keep the pipe open, and is killed by the undo anyway
+	cgroup_kill(fs, lease, false, LAST_WORDS, &unused);
+	for (int i = 0; !ended && i < LAST_WORDS; i++) {
+		ended = waitpid(log->writer, NULL, WNOHANG) != 0;
+		if (!ended)
+			nap(1);
+	}
+	if (!ended) { // somebody else has the pipe
+		kill(log->writer, SIGKILL);
+		waitpid(log->writer, NULL, 0);
+	}
+	log->writer = 0;
+}
+
+// ---- reading
+
+static int copy_rest(int fd, FILE *out, struct err *err)
+{
+	char buf[65536];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		if (fwrite(buf, 1, (size_t)n, out) != (size_t)n)
+			return err_set(err, EIO, "write the log");
+	}
+	fflush(out);
+	return n < 0 ? err_sys(err, errno, "read the log") : 0;
+}
+
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev
+	       && x.st_ino == y.st_ino;
+}
+
+// Goes on in a new file when the old one has been put away. What is in between, if the workload was
+// faster than the reader, is read first.
+static int next_file(const char *path, const char *old, int *fd, FILE *out, struct err *err)
+{
+	_cleanup_close_ int now = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_close_ int before = open(old, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (now < 0 || same_file(now, *fd))
+		return 0;
+	if (copy_rest(*fd, out, err) < 0)
+		return -err->code;
+	if (before >= 0 && !same_file(before, *fd) && !same_file(before, now)
+	    && copy_rest(before, out, err) < 0)
+		return -err->code;
+	scope_close(fd);
+	*fd = steal_fd(&now);
+	return copy_rest(*fd, out, err);
+}
+
+int log_copy(
+	const struct ledger *l,
+	const char *name,
+	int given,
+	log_alive_fn alive,
+	FILE *out,
+	struct err *err
+)
+{
+	_cleanup_free_ char *path = str_printf(LOG_DIR "/%s.log", name);
+	_cleanup_free_ char *old = str_printf(LOG_DIR "/%s.log.1", name);
+	_cleanup_close_ int fd = given, before = -1;
+	bool last = alive == NULL;
+
+	if (path == NULL || old == NULL)
+		return err_oom(err);
+	if (fd < 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return err_sys(
+			err,
+			errno,
+			"logs of '%s': none; only workloads started with -d have some",
+			name
+		);
+	before = open(old, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (before >= 0 && !same_file(before, fd) && copy_rest(before, out, err) < 0)
+		return -err->code;
+	for (;;) {
+		if (copy_rest(fd, out, err) < 0 || next_file(path, old, &fd, out, err) < 0)
+			return -err->code;
+		if (last)
+			return 0;
+		last = !alive(l, name); // once more, for what came before the end
+		nap(100);
+	}
+}

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define STATUS_FD 3 // the first that a runtime hands on
 #define STATUS_WORD "3"
@@ -136,17 +137,38 @@ static int mounts_of(const struct lease *lease, int pid, struct err *err)
 		       : err_sys(err, errno, "open the mount namespace of '%s'", lease->grant.name);
 }
 
+struct elsewhere {
+	ino_t here; // this process's mount namespace
+	int pid;
+};
+
+// A process in another mount namespace: the runtime. The writer of a log is in its cgroup too.
+static void pid_elsewhere(int pid, void *arg)
+{
+	struct elsewhere *e = arg;
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	if (stat(path, &st) == 0 && st.st_ino != e->here)
+		e->pid = pid;
+}
+
 // runc wants to see the bundle, which lies on the workload's private tmpfs.
 static int enter_runtime(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
 	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
 	_cleanup_close_ int ns = -1;
-	int pid = 0;
+	struct elsewhere e = {0};
+	struct stat st;
 
 	if (super == NULL)
 		return err_oom(err);
-	cgroup_each_pid(fs, super, false, any_pid, &pid);
-	ns = mounts_of(lease, pid, err);
+	if (stat("/proc/self/ns/mnt", &st) < 0)
+		return err_sys(err, errno, "look at '/proc/self/ns/mnt'");
+	e.here = st.st_ino;
+	cgroup_each_pid(fs, super, false, pid_elsewhere, &e);
+	ns = mounts_of(lease, e.pid, err);
 	if (ns < 0)
 		return ns;
 	if (setns(ns, CLONE_NEWNS) < 0)

@@ -373,11 +373,11 @@ def judge(ratio):
 # ---- cycles beside a bare loop
 
 
-def flags(source, program="drover_cycles.p/"):
-    """What decides about the code in the compiler's flags for a file of the program."""
+def flags(source):
+    """What decides about the code in the compiler's flags for a file of drover or of a benchmark."""
     with open(f"{work.TOP}/build/compile_commands.json", encoding="utf-8") as f:
         for entry in json.load(f):
-            if program in entry["output"] and entry["file"].endswith(source):
+            if entry["file"].endswith(source):
                 words = shlex.split(entry["command"])
                 return " ".join(w for w in words if re.match(r"-(O|m|f(?!diag)|g$|D_FORT|std)", w))
     return "unknown"
@@ -391,7 +391,7 @@ def cycles(w, cpu):
     env = os.environ | {"RUNTIME_DIRECTORY": w.dir}
     text = w.call([CYCLES, str(cpu)], 60, "drover_cycles", env=env)
     found = json.loads(text[text.index("{") :])
-    ours, theirs = flags("/none.c"), flags("/drover_cycles.c")
+    ours, theirs = flags("/task/none.c"), flags("/drover_cycles.c")
     return found | {"flags": ours, "same_flags": ours == theirs and ours != "unknown"}
 
 

@@ -357,8 +357,10 @@ static void whose_file(void **)
 	}
 	assert_true(dprintf(fd, "%s", RULE("{" READ "}")) > 0);
 	assert_ok(seccomp_read(path, true, NULL, &got, &err), &err);
+	json_decref(steal_ptr(got));
 	assert_fails(seccomp_read(path, true, dir, &got, &err), &err, "lies in image");
 	assert_ok(seccomp_read(path, true, "/tm", &got, &err), &err);
+	json_decref(steal_ptr(got));
 	assert_int_equal(fchmod(fd, 0620), 0);
 	assert_fails(seccomp_read(path, true, NULL, &got, &err), &err, "must belong to root");
 	assert_int_equal(fchmod(fd, 0602), 0);

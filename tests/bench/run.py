@@ -23,7 +23,7 @@ import work  # noqa: E402
 PARTS = ("startup", "plan", "pair", "cycles", "bng", "forward", "generator")
 TRAFFIC = 2.0  # seconds of a trial of the generator at most
 TURN = 0.4  # seconds of traffic of drover, then of testpmd, at most
-TRIALS = 8  # of the generator, and sessions of drover and testpmd
+TRIALS = 12  # of the generator, and sessions of drover and testpmd
 
 
 def arguments():

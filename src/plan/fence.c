@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#define HUGE_DIR BOX_DIR "/huge"
 #define BOX_SIZE (UINT64_C(64) << 20) // room for the view of the largest machine
 
 static struct step *fence(struct plan *p, enum step_kind kind, char *path, char *value)
@@ -110,30 +111,28 @@ char *plan_hugepage_source(uint64_t size)
 {
 	char text[SIZE_STR];
 
-	return str_printf(BOX_DIR "/huge/%s", size_format(size, text));
+	return str_printf(HUGE_DIR "/%s", size_format(size, text));
 }
 
 // One hugetlbfs a size. size= is its limit and min_size= reserves the pages for it: the mount fails
 // when they are not there, and nobody outside can take them afterwards.
-static void add_hugetlbfs(struct plan *p, const struct launch *launch, const struct host *host)
+void plan_hugetlbfs(
+	struct plan *p, const struct host *host, const char *top, uint32_t uid, uint32_t gid
+)
 {
 	const struct grant *g = &p->lease.grant;
 	uint64_t sizes[HOST_PAGE_SIZES];
 	unsigned n = plan_fs_sizes(g, host, sizes);
-	uint32_t uid = p->lease.uid_base + launch->uid, gid = p->lease.uid_base + launch->gid;
 
-	dir(p, strdup(BOX_DIR "/huge"));
-	if (p->lease.place == LEASE_HOST)
-		fence(p, STEP_DETACH_HUGETLBFS, strdup(BOX_DIR), NULL);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned long long bytes = sizes[i] * grant_pages(g, sizes[i], -1, true, false);
 		char size[SIZE_STR];
 
 		size_format(sizes[i], size);
-		dir(p, plan_hugepage_source(sizes[i]));
+		dir(p, str_printf("%s/%s", top, size));
 		fence(p,
 		      STEP_HUGETLBFS,
-		      plan_hugepage_source(sizes[i]),
+		      str_printf("%s/%s", top, size),
 		      str_printf(
 			      "pagesize=%s,size=%llu,min_size=%llu,uid=%u,gid=%u,mode=0700",
 			      size,
@@ -143,6 +142,16 @@ static void add_hugetlbfs(struct plan *p, const struct launch *launch, const str
 			      gid
 		      ));
 	}
+}
+
+static void add_hugetlbfs(struct plan *p, const struct launch *launch, const struct host *host)
+{
+	uint32_t base = p->lease.uid_base;
+
+	dir(p, strdup(HUGE_DIR));
+	if (p->lease.place == LEASE_HOST)
+		fence(p, STEP_DETACH_HUGETLBFS, strdup(BOX_DIR), NULL);
+	plan_hugetlbfs(p, host, HUGE_DIR, base + launch->uid, base + launch->gid);
 }
 
 char *plan_take_in(
@@ -182,7 +191,7 @@ static void add_own(struct plan *p, char *grant)
 }
 
 // The shared directory of a link belongs to a group that both ends have and nobody else.
-static int add_links(struct plan *p, struct err *err)
+int plan_links(struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 
@@ -225,7 +234,7 @@ int plan_fence(
 		bind(p, strdup(BOX_DIR "/own/grant.json"), strdup(RUN_DIR "/grant.json"), true);
 	}
 	dir(p, strdup(BOX_DIR "/in"));
-	if (add_links(p, err) < 0)
+	if (plan_links(p, err) < 0)
 		return -err->code;
 	add_hugetlbfs(p, launch, host);
 	return add_view(p, host, fs, err);

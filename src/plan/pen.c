@@ -5,7 +5,6 @@
 // namespace, below PEN_DIR; the views and roots of its containers the keeper makes itself, at BOX_DIR.
 
 #include "base/scope.h"
-#include "base/size.h"
 #include "host/vfio.h"
 #include "plan/plan.h"
 
@@ -15,54 +14,6 @@
 static struct step *pen(struct plan *p, enum step_kind kind, const char *below, char *value)
 {
 	return plan_step(p, kind, STEP_FENCE, str_printf(PEN_DIR "%s", below), value);
-}
-
-static int links(struct plan *p, struct err *err)
-{
-	const struct grant *g = &p->lease.grant;
-
-	for (unsigned i = 0; i < g->nlinks; i++) {
-		_cleanup_free_ char *path = str_printf(LINKS_DIR "/%s", g->links[i].name);
-		struct step *s;
-
-		if (path == NULL)
-			return err_oom(err);
-		if (lease_note(&p->lease, "link", path, err) < 0)
-			return -err->code;
-		s = plan_step(p, STEP_SHARED_DIR, STEP_HOST, strdup(path), NULL);
-		s->mode = 02770;
-		s->gid = g->links[i].gid;
-	}
-	return 0;
-}
-
-// As for any container, size= and min_size= hold the pages; the keeper gives the top directory to the
-// user of each program it starts.
-static void hugetlbfs(struct plan *p, const struct host *host)
-{
-	uint64_t sizes[HOST_PAGE_SIZES];
-	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
-
-	pen(p, STEP_DIR, "/huge", NULL)->mode = 0755;
-	for (unsigned i = 0; i < n; i++) {
-		unsigned long long bytes =
-			sizes[i] * grant_pages(&p->lease.grant, sizes[i], -1, true, false);
-		char size[SIZE_STR], below[SIZE_STR + 8];
-
-		snprintf(below, sizeof(below), "/huge/%s", size_format(sizes[i], size));
-		pen(p, STEP_DIR, below, NULL)->mode = 0755;
-		pen(p,
-		    STEP_HUGETLBFS,
-		    below,
-		    str_printf(
-			    "pagesize=%s,size=%llu,min_size=%llu,uid=%u,gid=%u,mode=0700",
-			    size,
-			    bytes,
-			    bytes,
-			    p->lease.uid_base,
-			    p->lease.uid_base
-		    ));
-	}
 }
 
 static void node(struct plan *p, const char *name, dev_t rdev)
@@ -118,7 +69,7 @@ int plan_pen(
 
 	if (sock == NULL)
 		return err_oom(err);
-	if (lease_note(&p->lease, "tree", sock, err) < 0 || links(p, err) < 0)
+	if (lease_note(&p->lease, "tree", sock, err) < 0 || plan_links(p, err) < 0)
 		return -err->code;
 	snprintf(p->lease.runtime, sizeof(p->lease.runtime), "%s", launch->runtime);
 	pen(p, STEP_TMPFS, "", strdup("mode=0711,size=16m"));
@@ -131,6 +82,8 @@ int plan_pen(
 	// the owner may not be allowed to pass to where it is installed
 	pen(p, STEP_FILE, "/inside", strdup(""))->mode = 0755;
 	pen(p, STEP_BIND, "/inside", strdup(launch->inside))->readonly = true;
-	hugetlbfs(p, host);
+	pen(p, STEP_DIR, "/huge", NULL)->mode = 0755;
+	// the keeper gives the top directory to the user of each program it starts
+	plan_hugetlbfs(p, host, PEN_DIR "/huge", p->lease.uid_base, p->lease.uid_base);
 	return nodes(p, fs, err);
 }

@@ -200,6 +200,12 @@ void plan_expect(struct plan *p, dev_t dev, ino_t ino);
 
 // Where the hugetlbfs of a page size is mounted in the workload's mount namespace. New string.
 char *plan_hugepage_source(uint64_t size);
+// A hugetlbfs for each granted size, in a directory of its own below `top`, of uid and gid.
+void plan_hugetlbfs(
+	struct plan *p, const struct host *host, const char *top, uint32_t uid, uint32_t gid
+);
+// The shared directories of the grant's links, on the host.
+int plan_links(struct plan *p, struct err *err);
 // The page sizes that have a hugetlbfs, smallest first. Returns how many.
 unsigned plan_fs_sizes(
 	const struct grant *g, const struct host *host, uint64_t ret[static HOST_PAGE_SIZES]

@@ -111,89 +111,89 @@ static json_t *done(int r, const char *what)
 	return r == 0 ? json_pack("{s:s}", "done", what) : NULL;
 }
 
-json_t *answer_hop_add(struct plane *p, char *param, struct err *err)
+// One change of a table's routes or subscribers, as the entry says.
+struct change {
+	const char *kind, *more; // around what the user writes, to make it an entry of a file
+	const char *said;
+	int (*routes)(struct route_table *t, const struct spec *s, struct err *err); // or
+	int (*users)(struct user_table *t, const struct spec *s, struct err *err);
+};
+
+static json_t *change(const struct change *c, char *param, struct err *err)
 {
 	const char *rest;
-	struct route_table *t = take_routes(param, &rest, err);
+	struct route_table *routes = c->routes != NULL ? take_routes(param, &rest, err) : NULL;
+	struct user_table *users = c->users != NULL ? take_users(param, &rest, err) : NULL;
 	struct spec s;
 	int r;
 
-	(void)p;
-	if (t == NULL)
+	if (routes == NULL && users == NULL)
 		return NULL;
-	r = parse_entry("hop", rest, "", &s, err);
+	r = parse_entry(c->kind, rest, c->more, &s, err);
 	if (r == 0)
-		r = route_table_add_hop(t, &s.routes->hops[0], err);
+		r = routes != NULL ? c->routes(routes, &s, err) : c->users(users, &s, err);
 	release(&s);
-	return done(r, "hop added");
+	return done(r, c->said);
 }
 
-json_t *answer_route_add(struct plane *p, char *param, struct err *err)
+static int hop_add(struct route_table *t, const struct spec *s, struct err *err)
 {
-	const char *rest;
-	struct route_table *t = take_routes(param, &rest, err);
-	struct spec s;
-	int r;
-
-	(void)p;
-	if (t == NULL)
-		return NULL;
-	r = parse_entry("route", rest, "", &s, err);
-	if (r == 0)
-		r = route_table_add(t, &s.routes->routes[0], err);
-	release(&s);
-	return done(r, "route added");
+	return route_table_add_hop(t, &s->routes->hops[0], err);
 }
 
-json_t *answer_route_del(struct plane *p, char *param, struct err *err)
+json_t *answer_hop_add(struct plane *, char *param, struct err *err)
 {
-	const char *rest;
-	struct route_table *t = take_routes(param, &rest, err);
-	struct spec s;
-	int r;
-
-	(void)p;
-	if (t == NULL)
-		return NULL;
-	r = parse_entry("route", rest, ",0", &s, err);
-	if (r == 0)
-		r = route_table_del(t, s.routes->routes[0].ip, s.routes->routes[0].depth, err);
-	release(&s);
-	return done(r, "route removed");
+	return change(&(struct change){"hop", "", "hop added", .routes = hop_add}, param, err);
 }
 
-json_t *answer_user_add(struct plane *p, char *param, struct err *err)
+static int route_add(struct route_table *t, const struct spec *s, struct err *err)
 {
-	const char *rest;
-	struct user_table *t = take_users(param, &rest, err);
-	struct spec s;
-	int r;
-
-	(void)p;
-	if (t == NULL)
-		return NULL;
-	r = parse_entry("user", rest, "", &s, err);
-	if (r == 0)
-		r = user_table_add(t, &s.users->list[0], err);
-	release(&s);
-	return done(r, "subscriber added");
+	return route_table_add(t, &s->routes->routes[0], err);
 }
 
-json_t *answer_user_del(struct plane *p, char *param, struct err *err)
+json_t *answer_route_add(struct plane *, char *param, struct err *err)
 {
-	const char *rest;
-	struct user_table *t = take_users(param, &rest, err);
-	struct spec s;
-	int r;
+	return change(
+		&(struct change){"route", "", "route added", .routes = route_add}, param, err
+	);
+}
 
-	(void)p;
-	if (t == NULL)
-		return NULL;
-	r = parse_entry("user,0,0", rest, "", &s, err);
-	if (r == 0)
-		r = user_table_del(t, s.users->list[0].gre_id, err);
-	release(&s);
-	return done(r, "subscriber removed");
+static int route_del(struct route_table *t, const struct spec *s, struct err *err)
+{
+	return route_table_del(t, s->routes->routes[0].ip, s->routes->routes[0].depth, err);
+}
+
+json_t *answer_route_del(struct plane *, char *param, struct err *err)
+{
+	return change(
+		&(struct change){"route", ",0", "route removed", .routes = route_del}, param, err
+	);
+}
+
+static int user_add(struct user_table *t, const struct spec *s, struct err *err)
+{
+	return user_table_add(t, &s->users->list[0], err);
+}
+
+json_t *answer_user_add(struct plane *, char *param, struct err *err)
+{
+	return change(
+		&(struct change){"user", "", "subscriber added", .users = user_add}, param, err
+	);
+}
+
+static int user_del(struct user_table *t, const struct spec *s, struct err *err)
+{
+	return user_table_del(t, s->users->list[0].gre_id, err);
+}
+
+json_t *answer_user_del(struct plane *, char *param, struct err *err)
+{
+	return change(
+		&(struct change){"user,0,0", "", "subscriber removed", .users = user_del},
+		param,
+		err
+	);
 }
 
 // What the table has of both kinds is replaced by what the file has of them.

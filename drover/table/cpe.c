@@ -4,6 +4,62 @@
 
 #include "table/users.h"
 
+// CPEs of a subscriber, a few that lie together after another.
+struct place {
+	struct cpe_slot *cpe;
+	unsigned n;
+	unsigned count;	 // which place, from 0
+	uint32_t *chain; // what leads to the next of the chain
+};
+
+static struct place first_place(struct user_record *r)
+{
+	return (struct place){.cpe = &r->cpe, .n = 1, .chain = &r->more};
+}
+
+static void enter(const struct user_live *l, struct place *p, uint32_t number)
+{
+	struct user_more *more = &l->more[number];
+
+	p->cpe = more->cpe;
+	p->n = USER_MORE;
+	p->chain = &more->next;
+	p->count++;
+}
+
+// False: there is no further one.
+static bool next_place(const struct user_live *l, const struct user_record *r, struct place *p)
+{
+	uint32_t number;
+
+	if (p->count == 0) {
+		p->cpe = l->second[r - l->records].cpe;
+		p->n = USER_SECOND;
+		p->count = 1;
+		return true;
+	}
+	number = __atomic_load_n(p->chain, __ATOMIC_ACQUIRE);
+	if (number == 0)
+		return false;
+	enter(l, p, number);
+	return true;
+}
+
+void cpe_each(
+	const struct user_live *l,
+	const struct user_record *r,
+	void (*each)(void *arg, struct cpe_slot *s),
+	void *arg
+)
+{
+	struct place p = first_place((struct user_record *)r);
+
+	do {
+		for (unsigned i = 0; i < p.n; i++)
+			each(arg, &p.cpe[i]);
+	} while (next_place(l, r, &p));
+}
+
 bool cpe_find_more(
 	const struct user_live *l,
 	const struct user_record *r,
@@ -13,29 +69,18 @@ bool cpe_find_more(
 	struct cpe_slot *ret
 )
 {
+	struct place p = first_place((struct user_record *)r);
+
 	if (ip == 0)
 		return false;
-	for (unsigned k = 0; k < USER_RECORDS; k++) {
-		uint32_t more;
-
-		for (unsigned i = 0; i < USER_CPES; i++) {
-			*ret = cpe_read(&r->cpe[i]);
+	do {
+		for (unsigned i = 0; i < p.n; i++) {
+			*ret = cpe_read(&p.cpe[i]);
 			if (ret->ip == ip)
 				return cpe_fresh(ret, now, age);
 		}
-		more = __atomic_load_n(&r->more, __ATOMIC_ACQUIRE);
-		if (more == 0)
-			break;
-		r = &l->records[more];
-	}
+	} while (next_place(l, r, &p));
 	return false;
-}
-
-static bool may_be_learned(uint64_t mac_port, uint32_t ip)
-{
-	uint32_t host = rte_be_to_cpu_32(ip), net = host >> 24;
-
-	return net != 0 && net != 127 && net < 224 && (mac_port & 1) == 0 && (mac_port << 16) != 0;
 }
 
 static void put(struct cpe_slot *at, uint64_t mac_port, uint32_t ip, uint32_t seen)
@@ -48,72 +93,59 @@ static void put(struct cpe_slot *at, uint64_t mac_port, uint32_t ip, uint32_t se
 	cpe_store(at, u.v);
 }
 
-// Another record behind r. NULL: there is none left.
-static struct user_record *extend(struct user_live *l, struct user_record *r)
+// Makes the chain longer. False: there is nothing left for it.
+static bool extend(struct user_live *l, struct place *p)
 {
-	uint32_t none = 0, more = __atomic_load_n(&l->more, __ATOMIC_RELAXED);
+	uint32_t none = 0, number = __atomic_load_n(&l->free, __ATOMIC_RELAXED);
 
+	if (p->count == 1 + USER_CHAIN)
+		return false;
 	do {
-		if (more == l->more_end)
-			return NULL;
+		if (number == l->end)
+			return false;
 	} while (!__atomic_compare_exchange_n(
-		&l->more, &more, more + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED
+		&l->free, &number, number + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED
 	));
-	// another core may have done the same: then this record is lost until the next reload
+	// another core may have done the same: then this part is lost until the next reload
 	if (!__atomic_compare_exchange_n(
-		    &r->more, &none, more, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE
+		    p->chain, &none, number, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE
 	    ))
-		more = none;
-	return &l->records[more];
+		number = none;
+	enter(l, p, number);
+	return true;
 }
 
-bool cpe_learn_more(
+void cpe_learn_more(
 	struct user_live *l, struct user_record *r, uint64_t mac_port, uint32_t ip, uint32_t now
 )
 {
+	struct place p = first_place(r);
 	struct cpe_slot *oldest = NULL;
 	uint32_t most = 0;
 
-	if (!may_be_learned(mac_port, ip))
-		return false;
-	for (unsigned k = 1;; k++) {
-		uint32_t more;
-
-		for (unsigned i = 0; i < USER_CPES; i++) {
-			struct cpe_slot s = cpe_read(&r->cpe[i]);
+	do {
+		for (unsigned i = 0; i < p.n; i++) {
+			struct cpe_slot s = cpe_read(&p.cpe[i]);
 			uint32_t age = s.ip == 0 ? UINT32_MAX : now - s.seen;
 
 			if (s.ip == ip) {
 				// a configured CPE is where it was configured
 				if (s.seen != CPE_STATIC
 				    && (s.mac_port != mac_port || s.seen != now))
-					put(&r->cpe[i], mac_port, ip, now);
-				return true;
+					put(&p.cpe[i], mac_port, ip, now);
+				return;
 			}
 			// one that another core saw a moment later is not old
 			if (s.seen != CPE_STATIC && (int32_t)age < 0 && s.ip != 0)
 				age = 0;
 			if ((s.ip == 0 || s.seen != CPE_STATIC) && (oldest == NULL || age > most)) {
-				oldest = &r->cpe[i];
+				oldest = &p.cpe[i];
 				most = age;
 			}
 		}
-		more = __atomic_load_n(&r->more, __ATOMIC_ACQUIRE);
-		if (more != 0) {
-			r = &l->records[more];
-			continue;
-		}
-		if (most != UINT32_MAX && k < USER_RECORDS) {
-			struct user_record *next = extend(l, r);
-
-			if (next != NULL) {
-				put(&next->cpe[0], mac_port, ip, now);
-				return true;
-			}
-		}
-		break;
-	}
+	} while (next_place(l, r, &p));
+	if (most != UINT32_MAX && extend(l, &p))
+		oldest = &p.cpe[0];
 	if (oldest != NULL)
 		put(oldest, mac_port, ip, now);
-	return true;
 }

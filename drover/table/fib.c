@@ -1,40 +1,336 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// DIR24_8: a table of 2^24 entries, and groups of 256 for what is longer than /24. An entry has 2
-// bytes as long as 15 bits are enough for the hops and for the groups, which is what the caches like.
 
 #include "table/fib.h"
 
 #include "base/scope.h"
 
 #include <errno.h>
-#include <rte_errno.h>
-#include <rte_rib.h>
-#include <stdio.h>
+#include <rte_malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define ENTRY2_MAX ((1u << 15) - 1) // next hops and groups of 2-byte entries
+#define ENTRY2_MAX (FIB_GROUP2 - 1) // hops and groups of 2-byte entries
 #define SPARE_ROUTES 1024
 #define SPARE_GROUPS 256
+#define NO_GROUP UINT32_MAX
 
-// A route as one number that sorts: address, depth.
-struct order {
+// A prefix as one number that sorts: address, and of one address the shorter first.
+struct item {
 	uint64_t key;
-	uint32_t at; // in r->routes
+	uint32_t hop;
 };
+
+struct fib_admin {
+	struct item *list; // sorted, each key once
+	size_t n, room;
+	uint32_t groups, made; // there are; were ever in use
+	uint32_t *idle;	       // groups that were in use: free, then those until fib_settle
+	uint32_t nfree, nidle;
+	uint32_t hops;
+};
+
+static uint64_t key_of(uint32_t ip, unsigned depth)
+{
+	return (uint64_t)ip << 6 | depth;
+}
+
+static uint32_t key_ip(uint64_t key)
+{
+	return (uint32_t)(key >> 6);
+}
+
+static unsigned key_depth(uint64_t key)
+{
+	return key & 63;
+}
+
+// Behind the last address of the prefix.
+static uint64_t key_end(uint64_t key)
+{
+	return key_ip(key) + (UINT64_C(1) << (32 - key_depth(key)));
+}
+
+// ---- entries
+
+static uint32_t get(const struct fib *f, size_t at)
+{
+	return f->wide ? ((const uint32_t *)f->entries)[at] : ((const uint16_t *)f->entries)[at];
+}
+
+static void set(struct fib *f, size_t at, uint32_t v)
+{
+	if (f->wide)
+		__atomic_store_n(&((uint32_t *)f->entries)[at], v, __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(&((uint16_t *)f->entries)[at], (uint16_t)v, __ATOMIC_RELEASE);
+}
+
+static uint32_t group_bit(const struct fib *f)
+{
+	return f->wide ? FIB_GROUP4 : FIB_GROUP2;
+}
+
+// Where the group of the /24 begins, 0: it has none.
+static size_t group_at(const struct fib *f, uint32_t slot)
+{
+	uint32_t v = get(f, slot);
+
+	return (v & group_bit(f)) != 0 ? FIB_SLOTS + ((size_t)(v & ~group_bit(f)) << 8) : 0;
+}
+
+static uint32_t take_group(struct fib_admin *a)
+{
+	if (a->nfree > 0) {
+		// those that wait stay behind the free ones
+		uint32_t g = a->idle[--a->nfree];
+
+		a->idle[a->nfree] = a->idle[--a->nidle];
+		return g;
+	}
+	return a->made < a->groups ? a->made++ : NO_GROUP;
+}
+
+// The /24 gets a group that says what its entry said. False: there is none left.
+static bool make_group(struct fib *f, uint32_t slot)
+{
+	uint32_t g = take_group(f->admin), v = get(f, slot);
+
+	if (g == NO_GROUP)
+		return false;
+	for (size_t i = 0; i < 256; i++)
+		set(f, FIB_SLOTS + ((size_t)g << 8) + i, v);
+	set(f, slot, g | group_bit(f));
+	return true;
+}
+
+// Addresses from `at` until before `end` lead to that hop. Where that is part of a /24 it has a group.
+static void paint(struct fib *f, uint64_t at, uint64_t end, uint32_t hop)
+{
+	while (at < end) {
+		uint32_t slot = (uint32_t)(at >> 8);
+		uint64_t stop = (at | 255) + 1;
+		size_t group = group_at(f, slot);
+
+		if (group == 0)
+			set(f, slot, hop);
+		else
+			for (uint64_t i = at; i < stop && i < end; i++)
+				set(f, group + (i & 255), hop);
+		at = stop;
+	}
+}
+
+// ---- the list
+
+// The first item that is not before the key.
+static size_t find(const struct fib_admin *a, uint64_t key)
+{
+	size_t low = 0, high = a->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (a->list[mid].key < key)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool is_at(const struct fib_admin *a, size_t at, uint64_t key)
+{
+	return at < a->n && a->list[at].key == key;
+}
+
+// What of the prefix no longer one covers leads to that hop. `next`: the item behind it.
+static void paint_gaps(struct fib *f, uint64_t key, size_t next, uint32_t hop)
+{
+	const struct fib_admin *a = f->admin;
+	uint64_t at = key_ip(key), end = key_end(key);
+
+	for (size_t i = next; i < a->n && key_ip(a->list[i].key) < end; i++) {
+		paint(f, at, key_ip(a->list[i].key), hop);
+		if (key_end(a->list[i].key) > at)
+			at = key_end(a->list[i].key);
+	}
+	paint(f, at, end, hop);
+}
+
+// The hop of the longest prefix that contains this one and is shorter.
+static uint32_t hop_above(const struct fib_admin *a, uint64_t key)
+{
+	for (unsigned d = key_depth(key); d-- > 0;) {
+		uint32_t mask = d > 0 ? UINT32_MAX << (32 - d) : 0;
+		uint64_t above = key_of(key_ip(key) & mask, d);
+		size_t at = find(a, above);
+
+		if (is_at(a, at, above))
+			return a->list[at].hop;
+	}
+	return 0;
+}
+
+// Is there a prefix longer than /24 in the /24?
+static bool wants_group(const struct fib_admin *a, uint32_t slot)
+{
+	for (size_t i = find(a, key_of(slot << 8, 0));
+	     i < a->n && key_ip(a->list[i].key) >> 8 == slot;
+	     i++) {
+		if (key_depth(a->list[i].key) > 24)
+			return true;
+	}
+	return false;
+}
+
+bool fib_has(const struct fib *f, uint32_t ip, uint8_t depth)
+{
+	return is_at(f->admin, find(f->admin, key_of(ip, depth)), key_of(ip, depth));
+}
+
+size_t fib_routes(const struct fib *f)
+{
+	return f->admin->n;
+}
+
+int fib_add(struct fib *f, uint32_t ip, uint8_t depth, uint32_t hop, struct err *err)
+{
+	struct fib_admin *a = f->admin;
+	uint64_t key = key_of(ip, depth);
+	size_t at = find(a, key);
+
+	if (hop > a->hops)
+		return err_set(err, EINVAL, "hop %u of %u", hop, a->hops);
+	if (!is_at(a, at, key)) {
+		if (a->n == a->room) {
+			size_t room = a->room + a->room / 4 + SPARE_ROUTES;
+			struct item *list = realloc(a->list, room * sizeof(*list));
+
+			if (list == NULL)
+				return err_oom(err);
+			a->list = list;
+			a->room = room;
+		}
+		if (depth > 24 && group_at(f, ip >> 8) == 0 && !make_group(f, ip >> 8))
+			return err_set(err, ENOSPC, "no room for a prefix of %u bits", depth);
+		memmove(&a->list[at + 1], &a->list[at], (a->n - at) * sizeof(*a->list));
+		a->list[at].key = key;
+		a->n++;
+	}
+	a->list[at].hop = hop;
+	paint_gaps(f, key, at + 1, hop);
+	return 0;
+}
+
+void fib_del(struct fib *f, uint32_t ip, uint8_t depth)
+{
+	struct fib_admin *a = f->admin;
+	uint64_t key = key_of(ip, depth);
+	size_t at = find(a, key), group;
+
+	if (!is_at(a, at, key))
+		return;
+	a->n--;
+	memmove(&a->list[at], &a->list[at + 1], (a->n - at) * sizeof(*a->list));
+	paint_gaps(f, key, at, hop_above(a, key));
+	if (depth <= 24 || wants_group(a, ip >> 8))
+		return;
+	group = group_at(f, ip >> 8);
+	set(f, ip >> 8, get(f, group));
+	a->idle[a->nidle++] = (uint32_t)((group - FIB_SLOTS) >> 8);
+}
+
+void fib_settle(struct fib *f)
+{
+	f->admin->nfree = f->admin->nidle;
+}
+
+void fib_free(struct fib *f)
+{
+	if (f == NULL)
+		return;
+	if (f->admin != NULL) {
+		free(f->admin->list);
+		free(f->admin->idle);
+	}
+	free(f->admin);
+	rte_free(f->entries);
+	rte_free(f);
+}
+
+// ---- making one
+
+static uint32_t count_groups(const struct fib_admin *a)
+{
+	uint32_t groups = 0, last = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		uint32_t slot = key_ip(a->list[i].key) >> 8;
+
+		if (key_depth(a->list[i].key) > 24 && (groups == 0 || slot != last)) {
+			groups++;
+			last = slot;
+		}
+	}
+	return groups;
+}
+
+// From a sorted list, which is the table's from here on: in its order each prefix is painted over what
+// contains it.
+static int build(
+	struct item *list, size_t n, uint32_t hops, int socket, struct fib **ret, struct err *err
+)
+{
+	struct fib *f = rte_zmalloc_socket("routes", sizeof(*f), RTE_CACHE_LINE_SIZE, socket);
+	struct fib_admin *a = calloc(1, sizeof(*a));
+
+	if (f == NULL || a == NULL) {
+		free(a);
+		rte_free(f);
+		free(list);
+		return err_oom(err);
+	}
+	f->admin = a;
+	*a = (struct fib_admin){.list = list, .n = n, .room = n, .hops = hops};
+	a->groups = count_groups(a);
+	a->groups += a->groups / 8 + SPARE_GROUPS;
+	f->wide = hops > ENTRY2_MAX || a->groups > ENTRY2_MAX;
+	a->idle = calloc(a->groups, sizeof(*a->idle));
+	f->entries = rte_zmalloc_socket(
+		"routes",
+		(FIB_SLOTS + ((size_t)a->groups << 8)) * (f->wide ? 4 : 2),
+		RTE_CACHE_LINE_SIZE,
+		socket
+	);
+	if (a->idle == NULL || f->entries == NULL) {
+		fib_free(f);
+		return err_set(err, ENOMEM, "make a table of %zu routes: grant more hugepages", n);
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint64_t key = list[i].key;
+
+		// there are as many groups as that
+		if (key_depth(key) > 24 && group_at(f, key_ip(key) >> 8) == 0)
+			make_group(f, key_ip(key) >> 8);
+		paint(f, key_ip(key), key_end(key), list[i].hop);
+	}
+	*ret = f;
+	return 0;
+}
 
 // Least significant digit first, 11 bits each of the 38. Stable: of two routes with one prefix the
 // later stays behind.
-static int sort(struct order *list, size_t n, struct err *err)
+static int sort(struct item *list, size_t n, struct err *err)
 {
-	_cleanup_free_ struct order *other = malloc((n + 1) * sizeof(*other));
-	struct order *from = list, *to = other;
+	_cleanup_free_ struct item *other = malloc((n + 1) * sizeof(*other));
+	struct item *from = list, *to = other;
 
 	if (other == NULL)
 		return err_oom(err);
 	for (unsigned shift = 0; shift < 44; shift += 11) {
 		size_t place[2048] = {0}, sum = 0;
-		struct order *swap = from;
+		struct item *swap = from;
 
 		for (size_t i = 0; i < n; i++)
 			place[from[i].key >> shift & 2047]++;
@@ -52,158 +348,43 @@ static int sort(struct order *list, size_t n, struct err *err)
 	return 0; // after four passes it is in list again
 }
 
-static int create(
-	size_t routes,
-	size_t groups,
-	uint32_t hops,
-	int socket,
-	struct rte_fib **ret,
-	struct err *err
-)
-{
-	static unsigned serial; // names are looked up by nobody, but must differ
-	struct rte_fib_conf conf = {
-		.type = RTE_FIB_DIR24_8,
-		.default_nh = 0,
-		.max_routes = (int)(routes + routes / 16 + SPARE_ROUTES),
-	};
-	char name[32];
-
-	groups += groups / 8 + SPARE_GROUPS;
-	conf.dir24_8.nh_sz = hops <= ENTRY2_MAX && groups <= ENTRY2_MAX ? RTE_FIB_DIR24_8_2B
-									: RTE_FIB_DIR24_8_4B;
-	conf.dir24_8.num_tbl8 = (uint32_t)groups;
-	snprintf(name, sizeof(name), "routes%u", serial++);
-	*ret = rte_fib_create(name, socket, &conf);
-	if (*ret == NULL)
-		return err_set(
-			err,
-			rte_errno,
-			"make a table of %zu routes: %s; grant more hugepages",
-			routes,
-			rte_strerror(rte_errno)
-		);
-	return 0;
-}
-
-// In order of address, and of one address the shorter prefix first: each route then goes to where the
-// last one went, and none has to be written around longer ones.
 int fib_make(
 	const struct routes *r,
 	const uint32_t *number,
 	uint32_t hops,
 	int socket,
-	struct rte_fib **ret,
-	size_t *ret_routes,
+	struct fib **ret,
 	struct err *err
 )
 {
-	_cleanup_free_ struct order *list = malloc((r->nroutes + 1) * sizeof(*list));
-	size_t groups = 0, n = 0;
-	uint32_t last = 0;
-	struct rte_fib *fib;
+	_cleanup_free_ struct item *list = malloc((r->nroutes + 1) * sizeof(*list));
 	bool sorted = true;
+	size_t n = 0;
 
 	if (list == NULL)
 		return err_oom(err);
 	for (size_t i = 0; i < r->nroutes; i++) {
 		const struct route *at = &r->routes[i];
 
-		list[i] = (struct order){(uint64_t)at->ip << 6 | at->depth, (uint32_t)i};
+		list[i] = (struct item){key_of(at->ip, at->depth), number[at->hop]};
 		sorted = sorted && (i == 0 || list[i - 1].key <= list[i].key);
 	}
 	if (!sorted && sort(list, r->nroutes, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < r->nroutes; i++) {
-		const struct route *at = &r->routes[list[i].at];
-
-		if (at->depth > 24 && (groups == 0 || at->ip >> 8 != last)) {
-			groups++;
-			last = at->ip >> 8;
-		}
+		if (i + 1 == r->nroutes || list[i + 1].key != list[i].key)
+			list[n++] = list[i];
 	}
-	if (create(r->nroutes, groups, hops, socket, &fib, err) < 0)
-		return -err->code;
-	for (size_t i = 0; i < r->nroutes; i++) {
-		const struct route *at = &r->routes[list[i].at];
-		int res;
-
-		if (i + 1 < r->nroutes && list[i + 1].key == list[i].key)
-			continue;
-		res = rte_fib_add(fib, at->ip, at->depth, number[at->hop]);
-		if (res < 0) {
-			rte_fib_free(fib);
-			return err_sys(err, -res, "add route %zu of %zu", i + 1, r->nroutes);
-		}
-		n++;
-	}
-	*ret = fib;
-	*ret_routes = n;
-	return 0;
+	return build(steal_ptr(list), n, hops, socket, ret, err);
 }
 
-// All of a RIB but 0.0.0.0/0, which contains the others.
-static struct rte_rib_node *next_node(struct rte_rib *rib, struct rte_rib_node *last)
+int fib_copy(const struct fib *from, int socket, struct fib **ret, struct err *err)
 {
-	return rte_rib_get_nxt(rib, 0, 0, last, RTE_RIB_GET_NXT_ALL);
-}
+	const struct fib_admin *a = from->admin;
+	struct item *list = malloc((a->n + 1) * sizeof(*list));
 
-static int copy_node(struct rte_fib *to, const struct rte_rib_node *node)
-{
-	uint64_t hop;
-	uint32_t ip;
-	uint8_t depth;
-
-	rte_rib_get_ip(node, &ip);
-	rte_rib_get_depth(node, &depth);
-	rte_rib_get_nh(node, &hop);
-	return rte_fib_add(to, ip, depth, hop);
-}
-
-int fib_copy(
-	struct rte_fib *from,
-	size_t nroutes,
-	uint32_t hops,
-	int socket,
-	struct rte_fib **ret,
-	struct err *err
-)
-{
-	struct rte_rib *rib = rte_fib_get_rib(from);
-	struct rte_rib_node *node = NULL, *zero = rte_rib_lookup_exact(rib, 0, 0);
-	size_t groups = 0;
-	uint32_t last = 0;
-	struct rte_fib *fib;
-	int res = 0;
-
-	while ((node = next_node(rib, node)) != NULL) {
-		uint32_t ip;
-		uint8_t depth;
-
-		rte_rib_get_ip(node, &ip);
-		rte_rib_get_depth(node, &depth);
-		if (depth > 24 && (groups == 0 || ip >> 8 != last)) {
-			groups++;
-			last = ip >> 8;
-		}
-	}
-	if (create(nroutes + 1, groups, hops, socket, &fib, err) < 0)
-		return -err->code;
-	if (zero != NULL)
-		res = copy_node(fib, zero);
-	while (res == 0 && (node = next_node(rib, node)) != NULL) {
-		if (node != zero)
-			res = copy_node(fib, node);
-	}
-	if (res < 0) {
-		rte_fib_free(fib);
-		return err_sys(err, -res, "copy a table of %zu routes", nroutes);
-	}
-	*ret = fib;
-	return 0;
-}
-
-bool fib_has(struct rte_fib *fib, uint32_t ip, uint8_t depth)
-{
-	return rte_rib_lookup_exact(rte_fib_get_rib(fib), ip, depth) != NULL;
+	if (list == NULL)
+		return err_oom(err);
+	memcpy(list, a->list, a->n * sizeof(*list));
+	return build(list, a->n, a->hops, socket, ret, err);
 }

@@ -20,11 +20,9 @@
 struct route_table {
 	char name[SPEC_NAME];
 	int socket;
-	size_t nroutes;
 	unsigned nports; // the fewest outputs among the views' tasks
-	struct rte_fib *fib;
-	struct rte_fib *twin; // the same content; NULL until the first change
-	unsigned nhops, room; // of hops; the FIB's next hop n is hops[n - 1]
+	struct fib *fib;
+	unsigned nhops, room; // of hops; the FIB's hop n is hops[n - 1]
 	struct hop *hops;
 	struct route_view *views;
 };
@@ -63,7 +61,7 @@ static void live_free(struct route_live *l)
 
 static struct route_live *live_make(
 	const struct route_view *v,
-	struct rte_fib *fib,
+	struct fib *fib,
 	const struct hop *hops,
 	unsigned nhops,
 	unsigned room,
@@ -130,15 +128,14 @@ void route_view_done(struct route_view *v)
 
 // Content of a table, made beside the one in use.
 struct content {
-	struct rte_fib *fib;
+	struct fib *fib;
 	struct hop *hops;
 	unsigned nhops, room;
-	size_t nroutes;
 };
 
 static void content_free(struct content *c)
 {
-	rte_fib_free(c->fib);
+	fib_free(c->fib);
 	free(c->hops);
 	*c = (struct content){0};
 }
@@ -161,7 +158,7 @@ static int content_make(
 		c.hops[i] = r->hops[i];
 		number[r->hops[i].id] = i + 1;
 	}
-	if (fib_make(r, number, c.room, socket, &c.fib, &c.nroutes, err) < 0) {
+	if (fib_make(r, number, c.room, socket, &c.fib, err) < 0) {
 		content_free(&c);
 		return err_wrap(err, "route table '%s'", name);
 	}
@@ -193,7 +190,6 @@ int route_table_make(
 	t->hops = c.hops;
 	t->nhops = c.nhops;
 	t->room = c.room;
-	t->nroutes = c.nroutes;
 	*ret = t;
 	return 0;
 }
@@ -202,8 +198,7 @@ void route_table_free(struct route_table *t)
 {
 	if (t == NULL)
 		return;
-	rte_fib_free(t->fib);
-	rte_fib_free(t->twin);
+	fib_free(t->fib);
 	free(t->hops);
 	free(t);
 }
@@ -225,7 +220,7 @@ static void free_spares(struct route_table *t)
 
 static int make_spares(
 	struct route_table *t,
-	struct rte_fib *fib,
+	struct fib *fib,
 	const struct hop *hops,
 	unsigned nhops,
 	unsigned room,
@@ -273,109 +268,57 @@ int route_table_reload(struct route_table *t, const struct routes *r, struct err
 		return err_wrap(err, "route table '%s'", t->name);
 	free_spares(t);
 	old = (struct content){.fib = t->fib, .hops = t->hops};
-	rte_fib_free(t->twin);
-	t->twin = NULL;
 	t->fib = c.fib;
 	t->hops = c.hops;
 	t->nhops = c.nhops;
 	t->room = c.room;
-	t->nroutes = c.nroutes;
 	content_free(&old);
 	return 0;
 }
 
-// One change of a FIB. hop 0: the route goes.
-struct change {
-	uint32_t ip, hop;
-	uint8_t depth;
-};
-
-static int apply(struct rte_fib *fib, const struct change *c)
+// Another FIB with more room, and the route.
+static int add_in_larger(
+	struct route_table *t, const struct route *route, uint32_t hop, struct err *err
+)
 {
-	return c->hop != 0 ? rte_fib_add(fib, c->ip, c->depth, c->hop)
-			   : rte_fib_delete(fib, c->ip, c->depth);
-}
+	struct fib *f, *old = t->fib;
 
-// The twin with the change; a larger one when it is full.
-static int prepare(struct route_table *t, const struct change *c, struct err *err)
-{
-	int r;
-
-	if (t->twin == NULL && fib_copy(t->fib, t->nroutes, t->room, t->socket, &t->twin, err) < 0)
+	if (fib_copy(old, t->socket, &f, err) < 0)
 		return -err->code;
-	r = apply(t->twin, c);
-	if (r == -ENOSPC || r == -ENOMEM) {
-		rte_fib_free(t->twin);
-		t->twin = NULL;
-		if (fib_copy(t->fib, t->nroutes, t->room, t->socket, &t->twin, err) < 0)
-			return -err->code;
-		r = apply(t->twin, c);
-	}
-	return r == 0 ? 0 : err_sys(err, -r, "change the routes of '%s'", t->name);
-}
-
-static void drop_twin(struct route_table *t)
-{
-	rte_fib_free(t->twin);
-	t->twin = NULL;
-}
-
-static int change(struct route_table *t, const struct change *c, struct err *err)
-{
-	struct rte_fib *before = t->fib;
-
-	if (prepare(t, c, err) < 0)
+	if (fib_add(f, route->ip, route->depth, hop, err) < 0
+	    || make_spares(t, f, t->hops, t->nhops, t->room, err) < 0) {
+		fib_free(f);
 		return -err->code;
-	for (struct route_view *v = t->views; v != NULL; v = v->next) {
-		v->spare = rte_zmalloc_socket("route live", sizeof(*v->spare), 64, v->socket);
-		if (v->spare == NULL) {
-			for (struct route_view *w = t->views; w != v; w = w->next) {
-				rte_free(w->spare);
-				w->spare = NULL;
-			}
-			drop_twin(t);
-			return err_oom(err);
-		}
-		*v->spare = (struct route_live){.fib = t->twin, .heads = v->live->heads};
 	}
-	if (publish(t, err) < 0) {
-		t->twin = NULL; // an lcore may look at it for as long as it likes
-		return err_wrap(err, "route table '%s'", t->name);
-	}
-	for (struct route_view *v = t->views; v != NULL; v = v->next) {
-		rte_free(v->spare);
-		v->spare = NULL;
-	}
-	t->fib = t->twin;
-	t->twin = before;
-	// nobody reads it now; if it cannot follow it is made anew at the next change
-	if (apply(before, c) < 0)
-		drop_twin(t);
+	if (publish(t, err) < 0)
+		return -err->code;
+	free_spares(t);
+	t->fib = f;
+	fib_free(old);
 	return 0;
 }
 
 int route_table_add(struct route_table *t, const struct route *route, struct err *err)
 {
-	struct change c = {.ip = route->ip, .depth = route->depth};
 	struct routes one = {0};
-	bool is_new;
+	uint32_t hop;
+	int r;
 
 	// the checks of an entry are in one place
 	if (routes_add(&one, route, err) < 0)
 		return -err->code;
 	routes_free(&one);
-	if (hop_by_id(t, route->hop, &c.hop) == NULL)
+	if (hop_by_id(t, route->hop, &hop) == NULL)
 		return err_set(err, ENOENT, "table '%s' has no hop %u", t->name, route->hop);
-	is_new = !fib_has(t->fib, c.ip, c.depth);
-	if (change(t, &c, err) < 0)
-		return -err->code;
-	t->nroutes += is_new;
-	return 0;
+	r = fib_add(t->fib, route->ip, route->depth, hop, err);
+	if (r == -ENOSPC)
+		r = add_in_larger(t, route, hop, err);
+	return r < 0 ? err_wrap(err, "route table '%s'", t->name) : 0;
 }
 
 int route_table_del(struct route_table *t, uint32_t ip, uint8_t depth, struct err *err)
 {
-	struct change c = {.ip = ip, .depth = depth};
+	struct err late;
 
 	if (depth > 32 || !fib_has(t->fib, ip, depth))
 		return err_set(
@@ -389,9 +332,10 @@ int route_table_del(struct route_table *t, uint32_t ip, uint8_t depth, struct er
 			ip & 255,
 			depth
 		);
-	if (change(t, &c, err) < 0)
-		return -err->code;
-	t->nroutes--;
+	fib_del(t->fib, ip, depth);
+	// the route is gone, whether or not what it needed can be used again already
+	if (table_rcu_wait(&late) == 0)
+		fib_settle(t->fib);
 	return 0;
 }
 
@@ -428,7 +372,7 @@ int route_table_add_hop(struct route_table *t, const struct hop *hop, struct err
 
 size_t route_table_routes(const struct route_table *t)
 {
-	return t->nroutes;
+	return fib_routes(t->fib);
 }
 
 size_t route_table_hops(const struct route_table *t)

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Routes while packets flow: rte_fib (DIR24_8) from an address to a hop, and of each hop 64 bytes that
-// are ready to be put in front of a packet.
+// Routes while packets flow: a FIB (fib.h) from an address to a hop, and of each hop 64 bytes that are
+// ready to be put in front of a packet.
 //
 // What is in front depends on the task (its own addresses, its format), so every task has a view of
-// the table with headers of its own. The control thread changes a copy of the FIB that nobody reads,
-// hands it to all views at once, waits until the lcores have left the other one, and changes that as
-// well: no packet ever sees half a change.
+// the table with headers of its own. Routes are added and removed in place, an address at a time. What
+// needs another FIB (a reload, or no room) is made beside it and handed to all views; the old one goes
+// when the lcores have left it.
 #pragma once
 
 #include "base/err.h"
+#include "table/fib.h"
 #include "table/spec.h"
 
 #include <rte_common.h>
-#include <rte_fib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,8 +29,8 @@ struct hop_head {
 } __rte_aligned(64);
 
 struct route_live {
-	struct rte_fib *fib;
-	const struct hop_head *heads; // heads[n] is of next hop n of the FIB; 0: there is no route
+	struct fib *fib;
+	const struct hop_head *heads; // heads[n] is of hop n of the FIB; 0: there is no route
 };
 
 // Fills what a task writes for a hop. arg: what was given to route_view_make.
@@ -59,15 +59,10 @@ int route_view_make(
 );
 void route_view_done(struct route_view *v);
 
-// Hops of n addresses (host order), 0: no route; into ret[n]. One pointer is read, then the lookup.
-static __rte_always_inline const struct hop_head *route_lookup(
-	const struct route_view *v, uint32_t *ips, uint64_t *ret, unsigned n
-)
+// For one burst.
+static __rte_always_inline const struct route_live *route_live(const struct route_view *v)
 {
-	const struct route_live *live = __atomic_load_n(&v->live, __ATOMIC_ACQUIRE);
-
-	rte_fib_lookup_bulk(live->fib, ips, ret, (int)n);
-	return live->heads;
+	return __atomic_load_n(&v->live, __ATOMIC_ACQUIRE);
 }
 
 // ---- control thread

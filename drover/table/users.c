@@ -14,11 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
-#define SPARE 1024  // subscribers that can be added without another place for all
-#define SPREAD 4    // records that may be there for each in use, before a hash is better
-#define MORE_PART 8 // one further record for so many subscribers
+#define SPARE 1024	// subscribers that can be added without another place for all
+#define SPARE_BLOCKS 16 // the same for S-VLANs
+#define SPREAD 4	// records that may be there for each in use, before a hash is better
+#define MORE_PART 8	// one part of a chain for so many subscribers
 #define MORE_LEAST 4096
+#define PERIODS 16 // of learning, in the time after which a CPE is forgotten
+#define SHIFT_MOST 7
 
 struct user_admin {
 	char name[SPEC_NAME];
@@ -40,8 +44,10 @@ static void live_free(struct user_live *l)
 {
 	if (l == NULL)
 		return;
-	rte_free((void *)l->by_tags);
+	rte_free(l->by_tags);
 	rte_free(l->records);
+	rte_free(l->second);
+	rte_free(l->more);
 	rte_hash_free(l->by_key);
 	rte_free(l);
 }
@@ -66,52 +72,62 @@ static struct rte_hash *hash_make(uint32_t n, int socket)
 // Range of what is to be in the table.
 struct extent {
 	uint32_t low, high; // gre_ids
-	uint32_t svlan;	    // highest
 	size_t n;
+	uint16_t blocks; // S-VLANs
+	uint16_t block[SPEC_VLANS];
 };
 
 static struct extent extent_of(const struct users *u)
 {
-	struct extent e = {.low = UINT32_MAX, .n = u->n};
+	struct extent e = {.low = UINT32_MAX, .n = u->n, .blocks = 1};
 
 	for (size_t i = 0; i < u->n; i++) {
 		const struct user *at = &u->list[i];
 
 		e.low = at->gre_id < e.low ? at->gre_id : e.low;
 		e.high = at->gre_id > e.high ? at->gre_id : e.high;
-		e.svlan = at->svlan > e.svlan ? at->svlan : e.svlan;
+		if (e.block[at->svlan] == 0)
+			e.block[at->svlan] = e.blocks++;
 	}
 	if (u->n == 0)
 		e.low = 0;
 	return e;
 }
 
+static void *zeroed(size_t n, size_t size, int socket)
+{
+	return rte_zmalloc_socket("subscribers", n * size, RTE_CACHE_LINE_SIZE, socket);
+}
+
 // An empty table of that extent.
 static struct user_live *live_make(const struct extent *e, int socket, struct err *err)
 {
-	struct user_live *l = rte_zmalloc_socket("users", sizeof(*l), 64, socket);
+	struct user_live *l = zeroed(1, sizeof(*l), socket);
 	uint64_t span = (uint64_t)e->high - e->low + 1;
 	uint64_t dense = (uint64_t)e->n * SPREAD + SPARE, n;
-	uint32_t more = (uint32_t)(e->n / MORE_PART + MORE_LEAST);
 	bool hash = span > dense;
 
 	if (l == NULL)
 		goto fail;
 	n = (hash ? e->n : span) + SPARE;
-	if (n + more >= UINT32_MAX)
+	if (n >= UINT32_MAX)
 		goto fail;
 	l->first = e->low;
 	l->n = (uint32_t)n;
-	l->tags = (e->svlan + 1) << 12;
-	l->more = (uint32_t)n + 1;
-	l->more_end = l->more + more;
-	l->by_tags = rte_zmalloc_socket("tags", l->tags * sizeof(*l->by_tags), 64, socket);
-	l->records = rte_zmalloc_socket(
-		"subscribers", (size_t)l->more_end * sizeof(*l->records), 64, socket
-	);
+	l->blocks = e->blocks;
+	l->blocks_end = (uint16_t)(e->blocks + SPARE_BLOCKS);
+	memcpy(l->block, e->block, sizeof(l->block));
+	l->free = 1;
+	l->end = l->free + (uint32_t)(e->n / MORE_PART + MORE_LEAST);
+	l->by_tags = zeroed((size_t)l->blocks_end << 12, sizeof(*l->by_tags), socket);
+	l->records = zeroed(n + 1, sizeof(*l->records), socket);
+	l->second = zeroed(n + 1, sizeof(*l->second), socket);
+	l->more = zeroed(l->end, sizeof(*l->more), socket);
 	if (hash)
 		l->by_key = hash_make((uint32_t)n, socket);
-	if (l->by_tags != NULL && l->records != NULL && (!hash || l->by_key != NULL))
+	if (l->by_tags != NULL && l->records != NULL && l->second != NULL && l->more != NULL
+	    && (!hash || l->by_key != NULL)
+	    && getrandom(l->secret, sizeof(l->secret), 0) == sizeof(l->secret))
 		return l;
 fail:
 	live_free(l);
@@ -130,25 +146,33 @@ static uint32_t place(struct user_live *l, uint32_t gre_id)
 	return at >= 0 && (uint32_t)at < l->n ? (uint32_t)at + 1 : 0;
 }
 
+static void clear_slot(void *arg, struct cpe_slot *s)
+{
+	(void)arg;
+	cpe_store(s, _mm_setzero_si128());
+}
+
+// The chain stays with the number: its next owner may want it.
 static void clear(struct user_live *l, struct user_record *r)
 {
-	for (unsigned k = 0; k < USER_RECORDS; k++) {
-		for (unsigned i = 0; i < USER_CPES; i++)
-			cpe_store(&r->cpe[i], _mm_setzero_si128());
-		// further records stay with it: its successor may want them
-		if (r->more == 0)
-			break;
-		r = &l->records[r->more];
-	}
+	cpe_each(l, r, clear_slot, NULL);
+}
+
+static bool have_block(struct user_live *l, uint16_t svlan)
+{
+	if (l->block[svlan] == 0 && l->blocks < l->blocks_end)
+		__atomic_store_n(&l->block[svlan], l->blocks++, __ATOMIC_RELEASE);
+	return l->block[svlan] != 0;
 }
 
 // Nobody looks at the record before it is in by_tags, and used.
 static int put(struct user_live *l, const struct user *u, struct err *err)
 {
 	uint32_t tags = tags_of(u->svlan, u->cvlan), number;
+	struct user_entry *entry;
 	struct user_record *r;
 
-	if (tags < l->tags && l->by_tags[tags] != 0)
+	if (users_by_tags(l, tags) != 0)
 		return err_set(
 			err,
 			EEXIST,
@@ -156,12 +180,12 @@ static int put(struct user_live *l, const struct user *u, struct err *err)
 			u->gre_id,
 			u->svlan,
 			u->cvlan,
-			rte_be_to_cpu_32(l->records[l->by_tags[tags]].key)
+			rte_be_to_cpu_32(users_key(l, users_by_tags(l, tags)))
 		);
 	number = users_by_key(l, u->gre_id);
 	if (number != 0 && l->records[number].used)
 		return err_set(err, EEXIST, "subscriber %u is there twice", u->gre_id);
-	number = tags < l->tags ? place(l, u->gre_id) : 0;
+	number = have_block(l, u->svlan) ? place(l, u->gre_id) : 0;
 	if (number == 0)
 		return err_set(err, ENOSPC, "no room for subscriber %u", u->gre_id);
 	r = &l->records[number];
@@ -170,7 +194,9 @@ static int put(struct user_live *l, const struct user *u, struct err *err)
 	r->stag = rte_cpu_to_be_16(u->svlan);
 	r->ctag = rte_cpu_to_be_16(u->cvlan);
 	__atomic_store_n(&r->used, 1, __ATOMIC_RELEASE);
-	__atomic_store_n((uint32_t *)&l->by_tags[tags], number, __ATOMIC_RELEASE);
+	entry = users_entry(l, tags);
+	entry->known = 0;
+	__atomic_store_n(&entry->number, number, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -203,6 +229,7 @@ int user_table_make(
 	snprintf(t->admin->name, sizeof(t->admin->name), "%s", name);
 	t->admin->socket = socket;
 	t->admin->n = u->n;
+	t->shift = SHIFT_MOST;
 	t->live = live_make(&e, socket, err);
 	if (t->live == NULL || fill(t->live, u, err) < 0) {
 		user_table_free(t);
@@ -221,32 +248,33 @@ void user_table_free(struct user_table *t)
 	free(t);
 }
 
-// The CPEs of one record into one of another table.
-static void move_cpes(
-	const struct user_live *from,
-	const struct user_record *r,
-	struct user_live *to,
-	uint32_t number
-)
+uint32_t user_table_age(struct user_table *t, uint32_t age)
 {
-	struct user_record *into = &to->records[number];
+	unsigned shift = 0;
 
-	for (unsigned k = 0; k < USER_RECORDS; k++) {
-		for (unsigned i = 0; i < USER_CPES; i++) {
-			struct cpe_slot s = cpe_read(&r->cpe[i]), there;
+	while (shift < SHIFT_MOST && age >> (shift + 1) >= PERIODS)
+		shift++;
+	if (shift < t->shift)
+		t->shift = shift;
+	return age + (1u << shift) > age ? age + (1u << shift) : age;
+}
 
-			if (s.ip == 0)
-				continue;
-			// what is there may be younger already
-			if (cpe_find(to, into, s.ip, s.seen, UINT32_MAX, &there)
-			    && (int32_t)(s.seen - there.seen) <= 0)
-				continue;
-			cpe_learn_more(to, into, s.mac_port, s.ip, s.seen);
-		}
-		if (r->more == 0)
-			break;
-		r = &from->records[r->more];
-	}
+struct move {
+	struct user_live *to;
+	struct user_record *into;
+};
+
+static void move_cpe(void *arg, struct cpe_slot *from)
+{
+	const struct move *m = arg;
+	struct cpe_slot s = cpe_read(from), there;
+
+	if (s.ip == 0)
+		return;
+	// what is there may be younger already
+	if (!cpe_find(m->to, m->into, s.ip, s.seen, UINT32_MAX, &there)
+	    || (int32_t)(s.seen - there.seen) > 0)
+		cpe_learn_more(m->to, m->into, s.mac_port, s.ip, s.seen);
 }
 
 // What is known of the CPEs of all subscribers that are in both, with the same tags.
@@ -254,13 +282,14 @@ static void move_all(const struct user_live *from, struct user_live *to)
 {
 	for (uint32_t i = 1; i <= from->n; i++) {
 		const struct user_record *r = &from->records[i];
-		uint32_t number;
+		struct user_entry *e = users_entry(to, tags_of_record(r));
+		struct move m = {.to = to, .into = &to->records[e->number]};
 
-		if (!r->used)
+		if (!r->used || e->number == 0 || m.into->key != r->key)
 			continue;
-		number = users_by_tags(to, tags_of_record(r));
-		if (number != 0 && to->records[number].key == r->key)
-			move_cpes(from, r, to, number);
+		cpe_each(from, r, move_cpe, &m);
+		// what a core has just learned may have had to go
+		__atomic_store_n(&e->known, 0, __ATOMIC_RELAXED);
 	}
 }
 
@@ -363,7 +392,7 @@ int user_table_del(struct user_table *t, uint32_t gre_id, struct err *err)
 		return err_set(
 			err, ENOENT, "table '%s' has no subscriber %u", t->admin->name, gre_id
 		);
-	__atomic_store_n((uint32_t *)&l->by_tags[tags_of_record(r)], 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&users_entry(l, tags_of_record(r))->number, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&r->used, 0, __ATOMIC_RELEASE);
 	t->admin->n--;
 	// a core may be about to learn a CPE of it: it must not be the next one's
@@ -373,16 +402,11 @@ int user_table_del(struct user_table *t, uint32_t gre_id, struct err *err)
 	return 0;
 }
 
-static unsigned static_cpes(const struct user_live *l, const struct user_record *r)
+static void count_static(void *arg, struct cpe_slot *s)
 {
-	unsigned n = 0;
+	unsigned *n = arg;
 
-	for (;; r = &l->records[r->more]) {
-		for (unsigned i = 0; i < USER_CPES; i++)
-			n += r->cpe[i].ip != 0 && r->cpe[i].seen == CPE_STATIC;
-		if (r->more == 0)
-			return n;
-	}
+	*n += s->ip != 0 && s->seen == CPE_STATIC;
 }
 
 static int add_cpe(struct user_table *t, const struct cpe *c, struct err *err)
@@ -391,7 +415,9 @@ static int add_cpe(struct user_table *t, const struct cpe *c, struct err *err)
 	uint32_t number = users_by_key(l, c->gre_id), ip = rte_cpu_to_be_32(c->ip);
 	struct user_record *r = &l->records[number];
 	uint8_t mac[8] = {0};
+	uint64_t mac_port;
 	struct cpe_slot s;
+	unsigned n = 0;
 
 	if (number == 0 || !r->used)
 		return err_set(
@@ -401,17 +427,18 @@ static int add_cpe(struct user_table *t, const struct cpe *c, struct err *err)
 			c->gre_id,
 			t->admin->name
 		);
-	if (static_cpes(l, r) >= USER_CPES * USER_RECORDS)
+	cpe_each(l, r, count_static, &n);
+	if (n >= USER_CPES)
 		return err_set(
-			err,
-			E2BIG,
-			"subscriber %u has %d CPEs already",
-			c->gre_id,
-			USER_CPES * USER_RECORDS
+			err, E2BIG, "subscriber %u has %d CPEs already", c->gre_id, USER_CPES
 		);
 	memcpy(mac, c->mac, sizeof(c->mac));
-	if (!cpe_learn_more(l, r, cpe_mac_port(mac, c->port | CPE_OUTPUT), ip, CPE_STATIC)
-	    || !cpe_find(l, r, ip, 0, 0, &s) || s.seen != CPE_STATIC)
+	mac_port = cpe_mac_port(mac, c->port | CPE_OUTPUT);
+	if (cpe_may_be(mac_port, ip))
+		cpe_learn_more(l, r, mac_port, ip, CPE_STATIC);
+	// it may be in the place of another
+	__atomic_store_n(&users_entry(l, tags_of_record(r))->known, 0, __ATOMIC_RELAXED);
+	if (!cpe_find(l, r, ip, 0, 0, &s) || s.seen != CPE_STATIC)
 		return err_set(
 			err,
 			EINVAL,
@@ -440,6 +467,35 @@ size_t user_table_users(const struct user_table *t)
 	return t->admin->n;
 }
 
+struct show {
+	const struct user_record *r;
+	uint32_t now, age;
+	size_t n, max;
+	void (*each)(void *arg, const struct cpe_seen *cpe);
+	void *arg;
+};
+
+static void show_slot(void *arg, struct cpe_slot *from)
+{
+	struct show *w = arg;
+	struct cpe_slot s = cpe_read(from);
+	struct cpe_seen seen = {
+		.gre_id = rte_be_to_cpu_32(w->r->key),
+		.ip = rte_be_to_cpu_32(s.ip),
+		.svlan = rte_be_to_cpu_16(w->r->stag),
+		.cvlan = rte_be_to_cpu_16(w->r->ctag),
+		.port = (uint16_t)(s.mac_port >> 48),
+		.is_static = s.seen == CPE_STATIC,
+		.age = s.seen == CPE_STATIC ? 0 : w->now - s.seen,
+	};
+
+	if (s.ip == 0 || w->n == w->max || !cpe_fresh(&s, w->now, w->age))
+		return;
+	memcpy(seen.mac, &s.mac_port, sizeof(seen.mac));
+	w->each(w->arg, &seen);
+	w->n++;
+}
+
 size_t user_table_cpes(
 	const struct user_table *t,
 	uint32_t age,
@@ -449,35 +505,12 @@ size_t user_table_cpes(
 )
 {
 	const struct user_live *l = t->live;
-	uint32_t now = cpe_now();
-	size_t n = 0;
+	struct show w = {.now = cpe_now(), .age = age, .max = max, .each = each, .arg = arg};
 
-	for (uint32_t i = 1; i <= l->n; i++) {
-		const struct user_record *r = &l->records[i], *at = r;
-
-		for (unsigned k = 0; r->used && k < USER_RECORDS; k++) {
-			for (unsigned c = 0; c < USER_CPES && n < max; c++) {
-				struct cpe_slot s = cpe_read(&at->cpe[c]);
-				struct cpe_seen seen = {
-					.gre_id = rte_be_to_cpu_32(r->key),
-					.ip = rte_be_to_cpu_32(s.ip),
-					.svlan = rte_be_to_cpu_16(r->stag),
-					.cvlan = rte_be_to_cpu_16(r->ctag),
-					.port = (uint16_t)(s.mac_port >> 48),
-					.is_static = s.seen == CPE_STATIC,
-					.age = s.seen == CPE_STATIC ? 0 : now - s.seen,
-				};
-
-				if (s.ip == 0 || !cpe_fresh(&s, now, age))
-					continue;
-				memcpy(seen.mac, &s.mac_port, sizeof(seen.mac));
-				each(arg, &seen);
-				n++;
-			}
-			if (at->more == 0)
-				break;
-			at = &l->records[at->more];
-		}
+	for (uint32_t i = 1; i <= l->n && w.n < max; i++) {
+		w.r = &l->records[i];
+		if (w.r->used)
+			cpe_each(l, w.r, show_slot, &w);
 	}
-	return n;
+	return w.n;
 }

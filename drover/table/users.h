@@ -2,31 +2,40 @@
 // Copyright (c) 2026 The pinfold authors
 // Subscribers and the CPEs behind them, while packets flow.
 //
-// Upstream the two tags are an index (24 bits, as far as the highest S-VLAN in use) and give the number
-// of the subscriber's record. Downstream the GRE key is an index: records lie in the order of keys.
-// Only where the keys are so far apart that most records would be empty, a hash (rte_hash, some 50
-// cycles more a packet) finds the record.
+// Upstream the two tags are an index (a block for each S-VLAN in use) and give the number of the
+// subscriber. Downstream the GRE key is an index: numbers are in the order of keys. Only where
+// the keys are so far apart that most numbers would be nobody's, a hash (rte_hash, some 50 cycles more a
+// packet) finds the number.
 //
-// A record is one cache line and has room for three CPEs, more follow in further records. A CPE is 16
-// bytes, written and read as one, which x86 with AVX does in one piece: the upstream tasks learn, the
-// downstream tasks look up, on other cores, without a lock. Nothing is ever swept: a CPE carries the
-// time it was last seen, who looks it up compares, and who learns takes the place of the oldest.
+// A packet costs one line of memory that may be far away. Upstream it is the one of the tags' entry:
+// the GRE key follows from the number, and beside the number is a mark of what was learned last, so a
+// packet that says nothing new does not look at the CPEs. Downstream it is that of the record, 32 bytes
+// with the tags and the first CPE; further CPEs are elsewhere.
+//
+// A CPE is 16 bytes, written and read as one, which x86 with AVX does in one piece: the upstream tasks
+// learn, the downstream tasks look up, on other cores, without a lock. Nothing is ever swept: a CPE
+// carries the time it was last seen, who looks it up compares, and who learns takes the place of the
+// oldest. The time is written once in a period only (a sixteenth of the time after which a CPE is
+// forgotten), so that cores do not take lines from each other.
 #pragma once
 
 #include "base/err.h"
+#include "table/prefetch.h"
 #include "table/spec.h"
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
 #include <rte_cycles.h>
 #include <rte_hash.h>
-#include <rte_prefetch.h>
 #include <rte_vect.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define USER_CPES 3    // in one record
-#define USER_RECORDS 5 // of one subscriber at most: 15 CPEs
+// CPEs of a subscriber: in the record, beside it, and in each of a chain that is as long as need be
+#define USER_SECOND 2
+#define USER_MORE 3
+#define USER_CHAIN 4
+#define USER_CPES (1 + USER_SECOND + USER_MORE * USER_CHAIN) // 15 at most
 
 #define CPE_STATIC UINT32_MAX // in seen: configured, does not age
 #define CPE_OUTPUT 0x8000     // in port: the number of an output, as configured; else of an ethdev
@@ -43,26 +52,46 @@ struct cpe_slot {
 	uint32_t seen;	   // cpe_now()
 } __rte_aligned(16);
 
+// What two tags stand for.
+struct user_entry {
+	uint32_t number; // of the subscriber; 0: none
+	uint32_t known;	 // cpe_mark of what was learned last; 0: nothing
+};
+
 struct user_record {
+	struct cpe_slot cpe; // the first
 	uint32_t key;	     // gre_id, as in a packet
 	uint16_t stag, ctag; // tags, as in a packet
-	uint32_t more;	     // number of the record that follows; 0: none
+	uint32_t more;	     // the first of the chain; 0: none
 	uint32_t used;	     // 0: nobody has this gre_id
-	struct cpe_slot cpe[USER_CPES];
+} __rte_aligned(32);
+
+struct user_second {
+	struct cpe_slot cpe[USER_SECOND];
+};
+
+struct user_more {
+	struct cpe_slot cpe[USER_MORE];
+	uint32_t next; // 0: none
 } __rte_aligned(64);
 
 // All that the data path needs; replaced as a whole.
 struct user_live {
-	uint32_t tags;		     // entries of by_tags
-	uint32_t first, n;	     // gre_ids that have records, when by_key is NULL
-	const uint32_t *by_tags;     // [svlan << 12 | cvlan]: number of the record, 0: none
+	struct user_entry *by_tags;  // [block << 12 | cvlan]
+	uint32_t first, n;	     // gre_ids that have numbers, when by_key is NULL
 	struct user_record *records; // number 0 is nobody's
-	struct rte_hash *by_key;     // NULL: the record's number is gre_id - first + 1
-	uint32_t more, more_end;     // records for further CPEs: the next free one; behind the last
+	struct user_second *second;  // by the same number
+	struct user_more *more;	     // from 1
+	struct rte_hash *by_key;     // NULL: the number is gre_id - first + 1
+	uint32_t free, end;	     // of more: the next that is free; behind the last
+	uint64_t secret[2];	     // of cpe_mark
+	uint16_t blocks, blocks_end; // of by_tags: the next that is free; behind the last
+	uint16_t block[SPEC_VLANS];  // of an S-VLAN; 0 is empty
 };
 
 struct user_table {
 	struct user_live *live; // read by the lcores, once a burst
+	unsigned shift;		// a period of learning has 2^shift steps of cpe_now
 	struct user_admin *admin;
 };
 
@@ -71,18 +100,29 @@ static __rte_always_inline struct user_live *users_live(const struct user_table 
 	return __atomic_load_n(&t->live, __ATOMIC_ACQUIRE);
 }
 
-// The number of the record for svlan << 12 | cvlan; 0: no such subscriber.
+// The entry of svlan << 12 | cvlan, below 2^24; of tags that nobody has one whose number is 0.
+static __rte_always_inline struct user_entry *users_entry(const struct user_live *l, uint32_t tags)
+{
+	uint32_t block = __atomic_load_n(&l->block[tags >> 12], __ATOMIC_RELAXED);
+
+	return &l->by_tags[block << 12 | (tags & 4095)];
+}
+
+// Its number, 0: no such subscriber.
 static __rte_always_inline uint32_t users_by_tags(const struct user_live *l, uint32_t tags)
 {
-	return likely(tags < l->tags) ? __atomic_load_n(&l->by_tags[tags], __ATOMIC_RELAXED) : 0;
+	return __atomic_load_n(&users_entry(l, tags)->number, __ATOMIC_RELAXED);
 }
 
-static __rte_always_inline void users_prefetch(const struct user_live *l, uint32_t tags)
+// The GRE key of a number, as in a packet.
+static __rte_always_inline uint32_t users_key(const struct user_live *l, uint32_t number)
 {
-	rte_prefetch0(&l->by_tags[likely(tags < l->tags) ? tags : 0]);
+	if (likely(l->by_key == NULL))
+		return rte_cpu_to_be_32(l->first + number - 1);
+	return l->records[number].key;
 }
 
-// The same for a GRE key (host order); the record may be unused.
+// The number for a GRE key (host order), 0: none; the record may be unused.
 static __rte_always_inline uint32_t users_by_key(const struct user_live *l, uint32_t gre_id)
 {
 	uint32_t at = gre_id - l->first;
@@ -139,28 +179,76 @@ static __rte_always_inline bool cpe_find(
 	struct cpe_slot *ret
 )
 {
-	*ret = cpe_read(&r->cpe[0]);
+	*ret = cpe_read(&r->cpe);
 	if (likely(ret->ip == ip && ip != 0))
 		return cpe_fresh(ret, now, age);
 	return cpe_find_more(l, r, ip, now, age, ret);
 }
 
-// The subscriber's CPE was seen: what is new is written down. False: no machine can have that address
-// (0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/3) or that MAC (of a group, zero), nothing was learned.
-bool cpe_learn_more(
+// False: no machine can have that address (0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/3) or that MAC (of a
+// group, zero).
+static __rte_always_inline bool cpe_may_be(uint64_t mac_port, uint32_t ip)
+{
+	uint32_t net = rte_be_to_cpu_32(ip) >> 24;
+
+	return net - 1 < 223 && net != 127 && (mac_port & 1) == 0 && (mac_port << 16) != 0;
+}
+
+// Differs from the mark of any other CPE or period but for one in 2^31, whom nobody can choose.
+static __rte_always_inline uint32_t
+cpe_mark(const struct user_live *l, uint64_t mac_port, uint32_t ip, uint32_t period)
+{
+	unsigned __int128 v = (unsigned __int128)(mac_port ^ l->secret[0])
+			      * (((uint64_t)period << 32 | ip) ^ l->secret[1]);
+
+	return (uint32_t)((uint64_t)(v >> 64) ^ (uint64_t)v) | 1;
+}
+
+// Each place for a CPE that the subscriber has, used or not.
+void cpe_each(
+	const struct user_live *l,
+	const struct user_record *r,
+	void (*each)(void *arg, struct cpe_slot *s),
+	void *arg
+);
+
+// When packets are learned from. Tasks look at the clock now and then.
+struct cpe_clock {
+	uint32_t now;	 // cpe_now()
+	uint32_t period; // now >> shift
+};
+
+static __rte_always_inline struct cpe_clock cpe_clock(const struct user_table *t)
+{
+	uint32_t now = cpe_now();
+
+	return (struct cpe_clock){now, now >> t->shift};
+}
+
+// Writes down what is new. For cpe_learn, and for what is configured.
+void cpe_learn_more(
 	struct user_live *l, struct user_record *r, uint64_t mac_port, uint32_t ip, uint32_t now
 );
 
+// A CPE of the subscriber with that entry and number (not 0) was seen. False: cpe_may_be says no.
 static __rte_always_inline bool cpe_learn(
-	struct user_live *l, struct user_record *r, uint64_t mac_port, uint32_t ip, uint32_t now
+	struct user_live *l,
+	struct user_entry *e,
+	uint32_t number,
+	uint64_t mac_port,
+	uint32_t ip,
+	struct cpe_clock clock
 )
 {
-	const struct cpe_slot s = cpe_read(&r->cpe[0]);
+	const uint32_t mark = cpe_mark(l, mac_port, ip, clock.period);
 
-	// two times out of three it is there as it should be; a free slot has ip 0 and no MAC
-	if (likely(s.ip == ip && s.mac_port == mac_port && s.seen == now))
-		return true;
-	return cpe_learn_more(l, r, mac_port, ip, now);
+	if (unlikely(!cpe_may_be(mac_port, ip)))
+		return false;
+	if (unlikely(__atomic_load_n(&e->known, __ATOMIC_RELAXED) != mark)) {
+		cpe_learn_more(l, &l->records[number], mac_port, ip, clock.now);
+		__atomic_store_n(&e->known, mark, __ATOMIC_RELAXED);
+	}
+	return true;
 }
 
 // What cpe_learn wants: MAC at `mac` (8 bytes are read) and the port.
@@ -182,6 +270,9 @@ int user_table_make(
 	struct err *err
 );
 void user_table_free(struct user_table *t);
+// A task forgets CPEs that were not seen for `age` steps of cpe_now. Returns what is to be given to
+// cpe_find: a little more, for the time of a CPE may be that of the period's beginning.
+uint32_t user_table_age(struct user_table *t, uint32_t age);
 
 // While packets flow. A failure leaves everything as it was.
 
@@ -190,7 +281,7 @@ int user_table_reload(struct user_table *t, const struct users *u, struct err *e
 // EEXIST: the tags or the gre_id are another's.
 int user_table_add(struct user_table *t, const struct user *user, struct err *err);
 int user_table_del(struct user_table *t, uint32_t gre_id, struct err *err);
-// CPEs that do not age. ENOENT: no such subscriber; E2BIG: it has USER_CPES * USER_RECORDS of them.
+// CPEs that do not age. ENOENT: no such subscriber; E2BIG: it has USER_CPES of them.
 int user_table_add_cpes(struct user_table *t, const struct cpes *c, struct err *err);
 
 size_t user_table_users(const struct user_table *t);

@@ -22,8 +22,7 @@
 #include <string.h>
 
 #define AHEAD 4
-#define BEHIND 6 // packets between asking for a subscriber's number and for the record
-#define TTL 64	 // of label and outer header
+#define TTL 64 // of label and outer header
 #define GROWS (TUNNEL_LEN - QINQ_LEN)
 #define CLOCK_POLLS 64 // polls with packets between two looks at the clock
 
@@ -38,7 +37,8 @@ struct qinqdecap {
 	uint64_t types; // see qinq_types
 	struct user_table *users;
 	struct route_view view;
-	uint32_t now, polls;
+	struct cpe_clock clock;
+	uint32_t polls;
 	uint16_t port;	   // where packets come from; RTE_MAX_ETHPORTS: each says so itself
 	bool arp;	   // learn from it, and answer
 	uint32_t gateway;  // as in a packet; 0: answer for every address
@@ -98,7 +98,8 @@ static unsigned output_for(const struct task *t, uint16_t port)
 static unsigned take_arp(struct task *t, struct rte_mbuf *m, struct user_live *users, uint32_t tags)
 {
 	struct qinqdecap *q = t->state;
-	uint32_t number = users_by_tags(users, tags);
+	struct user_entry *entry = users_entry(users, tags);
+	uint32_t number = entry->number;
 	uint16_t port = port_of(q, m);
 	unsigned to = output_for(t, port);
 	struct arp_seen seen;
@@ -112,11 +113,7 @@ static unsigned take_arp(struct task *t, struct rte_mbuf *m, struct user_live *u
 	// a probe (RFC 5227) has no sender's address yet
 	if (seen.sender != 0
 	    && !cpe_learn(
-		    users,
-		    &users->records[number],
-		    cpe_mac_port(seen.mac, port),
-		    seen.sender,
-		    q->now
+		    users, entry, number, cpe_mac_port(seen.mac, port), seen.sender, q->clock
 	    ))
 		return DROP_SOURCE;
 	if (to >= t->nout || !arp_wants_reply(&seen, q->gateway))
@@ -167,21 +164,17 @@ static __rte_noinline unsigned refuse(struct task *t, struct rte_mbuf *m, struct
 }
 
 struct taken {
-	uint32_t ip[BURST];	// destinations, host order
-	uint32_t tags[BURST];	// svlan << 12 | cvlan
-	uint32_t number[BURST]; // of the subscriber's record
+	uint32_t ip[BURST];		 // destinations, host order
+	struct user_entry *entry[BURST]; // of the tags
 };
 
-static __rte_always_inline void find_record(
-	const struct user_live *users, struct taken *ret, uint16_t i
-)
-{
-	ret->number[i] = users_by_tags(users, ret->tags[i]);
-	rte_prefetch0(&users->records[ret->number[i]]);
-}
-
 static __rte_always_inline uint16_t
-take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct user_live *users, struct taken *ret)
+take_in(struct task *t,
+	struct rte_mbuf **m,
+	uint16_t n,
+	struct user_live *users,
+	struct fib fib,
+	struct taken *ret)
 {
 	const struct qinqdecap *q = t->state;
 	const uint64_t types = q->types;
@@ -213,17 +206,12 @@ take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct user_live *users
 			continue;
 		}
 		memcpy(&v, &h->stype, sizeof(v));
-		ret->tags[out] = qinq_tags(v);
-		users_prefetch(users, ret->tags[out]);
-		// of a million subscribers neither the number nor the record is in a near cache: each
-		// is asked for some packets before it is needed
-		if (out >= BEHIND)
-			find_record(users, ret, out - BEHIND);
+		ret->entry[out] = users_entry(users, qinq_tags(v));
+		prefetch_far(ret->entry[out]);
 		ret->ip[out] = rte_be_to_cpu_32(ip->dst_addr);
+		fib_prefetch(&fib, ret->ip[out]);
 		m[out++] = m[i];
 	}
-	for (uint16_t i = out > BEHIND ? out - BEHIND : 0; i < out; i++)
-		find_record(users, ret, i);
 	return out;
 }
 
@@ -256,47 +244,45 @@ static __rte_always_inline void encapsulate(
 static uint16_t poll_qinqdecap(struct task *t)
 {
 	struct qinqdecap *q = t->state;
-	const struct hop_head *heads;
+	const struct route_live *live = route_live(&q->view);
+	const struct fib fib = *live->fib;
 	struct user_live *users;
 	struct rte_mbuf *m[BURST];
-	uint64_t hops[BURST];
 	struct taken taken;
 	uint16_t got = task_rx(t, m), n;
 
 	if (got == 0)
 		return 0;
+	task_prefetch(m, got);
 	for (uint16_t i = 0; i < AHEAD && i < got; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	if (q->polls++ % CLOCK_POLLS == 0)
-		q->now = cpe_now();
+		q->clock = cpe_clock(q->users);
 	users = users_live(q->users);
-	n = take_in(t, m, got, users, &taken);
-	if (unlikely(n == 0)) {
-		task_flush(t); // answers to ARP
-		return got;
-	}
-	heads = route_lookup(&q->view, taken.ip, hops, n);
+	n = take_in(t, m, got, users, fib, &taken);
 	for (uint16_t i = 0; i < n; i++) {
 		struct qinq_hdr *h = rte_pktmbuf_mtod(m[i], struct qinq_hdr *);
 		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(h + 1);
-		struct user_record *user = &users->records[taken.number[i]];
-		const struct hop_head *head = &heads[hops[i]];
+		const uint32_t number = __atomic_load_n(&taken.entry[i]->number, __ATOMIC_RELAXED);
+		const uint32_t hop = fib_find(&fib, taken.ip[i]);
+		const struct hop_head *head = &live->heads[hop];
 
-		if (unlikely(taken.number[i] == 0)) {
+		if (unlikely(number == 0)) {
 			task_drop(t, DROP_UNKNOWN, m[i]);
 			continue;
 		}
 		if (unlikely(!cpe_learn(
 			    users,
-			    user,
+			    taken.entry[i],
+			    number,
 			    cpe_mac_port(&h->src, port_of(q, m[i])),
 			    ip->src_addr,
-			    q->now
+			    q->clock
 		    ))) {
 			task_drop(t, DROP_SOURCE, m[i]);
 			continue;
 		}
-		if (unlikely(hops[i] == 0)) {
+		if (unlikely(hop == 0)) {
 			task_drop(t, DROP_NO_ROUTE, m[i]);
 			continue;
 		}
@@ -309,7 +295,7 @@ static uint16_t poll_qinqdecap(struct task *t)
 			continue;
 		}
 		ip4_age(ip);
-		encapsulate(m[i], head, user->key);
+		encapsulate(m[i], head, users_key(users, number));
 		task_put(t, head->port, m[i]);
 	}
 	task_flush(t);
@@ -378,7 +364,7 @@ static int init_qinqdecap(struct task *t, const void *arg, struct err *err)
 	q->local = c->local;
 	q->arp = c->arp;
 	q->gateway = rte_cpu_to_be_32(c->gateway);
-	q->now = cpe_now();
+	q->clock = cpe_clock(users);
 	q->port = t->nrx == 1 && t->rx[0].ring == NULL ? t->rx[0].port : RTE_MAX_ETHPORTS;
 	q->noutputs = t->nout < SPEC_HOP_PORTS ? t->nout : SPEC_HOP_PORTS;
 	for (unsigned i = 0; i < t->nout; i++)

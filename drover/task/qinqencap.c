@@ -244,7 +244,7 @@ take_in(struct task *t,
 		}
 		memcpy(&key, rte_pktmbuf_mtod_offset(m[i], void *, at - sizeof(key)), sizeof(key));
 		ret->number[out] = users_by_key(users, rte_be_to_cpu_32(key));
-		rte_prefetch0(&users->records[ret->number[out]]);
+		prefetch_far(&users->records[ret->number[out]]);
 		ret->inner[out] = (uint16_t)at;
 		m[out++] = m[i];
 	}
@@ -295,6 +295,7 @@ static uint16_t poll_qinqencap(struct task *t)
 
 	if (got == 0)
 		return 0;
+	task_prefetch(m, got);
 	for (uint16_t i = 0; i < AHEAD && i < got; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 		rte_prefetch0(rte_pktmbuf_mtod_offset(m[i], void *, 64));
@@ -357,7 +358,9 @@ static int init_qinqencap(struct task *t, const void *arg, struct err *err)
 	q->users = users;
 	q->local = rte_cpu_to_be_32(c->local);
 	q->ctype = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
-	q->age = (uint32_t)(((uint64_t)c->age * (rte_get_tsc_hz() / 1000)) >> 30);
+	q->age = user_table_age(
+		users, (uint32_t)(((uint64_t)c->age * (rte_get_tsc_hz() / 1000)) >> 30)
+	);
 	q->now = cpe_now();
 	stype = rte_cpu_to_be_16(stype);
 	for (unsigned i = 0; i < RTE_MAX_ETHPORTS; i++) {

@@ -100,7 +100,7 @@ static __rte_always_inline bool ordinary(const struct rte_ether_hdr *eth)
 
 // The packets that can be routed stay, with their destinations.
 static __rte_always_inline uint16_t
-take_in(struct task *t, struct rte_mbuf **m, uint16_t n, uint32_t *ips)
+take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_t *ips)
 {
 	uint16_t out = 0;
 
@@ -117,6 +117,7 @@ take_in(struct task *t, struct rte_mbuf **m, uint16_t n, uint32_t *ips)
 			continue;
 		}
 		ips[out] = rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(eth + 1))->dst_addr);
+		fib_prefetch(&fib, ips[out]);
 		m[out++] = m[i];
 	}
 	return out;
@@ -146,24 +147,23 @@ static __rte_noinline bool write_label(struct rte_mbuf *m, const struct hop_head
 static uint16_t poll_routing(struct task *t)
 {
 	struct routing *r = t->state;
-	const struct hop_head *heads;
+	const struct route_live *live = route_live(&r->view);
+	const struct fib fib = *live->fib;
 	struct rte_mbuf *m[BURST];
 	uint32_t ips[BURST];
-	uint64_t hops[BURST];
 	uint16_t got = task_rx(t, m), n;
 
 	if (got == 0)
 		return 0;
+	task_prefetch(m, got);
 	for (uint16_t i = 0; i < AHEAD && i < got; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
-	n = take_in(t, m, got, ips);
-	if (unlikely(n == 0))
-		return got;
-	heads = route_lookup(&r->view, ips, hops, n);
+	n = take_in(t, m, got, fib, ips);
 	for (uint16_t i = 0; i < n; i++) {
-		const struct hop_head *head = &heads[hops[i]];
+		const uint32_t hop = fib_find(&fib, ips[i]);
+		const struct hop_head *head = &live->heads[hop];
 
-		if (unlikely(hops[i] == 0)) {
+		if (unlikely(hop == 0)) {
 			task_drop(t, DROP_NO_ROUTE, m[i]);
 			continue;
 		}

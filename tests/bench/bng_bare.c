@@ -73,6 +73,12 @@ static inline void fetch(struct rte_mbuf *m, unsigned more)
 		rte_prefetch0(rte_pktmbuf_mtod_offset(m, void *, more));
 }
 
+static inline void fetch_heads(struct rte_mbuf **m, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		rte_prefetch0(m[i]);
+}
+
 static inline void drop(struct bare *b, struct rte_mbuf *m)
 {
 	b->bad++;
@@ -91,9 +97,10 @@ unsigned bare_routing(struct bare *b)
 {
 	struct rte_mbuf *m[BARE_BURST];
 	uint32_t ips[BARE_BURST];
-	uint64_t hops[BARE_BURST];
+	const struct fib fib = b->fib;
 	uint16_t got = rte_eth_rx_burst(b->port, 0, m, BARE_BURST), n = 0, out = 0;
 
+	fetch_heads(m, got);
 	for (uint16_t i = 0; i < AHEAD && i < got; i++)
 		fetch(m[i], 0);
 	for (uint16_t i = 0; i < got; i++) {
@@ -110,13 +117,14 @@ unsigned bare_routing(struct bare *b)
 			continue;
 		}
 		ips[n] = rte_be_to_cpu_32(get32(p + 30));
+		fib_prefetch(&fib, ips[n]);
 		m[n++] = m[i];
 	}
-	rte_fib_lookup_bulk(b->fib, ips, hops, n);
 	for (uint16_t i = 0; i < n; i++) {
 		uint8_t *p = rte_pktmbuf_mtod(m[i], uint8_t *);
+		uint32_t hop = fib_find(&fib, ips[i]);
 
-		if (unlikely(hops[i] == 0 || m[i]->pkt_len > 1514)) {
+		if (unlikely(hop == 0 || m[i]->pkt_len > 1514)) {
 			drop(b, m[i]);
 			continue;
 		}
@@ -124,7 +132,7 @@ unsigned bare_routing(struct bare *b)
 		_mm_storeu_si128(
 			(__m128i *)p,
 			_mm_blend_epi16(
-				_mm_load_si128((const __m128i *)b->hops[hops[i]].head),
+				_mm_load_si128((const __m128i *)b->hops[hop].head),
 				_mm_loadu_si128((__m128i *)p),
 				0x80
 			)
@@ -135,27 +143,34 @@ unsigned bare_routing(struct bare *b)
 	return got;
 }
 
-static inline void learn(struct bare *b, struct bare_user *u, const uint8_t *mac, uint32_t ip)
+static inline void learn(struct bare *b, struct bare_entry *e, const uint8_t *mac, uint32_t ip)
 {
-	struct bare_cpe *c = &u->cpe[0];
 	const uint64_t want = (get64(mac) & UINT64_C(0xffffffffffff)) | (uint64_t)b->port << 48;
+	const unsigned __int128 v = (unsigned __int128)(want ^ b->secret)
+				    * (((uint64_t)b->now << 32 | ip) ^ ~b->secret);
+	const uint32_t mark = (uint32_t)((uint64_t)(v >> 64) ^ (uint64_t)v) | 1;
+	struct bare_user *u;
 
-	if (unlikely(c->ip != ip || get64(c->mac) != want || c->seen != b->now)) {
-		memcpy(c, &want, sizeof(want));
-		c->ip = ip;
-		c->seen = b->now;
-	}
+	if (likely(e->known == mark))
+		return;
+	u = &b->users[e->number];
+	memcpy(u->mac, &want, sizeof(want));
+	u->ip = ip;
+	u->seen = b->now;
+	e->known = mark;
 }
 
 unsigned bare_up(struct bare *b)
 {
 	struct rte_mbuf *m[BARE_BURST];
-	uint32_t ips[BARE_BURST], number[BARE_BURST];
-	uint64_t hops[BARE_BURST];
+	const struct fib fib = b->fib;
+	struct bare_entry *entry[BARE_BURST];
+	uint32_t ips[BARE_BURST];
 	uint16_t got = rte_eth_rx_burst(b->port, 0, m, BARE_BURST), n = 0, out = 0;
 	const uint64_t types =
 		(uint64_t)rte_cpu_to_be_16(0x88a8) | (uint64_t)rte_cpu_to_be_16(0x8100) << 32;
 
+	fetch_heads(m, got);
 	for (uint16_t i = 0; i < AHEAD && i < got; i++)
 		fetch(m[i], 0);
 	for (uint16_t i = 0; i < got; i++) {
@@ -177,36 +192,35 @@ unsigned bare_up(struct bare *b)
 			drop(b, m[i]);
 			continue;
 		}
-		number[n] = b->by_tags
+		entry[n] = &b->by_tags
 				    [(rte_be_to_cpu_16((uint16_t)(v >> 16)) & 0xfff) << 12
 				     | (rte_be_to_cpu_16((uint16_t)(v >> 48)) & 0xfff)];
-		rte_prefetch0(&b->users[number[n]]);
+		rte_prefetch1(entry[n]);
 		ips[n] = rte_be_to_cpu_32(get32(p + 38));
+		fib_prefetch(&fib, ips[n]);
 		m[n++] = m[i];
 	}
-	rte_fib_lookup_bulk(b->fib, ips, hops, n);
 	for (uint16_t i = 0; i < n; i++) {
 		uint8_t *p = rte_pktmbuf_mtod(m[i], uint8_t *);
-		struct bare_user *u = &b->users[number[i]];
-		const struct bare_hop *hop = &b->hops[hops[i]];
+		const uint32_t number = entry[i]->number, to = fib_find(&fib, ips[i]);
+		const struct bare_hop *hop = &b->hops[to];
 		uint16_t len = rte_cpu_to_be_16((uint16_t)(m[i]->pkt_len - 22 + 28));
-		uint32_t sum;
+		uint32_t sum, key = rte_cpu_to_be_32(b->first + number - 1);
 
 		if (unlikely(
-			    number[i] == 0 || hops[i] == 0 || m[i]->pkt_len > 1490
-			    || m[i]->data_off < 24
+			    number == 0 || to == 0 || m[i]->pkt_len > 1490 || m[i]->data_off < 24
 		    )) {
 			drop(b, m[i]);
 			continue;
 		}
-		learn(b, u, p + 6, get32(p + 34));
+		learn(b, entry[i], p + 6, get32(p + 34));
 		age(p + 22);
 		m[i]->data_off = (uint16_t)(m[i]->data_off - 24);
 		m[i]->data_len = (uint16_t)(m[i]->data_len + 24);
 		m[i]->pkt_len += 24;
 		p -= 24;
 		memcpy(p, hop->head, 42);
-		memcpy(p + 42, &u->key, 4);
+		memcpy(p + 42, &key, 4);
 		memcpy(p + 20, &len, 2);
 		sum = (uint32_t)hop->sum + len;
 		sum = (sum >> 16) + (sum & 0xffff);
@@ -225,6 +239,7 @@ unsigned bare_down(struct bare *b)
 	uint16_t got = rte_eth_rx_burst(b->port, 0, m, BARE_BURST), n = 0, out = 0;
 	const __m128i access = _mm_loadu_si128((const __m128i *)b->access);
 
+	fetch_heads(m, got);
 	for (uint16_t i = 0; i < AHEAD && i < got; i++)
 		fetch(m[i], 64);
 	for (uint16_t i = 0; i < got; i++) {
@@ -246,26 +261,25 @@ unsigned bare_down(struct bare *b)
 		}
 		at = rte_be_to_cpu_32(get32(p + 42)) - b->first;
 		number[n] = at < b->nusers ? at + 1 : 0;
-		rte_prefetch0(&b->users[number[n]]);
+		rte_prefetch1(&b->users[number[n]]);
 		m[n++] = m[i];
 	}
 	for (uint16_t i = 0; i < n; i++) {
 		uint8_t *p = rte_pktmbuf_mtod(m[i], uint8_t *);
 		const struct bare_user *u = &b->users[number[i]];
-		const struct bare_cpe *c = &u->cpe[0];
 		uint32_t tag = (uint32_t)u->ctag << 16 | rte_cpu_to_be_16(0x8100);
 		uint16_t type = rte_cpu_to_be_16(0x0800);
 		__m128i v;
 
 		if (unlikely(
-			    number[i] == 0 || c->ip != get32(p + 62) || b->now - c->seen > 1000
+			    number[i] == 0 || u->ip != get32(p + 62) || b->now - u->seen > 1000
 			    || m[i]->pkt_len > 1546
 		    )) {
 			drop(b, m[i]);
 			continue;
 		}
 		age(p + 46);
-		v = _mm_blend_epi16(access, _mm_loadl_epi64((const __m128i *)c->mac), 0x07);
+		v = _mm_blend_epi16(access, _mm_loadl_epi64((const __m128i *)u->mac), 0x07);
 		v = _mm_insert_epi16(v, u->stag, 7);
 		m[i]->data_off = (uint16_t)(m[i]->data_off + 24);
 		m[i]->data_len = (uint16_t)(m[i]->data_len - 24);

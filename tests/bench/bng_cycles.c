@@ -4,7 +4,8 @@
 // loop that does the same work (bng_bare.c): 64 B, burst 32, 4096 packets that go from ring to ring, so
 // that they are not hot in L2. Before each pass the packets are written anew, every one with a
 // destination and a subscriber drawn anew; that time is not counted. Both sides are compiled with the
-// same flags, use the same kinds of tables, and are measured in turn.
+// same flags, use the same kinds of tables, and are measured in turn, pass by pass: of 24 passes each the
+// medians are a pair.
 //
 //   bng_cycles [CPU [ROUTES]]
 //
@@ -32,7 +33,7 @@
 #include <string.h>
 
 #define PACKETS 4096
-#define PASSES 24 // of a measurement
+#define PASSES 24 // of a measurement, by each side
 #define REPEATS 15
 #define ROUTES 1000000
 #define HOPS 256
@@ -354,9 +355,18 @@ static uint64_t pass(struct bench *b, const struct side *s, bool ours)
 	return end - start;
 }
 
-static double per_packet(uint64_t cycles)
+static int by_size(const void *a, const void *b)
 {
-	return (double)cycles / PASSES / PACKETS;
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+// Of the passes of one side: whatever interrupted some of them is no cost of either.
+static double per_packet(uint64_t passes[PASSES])
+{
+	qsort(passes, PASSES, sizeof(*passes), by_size);
+	return (double)passes[PASSES / 2] / PACKETS;
 }
 
 static void measure(
@@ -372,13 +382,13 @@ static void measure(
 	}
 	printf("%s\n  \"%s\": {\"users\": %u, \"pairs\": [", kind == PLAIN ? "" : ",", name, users);
 	for (unsigned i = 0; i < REPEATS; i++) {
-		uint64_t cycles[2] = {0};
+		uint64_t cycles[2][PASSES];
 
 		for (unsigned k = 0; k < 2 * PASSES; k++) {
 			bool ours = (k + i) % 2 == 0;
 
 			refill(b, kind, users, UINT32_MAX);
-			cycles[ours ? 0 : 1] += pass(b, s, ours);
+			cycles[ours ? 0 : 1][k / 2] = pass(b, s, ours);
 		}
 		printf("%s[%.2f, %.2f]",
 		       i > 0 ? ", " : "",
@@ -391,10 +401,11 @@ static void measure(
 
 // ---- tables of the bare loops: their own memory, the same content
 
-static struct bare make_bare(const struct bench *b, struct rte_fib *fib, uint32_t users, bool up)
+static struct bare make_bare(const struct bench *b, struct fib fib, uint32_t users, bool up)
 {
 	struct bare_hop *hops = rte_zmalloc(NULL, (HOPS + 1) * sizeof(*hops), 64);
-	uint32_t *by_tags = rte_zmalloc(NULL, sizeof(*by_tags) * (up ? 1u << 24 : 1), 64);
+	struct bare_entry *by_tags =
+		rte_zmalloc(NULL, sizeof(*by_tags) * (((users >> 12) + 1) << 12), 64);
 	struct bare bare = {
 		.port = b->port,
 		.fib = fib,
@@ -404,6 +415,7 @@ static struct bare make_bare(const struct bench *b, struct rte_fib *fib, uint32_
 		.nusers = users,
 		.first = FIRST_KEY,
 		.now = 1,
+		.secret = UINT64_C(0x9e3779b97f4a7c15),
 	};
 	uint16_t stype = RTE_BE16(RTE_ETHER_TYPE_QINQ);
 
@@ -425,11 +437,10 @@ static struct bare make_bare(const struct bench *b, struct rte_fib *fib, uint32_
 		hops[i + 1].sum = (uint16_t)~rte_ipv4_cksum(&h.ip);
 	}
 	for (uint32_t i = 0; i < users; i++) {
-		bare.users[i + 1].key = rte_cpu_to_be_32(FIRST_KEY + i);
 		bare.users[i + 1].stag = rte_cpu_to_be_16((uint16_t)(i >> 12));
 		bare.users[i + 1].ctag = rte_cpu_to_be_16(i & 4095);
 		if (up)
-			by_tags[i] = i + 1;
+			by_tags[i].number = i + 1;
 	}
 	return bare;
 }
@@ -441,7 +452,7 @@ static void free_bare(struct bare *b)
 	rte_free(b->users);
 }
 
-static void both_ways(struct bench *b, struct rte_fib *fib, unsigned k, uint32_t users)
+static void both_ways(struct bench *b, struct fib fib, unsigned k, uint32_t users)
 {
 	char table[16], name[32];
 	struct bare bare = make_bare(b, fib, users, true);
@@ -506,7 +517,7 @@ int main(int argc, char **argv)
 	       b.seconds[1],
 	       b.seconds[2]);
 	plain.t = make_task(&b, "routing", NULL);
-	bare = make_bare(&b, ((struct route_view *)plain.t->state)->live->fib, 0, false);
+	bare = make_bare(&b, *((struct route_view *)plain.t->state)->live->fib, 0, false);
 	plain.bare = &bare;
 	plain.loop = bare_routing;
 	measure(&b, "routing", PLAIN, 0, &plain);

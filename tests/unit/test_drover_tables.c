@@ -33,10 +33,10 @@ static void no_head(const void *arg, const struct hop *hop, struct hop_head *hea
 // The id of the hop where it leads; -1: nowhere.
 static int leads(const struct route_view *v, uint32_t ip)
 {
-	uint64_t hop;
-	const struct hop_head *heads = route_lookup(v, &ip, &hop, 1);
+	const struct route_live *l = route_live(v);
+	uint32_t hop = fib_find(l->fib, ip);
 
-	return hop != 0 ? (int)heads[hop].sum : -1;
+	return hop != 0 ? (int)l->heads[hop].sum : -1;
 }
 
 static const char hops[] = "hop,7,192.0.2.1,02:00:00:00:00:01,1,0\n"
@@ -153,6 +153,83 @@ static void test_routes_change(void **state)
 	specs_free(&other);
 }
 
+// The hop of the longest of n prefixes, by looking at all of them. 0: none.
+static uint32_t longest(const struct route *list, size_t n, uint32_t ip)
+{
+	const struct route *best = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t mask = list[i].depth > 0 ? UINT32_MAX << (32 - list[i].depth) : 0;
+
+		if ((ip & mask) == list[i].ip && (best == NULL || list[i].depth > best->depth))
+			best = &list[i];
+	}
+	return best != NULL ? best->hop : 0;
+}
+
+// Prefixes come and go at random in a few /24s, until groups run out and beyond.
+static void test_fib_changes(void **state)
+{
+	static struct route list[400];
+	const uint32_t most[] = {200, 40000}; // entries of 2 and of 4 bytes
+
+	(void)state;
+	for (unsigned k = 0; k < ARRAY_LEN(most); k++) {
+		struct routes none = {0};
+		unsigned full = 0;
+		struct fib *f;
+		size_t n = 0;
+		struct err err;
+
+		assert_ok(fib_make(&none, NULL, most[k], SOCKET_ID_ANY, &f, &err), &err);
+		assert_int_equal(f->wide, k == 1);
+		for (unsigned i = 0; i < 6000; i++) {
+			bool some = draw() % 4 == 0;
+			uint8_t depth = (uint8_t)(some ? draw() % 33 : 25 + draw() % 8);
+			uint32_t mask = depth > 0 ? UINT32_MAX << (32 - depth) : 0;
+			uint32_t ip = (0x0a000000 + draw() % 0x40000) & mask, at = draw();
+
+			if (n == ARRAY_LEN(list) || (n > 0 && draw() % 3 == 0)) {
+				size_t one = draw() % n;
+
+				assert_true(fib_has(f, list[one].ip, list[one].depth));
+				fib_del(f, list[one].ip, list[one].depth);
+				assert_false(fib_has(f, list[one].ip, list[one].depth));
+				list[one] = list[--n];
+			} else if (!fib_has(f, ip, depth)) {
+				uint32_t hop = 1 + draw() % most[k];
+
+				if (fib_add(f, ip, depth, hop, &err) == -ENOSPC) {
+					// those that were removed are free only now
+					struct fib *more;
+
+					full++;
+					assert_ok(fib_copy(f, SOCKET_ID_ANY, &more, &err), &err);
+					fib_free(f);
+					f = more;
+					assert_ok(fib_add(f, ip, depth, hop, &err), &err);
+				}
+				list[n++] = (struct route){.ip = ip, .depth = depth, .hop = hop};
+			}
+			if (i % 1000 == 999)
+				fib_settle(f);
+			at = 0x0a000000 + at % 0x40000;
+			assert_int_equal(fib_find(f, at), longest(list, n, at));
+			if (n > 0) { // at the edges, too
+				at = list[i % n].ip - i % 2;
+				assert_int_equal(fib_find(f, at), longest(list, n, at));
+			}
+		}
+		assert_true(full > 0);
+		assert_int_equal(fib_routes(f), n);
+		while (n-- > 0)
+			fib_del(f, list[n].ip, list[n].depth);
+		for (uint32_t at = 0x0a000000; at < 0x0a040000; at++)
+			assert_int_equal(fib_find(f, at), 0);
+		fib_free(f);
+	}
+}
+
 struct reader {
 	struct route_view *v;
 	struct user_table *users;
@@ -259,6 +336,27 @@ static struct user_record *record(struct user_table *t, uint32_t gre_id)
 	return n != 0 && t->live->records[n].used ? &t->live->records[n] : NULL;
 }
 
+// As a packet of the subscriber says it, at `now`.
+static bool learn(
+	struct user_table *t, uint32_t gre_id, uint64_t mac_port, uint32_t ip, uint32_t now
+)
+{
+	struct user_record *r = record(t, gre_id);
+	struct user_entry *e = users_entry(
+		t->live, (uint32_t)rte_be_to_cpu_16(r->stag) << 12 | rte_be_to_cpu_16(r->ctag)
+	);
+
+	assert_int_equal(e->number, users_by_key(t->live, gre_id));
+	return cpe_learn(
+		t->live,
+		e,
+		e->number,
+		mac_port,
+		rte_cpu_to_be_32(ip),
+		(struct cpe_clock){now, now >> t->shift}
+	);
+}
+
 static bool finds(struct user_table *t, uint32_t gre_id, uint32_t ip, uint32_t now, uint8_t last)
 {
 	struct cpe_slot s;
@@ -292,14 +390,12 @@ static void test_users(void **state)
 			record(t, last[k])
 		);
 		assert_int_equal(users_by_tags(t->live, 7 << 12 | 44), 0);
-		assert_int_equal(users_by_tags(t->live, UINT32_MAX), 0);
+		assert_int_equal(users_by_tags(t->live, 4094 << 12 | 4095), 0);
 		assert_fails(user_table_add(t, &user, &err), &err, "those of subscriber 5");
 		user = (struct user){.svlan = 7, .cvlan = 44, .gre_id = 6};
 		assert_fails(user_table_add(t, &user, &err), &err, "6 is there twice");
 		user.gre_id = 3000000000; // far away: everything moves
-		assert_true(
-			cpe_learn(t->live, record(t, 5), mac(1), rte_cpu_to_be_32(0x0a000001), 3)
-		);
+		assert_true(learn(t, 5, mac(1), 0x0a000001, 3));
 		assert_ok(user_table_add(t, &user, &err), &err);
 		assert_non_null(record(t, 3000000000));
 		assert_true(finds(t, 5, 0x0a000001, 4, 1));
@@ -311,6 +407,17 @@ static void test_users(void **state)
 		assert_ok(user_table_add(t, &user, &err), &err);
 		assert_false(finds(t, 5, 0x0a000001, 4, 1)); // its predecessor's
 		assert_int_equal(user_table_users(t), 4);
+		for (uint32_t i = 0; i < 40; i++) { // S-VLANs that are new, more than are spare
+			user = (struct user){
+				.svlan = (uint16_t)(100 + i), .cvlan = 1, .gre_id = 20 + i};
+			assert_ok(user_table_add(t, &user, &err), &err);
+		}
+		for (uint32_t i = 0; i < 40; i++)
+			assert_ptr_equal(
+				&t->live->records[users_by_tags(t->live, (100 + i) << 12 | 1)],
+				record(t, 20 + i)
+			);
+		assert_int_equal(user_table_users(t), 44);
 		user_table_free(t);
 	}
 }
@@ -327,31 +434,29 @@ static void test_cpes(void **state)
 	(void)state;
 	make_users("user,7,42,5\nuser,7,43,6\n", &t);
 	l = t->live;
+	assert_int_equal(user_table_age(t, 10), 11);
 	for (uint32_t i = 1; i <= 15; i++)
-		assert_true(cpe_learn(
-			l, record(t, 5), mac((uint8_t)i), rte_cpu_to_be_32(0x0a000000 + i), i
-		));
+		assert_true(learn(t, 5, mac((uint8_t)i), 0x0a000000 + i, i));
 	for (uint32_t i = 1; i <= 15; i++)
 		assert_int_equal(
 			finds(t, 5, 0x0a000000 + i, 15, (uint8_t)i), i >= 5
 		); // older than 10
 	assert_false(finds(t, 6, 0x0a000001, 1, 1));
 	// one more takes the place of the oldest, and of no other
-	assert_true(cpe_learn(l, record(t, 5), mac(16), rte_cpu_to_be_32(0x0a000010), 11));
+	assert_true(learn(t, 5, mac(16), 0x0a000010, 11));
 	assert_true(finds(t, 5, 0x0a000010, 11, 16));
 	assert_false(finds(t, 5, 0x0a000001, 11, 1));
 	assert_true(finds(t, 5, 0x0a000002, 11, 2));
 	// it moved
-	assert_true(cpe_learn(l, record(t, 5), mac(77), rte_cpu_to_be_32(0x0a000002), 12));
+	assert_true(learn(t, 5, mac(77), 0x0a000002, 12));
 	assert_true(finds(t, 5, 0x0a000002, 12, 77));
 	// what no machine can have
-	assert_false(cpe_learn(l, record(t, 6), mac(1), 0, 1));
-	assert_false(cpe_learn(l, record(t, 6), mac(1), rte_cpu_to_be_32(0xe0000001), 1));
-	assert_false(cpe_learn(l, record(t, 6), mac(1) | 1, rte_cpu_to_be_32(0x0a000001), 1));
-	assert_false(cpe_learn(l, record(t, 6), 0, rte_cpu_to_be_32(0x0a000001), 1));
+	assert_false(learn(t, 6, mac(1), 0, 1));
+	assert_false(learn(t, 6, mac(1), 0xe0000001, 1));
+	assert_false(learn(t, 6, mac(1) | 1, 0x0a000001, 1));
+	assert_false(learn(t, 6, 0, 0x0a000001, 1));
 	// the clock wraps
-	assert_true(cpe_learn(l, record(t, 6), mac(1), rte_cpu_to_be_32(0x0a000001), UINT32_MAX - 3)
-	);
+	assert_true(learn(t, 6, mac(1), 0x0a000001, UINT32_MAX - 3));
 	assert_true(finds(t, 6, 0x0a000001, 2, 1));
 	assert_false(finds(t, 6, 0x0a000001, 9, 1));
 	assert_ok(cpes_add(&c, &one, &err), &err);
@@ -359,11 +464,51 @@ static void test_cpes(void **state)
 	assert_true(cpe_find(l, record(t, 5), rte_cpu_to_be_32(one.ip), 1u << 30, 1, &s));
 	assert_int_equal(s.mac_port >> 48, CPE_OUTPUT);
 	for (uint32_t i = 0; i < 100; i++) // however many others come
-		cpe_learn(l, record(t, 5), mac(1), rte_cpu_to_be_32(0x0a010000 + i), 20 + i);
+		learn(t, 5, mac(1), 0x0a010000 + i, 20 + i);
 	assert_true(cpe_find(l, record(t, 5), rte_cpu_to_be_32(one.ip), 1u << 30, 1, &s));
 	c.list[0].gre_id = 4;
 	assert_fails(user_table_add_cpes(t, &c, &err), &err, "no such subscriber");
 	cpes_free(&c);
+	user_table_free(t);
+}
+
+// A packet that says nothing new writes nothing, until the period is over.
+static void test_periods(void **state)
+{
+	const uint32_t age = 100, kept = age + 4; // periods of 4
+	struct user user = {.svlan = 7, .cvlan = 42, .gre_id = 5};
+	struct user_table *t;
+	struct user_record *r;
+	struct cpe_slot s;
+	struct err err;
+
+	(void)state;
+	make_users("user,7,42,5\nuser,7,43,6\n", &t);
+	assert_int_equal(user_table_age(t, age), kept);
+	assert_int_equal(user_table_age(t, 2000), 2000 + 64); // another task's; the shorter holds
+	assert_int_equal(t->shift, 2);
+	r = record(t, 5);
+	assert_true(learn(t, 5, mac(1), 0x0a000001, 9));
+	assert_true(learn(t, 5, mac(1), 0x0a000001, 11));
+	assert_int_equal(r->cpe.seen, 9);
+	assert_true(learn(t, 5, mac(1), 0x0a000001, 12));
+	assert_int_equal(r->cpe.seen, 12);
+	// last seen at 15: not forgotten before 100 later
+	assert_true(learn(t, 5, mac(1), 0x0a000001, 15));
+	assert_true(cpe_find(t->live, r, rte_cpu_to_be_32(0x0a000001), 15 + age, kept, &s));
+	assert_false(cpe_find(t->live, r, rte_cpu_to_be_32(0x0a000001), 16 + kept, kept, &s));
+	// what is new is written at once: another MAC, another CPE, and the first again
+	assert_true(learn(t, 5, mac(2), 0x0a000001, 15));
+	assert_int_equal(r->cpe.mac_port, mac(2));
+	assert_true(learn(t, 5, mac(3), 0x0a000003, 15));
+	assert_true(learn(t, 5, mac(4), 0x0a000001, 15));
+	assert_int_equal(r->cpe.mac_port, mac(4));
+	// nor is what its predecessor said
+	assert_ok(user_table_del(t, 5, &err), &err);
+	assert_ok(user_table_add(t, &user, &err), &err);
+	assert_false(cpe_find(t->live, r, rte_cpu_to_be_32(0x0a000001), 15, kept, &s));
+	assert_true(learn(t, 5, mac(4), 0x0a000001, 15));
+	assert_true(cpe_find(t->live, r, rte_cpu_to_be_32(0x0a000001), 15, kept, &s));
 	user_table_free(t);
 }
 
@@ -418,9 +563,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_longest_prefix),
 		cmocka_unit_test(test_routes_change),
+		cmocka_unit_test(test_fib_changes),
 		cmocka_unit_test(test_changes_under_readers),
 		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_cpes),
+		cmocka_unit_test(test_periods),
 		cmocka_unit_test(test_text),
 	};
 

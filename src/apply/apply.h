@@ -45,11 +45,11 @@ int cgroup_kill(
 	struct err *err
 );
 
-// Removes the cgroup `path` ("pinfold/NAME") and all below it in every hierarchy, waiting a moment
+// Removes the cgroup `path` ("pinfold/NAME" or "pinfold-NAME") and all below it in every hierarchy, waiting a moment
 // for processes that are ending.
 int cgroup_remove(const struct hostfs *fs, const char *path, struct err *err);
 
-// True if a process is in the cgroup `path` ("pinfold/NAME") or below it, in any hierarchy.
+// True if a process is in the cgroup `path` or below it, in any hierarchy.
 bool cgroup_populated(const struct hostfs *fs, const char *path);
 
 // Moves this process into the directory `dir`, an absolute path.
@@ -57,6 +57,13 @@ int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err);
 
 // devices.c: limits the cgroup of v2 to character devices, a list of "MAJOR:MINOR" and "MAJOR:*".
 int cgroup_allow_devices(const char *dir, const char *list, struct err *err);
+
+// partition.c: makes the cgroup a partition ("isolated"). What the kernel cannot do it says in a word of
+// its own, which is in the error.
+int cgroup_partition(const char *dir, const char *kind, struct err *err);
+// Gives the CPUs of the lease's cgroup `name`, and of its box, back. Its removal would do so too, but at
+// some time: the next that wants them would find them taken.
+void cgroup_partition_end(int dir, const char *name);
 
 // grace.c: begins, in the background, what makes the next move of a process between cgroups quick. For
 // those who will move one within some ten milliseconds; changes nothing.

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
+#define TOP "pinfold" // all leases but those with a partition, pinfold-NAME, are below it
 #define REMOVE_MILLISECONDS 3000
 #define DEPTH 16
 
@@ -154,33 +155,32 @@ static bool is_cgroup(int fd)
 
 static int remove_in(int hierarchy, const char *path, struct err *err)
 {
-	_cleanup_free_ char *parent = strdup(path);
-	_cleanup_close_ int fd = -1;
-	char *slash;
+	bool below_top = str_starts(path, TOP "/");
+	const char *name = below_top ? path + strlen(TOP "/") : path;
+	_cleanup_close_ int fd =
+		fs_open_in(hierarchy, below_top ? TOP : ".", O_PATH | O_DIRECTORY, 0);
 	int r;
 
-	if (parent == NULL)
-		return err_oom(err);
-	slash = strrchr(parent, '/');
-	if (slash == NULL)
-		return err_set(err, EINVAL, "remove cgroup '%s': not below one of pinfold's", path);
-	*slash = '\0';
-	fd = fs_open_in(hierarchy, parent, O_PATH | O_DIRECTORY, 0);
+	if ((!below_top && !str_starts(path, TOP "-")) || strchr(name, '/') != NULL)
+		return err_set(err, EINVAL, "remove cgroup '%s': it is none of pinfold's", path);
 	if (fd < 0)
 		return 0;
 	// where no controller is mounted runc makes plain directories and files
 	if (!is_cgroup(fd)) {
-		if (fs_remove_tree(fd, slash + 1, err) < 0)
+		if (fs_remove_tree(fd, name, err) < 0)
 			return -err->code;
 	} else {
-		r = remove_usual(fd, slash + 1);
+		if (!below_top)
+			cgroup_partition_end(fd, name);
+		r = remove_usual(fd, name);
 		if (r < 0)
-			r = remove_tree(fd, slash + 1, DEPTH);
+			r = remove_tree(fd, name, DEPTH);
 		if (r < 0)
 			return err_sys(err, -r, "remove cgroup '%s'", path);
 	}
 	// the common parent goes with the last lease; others may still be in it
-	unlinkat(hierarchy, parent, AT_REMOVEDIR);
+	if (below_top)
+		unlinkat(hierarchy, TOP, AT_REMOVEDIR);
 	return 0;
 }
 

@@ -45,13 +45,23 @@ static int do_set(const struct step *s, struct err *err)
 	_cleanup_close_ int fd = open(s->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	size_t len = strlen(s->value);
 
-	if (fd < 0 && errno == ENOENT && s->optional)
+	if (fd < 0 && (s->hint || (errno == ENOENT && s->optional)))
 		return 0;
 	if (fd < 0)
 		return err_sys(err, errno, "open '%s' to write '%.64s'", s->path, s->value);
-	if (write(fd, s->value, len) != (ssize_t)len)
-		return err_sys(err, errno, "write '%.64s' to '%s'", s->value, s->path);
-	return 0;
+	if (write(fd, s->value, len) == (ssize_t)len || s->hint)
+		return 0;
+	// the kernel says no more than that
+	if (errno == EINVAL && strstr(s->path, "/cpuset.cpus.exclusive") != NULL)
+		return err_set(
+			err,
+			EBUSY,
+			"make CPUs %s exclusive in '%s': another cgroup has them; see cpuset.cpus "
+			"of the other cgroups, or leave --partition out",
+			s->value,
+			s->path
+		);
+	return err_sys(err, errno, "write '%.64s' to '%s'", s->value, s->path);
 }
 
 static int do_join(const struct step *s, struct err *err)
@@ -216,6 +226,11 @@ static int do_detach_hugetlbfs(const struct step *s, struct err *err)
 	return 0;
 }
 
+static int do_partition(const struct step *s, struct err *err)
+{
+	return cgroup_partition(s->path, s->value, err);
+}
+
 static int do_devices(const struct step *s, struct err *err)
 {
 	return cgroup_allow_devices(s->path, s->value, err);
@@ -238,6 +253,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_OVERLAY] = do_overlay,
 	[STEP_BIND] = do_bind,
 	[STEP_DETACH_HUGETLBFS] = do_detach_hugetlbfs,
+	[STEP_PARTITION] = do_partition,
 	[STEP_DEVICES] = do_devices,
 };
 
@@ -263,7 +279,8 @@ static bool is_at(const struct step *s, int where)
 
 static bool is_limit(const struct step *s, int limits)
 {
-	bool limit = s->kind == STEP_CGROUP || s->kind == STEP_SET || s->kind == STEP_DEVICES;
+	bool limit = s->kind == STEP_CGROUP || s->kind == STEP_SET || s->kind == STEP_PARTITION
+		     || s->kind == STEP_DEVICES;
 
 	return s->where == STEP_HOST && limit == (limits != 0);
 }

@@ -111,17 +111,19 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, struct err *err)
 {
 	_cleanup_free_ char *cgroup = str_printf("pinfold/%s", name);
+	_cleanup_free_ char *partition = str_printf("pinfold-%s", name);
 	_cleanup_free_ char *state = str_printf(RUN_DIR "/runtime/%s", name);
 	struct err why = *err;
 
-	if (cgroup == NULL || state == NULL)
+	if (cgroup == NULL || partition == NULL || state == NULL)
 		return err_oom(err);
-	if (name_check("a lease", name, err) < 0 || cgroup_populated(&l->fs, cgroup)) {
+	if (name_check("a lease", name, err) < 0 || cgroup_populated(&l->fs, cgroup)
+	    || cgroup_populated(&l->fs, partition)) {
 		*err = why;
 		return -err->code;
 	}
-	if (cgroup_remove(&l->fs, cgroup, err) < 0 || undo_tree(state, err) < 0
-	    || lease_remove(l, name, err) < 0)
+	if (cgroup_remove(&l->fs, cgroup, err) < 0 || cgroup_remove(&l->fs, partition, err) < 0
+	    || undo_tree(state, err) < 0 || lease_remove(l, name, err) < 0)
 		return -err->code;
 	(*count)++;
 	return 0;

@@ -21,6 +21,8 @@ const char cli_request_help[] =
 	"  --cpu-count N           or that many: whole cores, isolated ones first\n"
 	"  --near NIC              close to this NIC (PCI address or interface)\n"
 	"  --shared-cpus POOL      the CPUs of a pool too, shared with others\n"
+	"  --partition isolated    the CPUs taken from all else, and no balancing between them "
+	"(cgroup v2)\n"
 	"  --mems LIST             NUMA nodes to take memory from\n"
 	"  --hugepages SIZE=COUNT[@NODE][,anon]\n"
 	"  --memory SIZE           ordinary memory, default 512M\n"

@@ -116,6 +116,8 @@ json_t *grant_to_json(const struct grant *g)
 		json_object_set_new(doc, "shared-pool", json_string(g->shared_pool));
 		json_object_set_new(doc, "shared-cpus", json_idset(&g->shared_cpus));
 	}
+	if (g->isolated)
+		json_object_set_new(doc, "partition", json_string("isolated"));
 	json_object_set_new(doc, "mems", json_idset(&g->mems));
 	json_object_set_new(doc, "hugepages", list);
 	json_object_set_new(doc, "memory", json_size(g->memory));
@@ -193,6 +195,7 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		"cpus",
 		"shared-pool",
 		"shared-cpus",
+		"partition",
 		"mems",
 		"hugepages",
 		"memory",
@@ -205,7 +208,7 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		NULL,
 	};
 	struct grant g = {0};
-	const char *name = NULL, *pool = NULL, *seccomp = NULL;
+	const char *name = NULL, *pool = NULL, *partition = NULL, *seccomp = NULL;
 	uint64_t format = 0;
 
 	if (jread_keys(doc, what, keys, err) < 0
@@ -215,6 +218,7 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 	    || jread_idset(doc, what, "cpus", true, &g.cpus, err) < 0
 	    || jread_str(doc, what, "shared-pool", false, &pool, err) < 0
 	    || jread_idset(doc, what, "shared-cpus", pool != NULL, &g.shared_cpus, err) < 0
+	    || jread_str(doc, what, "partition", false, &partition, err) < 0
 	    || jread_idset(doc, what, "mems", true, &g.mems, err) < 0
 	    || part_hugepages(doc, what, true, g.hugepages, &g.nhugepages, err) < 0
 	    || jread_size(doc, what, "memory", true, &g.memory, err) < 0
@@ -233,6 +237,8 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		return err_set(err, EINVAL, "read %s: 'shared-cpus' without 'shared-pool'", what);
 	if (name_check("a grant", name, err) < 0
 	    || (pool != NULL && name_check("a pool", pool, err) < 0))
+		return err_wrap(err, "read %s", what);
+	if (partition != NULL && part_set_partition(&g.isolated, partition, err) < 0)
 		return err_wrap(err, "read %s", what);
 	if (seccomp != NULL && part_set_seccomp(g.seccomp, seccomp, err) < 0)
 		return err_wrap(err, "read %s", what);

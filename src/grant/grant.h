@@ -52,6 +52,7 @@ struct request {
 	unsigned cpu_count; // … or that many
 	char near[64];	    // close to this NIC: BDF or network interface
 	char shared_pool[NAME_MAX_LEN + 1];
+	bool isolated; // its CPUs as an isolated partition
 	struct idset mems;
 	unsigned nhugepages;
 	struct grant_hugepages hugepages[GRANT_HUGEPAGES];
@@ -72,6 +73,7 @@ struct grant {
 	struct idset cpus;		    // its own
 	char shared_pool[NAME_MAX_LEN + 1]; // "" if none
 	struct idset shared_cpus;	    // of the pool
+	bool isolated;			    // its CPUs are an isolated partition of cgroup v2
 	struct idset mems;		    // NUMA nodes it may allocate from
 	unsigned nhugepages; // each (size, node, anon) at most once, sorted by size, then node
 	struct grant_hugepages hugepages[GRANT_HUGEPAGES];

@@ -133,6 +133,11 @@ static int flag_shared(struct request *req, const char *v, struct err *err)
 	return 0;
 }
 
+static int flag_partition(struct request *req, const char *v, struct err *err)
+{
+	return part_set_partition(&req->isolated, v, err);
+}
+
 static int flag_mems(struct request *req, const char *v, struct err *err)
 {
 	return parse_list("--mems", v, &req->mems, err);
@@ -186,6 +191,7 @@ const char *const request_flags[] = {
 	"cpu-count",
 	"near",
 	"shared-cpus",
+	"partition",
 	"mems",
 	"hugepages",
 	"memory",
@@ -203,6 +209,7 @@ static const flag_fn flag_fns[] = {
 	flag_cpu_count,
 	flag_near,
 	flag_shared,
+	flag_partition,
 	flag_mems,
 	flag_hugepages,
 	flag_memory,
@@ -276,6 +283,7 @@ int request_from_json(const json_t *doc, const char *what, struct request *ret, 
 		"cpu-count",
 		"near",
 		"shared-cpus",
+		"partition",
 		"mems",
 		"hugepages",
 		"memory",
@@ -295,6 +303,7 @@ int request_from_json(const json_t *doc, const char *what, struct request *ret, 
 	    || jread_u64(doc, what, "cpu-count", false, CPU_COUNT_MAX, &count, err) < 0
 	    || text(doc, what, "near", &req, flag_near, err) < 0
 	    || text(doc, what, "shared-cpus", &req, flag_shared, err) < 0
+	    || text(doc, what, "partition", &req, flag_partition, err) < 0
 	    || text(doc, what, "mems", &req, flag_mems, err) < 0
 	    || part_hugepages(doc, what, false, req.hugepages, &req.nhugepages, err) < 0
 	    || text(doc, what, "memory", &req, flag_memory, err) < 0

@@ -6,7 +6,7 @@
 #include "base/scope.h"
 #include "base/size.h"
 #include "grant/avail.h"
-#include "grant/grant.h"
+#include "grant/parts.h"
 
 #include <string.h>
 
@@ -375,8 +375,8 @@ int grant_validate(
 			size_format(host->mem_total & ~((UINT64_C(1) << 20) - 1), b)
 		);
 	if (check_cpus(g, host, others, err) < 0 || check_pool(g, host, others, err) < 0
-	    || check_mems(g, host, err) < 0 || check_pages(g, host, others, err) < 0
-	    || check_nics(g, host, others, err) < 0)
+	    || part_check_partition(g, host, err) < 0 || check_mems(g, host, err) < 0
+	    || check_pages(g, host, others, err) < 0 || check_nics(g, host, others, err) < 0)
 		return -err->code;
 	return 0;
 }

@@ -33,6 +33,7 @@ static const struct controller controllers[] = {
 	{"hugetlb", HOST_CG_HUGETLB, offsetof(struct host_cgroup, dir_hugetlb)},
 	{"devices", HOST_CG_DEVICES, offsetof(struct host_cgroup, dir_devices)},
 	{"freezer", HOST_CG_FREEZER, offsetof(struct host_cgroup, dir_freezer)},
+	{"cpu", HOST_CG_CPU, offsetof(struct host_cgroup, dir_cpu)},
 };
 
 static const struct controller *find_controller(const char *name)
@@ -171,13 +172,34 @@ static unsigned read_known(const struct hostfs *fs)
 	return known;
 }
 
-// Limits on reservations came with Linux 5.7.
-static bool kernel_has_rsvd(const char *release)
+static bool kernel_since(const char *release, unsigned since_major, unsigned since_minor)
 {
 	unsigned major, minor;
 
 	return sscanf(release, "%u.%u", &major, &minor) == 2
-	       && (major > 5 || (major == 5 && minor >= 7));
+	       && (major > since_major || (major == since_major && minor >= since_minor));
+}
+
+// Limits on reservations came with Linux 5.7.
+static bool kernel_has_rsvd(const char *release)
+{
+	return kernel_since(release, 5, 7);
+}
+
+// The files that tell are in no cgroup that is there always, hence the release. cpuset.cpus.isolated in
+// the root came after remote partitions: a kernel of a distribution may have both earlier.
+static enum host_partition partitions(
+	const struct hostfs *fs, const struct host_cgroup *v2, const char *release
+)
+{
+	char path[sizeof(v2->mount) + 32], text[64];
+
+	if ((v2->controllers & HOST_CG_CPUSET) == 0)
+		return HOST_PARTITION_NONE;
+	snprintf(path, sizeof(path), "%s/cpuset.cpus.isolated", v2->mount);
+	if (kernel_since(release, 6, 7) || hostfs_line(fs->root, path, text, sizeof(text)) >= 0)
+		return HOST_PARTITION_REMOTE;
+	return kernel_since(release, 6, 1) ? HOST_PARTITION_LOCAL : HOST_PARTITION_NONE;
 }
 
 // On version 1 the files are also in the root.
@@ -209,6 +231,7 @@ int host_read_cgroup(const struct hostfs *fs, struct host *h, struct err *)
 	    || (v2.version != HOST_CGROUP_NONE && v1.controllers == 0)) {
 		h->cgroup = v2;
 		h->cgroup.controllers |= HOST_CG_FREEZER;
+		h->cgroup.partition = partitions(fs, &v2, h->release);
 		if ((v2.controllers & HOST_CG_HUGETLB) != 0 && rsvd)
 			h->cgroup.controllers |= HOST_CG_HUGETLB_RSVD;
 	} else {

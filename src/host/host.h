@@ -92,6 +92,15 @@ enum {
 	HOST_CG_HUGETLB_RSVD = 1 << 4, // the hugetlb controller limits reservations too
 	HOST_CG_DEVICES = 1 << 5,      // v1; on v2 the runtime attaches an eBPF program
 	HOST_CG_FREEZER = 1 << 6,      // v1; always there on v2
+	HOST_CG_CPU = 1 << 7,	       // weights; limits nothing
+};
+
+// Where the kernel makes isolated partitions of CPUs (cpuset.cpus.partition of cgroup v2): CPUs that
+// are taken from everybody else, and between which the scheduler moves nothing.
+enum host_partition {
+	HOST_PARTITION_NONE = 0,
+	HOST_PARTITION_LOCAL,  // only below a partition, of which the root is one: Linux 6.1
+	HOST_PARTITION_REMOTE, // anywhere, with cpuset.cpus.exclusive: Linux 6.7
 };
 
 struct host_cgroup {
@@ -101,7 +110,8 @@ struct host_cgroup {
 	char mount[256];      // where: "/sys/fs/cgroup"; v1: each controller below it by its name
 	// v1: "cpu,cpuacct" and the like may be one directory: the name under mount, "" if not mounted
 	char dir_cpuset[32], dir_memory[32], dir_pids[32], dir_hugetlb[32], dir_devices[32],
-		dir_freezer[32];
+		dir_freezer[32], dir_cpu[32];
+	enum host_partition partition;
 };
 
 // AppArmor of the host, and whether a profile is loaded and enforced.

@@ -211,7 +211,7 @@ static json_t *pci_json(const struct host *h)
 static json_t *controllers_json(unsigned bits)
 {
 	static const char *const names[] = {
-		"cpuset", "memory", "pids", "hugetlb", "hugetlb.rsvd", "devices", "freezer"};
+		"cpuset", "memory", "pids", "hugetlb", "hugetlb.rsvd", "devices", "freezer", "cpu"};
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -233,6 +233,7 @@ static json_t *cgroup_json(const struct host_cgroup *c)
 		{"hugetlb", c->dir_hugetlb},
 		{"devices", c->dir_devices},
 		{"freezer", c->dir_freezer},
+		{"cpu", c->dir_cpu},
 	};
 	json_t *directories = json_object();
 

@@ -6,6 +6,7 @@
 //   pinfold/NAME/super  the runtime, which only waits; none of the limits
 //   pinfold/NAME/box    the limits; the workload is in box/c, which the runtime makes
 //
+// (pinfold-NAME for a grant with a partition, partition.c)
 // so that no hook is needed and so that limits which runtimes do not write are there too.
 
 #include "base/scope.h"
@@ -18,86 +19,6 @@
 // What a keeper and the runtime need beside the workload, which shares their cgroup.
 #define KEEPER_PIDS 24u
 #define KEEPER_MEMORY (UINT64_C(32) << 20)
-
-struct needed {
-	unsigned bit;
-	const char *name; // as in --allow-missing=
-	const char *controller;
-};
-
-static const struct needed needed[] = {
-	{HOST_CG_CPUSET, "cpuset", "cpuset"},
-	{HOST_CG_MEMORY, "memory", "memory"},
-	{HOST_CG_PIDS, "pids", "pids"},
-	{HOST_CG_HUGETLB, "hugetlb", "hugetlb"},
-	{HOST_CG_HUGETLB_RSVD, "hugetlb-rsvd", "hugetlb"},
-	{HOST_CG_DEVICES, "devices", "devices"},
-};
-
-// The one line for a limit that this host cannot enforce, with the cure that fits it.
-static int refuse(const struct needed *n, const struct host_cgroup *cg, struct err *err)
-{
-	if (n->bit == HOST_CG_HUGETLB_RSVD)
-		return err_set(
-			err,
-			EOPNOTSUPP,
-			"limit 'hugetlb-rsvd' cannot be enforced: the kernel counts no hugepage "
-			"reservations (Linux 5.7 does); accept it with --allow-missing=hugetlb-rsvd"
-		);
-	if (cg->version == HOST_CGROUP_V2)
-		return err_set(
-			err,
-			EOPNOTSUPP,
-			"limit '%s' cannot be enforced: the %s controller is not in "
-			"/sys/fs/cgroup/cgroup.controllers; build or boot the kernel with it, or "
-			"accept it with "
-			"--allow-missing=%s",
-			n->name,
-			n->controller,
-			n->name
-		);
-	if (cg->version == HOST_CGROUP_V1 && (cg->known & n->bit) != 0)
-		return err_set(
-			err,
-			EOPNOTSUPP,
-			"limit '%s' cannot be enforced: the %s controller is not mounted; mount it "
-			"with: "
-			"mkdir -p %s/%s && mount -t cgroup -o %s none %s/%s",
-			n->name,
-			n->controller,
-			cg->mount,
-			n->controller,
-			n->controller,
-			cg->mount,
-			n->controller
-		);
-	return err_set(
-		err,
-		EOPNOTSUPP,
-		"limit '%s' cannot be enforced: no %s controller on this host; accept it with "
-		"--allow-missing=%s",
-		n->name,
-		n->controller,
-		n->name
-	);
-}
-
-static int check_enforceable(const struct launch *launch, const struct host *host, struct err *err)
-{
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-		unsigned bit = needed[i].bit;
-
-		if ((host->cgroup.controllers & bit) != 0 || (launch->allow_missing & bit) != 0)
-			continue;
-		if (bit == HOST_CG_DEVICES
-		    && (host->cgroup.version == HOST_CGROUP_V2 || launch->place == LEASE_HOST))
-			continue;
-		if ((bit == HOST_CG_HUGETLB || bit == HOST_CG_HUGETLB_RSVD) && host->nsizes == 0)
-			continue;
-		return refuse(&needed[i], &host->cgroup, err);
-	}
-	return 0;
-}
 
 static struct step *set(struct plan *p, char *path, char *value)
 {
@@ -196,37 +117,31 @@ static int plan_v2(
 	struct plan *p, const struct host *host, const struct hostfs *fs, struct err *err
 )
 {
-	const char *name = p->lease.grant.name;
+	_cleanup_free_ char *group = plan_lease_cgroup(&p->lease.grant);
 	_cleanup_free_ char *top = str_printf("%s/pinfold", host->cgroup.mount);
-	_cleanup_free_ char *lease = str_printf("%s/pinfold/%s", host->cgroup.mount, name);
-	_cleanup_free_ char *box = str_printf("%s/pinfold/%s/box", host->cgroup.mount, name);
-	char on[64] = "";
+	_cleanup_free_ char *lease = str_printf("%s/%s", host->cgroup.mount, group);
+	_cleanup_free_ char *box = str_printf("%s/%s/box", host->cgroup.mount, group);
+	bool below_top = !p->lease.grant.isolated;
+	char on[PLAN_CONTROLLERS];
 
-	if (top == NULL || lease == NULL || box == NULL)
+	if (group == NULL || top == NULL || lease == NULL || box == NULL)
 		return err_oom(err);
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-		size_t n = strlen(on);
-
-		if (have(host, needed[i].bit) && strstr(on, needed[i].controller) == NULL
-		    && needed[i].bit != HOST_CG_DEVICES)
-			snprintf(
-				on + n,
-				sizeof(on) - n,
-				"%s+%s",
-				n > 0 ? " " : "",
-				needed[i].controller
-			);
-	}
-	make(p, top, "");
+	plan_controllers_v2(host, on);
+	if (below_top)
+		make(p, top, "");
 	make(p, lease, "");
 	make(p, lease, "/super");
 	join_super(p, lease);
 	set(p, str_printf("%s/cgroup.subtree_control", host->cgroup.mount), strdup(on));
-	set(p, str_printf("%s/cgroup.subtree_control", top), strdup(on));
+	if (below_top)
+		set(p, str_printf("%s/cgroup.subtree_control", top), strdup(on));
+	plan_weight(p, host);
+	plan_partition_lease(p, host, lease);
 	set(p, str_printf("%s/cgroup.subtree_control", lease), strdup(on));
 	make(p, box, "");
 	if (have(host, HOST_CG_CPUSET))
 		limit_cpuset(p, box);
+	plan_partition_box(p, host, lease, box);
 	if (have(host, HOST_CG_MEMORY)) {
 		set(p, str_printf("%s/memory.max", box), number(memory_limit(p)));
 		// what is swapped out would not count as memory; no file: nothing is swapped out
@@ -335,6 +250,7 @@ static int plan_v1(
 		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
 		join_box(p, box);
 	}
+	plan_weight(p, host);
 	if (p->lease.place == LEASE_KEEPER && have(host, HOST_CG_DEVICES)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_devices);
 
@@ -353,11 +269,11 @@ int plan_cgroup(
 	struct err *err
 )
 {
-	_cleanup_free_ char *undo = str_printf("pinfold/%s", p->lease.grant.name);
+	_cleanup_free_ char *undo = plan_lease_cgroup(&p->lease.grant);
 
 	if (undo == NULL)
 		return err_oom(err);
-	if (check_enforceable(launch, host, err) < 0)
+	if (plan_enforceable(launch, host, err) < 0)
 		return -err->code;
 	if (lease_note(&p->lease, "cgroup", undo, err) < 0)
 		return -err->code;

@@ -144,6 +144,7 @@ static const char *const readonly[] = {
 
 static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules, json_t *seccomp)
 {
+	_cleanup_free_ char *cgroup = plan_lease_cgroup(&p->lease.grant);
 	static const char *const namespaces[] = {
 		"pid", "network", "ipc", "uts", "mount", "user", "cgroup"};
 	json_t *ns = json_array();
@@ -157,7 +158,7 @@ static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules
 		"gidMappings",
 		id_map(p->lease.uid_base, &p->lease.grant),
 		"cgroupsPath",
-		json_sprintf("/pinfold/%s/box/c", p->lease.grant.name),
+		json_sprintf("/%s/box/c", cgroup),
 		"namespaces",
 		ns,
 		"resources",

@@ -38,6 +38,7 @@ enum step_kind {
 	STEP_OVERLAY,	       // mount an overlay on `path` with options `value`
 	STEP_BIND,	       // bind `value` over `path`; readonly, recursive
 	STEP_DETACH_HUGETLBFS, // unmount every hugetlbfs but those below `path`
+	STEP_PARTITION,	       // make the cgroup `path` a partition of the kind `value`: "isolated"
 	STEP_DEVICES,	       // of cgroup v2: limit `path` to the devices `value`, "1:3 136:*"
 	STEP_KINDS
 };
@@ -59,6 +60,7 @@ struct step {
 	dev_t dev; // bind: what `value` was when the plan was made; ino 0: not looked at
 	ino_t ino;
 	bool optional; // no error when `path` does not exist
+	bool hint;     // no error whatever happens: nothing is enforced by it
 };
 
 struct plan {
@@ -117,6 +119,21 @@ int plan_cgroup(
 	const struct hostfs *fs,
 	struct err *err
 );
+// enforce.c: refuses a start whose limits this host cannot enforce, unless they were waived.
+int plan_enforceable(const struct launch *launch, const struct host *host, struct err *err);
+// The controllers of cgroup v2 that a lease needs, as cgroup.subtree_control takes them: "+cpuset +memory".
+#define PLAN_CONTROLLERS 64
+void plan_controllers_v2(const struct host *host, char ret[static PLAN_CONTROLLERS]);
+// partition.c: the lease's cgroup below the mount: "pinfold/NAME". New string.
+char *plan_lease_cgroup(const struct grant *g);
+// Makes the CPUs of a grant that asks for it an isolated partition: of its cgroup `lease`, before there
+// is a `box`, or of its `box`.
+void plan_partition_lease(struct plan *p, const struct host *host, const char *lease);
+void plan_partition_box(
+	struct plan *p, const struct host *host, const char *lease, const char *box
+);
+// weight.c: what the workload weighs where others want its CPUs.
+void plan_weight(struct plan *p, const struct host *host);
 // devices.c: of the cgroup `box`, for a keeper.
 int plan_devices(
 	struct plan *p,

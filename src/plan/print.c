@@ -26,6 +26,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_OVERLAY] = "overlay",
 	[STEP_BIND] = "bind",
 	[STEP_DETACH_HUGETLBFS] = "detach-hugetlbfs",
+	[STEP_PARTITION] = "partition",
 	[STEP_DEVICES] = "devices",
 };
 
@@ -73,6 +74,8 @@ static json_t *step_to_json(const struct step *s)
 		json_object_set_new(j, "recursive", json_true());
 	if (s->optional)
 		json_object_set_new(j, "optional", json_true());
+	if (s->hint)
+		json_object_set_new(j, "hint", json_true());
 	return j;
 }
 
@@ -126,6 +129,8 @@ static void print_grant(const json_t *g, FILE *out)
 			" and %s shared (pool '%s')",
 			text(g, "shared-cpus"),
 			text(g, "shared-pool"));
+	if (text(g, "partition")[0] != '\0')
+		fprintf(out, ", an %s partition", text(g, "partition"));
 	fprintf(out, "\n  nodes      %s\n", text(g, "mems"));
 	json_array_foreach (json_object_get(g, "hugepages"), i, e)
 		fprintf(out,
@@ -178,6 +183,8 @@ static void print_step(const json_t *s, size_t number, FILE *out)
 		fputs(" read-only", out);
 	if (json_is_true(json_object_get(s, "optional")))
 		fputs(", if it is there", out);
+	if (json_is_true(json_object_get(s, "hint")))
+		fputs(", if it can be", out);
 	fputc('\n', out);
 }
 

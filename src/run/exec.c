@@ -199,7 +199,8 @@ static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct
 		     *dir = names != NULL ? strchr(names + 1, ':') : NULL;
 		_cleanup_free_ char *full = NULL;
 
-		if (dir == NULL || strstr(dir, "/pinfold/") == NULL)
+		if (dir == NULL
+		    || (strstr(dir, "/pinfold/") == NULL && !str_starts(dir, ":/pinfold-")))
 			continue;
 		*dir++ = '\0';
 		full = str_printf(

@@ -125,17 +125,21 @@ def files():
     return found
 
 
+KTHREADD = "2"  # the parent of the kernel's threads
+
+
 def processes():
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as f:
-                name = f.read().strip()
-            with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as f:
-                held = ":/pinfold/" in f.read()
             with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-                if f.read().rpartition(") ")[2].startswith("Z"):
-                    continue  # has ended; when it is reaped is its parent's business
+                left, _, right = f.read().rpartition(") ")
+            name, (condition, parent) = left.partition(" (")[2], right.split(" ", 2)[:2]
+            # has ended: when it is reaped is its parent's business. Of the kernel's threads are most
+            if condition == "Z" or KTHREADD in (pid, parent):
+                continue
+            with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as f:
+                held = ":/pinfold" in f.read()
         except OSError:
             continue
         if held or name in ("crun", "runc") or name.startswith("pinfold"):

@@ -4,11 +4,12 @@
 // changes the machine. Lists them, or kills just before one of them: what is left then is what a crash
 // at that point leaves. The command under test needs no hook for it.
 //
-//   killat -l FILE -- COMMAND...       undisturbed; a line for each call: ROLE N NAME RESULT PATH
+//   killat -l FILE -- COMMAND...       undisturbed; a line for each call: ROLE N ALIVE NAME RESULT PATH
 //   killat -k ROLE:N -v WHO -- COMMAND...  WHO: roles with commas between them, or "all"
 //
-// A role is the way from the command to a process: 0 is the command itself, 0.1 its second child. Exit
-// status: -l: the command's; -k: 0 when the call was reached, 3 when not.
+// A role is the way from the command to a process: 0 is the command itself, 0.1 its second child. ALIVE:
+// how many processes and threads there are at the call. Exit status: -l: the command's; -k: 0 when the
+// call was reached, 3 when not.
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -84,6 +85,7 @@ struct task {
 	pid_t pid;
 	char role[64]; // "": its parent's event has not come yet
 	unsigned children, count;
+	unsigned alive;		 // tasks when the call began
 	bool waits;		 // stopped until its role is known
 	const struct call *call; // being executed, to be listed with its result
 	char path[256];
@@ -269,9 +271,10 @@ static void at_call(struct task *t)
 	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
 		if (t->call != NULL && list != NULL)
 			fprintf(list,
-				"%s %u %s %lld %s\n",
+				"%s %u %u %s %lld %s\n",
 				t->role,
 				t->count,
+				t->alive,
 				t->call->name,
 				(long long)info.exit.rval,
 				t->path);
@@ -287,11 +290,12 @@ static void at_call(struct task *t)
 	if (t->count == 0 && str_eq(t->role, "0") && c->nr != SYS_execve)
 		return;
 	t->count++;
+	t->alive = ntasks;
 	t->call = c;
 	if (list == NULL && str_eq(t->role, kill_role) && t->count == kill_at)
 		kill_victims(t);
 	if (c->nr == SYS_exit_group && list != NULL) // does not return
-		fprintf(list, "%s %u exit_group 0 \n", t->role, t->count);
+		fprintf(list, "%s %u %u exit_group 0 \n", t->role, t->count, t->alive);
 }
 
 static void born(struct task *parent)

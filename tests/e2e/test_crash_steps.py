@@ -223,7 +223,10 @@ def killat(pf, *args):
 
 
 def points(pf, s):
-    """Every (role, number, victims, call) to be killed at; calls that fail change nothing."""
+    """Every (role, number, victims, call) to be killed at; calls that fail change nothing.
+
+    Where a process is alone, to kill all is to kill itself: once is enough.
+    """
     listing = pf.directory / "calls"
     s.prepare()
     status = killat(pf, "-l", listing, "--", pf.path, *s.command())
@@ -232,10 +235,13 @@ def points(pf, s):
     s.done()
     found = []
     for line in listing.read_text().splitlines():
-        role, number, call, result, *path = line.split(" ")
-        if int(result) >= 0:
-            for victims in s.victims.get(role, []):
-                found.append((role, number, victims, " ".join([call, *path])))
+        role, number, alive, call, result, *path = line.split(" ")
+        if int(result) < 0:
+            continue
+        who = s.victims.get(role, [])
+        if alive == "1" and "self" in who:
+            who = ["self"]
+        found += [(role, number, victims, " ".join([call, *path])) for victims in who]
     return found
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from features import CGROUP, needs_v2
 
-from workload import CPU, GUEST, PYTHON, ids, needs_pages, needs_root, processes_of, status_field
+from workload import CPU, CPUS, GUEST, OTHER, PYTHON, ids, kill, needs_pages, needs_root, needs_two
+from workload import processes_of, status_field, wait
 
 pytestmark = [needs_root, needs_v2, pytest.mark.guest]
 MIB = 1 << 20
@@ -26,11 +27,15 @@ def control(group, name):
 
 
 def program_of(pf, name, comm):
-    """The process of the workload itself."""
-    for pid in processes_of(pf.lease(name)):
-        if Path(f"/proc/{pid}/comm").read_text().strip() == comm:
-            return pid
-    pytest.fail(f"no process '{comm}' in '{name}'")
+    """The process of the workload itself, which may have to come yet."""
+
+    def found():
+        return [
+            pid for pid in processes_of(pf.lease(name))
+            if Path(f"/proc/{pid}/comm").read_text().strip() == comm
+        ]  # fmt: skip
+
+    return wait(found, what=f"process '{comm}' in '{name}'")[0]
 
 
 @needs_pages(8)
@@ -219,3 +224,98 @@ def test_on_the_bare_host(pf):
     pid = program_of(pf, name, "sleep")
     assert Path(f"/proc/{pid}/cgroup").read_text().strip() == f"0::{str(box)[len(str(CGROUP)):]}"
     assert os.sched_getaffinity(pid) == {CPU}
+
+
+# --- isolated partitions ---------------------------------------------------------------------------
+
+ISOLATE = ["--partition", "isolated"]
+
+
+def release():
+    return tuple(int(n) for n in os.uname().release.split(".")[:2])
+
+
+REMOTE = release() >= (6, 7)  # a partition may lie anywhere
+needs_partitions = pytest.mark.skipif(
+    release() < (6, 1), reason=f"isolated partitions need Linux 6.1, this is {os.uname().release}"
+)
+
+
+def partition_of(pf, name):
+    """The cgroup that is the partition: the box or, before remote ones, the lease's own."""
+    lease = Path(pf.lease(name)["cgroup"])
+    return lease / "box" if REMOTE else lease
+
+
+@needs_partitions
+@needs_two
+@pytest.mark.parametrize("place", ["container", "host"])
+def test_partition_is_isolated(pf, place):
+    assert os.sched_getaffinity(0) == set(CPUS)
+    _, name = pf.begin("--in", place, *ISOLATE)
+    group = partition_of(pf, name)
+    assert group.parent == CGROUP or group.parent.parent == CGROUP
+    assert control(group, "cpuset.cpus.partition") == "isolated"
+    assert ids(control(group, "cpuset.cpus.effective")) == {CPU}
+    # where the program is
+    where = CGROUP / Path(f"/proc/{program_of(pf, name, 'sleep')}/cgroup").read_text().strip()[4:]
+    assert ids(control(where, "cpuset.cpus.effective")) == {CPU}
+    # nobody else has the CPU, also who had it before or asks for it
+    rest = set(CPUS) - {CPU}
+    assert ids(control(CGROUP, "cpuset.cpus.effective")) == rest
+    assert os.sched_getaffinity(0) == rest
+    with pytest.raises(OSError, match="Invalid argument"):
+        os.sched_setaffinity(0, [CPU])
+    # what exec starts is among the isolated ones, and others have their grants beside it
+    text = pf.ok("exec", name, "--", "cat", "/proc/self/status")
+    assert ids(status_field(text, "Cpus_allowed_list")) == {CPU}
+    p = pf.run("--", "/bin/cat", "/proc/self/status", cpu=OTHER)
+    assert ids(status_field(p.stdout, "Cpus_allowed_list")) == {OTHER}, p.stderr
+    pf.ok("stop", "-t", "0", name)
+    assert not group.exists()
+    assert ids(control(CGROUP, "cpuset.cpus.effective")) == set(CPUS)
+
+
+@needs_partitions
+@needs_two
+def test_partition_is_taken_back_after_a_crash(pf):
+    s, name = pf.begin(*ISOLATE)
+    lease = pf.lease(name)
+    s.process.kill()
+    runtime = control(Path(lease["cgroup"]) / "super", "cgroup.procs").split()
+    for pid in [*map(int, runtime), *processes_of(lease)]:
+        kill(pid)
+    wait(lambda: pf.ps()[name]["state"] == "dead", what="the end")
+    # its CPU is held until it is collected
+    assert ids(control(CGROUP, "cpuset.cpus.effective")) == set(CPUS) - {CPU}
+    pf.ok("gc")
+    assert not Path(lease["cgroup"]).exists()
+    assert ids(control(CGROUP, "cpuset.cpus.effective")) == set(CPUS)
+
+
+@needs_partitions
+@needs_two
+def test_partition_that_the_kernel_refuses(pf):
+    """Another cgroup of the machine has the CPU: the kernel's own words are in the error."""
+    (CGROUP / "cgroup.subtree_control").write_text("+cpuset")
+    other = CGROUP / f"pinfold-test-{os.getpid()}"
+    other.mkdir()
+    try:
+        (other / "cpuset.cpus").write_text(str(CPU))
+        like = r"make cgroup '.*' an isolated partition: the kernel says 'isolated invalid \(.+\)'"
+        if REMOTE:
+            like = rf"make CPUs {CPU} exclusive in '.*': another cgroup has them"
+        pf.fails("run", "--cpus", CPU, *ISOLATE, "--", "/bin/true", like=like)
+    finally:
+        other.rmdir()
+    assert pf.run(*ISOLATE, "--", "/bin/true").returncode == 0
+
+
+@needs_partitions
+@needs_two
+def test_partition_of_a_definition(pf):
+    name = pf.grant("--cpus", CPU, *ISOLATE)
+    assert pf.json("grant", "show", "--json", name)["partition"] == "isolated"
+    assert "an isolated partition" in pf.ok("plan", "--grant", name, "--", "/bin/true")
+    p = pf("run", "--grant", name, "--", "/bin/cat", "/run/pinfold/grant.json")
+    assert json.loads(p.stdout)["partition"] == "isolated", p.stderr

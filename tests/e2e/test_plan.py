@@ -31,6 +31,7 @@ CASES = {
     "two-host": ("two", "--in host --cpus 1 --hugepages 2M=40", []),
     "two-v2": ("two-v2", "--cpus 1 --hugepages 2M=40 --link memif:left", []),
     "two-v2-host": ("two-v2", "--in host --cpus 1 --link memif:left", []),
+    "two-v2-partition": ("two-v2", "--cpus 1 --partition isolated", []),
     "paper-near": (
         "paper",
         "--cpu-count 4 --near 0000:82:00.0 --hugepages 1G=4 --memory 1G",

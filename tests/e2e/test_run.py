@@ -619,6 +619,27 @@ def test_supervisor_is_not_on_the_granted_cpu_for_long(pf):
     assert ids(status_field(text, "Cpus_allowed_list")) >= {OTHER}
 
 
+BUSY = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
+
+
+@pytest.mark.guest
+def test_a_stray_process_takes_little_of_a_granted_cpu(pf):
+    """A cgroup would weigh as much as one process of the host: it would get half."""
+
+    def busy(pid):  # clock ticks, proc(5)
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    _, name = pf.begin(script=f"echo up; exec {PYTHON} -I -c '{BUSY}'")
+    inside = processes_of(pf.lease(name))
+    stray = pf.start_other("taskset", "-c", CPU, PYTHON, "-I", "-c", BUSY)
+    wait(lambda: busy(stray.pid) > 0 and max(map(busy, inside)) > 50, 60, "both")
+    begin = busy(stray.pid), max(map(busy, inside))
+    wait(lambda: max(map(busy, inside)) - begin[1] > 100, 60, "a second of it")
+    took = busy(stray.pid) - begin[0], max(map(busy, inside)) - begin[1]
+    assert took[0] < took[1] / 4, took
+
+
 # --- images ---------------------------------------------------------------------------------------
 
 

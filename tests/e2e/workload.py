@@ -170,6 +170,12 @@ class Pinfold:
         self.started.append(s)
         return s
 
+    def start_other(self, *command):
+        """Another program, ended with the test."""
+        log = self.directory / f"out-{len(self.started)}"
+        self.started.append(Started([str(word) for word in command], log))
+        return self.started[-1]
+
     def begin(self, *flags, name=None, cpu=CPU, script="echo up; exec sleep 1000", **kw):
         """A container that says "up" and then does nothing; returns it and its name."""
         name = name or unique()

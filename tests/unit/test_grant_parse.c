@@ -33,6 +33,7 @@ static void all_flags(void **)
 	assert_int_equal(req.cpu_count, 4);
 	assert_string_equal(req.near, "eth0");
 	assert_string_equal(req.shared_pool, "control");
+	assert_false(req.isolated);
 	assert_ids(&req.mems, "0-1");
 	assert_int_equal(req.memory, 2 * GIB);
 	assert_int_equal(req.pids, 9);
@@ -65,6 +66,8 @@ static const struct bad_flag {
 	{"cpu-count", "1x", "not a whole number"},
 	{"near", "", "empty or too long"},
 	{"shared-cpus", "A", "1 to 48 of a-z"},
+	{"partition", "", "the only kind is isolated"},
+	{"partition", "root", "partition 'root'"},
 	{"mems", "x", "--mems"},
 	{"mems", "", "the list is empty"},
 	{"hugepages", "2M", "write SIZE=COUNT"},
@@ -185,6 +188,9 @@ static void request_document(void **)
 	assert_same_request(&req, &flags);
 	assert_ok(parse_request("{\"kind\": \"pool\", \"cpus\": \"1\"}", &req, &err), &err);
 	assert_int_equal(req.kind, GRANT_POOL);
+	assert_ok(parse_request("{\"partition\": \"isolated\"}", &req, &err), &err);
+	flags = fake_request("partition=isolated");
+	assert_true(req.isolated && flags.isolated);
 	assert_ok(parse_request("{}", &req, &err), &err);
 	assert_int_equal(req.kind, GRANT_WORKLOAD);
 }
@@ -281,6 +287,7 @@ static const struct bad_text bad_grants[] = {
 	{"{" GOOD ", \"links\": [{\"kind\": \"tap\", \"name\": \"a\"}]}", "write memif:NAME"},
 	{"{" GOOD ", \"links\": [{\"kind\": \"memif\"}]}", "'name' is missing"},
 	{"{" GOOD ", \"links\": [{\"kind\": \"mem\", \"name\": \"if:a\"}]}", "memif:NAME"},
+	{"{" GOOD ", \"partition\": \"root\"}", "the only kind is isolated"},
 	{"{" GOOD ", \"kind\": \"slot\"}", "neither workload nor pool"},
 };
 

@@ -152,6 +152,36 @@ static void iommu_groups(void **)
 	host_done(&h);
 }
 
+static void partitions(void **)
+{
+	struct request pool = fake_request("name=control cpus=0");
+	struct holdings others = {0};
+	struct grant g, p;
+	struct host h;
+	struct err err;
+
+	fake_read("two-v2", &h);
+	fake_grant(&h, &nobody, "cpus=1 partition=isolated", &g);
+	assert_true(g.isolated);
+	refused(&h, &nobody, "cpus=0-1 partition=isolated", "leaves none to the machine");
+	pool.kind = GRANT_POOL;
+	assert_ok(grant_resolve(&pool, &h, &nobody, &p, &err), &err);
+	assert_ok(holdings_add(&others, &p, false, &err), &err);
+	refused(&h,
+		&others,
+		"cpus=1 shared-cpus=control partition=isolated",
+		"has its CPUs for itself");
+	pool.isolated = true;
+	assert_fails(grant_resolve(&pool, &h, &nobody, &p, &err), &err, "CPUs and nothing else");
+	h.cgroup.partition = HOST_PARTITION_NONE;
+	refused(&h, &nobody, "cpus=1 partition=isolated", "Linux 6.1 or newer, this is 6.1.0-18");
+	holdings_done(&others);
+	host_done(&h);
+	fake_read("two", &h);
+	refused(&h, &nobody, "cpus=1 partition=isolated", "systemd.unified_cgroup_hierarchy=1");
+	host_done(&h);
+}
+
 // A definition is an answer to a machine that may have changed since.
 static void old_definitions(void **)
 {
@@ -198,6 +228,7 @@ int main(void)
 		cmocka_unit_test(memory),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(nics),
+		cmocka_unit_test(partitions),
 		cmocka_unit_test(iommu_groups),
 		cmocka_unit_test(old_definitions),
 	};

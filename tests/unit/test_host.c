@@ -65,7 +65,9 @@ static void assert_pool(
 	assert_int_equal(p->surplus, 0);
 }
 
-#define V1_BASE (HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_DEVICES | HOST_CG_FREEZER)
+#define V1_BASE                                                                             \
+	(HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_DEVICES | HOST_CG_FREEZER \
+	 | HOST_CG_CPU)
 #define HUGETLB (HOST_CG_HUGETLB | HOST_CG_HUGETLB_RSVD)
 
 static void small_machine(void **)
@@ -132,6 +134,8 @@ static void cgroup_versions(void **)
 	assert_string_equal(h.cgroup.dir_cpuset, "cpuset");
 	assert_string_equal(h.cgroup.dir_hugetlb, "hugetlb");
 	assert_string_equal(h.cgroup.dir_freezer, "freezer");
+	assert_string_equal(h.cgroup.dir_cpu, "cpu,cpuacct");
+	assert_int_equal(h.cgroup.partition, HOST_PARTITION_NONE);
 	host_done(&h);
 
 	read_kind("two-bare", &h);
@@ -146,9 +150,11 @@ static void cgroup_versions(void **)
 	assert_string_equal(h.cgroup.mount, "/sys/fs/cgroup");
 	assert_int_equal(
 		h.cgroup.controllers,
-		HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_FREEZER | HUGETLB
+		HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_FREEZER | HOST_CG_CPU
+			| HUGETLB
 	);
 	assert_string_equal(h.cgroup.dir_cpuset, "");
+	assert_int_equal(h.cgroup.partition, HOST_PARTITION_LOCAL);
 	host_done(&h);
 }
 
@@ -569,6 +575,41 @@ static void odd_cgroups(void **state)
 	host_done(&h);
 }
 
+static void partitions(void **state)
+{
+	static const struct {
+		const char *release, *controllers;
+		enum host_partition wanted;
+	} cases[] = {
+		{"6.0.19", "cpuset memory", HOST_PARTITION_NONE},
+		{"6.1.0-56-amd64", "cpuset memory", HOST_PARTITION_LOCAL},
+		{"6.6.1", "cpuset", HOST_PARTITION_LOCAL},
+		{"6.7.0", "cpuset", HOST_PARTITION_REMOTE},
+		{"7.0", "cpuset", HOST_PARTITION_REMOTE},
+		{"6.12.1", "memory", HOST_PARTITION_NONE},
+		{"odd", "cpuset", HOST_PARTITION_NONE},
+	};
+	struct host h;
+	struct err err;
+
+	put(*state, "sys/devices/system/cpu/online", "0\n");
+	put(*state, "proc/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		put(*state, "proc/sys/kernel/osrelease", cases[i].release);
+		put(*state, "sys/fs/cgroup/cgroup.controllers", cases[i].controllers);
+		assert_ok(read_odd(*state, &h, &err), &err);
+		assert_int_equal(h.cgroup.partition, cases[i].wanted);
+		host_done(&h);
+	}
+	// a kernel of a distribution that has them earlier
+	put(*state, "proc/sys/kernel/osrelease", "5.14.0-503.el9");
+	put(*state, "sys/fs/cgroup/cgroup.controllers", "cpuset");
+	put(*state, "sys/fs/cgroup/cpuset.cpus.isolated", "");
+	assert_ok(read_odd(*state, &h, &err), &err);
+	assert_int_equal(h.cgroup.partition, HOST_PARTITION_REMOTE);
+	host_done(&h);
+}
+
 static void text_that_is_no_utf8(void **state)
 {
 	json_t *j _cleanup_json_ = NULL;
@@ -613,6 +654,7 @@ int main(int argc, char **argv)
 		odd_test(odd_hugepages),
 		odd_test(odd_pci),
 		odd_test(odd_cgroups),
+		odd_test(partitions),
 		odd_test(text_that_is_no_utf8),
 		cmocka_unit_test(this_machine),
 	};

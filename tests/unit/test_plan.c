@@ -101,7 +101,8 @@ static void assert_undone(const struct plan *p)
 
 		if (s->where != STEP_HOST)
 			continue;
-		if (s->kind == STEP_CGROUP || s->kind == STEP_SET || s->kind == STEP_JOIN) {
+		if (s->kind == STEP_CGROUP || s->kind == STEP_SET || s->kind == STEP_JOIN
+		    || s->kind == STEP_PARTITION) {
 			const char *below = strstr(s->path, "/pinfold");
 
 			// the group above all leases and what is delegated to it
@@ -109,6 +110,7 @@ static void assert_undone(const struct plan *p)
 					  ? strstr(s->path, "/cgroup.subtree_control") != NULL
 					  : strchr(below + 1, '/') == NULL
 						    || strstr(below, "/pinfold/cpuset.") != NULL
+						    || strstr(below, "/pinfold/cpu.") != NULL
 						    || strstr(below, "/pinfold/cgroup.") != NULL;
 			for (unsigned k = 0; k < p->lease.nundo; k++)
 				covered =
@@ -176,6 +178,93 @@ static void limits_v2(void **)
 	);
 	done(&s);
 #undef BOX
+}
+
+// One CPU of two weighs half, and all of pinfold the most there is.
+static void weights(void **)
+{
+	struct scene s;
+
+	prepare("two-v2", "cpus=1", &s);
+	make(&s);
+	assert_string_equal(value_of(&s.plan, "/sys/fs/cgroup/pinfold/cpu.weight"), "10000");
+	assert_string_equal(value_of(&s.plan, "/sys/fs/cgroup/pinfold/x/cpu.weight"), "5000");
+	for (unsigned i = 0; i < s.plan.nsteps; i++) {
+		if (strstr(s.plan.steps[i].path, "/cpu.") != NULL
+		    || str_eq(s.plan.steps[i].value, "+cpu"))
+			assert_true(s.plan.steps[i].hint);
+	}
+	done(&s);
+	prepare("two", "cpus=1", &s);
+	make(&s);
+	assert_string_equal(
+		value_of(&s.plan, "/sys/fs/cgroup/cpu,cpuacct/pinfold/cpu.shares"), "262144"
+	);
+	assert_string_equal(
+		value_of(&s.plan, "/sys/fs/cgroup/cpu,cpuacct/pinfold/x/cpu.shares"), "131072"
+	);
+	done(&s);
+	// where it is, on the bare host, it weighs what a process weighs
+	prepare("two", "cpus=1", &s);
+	s.launch.place = LEASE_HOST;
+	make(&s);
+	assert_true(find(&s.plan, STEP_CGROUP, "/sys/fs/cgroup/cpu,cpuacct/pinfold") < 0);
+	done(&s);
+	// no controller, no weight
+	prepare("two-v2", "cpus=1", &s);
+	s.host.cgroup.controllers &= ~(unsigned)HOST_CG_CPU;
+	make(&s);
+	assert_true(find(&s.plan, STEP_SET, "/sys/fs/cgroup/pinfold/cpu.weight") < 0);
+	done(&s);
+}
+
+static void partition_local(void **)
+{
+#define LEASE "/sys/fs/cgroup/pinfold-x"
+	struct scene s;
+	int made;
+
+	prepare("two-v2", "cpus=1 partition=isolated", &s);
+	make(&s);
+	assert_order(&s.plan);
+	assert_undone(&s.plan);
+	assert_string_equal(s.plan.lease.cgroup, LEASE);
+	assert_string_equal(s.plan.lease.undo[0].path, "pinfold-x");
+	assert_true(find(&s.plan, STEP_CGROUP, "/sys/fs/cgroup/pinfold") < 0);
+	assert_string_equal(value_of(&s.plan, LEASE "/cpuset.cpus"), "1");
+	assert_string_equal(value_of(&s.plan, LEASE "/box/cpuset.cpus"), "1");
+	made = find(&s.plan, STEP_PARTITION, LEASE);
+	assert_true(find(&s.plan, STEP_SET, LEASE "/cpuset.cpus") < made);
+	assert_true(made < find(&s.plan, STEP_CGROUP, LEASE "/box"));
+	assert_string_equal(s.plan.steps[made].value, "isolated");
+	assert_string_equal(
+		json_string_value(
+			json_object_get(json_object_get(s.plan.oci, "linux"), "cgroupsPath")
+		),
+		"/pinfold-x/box/c"
+	);
+	done(&s);
+}
+
+static void partition_remote(void **)
+{
+	struct scene s;
+	int made;
+
+	prepare("two-v2", "cpus=1 partition=isolated", &s);
+	s.host.cgroup.partition = HOST_PARTITION_REMOTE;
+	make(&s);
+	assert_order(&s.plan);
+	assert_undone(&s.plan);
+	// the runtime's cgroup has the CPUs of the machine
+	assert_true(find(&s.plan, STEP_SET, LEASE "/cpuset.cpus") < 0);
+	assert_string_equal(value_of(&s.plan, LEASE "/cpuset.cpus.exclusive"), "1");
+	assert_string_equal(value_of(&s.plan, LEASE "/box/cpuset.cpus.exclusive"), "1");
+	made = find(&s.plan, STEP_PARTITION, LEASE "/box");
+	assert_true(find(&s.plan, STEP_SET, LEASE "/box/cpuset.cpus.exclusive") < made);
+	assert_true(find(&s.plan, STEP_SET, LEASE "/box/cpuset.cpus") < made);
+	done(&s);
+#undef LEASE
 }
 
 static void limits_v1(void **)
@@ -535,6 +624,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order_and_undo),
 		cmocka_unit_test(limits_v2),
+		cmocka_unit_test(weights),
+		cmocka_unit_test(partition_local),
+		cmocka_unit_test(partition_remote),
 		cmocka_unit_test(limits_v1),
 		cmocka_unit_test(hugetlbfs),
 		cmocka_unit_test(constant_mounts),

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Which limits this host can enforce. Where one is missing, the start is refused with the cure, unless
+// that limit was waived by name.
+
+#include "base/scope.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct needed {
+	unsigned bit;
+	const char *name; // as in --allow-missing=
+	const char *controller;
+};
+
+static const struct needed needed[] = {
+	{HOST_CG_CPUSET, "cpuset", "cpuset"},
+	{HOST_CG_MEMORY, "memory", "memory"},
+	{HOST_CG_PIDS, "pids", "pids"},
+	{HOST_CG_HUGETLB, "hugetlb", "hugetlb"},
+	{HOST_CG_HUGETLB_RSVD, "hugetlb-rsvd", "hugetlb"},
+	{HOST_CG_DEVICES, "devices", "devices"},
+};
+
+// The one line for a limit that this host cannot enforce, with the cure that fits it.
+static int refuse(const struct needed *n, const struct host_cgroup *cg, struct err *err)
+{
+	if (n->bit == HOST_CG_HUGETLB_RSVD)
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"limit 'hugetlb-rsvd' cannot be enforced: the kernel counts no hugepage "
+			"reservations (Linux 5.7 does); accept it with --allow-missing=hugetlb-rsvd"
+		);
+	if (cg->version == HOST_CGROUP_V2)
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"limit '%s' cannot be enforced: the %s controller is not in "
+			"/sys/fs/cgroup/cgroup.controllers; build or boot the kernel with it, or "
+			"accept it with "
+			"--allow-missing=%s",
+			n->name,
+			n->controller,
+			n->name
+		);
+	if (cg->version == HOST_CGROUP_V1 && (cg->known & n->bit) != 0)
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"limit '%s' cannot be enforced: the %s controller is not mounted; mount it "
+			"with: "
+			"mkdir -p %s/%s && mount -t cgroup -o %s none %s/%s",
+			n->name,
+			n->controller,
+			cg->mount,
+			n->controller,
+			n->controller,
+			cg->mount,
+			n->controller
+		);
+	return err_set(
+		err,
+		EOPNOTSUPP,
+		"limit '%s' cannot be enforced: no %s controller on this host; accept it with "
+		"--allow-missing=%s",
+		n->name,
+		n->controller,
+		n->name
+	);
+}
+
+int plan_enforceable(const struct launch *launch, const struct host *host, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		unsigned bit = needed[i].bit;
+
+		if ((host->cgroup.controllers & bit) != 0 || (launch->allow_missing & bit) != 0)
+			continue;
+		if (bit == HOST_CG_DEVICES
+		    && (host->cgroup.version == HOST_CGROUP_V2 || launch->place == LEASE_HOST))
+			continue;
+		if ((bit == HOST_CG_HUGETLB || bit == HOST_CG_HUGETLB_RSVD) && host->nsizes == 0)
+			continue;
+		return refuse(&needed[i], &host->cgroup, err);
+	}
+	return 0;
+}
+
+void plan_controllers_v2(const struct host *host, char ret[static PLAN_CONTROLLERS])
+{
+	ret[0] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		size_t n = strlen(ret);
+
+		if ((host->cgroup.controllers & needed[i].bit) != 0
+		    && strstr(ret, needed[i].controller) == NULL
+		    && needed[i].bit != HOST_CG_DEVICES)
+			snprintf(
+				ret + n,
+				PLAN_CONTROLLERS - n,
+				"%s+%s",
+				n > 0 ? " " : "",
+				needed[i].controller
+			);
+	}
+}

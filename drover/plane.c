@@ -56,6 +56,21 @@ static void unique_name(const struct plane *p, struct task *t)
 	}
 }
 
+// A queue of the port to send to. Tasks of one lcore take turns, so they can share it: most virtual
+// devices have one only.
+static uint16_t tx_queue(const struct plane_lcore *l, struct plane_port *port, uint16_t number)
+{
+	for (unsigned i = 0; i < l->ntasks; i++) {
+		const struct task *t = l->tasks[i];
+
+		for (unsigned k = 0; k < t->nout; k++) {
+			if (t->out[k].ring == NULL && t->out[k].port == number)
+				return t->out[k].queue;
+		}
+	}
+	return port->ntxq++;
+}
+
 // A task with its queues; the ports are not started yet, so their ids are filled in later.
 static int make_task(
 	struct plane *p,
@@ -107,7 +122,7 @@ static int make_task(
 		if (port != NULL)
 			t->out[t->nout++] = (struct task_out){
 				.port = (uint16_t)(port - p->ports),
-				.queue = port->ntxq++,
+				.queue = tx_queue(l, port, (uint16_t)(port - p->ports)),
 			};
 	}
 	t->set[PROTO_IPV4] = (struct task_set){0, t->nout};

@@ -256,7 +256,7 @@ void fib_free(struct fib *f)
 	}
 	free(f->admin);
 	rte_free(f->entries);
-	rte_free(f);
+	free(f);
 }
 
 // ---- making one
@@ -282,16 +282,16 @@ static int build(
 	struct item *list, size_t n, uint32_t hops, int socket, struct fib **ret, struct err *err
 )
 {
-	struct fib *f = rte_zmalloc_socket("routes", sizeof(*f), RTE_CACHE_LINE_SIZE, socket);
+	struct fib *f = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_CACHE_LINE_SIZE);
 	struct fib_admin *a = calloc(1, sizeof(*a));
 
 	if (f == NULL || a == NULL) {
 		free(a);
-		rte_free(f);
+		free(f);
 		free(list);
 		return err_oom(err);
 	}
-	f->admin = a;
+	*f = (struct fib){.admin = a};
 	*a = (struct fib_admin){.list = list, .n = n, .room = n, .hops = hops};
 	a->groups = count_groups(a);
 	a->groups += a->groups / 8 + SPARE_GROUPS;

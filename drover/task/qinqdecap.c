@@ -5,6 +5,7 @@
 // hop's label. On the way the CPE's address, MAC and port are learned, for the other half.
 
 #include "task/arp.h"
+#include "task/icmp.h"
 #include "task/ip4.h"
 #include "task/output.h"
 #include "task/qinq.h"
@@ -24,13 +25,16 @@
 #define AHEAD 4
 #define TTL 64 // of label and outer header
 #define GROWS (TUNNEL_LEN - QINQ_LEN)
-#define CLOCK_POLLS 64 // polls with packets between two looks at the clock
+// Polls with packets between two looks at the clock. One without looks as well, so that it does not
+// stand still where packets are rare.
+#define CLOCK_POLLS 64
 
 struct qinqdecap_conf {
 	char routes[KEY_TEXT_MAX], users[KEY_TEXT_MAX];
 	uint32_t local, stype, gateway;
 	bool arp, fast_arp;
 	uint32_t age; // of qinqencapv4, whose tasks of the same user table get it
+	struct icmp_conf icmp;
 };
 
 struct qinqdecap {
@@ -43,6 +47,7 @@ struct qinqdecap {
 	bool arp;	   // learn from it, and answer
 	uint32_t gateway;  // as in a packet; 0: answer for every address
 	uint64_t answered; // ARP
+	struct icmp icmp;
 	unsigned noutputs; // of hops
 	uint32_t local;
 	struct output outputs[TASK_OUTPUTS];
@@ -163,6 +168,43 @@ static __rte_noinline unsigned refuse(struct task *t, struct rte_mbuf *m, struct
 	return ip->time_to_live <= 1 ? DROP_TTL : 0;
 }
 
+// Drops it, and tells its sender where that is configured, if the task has an output to where it came
+// from. error 0: not of this one; mtu: of ICMP_TOO_LONG.
+static __rte_noinline void give_up(
+	struct task *t,
+	unsigned why,
+	unsigned error,
+	struct rte_mbuf *m,
+	const struct user_live *users,
+	unsigned mtu
+)
+{
+	struct qinqdecap *q = t->state;
+	unsigned to = output_for(t, port_of(q, m));
+	struct qinq_hdr h, *answer;
+	uint64_t v;
+
+	if (q->icmp.from == 0 || error == 0 || to >= t->nout) {
+		task_drop(t, why, m);
+		return;
+	}
+	t->counters.drops[why]++;
+	memcpy(&h, rte_pktmbuf_mtod(m, void *), sizeof(h));
+	memcpy(&v, &h.stype, sizeof(v));
+	rte_pktmbuf_adj(m, QINQ_LEN);
+	// nobody is told what was for all, nor a stranger anything
+	if ((h.dst.addr_bytes[0] & 1) != 0 || users_by_tags(users, qinq_tags(v)) == 0
+	    || !icmp_answer(&q->icmp, m, error, mtu, QINQ_LEN)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	answer = (struct qinq_hdr *)(void *)rte_pktmbuf_prepend(m, QINQ_LEN);
+	h.dst = h.src;
+	h.src = q->outputs[to].mac;
+	memcpy(answer, &h, sizeof(h));
+	task_put(t, to, m);
+}
+
 struct taken {
 	uint32_t ip[BURST];		 // destinations, host order
 	struct user_entry *entry[BURST]; // of the tags
@@ -202,7 +244,7 @@ take_in(struct task *t,
 		}
 		if (unlikely(why != 0)) {
 			if (why != TAKEN)
-				task_drop(t, why, m[i]);
+				give_up(t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], users, 0);
 			continue;
 		}
 		memcpy(&v, &h->stype, sizeof(v));
@@ -251,8 +293,10 @@ static uint16_t poll_qinqdecap(struct task *t)
 	struct taken taken;
 	uint16_t got = task_rx(t, m), n;
 
-	if (got == 0)
+	if (got == 0) {
+		q->clock = cpe_clock(q->users);
 		return 0;
+	}
 	task_prefetch(m, got);
 	for (uint16_t i = 0; i < AHEAD && i < got; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
@@ -283,11 +327,11 @@ static uint16_t poll_qinqdecap(struct task *t)
 			continue;
 		}
 		if (unlikely(hop == 0)) {
-			task_drop(t, DROP_NO_ROUTE, m[i]);
+			give_up(t, DROP_NO_ROUTE, ICMP_NET, m[i], users, 0);
 			continue;
 		}
 		if (unlikely(m[i]->pkt_len > head->mtu)) {
-			task_drop(t, DROP_TOO_LONG, m[i]);
+			give_up(t, DROP_TOO_LONG, ICMP_TOO_LONG, m[i], users, head->mtu - QINQ_LEN);
 			continue;
 		}
 		if (unlikely(m[i]->data_off < GROWS)) {
@@ -365,6 +409,7 @@ static int init_qinqdecap(struct task *t, const void *arg, struct err *err)
 	q->arp = c->arp;
 	q->gateway = rte_cpu_to_be_32(c->gateway);
 	q->clock = cpe_clock(users);
+	icmp_init(&q->icmp, &c->icmp);
 	q->port = t->nrx == 1 && t->rx[0].ring == NULL ? t->rx[0].port : RTE_MAX_ETHPORTS;
 	q->noutputs = t->nout < SPEC_HOP_PORTS ? t->nout : SPEC_HOP_PORTS;
 	for (unsigned i = 0; i < t->nout; i++)
@@ -398,6 +443,7 @@ static void report_qinqdecap(struct task *t, void *object)
 		object, "routes", json_integer((json_int_t)route_table_routes(q->view.table))
 	);
 	json_object_set_new(object, "arp_answered", json_integer((json_int_t)q->answered));
+	icmp_report(&q->icmp, object);
 }
 
 static const struct key keys[] = {
@@ -450,6 +496,7 @@ static const struct key keys[] = {
 	 0,
 	 0,
 	 "only requests for that address are answered (default: for every address)"},
+	ICMP_KEYS(struct qinqdecap_conf, icmp),
 	{NULL},
 };
 

@@ -5,6 +5,7 @@
 // subscriber's two tags are put in front. The tunnel ends here, so the packet is forwarded as one that
 // came in on a link: its time to live is one less (RFC 2784, 3.1).
 
+#include "task/icmp.h"
 #include "task/ip4.h"
 #include "task/output.h"
 #include "task/qinq.h"
@@ -26,11 +27,13 @@
 #define LABELS 8 // at most in front of a packet
 #define CLOCK_POLLS 64
 #define NO_OUTPUT 0xff
+#define TTL 64			     // of the outer header of an answer
 #define AGE_DEFAULT (15 * 60 * 1000) // ms
 
 struct qinqencap_conf {
 	char users[KEY_TEXT_MAX], cpes[KEY_TEXT_MAX];
 	uint32_t local, stype, age;
+	struct icmp_conf icmp;
 };
 
 struct access {
@@ -44,6 +47,8 @@ struct qinqencap {
 	uint32_t local;			 // as in a packet; 0: any
 	uint32_t ctype;			 // type of the C-tag in the low half, as in a packet
 	uint8_t to[2][RTE_MAX_ETHPORTS]; // output, by port; [1]: by its own number, as configured
+	uint16_t port; // where packets come from; RTE_MAX_ETHPORTS: each says so itself
+	struct icmp icmp;
 	struct access access[TASK_OUTPUTS];
 };
 
@@ -211,6 +216,85 @@ static __rte_always_inline unsigned look(const struct qinqencap *q, struct rte_m
 	return at + (unsigned)TUNNEL_AFTER_LABEL;
 }
 
+struct tunnel {
+	struct rte_ether_hdr eth;
+	struct rte_ipv4_hdr ip;
+	struct gre_hdr gre;
+} __rte_packed __rte_aligned(2);
+
+// Where the answer to a packet goes that came in that tunnel: back, without a label, as which one is for
+// that machine only the routes say.
+static void put_tunnel(
+	struct rte_mbuf *m,
+	const struct rte_ether_hdr *eth,
+	const struct rte_ipv4_hdr *ip,
+	uint32_t key,
+	const struct access *a
+)
+{
+	struct tunnel h = {
+		.eth = {.dst_addr = eth->src_addr, .ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)},
+		.ip =
+			{
+				.version_ihl = RTE_IPV4_VHL_DEF,
+				.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
+				.time_to_live = TTL,
+				.next_proto_id = IPPROTO_GRE,
+				.src_addr = ip->dst_addr,
+				.dst_addr = ip->src_addr,
+			},
+		.gre = {RTE_BE16(GRE_KEY), RTE_BE16(RTE_ETHER_TYPE_IPV4), key},
+	};
+	char *at = rte_pktmbuf_prepend(m, sizeof(h));
+
+	memcpy(&h.eth.src_addr, a->head + RTE_ETHER_ADDR_LEN, RTE_ETHER_ADDR_LEN);
+	h.ip.total_length = rte_cpu_to_be_16((uint16_t)(m->pkt_len - sizeof(h.eth)));
+	h.ip.hdr_checksum = (uint16_t)~ip4_sum(&h.ip);
+	memcpy(at, &h, sizeof(h));
+}
+
+// Drops it, and tells its sender where that is configured, if the task has an output to where it came
+// from. error 0: not of this one; inner: where its inner header begins; mtu: of ICMP_TOO_LONG.
+static __rte_noinline void give_up(
+	struct task *t,
+	unsigned why,
+	unsigned error,
+	struct rte_mbuf *m,
+	unsigned inner,
+	const struct user_live *users,
+	unsigned mtu
+)
+{
+	struct qinqencap *q = t->state;
+	uint16_t port = q->port != RTE_MAX_ETHPORTS ? q->port : m->port;
+	unsigned to = port < RTE_MAX_ETHPORTS ? t->out_of_port[port] : TASK_OUTPUTS, why_not = 0;
+	unsigned outer;
+	struct rte_ether_hdr eth;
+	struct rte_ipv4_hdr ip;
+	uint32_t key;
+
+	if (q->icmp.from == 0 || error == 0 || to >= t->nout) {
+		task_drop(t, why, m);
+		return;
+	}
+	t->counters.drops[why]++;
+	outer = find_outer(m, &why_not);
+	memcpy(&eth, rte_pktmbuf_mtod(m, void *), sizeof(eth));
+	memcpy(&ip, rte_pktmbuf_mtod_offset(m, void *, outer), sizeof(ip));
+	memcpy(&key, rte_pktmbuf_mtod_offset(m, void *, inner - sizeof(key)), sizeof(key));
+	rte_pktmbuf_adj(m, (uint16_t)inner);
+	// nobody is told what was for all, nor who speaks of a stranger anything
+	if ((eth.dst_addr.addr_bytes[0] & 1) != 0 || ip4_nowhere(ip.src_addr)
+	    || ip4_nowhere(ip.dst_addr)
+	    || !users->records[users_by_key(users, rte_be_to_cpu_32(key))].used
+	    || !icmp_answer(&q->icmp, m, error, mtu, sizeof(struct tunnel))) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	put_tunnel(m, &eth, &ip, key, &q->access[to]);
+	task_put(t, to, m);
+}
+
 struct taken {
 	uint32_t number[BURST]; // of the subscriber's record
 	uint16_t inner[BURST];	// where the inner header begins
@@ -238,7 +322,7 @@ take_in(struct task *t,
 		if (unlikely(at == 0)) {
 			why = judge(q, m[i], &at);
 			if (why != 0) {
-				task_drop(t, why, m[i]);
+				give_up(t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], at, users, 0);
 				continue;
 			}
 		}
@@ -293,8 +377,10 @@ static uint16_t poll_qinqencap(struct task *t)
 	struct taken taken;
 	uint16_t got = task_rx(t, m), n;
 
-	if (got == 0)
+	if (got == 0) {
+		q->now = cpe_now();
 		return 0;
+	}
 	task_prefetch(m, got);
 	for (uint16_t i = 0; i < AHEAD && i < got; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
@@ -317,7 +403,7 @@ static uint16_t poll_qinqencap(struct task *t)
 			continue;
 		}
 		if (unlikely(!cpe_find(users, user, ip->dst_addr, q->now, q->age, &cpe))) {
-			task_drop(t, DROP_CPE, m[i]);
+			give_up(t, DROP_CPE, ICMP_HOST, m[i], taken.inner[i], users, 0);
 			continue;
 		}
 		to = output_to(q, cpe.mac_port);
@@ -327,7 +413,8 @@ static uint16_t poll_qinqencap(struct task *t)
 		}
 		a = &q->access[to];
 		if (unlikely(m[i]->pkt_len - taken.inner[i] > a->mtu)) {
-			task_drop(t, DROP_TOO_LONG, m[i]);
+			give_up(t, DROP_TOO_LONG, ICMP_TOO_LONG, m[i], taken.inner[i], users, a->mtu
+			);
 			continue;
 		}
 		ip4_age(ip);
@@ -362,6 +449,8 @@ static int init_qinqencap(struct task *t, const void *arg, struct err *err)
 		users, (uint32_t)(((uint64_t)c->age * (rte_get_tsc_hz() / 1000)) >> 30)
 	);
 	q->now = cpe_now();
+	q->port = t->nrx == 1 && t->rx[0].ring == NULL ? t->rx[0].port : RTE_MAX_ETHPORTS;
+	icmp_init(&q->icmp, &c->icmp);
 	stype = rte_cpu_to_be_16(stype);
 	for (unsigned i = 0; i < RTE_MAX_ETHPORTS; i++) {
 		q->to[0][i] = t->out_of_port[i] < t->nout ? (uint8_t)t->out_of_port[i] : NO_OUTPUT;
@@ -393,6 +482,7 @@ static void report_qinqencap(struct task *t, void *object)
 	json_object_set_new(
 		object, "subscribers", json_integer((json_int_t)user_table_users(q->users))
 	);
+	icmp_report(&q->icmp, object);
 }
 
 static const struct key keys[] = {
@@ -426,6 +516,7 @@ static const struct key keys[] = {
 	 0,
 	 0xffff,
 	 "type of the S-tag: 0x88a8 (default), 0x8100"},
+	ICMP_KEYS(struct qinqencap_conf, icmp),
 	{NULL},
 };
 

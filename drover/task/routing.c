@@ -4,6 +4,7 @@
 // addresses are those of the next machine and of the output, the time to live is one less. With
 // "mpls=yes" the next hop's label is put in front.
 
+#include "task/icmp.h"
 #include "task/ip4.h"
 #include "task/output.h"
 #include "task/task.h"
@@ -26,11 +27,13 @@
 struct routing_conf {
 	char routes[KEY_TEXT_MAX];
 	bool mpls;
+	struct icmp_conf icmp;
 };
 
 struct routing {
 	struct route_view view;
 	bool mpls;
+	struct icmp icmp;
 	unsigned noutputs;
 	struct output outputs[SPEC_HOP_PORTS];
 };
@@ -98,31 +101,6 @@ static __rte_always_inline bool ordinary(const struct rte_ether_hdr *eth)
 	       && ip->time_to_live > 1;
 }
 
-// The packets that can be routed stay, with their destinations.
-static __rte_always_inline uint16_t
-take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_t *ips)
-{
-	uint16_t out = 0;
-
-	for (uint16_t i = 0; i < n; i++) {
-		const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m[i], struct rte_ether_hdr *);
-		unsigned why = 0;
-
-		if (i + AHEAD < n)
-			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
-		if (unlikely(ip4_look(m[i], L2) != IP4_OK || !ordinary(eth)))
-			why = refuse(m[i], IP4_OK);
-		if (unlikely(why != 0)) {
-			task_drop(t, why, m[i]);
-			continue;
-		}
-		ips[out] = rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(eth + 1))->dst_addr);
-		fib_prefetch(&fib, ips[out]);
-		m[out++] = m[i];
-	}
-	return out;
-}
-
 // The first 16 bytes are those of the hop but for the IPv4 header's two.
 static __rte_always_inline void write_head(struct rte_mbuf *m, const struct hop_head *head)
 {
@@ -142,6 +120,63 @@ static __rte_noinline bool write_label(struct rte_mbuf *m, const struct hop_head
 		return false;
 	memcpy(at, head->bytes, L2 + LABEL);
 	return true;
+}
+
+// Drops it, and tells its sender where that is configured, by the way that leads there. error 0: not
+// this one; mtu: of ICMP_TOO_LONG.
+static __rte_noinline void give_up(
+	struct task *t, unsigned why, unsigned error, struct rte_mbuf *m, unsigned mtu
+)
+{
+	struct routing *r = t->state;
+	const struct route_live *live = route_live(&r->view);
+	const struct hop_head *head;
+	uint32_t to, hop;
+
+	if (r->icmp.from == 0 || error == 0) {
+		task_drop(t, why, m);
+		return;
+	}
+	t->counters.drops[why]++;
+	rte_pktmbuf_adj(m, L2);
+	to = rte_be_to_cpu_32(rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr);
+	hop = fib_find(live->fib, to);
+	head = &live->heads[hop];
+	if (hop == 0 || !icmp_answer(&r->icmp, m, error, mtu, L2 + LABEL)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	rte_pktmbuf_prepend(m, L2);
+	if (r->mpls)
+		write_label(m, head);
+	else
+		write_head(m, head);
+	task_put(t, head->port, m);
+}
+
+// The packets that can be routed stay, with their destinations.
+static __rte_always_inline uint16_t
+take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_t *ips)
+{
+	uint16_t out = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m[i], struct rte_ether_hdr *);
+		unsigned why = 0;
+
+		if (i + AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+		if (unlikely(ip4_look(m[i], L2) != IP4_OK || !ordinary(eth)))
+			why = refuse(m[i], IP4_OK);
+		if (unlikely(why != 0)) {
+			give_up(t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], 0);
+			continue;
+		}
+		ips[out] = rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(eth + 1))->dst_addr);
+		fib_prefetch(&fib, ips[out]);
+		m[out++] = m[i];
+	}
+	return out;
 }
 
 static uint16_t poll_routing(struct task *t)
@@ -164,11 +199,11 @@ static uint16_t poll_routing(struct task *t)
 		const struct hop_head *head = &live->heads[hop];
 
 		if (unlikely(hop == 0)) {
-			task_drop(t, DROP_NO_ROUTE, m[i]);
+			give_up(t, DROP_NO_ROUTE, ICMP_NET, m[i], 0);
 			continue;
 		}
 		if (unlikely(m[i]->pkt_len - L2 > head->mtu)) {
-			task_drop(t, DROP_TOO_LONG, m[i]);
+			give_up(t, DROP_TOO_LONG, ICMP_TOO_LONG, m[i], head->mtu);
 			continue;
 		}
 		ip4_age(rte_pktmbuf_mtod_offset(m[i], struct rte_ipv4_hdr *, L2));
@@ -212,6 +247,7 @@ static int init_routing(struct task *t, const void *arg, struct err *err)
 	if (r == NULL)
 		return err_oom(err);
 	r->mpls = c->mpls;
+	icmp_init(&r->icmp, &c->icmp);
 	r->noutputs = t->nout < SPEC_HOP_PORTS ? t->nout : SPEC_HOP_PORTS;
 	for (unsigned i = 0; i < r->noutputs; i++)
 		r->outputs[i] = output_of(t, i);
@@ -233,6 +269,13 @@ static void done_routing(struct task *t)
 	rte_free(r);
 }
 
+static void report_routing(struct task *t, void *object)
+{
+	const struct routing *r = t->state;
+
+	icmp_report(&r->icmp, object);
+}
+
 static const struct key keys[] = {
 	{"route table",
 	 KEY_TEXT,
@@ -246,6 +289,7 @@ static const struct key keys[] = {
 	 0,
 	 0,
 	 "the next hop's label is put in front"},
+	ICMP_KEYS(struct routing_conf, icmp),
 	{NULL},
 };
 
@@ -261,5 +305,6 @@ static struct task_mode routing = {
 	.drops = drops,
 	.init = init_routing,
 	.done = done_routing,
+	.report = report_routing,
 };
 TASK_MODE(routing)

@@ -17,6 +17,10 @@
 #include "task/ip4.h"
 #include "task/qinq.h"
 
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+
 #include <rte_ip.h>
 
 #define BATCH 64
@@ -65,6 +69,10 @@ static struct task *make(const char *mode, bool more)
 		for (const struct key *k = keys; more && k->name != NULL; k++) {
 			if (k->type == KEY_BOOL)
 				*(bool *)((char *)conf + k->offset) = true;
+			if (str_eq(k->name, "icmp ipv4"))
+				rig_set(mode, conf, k->name, 0x0a0000fe);
+			if (str_eq(k->name, "icmp rate"))
+				rig_set(mode, conf, k->name, k->max);
 		}
 	}
 	t = rig_task(&rig, mode, conf, &err);
@@ -217,47 +225,66 @@ static struct rte_mbuf *make_packet(uint8_t how, const uint8_t *data, unsigned l
 	return first;
 }
 
-// Of a packet that came out: segments and lengths agree, and a routed one has a right header.
-static void check(const struct task *t, struct rte_mbuf *m)
+// ICMP answers so far. What is answered is counted as a drop as well.
+static uint64_t answers_of(struct task *t)
 {
-	const char *mode = t->mode->name;
-	uint8_t room[128];
-	const uint8_t *p;
-	unsigned at;
+	_cleanup_json_ json_t *report = json_object();
 
-	rte_mbuf_sanity_check(m, 1);
-	if (strcmp(mode, "routing") == 0)
-		at = t == tasks[1] ? 18 : 14;
-	else if (strcmp(mode, "qinqdecapv4") == 0)
-		at = TUNNEL_LEN;
-	else if (strcmp(mode, "qinqencapv4") == 0)
-		at = QINQ_LEN;
-	else
-		return;
-	// an answer to ARP goes back in its tags
-	p = rte_pktmbuf_read(m, 0, QINQ_LEN, room);
-	must(p != NULL);
-	if (at == TUNNEL_LEN && p[12] == 0x88 && p[13] == 0xa8) {
-		must(p[20] == 8 && p[21] == 6 && m->pkt_len == QINQ_LEN + 28);
-		return;
-	}
-	must(m->pkt_len >= at + sizeof(struct rte_ipv4_hdr));
-	if (at == TUNNEL_LEN) {
-		p = rte_pktmbuf_read(m, 18, 20, room);
-		must(p != NULL && ip4_sum(p) == 0xffff);
-		must((unsigned)(p[2] << 8 | p[3]) + 18 == m->pkt_len);
-	}
-	p = rte_pktmbuf_read(m, at, 20, room);
+	if (t->mode->report != NULL)
+		t->mode->report(t, report);
+	return (uint64_t)json_integer_value(json_object_get(report, "icmp_sent"));
+}
+
+static void check_ip(const struct rte_mbuf *m, unsigned at)
+{
+	uint8_t room[60];
+	const uint8_t *p = rte_pktmbuf_read(m, at, 20, room);
+
 	must(p != NULL && (p[0] >> 4) == 4 && p[8] > 0);
 	must((unsigned)(p[2] << 8 | p[3]) + at == m->pkt_len);
 	p = rte_pktmbuf_read(m, at, (p[0] & 15u) * 4, room);
 	must(p != NULL && rte_raw_cksum(p, (p[0] & 15u) * 4) == 0xffff);
 }
 
+// Of a packet that came out: segments and lengths agree, and a routed one has a right header.
+static void check(const struct task *t, struct rte_mbuf *m)
+{
+	const char *mode = t->mode->name;
+	uint8_t room[QINQ_LEN];
+	const uint8_t *p;
+
+	rte_mbuf_sanity_check(m, 1);
+	p = rte_pktmbuf_read(m, 0, sizeof(room), room);
+	if (str_eq(mode, "routing")) {
+		check_ip(m, t == tasks[1] ? 18 : 14);
+	} else if (str_eq(mode, "qinqdecapv4")) {
+		must(p != NULL);
+		// answers go back in their tags: to ARP, and ICMP
+		if (p[12] == 0x88 && p[13] == 0xa8) {
+			if (p[21] == 6)
+				must(p[20] == 8 && m->pkt_len == QINQ_LEN + 28);
+			else
+				check_ip(m, QINQ_LEN);
+			return;
+		}
+		check_ip(m, 18);
+		check_ip(m, TUNNEL_LEN);
+	} else if (str_eq(mode, "qinqencapv4")) {
+		must(p != NULL);
+		// an answer goes back in the tunnel, without a label
+		if (p[12] == 8) {
+			check_ip(m, 14);
+			check_ip(m, TUNNEL_LEN - 4);
+		} else {
+			check_ip(m, QINQ_LEN);
+		}
+	}
+}
+
 static void run(struct task *t, unsigned n)
 {
 	const struct task_counters before = t->counters, *c = &t->counters;
-	uint64_t drops = 0;
+	uint64_t drops = 0, answers = answers_of(t);
 	struct rte_mbuf *m;
 	unsigned tx = 0;
 
@@ -269,7 +296,8 @@ static void run(struct task *t, unsigned n)
 	}
 	for (unsigned i = 0; i < DROP_COMMON + TASK_DROPS; i++)
 		drops += c->drops[i] - before.drops[i];
-	must(c->rx - before.rx == n && c->tx - before.tx == tx && tx + drops == n);
+	answers = answers_of(t) - answers;
+	must(c->rx - before.rx == n && c->tx - before.tx == tx && tx + drops == n + answers);
 	must(rte_mempool_avail_count(rig.pool) == rig.pool->size);
 }
 

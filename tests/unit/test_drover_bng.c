@@ -80,6 +80,8 @@ static void read_cases(void)
 	rig_must(ncases > 100);
 }
 
+static unsigned timeout_ms; // of CPEs; 0: as it is when not said
+
 static struct task *make(const char *mode)
 {
 	_cleanup_free_ void *conf = rig_conf(mode);
@@ -94,6 +96,8 @@ static struct task *make(const char *mode)
 		rig_set(mode, conf, "local ipv4", 0xc00002fe);
 		rig_set(mode, conf, "handle arp", 1);
 	}
+	if (timeout_ms != 0 && strcmp(mode, "qinqencapv4") == 0)
+		rig_set(mode, conf, "cpe table timeout ms", timeout_ms);
 	t = rig_task(&rig, mode, conf, &err);
 	if (t == NULL)
 		fail_msg("%s", err.msg);
@@ -242,6 +246,65 @@ static void test_headroom(void **state)
 	rig_done(t);
 }
 
+// The packet of a case, of subscriber 700043, whose CPE nobody configured.
+static struct rte_mbuf *of_another(
+	const struct one *c, unsigned at, const char *was, const char *is
+)
+{
+	struct rte_mbuf *m = packet(c, 0);
+	char *p = rte_pktmbuf_mtod_offset(m, char *, at);
+
+	assert_memory_equal(p, was, 4);
+	memcpy(p, is, 4);
+	return m;
+}
+
+static const struct one *first_case(const char *mode)
+{
+	const struct one *c = cases;
+
+	while (strcmp(c->mode, mode) != 0 || c->out_len == 0)
+		c++;
+	return c;
+}
+
+// However rare packets are, a CPE that was just seen is not taken for one of long ago.
+static void test_clock(void **state)
+{
+	const struct one *to = first_case("qinqdecapv4"), *from = first_case("qinqencapv4");
+	const uint64_t step = UINT64_C(1) << 30; // of the tables' clock
+	struct task *up = make("qinqdecapv4"), *down;
+	uint64_t begun;
+
+	(void)state;
+	timeout_ms = 3 * step * 1000 / rte_get_tsc_hz();
+	down = make("qinqencapv4");
+	for (unsigned round = 0; round < 2; round++) {
+		assert_int_equal(
+			rte_ring_enqueue(
+				rig.ring, of_another(to, 16, "\x81\0\0\x2a", "\x81\0\0\x2b")
+			),
+			0
+		);
+		assert_int_equal(up->poll(up), 1);
+		assert_int_equal(rig_drain(&rig), 1);
+		for (begun = rte_rdtsc(); round == 0 && rte_rdtsc() - begun < 6 * step;)
+			assert_int_equal(up->poll(up), 0);
+	}
+	assert_int_equal(down->poll(down), 0);
+	assert_int_equal(
+		rte_ring_enqueue(
+			rig.ring, of_another(from, 42, "\x00\x0a\xae\x8a", "\x00\x0a\xae\x8b")
+		),
+		0
+	);
+	assert_int_equal(down->poll(down), 1);
+	assert_int_equal(rig_drain(&rig), 1);
+	rig_done(up);
+	rig_done(down);
+	timeout_ms = 0;
+}
+
 static int start(void **state)
 {
 	static struct specs specs;
@@ -272,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_headroom),
+		cmocka_unit_test(test_clock),
 	};
 
 	return cmocka_run_group_tests(tests, start, finish);

@@ -38,7 +38,16 @@ const struct key *key_find(const struct key *table, const char *name)
 
 bool key_repeats(const struct key *key)
 {
-	return key->type == KEY_TASKS || key->type == KEY_BITS || key->type == KEY_AT;
+	return key->type == KEY_TASKS || key->type == KEY_BITS || key->type == KEY_AT
+	       || key->type == KEY_ACT;
+}
+
+static void words_text(const char *const *words, char *buf, size_t len)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; words[i] != NULL && at < len; i++)
+		at += (size_t)snprintf(buf + at, len - at, "%s%s", i > 0 ? "|" : "", words[i]);
 }
 
 static void number_text(const struct key *key, char *buf, size_t len)
@@ -94,6 +103,17 @@ const char *key_type_text(const struct key *key, char *buf, size_t len)
 		break;
 	case KEY_AT:
 		snprintf(buf, len, "number 0..%d, behind its random=", KEY_BYTES_MAX - 1);
+		break;
+	case KEY_WORD:
+		words_text(key->words, buf, len);
+		break;
+	case KEY_ACT:
+		snprintf(
+			buf,
+			len,
+			"green|yellow|red|drop io=IN,OUT with two of the first three; may be "
+			"repeated"
+		);
 		break;
 	}
 	return buf;

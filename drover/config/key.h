@@ -24,6 +24,8 @@ enum key_type {
 	KEY_TASKS, // the tasks that a task sends to; read by config/tasks.c
 	KEY_BITS,  // struct key_random: one more random field, its bits as 0, 1 and X
 	KEY_AT,	   // struct key_random: where the last random field is
+	KEY_WORD,  // uint32_t: which of the key's words
+	KEY_ACT,   // struct key_actions: what becomes of packets of a colour
 };
 
 #define KEY_TEXT_MAX 128
@@ -70,12 +72,29 @@ struct key_random {
 	} field[KEY_RANDOM_MAX];
 };
 
+// "police action=COLOUR io=IN,OUT": packets that came in as IN and were found to be OUT become COLOUR, or
+// are dropped.
+enum key_colour {
+	COLOUR_GREEN = 0,
+	COLOUR_YELLOW,
+	COLOUR_RED,
+	COLOURS,
+	COLOUR_DROP = COLOURS,
+};
+
+struct key_actions {
+	uint8_t said[COLOURS];		  // a bit for each OUT, by IN
+	uint8_t become[COLOURS][COLOURS]; // [IN][OUT]: enum key_colour
+};
+
 struct key {
 	const char *name; // as written: "rx port", "dst mac"; NULL ends a table
 	enum key_type type;
 	size_t offset;	   // in the structure that the table is for
 	uint64_t min, max; // KEY_U32, KEY_U64; max 0: no limit
 	const char *help;  // one line
+	// KEY_WORD: those it takes, NULL-terminated
+	const char *const *words;
 };
 
 // Parses value into base + key->offset. On failure the message says what is wrong with the value; the

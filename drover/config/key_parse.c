@@ -331,6 +331,52 @@ static int parse_at_offset(
 	return 0;
 }
 
+static bool parse_word(const struct key *key, const char *value, uint32_t *ret)
+{
+	for (uint32_t i = 0; key->words[i] != NULL; i++) {
+		if (strcasecmp(value, key->words[i]) == 0) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+// The colour that the text begins with; *end is what follows. Of the first n.
+static bool parse_colour(const char *s, unsigned n, const char **end, uint8_t *ret)
+{
+	static const char *const names[] = {"green", "yellow", "red", "drop"};
+
+	for (unsigned i = 0; i < n; i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncasecmp(s, names[i], len) == 0) {
+			*end = s + len;
+			*ret = (uint8_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_action(const char *value, struct key_actions *ret)
+{
+	uint8_t become, in, out;
+	const char *p = value;
+
+	if (!parse_colour(p, COLOURS + 1, &p, &become) || *p != ' ')
+		return false;
+	p += strspn(p, " ");
+	if (strncasecmp(p, "io=", 3) != 0 || !parse_colour(p + 3, COLOURS, &p, &in) || *p != ',')
+		return false;
+	p += 1 + strspn(p + 1, " ");
+	if (!parse_colour(p, COLOURS, &p, &out) || *p != '\0')
+		return false;
+	ret->said[in] |= (uint8_t)(1u << out);
+	ret->become[in][out] = become;
+	return true;
+}
+
 static int parse_text(const struct key *key, const char *value, char *ret, struct err *err)
 {
 	size_t len = strlen(value);
@@ -390,6 +436,10 @@ int key_parse(const struct key *key, const char *value, void *base, struct err *
 		return parse_bits(key, value, to, err);
 	case KEY_AT:
 		return parse_at_offset(key, value, to, err);
+	case KEY_WORD:
+		return parse_word(key, value, to) ? 0 : bad(key, value, err);
+	case KEY_ACT:
+		return parse_action(value, to) ? 0 : bad(key, value, err);
 	case KEY_TASKS:
 		break;
 	}

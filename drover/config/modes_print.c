@@ -27,6 +27,8 @@ static const char *type_name(enum key_type type)
 		[KEY_TASKS] = "tasks",
 		[KEY_BITS] = "bits",
 		[KEY_AT] = "number",
+		[KEY_WORD] = "word",
+		[KEY_ACT] = "action",
 	};
 
 	return (size_t)type < ARRAY_LEN(names) ? names[type] : "?";

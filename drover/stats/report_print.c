@@ -38,6 +38,8 @@ void report_print(struct plane *p)
 	print_section(&l);
 	view_latency(tasks, 0, &l);
 	print_section(&l);
+	view_jitter(tasks, 0, &l);
+	print_section(&l);
 	view_modes(tasks, 0, &l);
 	print_section(&l);
 }

@@ -176,7 +176,10 @@ static json_t *answer_rings(struct plane *p, char *param, struct err *err)
 	return list_end(&l);
 }
 
-static json_t *answer_lat(struct plane *p, char *param, struct err *err)
+// What the tasks of one mode report.
+static json_t *reports(
+	struct plane *p, const char *mode, const char *what, const char *param, struct err *err
+)
 {
 	struct task *only = NULL;
 	struct listing l;
@@ -185,12 +188,13 @@ static json_t *answer_lat(struct plane *p, char *param, struct err *err)
 		only = find_task(p, param, err);
 		if (only == NULL)
 			return NULL;
-		if (!str_eq(only->mode->name, "lat")) {
+		if (!str_eq(only->mode->name, mode)) {
 			err_set(err,
 				EINVAL,
-				"task '%s' is '%s', which measures no latency",
+				"task '%s' is '%s', which measures no %s",
 				only->name,
-				only->mode->name);
+				only->mode->name,
+				what);
 			return NULL;
 		}
 	}
@@ -199,13 +203,23 @@ static json_t *answer_lat(struct plane *p, char *param, struct err *err)
 		struct task *t = p->tasks[i];
 		json_t *all;
 
-		if (!str_eq(t->mode->name, "lat") || (only != NULL && only != t))
+		if (!str_eq(t->mode->name, mode) || (only != NULL && only != t))
 			continue;
 		all = report_task_json(p, t);
 		list_put(&l, t->name, json_incref(json_object_get(all, "report")));
 		json_decref(all);
 	}
 	return list_end(&l);
+}
+
+static json_t *answer_lat(struct plane *p, char *param, struct err *err)
+{
+	return reports(p, "lat", "latency", param, err);
+}
+
+static json_t *answer_irq(struct plane *p, char *param, struct err *err)
+{
+	return reports(p, "irq", "jitter", param, err);
 }
 
 static json_t *set_stopped(struct plane *p, const char *param, bool stopped, struct err *err)
@@ -340,6 +354,7 @@ static const struct command commands[] = {
 	{"/drover/cpes", answer_cpes, "The first CPEs of a table. Parameter: table"},
 	{"/drover/hop_add", answer_hop_add, "Parameters: table,id,address,mac,label,port"},
 	{"/drover/info", answer_info, "Version, configuration, uptime, pid. No parameters"},
+	{"/drover/irq", answer_irq, "Figures of jitter meters. Parameter: task (optional)"},
 	{"/drover/lat", answer_lat, "Latency of the meters. Parameter: task (optional)"},
 	{"/drover/modes", answer_modes, "Modes of tasks. No parameters"},
 	{"/drover/ports", answer_ports, "Counters of ports. Parameter: port (optional)"},

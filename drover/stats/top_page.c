@@ -69,5 +69,8 @@ void page_lines(const json_t *sample, size_t width, struct lines *l)
 	before = l->n;
 	view_latency(tasks, width, l);
 	put_gap(l, before);
+	before = l->n;
+	view_jitter(tasks, width, l);
+	put_gap(l, before);
 	view_modes(tasks, width, l);
 }

@@ -369,7 +369,9 @@ void view_modes(const json_t *tasks, size_t width, struct lines *l)
 	json_array_foreach ((json_t *)tasks, i, task) {
 		const json_t *report = json_object_get(task, "report");
 
-		if (json_object_size(report) == 0 || json_object_get(report, "latency") != NULL)
+		// these have tables of their own
+		if (json_object_size(report) == 0 || json_object_get(report, "latency") != NULL
+		    || json_object_get(report, "gap") != NULL)
 			continue;
 		list_report(report, buf, sizeof(buf));
 		put_wrapped(l, LINE_TEXT, width, "", task, buf);

@@ -15,5 +15,7 @@ void view_ports(const json_t *ports, size_t width, struct lines *l);
 void view_rings(const json_t *rings, size_t width, struct lines *l);
 // The tasks that report a latency.
 void view_latency(const json_t *tasks, size_t width, struct lines *l);
+// The tasks that report gaps (irq).
+void view_jitter(const json_t *tasks, size_t width, struct lines *l);
 // What other modes report, and the verdicts, marked.
 void view_modes(const json_t *tasks, size_t width, struct lines *l);

@@ -6,9 +6,6 @@
 // The time of a packet is from the generator's look at the TSC, just before it sent its burst, to
 // ours just before we asked for a burst. It thus holds a part of the work of either; how much is
 // measured at the start, through a ring, and reported as the meter's error.
-//
-// The lcore fills one of two histograms. The control side asks it to change to the other one, and
-// then has the first to itself.
 
 #include "task/lat.h"
 
@@ -83,7 +80,7 @@ static uint64_t lat_burst(
 	struct lat *l, uint64_t *dropped, struct rte_mbuf **m, uint16_t n, uint64_t now
 )
 {
-	struct hdr *h = &l->hist[l->swaps & 1];
+	struct hdr *h = hdr_pair_mine(&l->times);
 	uint64_t bytes = 0;
 
 	for (uint16_t i = 0; i < n && i < PREFETCH; i++)
@@ -101,12 +98,10 @@ static uint16_t poll_lat(struct task *t)
 {
 	struct lat *l = t->state;
 	struct rte_mbuf *m[BURST];
-	unsigned asked = __atomic_load_n(&l->asked, __ATOMIC_ACQUIRE);
 	uint64_t now;
 	uint16_t n;
 
-	if (unlikely(asked != l->swaps))
-		__atomic_store_n(&l->swaps, asked, __ATOMIC_RELEASE);
+	hdr_pair_swap(&l->times);
 	now = rte_rdtsc();
 	n = task_rx(t, m);
 	if (n == 0)
@@ -130,7 +125,7 @@ static void self_bursts(struct lat *l, struct rte_ring *ring, struct rte_mbuf **
 		unsigned n;
 
 		if (k == SELF_WARM)
-			hdr_clear(&l->hist[l->swaps & 1]);
+			hdr_clear(hdr_pair_mine(&l->times));
 		stamp = rte_rdtsc();
 		for (unsigned i = 0; i < BURST; i++, id += METER_NEXT)
 			meter_write(rte_pktmbuf_mtod_offset(m[i], void *, METER_POS), id, stamp);
@@ -164,9 +159,7 @@ static struct lat *new_lat(uint32_t pos, uint32_t streams, int socket)
 		free_lat(l);
 		return NULL;
 	}
-	hdr_clear(&l->hist[0]);
-	hdr_clear(&l->hist[1]);
-	hdr_clear(&l->total);
+	hdr_pair_init(&l->times);
 	hdr_clear(&l->error);
 	return l;
 }
@@ -192,7 +185,7 @@ static int self_measure(struct hdr *ret, int socket, struct err *err)
 			m[i]->data_len = m[i]->pkt_len = METER_POS + METER_SIZE;
 		self_bursts(l, ring, m);
 		rte_pktmbuf_free_bulk(m, BURST);
-		hdr_merge(ret, &l->hist[0]);
+		hdr_merge(ret, hdr_pair_mine(&l->times));
 		r = 0;
 	}
 	rte_ring_free(ring);

@@ -3,7 +3,7 @@
 // The latency meter between its data path (lat.c) and its control side (lat_report.c).
 #pragma once
 
-#include "stats/hdr.h"
+#include "stats/hdr_pair.h"
 #include "stats/seq.h"
 #include "task/task.h"
 
@@ -24,16 +24,11 @@ struct lat_base {
 struct lat {
 	uint32_t pos, nstreams;
 	struct seq *streams;
-	unsigned swaps;	   // done; the lcore fills hist[swaps & 1]
-	unsigned asked;	   // swaps the control side wants
 	uint64_t negative; // sent after they came, by the TSC
-	struct hdr hist[2] __rte_cache_aligned;
+	struct hdr_pair times;
 
 	// of the control side
 	bool buckets;
-	bool pending; // a swap was asked for and has not been seen done
-	bool forget;  // what it brings precedes the last clear
-	struct hdr total, view;
 	struct hdr error; // of the meter itself
 	struct lat_base base;
 	struct seq_figures *stream_base;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The control side of the latency meter: takes the histogram from the lcore, and says what was
-// measured.
+// The control side of the latency meter: says what was measured.
 
 #include "stats/figure.h"
 #include "task/lat.h"
@@ -9,53 +8,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <rte_cycles.h>
-
-// An lcore that does not poll for so long is not waited for.
-#define SWAP_TRIES 200
-#define SWAP_WAIT 100 // microseconds
-
-// If the lcore has changed to the other histogram, this one is ours until we ask again.
-static bool lat_collect(struct lat *l)
-{
-	struct hdr *idle = &l->hist[(l->asked & 1) ^ 1];
-
-	if (__atomic_load_n(&l->swaps, __ATOMIC_ACQUIRE) != l->asked)
-		return false;
-	if (!l->forget)
-		hdr_merge(&l->total, idle);
-	hdr_clear(idle);
-	l->forget = false;
-	l->pending = false;
-	return true;
-}
-
-// Adds up in `total` what was recorded until now. False: the lcore does not poll.
-static bool lat_harvest(struct lat *l)
-{
-	if (l->pending && !lat_collect(l))
-		return false;
-	l->pending = true;
-	__atomic_store_n(&l->asked, l->asked + 1, __ATOMIC_RELEASE);
-	for (unsigned i = 0; i < SWAP_TRIES; i++) {
-		if (lat_collect(l))
-			return true;
-		rte_delay_us_sleep(SWAP_WAIT);
-	}
-	return false;
-}
-
-// Where the lcore has stopped, what it left behind is read in place.
-static const struct hdr *lat_view(struct lat *l)
-{
-	if (lat_harvest(l))
-		return &l->total;
-	l->view = l->total;
-	if (!l->forget) {
-		hdr_merge(&l->view, &l->hist[0]);
-		hdr_merge(&l->view, &l->hist[1]);
-	}
-	return &l->view;
-}
 
 static struct seq_figures stream_figures(const struct lat *l, unsigned i)
 {
@@ -130,7 +82,7 @@ void lat_report(struct task *t, void *object)
 	struct lat *l = t->state;
 	double ns = 1e9 / (double)rte_get_tsc_hz();
 	json_t *streams = json_array();
-	const struct hdr *h = lat_view(l);
+	const struct hdr *h = hdr_pair_view(&l->times);
 	uint64_t lost;
 	struct seq_figures all = all_streams(l, &lost);
 
@@ -163,9 +115,7 @@ void lat_clear(struct task *t)
 {
 	struct lat *l = t->state;
 
-	if (!lat_harvest(l))
-		l->forget = true;
-	hdr_clear(&l->total);
+	hdr_pair_clear(&l->times);
 	l->base.negative = __atomic_load_n(&l->negative, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < DROP_END; i++)
 		l->base.drops[i] = __atomic_load_n(&t->counters.drops[i], __ATOMIC_RELAXED);
@@ -186,7 +136,7 @@ void lat_clear(struct task *t)
 bool lat_verdict(struct task *t, char *line, size_t len)
 {
 	struct lat *l = t->state;
-	const struct hdr *h = lat_view(l);
+	const struct hdr *h = hdr_pair_view(&l->times);
 	double ns = 1e9 / (double)rte_get_tsc_hz();
 	char p50[FIGURE_STR], p99[FIGURE_STR], error[FIGURE_STR];
 	uint64_t lost;

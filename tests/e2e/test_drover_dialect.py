@@ -16,7 +16,7 @@ PUBLISHED = {
     "config": [
         "nop", "l2fwd-4ports", "l3fwd-4ports", "bng-4ports", "bng-no-cpu-topology-4ports",
         "bng-1q-4ports", "bng-ovs-usv-4ports", "bng-8ports", "bng-8ports-17cores",
-        "bng-8ports-25cores",
+        "bng-8ports-25cores", "irq",
     ],
     "gen": [
         "nop-gen", "l3fwd-gen", "bng-4ports-gen", "bng-8ports-gen", "bng-8ports-gen-18cores",

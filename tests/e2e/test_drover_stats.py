@@ -88,13 +88,15 @@ class Telemetry:
 
 
 class Running:
-    def __init__(self, drover, folder, prefix):
+    def __init__(self, drover, folder, prefix, text=CONFIG, cwd=None):
         config = folder / "figures.cfg"
-        config.write_text(CONFIG.format(pid=os.getpid()))
+        config.write_text(text.format(pid=os.getpid()))
         self.prefix = prefix
         self.log = open(folder / "log", "w+", encoding="utf-8")
         args = ["run", "--no-huge", "--squeeze", "--json", "--file-prefix", prefix, str(config)]
-        self.process = subprocess.Popen([drover, *args], stdout=subprocess.PIPE, stderr=self.log)
+        self.process = subprocess.Popen(
+            [drover, *args], stdout=subprocess.PIPE, stderr=self.log, cwd=cwd
+        )
         runtime = "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")
         self.directory = f"{runtime}/dpdk/{prefix}"
         self.socket = f"{self.directory}/dpdk_telemetry.v2"

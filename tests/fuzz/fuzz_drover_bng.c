@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // Any packets through the modes that look into packets: routing, both halves of the BNG, the load
-// balancers, labels. What goes in comes out or is counted as a drop, no buffer is lost, lengths hold
+// balancers, labels, the policer. What goes in comes out or is counted as a drop, no buffer is lost, lengths hold
 // together, and what left a tunnel or a router has a right checksum.
 //
 // Input: a byte that picks the task; then of each packet a byte of how its buffer is made, one of what
@@ -45,6 +45,7 @@ static const char *const modes[] = {
 	"lb5tuple",
 	"unmpls",
 	"tagmpls",
+	"police",
 };
 
 // Each mode as it is, and with what can be switched on.
@@ -56,6 +57,23 @@ static void set_text(const char *mode, void *conf, const char *key)
 		strcpy(rig_at(mode, conf, key), "t");
 }
 
+// Buckets that are never empty or, with more, empty after the first packets, as a byte a second fills
+// them; then each subscriber has some, and what is red is marked and sent on.
+static void set_rate(void *conf, bool more)
+{
+	struct key_actions *actions = rig_at("police", conf, "police action");
+
+	rig_set("police", conf, "cir", more ? 1 : 1000000000000);
+	rig_set("police", conf, "cbs", more ? 1000 : UINT32_MAX);
+	if (!more)
+		return;
+	set_text("police", conf, "user table");
+	rig_set("police", conf, "dscp green", 10);
+	rig_set("police", conf, "dscp red", 46);
+	actions->said[COLOUR_GREEN] = 1u << COLOUR_RED;
+	actions->become[COLOUR_GREEN][COLOUR_RED] = COLOUR_RED;
+}
+
 static struct task *make(const char *mode, bool more)
 {
 	_cleanup_free_ void *conf = rig_conf(mode);
@@ -63,7 +81,9 @@ static struct task *make(const char *mode, bool more)
 	struct err err = {0};
 	struct task *t;
 
-	if (keys != NULL) {
+	if (strcmp(mode, "police") == 0) {
+		set_rate(conf, more);
+	} else if (keys != NULL) {
 		set_text(mode, conf, "route table");
 		set_text(mode, conf, "user table");
 		for (const struct key *k = keys; more && k->name != NULL; k++) {
@@ -83,26 +103,18 @@ static struct task *make(const char *mode, bool more)
 static void start(void)
 {
 	static struct specs specs;
-	struct rte_eth_conf conf = {0};
 	struct spec *s;
 	struct err err;
-	int port;
+	uint16_t port;
 
 	rig_start(&rig);
-	out = rte_ring_create("out", 4 * BATCH, SOCKET_ID_ANY, 0);
-	must(out != NULL);
-	port = rte_eth_from_ring(out);
-	must(port >= 0);
-	must(rte_eth_dev_configure((uint16_t)port, 1, 1, &conf) == 0);
-	must(rte_eth_rx_queue_setup((uint16_t)port, 0, 0, SOCKET_ID_ANY, NULL, rig.pool) == 0);
-	must(rte_eth_tx_queue_setup((uint16_t)port, 0, 0, SOCKET_ID_ANY, NULL) == 0);
-	must(rte_eth_dev_start((uint16_t)port) == 0);
+	out = rig_output(&rig, "out", 4 * BATCH, &port);
 	must(specs_get(&specs, "t", &s, &err) == 0);
 	must(table_parse(tables_text, strlen(tables_text), "t", s, &err) == 0);
 	must(tables_begin(&specs, NULL, &err) == 0);
 	for (unsigned i = 0; i < ARRAY_LEN(tasks); i++) {
 		tasks[i] = make(modes[i / 2], i % 2 == 1);
-		tasks[i]->out[0].port = (uint16_t)port;
+		tasks[i]->out[0].port = port;
 	}
 }
 

@@ -21,9 +21,13 @@ struct any {
 	struct key_bytes bytes;
 	struct key_names to;
 	struct key_random random;
+	uint32_t word;
+	struct key_actions actions;
 };
 
 #define ANY(field) offsetof(struct any, field)
+
+static const char *const words[] = {"one", "two", NULL};
 
 static const struct key keys[] = {
 	{"u", KEY_U32, ANY(u32), 60, 2048, "number"},
@@ -38,6 +42,8 @@ static const struct key keys[] = {
 	{"to", KEY_PORTS, ANY(to), 0, 0, "ports"},
 	{"random", KEY_BITS, ANY(random), 0, 0, "bits"},
 	{"rand_offset", KEY_AT, ANY(random), 0, 0, "place"},
+	{"word", KEY_WORD, ANY(word), 0, 0, "word", words},
+	{"action", KEY_ACT, ANY(actions), 0, 0, "action"},
 	{NULL},
 };
 
@@ -128,6 +134,9 @@ static void must_be_any(const struct conf *c, const struct any *a)
 	must_be_text(a->text, sizeof(a->text));
 	must(a->mac.word <= MAC_NO && a->bytes.len <= KEY_BYTES_MAX);
 	must_be_ports(c, &a->to);
+	must(a->word <= 1);
+	for (unsigned i = 0; i < COLOURS * COLOURS; i++)
+		must(a->actions.become[i / COLOURS][i % COLOURS] <= COLOUR_DROP);
 }
 
 static void must_be_task(const struct conf *c, const struct conf_task *t)

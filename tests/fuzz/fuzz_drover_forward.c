@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Any packets through none and l2fwd: what goes in comes out in its order, changed only where the
+// Any packets through none, l2fwd and mirror: what goes in comes out in its order, changed only where the
 // configuration says so, or is counted as a drop; no buffer is lost.
 //
 // Input: a byte that picks the task, then of each packet a byte of how it is made, a byte of its
@@ -17,7 +17,7 @@
 #define ROOM 16 // bytes from a packet's first that its buffer must have: see poll_l2fwd
 
 static struct rig rig;
-static struct rte_ring *out, *small;
+static struct rte_ring *out, *small, *twin;
 
 // Of each packet in flight what it was and what must come of it.
 struct sent {
@@ -25,23 +25,6 @@ struct sent {
 	bool first_short; // no whole header in its first segment
 	uint8_t data[256];
 };
-
-static struct rte_ring *output(const char *name, unsigned size, uint16_t *ret_port)
-{
-	struct rte_ring *r = rte_ring_create(name, size, SOCKET_ID_ANY, RING_F_EXACT_SZ);
-	struct rte_eth_conf conf = {0};
-	int port;
-
-	must(r != NULL);
-	port = rte_eth_from_ring(r);
-	must(port >= 0);
-	must(rte_eth_dev_configure((uint16_t)port, 1, 1, &conf) == 0);
-	must(rte_eth_rx_queue_setup((uint16_t)port, 0, 0, SOCKET_ID_ANY, NULL, rig.pool) == 0);
-	must(rte_eth_tx_queue_setup((uint16_t)port, 0, 0, SOCKET_ID_ANY, NULL) == 0);
-	must(rte_eth_dev_start((uint16_t)port) == 0);
-	*ret_port = (uint16_t)port;
-	return r;
-}
 
 static const uint8_t fixed[2][6] = {{2, 0, 0, 0, 0, 0x42}, {0xff, 0xfe, 0xfd, 0xfc, 0xfb, 0xfa}};
 static const enum key_mac_word words[WORDS] = {
@@ -52,10 +35,11 @@ struct way {
 	struct rte_ring *to;
 	uint16_t port;
 	enum key_mac_word dst, src; // of l2fwd
-	bool l2fwd;
+	bool l2fwd, mirror;
 };
 
-static struct way ways[2 * (1 + WORDS * WORDS)];
+static struct way ways[2 * (2 + WORDS * WORDS)];
+static uint16_t twin_port;
 
 static void make_way(struct way *w, const char *mode)
 {
@@ -75,6 +59,14 @@ static void make_way(struct way *w, const char *mode)
 	must(w->t != NULL);
 	// it was made with the rig's port as its output, whose address it knows
 	w->t->out[0].port = w->port;
+	if (!w->mirror)
+		return;
+	// it was made for one output: once more for two
+	rte_free(w->t->state);
+	w->t->nout = 2;
+	w->t->out[0].port = twin_port;
+	w->t->out[1].port = w->port;
+	must(w->t->mode->init(w->t, conf, &err) == 0);
 }
 
 static void start(void)
@@ -87,13 +79,16 @@ static void start(void)
 	// a ring has an address of zeros, which this one takes the place of
 	must(rte_eth_dev_mac_addr_add(rig.port, &own, 0) == 0);
 	must(rte_eth_macaddr_get(rig.port, &own) == 0 && own.addr_bytes[0] == 2);
-	out = output("out", BATCH, &port[0]);
-	small = output("small", SMALL, &port[1]);
+	out = rig_output(&rig, "out", BATCH, &port[0]);
+	small = rig_output(&rig, "small", SMALL, &port[1]);
+	twin = rig_output(&rig, "twin", BATCH, &twin_port);
 	for (unsigned full = 0; full < 2; full++) {
 		struct rte_ring *to = full ? small : out;
 
 		ways[n] = (struct way){.to = to, .port = port[full]};
 		make_way(&ways[n++], "nop");
+		ways[n] = (struct way){.to = to, .port = port[full], .mirror = true};
+		make_way(&ways[n++], "mirror");
 		for (unsigned k = 0; k < WORDS * WORDS; k++) {
 			ways[n] = (struct way){
 				.to = to,
@@ -187,18 +182,38 @@ static void check_packet(const struct way *w, const struct sent *s, const struct
 	must(memcmp(got, want, s->len) == 0);
 }
 
+// What went to a mirror's first output, which has room for all of them. Nobody else has its bytes.
+static unsigned check_twin(const struct way *w, const struct sent *sent, unsigned n)
+{
+	struct rte_mbuf *m;
+	unsigned at = 0;
+
+	while (rte_ring_dequeue(twin, (void **)&m) == 0) {
+		must(at < n);
+		check_packet(w, &sent[at++], m);
+		for (struct rte_mbuf *s = m; s != NULL; s = s->next) {
+			must(RTE_MBUF_DIRECT(s) && rte_mbuf_refcnt_read(s) == 1);
+			memset(rte_pktmbuf_mtod(s, void *), 0xee, s->data_len);
+		}
+		rte_pktmbuf_free(m);
+	}
+	must(at == (w->mirror ? n : 0));
+	return at;
+}
+
 // All packets of a batch through the task.
 static void forward(const struct way *w, const struct sent *sent, unsigned n)
 {
 	const struct task_counters before = w->t->counters, *c = &w->t->counters;
 	struct rte_mbuf *m;
-	unsigned at = 0, tx = 0, short_ones = 0;
+	unsigned at = 0, tx = 0, short_ones = 0, copies;
 	uint64_t full;
 
 	while (w->t->poll(w->t) > 0)
 		;
 	for (unsigned i = 0; i < n; i++)
 		short_ones += w->l2fwd && sent[i].first_short;
+	copies = check_twin(w, sent, n);
 	// the output is full for the last ones at most: of those in front each must be there
 	while (rte_ring_dequeue(w->to, (void **)&m) == 0) {
 		while (at < n && w->l2fwd && sent[at].first_short)
@@ -209,7 +224,7 @@ static void forward(const struct way *w, const struct sent *sent, unsigned n)
 		tx++;
 	}
 	full = c->drops[DROP_TX_FULL] - before.drops[DROP_TX_FULL];
-	must(c->rx - before.rx == n && c->tx - before.tx == tx);
+	must(c->rx - before.rx == n && c->tx - before.tx == tx + copies);
 	must(c->drops[DROP_COMMON] - before.drops[DROP_COMMON] == short_ones);
 	must(tx + short_ones + full == n);
 	must(full == 0 || (w->to == small && tx == SMALL));

@@ -31,6 +31,26 @@ struct rig {
 	uint16_t port;
 };
 
+// A port that is a ring of at least `size` packets: what is sent to it is found there.
+static inline struct rte_ring *rig_output(
+	const struct rig *r, const char *name, unsigned size, uint16_t *ret_port
+)
+{
+	struct rte_ring *ring = rte_ring_create(name, size, SOCKET_ID_ANY, RING_F_EXACT_SZ);
+	struct rte_eth_conf conf = {0};
+	int port;
+
+	rig_must(ring != NULL);
+	port = rte_eth_from_ring(ring);
+	rig_must(port >= 0);
+	*ret_port = (uint16_t)port;
+	rig_must(rte_eth_dev_configure(*ret_port, 1, 1, &conf) == 0);
+	rig_must(rte_eth_rx_queue_setup(*ret_port, 0, 0, SOCKET_ID_ANY, NULL, r->pool) == 0);
+	rig_must(rte_eth_tx_queue_setup(*ret_port, 0, 0, SOCKET_ID_ANY, NULL) == 0);
+	rig_must(rte_eth_dev_start(*ret_port) == 0);
+	return ring;
+}
+
 static inline void rig_start(struct rig *r)
 {
 	static char *argv[] = {
@@ -45,22 +65,12 @@ static inline void rig_start(struct rig *r)
 		(char *)"-m256",
 		NULL,
 	};
-	struct rte_eth_conf conf = {0};
-	int port;
-
 	rig_must(rte_eal_init(sizeof(argv) / sizeof(argv[0]) - 1, argv) >= 0);
 	r->pool = rte_pktmbuf_pool_create(
 		"rig", 8191, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY
 	);
-	r->ring = rte_ring_create("rig", RIG_RING, SOCKET_ID_ANY, 0);
-	rig_must(r->pool != NULL && r->ring != NULL);
-	port = rte_eth_from_ring(r->ring);
-	rig_must(port >= 0);
-	r->port = (uint16_t)port;
-	rig_must(rte_eth_dev_configure(r->port, 1, 1, &conf) == 0);
-	rig_must(rte_eth_rx_queue_setup(r->port, 0, 0, SOCKET_ID_ANY, NULL, r->pool) == 0);
-	rig_must(rte_eth_tx_queue_setup(r->port, 0, 0, SOCKET_ID_ANY, NULL) == 0);
-	rig_must(rte_eth_dev_start(r->port) == 0);
+	rig_must(r->pool != NULL);
+	r->ring = rig_output(r, "rig", RIG_RING - 1, &r->port);
 }
 
 // The configuration of a mode with its defaults. Free it.

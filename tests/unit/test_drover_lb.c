@@ -288,26 +288,13 @@ static void test_labels(void **state)
 
 static int start(void **state)
 {
-	struct rte_eth_conf conf = {0};
-
 	(void)state;
 	rig_start(&rig);
 	for (unsigned i = 0; i < OUTPUTS; i++) {
 		char name[16];
-		int port;
 
 		snprintf(name, sizeof(name), "out%u", i);
-		rings[i] = rte_ring_create(name, 64, SOCKET_ID_ANY, 0);
-		rig_must(rings[i] != NULL);
-		port = rte_eth_from_ring(rings[i]);
-		rig_must(port >= 0);
-		ports[i] = (uint16_t)port;
-		rig_must(rte_eth_dev_configure(ports[i], 1, 1, &conf) == 0);
-		rig_must(
-			rte_eth_rx_queue_setup(ports[i], 0, 0, SOCKET_ID_ANY, NULL, rig.pool) == 0
-		);
-		rig_must(rte_eth_tx_queue_setup(ports[i], 0, 0, SOCKET_ID_ANY, NULL) == 0);
-		rig_must(rte_eth_dev_start(ports[i]) == 0);
+		rings[i] = rig_output(&rig, name, 63, &ports[i]);
 	}
 	return 0;
 }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "stats/figure.h"
+#include "stats/view.h"
+
+#include <stdio.h>
+
+// A figure of an object; the key says its unit. "p99.9" is "p99_9" to telemetry.
+static void put(struct table *t, const json_t *object, const char *key, const char *other)
+{
+	const json_t *v = json_object_get(object, key);
+	char buf[FIGURE_STR];
+
+	if (v == NULL && other != NULL)
+		v = json_object_get(object, other);
+	table_cell(t, "%s", figure_by_key(key, v, buf));
+}
+
+static void put_time(struct table *t, const json_t *times, const char *key, const char *other)
+{
+	const json_t *v = json_object_get(times, key);
+	char buf[FIGURE_STR];
+
+	if (v == NULL && other != NULL)
+		v = json_object_get(times, other);
+	table_cell(t, "%s", json_is_number(v) ? figure_time(json_number_value(v), buf) : "-");
+}
+
+void view_jitter(const json_t *tasks, size_t width, struct lines *l)
+{
+	static const struct column columns[] = {
+		{"JITTER", true, 0},
+		{"CPU", false, 5},
+		{"OVER", false, 7},
+		{"GAPS FROM", false, 6},
+		{"GAPS", false, 0},
+		{"P50", false, 4},
+		{"P99", false, 0},
+		{"P99.9", false, 3},
+		{"MAX", false, 0},
+		{"LOST", false, 2},
+		{"LOST SHARE", false, 0},
+	};
+	struct table t = TABLE(columns);
+	const json_t *task;
+	size_t i;
+
+	json_array_foreach ((json_t *)tasks, i, task) {
+		const json_t *report = json_object_get(task, "report");
+		const json_t *gap = json_object_get(report, "gap");
+		const char *name = json_string_value(json_object_get(task, "name"));
+
+		if (gap == NULL)
+			continue;
+		table_row(&t, -1);
+		table_cell(&t, "%s", name != NULL ? name : "-");
+		put(&t, task, "cpu", NULL);
+		put(&t, report, "measured_seconds", NULL);
+		put(&t, report, "threshold_ns", NULL);
+		put(&t, report, "gaps", NULL);
+		put_time(&t, gap, "p50", NULL);
+		put_time(&t, gap, "p99", NULL);
+		put_time(&t, gap, "p99.9", "p99_9");
+		put_time(&t, gap, "max", NULL);
+		put(&t, report, "lost_ns", NULL);
+		put(&t, report, "lost_share", NULL);
+	}
+	table_lines(&t, width, l);
+}

@@ -102,7 +102,7 @@ def watch(argv, out, boot, seconds, stdin):
             process.kill()
 
 
-def tell(out, lines=40):
+def tell(out, lines=200):
     """For people: what QEMU complained about and the end of the serial line."""
     for name in ("qemu.log", "serial.log"):
         with contextlib.suppress(OSError):

@@ -26,16 +26,11 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     config.addinivalue_line("markers", "guest: runs in the guest of ./check guest too (tests/guest)")
     config.addinivalue_line("markers", "anywhere: says the same on any machine; not for a guest")
-    config.addinivalue_line("markers", "starts: set by itself on what starts workloads")
     config.addinivalue_line("markers", "full: long; runs only with PINFOLD_FULL=1 (./check --full)")
     config.addinivalue_line("markers", f"limit(seconds): may take so long (default {LIMIT} s)")
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if "pf" in item.fixturenames:
-            item.add_marker("starts")
     if os.environ.get("PINFOLD_FULL") == "1":
         return
     for item in items:

@@ -23,8 +23,9 @@ NODES = {
 }  # fmt: skip
 NEAR, FAR = min(NODES), max(NODES)
 
+V2 = (CGROUP / "cgroup.controllers").exists()
 needs_v2 = pytest.mark.skipif(
-    not (CGROUP / "cgroup.controllers").exists(),
+    not V2,
     reason=f"needs cgroup v2 at {CGROUP}; {ELSEWHERE}",
 )
 needs_nodes = pytest.mark.skipif(

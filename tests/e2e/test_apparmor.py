@@ -64,6 +64,7 @@ def loaded():
 
 
 @needs_apparmor
+@pytest.mark.guest
 def test_not_loaded(pf):
     if "pinfold-default " in LOADED.read_text():
         pytest.skip("the profile is loaded here")
@@ -74,6 +75,7 @@ def test_not_loaded(pf):
 
 
 @needs_apparmor
+@pytest.mark.guest
 def test_containers_run_under_it(pf, loaded):
     assert pf.json("host", "inventory", "--json")["apparmor"] == "ready"
     assert "AppArmor: profile pinfold-default" in pf.ok("plan", *ONE, *WHO)
@@ -84,6 +86,7 @@ def test_containers_run_under_it(pf, loaded):
 
 
 @needs_apparmor
+@pytest.mark.guest
 def test_exec_and_stop(pf, loaded):
     name = pf.detach()
     assert pf.ok("exec", name, *WHO).strip("\0\n") == "pinfold-default (enforce)"
@@ -105,6 +108,7 @@ os.kill(pid, 9)
 
 
 @needs_apparmor
+@pytest.mark.guest
 def test_it_refuses_by_itself(pf, pinfold, loaded, tmp_path):
     """With a filter that lets ptrace through, the profile is what refuses it."""
     doc = pf.json("seccomp", "show", "--json")["profile"]
@@ -118,6 +122,7 @@ def test_it_refuses_by_itself(pf, pinfold, loaded, tmp_path):
 
 
 @needs_apparmor
+@pytest.mark.guest
 def test_programs_do_not_notice(pf, loaded):
     """Files, sockets, signals and threads are as they were."""
     code = (

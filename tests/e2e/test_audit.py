@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import TOP, state
+from features import V2
 from workload import CPU, free_pages, needs_pages, needs_root, unique, wait
 
 pytestmark = [needs_root]
@@ -28,6 +29,8 @@ RUNTIMES = [
 ]
 # what takes the last of a limit: tried only where nothing else runs, or with --all
 EXHAUST = {"huge-noreserve", "limit-processes", "limit-memory"}
+# what cannot be tried at all: with cgroup v2 the kernel would end the whole workload
+UNTRIED = {"limit-memory"} if V2 else set()
 
 
 def verdicts(text):
@@ -35,7 +38,11 @@ def verdicts(text):
 
 
 def bad(text):
-    return [p for p in json.loads(text)["properties"] if p["verdict"] != "PASS"]
+    """What does not hold, or was not tried although it could be."""
+    return [
+        p for p in json.loads(text)["properties"]
+        if p["verdict"] != "PASS" and not (p["verdict"] == "SKIP" and p["name"] in UNTRIED)
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,7 @@ def schema():
 @needs_pages(40)
 @pytest.mark.parametrize("place", RUNTIMES)
 @pytest.mark.parametrize("user", ["0", "1000"])
+@pytest.mark.guest
 def test_all_hold_in_a_container(pf, schema, place, user):
     """Alone in its container, where nothing has to be left out."""
     flags = ["--cpus", CPU, "--hugepages", "2M=40", "--memory", "256M", "--pids", "50"]
@@ -56,8 +64,8 @@ def test_all_hold_in_a_container(pf, schema, place, user):
     assert bad(p.stdout) == [] and p.returncode == 0
     doc = json.loads(p.stdout)
     schema.validate(doc)
-    assert doc["exhaust"] is True and doc["failed"] == doc["skipped"] == 0
-    assert doc["passed"] == len(doc["properties"]) == len(verdicts(p.stdout)) >= 40
+    assert doc["exhaust"] is True and doc["failed"] == 0 and doc["skipped"] == len(UNTRIED)
+    assert len(doc["properties"]) == len(verdicts(p.stdout)) == doc["passed"] + len(UNTRIED) >= 40
 
 
 @needs_pages(40)
@@ -69,7 +77,7 @@ def test_workload(pf, schema, place):
     p = pf("audit", "--json", name)
     assert p.returncode == 0 and p.stderr == ""
     schema.validate(json.loads(p.stdout))
-    assert {x["name"] for x in bad(p.stdout)} == EXHAUST
+    assert {x["name"] for x in bad(p.stdout)} == EXHAUST - UNTRIED
     assert {x["verdict"] for x in bad(p.stdout)} == {"SKIP"}
     p = pf("audit", "--json", "--all", name)
     assert bad(p.stdout) == [] and p.returncode == 0
@@ -142,6 +150,8 @@ def test_grant_says_what_is_expected(pf, tmp_path):
         ("pids", 3, "limit-processes"),
         ("memory", "1M", "limit-memory"),
     ]:
+        if name in UNTRIED:
+            continue
         file = tmp_path / "grant.json"
         file.write_text(json.dumps({**grant, key: value}))
         file.chmod(0o644)

@@ -16,7 +16,7 @@ from workload import CPU, OTHER, PYTHON, free_pages, needs_pages, needs_root, ne
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import fake_host  # noqa: E402
 
-pytestmark = [needs_root]
+pytestmark = [needs_root, pytest.mark.anywhere]
 TRUE = ["--", "/bin/true"]
 ONE = ["--cpus", CPU]
 

@@ -16,6 +16,8 @@ from conftest import TOP, program
 from test_drover import RUNTIME, execute
 from test_drover_stats import Telemetry
 
+pytestmark = [pytest.mark.anywhere]
+
 CONFIG = """[port 0]
 name=cpe0
 device=pcap:{cpe}

@@ -12,6 +12,8 @@ from conftest import program
 from scapy.all import ARP, IP, UDP, Dot1AD, Dot1Q, Ether, Raw, raw
 from test_drover import execute, forward
 
+pytestmark = [pytest.mark.anywhere]
+
 PUBLISHED = {
     "config": [
         "nop", "l2fwd-4ports", "l3fwd-4ports", "bng-4ports", "bng-no-cpu-topology-4ports",

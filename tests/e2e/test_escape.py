@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from test_audit import INSIDE, RUNTIMES, verdicts
+from test_audit import INSIDE, RUNTIMES, bad, verdicts
 from test_bad_input import listing, small_image
-from workload import CPU, OTHER, PYTHON, needs_pages, needs_root, needs_two, unique, wait
+from workload import CPU, OTHER, PYTHON, SLOW, needs_pages, needs_root, needs_two, unique, wait
 
 pytestmark = [needs_root]
 
@@ -127,7 +127,7 @@ def test_every_property_can_fail(pf, inside, tmp_path, neighbour, hugetlbfs):
         name = unique("audit")
         p = subprocess.run(
             [CRUN, "--cgroup-manager=cgroupfs", "run", "--bundle", str(d), name],
-            capture_output=True, text=True, timeout=50, check=False, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=50 * SLOW, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         subprocess.run([CRUN, "delete", "-f", name], capture_output=True, check=False)
         assert p.returncode == 1, p.stdout + p.stderr
@@ -140,7 +140,7 @@ def test_every_property_can_fail(pf, inside, tmp_path, neighbour, hugetlbfs):
     p = pf("run", *flags, "--", INSIDE, "audit", "--json")
     assert p.returncode == 0, p.stdout
     fenced = verdicts(p.stdout)
-    assert set(fenced.values()) == {"PASS"} and set(fenced) == set(text)
+    assert bad(p.stdout) == [] and set(fenced) == set(text)
 
     here = set(fenced)
     if not os.listdir("/sys/bus/pci/devices"):
@@ -300,6 +300,7 @@ def pids_of(name):
     return pytest.fail("no pids.current")
 
 
+@pytest.mark.guest
 def test_fork_bomb(pf):
     """It stays within its limit, the host still starts processes, and stop ends all of it."""
     code = (
@@ -313,10 +314,11 @@ def test_fork_bomb(pf):
         assert subprocess.run(["/bin/true"], check=False).returncode == 0
     begin = time.monotonic()
     pf.ok("stop", "-t", "1", name)
-    assert time.monotonic() - begin < 15 and name not in pf.ps()
+    assert time.monotonic() - begin < 15 * SLOW and name not in pf.ps()
 
 
 @needs_two
+@pytest.mark.guest
 def test_memory_over_the_limit(pf):
     """The container dies of it, its neighbour and the host do not."""
     _, other = pf.begin("--memory", "64M", cpu=OTHER)
@@ -367,7 +369,7 @@ def test_files_without_end(pf):
     begin = time.monotonic()
     p = pf.run("--memory", "48M", "--", PYTHON, "-I", "-c", code)
     assert p.returncode == 137 or p.stdout.strip().isdigit(), (p.returncode, p.stdout)
-    assert time.monotonic() - begin < 40
+    assert time.monotonic() - begin < 40 * SLOW
 
 
 @pytest.mark.parametrize("place", RUNTIMES)
@@ -380,7 +382,7 @@ def test_stop_of_what_resists(pf, place):
     s, name = pf.begin(*place, script=script)
     begin = time.monotonic()
     pf.ok("stop", "-t", "1", name)
-    assert 0.9 < time.monotonic() - begin < 12
+    assert 0.9 < time.monotonic() - begin < 12 * SLOW
     assert s.end() == 128 + signal.SIGKILL and name not in pf.ps()
 
 

@@ -20,7 +20,10 @@ INSIDE = os.path.join(TOP, os.environ.get("PINFOLD_INSIDE", "build/src/inside/pi
 ROOT = os.geteuid() == 0
 NAMESPACE = ["unshare", "--fork", "--pid", "--mount-proc"]
 
-pytestmark = pytest.mark.skipif(not os.access(INSIDE, os.X_OK), reason=f"{INSIDE} is not built")
+pytestmark = [
+    pytest.mark.skipif(not os.access(INSIDE, os.X_OK), reason=f"{INSIDE} is not built"),
+    pytest.mark.anywhere,
+]
 needs_root = pytest.mark.skipif(not ROOT, reason="needs root")
 
 # As a plain process, and as process 1 of a namespace of its own.

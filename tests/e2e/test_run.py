@@ -52,7 +52,6 @@ def test_exit_status_of_a_signal(pf, place, number):
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.guest
 def test_not_found_is_127(pf, place):
     for program in ("no-such-program", "/usr/no/such"):
         pf.fails("run", "--cpus", CPU, *place, "--", program, like=f"'{program}'", status=127)
@@ -332,7 +331,6 @@ def ranges(path):
 
 
 @needs_two
-@pytest.mark.guest
 def test_user_ranges_are_disjoint(pf):
     s, name = pf.begin(cpu=OTHER)
     held = pf.lease(name)["uid-base"]
@@ -369,7 +367,6 @@ print(json.dumps(res))
 
 @pytest.mark.parametrize("place", RUNTIMES)
 @pytest.mark.parametrize("user", ["0", "1000"])
-@pytest.mark.guest
 def test_root_is_read_only(pf, place, user):
     seen = json.loads(pf.python(ROOT, *place, "--user", user))
     for path, result in seen.items():
@@ -378,7 +375,6 @@ def test_root_is_read_only(pf, place, user):
     assert seen["/"] == seen["/usr"] == "EROFS"
 
 
-@pytest.mark.guest
 def test_of_the_host_only_what_programs_need(pf):
     seen = json.loads(pf.python(ROOT))
     allowed = "bin dev etc lib lib32 lib64 libx32 opt proc run sbin sys tmp usr var".split()
@@ -406,13 +402,11 @@ def test_devices(pf):
     assert p.returncode != 0
 
 
-@pytest.mark.guest
 def test_network_is_empty(pf):
     text = pf.shell("tail -n +3 /proc/net/dev | cut -d: -f1; tail -n +2 /proc/net/route")
     assert text.split() == ["lo"]
 
 
-@pytest.mark.guest
 def test_namespaces_are_new(pf):
     kinds = ["pid", "ipc", "uts", "net", "mnt", "user", "cgroup"]
     text = pf.shell("".join(f"readlink /proc/self/ns/{k};" for k in kinds))
@@ -508,7 +502,6 @@ def test_volume_with_a_program(pf, shared):
     assert (p.returncode, p.stdout) == (0, "/data/program\n")
 
 
-@pytest.mark.guest
 def test_volume_gives_no_device(pf, shared):
     """A node in a volume opens nothing, whoever made it."""
     subprocess.run(["mknod", "-m", "666", str(shared / "mem"), "c", "1", "1"], check=True)

@@ -18,7 +18,7 @@ import pytest
 from conftest import program
 from workload import CPU, PYTHON, needs_pages, needs_root, needs_testpmd, status_field, unique, wait
 
-pytestmark = [needs_root]
+pytestmark = [needs_root, pytest.mark.anywhere]
 NUMBERS = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 TRUE = ["--", "/bin/true"]
 ONE = ["--cpus", CPU]

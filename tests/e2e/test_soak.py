@@ -23,7 +23,7 @@ from test_crash_steps import machine
 from workload import CPU, LEASES, OTHER, ids, kill, needs_pages, needs_root, needs_two, pool
 from workload import unique
 
-pytestmark = [needs_root, needs_two, needs_pages(128)]
+pytestmark = [needs_root, needs_two, needs_pages(128), pytest.mark.anywhere]
 FULL = os.environ.get("PINFOLD_FULL") == "1"
 COUNT = int(os.environ.get("PINFOLD_SOAK") or (1000 if FULL else 200))
 AT_ONCE = 8

@@ -22,15 +22,6 @@ CPUS = sorted(os.sched_getaffinity(0))
 CPU = CPUS[-1]  # granted when a test wants one
 
 
-def neighbour():
-    """Another CPU, of the same NUMA node where it can be: what two CPUs have is then in one place."""
-    for node in Path("/sys/devices/system/node").glob("node[0-9]*"):
-        near = sorted(ids((node / "cpulist").read_text()) & set(CPUS))
-        if CPU in near:
-            return near[0] if len(near) > 1 else CPUS[0]
-    return CPUS[0]
-
-
 def ids(text):
     """ "0-2,4" as a set."""
     found = set()
@@ -40,7 +31,20 @@ def ids(text):
     return found
 
 
-OTHER = neighbour()
+def place_of(cpu):
+    """Its NUMA node, and the CPUs of that node that tests may use."""
+    for node in Path("/sys/devices/system/node").glob("node[0-9]*"):
+        near = sorted(ids((node / "cpulist").read_text()) & set(CPUS))
+        if cpu in near:
+            return int(node.name[4:]), near
+    return 0, CPUS
+
+
+NODE, BESIDE = place_of(CPU)
+# another CPU, of the same node where it can be: what two CPUs have is then in one place
+OTHER = BESIDE[0] if len(BESIDE) > 1 else CPUS[0]
+# for each lcore that there might be, and is not, EAL counts node 0
+EAL_NODES = f"EAL: Detected NUMA nodes: {len({0, NODE})}\n"
 PAGE = 2 << 20
 POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 LEASES = Path("/run/pinfold/leases")

@@ -33,18 +33,25 @@ $b mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work root /
 # what is of the running machine and not of its installation starts empty
 rm_etc=/root/etc/pinfold
 [ ! -d $rm_etc ] || $b rm -rf $rm_etc
+# the checkout and the kernel's modules stay visible, also below what gets a file system of its own
+n=0
+for dir in "$top" "$modules"; do
+	n=$((n + 1))
+	$b mkdir -p "/keep/$n"
+	$b mount --bind "/root$dir" "/keep/$n" || die "no '$dir'"
+done
 for dir in tmp var/tmp run; do
 	$b mkdir -p "/root/$dir"
 	$b mount -t tmpfs -o mode=1777,nosuid,nodev "$dir" "/root/$dir" || die "no tmpfs"
 done
 $b chmod 755 /root/run
-# a checkout below one of these stays visible
-if [ ! -d "/root$top" ]; then
-	$b mkdir -p "/root$top" /below
-	$b mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work root /below ||
-		die "the overlay cannot be mounted again"
-	$b mount --bind "/below$top" "/root$top" || die "no '$top'"
-fi
+n=0
+for dir in "$top" "$modules"; do
+	n=$((n + 1))
+	[ ! -d "/root$dir" ] || continue
+	$b mkdir -p "/root$dir"
+	$b mount --bind "/keep/$n" "/root$dir" || die "no '$dir'"
+done
 
 $b mkdir /root/run/guest
 $b cp /bin/busybox /second.sh /settings /root/run/guest/

@@ -41,7 +41,9 @@ def kernel_line(machine):
     one = [f"{node}:{machine.pages_1g if node == NODES - 1 else 0}" for node in range(NODES)]
     two = [f"{node}:{machine.pages_2m}" for node in range(NODES)]
     words = [
-        "console=ttyS0", "quiet", "panic=-1",
+        # where its kernel hangs is a warning, of which "quiet" shows the first line alone
+        "console=ttyS0", "loglevel=5", "panic=-1",
+        "sysctl.kernel.softlockup_all_cpu_backtrace=1",
         # else several emulated CPUs make Linux fall back to a clock ten times slower
         "tsc=reliable",
         "intel_iommu=on",

@@ -38,8 +38,17 @@ const struct key *key_find(const struct key *table, const char *name)
 
 bool key_repeats(const struct key *key)
 {
-	return key->type == KEY_TASKS || key->type == KEY_BITS || key->type == KEY_AT
-	       || key->type == KEY_ACT;
+	switch (key->type) {
+	case KEY_TASKS:
+	case KEY_RANDOM:
+	case KEY_RANDOM_AT:
+	case KEY_RANGE:
+	case KEY_RANGE_AT:
+	case KEY_ACT:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void words_text(const char *const *words, char *buf, size_t len)
@@ -96,12 +105,23 @@ const char *key_type_text(const struct key *key, char *buf, size_t len)
 	case KEY_TASKS:
 		snprintf(buf, len, "tasks, as 3s0t1 or (3s0-6s0,3s0h-6s0h)t1");
 		break;
-	case KEY_BITS:
+	case KEY_RANDOM:
 		snprintf(
-			buf, len, "8, 16, 24 or 32 characters 0, 1 or X (random); may be repeated"
+			buf,
+			len,
+			"a field, as svlan or svlan:1-64, or 8, 16, 24 or 32 characters 0, 1 or X "
+			"(random); may be repeated"
 		);
 		break;
-	case KEY_AT:
+	case KEY_RANGE:
+		snprintf(
+			buf,
+			len,
+			"FIELD:FROM-TO or FROM-TO, and behind it step N, width BYTES, carry; may "
+			"be repeated"
+		);
+		break;
+	case KEY_RANDOM_AT:
 		snprintf(buf, len, "number 0..%d, behind its random=", KEY_BYTES_MAX - 1);
 		break;
 	case KEY_WORD:
@@ -114,6 +134,24 @@ const char *key_type_text(const struct key *key, char *buf, size_t len)
 			"green|yellow|red|drop io=IN,OUT with two of the first three; may be "
 			"repeated"
 		);
+		break;
+	case KEY_RANGE_AT:
+		snprintf(buf, len, "number 0..%d, behind its range=", KEY_BYTES_MAX - 1);
+		break;
+	case KEY_IMIX:
+		snprintf(
+			buf,
+			len,
+			"sizes %u..%u with weights, as 60:7,590:4,1514:1, or without, as 60,60,590",
+			(unsigned)key->min,
+			(unsigned)key->max
+		);
+		break;
+	case KEY_LAYERS:
+		snprintf(buf, len, "eth[/vlan][/qinq][/mpls][/ipv4/gre]/ipv4/udp");
+		break;
+	case KEY_POS:
+		snprintf(buf, len, "number 0..%u, or end", (unsigned)key->max);
 		break;
 	}
 	return buf;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "config/key_gen.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,10 +23,16 @@ enum key_type {
 	KEY_HEX,   // struct key_bytes: packet bytes, "00 01 0203"
 	KEY_PORTS, // struct key_names: names of ports, comma separated
 	KEY_TASKS, // the tasks that a task sends to; read by config/tasks.c
-	KEY_BITS,  // struct key_random: one more random field, its bits as 0, 1 and X
-	KEY_AT,	   // struct key_random: where the last random field is
 	KEY_WORD,  // uint32_t: which of the key's words
 	KEY_ACT,   // struct key_actions: what becomes of packets of a colour
+	// of the generator, see config/key_gen.h
+	KEY_RANDOM,    // struct key_vary: one more field that is drawn for each packet
+	KEY_RANDOM_AT, // struct key_vary: where it is, when it has no name
+	KEY_RANGE,     // struct key_vary: one more field that steps
+	KEY_RANGE_AT,  // the same for it
+	KEY_IMIX,      // struct key_imix, min..max: sizes
+	KEY_LAYERS,    // struct key_layers
+	KEY_POS,       // uint32_t, up to max, or KEY_POS_END
 };
 
 #define KEY_TEXT_MAX 128
@@ -57,19 +64,6 @@ struct key_bytes {
 struct key_names {
 	unsigned n;
 	char name[KEY_NAMES_MAX][KEY_NAME_MAX];
-};
-
-// Fields of a packet that are drawn anew for each: "random=0000XXXX" and "rand_offset=18".
-#define KEY_RANDOM_MAX 16
-
-struct key_random {
-	unsigned n;
-	struct {
-		uint8_t len;	      // 1 to 4 bytes
-		bool placed;	      // rand_offset= was given
-		uint16_t at;	      // of its first byte in the packet
-		uint32_t fixed, mask; // in the order of the bits; mask: those that are drawn
-	} field[KEY_RANDOM_MAX];
 };
 
 // "police action=COLOUR io=IN,OUT": packets that came in as IN and were found to be OUT become COLOUR, or

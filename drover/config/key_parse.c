@@ -3,6 +3,8 @@
 
 #include "config/key.h"
 
+#include "config/key_private.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int bad(const struct key *key, const char *value, struct err *err)
+int key_bad(const struct key *key, const char *value, struct err *err)
 {
 	char type[160];
 
@@ -24,8 +26,7 @@ static int bad(const struct key *key, const char *value, struct err *err)
 	);
 }
 
-// Digits, or 0x and hexadecimal digits; *end is what follows. False: none, or more than 64 bits.
-static bool digits(const char *s, const char **end, uint64_t *ret)
+bool key_digits(const char *s, const char **end, uint64_t *ret)
 {
 	unsigned base = s[0] == '0' && (s[1] == 'x' || s[1] == 'X') ? 16 : 10;
 	uint64_t v = 0;
@@ -71,15 +72,15 @@ static int parse_number(
 	uint64_t v, unit = 1, max = key->max != 0 ? key->max : limit;
 	const char *p;
 
-	if (!digits(value, &p, &v))
-		return bad(key, value, err);
+	if (!key_digits(value, &p, &v))
+		return key_bad(key, value, err);
 	if (*p != '\0') {
 		unit = factor(*p, kilo);
 		if (unit == 0 || p[1] != '\0')
-			return bad(key, value, err);
+			return key_bad(key, value, err);
 	}
 	if (__builtin_mul_overflow(v, unit, &v) || v < key->min || v > max)
-		return bad(key, value, err);
+		return key_bad(key, value, err);
 	*ret = v;
 	return 0;
 }
@@ -288,49 +289,6 @@ static int parse_names(
 	return 0;
 }
 
-// One character a bit: "0000XXXX".
-static int parse_bits(
-	const struct key *key, const char *value, struct key_random *r, struct err *err
-)
-{
-	size_t len = strlen(value);
-	uint32_t fixed = 0, mask = 0;
-
-	if (len == 0 || len > 32 || len % 8 != 0 || strspn(value, "01Xx") != len)
-		return bad(key, value, err);
-	if (r->n == KEY_RANDOM_MAX)
-		return err_set(err, EINVAL, "%s=: more than %d", key->name, KEY_RANDOM_MAX);
-	if (r->n > 0 && !r->field[r->n - 1].placed)
-		return err_set(
-			err, EINVAL, "%s=: the one before it has no rand_offset=", key->name
-		);
-	for (size_t i = 0; i < len; i++) {
-		fixed = fixed << 1 | (value[i] == '1');
-		mask = mask << 1 | (value[i] == 'X' || value[i] == 'x');
-	}
-	r->field[r->n].len = (uint8_t)(len / 8);
-	r->field[r->n].fixed = fixed;
-	r->field[r->n].mask = mask;
-	r->n++;
-	return 0;
-}
-
-static int parse_at_offset(
-	const struct key *key, const char *value, struct key_random *r, struct err *err
-)
-{
-	const struct key range = {key->name, KEY_U32, 0, 0, KEY_BYTES_MAX - 1};
-	uint64_t v;
-
-	if (parse_number(&range, value, 1024, UINT32_MAX, &v, err) < 0)
-		return -err->code;
-	if (r->n == 0 || r->field[r->n - 1].placed)
-		return err_set(err, EINVAL, "%s= stands behind its random=", key->name);
-	r->field[r->n - 1].at = (uint16_t)v;
-	r->field[r->n - 1].placed = true;
-	return 0;
-}
-
 static bool parse_word(const struct key *key, const char *value, uint32_t *ret)
 {
 	for (uint32_t i = 0; key->words[i] != NULL; i++) {
@@ -402,7 +360,7 @@ int key_parse(const struct key *key, const char *value, void *base, struct err *
 	uint64_t v;
 
 	if (value[0] == '\0')
-		return bad(key, value, err);
+		return key_bad(key, value, err);
 	switch (key->type) {
 	case KEY_U32:
 		if (parse_number(key, value, 1024, UINT32_MAX, &v, err) < 0)
@@ -412,34 +370,46 @@ int key_parse(const struct key *key, const char *value, void *base, struct err *
 	case KEY_U64:
 		return parse_number(key, value, 1000, UINT64_MAX, to, err);
 	case KEY_BOOL:
-		return parse_bool(value, to) ? 0 : bad(key, value, err);
+		return parse_bool(value, to) ? 0 : key_bad(key, value, err);
 	case KEY_TEXT:
 		return parse_text(key, value, to, err);
 	case KEY_MAC:
-		return parse_mac(value, to) ? 0 : bad(key, value, err);
+		return parse_mac(value, to) ? 0 : key_bad(key, value, err);
 	case KEY_IPV4:
 		if (inet_pton(AF_INET, value, &ip) != 1)
-			return bad(key, value, err);
+			return key_bad(key, value, err);
 		*(uint32_t *)to = ntohl(ip.s_addr);
 		return 0;
 	case KEY_RATE:
 		return parse_units(value, rate_units, &((struct key_rate *)to)->pps)
 			       ? 0
-			       : bad(key, value, err);
+			       : key_bad(key, value, err);
 	case KEY_TIME:
-		return parse_units(value, time_units, to) ? 0 : bad(key, value, err);
+		return parse_units(value, time_units, to) ? 0 : key_bad(key, value, err);
 	case KEY_HEX:
 		return parse_hex(key, value, to, err);
 	case KEY_PORTS:
 		return parse_names(key, value, to, err);
-	case KEY_BITS:
-		return parse_bits(key, value, to, err);
-	case KEY_AT:
-		return parse_at_offset(key, value, to, err);
 	case KEY_WORD:
-		return parse_word(key, value, to) ? 0 : bad(key, value, err);
+		return parse_word(key, value, to) ? 0 : key_bad(key, value, err);
 	case KEY_ACT:
-		return parse_action(value, to) ? 0 : bad(key, value, err);
+		return parse_action(value, to) ? 0 : key_bad(key, value, err);
+	case KEY_RANDOM:
+	case KEY_RANDOM_AT:
+	case KEY_RANGE:
+	case KEY_RANGE_AT:
+	case KEY_IMIX:
+	case KEY_LAYERS:
+		return key_parse_gen(key, value, to, err);
+	case KEY_POS:
+		if (strcasecmp(value, "end") == 0) {
+			*(uint32_t *)to = KEY_POS_END;
+			return 0;
+		}
+		if (parse_number(key, value, 1024, KEY_POS_END - 1, &v, err) < 0)
+			return -err->code;
+		*(uint32_t *)to = (uint32_t)v;
+		return 0;
 	case KEY_TASKS:
 		break;
 	}

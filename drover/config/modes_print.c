@@ -14,21 +14,13 @@
 static const char *type_name(enum key_type type)
 {
 	static const char *const names[] = {
-		[KEY_U32] = "number",
-		[KEY_U64] = "number",
-		[KEY_BOOL] = "bool",
-		[KEY_TEXT] = "text",
-		[KEY_MAC] = "mac",
-		[KEY_IPV4] = "ipv4",
-		[KEY_RATE] = "rate",
-		[KEY_TIME] = "time",
-		[KEY_HEX] = "hex",
-		[KEY_PORTS] = "ports",
-		[KEY_TASKS] = "tasks",
-		[KEY_BITS] = "bits",
-		[KEY_AT] = "number",
-		[KEY_WORD] = "word",
-		[KEY_ACT] = "action",
+		[KEY_U32] = "number",	 [KEY_U64] = "number",	    [KEY_BOOL] = "bool",
+		[KEY_TEXT] = "text",	 [KEY_MAC] = "mac",	    [KEY_IPV4] = "ipv4",
+		[KEY_RATE] = "rate",	 [KEY_TIME] = "time",	    [KEY_HEX] = "hex",
+		[KEY_PORTS] = "ports",	 [KEY_TASKS] = "tasks",	    [KEY_WORD] = "word",
+		[KEY_ACT] = "action",	 [KEY_RANDOM] = "random",   [KEY_RANDOM_AT] = "number",
+		[KEY_RANGE] = "range",	 [KEY_RANGE_AT] = "number", [KEY_IMIX] = "sizes",
+		[KEY_LAYERS] = "layers", [KEY_POS] = "position",
 	};
 
 	return (size_t)type < ARRAY_LEN(names) ? names[type] : "?";

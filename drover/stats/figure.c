@@ -29,6 +29,15 @@ char *figure_pps(double pps, char buf[static FIGURE_STR])
 	return buf;
 }
 
+char *figure_bits(double bits, char buf[static FIGURE_STR])
+{
+	if (bits >= 999.95e6)
+		return scaled(bits / 1e9, " Gbit/s", buf);
+	if (bits >= 999.95e3)
+		return scaled(bits / 1e6, " Mbit/s", buf);
+	return scaled(bits / 1e3, " kbit/s", buf);
+}
+
 char *figure_time(double ns, char buf[static FIGURE_STR])
 {
 	if (fabs(ns) < 999.5)
@@ -86,6 +95,8 @@ char *figure_by_key(const char *key, const json_t *value, char buf[static FIGURE
 		figure_time(v, buf);
 	else if (ends(key, "_pps"))
 		figure_pps(v, buf);
+	else if (ends(key, "_bits_per_second"))
+		figure_bits(v, buf);
 	else if (ends(key, "_share"))
 		snprintf(buf, FIGURE_STR, "%.4g %%", 100 * v);
 	else if (ends(key, "seconds"))

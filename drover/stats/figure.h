@@ -9,6 +9,8 @@
 
 // "12.34 Mpps", "523.0 kpps", "12 pps"
 char *figure_pps(double pps, char buf[static FIGURE_STR]);
+// Of bits a second: "9.52 Gbit/s", "64.00 kbit/s"
+char *figure_bits(double bits, char buf[static FIGURE_STR]);
 // "290 ns", "12.3 us", "1.23 ms", "4.5 s"
 char *figure_time(double ns, char buf[static FIGURE_STR]);
 // "999", "12.3k", "4.56M": for columns
@@ -16,6 +18,7 @@ char *figure_count(double n, char buf[static FIGURE_STR]);
 // "1:02:03" of seconds
 char *figure_clock(double seconds, char buf[static FIGURE_STR]);
 
-// Any number of a report by the end of its key: _ns, _pps, _share (percent), _seconds; others as they
+// Any number of a report by the end of its key: _ns, _pps, _bits_per_second, _share
+// (percent), _seconds; others as they
 // are. "-" when it is none.
 char *figure_by_key(const char *key, const json_t *value, char buf[static FIGURE_STR]);

@@ -312,6 +312,14 @@ void view_latency(const json_t *tasks, size_t width, struct lines *l)
 	table_lines(&t, width, l);
 }
 
+static void cut_end(char *name, const char *end)
+{
+	size_t len = strlen(name), n = strlen(end);
+
+	if (len > n && str_eq(name + len - n, end))
+		name[len - n] = '\0';
+}
+
 // "asked 10.0 Mpps, offered 9.98 Mpps, sent 1234": the plain figures of a mode.
 static void list_report(const json_t *report, char *buf, size_t size)
 {
@@ -322,15 +330,13 @@ static void list_report(const json_t *report, char *buf, size_t size)
 	*buf = '\0';
 	json_object_foreach ((json_t *)report, key, v) {
 		char figure[FIGURE_STR], name[NAME_LEN];
-		size_t len;
 
 		if (json_is_object(v) || json_is_array(v) || at >= size)
 			continue;
 		words(key, name);
-		len = strlen(name);
 		// the figure says its unit itself
-		if (len > 4 && str_eq(name + len - 4, " pps"))
-			name[len - 4] = '\0';
+		cut_end(name, " pps");
+		cut_end(name, " bits per second");
 		at += (size_t)snprintf(
 			buf + at,
 			size - at,

@@ -42,19 +42,28 @@ static __rte_noinline void lat_negative(struct lat *l, struct hdr *h, uint64_t s
 		hdr_record(h, time);
 }
 
+// Where the meter is; what is too short to have one has it behind its end.
+static __rte_always_inline uint32_t lat_pos(const struct lat *l, const struct rte_mbuf *m)
+{
+	if (likely(!l->last))
+		return l->pos;
+	return m->pkt_len >= METER_SIZE ? m->pkt_len - METER_SIZE : m->pkt_len;
+}
+
 static __rte_always_inline void lat_packet(
 	struct lat *l, uint64_t *dropped, struct hdr *h, const struct rte_mbuf *m, uint64_t now
 )
 {
+	uint32_t pos = lat_pos(l, m);
 	uint8_t copy[METER_SIZE];
 	const void *at;
 	struct meter meter;
 	enum meter_state state;
 
-	if (likely(m->data_len >= l->pos + METER_SIZE)) {
-		at = rte_pktmbuf_mtod_offset(m, const void *, l->pos);
+	if (likely(m->data_len >= pos + METER_SIZE)) {
+		at = rte_pktmbuf_mtod_offset(m, const void *, pos);
 	} else {
-		at = rte_pktmbuf_read(m, l->pos, METER_SIZE, copy); // across segments
+		at = rte_pktmbuf_read(m, pos, METER_SIZE, copy); // across segments
 		if (at == NULL) {
 			dropped[DROP_SHORT]++;
 			return;
@@ -84,10 +93,12 @@ static uint64_t lat_burst(
 	uint64_t bytes = 0;
 
 	for (uint16_t i = 0; i < n && i < PREFETCH; i++)
-		rte_prefetch0(rte_pktmbuf_mtod_offset(m[i], void *, l->pos));
+		rte_prefetch0(rte_pktmbuf_mtod_offset(m[i], void *, lat_pos(l, m[i])));
 	for (uint16_t i = 0; i < n; i++) {
 		if (i + PREFETCH < n)
-			rte_prefetch0(rte_pktmbuf_mtod_offset(m[i + PREFETCH], void *, l->pos));
+			rte_prefetch0(rte_pktmbuf_mtod_offset(
+				m[i + PREFETCH], void *, lat_pos(l, m[i + PREFETCH])
+			));
 		bytes += m[i]->pkt_len;
 		lat_packet(l, dropped, h, m[i], now);
 	}
@@ -152,6 +163,7 @@ static struct lat *new_lat(uint32_t pos, uint32_t streams, int socket)
 	if (l == NULL)
 		return NULL;
 	l->pos = pos;
+	l->last = pos == KEY_POS_END;
 	l->nstreams = streams;
 	l->streams = rte_zmalloc_socket("lat", streams * sizeof(*l->streams), 0, socket);
 	l->stream_base = rte_zmalloc_socket("lat", streams * sizeof(*l->stream_base), 0, socket);
@@ -231,7 +243,12 @@ static void defaults_lat(void *arg)
 #define KEY(field) offsetof(struct lat_conf, field)
 
 static const struct key keys[] = {
-	{"lat pos", KEY_U32, KEY(pos), 0, FRAME_MAX, "where in the packet; default 42"},
+	{"lat pos",
+	 KEY_POS,
+	 KEY(pos),
+	 0,
+	 FRAME_MAX,
+	 "where in the packet; end: its last bytes; default 42"},
 	{"streams",
 	 KEY_U32,
 	 KEY(streams),

@@ -23,6 +23,7 @@ struct lat_base {
 
 struct lat {
 	uint32_t pos, nstreams;
+	bool last; // the meter is the last bytes of a packet, not at pos
 	struct seq *streams;
 	uint64_t negative; // sent after they came, by the TSC
 	struct hdr_pair times;

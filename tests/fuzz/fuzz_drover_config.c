@@ -20,9 +20,12 @@ struct any {
 	uint64_t time;
 	struct key_bytes bytes;
 	struct key_names to;
-	struct key_random random;
 	uint32_t word;
 	struct key_actions actions;
+	struct key_vary vary;
+	struct key_imix imix;
+	struct key_layers layers;
+	uint32_t pos;
 };
 
 #define ANY(field) offsetof(struct any, field)
@@ -40,10 +43,15 @@ static const struct key keys[] = {
 	{"time", KEY_TIME, ANY(time), 0, 0, "time"},
 	{"hex", KEY_HEX, ANY(bytes), 0, 0, "bytes"},
 	{"to", KEY_PORTS, ANY(to), 0, 0, "ports"},
-	{"random", KEY_BITS, ANY(random), 0, 0, "bits"},
-	{"rand_offset", KEY_AT, ANY(random), 0, 0, "place"},
 	{"word", KEY_WORD, ANY(word), 0, 0, "word", words},
 	{"action", KEY_ACT, ANY(actions), 0, 0, "action"},
+	{"random", KEY_RANDOM, ANY(vary), 0, 0, "field"},
+	{"rand_offset", KEY_RANDOM_AT, ANY(vary), 0, 0, "place"},
+	{"range", KEY_RANGE, ANY(vary), 0, 0, "field"},
+	{"range_offset", KEY_RANGE_AT, ANY(vary), 0, 0, "place"},
+	{"imix", KEY_IMIX, ANY(imix), 60, 2048, "sizes"},
+	{"template", KEY_LAYERS, ANY(layers), 0, 0, "layers"},
+	{"lat pos", KEY_POS, ANY(pos), 0, 2048, "place"},
 	{NULL},
 };
 
@@ -128,8 +136,24 @@ static void must_be_ports(const struct conf *c, const struct key_names *names)
 	}
 }
 
+static void must_be_fields(const struct key_vary *v)
+{
+	must(v->n <= KEY_VARY_MAX);
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct key_vary_field *f = &v->field[i];
+
+		must(f->field < FIELD_END && f->from <= f->to);
+		must(f->field != FIELD_NONE || (f->len >= 1 && f->len <= 4));
+		must(f->placed || i + 1 == v->n);
+		must(!f->range || f->step > 0);
+		must(!f->carry || (i > 0 && v->field[i - 1].range));
+	}
+}
+
 static void must_be_any(const struct conf *c, const struct any *a)
 {
+	unsigned weights = 0;
+
 	must(a->u32 == 0 || (a->u32 >= 60 && a->u32 <= 2048));
 	must_be_text(a->text, sizeof(a->text));
 	must(a->mac.word <= MAC_NO && a->bytes.len <= KEY_BYTES_MAX);
@@ -137,6 +161,14 @@ static void must_be_any(const struct conf *c, const struct any *a)
 	must(a->word <= 1);
 	for (unsigned i = 0; i < COLOURS * COLOURS; i++)
 		must(a->actions.become[i / COLOURS][i % COLOURS] <= COLOUR_DROP);
+	must(a->pos <= 2048 || a->pos == KEY_POS_END);
+	must_be_fields(&a->vary);
+	must(a->imix.n <= KEY_IMIX_MAX);
+	for (unsigned i = 0; i < a->imix.n; i++) {
+		must(a->imix.of[i].size >= 60 && a->imix.of[i].size <= 2048);
+		weights += a->imix.of[i].weight;
+		must(a->imix.of[i].weight > 0 && weights <= KEY_IMIX_WEIGHTS);
+	}
 }
 
 static void must_be_task(const struct conf *c, const struct conf_task *t)

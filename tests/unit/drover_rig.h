@@ -100,6 +100,7 @@ static inline void rig_set(const char *mode, void *conf, const char *key, uint64
 	switch (k->type) {
 	case KEY_U32:
 	case KEY_IPV4:
+	case KEY_POS:
 		*(uint32_t *)at = (uint32_t)v;
 		break;
 	case KEY_U64:

@@ -161,7 +161,7 @@ static void refuses(void **)
 		const char *words;
 	} bad[] = {
 		{"lat pos", 43, "do not fit a packet of 60"},
-		{"lat pos", 41, "lies in the packet's headers"},
+		{"lat pos", 41, "lies in its headers"},
 		{"pkt size", 9000, "set mtu="},
 	};
 	_cleanup_free_ void *conf = NULL;

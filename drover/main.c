@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "run.h"
+#include "stats/trace.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -22,7 +23,8 @@ static const char help[] =
 	"       drover check [OPTION...] FILE   everything but traffic\n"
 	"       drover explain [OPTION...] FILE cores, tasks, rings and ports as a drawing\n"
 	"       drover modes [--json]           what tasks can do, and their keys\n"
-	"       drover top [OPTION...]          a live view of a running drover\n\n"
+	"       drover top [OPTION...]          a live view of a running drover\n"
+	"       drover trace [OPTION...] TASK [N] what becomes of a task's next packets\n\n"
 	"Options of run, check and explain:\n"
 	"  -D NAME=VALUE       a variable of the configuration\n"
 	"  --port NAME=DEVICE  the device of a port, by its name or number, as in\n"
@@ -167,7 +169,8 @@ static int cmd_run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const char *const commands[] = {"run", "check", "explain", "modes", "top", NULL};
+	static const char *const commands[] = {
+		"run", "check", "explain", "modes", "top", "trace", NULL};
 	const char *command = argc > 1 ? argv[1] : "", *near;
 	struct err err;
 
@@ -187,6 +190,8 @@ int main(int argc, char **argv)
 	}
 	if (str_eq(command, "top"))
 		return top_main(argc - 1, argv + 1);
+	if (str_eq(command, "trace"))
+		return trace_main(argc - 1, argv + 1);
 	near = str_nearest(command, commands);
 	err_set(&err,
 		EINVAL,

@@ -117,10 +117,11 @@ static void print_mode(const struct task_mode *m)
 		printf(" (or %s)", m->alias);
 	printf(": %s\n", m->help);
 	if (m->wants_rx || m->wants_tx)
-		printf("  wants %s%s%s\n",
+		printf("  wants %s%s%s%s\n",
 		       m->wants_rx ? "an input" : "",
 		       m->wants_rx && m->wants_tx ? " and " : "",
-		       m->wants_tx ? m->many_tx ? "outputs" : "an output" : "");
+		       m->wants_tx ? m->many_tx ? "outputs" : "an output" : "",
+		       m->may_tx ? "; takes an output" : "");
 	print_keys(m->keys);
 	printf("  drops: ");
 	for (unsigned i = 0; (drop = task_drop_name(m, i)) != NULL; i++)

@@ -198,7 +198,7 @@ int outputs_check(struct parse *p, const struct conf_task *t, struct err *err)
 		return parse_error(
 			p, t->line, err, "mode %s wants a tx port= or tx cores=", m->name
 		);
-	if (!m->wants_tx && n > 0)
+	if (!m->wants_tx && !m->may_tx && n > 0)
 		return parse_error(p, t->line, err, "mode %s sends nothing: no tx port=", m->name);
 	if (n > 1 && !m->many_tx)
 		return parse_error(

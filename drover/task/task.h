@@ -111,6 +111,7 @@ struct task_mode {
 	const char *alias;	 // NULL: none
 	const char *help;	 // one line
 	bool wants_rx, wants_tx; // an input, an output must be given
+	bool may_tx;		 // without an output packets end there
 	bool many_tx;		 // it chooses among several outputs
 	bool by_proto;		 // it tells protocols apart: "tx cores=… proto=arp"
 	const struct key *keys;	 // of its own, on top of the common ones; ends with a NULL name

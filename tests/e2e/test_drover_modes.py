@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""drover's modes beside forwarding: the jitter meter, the mirror, the policer."""
+"""drover's modes beside forwarding: the jitter meter, the mirror, the policer, the
+dump."""
 
 import json
 import os
+import shutil
+import subprocess
+import time
 
 import bng_packets as bng
 import drover_packets as packets
@@ -246,3 +250,73 @@ def test_police_refuses(drover, tmp_path, keys, says):
     (tmp_path / "test.cfg").write_text(INPUT + police(keys))
     p = execute(drover, "check", "--no-huge", "--squeeze", "test.cfg", cwd=tmp_path)
     assert p.returncode == 1 and says in p.stderr and "test.cfg:" in p.stderr
+
+
+# ---- dump
+
+tshark = pytest.mark.skipif(
+    shutil.which("tshark") is None, reason="package tshark is not installed"
+)
+
+
+def dissect(path, *fields):
+    command = ["tshark", "-n", "-r", path, "-T", "fields"]
+    for field in fields:
+        command += ["-e", field]
+    p = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert p.returncode == 0 and "cut short" not in p.stderr, p.stderr
+    return [line.split("\t") for line in p.stdout.splitlines()]
+
+
+def as_pcap(path):
+    """The packets of a pcapng file, by way of a converter that is not ours."""
+    p = subprocess.run(
+        ["tshark", "-n", "-r", path, "-F", "pcap", "-w", f"{path}.pcap"],
+        capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert p.returncode == 0, p.stderr
+    return packets.read(f"{path}.pcap")
+
+
+@tshark
+def test_dump_and_pass_on(drover, tmp_path):
+    """tshark finds all of them, whole, of the right time, and they go on."""
+    sent = MIRRORED
+    keys = "mode=dump\nfile=dump.pcapng\nbuffers=4095\ntx port=a\n"
+    begin = time.time()
+    report = through(drover, tmp_path, sent, keys + port(1, "a"))
+    end = time.time()
+    assert packets.read(tmp_path / "a.pcap") == sent
+    assert as_pcap(tmp_path / "dump.pcapng") == sent
+    times = [float(t) for (t,) in dissect(tmp_path / "dump.pcapng", "frame.time_epoch")]
+    assert times == sorted(times) and begin - 1 < times[0] and times[-1] < end + 1
+    task = report["tasks"]["first"]
+    assert task["report"]["taken"] == len(sent) and task["report"]["file"] == "dump.pcapng"
+    assert not any(task["drops"].values()) and "verdict" not in task
+
+
+@tshark
+def test_dump_limits(drover, tmp_path):
+    keys = "mode=dump\nfile=dump.pcapng\npackets=100\nsnaplen=77\n"
+    sent = packets.every_size(60, 1500, 7)
+    report = through(drover, tmp_path, sent, keys)
+    rows = dissect(tmp_path / "dump.pcapng", "frame.len", "frame.cap_len")
+    assert rows == [[str(len(p)), str(min(len(p), 77))] for p in sent[:100]]
+    assert report["tasks"]["first"]["report"]["limit_reached"] is True
+
+
+@pytest.mark.parametrize(
+    "file, says",
+    [
+        ("none/dump.pcapng", "file 'none/dump.pcapng': open: No such file"),
+        ("/dev/null", "is not a regular file"),
+        ("pipe", "file 'pipe': open: No such device"),
+    ],
+)
+def test_dump_refuses(drover, tmp_path, file, says):
+    os.mkfifo(tmp_path / "pipe")
+    packets.write(tmp_path / "in.pcap", [])
+    (tmp_path / "test.cfg").write_text(INPUT + f"mode=dump\nfile={file}\n")
+    p = execute(drover, "check", "--no-huge", "--squeeze", "test.cfg", cwd=tmp_path)
+    assert p.returncode == 1 and says in p.stderr
+    assert sum(line.startswith("drover:") for line in p.stderr.splitlines()) == 1

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+// librte_pcapng is experimental in DPDK 22.11
+#define ALLOW_EXPERIMENTAL_API
+
+#include "task/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_pcapng.h>
+#include <rte_ring.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WRITE_BURST 64
+#define IDLE_NS 1000000
+#define NS 1000000000ull
+
+// Bytes of a block of a packet where its time is: upper, then lower half (draft-ietf-opsawg-pcapng, 4.3).
+#define BLOCK_TIME 12
+
+struct dump_file {
+	// of the lcore
+	struct rte_mempool *pool; // as many buffers as may wait; the ring takes them all
+	struct rte_ring *ring;
+	uint32_t snaplen;
+	uint16_t first_port;
+	bool known[RTE_MAX_ETHPORTS]; // ports that the file names
+	uint64_t tsc, ns;	      // of one moment; ns since 1970
+	uint64_t ns_per_cycle;	      // times 2^32
+	// of the writer
+	rte_pcapng_t *out;
+	pthread_t thread;
+	bool running;
+	bool quit;
+	int error;
+	uint64_t packets, bytes;
+};
+
+static void write_burst(struct dump_file *f, struct rte_mbuf **m, unsigned n)
+{
+	ssize_t r;
+
+	r = f->error == 0 ? rte_pcapng_write_packets(f->out, m, (uint16_t)n) : 0;
+	if (r < 0)
+		__atomic_store_n(&f->error, errno != 0 ? errno : EIO, __ATOMIC_RELAXED);
+	// other than its description says, librte_pcapng 22.11 does not
+	rte_pktmbuf_free_bulk(m, n);
+	if (f->error != 0)
+		return;
+	__atomic_store_n(&f->bytes, f->bytes + (uint64_t)r, __ATOMIC_RELAXED);
+	__atomic_store_n(&f->packets, f->packets + n, __ATOMIC_RELAXED);
+}
+
+static void *writer(void *arg)
+{
+	const struct timespec idle = {.tv_nsec = IDLE_NS};
+	struct dump_file *f = arg;
+	struct rte_mbuf *m[WRITE_BURST];
+
+	for (;;) {
+		bool quit = __atomic_load_n(&f->quit, __ATOMIC_ACQUIRE);
+		unsigned n = rte_ring_sc_dequeue_burst(f->ring, (void **)m, WRITE_BURST, NULL);
+
+		if (n > 0)
+			write_burst(f, m, n);
+		else if (quit)
+			return NULL;
+		else
+			nanosleep(&idle, NULL);
+	}
+}
+
+// The time that librte_pcapng 22.11 writes is centuries off for packets from before its first one.
+static void put_time(const struct dump_file *f, struct rte_mbuf *copy, uint64_t tsc)
+{
+	unsigned __int128 ns = (unsigned __int128)(tsc - f->tsc) * f->ns_per_cycle;
+	uint64_t at = f->ns + (uint64_t)(ns >> 32);
+	uint32_t halves[2] = {(uint32_t)(at >> 32), (uint32_t)at};
+
+	memcpy(rte_pktmbuf_mtod_offset(copy, void *, BLOCK_TIME), halves, sizeof(halves));
+}
+
+bool dump_file_put(struct dump_file *f, const struct rte_mbuf *m, uint64_t tsc)
+{
+	uint16_t port = m->port < RTE_MAX_ETHPORTS && f->known[m->port] ? m->port : f->first_port;
+	struct rte_mbuf *copy =
+		rte_pcapng_copy(port, 0, m, f->pool, f->snaplen, tsc, RTE_PCAPNG_DIRECTION_IN);
+
+	if (copy == NULL)
+		return false;
+	put_time(f, copy, tsc);
+	// it has room: it is as large as the pool
+	rte_ring_sp_enqueue(f->ring, copy);
+	return true;
+}
+
+bool dump_file_failed(const struct dump_file *f)
+{
+	return __atomic_load_n(&f->error, __ATOMIC_RELAXED) != 0;
+}
+
+void dump_file_figures(const struct dump_file *f, struct dump_figures *ret)
+{
+	ret->packets = __atomic_load_n(&f->packets, __ATOMIC_RELAXED);
+	ret->bytes = __atomic_load_n(&f->bytes, __ATOMIC_RELAXED);
+	ret->error = __atomic_load_n(&f->error, __ATOMIC_RELAXED);
+}
+
+// ---- the control side
+
+static int open_path(const char *path, struct err *err)
+{
+	// a pipe that nobody reads would be waited for
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(err, errno, "file '%s': open", path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		err_set(err, EINVAL, "file '%s' is not a regular file: name another", path);
+	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		err_set(err, EBUSY, "file '%s' is written by another task: name another", path);
+	else if (ftruncate(fd, 0) < 0)
+		err_sys(err, errno, "file '%s': empty it", path);
+	else
+		return fd;
+	close(fd);
+	return -err->code;
+}
+
+static int make_buffers(struct dump_file *f, uint32_t buffers, int socket, struct err *err)
+{
+	static unsigned made;
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "dump%u", made++);
+	f->pool = rte_pktmbuf_pool_create(
+		name, buffers, 0, 0, (uint16_t)rte_pcapng_mbuf_size(f->snaplen), socket
+	);
+	f->ring = rte_ring_create(
+		name, buffers, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ
+	);
+	if (f->pool != NULL && f->ring != NULL)
+		return 0;
+	return err_set(
+		err,
+		ENOMEM,
+		"no memory for %u packets of %u bytes; grant more hugepages, or make buffers= or "
+		"snaplen= smaller",
+		buffers,
+		f->snaplen
+	);
+}
+
+static void set_clock(struct dump_file *f)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	f->tsc = rte_rdtsc();
+	f->ns = (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
+	f->ns_per_cycle = (uint64_t)(((unsigned __int128)NS << 32) / rte_get_tsc_hz());
+}
+
+static int start(struct dump_file *f, const char *path, struct err *err)
+{
+	uint16_t port;
+	int fd, r;
+
+	f->first_port = RTE_MAX_ETHPORTS;
+	RTE_ETH_FOREACH_DEV (port) {
+		f->known[port] = true;
+		f->first_port = RTE_MIN(f->first_port, port);
+	}
+	if (f->first_port == RTE_MAX_ETHPORTS)
+		return err_set(
+			err, EINVAL, "a dump wants a port for its file to name: add a [port]"
+		);
+	fd = open_path(path, err);
+	if (fd < 0)
+		return fd;
+	f->out = rte_pcapng_fdopen(fd, NULL, NULL, "drover", NULL);
+	if (f->out == NULL) {
+		close(fd);
+		return err_sys(err, errno, "file '%s': write", path);
+	}
+	set_clock(f);
+	// beside the lcores
+	r = rte_ctrl_thread_create(&f->thread, "drover-dump", NULL, writer, f);
+	if (r != 0)
+		return err_set(err, EAGAIN, "file '%s': no thread for its writer", path);
+	f->running = true;
+	return 0;
+}
+
+int dump_file_open(
+	const char *path,
+	uint32_t snaplen,
+	uint32_t buffers,
+	int socket,
+	struct dump_file **ret,
+	struct err *err
+)
+{
+	struct dump_file *f = rte_zmalloc_socket("dump", sizeof(*f), RTE_CACHE_LINE_SIZE, socket);
+
+	if (f == NULL)
+		return err_oom(err);
+	f->snaplen = snaplen;
+	if (make_buffers(f, buffers, socket, err) < 0 || start(f, path, err) < 0) {
+		dump_file_close(f);
+		return -err->code;
+	}
+	*ret = f;
+	return 0;
+}
+
+void dump_file_close(struct dump_file *f)
+{
+	if (f == NULL)
+		return;
+	__atomic_store_n(&f->quit, true, __ATOMIC_RELEASE);
+	if (f->running)
+		pthread_join(f->thread, NULL);
+	if (f->out != NULL)
+		rte_pcapng_close(f->out);
+	rte_ring_free(f->ring);
+	rte_mempool_free(f->pool);
+	rte_free(f);
+}

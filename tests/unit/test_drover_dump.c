@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What a dump takes is what its limits and its writer allow, all else is counted, packets go on as they were
+// and no buffer is lost. What the file says is judged by tshark, in tests/e2e.
+
+#include "unit.h"
+
+#include "drover_rig.h"
+
+#include <jansson.h>
+#include <rte_cycles.h>
+#include <sys/stat.h>
+
+#define LEN 300
+#define WAIT_MS 20000
+
+static struct rig rig;
+static char path[64];
+
+static struct task *try_make(
+	const char *file, uint64_t packets, uint64_t bytes, uint64_t buffers, struct err *err
+)
+{
+	_cleanup_free_ void *conf = rig_conf("dump");
+
+	strcpy(rig_at("dump", conf, "file"), file);
+	rig_set("dump", conf, "packets", packets);
+	rig_set("dump", conf, "bytes", bytes);
+	rig_set("dump", conf, "buffers", buffers);
+	return rig_task(&rig, "dump", conf, err);
+}
+
+static struct task *make(uint64_t packets, uint64_t bytes, uint64_t buffers)
+{
+	struct err err = {0};
+	struct task *t = try_make(path, packets, bytes, buffers, &err);
+
+	if (t == NULL)
+		fail_msg("%s", err.msg);
+	return t;
+}
+
+static void give(struct task *t, unsigned n, unsigned len)
+{
+	uint8_t data[LEN] = {2};
+
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(rte_ring_enqueue(rig.ring, rig_packet(&rig, data, len, 0)), 0);
+	while (rte_ring_count(rig.ring) > 0)
+		t->poll(t);
+}
+
+static uint64_t number(struct task *t, const char *key)
+{
+	json_t *o = json_object(), *v;
+	uint64_t found;
+
+	t->mode->report(t, o);
+	v = json_object_get(o, key);
+	found = json_is_true(v) ? 1 : (uint64_t)json_integer_value(v);
+	json_decref(o);
+	return found;
+}
+
+static void assert_written(struct task *t, uint64_t n)
+{
+	for (unsigned ms = 0; ms < WAIT_MS && number(t, "written") != n; ms++)
+		rte_delay_us_sleep(1000);
+	assert_int_equal(number(t, "written"), n);
+	assert_int_equal(number(t, "taken"), n);
+}
+
+static void ends_there(void **)
+{
+	struct task *t = make(0, 0, 1023);
+	struct stat st;
+
+	give(t, 100, LEN);
+	assert_written(t, 100);
+	assert_int_equal(t->counters.rx, 100);
+	assert_int_equal(t->counters.tx, 0);
+	assert_int_equal(rte_mempool_avail_count(rig.pool), rig.pool->size);
+	rig_done(t);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 100 * LEN && (st.st_mode & 0777) == 0600);
+}
+
+static void limits(void **)
+{
+	struct task *t = make(40, 0, 1023);
+
+	give(t, 100, LEN);
+	assert_written(t, 40);
+	assert_int_equal(number(t, "limit_reached"), 1);
+	rig_done(t);
+	t = make(0, 10 * LEN + LEN - 1, 1023);
+	give(t, 100, LEN);
+	assert_written(t, 10);
+	// what would still fit comes too late
+	give(t, 1, 10);
+	assert_written(t, 10);
+	assert_int_equal(t->counters.drops[DROP_COMMON], 0);
+	rig_done(t);
+}
+
+static void behind(void **)
+{
+	struct task *t = make(0, 0, 3);
+	char line[128] = "";
+	uint64_t taken;
+
+	give(t, 2000, LEN);
+	taken = number(t, "taken");
+	assert_true(taken >= 3 && taken < 2000);
+	assert_int_equal(t->counters.drops[DROP_COMMON], 2000 - taken);
+	assert_written(t, taken);
+	assert_true(t->mode->verdict(t, line, sizeof(line)));
+	assert_contains(line, "the writer was behind");
+	// it has its buffers back
+	give(t, 1, LEN);
+	assert_written(t, taken + 1);
+	rig_done(t);
+}
+
+static void goes_on(void **)
+{
+	struct task *t = make(0, 0, 1023);
+	uint16_t port;
+	struct rte_ring *out = rig_output(&rig, "out", 63, &port);
+	uint8_t data[LEN], room[LEN];
+	struct rte_mbuf *m;
+
+	t->nout = 1;
+	t->out[0] = (struct task_out){.port = port};
+	for (unsigned len = 0; len < LEN; len++) {
+		memset(data, (int)len, sizeof(data));
+		m = rig_packet(&rig, data, len, len % 7 * 20);
+		m->port = (uint16_t)(len * 50); // most of them are none
+		assert_int_equal(rte_ring_enqueue(rig.ring, m), 0);
+		assert_int_equal(t->poll(t), 1);
+		assert_int_equal(rte_ring_dequeue(out, (void **)&m), 0);
+		assert_int_equal(m->pkt_len, len);
+		assert_memory_equal(rte_pktmbuf_read(m, 0, len, room), data, len);
+		rte_pktmbuf_free(m);
+	}
+	assert_int_equal(t->counters.drops[DROP_COMMON + 2], 1); // the empty one
+	assert_written(t, LEN - 1);
+	assert_int_equal(rte_mempool_avail_count(rig.pool), rig.pool->size);
+	rig_done(t);
+}
+
+static void refused(void **)
+{
+	struct task *t = make(0, 0, 7);
+	struct err err = {0};
+
+	assert_null(try_make(path, 0, 0, 7, &err));
+	assert_contains(err.msg, "is written by another task");
+	rig_done(t);
+	assert_null(try_make("", 0, 0, 7, &err));
+	assert_contains(err.msg, "file= is missing");
+	assert_null(try_make("/dev/null", 0, 0, 7, &err));
+	assert_contains(err.msg, "not a regular file");
+	assert_null(try_make("/nowhere/x", 0, 0, 7, &err));
+	assert_contains(err.msg, "'/nowhere/x': open: No such file");
+	assert_null(try_make("/tmp", 0, 0, 7, &err));
+	assert_contains(err.msg, "'/tmp': open: Is a directory");
+}
+
+static int start(void **)
+{
+	rig_start(&rig);
+	snprintf(path, sizeof(path), "/tmp/test-dump-%d", getpid());
+	return 0;
+}
+
+static int end(void **)
+{
+	unlink(path);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ends_there),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(behind),
+		cmocka_unit_test(goes_on),
+		cmocka_unit_test(refused),
+	};
+
+	return cmocka_run_group_tests(tests, start, end);
+}

@@ -188,7 +188,7 @@ def test_wrong_capture(drover, tmp_path, content, like):
 
 # --- the BNG between both sides -----------------------------------------------------------------
 
-RATE = 20000
+RATE = 10000
 PACKETS = 24 * 1024  # each subscriber 24 times
 FEW = ["-D", "svlans=1", "-D", "last=10.1.3.255", "-D", "keys=1023"]  # 1024 subscribers
 
@@ -206,7 +206,7 @@ def test_bng_from_both_sides(drover, tmp_path):
         wait(lambda: "traffic runs" in (tmp_path / "bng.log").read_text(), 30, "the BNG")
         p = execute(
             drover, "run", "--no-huge", "--squeeze", "--json", *FEW, "-D", f"rate={RATE}", "-D",
-            f"count={PACKETS}", "-D", "learn=500ms", "-D", "time=8s",
+            f"count={PACKETS}", "-D", "learn=1s", "-D", "time=9s",
             f"--port=access=memif:client:{tmp_path}/cpe", f"--port=core=memif:client:{tmp_path}/inet",
             CONFIGS / "gen-bng.cfg", seconds=60,
         )  # fmt: skip

@@ -8,9 +8,12 @@
 #include "base/scope.h"
 #include "ledger/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define KILL_MILLISECONDS 5000
 
@@ -129,6 +132,34 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 	return 0;
 }
 
+// True if a process has this stream socket. It is not told: who connects with another type is refused
+// with EPROTOTYPE, or ECONNREFUSED where nobody is, whatever the network namespace (unix(7)).
+static bool has_listener(const char *path)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+
+	if (fd < 0 || strlen(path) >= sizeof(to.sun_path))
+		return true;
+	strcpy(to.sun_path, path);
+	return connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0 || errno != ECONNREFUSED;
+}
+
+// Of pinfold seccomp record: its listener removes it, if it is not killed. No lease has it.
+static void sweep_recorders(int run)
+{
+	int fd = run >= 0 ? openat(run, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	_cleanup_closedir_ DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		_cleanup_free_ char *path = str_printf(RUN_DIR "/%s", e->d_name);
+
+		if (path != NULL && str_starts(path, RECORD_SOCKET) && !has_listener(path))
+			unlinkat(run, e->d_name, 0);
+	}
+}
+
 int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 {
 	_cleanup_names_ struct names names = {0};
@@ -157,6 +188,7 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 		if (definitions_cancel(l, err) < 0 && first.code == 0)
 			first = *err;
 		files_sweep(run);
+		sweep_recorders(run);
 		files_sweep(l->leases);
 		files_sweep(l->defs);
 	}

@@ -26,8 +26,8 @@ static int place(const struct keeper *k, const int *fds)
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	const int from[3] = {
 		fds != NULL ? fds[0] : null,
-		fds != NULL ? fds[1] : k->log,
-		fds != NULL ? fds[2] : k->log,
+		fds != NULL ? fds[1] : k->output,
+		fds != NULL ? fds[2] : k->output,
 	};
 
 	for (int i = 0; i < 3; i++) {
@@ -118,8 +118,9 @@ static int prepare(struct keeper *k, struct launch *launch, struct start *s, str
 	if (give("/huge", launch, err) < 0 || give("/vfio", launch, err) < 0)
 		return -err->code;
 	// a program may reopen its standard output by name
-	if (fchown(k->log, PEN_RANGE_FIRST + launch->uid, PEN_RANGE_FIRST + launch->gid) < 0)
-		return err_sys(err, errno, "give the log away");
+	if (k->output >= 0
+	    && fchown(k->output, PEN_RANGE_FIRST + launch->uid, PEN_RANGE_FIRST + launch->gid) < 0)
+		return err_sys(err, errno, "give the output away");
 	s->ledger = (struct ledger){.fs = k->fs, .defs = -1, .leases = -1, .lock = -1};
 	if (plan_build(&lease, launch, &k->host, &k->fs, &s->plan, err) < 0)
 		return -err->code;

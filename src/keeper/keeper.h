@@ -27,7 +27,9 @@ struct keeper {
 	struct host host;   // the machine as it was when the keeper started
 	struct lease lease; // what its containers have
 	const char *inside; // where pinfold-inside lies
-	int listen, log;    // the socket; the log of detached workloads
+	int listen;	    // the socket
+	int log, before;    // of detached workloads: NAME.log and NAME.log.1
+	int output;	    // in the process of a detached workload: what it writes to, else -1
 };
 
 #define PEN_RANGE_FIRST 1u // of the ids of containers, in the keeper's user namespace

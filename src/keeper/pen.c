@@ -51,10 +51,11 @@ static int say(int fd, struct word w)
 
 // ---- what root makes
 
-static int open_log(const struct grant *g, int *ret, struct err *err)
+// The directory is root's: what the keeper writes to is made before.
+static int open_log(const struct grant *g, const char *ending, int flags, int *ret, struct err *err)
 {
 	_cleanup_close_ int dir = fs_mkdirs(LOG_DIR, 0755, err);
-	_cleanup_free_ char *file = str_printf("%s.log", g->name);
+	_cleanup_free_ char *file = str_printf("%s%s", g->name, ending);
 	_cleanup_close_ int fd = -1;
 
 	if (dir < 0)
@@ -63,7 +64,7 @@ static int open_log(const struct grant *g, int *ret, struct err *err)
 		return err_oom(err);
 	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
 		return err_sys(err, errno, "replace log '" LOG_DIR "/%s'", file);
-	fd = openat(dir, file, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(dir, file, flags | O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || fchown(fd, g->owner_uid, g->owner_gid) < 0)
 		return err_sys(err, errno, "make log '" LOG_DIR "/%s'", file);
 	*ret = steal_fd(&fd);
@@ -217,23 +218,26 @@ static int drop(int fd, struct err *err)
 // Nothing of the command line that started it: descriptors, environment, session, directory.
 static int settle(struct keeper *k, int *fd, struct err *err)
 {
-	int keep[3], null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const int from[3] = {k->listen, k->log, *fd};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int *const kept[] = {&k->listen, &k->log, &k->before, fd};
+	const int n = (int)ARRAY_LEN(kept);
 
+	for (int i = 0; i < n; i++) {
+		*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, 16);
+		if (*kept[i] < 0)
+			return err_sys(err, errno, "put descriptors in order");
+	}
 	for (int i = 0; i < 3; i++) {
-		keep[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 16);
-		if (keep[i] < 0 || dup2(null, i) < 0)
+		if (dup2(null, i) < 0)
 			return err_sys(err, errno, "put descriptors in order");
 	}
 	syscall(SYS_close_range, 3, 15, 0);
-	for (int i = 0; i < 3; i++) {
-		if (dup3(keep[i], 3 + i, O_CLOEXEC) < 0)
+	for (int i = 0; i < n; i++) {
+		*kept[i] = dup3(*kept[i], 3 + i, O_CLOEXEC);
+		if (*kept[i] < 0)
 			return err_sys(err, errno, "put descriptors in order");
 	}
-	syscall(SYS_close_range, 6, ~0u, 0);
-	k->listen = 3;
-	k->log = 4;
-	*fd = 5;
+	syscall(SYS_close_range, 3 + n, ~0u, 0);
 	clearenv();
 	setsid();
 	umask(022);
@@ -315,7 +319,12 @@ static int wait_ready(int fd, pid_t child, const struct lease *lease, pid_t *ret
 // The ids of links and of the range as they are in the keeper's user namespace.
 static struct keeper knowledge(const struct start *s, const struct launch *launch)
 {
-	struct keeper k = {.host = s->host, .lease = s->plan.lease, .inside = PEN_DIR "/inside"};
+	struct keeper k = {
+		.host = s->host,
+		.lease = s->plan.lease,
+		.inside = PEN_DIR "/inside",
+		.output = -1,
+	};
 
 	(void)launch;
 	k.lease.place = LEASE_CONTAINER;
@@ -328,14 +337,15 @@ static struct keeper knowledge(const struct start *s, const struct launch *launc
 
 static int launch_keeper(struct start *s, const struct launch *launch, struct err *err)
 {
-	_cleanup_close_ int listen_fd = -1, log = -1, here = -1, there = -1;
+	_cleanup_close_ int listen_fd = -1, log = -1, before = -1, here = -1, there = -1;
 	struct keeper k = knowledge(s, launch);
 	pid_t parent = getpid(), child, keeper = 0;
 	int pair[2], r;
 
 	if (apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
 	    || open_socket(&s->plan.lease.grant, &listen_fd, err) < 0
-	    || open_log(&s->plan.lease.grant, &log, err) < 0)
+	    || open_log(&s->plan.lease.grant, ".log", O_APPEND, &log, err) < 0
+	    || open_log(&s->plan.lease.grant, ".log.1", 0, &before, err) < 0)
 		return -err->code;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "make a socket");
@@ -343,6 +353,7 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 	there = pair[1];
 	k.listen = listen_fd;
 	k.log = log;
+	k.before = before;
 	child = fork();
 	if (child < 0)
 		return err_sys(err, errno, "start a process");

@@ -20,6 +20,7 @@
 #define ASK_MS 10000  // from the connection to the request
 #define GONE_MS 10000 // from SIGTERM to SIGKILL when a client has gone
 #define LEAVE_MS 5000 // the same when the keeper itself is told to end
+#define OWN_FDS 4     // that are polled beside the clients
 
 int64_t now_ms(void)
 {
@@ -108,7 +109,19 @@ static void forget_clients(const struct loop *l)
 			close(l->clients[i].fd);
 	}
 	close(l->k->listen);
+	close(l->k->log);
+	close(l->k->before);
 	close(l->sfd);
+}
+
+// The pipe for the output of a detached workload, which begins a new log.
+static int begin_log(const struct keeper *k, int fds[static 2])
+{
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	// a program wants to wait when the pipe is full; this process not when it is empty
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	return ftruncate(k->log, 0) < 0 || ftruncate(k->before, 0) < 0 ? -1 : 0;
 }
 
 static void start_run(
@@ -116,7 +129,8 @@ static void start_run(
 )
 {
 	char text[256];
-	int report[2];
+	_cleanup_close_ int from = -1, to = -1;
+	int report[2], output[2] = {-1, -1};
 	pid_t pid;
 
 	if (l->run.pid != 0 || l->leaving) {
@@ -130,15 +144,26 @@ static void start_run(
 		answer(c, KEEPER_FAILED, text);
 		return;
 	}
+	if (req->detached) {
+		int r = begin_log(l->k, output);
+
+		from = output[0];
+		to = output[1];
+		if (r < 0) {
+			answer(c, KEEPER_FAILED, "start a process: its log cannot be begun");
+			return;
+		}
+	}
 	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
 		answer(c, KEEPER_FAILED, "start a process: no pipe");
 		return;
 	}
-	if (req->detached && ftruncate(l->k->log, 0) < 0)
-		errno = 0; // it goes on where the last one ended
 	pid = fork();
 	if (pid == 0) {
 		forget_clients(l);
+		if (from >= 0)
+			close(from);
+		l->k->output = to;
 		keeper_job_run(l->k, req, req->detached ? NULL : fds, report[1]);
 	}
 	close(report[1]);
@@ -151,6 +176,7 @@ static void start_run(
 	l->run = (struct workload){
 		.pid = pid,
 		.report = report[0],
+		.output = steal_fd(&from),
 		.detached = req->detached,
 		.started = (int64_t)time(NULL),
 	};
@@ -356,7 +382,7 @@ int keeper_serve(struct keeper *k)
 	static struct loop l;
 	sigset_t set;
 
-	l = (struct loop){.k = k, .run = {.report = -1}};
+	l = (struct loop){.k = k, .run = {.report = -1, .output = -1}};
 	for (size_t i = 0; i < CLIENTS; i++)
 		l.clients[i].fd = -1;
 	sigemptyset(&set);
@@ -368,23 +394,27 @@ int keeper_serve(struct keeper *k)
 	if (l.sfd < 0)
 		return KEEPER_FAILED;
 	while (!l.leaving || l.run.pid != 0) {
-		struct pollfd fds[3 + CLIENTS] = {
+		struct pollfd fds[OWN_FDS + CLIENTS] = {
 			{.fd = l.sfd, .events = POLLIN},
 			{.fd = k->listen, .events = POLLIN},
 			{.fd = l.run.report, .events = POLLIN},
+			{.fd = l.run.output, .events = POLLIN},
 		};
 
 		for (size_t i = 0; i < CLIENTS; i++)
-			fds[3 + i] = (struct pollfd){.fd = l.clients[i].fd, .events = POLLIN};
+			fds[OWN_FDS + i] = (struct pollfd){.fd = l.clients[i].fd, .events = POLLIN};
 		if (poll(fds, ARRAY_LEN(fds), timeout_of(&l)) < 0 && errno != EINTR)
 			return KEEPER_FAILED;
 		for (size_t i = 0; i < CLIENTS; i++) {
 			// a slot that has become another client's meanwhile is not ready yet: no harm
-			if (fds[3 + i].revents != 0 && fds[3 + i].fd == l.clients[i].fd)
+			if (fds[OWN_FDS + i].revents != 0 && fds[OWN_FDS + i].fd == l.clients[i].fd)
 				hear(&l, &l.clients[i]);
 		}
 		if (fds[2].revents != 0 && fds[2].fd == l.run.report)
 			read_report(&l);
+		// where all its ends are closed, that would be told again and again
+		if (fds[3].revents != 0 && fds[3].fd == l.run.output && !read_output(&l))
+			close(steal_fd(&l.run.output));
 		take_signals(&l);
 		act_on_time(&l);
 		if (fds[1].revents != 0)

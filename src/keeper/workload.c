@@ -7,6 +7,7 @@
 #include "keeper/loop.h"
 #include "keeper/wire.h"
 #include "plan/plan.h"
+#include "run/log.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -74,6 +75,9 @@ static void finish_run(struct loop *l)
 		reap(l);
 	}
 	clean_up(l->k);
+	// nobody is left to write: one pipe at most
+	while (read_output(l))
+		;
 	if (str_starts(said, "ended ")) {
 		status = (int)strtol(said + 6, &error, 10) & 0xff;
 		while (*error == ' ')
@@ -88,7 +92,18 @@ static void finish_run(struct loop *l)
 			answer(c, 0, NULL);
 	}
 	close(l->run.report);
-	l->run = (struct workload){.report = -1};
+	scope_close(&l->run.output);
+	l->run = (struct workload){.report = -1, .output = -1};
+}
+
+bool read_output(struct loop *l)
+{
+	static char buf[1u << 16]; // what a pipe holds
+	ssize_t n = l->run.output >= 0 ? read(l->run.output, buf, sizeof(buf)) : 0;
+
+	if (n > 0)
+		log_append(l->k->log, l->k->before, buf, (size_t)n);
+	return n > 0;
 }
 
 // Whole lines; the last one stays.

@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #define RUN_DIR "/run/pinfold" // state of this boot
+#define RECORD_SOCKET \
+	RUN_DIR "/record-"     // and a process number: a listener of pinfold seccomp record
 #define ETC_DIR "/etc/pinfold" // definitions
 #define LOG_DIR "/var/log/pinfold"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The devices of a keeper and all that it starts, whose containers get no cgroup of their own from the
-// runtime: those that every container has (OCI runtime specification, "Default Devices"), and the granted
-// VFIO groups.
+// The granted VFIO groups; and the devices of a keeper and all that it starts, whose containers get no
+// cgroup of their own from the runtime: those that every container has (OCI runtime specification,
+// "Default Devices"), and those groups.
 
 #include "base/scope.h"
 #include "host/vfio.h"
@@ -25,6 +25,47 @@ static void allow(struct plan *p, const char *box, const char *number)
 	);
 }
 
+int plan_vfio(struct plan *p, const struct hostfs *fs, plan_vfio_fn fn, void *arg, struct err *err)
+{
+	const struct grant *g = &p->lease.grant;
+	dev_t rdev;
+
+	if (g->nnics == 0)
+		return 0;
+	if (host_vfio_container(fs, &rdev, err) < 0)
+		return -err->code;
+	fn(p, "vfio", rdev, arg);
+	for (unsigned i = 0; i < g->nnics; i++) {
+		bool seen = false;
+		char name[16];
+
+		for (unsigned k = 0; k < i; k++)
+			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
+		if (seen)
+			continue;
+		if (host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err) < 0)
+			return -err->code;
+		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
+		fn(p, name, rdev, arg);
+	}
+	return 0;
+}
+
+struct list {
+	char text[64 + (GRANT_NICS + 1) * 24];
+	size_t n;
+};
+
+static void add(struct plan *p, const char *name, dev_t rdev, void *arg)
+{
+	struct list *l = arg;
+
+	(void)p;
+	(void)name;
+	l->n += (size_t
+	)snprintf(l->text + l->n, sizeof(l->text) - l->n, "%u:%u ", major(rdev), minor(rdev));
+}
+
 int plan_devices(
 	struct plan *p,
 	const char *box,
@@ -33,28 +74,20 @@ int plan_devices(
 	struct err *err
 )
 {
-	const struct grant *g = &p->lease.grant;
-	char all[64 + (GRANT_NICS + 1) * 24] = "";
-	size_t n = 0;
-	dev_t rdev;
+	struct list all = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
-		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s ", always[i]);
-	for (unsigned i = 0; i <= g->nnics && g->nnics > 0; i++) {
-		int r = i == g->nnics ? host_vfio_container(fs, &rdev, err)
-				      : host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err);
-
-		if (r < 0)
-			return r;
-		n += (size_t)snprintf(all + n, sizeof(all) - n, "%u:%u ", major(rdev), minor(rdev));
-	}
-	all[n - 1] = '\0';
+		all.n += (size_t
+		)snprintf(all.text + all.n, sizeof(all.text) - all.n, "%s ", always[i]);
+	if (plan_vfio(p, fs, add, &all, err) < 0)
+		return -err->code;
+	all.text[all.n - 1] = '\0';
 	if (version == HOST_CGROUP_V2) {
-		plan_step(p, STEP_DEVICES, STEP_HOST, strdup(box), strdup(all));
+		plan_step(p, STEP_DEVICES, STEP_HOST, strdup(box), strdup(all.text));
 		return 0;
 	}
 	plan_step(p, STEP_SET, STEP_HOST, str_printf("%s/devices.deny", box), strdup("a"));
-	for (char *save = NULL, *word = strtok_r(all, " ", &save); word != NULL;
+	for (char *save = NULL, *word = strtok_r(all.text, " ", &save); word != NULL;
 	     word = strtok_r(NULL, " ", &save))
 		allow(p, box, word);
 	return 0;

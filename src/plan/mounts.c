@@ -4,7 +4,6 @@
 // belong to them.
 
 #include "base/scope.h"
-#include "host/vfio.h"
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -157,28 +156,27 @@ static void hugepage_mounts(struct plan *p, json_t *mounts, const struct host *h
 	}
 }
 
+struct device {
+	const struct launch *launch;
+	json_t *mounts, *rules;
+};
+
 // A node of our own, owned by the container's user, is bound in: the host's node keeps its owner.
-static void device(
-	struct plan *p,
-	const struct launch *launch,
-	json_t *mounts,
-	json_t *rules,
-	const char *name,
-	dev_t rdev
-)
+static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 {
+	const struct device *d = arg;
 	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
 	_cleanup_free_ char *from = str_printf(BOX_DIR "/vfio/%s", name);
 	struct step *s =
 		plan_step(p, STEP_NODE, STEP_FENCE, str_printf(BOX_DIR "/vfio/%s", name), NULL);
 
 	s->mode = 0600;
-	s->uid = p->lease.uid_base + launch->uid;
-	s->gid = p->lease.uid_base + launch->gid;
+	s->uid = p->lease.uid_base + d->launch->uid;
+	s->gid = p->lease.uid_base + d->launch->gid;
 	s->rdev = rdev;
-	mount(p, mounts, target, "bind", from, "bind,rw,nosuid,noexec");
+	mount(p, d->mounts, target, "bind", from, "bind,rw,nosuid,noexec");
 	json_array_append_new(
-		rules,
+		d->rules,
 		json_pack(
 			"{s:b, s:s, s:i, s:i, s:s}",
 			"allow",
@@ -195,41 +193,6 @@ static void device(
 	);
 }
 
-static int devices(
-	struct plan *p,
-	const struct launch *launch,
-	const struct hostfs *fs,
-	json_t *mounts,
-	json_t *rules,
-	struct err *err
-)
-{
-	const struct grant *g = &p->lease.grant;
-	bool seen;
-	dev_t rdev;
-
-	if (g->nnics == 0)
-		return 0;
-	plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/vfio"), NULL)->mode = 0755;
-	if (host_vfio_container(fs, &rdev, err) < 0)
-		return -err->code;
-	device(p, launch, mounts, rules, "vfio", rdev);
-	for (unsigned i = 0; i < g->nnics; i++) {
-		char name[16];
-
-		seen = false;
-		for (unsigned k = 0; k < i; k++)
-			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
-		if (seen)
-			continue;
-		if (host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err) < 0)
-			return -err->code;
-		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
-		device(p, launch, mounts, rules, name, rdev);
-	}
-	return 0;
-}
-
 int plan_mounts(
 	struct plan *p,
 	const struct launch *launch,
@@ -240,11 +203,15 @@ int plan_mounts(
 	struct err *err
 )
 {
+	struct device d = {.launch = launch, .mounts = mounts, .rules = rules};
+
 	base_mounts(p, mounts, launch);
 	view_mounts(p, mounts);
 	own_mounts(p, mounts, launch);
 	hugepage_mounts(p, mounts, host);
-	if (devices(p, launch, fs, mounts, rules, err) < 0)
+	if (p->lease.grant.nnics > 0)
+		plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/vfio"), NULL)->mode = 0755;
+	if (plan_vfio(p, fs, device, &d, err) < 0)
 		return -err->code;
 	volume_mounts(p, mounts, launch);
 	return 0;

@@ -5,7 +5,6 @@
 // namespace, below PEN_DIR; the views and roots of its containers the keeper makes itself, at BOX_DIR.
 
 #include "base/scope.h"
-#include "host/vfio.h"
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -16,43 +15,17 @@ static struct step *pen(struct plan *p, enum step_kind kind, const char *below, 
 	return plan_step(p, kind, STEP_FENCE, str_printf(PEN_DIR "%s", below), value);
 }
 
-static void node(struct plan *p, const char *name, dev_t rdev)
+static void node(struct plan *p, const char *name, dev_t rdev, void *arg)
 {
 	char below[32];
 	struct step *s;
 
+	(void)arg;
 	snprintf(below, sizeof(below), "/vfio/%s", name);
 	s = pen(p, STEP_NODE, below, NULL);
 	s->mode = 0600;
 	s->uid = s->gid = p->lease.uid_base;
 	s->rdev = rdev;
-}
-
-static int nodes(struct plan *p, const struct hostfs *fs, struct err *err)
-{
-	const struct grant *g = &p->lease.grant;
-	dev_t rdev;
-
-	if (g->nnics == 0)
-		return 0;
-	pen(p, STEP_DIR, "/vfio", NULL)->mode = 0755;
-	if (host_vfio_container(fs, &rdev, err) < 0)
-		return -err->code;
-	node(p, "vfio", rdev);
-	for (unsigned i = 0; i < g->nnics; i++) {
-		bool seen = false;
-		char name[16];
-
-		for (unsigned k = 0; k < i; k++)
-			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
-		if (seen)
-			continue;
-		if (host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err) < 0)
-			return -err->code;
-		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
-		node(p, name, rdev);
-	}
-	return 0;
 }
 
 int plan_pen(
@@ -85,5 +58,7 @@ int plan_pen(
 	pen(p, STEP_DIR, "/huge", NULL)->mode = 0755;
 	// the keeper gives the top directory to the user of each program it starts
 	plan_hugetlbfs(p, host, PEN_DIR "/huge", p->lease.uid_base, p->lease.uid_base);
-	return nodes(p, fs, err);
+	if (g->nnics > 0)
+		pen(p, STEP_DIR, "/vfio", NULL)->mode = 0755;
+	return plan_vfio(p, fs, node, NULL, err);
 }

@@ -134,7 +134,11 @@ void plan_partition_box(
 );
 // weight.c: what the workload weighs where others want its CPUs.
 void plan_weight(struct plan *p, const struct host *host);
-// devices.c: of the cgroup `box`, for a keeper.
+// devices.c: calls fn for each node in /dev/vfio that the grant has, once: the container's ("vfio"), and
+// the groups of its NICs. None without NICs.
+typedef void (*plan_vfio_fn)(struct plan *p, const char *name, dev_t rdev, void *arg);
+int plan_vfio(struct plan *p, const struct hostfs *fs, plan_vfio_fn fn, void *arg, struct err *err);
+// Of the cgroup `box`, for a keeper.
 int plan_devices(
 	struct plan *p,
 	const char *box,

@@ -6,7 +6,7 @@
 //   NAME.log.1  what came before, at most LOG_BYTES; older output is gone
 //
 // A process of its own writes it, in the cgroup of the runtime: the workload outlives its supervisor,
-// and so does the limit.
+// and so does the limit. A keeper writes that of its workloads itself, with log_append.
 
 #include "run/log.h"
 
@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -134,6 +135,21 @@ static void copy(const struct log *log)
 	}
 }
 
+void log_append(int now, int before, const char *data, size_t len)
+{
+	struct stat st;
+	off_t from = 0;
+
+	if (fstat(now, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES && ftruncate(before, 0) == 0
+	    && lseek(before, 0, SEEK_SET) == 0) {
+		while (sendfile(before, now, &from, LOG_BYTES) > 0)
+			;
+		if (ftruncate(now, 0) < 0)
+			return; // no more than the limit, whatever is lost
+	}
+	put(now, data, len);
+}
+
 // Keeps nothing of its parent but the log: above all not the ledger's lock.
 static void drop_others(struct log *log)
 {
@@ -239,6 +255,21 @@ static int next_file(const char *path, const char *old, int *fd, FILE *out, stru
 	return copy_rest(*fd, out, err);
 }
 
+// Goes on at the begin of a log that log_append has emptied, after what it put away of it.
+static int begin_again(const char *old, int fd, FILE *out, struct err *err)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	_cleanup_close_ int before = -1;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || st.st_size >= at)
+		return 0;
+	before = open(old, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (before >= 0 && lseek(before, at, SEEK_SET) == at && copy_rest(before, out, err) < 0)
+		return -err->code;
+	return lseek(fd, 0, SEEK_SET) == 0 ? 0 : err_sys(err, errno, "read the log");
+}
+
 int log_copy(
 	const struct ledger *l,
 	const char *name,
@@ -268,7 +299,8 @@ int log_copy(
 	if (before >= 0 && !same_file(before, fd) && copy_rest(before, out, err) < 0)
 		return -err->code;
 	for (;;) {
-		if (copy_rest(fd, out, err) < 0 || next_file(path, old, &fd, out, err) < 0)
+		if (begin_again(old, fd, out, err) < 0 || copy_rest(fd, out, err) < 0
+		    || next_file(path, old, &fd, out, err) < 0)
 			return -err->code;
 		if (last)
 			return 0;

@@ -35,6 +35,10 @@ void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease
 
 void log_close(struct log *log);
 
+// The same limit for a writer that may not rename, as a keeper: NAME.log, open for appending, and
+// NAME.log.1. What fills the one is copied to the other.
+void log_append(int now, int before, const char *data, size_t len);
+
 // Copies what there is to out. fd: the log, closed here, or -1: it is opened. alive: goes on until that
 // says the workload is gone; NULL: does not.
 typedef bool (*log_alive_fn)(const struct ledger *l, const char *name);

@@ -192,7 +192,7 @@ static int open_socket(struct recorder *r, struct err *err)
 
 	if (dir < 0)
 		return dir;
-	n = snprintf(r->socket, sizeof(r->socket), RUN_DIR "/record-%d.sock", (int)getpid());
+	n = snprintf(r->socket, sizeof(r->socket), RECORD_SOCKET "%d.sock", (int)getpid());
 	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
 		return err_set(err, ENAMETOOLONG, "make a socket below " RUN_DIR);
 	strcpy(addr.sun_path, r->socket);

@@ -199,6 +199,28 @@ def test_detached(kept):
     assert kept.ok("logs", name) == "three\n"
 
 
+MIB = 1 << 20
+
+
+def test_log_is_limited(kept):
+    """What came last is kept, in two files of 8 MiB; a reader that follows sees the end."""
+    name = kept.name
+    script = f"head -c {20 * MIB} /dev/zero | tr '\\0' x; echo; echo last; exec sleep 1000"
+    kept.ok("run", "-d", "--grant", name, "--", "/bin/sh", "-c", script)
+    follow = Started(kept.command("logs", "-f", name), kept.dir / "follow", **ids(OWNER))
+    follow.until("last")
+    kept.ok("stop", "-t", "0", name)
+    assert follow.end() == 0
+    sizes = [os.path.getsize(f"/var/log/pinfold/{name}.log{end}") for end in ("", ".1")]
+    assert 0 < sizes[0] <= 8 * MIB and 7 * MIB < sizes[1] <= 8 * MIB, sizes
+    text = kept.ok("logs", name)
+    assert len(text) == sum(sizes) and set(text[:-6]) == {"x"} and text.endswith("x\nlast\n")
+    # the next begins with both empty; what it says last is not lost with it
+    kept.ok("run", "-d", "--grant", name, "--", "/bin/echo", "next")
+    wait(lambda: kept.state() == "idle", what="the end")
+    assert kept.ok("logs", name) == "next\n"
+
+
 def test_root_stops_what_the_owner_started(kept):
     kept.ok("run", "-d", "--grant", kept.name, "--", "/bin/sleep", "1000")
     kept.pf.ok("stop", kept.name)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from conftest import program
-from workload import CPU, PYTHON, needs_pages, needs_root, needs_testpmd, status_field, unique, wait
+from workload import CPU, PYTHON, kill, needs_pages, needs_root, needs_testpmd, status_field, unique, wait
 
 pytestmark = [needs_root, pytest.mark.anywhere]
 NUMBERS = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
@@ -515,6 +515,26 @@ def test_testpmd(pf, tmp_path):
     flags = [f"--seccomp=strict:{out}", "--hugepages", "2M=40"]
     text = pf.ok("plan", *ONE, *flags, *TRUE)
     assert re.search(r"testpmd.json': \d+ system calls of the default profile's \d+", text)
+
+
+def test_gc_removes_the_socket_of_killed_recorders(pf, tmp_path):
+    name = unique()
+    flags = [*ONE, "--name", name, "--", "/bin/sh", "-c", "echo up; exec sleep 1000"]
+    s = pf.start("seccomp", "record", "-o", tmp_path / "p", *flags)
+    s.until("up")
+    at = Path(f"/run/pinfold/record-{s.process.pid}.sock")
+    pf.ok("gc")
+    assert at.is_socket()  # it is in use
+    [listener] = [
+        int(pid) for pid in Path(f"/proc/{s.process.pid}/task/{s.process.pid}/children")
+        .read_text().split() if os.getsid(int(pid)) == int(pid)
+    ]  # fmt: skip
+    os.kill(listener, signal.SIGSTOP)  # else it removes it
+    kill(s.process.pid)
+    kill(listener)
+    assert at.is_socket()
+    pf.ok("stop", "-t", "0", name)
+    wait(lambda: pf("gc").returncode == 0 and not at.exists(), what="the end of the socket")
 
 
 @needs_pages(40)

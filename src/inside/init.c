@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "inside/inside.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
@@ -221,7 +222,12 @@ static int supervise(const struct init *in)
 		int sig = sigwaitinfo(&all, &si);
 
 		switch (sig) {
-		case -1: // EINTR, after having been stopped
+		case -1:
+			// EINTR: it was stopped. Else no signal can be taken any more, as when
+			// the listener of a recording was killed (ENOSYS): all ends with it
+			if (errno != EINTR)
+				return 128 + SIGKILL;
+			break;
 		case SIGTTIN:
 		case SIGTTOU:
 			break;

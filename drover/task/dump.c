@@ -29,6 +29,7 @@ struct dump {
 	uint32_t snaplen;
 	uint64_t packets, bytes; // that may still be taken
 	uint64_t taken;
+	bool begun;
 };
 
 enum {
@@ -66,6 +67,10 @@ static uint16_t poll_dump(struct task *t)
 	uint16_t n = task_rx(t, m);
 	uint64_t now, bytes = 0;
 
+	if (unlikely(!d->begun)) {
+		dump_file_begin(d->file);
+		d->begun = true;
+	}
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++)

@@ -16,7 +16,7 @@ struct dump_figures {
 	int error;		 // errno of the write that ended it, 0: none
 };
 
-// Makes or empties the file, which must be a regular one that no other task writes, and starts its
+// Makes the file where there is none; it must be a regular one that no other task writes. Starts its
 // thread. snaplen: bytes kept of a packet; buffers: copies that may wait. The ports must be there: the file
 // names them. Ends with dump_file_close.
 int dump_file_open(
@@ -28,7 +28,10 @@ int dump_file_open(
 	struct err *err
 );
 
-// Of the one lcore that has it. A copy for the writer; false: none was free.
+// Traffic begins: what was in the file goes. Errors are those of a write, later.
+void dump_file_begin(struct dump_file *f);
+
+// Of the one lcore that has it, after dump_file_begin. A copy for the writer; false: none was free.
 bool dump_file_put(struct dump_file *f, const struct rte_mbuf *m, uint64_t tsc);
 
 // Whether a write failed: nothing more is written.

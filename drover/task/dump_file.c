@@ -40,10 +40,11 @@ struct dump_file {
 	uint64_t tsc, ns;	      // of one moment; ns since 1970
 	uint64_t ns_per_cycle;	      // times 2^32
 	// of the writer
-	rte_pcapng_t *out;
+	int fd;
+	rte_pcapng_t *out; // has the descriptor, once traffic runs
 	pthread_t thread;
 	bool running;
-	bool quit;
+	bool begun, quit;
 	int error;
 	uint64_t packets, bytes;
 };
@@ -63,12 +64,27 @@ static void write_burst(struct dump_file *f, struct rte_mbuf **m, unsigned n)
 	__atomic_store_n(&f->packets, f->packets + n, __ATOMIC_RELAXED);
 }
 
+// The file is emptied only now: a configuration that is just checked costs nobody his old one.
+static void begin(struct dump_file *f)
+{
+	if (ftruncate(f->fd, 0) == 0)
+		f->out = rte_pcapng_fdopen(f->fd, NULL, NULL, "drover", NULL);
+	if (f->out == NULL)
+		__atomic_store_n(&f->error, errno != 0 ? errno : EIO, __ATOMIC_RELAXED);
+}
+
 static void *writer(void *arg)
 {
 	const struct timespec idle = {.tv_nsec = IDLE_NS};
 	struct dump_file *f = arg;
 	struct rte_mbuf *m[WRITE_BURST];
 
+	while (!__atomic_load_n(&f->begun, __ATOMIC_ACQUIRE)) {
+		if (__atomic_load_n(&f->quit, __ATOMIC_ACQUIRE))
+			return NULL;
+		nanosleep(&idle, NULL);
+	}
+	begin(f);
 	for (;;) {
 		bool quit = __atomic_load_n(&f->quit, __ATOMIC_ACQUIRE);
 		unsigned n = rte_ring_sc_dequeue_burst(f->ring, (void **)m, WRITE_BURST, NULL);
@@ -106,6 +122,11 @@ bool dump_file_put(struct dump_file *f, const struct rte_mbuf *m, uint64_t tsc)
 	return true;
 }
 
+void dump_file_begin(struct dump_file *f)
+{
+	__atomic_store_n(&f->begun, true, __ATOMIC_RELEASE);
+}
+
 bool dump_file_failed(const struct dump_file *f)
 {
 	return __atomic_load_n(&f->error, __ATOMIC_RELAXED) != 0;
@@ -132,8 +153,6 @@ static int open_path(const char *path, struct err *err)
 		err_set(err, EINVAL, "file '%s' is not a regular file: name another", path);
 	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		err_set(err, EBUSY, "file '%s' is written by another task: name another", path);
-	else if (ftruncate(fd, 0) < 0)
-		err_sys(err, errno, "file '%s': empty it", path);
 	else
 		return fd;
 	close(fd);
@@ -177,7 +196,7 @@ static void set_clock(struct dump_file *f)
 static int start(struct dump_file *f, const char *path, struct err *err)
 {
 	uint16_t port;
-	int fd, r;
+	int r;
 
 	f->first_port = RTE_MAX_ETHPORTS;
 	RTE_ETH_FOREACH_DEV (port) {
@@ -188,14 +207,9 @@ static int start(struct dump_file *f, const char *path, struct err *err)
 		return err_set(
 			err, EINVAL, "a dump wants a port for its file to name: add a [port]"
 		);
-	fd = open_path(path, err);
-	if (fd < 0)
-		return fd;
-	f->out = rte_pcapng_fdopen(fd, NULL, NULL, "drover", NULL);
-	if (f->out == NULL) {
-		close(fd);
-		return err_sys(err, errno, "file '%s': write", path);
-	}
+	f->fd = open_path(path, err);
+	if (f->fd < 0)
+		return -err->code;
 	set_clock(f);
 	// beside the lcores
 	r = rte_ctrl_thread_create(&f->thread, "drover-dump", NULL, writer, f);
@@ -218,6 +232,7 @@ int dump_file_open(
 
 	if (f == NULL)
 		return err_oom(err);
+	f->fd = -1;
 	f->snaplen = snaplen;
 	if (make_buffers(f, buffers, socket, err) < 0 || start(f, path, err) < 0) {
 		dump_file_close(f);
@@ -236,6 +251,8 @@ void dump_file_close(struct dump_file *f)
 		pthread_join(f->thread, NULL);
 	if (f->out != NULL)
 		rte_pcapng_close(f->out);
+	else if (f->fd >= 0)
+		close(f->fd);
 	rte_ring_free(f->ring);
 	rte_mempool_free(f->pool);
 	rte_free(f);

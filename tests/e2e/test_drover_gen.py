@@ -15,7 +15,7 @@ from conftest import TOP, program
 from scapy.all import GRE, IP, UDP, Dot1Q, Ether, Raw, raw
 from scapy.contrib.mpls import MPLS
 from test_drover import execute
-from workload import unique, wait
+from workload import wait
 
 CONFIGS = Path(TOP) / "data/drover"
 COUNT = 300
@@ -195,9 +195,8 @@ FEW = ["-D", "svlans=1", "-D", "last=10.1.3.255", "-D", "keys=1023"]  # 1024 sub
 
 def test_bng_from_both_sides(drover, tmp_path):
     """As the files say that are shipped: nothing is lost, whatever its size, in either direction."""
-    prefix = unique("bng")
     bng = subprocess.Popen(
-        [drover, "run", "--no-huge", "--squeeze", "--json", "--file-prefix", prefix,
+        [drover, "run", "--no-huge", "--squeeze", "--json",
          f"--port=cpe0=memif:server:{tmp_path}/cpe", f"--port=inet0=memif:server:{tmp_path}/inet",
          CONFIGS / "bng.cfg"],
         stdout=subprocess.PIPE, stderr=open(tmp_path / "bng.log", "w", encoding="utf-8"), text=True,

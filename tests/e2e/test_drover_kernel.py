@@ -6,6 +6,7 @@ interfaces, and a core router with MPLS and GRE."""
 import hashlib
 import random
 import re
+import shutil
 import subprocess
 import time
 
@@ -158,6 +159,8 @@ class Net:
             if self.bng.poll() is None:
                 self.bng.terminate()
             report, _ = self.bng.communicate(timeout=20)
+            # drover leaves a directory that was named to it
+            shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
         for kernel in (self.cpe, self.core):
             if kernel is not None:
                 kernel.end()

@@ -320,3 +320,18 @@ def test_dump_refuses(drover, tmp_path, file, says):
     p = execute(drover, "check", "--no-huge", "--squeeze", "test.cfg", cwd=tmp_path)
     assert p.returncode == 1 and says in p.stderr
     assert sum(line.startswith("drover:") for line in p.stderr.splitlines()) == 1
+
+
+@tshark
+def test_dump_is_emptied_by_traffic_only(drover, tmp_path):
+    """check tries everything but leaves an old capture as it is."""
+    packets.write(tmp_path / "in.pcap", [])
+    (tmp_path / "dump.pcapng").write_text("old")
+    (tmp_path / "test.cfg").write_text(INPUT + "mode=dump\nfile=dump.pcapng\n")
+    p = execute(drover, "check", "--no-huge", "--squeeze", "test.cfg", cwd=tmp_path)
+    assert p.returncode == 0 and (tmp_path / "dump.pcapng").read_text() == "old"
+    p = execute(
+        drover, "run", "--no-huge", "--squeeze", "--duration", "200ms", "test.cfg", cwd=tmp_path
+    )
+    assert p.returncode == 0, p.stderr
+    assert as_pcap(tmp_path / "dump.pcapng") == []

@@ -13,8 +13,7 @@ import bng_packets as bng
 import drover_packets as packets
 import pytest
 from conftest import TOP, program
-from test_drover import RUNTIME, execute
-from test_drover_stats import Telemetry
+from test_drover import execute
 
 pytestmark = [pytest.mark.anywhere]
 
@@ -308,67 +307,3 @@ def test_a_wrong_table(drover, bench, old, new, like):
     p = execute(drover, "check", "--no-huge", "test.cfg", cwd=bench.directory)
     assert p.returncode == 1
     assert re.search(like, p.stderr.splitlines()[-1]), p.stderr
-
-
-LIVE = """[port 0]
-name=a
-device=ring:a
-[port 1]
-name=b
-device=ring:a
-[port 2]
-name=out
-device=null
-[defaults]
-mempool size=4K
-[core 0]
-mode=master
-[core 1]
-name=live
-task=0
-mode=gen
-tx port=a
-rate=200k
-task=1
-mode=l3fwd
-rx port=b
-tx port=out
-route table=tables.csv
-"""
-
-
-def test_tables_change_while_packets_flow(drover, bench):
-    """Nothing is lost while routes come and go, and the table is read anew."""
-    (bench.directory / "live.cfg").write_text(LIVE)
-    p = subprocess.Popen(
-        [drover, "run", "--no-huge", "--json", "live.cfg"], cwd=bench.directory,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert "traffic runs" in p.stderr.readline()
-        t = Telemetry(f"{RUNTIME}/dpdk/drover-{p.pid}/dpdk_telemetry.v2")
-        assert t.ask("/drover/tables") == {"tables_csv": {"routes": 4, "hops": 2}}
-        assert "done" in t.ask("/drover/hop_add,tables.csv,9,192.0.2.9,02:00:00:00:00:09,9,0")
-        for i in range(40):
-            route = f"198.19.0.{i % 8 * 16}/28"
-            assert t.ask(f"/drover/route_add,tables.csv,{route},9") == {"done": "route added"}
-            if i % 8 == 7:
-                assert "done" in t.ask("/drover/reload,tables.csv,tables.csv")
-                assert "done" in t.ask(
-                    "/drover/hop_add,tables.csv,9,192.0.2.9,02:00:00:00:00:09,9,0"
-                )
-            else:
-                assert "done" in t.ask(f"/drover/route_del,tables.csv,{route}")
-        for wrong in ("route_add,tables.csv,198.19.0.1/28,9", "route_add,tables.csv,1.0.0.0/8,77",
-                      "route_del,tables.csv,9.0.0.0/8", "reload,tables.csv,../x.csv", "reload,none",
-                      "user_add,tables.csv,1,1,1", "hop_add,tables.csv,1", "route_add"):  # fmt: skip
-            assert "error" in t.ask(f"/drover/{wrong}"), wrong
-        p.terminate()
-        text, _ = p.communicate(timeout=20)
-    finally:
-        p.kill()
-        p.wait()
-    gen, route = json.loads(text)["tasks"]
-    drops = {k: v for k, v in route["drops"].items() if v}
-    assert drops == {} and route["rx"] == route["tx"] > 1000
-    assert 0 <= gen["tx"] - route["rx"] <= 64

@@ -3,11 +3,11 @@
 // Longest prefix match of IPv4 addresses, DIR-24-8 (Gupta, Lin, McKeown: Routing lookups in hardware at
 // memory access speeds, 1998): an entry for each /24, and a group of 256 where there are longer prefixes.
 //
-// Why not rte_fib, which is the same to look up in: it keeps its routes in a tree of nodes. A million
-// take it 350 MB and more than a second, and a copy of both to change them while packets flow. Here the
-// control thread keeps a sorted list (16 bytes a route); the table is painted from it in a tenth of that
-// time, and changed entry by entry while lcores read: a packet finds the old hop or the new one.
-// And an lcore can ask for the line of an address long before it is needed.
+// Why not rte_fib, which is the same to look up in: it keeps its routes in a tree of nodes, 350 MB for a
+// million, and to change them while packets flow takes a copy of both. Here the control thread keeps a
+// sorted list (16 bytes a route); the table is painted from it and changed entry by entry while lcores
+// read: a packet finds the old hop or the new one. And an lcore can ask for the line of an address
+// long before it is needed, which rte_fib does not let it.
 //
 // An entry has 2 bytes as long as 15 bits are enough for the hops and for the groups, which is what the
 // caches like, else 4.

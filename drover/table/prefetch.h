@@ -6,9 +6,8 @@
 #include <rte_common.h>
 #include <rte_prefetch.h>
 
-// Into L2, not L1: a line on its way into L1 holds one of the few fill buffers of the core (16 on recent
-// ones) until memory answers, and with two such lines a packet they run out.
-// From L2 it is there when it is wanted.
+// Into L2, not L1: a line on its way into L1 holds one of the few fill buffers of the core until memory
+// answers, and with two such lines a packet they run out. From L2 it is there when it is wanted.
 static __rte_always_inline void prefetch_far(const void *line)
 {
 	rte_prefetch1(line);

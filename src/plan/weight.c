@@ -11,16 +11,13 @@
 //   pinfold/NAME   in proportion to its CPUs: the same on each granted CPU, and in a shared pool
 //
 // It is a hint: no limit hangs on it. The numbers: cpu.weight of Documentation/admin-guide/cgroup-v2.rst;
-// of v1 cpu.shares, which kernel/sched/sched.h bounds (MIN_SHARES, MAX_SHARES). 100 and 1024 are a
-// process's own.
+// 100 is a process's own. On cgroup v1 nothing is done.
 
 #include "base/scope.h"
 #include "plan/plan.h"
 
 #include <string.h>
 
-#define V1_MIN 2u
-#define V1_MAX (1u << 18)
 #define V2_MIN 1u
 #define V2_MAX 10000u
 
@@ -45,21 +42,6 @@ static unsigned in_proportion(
 	return n < min ? min : n > max ? max : n;
 }
 
-// Runtimes make a container's cgroup in each hierarchy; a workload without one stays where it was.
-static void weigh_v1(struct plan *p, const struct host *host)
-{
-	_cleanup_free_ char *top =
-		str_printf("%s/%s/pinfold", host->cgroup.mount, host->cgroup.dir_cpu);
-	_cleanup_free_ char *lease = str_printf("%s/%s", top, p->lease.grant.name);
-
-	if (p->lease.place != LEASE_CONTAINER)
-		return;
-	plan_step(p, STEP_CGROUP, STEP_HOST, strdup(top), NULL);
-	plan_step(p, STEP_CGROUP, STEP_HOST, strdup(lease), NULL);
-	weigh(p, top, "cpu.shares", V1_MAX);
-	weigh(p, lease, "cpu.shares", in_proportion(p, host, V1_MIN, V1_MAX));
-}
-
 // Its own step: the kernel does not take the controller where a real-time process is in a cgroup.
 static void weigh_v2(struct plan *p, const struct host *host)
 {
@@ -82,8 +64,7 @@ void plan_weight(struct plan *p, const struct host *host)
 {
 	if ((host->cgroup.controllers & HOST_CG_CPU) == 0)
 		return;
+	// of v1 it would be one more hierarchy, 3 % of a start
 	if (host->cgroup.version == HOST_CGROUP_V2)
 		weigh_v2(p, host);
-	else
-		weigh_v1(p, host);
 }

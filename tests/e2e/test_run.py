@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from features import needs_v2
 from workload import CPU, OTHER, PYTHON, SLOW, ids, needs_pages, needs_root, needs_two, processes_of
 from workload import status_field, unique, wait
 
@@ -616,6 +617,7 @@ BUSY = "import time\nend = time.monotonic() + 60\nwhile time.monotonic() < end: 
 
 
 @pytest.mark.guest
+@needs_v2
 def test_a_stray_process_takes_little_of_a_granted_cpu(pf):
     """A cgroup would weigh as much as one process of the host: it would get half."""
 

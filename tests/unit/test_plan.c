@@ -197,17 +197,6 @@ static void weights(void **)
 	done(&s);
 	prepare("two", "cpus=1", &s);
 	make(&s);
-	assert_string_equal(
-		value_of(&s.plan, "/sys/fs/cgroup/cpu,cpuacct/pinfold/cpu.shares"), "262144"
-	);
-	assert_string_equal(
-		value_of(&s.plan, "/sys/fs/cgroup/cpu,cpuacct/pinfold/x/cpu.shares"), "131072"
-	);
-	done(&s);
-	// where it is, on the bare host, it weighs what a process weighs
-	prepare("two", "cpus=1", &s);
-	s.launch.place = LEASE_HOST;
-	make(&s);
 	assert_true(find(&s.plan, STEP_CGROUP, "/sys/fs/cgroup/cpu,cpuacct/pinfold") < 0);
 	done(&s);
 	// no controller, no weight

@@ -45,8 +45,8 @@ int cgroup_kill(
 	struct err *err
 );
 
-// Removes the cgroup `path` ("pinfold/NAME" or "pinfold-NAME") and all below it in every hierarchy, waiting a moment
-// for processes that are ending.
+// Removes the cgroup `path` ("pinfold/NAME" or "pinfold-NAME") and all below it in every hierarchy,
+// waiting a moment for processes that are ending.
 int cgroup_remove(const struct hostfs *fs, const char *path, struct err *err);
 
 // True if a process is in the cgroup `path` or below it, in any hierarchy.

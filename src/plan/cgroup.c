@@ -135,7 +135,7 @@ static int plan_v2(
 	set(p, str_printf("%s/cgroup.subtree_control", host->cgroup.mount), strdup(on));
 	if (below_top)
 		set(p, str_printf("%s/cgroup.subtree_control", top), strdup(on));
-	plan_weight(p, host);
+	plan_weight_v2(p, host, top, lease);
 	plan_partition_lease(p, host, lease);
 	set(p, str_printf("%s/cgroup.subtree_control", lease), strdup(on));
 	make(p, box, "");
@@ -250,7 +250,6 @@ static int plan_v1(
 		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
 		join_box(p, box);
 	}
-	plan_weight(p, host);
 	if (p->lease.place == LEASE_KEEPER && have(host, HOST_CG_DEVICES)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_devices);
 

@@ -132,8 +132,9 @@ void plan_partition_lease(struct plan *p, const struct host *host, const char *l
 void plan_partition_box(
 	struct plan *p, const struct host *host, const char *lease, const char *box
 );
-// weight.c: what the workload weighs where others want its CPUs.
-void plan_weight(struct plan *p, const struct host *host);
+// weight.c: what the workload weighs where others want its CPUs (cgroup v2). top, lease: directories of
+// pinfold's cgroup and of this lease's.
+void plan_weight_v2(struct plan *p, const struct host *host, const char *top, const char *lease);
 // devices.c: calls fn for each node in /dev/vfio that the grant has, once: the container's ("vfio"), and
 // the groups of its NICs. None without NICs.
 typedef void (*plan_vfio_fn)(struct plan *p, const char *name, dev_t rdev, void *arg);

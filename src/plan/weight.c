@@ -11,60 +11,48 @@
 //   pinfold/NAME   in proportion to its CPUs: the same on each granted CPU, and in a shared pool
 //
 // It is a hint: no limit hangs on it. The numbers: cpu.weight of Documentation/admin-guide/cgroup-v2.rst;
-// 100 is a process's own. On cgroup v1 nothing is done.
+// 100 is a process's own. On cgroup v1 nothing is done:
+// it would be one more hierarchy, 3 % of a start.
 
 #include "base/scope.h"
 #include "plan/plan.h"
 
 #include <string.h>
 
-#define V2_MIN 1u
-#define V2_MAX 10000u
+#define MIN 1u
+#define MAX 10000u
 
-static void hint(struct plan *p, char *path, char *value)
+static void hint(struct plan *p, const char *group, const char *file, char *value)
 {
-	plan_step(p, STEP_SET, STEP_HOST, path, value)->hint = true;
+	plan_step(p, STEP_SET, STEP_HOST, str_printf("%s/%s", group, file), value)->hint = true;
 }
 
-static void weigh(struct plan *p, const char *group, const char *file, unsigned weight)
+static void weigh(struct plan *p, const char *group, unsigned weight)
 {
-	hint(p, str_printf("%s/%s", group, file), str_printf("%u", weight));
+	hint(p, group, "cpu.weight", str_printf("%u", weight));
 }
 
-static unsigned in_proportion(
-	const struct plan *p, const struct host *host, unsigned min, unsigned max
-)
+static unsigned in_proportion(const struct plan *p, const struct host *host)
 {
 	struct idset cpus = grant_all_cpus(&p->lease.grant);
 	unsigned of = idset_count(&host->online);
-	unsigned n = (unsigned)((uint64_t)max * idset_count(&cpus) / (of > 0 ? of : 1));
+	unsigned n = MAX * idset_count(&cpus) / (of > 0 ? of : 1);
 
-	return n < min ? min : n > max ? max : n;
+	return n < MIN ? MIN : n > MAX ? MAX : n;
 }
 
-// Its own step: the kernel does not take the controller where a real-time process is in a cgroup.
-static void weigh_v2(struct plan *p, const struct host *host)
-{
-	const char *mount = host->cgroup.mount;
-	_cleanup_free_ char *group = plan_lease_cgroup(&p->lease.grant);
-	_cleanup_free_ char *lease = str_printf("%s/%s", mount, group);
-	_cleanup_free_ char *top = str_printf("%s/pinfold", mount);
-
-	hint(p, str_printf("%s/cgroup.subtree_control", mount), strdup("+cpu"));
-	if (p->lease.grant.isolated) {
-		weigh(p, lease, "cpu.weight", V2_MAX);
-		return;
-	}
-	hint(p, str_printf("%s/cgroup.subtree_control", top), strdup("+cpu"));
-	weigh(p, top, "cpu.weight", V2_MAX);
-	weigh(p, lease, "cpu.weight", in_proportion(p, host, V2_MIN, V2_MAX));
-}
-
-void plan_weight(struct plan *p, const struct host *host)
+// The controller is a step of its own: the kernel does not take it where a real-time process is in a
+// cgroup.
+void plan_weight_v2(struct plan *p, const struct host *host, const char *top, const char *lease)
 {
 	if ((host->cgroup.controllers & HOST_CG_CPU) == 0)
 		return;
-	// of v1 it would be one more hierarchy, 3 % of a start
-	if (host->cgroup.version == HOST_CGROUP_V2)
-		weigh_v2(p, host);
+	hint(p, host->cgroup.mount, "cgroup.subtree_control", strdup("+cpu"));
+	if (p->lease.grant.isolated) {
+		weigh(p, lease, MAX);
+		return;
+	}
+	hint(p, top, "cgroup.subtree_control", strdup("+cpu"));
+	weigh(p, top, MAX);
+	weigh(p, lease, in_proportion(p, host));
 }

@@ -176,18 +176,18 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 		.terminal = req->terminal,
 		.interactive = req->interactive,
 	};
-	char cpus[IDSET_STR], user[32];
-	char **words;
-	struct err err;
+	struct exec_command command;
+	struct err err = {0};
 
 	begin_process();
 	signal(SIGPIPE, SIG_DFL);
 	memcpy(er.env, req->env, sizeof(er.env));
-	snprintf(user, sizeof(user), "%u:%u", k->lease.uid, k->lease.gid);
-	idset_format(&k->lease.grant.shared_cpus, cpus, sizeof(cpus));
-	words = exec_container_words(&k->lease, &er, PEN_DIR "/state", false, user, cpus, &err);
-	if (words == NULL || place(k, fds) < 0)
+	if (place(k, fds) < 0)
 		_exit(FAILED);
+	if (exec_command(&k->lease, &er, PEN_DIR "/state", false, &command, &err) < 0) {
+		dprintf(STDERR_FILENO, "pinfold: %s\n", err.msg);
+		_exit(FAILED);
+	}
 	if (!req->interactive && !req->terminal) {
 		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -196,7 +196,7 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	}
 	clearenv();
 	putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	execv(words[0], words);
-	dprintf(STDERR_FILENO, "pinfold: run '%s': %s\n", words[0], strerror(errno));
+	execv(command.words[0], (char *const *)command.words);
+	dprintf(STDERR_FILENO, "pinfold: run '%s': %s\n", command.words[0], strerror(errno));
 	_exit(CANNOT_RUN);
 }

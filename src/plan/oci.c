@@ -195,6 +195,48 @@ static json_t *environment(const struct launch *launch, const char *hostname)
 	return env;
 }
 
+// The sockets of links must be writable for the group that both ends share.
+mode_t plan_umask(const struct grant *g)
+{
+	return g->nlinks > 0 ? 0002 : 0022;
+}
+
+json_t *plan_process(
+	const struct grant *g, bool terminal, uint32_t uid, uint32_t gid, json_t *args, json_t *env
+)
+{
+	json_t *groups = json_array();
+
+	for (unsigned i = 0; i < g->nlinks; i++)
+		json_array_append_new(groups, json_integer((int)(LINK_GID_INSIDE + i)));
+	return json_pack(
+		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:o, s:o, s:b}",
+		"terminal",
+		terminal,
+		"user",
+		"uid",
+		(int)uid,
+		"gid",
+		(int)gid,
+		"umask",
+		(int)plan_umask(g),
+		"additionalGids",
+		groups,
+		"args",
+		args,
+		"env",
+		env,
+		"cwd",
+		"/",
+		"capabilities",
+		rights_capabilities(g),
+		"rlimits",
+		rights_rlimits(g),
+		"noNewPrivileges",
+		1
+	);
+}
+
 static json_t *process(
 	const struct plan *p,
 	const struct launch *launch,
@@ -202,8 +244,7 @@ static json_t *process(
 	const char *apparmor
 )
 {
-	const struct grant *g = &p->lease.grant;
-	json_t *args = json_array(), *groups = json_array(), *doc;
+	json_t *args = json_array(), *doc;
 
 	// the supervisor reads from descriptor 3 whether the program could be executed
 	json_array_append_new(args, json_string(RUN_DIR "/inside"));
@@ -225,34 +266,13 @@ static json_t *process(
 	json_array_append_new(args, json_string("--"));
 	for (char *const *a = launch->argv; *a != NULL; a++)
 		json_array_append_new(args, json_string(*a));
-	for (unsigned i = 0; i < g->nlinks; i++)
-		json_array_append_new(groups, json_integer((int)(LINK_GID_INSIDE + i)));
-	doc = json_pack(
-		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:o, s:o, s:b}",
-		"terminal",
+	doc = plan_process(
+		&p->lease.grant,
 		launch->terminal,
-		"user",
-		"uid",
-		(int)launch->uid,
-		"gid",
-		(int)launch->gid,
-		"umask",
-		// the sockets of links must be writable for the group that both ends share
-		g->nlinks > 0 ? 0002 : 0022,
-		"additionalGids",
-		groups,
-		"args",
+		launch->uid,
+		launch->gid,
 		args,
-		"env",
-		environment(launch, hostname),
-		"cwd",
-		"/",
-		"capabilities",
-		rights_capabilities(p),
-		"rlimits",
-		rights_rlimits(p),
-		"noNewPrivileges",
-		1
+		environment(launch, hostname)
 	);
 	if (apparmor != NULL)
 		json_object_set_new(doc, "apparmorProfile", json_string(apparmor));
@@ -285,7 +305,7 @@ static json_t *command(const struct plan *p, const struct launch *launch)
 	return argv;
 }
 
-static int check_utf8(const char *what, const char *s, struct err *err)
+int plan_check_utf8(const char *what, const char *s, struct err *err)
 {
 	_cleanup_json_ json_t *j = json_string(s);
 
@@ -298,13 +318,13 @@ static int check_text(const struct launch *launch, struct err *err)
 	int r = 0;
 
 	for (char *const *a = launch->argv; r == 0 && *a != NULL; a++)
-		r = check_utf8("argument", *a, err);
+		r = plan_check_utf8("argument", *a, err);
 	for (unsigned i = 0; r == 0 && i < launch->nenv; i++)
-		r = check_utf8("environment", launch->env[i], err);
+		r = plan_check_utf8("environment", launch->env[i], err);
 	for (unsigned i = 0; r == 0 && i < launch->nvolumes; i++) {
-		r = check_utf8("volume", launch->volumes[i].source, err);
+		r = plan_check_utf8("volume", launch->volumes[i].source, err);
 		if (r == 0)
-			r = check_utf8("volume", launch->volumes[i].target, err);
+			r = plan_check_utf8("volume", launch->volumes[i].target, err);
 	}
 	return r;
 }

@@ -190,8 +190,8 @@ int plan_mounts(
 int plan_bare(struct plan *p, const struct launch *launch, struct err *err);
 
 // rights.c: what the process may do, as parts of config.json. New references, NULL when memory is out.
-json_t *rights_capabilities(const struct plan *p);
-json_t *rights_rlimits(const struct plan *p);
+json_t *rights_capabilities(const struct grant *g);
+json_t *rights_rlimits(const struct grant *g);
 int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, struct err *err);
 // The AppArmor profile it runs under; NULL: none. Borrowed.
 int rights_apparmor(
@@ -205,6 +205,14 @@ void rights_notes(struct plan *p); // one a capability
 // Refuses for a workload on the bare host what only a container has.
 int rights_check_bare(const struct plan *p, const struct launch *launch, struct err *err);
 
+// oci.c: a process of a container, as config.json and the exec of a runtime take it, with the rights of the
+// grant. Takes args and env, arrays of strings. New reference, NULL when memory is out.
+json_t *plan_process(
+	const struct grant *g, bool terminal, uint32_t uid, uint32_t gid, json_t *args, json_t *env
+);
+mode_t plan_umask(const struct grant *g);
+// oci.c: -EINVAL with err set: JSON takes nothing else.
+int plan_check_utf8(const char *what, const char *s, struct err *err);
 // The environment that every container has: "NAME=value", NULL-terminated.
 extern const char *const plan_environment[];
 

@@ -14,7 +14,7 @@
 #define REALTIME_MAX 49 // below the threads of interrupts, which have 50
 #define NICE_MAX 40	// RLIMIT_NICE: 20 less the nice value
 
-json_t *rights_capabilities(const struct plan *p)
+json_t *rights_capabilities(const struct grant *g)
 {
 	static const char *const sets[] = {
 		"bounding", "effective", "inheritable", "permitted", "ambient"};
@@ -22,7 +22,7 @@ json_t *rights_capabilities(const struct plan *p)
 	json_t *all = json_object();
 
 	for (unsigned i = 0; i < CAPS_MAX; i++) {
-		if (cap_has(p->lease.grant.caps, i))
+		if (cap_has(g->caps, i))
 			json_array_append_new(names, json_sprintf("CAP_%s", cap_name(i)));
 	}
 	// ambient, so that a user other than root keeps them across exec
@@ -47,9 +47,8 @@ static void limit(json_t *list, const char *type, uint64_t value)
 	);
 }
 
-json_t *rights_rlimits(const struct plan *p)
+json_t *rights_rlimits(const struct grant *g)
 {
-	const struct grant *g = &p->lease.grant;
 	json_t *list = json_array();
 
 	// vfio counts what it maps for the device against this limit: the hugepages in full and, to

@@ -7,113 +7,134 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "plan/plan.h"
 #include "run/run.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define STATUS_FD 3 // the first that a runtime hands on
 #define STATUS_WORD "3"
-
-// The words of a command, NULL-terminated and borrowed.
-struct words {
-	char **list;
-	size_t n, room;
-};
-
-static void scope_words(struct words *w)
-{
-	free(w->list);
-}
-
-static int words_room(struct words *w, char *const *argv, unsigned more, struct err *err)
-{
-	w->room = more + 1;
-	for (; *argv != NULL; argv++)
-		w->room++;
-	w->list = calloc(w->room, sizeof(*w->list));
-	return w->list != NULL ? 0 : err_oom(err);
-}
-
-static void add(struct words *w, const char *word)
-{
-	if (w->n + 1 < w->room)
-		w->list[w->n++] = (char *)word;
-}
+#define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
 
 static bool is_runc(const struct lease *lease)
 {
 	return strstr(lease->runtime, "runc") != NULL;
 }
 
-// The command of the runtime that enters the container.
-static void container_words(
-	const struct lease *lease,
-	const struct exec_request *req,
-	const char *state,
-	bool cgroups,
-	const char *user,
-	const char *cpus,
-	struct words *w
-)
+static json_t *arguments(const struct lease *lease, const struct exec_request *req)
 {
-	add(w, lease->runtime);
-	add(w, "--root");
-	add(w, state);
-	if (!is_runc(lease))
-		add(w, cgroups ? "--cgroup-manager=cgroupfs" : "--cgroup-manager=disabled");
-	add(w, "exec");
-	add(w, "--no-new-privs"); // not taken from config.json by the runtime's exec
-	if (req->terminal)
-		add(w, "-t");
-	if (req->started_fd > 0)
-		add(w, "--preserve-fds=1");
-	add(w, "--user");
-	add(w, req->user != NULL ? req->user : user);
-	for (size_t i = 0; plan_environment[i] != NULL; i++) {
-		add(w, "--env");
-		add(w, plan_environment[i]);
-	}
-	for (unsigned i = 0; i < req->nenv; i++) {
-		add(w, "--env");
-		add(w, req->env[i]);
-	}
-	add(w, lease->grant.name);
+	json_t *args = json_array();
+	char cpus[IDSET_STR];
+
+	idset_format(&lease->grant.shared_cpus, cpus, sizeof(cpus));
 	// our init says 126 and 127 as container tools do, which the runtime's exec does not
-	add(w, RUN_DIR "/inside");
-	add(w, "init");
+	json_array_append_new(args, json_string(RUN_DIR "/inside"));
+	json_array_append_new(args, json_string("init"));
 	if (req->started_fd > 0) {
-		add(w, "--status-fd");
-		add(w, STATUS_WORD);
+		json_array_append_new(args, json_string("--status-fd"));
+		json_array_append_new(args, json_string(STATUS_WORD));
 	}
 	if (cpus[0] != '\0') {
-		add(w, "--cpus");
-		add(w, cpus);
+		json_array_append_new(args, json_string("--cpus"));
+		json_array_append_new(args, json_string(cpus));
 	}
-	add(w, "--");
+	json_array_append_new(args, json_string("--"));
 	for (char *const *a = req->argv; *a != NULL; a++)
-		add(w, *a);
+		json_array_append_new(args, json_string(*a));
+	return args;
 }
 
-char **exec_container_words(
+static json_t *environment(const struct exec_request *req)
+{
+	json_t *env = json_array();
+
+	for (size_t i = 0; plan_environment[i] != NULL; i++)
+		json_array_append_new(env, json_string(plan_environment[i]));
+	if (req->terminal)
+		json_array_append_new(env, json_string("TERM=xterm"));
+	for (unsigned i = 0; i < req->nenv; i++)
+		json_array_append_new(env, json_string(req->env[i]));
+	return env;
+}
+
+// What is not UTF-8 would be left out without a word.
+static int check_text(const struct exec_request *req, struct err *err)
+{
+	int r = 0;
+
+	for (char *const *a = req->argv; r == 0 && *a != NULL; a++)
+		r = plan_check_utf8("argument", *a, err);
+	for (unsigned i = 0; r == 0 && i < req->nenv; i++)
+		r = plan_check_utf8("environment", req->env[i], err);
+	return r;
+}
+
+// A file of the memory that says which process is meant: the options of crun's exec know no groups.
+static int process_file(const struct lease *lease, const struct exec_request *req, struct err *err)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_json_ json_t *doc = NULL;
+	uint32_t uid = lease->uid, gid = lease->gid;
+	int file;
+
+	if (check_text(req, err) < 0)
+		return -err->code;
+	if (req->user != NULL && launch_parse_ids(req->user, &uid, &gid) < 0)
+		return err_set(
+			err,
+			EINVAL,
+			"user '%s': write UID or UID:GID, each below %u",
+			req->user,
+			IDS_PER_LEASE
+		);
+	doc = plan_process(
+		&lease->grant, req->terminal, uid, gid, arguments(lease, req), environment(req)
+	);
+	if (doc == NULL)
+		return err_oom(err);
+	fd = memfd_create("process", MFD_CLOEXEC);
+	if (fd < 0 || json_dumpfd(doc, fd, JSON_COMPACT) < 0)
+		return err_sys(err, fd < 0 ? errno : EIO, "write down the process to start");
+	// the runtime opens it by its name here, and does not hand it on
+	file = fcntl(fd, F_DUPFD, PROCESS_FD_MIN);
+	return file >= 0 ? file : err_sys(err, errno, "hand on a file");
+}
+
+int exec_command(
 	const struct lease *lease,
 	const struct exec_request *req,
 	const char *state,
 	bool cgroups,
-	const char *user,
-	const char *cpus,
+	struct exec_command *ret,
 	struct err *err
 )
 {
-	struct words w = {0};
+	int fd = process_file(lease, req, err);
+	const char **w = ret->words;
 
-	if (words_room(&w, req->argv, 32 + 2 * req->nenv, err) < 0)
-		return NULL;
-	container_words(lease, req, state, cgroups, user, cpus, &w);
-	return w.list;
+	if (fd < 0)
+		return fd;
+	// runc's exec has its caller's
+	umask(plan_umask(&lease->grant));
+	snprintf(ret->process, sizeof(ret->process), "/proc/self/fd/%d", fd);
+	*w++ = lease->runtime;
+	*w++ = "--root";
+	*w++ = state;
+	if (!is_runc(lease))
+		*w++ = cgroups ? "--cgroup-manager=cgroupfs" : "--cgroup-manager=disabled";
+	*w++ = "exec";
+	if (req->started_fd > 0)
+		*w++ = "--preserve-fds=1";
+	*w++ = "--process";
+	*w++ = ret->process;
+	*w++ = lease->grant.name;
+	*w = NULL;
+	return 0;
 }
 
 static void any_pid(int pid, void *arg)
@@ -250,8 +271,8 @@ int exec_in_workload(
 	struct ledger *l, const struct exec_request *req, int *ret_status, struct err *err
 )
 {
-	__attribute__((cleanup(scope_words))) struct words w = {0};
-	char cpus[IDSET_STR], user[32];
+	char *const *words = req->argv;
+	struct exec_command command;
 	struct lease lease;
 	int r;
 
@@ -273,20 +294,15 @@ int exec_in_workload(
 			lease.grant.owner_uid,
 			lease.grant.owner_gid
 		);
-	if (words_room(&w, req->argv, 32 + 2 * req->nenv, err) < 0)
-		return -err->code;
-	idset_format(&lease.grant.shared_cpus, cpus, sizeof(cpus));
+	if (words[0] == NULL)
+		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
 	if (lease.place == LEASE_CONTAINER) {
-		snprintf(user, sizeof(user), "%u:%u", lease.uid, lease.gid);
-		container_words(&lease, req, RUNTIME_DIR, true, user, cpus, &w);
-	} else {
-		for (char *const *a = req->argv; *a != NULL; a++)
-			add(&w, *a);
+		if (exec_command(&lease, req, RUNTIME_DIR, true, &command, err) < 0)
+			return -err->code;
+		words = (char *const *)command.words;
 	}
 	if (prepare(&l->fs, &lease, req, err) < 0)
 		return -err->code;
-	if (w.n == 0)
-		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
 	// last: the ledger may have that descriptor
 	if (req->started_fd > 0
 	    && (req->started_fd == STATUS_FD ? fcntl(STATUS_FD, F_SETFD, 0)
@@ -294,7 +310,7 @@ int exec_in_workload(
 		       < 0)
 		return err_sys(err, errno, "exec in '%s': hand on a pipe", req->name);
 	// in its place: signals, job control and the exit status are then the program's
-	execvp(w.list[0], w.list);
+	execvp(words[0], words);
 	*ret_status = errno == ENOENT ? 127 : 126;
-	return err_sys(err, errno, "run '%s'", w.list[0]);
+	return err_sys(err, errno, "run '%s'", words[0]);
 }

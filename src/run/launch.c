@@ -349,6 +349,22 @@ static int parse_id(const char *s, size_t len, uint32_t *ret)
 	return 0;
 }
 
+int launch_parse_ids(const char *s, uint32_t *uid, uint32_t *gid)
+{
+	size_t n = strcspn(s, ":");
+	uint32_t u = 0, g;
+	int r = parse_id(s, n, &u);
+
+	g = u;
+	if (r == 0 && s[n] == ':')
+		r = parse_id(s + n + 1, strlen(s + n + 1), &g);
+	if (r < 0)
+		return r;
+	*uid = u;
+	*gid = g;
+	return 0;
+}
+
 static int user_of_passwd(
 	const char *name, struct launch *launch, const struct hostfs *fs, struct err *err
 )
@@ -386,13 +402,9 @@ int launch_parse_user(
 	const char *s, struct launch *launch, const struct hostfs *fs, struct err *err
 )
 {
-	size_t n = strcspn(s, ":");
-	uint32_t uid, gid = 0;
-
 	if (!isdigit((unsigned char)s[0]))
 		return user_of_passwd(s, launch, fs, err);
-	if (parse_id(s, n, &uid) < 0
-	    || (s[n] == ':' && parse_id(s + n + 1, strlen(s + n + 1), &gid) < 0))
+	if (launch_parse_ids(s, &launch->uid, &launch->gid) < 0)
 		return err_set(
 			err,
 			EINVAL,
@@ -400,8 +412,6 @@ int launch_parse_user(
 			s,
 			IDS_PER_LEASE
 		);
-	launch->uid = uid;
-	launch->gid = s[n] == ':' ? gid : uid;
 	return 0;
 }
 

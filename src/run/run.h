@@ -78,6 +78,8 @@ int launch_check_program(const struct launch *launch, const struct hostfs *fs, s
 int launch_parse_user(
 	const char *s, struct launch *launch, const struct hostfs *fs, struct err *err
 );
+// The first two only: gid is uid where it is not said. -EINVAL, -ERANGE: not below IDS_PER_LEASE.
+int launch_parse_ids(const char *s, uint32_t *uid, uint32_t *gid);
 
 // "HOST:TARGET[:ro|rw]". The strings are duplicated and owned by launch.
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
@@ -104,16 +106,20 @@ struct exec_request {
 	int started_fd;
 };
 
-// The runtime's command that enters a container, NULL-terminated; the words are borrowed, the array is
-// the caller's to free. state: the runtime's directory. user, cpus: as the runtime and our init take
-// them, cpus "": all. NULL with err set when memory is out.
-char **exec_container_words(
+// The runtime's command that enters a container.
+struct exec_command {
+	const char *words[12]; // NULL-terminated; borrowed, but for process
+	char process[32];
+};
+
+// It names a descriptor that stays open for the runtime; sets the umask as well. state: the runtime's directory; cgroups: whether it
+// moves the process into the container's.
+int exec_command(
 	const struct lease *lease,
 	const struct exec_request *req,
 	const char *state,
 	bool cgroups,
-	const char *user,
-	const char *cpus,
+	struct exec_command *ret,
 	struct err *err
 );
 

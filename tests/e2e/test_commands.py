@@ -4,6 +4,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -183,6 +185,41 @@ def test_exec_lands_on_the_shared_cpus(pf):
     _, name = pf.begin("--shared-cpus", pool)
     text = pf.ok("exec", name, "--", "grep", "Cpus_allowed_list", "/proc/self/status")
     assert ids(status_field(text, "Cpus_allowed_list")) == {OTHER}
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_exec_has_the_links_and_limits(pf, runtime):
+    """It may do what the program may: groups of links, umask, limits, capabilities."""
+    path = shutil.which(runtime, path="/usr/bin:/usr/sbin")
+    if path is None:
+        pytest.skip(f"package {runtime} is not installed")
+    link = unique("l")
+    show = "umask; id -G; ulimit -a -H; ulimit -a -S; grep ^Cap /proc/self/status"
+    flags = ["--link", f"memif:{link}", "--cap", "NET_RAW", "--user", "1000", "--runtime", path]
+    s, name = pf.begin(*flags, script=f"({show}); echo up; exec sleep 1000")
+    s.until("^up$")
+    own = s.text().split("up\n")[0]
+    assert own.splitlines()[:2] == ["0002", "1000 65536"]
+    assert pf.ok("exec", name, "--", "sh", "-c", show) == own
+    pf.ok("exec", name, "--", "touch", f"/run/pinfold/links/{link}/there")
+    assert pf.ok("exec", "-u", "7:8", name, "--", "id", "-G") == "8 65536\n"
+
+
+@pytest.mark.parametrize(
+    "words, like",
+    [
+        (["-u", "x", "NAME", "--", "id"], r"user 'x': write UID or UID:GID"),
+        (["-u", "1:", "NAME", "--", "id"], r"user '1:'"),
+        (["-u", "65536", "NAME", "--", "id"], r"below 65536"),
+        (["NAME", "--", "echo", "\udcff"], r"argument '.*' is not UTF-8"),
+        (["-e", "A=\udcff", "NAME", "--", "id"], r"environment '.*' is not UTF-8"),
+    ],
+)
+def test_exec_of_nonsense(pf, words, like):
+    _, name = pf.begin()
+    p = pf("exec", *[name if w == "NAME" else w for w in words], errors="replace")
+    assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
+    assert p.stderr.count("\n") == 1
 
 
 def test_exec_ends_with_the_workload(pf):

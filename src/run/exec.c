@@ -16,9 +16,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #define STATUS_FD 3 // the first that a runtime hands on
 #define STATUS_WORD "3"
+#define RUNTIME_NAPS 1000 // of 10 ms
 #define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
 
 static bool is_runc(const struct lease *lease)
@@ -105,6 +108,21 @@ static int process_file(const struct lease *lease, const struct exec_request *re
 	return file >= 0 ? file : err_sys(err, errno, "hand on a file");
 }
 
+// crun lets the program go before it has written down that it runs. What a workload that ended leaves
+// missing, its directory or all of it, is for the runtime to say.
+static void wait_for_runtime(const struct lease *lease, const char *state)
+{
+	const struct timespec nap = {.tv_nsec = 10000000};
+	_cleanup_free_ char *dir = str_printf("%s/%s", state, lease->grant.name);
+	_cleanup_free_ char *file =
+		str_printf("%s/%s", dir, is_runc(lease) ? "state.json" : "status");
+
+	for (unsigned i = 0; i < RUNTIME_NAPS && dir != NULL && file != NULL
+			     && access(file, F_OK) < 0 && access(dir, F_OK) == 0;
+	     i++)
+		nanosleep(&nap, NULL);
+}
+
 int exec_command(
 	const struct lease *lease,
 	const struct exec_request *req,
@@ -119,6 +137,7 @@ int exec_command(
 
 	if (fd < 0)
 		return fd;
+	wait_for_runtime(lease, state);
 	// runc's exec has its caller's
 	umask(plan_umask(&lease->grant));
 	snprintf(ret->process, sizeof(ret->process), "/proc/self/fd/%d", fd);

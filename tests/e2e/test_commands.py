@@ -205,6 +205,23 @@ def test_exec_has_the_links_and_limits(pf, runtime):
     assert pf.ok("exec", "-u", "7:8", name, "--", "id", "-G") == "8 65536\n"
 
 
+@pytest.mark.parametrize("runtime, file", [("crun", "status"), ("runc", "state.json")])
+def test_exec_waits_for_the_runtime(pf, runtime, file):
+    """crun lets the program go before it has written down that it runs."""
+    path = shutil.which(runtime, path="/usr/bin:/usr/sbin")
+    if path is None:
+        pytest.skip(f"package {runtime} is not installed")
+    _, name = pf.begin("--runtime", path)
+    state = Path("/run/pinfold/runtime", name, file)
+    wait(state.exists, 10, f"{state}")
+    aside = state.rename(state.with_suffix(".aside"))
+    s = pf.start("exec", name, "--", "/bin/echo", "there")
+    time.sleep(0.3)
+    assert s.process.poll() is None
+    aside.rename(state)
+    assert s.end() == 0 and s.text() == "there\n"
+
+
 @pytest.mark.parametrize(
     "words, like",
     [

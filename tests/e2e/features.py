@@ -28,6 +28,13 @@ needs_v2 = pytest.mark.skipif(
     not V2,
     reason=f"needs cgroup v2 at {CGROUP}; {ELSEWHERE}",
 )
+
+RELEASE = tuple(int(n) for n in os.uname().release.split(".")[:2])
+REMOTE_PARTITIONS = RELEASE >= (6, 7)  # they may lie anywhere
+needs_partitions = pytest.mark.skipif(
+    not V2 or RELEASE < (6, 1),
+    reason=f"isolated partitions need cgroup v2 and Linux 6.1, this is {os.uname().release}; {ELSEWHERE}",
+)
 needs_nodes = pytest.mark.skipif(
     len(NODES) < 2, reason=f"needs two NUMA nodes with CPUs and memory; {ELSEWHERE}"
 )

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import conftest
-from workload import CPU, LEASES, kill, needs_pages, needs_root, processes_of, unique, wait
+from features import needs_partitions
+from workload import CPU, LEASES, kill, needs_pages, needs_root, needs_two, processes_of, unique, wait
 
 pytestmark = [needs_root, needs_pages(32)]
 KILLAT = os.path.join(conftest.TOP, "build/tests/e2e/killat")
@@ -91,6 +92,10 @@ class Run(Scenario):
 
 class RunBare(Run):
     flags = ["--in", "host"]
+
+
+class RunIsolated(Run):
+    flags = ["--partition", "isolated"]
 
 
 class RunDetached(Run):
@@ -210,7 +215,8 @@ class Remove(Create):
         return ["grant", "remove", self.name]
 
 
-SCENARIOS = [Run, RunBare, RunDetached, RunFirst, Stop, StopOrphan, Gc, Exec, Create, CreateMany, Remove]
+ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
+SCENARIOS = [Run, RunBare, ISOLATED, RunDetached, RunFirst, Stop, StopOrphan, Gc, Exec, Create, CreateMany, Remove]
 # of the calls in the default suite; these take longest
 SAMPLE = {Run: 30, RunBare: 14, RunDetached: 14, StopOrphan: 8, Gc: 10, Exec: 8}
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from features import CGROUP, needs_v2
+from features import CGROUP, REMOTE_PARTITIONS as REMOTE, needs_partitions, needs_v2
 
 from workload import CPU, CPUS, GUEST, OTHER, PYTHON, ids, kill, needs_pages, needs_root, needs_two
 from workload import processes_of, status_field, wait
@@ -229,16 +229,6 @@ def test_on_the_bare_host(pf):
 # --- isolated partitions ---------------------------------------------------------------------------
 
 ISOLATE = ["--partition", "isolated"]
-
-
-def release():
-    return tuple(int(n) for n in os.uname().release.split(".")[:2])
-
-
-REMOTE = release() >= (6, 7)  # a partition may lie anywhere
-needs_partitions = pytest.mark.skipif(
-    release() < (6, 1), reason=f"isolated partitions need Linux 6.1, this is {os.uname().release}"
-)
 
 
 def partition_of(pf, name):

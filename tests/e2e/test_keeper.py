@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from features import needs_partitions
 from workload import CPU, CPUS, EAL_NODES, LEASES, OTHER, PAGE, PYTHON, SLOW, TESTPMD, Started
-from workload import free_pages, kill, needs_pages, needs_root, needs_testpmd, status_field
-from workload import unique, wait
+from workload import free_pages, kill, needs_pages, needs_root, needs_testpmd, needs_two
+from workload import status_field, unique, wait
 
 pytestmark = [needs_root, needs_pages(64)]
 OWNER, STRANGER = 64201, 64202  # of nobody: no account is made
@@ -124,6 +125,19 @@ def kept(keep):
 
 
 # --- what the owner can do ------------------------------------------------------------------------
+
+
+@needs_partitions
+@needs_two
+@pytest.mark.guest
+def test_isolated_partition(keep):
+    """The kernel takes the owner's CPU from all others as long as the keeper is there."""
+    keep.grant("--partition", "isolated")
+    assert os.sched_getaffinity(0) == set(CPUS) - {CPU}
+    text = keep.shell("cat /proc/self/status")
+    assert {int(n) for n in status_field(text, "Cpus_allowed_list").split(",")} == {CPU}
+    keep.pf.ok("grant", "remove", keep.name)
+    assert os.sched_getaffinity(0) == set(CPUS)
 
 
 @pytest.mark.guest

@@ -46,6 +46,10 @@ def kernel_line(machine):
         "sysctl.kernel.softlockup_all_cpu_backtrace=1",
         # else several emulated CPUs make Linux fall back to a clock ten times slower
         "tsc=reliable",
+        # a busy machine lets the emulated timer come too late for the kernel's look at it, a panic
+        "no_timer_check",
+        # an emulated "rep stosb" goes byte by byte, and may take 20 s for a page that held code
+        "clearcpuid=erms,rep_good,fsrm",
         "intel_iommu=on",
         "default_hugepagesz=2M",
         "hugepagesz=1G", f"hugepages={','.join(one)}",

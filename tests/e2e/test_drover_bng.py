@@ -133,12 +133,6 @@ def judge(cases, came, drops):
     assert {k: v for k, v in drops.items() if v} == reasons
 
 
-def test_golden_packets():
-    """What the unit test of the handlers is judged by is what scapy says today."""
-    with open(f"{TOP}/tests/golden/drover-bng.txt", encoding="ascii") as f:
-        assert f.read() == bng.golden()
-
-
 def learn(user=bng.USER, src=bng.ADDRESS, mac=bng.CPE):
     return bng.access(bng.inner(src=src), user, src=mac)
 

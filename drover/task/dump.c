@@ -188,6 +188,7 @@ static struct task_mode dump = {
 	.help = "packets are written to a pcapng file, and go on if there is an output",
 	.wants_rx = true,
 	.may_tx = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct dump_conf),
 	.defaults = defaults_dump,

@@ -151,6 +151,7 @@ static struct task_mode lbnetwork = {
 	.wants_tx = true,
 	.many_tx = true,
 	.by_proto = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbnetwork_conf),
 	.drops = drops,

@@ -96,6 +96,7 @@ static struct task_mode lbqinq = {
 	.wants_tx = true,
 	.many_tx = true,
 	.by_proto = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbqinq_conf),
 	.drops = drops,

@@ -79,6 +79,7 @@ static struct task_mode unmpls = {
 	.help = "MPLS labels are taken away",
 	.wants_rx = true,
 	.wants_tx = true,
+	.passes = true,
 	.drops = drops,
 	.init = init_unmpls,
 };

@@ -24,7 +24,7 @@ static const char help[] =
 	"       drover explain [OPTION...] FILE cores, tasks, rings and ports as a drawing\n"
 	"       drover modes [--json]           what tasks can do, and their keys\n"
 	"       drover top [OPTION...]          a live view of a running drover\n"
-	"       drover trace [OPTION...] TASK,… [N] what becomes of their next packets\n\n"
+	"       drover trace [OPTION...] TASK [N] what becomes of the next packets of tasks\n\n"
 	"Options of run, check and explain:\n"
 	"  -D NAME=VALUE       a variable of the configuration\n"
 	"  --port NAME=DEVICE  the device of a port, by its name or number, as in\n"

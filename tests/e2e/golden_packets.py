@@ -1,7 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
 """The golden packets: what each task, with its keys, is given, and what must come of it. As text for the unit test of the handlers
-(tests/golden/drover-packets.txt), and for drover itself."""
+(tests/golden/drover-packets.txt), and for drover itself.
+
+Which edges there are of which mode (R routing, U qinqdecapv4, D qinqencapv4, Q lbqinq, N lbnetwork, 5 lb5tuple, - unmpls,
++ tagmpls, M mirror, P police); what a mode does not look at it must pass on as it is:
+
+  smallest, largest, each length in between that cuts a header   R U D Q N 5 - + M P
+  padding, in and behind a tunnel                                R U D       -     P
+  IPv4 options (the longest), of tunnels too                     R U D Q N 5       P
+  fragments, of tunnels too                                      R U D Q N 5       P
+  time to live 0, 1, 2, 255                                      R U D Q   5       P
+  bad checksums, versions, header lengths                        R U D Q N 5       P
+  wrong EtherTypes, at each place where one is                   R U D Q N 5 - + M P
+  GRE without key, with every other flag and type                    D   N         P
+  stacks of 0 to 8 labels, and of more                               D   N   - +   P
+  tags and keys that are nobody's, tags of both types              U D Q           P
+  destinations that are not known, or no machine's               R U D
+  MTU exceeded, by a byte, by options, by a label                R U D         +
+  ARP of every kind, with a gateway and without                    U   Q
+  ICMP errors: all that are sent, and all that never are         R U D
+
+gen's packets are judged in test_drover_gen, none's and l2fwd's in test_drover, dump's file in test_drover_modes."""
 
 import functools
 import re

@@ -157,15 +157,19 @@ def test_downstream(bench, mbuf):
     judge(cases, came, task(report, "qinqencapv4")["drops"])
 
 
-@pytest.mark.parametrize("mbuf", [2048, 256], ids=["one segment", "segments"])
-def test_routing(bench, mbuf):
-    (bench.directory / "test.cfg").write_text(L3FWD.format(mbuf=mbuf))
+def judge_routing(bench, text):
+    (bench.directory / "test.cfg").write_text(text)
     packets.write(bench.directory / "in.pcap", [])
     report = bench.run(0)
     cases = [c for c in bng.routed(report["ports"][1]["mac"]) if c[1]]
     packets.write(bench.directory / "in.pcap", [p for _, p, _ in cases])
     report = bench.run(len(cases))
     judge(cases, packets.read(bench.directory / "out.pcap"), report["tasks"][0]["drops"])
+
+
+@pytest.mark.parametrize("mbuf", [2048, 256], ids=["one segment", "segments"])
+def test_routing(bench, mbuf):
+    judge_routing(bench, L3FWD.format(mbuf=mbuf))
 
 
 CHAINS = {
@@ -180,13 +184,7 @@ def test_routing_by_way_of_tasks(bench, chain):
     first, second = CHAINS[chain]
     text = L3FWD.format(mbuf=2048).replace("tx port=out", "tx cores from routing table=2")
     text += f"[core 2]\nname=next\ntask=0\nrx ring=yes\n{first}\n{second}\ntx port=out\n"
-    (bench.directory / "test.cfg").write_text(text)
-    packets.write(bench.directory / "in.pcap", [])
-    report = bench.run(0)
-    cases = [c for c in bng.routed(report["ports"][1]["mac"]) if c[1]]
-    packets.write(bench.directory / "in.pcap", [p for _, p, _ in cases])
-    report = bench.run(len(cases))
-    judge(cases, packets.read(bench.directory / "out.pcap"), report["tasks"][0]["drops"])
+    judge_routing(bench, text)
 
 
 def test_bng_by_way_of_tasks(bench):

@@ -84,6 +84,7 @@ struct run_options {
 	uint64_t duration;  // ns; 0: as the configuration says
 	const char *prefix; // --file-prefix; NULL: "drover-PID"
 	bool no_huge;
+	const char *dump_dir; // that mode=dump writes below; NULL: the configuration's folder
 };
 
 int eal_plan(

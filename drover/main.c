@@ -24,7 +24,7 @@ static const char help[] =
 	"       drover explain [OPTION...] FILE cores, tasks, rings and ports as a drawing\n"
 	"       drover modes [--json]           what tasks can do, and their keys\n"
 	"       drover top [OPTION...]          a live view of a running drover\n"
-	"       drover trace [OPTION...] TASK [N] what becomes of a task's next packets\n\n"
+	"       drover trace [OPTION...] TASK [N] what becomes of the next packets of tasks\n\n"
 	"Options of run, check and explain:\n"
 	"  -D NAME=VALUE       a variable of the configuration\n"
 	"  --port NAME=DEVICE  the device of a port, by its name or number, as in\n"
@@ -32,6 +32,7 @@ static const char help[] =
 	"  --duration TIME     stop after that: 10s, 500ms\n"
 	"  --squeeze           put more cores on the granted CPUs than there are (for tests)\n"
 	"  --no-huge           ordinary memory instead of hugepages\n"
+	"  --dump-dir DIR      mode=dump writes below it; default: the configuration's folder\n"
 	"  --file-prefix NAME  EAL's; default drover-PID\n"
 	"  --json              the report at the end as JSON\n";
 
@@ -94,6 +95,9 @@ static int set_option(int c, struct run_options *o, struct err *err)
 	case 'f':
 		o->prefix = optarg;
 		break;
+	case 'w':
+		o->dump_dir = optarg;
+		break;
 	case 'j':
 		o->json = true;
 		break;
@@ -116,6 +120,7 @@ static int explain(const struct run_options *o, struct err *err)
 static int cmd_run(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{"dump-dir", required_argument, NULL, 'w'},
 		{"duration", required_argument, NULL, 'd'},
 		{"file-prefix", required_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},

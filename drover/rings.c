@@ -84,6 +84,7 @@ static int make_ring(
 		.control = control,
 	};
 	snprintf(r->name, sizeof(r->name), "%.32s > %.32s%s", from->name, to->name, protos[proto]);
+	from->leads[from->nout] = to;
 	from->out[from->nout++] = (struct task_out){
 		.ring = ring,
 		.port = RTE_MAX_ETHPORTS,

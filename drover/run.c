@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "run.h"
+#include "task/dump.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,8 +179,12 @@ static int run_plane(
 )
 {
 	static struct plane plane; // large, and the telemetry thread looks at it to the end
-	int r = plane_build(c, e, &plane, err);
+	_cleanup_free_ char *folder = conf_folder(c);
+	int r = folder == NULL ? err_oom(err)
+			       : dump_folder(o->dump_dir != NULL ? o->dump_dir : folder, err);
 
+	if (r == 0)
+		r = plane_build(c, e, &plane, err);
 	if (r == 0 && o->check)
 		printf("%s: %u tasks on %u cores, %u ports: all of it starts\n",
 		       c->file,
@@ -189,6 +194,7 @@ static int run_plane(
 	else if (r == 0)
 		r = traffic(&plane, o, set, err);
 	plane_done(&plane);
+	dump_folder(NULL, err);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 // not here a script cannot do. Left out of Lua's own are, beside all that reaches outside, functions
 // that can run for ever within one step (string.rep of nothing, patterns, table.move, metatables).
 
+#include "base/fs.h"
 #include "base/scope.h"
 #include "config/targets.h"
 #include "lua/private.h"
@@ -12,12 +13,10 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 static void push_bytes(lua_State *s, const uint8_t *bytes, int n)
 {
@@ -134,11 +133,8 @@ static int fn_unsupported(lua_State *s)
 // A regular file below the folder, all of it. NULL: *errnum says why.
 static char *read_below(int folder, const char *path, size_t *ret_len, int *errnum)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
-	_cleanup_close_ int fd = (int)syscall(SYS_openat2, folder, path, &how, sizeof(how));
+	_cleanup_close_ int fd =
+		fs_open_below(folder, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, true);
 	_cleanup_free_ char *buf = NULL;
 	size_t len = 0;
 	struct stat st;

@@ -302,27 +302,39 @@ static json_t *answer_rate(struct plane *p, char *param, struct err *err)
 	return json_pack("{s:s, s:I}", "task", t->name, "rate_pps", (json_int_t)rate);
 }
 
-static json_t *answer_trace(struct plane *p, char *param, struct err *err)
+// "TASK[,REST]": the task; *rest: what follows, "" when nothing does.
+static struct task *cut_task(struct plane *p, char *param, const char **rest, struct err *err)
 {
 	char *comma = strchr(param, ',');
-	struct task *t;
 
 	if (comma != NULL)
 		*comma = '\0';
-	t = find_task(p, param, err);
-	return t != NULL ? trace_start_json(t, comma != NULL ? comma + 1 : "", err) : NULL;
+	*rest = comma != NULL ? comma + 1 : "";
+	return find_task(p, param, err);
+}
+
+static json_t *answer_trace(struct plane *p, char *param, struct err *err)
+{
+	const char *rest;
+	struct task *t = cut_task(p, param, &rest, err);
+
+	return t != NULL ? trace_start_json(t, rest, err) : NULL;
 }
 
 static json_t *answer_trace_packets(struct plane *p, char *param, struct err *err)
 {
-	return trace_packets_json(p, param, err);
+	const char *rest;
+	struct task *t = cut_task(p, param, &rest, err);
+
+	return t != NULL ? trace_packets_json(p, t, rest, err) : NULL;
 }
 
 static json_t *answer_trace_stop(struct plane *p, char *param, struct err *err)
 {
-	(void)p;
-	(void)param;
-	return trace_stop_json(err);
+	const char *rest;
+	struct task *t = cut_task(p, param, &rest, err);
+
+	return t != NULL ? trace_stop_json(t, err) : NULL;
 }
 
 static json_t *answer_clear(struct plane *p, char *param, struct err *err)
@@ -395,8 +407,10 @@ static const struct command commands[] = {
 	{"/drover/tables", answer_tables, "Sizes of tables. No parameters"},
 	{"/drover/tasks", answer_tasks, "Names of the tasks. No parameters"},
 	{"/drover/trace", answer_trace, "Traces packets. Parameters: task,number (default 1)"},
-	{"/drover/trace_packets", answer_trace_packets, "What was traced. Parameter: from number"},
-	{"/drover/trace_stop", answer_trace_stop, "Ends the trace. No parameters"},
+	{"/drover/trace_packets",
+	 answer_trace_packets,
+	 "What was traced. Parameters: task,from number"},
+	{"/drover/trace_stop", answer_trace_stop, "Ends a trace. Parameter: task"},
 	{"/drover/user_add", answer_user_add, "Parameters: table,svlan,cvlan,gre id"},
 	{"/drover/user_del", answer_user_del, "Parameters: table,gre id"},
 };

@@ -60,15 +60,15 @@ static const char *output_name(const struct plane *p, const struct task *t, unsi
 	return name != NULL ? name : "?";
 }
 
-static json_t *hex(const struct trace_packet *q)
+static json_t *hex(const uint8_t *data, uint32_t whole)
 {
-	unsigned len = RTE_MIN(q->len, (uint32_t)TRACE_BYTES);
+	unsigned len = RTE_MIN(whole, (uint32_t)TRACE_BYTES);
 	json_t *lines = json_array();
 	char text[2 * LINE_BYTES + 1];
 
 	for (unsigned at = 0; at < len; at += LINE_BYTES) {
 		for (unsigned i = 0; i < LINE_BYTES && at + i < len; i++)
-			snprintf(text + 2 * i, 3, "%02x", q->data[at + i]);
+			snprintf(text + 2 * i, 3, "%02x", data[at + i]);
 		json_array_append_new(lines, json_string(text));
 	}
 	return lines;
@@ -80,11 +80,16 @@ static json_t *packet_json(
 {
 	json_t *o = json_object(), *out = json_array();
 	const char *port = port_name(p, q->port);
-	double ns = (double)(q->tsc - first) * 1e9 / (double)rte_get_tsc_hz();
+	const double ns = 1e9 / (double)rte_get_tsc_hz();
 
 	for (unsigned i = 0; i < RTE_MIN((unsigned)q->nsent, (unsigned)TRACE_OUTPUTS); i++)
 		json_array_append_new(out, json_string(output_name(p, t, q->out[i])));
-	json_object_set_new(o, "time_ns", json_integer((json_int_t)ns));
+	json_object_set_new(
+		o, "time_ns", json_integer((json_int_t)((double)(q->tsc - first) * ns))
+	);
+	json_object_set_new(
+		o, "at_ns", json_integer((json_int_t)((double)(q->tsc - p->started) * ns))
+	);
 	json_object_set_new(o, "length", json_integer(q->len));
 	if (port != NULL)
 		json_object_set_new(o, "port", json_string(port));
@@ -92,21 +97,31 @@ static json_t *packet_json(
 	json_object_set_new(o, "outputs", out);
 	if (q->drop != TRACE_KEPT)
 		json_object_set_new(o, "drop", json_string(task_drop_name(t->mode, q->drop)));
-	json_object_set_new(o, "bytes", hex(q));
+	json_object_set_new(o, "bytes", hex(q->data, q->len));
+	if (q->nsent > 0) {
+		json_object_set_new(o, "out_length", json_integer(q->out_len));
+		json_object_set_new(o, "out_bytes", hex(q->out_data, q->out_len));
+	}
 	return o;
 }
 
-json_t *trace_packets_json(const struct plane *p, const char *from, struct err *err)
+json_t *trace_packets_json(
+	const struct plane *p, const struct task *t, const char *from, struct err *err
+)
 {
-	const struct trace *r = trace_get();
+	const struct trace *r = trace_of(t);
 	json_t *doc, *packets;
 	uint32_t seen, end;
 	unsigned first = 0;
 
 	if (parse_number(from, 0, 0, TRACE_PACKETS, &first, err) < 0)
 		return NULL;
-	if (r->task == NULL) {
-		err_set(err, ENOENT, "nothing was traced; /drover/trace,TASK,N begins");
+	if (r == NULL) {
+		err_set(err,
+			ENOENT,
+			"task '%s' was not traced; /drover/trace,%s,N begins",
+			t->name,
+			t->name);
 		return NULL;
 	}
 	doc = json_object();
@@ -130,9 +145,11 @@ json_t *trace_packets_json(const struct plane *p, const char *from, struct err *
 	return doc;
 }
 
-json_t *trace_stop_json(struct err *err)
+json_t *trace_stop_json(const struct task *t, struct err *err)
 {
+	const struct trace *r = trace_of(t);
+
 	(void)err;
-	trace_stop();
-	return json_pack("{s:i}", "seen", (int)trace_get()->seen);
+	trace_stop(t);
+	return json_pack("{s:i}", "seen", r != NULL ? (int)r->seen : 0);
 }

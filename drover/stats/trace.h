@@ -7,16 +7,18 @@
 
 #include <jansson.h>
 
-#define TRACE_ANSWER 24 // packets in one answer at most
+#define TRACE_ANSWER 16 // packets in one answer at most
 
 // "TASK,N": traces the task's next N packets. The caller finds the task, and cuts it off.
 json_t *trace_start_json(struct task *t, const char *count, struct err *err);
 
 // {"task", "wanted", "seen", "over", "packets": {NUMBER: packet…}}: those from number `from`, as many as
 // an answer has room for.
-json_t *trace_packets_json(const struct plane *p, const char *from, struct err *err);
+json_t *trace_packets_json(
+	const struct plane *p, const struct task *t, const char *from, struct err *err
+);
 
-json_t *trace_stop_json(struct err *err);
+json_t *trace_stop_json(const struct task *t, struct err *err);
 
 // drover trace
 int trace_main(int argc, char **argv);

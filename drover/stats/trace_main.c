@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// drover trace: what becomes of a task's next packets, from a running drover.
+// drover trace: what becomes of the next packets of some tasks, from a running drover.
 
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "stats/client.h"
+#include "stats/decode.h"
 #include "stats/trace.h"
+#include "task/trace.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -18,10 +20,10 @@
 #define HEX_LINE 16 // bytes a line
 
 static const char help[] =
-	"Usage: drover trace [OPTION...] TASK [N]\n\n"
-	"Prints what becomes of the task's next N packets (1; at most 128): what came in, where it "
-	"went\n"
-	"or why it was dropped.\n\n"
+	"Usage: drover trace [OPTION...] TASK[,TASK...] [N]\n\n"
+	"Prints what becomes of the next N packets (1; at most 128) of each task (at most 8): what "
+	"came\n"
+	"in, where it went and what went out, or why it was dropped.\n\n"
 	"  --file-prefix NAME  of the drover to look at; default: the only one there is\n"
 	"  --socket PATH       its telemetry socket, for one in a container\n"
 	"  --seconds N         to wait for them, 1 to 3600; default 10\n"
@@ -31,8 +33,34 @@ struct options {
 	struct client_target target;
 	long seconds;
 	bool json;
-	const char *task, *count;
+	unsigned ntasks;
+	const char *task[TRACE_TASKS];
+	const char *count;
 };
+
+// What is known of one of the tasks.
+struct progress {
+	unsigned seen;
+	bool begun, over;
+};
+
+// A packet that waits to be printed.
+struct found {
+	json_t *packet;
+	unsigned task, number;
+	json_int_t at_ns;
+};
+
+// Cuts the text at its commas.
+static int parse_tasks(char *text, struct options *o, struct err *err)
+{
+	while (text != NULL) {
+		if (o->ntasks == TRACE_TASKS)
+			return err_set(err, E2BIG, "trace: at most %d tasks", TRACE_TASKS);
+		o->task[o->ntasks++] = strsep(&text, ",");
+	}
+	return 0;
+}
 
 static int parse_options(int argc, char **argv, struct options *o, struct err *err)
 {
@@ -73,9 +101,8 @@ static int parse_options(int argc, char **argv, struct options *o, struct err *e
 		return err_set(err, EINVAL, "trace: name a task, and a number of packets if not 1");
 	if (o->target.path != NULL && o->target.prefix != NULL)
 		return err_set(err, EINVAL, "--socket and --file-prefix say the same: give one");
-	o->task = argv[optind];
 	o->count = argc - optind == 2 ? argv[optind + 1] : "1";
-	return 0;
+	return parse_tasks(argv[optind], o, err);
 }
 
 static const char *text_of(const json_t *o, const char *key, const char *none)
@@ -85,35 +112,53 @@ static const char *text_of(const json_t *o, const char *key, const char *none)
 	return s != NULL ? s : none;
 }
 
-static void print_hex(const json_t *bytes)
+// "0", "1": pieces of one string. Returns how many bytes there are.
+static unsigned unhex(const json_t *pieces, uint8_t *ret)
 {
-	const json_t *line;
+	const json_t *piece;
 	const char *key;
-	unsigned at = 0;
+	unsigned n = 0;
 
-	// "0", "1": pieces of one string
-	json_object_foreach ((json_t *)bytes, key, line) {
-		const char *s = json_string_value(line);
+	json_object_foreach ((json_t *)pieces, key, piece) {
+		const char *s = json_string_value(piece);
 
-		for (; s != NULL && s[0] != '\0' && s[1] != '\0'; s += 2, at++) {
-			if (at % HEX_LINE == 0)
-				printf("%s    %04x ", at > 0 ? "\n" : "", at);
-			printf(" %.2s", s);
+		for (; s != NULL && s[0] != '\0' && s[1] != '\0' && n < TRACE_BYTES; s += 2) {
+			const char pair[] = {s[0], s[1], '\0'};
+
+			ret[n++] = (uint8_t)strtoul(pair, NULL, 16);
 		}
 	}
-	if (at > 0)
-		putchar('\n');
+	return n;
 }
 
-static void print_packet(const json_t *p, const char *number)
+static void print_bytes(const char *what, const json_t *pieces)
 {
-	const json_t *outputs = json_object_get(p, "outputs"), *out;
+	uint8_t bytes[TRACE_BYTES];
+	unsigned n = unhex(pieces, bytes);
+	char line[DECODE_LINE];
+
+	decode_packet(bytes, n, line, sizeof(line));
+	printf("    %s %s", what, line);
+	for (unsigned at = 0; at < n; at++) {
+		if (at % HEX_LINE == 0)
+			printf("\n    %04x ", at);
+		printf(" %02x", bytes[at]);
+	}
+	putchar('\n');
+}
+
+static void print_packet(const struct options *o, const struct found *f)
+{
+	const json_t *p = f->packet, *outputs = json_object_get(p, "outputs"), *out;
 	const char *drop = text_of(p, "drop", NULL), *port = text_of(p, "port", NULL), *key;
 	json_int_t sent = json_integer_value(json_object_get(p, "sent"));
 
-	printf("%s: +%.3f us, %lld bytes%s%s",
-	       number,
-	       (double)json_integer_value(json_object_get(p, "time_ns")) / 1000,
+	if (o->ntasks > 1)
+		printf("%s ", o->task[f->task]);
+	printf("%u: +%.3f us, %lld bytes%s%s",
+	       f->number,
+	       (double)json_integer_value(json_object_get(p, o->ntasks > 1 ? "at_ns" : "time_ns"))
+		       / 1000,
 	       (long long)json_integer_value(json_object_get(p, "length")),
 	       port != NULL ? " from " : "",
 	       port != NULL ? port : "");
@@ -127,76 +172,178 @@ static void print_packet(const json_t *p, const char *number)
 	else if (sent == 0)
 		printf("; taken by the task");
 	putchar('\n');
-	print_hex(json_object_get(p, "bytes"));
+	print_bytes("in ", json_object_get(p, "bytes"));
+	if (sent > 0)
+		print_bytes("out", json_object_get(p, "out_bytes"));
 }
 
-// Prints what an answer has, and adds how many that were.
-static void print_packets(const json_t *doc, const struct options *o, unsigned *at)
+static void add_line(json_t *p, const char *bytes, const char *key)
 {
-	const json_t *p;
-	const char *key;
+	uint8_t data[TRACE_BYTES];
+	char line[DECODE_LINE];
 
-	json_object_foreach (json_object_get(doc, "packets"), key, p) {
-		if (o->json) {
-			json_dumpf(p, stdout, JSON_COMPACT);
-			putchar('\n');
-		} else {
-			print_packet(p, key);
-		}
-		(*at)++;
-	}
-	fflush(stdout);
+	if (json_object_get(p, bytes) == NULL)
+		return;
+	decode_packet(data, unhex(json_object_get(p, bytes), data), line, sizeof(line));
+	json_object_set_new(p, key, json_string(line));
 }
 
-static int follow(struct client *c, const struct options *o, struct err *err)
+static void print_json(const struct options *o, const struct found *f)
 {
-	const struct timespec look = {.tv_nsec = LOOK_NS};
-	time_t begin = time(NULL);
-	unsigned at = 0;
+	json_object_set_new(f->packet, "task", json_string(o->task[f->task]));
+	add_line(f->packet, "bytes", "in");
+	add_line(f->packet, "out_bytes", "out");
+	json_dumpf(f->packet, stdout, JSON_COMPACT);
+	putchar('\n');
+}
 
-	for (;;) {
-		_cleanup_json_ json_t *doc = NULL, *stopped = NULL;
-		char command[64];
-		unsigned before = at;
+static int by_time(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
 
-		snprintf(command, sizeof(command), "/drover/trace_packets,%u", at);
+	return (x->at_ns > y->at_ns) - (x->at_ns < y->at_ns);
+}
+
+// Asks for what a task has beyond what is known, and adds it to the list.
+static int look_at(
+	struct client *c,
+	const struct options *o,
+	unsigned task,
+	struct progress *p,
+	struct found *list,
+	unsigned *n,
+	struct err *err
+)
+{
+	unsigned before;
+
+	do {
+		_cleanup_free_ char *command =
+			str_printf("/drover/trace_packets,%s,%u", o->task[task], p->seen);
+		_cleanup_json_ json_t *doc = NULL;
+		const char *key;
+		json_t *packet;
+
+		before = p->seen;
+		if (command == NULL)
+			return err_oom(err);
 		if (client_ask(c, command, &doc, err) < 0)
 			return -err->code;
-		print_packets(doc, o, &at);
-		if (at > before)
-			continue;
-		if (json_integer_value(json_object_get(doc, "over")) != 0)
+		json_object_foreach (json_object_get(doc, "packets"), key, packet) {
+			if (p->seen == TRACE_PACKETS)
+				break;
+			list[(*n)++] = (struct found){
+				.packet = json_incref(packet),
+				.task = task,
+				.number = p->seen++,
+				.at_ns = json_integer_value(json_object_get(packet, "at_ns")),
+			};
+		}
+		p->over = json_integer_value(json_object_get(doc, "over")) != 0;
+	} while (p->seen > before);
+	return 0;
+}
+
+// One look at all tasks: what is new is printed in the order of time.
+static int look(
+	struct client *c, const struct options *o, struct progress *progress, struct err *err
+)
+{
+	static struct found list[TRACE_TASKS * TRACE_PACKETS];
+	unsigned n = 0;
+	int r = 0;
+
+	for (unsigned i = 0; i < o->ntasks && r == 0; i++) {
+		if (!progress[i].over)
+			r = look_at(c, o, i, &progress[i], list, &n, err);
+	}
+	qsort(list, n, sizeof(list[0]), by_time);
+	for (unsigned i = 0; i < n; i++) {
+		if (o->json)
+			print_json(o, &list[i]);
+		else
+			print_packet(o, &list[i]);
+		json_decref(list[i].packet);
+	}
+	fflush(stdout);
+	return r;
+}
+
+// Task number `first` and those behind it that are not over. -1: none.
+static int next_open(const struct options *o, const struct progress *p, unsigned first)
+{
+	while (first < o->ntasks && (p[first].over || !p[first].begun))
+		first++;
+	return first < o->ntasks ? (int)first : -1;
+}
+
+// Lets those go that are still traced.
+static void stop(struct client *c, const struct options *o, const struct progress *p)
+{
+	for (int i = next_open(o, p, 0); i >= 0; i = next_open(o, p, (unsigned)i + 1)) {
+		_cleanup_free_ char *command = str_printf("/drover/trace_stop,%s", o->task[i]);
+		_cleanup_json_ json_t *doc = NULL;
+		struct err err;
+
+		if (command == NULL || client_ask(c, command, &doc, &err) < 0)
+			return;
+	}
+}
+
+static int follow(struct client *c, const struct options *o, struct progress *p, struct err *err)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_NS};
+	time_t begin = time(NULL);
+	int open;
+
+	for (;;) {
+		if (look(c, o, p, err) < 0)
+			return -err->code;
+		open = next_open(o, p, 0);
+		if (open < 0)
 			return 0;
-		if (time(NULL) - begin > o->seconds) {
-			client_ask(c, "/drover/trace_stop", &stopped, err);
+		if (time(NULL) - begin > o->seconds)
 			return err_set(
 				err,
 				ETIMEDOUT,
 				"task '%s' had %u of %s packets in %ld s",
-				o->task,
-				at,
+				o->task[open],
+				p[open].seen,
 				o->count,
 				o->seconds
 			);
-		}
-		nanosleep(&look, NULL);
+		nanosleep(&pause, NULL);
 	}
+}
+
+static int begin(struct client *c, const struct options *o, struct progress *p, struct err *err)
+{
+	for (unsigned i = 0; i < o->ntasks; i++) {
+		_cleanup_free_ char *command =
+			str_printf("/drover/trace,%s,%s", o->task[i], o->count);
+		_cleanup_json_ json_t *doc = NULL;
+
+		if (command == NULL)
+			return err_oom(err);
+		if (client_ask(c, command, &doc, err) < 0)
+			return -err->code;
+		p[i].begun = true;
+	}
+	return 0;
 }
 
 static int trace_run(const struct options *o, struct err *err)
 {
+	struct progress progress[TRACE_TASKS] = {0};
 	struct client c = CLIENT_INIT;
-	_cleanup_json_ json_t *begun = NULL;
-	_cleanup_free_ char *command = str_printf("/drover/trace,%s,%s", o->task, o->count);
-	int r;
+	int r = client_open(&o->target, &c, err);
 
-	if (command == NULL)
-		return err_oom(err);
-	r = client_open(&o->target, &c, err);
 	if (r == 0)
-		r = client_ask(&c, command, &begun, err);
+		r = begin(&c, o, progress, err);
 	if (r == 0)
-		r = follow(&c, o, err);
+		r = follow(&c, o, progress, err);
+	if (r < 0 && c.fd >= 0)
+		stop(&c, o, progress);
 	client_close(&c);
 	return r;
 }

@@ -3,15 +3,15 @@
 
 #include "table/file.h"
 
+#include "base/fs.h"
 #include "base/scope.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <unistd.h>
 
 #define FILE_LIMIT (UINT64_C(1) << 30)
 #define SHOWN 40 // characters of a wrong line in a message
@@ -181,10 +181,6 @@ int table_parse(const char *text, size_t len, const char *name, struct spec *s, 
 
 int table_read(const char *folder, const char *path, struct spec *s, struct err *err)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
 	_cleanup_close_ int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int fd = -1;
 	struct stat st;
@@ -192,7 +188,7 @@ int table_read(const char *folder, const char *path, struct spec *s, struct err 
 	int r;
 
 	if (dir >= 0)
-		fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+		fd = fs_open_below(dir, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, false);
 	if (fd < 0 && (errno == EXDEV || errno == ELOOP))
 		return err_set(
 			err,

@@ -94,8 +94,15 @@ static void done_dump(struct task *t)
 {
 	struct dump *d = t->state;
 
-	if (d != NULL)
-		dump_file_close(d->file);
+	struct dump_figures f = {0};
+
+	if (d != NULL && !dump_file_close(d->file, &f) && f.error == 0)
+		fprintf(stderr,
+			"drover: warning: task '%s': the file is not whole: %" PRIu64
+			" packets were not written within %d s\n",
+			t->name,
+			d->taken - f.packets,
+			DUMP_CLOSE_SECONDS);
 	rte_free(d);
 	t->state = NULL;
 }
@@ -165,7 +172,12 @@ static void defaults_dump(void *arg)
 #define KEY(field) offsetof(struct dump_conf, field)
 
 static const struct key keys[] = {
-	{"file", KEY_TEXT, KEY(file), 0, 0, "pcapng file, made anew"},
+	{"file",
+	 KEY_TEXT,
+	 KEY(file),
+	 0,
+	 0,
+	 "pcapng file, made anew, below the configuration's folder or --dump-dir"},
 	{"packets", KEY_U64, KEY(packets), 0, 0, "the file ends after that many; default: never"},
 	{"bytes",
 	 KEY_U64,
@@ -188,6 +200,7 @@ static struct task_mode dump = {
 	.help = "packets are written to a pcapng file, and go on if there is an output",
 	.wants_rx = true,
 	.may_tx = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct dump_conf),
 	.defaults = defaults_dump,

@@ -7,7 +7,10 @@
 #include "base/err.h"
 
 #include <rte_mbuf.h>
+#include <stdbool.h>
 #include <stdint.h>
+
+#define DUMP_CLOSE_SECONDS 5
 
 struct dump_file;
 
@@ -16,7 +19,10 @@ struct dump_figures {
 	int error;		 // errno of the write that ended it, 0: none
 };
 
-// Makes the file where there is none; it must be a regular one that no other task writes. Starts its
+// Where files of dumps may be: below that folder. Before any is opened; NULL: nowhere. Control thread only.
+int dump_folder(const char *folder, struct err *err);
+
+// Makes the file where there is none, below the folder: no symbolic link and no ".." leads out of it. It must be a regular one that no other task writes. Starts its
 // thread. snaplen: bytes kept of a packet; buffers: copies that may wait. The ports must be there: the file
 // names them. Ends with dump_file_close.
 int dump_file_open(
@@ -39,5 +45,6 @@ bool dump_file_failed(const struct dump_file *f);
 
 void dump_file_figures(const struct dump_file *f, struct dump_figures *ret);
 
-// Waits until all is written. NULL: nothing to do.
-void dump_file_close(struct dump_file *f);
+// Waits until all is written, at most DUMP_CLOSE_SECONDS: a disk may hang for ever. False: some packets are
+// not. *ret: what is written. NULL: nothing to do.
+bool dump_file_close(struct dump_file *f, struct dump_figures *ret);

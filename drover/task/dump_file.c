@@ -6,6 +6,9 @@
 
 #include "task/dump.h"
 
+#include "base/fs.h"
+#include "base/scope.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,10 +16,10 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
-#include <rte_malloc.h>
 #include <rte_pcapng.h>
 #include <rte_ring.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -29,6 +32,13 @@
 
 // Bytes of a block of a packet where its time is: upper, then lower half (draft-ietf-opsawg-pcapng, 4.3).
 #define BLOCK_TIME 12
+
+// A writer that hangs in the kernel is left behind, and may come back when the memory of EAL is gone.
+enum where {
+	IN_PROGRAM = 0,
+	IN_KERNEL,
+	LEFT_BEHIND,
+};
 
 struct dump_file {
 	// of the lcore
@@ -45,32 +55,51 @@ struct dump_file {
 	pthread_t thread;
 	bool running;
 	bool begun, quit;
+	bool late;	// nothing more is to be written
+	unsigned where; // enum where
 	int error;
 	uint64_t packets, bytes;
+	struct dump_file *next; // of those left behind
 };
 
-static void write_burst(struct dump_file *f, struct rte_mbuf **m, unsigned n)
+static bool step(struct dump_file *f, unsigned from, unsigned to)
+{
+	return __atomic_compare_exchange_n(
+		&f->where, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE
+	);
+}
+
+// False: left behind, nothing is to be touched any more.
+static bool write_burst(struct dump_file *f, struct rte_mbuf **m, unsigned n)
 {
 	ssize_t r;
+	int error;
 
+	step(f, IN_PROGRAM, IN_KERNEL);
 	r = f->error == 0 ? rte_pcapng_write_packets(f->out, m, (uint16_t)n) : 0;
+	error = errno;
+	if (!step(f, IN_KERNEL, IN_PROGRAM))
+		return false;
 	if (r < 0)
-		__atomic_store_n(&f->error, errno != 0 ? errno : EIO, __ATOMIC_RELAXED);
+		__atomic_store_n(&f->error, error != 0 ? error : EIO, __ATOMIC_RELAXED);
 	// other than its description says, librte_pcapng 22.11 does not
 	rte_pktmbuf_free_bulk(m, n);
 	if (f->error != 0)
-		return;
+		return true;
 	__atomic_store_n(&f->bytes, f->bytes + (uint64_t)r, __ATOMIC_RELAXED);
 	__atomic_store_n(&f->packets, f->packets + n, __ATOMIC_RELAXED);
+	return true;
 }
 
 // The file is emptied only now: a configuration that is just checked costs nobody his old one.
-static void begin(struct dump_file *f)
+static bool begin(struct dump_file *f)
 {
+	step(f, IN_PROGRAM, IN_KERNEL);
 	if (ftruncate(f->fd, 0) == 0)
 		f->out = rte_pcapng_fdopen(f->fd, NULL, NULL, "drover", NULL);
 	if (f->out == NULL)
 		__atomic_store_n(&f->error, errno != 0 ? errno : EIO, __ATOMIC_RELAXED);
+	return step(f, IN_KERNEL, IN_PROGRAM);
 }
 
 static void *writer(void *arg)
@@ -84,18 +113,18 @@ static void *writer(void *arg)
 			return NULL;
 		nanosleep(&idle, NULL);
 	}
-	begin(f);
-	for (;;) {
+	if (!begin(f))
+		return NULL;
+	while (!__atomic_load_n(&f->late, __ATOMIC_ACQUIRE)) {
 		bool quit = __atomic_load_n(&f->quit, __ATOMIC_ACQUIRE);
 		unsigned n = rte_ring_sc_dequeue_burst(f->ring, (void **)m, WRITE_BURST, NULL);
 
-		if (n > 0)
-			write_burst(f, m, n);
-		else if (quit)
-			return NULL;
-		else
+		if (n > 0 ? !write_burst(f, m, n) : quit)
+			break;
+		if (n == 0)
 			nanosleep(&idle, NULL);
 	}
+	return NULL;
 }
 
 // The time that librte_pcapng 22.11 writes is centuries off for packets from before its first one.
@@ -141,22 +170,51 @@ void dump_file_figures(const struct dump_file *f, struct dump_figures *ret)
 
 // ---- the control side
 
+static char *folder; // NULL: no file may be opened
+
+int dump_folder(const char *path, struct err *err)
+{
+	char *copy = path != NULL ? strdup(path) : NULL;
+
+	if (path != NULL && copy == NULL)
+		return err_oom(err);
+	free(folder);
+	folder = copy;
+	return 0;
+}
+
 static int open_path(const char *path, struct err *err)
 {
-	// a pipe that nobody reads would be waited for
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+	_cleanup_close_ int dir =
+		folder != NULL ? open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 
+	if (folder == NULL)
+		return err_set(err, EINVAL, "file '%s': there is no folder for it", path);
+	if (dir < 0)
+		return err_sys(err, errno, "file '%s': open the folder '%.256s'", path, folder);
+	// a pipe that nobody reads would be waited for
+	fd = fs_open_below(dir, path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, 0600, false);
+	if (fd < 0 && (errno == EXDEV || errno == ELOOP))
+		return err_set(
+			err,
+			errno,
+			"file '%s': it must be below '%.256s', without symbolic links; --dump-dir= "
+			"names "
+			"another folder",
+			path,
+			folder
+		);
 	if (fd < 0)
-		return err_sys(err, errno, "file '%s': open", path);
+		return err_sys(err, errno, "file '%s': open in '%.256s'", path, folder);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		err_set(err, EINVAL, "file '%s' is not a regular file: name another", path);
-	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		err_set(err, EBUSY, "file '%s' is written by another task: name another", path);
-	else
-		return fd;
-	close(fd);
-	return -err->code;
+		return err_set(err, EINVAL, "file '%s' is not a regular file: name another", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(
+			err, EBUSY, "file '%s' is written by another task: name another", path
+		);
+	return steal_fd(&fd);
 }
 
 static int make_buffers(struct dump_file *f, uint32_t buffers, int socket, struct err *err)
@@ -228,32 +286,68 @@ int dump_file_open(
 	struct err *err
 )
 {
-	struct dump_file *f = rte_zmalloc_socket("dump", sizeof(*f), RTE_CACHE_LINE_SIZE, socket);
+	// not EAL's memory: see enum where
+	struct dump_file *f = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*f));
 
-	if (f == NULL)
+	if (f != NULL)
+		memset(f, 0, sizeof(*f));
+	else
 		return err_oom(err);
 	f->fd = -1;
 	f->snaplen = snaplen;
 	if (make_buffers(f, buffers, socket, err) < 0 || start(f, path, err) < 0) {
-		dump_file_close(f);
+		dump_file_close(f, NULL);
 		return -err->code;
 	}
 	*ret = f;
 	return 0;
 }
 
-void dump_file_close(struct dump_file *f)
+static struct dump_file *left_behind; // so that they are not lost
+
+// False: it hangs, and was left behind.
+static bool join(struct dump_file *f)
 {
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DUMP_CLOSE_SECONDS;
+	while (pthread_timedjoin_np(f->thread, NULL, &until) != 0) {
+		// it ends by itself, unless it is in the kernel
+		__atomic_store_n(&f->late, true, __ATOMIC_RELEASE);
+		if (step(f, IN_KERNEL, LEFT_BEHIND)) {
+			f->next = left_behind;
+			left_behind = f;
+			pthread_detach(f->thread);
+			return false;
+		}
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+	}
+	return true;
+}
+
+bool dump_file_close(struct dump_file *f, struct dump_figures *ret)
+{
+	bool whole;
+
 	if (f == NULL)
-		return;
+		return true;
 	__atomic_store_n(&f->quit, true, __ATOMIC_RELEASE);
-	if (f->running)
-		pthread_join(f->thread, NULL);
+	if (f->running && !join(f)) {
+		if (ret != NULL)
+			dump_file_figures(f, ret);
+		return false;
+	}
+	whole = f->error == 0 && !f->late;
+	if (ret != NULL)
+		dump_file_figures(f, ret);
 	if (f->out != NULL)
 		rte_pcapng_close(f->out);
 	else if (f->fd >= 0)
 		close(f->fd);
 	rte_ring_free(f->ring);
 	rte_mempool_free(f->pool);
-	rte_free(f);
+	free(f);
+	return whole;
 }

@@ -3,6 +3,7 @@
 // l2fwd: the Ethernet addresses are rewritten (paper §6.1.2). The destination becomes the configured
 // one, else the packet's source; the source becomes the configured one, else that of the output port.
 
+#include "task/output.h"
 #include "task/task.h"
 
 #include <rte_ethdev.h>
@@ -96,8 +97,7 @@ static int init_l2fwd(struct task *t, const void *arg, struct err *err)
 	if (l == NULL)
 		return err_oom(err);
 	t->state = l;
-	if (rte_eth_macaddr_get(t->out[0].port, &own) < 0)
-		memset(&own, 0, sizeof(own));
+	own = output_of(t, 0).mac;
 	for (unsigned i = 0; i < 16; i++) {
 		shuffle[i] = (uint8_t)i;
 		keep[i] = 0xff;
@@ -159,6 +159,7 @@ static struct task_mode l2fwd = {
 	.help = "the Ethernet addresses are rewritten",
 	.wants_rx = true,
 	.wants_tx = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct l2fwd_conf),
 	.drops = drops,

@@ -100,6 +100,7 @@ static struct task_mode lb5tuple = {
 	.wants_tx = true,
 	.many_tx = true,
 	.by_proto = true,
+	.passes = true,
 	.drops = drops,
 	.init = init_lb5tuple,
 };

@@ -42,8 +42,10 @@ static unsigned find_ip(const struct lbnetwork *l, struct rte_mbuf *m, unsigned 
 	if (l->untag) {
 		enum mpls_fault f = mpls_pop(m);
 
-		if (unlikely(f == MPLS_SHORT || f == MPLS_DEEP)) {
-			*why = f == MPLS_SHORT ? DROP_SHORT : DROP_LABELS;
+		if (unlikely(f != MPLS_OK && f != MPLS_NONE)) {
+			*why = f == MPLS_SHORT	 ? DROP_SHORT
+			       : f == MPLS_OTHER ? DROP_NOT_GRE
+						 : DROP_LABELS;
 			return 0;
 		}
 	}
@@ -149,6 +151,7 @@ static struct task_mode lbnetwork = {
 	.wants_tx = true,
 	.many_tx = true,
 	.by_proto = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbnetwork_conf),
 	.drops = drops,

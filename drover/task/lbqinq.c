@@ -6,6 +6,7 @@
 #include "task/ip4.h"
 #include "task/lb.h"
 #include "task/qinq.h"
+#include "task/table_keys.h"
 #include "task/task.h"
 
 #include <rte_malloc.h>
@@ -80,12 +81,7 @@ static int init_lbqinq(struct task *t, const void *arg, struct err *err)
 }
 
 static const struct key keys[] = {
-	{"qinq tag",
-	 KEY_U32,
-	 offsetof(struct lbqinq_conf, stype),
-	 0,
-	 0xffff,
-	 "type of the S-tag: 0x88a8 (default), 0x8100"},
+	KEY_QINQ_TAG(struct lbqinq_conf, stype),
 	{NULL},
 };
 
@@ -96,6 +92,7 @@ static struct task_mode lbqinq = {
 	.wants_tx = true,
 	.many_tx = true,
 	.by_proto = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbqinq_conf),
 	.drops = drops,

@@ -139,6 +139,7 @@ static struct task_mode mirror = {
 	.wants_rx = true,
 	.wants_tx = true,
 	.many_tx = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct mirror_conf),
 	.defaults = defaults_mirror,

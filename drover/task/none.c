@@ -28,6 +28,7 @@ static struct task_mode none = {
 	.help = "packets go from one port to another untouched",
 	.wants_rx = true,
 	.wants_tx = true,
+	.passes = true,
 	.init = init_none,
 };
 TASK_MODE(none)

@@ -5,24 +5,14 @@
 
 #include "task/task.h"
 
-#include <rte_ethdev.h>
-#include <string.h>
+#include <rte_ether.h>
 
 struct output {
-	struct rte_ether_addr mac; // zero: it leads to another task
-	uint16_t mtu;		   // greatest IP packet; of one to another task: no limit
+	struct rte_ether_addr mac; // source address of what goes there; zero: none is known
+	uint16_t mtu;		   // greatest IP packet; UINT16_MAX: no limit
 };
 
-static inline struct output output_of(const struct task *t, unsigned i)
-{
-	struct output o = {.mtu = UINT16_MAX};
-	const struct task_out *out = &t->out[i];
-
-	if (out->ring != NULL || out->port >= RTE_MAX_ETHPORTS)
-		return o;
-	if (rte_eth_dev_get_mtu(out->port, &o.mtu) < 0)
-		o.mtu = RTE_ETHER_MTU;
-	if (rte_eth_macaddr_get(out->port, &o.mac) < 0)
-		memset(&o.mac, 0, sizeof(o.mac));
-	return o;
-}
+// Of a port its own. Behind a ring those of the ports that packets reach through tasks that pass them on
+// (task_mode.passes): the smallest MTU, the first address. A task that decides by itself what it sends, or a
+// meter, where packets end, sets no limit. When all tasks have their outputs and ports are started.
+struct output output_of(const struct task *t, unsigned i);

@@ -363,6 +363,7 @@ static struct task_mode police = {
 	.help = "drops or marks what exceeds a rate, of all packets or of each subscriber",
 	.wants_rx = true,
 	.wants_tx = true,
+	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct police_conf),
 	.defaults = defaults_police,

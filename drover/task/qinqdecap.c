@@ -4,16 +4,12 @@
 // destination which way the packet goes; it leaves in GRE with the subscriber's key, behind the next
 // hop's label. On the way the CPE's address, MAC and port are learned, for the other half.
 
-#include "task/arp.h"
-#include "task/icmp.h"
+#include "task/qinqdecap.h"
 #include "task/ip4.h"
-#include "task/output.h"
-#include "task/qinq.h"
-#include "task/task.h"
+#include "task/table_keys.h"
 
 #include "table/route.h"
 #include "table/tables.h"
-#include "table/users.h"
 
 #include <jansson.h>
 #include <rte_ethdev.h>
@@ -37,38 +33,6 @@ struct qinqdecap_conf {
 	struct icmp_conf icmp;
 };
 
-struct qinqdecap {
-	uint64_t types; // see qinq_types
-	struct user_table *users;
-	struct route_view view;
-	struct cpe_clock clock;
-	uint32_t polls;
-	uint16_t port;	   // where packets come from; RTE_MAX_ETHPORTS: each says so itself
-	bool arp;	   // learn from it, and answer
-	uint32_t gateway;  // as in a packet; 0: answer for every address
-	uint64_t answered; // ARP
-	struct icmp icmp;
-	unsigned noutputs; // of hops
-	uint32_t local;
-	struct output outputs[TASK_OUTPUTS];
-};
-
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_NOT_QINQ,
-	DROP_NOT_IPV4,
-	DROP_HEADER,
-	DROP_SUM,
-	DROP_TTL,
-	DROP_UNKNOWN,
-	DROP_SOURCE,
-	DROP_NO_ROUTE,
-	DROP_TOO_LONG,
-	DROP_HEADROOM,
-	DROP_ARP,
-	DROP_BAD_ARP,
-};
-
 static const char *const drops[] = {
 	"too short",
 	"not qinq",
@@ -85,125 +49,6 @@ static const char *const drops[] = {
 	"bad arp",
 	NULL,
 };
-
-static uint16_t port_of(const struct qinqdecap *q, const struct rte_mbuf *m)
-{
-	uint16_t port = q->port != RTE_MAX_ETHPORTS ? q->port : m->port;
-
-	return port & (uint16_t)~CPE_OUTPUT;
-}
-
-static unsigned output_for(const struct task *t, uint16_t port)
-{
-	return port < RTE_MAX_ETHPORTS ? t->out_of_port[port] : TASK_OUTPUTS;
-}
-
-// A packet of ARP: learned from, and answered where the task has an output to where it came from.
-// What to drop it for, or 0 when it was answered.
-static unsigned take_arp(struct task *t, struct rte_mbuf *m, struct user_live *users, uint32_t tags)
-{
-	struct qinqdecap *q = t->state;
-	struct user_entry *entry = users_entry(users, tags);
-	uint32_t number = entry->number;
-	uint16_t port = port_of(q, m);
-	unsigned to = output_for(t, port);
-	struct arp_seen seen;
-
-	if (!mbuf_pull(m, QINQ_LEN + ARP_LEN))
-		return DROP_SHORT;
-	if (number == 0)
-		return DROP_UNKNOWN;
-	if (!arp_read(rte_pktmbuf_mtod(m, struct rte_ether_hdr *), QINQ_LEN, &seen))
-		return DROP_BAD_ARP;
-	// a probe (RFC 5227) has no sender's address yet
-	if (seen.sender != 0
-	    && !cpe_learn(
-		    users, entry, number, cpe_mac_port(seen.mac, port), seen.sender, q->clock
-	    ))
-		return DROP_SOURCE;
-	if (to >= t->nout || !arp_wants_reply(&seen, q->gateway))
-		return DROP_ARP;
-	mbuf_cut(m, QINQ_LEN + ARP_LEN);
-	arp_reply(rte_pktmbuf_mtod(m, struct rte_ether_hdr *), QINQ_LEN, &q->outputs[to].mac);
-	q->answered++;
-	task_put(t, to, m);
-	return 0;
-}
-
-#define TAKEN UINT32_MAX // the packet has gone another way
-
-// Judges what is not ordinary: what to drop it for, 0, or TAKEN.
-static __rte_noinline unsigned refuse(struct task *t, struct rte_mbuf *m, struct user_live *users)
-{
-	const struct qinqdecap *q = t->state;
-	const struct qinq_hdr *h = rte_pktmbuf_mtod(m, struct qinq_hdr *);
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(h + 1);
-	unsigned why;
-	uint64_t v;
-
-	if (!mbuf_pull(m, QINQ_LEN))
-		return DROP_SHORT;
-	memcpy(&v, &h->stype, sizeof(v));
-	if ((v & QINQ_TYPES_MASK) != q->types)
-		return DROP_NOT_QINQ;
-	if (h->type == rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP) && q->arp) {
-		why = take_arp(t, m, users, qinq_tags(v));
-		return why == 0 ? TAKEN : why;
-	}
-	if (h->type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
-		return DROP_NOT_IPV4;
-	switch (ip4_check(m, QINQ_LEN)) {
-	case IP4_SHORT:
-		return DROP_SHORT;
-	case IP4_HEADER:
-		return DROP_HEADER;
-	case IP4_SUM:
-		return DROP_SUM;
-	case IP4_OK:
-		break;
-	}
-	// also what was sent to all machines: a router does not forward it (RFC 1812, 5.3.4)
-	if (ip4_nowhere(ip->dst_addr) || (h->dst.addr_bytes[0] & 1) != 0)
-		return DROP_NO_ROUTE;
-	return ip->time_to_live <= 1 ? DROP_TTL : 0;
-}
-
-// Drops it, and tells its sender where that is configured, if the task has an output to where it came
-// from. error 0: not of this one; mtu: of ICMP_TOO_LONG.
-static __rte_noinline void give_up(
-	struct task *t,
-	unsigned why,
-	unsigned error,
-	struct rte_mbuf *m,
-	const struct user_live *users,
-	unsigned mtu
-)
-{
-	struct qinqdecap *q = t->state;
-	unsigned to = output_for(t, port_of(q, m));
-	struct qinq_hdr h, *answer;
-	uint64_t v;
-
-	if (q->icmp.from == 0 || error == 0 || to >= t->nout) {
-		task_drop(t, why, m);
-		return;
-	}
-	t->counters.drops[why]++;
-	memcpy(&h, rte_pktmbuf_mtod(m, void *), sizeof(h));
-	memcpy(&v, &h.stype, sizeof(v));
-	rte_pktmbuf_adj(m, QINQ_LEN);
-	// nobody is told what was for all, nor a stranger anything
-	if ((h.dst.addr_bytes[0] & 1) != 0 || users_by_tags(users, qinq_tags(v)) == 0
-	    || !icmp_answer(&q->icmp, m, error, mtu, QINQ_LEN)) {
-		rte_pktmbuf_free(m);
-		return;
-	}
-	answer = (struct qinq_hdr *)(void *)rte_pktmbuf_prepend(m, QINQ_LEN);
-	h.dst = h.src;
-	h.src = q->outputs[to].mac;
-	memcpy(answer, &h, sizeof(h));
-	task_put(t, to, m);
-}
 
 struct taken {
 	uint32_t ip[BURST];		 // destinations, host order
@@ -231,7 +76,7 @@ take_in(struct task *t,
 		if (i + AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
 		if (unlikely(ip4_look(m[i], QINQ_LEN) != IP4_OK)) {
-			why = refuse(t, m[i], users);
+			why = qinqdecap_judge(t, m[i], users);
 		} else {
 			memcpy(&v, &h->stype, sizeof(v));
 			if (unlikely(
@@ -240,11 +85,13 @@ take_in(struct task *t,
 				    || ip4_nowhere(ip->dst_addr) || (h->dst.addr_bytes[0] & 1) != 0
 				    || ip->time_to_live <= 1
 			    ))
-				why = refuse(t, m[i], users);
+				why = qinqdecap_judge(t, m[i], users);
 		}
 		if (unlikely(why != 0)) {
-			if (why != TAKEN)
-				give_up(t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], users, 0);
+			if (why != QINQDECAP_TAKEN)
+				qinqdecap_give_up(
+					t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], users, 0
+				);
 			continue;
 		}
 		memcpy(&v, &h->stype, sizeof(v));
@@ -319,7 +166,7 @@ static uint16_t poll_qinqdecap(struct task *t)
 			    users,
 			    taken.entry[i],
 			    number,
-			    cpe_mac_port(&h->src, port_of(q, m[i])),
+			    cpe_mac_port(&h->src, qinqdecap_port(q, m[i])),
 			    ip->src_addr,
 			    q->clock
 		    ))) {
@@ -327,11 +174,13 @@ static uint16_t poll_qinqdecap(struct task *t)
 			continue;
 		}
 		if (unlikely(hop == 0)) {
-			give_up(t, DROP_NO_ROUTE, ICMP_NET, m[i], users, 0);
+			qinqdecap_give_up(t, DROP_NO_ROUTE, ICMP_NET, m[i], users, 0);
 			continue;
 		}
 		if (unlikely(m[i]->pkt_len > head->mtu)) {
-			give_up(t, DROP_TOO_LONG, ICMP_TOO_LONG, m[i], users, head->mtu - QINQ_LEN);
+			qinqdecap_give_up(
+				t, DROP_TOO_LONG, ICMP_TOO_LONG, m[i], users, head->mtu - QINQ_LEN
+			);
 			continue;
 		}
 		if (unlikely(m[i]->data_off < GROWS)) {
@@ -447,30 +296,15 @@ static void report_qinqdecap(struct task *t, void *object)
 }
 
 static const struct key keys[] = {
-	{"route table",
-	 KEY_TEXT,
-	 offsetof(struct qinqdecap_conf, routes),
-	 0,
-	 0,
-	 "routes and next hops: a table of [lua], or a file (.csv)"},
-	{"user table",
-	 KEY_TEXT,
-	 offsetof(struct qinqdecap_conf, users),
-	 0,
-	 0,
-	 "subscribers: a table of [lua], or a file (.csv)"},
+	KEY_ROUTE_TABLE(struct qinqdecap_conf, routes),
+	KEY_USER_TABLE(struct qinqdecap_conf, users),
 	{"local ipv4",
 	 KEY_IPV4,
 	 offsetof(struct qinqdecap_conf, local),
 	 0,
 	 0,
 	 "source of the tunnels"},
-	{"qinq tag",
-	 KEY_U32,
-	 offsetof(struct qinqdecap_conf, stype),
-	 0,
-	 0xffff,
-	 "type of the S-tag: 0x88a8 (default), 0x8100"},
+	KEY_QINQ_TAG(struct qinqdecap_conf, stype),
 	{"handle arp",
 	 KEY_BOOL,
 	 offsetof(struct qinqdecap_conf, arp),

@@ -7,6 +7,7 @@
 #include "task/icmp.h"
 #include "task/ip4.h"
 #include "task/output.h"
+#include "task/table_keys.h"
 #include "task/task.h"
 
 #include "table/route.h"
@@ -277,12 +278,7 @@ static void report_routing(struct task *t, void *object)
 }
 
 static const struct key keys[] = {
-	{"route table",
-	 KEY_TEXT,
-	 offsetof(struct routing_conf, routes),
-	 0,
-	 0,
-	 "routes and next hops: a table of [lua], or a file (.csv)"},
+	KEY_ROUTE_TABLE(struct routing_conf, routes),
 	{"mpls",
 	 KEY_BOOL,
 	 offsetof(struct routing_conf, mpls),

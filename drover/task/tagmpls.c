@@ -4,6 +4,7 @@
 
 #include "task/ip4.h"
 #include "task/mpls.h"
+#include "task/output.h"
 #include "task/task.h"
 
 #include <rte_ether.h>
@@ -16,14 +17,16 @@ struct tagmpls_conf {
 
 struct tagmpls {
 	uint32_t bottom, above; // the label, as in a packet
+	uint32_t longest;	// packet that the output takes with one label more
 };
 
 enum {
 	DROP_SHORT = DROP_COMMON,
+	DROP_TOO_LONG,
 	DROP_HEADROOM,
 };
 
-static const char *const drops[] = {"too short", "no headroom", NULL};
+static const char *const drops[] = {"too short", "too long", "no headroom", NULL};
 
 static uint16_t poll_tagmpls(struct task *t)
 {
@@ -38,6 +41,10 @@ static uint16_t poll_tagmpls(struct task *t)
 
 		if (unlikely(m[i]->data_len < sizeof(eth)) && !mbuf_pull(m[i], sizeof(eth))) {
 			task_drop(t, DROP_SHORT, m[i]);
+			continue;
+		}
+		if (unlikely(m[i]->pkt_len > l->longest)) {
+			task_drop(t, DROP_TOO_LONG, m[i]);
 			continue;
 		}
 		memcpy(&eth, rte_pktmbuf_mtod(m[i], void *), sizeof(eth));
@@ -68,6 +75,7 @@ static int init_tagmpls(struct task *t, const void *arg, struct err *err)
 		return err_oom(err);
 	l->above = rte_cpu_to_be_32(c->label << 12 | MPLS_TTL);
 	l->bottom = l->above | rte_cpu_to_be_32(1 << 8);
+	l->longest = (uint32_t)RTE_ETHER_HDR_LEN + output_of(t, 0).mtu - MPLS_LEN;
 	t->state = l;
 	t->poll = poll_tagmpls;
 	return 0;
@@ -88,6 +96,8 @@ static struct task_mode tagmpls = {
 	.help = "an MPLS label is put in front",
 	.wants_rx = true,
 	.wants_tx = true,
+	.passes = true,
+	.adds = MPLS_LEN,
 	.keys = keys,
 	.conf_size = sizeof(struct tagmpls_conf),
 	.drops = drops,

@@ -97,6 +97,8 @@ struct task {
 	struct task_control control;
 	struct task_counters counters;
 	// set-up and description
+	const struct task
+		*leads[TASK_OUTPUTS]; // the task at the other end of an output; NULL: a port
 	const struct task_mode *mode;
 	const struct conf_task *conf;
 	struct rte_mempool *pool; // of its lcore's node
@@ -114,8 +116,11 @@ struct task_mode {
 	bool may_tx;		 // without an output packets end there
 	bool many_tx;		 // it chooses among several outputs
 	bool by_proto;		 // it tells protocols apart: "tx cores=… proto=arp"
-	const struct key *keys;	 // of its own, on top of the common ones; ends with a NULL name
-	size_t conf_size;	 // of what the keys fill
+	// packets that go on are as they came, but for Ethernet addresses, labels and marks
+	bool passes;
+	uint8_t adds;		// and for so many bytes more in front
+	const struct key *keys; // of its own, on top of the common ones; ends with a NULL name
+	size_t conf_size;	// of what the keys fill
 	void (*defaults)(void *conf); // NULL: zero
 	const char *const *drops;     // names of its drop reasons, NULL-terminated; NULL: none
 	// Makes t->state from conf, and t->poll. Everything is allocated here, on t->socket.

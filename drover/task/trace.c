@@ -9,8 +9,7 @@
 
 #define RING 64 // above what comes of one packet: mirror's 32 times
 
-static struct trace trace;
-static struct rte_ring *in_ring, *out_ring[TASK_OUTPUTS];
+static struct trace traces[TRACE_TASKS];
 
 // What a task has, while rings are in its place.
 struct real {
@@ -19,19 +18,19 @@ struct real {
 	struct rte_ring *out[TASK_OUTPUTS];
 };
 
-static void put_rings(struct task *t, struct real *r)
+static void put_rings(struct task *t, const struct trace *trace, struct real *r)
 {
 	r->rx = t->rx[0];
 	r->nrx = t->nrx;
 	r->next_rx = t->next_rx;
 	r->nctrl = t->nctrl;
-	t->rx[0] = (struct task_in){.ring = in_ring};
+	t->rx[0] = (struct task_in){.ring = trace->in_ring};
 	t->nrx = 1;
 	t->next_rx = 0;
 	t->nctrl = 0;
 	for (unsigned i = 0; i < t->nout; i++) {
 		r->out[i] = t->out[i].ring;
-		t->out[i].ring = out_ring[i];
+		t->out[i].ring = trace->out_ring[i];
 	}
 }
 
@@ -45,16 +44,29 @@ static void put_back(struct task *t, const struct real *r)
 		t->out[i].ring = r->out[i];
 }
 
+static uint32_t copy_bytes(const struct rte_mbuf *m, uint8_t *to)
+{
+	uint32_t len = RTE_MIN(m->pkt_len, (uint32_t)TRACE_BYTES);
+	const void *data = rte_pktmbuf_read(m, 0, len, to);
+
+	if (data != NULL && data != to)
+		memcpy(to, data, len);
+	return m->pkt_len;
+}
+
 // Sends for good what the mode has sent, and counted.
-static void send_on(struct task *t, unsigned to, struct trace_packet *p)
+static void send_on(struct task *t, struct rte_ring *ring, unsigned to, struct trace_packet *p)
 {
 	struct task_out *out = &t->out[to];
 	struct rte_mbuf *m[RING];
-	uint16_t n = (uint16_t)rte_ring_sc_dequeue_burst(out_ring[to], (void **)m, RING, NULL);
+	uint16_t n = (uint16_t)rte_ring_sc_dequeue_burst(ring, (void **)m, RING, NULL);
 	uint16_t sent;
 
 	if (n == 0)
 		return;
+	// before it is another's
+	if (p->nsent == 0)
+		p->out_len = copy_bytes(m[0], p->out_data);
 	sent = task_offer(out, m, n);
 	if (sent < n)
 		sent = task_tx_rest(t, out, m, n, sent);
@@ -69,118 +81,159 @@ static void send_on(struct task *t, unsigned to, struct trace_packet *p)
 
 static void fill(struct trace_packet *p, const struct rte_mbuf *m)
 {
-	uint32_t len = RTE_MIN(m->pkt_len, (uint32_t)TRACE_BYTES);
-	const void *data = rte_pktmbuf_read(m, 0, len, p->data);
-
+	p->len = copy_bytes(m, p->data);
 	p->tsc = rte_rdtsc();
-	p->len = m->pkt_len;
 	p->port = m->port;
 	p->nsent = 0;
 	p->drop = TRACE_KEPT;
-	if (data != NULL && data != p->data)
-		memcpy(p->data, data, len);
 }
 
-static void one(struct task *t, struct rte_mbuf *m, struct trace_packet *p)
+static void one(
+	struct task *t, const struct trace *trace, struct rte_mbuf *m, struct trace_packet *p
+)
 {
 	uint64_t drops[DROP_COMMON + TASK_DROPS];
 	struct real real;
 
 	fill(p, m);
 	memcpy(drops, t->counters.drops, sizeof(drops));
-	put_rings(t, &real);
-	rte_ring_sp_enqueue(in_ring, m);
-	trace.poll(t);
+	put_rings(t, trace, &real);
+	rte_ring_sp_enqueue(trace->in_ring, m);
+	trace->poll(t);
 	put_back(t, &real);
 	for (unsigned i = 0; i < t->nout; i++)
-		send_on(t, i, p);
+		send_on(t, trace->out_ring[i], i, p);
 	for (unsigned i = DROP_COMMON + TASK_DROPS; i-- > 0;) {
 		if (t->counters.drops[i] != drops[i])
 			p->drop = (uint8_t)i;
 	}
 }
 
+static struct trace *find(const struct task *t)
+{
+	for (unsigned i = 0; i < TRACE_TASKS; i++) {
+		if (__atomic_load_n(&traces[i].task, __ATOMIC_RELAXED) == t)
+			return &traces[i];
+	}
+	return NULL;
+}
+
 static uint16_t poll_traced(struct task *t)
 {
-	// packets of a burst beyond those that are wanted go the same way, into the last one's place
-	static struct trace_packet spare;
+	struct trace *trace = find(t);
 	struct rte_mbuf *m[BURST];
-	bool stop = __atomic_load_n(&trace.stop, __ATOMIC_RELAXED);
+	bool stop = __atomic_load_n(&trace->stop, __ATOMIC_RELAXED);
 	uint16_t n = stop ? 0 : task_rx(t, m);
 
 	// the mode counts them
 	t->counters.rx -= n;
 	for (uint16_t i = 0; i < n; i++) {
-		if (trace.seen < trace.wanted) {
-			one(t, m[i], &trace.packet[trace.seen]);
-			__atomic_store_n(&trace.seen, trace.seen + 1, __ATOMIC_RELEASE);
+		if (trace->seen < trace->wanted) {
+			one(t, trace, m[i], &trace->packet[trace->seen]);
+			__atomic_store_n(&trace->seen, trace->seen + 1, __ATOMIC_RELEASE);
 		} else {
-			one(t, m[i], &spare);
+			// beyond those that are wanted: they go the same way
+			one(t, trace, m[i], &trace->spare);
 		}
 	}
-	if (stop || trace.seen == trace.wanted) {
-		__atomic_store_n(&t->poll, trace.poll, __ATOMIC_RELAXED);
-		__atomic_store_n(&trace.over, true, __ATOMIC_RELEASE);
+	if (stop || trace->seen == trace->wanted) {
+		__atomic_store_n(&t->poll, trace->poll, __ATOMIC_RELAXED);
+		__atomic_store_n(&trace->over, true, __ATOMIC_RELEASE);
 	}
 	return n;
 }
 
 // ---- the control side
 
-const struct trace *trace_get(void)
+const struct trace *trace_of(const struct task *t)
 {
-	return &trace;
+	return find(t);
 }
 
-static struct rte_ring *make_ring(const char *what, unsigned i)
+static bool goes_on(const struct trace *trace)
+{
+	return trace->task != NULL && !__atomic_load_n(&trace->over, __ATOMIC_ACQUIRE);
+}
+
+static struct rte_ring *make_ring(const struct trace *trace, const char *what, unsigned i)
 {
 	char name[RTE_RING_NAMESIZE];
 
-	snprintf(name, sizeof(name), "trace%s%u", what, i);
+	snprintf(name, sizeof(name), "trace%u%s%u", (unsigned)(trace - traces), what, i);
 	return rte_ring_create(
 		name, RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ
 	);
 }
 
 // They stay for the next trace.
-static int make_rings(unsigned nout, struct err *err)
+static int make_rings(struct trace *trace, unsigned nout, struct err *err)
 {
-	if (in_ring == NULL)
-		in_ring = make_ring("in", 0);
-	if (in_ring == NULL)
+	if (trace->in_ring == NULL)
+		trace->in_ring = make_ring(trace, "in", 0);
+	if (trace->in_ring == NULL)
 		return err_oom(err);
 	for (unsigned i = 0; i < nout; i++) {
-		if (out_ring[i] == NULL)
-			out_ring[i] = make_ring("out", i);
-		if (out_ring[i] == NULL)
+		if (trace->out_ring[i] == NULL)
+			trace->out_ring[i] = make_ring(trace, "out", i);
+		if (trace->out_ring[i] == NULL)
 			return err_oom(err);
 	}
 	return 0;
 }
 
+// The task's own, one that nobody had, or one that is over.
+static struct trace *place_for(const struct task *t)
+{
+	struct trace *place = find(t);
+
+	for (unsigned i = 0; i < TRACE_TASKS && place == NULL; i++) {
+		if (traces[i].task == NULL)
+			place = &traces[i];
+	}
+	for (unsigned i = 0; i < TRACE_TASKS && place == NULL; i++) {
+		if (!goes_on(&traces[i]))
+			place = &traces[i];
+	}
+	return place;
+}
+
 int trace_begin(struct task *t, uint32_t wanted, struct err *err)
 {
+	struct trace *trace = place_for(t);
+
 	if (t->nrx + t->nctrl == 0)
 		return err_set(err, EINVAL, "task '%s' receives nothing to trace", t->name);
-	if (trace.task != NULL && !__atomic_load_n(&trace.over, __ATOMIC_ACQUIRE))
+	if (trace == NULL)
 		return err_set(
 			err,
 			EBUSY,
-			"task '%s' is still traced: wait for its packets, or /drover/trace_stop",
-			trace.task->name
+			"%d tasks are traced already: wait for their packets, or "
+			"/drover/trace_stop,TASK",
+			TRACE_TASKS
 		);
-	if (make_rings(t->nout, err) < 0)
+	if (goes_on(trace))
+		return err_set(
+			err,
+			EBUSY,
+			"task '%s' is still traced: wait for its packets, or /drover/trace_stop,%s",
+			t->name,
+			t->name
+		);
+	if (make_rings(trace, t->nout, err) < 0)
 		return -err->code;
-	trace.task = t;
-	trace.poll = t->poll;
-	trace.wanted = wanted;
-	trace.seen = 0;
-	trace.stop = trace.over = false;
+	__atomic_store_n(&trace->task, t, __ATOMIC_RELAXED);
+	trace->poll = t->poll;
+	trace->wanted = wanted;
+	trace->seen = 0;
+	trace->stop = trace->over = false;
 	__atomic_store_n(&t->poll, poll_traced, __ATOMIC_RELEASE);
 	return 0;
 }
 
-void trace_stop(void)
+void trace_stop(const struct task *t)
 {
-	__atomic_store_n(&trace.stop, true, __ATOMIC_RELAXED);
+	struct trace *trace = find(t);
+
+	if (trace != NULL)
+		__atomic_store_n(&trace->stop, true, __ATOMIC_RELAXED);
 }

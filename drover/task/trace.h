@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// What becomes of a task's next packets, one by one. A task that is traced has another poll function, which
+// What becomes of the next packets of some tasks, one by one. A task that is traced has another poll function, which
 // gives the mode's own one packet at a time and rings in place of its outputs, and looks what comes of
 // it. One that is not is as it was: the data path knows nothing of this.
 #pragma once
 
 #include "task/task.h"
 
+#define TRACE_TASKS 8 // at once
 #define TRACE_PACKETS 128
 #define TRACE_BYTES 96
 #define TRACE_OUTPUTS 8
@@ -20,6 +21,8 @@ struct trace_packet {
 	uint8_t drop;		     // the first drop reason that counted it; TRACE_KEPT: none
 	uint16_t nsent;		     // packets that went out for it
 	uint16_t out[TRACE_OUTPUTS]; // where the first of them went to
+	uint32_t out_len;	     // of the first of them
+	uint8_t out_data[TRACE_BYTES];
 };
 
 struct trace {
@@ -30,10 +33,15 @@ struct trace {
 	uint32_t seen; // packets that are filled in
 	bool over;     // the lcore has nothing to do with it any more
 	struct trace_packet packet[TRACE_PACKETS];
+	// of the lcore
+	struct rte_ring *in_ring, *out_ring[TASK_OUTPUTS];
+	struct trace_packet spare;
 };
 
-// There is one. Only the control side calls these, one thread at a time.
-const struct trace *trace_get(void);
-// From the next packet on. Fails while another goes on, and for a task that receives nothing.
+// Only the control side calls these, one thread at a time.
+// The last trace of a task; NULL: there is none any more.
+const struct trace *trace_of(const struct task *t);
+// From the next packet on. Fails while the task is traced, or TRACE_TASKS others are, and for a task that
+// receives nothing.
 int trace_begin(struct task *t, uint32_t wanted, struct err *err);
-void trace_stop(void);
+void trace_stop(const struct task *t);

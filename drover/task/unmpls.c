@@ -12,9 +12,15 @@
 enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_LABELS,
+	DROP_NOT_IP,
 };
 
-static const char *const drops[] = {"too short", "bad labels", NULL};
+static const char *const drops[] = {"too short", "bad labels", "not ip", NULL};
+
+static unsigned drop_for(enum mpls_fault f)
+{
+	return f == MPLS_SHORT ? DROP_SHORT : f == MPLS_OTHER ? DROP_NOT_IP : DROP_LABELS;
+}
 
 enum mpls_fault mpls_pop(struct rte_mbuf *m)
 {
@@ -35,6 +41,8 @@ enum mpls_fault mpls_pop(struct rte_mbuf *m)
 		bottom = (*rte_pktmbuf_mtod_offset(m, uint8_t *, at + 2) & 1) != 0;
 	}
 	version = *rte_pktmbuf_mtod_offset(m, uint8_t *, at) >> 4;
+	if (version != 4 && version != 6)
+		return MPLS_OTHER;
 	eth.ether_type = rte_cpu_to_be_16(version == 6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	memcpy(rte_pktmbuf_adj(m, (uint16_t)(at - sizeof(eth))), &eth, sizeof(eth));
 	return MPLS_OK;
@@ -51,7 +59,7 @@ static uint16_t poll_unmpls(struct task *t)
 		if (likely(f == MPLS_OK || f == MPLS_NONE))
 			m[out++] = m[i];
 		else
-			task_drop(t, f == MPLS_SHORT ? DROP_SHORT : DROP_LABELS, m[i]);
+			task_drop(t, drop_for(f), m[i]);
 	}
 	if (out > 0)
 		task_tx(t, m, out);
@@ -71,6 +79,7 @@ static struct task_mode unmpls = {
 	.help = "MPLS labels are taken away",
 	.wants_rx = true,
 	.wants_tx = true,
+	.passes = true,
 	.drops = drops,
 	.init = init_unmpls,
 };

@@ -8,19 +8,20 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int fs_open_in(int dirfd, const char *path, int flags, mode_t mode)
+static int open_with(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC),
 		// O_TMPFILE holds the bit of O_DIRECTORY; openat2 refuses a mode it has no use for
 		.mode = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve,
 	};
 	int fd = -1;
 
@@ -31,6 +32,20 @@ int fs_open_in(int dirfd, const char *path, int flags, mode_t mode)
 			break;
 	}
 	return fd;
+}
+
+int fs_open_in(int dirfd, const char *path, int flags, mode_t mode)
+{
+	return open_with(dirfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int fs_open_below(int dirfd, const char *path, int flags, mode_t mode, bool links)
+{
+	uint64_t no_links = links ? 0 : RESOLVE_NO_SYMLINKS;
+
+	return open_with(
+		dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | no_links
+	);
 }
 
 int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)

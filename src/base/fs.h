@@ -14,6 +14,10 @@
 // Returns a descriptor (O_CLOEXEC), or -1 with errno.
 int fs_open_in(int dirfd, const char *path, int flags, mode_t mode);
 
+// The same, but what leads out of dirfd is refused: an absolute path, "..", a link (EXDEV). links: whether
+// there may be symbolic links at all (else ELOOP).
+int fs_open_below(int dirfd, const char *path, int flags, mode_t mode, bool links);
+
 // The whole file, NUL-terminated, at most max bytes (EFBIG beyond). *ret is to be freed; ret_len may
 // be NULL. Returns 0 or -errno; no message, so that callers can say what a missing file means.
 int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);

@@ -133,12 +133,6 @@ def judge(cases, came, drops):
     assert {k: v for k, v in drops.items() if v} == reasons
 
 
-def test_golden_packets():
-    """What the unit test of the handlers is judged by is what scapy says today."""
-    with open(f"{TOP}/tests/golden/drover-bng.txt", encoding="ascii") as f:
-        assert f.read() == bng.golden()
-
-
 def learn(user=bng.USER, src=bng.ADDRESS, mac=bng.CPE):
     return bng.access(bng.inner(src=src), user, src=mac)
 
@@ -163,15 +157,57 @@ def test_downstream(bench, mbuf):
     judge(cases, came, task(report, "qinqencapv4")["drops"])
 
 
-@pytest.mark.parametrize("mbuf", [2048, 256], ids=["one segment", "segments"])
-def test_routing(bench, mbuf):
-    (bench.directory / "test.cfg").write_text(L3FWD.format(mbuf=mbuf))
+def judge_routing(bench, text):
+    (bench.directory / "test.cfg").write_text(text)
     packets.write(bench.directory / "in.pcap", [])
     report = bench.run(0)
     cases = [c for c in bng.routed(report["ports"][1]["mac"]) if c[1]]
     packets.write(bench.directory / "in.pcap", [p for _, p, _ in cases])
     report = bench.run(len(cases))
     judge(cases, packets.read(bench.directory / "out.pcap"), report["tasks"][0]["drops"])
+
+
+@pytest.mark.parametrize("mbuf", [2048, 256], ids=["one segment", "segments"])
+def test_routing(bench, mbuf):
+    judge_routing(bench, L3FWD.format(mbuf=mbuf))
+
+
+CHAINS = {
+    "none": ("mode=none", ""),
+    "two": ("mode=lb5tuple\ntx cores=2t1", "task=1\nmode=l2fwd\ndst mac=no\nrx ring=yes"),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_routing_by_way_of_tasks(bench, chain):
+    """The address and the MTU are those of the port that packets reach."""
+    first, second = CHAINS[chain]
+    text = L3FWD.format(mbuf=2048).replace("tx port=out", "tx cores from routing table=2")
+    text += f"[core 2]\nname=next\ntask=0\nrx ring=yes\n{first}\n{second}\ntx port=out\n"
+    judge_routing(bench, text)
+
+
+def test_bng_by_way_of_tasks(bench):
+    """As DPPD's files have it: a core that only sends, on both sides."""
+    own = bench.macs()
+    up = [bng.inner(1468), bng.inner(1469)]
+    down = [bng.inner(n, bng.ADDRESS, bng.TO) for n in (1500, 1501)]
+    bench.config()
+    text = (bench.directory / "test.cfg").read_text()
+    text = text.replace("tx ports from routing table=inet0", "tx cores from routing table=2t0")
+    text = text.replace("tx ports from cpe table=cpe0", "tx cores from cpe table=2t1 remap=cpe0")
+    text += "[core 2]\nname=send\ntask=0\nmode=none\nrx ring=yes\ntx port=inet0\n"
+    text += "task=1\nmode=tagmpls\nlabel=7\nrx ring=yes\ntx port=cpe0\n"
+    (bench.directory / "test.cfg").write_text(text)
+    packets.write(bench.directory / "cpe-in.pcap", map(bng.access, up))
+    packets.write(bench.directory / "inet-in.pcap", map(bng.core, down))
+    report = bench.run(4)
+    came = packets.read(bench.directory / "inet-out.pcap")
+    assert came == [bng.tunnelled(up[0], own["inet0"])]
+    # behind a label there is room for 1496
+    assert packets.read(bench.directory / "cpe-out.pcap") == []
+    assert task(report, "qinqdecapv4")["drops"]["too long"] == 1
+    assert task(report, "qinqencapv4")["drops"]["too long"] == 2
 
 
 def test_the_other_type_of_tag(bench):

@@ -296,6 +296,20 @@ def test_dump_and_pass_on(drover, tmp_path):
 
 
 @tshark
+def test_dump_elsewhere(drover, tmp_path):
+    """Where the command line says, which the configuration cannot."""
+    there = tmp_path / "there"
+    there.mkdir()
+    packets.write(tmp_path / "in.pcap", MIRRORED[:10])
+    (tmp_path / "test.cfg").write_text(INPUT + "mode=dump\nfile=dump.pcapng\n")
+    args = "run", "--no-huge", "--squeeze", "--dump-dir", there, "--duration", "1s", "test.cfg"
+    p = execute(drover, *args, cwd=tmp_path)
+    assert p.returncode == 0, p.stderr
+    assert as_pcap(there / "dump.pcapng") == MIRRORED[:10]
+    assert not (tmp_path / "dump.pcapng").exists()
+
+
+@tshark
 def test_dump_limits(drover, tmp_path):
     keys = "mode=dump\nfile=dump.pcapng\npackets=100\nsnaplen=77\n"
     sent = packets.every_size(60, 1500, 7)
@@ -308,13 +322,16 @@ def test_dump_limits(drover, tmp_path):
 @pytest.mark.parametrize(
     "file, says",
     [
-        ("none/dump.pcapng", "file 'none/dump.pcapng': open: No such file"),
-        ("/dev/null", "is not a regular file"),
-        ("pipe", "file 'pipe': open: No such device"),
+        ("none/dump.pcapng", "file 'none/dump.pcapng': open in '.': No such file"),
+        ("/dev/null", "file '/dev/null': it must be below '.'"),
+        ("../dump.pcapng", "file '../dump.pcapng': it must be below '.'"),
+        ("link", "file 'link': it must be below '.', without symbolic links"),
+        ("pipe", "file 'pipe': open in '.': No such device"),
     ],
 )
 def test_dump_refuses(drover, tmp_path, file, says):
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("test.cfg")
     packets.write(tmp_path / "in.pcap", [])
     (tmp_path / "test.cfg").write_text(INPUT + f"mode=dump\nfile={file}\n")
     p = execute(drover, "check", "--no-huge", "--squeeze", "test.cfg", cwd=tmp_path)

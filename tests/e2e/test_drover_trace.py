@@ -130,6 +130,11 @@ def test_bytes(drover, running):
     for line in p.stdout.splitlines():
         q = json.loads(line)
         assert q["length"] == 120 and "".join(q["bytes"].values()) == MADE[: 2 * 96]
+        # and as it left it: its addresses are the device's, which are none, and the source before
+        out = "".join(q["out_bytes"].values())
+        assert q["out_length"] == 120 and out[:12] == MADE[12:24] and out[24:] == MADE[24 : 2 * 96]
+        assert q["in"] == "08:09:0a:0b:0c:0d > 02:03:04:05:06:07 type 0x0e0f"
+        assert q["out"].endswith(" > 08:09:0a:0b:0c:0d type 0x0e0f")
 
 
 def test_sent(drover, running):
@@ -140,6 +145,7 @@ def test_sent(drover, running):
 def test_dropped(drover, running):
     for q in packets(drover, running, "many.1", 3):
         assert q["outputs"] == {} and q["sent"] == 0 and q["drop"] == "red"
+        assert "out" not in q and "out_bytes" not in q
 
 
 def test_copied(drover, running):
@@ -156,7 +162,7 @@ def test_full(drover, running):
     tel = Telemetry(running.socket)
     for q in packets(drover, running, "full", 5):
         assert q.get("drop") == "tx full" or q["outputs"] == {"0": "loop"}
-    assert tel.ask("/drover/trace_packets")["over"] == 1
+    assert tel.ask("/drover/trace_packets,full")["over"] == 1
     tel.s.close()
 
 
@@ -165,16 +171,36 @@ def test_text(drover, running):
     assert p.returncode == 0, p.stderr
     lines = p.stdout.splitlines()
     assert lines[0] == "0: +0.000 us, 64 bytes from nil; counted as red"
-    assert [line[:8] for line in lines[1:]] == ["    0000", "    0010", "    0020", "    0030"]
-    assert all(len(line) == 9 + 16 * 3 for line in lines[1:])
+    assert lines[1].startswith("    in  ") and lines[1].endswith(" type 0x0000")
+    assert [line[:8] for line in lines[2:]] == ["    0000", "    0010", "    0020", "    0030"]
+    assert all(len(line) == 9 + 16 * 3 for line in lines[2:])
+    lines = trace(drover, running, "many.0").stdout.splitlines()
+    assert lines[6].startswith("    out ") and lines[6].endswith(" > 02:00:00:00:00:42 type 0x0000")
+    assert len(lines) == 11
 
 
-def test_one_at_a_time(drover, running):
-    """A task that gets nothing is waited for, keeps others off, and is let go."""
+def test_several_tasks(drover, running):
+    """At once, in the order of time."""
+    p = trace(drover, running, "--json", "many.0,many.1,left,right", "20")
+    assert p.returncode == 0, p.stderr
+    found = [json.loads(line) for line in p.stdout.splitlines()]
+    assert {(q["task"], q["sent"]) for q in found} >= {("many.0", 1), ("many.1", 0), ("left", 1)}
+    for name in ("many.0", "many.1", "left", "right"):
+        own = [q["at_ns"] for q in found if q["task"] == name]
+        assert len(own) == 20 and own == sorted(own)
+    lines = trace(drover, running, "many.0,many.1").stdout.splitlines()
+    heads = [line for line in lines if line.startswith("many.")]
+    assert sorted(line.split(":")[0] for line in heads) == ["many.0 0", "many.1 0"]
+
+
+def test_one_after_the_other(drover, running):
+    """A task that gets nothing is waited for, and is let go; others are traced beside it."""
     tel = Telemetry(running.socket)
     assert tel.ask("/drover/trace,quiet,2") == {"task": "quiet", "wanted": 2}
-    assert "'quiet' is still traced" in tel.ask("/drover/trace,many.0")["error"]
-    tel.ask("/drover/trace_stop")
+    assert "'quiet' is still traced" in tel.ask("/drover/trace,quiet")["error"]
+    assert packets(drover, running, "many.0", 1)
+    tel.ask("/drover/trace_stop,quiet")
+    assert "no task" in tel.ask("/drover/trace_stop,quite")["error"]
     tel.s.close()
     p = trace(drover, running, "--seconds", "1", "quiet", "5")
     assert p.returncode == 1 and "'quiet' had 0 of 5 packets in 1 s" in p.stderr
@@ -189,6 +215,8 @@ def test_one_at_a_time(drover, running):
         (["many.0", "129"], 1, "'129': a number of packets from 1 to 128"),
         (["many.0", "x"], 1, "'x': a number of packets"),
         ([], 2, "name a task"),
+        (["a,b,c,d,e,f,g,h,i"], 2, "at most 8 tasks"),
+        (["many.0,many.9"], 1, "no task 'many.9'"),
         (["--seconds", "0", "many.0"], 2, "--seconds '0'"),
         (["--wrong", "many.0"], 2, "unknown option '--wrong'"),
     ],

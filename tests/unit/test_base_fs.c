@@ -123,6 +123,19 @@ static void links_cannot_leave(void **)
 		assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	}
 	assert_int_equal(fstatat(in, "etc/inside", &st, 0), 0);
+	// below: what leads out is not turned in
+	for (int links = 0; links < 2; links++) {
+		_cleanup_close_ int fd = fs_open_below(in, "etc/inside", O_RDONLY, 0, links != 0);
+
+		assert_true(fd >= 0);
+		assert_int_equal(fs_open_below(in, "../secret", O_RDONLY, 0, links != 0), -1);
+		assert_int_equal(errno, EXDEV);
+		assert_int_equal(fs_open_below(in, "/etc/inside", O_RDONLY, 0, links != 0), -1);
+		assert_int_equal(errno, EXDEV);
+		assert_int_equal(fs_open_below(in, "dotdot", O_RDONLY, 0, links != 0), -1);
+		assert_int_equal(errno, links != 0 ? EXDEV : ELOOP);
+		assert_int_equal(fs_open_below(in, "new/x", O_WRONLY | O_CREAT, 0600, true), -1);
+	}
 }
 
 static void magic_links_are_refused(void **)

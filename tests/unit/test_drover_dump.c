@@ -6,16 +6,29 @@
 #include "unit.h"
 
 #include "drover_rig.h"
+#include "task/dump.h"
 
 #include <jansson.h>
 #include <rte_cycles.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #define LEN 300
 #define WAIT_MS 20000
 
 static struct rig rig;
-static char path[64];
+static char name[32], path[64]; // the file's, and where it is
+static bool disk_hangs;
+
+// As of a disk that does not answer: librte_pcapng calls this one.
+ssize_t writev(int fd, const struct iovec *iov, int n)
+{
+	while (__atomic_load_n(&disk_hangs, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	return syscall(SYS_writev, fd, iov, n);
+}
 
 static struct task *try_make(
 	const char *file, uint64_t packets, uint64_t bytes, uint64_t buffers, struct err *err
@@ -33,7 +46,7 @@ static struct task *try_make(
 static struct task *make(uint64_t packets, uint64_t bytes, uint64_t buffers)
 {
 	struct err err = {0};
-	struct task *t = try_make(path, packets, bytes, buffers, &err);
+	struct task *t = try_make(name, packets, bytes, buffers, &err);
 
 	if (t == NULL)
 		fail_msg("%s", err.msg);
@@ -154,30 +167,79 @@ static void refused(void **)
 	struct task *t = make(0, 0, 7);
 	struct err err = {0};
 
-	assert_null(try_make(path, 0, 0, 7, &err));
+	assert_null(try_make(name, 0, 0, 7, &err));
 	assert_contains(err.msg, "is written by another task");
 	rig_done(t);
 	assert_null(try_make("", 0, 0, 7, &err));
 	assert_contains(err.msg, "file= is missing");
-	assert_null(try_make("/dev/null", 0, 0, 7, &err));
-	assert_contains(err.msg, "not a regular file");
-	assert_null(try_make("/nowhere/x", 0, 0, 7, &err));
-	assert_contains(err.msg, "'/nowhere/x': open: No such file");
-	assert_null(try_make("/tmp", 0, 0, 7, &err));
-	assert_contains(err.msg, "'/tmp': open: Is a directory");
+	assert_null(try_make("test-dump-none/x", 0, 0, 7, &err));
+	assert_contains(err.msg, "'test-dump-none/x': open in '/tmp': No such file");
+	assert_null(try_make(".", 0, 0, 7, &err));
+	assert_contains(err.msg, "'.': open in '/tmp': Is a directory");
+}
+
+// Nothing that the configuration names is outside of its folder.
+static void confined(void **)
+{
+	static const char *const out[] = {"/tmp/x", "../tmp/x", "/dev/null"};
+	struct err err = {0};
+	struct stat st;
+
+	for (unsigned i = 0; i < ARRAY_LEN(out); i++) {
+		assert_null(try_make(out[i], 0, 0, 7, &err));
+		assert_contains(err.msg, "must be below '/tmp', without symbolic links");
+	}
+	unlink(path);
+	assert_int_equal(symlink("/tmp/test-dump-target", path), 0);
+	assert_null(try_make(name, 0, 0, 7, &err));
+	assert_contains(err.msg, "must be below '/tmp', without symbolic links");
+	assert_true(stat("/tmp/test-dump-target", &st) < 0);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_null(try_make(name, 0, 0, 7, &err));
+	assert_contains(err.msg, "open in '/tmp': No such device");
+	unlink(path);
+	assert_ok(dump_folder(NULL, &err), &err);
+	assert_null(try_make(name, 0, 0, 7, &err));
+	assert_contains(err.msg, "there is no folder for it");
+	assert_ok(dump_folder("/tmp", &err), &err);
+}
+
+// The end of a run does not wait for a disk that hangs.
+static void hanging_disk(void **)
+{
+	struct task *t = make(0, 0, 127);
+	uint64_t begun, seconds;
+
+	give(t, 1, LEN);
+	assert_written(t, 1);
+	__atomic_store_n(&disk_hangs, true, __ATOMIC_RELEASE);
+	give(t, 100, LEN);
+	begun = rte_rdtsc();
+	rig_done(t);
+	seconds = (rte_rdtsc() - begun) / rte_get_tsc_hz();
+	assert_in_range(seconds, DUMP_CLOSE_SECONDS - 1, 60);
+	// it comes back, and finds that all is over
+	__atomic_store_n(&disk_hangs, false, __ATOMIC_RELEASE);
+	usleep(100000);
 }
 
 static int start(void **)
 {
+	struct err err;
+
 	rig_start(&rig);
-	snprintf(path, sizeof(path), "/tmp/test-dump-%d", getpid());
-	return 0;
+	snprintf(name, sizeof(name), "test-dump-%d", getpid());
+	snprintf(path, sizeof(path), "/tmp/%s", name);
+	return dump_folder("/tmp", &err);
 }
 
 static int end(void **)
 {
+	struct err err;
+
 	unlink(path);
-	return 0;
+	return dump_folder(NULL, &err);
 }
 
 int main(void)
@@ -188,6 +250,8 @@ int main(void)
 		cmocka_unit_test(behind),
 		cmocka_unit_test(goes_on),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(confined),
+		cmocka_unit_test(hanging_disk),
 	};
 
 	return cmocka_run_group_tests(tests, start, end);

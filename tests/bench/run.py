@@ -8,6 +8,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{TOP}/scripts/try")
+sys.path.append(f"{TOP}/tests/e2e")
 
 import bng  # noqa: E402
 import mounts  # noqa: E402
@@ -15,15 +16,18 @@ import pair  # noqa: E402
 import plane  # noqa: E402
 import plane_show  # noqa: E402
 import rates  # noqa: E402
+import rivals  # noqa: E402
+import rivals_show  # noqa: E402
 import startup  # noqa: E402
 import stats  # noqa: E402
 import term  # noqa: E402
 import work  # noqa: E402
 
-PARTS = ("startup", "plan", "pair", "cycles", "bng", "forward", "generator")
+PARTS = ("startup", "plan", "pair", "cycles", "bng", "forward", "peers", "generator")
 TRAFFIC = 2.0  # seconds of a trial of the generator at most
 TURN = 0.4  # seconds of traffic of drover, then of testpmd, at most
 TRIALS = 12  # of the generator, and sessions of drover and testpmd
+RIVAL_TURN = 0.2  # seconds of traffic of drover, of a peer, and of the ports alone
 
 
 def arguments():
@@ -32,10 +36,11 @@ def arguments():
     p.add_argument("--starts", type=int, default=48, metavar="N", help="of each (default 48)")
     p.add_argument("--repeats", type=int, default=12, metavar="N", help="pairs of trials (12)")
     p.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of traffic each (4)")
+    p.add_argument("--peer-sessions", type=int, default=1, metavar="N", help="of each peer (1)")
     p.add_argument("--json", metavar="FILE", help="write the figures there, too")
     args = p.parse_args()
-    if args.starts < 1 or args.repeats < 1 or args.seconds <= 0:
-        p.error("--starts, --repeats and --seconds must be above 0")
+    if min(args.starts, args.repeats, args.peer_sessions) < 1 or args.seconds <= 0:
+        p.error("--starts, --repeats, --peer-sessions and --seconds must be above 0")
     return args
 
 
@@ -114,7 +119,9 @@ def run(args):
     with work.Work() as w:
         cpus = pair.choose_cpus()
         w.lend("hugetlb-cgroup")
-        w.lend_hugepages(max(2 * pair.PAGES, plane.PAGES, bng.PAGES if "bng" in parts else 0))
+        here = [c for c in rivals.CASES if "peers" in parts and rivals.missing(c.peer) is None]
+        most = (bng.PAGES if "bng" in parts else 0, rivals.PAGES if here else 0)
+        w.lend_hugepages(max(2 * pair.PAGES, plane.PAGES, *most))
         if "startup" in parts:
             value["startup"] = bench_startup(w, cpus[1], args.starts)
         if "plan" in parts:
@@ -129,13 +136,16 @@ def run(args):
         if "forward" in parts:
             turn = min(args.seconds, TURN)
             value["forward"] = plane_show.bench_forward(w, cpus, few, turn)
+        if "peers" in parts:
+            turn = min(args.seconds, RIVAL_TURN)
+            value["peers"] = rivals_show.bench(w, cpus, args.peer_sessions, turn)
         if "generator" in parts:
             value["generator"] = plane_show.bench_generator(w, cpus, few, short)
         if args.json:
             work.write_json(args.json, value)
     missed = value.get("startup", {}).get("ratio", {}).get("verdict") == "missed"
     differs = not value.get("plan", {}).get("same", True)
-    ours = any(plane_show.missed(value.get(n)) for n in ("cycles", "bng", "forward", "generator"))
+    ours = any(plane_show.missed(value.get(n)) for n in PARTS[3:])
     return 1 if missed or differs or ours else 0
 
 

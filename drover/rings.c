@@ -87,6 +87,7 @@ static int make_ring(
 	from->out[from->nout++] = (struct task_out){
 		.ring = ring,
 		.port = RTE_MAX_ETHPORTS,
+		.to = to,
 		.no_wait = from->lcore == to->lcore,
 	};
 	p->nrings++;

@@ -20,6 +20,8 @@ struct plane_port {
 	struct port_device device;
 	uint16_t id;	     // of ethdev
 	uint16_t nrxq, ntxq; // queues handed out
+	bool gated;	     // it has one queue to send with, for several lcores
+	struct task_gate gate;
 };
 
 struct plane_lcore {
@@ -28,6 +30,9 @@ struct plane_lcore {
 	const struct conf_core *conf;
 	unsigned ntasks;
 	struct task *tasks[CONF_TASKS];
+	// ethdev numbers of links that it sends to and nobody reads: what comes there is thrown away
+	unsigned nunread;
+	uint16_t unread[CONF_PORTS];
 	struct plane *plane;
 	bool squeezed; // it shares its CPU with another polling lcore
 } __rte_cache_aligned;

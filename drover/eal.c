@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 
 #define GRANT_FILE "/run/pinfold/grant.json"
-#define LCORES 128 // of Debian's EAL
-#define NO_HUGE_MEGABYTES 512
+#define LCORES 128	       // of Debian's EAL
+#define NO_HUGE_MEGABYTES 1024 // taken as it is touched; DPPD's largest files need 600
 
 struct resources {
 	bool granted;

@@ -14,6 +14,9 @@
 // Reading the TSC costs as much as forwarding several packets. While there are packets the clock is
 // looked at only now and then; while there are none, there is nothing better to do.
 #define CLOCK_POLLS 1024
+// Links hold 1024 packets and more: as many as come in so many polls of the other end.
+#define EMPTY_POLLS 16
+#define EMPTY_BURSTS 32 // and no more at once, whoever sends
 
 static __rte_always_inline bool flag(const bool *f)
 {
@@ -32,15 +35,32 @@ static __rte_always_inline uint64_t account(struct task *t, bool busy, uint64_t 
 	return now;
 }
 
+// Throws away what comes over links that no task reads.
+static __rte_noinline void empty(const struct plane_lcore *l)
+{
+	for (unsigned i = 0; i < l->nunread; i++) {
+		for (unsigned k = 0; k < EMPTY_BURSTS; k++) {
+			struct rte_mbuf *m[BURST];
+			uint16_t n = rte_eth_rx_burst(l->unread[i], 0, m, BURST);
+
+			rte_pktmbuf_free_bulk(m, n);
+			if (n < BURST)
+				break;
+		}
+	}
+}
+
 // One task has the core to itself. A run of busy polls is accounted when the first empty one ends it,
 // which counts as busy too: a few dozen cycles.
-static void loop_one(struct plane *p, struct task *t)
+static void loop_one(struct plane *p, const struct plane_lcore *l, struct task *t)
 {
 	uint64_t last = rte_rdtsc();
 	bool busy = false;
 
 	while (!flag(&p->quit)) {
 		for (unsigned i = 0; i < CLOCK_POLLS; i++) {
+			if (i % EMPTY_POLLS == 0 && unlikely(l->nunread > 0))
+				empty(l);
 			if (t->poll(t) > 0) {
 				t->counters.bursts++;
 				busy = true;
@@ -67,8 +87,10 @@ static void loop_one(struct plane *p, struct task *t)
 }
 
 // Several tasks: the clock is read between them.
-static void loop_many(struct plane *p, struct task *const *tasks, unsigned n)
+static void loop_many(struct plane *p, const struct plane_lcore *l)
 {
+	struct task *const *tasks = l->tasks;
+	const unsigned n = l->ntasks;
 	uint64_t last = rte_rdtsc();
 
 	while (!flag(&p->quit)) {
@@ -83,13 +105,17 @@ static void loop_many(struct plane *p, struct task *const *tasks, unsigned n)
 			t->counters.bursts += got > 0;
 			last = account(t, got > 0, last);
 		}
-		table_rcu_between(tasks[0]->lcore);
+		if (unlikely(l->nunread > 0))
+			empty(l);
+		table_rcu_between(l->lcore);
 	}
 }
 
 // The CPU is shared with other polling lcores (--squeeze): whoever finds nothing lets the others run.
-static void loop_squeezed(struct plane *p, struct task *const *tasks, unsigned n)
+static void loop_squeezed(struct plane *p, const struct plane_lcore *l)
 {
+	struct task *const *tasks = l->tasks;
+	const unsigned n = l->ntasks;
 	uint64_t last = rte_rdtsc();
 
 	while (!flag(&p->quit)) {
@@ -107,7 +133,9 @@ static void loop_squeezed(struct plane *p, struct task *const *tasks, unsigned n
 			last = account(t, got > 0, last);
 			any = any || got > 0;
 		}
-		table_rcu_between(tasks[0]->lcore);
+		if (unlikely(l->nunread > 0))
+			empty(l);
+		table_rcu_between(l->lcore);
 		if (!any)
 			sched_yield();
 	}
@@ -121,11 +149,11 @@ int lcore_main(void *arg)
 		rte_pause();
 	table_rcu_enter(l->lcore);
 	if (l->squeezed)
-		loop_squeezed(l->plane, l->tasks, l->ntasks);
+		loop_squeezed(l->plane, l);
 	else if (l->ntasks == 1)
-		loop_one(l->plane, l->tasks[0]);
+		loop_one(l->plane, l, l->tasks[0]);
 	else if (l->ntasks > 1)
-		loop_many(l->plane, l->tasks, l->ntasks);
+		loop_many(l->plane, l);
 	table_rcu_leave(l->lcore);
 	return 0;
 }

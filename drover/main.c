@@ -26,7 +26,9 @@ static const char help[] =
 	"       drover top [OPTION...]          a live view of a running drover\n"
 	"       drover trace [OPTION...] TASK [N] what becomes of the next packets of tasks\n\n"
 	"Options of run, check and explain:\n"
-	"  -D NAME=VALUE       a variable of the configuration\n"
+	"  -D NAME=VALUE       a variable of the configuration, or a key of [defaults] or "
+	"[global],\n"
+	"                      as in -D 'start time=0'\n"
 	"  --port NAME=DEVICE  the device of a port, by its name or number, as in\n"
 	"                      --port if0=memif:server:/run/x.sock\n"
 	"  --duration TIME     stop after that: 10s, 500ms\n"
@@ -93,6 +95,15 @@ static int set_option(int c, struct run_options *o, struct err *err)
 		o->no_huge = true;
 		break;
 	case 'f':
+		// it becomes the name of a directory, which is removed at the end
+		if (optarg[0] == '\0' || optarg[0] == '.' || strpbrk(optarg, "/%") != NULL)
+			return err_set(
+				err,
+				EINVAL,
+				"--file-prefix '%s': a name without '/' and '%%', that does not "
+				"begin with '.'",
+				optarg
+			);
 		o->prefix = optarg;
 		break;
 	case 'w':

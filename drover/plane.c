@@ -143,7 +143,7 @@ static int pool_of_port(struct plane *p, unsigned at, struct rte_mempool **ret, 
 }
 
 // From index to ethdev number.
-static void number_ports(const struct plane *p, struct task *t)
+static void number_ports(struct plane *p, struct task *t)
 {
 	const struct conf_task *ct = t->conf;
 
@@ -152,12 +152,34 @@ static void number_ports(const struct plane *p, struct task *t)
 	for (unsigned i = 0; i < ct->rx_ports.n; i++)
 		t->rx[i].port = p->ports[t->rx[i].port].id;
 	for (unsigned i = ct->tx_ports.n; i-- > 0;) {
-		t->out[i].port = p->ports[t->out[i].port].id;
+		struct plane_port *port = &p->ports[t->out[i].port];
+
+		t->out[i].port = port->id;
+		if (port->gated) {
+			t->out[i].queue = 0;
+			t->out[i].gate = &port->gate;
+		}
 		t->out_of_port[t->out[i].port] = (uint16_t)i;
 	}
 	for (unsigned i = 0; ct->remapped && i < CONF_PORTS; i++) {
 		if (ct->remap[i] != CONF_NO_OUTPUT && p->port_of_conf[i] >= 0)
 			t->out_of_port[p->ports[p->port_of_conf[i]].id] = ct->remap[i];
+	}
+}
+
+// A NIC drops what nobody reads; the other end of a link would wait. Whoever sends there first empties it.
+static void empty_unread(struct plane *p, const struct plane_port *port)
+{
+	for (unsigned i = 0; i < p->nlcores; i++) {
+		struct plane_lcore *l = &p->lcores[i];
+
+		for (unsigned k = 0; k < l->ntasks; k++) {
+			if (l->tasks[k]->out_of_port[port->id] == TASK_OUTPUTS
+			    || l->tasks[k]->conf->tx_ports.n == 0)
+				continue;
+			l->unread[l->nunread++] = port->id;
+			return;
+		}
 	}
 }
 
@@ -170,11 +192,18 @@ static int start_ports(struct plane *p, struct err *err)
 		struct rte_mempool *pool;
 
 		if (pool_of_port(p, i, &pool, err) < 0
-		    || port_start(port->conf, &port->device, nrxq, ntxq, pool, &port->id, err) < 0)
+		    || port_start(port->conf, &port->device, nrxq, &ntxq, pool, &port->id, err) < 0)
 			return err_wrap(err, "%s:%u", p->conf->file, port->conf->line);
+		port->gated = ntxq < port->ntxq;
+		port->gate.squeezed = p->lcores[0].squeezed;
+		rte_spinlock_init(&port->gate.lock);
 	}
 	for (unsigned i = 0; i < p->ntasks; i++)
 		number_ports(p, p->tasks[i]);
+	for (unsigned i = 0; i < p->nports; i++) {
+		if (p->ports[i].device.link && p->ports[i].nrxq == 0)
+			empty_unread(p, &p->ports[i]);
+	}
 	return 0;
 }
 

@@ -157,17 +157,39 @@ static int traffic(
 	return r;
 }
 
-// EAL leaves the directory of its runtime files; one with our pid in its name is of no use later.
-static void remove_runtime_dir(const struct run_options *o, const char *dir)
+// Where EAL makes the directory of its runtime files, "dpdk/PREFIX": as eal_create_runtime_dir does.
+static int open_runtime_dirs(void)
 {
-	const char *slash = strrchr(dir, '/');
-	_cleanup_free_ char *parent = slash != NULL ? strndup(dir, (size_t)(slash - dir)) : NULL;
-	_cleanup_close_ int fd =
-		parent != NULL ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	const char *top = getenv("RUNTIME_DIRECTORY");
+	_cleanup_free_ char *path = NULL;
+
+	if (top == NULL && getuid() == 0)
+		top = "/var/run";
+	else if (top == NULL)
+		top = getenv("XDG_RUNTIME_DIR");
+	if (asprintf(&path, "%s/dpdk", top != NULL ? top : "/tmp") < 0)
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+// What has our pid in its name is of no use to anybody else, whoever left it.
+static bool runtime_dir_is_ours(const struct run_options *o)
+{
+	_cleanup_close_ int fd = open_runtime_dirs();
+
+	return o->prefix == NULL || fd < 0 || faccessat(fd, o->prefix, F_OK, 0) < 0;
+}
+
+// EAL leaves it.
+static void remove_runtime_dir(const struct run_options *o)
+{
+	_cleanup_close_ int fd = open_runtime_dirs();
+	char name[32];
 	struct err err;
 
-	if (fd >= 0 && o->prefix == NULL)
-		fs_remove_tree(fd, slash + 1, &err);
+	snprintf(name, sizeof(name), "drover-%d", (int)getpid());
+	if (fd >= 0)
+		fs_remove_tree(fd, o->prefix != NULL ? o->prefix : name, &err);
 }
 
 static int run_plane(
@@ -202,6 +224,7 @@ int drover_run(const struct run_options *o, struct err *err)
 {
 	struct eal_plan e = {0};
 	struct conf *c = NULL;
+	bool ours = false;
 	sigset_t set;
 	int r;
 
@@ -219,16 +242,16 @@ int drover_run(const struct run_options *o, struct err *err)
 			"drover: warning: %u polling cores are squeezed onto fewer CPUs: it works, "
 			"and it is slow\n",
 			e.place.nlcores);
-	if (r == 0)
-		r = start_eal(&e, err);
 	if (r == 0) {
-		_cleanup_free_ char *dir = strdup(rte_eal_get_runtime_dir());
-
+		ours = runtime_dir_is_ours(o);
+		r = start_eal(&e, err);
+	}
+	if (r == 0) {
 		r = run_plane(c, &e, o, &set, err);
 		rte_eal_cleanup();
-		if (dir != NULL)
-			remove_runtime_dir(o, dir);
 	}
+	if (ours)
+		remove_runtime_dir(o);
 	eal_plan_done(&e);
 	conf_free(c);
 	return r;

@@ -60,6 +60,9 @@ static int given_vars(struct parse *p, struct err *err)
 				"-D %.64s=: the value holds a control character or is not UTF-8",
 				name
 			);
+		// a key of a section: see parse_given
+		if (strchr(name, ' ') != NULL)
+			continue;
 		if (v != NULL)
 			v->value = value;
 		else if (vars_add(&p->vars, name, value, 0, err) < 0)
@@ -206,7 +209,7 @@ static int parse_all(struct parse *p, struct err *err)
 	if (parse_lua(p, err) < 0 || parse_vars(p, err) < 0
 	    || parse_sections(p, INI_EAL, parse_eal, err) < 0
 	    || parse_sections(p, INI_DEFAULTS, parse_defaults, err) < 0
-	    || parse_sections(p, INI_GLOBAL, parse_global, err) < 0
+	    || parse_sections(p, INI_GLOBAL, parse_global, err) < 0 || parse_given(p, err) < 0
 	    || parse_sections(p, INI_PORT, parse_port, err) < 0 || ports_name(p, err) < 0
 	    || parse_sections(p, INI_CORE, parse_core, err) < 0 || check_tasks(p, err) < 0
 	    || outputs_link(p, err) < 0 || check_devices(p, err) < 0)

@@ -75,6 +75,8 @@ int parse_lua(struct parse *p, struct err *err); // all [lua] of the file
 int parse_eal(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
 int parse_defaults(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
 int parse_global(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
+// -D of a name with a blank: a key of [defaults] or [global], in place of what the file says.
+int parse_given(struct parse *p, struct err *err);
 int parse_port(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
 int parse_core(struct parse *p, const struct ini_item *items, size_t n, struct err *err);
 

@@ -177,6 +177,36 @@ int parse_global(struct parse *p, const struct ini_item *items, size_t n, struct
 	return parse_table(p, items, n, global_keys, p->conf, &p->seen_global, err);
 }
 
+int parse_given(struct parse *p, struct err *err)
+{
+	for (unsigned i = 0; i < p->overrides->nvars; i++) {
+		const char *name = p->overrides->vars[i].name;
+		bool ours = key_find(defaults_keys, name) != NULL;
+		enum ini_section section = ours ? INI_DEFAULTS : INI_GLOBAL;
+		const struct ini_item items[2] = {
+			{.section = section, .header = true},
+			{.section = section, .name = name, .value = p->overrides->vars[i].value},
+		};
+		char buf[HINT_MAX];
+
+		if (strchr(name, ' ') == NULL)
+			continue;
+		if (!ours && key_find(global_keys, name) == NULL)
+			return parse_error(
+				p,
+				0,
+				err,
+				"-D '%.64s=': no such key in [defaults] or [global]%s",
+				name,
+				hint_key(buf, name, defaults_keys, global_keys, NULL)
+			);
+		p->seen_defaults = p->seen_global = 0; // what the file says, it may say
+		if ((ours ? parse_defaults : parse_global)(p, items, 2, err) < 0)
+			return err_wrap(err, "-D '%.64s='", name);
+	}
+	return 0;
+}
+
 // The number of "[port N]".
 static int port_number(
 	struct parse *p, const struct ini_item *header, unsigned *ret, struct err *err

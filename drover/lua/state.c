@@ -142,7 +142,8 @@ static int explain(struct script *l, int status, const char *name, struct err *e
 		return err_set(
 			err,
 			ENOMEM,
-			"%s: [lua]: more than %u MiB of memory",
+			"%s: [lua]: more than %u MiB of memory; large tables are better in a file "
+			"(.csv)",
 			name,
 			SCRIPT_MEMORY_MAX >> 20
 		);

@@ -193,6 +193,7 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 	arg = arg != NULL ? arg + 1 : "";
 	if (n < sizeof(kind))
 		memcpy(kind, device, n);
+	d.link = str_eq(kind, "memif") || str_eq(kind, "vhost") || str_eq(kind, "virtio");
 	if (str_eq(kind, "memif"))
 		r = memif(&d, arg, number, err);
 	else if (str_eq(kind, "null") && (arg[0] == '\0' || str_eq(arg, "copy")))

@@ -58,7 +58,12 @@ static int make_ring_port(const struct port_device *dev, struct err *err)
 }
 
 static int configure(
-	const struct conf_port *conf, uint16_t port, uint16_t nrxq, uint16_t ntxq, struct err *err
+	const struct conf_port *conf,
+	const struct port_device *dev,
+	uint16_t port,
+	uint16_t nrxq,
+	uint16_t *ntxq,
+	struct err *err
 )
 {
 	struct rte_eth_conf ec = {0};
@@ -68,19 +73,22 @@ static int configure(
 
 	if (r < 0)
 		return err_set(err, -r, "port '%s': %s", conf->name, rte_strerror(-r));
-	if (nrxq > info.max_rx_queues || ntxq > info.max_tx_queues)
+	if (dev->link)
+		info.max_rx_queues = info.max_tx_queues = 1;
+	if (nrxq > info.max_rx_queues)
 		return err_set(
 			err,
 			EINVAL,
-			"port '%s' has %u receive and %u send queues, %u and %u tasks use it; give "
-			"each "
-			"task a port of its own",
+			"port '%s': %u tasks read it, and '%s' has %u queue%s to read from; let "
+			"one task read it and hand on to the others with tx cores=",
 			conf->name,
-			info.max_rx_queues,
-			info.max_tx_queues,
 			nrxq,
-			ntxq
+			conf->device,
+			info.max_rx_queues,
+			info.max_rx_queues == 1 ? "" : "s"
 		);
+	if (*ntxq > info.max_tx_queues)
+		*ntxq = 1;
 	if (nrxq > 1) {
 		ec.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		ec.rx_adv_conf.rss_conf.rss_hf =
@@ -92,7 +100,7 @@ static int configure(
 	if (info.max_mtu == 0 || mtu <= info.max_mtu)
 		ec.rxmode.mtu = mtu;
 	ec.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	r = rte_eth_dev_configure(port, nrxq, ntxq, &ec);
+	r = rte_eth_dev_configure(port, nrxq, *ntxq, &ec);
 	if (r < 0)
 		return err_set(err, -r, "configure port '%s': %s", conf->name, rte_strerror(-r));
 	return 0;
@@ -127,7 +135,7 @@ int port_start(
 	const struct conf_port *conf,
 	const struct port_device *dev,
 	uint16_t nrxq,
-	uint16_t ntxq,
+	uint16_t *ntxq,
 	struct rte_mempool *pool,
 	uint16_t *ret_port,
 	struct err *err
@@ -147,8 +155,8 @@ int port_start(
 			conf->name,
 			conf->device
 		);
-	if (configure(conf, port, nrxq, ntxq, err) < 0
-	    || queues(conf, port, nrxq, ntxq, pool, err) < 0)
+	if (configure(conf, dev, port, nrxq, ntxq, err) < 0
+	    || queues(conf, port, nrxq, *ntxq, pool, err) < 0)
 		return -err->code;
 	if (conf->mac.word == MAC_ADDRESS) {
 		struct rte_ether_addr addr, now;
@@ -174,6 +182,14 @@ int port_start(
 				RTE_ETHER_ADDR_BYTES(&now));
 	}
 	r = rte_eth_dev_start(port);
+	if (r < 0 && dev->link)
+		return err_set(
+			err,
+			-r,
+			"start port '%s': nobody is at the other end of '%s'; start that first",
+			conf->name,
+			conf->device
+		);
 	if (r < 0)
 		return err_set(err, -r, "start port '%s': %s", conf->name, rte_strerror(-r));
 	if (conf->promiscuous)

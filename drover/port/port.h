@@ -35,6 +35,9 @@ struct port_device {
 	char ring[24]; // name of a ring device, "" for others
 	enum ring_end ring_end;
 	bool pci;
+	// Shared memory that another process is to empty. Its ends have one queue each way: the other
+	// one reads and fills no more, whatever this one has. Nobody else throws away what is not read.
+	bool link;
 };
 
 // Translates device= of port `number`. Does not need EAL.
@@ -44,13 +47,13 @@ int port_parse_device(
 
 struct rte_mempool;
 
-// Sets up, after rte_eal_init, the port of that ethdev name: queues, MTU, MAC, start. ret_port: its
-// ethdev number.
+// Sets up, after rte_eal_init, the port of that ethdev name: queues, MTU, MAC, start. ntxq: queues to
+// send with; becomes 1 where it cannot have so many. ret_port: its ethdev number.
 int port_start(
 	const struct conf_port *conf,
 	const struct port_device *dev,
 	uint16_t nrxq,
-	uint16_t ntxq,
+	uint16_t *ntxq,
 	struct rte_mempool *pool,
 	uint16_t *ret_port,
 	struct err *err

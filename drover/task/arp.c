@@ -17,11 +17,10 @@ bool arp_read(const struct rte_ether_hdr *eth, unsigned at, struct arp_seen *ret
 	if (arp->arp_hardware != rte_cpu_to_be_16(RTE_ARP_HRD_ETHER)
 	    || arp->arp_protocol != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)
 	    || arp->arp_hlen != RTE_ETHER_ADDR_LEN || arp->arp_plen != sizeof(uint32_t)
-	    || (op != RTE_ARP_OP_REQUEST && op != RTE_ARP_OP_REPLY)
-	    || !rte_is_same_ether_addr(&arp->arp_data.arp_sha, &eth->src_addr))
+	    || (op != RTE_ARP_OP_REQUEST && op != RTE_ARP_OP_REPLY))
 		return false;
 	memset(ret, 0, sizeof(*ret));
-	memcpy(ret->mac, &arp->arp_data.arp_sha, RTE_ETHER_ADDR_LEN);
+	memcpy(ret->mac, &eth->src_addr, RTE_ETHER_ADDR_LEN);
 	ret->sender = arp->arp_data.arp_sip;
 	ret->target = arp->arp_data.arp_tip;
 	ret->request = op == RTE_ARP_OP_REQUEST;

@@ -11,13 +11,14 @@
 #define ARP_LEN 28
 
 struct arp_seen {
-	uint8_t mac[8];		 // of the sender, and two bytes of no meaning
+	uint8_t mac[8];		 // who sent the frame, and two bytes of no meaning
 	uint32_t sender, target; // addresses, as in the packet
 	bool request;
 };
 
-// Reads the ARP packet that begins `at` bytes behind eth, ARP_LEN bytes. False: it is of another kind,
-// or its sender is not who sent the frame.
+// Reads the ARP packet that begins `at` bytes behind eth, ARP_LEN bytes. False: it is of another kind.
+// What hardware address it names does not count: packets for its sender go where the frame came from, as
+// they do when its traffic is learned from.
 bool arp_read(const struct rte_ether_hdr *eth, unsigned at, struct arp_seen *ret);
 
 // A question for an address that we answer for: the gateway's (as in a packet), or with 0 everyone's

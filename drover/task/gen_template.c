@@ -138,9 +138,28 @@ static unsigned headers_end(const struct sums *s)
 	return end;
 }
 
-// A packet of the user's bytes. Its headers say how long it is when it is one of several sizes.
+// Its headers end before the meter, or within it: who forwards the packet would cut it off.
+static bool meter_is_padding(const struct gen_conf *c, const struct sums *s, unsigned size)
+{
+	unsigned pos = gen_meter_pos(c, size);
+
+	for (unsigned i = 0; gen_meter_wanted(c) && i < s->n; i++) {
+		if (s->of[i].pseudo == 0 && pos >= s->of[i].end
+		    && pos + METER_SIZE > s->of[i].total)
+			return true;
+	}
+	return false;
+}
+
+// A packet of the user's bytes. Its headers are made to say how long it is when it is one of several
+// sizes, or has a meter behind what they said.
 static int make_inline(
-	const struct gen_conf *c, uint8_t *frame, unsigned size, struct sums *sums, struct err *err
+	const struct gen_conf *c,
+	uint8_t *frame,
+	unsigned size,
+	struct sums *sums,
+	bool *resized,
+	struct err *err
 )
 {
 	uint8_t whole[FRAME_MAX] = {0};
@@ -149,8 +168,14 @@ static int make_inline(
 	memcpy(frame, c->bytes.data, RTE_MIN(size, (unsigned)c->bytes.len));
 	if (c->imix.n == 0) {
 		sums_find(frame, size, sums);
+		*resized = meter_is_padding(c, sums, size);
+		if (!*resized)
+			return 0;
+		sums_resize(frame, sums, size);
+		sums_find(frame, size, sums);
 		return 0;
 	}
+	*resized = true;
 	memcpy(whole, c->bytes.data, c->bytes.len);
 	sums_find(whole, sizeof(whole), sums);
 	end = headers_end(sums);
@@ -189,14 +214,15 @@ static int make_frame(
 )
 {
 	const struct gen_conf *c = m->c;
+	bool resized = false;
 
 	if (c->bytes.len == 0) {
 		frame_build(&m->frame, frame, size);
 		sums_find(frame, size, &m->sums);
-	} else if (make_inline(c, frame, size, &m->sums, err) < 0) {
+	} else if (make_inline(c, frame, size, &m->sums, &resized, err) < 0) {
 		return -err->code;
 	}
-	gen_fix_sums(c, v, c->imix.n > 0, frame, like, size, &m->sums);
+	gen_fix_sums(c, v, resized, frame, like, size, &m->sums);
 	return 0;
 }
 

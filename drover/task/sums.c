@@ -110,6 +110,7 @@ void sums_find(const uint8_t *frame, unsigned size, struct sums *ret)
 			.at = (uint16_t)(ip + offsetof(struct rte_ipv4_hdr, hdr_checksum)),
 			.first = (uint16_t)ip,
 			.end = (uint16_t)(ip + header),
+			.total = (uint16_t)(ip + total),
 		};
 		at = ip + header;
 		end = ip + total;

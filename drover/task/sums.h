@@ -11,6 +11,7 @@
 struct sum_place {
 	uint16_t at;	     // of the checksum
 	uint16_t first, end; // the bytes it is of
+	uint16_t total;	     // of IPv4: where the packet ends, as its header says
 	uint16_t pseudo; // the IPv4 header whose addresses, protocol and length count too; 0: none
 	bool udp;	 // 0 says that there is none: a sum of 0 is sent as 0xffff (RFC 768)
 	bool none;	 // and there is none

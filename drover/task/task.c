@@ -5,6 +5,7 @@
 
 #include <rte_cycles.h>
 #include <rte_malloc.h>
+#include <rte_pause.h>
 #include <sched.h>
 #include <string.h>
 
@@ -64,6 +65,21 @@ uint16_t task_rx_many(struct task *t, struct rte_mbuf **m)
 	}
 	n = task_rx_one(in, m);
 	return n;
+}
+
+uint16_t task_offer_in_turn(const struct task_out *out, struct rte_mbuf **m, uint16_t n)
+{
+	uint16_t sent;
+
+	while (!rte_spinlock_trylock(&out->gate->lock)) {
+		if (out->gate->squeezed)
+			sched_yield();
+		else
+			rte_pause();
+	}
+	sent = rte_eth_tx_burst(out->port, out->queue, m, n);
+	rte_spinlock_unlock(&out->gate->lock);
+	return sent;
 }
 
 uint16_t task_tx_rest(

@@ -12,6 +12,7 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
+#include <rte_spinlock.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -55,10 +56,17 @@ struct task_in {
 	uint16_t port, queue;
 };
 
+// Several lcores send to a port that has one queue, as most virtual devices do: one after the other.
+struct task_gate {
+	rte_spinlock_t lock;
+	bool squeezed; // lcores share CPUs: who waits lets others run
+} __rte_cache_aligned;
+
 // Where a task sends to: a queue of a port or, when ring is not NULL, a ring that another task empties.
 struct task_out {
 	struct rte_ring *ring;
-	uint16_t port, queue; // port RTE_MAX_ETHPORTS: none
+	struct task_gate *gate; // NULL: the queue is this lcore's own
+	uint16_t port, queue;	// port RTE_MAX_ETHPORTS: none
 	bool no_wait; // waiting could be for ever: the other end of the ring waits for this lcore
 	// of task_send. One writer, the task's lcore. A task with one output has them in its counters.
 	uint64_t sent, dropped;
@@ -188,11 +196,17 @@ static __rte_always_inline void task_prefetch(struct rte_mbuf *const *m, uint16_
 		rte_prefetch0(m[i]);
 }
 
+// To a queue of several lcores.
+uint16_t task_offer_in_turn(const struct task_out *out, struct rte_mbuf **m, uint16_t n);
+
 static __rte_always_inline uint16_t
 task_offer(const struct task_out *out, struct rte_mbuf **m, uint16_t n)
 {
-	if (likely(out->ring == NULL))
+	if (likely(out->ring == NULL)) {
+		if (unlikely(out->gate != NULL))
+			return task_offer_in_turn(out, m, n);
 		return rte_eth_tx_burst(out->port, out->queue, m, n);
+	}
 	return (uint16_t)rte_ring_enqueue_burst(out->ring, (void *const *)m, n, NULL);
 }
 

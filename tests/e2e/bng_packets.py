@@ -250,7 +250,9 @@ def asked(own):
     yield "announcement", access(arp(sender="10.0.0.9", target="10.0.0.9")), "arp learned"
     yield "probe", access(arp(sender="0.0.0.0", target="10.0.0.8")), "arp learned"
     yield "reply", access(arp(op=2, sender="10.0.0.7")), "arp learned"
-    yield "of another", access(arp(mac="02:00:00:00:10:99")), "bad arp"
+    other = "02:00:00:00:10:99"  # than who sent the frame: that is where answers go
+    answer = ARP(op=2, hwsrc=own, psrc="10.0.0.1", hwdst=other, pdst=ADDRESS)
+    yield "of another", access(arp(mac=other)), access(answer, src=own, dst=CPE)
     yield "of other hardware", access(arp(hwtype=6)), "bad arp"
     yield "rarp", access(arp(op=3)), "bad arp"
     yield "of a stranger", access(arp(), (9, 9, 0)), "unknown subscriber"

@@ -297,7 +297,6 @@ def test_published_says_what_is_missing(drover):
     """A mode or key of DPPD's that drover has not is an error that names it."""
     where = published() / "config"
     for name, words in {
-        "irq": "unknown mode 'irq'",
         "nop-rings": "unknown key 'rx_ring' in [port]",
         "bng-qos-4ports": "unknown key 'classify' for mode qinqencapv4",
     }.items():

@@ -301,7 +301,11 @@ static void wrong_overrides(void **)
 	} bad[] = {
 		{{.nvars = 1, .vars = {{"rat", "2"}}},
 		 "t.cfg: -D rat=: the file has no such variable; did you mean 'rate'?"},
-		{{.nvars = 1, .vars = {{"a b", "2"}}}, "t.cfg: -D: 'a b' is no name of a variable"},
+		{{.nvars = 1, .vars = {{"a b", "2"}}},
+		 "t.cfg: -D 'a b=': no such key in [defaults] or [global]"},
+		{{.nvars = 1, .vars = {{"mempool sizee", "2"}}}, "did you mean 'mempool size'?"},
+		{{.nvars = 1, .vars = {{"start time", "x"}}}, "-D 'start time=': "},
+		{{.nvars = 1, .vars = {{"a-b", "2"}}}, "t.cfg: -D: 'a-b' is no name of a variable"},
 		{{.nvars = 1, .vars = {{"rate", "\x1b[2J"}}}, "control character"},
 		{{.nvars = 1, .vars = {{"rate", "$rate"}}}, "is defined by itself"},
 		{{.nvars = 1, .vars = {{"rate", "fast"}}}, "t.cfg:13: rate=fast: wants packets"},

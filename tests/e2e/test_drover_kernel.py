@@ -16,6 +16,7 @@ from conftest import program
 from test_drover_stats import Telemetry
 from workload import unique, wait
 
+pytestmark = [pytest.mark.anywhere]
 LINES = [(100, 200, 7000), (100, 201, 7001), (101, 200, 7002), (4094, 1, 7003)]  # svlan, cvlan, gre_id
 LOCAL, CORE, CORE_MAC, CPE_MAC = "192.0.2.1", "192.0.2.2", "02:00:00:00:00:0d", "02:00:00:00:00:0c"
 UP, DOWN = "qinqdecapv4", "qinqencapv4"

@@ -189,6 +189,11 @@ static void draw_ports(const struct conf *c)
 	}
 }
 
+static void count(const char *before, size_t n, const char *what)
+{
+	printf("%s%zu %s%s", before, n, what, n == 1 ? "" : "s");
+}
+
 void conf_explain(const struct conf *c)
 {
 	char buf[LIST_MAX];
@@ -214,13 +219,16 @@ void conf_explain(const struct conf *c)
 	}
 	for (const struct spec *s = c->specs.first; s != NULL; s = s->next) {
 		printf("\ntable %s:", s->name);
-		if (s->routes != NULL)
-			printf(" %zu routes to %zu next hops", s->routes->nroutes, s->routes->nhops
-			);
+		if (s->routes != NULL) {
+			count(" ", s->routes->nroutes, "route");
+			count(" to ", s->routes->nhops, "next hop");
+		}
 		if (s->users != NULL)
-			printf(" %zu subscribers", s->users->n);
+			count(" ", s->users->n, "subscriber");
 		if (s->cpes != NULL)
-			printf(" %zu CPEs", s->cpes->n);
+			count(" ", s->cpes->n, "CPE");
 	}
-	printf("\n%u tasks on %u polling cores\n", tasks, cores);
+	count("\n", tasks, "task");
+	count(" on ", cores, "polling core");
+	putchar('\n');
 }

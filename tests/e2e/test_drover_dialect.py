@@ -256,7 +256,7 @@ tx port=a
 }""")
     code, out, err = explain()
     assert code == 0, err
-    assert "from lua" in out and "table routes: 1 routes to 1 next hops" in out
+    assert "from lua" in out and "table routes: 1 route to 1 next hop" in out
     (folder / "routes.lua").write_text("while true do end")
     code, _, err = explain()
     assert code == 1 and "is there a loop without an end?" in err

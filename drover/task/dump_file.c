@@ -287,7 +287,8 @@ int dump_file_open(
 )
 {
 	// not EAL's memory: see enum where
-	struct dump_file *f = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*f));
+	struct dump_file *f =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof(*f), RTE_CACHE_LINE_SIZE));
 
 	if (f != NULL)
 		memset(f, 0, sizeof(*f));

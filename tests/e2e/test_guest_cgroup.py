@@ -210,9 +210,13 @@ def test_exec_is_under_the_limits(pf):
     s = pf.start("exec", name, "--", "/bin/sh", "-c", "echo in; exec sleep 999")
     s.until("^in")
     group = box_of(pf, name)
-    inside = {int(p) for f in group.rglob("cgroup.procs") for p in f.read_text().split()}
-    commands = [Path(f"/proc/{p}/cmdline").read_bytes().split(b"\0") for p in inside]
-    assert any(c[:2] == [b"sleep", b"999"] for c in commands), commands
+
+    def inside():
+        found = {int(p) for f in group.rglob("cgroup.procs") for p in f.read_text().split()}
+        commands = [Path(f"/proc/{p}/cmdline").read_bytes().split(b"\0") for p in found]
+        return any(c[:2] == [b"sleep", b"999"] for c in commands)
+
+    wait(inside, what="the program in the cgroup")
 
 
 def test_on_the_bare_host(pf):

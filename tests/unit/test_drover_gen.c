@@ -283,20 +283,29 @@ static void stops_after_duration(void **)
 static void changes_its_rate(void **)
 {
 	_cleanup_free_ void *conf = rig_conf("gen");
+	double hz = (double)rte_get_tsc_hz();
+	uint64_t before, begin, first, last, total;
 	struct task *t;
-	uint64_t before;
 
 	rig_set("gen", conf, "rate", 1000);
 	t = make("gen", conf);
+	begin = rte_rdtsc();
 	run(t, 20);
 	before = number(t, "sent") + number(t, "behind");
-	assert_true(before <= 40);
+	assert_true((double)before <= (double)(rte_rdtsc() - begin) / hz * 1000 + 2);
 	// stopped for a while: what would have been due then is not behind
 	rte_delay_us_sleep(50000);
 	t->control.rate = 500000;
 	t->control.epoch++;
+	begin = rte_rdtsc();
+	t->poll(t);
+	first = rte_rdtsc();
 	run(t, 20);
-	assert_true(number(t, "sent") + number(t, "behind") > 5000);
+	last = rte_rdtsc();
+	t->poll(t);
+	total = number(t, "sent") + number(t, "behind") - before;
+	assert_true((double)total >= (double)(last - first) / hz * 500000 - 2);
+	assert_true((double)total <= (double)(rte_rdtsc() - begin) / hz * 500000 + 2);
 	assert_true(number(t, "sent") > before);
 	assert_true(number(t, "behind_output") == 0);
 	t->control.rate = 0;

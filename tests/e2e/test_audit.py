@@ -220,5 +220,6 @@ def test_pages_of_the_program_stay(pf):
     )  # fmt: skip
     s.until("^up")
     for _ in range(5):
-        assert pf("audit", name).returncode == 0
+        p = pf("audit", name)
+        assert p.returncode == 0, [line for line in p.stdout.splitlines() if line.startswith("FAIL")]
     assert s.process.poll() is None and free_pages() <= before

@@ -172,7 +172,8 @@ static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules
 	);
 }
 
-const char *const plan_environment[] = {
+// What every container has.
+static const char *const plan_environment[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	"HOME=/tmp",
 	"XDG_RUNTIME_DIR=/run",
@@ -181,17 +182,18 @@ const char *const plan_environment[] = {
 	NULL,
 };
 
-static json_t *environment(const struct launch *launch, const char *hostname)
+json_t *plan_env(const char *hostname, bool terminal, unsigned nenv, const char *const *more)
 {
 	json_t *env = json_array();
 
 	for (size_t i = 0; plan_environment[i] != NULL; i++)
 		json_array_append_new(env, json_string(plan_environment[i]));
-	json_array_append_new(env, json_sprintf("HOSTNAME=%s", hostname));
-	if (launch->terminal)
+	if (hostname != NULL)
+		json_array_append_new(env, json_sprintf("HOSTNAME=%s", hostname));
+	if (terminal)
 		json_array_append_new(env, json_string("TERM=xterm"));
-	for (unsigned i = 0; i < launch->nenv; i++)
-		json_array_append_new(env, json_string(launch->env[i]));
+	for (unsigned i = 0; i < nenv; i++)
+		json_array_append_new(env, json_string(more[i]));
 	return env;
 }
 
@@ -272,7 +274,7 @@ static json_t *process(
 		launch->uid,
 		launch->gid,
 		args,
-		environment(launch, hostname)
+		plan_env(hostname, launch->terminal, launch->nenv, launch->env)
 	);
 	if (apparmor != NULL)
 		json_object_set_new(doc, "apparmorProfile", json_string(apparmor));
@@ -305,26 +307,32 @@ static json_t *command(const struct plan *p, const struct launch *launch)
 	return argv;
 }
 
-int plan_check_utf8(const char *what, const char *s, struct err *err)
+static int check_utf8(const char *what, const char *s, struct err *err)
 {
 	_cleanup_json_ json_t *j = json_string(s);
 
 	return j != NULL ? 0 : err_set(err, EINVAL, "%s '%.64s' is not UTF-8", what, s);
 }
 
-// config.json is UTF-8: what is not would be left out of it.
-static int check_text(const struct launch *launch, struct err *err)
+int plan_check_text(char *const *argv, unsigned nenv, const char *const *env, struct err *err)
 {
 	int r = 0;
 
-	for (char *const *a = launch->argv; r == 0 && *a != NULL; a++)
-		r = plan_check_utf8("argument", *a, err);
-	for (unsigned i = 0; r == 0 && i < launch->nenv; i++)
-		r = plan_check_utf8("environment", launch->env[i], err);
+	for (char *const *a = argv; r == 0 && *a != NULL; a++)
+		r = check_utf8("argument", *a, err);
+	for (unsigned i = 0; r == 0 && i < nenv; i++)
+		r = check_utf8("environment", env[i], err);
+	return r;
+}
+
+static int check_text(const struct launch *launch, struct err *err)
+{
+	int r = plan_check_text(launch->argv, launch->nenv, launch->env, err);
+
 	for (unsigned i = 0; r == 0 && i < launch->nvolumes; i++) {
-		r = plan_check_utf8("volume", launch->volumes[i].source, err);
+		r = check_utf8("volume", launch->volumes[i].source, err);
 		if (r == 0)
-			r = plan_check_utf8("volume", launch->volumes[i].target, err);
+			r = check_utf8("volume", launch->volumes[i].target, err);
 	}
 	return r;
 }

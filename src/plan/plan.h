@@ -211,10 +211,10 @@ json_t *plan_process(
 	const struct grant *g, bool terminal, uint32_t uid, uint32_t gid, json_t *args, json_t *env
 );
 mode_t plan_umask(const struct grant *g);
-// oci.c: -EINVAL with err set: JSON takes nothing else.
-int plan_check_utf8(const char *what, const char *s, struct err *err);
-// The environment that every container has: "NAME=value", NULL-terminated.
-extern const char *const plan_environment[];
+// oci.c: -EINVAL with err set for what is not UTF-8: JSON would leave it out.
+int plan_check_text(char *const *argv, unsigned nenv, const char *const *env, struct err *err);
+// oci.c: the environment of a process, "NAME=value": what every container has, and more. hostname NULL: none.
+json_t *plan_env(const char *hostname, bool terminal, unsigned nenv, const char *const *more);
 
 // Where the hugetlbfs of a page size is seen by the workload: "/dev/hugepages" for the only or first
 // size, "/dev/hugepages-1G" for others. New string.

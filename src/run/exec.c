@@ -52,31 +52,6 @@ static json_t *arguments(const struct lease *lease, const struct exec_request *r
 	return args;
 }
 
-static json_t *environment(const struct exec_request *req)
-{
-	json_t *env = json_array();
-
-	for (size_t i = 0; plan_environment[i] != NULL; i++)
-		json_array_append_new(env, json_string(plan_environment[i]));
-	if (req->terminal)
-		json_array_append_new(env, json_string("TERM=xterm"));
-	for (unsigned i = 0; i < req->nenv; i++)
-		json_array_append_new(env, json_string(req->env[i]));
-	return env;
-}
-
-// What is not UTF-8 would be left out without a word.
-static int check_text(const struct exec_request *req, struct err *err)
-{
-	int r = 0;
-
-	for (char *const *a = req->argv; r == 0 && *a != NULL; a++)
-		r = plan_check_utf8("argument", *a, err);
-	for (unsigned i = 0; r == 0 && i < req->nenv; i++)
-		r = plan_check_utf8("environment", req->env[i], err);
-	return r;
-}
-
 // A file of the memory that says which process is meant: the options of crun's exec know no groups.
 static int process_file(const struct lease *lease, const struct exec_request *req, struct err *err)
 {
@@ -85,7 +60,7 @@ static int process_file(const struct lease *lease, const struct exec_request *re
 	uint32_t uid = lease->uid, gid = lease->gid;
 	int file;
 
-	if (check_text(req, err) < 0)
+	if (plan_check_text(req->argv, req->nenv, req->env, err) < 0)
 		return -err->code;
 	if (req->user != NULL && launch_parse_ids(req->user, &uid, &gid) < 0)
 		return err_set(
@@ -96,7 +71,12 @@ static int process_file(const struct lease *lease, const struct exec_request *re
 			IDS_PER_LEASE
 		);
 	doc = plan_process(
-		&lease->grant, req->terminal, uid, gid, arguments(lease, req), environment(req)
+		&lease->grant,
+		req->terminal,
+		uid,
+		gid,
+		arguments(lease, req),
+		plan_env(NULL, req->terminal, req->nenv, req->env)
 	);
 	if (doc == NULL)
 		return err_oom(err);

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from workload import CPU, CPUS, LEASES, OTHER, SLOW, free_pages, kill, needs_pages, needs_root
+from workload import CPU, CPUS, LEASES, LOGS, OTHER, SLOW, free_pages, kill, needs_pages, needs_root
 from workload import needs_two, processes_of, unique, wait
 
 pytestmark = [needs_root, needs_pages(32)]
@@ -299,7 +299,7 @@ def test_log_has_a_limit(pf, orphan):
     name = pf.detach(command=("/bin/sh", "-c", script))
     if orphan:
         kill(pf.lease(name)["supervisor"])
-    logs = [Path(f"/var/log/pinfold/{name}.log{end}") for end in ("", ".1")]
+    logs = [LOGS / f"{name}.log{end}" for end in ("", ".1")]
     wait(lambda: logs[0].read_bytes().endswith(b"last\n"), 20, "the end of the log")
     assert all(0 < log.stat().st_size <= LOG_BYTES for log in logs)
     text = pf.ok("logs", name)
@@ -307,8 +307,6 @@ def test_log_has_a_limit(pf, orphan):
     assert len(text) == sum(log.stat().st_size for log in logs)
     pf.ok("stop", "-t", "1", name)
     assert pf.ok("logs", name).endswith("last\n")
-    for log in logs:
-        log.unlink()
 
 
 def test_log_of_a_short_life_is_whole(pf):
@@ -316,9 +314,8 @@ def test_log_of_a_short_life_is_whole(pf):
     for _ in range(5):
         name = pf.detach(command=("/bin/sh", "-c", "echo begin; seq 20000; echo end"))
         wait(lambda: name not in pf.ps(), what="the end")
-        log = Path(f"/var/log/pinfold/{name}.log")
+        log = LOGS / f"{name}.log"
         assert log.read_text() == "begin\n" + "".join(f"{i}\n" for i in range(1, 20001)) + "end\n"
-        log.unlink()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 
 import conftest
 from features import needs_partitions
-from workload import CPU, LEASES, kill, needs_pages, needs_root, needs_two, processes_of, unique, wait
+from workload import CPU, LEASES, LOGS, kill, needs_pages, needs_root, needs_two, processes_of, unique, wait
 
 pytestmark = [needs_root, needs_pages(32)]
 KILLAT = os.path.join(conftest.TOP, "build/tests/e2e/killat")
@@ -69,8 +69,8 @@ class Scenario:
         self.pf.ok("gc")
 
     def done(self):
-        for path in glob.glob(f"/var/log/pinfold/{self.name}.log*"):
-            os.unlink(path)
+        for path in LOGS.glob(f"{self.name}.log*"):
+            path.unlink()
 
 
 class Run(Scenario):

@@ -48,6 +48,7 @@ EAL_NODES = f"EAL: Detected NUMA nodes: {len({0, NODE})}\n"
 PAGE = 2 << 20
 POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 LEASES = Path("/run/pinfold/leases")
+LOGS = Path("/var/log/pinfold")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="runs containers: needs root")
 needs_two = pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
@@ -226,6 +227,9 @@ class Pinfold:
         self("gc")
         for name in self.grants:
             self("grant", "remove", name)
+        for name in self.names + self.grants:
+            for log in LOGS.glob(f"{name}.log*"):
+                log.unlink()
 
 
 def processes_of(lease):

@@ -31,8 +31,9 @@ $b mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work root /
 	die "the overlay cannot be mounted"
 
 # what is of the running machine and not of its installation starts empty
-rm_etc=/root/etc/pinfold
-[ ! -d $rm_etc ] || $b rm -rf $rm_etc
+for dir in /root/etc/pinfold /root/var/log/pinfold; do
+	[ ! -d $dir ] || $b rm -rf $dir
+done
 # the checkout and the kernel's modules stay visible, also below what gets a file system of its own
 n=0
 for dir in "$top" "$modules"; do

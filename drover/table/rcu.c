@@ -5,11 +5,28 @@
 
 #include <errno.h>
 #include <rte_cycles.h>
+#include <rte_malloc.h>
 
 #define WAIT_MICROSECONDS 2000000
 #define STEP_MICROSECONDS 50
 
 struct rte_rcu_qsbr *table_rcu;
+
+int table_rcu_begin(struct err *err)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(TABLE_RCU_LCORES);
+	struct rte_rcu_qsbr *rcu;
+
+	if (table_rcu != NULL)
+		return 0;
+	rcu = rte_zmalloc("table rcu", size, RTE_CACHE_LINE_SIZE);
+	if (rcu == NULL || rte_rcu_qsbr_init(rcu, TABLE_RCU_LCORES) != 0) {
+		rte_free(rcu);
+		return err_oom(err);
+	}
+	table_rcu = rcu;
+	return 0;
+}
 
 int table_rcu_wait(struct err *err)
 {

@@ -12,7 +12,7 @@
 
 #define TABLE_RCU_LCORES RTE_MAX_LCORE
 
-extern struct rte_rcu_qsbr *table_rcu; // NULL until tables_begin
+extern struct rte_rcu_qsbr *table_rcu; // NULL until table_rcu_begin
 
 // ---- of an lcore, by its number in EAL
 
@@ -41,7 +41,10 @@ static inline void table_rcu_leave(unsigned lcore)
 	rte_rcu_qsbr_thread_unregister(table_rcu, lcore);
 }
 
-// ---- of the control thread
+// ---- of the control thread, and of EAL's for interrupts
+
+// Once in a process: it stays, as a thread may be waiting with it at any time.
+int table_rcu_begin(struct err *err);
 
 // Waits until every lcore that polls has been between two polls. ETIMEDOUT after 2 s: one of them is
 // held up by an output that takes nothing (drop=no).

@@ -10,7 +10,6 @@
 #include "base/str.h"
 
 #include <errno.h>
-#include <rte_malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,23 +20,15 @@ static struct table *tables;
 
 int tables_begin(const struct specs *s, const char *dir, struct err *err)
 {
-	size_t size = rte_rcu_qsbr_get_memsize(TABLE_RCU_LCORES);
-	struct rte_rcu_qsbr *rcu = rte_zmalloc("table rcu", size, RTE_CACHE_LINE_SIZE);
-
-	if (rcu == NULL || rte_rcu_qsbr_init(rcu, TABLE_RCU_LCORES) != 0) {
-		rte_free(rcu);
-		return err_oom(err);
-	}
 	tables_end();
+	if (table_rcu_begin(err) < 0)
+		return -err->code;
 	if (dir != NULL) {
 		folder = strdup(dir);
-		if (folder == NULL) {
-			rte_free(rcu);
+		if (folder == NULL)
 			return err_oom(err);
-		}
 	}
 	specs = s;
-	table_rcu = rcu;
 	return 0;
 }
 
@@ -56,8 +47,6 @@ void tables_end(void)
 	free(folder);
 	folder = NULL;
 	specs = NULL;
-	rte_free(table_rcu);
-	table_rcu = NULL;
 }
 
 struct table *tables_first(void)

@@ -5,6 +5,7 @@ and its workers, judged packet by packet in both directions; and DPPD's publishe
 that belong to them, where DPPD_CONFIG_DIR says they are."""
 
 import json
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -23,6 +24,7 @@ from workload import wait
 pytestmark = [pytest.mark.anywhere]
 
 SIDES = ["cpe0", "inet0", "cpe1", "inet1"]  # ports of the BNG by number
+FULL = os.environ.get("PINFOLD_FULL") == "1"
 START = 10  # seconds until a BNG is up, on a busy machine more
 
 
@@ -56,10 +58,11 @@ class Running:
         assert self.process.returncode == 0, self.log.read_text()
         return json.loads(text)
 
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
+    def __exit__(self, kind, *_):
+        alive = self.process.poll() in (None, 0)  # it has said its report
+        self.process.kill()
         self.process.wait()
+        assert alive or kind, f"ended with {self.process.returncode}: {self.log.read_text()}"
 
 
 def drops(report, but=()):
@@ -308,6 +311,32 @@ def test_what_nobody_reads(drover, tmp_path):
     assert report["tasks"][0]["tx"] == 20000
     # a link holds 1024 packets; what is still on its way at the end does not count
     assert report["ports"][0]["ipackets"] > 10000
+
+
+@pytest.fixture
+def one_cpu():
+    """All that is started shares one."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.limit(240)
+def test_peers_that_leave(drover, tmp_path, one_cpu):
+    """Whoever shares a link may go at any moment, also in the middle of a burst of an lcore that does not
+    run just then. With one CPU for all, every twentieth did."""
+    sender = SENDER.replace("rate=200kpps\ncount=20000\n", "").format(directory=tmp_path)
+    (tmp_path / "back.cfg").write_text(BACK.replace("drop=no\n", ""))
+    (tmp_path / "sender.cfg").write_text(sender)
+    with Running(drover, tmp_path, tmp_path / "back.cfg", 1) as dut:
+        for _ in range(60 if FULL else 8):
+            p = execute(
+                drover, "run", "--no-huge", "--squeeze", "--duration", "0.3s", tmp_path / "sender.cfg"
+            )
+            assert dut.process.poll() is None, "ended with its peer"
+            assert p.returncode == 0, p.stderr
+        assert dut.report()["tasks"][0]["rx"] > 0
 
 
 def pair(drover, directory, config, gen, ports, args=()):

@@ -48,6 +48,17 @@ static void remove_stale_socket(const struct port_device *d)
 		unlink(addr.sun_path);
 }
 
+static int check_devices(const struct conf *c, const struct eal_plan *e, struct err *err)
+{
+	for (unsigned i = 0; i < CONF_PORTS; i++) {
+		const struct conf_port *p = &c->ports[i];
+
+		if (port_check(&e->devices[i], err) < 0)
+			return err_wrap(err, "%s:%u: port '%s'", c->file, p->line, p->name);
+	}
+	return 0;
+}
+
 static int start_eal(const struct eal_plan *e, struct err *err)
 {
 	// EAL keeps and permutes the array
@@ -237,6 +248,8 @@ int drover_run(const struct run_options *o, struct err *err)
 	r = conf_read(o->file, &o->overrides, &c, err);
 	if (r == 0)
 		r = eal_plan(c, o, &e, err);
+	if (r == 0)
+		r = check_devices(c, &e, err);
 	if (r == 0 && e.place.squeezed)
 		fprintf(stderr,
 			"drover: warning: %u polling cores are squeezed onto fewer CPUs: it works, "

@@ -7,10 +7,9 @@
 #include "port/port.h"
 
 #include <ctype.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-
-#define LINKS "/run/pinfold/links" // directories of links inside a workload
 
 static const char *const kinds[] = {
 	"memif",
@@ -99,19 +98,31 @@ static int memif(struct port_device *d, const char *arg, unsigned number, struct
 		return err_set(
 			err, EINVAL, "device 'memif:%s': the path of the socket is missing", arg
 		);
+	snprintf(
+		d->makes,
+		sizeof(d->makes),
+		"%s%.*s%s",
+		path[0] == '/' ? "" : PORT_LINKS "/",
+		(int)len,
+		path,
+		path[0] == '/' ? "" : "/memif.sock"
+	);
 	return vdev(
 		d,
 		"net_memif",
 		number,
 		err,
-		"role=%.6s,socket=%s%.*s%s,socket-abstract=no%s",
+		"role=%.6s,socket=%s,socket-abstract=no%s",
 		arg,
-		path[0] == '/' ? "" : LINKS "/",
-		(int)len,
-		path,
-		path[0] == '/' ? "" : "/memif.sock",
+		d->makes,
 		extra
 	);
+}
+
+// What is before a comma: further arguments of the device follow.
+static void first_of(const char *arg, char ret[PORT_PATH])
+{
+	snprintf(ret, PORT_PATH, "%.*s", (int)strcspn(arg, ","), arg);
 }
 
 // "RX[,TX]"; "-" for a side that is not there.
@@ -125,15 +136,19 @@ static int pcap(struct port_device *d, const char *arg, unsigned number, struct 
 		return err_set(
 			err, EINVAL, "device 'pcap:%s': write pcap:RX, pcap:RX,TX or pcap:-,TX", arg
 		);
+	d->capture = true;
+	if (has_rx)
+		first_of(arg, d->reads);
+	if (has_tx)
+		first_of(tx, d->makes);
 	return vdev(
 		d,
 		"net_pcap",
 		number,
 		err,
-		"%s%.*s%s%s%s",
+		"%s%s%s%s%s",
 		has_rx ? "rx_pcap=" : "",
-		has_rx ? (int)len : 0,
-		arg,
+		d->reads,
 		has_rx && has_tx ? "," : "",
 		has_tx ? "tx_pcap=" : "",
 		has_tx ? tx : ""
@@ -144,14 +159,16 @@ static int named(
 	struct port_device *d, const char *kind, const char *arg, unsigned number, struct err *err
 )
 {
+	// needs: an interface, a file that is made, or one that is there
 	static const struct {
 		const char *kind, *driver, *key, *extra;
+		char needs;
 	} simple[] = {
-		{"tap", "net_tap", "iface=", ""},
-		{"af_packet", "net_af_packet", "iface=", ""},
-		{"af_xdp", "net_af_xdp", "iface=", ""},
-		{"vhost", "net_vhost", "iface=", ",queues=1"},
-		{"virtio", "virtio_user", "path=", ",queues=1"},
+		{"tap", "net_tap", "iface=", "", 0},
+		{"af_packet", "net_af_packet", "iface=", "", 'i'},
+		{"af_xdp", "net_af_xdp", "iface=", "", 'i'},
+		{"vhost", "net_vhost", "iface=", ",queues=1", 'm'},
+		{"virtio", "virtio_user", "path=", ",queues=1", 'r'},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(simple); i++) {
@@ -159,6 +176,20 @@ static int named(
 			continue;
 		if (arg[0] == '\0')
 			return err_set(err, EINVAL, "device '%s': write %s:NAME", kind, kind);
+		if (simple[i].needs == 0 && strcspn(arg, ",") >= IFNAMSIZ)
+			return err_set(
+				err,
+				EINVAL,
+				"device 'tap:%.64s': a name of at most %d characters is possible",
+				arg,
+				IFNAMSIZ - 1
+			);
+		if (simple[i].needs == 'i')
+			first_of(arg, d->interface);
+		else if (simple[i].needs == 'm')
+			first_of(arg, d->makes);
+		else if (simple[i].needs == 'r')
+			first_of(arg, d->reads);
 		return vdev(
 			d,
 			simple[i].driver,
@@ -170,7 +201,7 @@ static int named(
 			simple[i].extra
 		);
 	}
-	return err_set(err, EINVAL, "device '%s': unknown", kind);
+	return err_set(err, EINVAL, "device '%s:%.64s': write null or null:copy", kind, arg);
 }
 
 int port_parse_device(const char *device, unsigned number, struct port_device *ret, struct err *err)

@@ -150,8 +150,10 @@ int port_start(
 		return err_set(
 			err,
 			ENODEV,
-			"port '%s': device '%s' is not there; was it granted, and does its "
-			"driver's library exist?",
+			dev->pci ? "port '%s': device '%s' is not there; was it granted, and "
+				   "does its driver's library exist?"
+				 : "port '%s': device '%s' could not be made; its driver says "
+				   "why, above",
 			conf->name,
 			conf->device
 		);

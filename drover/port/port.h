@@ -19,6 +19,8 @@
 #include <stdint.h>
 
 #define PORT_DEVARGS 512
+#define PORT_PATH (KEY_TEXT_MAX + 32)
+#define PORT_LINKS "/run/pinfold/links" // directories of links inside a workload
 
 // Which end of a ring a port is: alone it gets back what it sends.
 enum ring_end {
@@ -38,12 +40,21 @@ struct port_device {
 	// Shared memory that another process is to empty. Its ends have one queue each way: the other
 	// one reads and fills no more, whatever this one has. Nobody else throws away what is not read.
 	bool link;
+	// What it needs of the machine, "" for nothing. A capture is read, or the socket of virtio
+	char reads[PORT_PATH];
+	bool capture;
+	char makes[PORT_PATH]; // a socket or a capture
+	char interface[PORT_PATH];
 };
 
 // Translates device= of port `number`. Does not need EAL.
 int port_parse_device(
 	const char *device, unsigned number, struct port_device *ret, struct err *err
 );
+
+// Whether what it needs is there. The error says what is not, and does not name the port. Does not need
+// EAL.
+int port_check(const struct port_device *d, struct err *err);
 
 struct rte_mempool;
 

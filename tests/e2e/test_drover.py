@@ -443,10 +443,33 @@ def test_wrong_options(drover, args, like, status):
     refused(execute(drover, *args), like, status)
 
 
-def test_a_device_that_is_not_there(drover, tmp_path):
-    (tmp_path / "t.cfg").write_text(config(device="pcap:nothing.pcap"))
+@pytest.mark.parametrize(
+    "device, like",
+    [
+        ("pcap:nothing.pcap", r"'nothing\.pcap': No such file"),
+        ("pcap:t.cfg", r"'t\.cfg': unknown file format.*capture"),
+        ("pcap:-,no/out.pcap", r"'no/out\.pcap' in folder 'no': No such file"),
+        ("pcap:-,/tmp", "'/tmp' is a folder"),
+        ("memif:server:/no/socket", "folder '/no': No such file"),
+        ("memif:client:nobodys", "no link 'nobodys'.*--link memif:nobodys"),
+        ("vhost:/no/socket", "folder '/no': No such file"),
+        ("virtio:/no/socket", "socket '/no/socket': No such file"),
+        ("af_packet:nobodys,qpairs=1", "no network interface 'nobodys'"),
+        ("af_xdp:nobodys", "no network interface 'nobodys'"),
+        ("tap:longer-than-fifteen", "'tap:longer-than-fifteen': .*15 characters"),
+        ("null:copies", "'null:copies': write null or null:copy"),
+    ],
+)
+def test_a_device_that_cannot_be(drover, tmp_path, device, like):
+    (tmp_path / "t.cfg").write_text(config(device=device))
+    refused(execute(drover, "run", "--no-huge", "t.cfg", cwd=tmp_path), rf"t\.cfg:1: .*{like}")
+
+
+def test_a_device_that_only_its_driver_knows(drover, tmp_path):
+    """The last line names the port; what the driver says is before it."""
+    (tmp_path / "t.cfg").write_text(config(device="vdev:net_pcap0"))
     p = execute(drover, "run", "--no-huge", "t.cfg", cwd=tmp_path)
-    refused(p, r"t\.cfg:1: port 'if0'.*nothing\.pcap.*not there", eal=True)
+    refused(p, r"t\.cfg:1: port 'if0'.*vdev:net_pcap0.*above", eal=True)
 
 
 def test_check_is_everything_but_traffic(bench):

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What a device needs of the machine, looked at before EAL is started: drivers say why they fail each in
+// their own words, between those of EAL, and then the port is just not there.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "port/port.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <pcap/pcap.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int check_capture(const char *path, struct err *err)
+{
+	char why[PCAP_ERRBUF_SIZE] = "";
+	struct stat st;
+	pcap_t *p;
+
+	// opening a pipe would wait for who writes it
+	if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+		return 0;
+	p = pcap_open_offline(path, why);
+	if (p == NULL) { // libpcap names the file, or does not
+		const char *reason = str_starts(why, path) ? why + strlen(path) : "";
+
+		return err_set(
+			err,
+			EINVAL,
+			"'%s': %s; give the path of a capture",
+			path,
+			str_starts(reason, ": ") ? reason + 2 : why
+		);
+	}
+	pcap_close(p);
+	return 0;
+}
+
+static int check_folder(const struct port_device *d, struct err *err)
+{
+	_cleanup_free_ char *folder = strdup(d->makes);
+	const char *dir = ".";
+	char *slash;
+	struct stat st;
+
+	if (folder == NULL)
+		return err_oom(err);
+	slash = strrchr(folder, '/');
+	if (slash != NULL) {
+		*slash = '\0';
+		dir = folder[0] != '\0' ? folder : "/";
+	}
+	if (stat(d->makes, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(err, EISDIR, "'%s' is a folder; name a file in it", d->makes);
+	if (access(dir, W_OK | X_OK) == 0)
+		return 0;
+	if (errno == ENOENT && str_starts(dir, PORT_LINKS "/"))
+		return err_set(
+			err,
+			ENOENT,
+			"there is no link '%s'; grant it (pinfold --link memif:%s)",
+			dir + strlen(PORT_LINKS "/"),
+			dir + strlen(PORT_LINKS "/")
+		);
+	return err_sys(err, errno, "make '%s' in folder '%s'", d->makes, dir);
+}
+
+int port_check(const struct port_device *d, struct err *err)
+{
+	if (d->capture && d->reads[0] != '\0' && check_capture(d->reads, err) < 0)
+		return -err->code;
+	if (!d->capture && d->reads[0] != '\0' && access(d->reads, R_OK | W_OK) < 0)
+		return err_sys(err, errno, "socket '%s'", d->reads);
+	if (d->makes[0] != '\0' && check_folder(d, err) < 0)
+		return -err->code;
+	if (d->interface[0] != '\0' && if_nametoindex(d->interface) == 0)
+		return err_set(err, ENODEV, "there is no network interface '%s'; see ip link", d->interface);
+	return 0;
+}

@@ -20,10 +20,11 @@ import rivals  # noqa: E402
 import rivals_show  # noqa: E402
 import startup  # noqa: E402
 import stats  # noqa: E402
+import tables  # noqa: E402
 import term  # noqa: E402
 import work  # noqa: E402
 
-PARTS = ("startup", "plan", "pair", "cycles", "bng", "forward", "peers", "generator")
+PARTS = ("startup", "plan", "pair", "cycles", "bng", "tables", "forward", "peers", "generator")
 TRAFFIC = 2.0  # seconds of a trial of the generator at most
 TURN = 0.4  # seconds of traffic of drover, then of testpmd, at most
 TRIALS = 12  # of the generator, and sessions of drover and testpmd
@@ -120,8 +121,9 @@ def run(args):
         cpus = pair.choose_cpus()
         w.lend("hugetlb-cgroup")
         here = [c for c in rivals.CASES if "peers" in parts and rivals.missing(c.peer) is None]
-        most = (bng.PAGES if "bng" in parts else 0, rivals.PAGES if here else 0)
-        w.lend_hugepages(max(2 * pair.PAGES, plane.PAGES, *most))
+        pages = {"bng": bng.PAGES, "tables": tables.PAGES, "peers": rivals.PAGES if here else 0}
+        most = max(pages.get(part, 0) for part in parts)
+        w.lend_hugepages(max(2 * pair.PAGES, plane.PAGES, most))
         if "startup" in parts:
             value["startup"] = bench_startup(w, cpus[1], args.starts)
         if "plan" in parts:
@@ -133,6 +135,8 @@ def run(args):
             value["cycles"] = plane_show.bench_cycles(w, cpus[1])
         if "bng" in parts:
             value["bng"] = bng.measure(w, cpus[1])
+        if "tables" in parts:
+            value["tables"] = tables.bench(w, cpus)
         if "forward" in parts:
             turn = min(args.seconds, TURN)
             value["forward"] = plane_show.bench_forward(w, cpus, few, turn)

@@ -23,7 +23,8 @@ def evaluate(case, found):
     word, text, value = "undecided", "disturbed", {}
     if sound:
         ratio = stats.ratio([(t[0].mpps, t[1].mpps) for t in sound])
-        word, text, value = plane.judge(ratio, case.bound), ratio.text(), ratio.json()
+        word = plane.judge(ratio, case.bound) if case.bound is not None else ""
+        text, value = ratio.text(), ratio.json()
     value |= {
         "mpps": [round(r, 3) for r in rates],
         "cycles": [round(c, 1) for c in spent],
@@ -32,7 +33,8 @@ def evaluate(case, found):
         "not_done": found.notes,
         "trials": [[round(one.mpps, 4) for one in t] for t in found.turns],
     }
-    row = [name, *(f"{r:.2f}" for r in rates), text, f"{case.bound:g}", word]
+    least = "" if case.bound is None else f"{case.bound:g}"
+    row = [name, *(f"{r:.2f}" for r in rates), text, least, word]
     return row, [name, *(f"{c:.0f}" for c in spent)], value
 
 

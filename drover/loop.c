@@ -4,7 +4,7 @@
 
 #include "drover.h"
 
-#include "table/rcu.h"
+#include "rcu.h"
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -75,12 +75,12 @@ static void loop_one(struct plane *p, const struct plane_lcore *l, struct task *
 		t->counters.polls += CLOCK_POLLS;
 		last = account(t, busy, last);
 		busy = false;
-		table_rcu_between(t->lcore);
+		rcu_between(t->lcore);
 		if (unlikely(flag(&t->control.stopped))) {
-			table_rcu_leave(t->lcore);
+			rcu_leave(t->lcore);
 			while (flag(&t->control.stopped) && !flag(&p->quit))
 				rte_pause();
-			table_rcu_enter(t->lcore);
+			rcu_enter(t->lcore);
 			last = rte_rdtsc();
 		}
 	}
@@ -107,7 +107,7 @@ static void loop_many(struct plane *p, const struct plane_lcore *l)
 		}
 		if (unlikely(l->nunread > 0))
 			empty(l);
-		table_rcu_between(l->lcore);
+		rcu_between(l->lcore);
 	}
 }
 
@@ -135,7 +135,7 @@ static void loop_squeezed(struct plane *p, const struct plane_lcore *l)
 		}
 		if (unlikely(l->nunread > 0))
 			empty(l);
-		table_rcu_between(l->lcore);
+		rcu_between(l->lcore);
 		if (!any)
 			sched_yield();
 	}
@@ -147,13 +147,13 @@ int lcore_main(void *arg)
 
 	while (!flag(&l->plane->go) && !flag(&l->plane->quit))
 		rte_pause();
-	table_rcu_enter(l->lcore);
+	rcu_enter(l->lcore);
 	if (l->squeezed)
 		loop_squeezed(l->plane, l);
 	else if (l->ntasks == 1)
 		loop_one(l->plane, l, l->tasks[0]);
 	else if (l->ntasks > 1)
 		loop_many(l->plane, l);
-	table_rcu_leave(l->lcore);
+	rcu_leave(l->lcore);
 	return 0;
 }

@@ -6,13 +6,13 @@
 // the rings at once (memif_disconnect of DPDK 22.11). An lcore that has begun a burst before the mark,
 // and did not run since (its CPU is shared, or was stolen), then goes on in memory that is gone: a
 // SIGSEGV by the leaving of a neighbour. A burst that begins after the mark does not touch the rings, so
-// it is enough to wait until each lcore has been between two polls.
+// it is enough to wait until each lcore has been between two bursts.
 //
 // The name is that of libc, for the drivers: those find it in the program before they find libc's.
 // What libc itself unmaps does not come here.
 
 #include "port/port.h"
-#include "table/rcu.h"
+#include "rcu.h"
 
 #include <rte_lcore.h>
 #include <sys/mman.h>
@@ -23,9 +23,8 @@ int munmap(void *addr, size_t len)
 {
 	struct err late;
 
-	// neither an lcore, which would wait for itself, nor the control thread. When the limit has
-	// passed, a task waits for an output that takes nothing (drop=no), in new bursts all the time
+	// neither an lcore, which would wait for itself, nor the control thread
 	if (rte_lcore_id() == LCORE_ID_ANY)
-		table_rcu_wait(&late);
+		rcu_wait(RCU_LINKS, &late);
 	return (int)syscall(SYS_munmap, addr, len);
 }

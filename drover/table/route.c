@@ -3,10 +3,9 @@
 
 #include "table/route.h"
 
-#include "table/fib.h"
-#include "table/rcu.h"
-
 #include "base/scope.h"
+#include "rcu.h"
+#include "table/fib.h"
 
 #include <errno.h>
 #include <rte_errno.h>
@@ -242,7 +241,7 @@ static int make_spares(
 static int publish(struct route_table *t, struct err *err)
 {
 	exchange(t);
-	if (table_rcu_wait(err) == 0)
+	if (rcu_wait(RCU_TABLES, err) == 0)
 		return 0;
 	exchange(t);
 	for (struct route_view *v = t->views; v != NULL; v = v->next)
@@ -334,7 +333,7 @@ int route_table_del(struct route_table *t, uint32_t ip, uint8_t depth, struct er
 		);
 	fib_del(t->fib, ip, depth);
 	// the route is gone, whether or not what it needed can be used again already
-	if (table_rcu_wait(&late) == 0)
+	if (rcu_wait(RCU_TABLES, &late) == 0)
 		fib_settle(t->fib);
 	return 0;
 }

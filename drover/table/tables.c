@@ -3,11 +3,10 @@
 
 #include "table/tables.h"
 
-#include "table/file.h"
-#include "table/rcu.h"
-#include "table/registry.h"
-
 #include "base/str.h"
+#include "rcu.h"
+#include "table/file.h"
+#include "table/registry.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@ static struct table *tables;
 int tables_begin(const struct specs *s, const char *dir, struct err *err)
 {
 	tables_end();
-	if (table_rcu_begin(err) < 0)
+	if (rcu_begin(err) < 0)
 		return -err->code;
 	if (dir != NULL) {
 		folder = strdup(dir);

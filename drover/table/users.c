@@ -3,9 +3,8 @@
 
 #include "table/users.h"
 
-#include "table/rcu.h"
-
 #include "base/scope.h"
+#include "rcu.h"
 
 #include <errno.h>
 #include <rte_errno.h>
@@ -300,7 +299,7 @@ static int exchange(struct user_table *t, struct user_live *l, struct err *err)
 
 	move_all(old, l);
 	__atomic_store_n(&t->live, l, __ATOMIC_RELEASE);
-	if (table_rcu_wait(err) < 0) {
+	if (rcu_wait(RCU_TABLES, err) < 0) {
 		// a core may look at either for as long as it likes
 		__atomic_store_n(&t->live, old, __ATOMIC_RELEASE);
 		return err_wrap(err, "user table '%s'", t->admin->name);
@@ -396,7 +395,7 @@ int user_table_del(struct user_table *t, uint32_t gre_id, struct err *err)
 	__atomic_store_n(&r->used, 0, __ATOMIC_RELEASE);
 	t->admin->n--;
 	// a core may be about to learn a CPE of it: it must not be the next one's
-	if (table_rcu_wait(err) < 0)
+	if (rcu_wait(RCU_TABLES, err) < 0)
 		return err_wrap(err, "subscriber %u is removed, but", gre_id);
 	clear(l, r);
 	return 0;

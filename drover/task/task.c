@@ -3,6 +3,8 @@
 
 #include "task/task.h"
 
+#include "rcu.h"
+
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
@@ -88,6 +90,8 @@ uint16_t task_tx_rest(
 {
 	while (t->keep && !out->no_wait && sent < n
 	       && !__atomic_load_n(&t->control.stopped, __ATOMIC_RELAXED)) {
+		// who was at the other end of a link may be gone
+		rcu_outside(RCU_LINKS, t->lcore);
 		if (t->squeezed)
 			sched_yield();
 		sent += task_offer(out, m + sent, n - sent);

@@ -4,8 +4,8 @@
 #include "unit.h"
 
 #include "drover_rig.h"
+#include "rcu.h"
 #include "table/file.h"
-#include "table/rcu.h"
 #include "table/route.h"
 #include "table/tables.h"
 #include "table/users.h"
@@ -242,8 +242,8 @@ static void *read_for_ever(void *arg)
 {
 	struct reader *r = arg;
 
-	rte_rcu_qsbr_thread_register(table_rcu, 1);
-	rte_rcu_qsbr_thread_online(table_rcu, 1);
+	rte_rcu_qsbr_thread_register(rcu[RCU_TABLES], 1);
+	rte_rcu_qsbr_thread_online(rcu[RCU_TABLES], 1);
 	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
 		const struct user_live *l = users_live(r->users);
 		uint32_t number = users_by_tags(l, 7 << 12 | 42);
@@ -256,10 +256,10 @@ static void *read_for_ever(void *arg)
 				    l, &l->records[number], rte_cpu_to_be_32(0x0a000002), 0, 0, &cpe
 			    );
 		r->looks++;
-		rte_rcu_qsbr_quiescent(table_rcu, 1);
+		rte_rcu_qsbr_quiescent(rcu[RCU_TABLES], 1);
 	}
-	rte_rcu_qsbr_thread_offline(table_rcu, 1);
-	rte_rcu_qsbr_thread_unregister(table_rcu, 1);
+	rte_rcu_qsbr_thread_offline(rcu[RCU_TABLES], 1);
+	rte_rcu_qsbr_thread_unregister(rcu[RCU_TABLES], 1);
 	return NULL;
 }
 

@@ -35,7 +35,9 @@ def evaluate(case, found):
     }
     least = "" if case.bound is None else f"{case.bound:g}"
     row = [name, *(f"{r:.2f}" for r in rates), text, least, word]
-    return row, [name, *(f"{c:.0f}" for c in spent)], value
+    # what a program without any work of its own would have
+    value["ports_to_peer"] = round(rates[2] / rates[1], 3)
+    return row, [name, *(f"{c:.0f}" for c in spent), f"{value['ports_to_peer']:.2f}"], value
 
 
 def show(cases, repeats, seconds, cpus):
@@ -44,7 +46,10 @@ def show(cases, repeats, seconds, cpus):
     term.table(head, rows, {(i, 6): plane_show.verdict for i in range(len(rows))})
     term.out()
     head = ["TSC cycles a packet", "drover", "peer", rivals.BARE, "drover less ports", "peer less ports"]
-    term.table(head, spent)
+    term.table([*head, "ports alone/peer"], spent)
+    term.note(
+        "ports alone/peer: the ratio of a program without any work of its own, the most there can be."
+    )
     term.note(
         f"64 B, one polling core (CPU {cpus[1]}), {repeats} × {rivals.WINDOWS} turns of {seconds:g} s"
         " each, the others stopped; packets out by DPDK's counters of the port."

@@ -11,6 +11,7 @@
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,12 @@ static inline void rig_start(struct rig *r)
 		(char *)"-m256",
 		NULL,
 	};
+	cpu_set_t before;
+
+	// EAL puts it on CPU 0: fuzzers that run beside each other would share that
+	rig_must(sched_getaffinity(0, sizeof(before), &before) == 0);
 	rig_must(rte_eal_init(sizeof(argv) / sizeof(argv[0]) - 1, argv) >= 0);
+	rig_must(sched_setaffinity(0, sizeof(before), &before) == 0);
 	r->pool = rte_pktmbuf_pool_create(
 		"rig", 8191, 0, 0, RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY
 	);

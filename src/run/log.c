@@ -213,6 +213,15 @@ void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease
 	log->writer = 0;
 }
 
+void log_discard(const struct log *log)
+{
+	struct stat st;
+
+	if (log->dir >= 0 && fstatat(log->dir, log->name, &st, AT_SYMLINK_NOFOLLOW) == 0
+	    && st.st_size == 0)
+		unlinkat(log->dir, log->name, 0);
+}
+
 // ---- reading
 
 static int copy_rest(int fd, FILE *out, struct err *err)

@@ -33,6 +33,9 @@ int log_start(struct log *log, const struct hostfs *fs, const struct lease *leas
 // not for long. Kills what is left of the workload.
 void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease);
 
+// Of a workload that could not be started: the log goes, when there is nothing in it.
+void log_discard(const struct log *log);
+
 void log_close(struct log *log);
 
 // The same limit for a writer that may not rename, as a keeper: NAME.log, open for appending, and

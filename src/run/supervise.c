@@ -344,11 +344,15 @@ int run_workload(
 	r = channels_open(&c, &s->plan, launch, err);
 	if (r == 0) // the undo is on disk before the first step is taken
 		r = lease_write(&s->ledger, &s->plan.lease, err);
-	if (r == 0) {
+	if (r < 0) {
+		log_discard(&c.log);
+	} else {
 		r = apply_host(&s->plan, false, err);
 		if (r == 0)
 			r = watch_workload(s, launch, &c, sfd, ready, ret, err);
 		log_end(&c.log, &s->ledger.fs, &s->plan.lease);
+		if (r < 0)
+			log_discard(&c.log);
 		if (end_lease(s, &undo_err) < 0 && r == 0) {
 			*err = undo_err;
 			r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from features import needs_v2
-from workload import CPU, OTHER, PYTHON, SLOW, ids, needs_pages, needs_root, needs_two, processes_of
+from workload import CPU, LOGS, OTHER, PYTHON, SLOW, ids, needs_pages, needs_root, needs_two, processes_of
 from workload import status_field, unique, wait
 
 pytestmark = [needs_root]
@@ -313,8 +313,17 @@ def test_detached_without_caller(pf):
 
 
 def test_detached_that_fails_says_so(pf):
-    pf.fails("run", "-d", "--cpus", CPU, "--", "no-such", like="'no-such'", status=127)
-    pf.fails("run", "-d", "--cpus", "4000", "--", "/bin/true", like="4000")
+    """And leaves no log of nothing."""
+    name = unique()
+    for cpu, program, like, status in (
+        (CPU, "no-such", "'no-such'", 127),
+        (CPU, "/etc/passwd", "passwd", 126),
+        ("4000", "/bin/true", "4000", 125),
+    ):
+        pf.fails(
+            "run", "-d", "--name", name, "--cpus", cpu, "--", program, like=like, status=status
+        )
+        assert not list(LOGS.glob(f"{name}.log*"))
 
 
 # --- users, root, what of the host is there -------------------------------------------------------

@@ -304,7 +304,8 @@ static void changes_its_rate(void **)
 	last = rte_rdtsc();
 	t->poll(t);
 	total = number(t, "sent") + number(t, "behind") - before;
-	assert_true((double)total >= (double)(last - first) / hz * 500000 - 2);
+	// what is late for less than 1 ms may still be to come
+	assert_true((double)total >= (double)(last - first) / hz * 500000 - 502);
 	assert_true((double)total <= (double)(rte_rdtsc() - begin) / hz * 500000 + 2);
 	assert_true(number(t, "sent") > before);
 	assert_true(number(t, "behind_output") == 0);

@@ -155,28 +155,58 @@ static int pcap(struct port_device *d, const char *arg, unsigned number, struct 
 	);
 }
 
+static int unknown(const char *device, const char *kind, struct err *err)
+{
+	const char *near = str_nearest(kind, kinds);
+
+	return err_set(
+		err,
+		EINVAL,
+		"device '%.64s': neither a PCI address nor a kind of device%s%s%s",
+		device,
+		near != NULL ? "; did you mean '" : "",
+		near != NULL ? near : "",
+		near != NULL ? ":…'?" : ""
+	);
+}
+
+// "NAME[,…]" of the other kinds.
 static int named(
-	struct port_device *d, const char *kind, const char *arg, unsigned number, struct err *err
+	struct port_device *d,
+	const char *device,
+	const char *kind,
+	unsigned number,
+	struct err *err
 )
 {
-	// needs: an interface, a file that is made, or one that is there
 	static const struct {
 		const char *kind, *driver, *key, *extra;
-		char needs;
+		size_t needs; // where its name goes, in struct port_device; 0: nothing has to be there
 	} simple[] = {
 		{"tap", "net_tap", "iface=", "", 0},
-		{"af_packet", "net_af_packet", "iface=", "", 'i'},
-		{"af_xdp", "net_af_xdp", "iface=", "", 'i'},
-		{"vhost", "net_vhost", "iface=", ",queues=1", 'm'},
-		{"virtio", "virtio_user", "path=", ",queues=1", 'r'},
+		{"af_packet",
+		 "net_af_packet",
+		 "iface=",
+		 "",
+		 offsetof(struct port_device, interface)},
+		{"af_xdp", "net_af_xdp", "iface=", "", offsetof(struct port_device, interface)},
+		{"vhost", "net_vhost", "iface=", ",queues=1", offsetof(struct port_device, makes)},
+		{"virtio",
+		 "virtio_user",
+		 "path=",
+		 ",queues=1",
+		 offsetof(struct port_device, reads)},
 	};
+	const char *arg = strchr(device, ':');
+
+	arg = arg != NULL ? arg + 1 : "";
 
 	for (size_t i = 0; i < ARRAY_LEN(simple); i++) {
 		if (!str_eq(kind, simple[i].kind))
 			continue;
 		if (arg[0] == '\0')
 			return err_set(err, EINVAL, "device '%s': write %s:NAME", kind, kind);
-		if (simple[i].needs == 0 && strcspn(arg, ",") >= IFNAMSIZ)
+		if (str_eq(kind, "tap") && strcspn(arg, ",") >= IFNAMSIZ)
 			return err_set(
 				err,
 				EINVAL,
@@ -184,12 +214,8 @@ static int named(
 				arg,
 				IFNAMSIZ - 1
 			);
-		if (simple[i].needs == 'i')
-			first_of(arg, d->interface);
-		else if (simple[i].needs == 'm')
-			first_of(arg, d->makes);
-		else if (simple[i].needs == 'r')
-			first_of(arg, d->reads);
+		if (simple[i].needs != 0)
+			first_of(arg, (char *)d + simple[i].needs);
 		return vdev(
 			d,
 			simple[i].driver,
@@ -201,14 +227,14 @@ static int named(
 			simple[i].extra
 		);
 	}
-	return err_set(err, EINVAL, "device '%s:%.64s': write null or null:copy", kind, arg);
+	return unknown(device, kind, err);
 }
 
 int port_parse_device(const char *device, unsigned number, struct port_device *ret, struct err *err)
 {
 	struct port_device d = {0};
 	char kind[16] = "";
-	const char *arg = strchr(device, ':'), *near;
+	const char *arg = strchr(device, ':');
 	size_t n = arg != NULL ? (size_t)(arg - device) : strlen(device);
 	int r;
 
@@ -227,8 +253,12 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 	d.link = str_eq(kind, "memif") || str_eq(kind, "vhost") || str_eq(kind, "virtio");
 	if (str_eq(kind, "memif"))
 		r = memif(&d, arg, number, err);
-	else if (str_eq(kind, "null") && (arg[0] == '\0' || str_eq(arg, "copy")))
-		r = vdev(&d, "net_null", number, err, "copy=%d", arg[0] != '\0');
+	else if (str_eq(kind, "null"))
+		r = arg[0] == '\0' || str_eq(arg, "copy")
+			    ? vdev(&d, "net_null", number, err, "copy=%d", arg[0] != '\0')
+			    : err_set(
+				    err, EINVAL, "device '%.64s': write null or null:copy", device
+			    );
 	else if (str_eq(kind, "pcap"))
 		r = pcap(&d, arg, number, err);
 	else if (str_eq(kind, "ring")) {
@@ -236,32 +266,16 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 		snprintf(d.ring, sizeof(d.ring), "%.20s", arg[0] != '\0' ? arg : "loop");
 		snprintf(d.name, sizeof(d.name), "net_ring_drover%u", number);
 		r = 0;
-	} else if (str_eq(kind, "vdev") && arg[0] != '\0') {
+	} else if (str_eq(kind, "vdev")) {
 		size_t len = strcspn(arg, ",");
 
+		if (arg[0] == '\0')
+			return err_set(err, EINVAL, "device '%s': write vdev:ARGS", device);
 		snprintf(d.name, sizeof(d.name), "%.*s", (int)(len < 100 ? len : 100), arg);
 		snprintf(d.argument, sizeof(d.argument), "--vdev=%.480s", arg);
 		r = 0;
 	} else {
-		for (size_t i = 0; kinds[i] != NULL; i++) {
-			if (str_eq(kinds[i], kind))
-				r = named(&d, kind, arg, number, err);
-			else
-				continue;
-			if (r == 0)
-				*ret = d;
-			return r;
-		}
-		near = str_nearest(kind, kinds);
-		return err_set(
-			err,
-			EINVAL,
-			"device '%.64s': neither a PCI address nor a kind of device%s%s%s",
-			device,
-			near != NULL ? "; did you mean '" : "",
-			near != NULL ? near : "",
-			near != NULL ? ":…'?" : ""
-		);
+		r = named(&d, device, kind, number, err);
 	}
 	if (r == 0)
 		*ret = d;

@@ -458,6 +458,7 @@ def test_wrong_options(drover, args, like, status):
         ("af_xdp:nobodys", "no network interface 'nobodys'"),
         ("tap:longer-than-fifteen", "'tap:longer-than-fifteen': .*15 characters"),
         ("null:copies", "'null:copies': write null or null:copy"),
+        ("vdev:", "'vdev:': write vdev:ARGS"),
     ],
 )
 def test_a_device_that_cannot_be(drover, tmp_path, device, like):

@@ -83,7 +83,7 @@ int launch_check_program(const struct launch *launch, const struct hostfs *fs, s
 		"/sbin",
 		"/bin",
 	};
-	const char *name = launch->argv[0], *where = launch->image != NULL ? launch->image : NULL;
+	const char *name = launch->argv[0];
 	int r = -ENOENT;
 
 	if (str_eq(name, RUN_DIR "/inside"))
@@ -114,13 +114,13 @@ int launch_check_program(const struct launch *launch, const struct hostfs *fs, s
 			"run '%s': it is no program (not a file that may be executed)",
 			name
 		);
-	if (where != NULL)
+	if (launch->image != NULL)
 		return err_set(
 			err,
 			ENOENT,
 			"run '%s': there is no such program in image '%s'; see pinfold image build",
 			name,
-			where
+			launch->image
 		);
 	return err_set(
 		err,

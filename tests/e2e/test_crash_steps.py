@@ -18,7 +18,8 @@ import pytest
 
 import conftest
 from features import needs_partitions
-from workload import CPU, LEASES, LOGS, kill, needs_pages, needs_root, needs_two, processes_of, unique, wait
+from workload import CPU, LEASES, kill, needs_pages, needs_root, needs_two, processes_of, remove_logs, unique
+from workload import wait
 
 pytestmark = [needs_root, needs_pages(32)]
 KILLAT = os.path.join(conftest.TOP, "build/tests/e2e/killat")
@@ -69,8 +70,7 @@ class Scenario:
         self.pf.ok("gc")
 
     def done(self):
-        for path in LOGS.glob(f"{self.name}.log*"):
-            path.unlink()
+        remove_logs(self.name)
 
 
 class Run(Scenario):

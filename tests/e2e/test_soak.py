@@ -20,8 +20,8 @@ import pytest
 
 import conftest
 from test_crash_steps import machine
-from workload import CPU, LEASES, LOGS, OTHER, ids, kill, needs_pages, needs_root, needs_two, pool
-from workload import unique
+from workload import CPU, LEASES, OTHER, ids, kill, needs_pages, needs_root, needs_two, pool
+from workload import remove_logs, unique
 
 pytestmark = [needs_root, needs_two, needs_pages(128), pytest.mark.anywhere]
 FULL = os.environ.get("PINFOLD_FULL") == "1"
@@ -181,8 +181,7 @@ class Soak:
                 name, flags, self.program(exclusive, rng.uniform(0, 0.1)), exclusive
             )
         wrong = self.detached(number, name, flags, exclusive)
-        for log in LOGS.glob(f"{name}.log*"):
-            log.unlink()
+        remove_logs(name)
         return wrong
 
     def work(self):

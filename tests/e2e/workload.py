@@ -228,8 +228,12 @@ class Pinfold:
         for name in self.grants:
             self("grant", "remove", name)
         for name in self.names + self.grants:
-            for log in LOGS.glob(f"{name}.log*"):
-                log.unlink()
+            remove_logs(name)
+
+
+def remove_logs(name):
+    for log in LOGS.glob(f"{name}.log*"):
+        log.unlink()
 
 
 def processes_of(lease):

@@ -19,7 +19,7 @@ import work
 from plane import Drover, Program, Side
 from work import Failure
 
-PAGES = 440  # of 2 MiB, for two programs with their buffers and tables
+PAGES = 560  # of 2 MiB, for three programs with their buffers and tables
 BUFFERS = 72  # K; net_pcap keeps every packet of its file in one
 WINDOWS = 6  # of each side, in turns
 BURST = 32  # packets, of which each is looked at
@@ -33,7 +33,7 @@ lsc=no
 name=inet0
 lsc=no
 [lua]
-users, cpes, hops, routes = {}, {}, {}, {}
+users, cpes = {}, {}
 for i = 0, $users - 1 do
   s, c = i // $cvlans + 1, i % $cvlans + 1
   users[i + 1] = {gre_id = i, svlan_id = s, cvlan_id = c, user_id = i}
@@ -41,15 +41,7 @@ for i = 0, $users - 1 do
     cidr = {ip = ip($cpes + i), depth = 32},
     mac = mac(string.format("02:01:00:00:%02x:%02x", i >> 8, i & 255))}
 end
-for i = 0, $hops - 1 do
-  hops[i + 1] = {id = i, port_id = 0, mpls = 100 + i, ip = ip("192.0.2." .. i + 1),
-    mac = mac(string.format("02:00:00:00:01:%02x", i))}
-end
-for i = 0, $routes - 1 do
-  routes[i + 1] = {cidr = {ip = ip($first + i * $step), depth = 24}, next_hop_id = i % $hops}
-end
-lpm4 = {next_hops = hops, routes = routes}
-[defaults]
+$lua_routes[defaults]
 mempool size=${buffers}K
 qinq tag=0x0081
 [global]
@@ -198,10 +190,11 @@ def bng_text(case, who, cpus):
         users=traffic.USERS,
         cvlans=traffic.CVLANS,
         cpes=traffic.CPES,
-        hops=traffic.HOPS,
-        routes=len(traffic.BNG_NETS),
-        first=traffic.BNG_NETS[0] << 8,
-        step=traffic.BNG_NETS[1] - traffic.BNG_NETS[0] << 8,
+        lua_routes=traffic.lua_routes(
+            len(traffic.BNG_NETS),
+            traffic.BNG_NETS[0] << 8,
+            traffic.BNG_NETS[1] - traffic.BNG_NETS[0] << 8,
+        ),
         buffers=BUFFERS,
         main=cpus[0],
         core=cpus[1],
@@ -274,15 +267,11 @@ def prepare(w, case):
 
 def write_routes(w, case):
     """The same for both; l3fwd knows a next hop for each port only, drover gets more."""
-    nets = [(".".join(map(str, traffic.address(n << 8))), i) for i, n in enumerate(case.nets)]
+    nets = [(traffic.dotted(n << 8), i) for i, n in enumerate(case.nets)]
     write(f"{w.dir}/{case.key()}.rules", "".join(f"R{net}/24 1\n" for net, _ in nets))
     write(f"{w.dir}/six.rules", "R2001:db8::/32 1\n")
-    hops = "".join(
-        f"hop,{i},192.0.2.{i + 1},{traffic.hop_mac(i).hex(':')},{traffic.hop_label(i)},0\n"
-        for i in range(traffic.HOPS)
-    )
     routes = "".join(f"route,{net}/24,{i % traffic.HOPS}\n" for net, i in nets)
-    write(f"{w.dir}/{case.key()}.csv", hops + routes)
+    write(f"{w.dir}/{case.key()}.csv", traffic.hop_lines() + routes)
 
 
 @dataclass

@@ -6,16 +6,17 @@ import statistics
 import string
 import time
 
+import bng
 import plane
+import plane_show
 import term
+import traffic
 
 PAGES = 900  # of 2 MiB
 COUNT = 1_000_000
-CVLANS = 1024  # of each S-VLAN
-HOPS = 64
 RUNS = 3
 BOUNDS = {"Lua": 10.0, "text": 2.0}  # seconds
-FIRST = 1 << 24  # of the routes, /24 each
+FIRST, STEP = 1 << 24, 1 << 8  # of the routes, /24 each
 
 CONF = string.Template("""
 [port 0]
@@ -43,37 +44,26 @@ tx ports from cpe table=cpe0
 user table=$users
 """)
 LUA = string.Template("""[lua]
-users, hops, routes = {}, {}, {}
+users = {}
 for i = 0, $count - 1 do
   users[i + 1] = {gre_id = i, svlan_id = i // $cvlans + 1, cvlan_id = i % $cvlans + 1, user_id = i}
 end
-for i = 0, $hops - 1 do
-  hops[i + 1] = {id = i, port_id = 0, mpls = 100 + i, ip = ip("192.0.2." .. i + 1),
-    mac = mac(string.format("02:00:00:00:01:%02x", i))}
-end
-for i = 0, $count - 1 do
-  routes[i + 1] = {cidr = {ip = ip($first + i * 256), depth = 24}, next_hop_id = i % $hops}
-end
-lpm4 = {next_hops = hops, routes = routes}
-""")
-
-
-def address(n):
-    return ".".join(str(n >> shift & 255) for shift in (24, 16, 8, 0))
+$lua_routes""")
 
 
 def write_text(path):
     with open(path, "w", encoding="ascii") as f:
-        for i in range(HOPS):
-            print(f"hop,{i},192.0.2.{i + 1},02:00:00:00:01:{i:02x},{100 + i},0", file=f)
+        f.write(traffic.hop_lines())
         for i in range(COUNT):
-            print(f"route,{address(FIRST + i * 256)}/24,{i % HOPS}", file=f)
-            print(f"user,{i // CVLANS + 1},{i % CVLANS + 1},{i}", file=f)
+            print(f"route,{traffic.dotted(FIRST + i * STEP)}/24,{i % traffic.HOPS}", file=f)
+            print(f"user,{i // traffic.CVLANS + 1},{i % traffic.CVLANS + 1},{i}", file=f)
 
 
 def prepare(w):
     """The configuration of each form."""
-    lua = LUA.substitute(count=COUNT, cvlans=CVLANS, hops=HOPS, first=FIRST)
+    lua = LUA.substitute(
+        count=COUNT, cvlans=traffic.CVLANS, lua_routes=traffic.lua_routes(COUNT, FIRST, STEP)
+    )
     forms = {
         "Lua": {"lua": lua, "routes": "lpm4", "users": "users"},
         "text": {"lua": "", "routes": "./tables.csv", "users": "./tables.csv"},
@@ -112,11 +102,10 @@ def bench(w, cpus):
     rows, value = [], {}
     for form, seconds in found.items():
         median = statistics.median(seconds)
-        verdict = "met" if median <= BOUNDS[form] else "missed"
+        verdict = bng.word(median, BOUNDS[form])
         rows.append([form, f"{median:.2f}", f"{max(seconds):.2f}", f"{BOUNDS[form]:g}", verdict])
         value[form] = {"seconds": [round(s, 3) for s in seconds], "verdict": verdict}
-    colours = {(i, 4): (term.green if r[4] == "met" else term.red) for i, r in enumerate(rows)}
-    term.table(["tables in", "median s", "most s", "at most", ""], rows, colours)
+    term.table(["tables in", "median s", "most s", "at most", ""], rows, {(i, 4): plane_show.verdict for i in range(len(rows))})
     term.note(
         f"{RUNS} starts each in turns, until packets may come: EAL, tables of {COUNT} /24 and {COUNT}"
         " subscribers, both directions of the BNG. Lua: loops in the configuration that make the entries;"

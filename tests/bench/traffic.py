@@ -7,6 +7,7 @@ tunnel is around what is a packet of 64 bytes on the access side.
 """
 
 import random
+import string
 import struct
 from dataclasses import dataclass
 
@@ -19,6 +20,18 @@ TUNNEL_TO = bytes((192, 0, 2, 254))  # our end
 CPES = 100 << 24 | 64 << 16  # 100.64/16: one address of each subscriber
 TTL = 64
 BNG_NETS = range(10 << 16, (10 << 16) + (8192 << 4), 16)  # /24s; as many as in those files
+
+# hop_ip, hop_mac and hop_label below, as a table of [lua]; $routes /24s from $first, $step apart
+LUA_ROUTES = string.Template("""hops, routes = {}, {}
+for i = 0, $hops - 1 do
+  hops[i + 1] = {id = i, port_id = 0, mpls = 100 + i, ip = ip("192.0.2." .. i + 1),
+    mac = mac(string.format("02:00:00:00:01:%02x", i))}
+end
+for i = 0, $routes - 1 do
+  routes[i + 1] = {cidr = {ip = ip($first + i * $step), depth = 24}, next_hop_id = i % $hops}
+end
+lpm4 = {next_hops = hops, routes = routes}
+""")
 
 
 def total(data):
@@ -65,6 +78,21 @@ def hop_mac(hop):
 
 def hop_label(hop):
     return 100 + hop
+
+
+def dotted(n):
+    return ".".join(map(str, address(n)))
+
+
+def hop_lines():
+    """The same hops, for a table in text."""
+    return "".join(
+        f"hop,{i},192.0.2.{i + 1},{hop_mac(i).hex(':')},{hop_label(i)},0\n" for i in range(HOPS)
+    )
+
+
+def lua_routes(routes, first, step):
+    return LUA_ROUTES.substitute(hops=HOPS, routes=routes, first=first, step=step)
 
 
 def upstream(user, to):

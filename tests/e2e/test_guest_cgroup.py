@@ -26,18 +26,6 @@ def control(group, name):
     return (group / name).read_text().strip()
 
 
-def program_of(pf, name, comm):
-    """The process of the workload itself, which may have to come yet."""
-
-    def found():
-        return [
-            pid for pid in processes_of(pf.lease(name))
-            if Path(f"/proc/{pid}/comm").read_text().strip() == comm
-        ]  # fmt: skip
-
-    return wait(found, what=f"process '{comm}' in '{name}'")[0]
-
-
 @needs_pages(8)
 def test_limits_are_in_place(pf):
     flags = ["--memory", "64M", "--pids", "55", "--hugepages", "2M=8"]
@@ -55,7 +43,7 @@ def test_limits_are_in_place(pf):
         assert control(box, f"hugetlb.{size}.max") == wanted
         assert control(box, f"hugetlb.{size}.rsvd.max") == wanted
     # where the program is, they bind
-    pid = program_of(pf, name, "sleep")
+    pid = pf.program(name, "sleep")
     group = CGROUP / Path(f"/proc/{pid}/cgroup").read_text().strip().removeprefix("0::/")
     assert box in group.parents
     assert ids(control(group, "cpuset.cpus.effective")) == {CPU}
@@ -152,7 +140,7 @@ def test_device_filter_holds_for_any_privilege(pf):
     """The filter of the cgroup alone, without user namespace, capabilities and seccomp before it:
     who gets past those still opens no device that was not granted."""
     _, name = pf.begin()
-    pid = program_of(pf, name, "sleep")
+    pid = pf.program(name, "sleep")
     group = CGROUP / Path(f"/proc/{pid}/cgroup").read_text().strip().removeprefix("0::/")
     outside = in_group(CGROUP, NODES)
     assert outside["mem"] == outside["kmsg"] == outside["/dev/kmsg"] == "opened"
@@ -225,7 +213,7 @@ def test_on_the_bare_host(pf):
     box = box_of(pf, name)
     assert (control(box, "memory.max"), control(box, "pids.max")) == (str(64 * MIB), "56")
     assert ids(control(box, "cpuset.cpus.effective")) == {CPU}
-    pid = program_of(pf, name, "sleep")
+    pid = pf.program(name, "sleep")
     assert Path(f"/proc/{pid}/cgroup").read_text().strip() == f"0::{str(box)[len(str(CGROUP)):]}"
     assert os.sched_getaffinity(pid) == {CPU}
 
@@ -252,7 +240,7 @@ def test_partition_is_isolated(pf, place):
     assert control(group, "cpuset.cpus.partition") == "isolated"
     assert ids(control(group, "cpuset.cpus.effective")) == {CPU}
     # where the program is
-    where = CGROUP / Path(f"/proc/{program_of(pf, name, 'sleep')}/cgroup").read_text().strip()[4:]
+    where = CGROUP / Path(f"/proc/{pf.program(name, 'sleep')}/cgroup").read_text().strip()[4:]
     assert ids(control(where, "cpuset.cpus.effective")) == {CPU}
     # nobody else has the CPU, also who had it before or asks for it
     rest = set(CPUS) - {CPU}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from features import FAR, NODES, needs_nodes
 
-from workload import GUEST, PYTHON, ids, needs_root, needs_testpmd, processes_of, status_field
+from workload import GUEST, PYTHON, ids, needs_root, needs_testpmd, status_field
 
 PCI = Path("/sys/bus/pci/devices")
 MODULES = ("vfio-pci", "vfio_iommu_type1")
@@ -144,16 +144,8 @@ def test_only_the_granted_group_is_there(pf, e1000e, bound):
 def test_filter_of_devices_lets_only_the_group_through(pf, e1000e, bound):
     """Also for who could make device nodes: the filter on the cgroup knows the granted group alone."""
     a, b = bound(*e1000e[:2])
-    s = pf.start(
-        "run", "--name", "nic-filter", "--cpus", NODES[0][0], "--nic", a.bdf, "--",
-        "/bin/sh", "-c", "echo up; exec sleep 1000",
-    )  # fmt: skip
-    pf.names.append("nic-filter")
-    s.until("^up")
-    pid = next(
-        p for p in processes_of(pf.lease("nic-filter"))
-        if Path(f"/proc/{p}/comm").read_text() == "sleep\n"
-    )  # fmt: skip
+    _, name = pf.begin("--nic", a.bdf, cpu=NODES[0][0])
+    pid = pf.program(name, "sleep")
     group = Path("/sys/fs/cgroup") / Path(f"/proc/{pid}/cgroup").read_text().strip()[4:]
     code = (
         "import os, sys\nopen(sys.argv[1] + '/cgroup.procs', 'w').write('0')\n"

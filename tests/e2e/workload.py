@@ -211,6 +211,20 @@ class Pinfold:
     def lease(self, name):
         return json.loads((LEASES / f"{name}.json").read_text())
 
+    def program(self, name, comm):
+        """The process of the workload itself, which may not have come or not be called so yet."""
+
+        def found():
+            for pid in processes_of(self.lease(name)):
+                try:
+                    if Path(f"/proc/{pid}/comm").read_text() == f"{comm}\n":
+                        return pid
+                except OSError:
+                    pass  # gone
+            return None
+
+        return wait(found, what=f"process '{comm}' in '{name}'")
+
     def put_away(self):
         for s in self.started:
             if s.process.poll() is None:

@@ -32,6 +32,7 @@ struct workload {
 	int report; // what the process says
 	int output; // what a detached workload writes, for its log; -1: it is none
 	bool running, detached;
+	bool log_due;		  // the log is still that of a former workload
 	int64_t started, kill_at; // seconds since the epoch; milliseconds, 0: not to be killed
 	int status;		  // of the process, as waitpid gives it
 	char said[1024];	  // last line of the report

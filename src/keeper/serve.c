@@ -114,14 +114,12 @@ static void forget_clients(const struct loop *l)
 	close(l->sfd);
 }
 
-// The pipe for the output of a detached workload, which begins a new log.
-static int begin_log(const struct keeper *k, int fds[static 2])
+static int make_output(int fds[static 2])
 {
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -1;
 	// a program wants to wait when the pipe is full; this process not when it is empty
-	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	return ftruncate(k->log, 0) < 0 || ftruncate(k->before, 0) < 0 ? -1 : 0;
+	return fcntl(fds[0], F_SETFL, O_NONBLOCK);
 }
 
 static void start_run(
@@ -145,12 +143,12 @@ static void start_run(
 		return;
 	}
 	if (req->detached) {
-		int r = begin_log(l->k, output);
+		int r = make_output(output);
 
 		from = output[0];
 		to = output[1];
 		if (r < 0) {
-			answer(c, KEEPER_FAILED, "start a process: its log cannot be begun");
+			answer(c, KEEPER_FAILED, "start a process: no pipe for its output");
 			return;
 		}
 	}
@@ -178,6 +176,7 @@ static void start_run(
 		.report = report[0],
 		.output = steal_fd(&from),
 		.detached = req->detached,
+		.log_due = req->detached,
 		.started = (int64_t)time(NULL),
 	};
 	describe(&l->run, req->argv);

@@ -96,13 +96,26 @@ static void finish_run(struct loop *l)
 	l->run = (struct workload){.report = -1, .output = -1};
 }
 
+// With the first word of the workload or the word that it runs: one that cannot be started leaves the
+// former log.
+static void begin_log(struct loop *l)
+{
+	if (!l->run.log_due)
+		return;
+	l->run.log_due = false;
+	if (ftruncate(l->k->log, 0) < 0 || ftruncate(l->k->before, 0) < 0)
+		return; // it goes on after the former one
+}
+
 bool read_output(struct loop *l)
 {
 	static char buf[1u << 16]; // what a pipe holds
 	ssize_t n = l->run.output >= 0 ? read(l->run.output, buf, sizeof(buf)) : 0;
 
-	if (n > 0)
+	if (n > 0) {
+		begin_log(l);
 		log_append(l->k->log, l->k->before, buf, (size_t)n);
+	}
 	return n > 0;
 }
 
@@ -125,6 +138,7 @@ void read_report(struct loop *l)
 		if (!str_starts(line, "started "))
 			continue;
 		l->run.running = true;
+		begin_log(l);
 		for (size_t i = 0; i < CLIENTS; i++) {
 			struct client *c = &l->clients[i];
 

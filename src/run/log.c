@@ -37,35 +37,58 @@ static int new_file(int dir, const char *file)
 	return openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 }
 
+// The files of a former log, where "aside" they wait.
+static const char *const FORMER[][2] = {{"", ".former"}, {".1", ".1.former"}};
+
+// Moves the files of a log aside, or back, over what is there.
+static int move_former(const struct log *log, bool aside)
+{
+	for (size_t i = 0; i < ARRAY_LEN(FORMER); i++) {
+		_cleanup_free_ char *from = str_printf("%s%s", log->name, FORMER[i][!aside]);
+		_cleanup_free_ char *to = str_printf("%s%s", log->name, FORMER[i][aside]);
+
+		if (from == NULL || to == NULL)
+			return -ENOMEM;
+		if (renameat(log->dir, from, log->dir, to) == 0)
+			continue;
+		if (errno != ENOENT)
+			return -errno;
+		// of a start that never ended, or the new one itself
+		if (unlinkat(log->dir, to, 0) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
 int log_open(const char *name, struct log *ret, struct err *err)
 {
-	_cleanup_close_ int dir = fs_mkdirs(LOG_DIR, 0755, err);
-	_cleanup_free_ char *old = str_printf("%s.log.1", name);
 	struct log log = LOG_NONE;
-	int fds[2];
+	int fds[2] = {-1, -1}, r;
 
-	if (dir < 0)
-		return dir;
+	log.dir = fs_mkdirs(LOG_DIR, 0755, err);
+	if (log.dir < 0)
+		return log.dir;
 	log.name = str_printf("%s.log", name);
-	if (log.name == NULL || old == NULL) {
+	if (log.name == NULL) {
 		log_close(&log);
 		return err_oom(err);
 	}
-	if ((unlinkat(dir, log.name, 0) < 0 && errno != ENOENT)
-	    || (unlinkat(dir, old, 0) < 0 && errno != ENOENT)) {
-		err_sys(err, errno, "replace log '" LOG_DIR "/%s'", log.name);
+	r = move_former(&log, true);
+	if (r < 0) {
+		err_sys(err, -r, "replace log '" LOG_DIR "/%s'", log.name);
 		log_close(&log);
 		return -err->code;
 	}
-	log.file = new_file(dir, log.name);
+	log.former = true;
+	log.file = new_file(log.dir, log.name);
 	if (log.file < 0 || pipe2(fds, O_CLOEXEC) < 0) {
 		err_sys(err, errno, "make log '" LOG_DIR "/%s'", log.name);
+		log_discard(&log);
 		log_close(&log);
 		return -err->code;
 	}
 	log.from = fds[0];
 	log.to = fds[1];
-	log.dir = steal_fd(&dir);
 	*ret = log;
 	return 0;
 }
@@ -213,13 +236,29 @@ void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease
 	log->writer = 0;
 }
 
-void log_discard(const struct log *log)
+void log_keep(struct log *log)
+{
+	for (size_t i = 0; log->former && i < ARRAY_LEN(FORMER); i++) {
+		_cleanup_free_ char *file = str_printf("%s%s", log->name, FORMER[i][1]);
+
+		if (file != NULL)
+			unlinkat(log->dir, file, 0);
+	}
+	log->former = false;
+}
+
+void log_discard(struct log *log)
 {
 	struct stat st;
 
-	if (log->dir >= 0 && fstatat(log->dir, log->name, &st, AT_SYMLINK_NOFOLLOW) == 0
-	    && st.st_size == 0)
-		unlinkat(log->dir, log->name, 0);
+	if (!log->former)
+		return;
+	if (fstatat(log->dir, log->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0) {
+		log_keep(log);
+		return;
+	}
+	move_former(log, false);
+	log->former = false;
 }
 
 // ---- reading

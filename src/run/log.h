@@ -16,6 +16,7 @@ struct log {
 	int dir;      // where it is
 	char *name;   // "NAME.log"
 	pid_t writer; // 0: not started
+	bool former;  // what it replaces is put aside
 };
 
 #define LOG_NONE                                            \
@@ -23,7 +24,8 @@ struct log {
 		.to = -1, .from = -1, .file = -1, .dir = -1 \
 	}
 
-// Begins a new log; that of a former workload of the name goes.
+// Begins a new log; that of a former workload of the name is put aside until it is known whether this one
+// starts.
 int log_open(const char *name, struct log *ret, struct err *err);
 
 // Starts the writer, in the lease's cgroup for the runtime, which must be there.
@@ -33,8 +35,12 @@ int log_start(struct log *log, const struct hostfs *fs, const struct lease *leas
 // not for long. Kills what is left of the workload.
 void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease);
 
-// Of a workload that could not be started: the log goes, when there is nothing in it.
-void log_discard(const struct log *log);
+// The workload has started: the log is its own, and the former one goes. May be said again.
+void log_keep(struct log *log);
+
+// Of a workload that could not be started, and before log_keep: the log goes when there is nothing in it,
+// and the former one is back.
+void log_discard(struct log *log);
 
 void log_close(struct log *log);
 

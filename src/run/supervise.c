@@ -35,6 +35,9 @@ struct watch {
 	enum phase phase;
 	int exec_errno; // of PHASE_FAILED
 	int status;	// of the child, as waitpid gives it
+	int ready;	// where to say that it has started, -1: nowhere
+	const char *name;
+	struct log *log;
 };
 
 static int64_t milliseconds(void)
@@ -54,7 +57,7 @@ static int left(const struct watch *w)
 }
 
 // One limit for the whole start, however often a signal wakes us.
-static int give_up(struct watch *w, const char *name, struct err *err)
+static int give_up(struct watch *w, struct err *err)
 {
 	kill(w->child, SIGKILL);
 	waitpid(w->child, &w->status, 0);
@@ -62,7 +65,7 @@ static int give_up(struct watch *w, const char *name, struct err *err)
 		err,
 		ETIMEDOUT,
 		"start '%s': no word from the runtime after %d s; it was killed",
-		name,
+		w->name,
 		START_SECONDS
 	);
 }
@@ -98,16 +101,15 @@ static bool take_signal(struct watch *w, int sfd)
 	return false;
 }
 
-static void say(int ready, const char *fmt, const char *what)
+static void say_started(const struct watch *w)
 {
-	if (ready >= 0)
-		dprintf(ready, fmt, what);
+	log_keep(w->log);
+	if (w->ready >= 0)
+		dprintf(w->ready, "started %s\n", w->name);
 }
 
 // Until the child has ended. fd: its status pipe, -1 when it has none.
-static int watch_child(
-	struct watch *w, int sfd, int fd, int ready, const char *name, struct err *err
-)
+static int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 {
 	bool ended = false;
 
@@ -122,14 +124,14 @@ static int watch_child(
 		if (fds[1].revents != 0) {
 			read_status(w, fd);
 			if (w->phase == PHASE_RUNNING)
-				say(ready, "started %s\n", name);
+				say_started(w);
 			else if (w->phase == PHASE_STARTING)
 				fd = -1; // closed without a word: the child's end tells
 		}
 		if ((fds[0].revents & POLLIN) != 0)
 			ended = take_signal(w, sfd);
 		if (!ended && w->phase == PHASE_STARTING && left(w) == 0)
-			return give_up(w, name, err);
+			return give_up(w, err);
 	}
 	if (w->phase == PHASE_STARTING && fd >= 0)
 		read_status(w, fd);
@@ -255,7 +257,7 @@ static int wait_child(
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return give_up(w, s->plan.lease.grant.name, err);
+			return give_up(w, err);
 		if (read(fd, &word, 1) != 1)
 			return 0;
 		if (word == CHILD_ENTERED) {
@@ -295,8 +297,10 @@ static int watch_workload(
 	struct watch w = {
 		.phase = PHASE_STARTING,
 		.limit = milliseconds() + START_SECONDS * 1000,
+		.ready = ready,
+		.name = s->plan.lease.grant.name,
+		.log = &c->log,
 	};
-	const char *name = s->plan.lease.grant.name;
 
 	w.child = start_child(&s->plan, launch, c, s->ledger.lock);
 	if (w.child < 0)
@@ -317,9 +321,9 @@ static int watch_workload(
 		return -err->code;
 	if (s->plan.oci == NULL) {
 		w.phase = PHASE_RUNNING;
-		say(ready, "started %s\n", name);
+		say_started(&w);
 	}
-	if (watch_child(&w, sfd, s->plan.oci != NULL ? c->status[0] : -1, ready, name, err) < 0)
+	if (watch_child(&w, sfd, s->plan.oci != NULL ? c->status[0] : -1, err) < 0)
 		return -err->code;
 	return conclude(&w, &s->plan, launch, c, out, err);
 }
@@ -353,6 +357,8 @@ int run_workload(
 		log_end(&c.log, &s->ledger.fs, &s->plan.lease);
 		if (r < 0)
 			log_discard(&c.log);
+		else
+			log_keep(&c.log);
 		if (end_lease(s, &undo_err) < 0 && r == 0) {
 			*err = undo_err;
 			r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);

@@ -208,6 +208,9 @@ def test_detached(kept):
     kept.fails("exec", name, "--", "/bin/true", like="does not run")
     # the log stays, until the next
     assert kept.ok("logs", name) == "one\ntwo\n"
+    p = kept("run", "-d", "--grant", name, "--", "no-such")
+    assert p.returncode == 127, p.stderr
+    assert kept.ok("logs", name) == "one\ntwo\n"
     kept.ok("run", "-d", "--grant", name, "--", "/bin/echo", "three")
     wait(lambda: kept.state() == "idle", what="the end")
     assert kept.ok("logs", name) == "three\n"

@@ -313,17 +313,22 @@ def test_detached_without_caller(pf):
 
 
 def test_detached_that_fails_says_so(pf):
-    """And leaves no log of nothing."""
-    name = unique()
+    """And leaves no log of nothing, nor takes away that of a former workload."""
+    name, former = unique(), pf.detach(command=("/bin/sh", "-c", f"head -c {9 << 20} /dev/zero"))
+    wait(lambda: former not in pf.ps(), what="the end")
+    kept = {log.name: log.stat().st_size for log in LOGS.glob(f"{former}.log*")}
+    assert set(kept) == {f"{former}.log", f"{former}.log.1"} and sum(kept.values()) == 9 << 20
     for cpu, program, like, status in (
         (CPU, "no-such", "'no-such'", 127),
         (CPU, "/etc/passwd", "passwd", 126),
         ("4000", "/bin/true", "4000", 125),
     ):
-        pf.fails(
-            "run", "-d", "--name", name, "--cpus", cpu, "--", program, like=like, status=status
-        )
+        for n in (name, former):
+            pf.fails(
+                "run", "-d", "--name", n, "--cpus", cpu, "--", program, like=like, status=status
+            )
         assert not list(LOGS.glob(f"{name}.log*"))
+        assert {log.name: log.stat().st_size for log in LOGS.glob(f"{former}.log*")} == kept
 
 
 # --- users, root, what of the host is there -------------------------------------------------------

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The pinfold authors
 """What the end-to-end tests share: the built programs, a time limit, and the check for leaks."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -22,8 +23,12 @@ TIER = "guest" if workload.GUEST else "e2e"
 
 
 def pytest_configure(config):
+    def stop(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        signal.raise_signal(signal.SIGINT)
+
     # asked to stop, the tests still put away what they started
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, stop)
     config.addinivalue_line("markers", "guest: runs in the guest of ./check guest too (tests/guest)")
     config.addinivalue_line("markers", "anywhere: says the same on any machine; not for a guest")
     config.addinivalue_line("markers", "full: long; runs only with PINFOLD_FULL=1 (./check --full)")
@@ -57,9 +62,10 @@ def inside():
     return program("PINFOLD_INSIDE", "build/src/inside/pinfold-inside")
 
 
-@pytest.fixture(autouse=True)
-def _time_limit(request):
-    marker = request.node.get_closest_marker("limit")
+@contextlib.contextmanager
+def limited(item):
+    """Fails what takes longer than a test may: itself, or the set-up or the end of its fixtures."""
+    marker = item.get_closest_marker("limit")
     seconds = (marker.args[0] if marker else LIMIT) * SLOW
 
     def late(_signal, _frame):
@@ -70,6 +76,24 @@ def _time_limit(request):
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, former)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    with limited(item):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    with limited(item):
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    with limited(item):
+        yield
 
 
 def mounts():

@@ -155,17 +155,18 @@ class Net:
 
     def end(self):
         report = None
-        if self.bng is not None:
-            self.telemetry.s.close()
-            if self.bng.poll() is None:
-                self.bng.terminate()
-            report, _ = self.bng.communicate(timeout=20)
-            # drover leaves a directory that was named to it
-            shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
-        for kernel in (self.cpe, self.core):
-            if kernel is not None:
-                kernel.end()
-        self.lab.end()
+        try:
+            if self.bng is not None:
+                if self.bng.poll() is None:
+                    self.bng.terminate()
+                report, _ = self.bng.communicate(timeout=20)
+                # drover leaves a directory that was named to it
+                shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
+            for kernel in (self.cpe, self.core):
+                if kernel is not None:
+                    kernel.end()
+        finally:
+            self.lab.end()
         return report
 
 

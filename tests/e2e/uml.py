@@ -89,15 +89,17 @@ class Lab:
         pytest.fail(f"nobody took {tap}")
 
     def end(self):
+        """May be said again."""
         self.holder.kill()
-        self.holder.communicate()
+        self.holder.wait()
+        self.holder.stdout.close()
 
 
 class Linux:
     """One kernel, with one interface vec0 on a tap; obeys commands on its console."""
 
     def __init__(self, lab, tap, mac, modules):
-        self.name, self.said, self.asked = tap, [], 0
+        self.lab, self.name, self.said, self.asked = lab, tap, [], 0
         # a kernel of this kind is many processes: in the lab's namespace of them all end with it
         self.process = subprocess.Popen(
             [*lab.enter, "-p", "taskset", "-c", KERNELS, LINUX, "mem=96M", "rootfstype=hostfs", "root=/dev/root", "ro", "hostfs=/", "con=null",
@@ -170,7 +172,8 @@ class Linux:
             try:
                 self.process.wait(3)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                # Not this process alone: the kernel behind it would keep the console, and the reader wait
+                self.lab.end()
+                self.process.wait(5)
         self.reader.join(5)
         self.process.stdout.close()

@@ -7,6 +7,7 @@ import os
 import statistics
 
 import plane
+import plane_show
 import term
 import work
 
@@ -44,20 +45,20 @@ def measure(w, cpu):
         value[name]["pairs"] = case["pairs"]
     term.heading("Routing and BNG: cycles a packet, beside a bare loop that does the same work")
     head = ["median", "drover", "bare loop", "ratio", f"at most {RATIO_BOUND}"]
-    term.table(head, rows, {(i, 4): colour for i in range(len(rows))})
+    term.table(head, rows, {(i, 4): plane_show.verdict for i in range(len(rows))})
     for way in ("upstream", "downstream"):
         growth = medians[f"{way} 1000000"] / medians[f"{way} 1000"]
         verdict = word(growth, GROWTH_BOUND)
         value[f"{way} growth"] = {"ratio": round(growth, 4), "verdict": verdict}
         term.out(
             f"  {way}, a million subscribers instead of a thousand: {growth:.2f} times;"
-            f" must be at most {GROWTH_BOUND}: {colour(verdict)}"
+            f" must be at most {GROWTH_BOUND}: {plane_show.verdict(verdict)}"
         )
     load = sum(found["load_seconds"].values())
     value["load"] = found["load_seconds"] | {"verdict": word(load, LOAD_BOUND)}
     term.out(
         f"  {found['routes']} routes and a million subscribers from text to tables: {load:.2f} s;"
-        f" must be at most {LOAD_BOUND:g}: {colour(value['load']['verdict'])}"
+        f" must be at most {LOAD_BOUND:g}: {plane_show.verdict(value['load']['verdict'])}"
     )
     ours, theirs = plane.flags("/task/routing.c"), plane.flags("/bng_bare.c")
     same = "the same flags" if ours == theirs else "DIFFERENT flags"
@@ -68,7 +69,3 @@ def measure(w, cpu):
         f" for one format, one input and one output. One program, {same} for both: {ours}."
     )
     return value
-
-
-def colour(verdict):
-    return {"met": term.green, "missed": term.red}.get(verdict, str)(verdict)

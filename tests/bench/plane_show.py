@@ -10,7 +10,7 @@ import term
 
 
 def verdict(word):
-    return {"met": term.green, "missed": term.red}.get(word, term.yellow)(word)
+    return {"met": term.green, "missed": term.red}.get(word, term.yellow if word else str)(word)
 
 
 def bench_cycles(w, cpu):

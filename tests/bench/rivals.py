@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 import pcapfile
 import plane
 import traffic
-import work
 from plane import Drover, Program, Side
 from work import Failure
 

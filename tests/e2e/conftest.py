@@ -36,7 +36,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    if os.environ.get("PINFOLD_FULL") == "1":
+    if workload.FULL:
         return
     for item in items:
         if item.get_closest_marker("full"):

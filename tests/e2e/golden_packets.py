@@ -28,6 +28,7 @@ import re
 
 import bng_packets as bng
 import edge_packets as edge
+import edge_share as share
 
 GATE = f"icmp ipv4={edge.GATE}"
 UP, DOWN = f"qinqdecapv4,local ipv4={bng.LOCAL}", "qinqencapv4"
@@ -64,19 +65,19 @@ TASKS = [
     (f"{DOWN},qinq tag=0x8100", functools.partial(edge.downstream, stype=0x8100)),
     (f"{DOWN},{GATE}", edge.downstream_errors),
     (f"{DOWN},local ipv4={bng.LOCAL}", edge.elsewhere),
-    ("lbqinq", edge.lbqinq),
-    ("lbqinq,qinq tag=0x8100", functools.partial(edge.lbqinq, stype=0x8100)),
-    ("lbnetwork", edge.lbnetwork),
-    ("lbnetwork,untag mpls=yes", functools.partial(edge.lbnetwork, untag=True)),
-    ("lb5tuple", edge.lb5tuple),
-    ("unmpls", edge.unmpls),
-    ("tagmpls", edge.tagmpls),
-    ("tagmpls,label=1048575", functools.partial(edge.tagmpls, label=1048575)),
-    ("mirror", edge.mirror),
-    ("mirror,sub mode=copy", edge.mirror),
-    ("police,cir=1,cbs=4000000000,dscp green=10", edge.police_marks),
-    ("police,cir=1,cbs=1", edge.police_red),
-    ("police,cir=1,cbs=4000000000,user table=t", edge.police_users),
+    ("lbqinq", share.lbqinq),
+    ("lbqinq,qinq tag=0x8100", functools.partial(share.lbqinq, stype=0x8100)),
+    ("lbnetwork", share.lbnetwork),
+    ("lbnetwork,untag mpls=yes", functools.partial(share.lbnetwork, untag=True)),
+    ("lb5tuple", share.lb5tuple),
+    ("unmpls", share.unmpls),
+    ("tagmpls", share.tagmpls),
+    ("tagmpls,label=1048575", functools.partial(share.tagmpls, label=1048575)),
+    ("mirror", share.mirror),
+    ("mirror,sub mode=copy", share.mirror),
+    ("police,cir=1,cbs=4000000000,dscp green=10", share.police_marks),
+    ("police,cir=1,cbs=1", share.police_red),
+    ("police,cir=1,cbs=4000000000,user table=t", share.police_users),
 ]
 
 

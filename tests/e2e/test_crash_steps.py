@@ -18,12 +18,11 @@ import pytest
 
 import conftest
 from features import needs_partitions
-from workload import CPU, LEASES, kill, needs_pages, needs_root, needs_two, processes_of, remove_logs, unique
+from workload import CPU, FULL, LEASES, kill, needs_pages, needs_root, needs_two, remove_logs, unique
 from workload import wait
 
 pytestmark = [needs_root, needs_pages(32)]
 KILLAT = os.path.join(conftest.TOP, "build/tests/e2e/killat")
-FULL = os.environ.get("PINFOLD_FULL") == "1"
 GRANT = ["--cpus", CPU, "--hugepages", "2M=8", "--link", "memif:steps"]
 DEFS = Path("/etc/pinfold/grants.d")
 NOT_REACHED = 3  # by killat: loops that wait make more or fewer calls each time

@@ -12,7 +12,7 @@ from collections import Counter
 import bng_packets as bng
 import drover_packets as packets
 import pytest
-from conftest import TOP, program
+from conftest import program
 from test_drover import execute
 
 pytestmark = [pytest.mark.anywhere]

@@ -20,12 +20,11 @@ from conftest import TOP, program
 from scapy.all import PcapNgReader, raw
 from test_drover import execute
 from test_drover_dialect import published
-from workload import wait
+from workload import FULL, wait
 
 pytestmark = [pytest.mark.anywhere]
 
 SIDES = ["cpe0", "inet0", "cpe1", "inet1"]  # ports of the BNG by number
-FULL = os.environ.get("PINFOLD_FULL") == "1"
 START = 10  # seconds until a BNG is up, on a busy machine more
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from test_audit import INSIDE, RUNTIMES, bad, verdicts
 from test_bad_input import listing, small_image
-from workload import CPU, OTHER, PYTHON, SLOW, needs_pages, needs_root, needs_two, unique, wait
+from workload import CPU, FULL, OTHER, PYTHON, SLOW, needs_pages, needs_root, needs_two, unique, wait
 
 pytestmark = [needs_root]
 
@@ -233,7 +233,7 @@ class Race:
 
 
 # short ones for each change, more of them before a piece of work is called done
-ROUNDS = 150 if os.environ.get("PINFOLD_FULL") == "1" else 12
+ROUNDS = 150 if FULL else 12
 
 
 @pytest.mark.limit(240)

@@ -20,11 +20,10 @@ import pytest
 
 import conftest
 from test_crash_steps import machine
-from workload import CPU, LEASES, OTHER, ids, kill, needs_pages, needs_root, needs_two, pool
+from workload import CPU, FULL, LEASES, OTHER, ids, kill, needs_pages, needs_root, needs_two, pool
 from workload import remove_logs, unique
 
 pytestmark = [needs_root, needs_two, needs_pages(128), pytest.mark.anywhere]
-FULL = os.environ.get("PINFOLD_FULL") == "1"
 COUNT = int(os.environ.get("PINFOLD_SOAK") or (1000 if FULL else 200))
 AT_ONCE = 8
 PAGES = 4

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 GUEST = os.environ.get("PINFOLD_GUEST", "")  # in the guest of tests/guest: what runs it
+FULL = os.environ.get("PINFOLD_FULL") == "1"  # ./check --full
 SLOW = 4 if GUEST == "tcg" else 1  # an emulated CPU: so much more time for everything
 PYTHON = "/usr/bin/python3"  # the host's, seen inside through /usr
 TESTPMD = shutil.which("dpdk-testpmd")

@@ -26,8 +26,6 @@ struct command {
 
 int cmd_audit(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
-int cmd_grant_start(int argc, char **argv); // of cmd_grant
-int cmd_grant_stop(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_grant(int argc, char **argv);
 int cmd_host(int argc, char **argv);

@@ -6,6 +6,7 @@
 #include "apply/apply.h"
 #include "base/scope.h"
 #include "cli/cli.h"
+#include "cli/grant.h"
 #include "cli/request.h"
 
 #include <ctype.h>

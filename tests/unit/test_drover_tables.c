@@ -255,7 +255,7 @@ static void *read_for_ever(void *arg)
 			    || !cpe_find(
 				    l, &l->records[number], rte_cpu_to_be_32(0x0a000002), 0, 0, &cpe
 			    );
-		r->looks++;
+		__atomic_store_n(&r->looks, r->looks + 1, __ATOMIC_RELAXED);
 		rte_rcu_qsbr_quiescent(rcu[RCU_TABLES], 1);
 	}
 	rte_rcu_qsbr_thread_offline(rcu[RCU_TABLES], 1);
@@ -287,6 +287,8 @@ static void test_changes_under_readers(void **state)
 	assert_ok(user_table_add_cpes(u, s->cpes, &err), &err);
 	r.users = u;
 	assert_int_equal(pthread_create(&thread, NULL, read_for_ever, &r), 0);
+	while (__atomic_load_n(&r.looks, __ATOMIC_RELAXED) == 0)
+		sched_yield(); // on a busy machine it may begin when all is over
 	for (uint32_t i = 0; i < 120; i++) {
 		struct route at = {.ip = 0x0a000000 + ((i % 32) << 8), .depth = 25, .hop = 1};
 		struct user user = {.svlan = 1, .cvlan = (uint16_t)i, .gre_id = 800000 + 7 * i};

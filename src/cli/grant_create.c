@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold grant create: one definition or several equal ones, all or none.
+
+#include "cli/grant.h"
+
+#include "apply/apply.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "cli/cli.h"
+#include "cli/request.h"
+#include "keeper/keeper.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// The name of the n-th of several equal grants. False: it does not fit.
+static bool slot_name(char to[NAME_MAX_LEN + 1], const char *base, unsigned n)
+{
+	char name[NAME_MAX_LEN + 16];
+	int len = snprintf(name, sizeof(name), "%.*s-%u", NAME_MAX_LEN, base, n);
+
+	if (len > NAME_MAX_LEN)
+		return false;
+	memcpy(to, name, (size_t)len + 1);
+	return true;
+}
+
+// The name of the i-th grant of those that the request makes; it fits, or create_all has said so.
+static void name_of(
+	char to[NAME_MAX_LEN + 1], const struct request *req, unsigned count, unsigned i
+)
+{
+	if (count == 1 || !slot_name(to, req->name, i + 1))
+		strcpy(to, req->name);
+}
+
+// Notes the names of all on disk, but for those that are there already: they stay, and are refused.
+static int note_names(
+	const struct ledger *l, const struct request *req, unsigned count, struct err *err
+)
+{
+	_cleanup_json_ json_t *names = json_array();
+	char name[NAME_MAX_LEN + 1];
+
+	for (unsigned i = 1; i <= count; i++) {
+		if (!slot_name(name, req->name, i))
+			return err_set(err, EINVAL, "name '%s' is too long for --count", req->name);
+		if (!definition_exists(l, name))
+			json_array_append_new(names, json_string(name));
+	}
+	return definitions_begin(l, names, err);
+}
+
+// Definitions made with --count are all or none, also when this process is killed.
+static int create_all(
+	struct ledger *l,
+	const struct host *host,
+	const struct request *req,
+	unsigned count,
+	const uint32_t owner[2],
+	struct err *err
+)
+{
+	struct request one = *req;
+	struct err unused;
+	int r = count > 1 ? note_names(l, req, count, err) : 0;
+
+	for (unsigned i = 0; r == 0 && i < count; i++) {
+		struct holdings others = {0};
+		struct grant g;
+
+		name_of(one.name, req, count, i);
+		r = ledger_holdings(l, NULL, &others, err);
+		if (r == 0)
+			r = grant_resolve(&one, host, &others, &g, err);
+		if (r == 0) {
+			g.owner_uid = owner[0];
+			g.owner_gid = owner[1];
+			r = definition_write(l, &g, err);
+		}
+		holdings_done(&others);
+		if (r < 0 && count > 1)
+			err_wrap(err, "grant %u of %u", i + 1, count);
+	}
+	if (r == 0 && count > 1)
+		r = definitions_commit(l, err);
+	if (r < 0)
+		definitions_cancel(l, &unused);
+	return r;
+}
+
+static int parse_create(
+	int argc,
+	char **argv,
+	struct request *req,
+	unsigned *count,
+	uint32_t owner[2],
+	struct err *err
+)
+{
+	struct option longs[32] = {
+		{"pool", no_argument, NULL, 'p'},
+		{"count", required_argument, NULL, 'n'},
+		{"from", required_argument, NULL, 'f'},
+		{"owner", required_argument, NULL, 'o'},
+	};
+	bool any = false;
+	int c;
+
+	cli_request_options(longs + 4, ARRAY_LEN(longs) - 5);
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "", longs, err)) != -1) {
+		if (c == '?')
+			return -err->code;
+		if (c == 'p') {
+			req->kind = GRANT_POOL;
+		} else if (c == 'o') {
+			if (cli_parse_owner(optarg, &owner[0], &owner[1], err) < 0)
+				return -err->code;
+			continue; // no flag of the request
+		} else if (c == 'n') {
+			char *end;
+			unsigned long n = strtoul(optarg, &end, 10);
+
+			if (*end != '\0' || n == 0 || n > 4096)
+				return err_set(
+					err, EINVAL, "--count '%s': a number from 1 to 4096", optarg
+				);
+			*count = (unsigned)n;
+		} else if (c == 'f') {
+			if (any)
+				return err_set(
+					err,
+					EINVAL,
+					"--from must come before the flags that add to it"
+				);
+			if (cli_read_request(optarg, req, err) < 0)
+				return -err->code;
+		} else if (cli_set_flag(req, c - CLI_REQUEST_FLAG, optarg, err) < 0) {
+			return -err->code;
+		}
+		any = true;
+	}
+	if (optind < argc)
+		return err_set(err, EINVAL, "grant create: '%s' is no option", argv[optind]);
+	if (req->name[0] == '\0')
+		return err_set(err, EINVAL, "grant create: say --name NAME");
+	if (owner[0] != 0 && req->kind == GRANT_POOL)
+		return err_set(err, EINVAL, "grant create: a pool runs nothing, it has no owner");
+	if (*count > 1 && !idset_empty(&req->cpus))
+		return err_set(err, EINVAL, "grant create --count: say --cpu-count N, not --cpus");
+	return 0;
+}
+
+// The keepers, and the names for the caller. All or none: the ledger is not locked, each keeper locks it
+// for itself.
+static int start_all(
+	struct ledger *l, const struct request *req, unsigned count, bool owned, struct err *err
+)
+{
+	char name[NAME_MAX_LEN + 1];
+	struct err unused;
+	unsigned done;
+	int r = 0;
+
+	for (done = 0; owned && r == 0 && done < count; done++) {
+		name_of(name, req, count, done);
+		r = keeper_start(name, err);
+	}
+	if (r < 0 && ledger_lock(l, &unused) == 0) {
+		for (unsigned i = 0; i < count; i++) {
+			name_of(name, req, count, i);
+			grant_remove_one(l, name, &unused);
+		}
+		ledger_unlock(l);
+	}
+	for (unsigned i = 0; r == 0 && i < count; i++) {
+		name_of(name, req, count, i);
+		puts(name);
+	}
+	return r;
+}
+
+int cmd_grant_create(int argc, char **argv)
+{
+	struct request req = {0};
+	struct host host = {0};
+	struct ledger l;
+	struct hostfs fs;
+	uint32_t owner[2] = {0};
+	unsigned count = 1;
+	struct err err;
+	int r;
+
+	if (parse_create(argc, argv, &req, &count, owner, &err) < 0 || cli_open_host(&fs, &err) < 0)
+		return cli_fail(&err);
+	r = host_read(&fs, HOST_PCI, &host, &err);
+	if (r == 0)
+		r = ledger_open(&fs, true, &l, &err);
+	if (r == 0) {
+		r = ledger_lock(&l, &err);
+		// what cannot be collected keeps what it holds; in a copy of another machine nothing
+		// is ours to end
+		if (r == 0 && cli_host_tree == NULL)
+			gc_leases(&l, NULL, &err);
+		if (r == 0)
+			r = create_all(&l, &host, &req, count, owner, &err);
+		ledger_unlock(&l);
+		if (r == 0)
+			r = start_all(&l, &req, count, owner[0] != 0, &err);
+		ledger_close(&l);
+	}
+	host_done(&host);
+	hostfs_close(&fs);
+	return r < 0 ? cli_fail(&err) : CLI_OK;
+}

@@ -163,6 +163,7 @@ def test_plan_refuses_the_same(pf, flags, like):
         (["plan", "--format", "xml", "--cpus", str(CPU)], "'xml'"),
         (["--host-tree", "/no/such", "plan", "--cpus", "0"], "/no/such"),
         (["--host-tree", "/", "run", "--cpus", "0", "--", "true"], "use plan"),
+        (["--host-tree", "/no/such", "grant", "remove", "x"], "this machine only"),
     ],
     ids=lambda v: "-".join(v).replace("/", "_") or "none" if isinstance(v, list) else "",
 )

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "stats/figure.h"

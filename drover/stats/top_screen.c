@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 // The screen of drover top.
 
-#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "stats/top.h"

@@ -3,7 +3,6 @@
 // The commands on workloads that run: ps, stop, exec, logs, gc.
 
 #include "apply/apply.h"
-#include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "cli/cli.h"

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 // The command line's side of a keeper's socket.
 
-#include "base/fs.h"
 #include "base/scope.h"
 #include "keeper/keeper.h"
 #include "keeper/wire.h"

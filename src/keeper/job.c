@@ -3,9 +3,7 @@
 // The processes that a keeper starts for one request each. All that is looked up in the host's file
 // system (program, image, volumes) is looked up here, with the rights of the owner.
 
-#include "base/fs.h"
 #include "base/scope.h"
-#include "base/size.h"
 #include "keeper/keeper.h"
 #include "run/run.h"
 

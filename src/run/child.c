@@ -4,7 +4,6 @@
 #include "run/child.h"
 
 #include "apply/apply.h"
-#include "base/fs.h"
 #include "base/scope.h"
 
 #include <fcntl.h>

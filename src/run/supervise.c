@@ -3,8 +3,6 @@
 // The life of a workload: its steps, its end, and the undo.
 
 #include "apply/apply.h"
-#include "base/fs.h"
-#include "base/jread.h"
 #include "base/scope.h"
 #include "run/child.h"
 #include "run/run.h"

@@ -17,6 +17,7 @@ import workload  # noqa: E402
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SLOW = workload.SLOW
 LIMIT = 60  # seconds a test may take
+SHARED = 180  # seconds the set-up or the end of its fixtures may take, which may serve many tests
 SETTLE = 5 * SLOW  # seconds until what a container used must be back
 # the guest and the machine run the same tests; the summary says which it was
 TIER = "guest" if workload.GUEST else "e2e"
@@ -63,10 +64,8 @@ def inside():
 
 
 @contextlib.contextmanager
-def limited(item):
-    """Fails what takes longer than a test may: itself, or the set-up or the end of its fixtures."""
-    marker = item.get_closest_marker("limit")
-    seconds = (marker.args[0] if marker else LIMIT) * SLOW
+def limited(seconds):
+    """Fails what takes longer."""
 
     def late(_signal, _frame):
         pytest.fail(f"took longer than {seconds} s")
@@ -79,20 +78,21 @@ def limited(item):
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_setup(item):
-    with limited(item):
+def pytest_runtest_setup():
+    with limited(SHARED * SLOW):
         yield
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
-    with limited(item):
+    marker = item.get_closest_marker("limit")
+    with limited((marker.args[0] if marker else LIMIT) * SLOW):
         yield
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_teardown(item):
-    with limited(item):
+def pytest_runtest_teardown():
+    with limited(SHARED * SLOW):
         yield
 
 

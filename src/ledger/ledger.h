@@ -141,8 +141,15 @@ uint64_t process_start(const struct hostfs *fs, int pid);
 
 #define IDS_PER_LEASE 65536u
 
-// The lowest range of IDS_PER_LEASE host ids in pinfold's pool that no lease has and that does not
-// meet a range of /etc/subuid or /etc/subgid.
+// The next range of IDS_PER_LEASE host ids in pinfold's pool: one that was not given out since the boot and
+// that does not meet a range of /etc/subuid or /etc/subgid.
 int ids_choose_range(const struct ledger *l, uint32_t *ret, struct err *err);
-// The group of each link of g: the one that live leases use for that link, or a free one.
+// The group of each link of g: the one that live leases use for that link, or one that was not given out
+// since the boot.
 int ids_choose_link_groups(const struct ledger *l, struct grant *g, struct err *err);
+// Notes on disk that the lease's range and groups are given out, before anything has them. The ledger is
+// locked.
+int ids_take(const struct ledger *l, const struct lease *lease, struct err *err);
+// The host id that owns the user namespace of a lease with that range: the lease's own, mapped nowhere, and
+// no process has it. What is counted for each user is charged to it, and not to root.
+uint32_t ids_namespace_owner(uint32_t range);

@@ -128,6 +128,8 @@ int start_prepare(
 		r = plan_build(&s.lease, &req->launch, &s.host, fs, &s.plan, err);
 		s.planned = r == 0;
 	}
+	if (r == 0 && fs->real && !req->launch.look)
+		r = ids_take(&s.ledger, &s.lease, err);
 	if (r < 0) {
 		start_done(&s);
 		return r;

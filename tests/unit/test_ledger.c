@@ -480,7 +480,11 @@ static void id_ranges(void **)
 	open_ledger(true, &l);
 	assert_ok(ids_choose_range(&l, &base, &err), &err);
 	assert_int_equal(base, 0x70000000);
+	// only looked at: nothing is given out
+	assert_ok(ids_choose_range(&l, &base, &err), &err);
+	assert_int_equal(base, 0x70000000);
 	lease.uid_base = base;
+	assert_ok(ids_take(&l, &lease, &err), &err);
 	assert_ok(lease_write(&l, &lease, &err), &err);
 	assert_ok(ids_choose_range(&l, &base, &err), &err);
 	assert_int_equal(base, 0x70010000);
@@ -495,14 +499,56 @@ static void id_ranges(void **)
 	put("etc/subgid", "one:1879310335:1\n"); // and at its end
 	assert_ok(ids_choose_range(&l, &base, &err), &err);
 	assert_int_equal(base, 0x70040000);
-	// one that begins where the first range ends
-	put("etc/subuid", "one:1879113728:1\n");
+	// one that begins where the range ends
+	put("etc/subuid", "one:1879179264:1\n");
 	put("etc/subgid", "");
-	assert_ok(lease_remove(&l, "a", &err), &err);
+	assert_ok(ids_choose_range(&l, &base, &err), &err);
+	assert_int_equal(base, 0x70010000);
+	put("etc/subuid", "low:1879048192:134217728\n");
+	assert_ok(ids_choose_range(&l, &base, &err), &err);
+	assert_int_equal(base, 0x80000000);
+	put("etc/subuid", "all:1:4294967294\n");
+	assert_fails(ids_choose_range(&l, &base, &err), &err, "34815 ranges");
+	close_ledger(&l);
+}
+
+// What a container left behind must not be a later one's.
+static void ids_are_not_given_out_twice(void **)
+{
+	struct lease lease = lease_of("a", "1");
+	uint32_t owner, base;
+	struct ledger l;
+	struct err err;
+
+	open_ledger(true, &l);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_ok(ids_choose_range(&l, &lease.uid_base, &err), &err);
+		assert_int_equal(lease.uid_base, 0x70000000 + i * 65536);
+		owner = ids_namespace_owner(lease.uid_base);
+		assert_int_equal(owner, 0x7c000000 + i);
+		assert_ok(ids_take(&l, &lease, &err), &err);
+		assert_ok(lease_write(&l, &lease, &err), &err);
+		assert_ok(lease_remove(&l, "a", &err), &err);
+	}
+	assert_int_equal(ids_namespace_owner(0x77ff0000), 0x7c000000 + 2047);
+	assert_int_equal(ids_namespace_owner(0x80000000), 0x7c000000 + 2048);
+	assert_int_equal(ids_namespace_owner(0xfffe0000), 0x7c000000 + 34814);
+	// one who was killed before he wrote gave nothing out
+	put("run/pinfold/ids.json", "");
 	assert_ok(ids_choose_range(&l, &base, &err), &err);
 	assert_int_equal(base, 0x70000000);
-	put("etc/subuid", "all:1:4294967294\n");
-	assert_fails(ids_choose_range(&l, &base, &err), &err, "2048 ranges");
+	// what cannot be read is no beginning
+	put("run/pinfold/ids.json", "{\"format\": 1}");
+	assert_fails(ids_choose_range(&l, &base, &err), &err, "ids.json");
+	assert_fails(ids_take(&l, &lease, &err), &err, "ids.json");
+	put("run/pinfold/ids.json",
+	    "{\"format\": 1, \"boot-id\": \"" BOOT "\", \"ranges\": 34815, \"links\": 0}");
+	assert_fails(ids_choose_range(&l, &base, &err), &err, "since the boot");
+	// of another boot
+	put("run/pinfold/ids.json",
+	    "{\"format\": 1, \"boot-id\": \"other\", \"ranges\": 9, \"links\": 9}");
+	assert_ok(ids_choose_range(&l, &base, &err), &err);
+	assert_int_equal(base, 0x70000000);
 	close_ledger(&l);
 }
 
@@ -536,10 +582,12 @@ static void link_groups(void **)
 	assert_true(b.grant.links[1].gid != a.grant.links[0].gid);
 	assert_true(b.grant.links[1].gid != a.grant.links[1].gid);
 	assert_ok(lease_write(&l, &b, &err), &err);
-	// what is free again is given out again
+	// what is free again is not given out again
+	assert_ok(ids_take(&l, &b, &err), &err);
 	assert_ok(lease_remove(&l, "a", &err), &err);
+	assert_ok(lease_remove(&l, "b", &err), &err);
 	assert_ok(ids_choose_link_groups(&l, &c.grant, &err), &err);
-	assert_int_equal(c.grant.links[0].gid, a.grant.links[0].gid);
+	assert_int_equal(c.grant.links[0].gid, b.grant.links[1].gid + 1);
 	close_ledger(&l);
 }
 
@@ -588,6 +636,7 @@ int main(void)
 		EACH(free_names),
 		EACH(lock),
 		EACH(id_ranges),
+		EACH(ids_are_not_given_out_twice),
 		EACH(link_groups),
 		EACH(in_use),
 	};

@@ -22,6 +22,10 @@ int apply_unshare(struct err *err);
 // on it for a moment, here where the kernel drops both if it is killed just then.
 int apply_scratch(struct err *err);
 
+// userns.c: a user namespace with the owner, the ids and the limits that the step says, found at its path
+// from then on.
+int apply_userns(const struct step *s, struct err *err);
+
 // ---- undo.c
 
 // Takes back everything the lease notes, in reverse order. What is gone already is fine. The ledger

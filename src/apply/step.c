@@ -76,18 +76,29 @@ static int do_join(const struct step *s, struct err *err)
 	return r;
 }
 
-// A directory that several workloads use: made on demand, its owner and mode set each time.
-static int do_shared_dir(const struct step *s, struct err *err)
+// The first workload of a link mounts it; owner and mode are set each time.
+static int do_link(const struct step *s, struct err *err)
 {
 	_cleanup_close_ int parent = fs_mkdirs(LINKS_DIR, 0711, err);
 	const char *name = strrchr(s->path, '/') + 1;
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	_cleanup_close_ int fd = -1;
+	struct stat above, st;
 
 	if (parent < 0)
 		return parent;
 	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make directory '%s'", s->path);
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(parent, name, flags);
+	if (fd < 0 || fstat(parent, &above) < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "open directory '%s'", s->path);
+	if (st.st_dev == above.st_dev) {
+		if (mount("pinfold", s->path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, s->value)
+		    < 0)
+			return err_sys(err, errno, "mount tmpfs on '%s'", s->path);
+		scope_close(&fd);
+		fd = openat(parent, name, flags);
+	}
 	if (fd < 0 || fchown(fd, s->uid, s->gid) < 0 || fchmod(fd, s->mode) < 0)
 		return err_sys(err, errno, "make directory '%s'", s->path);
 	return 0;
@@ -242,7 +253,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_CGROUP] = do_cgroup,
 	[STEP_SET] = do_set,
 	[STEP_JOIN] = do_join,
-	[STEP_SHARED_DIR] = do_shared_dir,
+	[STEP_LINK] = do_link,
 	[STEP_TOUCH] = do_touch,
 	[STEP_DIR] = do_dir,
 	[STEP_FILE] = do_file,
@@ -255,6 +266,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_DETACH_HUGETLBFS] = do_detach_hugetlbfs,
 	[STEP_PARTITION] = do_partition,
 	[STEP_DEVICES] = do_devices,
+	[STEP_USERNS] = apply_userns,
 };
 
 static int apply_if(

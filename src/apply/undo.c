@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -62,7 +63,14 @@ static int undo_link(
 
 	if (lease_each(l, count_link, &u, err) < 0)
 		return -err->code;
-	return u.n > 0 ? 0 : undo_tree(path, err);
+	if (u.n > 0)
+		return 0;
+	// EINVAL, ENOENT: it is none, or gone
+	if (str_starts(path, LINKS_DIR "/") && name == path + strlen(LINKS_DIR)
+	    && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL
+	    && errno != ENOENT)
+		return err_sys(err, errno, "unmount link '%s'", path);
+	return undo_tree(path, err);
 }
 
 int undo_lease(const struct ledger *l, const struct lease *lease, struct err *err)

@@ -30,7 +30,7 @@ const char cli_request_help[] =
 	"  --nic PCI               a NIC that is bound to vfio-pci\n"
 	"  --link memif:NAME       a directory shared with the other end of the link\n"
 	"  --cap NAME              a capability over the container's own namespaces, as NET_RAW\n"
-	"  --seccomp default|strict:FILE|FILE  a profile that narrows or replaces the default "
+	"  --seccomp default|aio|strict:FILE|FILE  a profile that narrows or replaces the default "
 	"one\n";
 
 size_t cli_request_options(struct option *longs, size_t n)
@@ -52,7 +52,7 @@ int cli_set_flag(struct request *req, int index, const char *value, struct err *
 	const char *flag = request_flags[index], *file = value, *prefix = "";
 	_cleanup_free_ char *path = NULL, *full = NULL;
 
-	if (!str_eq(flag, "seccomp") || str_eq(value, "default"))
+	if (!str_eq(flag, "seccomp") || str_eq(value, "default") || str_eq(value, "aio"))
 		return request_set_flag(req, flag, value, err);
 	if (str_starts(value, "strict:")) {
 		prefix = "strict:";
@@ -63,7 +63,7 @@ int cli_set_flag(struct request *req, int index, const char *value, struct err *
 		return err_sys(
 			err,
 			errno,
-			"--seccomp '%s': find '%s' (default, strict:FILE or FILE)",
+			"--seccomp '%s': find '%s' (default, aio, strict:FILE or FILE)",
 			value,
 			file
 		);

@@ -63,7 +63,7 @@ struct request {
 	unsigned nlinks;
 	struct grant_link links[GRANT_LINKS];
 	uint64_t caps;		     // 1 << CAP_… (grant/caps.h)
-	char seccomp[GRANT_SECCOMP]; // "strict:FILE" or "FILE"; "": the default profile
+	char seccomp[GRANT_SECCOMP]; // "strict:FILE", "FILE", "aio"; "": the default profile
 };
 
 // The answer. Everything is concrete.

@@ -252,11 +252,16 @@ int part_set_seccomp(char to[static GRANT_SECCOMP], const char *value, struct er
 		to[0] = '\0';
 		return 0;
 	}
+	if (str_eq(value, "aio")) {
+		strcpy(to, value);
+		return 0;
+	}
 	if (file[0] != '/')
 		return err_set(
 			err,
 			EINVAL,
-			"seccomp '%.64s': write default, strict:FILE or FILE, with the absolute "
+			"seccomp '%.64s': write default, aio, strict:FILE or FILE, with the "
+			"absolute "
 			"path of the file",
 			value
 		);

@@ -67,6 +67,7 @@ int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct 
 	}
 	h->iommu = has_iommu(fs);
 	h->apparmor = host_apparmor(fs, APPARMOR_PROFILE);
+	host_read_limits(fs, &h->limits);
 	*ret = *h;
 	return 0;
 }

@@ -122,6 +122,14 @@ enum host_apparmor {
 	HOST_APPARMOR_READY,
 };
 
+#define HOST_RLIMITS 16 // RLIMIT_… of setrlimit(2)
+
+// UINT64_MAX: no limit.
+struct host_limits {
+	uint64_t hard[HOST_RLIMITS]; // the highest that a program started from here may have
+	uint64_t files;		     // open files of the whole machine (fs.file-max)
+};
+
 struct host {
 	struct idset online, possible, present, isolated, nohz_full;
 	unsigned ncpus;
@@ -142,7 +150,8 @@ struct host {
 	char boot_id[40];	      // "" in a tree that has none
 	char hostname[65];
 	enum host_apparmor apparmor; // with APPARMOR_PROFILE
-	bool iommu;		     // /sys/kernel/iommu_groups is not empty
+	struct host_limits limits;
+	bool iommu; // /sys/kernel/iommu_groups is not empty
 };
 
 // Parts that cost many files on a large machine and that not every command needs.
@@ -170,6 +179,9 @@ struct idset host_nodes_of(const struct host *h, const struct idset *cpus);
 // The distance between two nodes as the firmware tells it (10: the same); 0 from no node (-1), 255 if
 // it is not known.
 unsigned host_distance(const struct host *h, int from, int to);
+
+// What a copy of another machine's files does not tell is unlimited.
+void host_read_limits(const struct hostfs *fs, struct host_limits *ret);
 
 // Whether it is on and has the profile.
 enum host_apparmor host_apparmor(const struct hostfs *fs, const char *profile);

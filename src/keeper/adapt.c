@@ -12,7 +12,7 @@
 static bool kept(const struct step *s)
 {
 	return s->where == STEP_FENCE && s->kind != STEP_HUGETLBFS && s->kind != STEP_NODE
-	       && s->kind != STEP_DETACH_HUGETLBFS;
+	       && s->kind != STEP_DETACH_HUGETLBFS && s->kind != STEP_USERNS;
 }
 
 static void keep_steps(struct plan *p)
@@ -62,6 +62,9 @@ static int adapt_config(struct plan *p)
 	// the container is in the keeper's cgroup, whose limits are above all that runs there
 	json_object_del(linux_part, "cgroupsPath");
 	json_object_del(linux_part, "resources");
+	// below the keeper's user namespace, whose limits hold for all that is made in it
+	json_array_foreach (json_object_get(linux_part, "namespaces"), i, e)
+		json_object_del(e, "path");
 	json_array_foreach (json_object_get(p->oci, "mounts"), i, e) {
 		if (move_source(e) < 0)
 			return -1;

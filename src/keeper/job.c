@@ -182,7 +182,8 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	memcpy(er.env, req->env, sizeof(er.env));
 	if (place(k, fds) < 0)
 		_exit(FAILED);
-	if (exec_command(&k->lease, &er, PEN_DIR "/state", false, &command, &err) < 0) {
+	if (exec_command(&k->lease, &er, &k->host.limits, PEN_DIR "/state", false, &command, &err)
+	    < 0) {
 		dprintf(STDERR_FILENO, "pinfold: %s\n", err.msg);
 		_exit(FAILED);
 	}

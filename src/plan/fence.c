@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define HUGE_DIR BOX_DIR "/huge"
-#define BOX_SIZE (UINT64_C(64) << 20) // room for the view of the largest machine
+#define LINK_OPTIONS "size=1m,nr_inodes=256,mode=0700" // for sockets
+#define BOX_SIZE (UINT64_C(64) << 20)		       // room for the view of the largest machine
 
 static struct step *fence(struct plan *p, enum step_kind kind, char *path, char *value)
 {
@@ -190,7 +191,8 @@ static void add_own(struct plan *p, char *grant)
 		dir(p, str_printf(BOX_DIR "/own/links/%s", g->links[i].name));
 }
 
-// The shared directory of a link belongs to a group that both ends have and nobody else.
+// The shared directory of a link belongs to a group that both ends have and nobody else. It is a file
+// system of its own: what is written there has its bounds, and fills none of the host's.
 int plan_links(struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
@@ -203,7 +205,7 @@ int plan_links(struct plan *p, struct err *err)
 			return err_oom(err);
 		if (lease_note(&p->lease, "link", path, err) < 0)
 			return -err->code;
-		s = plan_step(p, STEP_SHARED_DIR, STEP_HOST, strdup(path), NULL);
+		s = plan_step(p, STEP_LINK, STEP_HOST, strdup(path), strdup(LINK_OPTIONS));
 		s->mode = 02770;
 		s->gid = g->links[i].gid;
 	}

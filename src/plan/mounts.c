@@ -64,7 +64,7 @@ static void base_mounts(struct plan *p, json_t *mounts, const struct launch *lau
 	      "/dev/pts",
 	      "devpts",
 	      "devpts",
-	      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
+	      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,max=64");
 	mount(p, mounts, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=64m");
 	mount(p, mounts, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
 	mount(p, mounts, "/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777,size=64m");

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINK_GID_INSIDE 65536 // group ids of links inside the container: above its own range
-
 static json_t *limits(const struct plan *p, const struct host *host, json_t *rules)
 {
 	const struct grant *g = &p->lease.grant;
@@ -81,7 +79,7 @@ static json_t *id_map(uint32_t base, const struct grant *g)
 			json_pack(
 				"{s:i, s:I, s:i}",
 				"containerID",
-				(int)(LINK_GID_INSIDE + i),
+				(int)(PLAN_LINK_GID + i),
 				"hostID",
 				(json_int_t)g->links[i].gid,
 				"size",
@@ -145,12 +143,12 @@ static const char *const readonly[] = {
 static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules, json_t *seccomp)
 {
 	_cleanup_free_ char *cgroup = plan_lease_cgroup(&p->lease.grant);
-	static const char *const namespaces[] = {
-		"pid", "network", "ipc", "uts", "mount", "user", "cgroup"};
+	static const char *const namespaces[] = {"pid", "network", "ipc", "uts", "mount", "cgroup"};
 	json_t *ns = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
 		json_array_append_new(ns, json_pack("{s:s}", "type", namespaces[i]));
+	json_array_append_new(ns, json_pack("{s:s, s:s}", "type", "user", "path", PLAN_USERNS));
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"uidMappings",
@@ -204,15 +202,21 @@ mode_t plan_umask(const struct grant *g)
 }
 
 json_t *plan_process(
-	const struct grant *g, bool terminal, uint32_t uid, uint32_t gid, json_t *args, json_t *env
+	const struct grant *g,
+	const struct host_limits *limits,
+	bool terminal,
+	uint32_t uid,
+	uint32_t gid,
+	json_t *args,
+	json_t *env
 )
 {
-	json_t *groups = json_array();
+	json_t *groups = json_array(), *doc;
 
 	for (unsigned i = 0; i < g->nlinks; i++)
-		json_array_append_new(groups, json_integer((int)(LINK_GID_INSIDE + i)));
-	return json_pack(
-		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:o, s:o, s:b}",
+		json_array_append_new(groups, json_integer((int)(PLAN_LINK_GID + i)));
+	doc = json_pack(
+		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:o, s:b}",
 		"terminal",
 		terminal,
 		"user",
@@ -232,16 +236,18 @@ json_t *plan_process(
 		"/",
 		"capabilities",
 		rights_capabilities(g),
-		"rlimits",
-		rights_rlimits(g),
 		"noNewPrivileges",
 		1
 	);
+	if (limits != NULL)
+		json_object_set_new(doc, "rlimits", rights_rlimits(g, limits));
+	return doc;
 }
 
 static json_t *process(
 	const struct plan *p,
 	const struct launch *launch,
+	const struct host *host,
 	const char *hostname,
 	const char *apparmor
 )
@@ -270,6 +276,7 @@ static json_t *process(
 		json_array_append_new(args, json_string(*a));
 	doc = plan_process(
 		&p->lease.grant,
+		launch->runtime_is_runc ? NULL : &host->limits,
 		launch->terminal,
 		launch->uid,
 		launch->gid,
@@ -368,7 +375,7 @@ int plan_oci(
 		"ociVersion",
 		"1.0.2",
 		"process",
-		process(p, launch, hostname, apparmor),
+		process(p, launch, host, hostname, apparmor),
 		"root",
 		"path",
 		BOX_DIR "/root",
@@ -382,6 +389,8 @@ int plan_oci(
 		linux_part(p, host, json_incref(rules), json_incref(seccomp))
 	);
 	p->argv = command(p, launch);
+	p->nlimits = rights_limits(&p->lease.grant, &host->limits, p->limits);
+	plan_userns(p, host);
 	if (p->oci == NULL || p->argv == NULL)
 		return err_oom(err);
 	plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/bundle"), NULL)->mode = 0755;

@@ -14,9 +14,8 @@ struct step *plan_step(
 {
 	static struct step scratch;
 
-	if (value == NULL && kind != STEP_CGROUP && kind != STEP_JOIN && kind != STEP_SHARED_DIR
-	    && kind != STEP_TOUCH && kind != STEP_DIR && kind != STEP_NODE
-	    && kind != STEP_DETACH_HUGETLBFS)
+	if (value == NULL && kind != STEP_CGROUP && kind != STEP_JOIN && kind != STEP_TOUCH
+	    && kind != STEP_DIR && kind != STEP_NODE && kind != STEP_DETACH_HUGETLBFS)
 		p->failed = true;
 	if (value == NULL)
 		value = strdup("");
@@ -135,7 +134,9 @@ json_t *plan_inner_grant(const struct plan *p, const struct host *host)
 			doc,
 			"seccomp",
 			json_string(
-				str_starts(p->lease.grant.seccomp, "strict:") ? "strict" : "file"
+				str_eq(p->lease.grant.seccomp, "aio")		? "aio"
+				: str_starts(p->lease.grant.seccomp, "strict:") ? "strict"
+										: "file"
 			)
 		);
 	json_array_foreach (json_object_get(doc, "links"), i, e) {

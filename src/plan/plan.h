@@ -23,14 +23,17 @@
 #define LINKS_DIR RUN_DIR "/links"
 #define RUNTIME_DIR RUN_DIR "/runtime" // state of crun or runc
 
+#define PLAN_USERNS BOX_DIR "/userns"
+#define PLAN_LINK_GID 65536u // group ids of links inside a container: above its own range
+
 enum step_kind {
-	STEP_CGROUP,	 // make the cgroup directory `path`
-	STEP_SET,	 // write `value` to the control file `path`; optional
-	STEP_JOIN,	 // move this process into the cgroup `path`
-	STEP_SHARED_DIR, // make directory `path` for several workloads: mode, gid
-	STEP_TOUCH, // make the empty file `path`, if it is missing, for something to be bound over
-	STEP_DIR,   // make directory `path`: mode, uid, gid
-	STEP_FILE,  // write file `path` with content `value`
+	STEP_CGROUP, // make the cgroup directory `path`
+	STEP_SET,    // write `value` to the control file `path`; optional
+	STEP_JOIN,   // move this process into the cgroup `path`
+	STEP_LINK,   // make `path` a tmpfs of several workloads with options `value`: mode, gid
+	STEP_TOUCH,  // make the empty file `path`, if it is missing, for something to be bound over
+	STEP_DIR,    // make directory `path`: mode, uid, gid
+	STEP_FILE,   // write file `path` with content `value`
 	STEP_SYMLINK,	       // make link `path` to `value`
 	STEP_NODE,	       // make character device `path`: rdev, mode, uid
 	STEP_TMPFS,	       // mount a tmpfs on `path` with options `value`
@@ -40,6 +43,7 @@ enum step_kind {
 	STEP_DETACH_HUGETLBFS, // unmount every hugetlbfs but those below `path`
 	STEP_PARTITION,	       // make the cgroup `path` a partition of the kind `value`: "isolated"
 	STEP_DEVICES,	       // of cgroup v2: limit `path` to the devices `value`, "1:3 136:*"
+	STEP_USERNS, // make a user namespace at `path` that uid owns: its ids and limits, `value`
 	STEP_KINDS
 };
 
@@ -63,6 +67,13 @@ struct step {
 	bool hint;     // no error whatever happens: nothing is enforced by it
 };
 
+// A limit of a process, as setrlimit(2) takes it.
+struct right_limit {
+	int resource;	  // RLIMIT_…
+	const char *name; // "RLIMIT_…"
+	uint64_t soft, hard;
+};
+
 struct plan {
 	struct lease lease; // the grant, and the undo of the steps, to be written before the first
 	unsigned nsteps, room;
@@ -72,8 +83,10 @@ struct plan {
 	json_t *argv;	   // what is executed at the end, in the fence
 	json_t *env;	   // environment of a workload on the bare host
 	struct idset cpus; // affinity of a workload on the bare host
-	json_t *notes;	   // things a person should know, one string each
-	bool failed;	   // memory ran out while it grew
+	unsigned nlimits;  // of a container: what its runtime has, and hands on
+	struct right_limit limits[HOST_RLIMITS];
+	json_t *notes; // things a person should know, one string each
+	bool failed;   // memory ran out while it grew
 };
 
 // Everything for starting `launch` with the lease (its grant, boot id, user range and links set).
@@ -175,6 +188,8 @@ int plan_pen(
 	const struct hostfs *fs,
 	struct err *err
 );
+// userns.c: the user namespace of the container, at PLAN_USERNS.
+void plan_userns(struct plan *p, const struct host *host);
 // mounts.c: appends the "mounts" of config.json, and to rules the "devices" of its resources. What the
 // host lends is taken into the box by steps of the plan.
 int plan_mounts(
@@ -191,7 +206,14 @@ int plan_bare(struct plan *p, const struct launch *launch, struct err *err);
 
 // rights.c: what the process may do, as parts of config.json. New references, NULL when memory is out.
 json_t *rights_capabilities(const struct grant *g);
-json_t *rights_rlimits(const struct grant *g);
+json_t *rights_rlimits(const struct grant *g, const struct host_limits *host);
+// Those limits of a process (setrlimit(2)) that are not unlimited, as far as this host allows. Returns how
+// many.
+unsigned rights_limits(
+	const struct grant *g,
+	const struct host_limits *host,
+	struct right_limit ret[static HOST_RLIMITS]
+);
 int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, struct err *err);
 // The AppArmor profile it runs under; NULL: none. Borrowed.
 int rights_apparmor(
@@ -207,8 +229,16 @@ int rights_check_bare(const struct plan *p, const struct launch *launch, struct 
 
 // oci.c: a process of a container, as config.json and the exec of a runtime take it, with the rights of the
 // grant. Takes args and env, arrays of strings. New reference, NULL when memory is out.
+// limits: NULL for a runtime that gets them from whoever starts it. runc sets them from outside of the
+// container, which takes CAP_SYS_RESOURCE on the host.
 json_t *plan_process(
-	const struct grant *g, bool terminal, uint32_t uid, uint32_t gid, json_t *args, json_t *env
+	const struct grant *g,
+	const struct host_limits *limits,
+	bool terminal,
+	uint32_t uid,
+	uint32_t gid,
+	json_t *args,
+	json_t *env
 );
 mode_t plan_umask(const struct grant *g);
 // oci.c: -EINVAL with err set for what is not UTF-8: JSON would leave it out.

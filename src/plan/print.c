@@ -15,7 +15,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_CGROUP] = "cgroup",
 	[STEP_SET] = "set",
 	[STEP_JOIN] = "join",
-	[STEP_SHARED_DIR] = "shared-dir",
+	[STEP_LINK] = "link",
 	[STEP_TOUCH] = "touch",
 	[STEP_DIR] = "dir",
 	[STEP_FILE] = "file",
@@ -28,6 +28,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_DETACH_HUGETLBFS] = "detach-hugetlbfs",
 	[STEP_PARTITION] = "partition",
 	[STEP_DEVICES] = "devices",
+	[STEP_USERNS] = "userns",
 };
 
 const char *step_name(enum step_kind kind)

@@ -80,8 +80,11 @@ json_t *seccomp_default(uint64_t caps)
 	json_t *filter = new_filter(), *calls = json_object_get(filter, "syscalls");
 
 	for (const struct seccomp_group *g = seccomp_groups; g->name != NULL; g++) {
-		json_t *names = json_array();
+		json_t *names;
 
+		if ((g->needs & caps) != g->needs)
+			continue;
+		names = json_array();
 		for (const struct seccomp_row *r = g->rows; r->calls != NULL; r++)
 			append_names(names, r->calls);
 		json_array_append_new(

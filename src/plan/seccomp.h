@@ -15,6 +15,9 @@
 
 #define SECCOMP_ARCHITECTURE "SCMP_ARCH_X86_64" // the only table of calls that is open
 
+// Beside the bits of capabilities: what a grant's --seccomp opens.
+#define SECCOMP_AIO (UINT64_C(1) << 63)
+
 // Calls that belong together and why they are there (or are not).
 struct seccomp_row {
 	const char *calls; // names with one space between them; NULL ends a list
@@ -25,6 +28,7 @@ struct seccomp_group {
 	const char *name; // NULL ends the list
 	const char *why;
 	const struct seccomp_row *rows;
+	uint64_t needs; // these bits beside the capabilities; 0: always there
 };
 
 // Allowed when one argument compares so; several lines for a call: any of them.
@@ -45,7 +49,7 @@ extern const char seccomp_init_calls[]; // of the runtime's last steps and of pi
 
 // ---- seccomp.c
 
-// The default filter, with what goes with the capabilities (1 << CAP_…). Whatever it does not list
+// The default filter, with what goes with the capabilities (1 << CAP_…) and SECCOMP_… bits. Whatever it does not list
 // fails with EPERM. New reference, NULL when memory is out.
 json_t *seccomp_default(uint64_t caps);
 

@@ -138,7 +138,11 @@ static const struct seccomp_row ipc[] = {
 	 "System V memory, semaphores and queues"},
 	{"mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr",
 	 "POSIX message queues"},
-	{"io_setup io_destroy io_submit io_cancel io_getevents",
+	{NULL, NULL},
+};
+
+static const struct seccomp_row aio[] = {
+	{"io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents",
 	 "asynchronous I/O of storage programs (SPDK's aio)"},
 	{NULL, NULL},
 };
@@ -167,6 +171,11 @@ const struct seccomp_group seccomp_groups[] = {
 	 "container's own, and has nothing but a loopback interface.",
 	 sockets},
 	{"ipc", "The IPC namespace is the container's own.", ipc},
+	{"asynchronous I/O, with --seccomp=aio",
+	 "How many events there may be (fs.aio-max-nr) the kernel counts for the whole machine: a "
+	 "container could take them all. So these are there only for a grant that says so.",
+	 aio,
+	 SECCOMP_AIO},
 	{NULL, NULL, NULL},
 };
 

@@ -36,7 +36,9 @@ json_t *seccomp_table_to_json(uint64_t caps)
 {
 	json_t *groups = json_array(), *conditions = json_array();
 
-	for (const struct seccomp_group *g = seccomp_groups; g->name != NULL; g++)
+	for (const struct seccomp_group *g = seccomp_groups; g->name != NULL; g++) {
+		if ((g->needs & caps) != g->needs)
+			continue;
 		json_array_append_new(
 			groups,
 			json_pack(
@@ -49,6 +51,7 @@ json_t *seccomp_table_to_json(uint64_t caps)
 				rows_to_json(g->rows)
 			)
 		);
+	}
 	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
 		if (applies(c, caps))
 			json_array_append_new(
@@ -115,6 +118,8 @@ void seccomp_print_text(uint64_t caps, FILE *out)
 		seccomp_count(filter));
 	json_decref(filter);
 	for (const struct seccomp_group *g = seccomp_groups; g->name != NULL; g++) {
+		if ((g->needs & caps) != g->needs)
+			continue;
 		fprintf(out, "\n%s\n", g->name);
 		wrap(g->why, 0, out);
 		print_rows(g->rows, out);

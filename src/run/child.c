@@ -5,6 +5,7 @@
 
 #include "apply/apply.h"
 #include "base/scope.h"
+#include "run/run.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -195,8 +196,11 @@ static int become(
 	if (r < 0)
 		return err_sys(err, -r, "redirect input and output");
 	child_environment(p);
-	if (p->oci != NULL)
+	if (p->oci != NULL) {
+		if (run_limit(p->limits, p->nlimits, err) < 0)
+			return -err->code;
 		umask(022); // what the runtime makes in the root must be passable for every user
+	}
 	signal(SIGPIPE, SIG_DFL); // ignored while nobody may read what a detached start says
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -53,7 +53,12 @@ static json_t *arguments(const struct lease *lease, const struct exec_request *r
 }
 
 // A file of the memory that says which process is meant: the options of crun's exec know no groups.
-static int process_file(const struct lease *lease, const struct exec_request *req, struct err *err)
+static int process_file(
+	const struct lease *lease,
+	const struct exec_request *req,
+	const struct host_limits *limits,
+	struct err *err
+)
 {
 	_cleanup_close_ int fd = -1;
 	_cleanup_json_ json_t *doc = NULL;
@@ -72,6 +77,7 @@ static int process_file(const struct lease *lease, const struct exec_request *re
 		);
 	doc = plan_process(
 		&lease->grant,
+		is_runc(lease) ? NULL : limits,
 		req->terminal,
 		uid,
 		gid,
@@ -106,13 +112,14 @@ static void wait_for_runtime(const struct lease *lease, const char *state)
 int exec_command(
 	const struct lease *lease,
 	const struct exec_request *req,
+	const struct host_limits *limits,
 	const char *state,
 	bool cgroups,
 	struct exec_command *ret,
 	struct err *err
 )
 {
-	int fd = process_file(lease, req, err);
+	int fd = process_file(lease, req, limits, err);
 	const char **w = ret->words;
 
 	if (fd < 0)
@@ -296,7 +303,12 @@ int exec_in_workload(
 	if (words[0] == NULL)
 		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
 	if (lease.place == LEASE_CONTAINER) {
-		if (exec_command(&lease, req, RUNTIME_DIR, true, &command, err) < 0)
+		struct right_limit all[HOST_RLIMITS];
+		struct host_limits limits;
+
+		host_read_limits(&l->fs, &limits);
+		if (exec_command(&lease, req, &limits, RUNTIME_DIR, true, &command, err) < 0
+		    || run_limit(all, rights_limits(&lease.grant, &limits, all), err) < 0)
 			return -err->code;
 		words = (char *const *)command.words;
 	}

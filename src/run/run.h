@@ -87,6 +87,12 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
 // "hugetlb,pids" → bits.
 int launch_parse_allow_missing(const char *s, struct launch *launch, struct err *err);
 
+// ---- limits.c
+
+// The limits of a container for this process, which becomes its runtime: those that are given, and none of
+// the others of setrlimit(2), as far as it may raise them.
+int run_limit(const struct right_limit *limits, unsigned n, struct err *err);
+
 // ---- stop.c
 
 // Ends a workload: SIGTERM, then SIGKILL after some seconds; returns when nothing is left of it.
@@ -117,6 +123,7 @@ struct exec_command {
 int exec_command(
 	const struct lease *lease,
 	const struct exec_request *req,
+	const struct host_limits *limits,
 	const char *state,
 	bool cgroups,
 	struct exec_command *ret,

@@ -130,7 +130,7 @@ def hugepages():
 
 # made by the first command that needs them, and kept
 KEPT = {
-    "box", "grant.json", "keepers", "leases", "links", "lock", "pen", "runtime", "runtime-version",
+    "box", "grant.json", "ids.json", "keepers", "leases", "links", "lock", "pen", "runtime", "runtime-version",
 }  # fmt: skip
 
 

@@ -96,9 +96,16 @@ static void none_without_being_named(void **)
 		0
 	);
 	assert_false(noted(&p, "capability"));
-	assert_int_equal(rlimit(&p, "RLIMIT_MEMLOCK"), -1);
-	assert_int_equal(rlimit(&p, "RLIMIT_RTPRIO"), -1);
-	assert_int_equal(rlimit(&p, "RLIMIT_CORE"), 0);
+	// every one that is not unlimited is said: nothing of the caller's is inherited
+	assert_int_equal(rlimit(&p, "RLIMIT_CORE"), 1);
+	assert_int_equal(rlimit(&p, "RLIMIT_MEMLOCK"), 512 << 20);
+	assert_int_equal(rlimit(&p, "RLIMIT_MSGQUEUE"), 819200);
+	assert_int_equal(rlimit(&p, "RLIMIT_NICE"), 0);
+	assert_int_equal(rlimit(&p, "RLIMIT_NOFILE"), 65536);
+	assert_int_equal(rlimit(&p, "RLIMIT_NPROC"), 128 + 8);
+	assert_int_equal(rlimit(&p, "RLIMIT_RTPRIO"), 0);
+	assert_int_equal(rlimit(&p, "RLIMIT_SIGPENDING"), 4096);
+	assert_int_equal(rlimit(&p, "RLIMIT_STACK"), 64 << 20);
 	plan_done(&p);
 }
 

@@ -33,6 +33,7 @@ static const struct property *const tables[] = {
 	audit_network,
 	audit_calls,
 	audit_limits,
+	audit_accounts,
 };
 
 static const char *const words[] = {

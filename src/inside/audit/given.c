@@ -121,6 +121,7 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 	_cleanup_json_ json_t *doc = NULL;
 	struct given g = {.known = true};
 	struct idset shared = {0};
+	const char *seccomp = "";
 	uint64_t format = 0;
 
 	if (jread_parse(text, len, what, &doc, err) < 0
@@ -140,9 +141,11 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 	    || jread_idset(doc, what, "mems", true, &g.mems, err) < 0
 	    || jread_size(doc, what, "memory", true, &g.memory, err) < 0
 	    || jread_u64(doc, what, "pids", true, UINT32_MAX, &g.pids, err) < 0
+	    || jread_str(doc, what, "seccomp", false, &seccomp, err) < 0
 	    || read_pages(doc, what, &g, err) < 0 || read_nics(doc, what, &g, err) < 0
 	    || read_mounts(doc, what, &g, err) < 0)
 		return -err->code;
+	g.aio = str_eq(seccomp, "aio");
 	idset_or(&g.cpus, &shared);
 	*ret = g;
 	return 0;

@@ -20,6 +20,7 @@ struct given {
 	struct idset mems;
 	uint64_t memory; // bytes
 	uint64_t pids;
+	bool aio; // asynchronous I/O
 	unsigned npages;
 	struct {
 		uint64_t size, count;

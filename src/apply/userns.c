@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Making a user namespace whose owner is not root, and which is found at a path.
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define MAKE_MILLISECONDS 10000
+
+// What there may be of each in the namespace, whoever asks for it: /proc/sys/user/max_…. A runtime makes
+// namespaces of its own in it, once for each container.
+static const struct {
+	const char *name, *value;
+} maxima[] = {
+	{"cgroup_namespaces", "4"},
+	{"fanotify_groups", "0"},
+	{"fanotify_marks", "0"},
+	{"inotify_instances", "128"},
+	{"inotify_watches", "65536"},
+	{"ipc_namespaces", "4"},
+	{"mnt_namespaces", "4"},
+	{"net_namespaces", "4"},
+	{"pid_namespaces", "4"},
+	{"time_namespaces", "0"},
+	{"user_namespaces", "0"},
+	{"uts_namespaces", "4"},
+};
+
+// Limits of who makes a namespace that the kernel keeps as the namespace's.
+static const struct {
+	const char *name;
+	int resource;
+} kept[] = {
+	{"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+	{"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+	{"RLIMIT_NPROC", RLIMIT_NPROC},
+	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+};
+
+struct want {
+	uint32_t owner;
+	char uid_map[128], gid_map[4096];
+	rlim_t limits[ARRAY_LEN(kept)];
+	bool limited[ARRAY_LEN(kept)];
+};
+
+static bool parse_limit(const char *word, struct want *w)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		size_t n = strlen(kept[i].name);
+		unsigned long long value;
+
+		if (strncmp(word, kept[i].name, n) != 0 || sscanf(word + n, "=%llu", &value) != 1)
+			continue;
+		w->limits[i] = value;
+		w->limited[i] = true;
+		return true;
+	}
+	return false;
+}
+
+// "uid=0:1879048192:65536 gid=… RLIMIT_…=VALUE …", as plan/userns.c writes it.
+static int parse(const struct step *s, struct want *ret, struct err *err)
+{
+	_cleanup_free_ char *copy = strdup(s->value);
+	struct want w = {.owner = s->uid};
+	char *save = NULL;
+
+	if (copy == NULL)
+		return err_oom(err);
+	for (char *word = strtok_r(copy, " ", &save); word != NULL;
+	     word = strtok_r(NULL, " ", &save)) {
+		bool uid = str_starts(word, "uid=");
+		char *map = uid ? w.uid_map : w.gid_map;
+		size_t room = uid ? sizeof(w.uid_map) : sizeof(w.gid_map), used = strlen(map);
+		unsigned long long inside, outside, count;
+
+		if ((uid || str_starts(word, "gid="))
+		    && sscanf(word + 4, "%llu:%llu:%llu", &inside, &outside, &count) == 3
+		    && snprintf(map + used, room - used, "%llu %llu %llu\n", inside, outside, count)
+			       < (int)(room - used))
+			continue;
+		if (parse_limit(word, &w))
+			continue;
+		return err_set(err, EINVAL, "make user namespace: '%s' is not understood", word);
+	}
+	*ret = w;
+	return 0;
+}
+
+// A kernel without one of the files has no such limit, nor what it would limit.
+static int set_maxima(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(maxima); i++) {
+		char path[64];
+		_cleanup_close_ int fd = -1;
+		size_t len = strlen(maxima[i].value);
+
+		snprintf(path, sizeof(path), "/proc/sys/user/max_%s", maxima[i].name);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		if (fd < 0 || write(fd, maxima[i].value, len) != (ssize_t)len)
+			return -errno;
+	}
+	return 0;
+}
+
+// As the owner, whose limits the namespace keeps. It gives up no capability: without them some kernels
+// let nobody make a namespace.
+static int enter(const struct want *w)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		const struct rlimit l = {w->limits[i], w->limits[i]};
+
+		if (w->limited[i] && setrlimit((__rlimit_resource_t)kept[i].resource, &l) < 0)
+			return -errno;
+	}
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0
+	    || setresuid((uid_t)-1, w->owner, (uid_t)-1) < 0 || unshare(CLONE_NEWUSER) < 0)
+		return -errno;
+	return 0;
+}
+
+// In a process of its own, which tells how each half went, and goes on when it is answered.
+static _Noreturn void hold(const struct want *w, pid_t parent, int fd)
+{
+	int r = enter(w);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || send(fd, &r, sizeof(r), MSG_NOSIGNAL) < 0 || r < 0
+	    || recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		_exit(1);
+	r = set_maxima();
+	if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) < 0
+	    || recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		_exit(1);
+	_exit(0);
+}
+
+static int hear(int fd, const char *what, struct err *err)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int r, n;
+
+	do {
+		n = poll(&p, 1, MAKE_MILLISECONDS);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return err_set(
+			err, ETIMEDOUT, "%s: no word for %d s", what, MAKE_MILLISECONDS / 1000
+		);
+	if (recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		return err_set(err, EPIPE, "%s: it ended without a word", what);
+	return r < 0 ? err_sys(err, -r, "%s", what) : 0;
+}
+
+static int write_map(pid_t pid, const char *file, const char *map, struct err *err)
+{
+	char path[64];
+	_cleanup_close_ int fd = -1;
+	size_t len = strlen(map);
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, map, len) != (ssize_t)len)
+		return err_sys(err, errno, "make user namespace: write its %s", file);
+	return 0;
+}
+
+// Bound to a path it lasts as long as the mount namespace that has the path.
+static int keep(pid_t pid, const char *path, struct err *err)
+{
+	_cleanup_close_ int fd =
+		open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+	char ns[64];
+
+	snprintf(ns, sizeof(ns), "/proc/%d/ns/user", (int)pid);
+	if (fd < 0 || mount(ns, path, NULL, MS_BIND, NULL) < 0)
+		return err_sys(err, errno, "keep the user namespace at '%s'", path);
+	return 0;
+}
+
+static int make(pid_t pid, int fd, const struct want *w, const char *path, struct err *err)
+{
+	int go = 0;
+
+	if (hear(fd, "make user namespace", err) < 0
+	    || write_map(pid, "uid_map", w->uid_map, err) < 0
+	    || write_map(pid, "gid_map", w->gid_map, err) < 0)
+		return -err->code;
+	if (send(fd, &go, sizeof(go), MSG_NOSIGNAL) < 0)
+		return err_sys(err, errno, "make user namespace");
+	if (hear(fd, "limit the user namespace (/proc/sys/user)", err) < 0
+	    || keep(pid, path, err) < 0)
+		return -err->code;
+	return 0;
+}
+
+int apply_userns(const struct step *s, struct err *err)
+{
+	_cleanup_close_ int here = -1, there = -1;
+	pid_t parent = getpid(), pid;
+	struct want w;
+	int pair[2], r;
+
+	if (parse(s, &w, err) < 0)
+		return -err->code;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket");
+	here = pair[0];
+	there = pair[1];
+	pid = fork();
+	if (pid < 0)
+		return err_sys(err, errno, "start a process");
+	if (pid == 0) {
+		close(here);
+		hold(&w, parent, there);
+	}
+	close(steal_fd(&there));
+	r = make(pid, here, &w, s->path, err);
+	kill(pid, SIGKILL); // it has nothing left to do
+	waitpid(pid, NULL, 0);
+	return r;
+}

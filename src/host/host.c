@@ -61,9 +61,8 @@ int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct 
 	if (h == NULL)
 		return err_oom(err);
 	read_memory(fs, h);
-	host_read_hugepages(fs, h);
 	if (read_kernel(fs, h, err) < 0 || host_read_cpus(fs, parts, h, err) < 0
-	    || host_read_nodes(fs, h, err) < 0
+	    || host_read_hugepages(fs, h, err) < 0 || host_read_nodes(fs, h, err) < 0
 	    || ((parts & HOST_PCI) != 0 && host_read_pci(fs, h, err) < 0)) {
 		host_done(h);
 		return -err->code;

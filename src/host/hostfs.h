@@ -3,7 +3,7 @@
 // Reading the small files of /sys and /proc below a directory descriptor. No allocation, no message:
 // a caller knows what a missing file means. All paths are resolved as fs_open_in does, so links stay
 // below the descriptor they start from. What a file says is the kernel's affair, and kernels differ: but
-// for the list of online CPUs, none that cannot be understood is an error.
+// for the lists of online CPUs and of page sizes, none that cannot be understood is an error.
 #pragma once
 
 #include "base/err.h"
@@ -73,7 +73,7 @@ int host_list(
 // Parts of host_read, each filling its own fields of a zeroed struct host.
 int host_read_cpus(const struct hostfs *fs, unsigned parts, struct host *h, struct err *err);
 int host_read_nodes(const struct hostfs *fs, struct host *h, struct err *err); // after cpus, sizes
-void host_read_hugepages(const struct hostfs *fs, struct host *h);
+int host_read_hugepages(const struct hostfs *fs, struct host *h, struct err *err);
 int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err); // after nodes
 void host_read_cgroup(const struct hostfs *fs, struct host *h);		     // after the release
 

@@ -57,18 +57,25 @@ static uint64_t pool_size(const char *name)
 	return str_eq(host_pool_dir(kb * 1024, again), name) ? kb * 1024 : 0;
 }
 
-void host_read_hugepages(const struct hostfs *fs, struct host *h)
+int host_read_hugepages(const struct hostfs *fs, struct host *h, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, HUGEPAGES_DIR);
 	const char *name;
 	char dir[HOST_POOL_DIR];
 
-	while (d != NULL && (name = hostfs_next(d)) != NULL) {
+	// a kernel without hugepages has no such directory; a size that is not seen would not be limited
+	if (d == NULL)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : err_sys(err, errno, "read '" HUGEPAGES_DIR "'");
+	while ((name = hostfs_next(d)) != NULL) {
 		uint64_t size = pool_size(name);
 		unsigned i = h->nsizes;
 
-		if (size == 0)
+		if (size == 0) {
+			host_note(h, HUGEPAGES_DIR "/%s: left out: no page size known here", name);
 			continue;
+		}
 		if (h->nsizes == HOST_PAGE_SIZES) {
 			host_note(
 				h,
@@ -91,4 +98,5 @@ void host_read_hugepages(const struct hostfs *fs, struct host *h)
 			host_pool_dir(h->hugepages[i].size, dir),
 			&h->hugepages[i]
 		);
+	return 0;
 }

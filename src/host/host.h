@@ -157,8 +157,9 @@ enum {
 };
 
 // Reads the machine. *ret is to be released with host_done. Fails only where nothing sensible can be
-// said without the file (the list of online CPUs, that of page sizes); what a kernel does not have is left empty. So is
-// what it has in a form that is not known, or more of than there is room for, and a note says so.
+// said without the file: the lists of online CPUs and of page sizes. What a kernel does not have is left
+// empty. So is what it has in a form that is not known, or more of than there is room for, and a note
+// says so.
 int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct err *err);
 void host_done(struct host *h);
 

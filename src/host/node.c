@@ -106,20 +106,22 @@ static void read_all(const struct hostfs *fs, struct host *h)
 		h->nodes_with_memory = h->nodes_online;
 }
 
-// The node of the CPUs that none claims.
-static unsigned first_with_cpus(const struct host *h)
+// Gives the CPUs that no node claims to the first that has CPUs.
+static void house(struct host *h)
 {
+	struct host_node *first = NULL;
+	struct idset homeless = h->online;
+
 	for (unsigned n = 0; n < h->nnodes; n++) {
-		if (!idset_empty(&h->nodes[n].cpus))
-			return h->nodes[n].id;
+		idset_andnot(&homeless, &h->nodes[n].cpus);
+		if (first == NULL && !idset_empty(&h->nodes[n].cpus))
+			first = &h->nodes[n];
 	}
-	return h->nodes[0].id;
+	idset_or(first != NULL ? &first->cpus : &h->nodes[0].cpus, &homeless);
 }
 
 int host_read_nodes(const struct hostfs *fs, struct host *h, struct err *err)
 {
-	unsigned first;
-
 	host_list(h, fs->root, "", NODE_DIR "/online", HOST_NODES, &h->nodes_online);
 	h->numa = !idset_empty(&h->nodes_online);
 	h->nodes = calloc(h->numa ? idset_count(&h->nodes_online) : 1, sizeof(*h->nodes));
@@ -131,11 +133,10 @@ int host_read_nodes(const struct hostfs *fs, struct host *h, struct err *err)
 	else
 		read_all(fs, h);
 
-	first = first_with_cpus(h);
+	house(h);
 	for (unsigned i = 0; i < h->ncpus; i++) {
 		struct host_cpu *c = &h->cpus[i];
 
-		c->node = (int)first;
 		for (unsigned n = 0; n < h->nnodes; n++) {
 			if (idset_has(&h->nodes[n].cpus, c->id))
 				c->node = (int)h->nodes[n].id;

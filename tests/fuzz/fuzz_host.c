@@ -206,6 +206,7 @@ static void must_be_whole(const struct host *h)
 		must(idset_has(&h->cpus[i].siblings, h->cpus[i].id));
 		must(idset_subset(&h->cpus[i].siblings, &h->online));
 		must(host_node(h, (unsigned)h->cpus[i].node) != NULL);
+		must(idset_has(&host_node(h, (unsigned)h->cpus[i].node)->cpus, h->cpus[i].id));
 	}
 	for (unsigned i = 0; i < h->nnodes; i++) {
 		must(idset_subset(&h->nodes[i].cpus, &h->online));

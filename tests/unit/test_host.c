@@ -549,6 +549,7 @@ static void beyond_the_limits(void **state)
 	assert_int_equal(host_cpu(&h, 8191)->node, 250);
 	// what no node claims counts to the first that has CPUs
 	assert_int_equal(host_cpu(&h, 0)->node, 250);
+	assert_ids(&host_node(&h, 250)->cpus, "0-1,8191");
 	assert_noted(&h, "cpu/online: what is numbered 8192 or above is left out");
 	assert_noted(&h, "cpu/isolated: what is numbered 8192");
 	assert_noted(&h, "node/online: what is numbered 1024");

@@ -594,6 +594,32 @@ def huge():
     )
 
 
+def gpus():
+    """Nodes of GPUs and of CXL have memory alone, and one of two sockets has none of its own."""
+    far = {0: {1: 21, 2: 17, 250: 80}, 1: {2: 14, 250: 80}, 2: {250: 90}}
+    numbers = [0, 1, 2, 250]
+    return Machine(
+        cpus=20,
+        cores=[(c // 10, c % 10) for c in range(20)],
+        nodes={
+            0: Node(list(range(10)), 32 << 20, {2048: [64, 64, 0]}),
+            1: Node(list(range(10, 20)), 0, {2048: [0, 0, 0]}),
+            2: Node([], 16 << 20, {2048: [128, 128, 0]}),
+            250: Node([], 96 << 20, {2048: [512, 512, 0]}),
+        },
+        distances=[
+            [10 if a == b else far[min(a, b)][max(a, b)] for b in numbers] for a in numbers
+        ],
+        pci=[
+            Pci("0000:b0:00.0", device=0x1021, vendor=0x15B3, node=1, netdev="cx0", bridge=""),
+            Pci("0000:c0:00.0", device=0x1021, vendor=0x15B3, node=250, netdev="cx1", bridge=""),
+        ],
+        l3=[list(range(10)), list(range(10, 20))],
+        nohz_full="(null)".rjust(20),
+        hostname="gpus",
+    )
+
+
 kinds = {
     "two": two,
     "two-v2": lambda: two("v2"),
@@ -602,6 +628,7 @@ kinds = {
     "paper": paper,
     "big": big,
     "huge": huge,
+    "gpus": gpus,
 }
 
 

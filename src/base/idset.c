@@ -10,63 +10,72 @@
 
 #define WORDS (IDSET_MAX / 64)
 
-// Reads one number at *p and moves past it.
+// Reads one number at *p and moves past it. IDSET_MAX stands for every larger one.
 static bool number(const char **p, unsigned *ret)
 {
 	unsigned v = 0;
 
 	if (!isdigit((unsigned char)**p))
 		return false;
-	while (isdigit((unsigned char)**p)) {
+	for (; isdigit((unsigned char)**p); (*p)++) {
 		v = v * 10 + (unsigned)(**p - '0');
-		if (v >= IDSET_MAX)
-			return false;
-		(*p)++;
+		if (v > IDSET_MAX)
+			v = IDSET_MAX;
 	}
 	*ret = v;
 	return true;
 }
 
-int idset_parse(const char *s, struct idset *ret, struct err *err)
+int idset_parse_below(const char *s, unsigned limit, struct idset *ret)
 {
 	struct idset set = {0};
 	const char *p = s;
+	bool more = false;
 	unsigned a, b;
 
 	while (isspace((unsigned char)*p))
 		p++;
 	while (*p != '\0') {
 		if (!number(&p, &a))
-			goto bad;
+			return -EINVAL;
 		b = a;
 		if (*p == '-') {
 			p++;
 			if (!number(&p, &b) || b < a)
-				goto bad;
+				return -EINVAL;
 		}
-		for (unsigned i = a; i <= b; i++)
+		for (unsigned i = a; i <= b && i < limit; i++)
 			idset_add(&set, i);
+		more |= b >= limit;
 		if (*p == ',') {
 			p++;
 			if (!isdigit((unsigned char)*p))
-				goto bad;
+				return -EINVAL;
 			continue;
 		}
 		while (isspace((unsigned char)*p))
 			p++;
 		if (*p != '\0')
-			goto bad;
+			return -EINVAL;
 	}
 	*ret = set;
+	return more;
+}
+
+int idset_parse(const char *s, struct idset *ret, struct err *err)
+{
+	struct idset set;
+
+	if (idset_parse_below(s, IDSET_MAX, &set) != 0)
+		return err_set(
+			err,
+			EINVAL,
+			"read list '%.64s': not a list of numbers below %d, as in 0-3,8",
+			s,
+			IDSET_MAX
+		);
+	*ret = set;
 	return 0;
-bad:
-	return err_set(
-		err,
-		EINVAL,
-		"read list '%.64s': not a list of numbers below %d, as in 0-3,8",
-		s,
-		IDSET_MAX
-	);
 }
 
 char *idset_format(const struct idset *s, char *buf, size_t len)

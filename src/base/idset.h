@@ -8,19 +8,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Ids are 0..IDSET_MAX-1. Distributions build kernels for up to 8192 CPUs; machines end below 2048.
-#define IDSET_MAX 4096
+// Ids are 0..IDSET_MAX-1: Linux can be built for 8192 CPUs and for 1024 nodes.
+#define IDSET_MAX 8192
 
 struct idset {
 	uint64_t word[IDSET_MAX / 64];
 };
 
-// Room for the list format of any set (worst case: pairs, "0-1,3-4,6-7,...": 12912 characters).
-#define IDSET_STR 13312
+// Room for the list format of any set (worst case: pairs, "0-1,3-4,6-7,...": 26568 characters).
+#define IDSET_STR 27136
 
 // Parses "0-3,8,10-11". White space around and a trailing newline are taken; "" is the empty set.
 // Fails on anything else, on an id >= IDSET_MAX and on a range that runs backwards.
 int idset_parse(const char *s, struct idset *ret, struct err *err);
+
+// The same for what a kernel says, which may have more than there is room for: ids from limit on are left
+// out. 0, 1 if there were such, or -EINVAL.
+int idset_parse_below(const char *s, unsigned limit, struct idset *ret);
 
 // Writes the list format, shortest form. Returns buf. len >= IDSET_STR always fits.
 char *idset_format(const struct idset *s, char *buf, size_t len);

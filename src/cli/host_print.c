@@ -187,12 +187,10 @@ static void print_machine(const json_t *inventory)
 	printf("Machine       %s, Linux %s\n",
 	       or_dash(str_of(inventory, "hostname")),
 	       or_dash(str_of(inventory, "release")));
-	printf("CPUs          %u online (%s) of %u present; cores: %d, packages: %u\n",
-	       idset_count(&online),
-	       str_of(cpus, "online"),
-	       idset_count(&present),
-	       (int)int_of(cores, "cores"),
-	       count_packages(cpus));
+	printf("CPUs          %u online (%s)", idset_count(&online), str_of(cpus, "online"));
+	if (!idset_empty(&present))
+		printf(" of %u present", idset_count(&present));
+	printf("; cores: %d, packages: %u\n", (int)int_of(cores, "cores"), count_packages(cpus));
 	printf("Isolated      %s\n", or_dash(str_of(cpus, "isolated")));
 	printf("Without tick  %s\n", or_dash(str_of(cpus, "nohz_full")));
 	print_caches(cpus);
@@ -339,10 +337,20 @@ static void print_pci(const json_t *inventory, bool all)
 	cli_print_rows(rows, keys, false);
 }
 
+static void print_notes(const json_t *inventory)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach (json_object_get(inventory, "notes"), i, note)
+		printf("%sNote: %s\n", i == 0 ? "\n" : "", json_string_value(note));
+}
+
 void host_print(const json_t *inventory, bool all)
 {
 	print_machine(inventory);
 	print_nodes(inventory);
 	print_hugepages(inventory);
 	print_pci(inventory, all);
+	print_notes(inventory);
 }

@@ -46,6 +46,23 @@ static bool pages_fit(
 	return true;
 }
 
+// Of the nodes with CPUs the one nearest to this one, itself if it has some. A node may have memory alone
+// (of a GPU, or behind CXL): nobody lives there.
+static int inhabited(const struct host *host, int node)
+{
+	int best = -1;
+
+	for (unsigned i = 0; i < host->nnodes; i++) {
+		const struct host_node *n = &host->nodes[i];
+
+		if (!idset_empty(&n->cpus)
+		    && (best < 0
+			|| host_distance(host, node, (int)n->id) < host_distance(host, node, best)))
+			best = (int)n->id;
+	}
+	return best;
+}
+
 // The node that the grant should live on, -1 if nothing speaks for one. cpus: those that are certain.
 static int home_node(
 	const struct request *req,
@@ -64,14 +81,16 @@ static int home_node(
 	if (req->near[0] != '\0') {
 		if (find_near(req->near, host, ret, err) < 0)
 			return -err->code;
-		if (*ret >= 0)
+		if (*ret >= 0) {
+			*ret = inhabited(host, *ret);
 			return 0;
+		}
 	}
 	for (unsigned i = 0; i < req->nnics; i++) {
 		const struct host_pci *p = host_pci(host, req->nics[i].bdf);
 
 		if (p != NULL && p->node >= 0) {
-			*ret = p->node;
+			*ret = inhabited(host, p->node);
 			return 0;
 		}
 	}
@@ -83,7 +102,7 @@ static int home_node(
 	}
 	for (unsigned i = 0; i < req->nhugepages; i++) {
 		if (req->hugepages[i].node >= 0) {
-			*ret = req->hugepages[i].node;
+			*ret = inhabited(host, req->hugepages[i].node);
 			return 0;
 		}
 	}
@@ -94,7 +113,8 @@ static int home_node(
 		bool fits = pages_fit(req, host, others, (int)n->id);
 		unsigned count;
 
-		if (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id))
+		if (idset_empty(&n->cpus)
+		    || (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id)))
 			continue;
 		idset_and(&left, &free_cpus);
 		count = idset_count(&left);
@@ -106,6 +126,9 @@ static int home_node(
 			best_fits = fits;
 		}
 	}
+	// memory of nodes without CPUs was asked for, and nothing else said
+	if (best < 0 && !idset_empty(&req->mems))
+		best = inhabited(host, idset_first(&req->mems));
 	*ret = best;
 	return 0;
 }

@@ -50,7 +50,7 @@ static int place_pages(
 		for (unsigned i = 0; i < host->nnodes; i++) {
 			const struct host_node *n = &host->nodes[i];
 
-			if (tried[n->id]
+			if (tried[n->id] || !idset_has(&host->nodes_with_memory, n->id)
 			    || (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id)))
 				continue;
 			if (best == NULL

@@ -192,6 +192,14 @@ static int check_pages(
 				size,
 				h->node
 			);
+		if (!idset_has(&host->nodes_with_memory, (unsigned)h->node))
+			return err_set(
+				err,
+				ENOMEM,
+				"hugepages of %s on node %d: that node has no memory",
+				size,
+				h->node
+			);
 		if (!idset_has(&g->mems, (unsigned)h->node))
 			return err_set(
 				err,
@@ -366,7 +374,8 @@ int grant_validate(
 	}
 	if (g->kind == GRANT_POOL)
 		return check_cpus(g, host, others, err);
-	if (g->memory < GRANT_MEMORY_MIN || g->memory > host->mem_total)
+	// a machine that does not say how much it has is asked for any
+	if (g->memory < GRANT_MEMORY_MIN || (host->mem_total > 0 && g->memory > host->mem_total))
 		return err_set(
 			err,
 			EINVAL,

@@ -218,7 +218,7 @@ static bool v1_has_rsvd(const struct hostfs *fs, const struct host_cgroup *v1)
 	return false;
 }
 
-int host_read_cgroup(const struct hostfs *fs, struct host *h, struct err *)
+void host_read_cgroup(const struct hostfs *fs, struct host *h)
 {
 	struct host_cgroup v1 = {0}, v2 = {0};
 	unsigned known = read_known(fs);
@@ -242,5 +242,4 @@ int host_read_cgroup(const struct hostfs *fs, struct host *h, struct err *)
 	h->cgroup.known = known | h->cgroup.controllers;
 	if ((known & HOST_CG_HUGETLB) != 0 && rsvd)
 		h->cgroup.known |= HOST_CG_HUGETLB_RSVD;
-	return 0;
 }

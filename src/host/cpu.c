@@ -26,35 +26,43 @@ static int read_lists(const struct hostfs *fs, struct host *h, struct err *err)
 		{CPU_DIR "/isolated", &h->isolated},
 		{CPU_DIR "/nohz_full", &h->nohz_full},
 	};
+	int r = host_list(h, fs->root, "", CPU_DIR "/online", IDSET_MAX, &h->online);
 
-	if (hostfs_idset(fs->root, CPU_DIR "/online", true, &h->online, err) < 0)
-		return -err->code;
+	if (r == -EINVAL)
+		return err_set(
+			err, EINVAL, "read '" CPU_DIR "/online': not a list of CPUs, as in 0-3,8"
+		);
+	if (r < 0)
+		return err_sys(err, -r, "read '" CPU_DIR "/online'");
 	if (idset_empty(&h->online))
-		return err_set(err, EINVAL, "read '" CPU_DIR "/online': no CPU is in it");
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-		if (hostfs_idset(fs->root, lists[i].path, false, lists[i].set, err) < 0)
-			return -err->code;
-	}
+		return err_set(
+			err,
+			EINVAL,
+			"read '" CPU_DIR "/online': no CPU below %d is in it",
+			IDSET_MAX
+		);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		host_list(h, fs->root, "", lists[i].path, IDSET_MAX, lists[i].set);
 	return 0;
 }
 
-// What the hyper-threads of a core have in common.
-static int read_core(int dir, struct host_cpu *c, const struct idset *online, struct err *err)
+static void read_id(struct host *h, int dir, const char *where, const char *name, int *ret)
 {
-	int r;
+	int r = hostfs_int(dir, name, ret);
 
-	if (dir < 0)
-		return 0;
-	hostfs_int(dir, "topology/physical_package_id", &c->package);
-	hostfs_int(dir, "topology/core_id", &c->core);
-	// core_cpus_list is the name since Linux 5.3
-	r = hostfs_idset(dir, "topology/core_cpus_list", true, &c->siblings, err);
-	if (r == -ENOENT)
-		r = hostfs_idset(dir, "topology/thread_siblings_list", false, &c->siblings, err);
 	if (r < 0)
-		return err_wrap(err, "read " CPU_DIR "/cpu%u", c->id);
-	idset_and(&c->siblings, online);
-	return 0;
+		host_note_unknown(h, where, name, r);
+}
+
+// What the hyper-threads of a core have in common.
+static void read_core(struct host *h, int dir, const char *where, struct host_cpu *c)
+{
+	read_id(h, dir, where, "topology/physical_package_id", &c->package);
+	read_id(h, dir, where, "topology/core_id", &c->core);
+	// core_cpus_list is the name since Linux 5.3
+	if (host_list(h, dir, where, "topology/core_cpus_list", IDSET_MAX, &c->siblings) < 0)
+		host_list(h, dir, where, "topology/thread_siblings_list", IDSET_MAX, &c->siblings);
+	idset_and(&c->siblings, &h->online);
 }
 
 // "32K", "12288K", "36M"
@@ -80,21 +88,25 @@ static int read_cache(int dir, struct host_cache *ret)
 {
 	uint64_t level;
 	char size[32];
-	struct err ignored;
+	int r = hostfs_u64(dir, "level", &level);
 
-	if (hostfs_u64(dir, "level", &level) < 0 || level == 0 || level > 9)
+	if (r < 0)
+		return r;
+	if (level == 0 || level > 9)
 		return -EINVAL;
 	ret->level = (unsigned)level;
 	if (hostfs_line(dir, "type", ret->type, sizeof(ret->type)) < 0)
 		ret->type[0] = '\0';
 	if (hostfs_line(dir, "size", size, sizeof(size)) == 0)
 		ret->size = cache_size(size);
-	if (hostfs_idset(dir, "shared_cpu_list", false, &ret->shared, &ignored) < 0)
+	if (hostfs_idset(dir, "shared_cpu_list", IDSET_MAX, &ret->shared) < 0)
 		ret->shared = (struct idset){0};
 	return 0;
 }
 
-static int read_caches(int dir, struct host_cpu *c, struct err *err)
+static int read_caches(
+	struct host *h, int dir, const char *where, struct host_cpu *c, struct err *err
+)
 {
 	struct host_cache found[CACHES_MAX] = {0};
 	unsigned n = 0;
@@ -102,13 +114,17 @@ static int read_caches(int dir, struct host_cpu *c, struct err *err)
 	for (unsigned i = 0; i < CACHES_MAX; i++) {
 		_cleanup_close_ int index = -1;
 		char name[32];
+		int r;
 
 		snprintf(name, sizeof(name), "cache/index%u", i);
 		index = hostfs_dir(dir, name);
 		if (index < 0)
 			break;
-		if (read_cache(index, &found[n]) < 0)
+		r = read_cache(index, &found[n]);
+		if (r < 0) {
+			host_note_unknown(h, where, name, r);
 			continue;
+		}
 		if (idset_empty(&found[n].shared))
 			idset_add(&found[n].shared, c->id);
 		n++;
@@ -164,18 +180,18 @@ int host_read_cpus(const struct hostfs *fs, unsigned parts, struct host *h, stru
 
 		if (idset_has(&known, c->id) && (parts & HOST_CACHES) == 0)
 			continue;
-		snprintf(path, sizeof(path), CPU_DIR "/cpu%u", c->id);
+		snprintf(path, sizeof(path), CPU_DIR "/cpu%u/", c->id);
 		dir = hostfs_dir(fs->root, path);
-		if (dir < 0 && dir != -ENOENT)
-			return err_sys(err, -dir, "read '%s'", path);
+		if (dir < 0)
+			host_note_unknown(h, path, "", dir);
 		if (!idset_has(&known, c->id)) {
-			if (read_core(dir, c, &h->online, err) < 0)
-				return -err->code;
+			if (dir >= 0)
+				read_core(h, dir, path, c);
 			idset_add(&c->siblings, c->id);
 			share_core(h, c, &known);
 			idset_or(&known, &c->siblings);
 		}
-		if ((parts & HOST_CACHES) != 0 && dir >= 0 && read_caches(dir, c, err) < 0)
+		if ((parts & HOST_CACHES) != 0 && dir >= 0 && read_caches(h, dir, path, c, err) < 0)
 			return -err->code;
 	}
 	return 0;

@@ -12,9 +12,12 @@
 static void read_memory(const struct hostfs *fs, struct host *h)
 {
 	char text[16384];
+	int r = hostfs_text(fs->root, "proc/meminfo", text, sizeof(text));
 
-	if (hostfs_text(fs->root, "proc/meminfo", text, sizeof(text)) < 0)
+	if (r < 0) {
+		host_note_unknown(h, "", "proc/meminfo", r);
 		return;
+	}
 	h->mem_total = host_meminfo(text, "MemTotal");
 	h->mem_free = host_meminfo(text, "MemFree");
 	h->default_hugepage = host_meminfo(text, "Hugepagesize");
@@ -60,11 +63,11 @@ int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct 
 	read_memory(fs, h);
 	if (read_kernel(fs, h, err) < 0 || host_read_cpus(fs, parts, h, err) < 0
 	    || host_read_hugepages(fs, h, err) < 0 || host_read_nodes(fs, h, err) < 0
-	    || ((parts & HOST_PCI) != 0 && host_read_pci(fs, h, err) < 0)
-	    || host_read_cgroup(fs, h, err) < 0) {
+	    || ((parts & HOST_PCI) != 0 && host_read_pci(fs, h, err) < 0)) {
 		host_done(h);
 		return -err->code;
 	}
+	host_read_cgroup(fs, h);
 	h->iommu = has_iommu(fs);
 	h->apparmor = host_apparmor(fs, APPARMOR_PROFILE);
 	host_read_limits(fs, &h->limits);
@@ -80,6 +83,8 @@ void host_done(struct host *h)
 	free(h->nodes);
 	free(h->pci);
 	free(h->cmdline);
+	for (unsigned i = 0; i < h->nnotes; i++)
+		free(h->notes[i]);
 	*h = (struct host){0};
 }
 

@@ -20,8 +20,9 @@ struct hostfs {
 int hostfs_open(const char *root, struct hostfs *ret, struct err *err);
 void hostfs_close(struct hostfs *fs);
 
-#define HOST_PAGE_SIZES 4 // page sizes of hugepages a kernel may have (x86 has two, arm64 four)
-#define HOST_NODES 128
+#define HOST_PAGE_SIZES 16 // page sizes of hugepages a kernel may have (x86 has two, powerpc most)
+#define HOST_NODES 1024	   // NUMA nodes that Linux can be built for; their numbers are below
+#define HOST_NOTES 32
 
 struct host_cache {
 	unsigned level;	     // 1, 2, 3
@@ -35,7 +36,7 @@ struct host_cpu {
 	int package;	       // physical_package_id, -1 if unknown
 	int core;	       // core_id within the package, -1 if unknown
 	int node;	       // NUMA node, 0 on a kernel without NUMA; never -1: a CPU that no
-			       // node claims counts to the first
+			       // node claims counts to the first that has CPUs
 	struct idset siblings; // hyper-threads of its core, itself among them
 	unsigned ncaches;
 	struct host_cache *caches;
@@ -57,7 +58,7 @@ struct host_node {
 	struct idset cpus;
 	uint64_t mem_total, mem_free; // bytes
 	unsigned ndistances;
-	unsigned distances[HOST_NODES]; // one per online node, in the order of the node numbers
+	uint8_t distances[HOST_NODES]; // one per online node, in the order of the node numbers
 	struct host_hugepages hugepages[HOST_PAGE_SIZES]; // parallel to host.hugepages
 };
 
@@ -152,6 +153,9 @@ struct host {
 	enum host_apparmor apparmor; // with APPARMOR_PROFILE
 	struct host_limits limits;
 	bool iommu; // /sys/kernel/iommu_groups is not empty
+	// what the kernel says that could not be understood, for people
+	unsigned nnotes;
+	char *notes[HOST_NOTES];
 };
 
 // Parts that cost many files on a large machine and that not every command needs.
@@ -162,7 +166,9 @@ enum {
 };
 
 // Reads the machine. *ret is to be released with host_done. Fails only where nothing sensible can be
-// said without the file (the list of online CPUs); what a kernel does not have is left empty.
+// said without the file: the lists of online CPUs and of page sizes. What a kernel does not have is left
+// empty. So is what it has in a form that is not known, or more of than there is room for, and a note
+// says so.
 int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct err *err);
 void host_done(struct host *h);
 

@@ -169,23 +169,17 @@ int hostfs_int(int at, const char *path, int *ret)
 	return 0;
 }
 
-int hostfs_idset(int at, const char *path, bool required, struct idset *ret, struct err *err)
+int hostfs_idset(int at, const char *path, unsigned limit, struct idset *ret)
 {
 	char buf[IDSET_STR + 64];
 	int r = hostfs_line(at, path, buf, sizeof(buf));
 
-	if ((r == -ENOENT || r == -ENOTDIR) && !required) {
-		*ret = (struct idset){0};
-		return 0;
-	}
 	if (r < 0)
-		return err_sys(err, -r, "read '%s'", path);
-	// what the kernel prints for a mask that was never allocated (nohz_full)
-	if (str_eq(buf, "(null)"))
+		return r;
+	// padded to as many characters as there may be CPUs: of many, only the blanks are left
+	if (str_eq(buf + strspn(buf, " "), "(null)"))
 		buf[0] = '\0';
-	if (idset_parse(buf, ret, err) < 0)
-		return err_wrap(err, "read '%s'", path);
-	return 0;
+	return idset_parse_below(buf, limit, ret);
 }
 
 int hostfs_link(int at, const char *path, char *buf, size_t len)

@@ -259,7 +259,7 @@ static json_t *cgroup_json(const struct host_cgroup *c)
 json_t *host_to_json(const struct host *h)
 {
 	static const char *const apparmor[] = {"off", "no-profile", "ready"};
-	json_t *o = json_object();
+	json_t *o = json_object(), *notes = json_array();
 
 	json_object_set_new(o, "version", json_integer(1));
 	json_object_set_new(o, "hostname", text(h->hostname));
@@ -281,5 +281,8 @@ json_t *host_to_json(const struct host *h)
 	json_object_set_new(o, "apparmor", json_string(apparmor[h->apparmor]));
 	json_object_set_new(o, "pci", pci_json(h));
 	json_object_set_new(o, "cgroup", cgroup_json(&h->cgroup));
+	for (unsigned i = 0; i < h->nnotes; i++)
+		json_array_append_new(notes, text(h->notes[i]));
+	json_object_set_new(o, "notes", notes);
 	return o;
 }

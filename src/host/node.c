@@ -11,53 +11,60 @@
 #define NODE_DIR "sys/devices/system/node"
 
 // Distances to the online nodes, in their order. A row of another length says nothing.
-static void read_distances(int dir, struct host_node *node, unsigned nnodes)
+static int read_distances(int dir, struct host_node *node, unsigned nnodes)
 {
 	char buf[HOST_NODES * 8];
 	char *save = NULL;
 	unsigned n = 0;
+	int r = hostfs_line(dir, "distance", buf, sizeof(buf));
 
-	if (hostfs_line(dir, "distance", buf, sizeof(buf)) < 0)
-		return;
+	if (r < 0)
+		return r;
 	for (char *word = strtok_r(buf, " ", &save); word != NULL;
 	     word = strtok_r(NULL, " ", &save)) {
 		uint64_t v;
 
-		if (n == nnodes || host_parse_u64(word, 10, "", &v) < 0 || v > 255)
-			return;
-		node->distances[n++] = (unsigned)v;
+		if (n == nnodes || host_parse_u64(word, 10, "", &v) < 0 || v > UINT8_MAX)
+			return -EINVAL;
+		node->distances[n++] = (uint8_t)v;
 	}
-	if (n == nnodes)
-		node->ndistances = n;
+	if (n < nnodes)
+		return -EINVAL;
+	node->ndistances = n;
+	return 0;
 }
 
-static int read_node(
-	const struct hostfs *fs, struct host *h, struct host_node *node, struct err *err
-)
+static void read_node(const struct hostfs *fs, struct host *h, struct host_node *node)
 {
 	_cleanup_close_ int dir = -1;
 	char path[64], pool[HOST_POOL_DIR + 16], name[HOST_POOL_DIR], text[8192];
+	int r;
 
 	for (unsigned i = 0; i < h->nsizes; i++)
 		node->hugepages[i].size = h->hugepages[i].size;
-	snprintf(path, sizeof(path), NODE_DIR "/node%u", node->id);
+	snprintf(path, sizeof(path), NODE_DIR "/node%u/", node->id);
 	dir = hostfs_dir(fs->root, path);
-	if (dir < 0)
-		return 0;
-	if (hostfs_idset(dir, "cpulist", false, &node->cpus, err) < 0)
-		return err_wrap(err, "read NUMA node %u", node->id);
+	if (dir < 0) {
+		host_note_unknown(h, path, "", dir);
+		return;
+	}
+	host_list(h, dir, path, "cpulist", IDSET_MAX, &node->cpus);
 	idset_and(&node->cpus, &h->online);
-	if (hostfs_text(dir, "meminfo", text, sizeof(text)) == 0) {
+	r = hostfs_text(dir, "meminfo", text, sizeof(text));
+	if (r < 0) {
+		host_note_unknown(h, path, "meminfo", r);
+	} else {
 		node->mem_total = host_meminfo(text, "MemTotal");
 		node->mem_free = host_meminfo(text, "MemFree");
 	}
-	read_distances(dir, node, h->nnodes);
+	r = read_distances(dir, node, h->nnodes);
+	if (r < 0)
+		host_note_unknown(h, path, "distance", r);
 	for (unsigned i = 0; i < h->nsizes; i++) {
 		host_pool_dir(h->hugepages[i].size, name);
 		snprintf(pool, sizeof(pool), "hugepages/%s", name);
-		host_read_pool(dir, pool, &node->hugepages[i]);
+		host_read_pool(h, dir, path, pool, &node->hugepages[i]);
 	}
-	return 0;
 }
 
 // A kernel without NUMA: everything is on node 0.
@@ -78,7 +85,7 @@ static void make_up_node(struct host *h)
 	idset_add(&h->nodes_with_memory, 0);
 }
 
-static int read_all(const struct hostfs *fs, struct host *h, struct err *err)
+static void read_all(const struct hostfs *fs, struct host *h)
 {
 	struct idset with_memory;
 	unsigned n = 0;
@@ -86,32 +93,36 @@ static int read_all(const struct hostfs *fs, struct host *h, struct err *err)
 	idset_foreach (id, &h->nodes_online)
 		h->nodes[n++].id = (unsigned)id;
 	for (unsigned i = 0; i < h->nnodes; i++) {
-		if (read_node(fs, h, &h->nodes[i], err) < 0)
-			return -err->code;
+		read_node(fs, h, &h->nodes[i]);
 		if (h->nodes[i].mem_total > 0)
 			idset_add(&h->nodes_with_memory, h->nodes[i].id);
 	}
-	if (hostfs_idset(fs->root, NODE_DIR "/has_memory", false, &with_memory, err) < 0)
-		return -err->code;
-	if (!idset_empty(&with_memory)) {
-		idset_and(&with_memory, &h->nodes_online);
+	host_list(h, fs->root, "", NODE_DIR "/has_memory", HOST_NODES, &with_memory);
+	idset_and(&with_memory, &h->nodes_online);
+	if (!idset_empty(&with_memory))
 		h->nodes_with_memory = with_memory;
+	// it is somewhere, and none of them says where
+	if (idset_empty(&h->nodes_with_memory))
+		h->nodes_with_memory = h->nodes_online;
+}
+
+// Gives the CPUs that no node claims to the first that has CPUs.
+static void house(struct host *h)
+{
+	struct host_node *first = NULL;
+	struct idset homeless = h->online;
+
+	for (unsigned n = 0; n < h->nnodes; n++) {
+		idset_andnot(&homeless, &h->nodes[n].cpus);
+		if (first == NULL && !idset_empty(&h->nodes[n].cpus))
+			first = &h->nodes[n];
 	}
-	return 0;
+	idset_or(first != NULL ? &first->cpus : &h->nodes[0].cpus, &homeless);
 }
 
 int host_read_nodes(const struct hostfs *fs, struct host *h, struct err *err)
 {
-	if (hostfs_idset(fs->root, NODE_DIR "/online", false, &h->nodes_online, err) < 0)
-		return -err->code;
-	if (idset_next(&h->nodes_online, HOST_NODES) >= 0)
-		return err_set(
-			err,
-			E2BIG,
-			"read '" NODE_DIR "/online': node %d, but only nodes below %d are known",
-			idset_next(&h->nodes_online, HOST_NODES),
-			HOST_NODES
-		);
+	host_list(h, fs->root, "", NODE_DIR "/online", HOST_NODES, &h->nodes_online);
 	h->numa = !idset_empty(&h->nodes_online);
 	h->nodes = calloc(h->numa ? idset_count(&h->nodes_online) : 1, sizeof(*h->nodes));
 	if (h->nodes == NULL)
@@ -119,13 +130,13 @@ int host_read_nodes(const struct hostfs *fs, struct host *h, struct err *err)
 	h->nnodes = h->numa ? idset_count(&h->nodes_online) : 1;
 	if (!h->numa)
 		make_up_node(h);
-	else if (read_all(fs, h, err) < 0)
-		return -err->code;
+	else
+		read_all(fs, h);
 
+	house(h);
 	for (unsigned i = 0; i < h->ncpus; i++) {
 		struct host_cpu *c = &h->cpus[i];
 
-		c->node = (int)h->nodes[0].id;
 		for (unsigned n = 0; n < h->nnodes; n++) {
 			if (idset_has(&h->nodes[n].cpus, c->id))
 				c->node = (int)h->nodes[n].id;

@@ -61,7 +61,6 @@ static void read_irqs(const struct hostfs *fs, const struct idset *cpus, struct 
 		_cleanup_close_ int dir = -1;
 		char path[64], handler[64];
 		struct idset may;
-		struct err unused;
 
 		if (!is_number(number) || strlen(number) > 20)
 			continue;
@@ -69,8 +68,8 @@ static void read_irqs(const struct hostfs *fs, const struct idset *cpus, struct 
 		dir = hostfs_dir(fs->root, path);
 		// where it really goes; older kernels know only where it may go
 		if (dir < 0
-		    || (hostfs_idset(dir, "effective_affinity_list", true, &may, &unused) < 0
-			&& hostfs_idset(dir, "smp_affinity_list", true, &may, &unused) < 0))
+		    || (hostfs_idset(dir, "effective_affinity_list", IDSET_MAX, &may) < 0
+			&& hostfs_idset(dir, "smp_affinity_list", IDSET_MAX, &may) < 0))
 			continue;
 		if (idset_intersects(&may, cpus) && handler_of(dir, handler, sizeof(handler)))
 			count(&ret->irqs, number, handler);
@@ -97,9 +96,7 @@ static bool parse_stat(char *text, char **ret_name, unsigned *ret_flags)
 static bool allowed_cpus(int dir, struct idset *ret)
 {
 	static const char key[] = "\nCpus_allowed_list:";
-	char text[32768];
-	struct err unused;
-	char *at, *end;
+	char text[65536], *at, *end;
 
 	if (hostfs_text(dir, "status", text, sizeof(text)) < 0)
 		return false;
@@ -110,7 +107,7 @@ static bool allowed_cpus(int dir, struct idset *ret)
 	end = strchr(at, '\n');
 	if (end != NULL)
 		*end = '\0';
-	return idset_parse(at, ret, &unused) == 0;
+	return idset_parse_below(at, IDSET_MAX, ret) >= 0;
 }
 
 static void read_process(int dir, const char *pid, const struct idset *cpus, struct host_noise *ret)

@@ -202,7 +202,9 @@ static void read_path(int root, struct host_pci *p)
 }
 
 // Fails with -ENOENT when the function went away meanwhile.
-static int read_function(int root, const struct routes *routes, struct host_pci *p)
+static int read_function(
+	int root, const struct routes *routes, const struct idset *nodes, struct host_pci *p
+)
 {
 	_cleanup_close_ int dir = -1;
 	char path[64], group[16];
@@ -223,7 +225,9 @@ static int read_function(int root, const struct routes *routes, struct host_pci 
 	    && host_parse_u64(group, 10, "", &v) == 0 && v <= INT32_MAX)
 		p->iommu_group = (int)v;
 	p->node = -1;
-	if (hostfs_int(dir, "numa_node", &p->node) == 0 && p->node >= HOST_NODES)
+	// firmware names nodes that are not there
+	if (hostfs_int(dir, "numa_node", &p->node) == 0
+	    && (p->node < 0 || !idset_has(nodes, (unsigned)p->node)))
 		p->node = -1;
 	if (hostfs_link_name(dir, "physfn", p->physfn, sizeof(p->physfn)) < 0 || !is_bdf(p->physfn))
 		p->physfn[0] = '\0';
@@ -254,8 +258,10 @@ int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err)
 	while ((name = hostfs_next(d)) != NULL) {
 		struct host_pci *p;
 
-		if (!is_bdf(name))
+		if (!is_bdf(name)) {
+			host_note(h, PCI_DIR "/%s: left out: no address that is known here", name);
 			continue;
+		}
 		if (h->npci == room) {
 			room = room == 0 ? 64 : room * 2;
 			p = reallocarray(h->pci, room, sizeof(*p));
@@ -266,7 +272,7 @@ int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err)
 		p = &h->pci[h->npci];
 		*p = (struct host_pci){0};
 		snprintf(p->bdf, sizeof(p->bdf), "%s", name);
-		if (read_function(fs->root, &routes, p) == 0)
+		if (read_function(fs->root, &routes, &h->nodes_online, p) == 0)
 			h->npci++;
 	}
 	if (h->npci > 0)

@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 
 #define SECONDS 5
-#define CPUS 1024
 
 struct number {
 	int64_t (*fn)(const void *arg);
@@ -101,7 +100,7 @@ int probe_cpus(struct idset *ret)
 	}
 	if (pid < 0)
 		return -errno;
-	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
+	for (unsigned cpu = 0; cpu < IDSET_MAX; cpu++) {
 		struct idset one = {0};
 
 		idset_add(&one, cpu);

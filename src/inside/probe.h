@@ -17,14 +17,14 @@ int probe_in_child(int64_t (*fn)(const void *arg), const void *arg, int64_t *ret
 // are mapped, never touched, and unmapped at once.
 int64_t probe_hugepages(uint64_t size, uint64_t limit);
 
-// The CPUs of 0..1023 a process may be moved to, whatever its affinity is. A sleeping child is
+// The CPUs of 0..IDSET_MAX-1 a process may be moved to, whatever its affinity is. A sleeping child is
 // moved, so that no CPU has to run anything. Returns 0 or -errno.
 int probe_cpus(struct idset *ret);
 
 // What became of a system call that was called so that it has no effect when it is permitted.
 struct probe_call {
 	const char *name;
-	const char *reach; // "refused", "absent" (no such address family or call), "reachable",
+	const char *reach; // "refused", "absent" (this kernel has no such thing), "reachable",
 			   // "unknown" (could not be tried)
 	char error[24];	   // name of the errno or of the signal that ended it, "" on success
 };

@@ -28,6 +28,8 @@
 struct call {
 	const char *name;
 	long (*fn)(void); // as syscall(2): -1 and errno
+	// what comes of it where the kernel was built, or started, without it; 0: the general rule
+	int absent_errno, absent_signal;
 };
 
 // A bind mount without a source: EINVAL after the permission was checked.
@@ -313,8 +315,8 @@ static const struct call calls[] = {
 #if defined(__x86_64__)
 	{"iopl", try_iopl},
 	{"ioperm", try_ioperm},
-	{"int80", try_int80},
-	{"x32", try_x32},
+	{"int80", try_int80, .absent_signal = SIGSEGV},
+	{"x32", try_x32, .absent_errno = ENOSYS},
 #endif
 	{"socket_packet", try_packet},
 	{"socket_vsock", try_vsock},
@@ -339,8 +341,10 @@ const char *probe_call_name(size_t i)
 	return calls[i].name;
 }
 
-static const char *reach(int code)
+static const char *reach(const struct call *c, int code)
 {
+	if (code != 0 && code == c->absent_errno)
+		return "absent";
 	switch (code) {
 	case EPERM:
 	case EACCES:
@@ -364,11 +368,11 @@ struct probe_call probe_call(size_t i)
 	if (r > 0) {
 		// Out of time is no refusal.
 		if (r != SIGALRM)
-			res.reach = "refused";
+			res.reach = r == calls[i].absent_signal ? "absent" : "refused";
 		snprintf(res.error, sizeof(res.error), "SIG%s", sigabbrev_np(r) ?: "");
 	} else {
 		if (r == 0)
-			res.reach = reach((int)code);
+			res.reach = reach(&calls[i], (int)code);
 		else
 			code = -r;
 		if (code != 0)

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CPUINFO_MAX (8u << 20)
+#define CPUINFO_MAX (64u << 20) // of 8192 processors with ever more flags
 #define STAT_MAX (8u << 20)
 
 char *view_filter_cpuinfo(const char *text, const struct idset *mine)
@@ -38,19 +38,39 @@ char *view_filter_cpuinfo(const char *text, const struct idset *mine)
 	return out;
 }
 
-static int cpuinfo(struct view *v, const struct grant *g, const struct hostfs *fs, struct err *err)
+// Of processors about which the host cannot be asked only the numbers are known.
+static char *bare_cpuinfo(const struct idset *mine)
+{
+	char *out = NULL;
+	size_t len;
+	FILE *f = open_memstream(&out, &len);
+
+	if (f == NULL)
+		return NULL;
+	idset_foreach (cpu, mine)
+		fprintf(f, "processor\t: %d\n\n", cpu);
+	if (fclose(f) != 0) {
+		free(out);
+		return NULL;
+	}
+	return out;
+}
+
+static void cpuinfo(struct view *v, const struct grant *g, const struct hostfs *fs)
 {
 	struct idset mine = grant_all_cpus(g);
 	_cleanup_free_ char *text = NULL;
 	int r = fs_read(fs->root, "proc/cpuinfo", CPUINFO_MAX, &text, NULL);
 
 	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return err_sys(err, -r, "read '/proc/cpuinfo'");
-	view_add(v, VIEW_FILE, view_filter_cpuinfo(text, &mine), "proc/cpuinfo");
+		return;
+	view_add(
+		v,
+		VIEW_FILE,
+		r < 0 ? bare_cpuinfo(&mine) : view_filter_cpuinfo(text, &mine),
+		"proc/cpuinfo"
+	);
 	view_cover(v, fs, "proc/cpuinfo");
-	return 0;
 }
 
 static void meminfo(
@@ -113,21 +133,16 @@ char *view_idle_stat(const char *text, const struct idset *mine)
 	return out;
 }
 
-static int stat_file(
-	struct view *v, const struct grant *g, const struct hostfs *fs, struct err *err
-)
+static void stat_file(struct view *v, const struct grant *g, const struct hostfs *fs)
 {
 	struct idset mine = grant_all_cpus(g);
 	_cleanup_free_ char *text = NULL;
 	int r = fs_read(fs->root, "proc/stat", STAT_MAX, &text, NULL);
 
 	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return err_sys(err, -r, "read '/proc/stat'");
-	view_add(v, VIEW_FILE, view_idle_stat(text, &mine), "proc/stat");
+		return;
+	view_add(v, VIEW_FILE, view_idle_stat(r < 0 ? "" : text, &mine), "proc/stat");
 	view_cover(v, fs, "proc/stat");
-	return 0;
 }
 
 // lxcfs, where it runs, answers each reader about its own container, from moment to moment. But of the
@@ -139,20 +154,15 @@ static void lxcfs(struct view *v, const struct hostfs *fs)
 	view_cover_from(v, fs, "proc/uptime", "/var/lib/lxcfs/proc/uptime");
 }
 
-int view_proc(
-	struct view *v,
-	const struct grant *g,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
+void view_proc(
+	struct view *v, const struct grant *g, const struct host *host, const struct hostfs *fs
 )
 {
 	view_dirs(v, "proc");
 	meminfo(v, g, host, fs);
-	if (cpuinfo(v, g, fs, err) < 0)
-		return -err->code;
+	cpuinfo(v, g, fs);
 	if (!v->whole) // root of the host asks the host about the rest
-		return 0;
+		return;
 	lxcfs(v, fs);
-	return stat_file(v, g, fs, err);
+	stat_file(v, g, fs);
 }

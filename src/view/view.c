@@ -164,10 +164,7 @@ int view_build(
 		view_node(&v, g, host, fs);
 	view_hugepages(&v, g, host, fs);
 	view_pci(&v, g, host, fs);
-	if (view_proc(&v, g, host, fs, err) < 0) {
-		view_done(&v);
-		return -err->code;
-	}
+	view_proc(&v, g, host, fs);
 	if (v.failed) {
 		view_done(&v);
 		return err_oom(err);

@@ -70,12 +70,8 @@ void view_hugepages(
 void view_pci(
 	struct view *v, const struct grant *g, const struct host *host, const struct hostfs *fs
 );
-int view_proc(
-	struct view *v,
-	const struct grant *g,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
+void view_proc(
+	struct view *v, const struct grant *g, const struct host *host, const struct hostfs *fs
 );
 
 // The whole /proc/stat of a machine that has these processors and has done nothing since it started, at

@@ -7,21 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from workload import ids
+from workload import NODES, ids
 
 CGROUP = Path("/sys/fs/cgroup")
 NODE = Path("/sys/devices/system/node")
 KB = {"2M": 2048, "1G": 1048576}
 ELSEWHERE = "tests/run guest has it"
 
-# of each node that has CPUs and memory, its CPUs that this process may use
-NODES = {
-    n: cpus
-    for n in sorted(ids((NODE / "has_memory").read_text()) if NODE.is_dir() else [0])
-    if (cpus := sorted(ids((NODE / f"node{n}/cpulist").read_text()) & os.sched_getaffinity(0)
-                       if NODE.is_dir() else os.sched_getaffinity(0)))
-}  # fmt: skip
-NEAR, FAR = min(NODES), max(NODES)
+ONLINE = sorted(ids((NODE / "online").read_text()) if NODE.is_dir() else [0])
+NEAR, FAR = min(NODES, default=0), max(NODES, default=0)
 
 V2 = (CGROUP / "cgroup.controllers").exists()
 needs_v2 = pytest.mark.skipif(
@@ -36,7 +30,8 @@ needs_partitions = pytest.mark.skipif(
     reason=f"isolated partitions need cgroup v2 and Linux 6.1, this is {os.uname().release}; {ELSEWHERE}",
 )
 needs_nodes = pytest.mark.skipif(
-    len(NODES) < 2, reason=f"needs two NUMA nodes with CPUs and memory; {ELSEWHERE}"
+    len(NODES) != 2 or len(ONLINE) != 2,
+    reason=f"needs two NUMA nodes with CPUs and memory, and no others; {ELSEWHERE}",
 )
 
 

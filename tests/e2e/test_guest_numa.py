@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from features import FAR, NEAR, NODES, needs_node_pages, needs_nodes, node_pages
+from features import FAR, NEAR, ONLINE, needs_node_pages, needs_nodes, node_pages
 
-from workload import PYTHON, free_pages, ids, needs_root, needs_testpmd, processes_of, status_field
+from workload import NODES, PYTHON, free_pages, ids, needs_root, needs_testpmd, processes_of, status_field
 from workload import wait
 
 pytestmark = [needs_root, needs_nodes, pytest.mark.guest]
@@ -80,7 +80,7 @@ def test_both_nodes_are_seen_by_who_has_both(pf):
     assert ids(status_field(text, "Mems_allowed_list")) == {NEAR, FAR}
     row = re.search(rf"^ *{NEAR}: +([\d ]+)$", text, re.M)[1].split()
     real = Path(f"/sys/devices/system/node/node{NEAR}/distance").read_text().split()
-    assert row == [real[NEAR], real[FAR]] and row[0] != row[1]
+    assert row == [real[ONLINE.index(n)] for n in (NEAR, FAR)] and row[0] != row[1]
 
 
 # --- what can be had ------------------------------------------------------------------------------

@@ -333,7 +333,7 @@ BAD_GRANTS = [
     ("hugepages.0.count", -1),
     ("hugepages.0.count", 1 << 32),
     ("hugepages.0.node", None),
-    ("hugepages.0.node", 128),
+    ("hugepages.0.node", 1024),
     ("hugepages.0.kind", "file"),
     ("hugepages.0.more", 1),
     ("memory", None),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from workload import CPU, EAL_NODES, NODE, OTHER, PYTHON, free_pages, ids, needs_pages, needs_root
-from workload import needs_testpmd, needs_two, pool, processes_of, status_field, unique
+from workload import needs_numa, needs_testpmd, needs_two, pool, processes_of, status_field, unique
 
 pytestmark = [needs_root, needs_testpmd, needs_pages(96)]
 
@@ -161,6 +161,7 @@ def test_no_pci_device(pf):
 # --- other programs that look at the machine ------------------------------------------------------
 
 
+@needs_numa
 @pytest.mark.guest
 def test_tools_agree_with_the_grant(pf):
     flags = ["--hugepages", "2M=40", "--memory", "256M"]
@@ -283,6 +284,7 @@ def test_pages_are_free_right_after_the_end(pf, kind, grant, end):
     assert free_pages() == before
 
 
+@needs_two
 def test_grant_holds_its_pages_before_they_are_touched(pf):
     before = free_pages()
     s, name = pf.begin("--hugepages", "2M=30")

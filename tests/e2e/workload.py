@@ -20,7 +20,7 @@ SLOW = 4 if GUEST == "tcg" else 1  # an emulated CPU: so much more time for ever
 PYTHON = "/usr/bin/python3"  # the host's, seen inside through /usr
 TESTPMD = shutil.which("dpdk-testpmd")
 CPUS = sorted(os.sched_getaffinity(0))
-CPU = CPUS[-1]  # granted when a test wants one
+LCORES = 128  # Debian's EAL numbers CPUs below
 
 
 def ids(text):
@@ -32,18 +32,34 @@ def ids(text):
     return found
 
 
-def place_of(cpu):
-    """Its NUMA node, and the CPUs of that node that tests may use."""
-    for node in Path("/sys/devices/system/node").glob("node[0-9]*"):
-        near = sorted(ids((node / "cpulist").read_text()) & set(CPUS))
-        if cpu in near:
-            return int(node.name[4:]), near
-    return 0, CPUS
+def nodes():
+    """Of each NUMA node that has CPUs and memory, its CPUs that tests may use: what is granted on such a
+    CPU is all on its node."""
+    top = Path("/sys/devices/system/node")
+    found = {}
+    for node in top.glob("node[0-9]*"):
+        memory = re.search(r"MemTotal: +([1-9]\d*)", (node / "meminfo").read_text())
+        cpus = sorted(ids((node / "cpulist").read_text()) & set(CPUS))
+        if memory and cpus:
+            found[int(node.name[4:])] = cpus
+    return dict(sorted(found.items())) if top.is_dir() else {0: CPUS}
 
 
-NODE, BESIDE = place_of(CPU)
+NODES = nodes()
+
+
+def choose():
+    """A CPU, its node, and the CPUs there: the last one that everything can be tried with."""
+    placed = [(cpu, node) for node, cpus in NODES.items() for cpu in cpus if cpu < LCORES]
+    if not placed:
+        return CPUS[-1], 0, CPUS
+    cpu, node = max(placed)
+    return cpu, node, [c for c, n in placed if n == node]
+
+
+CPU, NODE, BESIDE = choose()  # the CPU is granted when a test wants one
 # another CPU, of the same node where it can be: what two CPUs have is then in one place
-OTHER = BESIDE[0] if len(BESIDE) > 1 else CPUS[0]
+OTHER = next((cpu for cpu in [*BESIDE, *CPUS] if cpu != CPU), CPU)
 # for each lcore that there might be, and is not, EAL counts node 0
 EAL_NODES = f"EAL: Detected NUMA nodes: {len({0, NODE})}\n"
 PAGE = 2 << 20
@@ -53,6 +69,9 @@ LOGS = Path("/var/log/pinfold")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="runs containers: needs root")
 needs_two = pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
+needs_numa = pytest.mark.skipif(
+    not Path("/sys/devices/system/node").is_dir(), reason="this kernel knows no NUMA nodes"
+)
 needs_testpmd = pytest.mark.skipif(TESTPMD is None, reason="package dpdk is not installed")
 
 

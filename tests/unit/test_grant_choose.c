@@ -191,6 +191,47 @@ static void node_without_memory(void **)
 	host_done(&h);
 }
 
+// Memory without CPUs (of a GPU, behind CXL) is nobody's home, however much of it there is.
+static void memory_alone(void **)
+{
+	static const struct {
+		const char *flags, *cpus, *mems;
+		int node; // of the pages
+	} cases[] = {
+		{"cpu-count=2", "1-2", "0", -1},
+		{"cpu-count=2 hugepages=2M=4", "1-2", "0", 0},
+		// more than node 0 has: from there, then from the nearest, the GPU's last
+		{"cpu-count=2 hugepages=2M=100", "1-2", "0,2", 2},
+		{"cpu-count=2 hugepages=2M=400", "1-2", "0,2,250", 250},
+		// CPUs of the node that has no memory
+		{"cpus=12", "12", "2", -1},
+		{"cpus=12 hugepages=2M=4", "12", "2", 2},
+		{"cpu-count=1 near=cx0", "10", "2", -1},
+		// near the GPU
+		{"cpu-count=1 near=cx1 hugepages=2M=4", "1", "0", 0},
+		// named
+		{"cpu-count=1 hugepages=2M=4@250", "1", "0,250", 250},
+		{"cpu-count=1 hugepages=2M=4@2", "10", "2", 2},
+		{"cpu-count=1 mems=250", "1", "250", -1},
+		{"cpu-count=1 mems=250 hugepages=2M=4", "1", "250", 250},
+		{"cpu-count=1 mems=2", "10", "2", -1},
+		{"cpus=1 mems=0,250 hugepages=2M=4", "1", "0,250", 0},
+	};
+	struct host h;
+
+	fake_read("gpus", &h);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct grant g;
+
+		fake_grant(&h, &nobody, cases[i].flags, &g);
+		assert_ids(&g.cpus, cases[i].cpus);
+		assert_ids(&g.mems, cases[i].mems);
+		if (cases[i].node >= 0)
+			assert_true(pages_on(&g, MIB2, cases[i].node) > 0);
+	}
+	host_done(&h);
+}
+
 static void pools(void **)
 {
 	struct request pool = fake_request("name=control cpus=12-13");
@@ -318,6 +359,7 @@ int main(void)
 		cmocka_unit_test(an_entry_once),
 		cmocka_unit_test(mems_respected),
 		cmocka_unit_test(node_without_memory),
+		cmocka_unit_test(memory_alone),
 		cmocka_unit_test(pools),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(pages_available),

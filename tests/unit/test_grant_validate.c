@@ -21,6 +21,13 @@ static void refused(
 
 static const struct holdings nobody;
 
+static void accepted(const struct host *h, const char *flags)
+{
+	struct grant g;
+
+	fake_grant(h, &nobody, flags, &g);
+}
+
 static void cpus(void **)
 {
 	struct holdings others = {0};
@@ -64,6 +71,16 @@ static void memory(void **)
 	refused(&h, &nobody, "cpus=1 memory=4M", "memory 4M: not between 8M and");
 	refused(&h, &nobody, "cpus=1 memory=5G", "(4G)");
 	refused(&h, &nobody, "cpus=1 mems=3", "NUMA node 3 does not exist; this host has 0");
+	// one that does not say how much it has
+	h.mem_total = 0;
+	accepted(&h, "cpus=1 memory=5G");
+	refused(&h, &nobody, "cpus=1 memory=4M", "memory 4M: not between 8M and");
+	host_done(&h);
+	fake_read("gpus", &h);
+	refused(&h, &nobody, "cpus=1 mems=1", "node 1 has no memory; name nodes that have with");
+	// who named no --mems is not told of them
+	refused(&h, &nobody, "cpus=1 hugepages=2M=1@1", "on node 1: that node has no memory");
+	refused(&h, &nobody, "cpus=1 hugepages=2M=9@250 mems=0", "that node is not in --mems");
 	host_done(&h);
 }
 

@@ -18,6 +18,8 @@
 
 #define MIB2 (2ull << 20)
 #define GIB (1ull << 30)
+#define CPU "sys/devices/system/cpu"
+#define NODE "sys/devices/system/node"
 
 static const char *trees;
 
@@ -396,25 +398,206 @@ static void least_machine(void **state)
 	host_done(&h);
 }
 
-static void refuses_lists(void **state)
+// Without the online CPUs nothing can be said; of all else it is said that it is not known.
+static void refuses_no_online(void **state)
 {
-	static const char *const bad[] = {"0-", "3-1", "cpu", "0-4096", "99999999999", "0\1"};
+	static const char *const bad[] = {
+		"0-", "3-1", "cpu", "8192", "99999999999", "0\1", "(null)"};
 	struct host h;
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		put(*state, "sys/devices/system/cpu/online", bad[i]);
+		put(*state, CPU "/online", bad[i]);
 		assert_fails(read_odd(*state, &h, &err), &err, "cpu/online");
 	}
-	put(*state, "sys/devices/system/cpu/online", "0-1\n");
-	put(*state, "sys/devices/system/node/online", "0,128\n");
-	assert_fails(read_odd(*state, &h, &err), &err, "node 128");
-	put(*state, "sys/devices/system/node/online", "0\n");
-	put(*state, "sys/devices/system/node/node0/cpulist", "x\n");
-	assert_fails(read_odd(*state, &h, &err), &err, "node 0");
-	put(*state, "sys/devices/system/node/node0/cpulist", "0-1\n");
-	put(*state, "sys/devices/system/cpu/cpu1/topology/core_cpus_list", "garbage\n");
-	assert_fails(read_odd(*state, &h, &err), &err, "cpu1");
+}
+
+static void assert_noted(const struct host *h, const char *words)
+{
+	for (unsigned i = 0; i < h->nnotes; i++) {
+		if (strstr(h->notes[i], words) != NULL)
+			return;
+	}
+	fail_msg("no note of '%s'", words);
+}
+
+// Every file that is optional, with what no kernel is known to write, or as a directory.
+static void unknown_files(void **state)
+{
+	static const struct {
+		const char *path, *note;
+	} files[] = {
+		{CPU "/possible", "cpu/possible"},
+		{CPU "/present", "cpu/present"},
+		{CPU "/isolated", "cpu/isolated"},
+		{CPU "/nohz_full", "cpu/nohz_full"},
+		{CPU "/cpu1/topology/core_cpus_list", "cpu1/topology/core_cpus_list"},
+		{CPU "/cpu1/topology/thread_siblings_list", "cpu1/topology/thread_siblings_list"},
+		{CPU "/cpu1/topology/core_id", "cpu1/topology/core_id"},
+		{CPU "/cpu1/topology/physical_package_id", "cpu1/topology/physical_package_id"},
+		{CPU "/cpu1/cache/index0/level", "cpu1/cache/index0"},
+		{CPU "/cpu1/cache/index1/level", NULL},
+		{CPU "/cpu1/cache/index1/size", NULL},
+		{CPU "/cpu1/cache/index1/shared_cpu_list", NULL},
+		{NODE "/online", "node/online"},
+		{NODE "/has_memory", "node/has_memory"},
+		{NODE "/node0/cpulist", "node0/cpulist"},
+		{NODE "/node0/distance", "node0/distance"},
+		{NODE "/node0/meminfo", NULL},
+		{NODE "/node0/hugepages/hugepages-2048kB/nr_hugepages", "node0/hugepages"},
+		{"sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "mm/hugepages"},
+		{"sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "free_hugepages"},
+		{"sys/kernel/mm/transparent_hugepage/enabled", NULL},
+		{"sys/kernel/iommu_groups", NULL},
+		{"sys/module/apparmor/parameters/enabled", NULL},
+		{"sys/bus/pci/devices/0000:00:03.0/numa_node", NULL},
+		{"sys/bus/pci/devices/0000:00:03.0/vendor", NULL},
+		{"sys/bus/pci/devices/0000:00:03.0/net", NULL},
+		{"proc/meminfo", NULL},
+		{"proc/mounts", NULL},
+		{"proc/cgroups", NULL},
+		{"proc/cmdline", NULL},
+		{"proc/net/route", NULL},
+		{"proc/net/ipv6_route", NULL},
+		{"proc/sys/kernel/osrelease", NULL},
+		{"proc/sys/kernel/random/boot_id", NULL},
+	};
+	struct host h;
+	struct err err;
+
+	put(*state, CPU "/online", "0-1\n");
+	put(*state, NODE "/online", "0\n");
+	put(*state, CPU "/cpu1/cache/index1/level", "2\n");
+	put(*state, "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "7\n");
+	assert_ok(read_odd(*state, &h, &err), &err);
+	assert_int_equal(h.nnotes, 0);
+	host_done(&h);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		_cleanup_free_ char *below = str_printf("%s/file", files[i].path);
+		const struct tree *t = *state;
+		struct err none;
+
+		for (unsigned is_dir = 0; is_dir < 2; is_dir++) {
+			put(t, is_dir ? below : files[i].path, "5-2,oops\n");
+			assert_ok(read_odd(t, &h, &err), &err);
+			assert_ids(&h.online, "0-1");
+			assert_int_equal(h.ncpus, 2);
+			assert_ids(&h.cpus[1].siblings, "1");
+			assert_true(h.nnodes == 1 && h.cpus[1].node == 0);
+			assert_ids(&h.nodes_with_memory, "0");
+			if (files[i].note != NULL)
+				assert_noted(&h, files[i].note);
+			host_done(&h);
+			if (is_dir == 0)
+				unlinkat(t->fd, files[i].path, 0);
+		}
+		unlinkat(t->fd, below, 0);
+		unlinkat(t->fd, files[i].path, AT_REMOVEDIR);
+		if (strstr(files[i].path, "/online") != NULL)
+			put(t, files[i].path, "0\n");
+		if (strstr(files[i].path, "index1/level") != NULL)
+			put(t, files[i].path, "2\n");
+		if (strstr(files[i].path, "nr_hugepages") != NULL)
+			put(t, files[i].path, "7\n");
+		assert_ok(read_odd(t, &h, &none), &none);
+		assert_int_equal(h.nnotes, 0);
+		host_done(&h);
+	}
+}
+
+// A kernel built for it and started without nohz_full= pads "(null)" to the number of CPUs there may be;
+// where these are as many as a page has bytes, only blanks are left, and no newline.
+static void no_nohz_full(void **state)
+{
+	char blanks[4096];
+	struct host h;
+	struct err err;
+
+	memset(blanks, ' ', sizeof(blanks) - 1);
+	blanks[sizeof(blanks) - 1] = '\0';
+	put(*state, CPU "/online", "0\n");
+	for (unsigned i = 0; i < 3; i++) {
+		put(*state,
+		    CPU "/nohz_full",
+		    i == 0   ? "              (null)\n"
+		    : i == 1 ? blanks
+			     : "(null)\n");
+		assert_ok(read_odd(*state, &h, &err), &err);
+		assert_ids(&h.nohz_full, "");
+		assert_int_equal(h.nnotes, 0);
+		host_done(&h);
+	}
+}
+
+// More CPUs and nodes than Linux can be built for.
+static void beyond_the_limits(void **state)
+{
+	json_t *j _cleanup_json_ = NULL;
+	struct host h;
+	struct err err;
+
+	put(*state, CPU "/online", "0-1,8191-8200\n");
+	put(*state, CPU "/isolated", "9000\n");
+	put(*state, NODE "/online", "0,250,1023-1024\n");
+	put(*state, NODE "/node250/cpulist", "8191\n");
+	put(*state, NODE "/node1023/meminfo", "Node 1023 MemTotal: 64 kB\n");
+	assert_ok(read_odd(*state, &h, &err), &err);
+	assert_ids(&h.online, "0-1,8191");
+	assert_ids(&h.isolated, "");
+	assert_ids(&h.nodes_online, "0,250,1023");
+	assert_ids(&h.nodes_with_memory, "1023");
+	assert_int_equal(host_cpu(&h, 8191)->node, 250);
+	// what no node claims counts to the first that has CPUs
+	assert_int_equal(host_cpu(&h, 0)->node, 250);
+	assert_ids(&host_node(&h, 250)->cpus, "0-1,8191");
+	assert_noted(&h, "cpu/online: what is numbered 8192 or above is left out");
+	assert_noted(&h, "cpu/isolated: what is numbered 8192");
+	assert_noted(&h, "node/online: what is numbered 1024");
+	assert_int_equal(h.nnotes, 3);
+	j = host_to_json(&h);
+	assert_int_equal(json_array_size(json_object_get(j, "notes")), 3);
+	host_done(&h);
+}
+
+// However many files there are, the notes are few.
+static void notes_end(void **state)
+{
+	struct host h;
+	struct err err;
+
+	put(*state, CPU "/online", "0-99\n");
+	for (unsigned i = 0; i < 100; i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), CPU "/cpu%u/topology/core_id", i);
+		put(*state, path, "none\n");
+	}
+	assert_ok(read_odd(*state, &h, &err), &err);
+	assert_int_equal(h.nnotes, HOST_NOTES);
+	assert_string_equal(
+		h.notes[0],
+		CPU "/cpu0/topology/core_id: taken as unknown: it says what "
+		    "is not known here"
+	);
+	assert_string_equal(h.notes[HOST_NOTES - 1], "and more that is not known here");
+	host_done(&h);
+}
+
+// Nodes of GPUs and of memory behind CXL: memory and no CPU. One of CPUs alone.
+static void machine_of_gpus(void **)
+{
+	struct host h;
+
+	read_kind("gpus", &h);
+	assert_ids(&h.nodes_online, "0-2,250");
+	assert_ids(&h.nodes_with_memory, "0,2,250");
+	assert_ids(&h.nohz_full, "");
+	assert_ids(&host_node(&h, 250)->cpus, "");
+	assert_pool(&host_node(&h, 250)->hugepages[0], MIB2, 512, 512, 0);
+	assert_int_equal(host_distance(&h, 0, 250), 80);
+	assert_int_equal(host_pci(&h, "0000:c0:00.0")->node, 250);
+	assert_int_equal(h.nnotes, 0);
+	host_done(&h);
 }
 
 // A node without memory, one without CPUs, numbers with a gap, and an offline CPU.
@@ -470,9 +653,21 @@ static void odd_hugepages(void **state)
 	assert_int_equal(h.hugepages[2].total, 7);
 	assert_int_equal(h.nodes[0].hugepages[2].total, 7);
 	host_done(&h);
-	put(*state, POOL("hugepages-32768kB"), "7\n");
-	put(*state, POOL("hugepages-16777216kB"), "7\n");
-	assert_fails(read_odd(*state, &h, &err), &err, "page sizes");
+
+	// more sizes than any kernel has; counters that are not of one moment
+	for (unsigned i = 0; i < HOST_PAGE_SIZES; i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), POOL("hugepages-%ukB"), 4u << i);
+		put(*state, path, "7\n");
+	}
+	put(*state, "sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "9\n");
+	assert_ok(read_odd(*state, &h, &err), &err);
+	assert_int_equal(h.nsizes, HOST_PAGE_SIZES);
+	assert_noted(&h, "more than 16 page sizes");
+	for (unsigned i = 0; i < h.nsizes; i++)
+		assert_true(h.hugepages[i].free <= h.hugepages[i].total);
+	host_done(&h);
 }
 
 // Plain directories instead of links, names that are none, links that lead out of the tree.
@@ -645,11 +840,16 @@ int main(int argc, char **argv)
 		cmocka_unit_test(machine_of_the_paper),
 		cmocka_unit_test(big_machine),
 		cmocka_unit_test(huge_machine),
+		cmocka_unit_test(machine_of_gpus),
 		cmocka_unit_test(json_has_it),
 		cmocka_unit_test(no_such_tree),
 		odd_test(nothing_there),
 		odd_test(least_machine),
-		odd_test(refuses_lists),
+		odd_test(refuses_no_online),
+		odd_test(unknown_files),
+		odd_test(no_nohz_full),
+		odd_test(beyond_the_limits),
+		odd_test(notes_end),
 		odd_test(sparse_nodes),
 		odd_test(odd_hugepages),
 		odd_test(odd_pci),

@@ -494,6 +494,51 @@ static void on_the_bare_host(void **)
 	look_away(&s);
 }
 
+// Nodes of memory alone, among them one with a large number.
+static void memory_alone(void **)
+{
+	struct scene s;
+
+	look("gpus", "cpus=1 mems=0,250 hugepages=2M=9@250 memory=256M", &s);
+	assert_sane(&s);
+	assert_file(&s.view, NODE "/online", "0,250\n");
+	assert_file(&s.view, NODE "/has_cpu", "0\n");
+	assert_file(&s.view, NODE "/has_memory", "0,250\n");
+	assert_file(&s.view, NODE "/node250/cpulist", "\n");
+	assert_file(&s.view, NODE "/node250/distance", "80 10\n");
+	assert_file(&s.view, NODE "/node250/hugepages/hugepages-2048kB/nr_hugepages", "9\n");
+	assert_file(&s.view, CPU "/nohz_full", "\n");
+	look_away(&s);
+}
+
+// What cannot be asked of the host is made of the grant: the host's own is never shown instead.
+static void proc_that_cannot_be_read(void **)
+{
+	char root[] = "/tmp/pinfold-test-view.XXXXXX";
+	_cleanup_close_ int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct scene s;
+	struct err err;
+	int dir;
+
+	look("two", "cpus=1", &s);
+	hostfs_close(&s.fs);
+	assert_non_null(mkdtemp(root));
+	assert_ok(hostfs_open(root, &s.fs, &err), &err);
+	dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(dir >= 0);
+	assert_int_equal(mkdirat(dir, "proc", 0755), 0);
+	assert_int_equal(mkdirat(dir, "proc/cpuinfo", 0755), 0);
+	assert_int_equal(mkdirat(dir, "proc/stat", 0755), 0);
+	close(dir);
+	look_again(&s, true);
+	assert_file(&s.view, "proc/cpuinfo", "processor\t: 1\n\n");
+	assert_non_null(find_cover(&s.view, "proc/cpuinfo"));
+	assert_non_null(strstr(find(&s.view, "proc/stat")->value, "\ncpu1 0 0 "));
+	assert_non_null(find_cover(&s.view, "proc/stat"));
+	look_away(&s);
+	assert_ok(fs_remove_tree(tmp, root + strlen("/tmp/"), &err), &err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -514,6 +559,8 @@ int main(void)
 		cmocka_unit_test(counters),
 		cmocka_unit_test(with_lxcfs),
 		cmocka_unit_test(on_the_bare_host),
+		cmocka_unit_test(memory_alone),
+		cmocka_unit_test(proc_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,11 +170,12 @@ static int read_interp(struct reader *r, const GElf_Phdr *ph, struct elf_file *f
 	return 0;
 }
 
-static int read_headers(struct reader *r, struct err *err)
+static int read_headers(struct reader *r, size_t said, struct err *err)
 {
 	uint64_t before = 0;
 
-	if (elf_getphdrnum(r->elf, &r->n) < 0 || r->n > HEADERS_MAX)
+	// libelf counts those that the file has room for
+	if (elf_getphdrnum(r->elf, &r->n) < 0 || r->n != said || said > HEADERS_MAX)
 		return damaged(r->name, err);
 	for (size_t i = 0; i < r->n; i++) {
 		const GElf_Phdr *ph = &r->ph[i];
@@ -216,7 +217,7 @@ static int read_elf(int fd, const char *name, struct elf_file *f, struct err *er
 		);
 	if ((eh.e_type != ET_EXEC && eh.e_type != ET_DYN) || eh.e_phentsize != sizeof(Elf64_Phdr))
 		return damaged(name, err);
-	if (read_headers(&r, err) < 0)
+	if (read_headers(&r, eh.e_phnum, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < r.n; i++) {
 		if (r.ph[i].p_type == PT_INTERP && read_interp(&r, &r.ph[i], f, err) < 0)

@@ -50,6 +50,8 @@ int ldconf_parse(
 
 		line[strcspn(line, "#")] = '\0';
 		line += strspn(line, blanks);
+		if (line[0] == '/')
+			line[strcspn(line, "=")] = '\0'; // "=TYPE" is of old
 		for (n = strlen(line); n > 0 && strchr(blanks, line[n - 1]) != NULL; n--)
 			line[n - 1] = '\0';
 		n = strcspn(line, blanks);
@@ -58,8 +60,7 @@ int ldconf_parse(
 			     word = strtok_r(NULL, blanks, &rest))
 				r = fn(LDCONF_INCLUDE, word, arg);
 		} else if (line[0] == '/') {
-			// "=TYPE" is of old; other words ("hwcap") name no folder
-			line[strcspn(line, "=")] = '\0';
+			// other words ("hwcap") name no folder
 			r = fn(LDCONF_DIR, line, arg);
 		}
 	}

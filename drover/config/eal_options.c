@@ -29,6 +29,8 @@ static const char *const granted[] = {
 	"--service-corelist",
 	"--socket-limit",
 	"--socket-mem",
+	"--trace",
+	"--trace-dir",
 	"--vdev",
 	NULL,
 };

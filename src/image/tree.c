@@ -116,17 +116,22 @@ static int interrupted(struct err *err)
 	return 0;
 }
 
-static int copy_bytes(int from, int to, const char *path, struct err *err)
+// Whoever may write to the file could have it grow for ever: its size is known.
+static int copy_bytes(int from, int to, const struct entry *e, struct err *err)
 {
-	ssize_t n;
+	uint64_t left = e->bytes;
 
-	do {
-		n = sendfile(to, from, NULL, COPY_STEP);
+	while (left > 0) {
+		ssize_t n = sendfile(to, from, NULL, left < COPY_STEP ? left : COPY_STEP);
+
 		if (n < 0 && errno != EINTR)
-			return err_sys(err, errno, "copy '%s' to the image", path);
+			return err_sys(err, errno, "copy '%s' to the image", e->path);
 		if (interrupted(err) < 0)
 			return -err->code;
-	} while (n != 0);
+		if (n == 0)
+			break; // it was cut short, and so changed
+		left -= n > 0 ? (uint64_t)n : 0;
+	}
 	return 0;
 }
 
@@ -143,7 +148,7 @@ static int copy_file(int dir, const char *name, const struct entry *e, struct er
 	to = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (to < 0)
 		return err_sys(err, errno, "write '%s' of the image", e->path);
-	if (copy_bytes(from, to, e->path, err) < 0 || entries_check(e, from, err) < 0)
+	if (copy_bytes(from, to, e, err) < 0 || entries_check(e, from, err) < 0)
 		return -err->code;
 	times[0] = times[1] = st.st_mtim;
 	if (fchown(to, 0, 0) < 0 || fchmod(to, st.st_mode & 0777) < 0 || futimens(to, times) < 0)

@@ -5,6 +5,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "image/interrupt.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -12,7 +13,7 @@
 
 // What one program may make us do: a file of a few kilobytes can ask for endless work.
 #define OBJECTS_MAX 2048
-#define LOOKUPS_MAX 100000
+#define LOOKUPS_MAX 32768
 #define PROBES_MAX 1000000
 
 #define NONE SIZE_MAX
@@ -110,6 +111,13 @@ static bool is_loaded(const struct search *x, const char *name)
 	return false;
 }
 
+static int spend(struct search *x, struct err *err)
+{
+	if (++x->probes > PROBES_MAX)
+		return too_much(x, "places to look for its libraries", PROBES_MAX, err);
+	return image_interrupted(err);
+}
+
 // Looks at one place. *found: whether there is a library that this machine can load.
 static int probe(
 	struct search *x,
@@ -126,8 +134,8 @@ static int probe(
 	size_t index;
 	int r;
 
-	if (++x->probes > PROBES_MAX)
-		return too_much(x, "places to look for its libraries", PROBES_MAX, err);
+	if (spend(x, err) < 0)
+		return -err->code;
 	fd = elf_open(path, err);
 	if (fd < 0) // one that is not there or not to be reached is none
 		return err->code == EINVAL ? fd : 0;
@@ -280,6 +288,8 @@ static int look_in_list(
 		size_t n = strcspn(at, ":");
 		int varies = 1;
 
+		if (spend(x, err) < 0)
+			return -err->code;
 		for (size_t i = 0; i < ARRAY_LEN(platforms) && varies == 1; i++) {
 			int r = 0;
 

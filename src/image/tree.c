@@ -7,10 +7,10 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "image/cache.h"
+#include "image/interrupt.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -106,16 +106,6 @@ static int make_parent(int root, const char *path, const char **ret, struct err 
 	return make_dirs(root, slash != NULL ? dir : "", err);
 }
 
-static int interrupted(struct err *err)
-{
-	sigset_t set;
-
-	sigpending(&set);
-	if (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) || sigismember(&set, SIGHUP))
-		return err_set(err, EINTR, "build image: interrupted");
-	return 0;
-}
-
 // Whoever may write to the file could have it grow for ever: its size is known.
 static int copy_bytes(int from, int to, const struct entry *e, struct err *err)
 {
@@ -126,7 +116,7 @@ static int copy_bytes(int from, int to, const struct entry *e, struct err *err)
 
 		if (n < 0 && errno != EINTR)
 			return err_sys(err, errno, "copy '%s' to the image", e->path);
-		if (interrupted(err) < 0)
+		if (image_interrupted(err) < 0)
 			return -err->code;
 		if (n == 0)
 			break; // it was cut short, and so changed
@@ -242,7 +232,7 @@ static int write_loader_cache(
 int tree_write(int root, const struct entries *s, const struct ldconf *conf, struct err *err)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (interrupted(err) < 0 || write_entry(root, &s->v[i], err) < 0)
+		if (image_interrupted(err) < 0 || write_entry(root, &s->v[i], err) < 0)
 			return -err->code;
 	if (write_directories(root, s, err) < 0 || write_etc(root, s, err) < 0)
 		return -err->code;

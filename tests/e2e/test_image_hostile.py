@@ -240,6 +240,19 @@ def test_endless_search(tmp_path):
     assert time.monotonic() - start < 30
 
 
+def test_endless_search_ends_when_it_is_told_to(tmp_path):
+    entries = [(AUXILIARY, f"lib{i}.so") for i in range(1000)] + [(RPATH, "/x:" * 1300)]
+    prog = put(tmp_path / "prog", elf(entries))
+    p = subprocess.Popen([PINFOLD, "image", "build", "-o", tmp_path / "x", prog],
+                         stderr=subprocess.PIPE)  # fmt: skip
+    time.sleep(0.1)
+    p.terminate()
+    p.communicate(timeout=10)
+    # the signal does its work when the build has cleaned up, or came before it was blocked
+    assert p.returncode == -signal.SIGTERM
+    assert os.listdir(tmp_path) == ["prog"]
+
+
 @pytest.mark.parametrize("what", ["fifo", "device", "directory", "loop", "socket", "text"])
 def test_place_of_a_library(what, tmp_path):
     place = tmp_path / "lib/libx.so"

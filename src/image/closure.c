@@ -53,8 +53,10 @@ static void tell(void (*note)(const char *line), const char *script, const char 
 		interp
 	);
 
-	if (note != NULL && line != NULL)
-		note(line);
+	if (note == NULL || line == NULL)
+		return;
+	str_one_line(line);
+	note(line);
 }
 
 static int take_interpreter(

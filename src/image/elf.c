@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "image/entries.h"
 
 #include <fcntl.h>
 #include <gelf.h>
@@ -271,18 +272,20 @@ int elf_read(int fd, const char *name, struct elf_file *ret, struct err *err)
 int elf_open(const char *path, struct err *err)
 {
 	_cleanup_close_ int at = open(path, O_PATH | O_CLOEXEC);
-	int fd = at >= 0 ? fs_open_regular(at) : -1;
+	struct stat st;
+	int fd;
 
-	if (fd >= 0)
-		return fd;
-	if (errno == EINVAL || errno == EISDIR)
+	if (at < 0 || fstat(at, &st) < 0)
+		return err_sys(err, errno, "read '%s'", path);
+	if (!file_is_regular(at, &st))
 		return err_set(
 			err,
 			EINVAL,
 			"read '%s': not a regular file; name the files themselves",
 			path
 		);
-	return err_sys(err, errno, "read '%s'", path);
+	fd = fs_open_regular(at);
+	return fd >= 0 ? fd : err_sys(err, errno, "read '%s'", path);
 }
 
 int elf_loader(char *ret, size_t len, struct err *err)

@@ -9,7 +9,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #define LINKS_MAX 40 // as the kernel
 #define ENTRIES_MAX 20000
@@ -32,6 +34,30 @@ bool file_same(const struct file_id *id, const struct stat *st)
 	return id->dev == st->st_dev && id->ino == st->st_ino
 	       && id->changed.tv_sec == st->st_ctim.tv_sec
 	       && id->changed.tv_nsec == st->st_ctim.tv_nsec;
+}
+
+bool file_is_regular(int fd, const struct stat *st)
+{
+	static const unsigned long kernel[] = {
+		PROC_SUPER_MAGIC,
+		SYSFS_MAGIC,
+		DEBUGFS_MAGIC,
+		TRACEFS_MAGIC,
+		SECURITYFS_MAGIC,
+		CGROUP_SUPER_MAGIC,
+		CGROUP2_SUPER_MAGIC,
+		EFIVARFS_MAGIC,
+		PSTOREFS_MAGIC,
+		BPF_FS_MAGIC,
+	};
+	struct statfs fs;
+
+	if (!S_ISREG(st->st_mode) || fstatfs(fd, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(kernel); i++)
+		if ((unsigned long)fs.f_type == kernel[i])
+			return false;
+	return true;
 }
 
 static struct entry *find(const struct entries *s, const char *path)
@@ -233,7 +259,7 @@ static int walk(struct entries *s, struct way *w, const char *path, struct err *
 		if (step(s, w, path, n, err) < 0)
 			return -err->code;
 	}
-	if (!S_ISREG(w->st.st_mode))
+	if (!file_is_regular(w->at, &w->st))
 		return err_set(
 			err,
 			EINVAL,

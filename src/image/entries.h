@@ -65,6 +65,10 @@ int entries_check(const struct entry *e, int fd, struct err *err);
 
 bool file_same(const struct file_id *id, const struct stat *st);
 
+// Whether a descriptor, of O_PATH too, stands for a file that lies on a disk or in memory. Files of the
+// kernel are regular by their mode, and reading one (/proc/kmsg) can do something.
+bool file_is_regular(int fd, const struct stat *st);
+
 // A link that this machine does not have. What is there already stays as it is.
 int entries_link(struct entries *s, const char *path, const char *text, struct err *err);
 

@@ -193,6 +193,7 @@ def test_cut_short(tmp_path):
         ("$ORIGIN/../none.so", "is not installed"),
         ("/etc/passwd", "no library"),
         ("/dev/zero", "'/dev/zero': not a regular file"),
+        ("/proc/kmsg", "'/proc/kmsg': not a regular file"),
         ("/", "not a regular file"),
         (".", "not a regular file"),
         ("..", "not a regular file"),
@@ -287,6 +288,21 @@ def test_place_of_a_library(what, tmp_path):
         if writer is not None:
             writer.kill()
             writer.wait()
+
+
+def test_files_of_the_kernel_are_not_taken(tmp_path):
+    for name in ("/proc/cpuinfo", "/proc/self/exe/../../cpuinfo", "/sys/kernel/uevent_seqnum"):
+        fails("build", "-o", tmp_path / "x", "--add", name, "ls", like="[Nn]ot a (regular|dir)")
+
+
+def test_note_prints_no_control_characters(tmp_path):
+    script = put(tmp_path / "script", b"#!/usr/bin/env \x1b[2Jsh\n")
+    p = image("build", "-o", tmp_path / "x", script)
+    assert p.returncode == 125 and "\x1b" not in p.stderr
+    os.symlink("/bin/sh", tmp_path / "a\x1b[2J")
+    put(script, f"#!{tmp_path}/a\x1b[2J\n".encode())
+    p = image("build", "-o", tmp_path / "x", script)
+    assert "\x1b" not in p.stderr and "a [2J" in p.stderr
 
 
 def test_list_opens_only_files(tmp_path):

@@ -12,25 +12,13 @@
 
 // Long options that drover sets itself from the grant and from device= of the ports.
 static const char *const granted[] = {
-	"--allow",
-	"--block",
-	"--create-uio-dev",
-	"--file-prefix",
-	"--huge-dir",
-	"--huge-unlink",
-	"--in-memory",
-	"--lcores",
-	"--main-lcore",
-	"--no-huge",
-	"--no-pci",
-	"--no-shconf",
-	"--no-telemetry",
-	"--proc-type",
-	"--service-corelist",
-	"--socket-limit",
-	"--socket-mem",
-	"--vdev",
-	NULL,
+	"--allow",	  "--block",	  "--create-uio-dev",
+	"--file-prefix",  "--huge-dir",	  "--huge-unlink",
+	"--in-memory",	  "--lcores",	  "--main-lcore",
+	"--no-huge",	  "--no-pci",	  "--no-shconf",
+	"--no-telemetry", "--proc-type",  "--service-corelist",
+	"--socket-limit", "--socket-mem", "--trace",
+	"--trace-dir",	  "--vdev",	  NULL,
 };
 
 static const char *const granted_short = "abcdlmsSMw";

@@ -230,6 +230,10 @@ static int named(
 	return unknown(device, kind, err);
 }
 
+// Drivers that run programs for their arguments (exec() of the one, what firmware= of the other has
+// built), wherever in ARGS they are named. A configuration may come from elsewhere.
+static const char *const runners[] = {"failsafe", "softnic"};
+
 int port_parse_device(const char *device, unsigned number, struct port_device *ret, struct err *err)
 {
 	struct port_device d = {0};
@@ -271,6 +275,17 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 
 		if (arg[0] == '\0')
 			return err_set(err, EINVAL, "device '%s': write vdev:ARGS", device);
+		for (size_t i = 0; i < ARRAY_LEN(runners); i++)
+			if (strstr(arg, runners[i]) != NULL)
+				return err_set(
+					err,
+					EPERM,
+					"device '%.64s': DPDK's net_%s runs commands that its "
+					"arguments "
+					"name; use another",
+					device,
+					runners[i]
+				);
 		snprintf(d.name, sizeof(d.name), "%.*s", (int)(len < 100 ? len : 100), arg);
 		snprintf(d.argument, sizeof(d.argument), "--vdev=%.480s", arg);
 		r = 0;

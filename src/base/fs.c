@@ -48,9 +48,26 @@ int fs_open_below(int dirfd, const char *path, int flags, mode_t mode, bool link
 	);
 }
 
+int fs_open_regular(int fd)
+{
+	char self[64];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		return -1;
+	}
+	// the same file, whatever is at its path by now
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
 int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
 {
-	_cleanup_close_ int fd = fs_open_in(dirfd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	_cleanup_close_ int at = fs_open_in(dirfd, path, O_PATH, 0);
+	_cleanup_close_ int fd = at >= 0 ? fs_open_regular(at) : -1;
 	_cleanup_free_ char *buf = NULL;
 	size_t len = 0, room = 0;
 	ssize_t n;

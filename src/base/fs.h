@@ -18,8 +18,12 @@ int fs_open_in(int dirfd, const char *path, int flags, mode_t mode);
 // there may be symbolic links at all (else ELOOP).
 int fs_open_below(int dirfd, const char *path, int flags, mode_t mode, bool links);
 
-// The whole file, NUL-terminated, at most max bytes (EFBIG beyond). *ret is to be freed; ret_len may
-// be NULL. Returns 0 or -errno; no message, so that callers can say what a missing file means.
+// Opens for reading what an O_PATH descriptor stands for, if it is a regular file (else -1, EISDIR or
+// EINVAL): opening a device can do something already, and opening a FIFO can take for ever.
+int fs_open_regular(int fd);
+
+// The whole file, NUL-terminated, at most max bytes (EFBIG beyond), a regular one. *ret is to be freed;
+// ret_len may be NULL. Returns 0 or -errno; no message, so that callers can say what a missing file means.
 int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
 
 // Writes the file whole or not at all, also across a power failure: a temporary beside it, synced,

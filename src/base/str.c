@@ -94,3 +94,16 @@ bool str_starts(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
+
+void str_one_line(char *s)
+{
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
+
+		if (c < 0x20 || c == 0x7f)
+			*s = ' ';
+		// U+0080 to U+009F: a terminal takes some for the start of an escape sequence
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			s[0] = s[1] = ' ';
+	}
+}

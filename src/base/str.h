@@ -21,3 +21,7 @@ const char *str_nearest(const char *s, const char *const *words);
 
 bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
+
+// Spaces for control characters: what comes from file names and from hostile input is to be one line,
+// and must not reach a terminal otherwise.
+void str_one_line(char *s);

@@ -56,6 +56,16 @@ static char *megabytes(json_int_t bytes, char *buf, size_t len)
 	return buf;
 }
 
+// What an image or a file name says, for a terminal. To be freed.
+static char *shown(const json_t *text)
+{
+	char *s = strdup(json_string_value(text) ?: "");
+
+	if (s != NULL)
+		str_one_line(s);
+	return s;
+}
+
 static int by_bytes(const void *a, const void *b)
 {
 	json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "bytes"));
@@ -81,14 +91,17 @@ static void print_built(const char *path, const json_t *manifest)
 	json_array_foreach ((json_t *)files, i, f)
 		sorted[i] = f;
 	qsort(sorted, n, sizeof(json_t *), by_bytes);
-	for (i = 0; i < n && i < BIGGEST; i++)
+	for (i = 0; i < n && i < BIGGEST; i++) {
+		_cleanup_free_ char *file = shown(json_object_get(sorted[i], "path"));
+
 		printf("%10s  %s\n",
 		       megabytes(
 			       json_integer_value(json_object_get(sorted[i], "bytes")),
 			       buf,
 			       sizeof(buf)
 		       ),
-		       json_string_value(json_object_get(sorted[i], "path")));
+		       file != NULL ? file : "");
+	}
 }
 
 // With the signals blocked that people stop a build with: it ends at the next file, cleans up, and
@@ -187,16 +200,16 @@ static int build(int argc, char **argv)
 // One row of the list. A damaged manifest is an error of its own.
 static int add_row(json_t *rows, const char *name, const char *path, struct err *err)
 {
+	_cleanup_free_ char *program = NULL, *abi = NULL;
 	_cleanup_json_ json_t *m = NULL;
-	json_t *programs, *dpdk;
-	const char *first;
 	char buf[32];
 
 	if (image_manifest(path, &m, err) < 0)
 		return -err->code;
-	programs = json_object_get(m, "programs");
-	first = json_string_value(json_array_get(programs, 0));
-	dpdk = json_object_get(json_object_get(m, "dpdk"), "abi");
+	program = shown(json_array_get(json_object_get(m, "programs"), 0));
+	abi = shown(json_object_get(json_object_get(m, "dpdk"), "abi"));
+	if (program == NULL || abi == NULL)
+		return err_oom(err);
 	if (json_array_append_new(
 		    rows,
 		    json_pack(
@@ -214,9 +227,9 @@ static int add_row(json_t *rows, const char *name, const char *path, struct err 
 			    "files",
 			    (int)json_array_size(json_object_get(m, "files")),
 			    "dpdk",
-			    json_string_value(dpdk),
+			    abi[0] != '\0' ? abi : NULL,
 			    "program",
-			    first != NULL ? first : "",
+			    program,
 			    "path",
 			    path
 		    )

@@ -5,14 +5,16 @@
 
 #include "base/err.h"
 #include "image/entries.h"
+#include "image/ldconf.h"
 
 // The full path of a program given as a path or as a name found in PATH. *ret is to be freed.
 int closure_find(const char *program, char **ret, struct err *err);
 
 // Takes what the files in the set need that were not looked at yet: libraries, the dynamic loader,
-// the interpreters of scripts. note is told of interpreters and may be NULL.
-int closure_complete(struct entries *s, void (*note)(const char *line), struct err *err);
-
-// Runs a program with an empty environment and reads what it prints, errors too, at most 1 MiB.
-// *ret is to be freed. Returns the exit status, 128 + signal, or negative with err set.
-int closure_output(char *const argv[], char **ret, struct err *err);
+// the interpreters of scripts. Nothing of it is run. note is told of interpreters and may be NULL.
+int closure_complete(
+	struct entries *s,
+	const struct ldconf *conf,
+	void (*note)(const char *line),
+	struct err *err
+);

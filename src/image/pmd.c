@@ -3,16 +3,18 @@
 
 #include "image/pmd.h"
 
+#include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "image/closure.h"
 
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <string.h>
 
 #define PMDS_MAX 512
+#define STATUS_MAX (64u << 20)
 
 static const char *const always[] = {"bus_pci", "bus_vdev", "mempool_ring"};
 
@@ -60,8 +62,12 @@ static bool find_abi(const struct entries *s, char *ret, size_t len)
 	for (size_t i = 0; i < s->n; i++) {
 		const char *at = strstr(s->v[i].path, eal);
 
-		if (s->v[i].link == NULL && at != NULL) {
-			snprintf(ret, len, "%s", at + strlen(eal));
+		if (at == NULL || s->v[i].link != NULL)
+			continue;
+		at += strlen(eal);
+		// it becomes part of patterns and paths
+		if (*at != '\0' && at[strspn(at, "0123456789.")] == '\0') {
+			snprintf(ret, len, "%s", at);
 			return true;
 		}
 	}
@@ -151,10 +157,10 @@ static int take_one(
 	}
 	if (full == NULL || soname == NULL || json_array_append_new(taken, json_string(name)) < 0)
 		return err_oom(err);
-	if (entries_take(s, full, err) < 0)
+	if (entries_take(s, full, TAKE_LIBRARY, d->dir, NULL, err) < 0)
 		return -err->code;
 	if (access(soname, F_OK) == 0)
-		return entries_take(s, soname, err);
+		return entries_take(s, soname, TAKE_LIBRARY, d->dir, NULL, err);
 	return 0;
 }
 
@@ -224,22 +230,25 @@ static int take_set(
 // The version as the package manager knows it; a DPDK that was built by hand has none.
 static json_t *package_version(const char *abi)
 {
-	_cleanup_free_ char *package = str_printf("librte-eal%.*s", (int)strcspn(abi, "."), abi);
-	char *const argv[] = {
-		(char *)"/usr/bin/dpkg-query",
-		(char *)"-f",
-		(char *)"${Version}",
-		(char *)"-W",
-		package,
-		NULL,
-	};
-	_cleanup_free_ char *out = NULL;
-	struct err err;
+	_cleanup_free_ char *package =
+		str_printf("\nPackage: librte-eal%.*s\n", (int)strcspn(abi, "."), abi);
+	_cleanup_close_ int dir = open("/var/lib/dpkg", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *text = NULL;
+	char *at, *end;
 
-	if (package == NULL || closure_output(argv, &out, &err) != 0 || *out == '\0')
+	if (package == NULL || dir < 0 || fs_read(dir, "status", STATUS_MAX, &text, NULL) < 0)
 		return json_null();
-	out[strcspn(out, "\n")] = '\0';
-	return json_string(out);
+	at = strstr(text, package);
+	if (at == NULL)
+		return json_null();
+	end = strstr(at + 1, "\n\n");
+	if (end != NULL)
+		*end = '\0';
+	at = strstr(at, "\nVersion: ");
+	if (at == NULL)
+		return json_null();
+	at += strlen("\nVersion: ");
+	return json_stringn(at, strcspn(at, "\n"));
 }
 
 int pmd_take(struct entries *s, const char *pmds, json_t **ret, struct err *err)

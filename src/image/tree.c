@@ -6,11 +6,11 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "image/closure.h"
+#include "image/cache.h"
+#include "image/interrupt.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -62,112 +62,137 @@ int tree_base(struct entries *s, struct err *err)
 	return entries_link(s, "/var/run", "../run", err);
 }
 
-// The directories above path, from the root of the image. Entries have no links on their way.
-static int make_parents(int root, const char *path, struct err *err)
+// Makes what is missing of a directory, and opens it. No link is followed: one in its place, which a
+// path that was exchanged meanwhile can leave, could lead out of the image.
+static int make_dirs(int root, const char *path, struct err *err)
+{
+	_cleanup_close_ int fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *copy = strdup(path);
+	char *save = NULL;
+
+	if (copy == NULL)
+		return err_oom(err);
+	for (char *name = strtok_r(copy, "/", &save); name != NULL && fd >= 0;
+	     name = strtok_r(NULL, "/", &save)) {
+		bool made = mkdirat(fd, name, 0755) == 0;
+		int next;
+
+		if (!made && errno != EEXIST)
+			return err_sys(err, errno, "make directory '/%s' of the image", path);
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		close(fd);
+		fd = next;
+		// the umask may have taken rights away
+		if (made && fd >= 0 && fchmod(fd, 0755) < 0)
+			return err_sys(err, errno, "make directory '/%s' of the image", path);
+	}
+	if (fd < 0)
+		return err_sys(err, errno, "open directory '/%s' of the image", path);
+	return steal_fd(&fd);
+}
+
+// The directory that path is in. *ret: its last component.
+static int make_parent(int root, const char *path, const char **ret, struct err *err)
 {
 	_cleanup_free_ char *dir = strdup(path + 1);
+	char *slash;
 
 	if (dir == NULL)
 		return err_oom(err);
-	for (char *slash = strchr(dir, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+	slash = strrchr(dir, '/');
+	if (slash != NULL)
 		*slash = '\0';
-		if (mkdirat(root, dir, 0755) == 0) {
-			if (fchmodat(root, dir, 0755, 0) < 0)
-				return err_sys(err, errno, "make directory '/%s'", dir);
-		} else if (errno != EEXIST) {
-			return err_sys(err, errno, "make directory '/%s' of the image", dir);
-		}
-		*slash = '/';
+	*ret = strrchr(path, '/') + 1;
+	return make_dirs(root, slash != NULL ? dir : "", err);
+}
+
+// Whoever may write to the file could have it grow for ever: its size is known.
+static int copy_bytes(int from, int to, const struct entry *e, struct err *err)
+{
+	uint64_t left = e->bytes;
+
+	while (left > 0) {
+		ssize_t n = sendfile(to, from, NULL, left < COPY_STEP ? left : COPY_STEP);
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(err, errno, "copy '%s' to the image", e->path);
+		if (image_interrupted(err) < 0)
+			return -err->code;
+		if (n == 0)
+			break; // it was cut short, and so changed
+		left -= n > 0 ? (uint64_t)n : 0;
 	}
 	return 0;
 }
 
-static int interrupted(struct err *err)
+static int copy_file(int dir, const char *name, const struct entry *e, struct err *err)
 {
-	sigset_t set;
-
-	sigpending(&set);
-	if (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) || sigismember(&set, SIGHUP))
-		return err_set(err, EINTR, "build image: interrupted");
-	return 0;
-}
-
-static int copy_bytes(int from, int to, const char *path, struct err *err)
-{
-	ssize_t n;
-
-	do {
-		n = sendfile(to, from, NULL, COPY_STEP);
-		if (n < 0 && errno != EINTR)
-			return err_sys(err, errno, "copy '%s' to the image", path);
-		if (interrupted(err) < 0)
-			return -err->code;
-	} while (n != 0);
-	return 0;
-}
-
-static int copy_file(int root, const char *path, struct err *err)
-{
-	_cleanup_close_ int from = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	_cleanup_close_ int to = -1;
+	_cleanup_close_ int from = entries_open(e, err), to = -1;
 	struct timespec times[2];
 	struct stat st;
 
-	if (from < 0 || fstat(from, &st) < 0)
-		return err_sys(err, errno, "read '%s'", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, EINVAL, "read '%s': no longer a regular file", path);
-	to = openat(root, path + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (from < 0)
+		return from;
+	if (fstat(from, &st) < 0)
+		return err_sys(err, errno, "read '%s'", e->path);
+	to = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (to < 0)
-		return err_sys(err, errno, "write '%s' of the image", path);
-	if (copy_bytes(from, to, path, err) < 0)
+		return err_sys(err, errno, "write '%s' of the image", e->path);
+	if (copy_bytes(from, to, e, err) < 0 || entries_check(e, from, err) < 0)
 		return -err->code;
 	times[0] = times[1] = st.st_mtim;
 	if (fchown(to, 0, 0) < 0 || fchmod(to, st.st_mode & 0777) < 0 || futimens(to, times) < 0)
-		return err_sys(err, errno, "write '%s' of the image", path);
+		return err_sys(err, errno, "write '%s' of the image", e->path);
 	return 0;
 }
 
 static int write_entry(int root, const struct entry *e, struct err *err)
 {
-	if (make_parents(root, e->path, err) < 0)
-		return -err->code;
+	const char *name = NULL;
+	_cleanup_close_ int dir = make_parent(root, e->path, &name, err);
+
+	if (dir < 0)
+		return dir;
 	if (e->link == NULL)
-		return copy_file(root, e->path, err);
-	if (symlinkat(e->link, root, e->path + 1) < 0)
+		return copy_file(dir, name, e, err);
+	if (symlinkat(e->link, dir, name) < 0)
 		return err_sys(err, errno, "write link '%s' of the image", e->path);
 	return 0;
 }
 
-static int write_directories(int root, struct err *err)
+static int write_directories(int root, const struct entries *s, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_LEN(directories); i++)
-		if ((mkdirat(root, directories[i].path, 0755) < 0 && errno != EEXIST)
-		    || fchmodat(root, directories[i].path, directories[i].mode, 0) < 0)
+	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
+		_cleanup_close_ int fd = make_dirs(root, directories[i].path, err);
+
+		if (fd < 0)
+			return fd;
+		if (fchmod(fd, directories[i].mode) < 0)
 			return err_sys(
 				err, errno, "make directory '/%s' of the image", directories[i].path
 			);
+	}
 	// What the links lead to, or the directories themselves where there are no links.
 	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
-		_cleanup_free_ char *target = str_printf("usr%s", merged[i]);
-		struct stat st;
+		const struct entry *e = entries_find(s, merged[i]);
+		_cleanup_free_ char *target =
+			str_printf("%s%s", e != NULL && e->link != NULL ? "usr" : "", merged[i]);
+		_cleanup_close_ int fd = target != NULL ? make_dirs(root, target, err) : -1;
 
 		if (target == NULL)
 			return err_oom(err);
-		if (fstatat(root, merged[i] + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			snprintf(target, strlen(target) + 1, "%s", merged[i] + 1);
-		if (mkdirat(root, target, 0755) < 0 && errno != EEXIST)
-			return err_sys(err, errno, "make directory '/%s' of the image", target);
+		if (fd < 0)
+			return fd;
 	}
 	return 0;
 }
 
 static int write_etc(int root, const struct entries *s, struct err *err)
 {
-	_cleanup_close_ int etc = openat(root, "etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int etc = make_dirs(root, "etc", err);
 
 	if (etc < 0)
-		return err_sys(err, errno, "open '/etc' of the image");
+		return etc;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		_cleanup_free_ char *path = str_printf("/etc/%s", files[i].name);
 
@@ -184,42 +209,32 @@ static int write_etc(int root, const struct entries *s, struct err *err)
 }
 
 // Without its cache the loader looks only in the usual folders, and longer.
-static int write_loader_cache(int root, const char *path, const struct entries *s, struct err *err)
+static int write_loader_cache(
+	int root, const struct entries *s, const struct ldconf *conf, struct err *err
+)
 {
-	char *const argv[] = {
-		(char *)"/sbin/ldconfig", (char *)"-X", (char *)"-r", (char *)path, NULL};
-	_cleanup_close_ int cache = -1;
-	_cleanup_free_ char *out = NULL;
-	int status;
+	_cleanup_free_ char *cache = NULL;
+	_cleanup_close_ int etc = -1;
+	size_t len;
 
-	// An image of static programs has no loader.
-	if (entries_find(s, "/etc/ld.so.conf") == NULL)
+	if (entries_find(s, "/etc/ld.so.cache") != NULL)
 		return 0;
-	status = closure_output(argv, &out, err);
-	if (status < 0)
-		return err_wrap(err, "make the library cache of the image");
-	if (status != 0)
-		return err_set(
-			err,
-			EIO,
-			"make the library cache of the image: 'ldconfig -X -r %s' failed",
-			path
-		);
-	// ldconfig leaves a cache of its own.
-	cache = openat(root, "var/cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (cache >= 0 && fs_remove_tree(cache, "ldconfig", err) < 0)
+	if (cache_make(s, conf, &cache, &len, err) < 0)
 		return -err->code;
-	if (unlinkat(root, "var/cache", AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
-		return err_sys(err, errno, "remove '/var/cache' of the image");
-	return 0;
+	if (cache == NULL)
+		return 0;
+	etc = make_dirs(root, "etc", err);
+	if (etc < 0)
+		return etc;
+	return fs_write_atomic(etc, "ld.so.cache", cache, len, 0644, err);
 }
 
-int tree_write(int root, const char *path, const struct entries *s, struct err *err)
+int tree_write(int root, const struct entries *s, const struct ldconf *conf, struct err *err)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (interrupted(err) < 0 || write_entry(root, &s->v[i], err) < 0)
+		if (image_interrupted(err) < 0 || write_entry(root, &s->v[i], err) < 0)
 			return -err->code;
-	if (write_directories(root, err) < 0 || write_etc(root, s, err) < 0)
+	if (write_directories(root, s, err) < 0 || write_etc(root, s, err) < 0)
 		return -err->code;
-	return write_loader_cache(root, path, s, err);
+	return write_loader_cache(root, s, conf, err);
 }

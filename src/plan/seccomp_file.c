@@ -311,7 +311,7 @@ static int check_place(int fd, const char *path, const char *image, struct err *
 
 int seccomp_read(const char *path, bool trusted, const char *image, json_t **ret, struct err *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_close_ int at = open(path, O_PATH | O_CLOEXEC), fd = -1;
 	_cleanup_free_ char *what = str_printf("seccomp profile '%s'", path);
 	_cleanup_free_ char *text = malloc(FILE_MAX + 1);
 	_cleanup_json_ json_t *doc = NULL;
@@ -321,10 +321,13 @@ int seccomp_read(const char *path, bool trusted, const char *image, json_t **ret
 
 	if (what == NULL || text == NULL)
 		return err_oom(err);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (at < 0 || fstat(at, &st) < 0)
 		return err_sys(err, errno, "read %s", what);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, EINVAL, "read %s: it is not a file", what);
+	fd = fs_open_regular(at);
+	if (fd < 0)
+		return err_sys(err, errno, "read %s", what);
 	if (trusted && (st.st_uid != 0 || (st.st_mode & 022) != 0))
 		return err_set(
 			err,

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define PASSWD_MAX (1u << 20)
+
 static int parse_id(const char *s, size_t len, uint32_t *ret)
 {
 	uint64_t v = 0;
@@ -54,10 +56,19 @@ static int user_of_passwd(
 				      : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
 	char *save = NULL;
+	int r = root < 0 ? -errno : fs_read(root, "etc/passwd", PASSWD_MAX, &text, NULL);
 
-	if (root < 0 || fs_read(root, "etc/passwd", 1u << 20, &text, NULL) < 0)
+	if (r < 0)
 		return err_set(
-			err, ENOENT, "user '%s': no /etc/passwd in the root; give a number", name
+			err,
+			-r,
+			r == -EINVAL || r == -EISDIR
+				? "user '%s': /etc/passwd of the root is not a file; give a number"
+			: r == -EFBIG
+				? "user '%s': /etc/passwd of the root is longer than 1 MiB; give a "
+				  "number"
+				: "user '%s': no /etc/passwd in the root; give a number",
+			name
 		);
 	for (char *line = strtok_r(text, "\n", &save); line != NULL;
 	     line = strtok_r(NULL, "\n", &save)) {

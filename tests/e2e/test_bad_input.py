@@ -5,8 +5,10 @@
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -480,6 +482,38 @@ def test_hostile_user_file(pf, tmp_path, victim):
     (victim / "passwd").write_text("evil:x:77:77::/:/bin/sh\n")
     os.symlink(victim, root / "etc")
     pf.fails("run", *ONE, "--image", root, "--user", "evil", "--", "/bin/sh", like="user 'evil'")
+
+
+@pytest.mark.parametrize("what", ["fifo", "device", "directory", "long"])
+def test_user_file_that_is_none(pf, tmp_path, what):
+    """Where the image has no file at etc/passwd, it is not opened."""
+    root = tmp_path / "image"
+    (root / "etc").mkdir(parents=True)
+    passwd = root / "etc/passwd"
+    writer = None
+    if what == "fifo":
+        os.mkfifo(passwd)
+        # goes on as soon as somebody opens the other end
+        writer = subprocess.Popen(["sh", "-c", 'exec >"$1"', "sh", passwd])
+    elif what == "device":
+        try:
+            os.mknod(passwd, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+        except PermissionError:
+            pytest.skip("no device nodes can be made here")
+    elif what == "directory":
+        passwd.mkdir()
+    else:
+        passwd.write_text("evil:x:77:77::/:/bin/sh\n" * 100_000)
+    try:
+        like = "user 'evil'.*longer" if what == "long" else "user 'evil'.*not a file"
+        pf.fails("plan", *ONE, "--image", root, "--user", "evil", "--", "/bin/sh", like=like)
+        if writer is not None:
+            time.sleep(0.2)
+            assert writer.poll() is None, "it was opened"
+    finally:
+        if writer is not None:
+            writer.kill()
+            writer.wait()
 
 
 @pytest.mark.parametrize("target", ["/data", "/data/x/y"])

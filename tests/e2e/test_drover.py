@@ -414,7 +414,8 @@ def test_a_wrong_file(drover, tmp_path, command, old, new, like):
 @pytest.mark.parametrize(
     "option",
     ["-l=0-3", "-c=3", "-m=64", "-a=00:01.0", "--vdev=net_null0", "--lcores=0", "--lcor=0",
-     "--file-prefix=x", "--huge-dir=/x", "--no-pci=", "--proc-type=secondary", "--in-memory="],
+     "--file-prefix=x", "--huge-dir=/x", "--no-pci=", "--proc-type=secondary", "--in-memory=",
+     "--trace=.*", "--trace-d=/x"],
 )  # fmt: skip
 def test_options_that_the_grant_decides(drover, tmp_path, option):
     (tmp_path / "t.cfg").write_text(f"[eal options]\n{option}\n" + config())
@@ -459,11 +460,15 @@ def test_wrong_options(drover, args, like, status):
         ("tap:longer-than-fifteen", "'tap:longer-than-fifteen': .*15 characters"),
         ("null:copies", "'null:copies': write null or null:copy"),
         ("vdev:", "'vdev:': write vdev:ARGS"),
+        ("vdev:net_failsafe0,exec(touch pwned)", "net_failsafe runs commands"),
+        ("vdev:vdev:eth_failsafe1,dev(net_null0)", "net_failsafe runs commands"),
+        ("vdev:net_softnic0,firmware=t.cfg", "net_softnic runs commands"),
     ],
 )
 def test_a_device_that_cannot_be(drover, tmp_path, device, like):
     (tmp_path / "t.cfg").write_text(config(device=device))
     refused(execute(drover, "run", "--no-huge", "t.cfg", cwd=tmp_path), rf"t\.cfg:1: .*{like}")
+    assert os.listdir(tmp_path) == ["t.cfg"]
 
 
 def test_a_device_that_only_its_driver_knows(drover, tmp_path):

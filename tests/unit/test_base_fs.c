@@ -9,10 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 // A scratch directory, its path and a descriptor on it; every test has its own.
 static char top[64];
@@ -195,13 +198,29 @@ static void reads_up_to_a_limit(void **)
 	}
 }
 
-static void fifos_do_not_hang(void **)
+// An open FIFO lets its writer go on: whether it was opened can be told from there.
+static void only_files_are_opened(void **)
 {
 	_cleanup_free_ char *got = NULL;
+	int status;
+	pid_t writer;
 
 	assert_int_equal(mkfifoat(topfd, "fifo", 0600), 0);
-	assert_int_equal(fs_read(topfd, "fifo", 16, &got, NULL), 0);
-	assert_string_equal(got, "");
+	writer = fork();
+	assert_true(writer >= 0);
+	if (writer == 0)
+		_exit(openat(topfd, "fifo", O_WRONLY) >= 0 ? 1 : 2);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(fs_read(topfd, "fifo", 16, &got, NULL), -EINVAL);
+		usleep(5000);
+	}
+	assert_int_equal(waitpid(writer, &status, WNOHANG), 0);
+	kill(writer, SIGKILL);
+	assert_int_equal(waitpid(writer, &status, 0), writer);
+	assert_int_equal(fs_read(topfd, ".", 16, &got, NULL), -EISDIR);
+	if (mknodat(topfd, "zero", S_IFCHR | 0600, makedev(1, 5)) == 0)
+		assert_int_equal(fs_read(topfd, "zero", 16, &got, NULL), -EINVAL);
+	assert_null(got);
 }
 
 static void writes_whole_files(void **)
@@ -395,7 +414,7 @@ int main(void)
 		T(magic_links_are_refused),
 		T(modes_that_are_not_needed),
 		T(reads_up_to_a_limit),
-		T(fifos_do_not_hang),
+		T(only_files_are_opened),
 		T(writes_whole_files),
 		T(replaces_a_link_and_not_its_target),
 		T(failed_writes_leave_nothing),

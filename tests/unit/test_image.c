@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What somebody exchanges while an image is built: no other file is taken for one that was looked at, and
+// nothing is written outside of the image.
+
+#include "unit.h"
+
+#include "base/fs.h"
+#include "base/str.h"
+#include "image/entries.h"
+#include "image/ldconf.h"
+#include "image/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char top[64];
+static int topfd = -1;
+
+static int setup(void **)
+{
+	snprintf(top, sizeof(top), "/tmp/pinfold-unit-XXXXXX");
+	if (mkdtemp(top) == NULL)
+		return -1;
+	topfd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return topfd < 0 ? -1 : 0;
+}
+
+static int teardown(void **)
+{
+	_cleanup_close_ int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err err;
+
+	close(topfd);
+	return fs_remove_tree(tmp, strrchr(top, '/') + 1, &err);
+}
+
+static void put(const char *name, const char *text)
+{
+	_cleanup_close_ int fd = openat(topfd, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static char *path_of(const char *name)
+{
+	char *path = str_printf("%s/%s", top, name);
+
+	assert_non_null(path);
+	return path;
+}
+
+static void takes_what_was_looked_at(void **)
+{
+	_cleanup_entries_ struct entries s = {0};
+	_cleanup_free_ char *path = path_of("file");
+	_cleanup_close_ int fd = -1;
+	struct err err;
+	size_t i = 99;
+
+	put("file", "one");
+	put("other", "two");
+	assert_ok(entries_take(&s, path, TAKE_NAMED, NULL, &i, &err), &err);
+	assert_string_equal(s.v[i].path, path);
+	assert_int_equal(s.v[i].bytes, 3);
+	fd = entries_open(&s.v[i], &err);
+	assert_true(fd >= 0);
+	assert_ok(entries_check(&s.v[i], fd, &err), &err);
+	// another file in its place
+	assert_int_equal(renameat(topfd, "other", topfd, "file"), 0);
+	assert_fails(entries_open(&s.v[i], &err), &err, "changed while the image was built");
+	assert_fails(entries_check(&s.v[i], fd, &err), &err, "changed");
+	assert_fails(entries_take(&s, path, TAKE_NAMED, NULL, &i, &err), &err, "changed");
+	// a link in its place
+	assert_int_equal(renameat(topfd, "file", topfd, "other"), 0);
+	assert_int_equal(symlinkat("other", topfd, "file"), 0);
+	assert_fails(entries_open(&s.v[i], &err), &err, "changed");
+	assert_fails(entries_take(&s, path, TAKE_NAMED, NULL, &i, &err), &err, "changed");
+}
+
+static void keeps_links_on_the_way(void **)
+{
+	_cleanup_entries_ struct entries s = {0};
+	_cleanup_free_ char *path = path_of("a/../to/b/link"), *real = path_of("b/file");
+	_cleanup_free_ char *link = path_of("b/link"), *to = path_of("to");
+	struct err err;
+	size_t i = 99;
+
+	assert_int_equal(mkdirat(topfd, "a", 0755), 0);
+	assert_int_equal(mkdirat(topfd, "b", 0755), 0);
+	put("b/file", "x");
+	assert_int_equal(symlinkat("./file", topfd, "b/link"), 0);
+	assert_int_equal(symlinkat(top, topfd, "to"), 0);
+	assert_ok(entries_take(&s, path, TAKE_NAMED, NULL, &i, &err), &err);
+	assert_int_equal(s.n, 3);
+	assert_string_equal(s.v[i].path, real);
+	assert_null(s.v[i].link);
+	assert_string_equal(entries_find(&s, link)->link, "./file");
+	assert_string_equal(entries_find(&s, to)->link, top);
+}
+
+// The path of a file went through a directory that was a link for the one before.
+static void writes_through_no_link(void **)
+{
+	_cleanup_entries_ struct entries s = {0};
+	_cleanup_ldconf_ struct ldconf conf = {0};
+	_cleanup_close_ int root = -1;
+	_cleanup_free_ char *outside = path_of("outside"), *file = path_of("way/file");
+	_cleanup_free_ char *way = path_of("way");
+	struct err err;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const dirs[] = {"outside", "way", "image"};
+
+		assert_int_equal(mkdirat(topfd, dirs[i], 0755), 0);
+	}
+	put("way/file", "evil");
+	assert_ok(entries_link(&s, way, outside, &err), &err);
+	assert_ok(entries_take(&s, file, TAKE_NAMED, NULL, NULL, &err), &err);
+	entries_sort(&s);
+	root = openat(topfd, "image", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_fails(tree_write(root, &s, &conf, &err), &err, "way");
+	assert_int_equal(fstatat(topfd, "outside/file", &st, 0), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(takes_what_was_looked_at),
+		T(keeps_links_on_the_way),
+		T(writes_through_no_link),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

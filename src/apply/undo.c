@@ -98,8 +98,13 @@ int undo_lease(const struct ledger *l, const struct lease *lease, struct err *er
 
 static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, struct err *err)
 {
-	if (lease_in_use(l, lease))
+	if (lease_in_use(l, lease)) {
+		struct offline unsaid;
+
+		// its supervisor may have been killed, and then nobody watches its CPUs
+		offline_enforce(&l->fs, lease, &unsaid);
 		return 0;
+	}
 	if (undo_lease(l, lease, err) < 0)
 		return err_wrap(err, "clean up after '%s'", lease->grant.name);
 	if (lease_remove(l, lease->grant.name, err) < 0)

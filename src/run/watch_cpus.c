@@ -20,7 +20,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define SETTLE_MILLISECONDS 500 // what is true for a moment on the way down or up is not worth a word
+#define SETTLE_MILLISECONDS \
+	500 // what is true for a moment on the way down or up is not worth a word
 #define AGAIN_MILLISECONDS 1000 // as long as something is missing
 #define KERNEL_GROUP 1
 

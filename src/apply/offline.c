@@ -41,50 +41,48 @@ enum standing offline_judge(
 
 // ---- the cgroup
 
-// The box of the lease `group` in the hierarchy where it has this file, as a descriptor; -1: nowhere.
-static int open_box(const struct hostfs *fs, const char *group, const char *file)
-{
-	_cleanup_free_ char *box = str_printf("%s/box", group);
-	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, CGROUP_ROOT);
-	const char *name = ".";
-
-	while (box != NULL && d != NULL && name != NULL) {
-		_cleanup_free_ char *path = str_printf("%s/%s", name, box);
-		_cleanup_close_ int fd =
-			path != NULL
-				? fs_open_in(dirfd(d), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-				: -1;
-
-		if (fd >= 0 && faccessat(fd, file, F_OK, 0) == 0)
-			return steal_fd(&fd);
-		name = hostfs_next(d);
-	}
-	return -1;
-}
-
-// The control files of the two versions of cgroups.
+// A control file under its names in the two versions of cgroups.
 struct control {
 	const char *v2, *v1;
 };
 
 static const struct control effective_cpus = {"cpuset.cpus.effective", "cpuset.effective_cpus"};
 static const struct control effective_mems = {"cpuset.mems.effective", "cpuset.effective_mems"};
+static const struct control partition = {"cpuset.cpus.partition", NULL};
+static const struct control frozen_itself = {"cgroup.freeze", "freezer.self_freezing"};
+static const struct control freezer = {"cgroup.freeze", "freezer.state"};
+static const struct control freezer_v1 = {NULL, "freezer.state"};
 
-static int open_box_with(
+static bool has(int dir, const char *file)
+{
+	return file != NULL && faccessat(dir, file, F_OK, 0) == 0;
+}
+
+// The box of the lease `group`, in the hierarchy where it has this file. A descriptor, -1: nowhere.
+static int open_box(
 	const struct hostfs *fs, const char *group, const struct control *c, const char **ret_file
 )
 {
-	int fd = open_box(fs, group, c->v2);
+	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, CGROUP_ROOT);
 
-	*ret_file = fd >= 0 ? c->v2 : c->v1;
-	return fd >= 0 ? fd : open_box(fs, group, c->v1);
+	// v2 is the directory itself, v1 has one for each hierarchy
+	for (const char *name = "."; d != NULL && name != NULL; name = hostfs_next(d)) {
+		_cleanup_free_ char *path = str_printf("%s/%s/box", name, group);
+		_cleanup_close_ int fd =
+			path != NULL ? fs_open_in(dirfd(d), path, O_RDONLY | O_DIRECTORY, 0) : -1;
+
+		if (fd >= 0 && (has(fd, c->v2) || has(fd, c->v1))) {
+			*ret_file = has(fd, c->v2) ? c->v2 : c->v1;
+			return steal_fd(&fd);
+		}
+	}
+	return -1;
 }
 
 static bool is_frozen(const struct hostfs *fs, const char *group)
 {
-	static const struct control own = {"cgroup.freeze", "freezer.self_freezing"};
 	const char *file;
-	_cleanup_close_ int box = open_box_with(fs, group, &own, &file);
+	_cleanup_close_ int box = open_box(fs, group, &frozen_itself, &file);
 	int v = 0;
 
 	return box >= 0 && hostfs_int(box, file, &v) == 0 && v == 1;
@@ -109,24 +107,25 @@ bool offline_frozen(const struct hostfs *fs, const char *name)
 
 static int set_frozen(const struct hostfs *fs, const char *group, bool frozen, struct err *err)
 {
-	static const struct control write = {"cgroup.freeze", "freezer.state"};
 	const char *file;
-	_cleanup_close_ int box = open_box_with(fs, group, &write, &file);
-	const char *value = file == write.v2 ? (frozen ? "1" : "0") : frozen ? "FROZEN" : "THAWED";
+	_cleanup_close_ int box = open_box(fs, group, &freezer, &file);
 
 	if (box < 0)
 		return err_set(err, ENOENT, "freeze cgroup '%s': it has no freezer", group);
-	return fs_write_control(box, file, value, err);
+	if (file == freezer.v2)
+		return fs_write_control(box, file, frozen ? "1" : "0", err);
+	return fs_write_control(box, file, frozen ? "FROZEN" : "THAWED", err);
 }
 
 void offline_let_die(const struct hostfs *fs, const struct lease *lease)
 {
 	_cleanup_free_ char *group = plan_lease_cgroup(&lease->grant);
-	_cleanup_close_ int box = group != NULL ? open_box(fs, group, "freezer.state") : -1;
+	const char *file;
+	_cleanup_close_ int box = group != NULL ? open_box(fs, group, &freezer_v1, &file) : -1;
 	struct err unused;
 
 	if (box >= 0)
-		fs_write_control(box, "freezer.state", "THAWED", &unused);
+		fs_write_control(box, file, "THAWED", &unused);
 }
 
 // ---- where it stands
@@ -160,7 +159,7 @@ static void look_at(
 )
 {
 	const char *file;
-	_cleanup_close_ int box = open_box_with(fs, group, control, &file);
+	_cleanup_close_ int box = open_box(fs, group, control, &file);
 	struct idset effective, lost = *granted;
 	char ids[IDSET_STR];
 	enum standing s;
@@ -257,13 +256,14 @@ static void move_back(int pid, void *arg)
 // cgroup. Does nothing on v2, where the kernel does it.
 static void restore_v1(const struct hostfs *fs, const struct lease *lease, const char *group)
 {
-	_cleanup_close_ int box = open_box(fs, group, effective_cpus.v1);
+	const char *file;
+	_cleanup_close_ int box = open_box(fs, group, &effective_cpus, &file);
 	static const char *const above[] = {"../..", ".."}, *const below[] = {".", "c"};
 	_cleanup_close_ int inner = -1;
 	struct idset cpus = grant_all_cpus(&lease->grant), mems = lease->grant.mems;
 	struct online online;
 
-	if (box < 0)
+	if (box < 0 || file != effective_cpus.v1)
 		return;
 	read_online(fs, lease, &online);
 	idset_and(&cpus, &online.cpus);
@@ -286,14 +286,14 @@ static void restore_v1(const struct hostfs *fs, const struct lease *lease, const
 // The kernel does not always take an isolated partition up again whose CPUs were away.
 static void isolate_again(const struct hostfs *fs, const char *group)
 {
-	static const char *const file = "cpuset.cpus.partition";
-	_cleanup_close_ int box = open_box(fs, group, file);
+	const char *file;
+	_cleanup_close_ int box = open_box(fs, group, &partition, &file);
 	_cleanup_close_ int lease =
 		box >= 0 ? openat(box, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	const int dirs[] = {lease, box};
 	struct err unused;
 
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+	for (size_t i = 0; box >= 0 && i < ARRAY_LEN(dirs); i++) {
 		char text[256];
 
 		if (hostfs_line(dirs[i], file, text, sizeof(text)) == 0

@@ -101,8 +101,9 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 	if (lease_in_use(l, lease)) {
 		struct offline unsaid;
 
-		// its supervisor may have been killed, and then nobody watches its CPUs
-		offline_enforce(&l->fs, lease, &unsaid);
+		// who watches its CPUs may have been killed; of a keeper the lease does not tell
+		if (lease->place == LEASE_KEEPER || !lease_supervised(l, lease))
+			offline_enforce(&l->fs, lease, &unsaid);
 		return 0;
 	}
 	if (undo_lease(l, lease, err) < 0)

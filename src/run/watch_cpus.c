@@ -112,6 +112,9 @@ static bool drain(int fd)
 	return any;
 }
 
+// The first event may come before the kernel has changed the cgroup, and the next one half a second later:
+// so it is looked at again and again, soon at first. What was found is acted upon at once, and said when it
+// is the whole truth.
 void cpu_watch_look(struct cpu_watch *w)
 {
 	bool told = drain(w->fd);
@@ -120,14 +123,18 @@ void cpu_watch_look(struct cpu_watch *w)
 
 	if (!told && cpu_watch_timeout(w) != 0)
 		return;
+	if (told) {
+		w->settled = now() + SETTLE_MILLISECONDS;
+		w->pause = 1;
+	}
 	offline_enforce(w->fs, w->lease, &o);
-	offline_say(&o, line, sizeof(line));
-	if (told && !o.killed) {
-		// it is acted at once, and said when it is the whole truth
-		w->due = now() + SETTLE_MILLISECONDS;
+	if (now() < w->settled && !o.killed) {
+		w->due = now() + w->pause;
+		w->pause *= 2;
 		return;
 	}
 	w->due = o.standing != STANDING_WHOLE || w->fd < 0 ? now() + AGAIN_MILLISECONDS : 0;
+	offline_say(&o, line, sizeof(line));
 	if (w->killed || str_eq(line, w->said))
 		return;
 	w->killed = o.killed;

@@ -10,6 +10,7 @@ struct cpu_watch {
 	const struct hostfs *fs;
 	const struct lease *lease;
 	int64_t due; // when to look again, in milliseconds of CLOCK_MONOTONIC; 0: not of itself
+	int64_t settled, pause; // until when an event is followed, and how long to wait meanwhile
 	bool killed;
 	char said[OFFLINE_LINE];
 };

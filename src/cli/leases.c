@@ -72,13 +72,17 @@ static json_t *keeper_row(const char *name)
 
 // What it lacks of its grant, and that it is frozen: both are to be seen from outside.
 static void add_note(
-	const struct ledger *l, const struct lease *lease, const struct offline *o, json_t *row
+	const struct ledger *l,
+	const struct lease *lease,
+	bool used,
+	const struct offline *o,
+	json_t *row
 )
 {
 	char note[OFFLINE_LINE];
 
 	offline_say(o, note, sizeof(note));
-	if (note[0] == '\0' && lease->place != LEASE_KEEPER && !lease_supervised(l, lease))
+	if (used && note[0] == '\0' && lease->place != LEASE_KEEPER && !lease_supervised(l, lease))
 		strcpy(note, "its supervisor is gone: only further commands look after its CPUs");
 	json_object_set_new(row, "note", json_string(note));
 }
@@ -122,8 +126,7 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 		if (json_typeof(value) == json_typeof(json_object_get(row, told_by_keeper[i])))
 			json_object_set(row, told_by_keeper[i], value);
 	}
-	if (used)
-		add_note(ps->l, lease, &o, row);
+	add_note(ps->l, lease, used, &o, row);
 	json_array_append_new(ps->rows, row);
 	json_decref(told);
 	return 0;

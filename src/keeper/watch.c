@@ -34,7 +34,7 @@ static _Noreturn void watch(int keeper, const struct lease *lease)
 	struct err unused;
 
 	drop_others(&keeper);
-	if (chdir("/") < 0 || hostfs_open("/", &fs, &unused) < 0)
+	if (keeper < 0 || chdir("/") < 0 || hostfs_open("/", &fs, &unused) < 0)
 		_exit(1);
 	cpu_watch_open(&w, &fs, lease);
 	for (;;) {

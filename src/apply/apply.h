@@ -69,6 +69,42 @@ int cgroup_partition(const char *dir, const char *kind, struct err *err);
 // some time: the next that wants them would find them taken.
 void cgroup_partition_end(int dir, const char *name);
 
+// ---- offline.c: granted CPUs and nodes that are taken off the machine
+
+enum standing {
+	STANDING_WHOLE = 0, // all that was granted is there
+	STANDING_PART,	    // some of it is not; the workload is held to the rest
+	STANDING_GONE,	    // none of it is there: the kernel lets the workload out
+};
+
+// Of CPUs, or of nodes: what was granted, what the machine has online, what the cgroup may use.
+enum standing offline_judge(
+	const struct idset *granted, const struct idset *online, const struct idset *effective
+);
+
+// How a lease in use stands.
+struct offline {
+	enum standing standing;
+	bool frozen, killed;
+	char lost[96], left[96]; // "CPU 1 is offline", "CPU 2": for people, when it is not whole
+};
+
+void offline_look(const struct hostfs *fs, const struct lease *lease, struct offline *ret);
+
+// Whether the cgroup of the grant `name` is frozen, for who may not read leases.
+bool offline_frozen(const struct hostfs *fs, const char *name);
+
+// Looks, and does what the grant says: freezes or kills what is outside; thaws what is whole again, after
+// giving back what the kernel does not give back itself.
+void offline_enforce(const struct hostfs *fs, const struct lease *lease, struct offline *ret);
+
+// One line about it; "" when there is nothing to say.
+#define OFFLINE_LINE 256
+void offline_say(const struct offline *o, char *buf, size_t len);
+
+// A frozen process of v1 does not die before it is thawed: to be called for those that were killed.
+void offline_let_die(const struct hostfs *fs, const struct lease *lease);
+
 // grace.c: begins, in the background, what makes the next move of a process between cgroups quick. For
 // those who will move one within some ten milliseconds; changes nothing.
 void cgroup_begin_grace(void);

@@ -92,6 +92,7 @@ int cgroup_kill(
 		cgroup_each_pid(fs, lease->cgroup, !all, kill_one, &n);
 		if (n == 0)
 			return 0;
+		offline_let_die(fs, lease);
 		nap(5);
 	}
 	return err_set(

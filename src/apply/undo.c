@@ -106,8 +106,14 @@ int undo_lease(const struct ledger *l, const struct lease *lease, struct err *er
 
 static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, struct err *err)
 {
-	if (lease_in_use(l, lease))
+	if (lease_in_use(l, lease)) {
+		struct offline unsaid;
+
+		// who watches its CPUs may have been killed; of a keeper the lease does not tell
+		if (lease->place == LEASE_KEEPER || !lease_supervised(l, lease))
+			offline_enforce(&l->fs, lease, &unsaid);
 		return 0;
+	}
 	if (undo_lease(l, lease, err) < 0)
 		return err_wrap(err, "clean up after '%s'", lease->grant.name);
 	if (lease_remove(l, lease->grant.name, err) < 0)

@@ -70,20 +70,55 @@ static json_t *keeper_row(const char *name)
 	return keeper_ask(name, &req, PS_SECONDS, &reply, &unused) == 0 ? reply.row : NULL;
 }
 
+// What it lacks of its grant, and that it is frozen: both are to be seen from outside.
+static void add_note(
+	const struct ledger *l,
+	const struct lease *lease,
+	bool used,
+	const struct offline *o,
+	json_t *row
+)
+{
+	char note[OFFLINE_LINE];
+
+	offline_say(o, note, sizeof(note));
+	if (used && note[0] == '\0' && lease->place != LEASE_KEEPER && !lease_supervised(l, lease))
+		strcpy(note, "its supervisor is gone: only further commands look after its CPUs");
+	json_object_set_new(row, "note", json_string(note));
+}
+
+static void print_notes(const json_t *rows)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach ((json_t *)rows, i, row) {
+		const char *note = json_string_value(json_object_get(row, "note"));
+
+		if (note != NULL && note[0] != '\0')
+			printf("%s: %s\n", json_string_value(json_object_get(row, "name")), note);
+	}
+}
+
 static int ps_one(const struct lease *lease, void *arg, struct err *err)
 {
 	struct ps *ps = arg;
 	bool used = lease_in_use(ps->l, lease);
 	const char *state = used ? "running" : "dead", *command = lease->command;
+	struct offline o = {0};
 	json_t *row, *told = NULL;
 
 	(void)err;
+	if (used)
+		offline_look(&ps->l->fs, lease, &o);
 	if (lease->place == LEASE_KEEPER) {
-		told = used ? keeper_row(lease->grant.name) : NULL;
+		told = used && !o.frozen ? keeper_row(lease->grant.name) : NULL;
 		// the keeper is its owner's: what it says is taken for these three alone
 		state = !used ? "dead" : told == NULL ? "no answer" : "idle";
 		command = "";
 	}
+	if (o.frozen)
+		state = "frozen";
 	row = lease_row(lease, state, command, lease->started);
 	for (size_t i = 0; told != NULL && i < ARRAY_LEN(told_by_keeper); i++) {
 		json_t *value = json_object_get(told, told_by_keeper[i]);
@@ -91,6 +126,7 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 		if (json_typeof(value) == json_typeof(json_object_get(row, told_by_keeper[i])))
 			json_object_set(row, told_by_keeper[i], value);
 	}
+	add_note(ps->l, lease, used, &o, row);
 	json_array_append_new(ps->rows, row);
 	json_decref(told);
 	return 0;
@@ -106,7 +142,13 @@ static void ps_own(const char *name, void *arg)
 		ps->rows,
 		row != NULL ? row
 			    : json_pack(
-				    "{s:s, s:s, s:s}", "name", name, "state", "dead", "in", "keeper"
+				    "{s:s, s:s, s:s}",
+				    "name",
+				    name,
+				    "state",
+				    keeper_frozen(name) ? "frozen" : "dead",
+				    "in",
+				    "keeper"
 			    )
 	);
 }
@@ -146,6 +188,8 @@ int cmd_ps(int argc, char **argv)
 		ps.l = &l;
 		r = lease_each(&l, ps_one, &ps, &err);
 		cli_print_rows(ps.rows, keys, json); // the readable ones in any case
+		if (!json)
+			print_notes(ps.rows);
 		cli_close_real(&fs, &l);
 	}
 	json_decref(ps.rows);

@@ -23,6 +23,8 @@ const char cli_request_help[] =
 	"  --shared-cpus POOL      the CPUs of a pool too, shared with others\n"
 	"  --partition isolated    the CPUs taken from all else, and no balancing between them "
 	"(cgroup v2)\n"
+	"  --on-offline freeze|stop|warn  when none of its CPUs (or nodes) is online any more; "
+	"default freeze\n"
 	"  --mems LIST             NUMA nodes to take memory from\n"
 	"  --hugepages SIZE=COUNT[@NODE][,anon]\n"
 	"  --memory SIZE           ordinary memory, default 512M\n"

@@ -274,7 +274,7 @@ static int check_whole(const struct request *req, struct err *err)
 	if (req->kind == GRANT_POOL
 	    && (req->nhugepages + req->nnics + req->nlinks > 0 || req->memory != 0 || req->pids != 0
 		|| req->shared_pool[0] != '\0' || !idset_empty(&req->mems) || req->caps != 0
-		|| req->seccomp[0] != '\0' || req->isolated))
+		|| req->seccomp[0] != '\0' || req->isolated || req->on_offline != 0))
 		return err_set(
 			err, EINVAL, "pool '%s': a pool has CPUs and nothing else", req->name
 		);
@@ -293,6 +293,7 @@ int grant_resolve(
 		.kind = req->kind,
 		.cpus = req->cpus,
 		.isolated = req->isolated,
+		.on_offline = req->on_offline,
 		.mems = req->mems,
 		.memory = req->memory != 0 ? req->memory : GRANT_MEMORY_DEFAULT,
 		.pids = req->pids != 0 ? req->pids : GRANT_PIDS_DEFAULT,

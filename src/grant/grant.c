@@ -118,6 +118,10 @@ json_t *grant_to_json(const struct grant *g)
 	}
 	if (g->isolated)
 		json_object_set_new(doc, "partition", json_string("isolated"));
+	if (g->on_offline != OFFLINE_FREEZE)
+		json_object_set_new(
+			doc, "on-offline", json_string(grant_offline_name(g->on_offline))
+		);
 	json_object_set_new(doc, "mems", json_idset(&g->mems));
 	json_object_set_new(doc, "hugepages", list);
 	json_object_set_new(doc, "memory", json_size(g->memory));
@@ -196,6 +200,7 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		"shared-pool",
 		"shared-cpus",
 		"partition",
+		"on-offline",
 		"mems",
 		"hugepages",
 		"memory",
@@ -208,7 +213,7 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 		NULL,
 	};
 	struct grant g = {0};
-	const char *name = NULL, *pool = NULL, *partition = NULL, *seccomp = NULL;
+	const char *name = NULL, *pool = NULL, *partition = NULL, *offline = NULL, *seccomp = NULL;
 	uint64_t format = 0;
 
 	if (jread_keys(doc, what, keys, err) < 0
@@ -219,6 +224,7 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 	    || jread_str(doc, what, "shared-pool", false, &pool, err) < 0
 	    || jread_idset(doc, what, "shared-cpus", pool != NULL, &g.shared_cpus, err) < 0
 	    || jread_str(doc, what, "partition", false, &partition, err) < 0
+	    || jread_str(doc, what, "on-offline", false, &offline, err) < 0
 	    || jread_idset(doc, what, "mems", true, &g.mems, err) < 0
 	    || part_hugepages(doc, what, true, g.hugepages, &g.nhugepages, err) < 0
 	    || jread_size(doc, what, "memory", true, &g.memory, err) < 0
@@ -239,6 +245,8 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 	    || (pool != NULL && name_check("a pool", pool, err) < 0))
 		return err_wrap(err, "read %s", what);
 	if (partition != NULL && part_set_partition(&g.isolated, partition, err) < 0)
+		return err_wrap(err, "read %s", what);
+	if (offline != NULL && part_set_offline(&g.on_offline, offline, err) < 0)
 		return err_wrap(err, "read %s", what);
 	if (seccomp != NULL && part_set_seccomp(g.seccomp, seccomp, err) < 0)
 		return err_wrap(err, "read %s", what);

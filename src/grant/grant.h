@@ -26,6 +26,13 @@ enum grant_kind {
 	GRANT_POOL,	    // CPUs that several grants may share
 };
 
+// When none of its CPUs, or none of its nodes, is online any more: the kernel lets it run on others then.
+enum grant_offline {
+	OFFLINE_FREEZE = 0, // until they are back
+	OFFLINE_STOP,	    // it is killed
+	OFFLINE_WARN,	    // it goes on elsewhere
+};
+
 struct grant_hugepages {
 	uint64_t size;	// bytes of one page
 	uint64_t count; // pages
@@ -53,6 +60,7 @@ struct request {
 	char near[64];	    // close to this NIC: BDF or network interface
 	char shared_pool[NAME_MAX_LEN + 1];
 	bool isolated; // its CPUs as an isolated partition
+	enum grant_offline on_offline;
 	struct idset mems;
 	unsigned nhugepages;
 	struct grant_hugepages hugepages[GRANT_HUGEPAGES];
@@ -74,7 +82,8 @@ struct grant {
 	char shared_pool[NAME_MAX_LEN + 1]; // "" if none
 	struct idset shared_cpus;	    // of the pool
 	bool isolated;			    // its CPUs are an isolated partition of cgroup v2
-	struct idset mems;		    // NUMA nodes it may allocate from
+	enum grant_offline on_offline;
+	struct idset mems;   // NUMA nodes it may allocate from
 	unsigned nhugepages; // each (size, node, anon) at most once, sorted by size, then node
 	struct grant_hugepages hugepages[GRANT_HUGEPAGES];
 	uint64_t memory;
@@ -131,6 +140,10 @@ int grant_validate(
 	const struct holdings *others,
 	struct err *err
 );
+
+// ---- offline.c
+
+const char *grant_offline_name(enum grant_offline o);
 
 // ---- grant.c
 

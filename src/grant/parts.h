@@ -25,6 +25,9 @@ int part_set_partition(bool *isolated, const char *value, struct err *err);
 // Whether this machine can make the CPUs of g an isolated partition.
 int part_check_partition(const struct grant *g, const struct host *host, struct err *err);
 
+// offline.c: "freeze", "stop" or "warn", of a flag or a document.
+int part_set_offline(enum grant_offline *ret, const char *value, struct err *err);
+
 // The "links" array of {"kind", "name"}.
 int part_links(
 	const json_t *doc, const char *what, struct grant_link *list, unsigned *n, struct err *err

@@ -138,6 +138,11 @@ static int flag_partition(struct request *req, const char *v, struct err *err)
 	return part_set_partition(&req->isolated, v, err);
 }
 
+static int flag_offline(struct request *req, const char *v, struct err *err)
+{
+	return part_set_offline(&req->on_offline, v, err);
+}
+
 static int flag_mems(struct request *req, const char *v, struct err *err)
 {
 	return parse_list("--mems", v, &req->mems, err);
@@ -192,6 +197,7 @@ const char *const request_flags[] = {
 	"near",
 	"shared-cpus",
 	"partition",
+	"on-offline",
 	"mems",
 	"hugepages",
 	"memory",
@@ -210,6 +216,7 @@ static const flag_fn flag_fns[] = {
 	flag_near,
 	flag_shared,
 	flag_partition,
+	flag_offline,
 	flag_mems,
 	flag_hugepages,
 	flag_memory,
@@ -284,6 +291,7 @@ int request_from_json(const json_t *doc, const char *what, struct request *ret, 
 		"near",
 		"shared-cpus",
 		"partition",
+		"on-offline",
 		"mems",
 		"hugepages",
 		"memory",
@@ -304,6 +312,7 @@ int request_from_json(const json_t *doc, const char *what, struct request *ret, 
 	    || text(doc, what, "near", &req, flag_near, err) < 0
 	    || text(doc, what, "shared-cpus", &req, flag_shared, err) < 0
 	    || text(doc, what, "partition", &req, flag_partition, err) < 0
+	    || text(doc, what, "on-offline", &req, flag_offline, err) < 0
 	    || text(doc, what, "mems", &req, flag_mems, err) < 0
 	    || part_hugepages(doc, what, false, req.hugepages, &req.nhugepages, err) < 0
 	    || text(doc, what, "memory", &req, flag_memory, err) < 0

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // The command line's side of a keeper's socket.
 
+#include "apply/apply.h"
 #include "base/scope.h"
 #include "keeper/keeper.h"
 #include "keeper/wire.h"
@@ -42,6 +43,19 @@ bool keeper_serves(const char *name)
 	return name_check("a grant", name, &unused) == 0 && look(name, &st) == 0;
 }
 
+bool keeper_frozen(const char *name)
+{
+	struct hostfs fs;
+	struct err unused;
+	bool frozen;
+
+	if (hostfs_open("/", &fs, &unused) < 0)
+		return false;
+	frozen = offline_frozen(&fs, name);
+	hostfs_close(&fs);
+	return frozen;
+}
+
 // A keeper believes its owner alone: root asks as the owner.
 static int connect_to(const char *name, struct err *err)
 {
@@ -64,6 +78,15 @@ static int connect_to(const char *name, struct err *err)
 		);
 	if (geteuid() != 0 && geteuid() != st.st_uid)
 		return err_set(err, EACCES, "grant '%s' belongs to another user", name);
+	if (keeper_frozen(name))
+		return err_set(
+			err,
+			EAGAIN,
+			"grant '%s' is frozen: its CPUs or nodes are offline; as root: pinfold ps, "
+			"or pinfold grant stop %s",
+			name,
+			name
+		);
 	snprintf(to.sun_path, sizeof(to.sun_path), KEEPERS_DIR "/%s.sock", name);
 	// the owner may have stopped it: its queue is full then, and nobody takes from it
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));

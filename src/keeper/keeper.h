@@ -18,6 +18,10 @@
 // Starts the keeper of a definition that has an owner. Returns when it serves.
 int keeper_start(const char *name, struct err *err);
 
+// watch.c: leaves a process that freezes or ends the keeper, and all it started, as the grant says when its
+// CPUs or nodes go offline. It ends with the keeper.
+int keeper_watch(const struct hostfs *fs, const struct lease *lease, struct err *err);
+
 // ---- serve.c, job.c: the keeper itself
 
 // What a keeper knows. All ids are those of its user namespace: 0 is the owner, 1 is the first of the
@@ -60,6 +64,9 @@ json_t *lease_row(
 
 // True if a keeper serves this grant, as far as this user may know.
 bool keeper_serves(const char *name);
+
+// True if it is frozen with all it started: it does not answer then.
+bool keeper_frozen(const char *name);
 
 // Asks for a run, or an exec; passes signals on; returns its exit status. On failure an error.
 int keeper_run(

@@ -250,6 +250,12 @@ static int plan_v1(
 		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
 		join_box(p, box);
 	}
+	// in a container the runtime makes it, as in every hierarchy
+	if (p->lease.place != LEASE_CONTAINER && have(host, HOST_CG_FREEZER)) {
+		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_freezer);
+
+		join_box(p, box);
+	}
 	if (p->lease.place == LEASE_KEEPER && have(host, HOST_CG_DEVICES)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_devices);
 

@@ -132,6 +132,8 @@ static void print_grant(const json_t *g, FILE *out)
 			text(g, "shared-pool"));
 	if (text(g, "partition")[0] != '\0')
 		fprintf(out, ", an %s partition", text(g, "partition"));
+	if (text(g, "on-offline")[0] != '\0')
+		fprintf(out, ", %s when offline", text(g, "on-offline"));
 	fprintf(out, "\n  nodes      %s\n", text(g, "mems"));
 	json_array_foreach (json_object_get(g, "hugepages"), i, e)
 		fprintf(out,

@@ -279,7 +279,9 @@ int exec_in_workload(
 {
 	char *const *words = req->argv;
 	struct exec_command command;
+	struct offline o;
 	struct lease lease;
+	char line[OFFLINE_LINE];
 	int r;
 
 	*ret_status = 125;
@@ -300,6 +302,11 @@ int exec_in_workload(
 			lease.grant.owner_uid,
 			lease.grant.owner_gid
 		);
+	offline_look(&l->fs, &lease, &o);
+	if (o.frozen) { // the program would be too, before it had begun
+		offline_say(&o, line, sizeof(line));
+		return err_set(err, EAGAIN, "exec in '%s': %s", req->name, line);
+	}
 	if (words[0] == NULL)
 		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
 	if (lease.place == LEASE_CONTAINER) {

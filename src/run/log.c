@@ -32,9 +32,12 @@ static void nap(long milliseconds)
 	nanosleep(&t, NULL);
 }
 
+// For appending: what pinfold itself has to say comes from another process.
 static int new_file(int dir, const char *file)
 {
-	return openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	return openat(
+		dir, file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640
+	);
 }
 
 // The files of a former log, where "aside" they wait.

@@ -76,8 +76,12 @@ static int end_workload(
 )
 {
 	const char *name = lease->grant.name;
-	int64_t limit = milliseconds() + seconds * 1000L;
+	struct offline o;
+	int64_t limit;
 
+	// frozen it cannot do what SIGTERM asks for, and would do it elsewhere than it may if it were thawed
+	offline_look(&l->fs, lease, &o);
+	limit = milliseconds() + (o.frozen ? 0 : seconds * 1000L);
 	cgroup_each_pid(&l->fs, lease->cgroup, true, terminate, (void *)lease);
 	while (milliseconds() < limit && !gone(l, name) && !empty(l, lease))
 		nap();

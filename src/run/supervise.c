@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "run/child.h"
 #include "run/run.h"
+#include "run/watch_cpus.h"
 
 #include <ctype.h>
 #include <poll.h>
@@ -36,6 +37,7 @@ struct watch {
 	int ready;	// where to say that it has started, -1: nowhere
 	const char *name;
 	struct log *log;
+	struct cpu_watch *cpus; // NULL: somebody else's business
 };
 
 static int64_t milliseconds(void)
@@ -106,6 +108,12 @@ static void say_started(const struct watch *w)
 		dprintf(w->ready, "started %s\n", w->name);
 }
 
+// How long to wait for the CPUs, once the program runs.
+static int cpus_timeout(const struct watch *w)
+{
+	return w->cpus != NULL && w->phase == PHASE_RUNNING ? cpu_watch_timeout(w->cpus) : -1;
+}
+
 // Until the child has ended. fd: its status pipe, -1 when it has none.
 static int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 {
@@ -116,9 +124,10 @@ static int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 		struct pollfd fds[] = {
 			{.fd = sfd, .events = POLLIN},
 			{.fd = starting ? fd : -1, .events = POLLIN},
+			{.fd = w->cpus != NULL && !starting ? w->cpus->fd : -1, .events = POLLIN},
 		};
 
-		poll(fds, ARRAY_LEN(fds), starting ? left(w) : -1);
+		poll(fds, ARRAY_LEN(fds), starting ? left(w) : cpus_timeout(w));
 		if (fds[1].revents != 0) {
 			read_status(w, fd);
 			if (w->phase == PHASE_RUNNING)
@@ -128,6 +137,8 @@ static int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 		}
 		if ((fds[0].revents & POLLIN) != 0)
 			ended = take_signal(w, sfd);
+		if (!ended && w->cpus != NULL && w->phase == PHASE_RUNNING)
+			cpu_watch_look(w->cpus);
 		if (!ended && w->phase == PHASE_STARTING && left(w) == 0)
 			return give_up(w, err);
 	}
@@ -286,6 +297,7 @@ static int watch_workload(
 	struct start *s,
 	const struct launch *launch,
 	struct channels *c,
+	struct cpu_watch *cpus,
 	int sfd,
 	int ready,
 	struct outcome *out,
@@ -298,6 +310,7 @@ static int watch_workload(
 		.ready = ready,
 		.name = s->plan.lease.grant.name,
 		.log = &c->log,
+		.cpus = cpus,
 	};
 
 	w.child = start_child(&s->plan, launch, c, s->ledger.lock);
@@ -335,6 +348,7 @@ int run_workload(
 )
 {
 	struct channels c = NO_CHANNELS;
+	struct cpu_watch cpus;
 	struct err undo_err;
 	sigset_t old;
 	int sfd, r;
@@ -343,6 +357,7 @@ int run_workload(
 	sfd = block_signals(&old);
 	if (sfd < 0)
 		return err_sys(err, errno, "wait for signals");
+	cpu_watch_open(&cpus, &s->ledger.fs, &s->plan.lease);
 	r = channels_open(&c, &s->plan, launch, err);
 	if (r == 0) // the undo is on disk before the first step is taken
 		r = lease_write(&s->ledger, &s->plan.lease, err);
@@ -351,7 +366,7 @@ int run_workload(
 	} else {
 		r = apply_host(&s->plan, false, err);
 		if (r == 0)
-			r = watch_workload(s, launch, &c, sfd, ready, ret, err);
+			r = watch_workload(s, launch, &c, &cpus, sfd, ready, ret, err);
 		log_end(&c.log, &s->ledger.fs, &s->plan.lease);
 		if (r < 0)
 			log_discard(&c.log);
@@ -363,6 +378,7 @@ int run_workload(
 		}
 	}
 	channels_done(&c);
+	cpu_watch_close(&cpus);
 	drop_signals(sfd);
 	close(sfd);
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -387,7 +403,7 @@ int run_fenced(
 		return err_sys(err, errno, "wait for signals");
 	r = channels_open(&c, &s->plan, launch, err);
 	if (r == 0)
-		r = watch_workload(s, launch, &c, sfd, ready, ret, err);
+		r = watch_workload(s, launch, &c, NULL, sfd, ready, ret, err);
 	channels_done(&c);
 	drop_signals(sfd);
 	close(sfd);

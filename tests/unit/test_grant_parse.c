@@ -68,6 +68,8 @@ static const struct bad_flag {
 	{"shared-cpus", "A", "1 to 48 of a-z"},
 	{"partition", "", "the only kind is isolated"},
 	{"partition", "root", "partition 'root'"},
+	{"on-offline", "", "freeze, stop or warn"},
+	{"on-offline", "kill", "on-offline 'kill'"},
 	{"mems", "x", "--mems"},
 	{"mems", "", "the list is empty"},
 	{"hugepages", "2M", "write SIZE=COUNT"},
@@ -191,6 +193,9 @@ static void request_document(void **)
 	assert_ok(parse_request("{\"partition\": \"isolated\"}", &req, &err), &err);
 	flags = fake_request("partition=isolated");
 	assert_true(req.isolated && flags.isolated);
+	assert_ok(parse_request("{\"on-offline\": \"warn\"}", &req, &err), &err);
+	flags = fake_request("on-offline=warn");
+	assert_true(req.on_offline == OFFLINE_WARN && flags.on_offline == OFFLINE_WARN);
 	assert_ok(parse_request("{}", &req, &err), &err);
 	assert_int_equal(req.kind, GRANT_WORKLOAD);
 }
@@ -237,6 +242,7 @@ static void grant_round_trip(void **)
 {
 	static const char *const flags[] = {
 		"cpus=1",
+		"cpus=1 on-offline=stop",
 		"cpu-count=6 near=82:00.0 hugepages=1G=20 hugepages=2M=8,anon memory=12292K",
 		"cpu-count=2 nic=03:00.0 nic=03:00.1 link=memif:a link=memif:b pids=4194304",
 	};
@@ -289,6 +295,7 @@ static const struct bad_text bad_grants[] = {
 	{"{" GOOD ", \"links\": [{\"kind\": \"memif\"}]}", "'name' is missing"},
 	{"{" GOOD ", \"links\": [{\"kind\": \"mem\", \"name\": \"if:a\"}]}", "memif:NAME"},
 	{"{" GOOD ", \"partition\": \"root\"}", "the only kind is isolated"},
+	{"{" GOOD ", \"on-offline\": \"no\"}", "freeze, stop or warn"},
 	{"{" GOOD ", \"kind\": \"slot\"}", "neither workload nor pool"},
 };
 

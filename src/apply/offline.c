@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// CPUs and NUMA nodes that are taken off the machine while they are granted.
+//
+// When some of a cgroup's CPUs go offline it stays on the others. When none is left the kernel does not
+// stop what is in it, but lets it onto other CPUs, which may be granted to somebody else:
+//
+//   v2  the cgroup has its parent's effective set, until its own CPUs are back
+//   v1  its processes are moved to the parent for good, and its own list has lost the CPUs for good
+//
+// Nothing keeps the kernel from it, so the workload is frozen (or killed) as soon as it is known. What
+// the cgroup says is all the state there is: whoever looks next finds out where things stand.
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "host/hostfs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CGROUP_ROOT "sys/fs/cgroup"
+#define KILL_MILLISECONDS 5000
+
+enum standing offline_judge(
+	const struct idset *granted, const struct idset *online, const struct idset *effective
+)
+{
+	struct idset left = *granted;
+
+	idset_and(&left, online);
+	if (idset_equal(&left, granted) && idset_equal(effective, granted))
+		return STANDING_WHOLE;
+	// the one is told before the other: first the cgroup's set changes, then the machine's
+	idset_and(&left, effective);
+	return idset_empty(&left) ? STANDING_GONE : STANDING_PART;
+}
+
+// ---- the cgroup
+
+// A control file under its names in the two versions of cgroups.
+struct control {
+	const char *v2, *v1;
+};
+
+static const struct control effective_cpus = {"cpuset.cpus.effective", "cpuset.effective_cpus"};
+static const struct control effective_mems = {"cpuset.mems.effective", "cpuset.effective_mems"};
+static const struct control partition = {"cpuset.cpus.partition", NULL};
+static const struct control frozen_itself = {"cgroup.freeze", "freezer.self_freezing"};
+static const struct control freezer = {"cgroup.freeze", "freezer.state"};
+static const struct control freezer_v1 = {NULL, "freezer.state"};
+
+static bool has(int dir, const char *file)
+{
+	return file != NULL && faccessat(dir, file, F_OK, 0) == 0;
+}
+
+// The box of the lease `group`, in the hierarchy where it has this file. A descriptor, -1: nowhere.
+static int open_box(
+	const struct hostfs *fs, const char *group, const struct control *c, const char **ret_file
+)
+{
+	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, CGROUP_ROOT);
+
+	// v2 is the directory itself, v1 has one for each hierarchy
+	for (const char *name = "."; d != NULL && name != NULL; name = hostfs_next(d)) {
+		_cleanup_free_ char *path = str_printf("%s/%s/box", name, group);
+		_cleanup_close_ int fd =
+			path != NULL ? fs_open_in(dirfd(d), path, O_RDONLY | O_DIRECTORY, 0) : -1;
+
+		if (fd >= 0 && (has(fd, c->v2) || has(fd, c->v1))) {
+			*ret_file = has(fd, c->v2) ? c->v2 : c->v1;
+			return steal_fd(&fd);
+		}
+	}
+	return -1;
+}
+
+static bool is_frozen(const struct hostfs *fs, const char *group)
+{
+	const char *file;
+	_cleanup_close_ int box = open_box(fs, group, &frozen_itself, &file);
+	int v = 0;
+
+	return box >= 0 && hostfs_int(box, file, &v) == 0 && v == 1;
+}
+
+bool offline_frozen(const struct hostfs *fs, const char *name)
+{
+	struct grant g = {0};
+
+	// isolated or not: where the cgroup is
+	for (int i = 0; i < 2; i++) {
+		_cleanup_free_ char *group = NULL;
+
+		snprintf(g.name, sizeof(g.name), "%s", name);
+		g.isolated = i == 1;
+		group = plan_lease_cgroup(&g);
+		if (group != NULL && is_frozen(fs, group))
+			return true;
+	}
+	return false;
+}
+
+static int set_frozen(const struct hostfs *fs, const char *group, bool frozen, struct err *err)
+{
+	const char *file;
+	_cleanup_close_ int box = open_box(fs, group, &freezer, &file);
+
+	if (box < 0)
+		return err_set(err, ENOENT, "freeze cgroup '%s': it has no freezer", group);
+	if (file == freezer.v2)
+		return fs_write_control(box, file, frozen ? "1" : "0", err);
+	return fs_write_control(box, file, frozen ? "FROZEN" : "THAWED", err);
+}
+
+void offline_let_die(const struct hostfs *fs, const struct lease *lease)
+{
+	_cleanup_free_ char *group = plan_lease_cgroup(&lease->grant);
+	const char *file;
+	_cleanup_close_ int box = group != NULL ? open_box(fs, group, &freezer_v1, &file) : -1;
+	struct err unused;
+
+	if (box >= 0)
+		fs_write_control(box, file, "THAWED", &unused);
+}
+
+// ---- where it stands
+
+// Of the machine: what of its CPUs, and of its nodes with memory, is online.
+struct online {
+	struct idset cpus, mems;
+};
+
+static void read_online(const struct hostfs *fs, const struct lease *lease, struct online *ret)
+{
+	struct err unused;
+
+	// what cannot be read says nothing
+	if (hostfs_idset(fs->root, "sys/devices/system/cpu/online", true, &ret->cpus, &unused) < 0)
+		ret->cpus = grant_all_cpus(&lease->grant);
+	if (hostfs_idset(fs->root, "sys/devices/system/node/has_memory", true, &ret->mems, &unused)
+	    < 0)
+		ret->mems = lease->grant.mems;
+}
+
+// One kind of them, and what there is to say about it.
+static void look_at(
+	const struct hostfs *fs,
+	const char *group,
+	const struct control *control,
+	const char *kind,
+	const struct idset *granted,
+	const struct idset *online,
+	struct offline *o
+)
+{
+	const char *file;
+	_cleanup_close_ int box = open_box(fs, group, control, &file);
+	struct idset effective, lost = *granted;
+	char ids[IDSET_STR];
+	enum standing s;
+	struct err unused;
+
+	if (box < 0 || hostfs_idset(box, file, true, &effective, &unused) < 0)
+		return; // there is no such limit (--allow-missing)
+	s = offline_judge(granted, online, &effective);
+	if (s <= o->standing)
+		return;
+	o->standing = s;
+	idset_andnot(&lost, online);
+	if (!idset_empty(&lost)) {
+		snprintf(
+			o->lost,
+			sizeof(o->lost),
+			"%s %.64s is offline",
+			kind,
+			idset_format(&lost, ids, sizeof(ids))
+		);
+	} else {
+		lost = *granted;
+		idset_andnot(&lost, &effective);
+		snprintf(
+			o->lost,
+			sizeof(o->lost),
+			"%s %.64s was taken from it",
+			kind,
+			idset_format(idset_empty(&lost) ? &effective : &lost, ids, sizeof(ids))
+		);
+	}
+	snprintf(
+		o->left,
+		sizeof(o->left),
+		"%s %.64s",
+		kind,
+		idset_format(&effective, ids, sizeof(ids))
+	);
+}
+
+void offline_look(const struct hostfs *fs, const struct lease *lease, struct offline *ret)
+{
+	_cleanup_free_ char *group = plan_lease_cgroup(&lease->grant);
+	struct idset cpus = grant_all_cpus(&lease->grant);
+	struct online online;
+
+	*ret = (struct offline){.standing = STANDING_WHOLE};
+	if (group == NULL)
+		return;
+	read_online(fs, lease, &online);
+	look_at(fs, group, &effective_cpus, "CPU", &cpus, &online.cpus, ret);
+	look_at(fs, group, &effective_mems, "node", &lease->grant.mems, &online.mems, ret);
+	ret->frozen = is_frozen(fs, group);
+}
+
+void offline_say(const struct offline *o, char *buf, size_t len)
+{
+	buf[0] = '\0';
+	if (o->killed)
+		snprintf(buf, len, "%s: it was killed", o->lost);
+	else if (o->frozen && o->standing != STANDING_WHOLE)
+		snprintf(buf, len, "%s: it is frozen until that is back", o->lost);
+	else if (o->frozen)
+		snprintf(buf, len, "it is frozen");
+	else if (o->standing == STANDING_GONE)
+		snprintf(buf, len, "%s: it may run outside its grant", o->lost);
+	else if (o->standing == STANDING_PART)
+		snprintf(buf, len, "%s: it has %s", o->lost, o->left);
+}
+
+// ---- what is done about it
+
+static void write_list(int dir, const char *below, const char *file, const struct idset *ids)
+{
+	_cleanup_free_ char *path = str_printf("%s/%s", below, file);
+	char text[IDSET_STR];
+	struct err unused;
+
+	if (path != NULL && !idset_empty(ids))
+		fs_write_control(dir, path, idset_format(ids, text, sizeof(text)), &unused);
+}
+
+static void move_back(int pid, void *arg)
+{
+	const int *procs = arg;
+	struct err unused;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	fs_write_control(*procs, "cgroup.procs", text, &unused);
+}
+
+// Of v1: what is online again gets into the lists, from the top down, and the processes back into their
+// cgroup. Does nothing on v2, where the kernel does it.
+static void restore_v1(const struct hostfs *fs, const struct lease *lease, const char *group)
+{
+	const char *file;
+	_cleanup_close_ int box = open_box(fs, group, &effective_cpus, &file);
+	static const char *const above[] = {"../..", ".."}, *const below[] = {".", "c"};
+	_cleanup_close_ int inner = -1;
+	struct idset cpus = grant_all_cpus(&lease->grant), mems = lease->grant.mems;
+	struct online online;
+
+	if (box < 0 || file != effective_cpus.v1)
+		return;
+	read_online(fs, lease, &online);
+	idset_and(&cpus, &online.cpus);
+	idset_and(&mems, &online.mems);
+	for (size_t i = 0; i < ARRAY_LEN(above); i++) {
+		_cleanup_close_ int up = openat(box, above[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		write_list(up, ".", "cpuset.cpus", &online.cpus);
+		write_list(up, ".", "cpuset.mems", &online.mems);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
+		write_list(box, below[i], "cpuset.cpus", &cpus);
+		write_list(box, below[i], "cpuset.mems", &mems);
+	}
+	// where the runtime put them
+	inner = openat(box, "c", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	cgroup_each_pid(fs, lease->cgroup, true, move_back, inner >= 0 ? &inner : &box);
+}
+
+// The kernel does not always take an isolated partition up again whose CPUs were away.
+static void isolate_again(const struct hostfs *fs, const char *group)
+{
+	const char *file;
+	_cleanup_close_ int box = open_box(fs, group, &partition, &file);
+	_cleanup_close_ int lease =
+		box >= 0 ? openat(box, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	const int dirs[] = {lease, box};
+	struct err unused;
+
+	for (size_t i = 0; box >= 0 && i < ARRAY_LEN(dirs); i++) {
+		char text[256];
+
+		if (hostfs_line(dirs[i], file, text, sizeof(text)) == 0
+		    && str_starts(text, "isolated invalid"))
+			fs_write_control(dirs[i], file, "isolated", &unused);
+	}
+}
+
+static void confine(
+	const struct hostfs *fs, const struct lease *lease, const char *group, struct offline *o
+)
+{
+	struct err unused;
+
+	if (lease->grant.on_offline == OFFLINE_WARN || o->frozen)
+		return;
+	o->frozen = lease->grant.on_offline == OFFLINE_FREEZE
+		    && set_frozen(fs, group, true, &unused) == 0;
+	// also where there is no freezer
+	if (!o->frozen) {
+		o->killed = true;
+		cgroup_kill(fs, lease, false, KILL_MILLISECONDS, &unused);
+	}
+}
+
+void offline_enforce(const struct hostfs *fs, const struct lease *lease, struct offline *ret)
+{
+	_cleanup_free_ char *group = plan_lease_cgroup(&lease->grant);
+	struct err unused;
+
+	offline_look(fs, lease, ret);
+	if (group == NULL || (ret->standing == STANDING_WHOLE && !ret->frozen))
+		return;
+	// outside first: from here on nothing of it runs where it should not
+	if (ret->standing == STANDING_GONE)
+		confine(fs, lease, group, ret);
+	if (ret->standing != STANDING_WHOLE && !ret->killed) {
+		struct offline now;
+
+		restore_v1(fs, lease, group);
+		offline_look(fs, lease, &now);
+		*ret = now;
+	}
+	if (ret->standing != STANDING_WHOLE || !ret->frozen)
+		return;
+	if (lease->grant.isolated)
+		isolate_again(fs, group);
+	ret->frozen = set_frozen(fs, group, false, &unused) < 0;
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The kernel tells what goes off- and online with a uevent (netlink(7), NETLINK_KOBJECT_UEVENT): to every
+// network namespace of its first user namespace. cpuset.cpus.effective cannot be polled.
+//
+// On the way down a CPU's machine check device goes (x86) while the CPU can still be seen online, some
+// time before the event that it is offline: so all of /devices/system is listened to. Between events
+// nothing wakes us.
+
+#include "run/watch_cpus.h"
+
+#include "base/scope.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define SETTLE_MILLISECONDS \
+	500 // what is true for a moment on the way down or up is not worth a word
+#define AGAIN_MILLISECONDS 1000 // as long as something is missing
+#define KERNEL_GROUP 1
+
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+// Lets through "ACTION@/devices/system/…", ACTION being add, change, remove, online or offline: a machine
+// has many other events, and a supervisor for each workload.
+static int filter_system(int fd)
+{
+	const uint32_t word = 0x2f737973; // "/sys", where it is after those actions
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, 5, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 15),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, 3, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {
+		.len = ARRAY_LEN(code),
+		.filter = (struct sock_filter *)code,
+	};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+static int open_events(void)
+{
+	_cleanup_close_ int fd =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+	const struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP};
+
+	if (fd < 0 || filter_system(fd) < 0
+	    || bind(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		return -1;
+	return steal_fd(&fd);
+}
+
+void cpu_watch_open(struct cpu_watch *w, const struct hostfs *fs, const struct lease *lease)
+{
+	*w = (struct cpu_watch){.fd = open_events(), .fs = fs, .lease = lease, .due = 1};
+}
+
+void cpu_watch_close(struct cpu_watch *w)
+{
+	scope_close(&w->fd);
+	w->fd = -1;
+}
+
+int cpu_watch_timeout(const struct cpu_watch *w)
+{
+	int64_t left = w->due - now();
+
+	return w->due == 0 ? -1 : left > 0 ? (int)left : 0;
+}
+
+static void say(const struct cpu_watch *w, const char *line)
+{
+	const struct grant *g = &w->lease->grant;
+	_cleanup_free_ char *log = str_printf(LOG_DIR "/%s.log", g->name);
+	_cleanup_close_ int fd = -1;
+	struct pollfd room = {.events = POLLOUT};
+
+	if (w->lease->detached || w->lease->place == LEASE_KEEPER)
+		fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW) : -1;
+	else
+		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	// nobody may read there any more, or for a while: the workload matters more than the word
+	room.fd = fd;
+	if (fd >= 0 && poll(&room, 1, 0) == 1 && room.revents == POLLOUT)
+		dprintf(fd, "pinfold: '%s': %s\n", g->name, line);
+}
+
+// Whether there was something to read, which is not looked at: the files tell more, and a queue that ran
+// over tells nothing.
+static bool drain(int fd)
+{
+	char event[4096];
+	bool any = false;
+
+	while (fd >= 0 && (recv(fd, event, sizeof(event), 0) >= 0 || errno == ENOBUFS))
+		any = true;
+	return any;
+}
+
+// The first event may come before the kernel has changed the cgroup, and the next one half a second later:
+// so it is looked at again and again, soon at first. What was found is acted upon at once, and said when it
+// is the whole truth.
+void cpu_watch_look(struct cpu_watch *w)
+{
+	bool told = drain(w->fd);
+	char line[OFFLINE_LINE];
+	struct offline o;
+
+	if (!told && cpu_watch_timeout(w) != 0)
+		return;
+	if (told) {
+		w->settled = now() + SETTLE_MILLISECONDS;
+		w->pause = 1;
+	}
+	offline_enforce(w->fs, w->lease, &o);
+	if (now() < w->settled && !o.killed) {
+		w->due = now() + w->pause;
+		w->pause *= 2;
+		return;
+	}
+	w->due = o.standing != STANDING_WHOLE || w->fd < 0 ? now() + AGAIN_MILLISECONDS : 0;
+	offline_say(&o, line, sizeof(line));
+	if (w->killed || str_eq(line, w->said))
+		return;
+	w->killed = o.killed;
+	say(w, line[0] != '\0' ? line : "all of its grant is online again: it goes on");
+	strcpy(w->said, line);
+}

@@ -3,31 +3,20 @@
 
 #include "base/err.h"
 
+#include "base/str.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-// A message is one line whatever was quoted in it: control characters come from file names and
-// from hostile input, and must not reach a terminal.
-static void one_line(char *s)
-{
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
-
-		if (c < 0x20 || c == 0x7f)
-			*s = ' ';
-		// U+0080 to U+009F: a terminal takes some for the start of an escape sequence
-		if (c == 0xc2 && next >= 0x80 && next < 0xa0)
-			s[0] = s[1] = ' ';
-	}
-}
-
 static void vset(struct err *err, int code, const char *fmt, va_list ap)
 {
 	err->code = code != 0 ? code : EIO;
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
-	one_line(err->msg);
+	// one line whatever was quoted in it: what comes from file names and from hostile input must not
+	// reach a terminal
+	str_plain(err->msg);
 }
 
 int err_set(struct err *err, int code, const char *fmt, ...)

@@ -15,8 +15,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define KILL_MILLISECONDS 5000
-
 static int undo_tree(const char *path, struct err *err)
 {
 	_cleanup_free_ char *parent = strdup(path);
@@ -45,7 +43,8 @@ static int count_link(const struct lease *lease, void *arg, struct err *err)
 
 	(void)err;
 	for (unsigned i = 0; i < lease->grant.nlinks; i++) {
-		if (!str_eq(lease->grant.name, u->except->grant.name)
+		// one that is draining does not look at it any more
+		if (!lease->draining && !str_eq(lease->grant.name, u->except->grant.name)
 		    && str_eq(lease->grant.links[i].name, u->name))
 			u->n++;
 	}
@@ -65,20 +64,35 @@ static int undo_link(
 	return u.n > 0 ? 0 : undo_tree(path, err);
 }
 
-int undo_lease(const struct ledger *l, const struct lease *lease, struct err *err)
+// One of that name that is here after a reboot is somebody else's.
+static int undo_cgroup(
+	const struct ledger *l, const struct lease *lease, const char *path, struct err *err
+)
 {
-	bool current = lease_of_this_boot(l, lease);
+	char hierarchy[sizeof(lease->cgroup)];
+
+	if (!lease_of_this_boot(l, lease))
+		return 0;
+	if (lease_hierarchy(lease, hierarchy, sizeof(hierarchy)) < 0)
+		return err_set(err, EINVAL, "undo '%s': the lease has no cgroup", path);
+	return cgroup_remove(&l->fs, hierarchy, path, err);
+}
+
+int undo_lease(
+	const struct ledger *l, const struct lease *lease, enum undo_part part, struct err *err
+)
+{
 	struct err first = {0};
 
-	if (current && cgroup_kill(&l->fs, lease, true, KILL_MILLISECONDS, err) < 0)
-		return -err->code;
 	for (unsigned i = lease->nundo; i-- > 0;) {
 		const struct undo *u = &lease->undo[i];
+		bool cgroup = str_eq(u->what, "cgroup");
 		int r;
 
-		if (str_eq(u->what, "cgroup"))
-			// one of that name that is here after a reboot is somebody else's
-			r = current ? cgroup_remove(&l->fs, u->path, err) : 0;
+		if (cgroup != (part == UNDO_CGROUPS))
+			continue;
+		if (cgroup)
+			r = undo_cgroup(l, lease, u->path, err);
 		else if (str_eq(u->what, "tree"))
 			r = undo_tree(u->path, err);
 		else if (str_eq(u->what, "link"))
@@ -98,13 +112,15 @@ int undo_lease(const struct ledger *l, const struct lease *lease, struct err *er
 
 static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, struct err *err)
 {
-	if (lease_in_use(l, lease))
+	int r = lease_life(l, lease, err);
+
+	if (r > 0)
 		return 0;
-	if (undo_lease(l, lease, err) < 0)
+	if (r == 0)
+		r = lease_end(l, lease, err);
+	if (r < 0)
 		return err_wrap(err, "clean up after '%s'", lease->grant.name);
-	if (lease_remove(l, lease->grant.name, err) < 0)
-		return -err->code;
-	(*count)++;
+	*count += r != LEASE_DRAINS;
 	return 0;
 }
 
@@ -116,17 +132,21 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 	_cleanup_free_ char *cgroup = str_printf("pinfold/%s", name);
 	_cleanup_free_ char *partition = str_printf("pinfold-%s", name);
 	_cleanup_free_ char *state = str_printf(RUN_DIR "/runtime/%s", name);
+	char hierarchy[sizeof(((struct lease *)0)->cgroup)];
 	struct err why = *err;
 
 	if (cgroup == NULL || partition == NULL || state == NULL)
 		return err_oom(err);
-	if (name_check("a lease", name, err) < 0 || cgroup_populated(&l->fs, cgroup)
-	    || cgroup_populated(&l->fs, partition)) {
+	if (name_check("a lease", name, err) < 0
+	    || cgroup_hierarchy(&l->fs, hierarchy, sizeof(hierarchy), err) < 0
+	    || cgroup_populated(&l->fs, hierarchy, cgroup)
+	    || cgroup_populated(&l->fs, hierarchy, partition)) {
 		*err = why;
 		return -err->code;
 	}
-	if (cgroup_remove(&l->fs, cgroup, err) < 0 || cgroup_remove(&l->fs, partition, err) < 0
-	    || undo_tree(state, err) < 0 || lease_remove(l, name, err) < 0)
+	if (cgroup_remove(&l->fs, hierarchy, cgroup, err) < 0
+	    || cgroup_remove(&l->fs, hierarchy, partition, err) < 0 || undo_tree(state, err) < 0
+	    || lease_remove(l, name, err) < 0)
 		return -err->code;
 	(*count)++;
 	return 0;

@@ -401,8 +401,8 @@ int keeper_start(const char *name, struct err *err)
 			r = launch_keeper(&s, &req.launch, err);
 			if (r == 0)
 				r = lease_write(&s.ledger, &s.plan.lease, err);
-			if (r < 0 && undo_lease(&s.ledger, &s.plan.lease, &undo) == 0)
-				lease_remove(&s.ledger, name, &undo);
+			if (r < 0)
+				lease_end(&s.ledger, &s.plan.lease, &undo);
 		}
 		start_done(&s);
 	}

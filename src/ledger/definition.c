@@ -72,8 +72,10 @@ bool definition_exists(const struct ledger *l, const char *name)
 {
 	_cleanup_free_ char *file = str_printf("%s.json", name);
 
-	return file != NULL && l->defs >= 0
-	       && faccessat(l->defs, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	// what cannot be looked at may be there
+	return l->defs >= 0
+	       && (file == NULL || faccessat(l->defs, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+		   || errno != ENOENT);
 }
 
 // ---- several at once

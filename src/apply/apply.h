@@ -64,6 +64,16 @@ bool charges_any(const struct charges *c);
 #define CHARGES_STR 80
 char *charges_text(const struct charges *c, char buf[static CHARGES_STR]);
 
+// ---- pinned.c
+
+// How many inodes a hugetlbfs of a lease with this mark (lease_mark) is mounted with.
+uint64_t pinned_inodes(uint64_t mark);
+// Notes the file systems of that kind that the workload's first process has mounted, by device number.
+int pinned_note(struct lease *lease, int pid, struct err *err);
+// The bytes of those of a lease that has no process any more that exist still. Where the kernel does not
+// tell (no ustat(2), as on arm64), 0.
+uint64_t pinned_bytes(const struct lease *lease);
+
 // ---- end.c
 
 #define LEASE_DRAINS 1

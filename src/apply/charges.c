@@ -160,6 +160,7 @@ static int sum_up(
 )
 {
 	char hierarchy[sizeof(lease->cgroup)];
+	uint64_t pinned;
 
 	if (lease_hierarchy(lease, hierarchy, sizeof(hierarchy)) < 0)
 		return 0;
@@ -168,6 +169,9 @@ static int sum_up(
 	    )
 	    < 0)
 		return -err->code;
+	pinned = pinned_bytes(lease);
+	if (s->charges.hugepages < pinned)
+		s->charges.hugepages = pinned;
 	if (s->charges.memory <= SLACK)
 		s->charges.memory = s->lasting = 0;
 	return 0;

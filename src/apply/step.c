@@ -150,7 +150,14 @@ static int do_tmpfs(const struct step *s, struct err *err)
 
 static int do_hugetlbfs(const struct step *s, struct err *err)
 {
-	if (mount("pinfold", s->path, "hugetlbfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, s->value) == 0)
+	// more than ever used: it is to be known again
+	_cleanup_free_ char *options = str_printf(
+		"%s,nr_inodes=%llu", s->value, (unsigned long long)pinned_inodes(s->mark)
+	);
+
+	if (options == NULL)
+		return err_oom(err);
+	if (mount("pinfold", s->path, "hugetlbfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) == 0)
 		return 0;
 	if (errno == ENOMEM)
 		return err_set(

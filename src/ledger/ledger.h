@@ -17,11 +17,11 @@
 #define ETC_DIR "/etc/pinfold" // definitions
 #define LOG_DIR "/var/log/pinfold"
 
-#define LEASE_NOTES 24
+#define LEASE_NOTES 28
 
 // What has to be taken back when a workload is gone. Written to disk before the thing is done.
 struct undo {
-	char what[24]; // "cgroup", "tree", "link": src/apply/undo.c knows how
+	char what[24]; // "cgroup", "tree", "link", "hugetlbfs": src/apply/undo.c knows how
 	char path[256];
 };
 
@@ -138,6 +138,9 @@ bool lease_in_use(const struct ledger *l, const struct lease *lease);
 // Where the hierarchy of its cgroup is mounted: "/sys/fs/cgroup", "/sys/fs/cgroup/pids" (v1). -ENOENT: the
 // lease names no cgroup of pinfold's.
 int lease_hierarchy(const struct lease *lease, char *ret, size_t len);
+
+// A number that no other lease has, as far as anybody goes by it: to know something of the lease again.
+uint64_t lease_mark(const struct lease *lease);
 
 // The very process that wrote the lease is still there, to take everything back.
 bool lease_supervised(const struct ledger *l, const struct lease *lease);

@@ -107,6 +107,25 @@ bool lease_in_use(const struct ledger *l, const struct lease *lease)
 	return lease_life(l, lease, &unused) != 0;
 }
 
+// FNV-1a of what two leases never have alike.
+uint64_t lease_mark(const struct lease *lease)
+{
+	char text[sizeof(lease->grant.name) + 64];
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	snprintf(
+		text,
+		sizeof(text),
+		"%s %lld %u",
+		lease->grant.name,
+		(long long)lease->started,
+		lease->uid_base
+	);
+	for (const char *c = text; *c != '\0'; c++)
+		h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 bool lease_supervised(const struct ledger *l, const struct lease *lease)
 {
 	return lease->supervisor_start != 0 && lease_of_this_boot(l, lease)

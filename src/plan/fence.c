@@ -140,7 +140,8 @@ void plan_hugetlbfs(
 			      bytes,
 			      uid,
 			      gid
-		      ));
+		      ))
+			->mark = lease_mark(&p->lease);
 	}
 }
 

@@ -239,6 +239,20 @@ static int block_signals(sigset_t *old)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+// What it has mounted may stay when all that saw it has ended.
+static int note_mounts(struct start *s, pid_t child, struct err *err)
+{
+	struct lease *lease = &s->plan.lease;
+	unsigned n = lease->nundo;
+
+	// the keeper of a grant has it noted
+	if (s->ledger.lock < 0)
+		return 0;
+	if (pinned_note(lease, (int)child, err) < 0)
+		return -err->code;
+	return lease->nundo > n ? lease_write(&s->ledger, lease, err) : 0;
+}
+
 // Until the child has executed the runtime, or the program itself. Once it is in its cgroup the lease
 // counts as in use, and the ledger is free for others. Fails with what the child says went wrong.
 static int wait_child(
@@ -259,6 +273,8 @@ static int wait_child(
 		if (read(fd, &word, 1) != 1)
 			return 0;
 		if (word == CHILD_ENTERED) {
+			if (note_mounts(s, w->child, err) < 0)
+				return -err->code;
 			ledger_unlock(&s->ledger);
 			continue;
 		}

@@ -28,7 +28,9 @@ static int undo_tree(const char *path, struct err *err)
 		return err_set(err, EINVAL, "undo '%s': no name", path);
 	*slash = '\0';
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? 0 : fs_remove_tree(fd, slash + 1, err);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "undo '%s'", path);
+	return fs_remove_tree(fd, slash + 1, err);
 }
 
 struct link_users {

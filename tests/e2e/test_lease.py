@@ -18,6 +18,8 @@ from workload import pool, processes_of, unique, wait
 
 pytestmark = [needs_root, needs_two]
 
+TOP = Path(__file__).parents[2]
+
 # Takes what others pass on, and keeps it until it ends.
 TAKER = """
 import array, os, socket, sys
@@ -104,6 +106,15 @@ def peers(pf):
     return Peers(pf)
 
 
+def fits_schema(rows):
+    try:
+        import jsonschema
+    except ImportError:
+        return
+    schema = json.loads((TOP / "data/schemas/ps.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(rows)
+
+
 @pytest.mark.guest
 @needs_pages(24)
 @pytest.mark.parametrize("kind", ["memory", "huge", "file"])
@@ -117,6 +128,7 @@ def test_what_was_passed_on_stays_counted(pf, peers, kind):
     assert f"'{name}' has ended and is draining: " in said and said.count("\n") == 1
     assert f"stop '{peers.taker}'" in said
 
+    fits_schema(pf.json("ps", "--json"))
     row = pf.ps()[name]
     assert row["state"] == "draining" and row["cpus"] == ""
     held = row["held"]

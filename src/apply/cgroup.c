@@ -9,8 +9,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #define TOP "pinfold" // all leases but those with a partition, pinfold-NAME, are below it
@@ -77,6 +79,7 @@ static int remove_in(int hierarchy, const char *path, void *arg, struct err *err
 	const char *name = below_top ? path + strlen(TOP "/") : path;
 	_cleanup_close_ int fd =
 		fs_open_in(hierarchy, below_top ? TOP : ".", O_PATH | O_DIRECTORY, 0);
+	struct statfs st;
 	int r;
 
 	(void)arg;
@@ -84,8 +87,11 @@ static int remove_in(int hierarchy, const char *path, void *arg, struct err *err
 		return err_set(err, EINVAL, "remove cgroup '%s': it is none of pinfold's", path);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "open cgroup '%s'", path);
-	// where no controller is mounted runc makes plain directories and files
+	// Where no controller is mounted runc makes plain directories and files, on the tmpfs that has the
+	// mount points. Other directories beside a hierarchy are somebody's.
 	if (!host_is_cgroup(fd)) {
+		if (fstatfs(fd, &st) < 0 || st.f_type != TMPFS_MAGIC)
+			return 0;
 		if (fs_remove_tree(fd, name, err) < 0)
 			return -err->code;
 	} else {

@@ -28,19 +28,106 @@ int apply_userns(const struct step *s, struct err *err);
 
 // ---- undo.c
 
-// Takes back everything the lease notes, in reverse order. What is gone already is fine. The ledger
-// is locked; the lease file is removed by the caller afterwards.
-int undo_lease(const struct ledger *l, const struct lease *lease, struct err *err);
+enum undo_part {
+	UNDO_FILES,   // all but the cgroups
+	UNDO_CGROUPS, // last: as long as they are there, they are charged for what was passed on
+};
 
-// Undoes and removes every lease that nobody uses, also when one of them fails: that one stays in the
-// ledger with all it holds, so a caller that only wants room may go on. Returns how many in *ret_count (may be NULL). The
+// Takes back what the lease notes, in reverse order. What is gone already is fine. The ledger is locked.
+int undo_lease(
+	const struct ledger *l, const struct lease *lease, enum undo_part part, struct err *err
+);
+
+// Ends every lease that nobody uses, also when one of them fails: that one stays in the ledger with all
+// it holds, so a caller that only wants room may go on. Returns how many in *ret_count (may be NULL). The
 // ledger is locked.
 int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err);
 
-// ---- cgroup.c
+// ---- charges.c
+
+// What a cgroup is charged for, in bytes, but for what is the kernel's own or the cache of files.
+struct charges {
+	uint64_t memory, hugepages;
+};
+
+int cgroup_charges(
+	const struct hostfs *fs, const struct lease *lease, struct charges *ret, struct err *err
+);
+// The same when no process is left: waits until nothing is, or the time is over, and has the kernel free
+// what it can.
+int cgroup_settle(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	unsigned milliseconds,
+	struct charges *ret,
+	struct err *err
+);
+bool charges_any(const struct charges *c);
+
+// "250M of memory and 600M of hugepages".
+#define CHARGES_STR 80
+char *charges_text(const struct charges *c, char buf[static CHARGES_STR]);
+
+// ---- pinned.c
+
+// How many inodes a hugetlbfs of a lease with this mark (lease_mark) is mounted with.
+uint64_t pinned_inodes(uint64_t mark);
+// Notes the file systems of that kind that the workload's first process has mounted, by device number.
+int pinned_note(struct lease *lease, int pid, struct err *err);
+// The bytes of those of a lease that has no process any more that exist still. Where the kernel does not
+// tell (no ustat(2), as on arm64), 0.
+uint64_t pinned_bytes(const struct lease *lease);
+
+// ---- end.c
+
+#define LEASE_DRAINS 1
+
+// Kills what is left of the lease, takes everything back and removes it: 0. LEASE_DRAINS: it stays, since
+// what it gave is still used, which err says; the ledger knows, and the next collection tries again. The
+// ledger is locked.
+int lease_end(const struct ledger *l, const struct lease *lease, struct err *err);
+
+// EBUSY, with who may have what, for a lease that is draining; 0 for others.
+int lease_drains(const struct ledger *l, const struct lease *lease, struct err *err);
+
+// ---- signal.c
+
+// Which of them are meant.
+typedef bool (*cgroup_pick_fn)(int pid, void *arg);
+
+// Sends sig to those of pids, read from cgroup.procs of `dir` before, that are in it still; pick NULL: to
+// all. 0 or -errno.
+int cgroup_signal_members(
+	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
+);
+
+// To the processes of the lease that are not in its "super" cgroup.
+int cgroup_signal(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	int sig,
+	cgroup_pick_fn pick,
+	void *arg,
+	struct err *err
+);
+
+// A descriptor (pidfd) of a process in the cgroup `dir`, an absolute path, or below it; not in a "super"
+// one if skip_super. -ESRCH: there is none.
+int cgroup_open_process(
+	const struct hostfs *fs, const char *dir, bool skip_super, cgroup_pick_fn pick, void *arg
+);
+
+// How many processes it has. Not in its "super" cgroup if skip_super.
+int cgroup_count(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	bool skip_super,
+	unsigned *ret,
+	struct err *err
+);
 
 // Kills every process of the lease but those in its "super" cgroup unless all is set, until none is
-// left or the time is over.
+// left or the time is over. This process stays.
 int cgroup_kill(
 	const struct hostfs *fs,
 	const struct lease *lease,
@@ -49,15 +136,39 @@ int cgroup_kill(
 	struct err *err
 );
 
+// ---- cgroup.c
+
+// Calls fn with a descriptor of the hierarchy that is mounted on `hierarchy` (lease_hierarchy), and for v1
+// of all that are mounted beside it. Goes on after a failure, which it returns.
+typedef int (*cgroup_hierarchy_fn)(int hierarchy, const char *path, void *arg, struct err *err);
+int cgroup_each_hierarchy(
+	const struct hostfs *fs,
+	const char *hierarchy,
+	const char *path,
+	cgroup_hierarchy_fn fn,
+	void *arg,
+	struct err *err
+);
+
+// Where a hierarchy is mounted now, of those a plan would use.
+int cgroup_hierarchy(const struct hostfs *fs, char *ret, size_t len, struct err *err);
+
 // Removes the cgroup `path` ("pinfold/NAME" or "pinfold-NAME") and all below it in every hierarchy,
 // waiting a moment for processes that are ending.
-int cgroup_remove(const struct hostfs *fs, const char *path, struct err *err);
+int cgroup_remove(
+	const struct hostfs *fs, const char *hierarchy, const char *path, struct err *err
+);
 
-// True if a process is in the cgroup `path` or below it, in any hierarchy.
-bool cgroup_populated(const struct hostfs *fs, const char *path);
+// Gives the CPUs of an isolated partition back.
+void cgroup_free_cpus(const struct hostfs *fs, const struct lease *lease);
+
+// True if a process is in the cgroup `path` or below it, in any hierarchy, or if that cannot be told.
+bool cgroup_populated(const struct hostfs *fs, const char *hierarchy, const char *path);
 
 // Moves this process into the directory `dir`, an absolute path.
 int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err);
+// Into the box of a lease on the bare host, in every hierarchy.
+int cgroup_join_box(const struct hostfs *fs, const struct lease *lease, struct err *err);
 
 // devices.c: limits the cgroup of v2 to character devices, a list of "MAJOR:MINOR" and "MAJOR:*".
 int cgroup_allow_devices(const char *dir, const char *list, struct err *err);
@@ -108,9 +219,3 @@ void offline_let_die(const struct hostfs *fs, const struct lease *lease);
 // grace.c: begins, in the background, what makes the next move of a process between cgroups quick. For
 // those who will move one within some ten milliseconds; changes nothing.
 void cgroup_begin_grace(void);
-
-// Calls fn for every process in the directory and below (not "super" directories if skip_super).
-typedef void (*cgroup_pid_fn)(int pid, void *arg);
-void cgroup_each_pid(
-	const struct hostfs *fs, const char *dir, bool skip_super, cgroup_pid_fn fn, void *arg
-);

@@ -5,129 +5,56 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "host/cgroup.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <time.h>
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
 #define TOP "pinfold" // all leases but those with a partition, pinfold-NAME, are below it
 #define REMOVE_MILLISECONDS 3000
-#define DEPTH 16
+#define DEPTH_MAX 256
 
-static void nap(long milliseconds)
+static void nap(void)
 {
-	const struct timespec t = {
-		.tv_sec = milliseconds / 1000,
-		.tv_nsec = milliseconds % 1000 * 1000000,
-	};
+	const struct timespec t = {.tv_nsec = 1000000};
 
 	nanosleep(&t, NULL);
-}
-
-static void each_pid(int dir, bool skip_super, unsigned depth, cgroup_pid_fn fn, void *arg)
-{
-	_cleanup_free_ char *text = NULL;
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *e;
-	char *save = NULL;
-	int fd;
-
-	if (fs_read(dir, "cgroup.procs", 4u << 20, &text, NULL) == 0) {
-		for (char *line = strtok_r(text, "\n", &save); line != NULL;
-		     line = strtok_r(NULL, "\n", &save))
-			fn(atoi(line), arg);
-	}
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	while (d != NULL && depth > 0 && (e = readdir(d)) != NULL) {
-		_cleanup_close_ int sub = -1;
-
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		if (skip_super && str_eq(e->d_name, "super"))
-			continue;
-		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub >= 0)
-			each_pid(sub, skip_super, depth - 1, fn, arg);
-	}
-}
-
-void cgroup_each_pid(
-	const struct hostfs *fs, const char *dir, bool skip_super, cgroup_pid_fn fn, void *arg
-)
-{
-	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_RDONLY | O_DIRECTORY, 0);
-
-	if (fd >= 0)
-		each_pid(fd, skip_super, DEPTH, fn, arg);
-}
-
-static void kill_one(int pid, void *arg)
-{
-	unsigned *n = arg;
-
-	if (pid > 1 && pid != getpid()) {
-		kill(pid, SIGKILL);
-		(*n)++;
-	}
-}
-
-int cgroup_kill(
-	const struct hostfs *fs,
-	const struct lease *lease,
-	bool all,
-	unsigned milliseconds,
-	struct err *err
-)
-{
-	for (unsigned waited = 0; waited <= milliseconds; waited += 5) {
-		unsigned n = 0;
-
-		cgroup_each_pid(fs, lease->cgroup, !all, kill_one, &n);
-		if (n == 0)
-			return 0;
-		offline_let_die(fs, lease);
-		nap(5);
-	}
-	return err_set(
-		err,
-		EBUSY,
-		"kill '%s': processes are still there after %u ms; see %s",
-		lease->grant.name,
-		milliseconds,
-		lease->cgroup
-	);
 }
 
 // rmdir from the leaves up. A cgroup whose last process is just ending says EBUSY for a moment.
 static int remove_tree(int parent, const char *name, unsigned depth)
 {
-	_cleanup_close_ int fd =
-		openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_closedir_ DIR *d = NULL;
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_closedir_ DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
-	int sub;
+	int r;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	sub = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = sub >= 0 ? fdopendir(sub) : NULL;
-	while (d != NULL && depth > 0 && (e = readdir(d)) != NULL) {
-		if (e->d_type == DT_DIR && e->d_name[0] != '.')
-			remove_tree(fd, e->d_name, depth - 1);
+	if (d == NULL || depth == DEPTH_MAX) {
+		r = d == NULL ? -errno : -ELOOP;
+		if (d == NULL)
+			close(fd);
+		return r;
+	}
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_type != DT_DIR || str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+			continue;
+		r = remove_tree(dirfd(d), e->d_name, depth + 1);
+		if (r < 0)
+			return r;
 	}
 	for (unsigned waited = 0; unlinkat(parent, name, AT_REMOVEDIR) < 0; waited++) {
 		if (errno == ENOENT)
 			return 0;
 		if (errno != EBUSY || waited >= REMOVE_MILLISECONDS)
 			return -errno;
-		nap(1);
+		nap();
 	}
 	return 0;
 }
@@ -146,28 +73,25 @@ static int remove_usual(int parent, const char *name)
 	return 0;
 }
 
-static bool is_cgroup(int fd)
-{
-	struct statfs st;
-
-	return fstatfs(fd, &st) == 0
-	       && (st.f_type == CGROUP_SUPER_MAGIC || st.f_type == CGROUP2_SUPER_MAGIC);
-}
-
-static int remove_in(int hierarchy, const char *path, struct err *err)
+static int remove_in(int hierarchy, const char *path, void *arg, struct err *err)
 {
 	bool below_top = str_starts(path, TOP "/");
 	const char *name = below_top ? path + strlen(TOP "/") : path;
 	_cleanup_close_ int fd =
 		fs_open_in(hierarchy, below_top ? TOP : ".", O_PATH | O_DIRECTORY, 0);
+	struct statfs st;
 	int r;
 
+	(void)arg;
 	if ((!below_top && !str_starts(path, TOP "-")) || strchr(name, '/') != NULL)
 		return err_set(err, EINVAL, "remove cgroup '%s': it is none of pinfold's", path);
 	if (fd < 0)
-		return 0;
-	// where no controller is mounted runc makes plain directories and files
-	if (!is_cgroup(fd)) {
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open cgroup '%s'", path);
+	// Where no controller is mounted runc makes plain directories and files, on the tmpfs that has the
+	// mount points. Other directories beside a hierarchy are somebody's.
+	if (!host_is_cgroup(fd)) {
+		if (fstatfs(fd, &st) < 0 || st.f_type != TMPFS_MAGIC)
+			return 0;
 		if (fs_remove_tree(fd, name, err) < 0)
 			return -err->code;
 	} else {
@@ -175,7 +99,7 @@ static int remove_in(int hierarchy, const char *path, struct err *err)
 			cgroup_partition_end(fd, name);
 		r = remove_usual(fd, name);
 		if (r < 0)
-			r = remove_tree(fd, name, DEPTH);
+			r = remove_tree(fd, name, 0);
 		if (r < 0)
 			return err_sys(err, -r, "remove cgroup '%s'", path);
 	}
@@ -185,80 +109,175 @@ static int remove_in(int hierarchy, const char *path, struct err *err)
 	return 0;
 }
 
-typedef int (*hierarchy_fn)(int hierarchy, const char *path, struct err *err);
+// Of v1, where each controller has a hierarchy of its own beside the others.
+static int open_parent(const struct hostfs *fs, const char *hierarchy)
+{
+	_cleanup_free_ char *parent = strdup(hierarchy);
+	char *slash = parent != NULL ? strrchr(parent, '/') : NULL;
 
-// Calls fn for every hierarchy; goes on after a failure, and returns the last one.
-static int each_hierarchy(
-	const struct hostfs *fs, hierarchy_fn fn, const char *path, struct err *err
+	if (slash == NULL) {
+		errno = parent == NULL ? ENOMEM : EINVAL;
+		return -1;
+	}
+	*slash = '\0';
+	return fs_open_in(fs->root, parent, O_RDONLY | O_DIRECTORY, 0);
+}
+
+int cgroup_each_hierarchy(
+	const struct hostfs *fs,
+	const char *hierarchy,
+	const char *path,
+	cgroup_hierarchy_fn fn,
+	void *arg,
+	struct err *err
 )
 {
+	_cleanup_close_ int own = fs_open_in(fs->root, hierarchy, O_RDONLY | O_DIRECTORY, 0);
 	_cleanup_closedir_ DIR *d = NULL;
-	_cleanup_close_ int top = fs_open_in(fs->root, CGROUP_ROOT, O_RDONLY | O_DIRECTORY, 0);
 	struct dirent *e;
-	struct statfs st;
 	int fd, r = 0;
 
-	if (top < 0)
-		return 0;
-	// not by the name of a file: v1 has a tmpfs here, where anybody may have made one
-	if (fstatfs(top, &st) == 0 && st.f_type == CGROUP2_SUPER_MAGIC)
-		return fn(top, path, err);
-	// v1: each hierarchy is a directory; "cpu" may be a link to "cpu,cpuacct"
-	fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	// not by the name of a file: v1 has a tmpfs above, where anybody may have made one
+	if (own >= 0 && host_is_cgroup2(own))
+		return fn(own, path, arg, err);
+	fd = own >= 0 ? open_parent(fs, hierarchy) : -1;
 	d = fd >= 0 ? fdopendir(fd) : NULL;
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	if (d == NULL)
+		return err_sys(err, errno, "open the cgroups at '%s'", hierarchy);
+	// "cpu" may be a link to "cpu,cpuacct"
+	while (errno = 0, (e = readdir(d)) != NULL) {
 		_cleanup_close_ int h = -1;
 
-		if (e->d_name[0] == '.' || e->d_type == DT_LNK)
+		if (e->d_name[0] == '.' || e->d_type != DT_DIR)
 			continue;
-		h = openat(top, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (h >= 0 && fn(h, path, err) < 0)
+		h = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (h < 0)
+			r = err_sys(err, errno, "open the cgroups at '%s'", hierarchy);
+		else if (fn(h, path, arg, err) < 0)
 			r = -err->code;
 	}
-	return r;
+	return errno != 0 ? err_sys(err, errno, "list the cgroups at '%s'", hierarchy) : r;
 }
 
-int cgroup_remove(const struct hostfs *fs, const char *path, struct err *err)
+int cgroup_hierarchy(const struct hostfs *fs, char *ret, size_t len, struct err *err)
 {
-	return each_hierarchy(fs, remove_in, path, err);
+	struct host_cgroup cg = {0};
+
+	host_cgroup_mounts(fs, &cg);
+	if (cg.version == HOST_CGROUP_NONE)
+		return err_set(err, ENODEV, "look for cgroups: none are mounted");
+	snprintf(ret, len, "%s", cg.mount);
+	if (cg.version == HOST_CGROUP_V1) { // any of them
+		const char *const dirs[] = {
+			cg.dir_pids, cg.dir_memory, cg.dir_cpuset, cg.dir_hugetlb, cg.dir_devices};
+		size_t i = 0;
+
+		while (i + 1 < ARRAY_LEN(dirs) && dirs[i][0] == '\0')
+			i++;
+		snprintf(ret, len, "%s/%s", cg.mount, dirs[i]);
+	}
+	return 0;
 }
 
-static void any_pid(int pid, void *arg)
+int cgroup_remove(const struct hostfs *fs, const char *hierarchy, const char *path, struct err *err)
 {
-	(void)pid;
-	*(bool *)arg = true;
+	return cgroup_each_hierarchy(fs, hierarchy, path, remove_in, NULL, err);
 }
 
-static int refuse_populated(int hierarchy, const char *path, struct err *err)
+static int any_pid(int dir, const int *pids, size_t n, void *arg)
+{
+	(void)dir;
+	(void)pids;
+	(void)n;
+	(void)arg;
+	return 1;
+}
+
+static int refuse_populated(int hierarchy, const char *path, void *arg, struct err *err)
 {
 	_cleanup_close_ int fd = fs_open_in(hierarchy, path, O_RDONLY | O_DIRECTORY, 0);
-	bool any = false;
+	int r;
 
-	if (fd >= 0 && is_cgroup(fd)) // the numbers in plain files mean nothing
-		each_pid(fd, false, DEPTH, any_pid, &any);
-	return any ? err_set(err, EBUSY, "cgroup '%s' has processes", path) : 0;
+	(void)arg;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open cgroup '%s'", path);
+	if (!host_is_cgroup(fd)) // the numbers in plain files mean nothing
+		return 0;
+	r = host_cgroup_walk(fd, false, any_pid, NULL);
+	if (r < 0)
+		return err_sys(err, -r, "look for processes in cgroup '%s'", path);
+	return r > 0 ? err_set(err, EBUSY, "cgroup '%s' has processes", path) : 0;
 }
 
-bool cgroup_populated(const struct hostfs *fs, const char *path)
+bool cgroup_populated(const struct hostfs *fs, const char *hierarchy, const char *path)
 {
 	struct err err;
 
-	return each_hierarchy(fs, refuse_populated, path, &err) < 0;
+	return cgroup_each_hierarchy(fs, hierarchy, path, refuse_populated, NULL, &err) < 0;
+}
+
+static int free_cpus(int hierarchy, const char *path, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	cgroup_partition_end(hierarchy, path);
+	return 0;
+}
+
+void cgroup_free_cpus(const struct hostfs *fs, const struct lease *lease)
+{
+	char hierarchy[sizeof(lease->cgroup)];
+	struct err unused;
+
+	if (lease->grant.isolated && lease_hierarchy(lease, hierarchy, sizeof(hierarchy)) == 0)
+		cgroup_each_hierarchy(
+			fs, hierarchy, lease->cgroup + strlen(hierarchy), free_cpus, NULL, &unused
+		);
 }
 
 // Writing "0" to cgroup.procs of v1 waits for a grace period of RCU, often 10 ms: the kernel stops all
 // forks and exits of the machine, as it would for a process of many threads. A single thread that moves
 // itself through "tasks" needs none of that, and here the process has one. v2 has no such file.
-int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err)
+static int join(int fd, const char *dir, struct err *err)
 {
-	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_PATH | O_DIRECTORY, 0);
-	const char *file = "tasks";
+	const char *file = faccessat(fd, "tasks", F_OK, 0) == 0 ? "tasks" : "cgroup.procs";
 
-	if (fd < 0)
-		return err_sys(err, errno, "open cgroup '%s'", dir);
-	if (faccessat(fd, file, F_OK, 0) < 0)
-		file = "cgroup.procs";
 	if (fs_write_control(fd, file, "0", err) < 0)
 		return err_wrap(err, "join cgroup '%s'", dir);
 	return 0;
+}
+
+int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err)
+{
+	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_PATH | O_DIRECTORY, 0);
+
+	return fd < 0 ? err_sys(err, errno, "open cgroup '%s'", dir) : join(fd, dir, err);
+}
+
+// Where nothing is limited there is no box.
+static int join_box(int hierarchy, const char *path, void *arg, struct err *err)
+{
+	_cleanup_free_ char *box = str_printf("%s/box", path);
+	_cleanup_close_ int fd = -1;
+
+	(void)arg;
+	if (box == NULL)
+		return err_oom(err);
+	fd = fs_open_in(hierarchy, box, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 && errno == ENOENT)
+		fd = fs_open_in(hierarchy, path, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 && errno != ENOENT)
+		return err_sys(err, errno, "open cgroup '%s'", path);
+	return fd < 0 || !host_is_cgroup(fd) ? 0 : join(fd, path, err);
+}
+
+int cgroup_join_box(const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	char hierarchy[sizeof(lease->cgroup)];
+
+	if (lease_hierarchy(lease, hierarchy, sizeof(hierarchy)) < 0)
+		return err_set(err, EINVAL, "'%s' has no cgroup", lease->grant.name);
+	return cgroup_each_hierarchy(
+		fs, hierarchy, lease->cgroup + strlen(hierarchy), join_box, NULL, err
+	);
 }

@@ -15,6 +15,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "host/cgroup.h"
 #include "host/hostfs.h"
 
 #include <dirent.h>
@@ -137,13 +138,10 @@ struct online {
 
 static void read_online(const struct hostfs *fs, const struct lease *lease, struct online *ret)
 {
-	struct err unused;
-
 	// what cannot be read says nothing
-	if (hostfs_idset(fs->root, "sys/devices/system/cpu/online", true, &ret->cpus, &unused) < 0)
+	if (hostfs_idset(fs->root, "sys/devices/system/cpu/online", IDSET_MAX, &ret->cpus) < 0)
 		ret->cpus = grant_all_cpus(&lease->grant);
-	if (hostfs_idset(fs->root, "sys/devices/system/node/has_memory", true, &ret->mems, &unused)
-	    < 0)
+	if (hostfs_idset(fs->root, "sys/devices/system/node/has_memory", IDSET_MAX, &ret->mems) < 0)
 		ret->mems = lease->grant.mems;
 }
 
@@ -163,9 +161,8 @@ static void look_at(
 	struct idset effective, lost = *granted;
 	char ids[IDSET_STR];
 	enum standing s;
-	struct err unused;
 
-	if (box < 0 || hostfs_idset(box, file, true, &effective, &unused) < 0)
+	if (box < 0 || hostfs_idset(box, file, IDSET_MAX, &effective) < 0)
 		return; // there is no such limit (--allow-missing)
 	s = offline_judge(granted, online, &effective);
 	if (s <= o->standing)
@@ -242,14 +239,21 @@ static void write_list(int dir, const char *below, const char *file, const struc
 		fs_write_control(dir, path, idset_format(ids, text, sizeof(text)), &unused);
 }
 
-static void move_back(int pid, void *arg)
+// The kernel moves processes by number alone: one that ended since the look, and whose number came again within
+// microseconds, would be another.
+static int move_back(int dir, const int *pids, size_t n, void *arg)
 {
 	const int *procs = arg;
 	struct err unused;
-	char text[16];
 
-	snprintf(text, sizeof(text), "%d", pid);
-	fs_write_control(*procs, "cgroup.procs", text, &unused);
+	(void)dir;
+	for (size_t i = 0; i < n; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%d", pids[i]);
+		fs_write_control(*procs, "cgroup.procs", text, &unused);
+	}
+	return 0;
 }
 
 // Of v1: what is online again gets into the lists, from the top down, and the processes back into their
@@ -259,7 +263,7 @@ static void restore_v1(const struct hostfs *fs, const struct lease *lease, const
 	const char *file;
 	_cleanup_close_ int box = open_box(fs, group, &effective_cpus, &file);
 	static const char *const above[] = {"../..", ".."}, *const below[] = {".", "c"};
-	_cleanup_close_ int inner = -1;
+	_cleanup_close_ int inner = -1, all = -1;
 	struct idset cpus = grant_all_cpus(&lease->grant), mems = lease->grant.mems;
 	struct online online;
 
@@ -280,7 +284,9 @@ static void restore_v1(const struct hostfs *fs, const struct lease *lease, const
 	}
 	// where the runtime put them
 	inner = openat(box, "c", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	cgroup_each_pid(fs, lease->cgroup, true, move_back, inner >= 0 ? &inner : &box);
+	all = fs_open_in(fs->root, lease->cgroup, O_RDONLY | O_DIRECTORY, 0);
+	if (all >= 0)
+		host_cgroup_walk(all, true, move_back, inner >= 0 ? &inner : &box);
 }
 
 // The kernel does not always take an isolated partition up again whose CPUs were away.

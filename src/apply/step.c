@@ -161,7 +161,14 @@ static int do_tmpfs(const struct step *s, struct err *err)
 
 static int do_hugetlbfs(const struct step *s, struct err *err)
 {
-	if (mount("pinfold", s->path, "hugetlbfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, s->value) == 0)
+	// more than ever used: it is to be known again
+	_cleanup_free_ char *options = str_printf(
+		"%s,nr_inodes=%llu", s->value, (unsigned long long)pinned_inodes(s->mark)
+	);
+
+	if (options == NULL)
+		return err_oom(err);
+	if (mount("pinfold", s->path, "hugetlbfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) == 0)
 		return 0;
 	if (errno == ENOMEM)
 		return err_set(
@@ -213,28 +220,53 @@ static int do_bind(const struct step *s, struct err *err)
 	return 0;
 }
 
-// EAL takes the first hugetlbfs of a size that /proc/mounts names: only the grant's may be there.
-static int do_detach_hugetlbfs(const struct step *s, struct err *err)
+// True with the first hugetlbfs of /proc/mounts (proc(5)) that is not below `keep`. A new string.
+static int find_hugetlbfs(const char *keep, char **ret, struct err *err)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/mounts", "re");
-	char *points[64], line[4096];
-	size_t n = 0;
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0, n = strlen(keep);
 
+	*ret = NULL;
 	if (f == NULL)
 		return err_sys(err, errno, "read '/proc/self/mounts'");
-	while (n < ARRAY_LEN(points) && fgets(line, sizeof(line), f) != NULL) {
-		char point[2048], type[64];
+	while (*ret == NULL && (errno = 0, getline(&line, &room, f)) >= 0) {
+		char *save = NULL, *point, *type;
 
-		if (sscanf(line, "%*s %2047s %63s", point, type) == 2 && str_eq(type, "hugetlbfs")
-		    && !str_starts(point, s->path))
-			points[n++] = strdup(point);
+		strtok_r(line, " ", &save);
+		point = strtok_r(NULL, " ", &save);
+		type = strtok_r(NULL, " ", &save);
+		if (type == NULL || !str_eq(type, "hugetlbfs"))
+			continue;
+		host_mount_unescape(point);
+		if (str_starts(point, keep) && (point[n] == '/' || point[n] == '\0'))
+			continue;
+		*ret = strdup(point);
+		if (*ret == NULL)
+			return err_oom(err);
 	}
-	while (n-- > 0) {
-		if (points[n] != NULL)
-			umount2(points[n], MNT_DETACH);
-		free(points[n]);
+	return *ret == NULL && errno != 0 ? err_sys(err, errno, "read '/proc/self/mounts'") : 0;
+}
+
+// EAL takes the first hugetlbfs of a size that /proc/mounts names: only the grant's may be there. Each
+// unmount takes at least one off, so this ends.
+static int do_detach_hugetlbfs(const struct step *s, struct err *err)
+{
+	for (;;) {
+		_cleanup_free_ char *point = NULL;
+
+		if (find_hugetlbfs(s->path, &point, err) < 0)
+			return -err->code;
+		if (point == NULL)
+			return 0;
+		if (umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			return err_sys(
+				err,
+				errno,
+				"hide the hugetlbfs on '%s' from the program; unmount it",
+				point
+			);
 	}
-	return 0;
 }
 
 static int do_partition(const struct step *s, struct err *err)

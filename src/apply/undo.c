@@ -16,8 +16,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define KILL_MILLISECONDS 5000
-
 static int undo_tree(const char *path, struct err *err)
 {
 	_cleanup_free_ char *parent = strdup(path);
@@ -31,7 +29,9 @@ static int undo_tree(const char *path, struct err *err)
 		return err_set(err, EINVAL, "undo '%s': no name", path);
 	*slash = '\0';
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? 0 : fs_remove_tree(fd, slash + 1, err);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "undo '%s'", path);
+	return fs_remove_tree(fd, slash + 1, err);
 }
 
 struct link_users {
@@ -46,7 +46,8 @@ static int count_link(const struct lease *lease, void *arg, struct err *err)
 
 	(void)err;
 	for (unsigned i = 0; i < lease->grant.nlinks; i++) {
-		if (!str_eq(lease->grant.name, u->except->grant.name)
+		// one that is draining does not look at it any more
+		if (!lease->draining && !str_eq(lease->grant.name, u->except->grant.name)
 		    && str_eq(lease->grant.links[i].name, u->name))
 			u->n++;
 	}
@@ -73,24 +74,41 @@ static int undo_link(
 	return undo_tree(path, err);
 }
 
-int undo_lease(const struct ledger *l, const struct lease *lease, struct err *err)
+// One of that name that is here after a reboot is somebody else's.
+static int undo_cgroup(
+	const struct ledger *l, const struct lease *lease, const char *path, struct err *err
+)
 {
-	bool current = lease_of_this_boot(l, lease);
+	char hierarchy[sizeof(lease->cgroup)];
+
+	if (!lease_of_this_boot(l, lease))
+		return 0;
+	if (lease_hierarchy(lease, hierarchy, sizeof(hierarchy)) < 0)
+		return err_set(err, EINVAL, "undo '%s': the lease has no cgroup", path);
+	return cgroup_remove(&l->fs, hierarchy, path, err);
+}
+
+int undo_lease(
+	const struct ledger *l, const struct lease *lease, enum undo_part part, struct err *err
+)
+{
 	struct err first = {0};
 
-	if (current && cgroup_kill(&l->fs, lease, true, KILL_MILLISECONDS, err) < 0)
-		return -err->code;
 	for (unsigned i = lease->nundo; i-- > 0;) {
 		const struct undo *u = &lease->undo[i];
+		bool cgroup = str_eq(u->what, "cgroup");
 		int r;
 
-		if (str_eq(u->what, "cgroup"))
-			// one of that name that is here after a reboot is somebody else's
-			r = current ? cgroup_remove(&l->fs, u->path, err) : 0;
+		if (cgroup != (part == UNDO_CGROUPS))
+			continue;
+		if (cgroup)
+			r = undo_cgroup(l, lease, u->path, err);
 		else if (str_eq(u->what, "tree"))
 			r = undo_tree(u->path, err);
 		else if (str_eq(u->what, "link"))
 			r = undo_link(l, lease, u->path, err);
+		else if (str_eq(u->what, "hugetlbfs"))
+			r = 0; // with its last file: pinned.c
 		else
 			r = err_set(err, EINVAL, "undo '%s': unknown to this version", u->what);
 		// go on: what can be taken back is taken back
@@ -106,19 +124,19 @@ int undo_lease(const struct ledger *l, const struct lease *lease, struct err *er
 
 static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, struct err *err)
 {
-	if (lease_in_use(l, lease)) {
-		struct offline unsaid;
+	int r = lease_life(l, lease, err);
+	struct offline unsaid;
 
-		// who watches its CPUs may have been killed; of a keeper the lease does not tell
-		if (lease->place == LEASE_KEEPER || !lease_supervised(l, lease))
-			offline_enforce(&l->fs, lease, &unsaid);
+	// who watches its CPUs may have been killed; of a keeper the lease does not tell
+	if (r > 0 && (lease->place == LEASE_KEEPER || !lease_supervised(l, lease)))
+		offline_enforce(&l->fs, lease, &unsaid);
+	if (r > 0)
 		return 0;
-	}
-	if (undo_lease(l, lease, err) < 0)
+	if (r == 0)
+		r = lease_end(l, lease, err);
+	if (r < 0)
 		return err_wrap(err, "clean up after '%s'", lease->grant.name);
-	if (lease_remove(l, lease->grant.name, err) < 0)
-		return -err->code;
-	(*count)++;
+	*count += r != LEASE_DRAINS;
 	return 0;
 }
 
@@ -130,17 +148,21 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 	_cleanup_free_ char *cgroup = str_printf("pinfold/%s", name);
 	_cleanup_free_ char *partition = str_printf("pinfold-%s", name);
 	_cleanup_free_ char *state = str_printf(RUN_DIR "/runtime/%s", name);
+	char hierarchy[sizeof(((struct lease *)0)->cgroup)];
 	struct err why = *err;
 
 	if (cgroup == NULL || partition == NULL || state == NULL)
 		return err_oom(err);
-	if (name_check("a lease", name, err) < 0 || cgroup_populated(&l->fs, cgroup)
-	    || cgroup_populated(&l->fs, partition)) {
+	if (name_check("a lease", name, err) < 0
+	    || cgroup_hierarchy(&l->fs, hierarchy, sizeof(hierarchy), err) < 0
+	    || cgroup_populated(&l->fs, hierarchy, cgroup)
+	    || cgroup_populated(&l->fs, hierarchy, partition)) {
 		*err = why;
 		return -err->code;
 	}
-	if (cgroup_remove(&l->fs, cgroup, err) < 0 || cgroup_remove(&l->fs, partition, err) < 0
-	    || undo_tree(state, err) < 0 || lease_remove(l, name, err) < 0)
+	if (cgroup_remove(&l->fs, hierarchy, cgroup, err) < 0
+	    || cgroup_remove(&l->fs, hierarchy, partition, err) < 0 || undo_tree(state, err) < 0
+	    || lease_remove(l, name, err) < 0)
 		return -err->code;
 	(*count)++;
 	return 0;

@@ -14,8 +14,9 @@ static void vset(struct err *err, int code, const char *fmt, va_list ap)
 {
 	err->code = code != 0 ? code : EIO;
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
-	// whatever was quoted in it
-	str_one_line(err->msg);
+	// one line whatever was quoted in it: what comes from file names and from hostile input must not
+	// reach a terminal
+	str_plain(err->msg);
 }
 
 int err_set(struct err *err, int code, const char *fmt, ...)

@@ -195,6 +195,29 @@ int jread_array(const json_t *obj, const char *what, const char *key, json_t **r
 	return 0;
 }
 
+static void plain_string(json_t *v)
+{
+	_cleanup_free_ char *s = strdup(json_string_value(v));
+
+	if (s != NULL)
+		str_plain(s);
+	json_string_set(v, s != NULL ? s : "?");
+}
+
+void json_plain(json_t *v)
+{
+	const char *key;
+	json_t *e;
+	size_t i;
+
+	if (json_is_string(v))
+		plain_string(v);
+	json_array_foreach (v, i, e)
+		json_plain(e);
+	json_object_foreach (v, key, e)
+		json_plain(e);
+}
+
 json_t *json_idset(const struct idset *s)
 {
 	char buf[IDSET_STR];

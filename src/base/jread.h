@@ -68,6 +68,9 @@ int jread_array(
 	const json_t *obj, const char *what, const char *key, json_t **ret, struct err *err
 );
 
+// str_plain for every string in it, also below. For what is printed as text.
+void json_plain(json_t *v);
+
 // A JSON string in the kernel's list format.
 json_t *json_idset(const struct idset *s);
 // A JSON string such as "2M".

@@ -3,6 +3,8 @@
 
 #include "base/str.h"
 
+#include "base/scope.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -85,6 +87,65 @@ const char *str_nearest(const char *s, const char *const *words)
 	return nearest;
 }
 
+// The length of the character at s, 0: no UTF-8 (RFC 3629).
+static size_t decode(const unsigned char *s, uint32_t *ret)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = s[0] < 0x80	     ? 1
+		   : s[0] >> 5 == 6  ? 2
+		   : s[0] >> 4 == 14 ? 3
+		   : s[0] >> 3 == 30 ? 4
+				     : 0;
+	uint32_t c = n < 2 ? s[0] : s[0] & (0x7fu >> n);
+
+	for (size_t i = 1; i < n; i++) {
+		if (s[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	*ret = c;
+	return n > 0 && c >= least[n] && c < 0x110000 && (c < 0xd800 || c > 0xdfff) ? n : 0;
+}
+
+// A terminal obeys it (C0, DEL, C1) or shows something else than is there: marks of direction, line and
+// paragraph separators, characters without width.
+static bool is_order(uint32_t c)
+{
+	static const uint32_t ranges[][2] = {
+		{0x00, 0x1f},
+		{0x7f, 0x9f},
+		{0xad, 0xad},
+		{0x061c, 0x061c},
+		{0x180e, 0x180e},
+		{0x200b, 0x200f},
+		{0x2028, 0x202e},
+		{0x2060, 0x206f},
+		{0xfeff, 0xfeff},
+		{0xfff9, 0xfffb},
+		{0xe0000, 0xe007f},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		if (c >= ranges[i][0] && c <= ranges[i][1])
+			return true;
+	}
+	return false;
+}
+
+void str_plain(char *s)
+{
+	while (*s != '\0') {
+		uint32_t c = 0;
+		size_t n = decode((const unsigned char *)s, &c);
+
+		if (n == 0)
+			*s = '?';
+		else if (is_order(c))
+			memset(s, ' ', n);
+		s += n > 0 ? n : 1;
+	}
+}
+
 bool str_eq(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
@@ -93,17 +154,4 @@ bool str_eq(const char *a, const char *b)
 bool str_starts(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-void str_one_line(char *s)
-{
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
-
-		if (c < 0x20 || c == 0x7f)
-			*s = ' ';
-		// U+0080 to U+009F: a terminal takes some for the start of an escape sequence
-		if (c == 0xc2 && next >= 0x80 && next < 0xa0)
-			s[0] = s[1] = ' ';
-	}
 }

@@ -19,9 +19,10 @@ int name_check(const char *what, const char *name, struct err *err);
 // Of the NULL-terminated list, the word nearest to s by edit distance, or NULL if none is near.
 const char *str_nearest(const char *s, const char *const *words);
 
+// Makes text of others safe for a person's terminal, in place and in its length: control characters, also
+// those from U+0080 on, and characters that turn the direction of a line round or take no room become
+// spaces; what is no UTF-8 becomes question marks.
+void str_plain(char *s);
+
 bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
-
-// Spaces for control characters: what comes from file names and from hostile input is to be one line,
-// and must not reach a terminal otherwise.
-void str_one_line(char *s);

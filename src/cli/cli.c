@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 
@@ -22,7 +23,8 @@ int cli_fail(const struct err *err)
 
 void cli_print_json(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	// a terminal may be what reads it
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 	putchar('\n');
 }
 
@@ -56,6 +58,7 @@ void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
 		cli_print_json(rows);
 		return;
 	}
+	json_plain((json_t *)rows);
 	for (n = 0; n < ARRAY_LEN(width) && keys[n] != NULL; n++) {
 		width[n] = strlen(keys[n]);
 		json_array_foreach ((json_t *)rows, i, row) {

@@ -43,15 +43,17 @@ static bool kept(const struct ledger *l, const char *name)
 static int stop_keeper(struct ledger *l, const char *name, struct err *err)
 {
 	struct lease lease;
+	int r = lease_read(l, name, &lease, err);
 
-	if (lease_read(l, name, &lease, err) < 0 || undo_lease(l, &lease, err) < 0)
-		return -err->code;
-	return lease_remove(l, name, err);
+	if (r == 0)
+		r = lease_end(l, &lease, err);
+	return r == LEASE_DRAINS ? -err->code : r;
 }
 
 int grant_remove_one(struct ledger *l, const char *name, struct err *err)
 {
 	struct pool_user p = {.pool = name};
+	struct lease lease;
 	bool readable;
 	struct grant g;
 
@@ -64,6 +66,8 @@ int grant_remove_one(struct ledger *l, const char *name, struct err *err)
 	readable = definition_read(l, name, &g, err) == 0;
 	// its owner's keeper, and all that it started, ends with the grant
 	if (kept(l, name) && stop_keeper(l, name, err) < 0)
+		return -err->code;
+	if (lease_read(l, name, &lease, err) == 0 && lease_drains(l, &lease, err) < 0)
 		return -err->code;
 	if (lease_exists(l, name))
 		return err_set(

@@ -78,6 +78,7 @@ static int inventory(int argc, char **argv)
 		cli_print_json(all_of_it);
 		return CLI_OK;
 	}
+	json_plain(all_of_it);
 	host_print(all_of_it, all);
 	return CLI_OK;
 }

@@ -62,7 +62,7 @@ static char *shown(const json_t *text)
 	char *s = strdup(json_string_value(text) ?: "");
 
 	if (s != NULL)
-		str_one_line(s);
+		str_plain(s);
 	return s;
 }
 

@@ -194,9 +194,15 @@ struct owned {
 static int add_owned(const struct grant *g, void *arg, struct err *err)
 {
 	struct owned *o = arg;
+	struct lease lease;
+	struct err unused;
+	bool live = lease_exists(o->l, g->name);
 	void *more;
 
-	if (g->owner_uid == 0 || lease_exists(o->l, g->name) != o->live)
+	// one that is draining has no keeper any more, and why it cannot have one is to be said
+	if (live && lease_read(o->l, g->name, &lease, &unused) == 0)
+		live = !lease.draining;
+	if (g->owner_uid == 0 || live != o->live)
 		return 0;
 	more = realloc(o->list, (o->n + 1) * sizeof(*o->list));
 	if (more == NULL)

@@ -100,12 +100,29 @@ static void print_notes(const json_t *rows)
 	}
 }
 
+// "running"; "dead": for the next collection; "draining": with what it holds; "unknown": it cannot be told
+// whether anything runs.
+static const char *state_of(const struct ledger *l, const struct lease *lease, struct charges *held)
+{
+	struct err unused;
+	int life = lease_life(l, lease, &unused);
+
+	if (life != 0)
+		return life > 0 ? "running" : "unknown";
+	if (!lease->draining || cgroup_charges(&l->fs, lease, held, &unused) < 0)
+		return lease->draining ? "unknown" : "dead";
+	return charges_any(held) ? "draining" : "dead";
+}
+
 static int ps_one(const struct lease *lease, void *arg, struct err *err)
 {
 	struct ps *ps = arg;
-	bool used = lease_in_use(ps->l, lease);
-	const char *state = used ? "running" : "dead", *command = lease->command;
+	struct lease shown = *lease;
+	struct charges held = {0};
+	const char *state = state_of(ps->l, lease, &held), *command = lease->command;
+	bool used = str_eq(state, "running");
 	struct offline o = {0};
+	char amount[CHARGES_STR];
 	json_t *row, *told = NULL;
 
 	(void)err;
@@ -114,12 +131,30 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 	if (lease->place == LEASE_KEEPER) {
 		told = used && !o.frozen ? keeper_row(lease->grant.name) : NULL;
 		// the keeper is its owner's: what it says is taken for these three alone
-		state = !used ? "dead" : told == NULL ? "no answer" : "idle";
+		if (str_eq(state, "running"))
+			state = told == NULL ? "no answer" : "idle";
 		command = "";
 	}
 	if (o.frozen)
 		state = "frozen";
-	row = lease_row(lease, state, command, lease->started);
+	if (charges_any(&held))
+		command = charges_text(&held, amount);
+	// as the ledger counts
+	if (lease->draining && !lease->defined)
+		shown.grant.cpus = shown.grant.shared_cpus = (struct idset){0};
+	row = lease_row(&shown, state, command, lease->started);
+	if (charges_any(&held))
+		json_object_set_new(
+			row,
+			"held",
+			json_pack(
+				"{s:I, s:I}",
+				"memory",
+				(json_int_t)held.memory,
+				"hugepages",
+				(json_int_t)held.hugepages
+			)
+		);
 	for (size_t i = 0; told != NULL && i < ARRAY_LEN(told_by_keeper); i++) {
 		json_t *value = json_object_get(told, told_by_keeper[i]);
 
@@ -322,9 +357,12 @@ int cmd_exec(int argc, char **argv)
 static bool still_runs(const struct ledger *l, const char *name)
 {
 	_cleanup_json_ json_t *row = NULL;
+	struct lease lease;
+	struct err unused;
 
 	if (!keeper_serves(name))
-		return lease_exists(l, name);
+		return lease_exists(l, name)
+		       && !(lease_read(l, name, &lease, &unused) == 0 && lease.draining);
 	row = keeper_row(name);
 	return row != NULL && str_eq(json_string_value(json_object_get(row, "state")), "running");
 }

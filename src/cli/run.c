@@ -98,6 +98,8 @@ int cli_supervise(struct cli_start *cs, int ready)
 		}
 	}
 	hostfs_close(&fs);
+	if (out.drains.code != 0 && ready < 0)
+		cli_fail(&out.drains);
 	if (r < 0 && ready >= 0)
 		dprintf(ready, "failed %d %s\n", out.status, err.msg);
 	else if (r < 0)

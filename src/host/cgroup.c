@@ -3,6 +3,7 @@
 // Which cgroup hierarchies there are: /proc/mounts (proc(5)), /proc/cgroups (cgroups(7)) and
 // cgroup.controllers of the version 2 root.
 
+#include "host/cgroup.h"
 #include "host/hostfs.h"
 
 #include "base/scope.h"
@@ -45,8 +46,7 @@ static const struct controller *find_controller(const char *name)
 	return NULL;
 }
 
-// Undoes the \040 of /proc/mounts in place.
-static void unescape(char *s)
+void host_mount_unescape(char *s)
 {
 	char *to = s;
 
@@ -143,7 +143,7 @@ static void read_mounts(const struct hostfs *fs, struct host_cgroup *v1, struct 
 		options = strtok_r(NULL, " \n", &save);
 		if (options == NULL)
 			continue;
-		unescape(where);
+		host_mount_unescape(where);
 		if (where[0] != '/')
 			continue;
 		if (str_eq(type, "cgroup"))
@@ -218,28 +218,36 @@ static bool v1_has_rsvd(const struct hostfs *fs, const struct host_cgroup *v1)
 	return false;
 }
 
-void host_read_cgroup(const struct hostfs *fs, struct host *h)
+void host_cgroup_mounts(const struct hostfs *fs, struct host_cgroup *ret)
 {
 	struct host_cgroup v1 = {0}, v2 = {0};
-	unsigned known = read_known(fs);
-	bool rsvd = kernel_has_rsvd(h->release);
 
 	read_mounts(fs, &v1, &v2);
 	// a tie without any: an empty version 2 is still what there is
 	if (__builtin_popcount(v2.controllers & LIMITS)
 		    > __builtin_popcount(v1.controllers & LIMITS)
-	    || (v2.version != HOST_CGROUP_NONE && v1.controllers == 0)) {
-		h->cgroup = v2;
-		h->cgroup.controllers |= HOST_CG_FREEZER;
-		h->cgroup.partition = partitions(fs, &v2, h->release);
-		if ((v2.controllers & HOST_CG_HUGETLB) != 0 && rsvd)
-			h->cgroup.controllers |= HOST_CG_HUGETLB_RSVD;
-	} else {
-		h->cgroup = v1;
-		if ((v1.controllers & HOST_CG_HUGETLB) != 0 && v1_has_rsvd(fs, &v1))
-			h->cgroup.controllers |= HOST_CG_HUGETLB_RSVD;
+	    || (v2.version != HOST_CGROUP_NONE && v1.controllers == 0))
+		*ret = v2;
+	else
+		*ret = v1;
+}
+
+void host_read_cgroup(const struct hostfs *fs, struct host *h)
+{
+	unsigned known = read_known(fs);
+	bool known_rsvd = kernel_has_rsvd(h->release), rsvd = known_rsvd;
+	struct host_cgroup *cg = &h->cgroup;
+
+	host_cgroup_mounts(fs, cg);
+	if (cg->version == HOST_CGROUP_V2) {
+		cg->partition = partitions(fs, cg, h->release);
+		cg->controllers |= HOST_CG_FREEZER;
+	} else if ((cg->controllers & HOST_CG_HUGETLB) != 0) {
+		rsvd = v1_has_rsvd(fs, cg);
 	}
-	h->cgroup.known = known | h->cgroup.controllers;
-	if ((known & HOST_CG_HUGETLB) != 0 && rsvd)
-		h->cgroup.known |= HOST_CG_HUGETLB_RSVD;
+	if ((cg->controllers & HOST_CG_HUGETLB) != 0 && rsvd)
+		cg->controllers |= HOST_CG_HUGETLB_RSVD;
+	cg->known = known | cg->controllers;
+	if ((known & HOST_CG_HUGETLB) != 0 && known_rsvd)
+		cg->known |= HOST_CG_HUGETLB_RSVD;
 }

@@ -55,7 +55,7 @@ static void tell(void (*note)(const char *line), const char *script, const char 
 
 	if (note == NULL || line == NULL)
 		return;
-	str_one_line(line);
+	str_plain(line);
 	note(line);
 }
 

@@ -338,7 +338,12 @@ int inside_init(int argc, char **argv)
 		if (tcgetpgrp(fd) >= 0)
 			in.tty = fd;
 	r = start(&in);
+	if (r != 0)
+		return r;
+	r = supervise(&in);
+	// not to wait for a reader that does not read
 	if (in.status_fd >= 0)
-		close(in.status_fd);
-	return r != 0 ? r : supervise(&in);
+		fcntl(in.status_fd, F_SETFL, O_NONBLOCK);
+	say_status(&in, "ended", r);
+	return r;
 }

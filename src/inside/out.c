@@ -3,51 +3,28 @@
 
 #include "inside/out.h"
 
+#include "base/scope.h"
+#include "base/str.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LABEL_WIDTH 26
 
-// RFC 8259, section 7. What is not ASCII goes out as it is when it is UTF-8; names from the kernel
-// need not be, so every byte above 0x7f that does not start or continue a valid sequence becomes
-// '?'.
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t n = s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
-
-	if (s[0] >= 0xf5)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	// overlong forms, surrogates and what is beyond U+10FFFF
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)
-	    || (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
+// Names from the kernel may be anything, and what is shown may be shown on the terminal of somebody outside.
+// JSON: RFC 8259, section 7.
 static void put_text(const char *text, bool json)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	_cleanup_free_ char *s = strdup(text);
 
-	while (*s != '\0') {
-		size_t n = *s < 0x80 ? 1 : utf8_length(s);
-
-		if (n == 0)
-			putchar('?');
-		else if (n == 1 && (*s < 0x20 || *s == 0x7f)) {
-			if (json)
-				printf("\\u%04x", *s);
-			else
-				putchar('?');
-		} else {
-			if (json && (*s == '"' || *s == '\\'))
-				putchar('\\');
-			fwrite(s, 1, n, stdout);
-		}
-		s += n > 0 ? n : 1;
+	if (s == NULL)
+		return;
+	str_plain(s);
+	for (const char *c = s; *c != '\0'; c++) {
+		if (json && (*c == '"' || *c == '\\'))
+			putchar('\\');
+		putchar(*c);
 	}
 }
 

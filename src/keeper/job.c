@@ -93,6 +93,8 @@ static int give(const char *below, const struct launch *launch, struct err *err)
 	_cleanup_closedir_ DIR *d = path != NULL ? opendir(path) : NULL;
 	struct dirent *e;
 
+	if (d == NULL && errno != ENOENT)
+		return err_sys(err, errno, "open '%s'", PEN_DIR);
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		if (e->d_name[0] != '.'
 		    && fchownat(

@@ -400,11 +400,13 @@ int keeper_start(const char *name, struct err *err)
 		if (r == 0) {
 			r = launch_keeper(&s, &req.launch, err);
 			if (r == 0)
+				r = pinned_note(&s.plan.lease, s.plan.lease.supervisor, err);
+			if (r == 0)
 				r = lease_write(&s.ledger, &s.plan.lease, err);
 			if (r == 0)
 				r = keeper_watch(&s.ledger.fs, &s.plan.lease, err);
-			if (r < 0 && undo_lease(&s.ledger, &s.plan.lease, &undo) == 0)
-				lease_remove(&s.ledger, name, &undo);
+			if (r < 0)
+				lease_end(&s.ledger, &s.plan.lease, &undo);
 		}
 		start_done(&s);
 	}

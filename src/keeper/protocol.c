@@ -241,34 +241,6 @@ json_t *keeper_request_to_json(const struct keeper_request *req)
 
 // ---- replies
 
-// What is printed by others than who wrote it holds no orders to their terminal.
-static void plain(char *s)
-{
-	for (; *s != '\0'; s++) {
-		if (iscntrl((unsigned char)*s))
-			*s = '?';
-	}
-}
-
-static int plain_strings(json_t *row)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach (row, key, value) {
-		_cleanup_free_ char *copy = NULL;
-
-		if (!json_is_string(value))
-			continue;
-		copy = strdup(json_string_value(value));
-		if (copy == NULL)
-			return -ENOMEM;
-		plain(copy);
-		json_string_set(value, copy);
-	}
-	return 0;
-}
-
 int keeper_reply_parse(const char *text, size_t len, struct keeper_reply *ret, struct err *err)
 {
 	static const char *const keys[] = {"started", "status", "error", "row", NULL};
@@ -291,9 +263,9 @@ int keeper_reply_parse(const char *text, size_t len, struct keeper_reply *ret, s
 		return err_set(err, EINVAL, "reply: 'row' is no object");
 	reply.status = (int)status;
 	snprintf(reply.error, sizeof(reply.error), "%s", error);
-	plain(reply.error);
-	if (row != NULL && plain_strings(row) < 0)
-		return err_oom(err);
+	// what is printed by others than who wrote it holds no orders to their terminal
+	str_plain(reply.error);
+	json_plain(row);
 	reply.row = json_incref(row);
 	*ret = reply;
 	return 0;

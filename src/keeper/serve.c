@@ -7,7 +7,6 @@
 #include "keeper/loop.h"
 #include "keeper/wire.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -94,11 +93,8 @@ static void describe(struct workload *w, char *const *argv)
 	for (; *argv != NULL && n < sizeof(w->command); argv++)
 		n += (size_t
 		)snprintf(w->command + n, sizeof(w->command) - n, "%s%s", n > 0 ? " " : "", *argv);
-	// for people, in a table, and JSON: plain characters
-	for (char *c = w->command; *c != '\0'; c++) {
-		if (!isprint((unsigned char)*c))
-			*c = '?';
-	}
+	// for people, in a table, and JSON
+	str_plain(w->command);
 }
 
 // In the child: what belongs to the keeper and its other clients is not for it.

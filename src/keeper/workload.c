@@ -19,6 +19,8 @@
 
 #define REAP_MS 2000 // until killed processes are gone
 
+// In the keeper's own process namespace. A number is nobody else's here: what this process does not reap it may
+// kill, and what it has to wait for, those of the clients, keeps its number until then.
 unsigned kill_rest(const struct loop *l)
 {
 	_cleanup_closedir_ DIR *d = opendir("/proc");
@@ -34,7 +36,7 @@ unsigned kill_rest(const struct loop *l)
 		if (!spare && kill(pid, SIGKILL) == 0)
 			n++;
 	}
-	return n;
+	return d != NULL ? n : 1; // who is left cannot be told
 }
 
 // What the runtime keeps about it, and its hugepages: for the next one there is nothing of it.

@@ -72,8 +72,10 @@ bool definition_exists(const struct ledger *l, const char *name)
 {
 	_cleanup_free_ char *file = str_printf("%s.json", name);
 
-	return file != NULL && l->defs >= 0
-	       && faccessat(l->defs, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	// what cannot be looked at may be there
+	return l->defs >= 0
+	       && (file == NULL || faccessat(l->defs, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+		   || errno != ENOENT);
 }
 
 // ---- several at once
@@ -103,9 +105,10 @@ int definitions_cancel(const struct ledger *l, struct err *err)
 	const char *what = "'" ETC_DIR "/grants.d/" INTENT "'";
 	json_t *names = NULL, *name;
 	size_t i, len;
+	int r = l->defs >= 0 ? fs_read(l->defs, INTENT, 1u << 20, &text, &len) : -ENOENT;
 
-	if (l->defs < 0 || fs_read(l->defs, INTENT, 1u << 20, &text, &len) < 0)
-		return 0;
+	if (r < 0)
+		return r == -ENOENT ? 0 : err_sys(err, -r, "read %s", what);
 	if (jread_parse(text, len, what, &doc, err) < 0
 	    || jread_array(doc, what, "names", &names, err) < 0)
 		return err_wrap(

@@ -81,7 +81,7 @@ int files_names(int dir, struct names *ret, struct err *err)
 	d = fd >= 0 ? fdopendir(fd) : NULL;
 	if (d == NULL)
 		return err_sys(err, errno, "list the ledger");
-	while ((e = readdir(d)) != NULL) {
+	while (errno = 0, (e = readdir(d)) != NULL) {
 		size_t len = strlen(e->d_name);
 		char **more;
 
@@ -96,6 +96,8 @@ int files_names(int dir, struct names *ret, struct err *err)
 			return err_oom(err);
 		names.n++;
 	}
+	if (errno != 0)
+		return err_sys(err, errno, "list the ledger");
 	if (names.n > 0)
 		qsort(names.list, names.n, sizeof(*names.list), compare);
 	*ret = names;

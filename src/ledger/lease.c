@@ -58,7 +58,8 @@ json_t *lease_to_json(const struct lease *lease)
 			links, lease->grant.links[i].name, json_integer(lease->grant.links[i].gid)
 		);
 	return json_pack(
-		"{s:i, s:o, s:s, s:b, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:s, s:o, "
+		"{s:i, s:o, s:s, s:b, s:b, s:b, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:i, s:I, "
+		"s:s, s:o, "
 		"s:o}",
 		"format",
 		LEASE_FORMAT,
@@ -70,12 +71,16 @@ json_t *lease_to_json(const struct lease *lease)
 		lease->defined,
 		"detached",
 		lease->detached,
+		"draining",
+		lease->draining,
 		"boot-id",
 		lease->boot_id,
 		"cgroup",
 		lease->cgroup,
 		"runtime",
 		lease->runtime,
+		"runc",
+		lease->runc,
 		"uid-base",
 		(json_int_t)lease->uid_base,
 		"uid",
@@ -151,24 +156,10 @@ static int copy(
 int lease_from_json(const json_t *doc, const char *what, struct lease *ret, struct err *err)
 {
 	static const char *const keys[] = {
-		"format",
-		"grant",
-		"place",
-		"defined",
-		"detached",
-		"boot-id",
-		"cgroup",
-		"runtime",
-		"uid-base",
-		"uid",
-		"gid",
-		"started",
-		"supervisor",
-		"supervisor-start",
-		"command",
-		"link-groups",
-		"undo",
-		NULL,
+		"format",	    "grant",   "place",	      "defined", "detached",
+		"draining",	    "boot-id", "cgroup",      "runtime", "runc",
+		"uid-base",	    "uid",     "gid",	      "started", "supervisor",
+		"supervisor-start", "command", "link-groups", "undo",	 NULL,
 	};
 	struct lease lease = {0};
 	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0, since = 0;
@@ -182,6 +173,8 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	    || copy(doc, what, "place", place, sizeof(place), err) < 0
 	    || jread_bool(doc, what, "defined", &lease.defined, err) < 0
 	    || jread_bool(doc, what, "detached", &lease.detached, err) < 0
+	    || jread_bool(doc, what, "draining", &lease.draining, err) < 0
+	    || jread_bool(doc, what, "runc", &lease.runc, err) < 0
 	    || copy(doc, what, "boot-id", lease.boot_id, sizeof(lease.boot_id), err) < 0
 	    || copy(doc, what, "cgroup", lease.cgroup, sizeof(lease.cgroup), err) < 0
 	    || copy(doc, what, "runtime", lease.runtime, sizeof(lease.runtime), err) < 0
@@ -260,7 +253,9 @@ bool lease_exists(const struct ledger *l, const char *name)
 {
 	_cleanup_free_ char *file = str_printf("%s.json", name);
 
-	return file != NULL && l->leases >= 0 && faccessat(l->leases, file, F_OK, 0) == 0;
+	// what cannot be looked at may be there
+	return l->leases >= 0
+	       && (file == NULL || faccessat(l->leases, file, F_OK, 0) == 0 || errno != ENOENT);
 }
 
 int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err)

@@ -128,10 +128,14 @@ struct collect {
 static int add_lease(const struct lease *lease, void *arg, struct err *err)
 {
 	struct collect *c = arg;
+	struct grant g = lease->grant;
 
-	if (c->except != NULL && str_eq(lease->grant.name, c->except))
+	if (c->except != NULL && str_eq(g.name, c->except))
 		return 0;
-	return holdings_add(&c->holdings, &lease->grant, true, err);
+	// nothing of it computes any more; a definition has its CPUs set apart in any case
+	if (lease->draining && !lease->defined)
+		g.cpus = g.shared_cpus = (struct idset){0};
+	return holdings_add(&c->holdings, &g, true, err);
 }
 
 static int add_definition(const struct grant *g, void *arg, struct err *err)

@@ -17,11 +17,11 @@
 #define ETC_DIR "/etc/pinfold" // definitions
 #define LOG_DIR "/var/log/pinfold"
 
-#define LEASE_NOTES 24
+#define LEASE_NOTES 28
 
 // What has to be taken back when a workload is gone. Written to disk before the thing is done.
 struct undo {
-	char what[24]; // "cgroup", "tree", "link": src/apply/undo.c knows how
+	char what[24]; // "cgroup", "tree", "link", "hugetlbfs": src/apply/undo.c knows how
 	char path[256];
 };
 
@@ -37,9 +37,13 @@ struct lease {
 	enum lease_place place;
 	bool defined;  // of a definition (--grant), not made by flags
 	bool detached; // output goes to a log
+	// Its processes have ended, and what they were given is used by others still: it holds all but its
+	// CPUs until that ends (apply/end.c).
+	bool draining;
 	char boot_id[40];
 	char cgroup[256];	   // below "/": the directory whose population says "in use"
 	char runtime[256];	   // program that started the container: "/usr/bin/crun"
+	bool runc;		   // it said that it is runc
 	uint32_t uid_base;	   // first host id of its user range, 0: none
 	uint32_t uid, gid;	   // of the program, as the container counts
 	int64_t started;	   // seconds since the epoch
@@ -125,8 +129,18 @@ int ledger_free_name(const struct ledger *l, char ret[NAME_MAX_LEN + 1], struct 
 // and what has their names and numbers now belongs to somebody else.
 bool lease_of_this_boot(const struct ledger *l, const struct lease *lease);
 
-// In use: of this boot, and a process is in its cgroup or below.
+// 1: of this boot, and a process is in its cgroup or below. 0: none is. Negative with err set: it cannot
+// be told; whoever would take something away must not.
+int lease_life(const struct ledger *l, const struct lease *lease, struct err *err);
+// In use, or that cannot be told.
 bool lease_in_use(const struct ledger *l, const struct lease *lease);
+
+// Where the hierarchy of its cgroup is mounted: "/sys/fs/cgroup", "/sys/fs/cgroup/pids" (v1). -ENOENT: the
+// lease names no cgroup of pinfold's.
+int lease_hierarchy(const struct lease *lease, char *ret, size_t len);
+
+// A number that no other lease has, as far as anybody goes by it: to know something of the lease again.
+uint64_t lease_mark(const struct lease *lease);
 
 // The very process that wrote the lease is still there, to take everything back.
 bool lease_supervised(const struct ledger *l, const struct lease *lease);

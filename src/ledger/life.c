@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "host/cgroup.h"
 #include "ledger/ledger.h"
 
 #include <fcntl.h>
@@ -20,40 +21,109 @@ bool lease_of_this_boot(const struct ledger *l, const struct lease *lease)
 	return str_eq(boot, lease->boot_id);
 }
 
-// True if the directory or one below it has a process: cgroup v1 has no single file that says it.
-static bool populated(int dir, unsigned depth)
+static int any_process(int dir, const int *pids, size_t n, void *arg)
+{
+	(void)dir;
+	(void)pids;
+	(void)n;
+	(void)arg;
+	return 1;
+}
+
+// 1: the directory or one below it has a process, 0: none has, or -errno.
+static int populated(int dir)
 {
 	_cleanup_free_ char *text = NULL;
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *e;
-	int fd;
+	int r = fs_read(dir, "cgroup.events", 4096, &text, NULL);
 
-	if (fs_read(dir, "cgroup.events", 4096, &text, NULL) == 0)
+	if (r == 0)
 		return strstr(text, "populated 1") != NULL;
-	if (fs_read(dir, "cgroup.procs", 1u << 20, &text, NULL) == 0 && text[0] != '\0')
-		return true;
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	while (d != NULL && depth > 0 && (e = readdir(d)) != NULL) {
-		_cleanup_close_ int sub = -1;
+	if (r == -ENODEV)
+		return 0; // removed since it was opened
+	// v1 has no such file
+	return r == -ENOENT ? host_cgroup_walk(dir, false, any_process, NULL) : r;
+}
 
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub >= 0 && populated(sub, depth - 1))
-			return true;
-	}
-	return false;
+int lease_hierarchy(const struct lease *lease, char *ret, size_t len)
+{
+	static const char top[] = "/pinfold"; // and "/NAME", or "-NAME" of a partition
+	const char *name = lease->grant.name;
+	size_t all = strlen(lease->cgroup), end = strlen(top) + 1 + strlen(name);
+	const char *below;
+
+	if (all <= end || all - end >= len)
+		return -ENOENT;
+	below = lease->cgroup + all - end;
+	if (!str_starts(below, top) || strchr("/-", below[strlen(top)]) == NULL
+	    || !str_eq(below + strlen(top) + 1, name))
+		return -ENOENT;
+	snprintf(ret, len, "%.*s", (int)(all - end), lease->cgroup);
+	return 0;
+}
+
+// Its directory is missing: it is gone, unless what is missing is the whole hierarchy.
+static int check_hierarchy(const struct ledger *l, const struct lease *lease, struct err *err)
+{
+	char path[sizeof(lease->cgroup)];
+	_cleanup_close_ int fd = -1;
+
+	if (!l->fs.real || lease_hierarchy(lease, path, sizeof(path)) < 0)
+		return 0;
+	fd = fs_open_in(l->fs.root, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0 && host_is_cgroup(fd))
+		return 0;
+	return err_set(
+		err,
+		ENODEV,
+		"look for processes of '%s': no cgroups are mounted on '%s' any more; mount them "
+		"there again",
+		lease->grant.name,
+		path
+	);
+}
+
+int lease_life(const struct ledger *l, const struct lease *lease, struct err *err)
+{
+	_cleanup_close_ int dir = -1;
+	int r;
+
+	if (!lease_of_this_boot(l, lease))
+		return 0;
+	dir = fs_open_in(l->fs.root, lease->cgroup, O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0 && errno == ENOENT)
+		return check_hierarchy(l, lease, err);
+	r = dir >= 0 ? populated(dir) : -errno;
+	if (r >= 0)
+		return r;
+	return err_sys(
+		err, -r, "look for processes of '%s' in '%s'", lease->grant.name, lease->cgroup
+	);
 }
 
 bool lease_in_use(const struct ledger *l, const struct lease *lease)
 {
-	_cleanup_close_ int dir = -1;
+	struct err unused;
 
-	if (!lease_of_this_boot(l, lease))
-		return false;
-	dir = fs_open_in(l->fs.root, lease->cgroup, O_RDONLY | O_DIRECTORY, 0);
-	return dir >= 0 && populated(dir, 16);
+	return lease_life(l, lease, &unused) != 0;
+}
+
+// FNV-1a of what two leases never have alike.
+uint64_t lease_mark(const struct lease *lease)
+{
+	char text[sizeof(lease->grant.name) + 64];
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	snprintf(
+		text,
+		sizeof(text),
+		"%s %lld %u",
+		lease->grant.name,
+		(long long)lease->started,
+		lease->uid_base
+	);
+	for (const char *c = text; *c != '\0'; c++)
+		h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	return h;
 }
 
 bool lease_supervised(const struct ledger *l, const struct lease *lease)

@@ -223,6 +223,9 @@ static int plan_v1(
 	plan_step(p, STEP_CGROUP, STEP_HOST, strdup(p->lease.cgroup), NULL);
 	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/super", p->lease.cgroup), NULL);
 	join_super(p, p->lease.cgroup);
+	// where there is no box
+	if (track != host->cgroup.dir_pids)
+		join_box(p, p->lease.cgroup);
 	if (have(host, HOST_CG_CPUSET)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_cpuset);
 

@@ -141,7 +141,8 @@ void plan_hugetlbfs(
 			      bytes,
 			      uid,
 			      gid
-		      ));
+		      ))
+			->mark = lease_mark(&p->lease);
 	}
 }
 

@@ -63,6 +63,7 @@ struct step {
 	bool readonly, recursive;
 	dev_t dev; // bind: what `value` was when the plan was made; ino 0: not looked at
 	ino_t ino;
+	uint64_t mark; // hugetlbfs: of the lease, to know it again
 	bool optional; // no error when `path` does not exist
 	bool hint;     // no error whatever happens: nothing is enforced by it
 };

@@ -155,17 +155,22 @@ static void print_grant(const json_t *g, FILE *out)
 		fprintf(out, "  link       %s:%s\n", text(e, "kind"), text(e, "name"));
 }
 
+#define SHOWN 72 // bytes of a value
+
 // A value on one line, shortened: the whole of it is in the JSON form.
 static void print_value(const char *value, FILE *out)
 {
 	size_t n = strcspn(value, "\n");
 	bool more = value[n] != '\0' && value[n + 1] != '\0';
+	char line[SHOWN + 1];
 
-	if (n > 72) {
-		n = 72;
+	if (n > SHOWN) {
+		n = SHOWN;
 		more = true;
 	}
-	fprintf(out, "%.*s%s", (int)n, value, more ? " …" : "");
+	snprintf(line, sizeof(line), "%.*s", (int)n, value);
+	str_plain(line);
+	fprintf(out, "%s%s", line, more ? " …" : "");
 }
 
 static void print_step(const json_t *s, size_t number, FILE *out)
@@ -191,6 +196,24 @@ static void print_step(const json_t *s, size_t number, FILE *out)
 	fputc('\n', out);
 }
 
+// All but the values, of which print_value prints no more than a line.
+static void make_plain(json_t *doc)
+{
+	const char *const parts[] = {"grant", "command", "undo", "notes"};
+	const char *key;
+	json_t *step, *v;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(parts); i++)
+		json_plain(json_object_get(doc, parts[i]));
+	json_array_foreach (json_object_get(doc, "steps"), i, step) {
+		json_object_foreach (step, key, v) {
+			if (!str_eq(key, "value"))
+				json_plain(v);
+		}
+	}
+}
+
 void plan_print(const struct plan *p, FILE *out)
 {
 	_cleanup_json_ json_t *doc = plan_to_json(p);
@@ -203,6 +226,7 @@ void plan_print(const struct plan *p, FILE *out)
 	json_t *e;
 	size_t i;
 
+	make_plain(doc);
 	print_grant(json_object_get(doc, "grant"), out);
 	for (size_t w = 0; w < ARRAY_LEN(wheres); w++) {
 		size_t number = 0;

@@ -24,11 +24,6 @@
 #define RUNTIME_NAPS 1000 // of 10 ms
 #define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
 
-static bool is_runc(const struct lease *lease)
-{
-	return strstr(lease->runtime, "runc") != NULL;
-}
-
 static json_t *arguments(const struct lease *lease, const struct exec_request *req)
 {
 	json_t *args = json_array();
@@ -77,7 +72,7 @@ static int process_file(
 		);
 	doc = plan_process(
 		&lease->grant,
-		is_runc(lease) ? NULL : limits,
+		lease->runc ? NULL : limits,
 		req->terminal,
 		uid,
 		gid,
@@ -100,8 +95,7 @@ static void wait_for_runtime(const struct lease *lease, const char *state)
 {
 	const struct timespec nap = {.tv_nsec = 10000000};
 	_cleanup_free_ char *dir = str_printf("%s/%s", state, lease->grant.name);
-	_cleanup_free_ char *file =
-		str_printf("%s/%s", dir, is_runc(lease) ? "state.json" : "status");
+	_cleanup_free_ char *file = str_printf("%s/%s", dir, lease->runc ? "state.json" : "status");
 
 	for (unsigned i = 0; i < RUNTIME_NAPS && dir != NULL && file != NULL
 			     && access(file, F_OK) < 0 && access(dir, F_OK) == 0;
@@ -131,7 +125,7 @@ int exec_command(
 	*w++ = lease->runtime;
 	*w++ = "--root";
 	*w++ = state;
-	if (!is_runc(lease))
+	if (!lease->runc)
 		*w++ = cgroups ? "--cgroup-manager=cgroupfs" : "--cgroup-manager=disabled";
 	*w++ = "exec";
 	if (req->started_fd > 0)
@@ -143,104 +137,58 @@ int exec_command(
 	return 0;
 }
 
-static void any_pid(int pid, void *arg)
+// Enters the mount namespace of a process; negative: none was found, or why not.
+static int enter_mounts(const struct lease *lease, int process, struct err *err)
 {
-	*(int *)arg = pid;
-}
+	_cleanup_close_ int fd = process; // a pidfd: not whoever has its number by now
 
-// The mount namespace of a process, 0: none was found. A descriptor, or negative with err set.
-static int mounts_of(const struct lease *lease, int pid, struct err *err)
-{
-	char path[64];
-	int ns;
-
-	if (pid == 0)
+	if (fd == -ESRCH)
 		return err_set(
 			err, ESRCH, "exec in '%s': it has no process any more", lease->grant.name
 		);
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
-	ns = open(path, O_RDONLY | O_CLOEXEC);
-	return ns >= 0 ? ns
-		       : err_sys(err, errno, "open the mount namespace of '%s'", lease->grant.name);
+	if (fd < 0)
+		return err_sys(err, -fd, "look for processes of '%s'", lease->grant.name);
+	if (setns(fd, CLONE_NEWNS) < 0)
+		return err_sys(err, errno, "enter the mount namespace of '%s'", lease->grant.name);
+	return 0;
 }
 
-struct elsewhere {
-	ino_t here; // this process's mount namespace
-	int pid;
-};
-
 // A process in another mount namespace: the runtime. The writer of a log is in its cgroup too.
-static void pid_elsewhere(int pid, void *arg)
+static bool is_elsewhere(int pid, void *arg)
 {
-	struct elsewhere *e = arg;
+	const ino_t *here = arg;
 	char path[64];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
-	if (stat(path, &st) == 0 && st.st_ino != e->here)
-		e->pid = pid;
+	return stat(path, &st) == 0 && st.st_ino != *here;
 }
 
 // runc wants to see the bundle, which lies on the workload's private tmpfs.
 static int enter_runtime(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
 	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
-	_cleanup_close_ int ns = -1;
-	struct elsewhere e = {0};
 	struct stat st;
 
 	if (super == NULL)
 		return err_oom(err);
 	if (stat("/proc/self/ns/mnt", &st) < 0)
 		return err_sys(err, errno, "look at '/proc/self/ns/mnt'");
-	e.here = st.st_ino;
-	cgroup_each_pid(fs, super, false, pid_elsewhere, &e);
-	ns = mounts_of(lease, e.pid, err);
-	if (ns < 0)
-		return ns;
-	if (setns(ns, CLONE_NEWNS) < 0)
-		return err_sys(err, errno, "enter the mount namespace of '%s'", lease->grant.name);
-	return 0;
+	return enter_mounts(
+		lease, cgroup_open_process(fs, super, false, is_elsewhere, &st.st_ino), err
+	);
 }
 
-// Enters the mount namespace and the cgroups of a workload on the bare host.
+// Enters the cgroups and the mount namespace of a workload on the bare host.
 static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
-	_cleanup_free_ char *path = NULL;
-	_cleanup_free_ char *text = NULL;
-	_cleanup_close_ int ns = -1;
-	char *save = NULL;
-	int pid = 0, r;
+	int process = cgroup_open_process(fs, lease->cgroup, true, NULL, NULL);
 
-	cgroup_each_pid(fs, lease->cgroup, true, any_pid, &pid);
-	ns = mounts_of(lease, pid, err);
-	if (ns < 0)
-		return ns;
-	path = str_printf("proc/%d/cgroup", pid);
-	r = path != NULL ? fs_read(fs->root, path, 1u << 16, &text, NULL) : -ENOMEM;
-	if (r < 0)
-		return err_sys(err, -r, "read the cgroups of '%s'", lease->grant.name);
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
-		char *names = strchr(line, ':'),
-		     *dir = names != NULL ? strchr(names + 1, ':') : NULL;
-		_cleanup_free_ char *full = NULL;
-
-		if (dir == NULL
-		    || (strstr(dir, "/pinfold/") == NULL && !str_starts(dir, ":/pinfold-")))
-			continue;
-		*dir++ = '\0';
-		full = str_printf(
-			"/sys/fs/cgroup%s%s%s", names[1] != '\0' ? "/" : "", names + 1, dir
-		);
-		if (full == NULL)
-			return err_oom(err);
-		if (cgroup_join(fs, full, err) < 0)
-			return -err->code;
+	if (process >= 0 && cgroup_join_box(fs, lease, err) < 0) {
+		close(process);
+		return -err->code;
 	}
-	if (setns(ns, CLONE_NEWNS) < 0)
-		return err_sys(err, errno, "enter the mount namespace of '%s'", lease->grant.name);
-	return 0;
+	return enter_mounts(lease, process, err);
 }
 
 // What the program gets of this process: its environment on the bare host; in a container nothing but
@@ -261,7 +209,7 @@ static int prepare(
 	} else {
 		clearenv();
 		putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-		if ((is_runc(lease) ? enter_runtime(fs, lease, err) : apply_scratch(err)) < 0)
+		if ((lease->runc ? enter_runtime(fs, lease, err) : apply_scratch(err)) < 0)
 			return -err->code;
 	}
 	if (!req->interactive && !req->terminal) {

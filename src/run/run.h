@@ -37,6 +37,7 @@ void start_done(struct start *s);
 struct outcome {
 	int status; // exit status for the caller: the program's, 128+signal, 125, 126, 127
 	bool program_ran;
+	struct err drains; // says who has what it passed on; code 0: nothing is left of it
 };
 
 // Carries the plan out, waits for the end and takes everything back. ready: a descriptor that gets
@@ -95,8 +96,13 @@ int run_limit(const struct right_limit *limits, unsigned n, struct err *err);
 
 // ---- stop.c
 
-// Ends a workload: SIGTERM, then SIGKILL after some seconds; returns when nothing is left of it.
+// Ends a workload: SIGTERM, then SIGKILL after some seconds; returns when nothing is left of it, or fails
+// with who has what of it.
 int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err);
+
+// lease_end of the lease of that name and run, if it is there still, with the lock taken for it. Where it
+// drains, again, for a moment; LEASE_DRAINS with err set, then.
+int lease_end_soon(struct ledger *l, const struct lease *lease, struct err *err);
 
 // ---- exec.c
 

@@ -6,7 +6,6 @@
 #include "base/scope.h"
 #include "run/run.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,9 +13,14 @@
 static int resolve_grant(struct start *s, const struct start_request *req, struct err *err)
 {
 	struct holdings others = {0};
+	const char *name = req->definition != NULL ? req->definition : req->request->name;
+	struct lease former;
 	struct grant g;
 	int r;
 
+	if (name[0] != '\0' && lease_read(&s->ledger, name, &former, err) == 0
+	    && lease_drains(&s->ledger, &former, err) < 0)
+		return -err->code;
 	if (req->definition != NULL) {
 		if (lease_exists(&s->ledger, req->definition))
 			return err_set(
@@ -71,20 +75,8 @@ static void describe(struct lease *lease, const struct launch *launch)
 		n += (size_t)snprintf(
 			lease->command + n, sizeof(lease->command) - n, "%s%s", n > 0 ? " " : "", *a
 		);
-	// for people, in a table: no line breaks and no orders to their terminal
-	for (char *c = lease->command; *c != '\0'; c++) {
-		if (iscntrl((unsigned char)*c))
-			*c = ' ';
-	}
-	if (n < sizeof(lease->command))
-		return;
-	// cut off: not in the middle of a character, which JSON would refuse
-	n = sizeof(lease->command) - 1;
-	while (n > 0 && (lease->command[n - 1] & 0xc0) == 0x80)
-		n--;
-	if (n > 0 && (lease->command[n - 1] & 0x80) != 0)
-		n--;
-	lease->command[n] = '\0';
+	// for people, in a table; also where it was cut in the middle of a character, which JSON would refuse
+	str_plain(lease->command);
 }
 
 // Reading every function takes its time: not for nothing.
@@ -119,6 +111,7 @@ int start_prepare(
 		r = ids_choose_link_groups(&s.ledger, &s.lease.grant, err);
 	if (r == 0) {
 		strcpy(s.lease.boot_id, s.host.boot_id);
+		s.lease.runc = req->launch.runtime_is_runc;
 		s.lease.uid = req->launch.uid;
 		s.lease.gid = req->launch.gid;
 		s.lease.started = (int64_t)time(NULL);

@@ -11,16 +11,18 @@
 
 #define TICK_MILLISECONDS 5
 #define UNDO_SECONDS 10 // for the supervisor to take everything back
+// For peers to see that it has ended, and to give back what they have of it.
+#define DRAIN_MILLISECONDS 500
 
 // The workload's own first process: of a container its init, which hands the signal to the program;
 // on the bare host every process.
-static void terminate(int pid, void *arg)
+static bool is_init(int pid, void *arg)
 {
-	const struct lease *lease = arg;
 	char path[64], line[256];
 	_cleanup_fclose_ FILE *f = NULL;
 	bool init = false;
 
+	(void)arg;
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	f = fopen(path, "re");
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
@@ -30,8 +32,7 @@ static void terminate(int pid, void *arg)
 		if (sscanf(line, "NSpid: %u %u", &outer, &inner) == 2 && inner == 1)
 			init = true;
 	}
-	if (lease->place == LEASE_HOST || init)
-		kill(pid, SIGTERM);
+	return init;
 }
 
 static bool gone(const struct ledger *l, const char *name)
@@ -46,20 +47,13 @@ static void nap(void)
 	nanosleep(&t, NULL);
 }
 
-static void count(int pid, void *arg)
-{
-	unsigned *n = arg;
-
-	(void)pid;
-	(*n)++;
-}
-
+// What cannot be counted is not empty: it is killed when the time is over, which says why it cannot.
 static bool empty(const struct ledger *l, const struct lease *lease)
 {
-	unsigned n = 0;
+	struct err unused;
+	unsigned n;
 
-	cgroup_each_pid(&l->fs, lease->cgroup, true, count, &n);
-	return n == 0;
+	return cgroup_count(&l->fs, lease, true, &n, &unused) == 0 && n == 0;
 }
 
 static int64_t milliseconds(void)
@@ -82,7 +76,11 @@ static int end_workload(
 	// frozen it cannot do what SIGTERM asks for, and would do it elsewhere than it may if it were thawed
 	offline_look(&l->fs, lease, &o);
 	limit = milliseconds() + (o.frozen ? 0 : seconds * 1000L);
-	cgroup_each_pid(&l->fs, lease->cgroup, true, terminate, (void *)lease);
+	if (cgroup_signal(
+		    &l->fs, lease, SIGTERM, lease->place == LEASE_HOST ? NULL : is_init, NULL, err
+	    )
+	    < 0)
+		return -err->code;
 	while (milliseconds() < limit && !gone(l, name) && !empty(l, lease))
 		nap();
 	if (gone(l, name))
@@ -100,9 +98,36 @@ static int end_workload(
 	return 0;
 }
 
+// Its supervisor is dead, does not get on (stopped, traced), or left it draining.
+static int end_now(struct ledger *l, const struct lease *lease, struct err *err)
+{
+	struct lease now;
+	int r;
+
+	if (ledger_lock(l, err) < 0)
+		return -err->code;
+	r = lease_read(l, lease->grant.name, &now, err);
+	if (r == -ENOENT || (r == 0 && !lease_same_run(lease, &now)))
+		r = 0; // taken back meanwhile, and perhaps another one started under that name
+	else if (r == 0)
+		r = lease_end(l, &now, err);
+	ledger_unlock(l);
+	return r;
+}
+
+int lease_end_soon(struct ledger *l, const struct lease *lease, struct err *err)
+{
+	int64_t limit = milliseconds() + DRAIN_MILLISECONDS;
+	int r;
+
+	while ((r = end_now(l, lease, err)) == LEASE_DRAINS && milliseconds() < limit)
+		nap();
+	return r;
+}
+
 int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err)
 {
-	struct lease lease, now;
+	struct lease lease;
 	int r = lease_read(l, name, &lease, err);
 
 	if (r == -ENOENT)
@@ -114,17 +139,6 @@ int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct e
 		return -err->code;
 	if (gone(l, name))
 		return 0;
-	if (ledger_lock(l, err) < 0)
-		return -err->code;
-	r = lease_read(l, name, &now, err);
-	if (r == -ENOENT || (r == 0 && !lease_same_run(&lease, &now)))
-		r = 0; // taken back meanwhile, and perhaps another one started under that name
-	else if (r == 0) {
-		// its supervisor is dead or does not get on (stopped, traced): it goes as well
-		r = undo_lease(l, &now, err);
-		if (r == 0)
-			r = lease_remove(l, name, err);
-	}
-	ledger_unlock(l);
-	return r;
+	r = lease_end_soon(l, &lease, err);
+	return r == LEASE_DRAINS ? -err->code : r;
 }

@@ -33,8 +33,9 @@ struct watch {
 	int64_t limit; // of the whole start, in milliseconds of CLOCK_MONOTONIC
 	enum phase phase;
 	int exec_errno; // of PHASE_FAILED
-	int status;	// of the child, as waitpid gives it
-	int ready;	// where to say that it has started, -1: nowhere
+	int ended; // exit status of the program, as the container's init has it; -1: it did not say
+	int status; // of the child, as waitpid gives it
+	int ready;  // where to say that it has started, -1: nowhere
 	const char *name;
 	struct log *log;
 	struct cpu_watch *cpus; // NULL: somebody else's business
@@ -70,19 +71,28 @@ static int give_up(struct watch *w, struct err *err)
 	);
 }
 
-// Reads "started PID" or "failed ERRNO" of the container's init.
+// Reads what the container's init says: "started PID" or "failed ERRNO", and "ended STATUS". Of the last
+// the last one counts, which is said when no program is left that could say it.
 static void read_status(struct watch *w, int fd)
 {
-	char line[64];
-	ssize_t n = read(fd, line, sizeof(line) - 1);
+	char buf[4096], *save = NULL;
+	ssize_t n;
+	int ended;
 
-	if (n <= 0)
-		return;
-	line[n] = '\0';
-	if (str_starts(line, "started"))
-		w->phase = PHASE_RUNNING;
-	else if (sscanf(line, "failed %d", &w->exec_errno) == 1)
-		w->phase = PHASE_FAILED;
+	while ((n = read(fd, buf, sizeof(buf) - 1)) > 0) {
+		buf[n] = '\0';
+		for (char *line = strtok_r(buf, "\n", &save); line != NULL;
+		     line = strtok_r(NULL, "\n", &save)) {
+			if (sscanf(line, "ended %d", &ended) == 1)
+				w->ended = ended & 0xff;
+			else if (w->phase != PHASE_STARTING)
+				continue;
+			else if (str_starts(line, "started"))
+				w->phase = PHASE_RUNNING;
+			else if (sscanf(line, "failed %d", &w->exec_errno) == 1)
+				w->phase = PHASE_FAILED;
+		}
+	}
 }
 
 // True when the child has ended.
@@ -142,7 +152,7 @@ static int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 		if (!ended && w->phase == PHASE_STARTING && left(w) == 0)
 			return give_up(w, err);
 	}
-	if (w->phase == PHASE_STARTING && fd >= 0)
+	if (fd >= 0)
 		read_status(w, fd);
 	return 0;
 }
@@ -183,8 +193,12 @@ static int conclude(
 	int status = WIFSIGNALED(w->status) ? 128 + WTERMSIG(w->status) : WEXITSTATUS(w->status);
 	char reason[512];
 
-	// a runtime that fails after the program has started ends with 1, and says why
-	if (w->phase == PHASE_RUNNING && !(status == 1 && said_something(c->errors))) {
+	if (w->ended >= 0)
+		status = w->ended;
+	// a runtime that fails after the program has started ends with 1, and says why; then the init, which
+	// ended with it, has said nothing
+	if (w->ended >= 0
+	    || (w->phase == PHASE_RUNNING && !(status == 1 && said_something(c->errors)))) {
 		*out = (struct outcome){.status = status, .program_ran = true};
 		return 0;
 	}
@@ -209,32 +223,18 @@ static int conclude(
 	);
 }
 
-// True if the lease on disk is the one that this process wrote: when the supervisor is slow, another
-// pinfold may have collected it, and started something else under the same name.
-static bool still_ours(const struct start *s)
+// Takes everything back; what is left in the cgroups is killed. When this process is slow, another pinfold may
+// have collected the lease, and started something else under the same name: that is not touched.
+static int end_lease(struct start *s, struct outcome *out, struct err *err)
 {
-	const struct lease *ours = &s->plan.lease;
-	struct lease now;
-	struct err unused;
+	int r;
 
-	return lease_read(&s->ledger, ours->grant.name, &now, &unused) == 0
-	       && lease_same_run(&now, ours);
-}
-
-// Takes everything back; what is left in the cgroups is killed.
-static int end_lease(struct start *s, struct err *err)
-{
-	int r = 0;
-
-	if (s->ledger.lock < 0)
-		r = ledger_lock(&s->ledger, err);
-	if (r == 0 && still_ours(s)) {
-		r = undo_lease(&s->ledger, &s->plan.lease, err);
-		if (r == 0)
-			r = lease_remove(&s->ledger, s->plan.lease.grant.name, err);
-	}
 	ledger_unlock(&s->ledger);
-	return r;
+	r = lease_end_soon(&s->ledger, &s->plan.lease, err);
+	if (r != LEASE_DRAINS)
+		return r;
+	out->drains = *err;
+	return 0;
 }
 
 static int block_signals(sigset_t *old)
@@ -248,6 +248,20 @@ static int block_signals(sigset_t *old)
 		sigaddset(&set, taken[i]);
 	sigprocmask(SIG_BLOCK, &set, old);
 	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+// What it has mounted may stay when all that saw it has ended.
+static int note_mounts(struct start *s, pid_t child, struct err *err)
+{
+	struct lease *lease = &s->plan.lease;
+	unsigned n = lease->nundo;
+
+	// the keeper of a grant has it noted
+	if (s->ledger.lock < 0)
+		return 0;
+	if (pinned_note(lease, (int)child, err) < 0)
+		return -err->code;
+	return lease->nundo > n ? lease_write(&s->ledger, lease, err) : 0;
 }
 
 // Until the child has executed the runtime, or the program itself. Once it is in its cgroup the lease
@@ -270,6 +284,8 @@ static int wait_child(
 		if (read(fd, &word, 1) != 1)
 			return 0;
 		if (word == CHILD_ENTERED) {
+			if (note_mounts(s, w->child, err) < 0)
+				return -err->code;
 			ledger_unlock(&s->ledger);
 			continue;
 		}
@@ -306,6 +322,7 @@ static int watch_workload(
 {
 	struct watch w = {
 		.phase = PHASE_STARTING,
+		.ended = -1,
 		.limit = milliseconds() + START_SECONDS * 1000,
 		.ready = ready,
 		.name = s->plan.lease.grant.name,
@@ -372,7 +389,7 @@ int run_workload(
 			log_discard(&c.log);
 		else
 			log_keep(&c.log);
-		if (end_lease(s, &undo_err) < 0 && r == 0) {
+		if (end_lease(s, ret, &undo_err) < 0 && r == 0) {
 			*err = undo_err;
 			r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
 		}

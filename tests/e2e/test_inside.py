@@ -113,7 +113,27 @@ def test_status_of_a_signal(before, name):
 def test_started_line(before):
     p, line = run_status("sh", "-c", "echo $$; exit 3", before=before)
     assert p.returncode == 3
-    assert line == f"started {p.stdout.strip()}\n"
+    assert line == f"started {p.stdout.strip()}\nended 3\n"
+
+
+def test_ended_line():
+    assert run_status("sh", "-c", "kill -9 $$")[1].endswith("\nended 137\n")
+
+
+def test_status_of_a_full_pipe():
+    """Whoever filled the pipe is not waited for."""
+    r, w = os.pipe()
+    os.set_blocking(w, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(w, b"x" * 65536)
+    os.set_blocking(w, True)
+    reader = subprocess.Popen(["sh", "-c", "sleep 1; cat >/dev/null"], stdin=r)
+    p = run("init", "--status-fd", str(w), "sh", "-c", "exit 4", pass_fds=[w])
+    os.close(w)
+    os.close(r)
+    reader.wait(10)
+    assert p.returncode == 4
 
 
 @both

@@ -265,6 +265,26 @@ static void writes_what_it_reads(void **)
 	assert_string_equal(json_string_value(z), "2M");
 }
 
+static void makes_plain(void **)
+{
+	_cleanup_json_ json_t *v = json_pack(
+		"{s:s, s:[s, {s:s}], s:i}",
+		"a",
+		"x\x1b[2J",
+		"b",
+		"\xc2\x9b",
+		"c",
+		"\xe2\x80\xae",
+		"n",
+		1
+	);
+	_cleanup_free_ char *text = NULL;
+
+	json_plain(v);
+	text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS);
+	assert_string_equal(text, "{\"a\":\"x [2J\",\"b\":[\"  \",{\"c\":\"   \"}],\"n\":1}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +299,7 @@ int main(void)
 		cmocka_unit_test(wrong_types),
 		cmocka_unit_test(reads_files),
 		cmocka_unit_test(writes_what_it_reads),
+		cmocka_unit_test(makes_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,10 +87,39 @@ static void long_words_have_no_neighbour(void **)
 	}
 }
 
+static void makes_plain(void **)
+{
+	static const char *const cases[][2] = {
+		{"plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+		 "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+		{"a\nb\tc\x1b[31m\x7f", "a b c [31m "},
+		{"\xc2\x9b"
+		 "31m\xc2\x80\xc2\x9f\xc2\xa0",
+		 "  31m    \xc2\xa0"}, // C1; U+00A0 is none
+		{"\x9b"
+		 "31m\x80\xff",
+		 "?31m??"},			     // the same as bytes
+		{"a\xe2\x80\xaegnp.b", "a   gnp.b"}, // U+202E
+		{"\xe2\x81\xa6\xd8\x9c\xe2\x80\x8b", "        "},
+		{"\xc0\x9b\xe0\x82\x9b\xed\xa0\x80", "????????"}, // overlong, surrogate
+		{"\xf4\x90\x80\x80", "????"},
+		{"cut \xe2\x82", "cut ??"},
+		{"", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_free_ char *s = strdup(cases[i][0]);
+
+		str_plain(s);
+		assert_string_equal(s, cases[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prints),
+		cmocka_unit_test(makes_plain),
 		cmocka_unit_test(compares),
 		cmocka_unit_test(takes_names),
 		cmocka_unit_test(refuses_names),

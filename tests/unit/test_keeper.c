@@ -91,9 +91,9 @@ static void test_reply(void **state)
 	(void)state;
 	assert_ok(keeper_reply_parse(text, strlen(text), &r, &err), &err);
 	assert_int_equal(r.status, 3);
-	assert_string_equal(r.error, "a?[31m?b");
+	assert_string_equal(r.error, "a [31m b");
 	assert_ok(keeper_reply_parse(row, strlen(row), &r, &err), &err);
-	assert_string_equal(json_string_value(json_object_get(r.row, "command")), "x?[2J");
+	assert_string_equal(json_string_value(json_object_get(r.row, "command")), "x [2J");
 	json_decref(r.row);
 	assert_fails(keeper_reply_parse("{}", 2, &r, &err), &err, "status");
 	assert_fails(keeper_reply_parse("{\"status\": 256}", 15, &r, &err), &err, "status");

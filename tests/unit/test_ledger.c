@@ -620,6 +620,90 @@ static void in_use(void **)
 	close_ledger(&l);
 }
 
+// What cannot be looked at is never taken for gone.
+static void in_use_or_not_known(void **)
+{
+	struct lease x = lease_of("x", "1"), y = lease_of("y", "1"), z = lease_of("z", "1");
+	char deep[3 * 300 + 64] = "sys/fs/cgroup/pids/pinfold/z";
+	struct ledger l;
+	struct err err;
+
+	open_ledger(true, &l);
+	// a file in its place, a directory where a list of processes should be
+	put("sys/fs/cgroup/pinfold/x", "");
+	assert_fails(lease_life(&l, &x, &err), &err, "look for processes of 'x'");
+	assert_true(lease_in_use(&l, &x));
+	strcpy(y.cgroup, "/sys/fs/cgroup/pids/pinfold/y");
+	put("sys/fs/cgroup/pids/pinfold/y/box/cgroup.procs/x", "");
+	assert_fails(lease_life(&l, &y, &err), &err, "look for processes of 'y'");
+	assert_true(lease_in_use(&l, &y));
+	// a process far below counts, and what lies deeper than anybody looks is not known
+	strcpy(z.cgroup, "/sys/fs/cgroup/pids/pinfold/z");
+	for (int i = 0; i < 40; i++)
+		strcat(deep, "/d");
+	strcat(deep, "/cgroup.procs");
+	put(deep, "77\n");
+	assert_int_equal(lease_life(&l, &z, &err), 1);
+	put(deep, "");
+	assert_int_equal(lease_life(&l, &z, &err), 0);
+	*strrchr(deep, '/') = '\0';
+	for (int i = 0; i < 260; i++)
+		strcat(deep, "/d");
+	strcat(deep, "/cgroup.procs");
+	put(deep, "77\n");
+	assert_fails(lease_life(&l, &z, &err), &err, "look for processes of 'z'");
+	close_ledger(&l);
+}
+
+static void hierarchies(void **)
+{
+	static const char *const cases[][3] = {
+		{"x", "/sys/fs/cgroup/pinfold/x", "/sys/fs/cgroup"},
+		{"x", "/cg/pids/pinfold/x", "/cg/pids"},
+		{"x", "/sys/fs/cgroup/pinfold-x", "/sys/fs/cgroup"},
+		{"pinfold-x", "/cg/pinfold/pinfold-x", "/cg"},
+		{"x", "/sys/fs/cgroup/pinfold/y", NULL},
+		{"x", "/pinfold/x", NULL},
+		{"x", "", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct lease lease = lease_of(cases[i][0], "1");
+		char path[sizeof(lease.cgroup)];
+
+		strcpy(lease.cgroup, cases[i][1]);
+		if (cases[i][2] == NULL) {
+			assert_true(lease_hierarchy(&lease, path, sizeof(path)) < 0);
+		} else {
+			assert_int_equal(lease_hierarchy(&lease, path, sizeof(path)), 0);
+			assert_string_equal(path, cases[i][2]);
+		}
+	}
+}
+
+// It holds all but its CPUs, which a definition has set apart in any case.
+static void draining(void **)
+{
+	struct lease a = lease_of("a", "1"), b = lease_of("b", "2"), back;
+	struct holdings h;
+	struct ledger l;
+	struct err err;
+
+	open_ledger(true, &l);
+	a.draining = b.draining = b.defined = true;
+	assert_ok(lease_write(&l, &a, &err), &err);
+	assert_ok(lease_write(&l, &b, &err), &err);
+	assert_ok(lease_read(&l, "a", &back, &err), &err);
+	assert_true(back.draining);
+	assert_ok(ledger_holdings(&l, NULL, &h, &err), &err);
+	assert_int_equal(h.n, 2);
+	assert_true(idset_empty(&h.held[0].grant.cpus));
+	assert_true(idset_equal(&h.held[1].grant.cpus, &b.grant.cpus));
+	assert_true(h.held[0].live && h.held[0].grant.memory == a.grant.memory);
+	holdings_done(&h);
+	close_ledger(&l);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -639,6 +723,9 @@ int main(void)
 		EACH(ids_are_not_given_out_twice),
 		EACH(link_groups),
 		EACH(in_use),
+		EACH(in_use_or_not_known),
+		EACH(hierarchies),
+		EACH(draining),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What a lease's cgroup is still charged for. Memory outlives the processes that made it where they
+// passed it on: a memfd, a file of a hugetlbfs, what lies in a pipe or a socket. The kernel goes on
+// charging the cgroup, for as long as there is one: a removed one's charges are nobody's (memory) or the
+// parent's (hugepages).
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "host/cgroup.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+// What the kernel keeps for itself: 32 KiB on v1 when all has settled, 20 of it the cgroups themselves. Until
+// then also what each CPU has charged in advance, 256 KiB at most, which RECLAIM_AT gives back.
+#define SLACK (UINT64_C(512) << 10)
+#define RECLAIM_AT 3 // milliseconds
+
+struct sum {
+	struct charges charges;
+	uint64_t lasting; // of the memory: what no reclaim frees
+	bool reclaim;
+};
+
+static int read_u64(int dir, const char *name, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = fs_read(dir, name, 4096, &text, NULL);
+
+	if (r == 0)
+		*ret = strtoull(text, NULL, 10);
+	return r;
+}
+
+// A line "NAME NUMBER" of memory.stat; 0: there is none.
+static uint64_t stat_of(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, n) == 0 && line[n] == ' ')
+			return strtoull(line + n + 1, NULL, 10);
+	}
+	return 0;
+}
+
+// The page cache of files is the file system's: whoever reads them next has it. A tmpfs has none behind it.
+static int add_memory(int dir, struct sum *s)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t usage = 0, cache, shmem, slab;
+	bool v2 = true;
+	int r = read_u64(dir, "memory.current", &usage);
+
+	if (r == -ENOENT) {
+		v2 = false;
+		r = read_u64(
+			dir, "memory.memsw.usage_in_bytes", &usage
+		); // with what is swapped out
+		if (r == -ENOENT)
+			r = read_u64(dir, "memory.usage_in_bytes", &usage);
+	}
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = fs_read(dir, "memory.stat", 1u << 20, &text, NULL);
+	if (r < 0)
+		return r;
+	cache = stat_of(text, v2 ? "file" : "total_cache");
+	shmem = stat_of(text, v2 ? "shmem" : "total_shmem");
+	slab = stat_of(text, "slab_reclaimable"); // v2 alone tells
+	cache = (cache > shmem ? cache - shmem : 0) + slab;
+	s->charges.memory += usage > cache ? usage - cache : 0;
+	s->lasting += shmem + stat_of(text, v2 ? "anon" : "total_rss");
+	if (s->reclaim) {
+		_cleanup_free_ char *all = str_printf("%llu", (unsigned long long)usage);
+		struct err unused; // it frees what it can; what is left is looked at afterwards
+
+		if (all != NULL)
+			fs_write_control(
+				dir,
+				v2 ? "memory.reclaim" : "memory.force_empty",
+				v2 ? all : "0",
+				&unused
+			);
+	}
+	return 0;
+}
+
+// "hugetlb.2MB.usage_in_bytes", "hugetlb.2MB.current", and the same of the reservations (rsvd).
+static bool is_hugetlb_usage(const char *name)
+{
+	static const char *const ends[] = {".usage_in_bytes", ".current"};
+	size_t n = strlen(name);
+
+	if (!str_starts(name, "hugetlb.") || strstr(name, ".max_usage") != NULL)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		size_t end = strlen(ends[i]);
+
+		if (n > end && str_eq(name + n - end, ends[i]))
+			return strstr(name, ".rsvd.") == NULL;
+	}
+	return false;
+}
+
+// A page that was reserved first counts in both.
+static int add_hugepages(int dir, const char *name, struct sum *s)
+{
+	const char *last = strrchr(name, '.');
+	_cleanup_free_ char *reserved = str_printf("%.*s.rsvd%s", (int)(last - name), name, last);
+	uint64_t used = 0, rsvd = 0;
+	int r = reserved != NULL ? read_u64(dir, name, &used) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	r = read_u64(dir, reserved, &rsvd);
+	if (r < 0 && r != -ENOENT) // Linux before 5.7
+		return r;
+	s->charges.hugepages += used > rsvd ? used : rsvd;
+	return 0;
+}
+
+static int add_hierarchy(int hierarchy, const char *path, void *arg, struct err *err)
+{
+	int fd = fs_open_in(hierarchy, path, O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_closedir_ DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct sum *s = arg;
+	struct dirent *e;
+	int r = 0;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (d == NULL) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err_sys(err, -r, "read what cgroup '%s' is charged for", path);
+	}
+	if (!host_is_cgroup(fd))
+		return 0;
+	r = add_memory(fd, s);
+	while (r == 0 && (errno = 0, e = readdir(d)) != NULL) {
+		if (is_hugetlb_usage(e->d_name))
+			r = add_hugepages(fd, e->d_name, s);
+	}
+	if (r == 0)
+		r = -errno;
+	return r < 0 ? err_sys(err, -r, "read what cgroup '%s' is charged for", path) : 0;
+}
+
+static int sum_up(
+	const struct hostfs *fs, const struct lease *lease, struct sum *s, struct err *err
+)
+{
+	char hierarchy[sizeof(lease->cgroup)];
+	uint64_t pinned;
+
+	if (lease_hierarchy(lease, hierarchy, sizeof(hierarchy)) < 0)
+		return 0;
+	if (cgroup_each_hierarchy(
+		    fs, hierarchy, lease->cgroup + strlen(hierarchy), add_hierarchy, s, err
+	    )
+	    < 0)
+		return -err->code;
+	pinned = pinned_bytes(lease);
+	if (s->charges.hugepages < pinned)
+		s->charges.hugepages = pinned;
+	if (s->charges.memory <= SLACK)
+		s->charges.memory = s->lasting = 0;
+	return 0;
+}
+
+int cgroup_charges(
+	const struct hostfs *fs, const struct lease *lease, struct charges *ret, struct err *err
+)
+{
+	struct sum s = {0};
+
+	if (sum_up(fs, lease, &s, err) < 0)
+		return -err->code;
+	*ret = s.charges;
+	return 0;
+}
+
+bool charges_any(const struct charges *c)
+{
+	return c->memory > 0 || c->hugepages > 0;
+}
+
+int cgroup_settle(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	unsigned milliseconds,
+	struct charges *ret,
+	struct err *err
+)
+{
+	const struct timespec tick = {.tv_nsec = 1000000};
+	unsigned reclaim_at = milliseconds < RECLAIM_AT ? milliseconds : RECLAIM_AT;
+
+	for (unsigned waited = 0;; waited++) {
+		struct sum s = {0};
+
+		if (sum_up(fs, lease, &s, err) < 0)
+			return -err->code;
+		// no use where it is no cache that is left
+		if (waited == reclaim_at && s.charges.memory > 0 && s.lasting <= SLACK) {
+			s = (struct sum){.reclaim = true};
+			if (sum_up(fs, lease, &s, err) < 0)
+				return -err->code;
+			s = (struct sum){0};
+			if (sum_up(fs, lease, &s, err) < 0)
+				return -err->code;
+		}
+		if (!charges_any(&s.charges) || waited >= milliseconds) {
+			*ret = s.charges;
+			return 0;
+		}
+		nanosleep(&tick, NULL);
+	}
+}
+
+static char *mebibytes(uint64_t bytes, char buf[static SIZE_STR])
+{
+	const uint64_t m = UINT64_C(1) << 20;
+
+	return size_format((bytes + m - 1) / m * m, buf);
+}
+
+char *charges_text(const struct charges *c, char buf[static CHARGES_STR])
+{
+	char memory[SIZE_STR], hugepages[SIZE_STR];
+
+	mebibytes(c->memory, memory);
+	mebibytes(c->hugepages, hugepages);
+	if (c->hugepages == 0)
+		snprintf(buf, CHARGES_STR, "%s of memory", memory);
+	else if (c->memory == 0)
+		snprintf(buf, CHARGES_STR, "%s of hugepages", hugepages);
+	else
+		snprintf(buf, CHARGES_STR, "%s of memory and %s of hugepages", memory, hugepages);
+	return buf;
+}

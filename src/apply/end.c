@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The end of a lease. It is over when its cgroup is charged for nothing any more, not when its processes
+// are: memory and hugepages may have been passed on, to whoever is on a link of it. Until they are given
+// back the lease is draining: it keeps its name, memory, hugepages, devices and ids. Only its CPUs are
+// free, since nothing of it computes.
+
+#include "apply/apply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KILL_MILLISECONDS 5000
+// Mounts and their files go a moment after the last process that saw them. The ledger is locked.
+#define SETTLE_MILLISECONDS 10
+
+struct peers {
+	const struct ledger *l;
+	const struct lease *of;
+	char *names;
+	size_t len;
+};
+
+static int add_peer(const struct lease *lease, void *arg, struct err *err)
+{
+	struct peers *p = arg;
+	size_t n = strlen(p->names);
+	bool linked = false;
+
+	(void)err;
+	for (unsigned i = 0; i < lease->grant.nlinks; i++) {
+		for (unsigned k = 0; k < p->of->grant.nlinks; k++)
+			linked = linked
+				 || str_eq(lease->grant.links[i].name, p->of->grant.links[k].name);
+	}
+	if (linked && !str_eq(lease->grant.name, p->of->grant.name) && lease_in_use(p->l, lease))
+		snprintf(p->names + n, p->len - n, "%s'%s'", n > 0 ? ", " : "", lease->grant.name);
+	return 0;
+}
+
+// Always an error: who may have what.
+static int refuse(
+	const struct ledger *l,
+	const struct lease *lease,
+	const struct charges *left,
+	struct err *err
+)
+{
+	char names[512] = "", amount[CHARGES_STR];
+	struct peers p = {.l = l, .of = lease, .names = names, .len = sizeof(names)};
+	struct err unused;
+
+	lease_each(l, add_peer, &p, &unused);
+	return err_set(
+		err,
+		EBUSY,
+		"'%s' has ended and is draining: %s that it passed on is still used; stop %s, "
+		"then: "
+		"pinfold gc",
+		lease->grant.name,
+		charges_text(left, amount),
+		names[0] != '\0' ? names : "the program outside that has it"
+	);
+}
+
+int lease_drains(const struct ledger *l, const struct lease *lease, struct err *err)
+{
+	struct charges left = {0};
+
+	if (!lease->draining)
+		return 0;
+	if (cgroup_charges(&l->fs, lease, &left, err) < 0)
+		return -err->code;
+	if (!charges_any(&left))
+		return err_set(
+			err, EBUSY, "'%s' has ended; take it back: pinfold gc", lease->grant.name
+		);
+	return refuse(l, lease, &left, err);
+}
+
+// ---- the end
+
+static int begin_draining(const struct ledger *l, const struct lease *lease, struct err *err)
+{
+	struct lease draining = *lease;
+
+	if (lease->draining)
+		return 0;
+	cgroup_free_cpus(&l->fs, lease);
+	draining.draining = true;
+	return lease_write(l, &draining, err);
+}
+
+int lease_end(const struct ledger *l, const struct lease *lease, struct err *err)
+{
+	bool current = lease_of_this_boot(l, lease);
+	struct charges left = {0};
+	struct err first = {0};
+
+	if (current && cgroup_kill(&l->fs, lease, true, KILL_MILLISECONDS, err) < 0)
+		return -err->code;
+	// first what may hold memory itself: files in the directory of a link
+	if (undo_lease(l, lease, UNDO_FILES, err) < 0)
+		first = *err;
+	if (current
+	    && cgroup_settle(&l->fs, lease, lease->draining ? 0 : SETTLE_MILLISECONDS, &left, err)
+		       < 0)
+		return -err->code;
+	if (charges_any(&left)) {
+		if (begin_draining(l, lease, err) < 0)
+			return -err->code;
+		refuse(l, lease, &left, err);
+		return LEASE_DRAINS;
+	}
+	if (undo_lease(l, lease, UNDO_CGROUPS, err) < 0)
+		return -err->code;
+	if (first.code != 0) { // all the rest has been taken back
+		*err = first;
+		return -err->code;
+	}
+	return lease_remove(l, lease->grant.name, err);
+}

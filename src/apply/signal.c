@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Signals for the processes of a cgroup. A number that was read from cgroup.procs may belong to somebody
+// else by the time it is used. So the kernel kills the whole cgroup where it can (cgroup.kill, Linux
+// 5.14), or a signal goes to a descriptor of the process, opened before a second look at who is in the
+// cgroup: what the descriptor stands for is then one of those, or has ended.
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "host/cgroup.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#define BATCH 128 // processes of which descriptors are open at a time
+#define TICK_MILLISECONDS 5
+
+static bool listed(const int *pids, size_t n, int pid)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (pids[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+static int signal_batch(int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg)
+{
+	_cleanup_free_ int *now = NULL;
+	int fds[BATCH];
+	size_t present;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		fds[i] = (int)syscall(SYS_pidfd_open, pids[i], 0); // -1: it has ended
+	r = host_cgroup_pids(dir, &now, &present);
+	for (size_t i = 0; i < n; i++) {
+		if (fds[i] < 0)
+			continue;
+		if (r == 0 && listed(now, present, pids[i]) && (pick == NULL || pick(pids[i], arg)))
+			syscall(SYS_pidfd_send_signal, fds[i], sig, NULL, 0);
+		close(fds[i]);
+	}
+	return r;
+}
+
+int cgroup_signal_members(
+	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
+)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i += BATCH)
+		r = signal_batch(dir, pids + i, n - i < BATCH ? n - i : BATCH, sig, pick, arg);
+	return r;
+}
+
+struct sending {
+	int sig;
+	cgroup_pick_fn pick;
+	void *arg;
+};
+
+static int send_in(int dir, const int *pids, size_t n, void *arg)
+{
+	const struct sending *s = arg;
+
+	return cgroup_signal_members(dir, pids, n, s->sig, s->pick, s->arg);
+}
+
+// The directory of a lease's cgroup; -1 with errno 0: it is gone.
+static int open_cgroup(const struct hostfs *fs, const struct lease *lease)
+{
+	int fd = fs_open_in(fs->root, lease->cgroup, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0 && errno == ENOENT)
+		errno = 0;
+	return fd;
+}
+
+int cgroup_signal(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	int sig,
+	cgroup_pick_fn pick,
+	void *arg,
+	struct err *err
+)
+{
+	struct sending s = {.sig = sig, .pick = pick, .arg = arg};
+	_cleanup_close_ int dir = open_cgroup(fs, lease);
+	int r = dir >= 0 ? host_cgroup_walk(dir, true, send_in, &s) : -errno;
+
+	return r < 0 ? err_sys(err, -r, "signal the processes in '%s'", lease->cgroup) : 0;
+}
+
+struct search {
+	cgroup_pick_fn pick;
+	void *arg;
+	int found;
+};
+
+static int find_in(int dir, const int *pids, size_t n, void *arg)
+{
+	struct search *s = arg;
+
+	for (size_t i = 0; i < n && s->found < 0; i++) {
+		_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pids[i], 0);
+		_cleanup_free_ int *now = NULL;
+		size_t present;
+		int r = host_cgroup_pids(dir, &now, &present);
+
+		if (r < 0)
+			return r;
+		if (fd >= 0 && listed(now, present, pids[i])
+		    && (s->pick == NULL || s->pick(pids[i], s->arg)))
+			s->found = steal_fd(&fd);
+	}
+	return s->found >= 0;
+}
+
+int cgroup_open_process(
+	const struct hostfs *fs, const char *dir, bool skip_super, cgroup_pick_fn pick, void *arg
+)
+{
+	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_RDONLY | O_DIRECTORY, 0);
+	struct search s = {.pick = pick, .arg = arg, .found = -1};
+	int r = fd >= 0 ? host_cgroup_walk(fd, skip_super, find_in, &s) : -errno;
+
+	return r > 0 ? s.found : r < 0 && r != -ENOENT ? r : -ESRCH;
+}
+
+struct census {
+	unsigned n;
+	bool self; // this process is among them
+};
+
+static int count(int dir, const int *pids, size_t n, void *arg)
+{
+	struct census *c = arg;
+
+	(void)dir;
+	c->n += (unsigned)n;
+	c->self = c->self || listed(pids, n, (int)getpid());
+	return 0;
+}
+
+int cgroup_count(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	bool skip_super,
+	unsigned *ret,
+	struct err *err
+)
+{
+	_cleanup_close_ int dir = open_cgroup(fs, lease);
+	struct census c = {0};
+	int r = dir >= 0 ? host_cgroup_walk(dir, skip_super, count, &c) : -errno;
+
+	if (r < 0)
+		return err_sys(err, -r, "look for processes in '%s'", lease->cgroup);
+	*ret = c.n;
+	return 0;
+}
+
+// False where the kernel has no such file. v2: the lease's own directory holds no process.
+static bool kill_whole(int dir, bool all)
+{
+	struct err unused;
+	int fd;
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	bool done = true;
+
+	if (all)
+		return fs_write_control(dir, "cgroup.kill", "1", &unused) == 0;
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	while (d != NULL && done && (e = readdir(d)) != NULL) {
+		_cleanup_close_ int sub = -1;
+
+		if (e->d_type != DT_DIR || e->d_name[0] == '.' || str_eq(e->d_name, "super"))
+			continue;
+		sub = openat(dirfd(d), e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		done = sub >= 0 && fs_write_control(sub, "cgroup.kill", "1", &unused) == 0;
+	}
+	return d != NULL && done;
+}
+
+static bool not_this_process(int pid, void *arg)
+{
+	(void)arg;
+	return pid != (int)getpid();
+}
+
+int cgroup_kill(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	bool all,
+	unsigned milliseconds,
+	struct err *err
+)
+{
+	const struct timespec tick = {.tv_nsec = TICK_MILLISECONDS * 1000000};
+	struct sending s = {.sig = SIGKILL, .pick = not_this_process};
+	_cleanup_close_ int dir = open_cgroup(fs, lease);
+
+	if (dir < 0)
+		return errno == 0 ? 0 : err_sys(err, errno, "open cgroup '%s'", lease->cgroup);
+	for (unsigned waited = 0; waited <= milliseconds; waited += TICK_MILLISECONDS) {
+		struct census c = {0};
+		int r = host_cgroup_walk(dir, !all, count, &c);
+
+		if (r == 0 && c.n <= (c.self ? 1u : 0u))
+			return 0;
+		if (r == 0 && (c.self || !kill_whole(dir, all)))
+			r = host_cgroup_walk(dir, !all, send_in, &s);
+		if (r < 0)
+			return err_sys(
+				err, -r, "kill '%s' in '%s'", lease->grant.name, lease->cgroup
+			);
+		offline_let_die(fs, lease);
+		nanosleep(&tick, NULL);
+	}
+	return err_set(
+		err,
+		EBUSY,
+		"kill '%s': processes are still there after %u ms; see %s",
+		lease->grant.name,
+		milliseconds,
+		lease->cgroup
+	);
+}

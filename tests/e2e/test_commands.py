@@ -10,12 +10,14 @@ import signal
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from workload import CPU, LEASES, OTHER, PYTHON, SLOW, free_pages, ids, needs_pages, needs_root
 from workload import needs_two, status_field, unique, wait
 
 pytestmark = [needs_root]
+PS_SCHEMA = Path(__file__).resolve().parents[2] / "data/schemas/ps.json"
 PLACES = [pytest.param((), id="container"), pytest.param(("--in", "host"), id="host")]
 STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.05; done"
 
@@ -29,6 +31,7 @@ STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.05; done"
 def test_ps(pf, place):
     s, name = pf.begin(*place, "--hugepages", "2M=8", "--memory", "64M")
     row = pf.ps()[name]
+    jsonschema.validate(pf.json("ps", "--json"), json.loads(PS_SCHEMA.read_text()))
     assert row["state"] == "running" and row["detached"] is False
     assert row["in"] == ("host" if place else "container")
     assert row["cpus"] == str(CPU) and row["hugepages"] == "16M" and row["memory"] == "64M"

@@ -459,7 +459,7 @@ BAD_LEASES = [
     ("undo.0", "cgroup"),
     ("undo.0.path", None),
     ("undo.0.more", 1),
-    ("undo", [{"what": "tree", "path": "x"}] * 25),
+    ("undo", [{"what": "tree", "path": "x"}] * 29),
 ]
 
 

@@ -21,6 +21,7 @@
 // then also what each CPU has charged in advance, 256 KiB at most, which RECLAIM_AT gives back.
 #define SLACK (UINT64_C(512) << 10)
 #define RECLAIM_AT 3 // milliseconds
+#define TICKS 4	     // a millisecond: an ordinary end settles in less
 
 struct sum {
 	struct charges charges;
@@ -202,8 +203,9 @@ int cgroup_settle(
 	struct err *err
 )
 {
-	const struct timespec tick = {.tv_nsec = 1000000};
-	unsigned reclaim_at = milliseconds < RECLAIM_AT ? milliseconds : RECLAIM_AT;
+	const struct timespec tick = {.tv_nsec = 1000000 / TICKS};
+	unsigned ticks = milliseconds * TICKS;
+	unsigned reclaim_at = ticks < RECLAIM_AT * TICKS ? ticks : RECLAIM_AT * TICKS;
 
 	for (unsigned waited = 0;; waited++) {
 		struct sum s = {0};
@@ -219,7 +221,7 @@ int cgroup_settle(
 			if (sum_up(fs, lease, &s, err) < 0)
 				return -err->code;
 		}
-		if (!charges_any(&s.charges) || waited >= milliseconds) {
+		if (!charges_any(&s.charges) || waited >= ticks) {
 			*ret = s.charges;
 			return 0;
 		}

@@ -149,7 +149,7 @@ static void plan(
 		.place = place,
 		.argv = (char *const *)program,
 		.runtime = "/usr/bin/crun",
-		.inside = PEN_DIR "/inside",
+		.inside = PEN_DIR "/tools/pinfold-inside",
 	};
 	struct lease lease = {.uid_base = base};
 	struct hostfs fs;

@@ -332,17 +332,13 @@ def lock(path, kind):
     return True
 
 
-def watched(pf, *command):
+def watched(*command):
     """While a program inside watches and locks all it can: the host uses it, and is neither seen nor
     made to wait."""
-    watcher = pf.directory / "watch.py"
-    watcher.write_text(WATCH)
-    pf.directory.chmod(0o755)
     paths = [*SHOWN, *NODES, "/run/pinfold/inside"]
     # through a pipe: the program is to wait until the host has done its part
     p = subprocess.Popen(
-        [*map(str, command), "-i", "-v", f"{watcher}:/run/watch.py:ro", "--",
-         PYTHON, "-I", "/run/watch.py", *paths],
+        [*map(str, command), "-i", "--", PYTHON, "-I", "-c", WATCH, *paths],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -372,7 +368,7 @@ def watched(pf, *command):
 def test_the_host_is_not_watched(pf, place):
     name = unique()
     pf.names.append(name)
-    for _ in watched(pf, pf.path, "run", "--name", name, "--cpus", CPU, *place):
+    for _ in watched(pf.path, "run", "--name", name, "--cpus", CPU, *place):
         # another container starts, with the same program of pinfold's
         assert pf.run("--", "/bin/true", cpu=OTHER).returncode == 0
 
@@ -381,17 +377,17 @@ def test_the_host_is_not_watched(pf, place):
 def test_the_host_is_not_watched_by_a_user(pf):
     grant = pf.grant("--cpus", CPU, "--owner", "5000:5000")
     user = ["setpriv", "--reuid=5000", "--regid=5000", "--clear-groups"]
-    for _ in watched(pf, *user, pf.path, "run", "--grant", grant):
+    for _ in watched(*user, pf.path, "run", "--grant", grant):
         assert pf.run("--", "/bin/true", cpu=OTHER).returncode == 0
 
 
 def test_an_empty_input_is_nobody_elses(pf):
     """Without -i there is no descriptor of a device of the host."""
-    _, name = pf.begin()
     look = "stat -L -c '%d %i' /proc/self/fd/0"
     null = f"{os.stat('/dev/null').st_dev} {os.stat('/dev/null').st_ino}\n"
-    for text in (pf.shell(look), pf.ok("exec", name, "--", "/bin/sh", "-c", look)):
-        assert text != null
+    assert pf.shell(look) != null
+    _, name = pf.begin()
+    assert pf.ok("exec", name, "--", "/bin/sh", "-c", look) != null
 
 
 # --- taking too much ------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ void script_end_it(struct script *l);
 // messages.
 #define SCRIPT_TIME_TEXT                                                                      \
 	"more than " SCRIPT_SECONDS_TEXT " s of CPU time; large tables are better in a file " \
-					 "(.csv)"
+	"(.csv)"
 int script_limit_begin(struct script *l, const char *name, struct err *err);
 void script_limit_end(void);
 

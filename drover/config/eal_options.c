@@ -12,17 +12,46 @@
 
 // Long options that drover sets itself from the grant and from device= of the ports.
 static const char *const granted[] = {
-	"--allow",	  "--block",	  "--create-uio-dev",
-	"--file-prefix",  "--huge-dir",	  "--huge-unlink",
-	"--in-memory",	  "--lcores",	  "--main-lcore",
-	"--no-huge",	  "--no-pci",	  "--no-shconf",
-	"--no-telemetry", "--proc-type",  "--service-corelist",
-	"--socket-limit", "--socket-mem", "--trace",
-	"--trace-dir",	  "--vdev",	  NULL,
+	"--allow",
+	"--block",
+	"--create-uio-dev",
+	"--file-prefix",
+	"--huge-dir",
+	"--huge-unlink",
+	"--in-memory",
+	"--lcores",
+	"--main-lcore",
+	"--no-huge",
+	"--no-pci",
+	"--no-shconf",
+	"--no-telemetry",
+	"--proc-type",
+	"--service-corelist",
+	"--socket-limit",
+	"--socket-mem",
+	"--vdev",
+	NULL,
 };
 
 static const char *const granted_short = "abcdlmsSMw";
 static const char *const passed_short = "nr";
+
+// Long options that neither read nor write a file, load code, nor reach a device: what they say is how
+// EAL does what it does anyway.
+static const char *const passed[] = {
+	"--base-virtaddr",
+	"--force-max-simd-bitwidth",
+	"--iova-mode",
+	"--legacy-mem",
+	"--log-level",
+	"--match-allocations",
+	"--single-file-segments",
+	"--vfio-intr",
+	NULL,
+};
+#define PASSED                                                                            \
+	"-n, -r, --base-virtaddr, --force-max-simd-bitwidth, --iova-mode, --legacy-mem, " \
+	"--log-level, --match-allocations, --single-file-segments, --vfio-intr"
 
 static const char *const names[] = {"-n", "-r", "no-output", "eal", "--log-level", NULL};
 
@@ -49,18 +78,17 @@ static int check_option(const char *option, struct err *err)
 			return 0;
 		if (strchr(granted_short, option[1]) != NULL)
 			return refuse(option, err);
-		return err_set(
-			err,
-			EINVAL,
-			"EAL's '%.32s' is not passed on: only -n, -r and long options are",
-			option
-		);
+	} else {
+		for (unsigned i = 0; passed[i] != NULL; i++) {
+			if (strncmp(option, passed[i], len) == 0 && passed[i][len] == '\0')
+				return 0;
+		}
+		for (unsigned i = 0; granted[i] != NULL; i++) {
+			if (strncmp(option, granted[i], len) == 0)
+				return refuse(option, err);
+		}
 	}
-	for (unsigned i = 0; granted[i] != NULL; i++) {
-		if (strncmp(option, granted[i], len) == 0)
-			return refuse(option, err);
-	}
-	return 0;
+	return err_set(err, EINVAL, "EAL's '%.32s' is not passed on; these are: " PASSED, option);
 }
 
 static int add(struct conf *c, const char *a, const char *b, struct err *err)

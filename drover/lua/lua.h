@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // The [lua] of a configuration, and the tables that it defines. Scripts compute; they reach nothing:
 // no files but those dofile reads below the configuration's folder, no other program, no compiled code,
-// and only so many steps and so much memory.
+// and only so many steps, so much time and memory.
 #pragma once
 
 #include "base/err.h"
@@ -18,6 +18,8 @@
 #define SCRIPT_MEMORY_MAX (512u << 20) // bytes
 #define SCRIPT_STEPS_MAX 500000000ull  // instructions of Lua's machine
 #endif
+#define SCRIPT_SECONDS_MAX 10 // of CPU time, a second more where one step takes that long
+#define SCRIPT_SECONDS_TEXT "10"
 #define SCRIPT_FILE_MAX (64u << 20) // bytes of a file
 
 struct script;

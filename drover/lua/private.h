@@ -14,8 +14,20 @@ struct script {
 	int folder; // descriptor; -1: none
 	size_t used;
 	uint64_t steps;
-	bool short_of_memory; // what failed, failed for want of memory
+	bool short_of_memory;	   // what failed, failed for want of memory
+	volatile bool out_of_time; // set by a signal handler
 };
+
+// state.c: from here on every step and every call fails. May be called by a signal handler.
+void script_end_it(struct script *l);
+
+// limit.c: between these two a script may use SCRIPT_SECONDS_MAX of CPU time. name: of the file, for
+// messages.
+#define SCRIPT_TIME_TEXT                                                                      \
+	"more than " SCRIPT_SECONDS_TEXT " s of CPU time; large tables are better in a file " \
+	"(.csv)"
+int script_limit_begin(struct script *l, const char *name, struct err *err);
+void script_limit_end(void);
 
 // library.c: the functions that scripts may call. Runs protected.
 int script_library(lua_State *s);

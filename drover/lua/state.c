@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// A Lua machine with walls: memory, steps, and what there is to call.
+// A Lua machine with walls: memory, steps, time, and what there is to call.
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -17,11 +17,11 @@
 
 static void on_steps(lua_State *s, lua_Debug *d);
 
-// From here on every step fails: a script that catches errors gets no further.
-static void end_it(struct script *l)
+// A script that catches errors gets no further.
+void script_end_it(struct script *l)
 {
 	if (l->state != NULL)
-		lua_sethook(l->state, on_steps, LUA_MASKCOUNT, 1);
+		lua_sethook(l->state, on_steps, LUA_MASKCOUNT | LUA_MASKCALL, 1);
 }
 
 static void *allocate(void *arg, void *old, size_t old_size, size_t size)
@@ -37,7 +37,7 @@ static void *allocate(void *arg, void *old, size_t old_size, size_t size)
 	}
 	if (size > had && l->used - had + size > SCRIPT_MEMORY_MAX) {
 		l->short_of_memory = true;
-		end_it(l);
+		script_end_it(l);
 		return NULL;
 	}
 	p = realloc(old, size);
@@ -64,9 +64,11 @@ static void on_steps(lua_State *s, lua_Debug *d)
 	l->steps += HOOK_STEPS;
 	if (l->short_of_memory)
 		luaL_error(s, "more than %d MiB of memory", (int)(SCRIPT_MEMORY_MAX >> 20));
+	if (l->out_of_time)
+		luaL_error(s, SCRIPT_TIME_TEXT);
 	if (l->steps < SCRIPT_STEPS_MAX)
 		return;
-	end_it(l);
+	script_end_it(l);
 	luaL_error(
 		s,
 		"more than %d million steps: is there a loop without an end?",
@@ -154,10 +156,14 @@ static int explain(struct script *l, int status, const char *name, struct err *e
 
 int script_run(struct script *l, const char *text, size_t len, const char *name, struct err *err)
 {
-	int r = luaL_loadbufferx(l->state, text, len, "=lua", "t");
+	int r = script_limit_begin(l, name, err);
 
+	if (r < 0)
+		return r;
+	r = luaL_loadbufferx(l->state, text, len, "=lua", "t");
 	if (r == LUA_OK)
 		r = lua_pcall(l->state, 0, 0, 0);
+	script_limit_end();
 	return r == LUA_OK ? 0 : explain(l, r, name, err);
 }
 

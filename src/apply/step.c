@@ -189,15 +189,16 @@ static int do_overlay(const struct step *s, struct err *err)
 	return 0;
 }
 
-// What is bound into a workload is never a place for setuid programs and device nodes. A runtime keeps
+// What is bound into a workload is no place for setuid programs, nor for device nodes but ours. A runtime keeps
 // these attributes when it binds on, also where it would forget to set them.
 static int do_bind(const struct step *s, struct err *err)
 {
 	struct mount_attr attr = {
-		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
+		.attr_set = MOUNT_ATTR_NOSUID | (s->rdev != 0 ? 0 : MOUNT_ATTR_NODEV)
 			    | (s->readonly ? MOUNT_ATTR_RDONLY : 0),
 	};
-	unsigned long flags = MS_NOSUID | MS_NODEV | (s->readonly ? MS_RDONLY : 0);
+	unsigned long flags =
+		MS_NOSUID | (s->rdev != 0 ? 0 : MS_NODEV) | (s->readonly ? MS_RDONLY : 0);
 	unsigned below = s->recursive ? AT_RECURSIVE : 0;
 	struct stat st;
 

@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,82 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define LINKS_MAX 40 // as the kernel has it
+
+#define WALK_LINK (-2)
+
+// One name of a path, without following it. A link: its target goes before what is left of the path,
+// and WALK_LINK is returned.
+static int walk_one(
+	int at, const char *name, int flags, mode_t mode, uint64_t resolve, char rest[PATH_MAX]
+)
+{
+	char target[PATH_MAX];
+	size_t left = strlen(rest);
+	ssize_t n =
+		(flags & O_NOFOLLOW) != 0 ? -1 : readlinkat(at, name, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return openat(at, name, flags | O_NOFOLLOW, mode);
+	target[n] = '\0';
+	if ((resolve & RESOLVE_NO_SYMLINKS) != 0)
+		errno = ELOOP;
+	else if (target[0] == '/')
+		errno = EXDEV;
+	else if ((size_t)n + left + 1 > PATH_MAX)
+		errno = ENAMETOOLONG;
+	else {
+		memmove(rest + n, rest, left + 1);
+		memcpy(rest, target, (size_t)n);
+		return WALK_LINK;
+	}
+	return -1;
+}
+
+// Where there is no openat2(2): name by name. Stricter than that: no "..", no absolute link.
+static int walk(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	_cleanup_close_ int at = openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char rest[PATH_MAX], name[NAME_MAX + 1];
+	unsigned links = 0;
+
+	if (at < 0)
+		return -1;
+	if (path[0] == '\0' || strlen(path) >= sizeof(rest)
+	    || (path[0] == '/' && (resolve & RESOLVE_IN_ROOT) == 0)) {
+		errno = path[0] == '/' ? EXDEV : path[0] == '\0' ? ENOENT : ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(rest, path);
+	for (;;) {
+		char *p = rest + strspn(rest, "/");
+		size_t n = strcspn(p, "/");
+		bool last = p[n + strspn(p + n, "/")] == '\0';
+		int more = last ? flags : O_PATH | O_DIRECTORY | O_CLOEXEC, fd;
+
+		if (n > NAME_MAX || (n == 2 && memcmp(p, "..", 2) == 0)) {
+			errno = n > NAME_MAX ? ENAMETOOLONG : EXDEV;
+			return -1;
+		}
+		memcpy(name, n > 0 ? p : ".", n > 0 ? n : 1);
+		name[n > 0 ? n : 1] = '\0';
+		memmove(rest, p + n, strlen(p + n) + 1);
+		if (n > 0 && last && rest[0] == '/')
+			more |= O_DIRECTORY;
+		fd = walk_one(at, name, more, mode, resolve, rest);
+		if (fd == WALK_LINK && ++links <= LINKS_MAX)
+			continue;
+		if (fd == WALK_LINK) {
+			errno = ELOOP;
+			return -1;
+		}
+		if (fd < 0 || last)
+			return fd;
+		close(at);
+		at = fd;
+	}
+}
 
 static int open_with(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
@@ -31,6 +108,8 @@ static int open_with(int dirfd, const char *path, int flags, mode_t mode, uint64
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
 			break;
 	}
+	if (fd < 0 && errno == ENOSYS)
+		fd = walk(dirfd, path, (int)how.flags, (mode_t)how.mode, resolve);
 	return fd;
 }
 

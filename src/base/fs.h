@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // Files below a directory descriptor. Every path is resolved with openat2(2) and cannot leave the
-// directory it starts from, whatever symbolic links say.
+// directory it starts from, whatever symbolic links say. Where there is no such call, as in a container
+// of pinfold, paths are walked name by name, and ".." and absolute links are refused.
 #pragma once
 
 #include "base/err.h"

@@ -8,16 +8,33 @@
 #include <string.h>
 
 // What a keeper takes of a plan's steps: not the cgroups, which root made, nor what a user namespace
-// may not mount or make.
+// may not mount or make; root's nodes are over those of its /dev.
 static bool kept(const struct step *s)
 {
 	return s->where == STEP_FENCE && s->kind != STEP_HUGETLBFS && s->kind != STEP_NODE
-	       && s->kind != STEP_DETACH_HUGETLBFS && s->kind != STEP_USERNS;
+	       && s->kind != STEP_DETACH_HUGETLBFS && s->kind != STEP_USERNS
+	       && !(s->kind == STEP_BIND && s->rdev != 0);
 }
 
-static void keep_steps(struct plan *p)
+// A directory of the host, from where root has bound it for layers.
+static int move_layer(struct step *s)
+{
+	char *moved;
+
+	if (s->kind != STEP_OVERLAY || !str_starts(s->path, BOX_DIR "/root/"))
+		return 0;
+	moved = str_printf(PLAN_SHOWN PEN_ROOT "%s", s->value + strlen(PLAN_SHOWN));
+	if (moved == NULL)
+		return -1;
+	free(s->value);
+	s->value = moved;
+	return 0;
+}
+
+static int keep_steps(struct plan *p)
 {
 	unsigned n = 0;
+	int r = 0;
 
 	for (unsigned i = 0; i < p->nsteps; i++) {
 		struct step *s = &p->steps[i];
@@ -31,9 +48,12 @@ static void keep_steps(struct plan *p)
 		// privileged namespace could look under
 		if (s->kind == STEP_BIND)
 			s->recursive = true;
+		if (move_layer(s) < 0)
+			r = -1;
 		p->steps[n++] = *s;
 	}
 	p->nsteps = n;
+	return r;
 }
 
 // "/run/pinfold/box/huge/2M" → "/run/pinfold/pen/huge/2M".
@@ -106,6 +126,5 @@ static int adapt_command(struct plan *p)
 
 int keeper_adapt(struct plan *p, struct err *err)
 {
-	keep_steps(p);
-	return adapt_config(p) < 0 || adapt_command(p) < 0 ? err_oom(err) : 0;
+	return keep_steps(p) < 0 || adapt_config(p) < 0 || adapt_command(p) < 0 ? err_oom(err) : 0;
 }

@@ -322,7 +322,7 @@ static struct keeper knowledge(const struct start *s, const struct launch *launc
 	struct keeper k = {
 		.host = s->host,
 		.lease = s->plan.lease,
-		.inside = PEN_DIR "/inside",
+		.inside = PEN_DIR "/tools/pinfold-inside",
 		.output = -1,
 	};
 

@@ -14,6 +14,41 @@
 
 static const char *const always[] = {"1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "136:*"};
 
+// A runtime cannot make nodes in a user namespace and binds those of the host instead: a program inside
+// could watch, lock and touch what every process of the host uses.
+void plan_nodes(struct plan *p, const char *top)
+{
+	static const struct {
+		const char *name;
+		unsigned major, minor;
+	} nodes[] = {
+		{"null", 1, 3},
+		{"zero", 1, 5},
+		{"full", 1, 7},
+		{"random", 1, 8},
+		{"urandom", 1, 9},
+		{"tty", 5, 0},
+	};
+
+	plan_step(p, STEP_DIR, STEP_FENCE, strdup(top), NULL)->mode = 0755;
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+		char *path = str_printf("%s/%s", top, nodes[i].name);
+		struct step *s = plan_step(p, STEP_NODE, STEP_FENCE, path, NULL);
+
+		// root's of the host: whoever is root inside does not change it
+		s->mode = 0666;
+		s->rdev = makedev(nodes[i].major, nodes[i].minor);
+		s = plan_step(
+			p,
+			STEP_BIND,
+			STEP_FENCE,
+			str_printf("/dev/%s", nodes[i].name),
+			str_printf("%s/%s", top, nodes[i].name)
+		);
+		s->rdev = makedev(nodes[i].major, nodes[i].minor);
+	}
+}
+
 static void allow(struct plan *p, const char *box, const char *number)
 {
 	plan_step(

@@ -192,6 +192,23 @@ static void add_own(struct plan *p, char *grant)
 		dir(p, str_printf(BOX_DIR "/own/links/%s", g->links[i].name));
 }
 
+char *plan_directory_of(const char *path)
+{
+	size_t n = (size_t)(strrchr(path, '/') - path);
+
+	return n > 0 ? strndup(path, n) : strdup("/");
+}
+
+// Where pinfold's own program for the inside lies, under an overlay like the rest of what is shown of
+// the host: a watch on it would tell of every other container that starts. Bound first, since an overlay
+// takes its layers by names that hold neither ':' nor ','.
+static void add_tools(struct plan *p, const char *inside)
+{
+	dir(p, strdup(BOX_DIR "/tools"));
+	bind(p, plan_directory_of(inside), strdup(BOX_DIR "/tools"), true);
+	fence(p, STEP_OVERLAY, strdup(BOX_DIR "/tools"), strdup(PLAN_SHOWN BOX_DIR "/tools"));
+}
+
 // The shared directory of a link belongs to a group that both ends have and nobody else. It is a file
 // system of its own: what is written there has its bounds, and fills none of the host's.
 int plan_links(struct plan *p, struct err *err)
@@ -237,6 +254,11 @@ int plan_fence(
 		bind(p, strdup(BOX_DIR "/own/grant.json"), strdup(RUN_DIR "/grant.json"), true);
 	}
 	dir(p, strdup(BOX_DIR "/in"));
+	if (launch->place == LEASE_CONTAINER) {
+		dir(p, strdup(BOX_DIR "/none"));
+		plan_nodes(p, BOX_DIR "/dev");
+		add_tools(p, launch->inside);
+	}
 	if (plan_links(p, err) < 0)
 		return -err->code;
 	add_hugetlbfs(p, launch, host);

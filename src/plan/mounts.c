@@ -113,10 +113,11 @@ static void view_mounts(struct plan *p, json_t *mounts)
 // directories of links.
 static void own_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
 {
+	_cleanup_free_ char *inside = str_printf(BOX_DIR "/tools%s", strrchr(launch->inside, '/'));
 	const struct grant *g = &p->lease.grant;
 
 	mount(p, mounts, RUN_DIR, "bind", BOX_DIR "/own", "bind,ro,nosuid,nodev,noexec");
-	mount(p, mounts, RUN_DIR "/inside", "bind", launch->inside, "bind,ro,nosuid,nodev");
+	mount(p, mounts, RUN_DIR "/inside", "bind", inside, "bind,ro,nosuid,nodev");
 	for (unsigned i = 0; i < g->nlinks; i++) {
 		const char *name = g->links[i].name;
 		_cleanup_free_ char *dir = str_printf(LINKS_DIR "/%s", name);

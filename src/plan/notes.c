@@ -115,6 +115,14 @@ void plan_notes(
 		note_siblings(p, host, &p->lease.grant.cpus);
 		note_noise(p, fs, &p->lease.grant.cpus);
 	}
+	if (p->lease.grant.nlinks > 0)
+		plan_note(
+			p,
+			"the two ends of a link (%s) trust each other: DPDK's memif driver "
+			"believes "
+			"what its peer writes, and a hostile one can take over the program",
+			p->lease.grant.links[0].name
+		);
 	if (launch->allow_missing != 0)
 		plan_note(p, "limits were waived with --allow-missing: the fence has a gap");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // What root makes once for a keeper and what the keeper, without privileges, could not: the limits
-// (cgroup.c), the hugetlbfs, device nodes, directories of links. It all lies in the keeper's mount
+// (cgroup.c), the hugetlbfs, device nodes, directories of links, the host's directories. It all lies in the keeper's mount
 // namespace, below PEN_DIR; the views and roots of its containers the keeper makes itself, at BOX_DIR.
 
 #include "base/scope.h"
@@ -53,8 +53,10 @@ int plan_pen(
 	s->uid = g->owner_uid;
 	s->gid = g->owner_gid;
 	// the owner may not be allowed to pass to where it is installed
-	pen(p, STEP_FILE, "/inside", strdup(""))->mode = 0755;
-	pen(p, STEP_BIND, "/inside", strdup(launch->inside))->readonly = true;
+	pen(p, STEP_DIR, "/tools", NULL)->mode = 0755;
+	pen(p, STEP_BIND, "/tools", plan_directory_of(launch->inside))->readonly = true;
+	plan_nodes(p, PEN_DIR "/dev");
+	plan_root_sources(p, fs);
 	pen(p, STEP_DIR, "/huge", NULL)->mode = 0755;
 	// the keeper gives the top directory to the user of each program it starts
 	plan_hugetlbfs(p, host, PEN_DIR "/huge", p->lease.uid_base, p->lease.uid_base);

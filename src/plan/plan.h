@@ -18,8 +18,10 @@
 // Where a workload's private tmpfs lies. It is mounted in a mount namespace of its own, so every
 // workload has it at the same place and nothing of it is left when the workload is gone.
 #define BOX_DIR RUN_DIR "/box"
-#define PEN_DIR RUN_DIR "/pen" // what root made for a keeper, in the keeper's mount namespace
-#define KEEPERS_DIR RUN_DIR "/keepers" // NAME.sock of every keeper
+#define PEN_DIR RUN_DIR "/pen"	 // what root made for a keeper, in the keeper's mount namespace
+#define PEN_ROOT PEN_DIR "/root" // directories of the host's root
+#define PLAN_SHOWN "lowerdir=" BOX_DIR "/none:" // options of an overlay that shows what follows
+#define KEEPERS_DIR RUN_DIR "/keepers"		// NAME.sock of every keeper
 #define LINKS_DIR RUN_DIR "/links"
 #define RUNTIME_DIR RUN_DIR "/runtime" // state of crun or runc
 
@@ -34,12 +36,12 @@ enum step_kind {
 	STEP_TOUCH,  // make the empty file `path`, if it is missing, for something to be bound over
 	STEP_DIR,    // make directory `path`: mode, uid, gid
 	STEP_FILE,   // write file `path` with content `value`
-	STEP_SYMLINK,	       // make link `path` to `value`
-	STEP_NODE,	       // make character device `path`: rdev, mode, uid
-	STEP_TMPFS,	       // mount a tmpfs on `path` with options `value`
-	STEP_HUGETLBFS,	       // mount a hugetlbfs on `path` with options `value`
-	STEP_OVERLAY,	       // mount an overlay on `path` with options `value`
-	STEP_BIND,	       // bind `value` over `path`; readonly, recursive
+	STEP_SYMLINK,	// make link `path` to `value`
+	STEP_NODE,	// make character device `path`: rdev, mode, uid
+	STEP_TMPFS,	// mount a tmpfs on `path` with options `value`
+	STEP_HUGETLBFS, // mount a hugetlbfs on `path` with options `value`
+	STEP_OVERLAY,	// mount an overlay on `path` with options `value`
+	STEP_BIND,	// bind `value` over `path`; readonly, recursive; rdev: a device to be used
 	STEP_DETACH_HUGETLBFS, // unmount every hugetlbfs but those below `path`
 	STEP_PARTITION,	       // make the cgroup `path` a partition of the kind `value`: "isolated"
 	STEP_DEVICES,	       // of cgroup v2: limit `path` to the devices `value`, "1:3 136:*"
@@ -153,6 +155,9 @@ void plan_weight_v2(struct plan *p, const struct host *host, const char *top, co
 // the groups of its NICs. None without NICs.
 typedef void (*plan_vfio_fn)(struct plan *p, const char *name, dev_t rdev, void *arg);
 int plan_vfio(struct plan *p, const struct hostfs *fs, plan_vfio_fn fn, void *arg, struct err *err);
+// Nodes of our own in directory `top` for what every container has (null, zero, …), bound over those in
+// /dev of the workload's mount namespace: from there a runtime takes them.
+void plan_nodes(struct plan *p, const char *top);
 // Of the cgroup `box`, for a keeper.
 int plan_devices(
 	struct plan *p,
@@ -169,7 +174,11 @@ int plan_fence(
 	const struct hostfs *fs,
 	struct err *err
 );
+// The directory of an absolute path. New string, NULL when memory is out.
+char *plan_directory_of(const char *path);
 // root.c: the root file system of a container.
+// For a keeper's pen: what those roots show of the host.
+void plan_root_sources(struct plan *p, const struct hostfs *fs);
 int plan_root(
 	struct plan *p, const struct launch *launch, const struct hostfs *fs, struct err *err
 );

@@ -26,17 +26,28 @@ static void dir(struct plan *p, char *path)
 	plan_step(p, STEP_DIR, STEP_FENCE, path, NULL)->mode = 0755;
 }
 
+// A directory of the host under an overlay, whose files are of its own: a watch or a lock on them says
+// nothing about what the host does with the files below, and keeps no program of it waiting. An overlay
+// wants two layers; the upper one is empty.
 static void show(struct plan *p, const char *name)
 {
 	dir(p, str_printf(BOX_DIR "/root/%s", name));
 	plan_step(
 		p,
-		STEP_BIND,
+		STEP_OVERLAY,
 		STEP_FENCE,
 		str_printf(BOX_DIR "/root/%s", name),
-		str_printf("/%s", name)
-	)
-		->readonly = true;
+		str_printf(PLAN_SHOWN "/%s", name)
+	);
+}
+
+// For a keeper, whose user namespace may take nothing for a layer that has other mounts below it.
+static void source(struct plan *p, const char *name)
+{
+	char *place = str_printf(PEN_ROOT "/%s", name);
+
+	dir(p, str_printf(PEN_ROOT "/%s", name));
+	plan_step(p, STEP_BIND, STEP_FENCE, place, str_printf("/%s", name))->readonly = true;
 }
 
 // No sysfs is mounted: the view, with the granted parts of the host's sysfs bound into it, is all there
@@ -58,28 +69,47 @@ static bool is_directory(const struct hostfs *fs, const char *path)
 	return fd >= 0;
 }
 
-static void host_root(struct plan *p, const struct hostfs *fs)
+// Calls fn for each directory of the host's root that is shown.
+static void each_shown(
+	struct plan *p, const struct hostfs *fs, void (*fn)(struct plan *p, const char *name)
+)
 {
+	struct stat st;
+
 	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
 		if (is_directory(fs, shown[i]))
-			show(p, shown[i]);
+			fn(p, shown[i]);
 	}
+	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
+		if (fstatat(fs->root, merged[i], &st, AT_SYMLINK_NOFOLLOW) == 0
+		    && S_ISDIR(st.st_mode))
+			fn(p, merged[i]);
+	}
+}
+
+void plan_root_sources(struct plan *p, const struct hostfs *fs)
+{
+	dir(p, strdup(PEN_ROOT));
+	each_shown(p, fs, source);
+}
+
+static void host_root(struct plan *p, const struct hostfs *fs)
+{
+	each_shown(p, fs, show);
 	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
 		char target[256];
 		ssize_t n = readlinkat(fs->root, merged[i], target, sizeof(target) - 1);
 
-		if (n > 0) {
-			target[n] = '\0';
-			plan_step(
-				p,
-				STEP_SYMLINK,
-				STEP_FENCE,
-				str_printf(BOX_DIR "/root/%s", merged[i]),
-				strdup(target)
-			);
-		} else if (is_directory(fs, merged[i])) {
-			show(p, merged[i]);
-		}
+		if (n <= 0)
+			continue;
+		target[n] = '\0';
+		plan_step(
+			p,
+			STEP_SYMLINK,
+			STEP_FENCE,
+			str_printf(BOX_DIR "/root/%s", merged[i]),
+			strdup(target)
+		);
 	}
 }
 

@@ -24,25 +24,32 @@ static void append_names(json_t *names, const char *calls)
 
 static json_t *condition_args(const struct seccomp_condition *c)
 {
-	return json_pack(
-		"[{s:i, s:I, s:I, s:s}]",
-		"index",
-		(int)c->argument,
-		"value",
-		(json_int_t)c->value,
-		"valueTwo",
-		(json_int_t)c->value_two,
-		"op",
-		c->op
-	);
+	json_t *args = json_array();
+
+	for (unsigned i = 0; i < SECCOMP_COMPARES && c->compares[i].op != NULL; i++)
+		json_array_append_new(
+			args,
+			json_pack(
+				"{s:i, s:I, s:I, s:s}",
+				"index",
+				(int)c->compares[i].argument,
+				"value",
+				(json_int_t)c->compares[i].value,
+				"valueTwo",
+				(json_int_t)c->compares[i].value_two,
+				"op",
+				c->compares[i].op
+			)
+		);
+	return args;
 }
 
-// A filter that refuses, with one rule: clone3 has its flags in memory, where no filter sees them. To be
-// told that it is not there makes the C library use clone.
+// A filter that refuses, with one rule: clone3 has its flags and openat2 its mode in memory, where no
+// filter sees them. To be told that they are not there makes callers use clone and openat.
 static json_t *new_filter(void)
 {
 	return json_pack(
-		"{s:s, s:i, s:[s], s:[{s:[s], s:s, s:i}]}",
+		"{s:s, s:i, s:[s], s:[{s:[s, s], s:s, s:i}]}",
 		"defaultAction",
 		"SCMP_ACT_ERRNO",
 		"defaultErrnoRet",
@@ -52,6 +59,7 @@ static json_t *new_filter(void)
 		"syscalls",
 		"names",
 		"clone3",
+		"openat2",
 		"action",
 		"SCMP_ACT_ERRNO",
 		"errnoRet",
@@ -138,14 +146,32 @@ static json_t *open_calls(const json_t *filter)
 	return open;
 }
 
-// Whether one of the lines is the condition, or none at all.
+// Whether each comparison of `few` is one of `many`: then the arguments that `many` lets through, `few`
+// does too. Null has none.
+static bool implied(const json_t *few, const json_t *many)
+{
+	const json_t *one, *other;
+	size_t i, k;
+
+	json_array_foreach (few, i, one) {
+		bool found = false;
+
+		json_array_foreach (many, k, other)
+			found = found || json_equal(one, other);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+// Whether one of the lines is no wider than the condition allows.
 static bool covers(const json_t *lines, const json_t *args)
 {
 	const json_t *line;
 	size_t i;
 
 	json_array_foreach (lines, i, line) {
-		if (json_is_null(line) || json_equal(line, args))
+		if (implied(line, args))
 			return true;
 	}
 	return false;
@@ -188,11 +214,20 @@ static int narrow_call(
 	size_t i, k;
 
 	json_array_foreach (wanted, i, args) {
+		bool some = false;
+
 		if (covers(base, args)) {
 			append_rule(filter, call, args);
 			continue;
 		}
-		if (!json_is_null(args) || json_array_size(base) == 0)
+		// wider than the default: what that has of it
+		json_array_foreach (base, k, line) {
+			if (!implied(args, line))
+				continue;
+			append_rule(filter, call, line);
+			some = true;
+		}
+		if (!some)
 			return err_set(
 				err,
 				EINVAL,
@@ -203,8 +238,6 @@ static int narrow_call(
 				call,
 				json_is_null(args) ? "" : " under a condition of its own"
 			);
-		json_array_foreach (base, k, line)
-			append_rule(filter, call, line);
 	}
 	return 0;
 }

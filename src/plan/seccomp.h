@@ -31,14 +31,20 @@ struct seccomp_group {
 	uint64_t needs; // these bits beside the capabilities; 0: always there
 };
 
-// Allowed when one argument compares so; several lines for a call: any of them.
-struct seccomp_condition {
-	const char *call; // NULL ends the list
+struct seccomp_compare {
 	unsigned argument;
-	const char *op; // as the OCI specification names it
-	uint64_t value, value_two;
-	int cap;	  // only with this capability; -1: always
-	const char *when; // the condition for a person
+	const char *op;		   // as the OCI specification names it
+	uint64_t value, value_two; // of SCMP_CMP_MASKED_EQ: a mask, and what is left under it
+};
+
+// Allowed when all the arguments compare so; several lines for a call: any of them.
+#define SECCOMP_COMPARES 3
+#define SECCOMP_CONDITIONS_MAX 64
+struct seccomp_condition {
+	const char *call;				   // NULL ends the list
+	struct seccomp_compare compares[SECCOMP_COMPARES]; // one without an op ends them
+	int cap;					   // only with this capability; -1: always
+	const char *when;				   // the condition for a person
 	const char *why;
 };
 

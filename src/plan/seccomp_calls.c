@@ -7,9 +7,14 @@
 
 #include "base/scope.h"
 
+#include <assert.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #if !defined(__x86_64__)
 #error "the table of system calls is for x86-64: another processor needs one that was checked there"
@@ -21,8 +26,6 @@
 	 | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 
 static const struct seccomp_row files[] = {
-	{"open openat openat2 creat",
-	 "hugepage files, shared libraries, configuration, /sys and /proc"},
 	{"close close_range", "giving descriptors back"},
 	{"read pread64 readv preadv preadv2", "reading files, pipes, events and interrupts"},
 	{"write pwrite64 writev pwritev pwritev2", "writing logs, sockets, captures and events"},
@@ -39,11 +42,10 @@ static const struct seccomp_row files[] = {
 	{"readlink readlinkat", "links of /sys: the driver and the IOMMU group of a device"},
 	{"getdents getdents64", "EAL lists /sys, its hugepages and its runtime directory"},
 	{"getcwd chdir fchdir umask", "the working directory and the mode of new files"},
-	{"mkdir mkdirat rmdir", "EAL's runtime directory"},
+	{"mkdir mkdirat rmdir", "EAL's runtime directory; the kernel makes none with a set-id bit"},
 	{"unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat",
 	 "hugepage files and sockets that are made anew; logs that are rotated"},
-	{"chmod fchmod fchmodat chown fchown fchownat lchown",
-	 "modes of sockets and files; an owner is changed only with --cap CHOWN"},
+	{"chown fchown fchownat lchown", "an owner is changed only with --cap CHOWN"},
 	{"utime utimes utimensat", "times of files (logs, tar)"},
 	{"truncate ftruncate fallocate", "the size of a hugepage file or of a shared memory"},
 	{"sync fsync fdatasync syncfs sync_file_range msync", "captures and logs that are on disk"},
@@ -124,7 +126,7 @@ static const struct seccomp_row events[] = {
 };
 
 static const struct seccomp_row sockets[] = {
-	{"socketpair bind listen connect accept accept4 shutdown",
+	{"bind listen connect accept accept4 shutdown",
 	 "telemetry, multi-process and memif over Unix sockets; the network is the container's "
 	 "own"},
 	{"sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg",
@@ -136,8 +138,7 @@ static const struct seccomp_row sockets[] = {
 static const struct seccomp_row ipc[] = {
 	{"shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl",
 	 "System V memory, semaphores and queues"},
-	{"mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr",
-	 "POSIX message queues"},
+	{"mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr", "POSIX message queues"},
 	{NULL, NULL},
 };
 
@@ -167,8 +168,8 @@ const struct seccomp_group seccomp_groups[] = {
 	 processes},
 	{"time and events", "Waiting and measuring time. No clock can be set.", events},
 	{"sockets",
-	 "Sockets of the families that socket(2) is open for. The network namespace is the "
-	 "container's own, and has nothing but a loopback interface.",
+	 "Sockets of the families, types and protocols that socket(2) is open for, see below. The "
+	 "network namespace is the container's own, and has nothing but a loopback interface.",
 	 sockets},
 	{"ipc", "The IPC namespace is the container's own.", ipc},
 	{"asynchronous I/O, with --seccomp=aio",
@@ -179,59 +180,140 @@ const struct seccomp_group seccomp_groups[] = {
 	{NULL, NULL, NULL},
 };
 
+// ---- comparisons of arguments. An int is compared in its 32 bits: the kernel looks at no more of it.
+
+#define IS(index, number)                                                   \
+	{                                                                   \
+		.argument = (index), .op = "SCMP_CMP_EQ", .value = (number) \
+	}
+#define LACKS(index, bits)                                                       \
+	{                                                                        \
+		.argument = (index), .op = "SCMP_CMP_MASKED_EQ", .value = (bits) \
+	}
+#define TYPE(type)                                                               \
+	{                                                                        \
+		.argument = 1, .op = "SCMP_CMP_MASKED_EQ",                       \
+		.value = UINT32_MAX & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), \
+		.value_two = (type)                                              \
+	}
+
+// A socket of a family, a type and a protocol; of any protocol; a pair.
+#define SOCKET(family, type, protocol, cap, when, why)                                 \
+	{                                                                              \
+		"socket", {IS(0, family), TYPE(type), IS(2, protocol)}, cap, when, why \
+	}
+#define ANY_PROTOCOL(family, type, cap, when, why)                    \
+	{                                                             \
+		"socket", {IS(0, family), TYPE(type)}, cap, when, why \
+	}
+#define PAIR(type, when)                                                        \
+	{                                                                       \
+		"socketpair", {IS(0, AF_UNIX), TYPE(type), IS(2, 0)}, -1, when, \
+			"what a process and its children say to each other"     \
+	}
+
+// Bits of a mode that make a program run as its owner or its group.
+#define SET_ID (S_ISUID | S_ISGID)
+#define MODE(call, index)                                                                   \
+	{                                                                                   \
+		call, {LACKS(index, SET_ID)}, -1, "a mode without a set-id bit",            \
+			"modes of sockets and files; a file that lends its owner's rights " \
+			"would outlive the container in a volume"                           \
+	}
+#define MAKES (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
+#define OPEN(call, index)                                                         \
+	{                                                                         \
+		call, {LACKS(index, MAKES)}, -1, "neither O_CREAT nor O_TMPFILE", \
+			"shared libraries, configuration, /sys and /proc"         \
+	}
+#define OPEN_NEW(call, index)                                                    \
+	{                                                                        \
+		call, {LACKS(index, SET_ID)}, -1, "a mode without a set-id bit", \
+			"hugepage files, logs, captures"                         \
+	}
+
+static const char of_paths[] = "telemetry, multi-process, memif, vhost-user";
+static const char of_network[] = "the container's own network";
+static const char of_links[] = "names and states of the container's own interfaces";
+static const char of_filters[] = "packet filters of the container's own network";
+static const char of_raw[] = "packets of one's own making";
+static const char of_ping[] = "ping";
+static const char of_packets[] = "DPDK's af_packet ports and captures";
+
 const struct seccomp_condition seccomp_conditions[] = {
 	{"clone",
-	 0,
-	 "SCMP_CMP_MASKED_EQ",
-	 NAMESPACES,
-	 0,
+	 {LACKS(0, NAMESPACES)},
 	 -1,
 	 "no CLONE_NEW… flag",
 	 "threads and processes, but no namespaces"},
+	OPEN("open", 1),
+	OPEN_NEW("open", 2),
+	OPEN("openat", 2),
+	OPEN_NEW("openat", 3),
+	OPEN_NEW("creat", 1),
+	MODE("chmod", 1),
+	MODE("fchmod", 1),
+	MODE("fchmodat", 2),
+	{"mq_open", {LACKS(2, SET_ID)}, -1, "a mode without a set-id bit", "POSIX message queues"},
 	{"mbind",
-	 5,
-	 "SCMP_CMP_MASKED_EQ",
-	 MPOL_MF_MOVE_ALL,
-	 0,
+	 {LACKS(5, MPOL_MF_MOVE_ALL)},
 	 -1,
 	 "without MPOL_MF_MOVE_ALL",
 	 "EAL puts memory on a node; pages of other processes stay where they are"},
-	{"move_pages",
-	 0,
-	 "SCMP_CMP_EQ",
-	 0,
-	 0,
-	 -1,
-	 "of the calling process",
-	 "asking on which node a page is"},
-	{"socket",
-	 0,
-	 "SCMP_CMP_EQ",
-	 AF_UNIX,
-	 0,
-	 -1,
-	 "AF_UNIX",
-	 "telemetry, multi-process, memif, vhost-user"},
-	{"socket", 0, "SCMP_CMP_EQ", AF_INET, 0, -1, "AF_INET", "the container's own network"},
-	{"socket", 0, "SCMP_CMP_EQ", AF_INET6, 0, -1, "AF_INET6", "the container's own network"},
-	{"socket",
-	 0,
-	 "SCMP_CMP_EQ",
-	 AF_NETLINK,
-	 0,
-	 -1,
-	 "AF_NETLINK",
-	 "names and states of the container's own interfaces"},
-	{"socket",
-	 0,
-	 "SCMP_CMP_EQ",
-	 AF_PACKET,
-	 0,
-	 CAP_NET_RAW,
-	 "AF_PACKET",
-	 "DPDK's af_packet ports and captures"},
-	{NULL, 0, NULL, 0, 0, -1, NULL, NULL},
+	{"move_pages", {IS(0, 0)}, -1, "of the calling process", "asking on which node a page is"},
+	SOCKET(AF_UNIX, SOCK_STREAM, 0, -1, "AF_UNIX, SOCK_STREAM", of_paths),
+	SOCKET(AF_UNIX, SOCK_DGRAM, 0, -1, "AF_UNIX, SOCK_DGRAM", of_paths),
+	SOCKET(AF_UNIX, SOCK_SEQPACKET, 0, -1, "AF_UNIX, SOCK_SEQPACKET", of_paths),
+	PAIR(SOCK_STREAM, "AF_UNIX, SOCK_STREAM"),
+	PAIR(SOCK_DGRAM, "AF_UNIX, SOCK_DGRAM"),
+	PAIR(SOCK_SEQPACKET, "AF_UNIX, SOCK_SEQPACKET"),
+	SOCKET(AF_INET, SOCK_STREAM, 0, -1, "AF_INET, SOCK_STREAM", of_network),
+	SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP, -1, "AF_INET, SOCK_STREAM, TCP", of_network),
+	SOCKET(AF_INET, SOCK_DGRAM, 0, -1, "AF_INET, SOCK_DGRAM", of_network),
+	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP, -1, "AF_INET, SOCK_DGRAM, UDP", of_network),
+	SOCKET(AF_INET6, SOCK_STREAM, 0, -1, "AF_INET6, SOCK_STREAM", of_network),
+	SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP, -1, "AF_INET6, SOCK_STREAM, TCP", of_network),
+	SOCKET(AF_INET6, SOCK_DGRAM, 0, -1, "AF_INET6, SOCK_DGRAM", of_network),
+	SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP, -1, "AF_INET6, SOCK_DGRAM, UDP", of_network),
+	SOCKET(AF_NETLINK,
+	       SOCK_RAW,
+	       NETLINK_ROUTE,
+	       -1,
+	       "AF_NETLINK, SOCK_RAW, NETLINK_ROUTE",
+	       of_links),
+	SOCKET(AF_NETLINK,
+	       SOCK_DGRAM,
+	       NETLINK_ROUTE,
+	       -1,
+	       "AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE",
+	       of_links),
+	SOCKET(AF_NETLINK,
+	       SOCK_RAW,
+	       NETLINK_NETFILTER,
+	       CAP_NET_ADMIN,
+	       "AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER",
+	       of_filters),
+	SOCKET(AF_NETLINK,
+	       SOCK_DGRAM,
+	       NETLINK_NETFILTER,
+	       CAP_NET_ADMIN,
+	       "AF_NETLINK, SOCK_DGRAM, NETLINK_NETFILTER",
+	       of_filters),
+	ANY_PROTOCOL(AF_INET, SOCK_RAW, CAP_NET_RAW, "AF_INET, SOCK_RAW", of_raw),
+	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_ICMP, CAP_NET_RAW, "AF_INET, SOCK_DGRAM, ICMP", of_ping
+	),
+	ANY_PROTOCOL(AF_INET6, SOCK_RAW, CAP_NET_RAW, "AF_INET6, SOCK_RAW", of_raw),
+	SOCKET(AF_INET6,
+	       SOCK_DGRAM,
+	       IPPROTO_ICMPV6,
+	       CAP_NET_RAW,
+	       "AF_INET6, SOCK_DGRAM, ICMPV6",
+	       of_ping),
+	ANY_PROTOCOL(AF_PACKET, SOCK_RAW, CAP_NET_RAW, "AF_PACKET, SOCK_RAW", of_packets),
+	ANY_PROTOCOL(AF_PACKET, SOCK_DGRAM, CAP_NET_RAW, "AF_PACKET, SOCK_DGRAM", of_packets),
+	{NULL, {}, -1, NULL, NULL},
 };
+static_assert(ARRAY_LEN(seccomp_conditions) <= SECCOMP_CONDITIONS_MAX, "more of them");
 
 const struct seccomp_row seccomp_refused[] = {
 	{"mount umount2 move_mount open_tree fsopen fsmount fsconfig fspick mount_setattr "
@@ -252,6 +334,8 @@ const struct seccomp_row seccomp_refused[] = {
 	{"iopl ioperm modify_ldt", "I/O ports and old segments"},
 	{"settimeofday clock_settime clock_adjtime adjtimex", "the clock is the host's"},
 	{"mknod mknodat", "device nodes come with the grant"},
+	{"setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr",
+	 "capabilities of files, ACLs"},
 	{"open_by_handle_at name_to_handle_at", "files by handle, past every mount"},
 	{"fanotify_init quotactl acct swapon swapoff", "file systems and memory of the host"},
 	{"personality", "it turns off address space layout randomisation"},

@@ -157,7 +157,9 @@ void seccomp_print_markdown(FILE *out)
 			c->cap < 0 ? "" : cap_name((unsigned)c->cap),
 			c->why);
 	fputs("| `clone3` | never: fails with ENOSYS | its flags lie in memory, where no filter "
-	      "sees them; the C library then uses clone |\n\n### Refused, among others\n\n",
+	      "sees them; the C library then uses clone |\n"
+	      "| `openat2` | never: fails with ENOSYS | its mode lies in memory; callers then use "
+	      "openat |\n\n### Refused, among others\n\n",
 	      out);
 	markdown_rows("calls", seccomp_refused, out);
 }

@@ -36,6 +36,10 @@ int channels_open(
 );
 void channels_done(struct channels *c);
 
+// An empty file that is the caller's own, or -1. Not /dev/null: the runtime gives its standard
+// descriptors to the container's user, and that would be the host's device.
+int empty_input(void);
+
 // Forks. The child takes the steps of the fence and executes; what goes wrong there it writes to
 // setup. It executes with no signal blocked. lock: the ledger's, which the child keeps too, until its
 // lease is in use. -1: errno.

@@ -8,6 +8,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "plan/plan.h"
+#include "run/child.h"
 #include "run/run.h"
 
 #include <fcntl.h>
@@ -192,7 +193,7 @@ static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct
 }
 
 // What the program gets of this process: its environment on the bare host; in a container nothing but
-// what the runtime needs. Standard input is /dev/null unless asked for.
+// what the runtime needs. Standard input is empty unless asked for.
 static int prepare(
 	const struct hostfs *fs,
 	const struct lease *lease,
@@ -213,10 +214,10 @@ static int prepare(
 			return -err->code;
 	}
 	if (!req->interactive && !req->terminal) {
-		_cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		_cleanup_close_ int empty = empty_input();
 
-		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
-			return err_sys(err, errno, "open '/dev/null'");
+		if (empty < 0 || dup2(empty, STDIN_FILENO) < 0)
+			return err_sys(err, errno, "make an empty input");
 	}
 	return 0;
 }

@@ -24,14 +24,14 @@
 #include <time.h>
 
 #define CALLS_MAX 1024 // numbers of the 64-bit table end below 500
-#define CONDITIONS_MAX 64
-#define LISTENERS 32 // one for the container and one for each pinfold exec into it
+#define LISTENERS 32   // one for the container and one for each pinfold exec into it
 #define END_SECONDS 20
 
 struct recording {
 	bool call[CALLS_MAX];
-	bool condition[CONDITIONS_MAX]; // a line of seccomp_conditions that let a call through
-	bool lost;			// a filter could not be listened to
+	bool condition
+		[SECCOMP_CONDITIONS_MAX]; // a line of seccomp_conditions that let a call through
+	bool lost;			  // a filter could not be listened to
 };
 
 // ---- the listener
@@ -46,10 +46,17 @@ struct listener {
 
 static bool condition_holds(const struct seccomp_condition *c, const struct seccomp_data *d)
 {
-	uint64_t value = d->args[c->argument];
+	for (unsigned i = 0; i < SECCOMP_COMPARES && c->compares[i].op != NULL; i++) {
+		const struct seccomp_compare *one = &c->compares[i];
+		uint64_t value = d->args[one->argument];
+		bool holds = str_eq(one->op, "SCMP_CMP_MASKED_EQ")
+				     ? (value & one->value) == one->value_two
+				     : value == one->value;
 
-	return str_eq(c->op, "SCMP_CMP_MASKED_EQ") ? (value & c->value) == c->value_two
-						   : value == c->value;
+		if (!holds)
+			return false;
+	}
+	return true;
 }
 
 static void note(struct recording *seen, const struct seccomp_data *d)
@@ -57,7 +64,7 @@ static void note(struct recording *seen, const struct seccomp_data *d)
 	if (d->nr < 0 || d->nr >= CALLS_MAX)
 		return;
 	seen->call[d->nr] = true;
-	for (unsigned i = 0; i < CONDITIONS_MAX && seccomp_conditions[i].call != NULL; i++) {
+	for (unsigned i = 0; seccomp_conditions[i].call != NULL; i++) {
 		const struct seccomp_condition *c = &seccomp_conditions[i];
 
 		if (seccomp_syscall_resolve_name(c->call) == d->nr && condition_holds(c, d))

@@ -262,6 +262,37 @@ tx port=a
     assert code == 1 and "is there a loop without an end?" in err
 
 
+@pytest.mark.limit(180)
+@pytest.mark.parametrize(
+    "script",
+    [
+        # many steps that each take a while
+        's = "x" while #s < 2^26 do s = s .. s end for i = 1, 1e7 do s:lower() end',
+        # the same, of one that catches errors
+        "t = {} for i = 1, 2^22 do t[i] = i end "
+        "for i = 1, 1e7 do pcall(table.insert, t, 1, 0) end",
+        # one call that would take days: equal beginnings of 32 MiB, compared 20 million times
+        's = "x" while #s < 2^25 do s = s .. s end a, b, t = s .. "a", s .. "b", {} '
+        "for i = 1, 2^20 do t[i] = i % 2 == 0 and a or b end pcall(table.sort, t)",
+        # and one step: a table whose keys all collide, once it grows
+        "t = {} for i = 1, 2^22 + 1 do t[i * (2^23 - 1) // 1 | 0] = 1 end",
+    ],
+    ids=["steps", "caught", "call", "step"],
+)
+def test_lua_ends_by_time(drover, tmp_path, script):
+    """Wherever it spends it."""
+    config = tmp_path / "test.cfg"
+    config.write_text(f"[lua]\n{script}\n")
+    before = os.times()
+    p = execute(drover, "explain", config, seconds=150)
+    used = os.times().children_user - before.children_user
+    assert p.returncode == 1 and p.stdout == ""
+    assert p.stderr.startswith(f"drover: {config}:") and p.stderr.count("\n") == 1
+    assert "more than 10 s of CPU time" in p.stderr
+    assert used < 13
+
+
+
 def test_ports_by_number(drover, tmp_path):
     text = "[port 0]\nname=cpe0\n[core 1]\ntask=0\nmode=none\nrx port=cpe0\ntx port=cpe0\n"
     (tmp_path / "test.cfg").write_text(text)

@@ -4,6 +4,7 @@
 all privileges, so that the test is known to be able to fail; and attacks on the host's side."""
 
 import ctypes
+import fcntl
 import json
 import os
 import shutil
@@ -289,6 +290,106 @@ def test_volume_that_changed(pf, tmp_path, victim):
     runtime.chmod(0o755)
     flags = ["--runtime", runtime, "-v", f"{share}:/data"]
     pf.fails("run", "--cpus", CPU, *flags, "--", "cat", "/data/secret", like="another file is there")
+
+
+# --- watching and holding up the host -------------------------------------------------------------
+
+WATCH = """
+import ctypes, fcntl, json, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+notify = libc.inotify_init1(os.O_NONBLOCK)
+held = []
+for path in sys.argv[1:]:
+    assert libc.inotify_add_watch(notify, path.encode(), 0xFFF) >= 0, path
+    held.append(os.open(path, os.O_RDONLY))
+    fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if not os.path.isdir(path):
+        # a lock of bytes, by the file that was opened
+        fcntl.fcntl(held[-1], 37, __import__("struct").pack("hhqqi4x", 0, 0, 0, 0, 0))
+paths = {p: [os.stat(p).st_dev, os.stat(p).st_ino] for p in sys.argv[1:]}
+try:
+    os.read(notify, 1 << 16)  # its own
+except BlockingIOError:
+    pass
+print(json.dumps(paths), flush=True)
+sys.stdin.readline()
+try:
+    print("heard", len(os.read(notify, 1 << 16)))
+except BlockingIOError:
+    print("heard nothing")
+"""
+NODES = [f"/dev/{n}" for n in ("null", "zero", "full", "random", "urandom")]
+SHOWN = ["/usr", "/usr/bin", "/usr/bin/true", "/etc", "/etc/passwd", *["/opt"] * os.path.isdir("/opt")]
+
+
+def lock(path, kind):
+    """Whether somebody else may have a lock of it now."""
+    fd = os.open(path, os.O_RDWR if kind is fcntl.lockf else os.O_RDONLY)
+    try:
+        kind(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def watched(*command):
+    """While a program inside watches and locks all it can: the host uses it, and is neither seen nor
+    made to wait."""
+    paths = [*SHOWN, *NODES, "/run/pinfold/inside"]
+    # through a pipe: the program is to wait until the host has done its part
+    p = subprocess.Popen(
+        [*map(str, command), "-i", "--", PYTHON, "-I", "-c", WATCH, *paths],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        inside = json.loads(p.stdout.readline())
+        assert set(inside) == set(paths)
+        for path in NODES:
+            assert inside[path] != [os.stat(path).st_dev, os.stat(path).st_ino], path
+        for path in [*SHOWN, *NODES]:
+            assert lock(path, fcntl.flock), path
+        assert lock("/etc/passwd", fcntl.lockf)
+        subprocess.run(["/usr/bin/true"], check=True)
+        Path("/etc/passwd").read_text()
+        Path("/dev/null").write_text("x")
+        os.listdir("/usr/bin")
+        yield
+        p.stdin.write("\n")
+        p.stdin.close()
+        assert p.stdout.read() == "heard nothing\n"
+        assert p.wait(20 * SLOW) == 0
+    finally:
+        p.terminate()
+        p.wait()
+
+
+@needs_two
+@pytest.mark.parametrize("place", RUNTIMES)
+def test_the_host_is_not_watched(pf, place):
+    name = unique()
+    pf.names.append(name)
+    for _ in watched(pf.path, "run", "--name", name, "--cpus", CPU, *place):
+        # another container starts, with the same program of pinfold's
+        assert pf.run("--", "/bin/true", cpu=OTHER).returncode == 0
+
+
+@needs_two
+def test_the_host_is_not_watched_by_a_user(pf):
+    grant = pf.grant("--cpus", CPU, "--owner", "5000:5000")
+    user = ["setpriv", "--reuid=5000", "--regid=5000", "--clear-groups"]
+    for _ in watched(*user, pf.path, "run", "--grant", grant):
+        assert pf.run("--", "/bin/true", cpu=OTHER).returncode == 0
+
+
+def test_an_empty_input_is_nobody_elses(pf):
+    """Without -i there is no descriptor of a device of the host."""
+    look = "stat -L -c '%d %i' /proc/self/fd/0"
+    null = f"{os.stat('/dev/null').st_dev} {os.stat('/dev/null').st_ino}\n"
+    assert pf.shell(look) != null
+    _, name = pf.begin()
+    assert pf.ok("exec", name, "--", "/bin/sh", "-c", look) != null
 
 
 # --- taking too much ------------------------------------------------------------------------------

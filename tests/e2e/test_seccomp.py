@@ -76,7 +76,7 @@ def test_whatever_is_not_listed_is_refused(pf, table):
     calls = {
         name: [number] + [-1] * 6
         for name, number in numbers().items()
-        if name not in free | conditional | {"clone3"}
+        if name not in free | conditional | {"clone3", "openat2"}
     }
     assert len(calls) > 70 and {"mount", "bpf", "ptrace", "keyctl", "io_uring_setup"} <= set(calls)
     got = answers(pf, calls)
@@ -107,10 +107,11 @@ def test_conditions(pf):
         "NEWUSER": 0x10000000, "NEWPID": 0x20000000, "NEWNET": 0x40000000, "NEWTIME": 0x80,
     }  # fmt: skip
     calls = {f"clone {k}": [n["clone"], v | signal.SIGCHLD, 0, 0, 0, 0] for k, v in new.items()}
-    calls |= {f"socket {f}": [n["socket"], f, 1, 0] for f in range(1, 46)}
+    calls |= {f"socket {f}": [n["socket"], f, 3 if f == 16 else 1, 0] for f in range(1, 46)}
     # the kernel looks at the lower half of this argument only
     calls["socket high"] = [n["socket"], 40 | 1 << 32, 1, 0]
     calls["clone3"] = [n["clone3"], -1, -1]
+    calls["openat2"] = [n["openat2"], -1, -1, -1, -1]
     calls["move_pages other"] = [n["move_pages"], 1, 0, 0, 0, 0, 0]
     calls["move_pages own"] = [n["move_pages"], 0, 0, 0, 0, 0, 0]
     calls["mbind all"] = [n["mbind"], 0, 0, 0, 0, 0, 4]
@@ -121,9 +122,88 @@ def test_conditions(pf):
     for family in range(1, 46):
         assert (got[f"socket {family}"] == errno.EPERM) == (family not in allowed), family
     assert got["socket high"] == errno.EPERM
-    assert got["clone3"] == errno.ENOSYS
+    assert got["clone3"] == got["openat2"] == errno.ENOSYS
     assert got["move_pages other"] == errno.EPERM and got["move_pages own"] != errno.EPERM
     assert got["mbind all"] == errno.EPERM and got["mbind"] != errno.EPERM
+
+
+# Which of all kinds of sockets can be opened: [family, type, protocol]...
+KINDS = """
+import json, socket
+protocols = [*range(60), 94, 103, 108, 112, 115, 132, 136, 137, 255, 262]
+got = []
+for family in range(1, 46):
+    for kind in range(1, 12):
+        for protocol in protocols:
+            try:
+                socket.socket(family, kind, protocol).close()
+            except OSError as e:
+                if e.errno == 1:
+                    continue
+            got.append([family, kind, protocol])
+print(json.dumps(got))
+"""
+OPEN = [[1, 1, 0], [1, 2, 0], [1, 5, 0], [2, 1, 0], [2, 1, 6], [2, 2, 0], [2, 2, 17],
+        [10, 1, 0], [10, 1, 6], [10, 2, 0], [10, 2, 17], [16, 2, 0], [16, 3, 0]]  # fmt: skip
+
+
+def test_sockets_by_type_and_protocol(pf):
+    assert json.loads(pf.python(KINDS)) == OPEN
+    raw = json.loads(pf.python(KINDS, "--cap", "NET_RAW"))
+    more = [k for k in raw if k not in OPEN]
+    assert [2, 2, 1] in more and [10, 2, 58] in more and [17, 3, 0] in more
+    assert all(k[1] == 3 or k[0] == 17 or k in ([2, 2, 1], [10, 2, 58]) for k in more)
+    assert {k[0] for k in more} == {2, 10, 17}
+    admin = json.loads(pf.python(KINDS, "--cap", "NET_ADMIN"))
+    assert [k for k in admin if k not in OPEN] == [[16, 2, 12], [16, 3, 12]]
+
+
+SET_ID = """
+import ctypes, errno, os, subprocess, sys
+os.chdir(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+def refused(what):
+    try:
+        what()
+    except PermissionError:
+        return
+    sys.exit(f"let through: {what}")
+open("file", "w").close()
+for bits in (0o4755, 0o2755, 0o6755):
+    refused(lambda: os.chmod("file", bits))
+    refused(lambda: os.fchmod(os.open("file", os.O_RDONLY), bits))
+    refused(lambda: os.chmod("file", bits, dir_fd=os.open(".", os.O_RDONLY)))
+    refused(lambda: os.open("new", os.O_WRONLY | os.O_CREAT, bits))
+    refused(lambda: os.open("new", os.O_WRONLY | os.O_CREAT, bits, dir_fd=os.open(".", 0)))
+    refused(lambda: os.open(".", os.O_WRONLY | os.O_TMPFILE, bits))
+    for number, args in ((85, (b"new", bits)), (452, (-100, b"file", bits, 0))):
+        assert libc.syscall(number, *args) == -1 and ctypes.get_errno() == errno.EPERM
+    os.mkdir("dir", bits)
+    os.rmdir("dir")
+os.chmod("file", 0o1755)
+os.close(os.open("file", os.O_RDONLY, 0o6755))  # makes nothing, so this is no mode
+p = subprocess.run(["chmod", "2755", "file"], capture_output=True, text=True)
+assert p.returncode == 1 and "Operation not permitted" in p.stderr, p
+os.mkdir("shared")
+print(sorted(os.listdir(".")))
+"""
+
+
+def test_no_set_id_file_is_left_behind(pf, tmp_path):
+    """What a container leaves in a volume runs as nobody but who runs it."""
+    tmp_path.chmod(0o777)
+    (tmp_path / "at.py").write_text(SET_ID)
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    volume.chmod(0o777)
+    caps = [f"--cap={c}" for c in ("CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID")]
+    for flags in ([], caps):
+        text = pf.ok("run", *ONE, *flags, "-v", f"{tmp_path}/at.py:/at.py:ro", "-v",
+                     f"{volume}:/data", "--", PYTHON, "-I", "/at.py", "/data")  # fmt: skip
+        assert text == "['file', 'shared']\n"
+        for left in volume.iterdir():
+            assert left.stat().st_mode & 0o6000 == 0
+            left.rmdir() if left.is_dir() else left.unlink()
 
 
 def test_x32_kills(pf):
@@ -392,7 +472,7 @@ def test_a_recording_is_no_gap(pf, tmp_path, table):
     """What the default refuses is refused, and not written, while a listener says yes to all else."""
     free, conditional = listed(table)
     known = numbers()
-    calls = {n: [known[n]] + [-1] * 6 for n in known if n not in free | conditional | {"clone3"}}
+    calls = {n: [known[n]] + [-1] * 6 for n in known if n not in free | conditional | {"clone3", "openat2"}}
     calls["socket packet"] = [known["socket"], 17, 3, 0]
     calls["clone user"] = [known["clone"], 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0]
     calls["clone3"] = [known["clone3"], -1, -1]
@@ -422,12 +502,28 @@ def test_recorded_status_and_signals(pf, tmp_path):
 def test_only_what_was_seen_of_sockets(pf, tmp_path):
     code = "import socket; socket.socket(socket.AF_UNIX)"
     _, profile = record(pf, tmp_path / "p", *ONE, "--", PYTHON, "-I", "-c", code)
-    families = [r["args"][0]["value"] for r in profile["syscalls"] if r["names"] == ["socket"]]
-    assert families == [1]
+    kinds = [
+        [a["value"] if a["op"] == "SCMP_CMP_EQ" else a["valueTwo"] for a in r["args"]]
+        for r in profile["syscalls"] if r["names"] == ["socket"]
+    ]  # fmt: skip
+    assert kinds == [[1, 1, 0]]
     strict = f"--seccomp=strict:{tmp_path / 'p'}"
     assert pf.run(strict, "--", PYTHON, "-I", "-c", code).returncode == 0
-    p = pf.run(strict, "--", PYTHON, "-I", "-c", code.replace("AF_UNIX", "AF_INET"))
-    assert p.returncode == 1 and "PermissionError" in p.stderr
+    for other in ("AF_INET", "AF_UNIX, socket.SOCK_DGRAM"):
+        p = pf.run(strict, "--", PYTHON, "-I", "-c", code.replace("AF_UNIX", other))
+        assert p.returncode == 1 and "PermissionError" in p.stderr
+
+
+def test_a_file_that_names_the_family_alone(pf, tmp_path):
+    """As recordings were before types and protocols were looked at: wider, so it is narrowed."""
+    arg = {"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}
+    calls = [n for r in pf.json("seccomp", "show", "--json")["groups"] for w in r["rows"] for n in w["calls"]]
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+        {"names": [*calls, "openat", "clone"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [arg]}]}))
+    got = json.loads(pf.python(KINDS, f"--seccomp=strict:{path}"))
+    assert got == [k for k in OPEN if k[0] == 1]
 
 
 def test_exec_is_recorded_too(pf, tmp_path):

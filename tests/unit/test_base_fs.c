@@ -8,12 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -406,6 +410,75 @@ static void removes_nothing_behind_a_mount(void **)
 	in_mount_namespace(bind_mounts);
 }
 
+// The same where there is no openat2(2). In a child: the filter stays.
+static int without_openat2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = {ARRAY_LEN(code), code};
+	static const struct {
+		const char *path;
+		int in, below, plain; // errno, or 0
+	} cases[] = {
+		{"dir/file", 0, 0, 0},
+		{"dir//file", 0, 0, 0},
+		{"./dir/./file", 0, 0, 0},
+		{"dir", 0, 0, 0},
+		{"dir/", 0, 0, 0},
+		{"dir/file/", ENOTDIR, ENOTDIR, ENOTDIR},
+		{"/dir/file", 0, EXDEV, EXDEV},
+		{"..", EXDEV, EXDEV, EXDEV},
+		{"dir/../dir/file", EXDEV, EXDEV, EXDEV},
+		{"link", 0, 0, ELOOP},
+		{"dirlink/file", 0, 0, ELOOP},
+		{"up", EXDEV, EXDEV, ELOOP},
+		{"away", EXDEV, EXDEV, ELOOP},
+		{"loop", ELOOP, ELOOP, ELOOP},
+		{"none", ENOENT, ENOENT, ENOENT},
+		{"", ENOENT, ENOENT, ENOENT},
+	};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
+	    || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+		return 77;
+	if (mkdirat(topfd, "dir", 0700) < 0 || symlinkat("dir/file", topfd, "link") < 0
+	    || symlinkat("dir", topfd, "dirlink") < 0 || symlinkat("../etc", topfd, "up") < 0
+	    || symlinkat("/etc", topfd, "away") < 0 || symlinkat("loop", topfd, "loop") < 0)
+		return __LINE__ & 0xff;
+	for (int i = 0; i < 3; i++) {
+		_cleanup_close_ int fd =
+			fs_open_below(topfd, "dir/file", O_WRONLY | O_CREAT, 0640, false);
+
+		if (fd < 0 || (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
+			return __LINE__ & 0xff;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *path = cases[i].path;
+		_cleanup_close_ int in = fs_open_in(topfd, path, O_RDONLY, 0);
+		int in_errno = in < 0 ? errno : 0;
+		_cleanup_close_ int below = fs_open_below(topfd, path, O_RDONLY, 0, true);
+		int below_errno = below < 0 ? errno : 0;
+		_cleanup_close_ int plain = fs_open_below(topfd, path, O_RDONLY, 0, false);
+		int plain_errno = plain < 0 ? errno : 0;
+
+		if (in_errno != cases[i].in || below_errno != cases[i].below
+		    || plain_errno != cases[i].plain) {
+			print_error("'%s': %d %d %d\n", path, in_errno, below_errno, plain_errno);
+			return __LINE__ & 0xff;
+		}
+	}
+	return 0;
+}
+
+static void walks_without_openat2(void **)
+{
+	in_mount_namespace(without_openat2);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -420,6 +493,7 @@ int main(void)
 		T(failed_writes_leave_nothing),
 		T(a_full_disk_keeps_the_old_file),
 		T(writes_control_files),
+		T(walks_without_openat2),
 		T(makes_directories),
 		T(removes_trees_but_follows_no_link),
 		T(removes_what_is_deep),

@@ -149,7 +149,7 @@ static void plan(
 		.place = place,
 		.argv = (char *const *)program,
 		.runtime = "/usr/bin/crun",
-		.inside = PEN_DIR "/inside",
+		.inside = PEN_DIR "/tools/pinfold-inside",
 	};
 	struct lease lease = {.uid_base = base};
 	struct hostfs fs;
@@ -202,6 +202,8 @@ static void test_pen(void **state)
 	check_pen("two");
 	check_pen("two-v2");
 	plan("two", "cpu-count=1", LEASE_KEEPER, 0x70000000, &p);
+	assert_string_equal(find(&p, STEP_BIND, PEN_DIR "/root/usr")->value, "/usr");
+	assert_string_equal(find(&p, STEP_BIND, "/dev/null")->value, PEN_DIR "/dev/null");
 	assert_string_equal(find(&p, STEP_SET, "/box/devices.deny")->value, "a");
 	plan_done(&p);
 	plan("two-v2", "cpu-count=1", LEASE_KEEPER, 0x70000000, &p);
@@ -229,6 +231,11 @@ static void test_adapt(void **state)
 		assert_int_not_equal(p.steps[k].kind, STEP_NODE);
 		assert_true(str_starts(p.steps[k].path, BOX_DIR));
 	}
+	// layers are what root has bound: no mount of the host lies below them
+	assert_string_equal(
+		find(&p, STEP_OVERLAY, "/root/usr")->value,
+		"lowerdir=" BOX_DIR "/none:" PEN_DIR "/root/usr"
+	);
 	linux_part = json_object_get(p.oci, "linux");
 	assert_null(json_object_get(linux_part, "resources"));
 	assert_null(json_object_get(linux_part, "cgroupsPath"));

@@ -374,6 +374,45 @@ static void no_sysfs(void **)
 	done(&s);
 }
 
+// The host's directories lie under overlays, and the runtime finds nodes of our own in /dev.
+static void nothing_of_the_host_itself(void **)
+{
+	static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
+	struct scene s;
+
+	prepare("two", "cpus=1", &s);
+	make(&s);
+	for (unsigned i = 0; i < s.plan.nsteps; i++) {
+		const struct step *step = &s.plan.steps[i];
+
+		if (step->kind == STEP_BIND && str_starts(step->path, BOX_DIR "/root/"))
+			assert_string_equal(step->value, BOX_DIR "/view/sys");
+	}
+	assert_string_equal(
+		s.plan.steps[find(&s.plan, STEP_OVERLAY, BOX_DIR "/root/usr")].value,
+		"lowerdir=" BOX_DIR "/none:/usr"
+	);
+	assert_string_equal(
+		json_string_value(json_object_get(mount_at(&s.plan, RUN_DIR "/inside"), "source")),
+		BOX_DIR "/tools/pinfold-inside"
+	);
+	assert_true(find(&s.plan, STEP_OVERLAY, BOX_DIR "/tools") >= 0);
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+		char own[64], place[32];
+		int node, bound;
+
+		snprintf(own, sizeof(own), BOX_DIR "/dev/%s", nodes[i]);
+		snprintf(place, sizeof(place), "/dev/%s", nodes[i]);
+		node = find(&s.plan, STEP_NODE, own);
+		bound = find(&s.plan, STEP_BIND, place);
+		assert_true(node >= 0 && bound > node);
+		assert_string_equal(s.plan.steps[bound].value, own);
+		assert_true(s.plan.steps[bound].rdev == s.plan.steps[node].rdev);
+		assert_int_equal(s.plan.steps[node].uid, 0);
+	}
+	done(&s);
+}
+
 // What lxcfs tells is taken into the box as a file, like whatever comes from the host.
 static void from_lxcfs(void **)
 {
@@ -620,6 +659,7 @@ int main(void)
 		cmocka_unit_test(hugetlbfs),
 		cmocka_unit_test(constant_mounts),
 		cmocka_unit_test(no_sysfs),
+		cmocka_unit_test(nothing_of_the_host_itself),
 		cmocka_unit_test(from_lxcfs),
 		cmocka_unit_test(nics),
 		cmocka_unit_test(fenced),

@@ -13,7 +13,11 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <seccomp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 // What no workload may call: modules, mounts, namespaces, other processes, keys, time, the kernel's
@@ -148,47 +152,206 @@ static void nothing_dangerous(void **)
 	}
 }
 
-// A rule whose condition on an argument is (argument & mask) == 0, or the argument is a value.
-static bool has_condition(
-	const json_t *filter, const char *call, int arg, const char *op, json_int_t value
-)
+// What a filter does with a call: its rules, as the kernel would go through them.
+static bool compares(const json_t *arg, const uint64_t args[6])
 {
-	const json_t *rule;
-	size_t i;
+	uint64_t value = args[json_integer_value(json_object_get(arg, "index"))];
+	uint64_t one = (uint64_t)json_integer_value(json_object_get(arg, "value"));
+	uint64_t two = (uint64_t)json_integer_value(json_object_get(arg, "valueTwo"));
+
+	if (str_eq(json_string_value(json_object_get(arg, "op")), "SCMP_CMP_MASKED_EQ"))
+		return (value & one) == two;
+	return value == one;
+}
+
+static bool lets(const json_t *filter, const char *call, const uint64_t args[6])
+{
+	const json_t *rule, *name, *arg;
+	size_t i, k;
 
 	json_array_foreach (json_object_get(filter, "syscalls"), i, rule) {
-		const json_t *cond = json_array_get(json_object_get(rule, "args"), 0);
-		const json_t *names = json_object_get(rule, "names");
+		bool named = false, holds = allowed(rule);
 
-		if (allowed(rule) && cond != NULL
-		    && str_eq(json_string_value(json_array_get(names, 0)), call)
-		    && json_integer_value(json_object_get(cond, "index")) == arg
-		    && str_eq(json_string_value(json_object_get(cond, "op")), op)
-		    && json_integer_value(json_object_get(cond, "value")) == value)
+		json_array_foreach (json_object_get(rule, "names"), k, name)
+			named = named || str_eq(json_string_value(name), call);
+		json_array_foreach (json_object_get(rule, "args"), k, arg)
+			holds = holds && compares(arg, args);
+		if (named && holds)
 			return true;
 	}
 	return false;
 }
 
+#define LETS(filter, call, ...) lets(filter, call, (const uint64_t[6]){__VA_ARGS__})
+
 static void conditions(void **)
 {
 	static const char *const conditional[] = {
-		"clone", "clone3", "socket", "mbind", "move_pages"};
+		"clone",
+		"clone3",
+		"open",
+		"openat",
+		"openat2",
+		"creat",
+		"chmod",
+		"fchmod",
+		"fchmodat",
+		"socket",
+		"socketpair",
+		"mq_open",
+		"mbind",
+		"move_pages"};
+	static const unsigned namespaces[] = {
+		0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000};
 	_cleanup_json_ json_t *filter = seccomp_default(0);
 
 	for (size_t i = 0; i < ARRAY_LEN(conditional); i++)
 		assert_null(free_rule(filter, conditional[i]));
 	assert_non_null(free_rule(filter, "set_mempolicy")); // EAL needs it
 	assert_non_null(free_rule(filter, "mmap"));
-	// no namespace flag of clone(2): time, mount, cgroup, uts, ipc, user, pid, net
-	assert_true(has_condition(filter, "clone", 0, "SCMP_CMP_MASKED_EQ", 0x7e020080));
-	assert_true(has_condition(filter, "mbind", 5, "SCMP_CMP_MASKED_EQ", 4));
-	assert_true(has_condition(filter, "move_pages", 0, "SCMP_CMP_EQ", 0));
-	assert_true(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 1));
-	for (int family = 0; family < 64; family++) {
-		if (family != 1 && family != 2 && family != 10 && family != 16)
-			assert_false(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", family));
+	assert_true(LETS(filter, "clone", 0x3d0f00)); // a thread
+	for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
+		assert_false(LETS(filter, "clone", namespaces[i] | 17));
+	assert_true(LETS(filter, "mbind", 0, 0, 0, 0, 0, 1));
+	assert_false(LETS(filter, "mbind", 0, 0, 0, 0, 0, 4));
+	assert_true(LETS(filter, "move_pages", 0));
+	assert_false(LETS(filter, "move_pages", 1));
+}
+
+// No call sets a bit that makes a program run as its owner or group.
+static void no_set_id(void **)
+{
+	static const struct {
+		const char *call;
+		int mode, flags; // indices; -1: has none
+	} calls[] = {
+		{"open", 2, 1},
+		{"openat", 3, 2},
+		{"creat", 1, -1},
+		{"chmod", 1, -1},
+		{"fchmod", 1, -1},
+		{"fchmodat", 2, -1},
+		{"mq_open", 2, -1},
+	};
+	static const uint64_t bits[] = {S_ISUID, S_ISGID, S_ISUID | S_ISGID};
+	static const uint64_t makes[] = {O_CREAT, O_TMPFILE, O_CREAT | O_EXCL | O_WRONLY};
+	_cleanup_json_ json_t *filter = seccomp_default(~UINT64_C(0));
+
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(bits); k++) {
+			uint64_t args[6] = {0};
+
+			args[calls[i].mode] = 0755 | S_ISVTX;
+			if (calls[i].flags >= 0)
+				args[calls[i].flags] = makes[k];
+			assert_true(lets(filter, calls[i].call, args));
+			args[calls[i].mode] |= bits[k];
+			assert_false(lets(filter, calls[i].call, args));
+			// what is no mode is not looked at
+			if (calls[i].flags >= 0) {
+				args[calls[i].flags] = O_RDONLY | O_DIRECTORY;
+				assert_true(lets(filter, calls[i].call, args));
+			}
+		}
 	}
+	assert_false(LETS(filter, "openat2", 0));
+	assert_false(LETS(filter, "fchmodat2", 0));
+}
+
+// A filter with the rules for one call alone: it is asked a million times.
+static json_t *only(const json_t *filter, const char *call)
+{
+	json_t *rules = json_array(), *rule;
+	size_t i;
+
+	json_array_foreach (json_object_get(filter, "syscalls"), i, rule) {
+		if (str_eq(json_string_value(json_array_get(json_object_get(rule, "names"), 0)),
+			   call))
+			json_array_append(rules, rule);
+	}
+	return json_pack("{s:o}", "syscalls", rules);
+}
+
+// Every family, type and protocol; nothing but what is listed.
+static void sockets(void **)
+{
+	enum {
+		NONE = 0,
+		RAW = 1 << 0,
+		ADMIN = 1 << 1,
+	};
+	static const struct {
+		int family, type, protocol, caps;
+	} open[] = {
+		{AF_UNIX, SOCK_STREAM, 0, NONE},
+		{AF_UNIX, SOCK_DGRAM, 0, NONE},
+		{AF_UNIX, SOCK_SEQPACKET, 0, NONE},
+		{AF_INET, SOCK_STREAM, 0, NONE},
+		{AF_INET, SOCK_STREAM, IPPROTO_TCP, NONE},
+		{AF_INET, SOCK_DGRAM, 0, NONE},
+		{AF_INET, SOCK_DGRAM, IPPROTO_UDP, NONE},
+		{AF_INET, SOCK_DGRAM, IPPROTO_ICMP, RAW},
+		{AF_INET, SOCK_RAW, -1, RAW},
+		{AF_INET6, SOCK_STREAM, 0, NONE},
+		{AF_INET6, SOCK_STREAM, IPPROTO_TCP, NONE},
+		{AF_INET6, SOCK_DGRAM, 0, NONE},
+		{AF_INET6, SOCK_DGRAM, IPPROTO_UDP, NONE},
+		{AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, RAW},
+		{AF_INET6, SOCK_RAW, -1, RAW},
+		{AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, NONE},
+		{AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE, NONE},
+		{AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, ADMIN},
+		{AF_NETLINK, SOCK_DGRAM, NETLINK_NETFILTER, ADMIN},
+		{AF_PACKET, SOCK_RAW, -1, RAW},
+		{AF_PACKET, SOCK_DGRAM, -1, RAW},
+	};
+	// of the Internet ICMP, IGMP, IPIP, TCP, UDP, DCCP, GRE, ICMPv6, SCTP, UDP-Lite, raw, MPTCP; and
+	// all that netlink has
+	static const int protocols[] = {0,  1,	2,  3,	4,  5,	 6,   7,   8,	9,   10, 11,
+					12, 13, 14, 15, 16, 17,	 18,  19,  20,	21,  22, 33,
+					47, 58, 94, 97, 98, 115, 132, 136, 137, 255, 262};
+	json_t *with[4];
+
+	for (int caps = 0; caps < 4; caps++) {
+		_cleanup_json_ json_t *filter = seccomp_default(
+			(caps & RAW ? UINT64_C(1) << CAP_NET_RAW : 0)
+			| (caps & ADMIN ? UINT64_C(1) << CAP_NET_ADMIN : 0)
+		);
+
+		assert_null(free_rule(filter, "socket"));
+		assert_true(LETS(filter, "socketpair", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+		assert_false(LETS(filter, "socketpair", AF_INET, SOCK_STREAM, 0));
+		assert_false(LETS(filter, "socketpair", 30, SOCK_SEQPACKET, 0)); // AF_TIPC
+		with[caps] = only(filter, "socket");
+	}
+	for (int caps = 0; caps < 4; caps++) {
+		for (int family = 0; family < 48; family++) {
+			for (int type = 0; type < 16; type++) {
+				for (size_t k = 0; k < ARRAY_LEN(protocols); k++) {
+					int protocol = protocols[k];
+					int flags = protocol % 2 ? SOCK_CLOEXEC | SOCK_NONBLOCK : 0;
+					bool want = false;
+
+					for (size_t i = 0; i < ARRAY_LEN(open); i++)
+						want = want
+						       || (open[i].family == family
+							   && open[i].type == type
+							   && (open[i].protocol < 0
+							       || open[i].protocol == protocol)
+							   && (open[i].caps & ~caps) == 0);
+					if (LETS(with[caps],
+						 "socket",
+						 (uint64_t)family,
+						 (uint64_t)(type | flags),
+						 (uint64_t)protocol)
+					    != want)
+						fail_msg("%d %d %d", family, type, protocol);
+				}
+			}
+		}
+	}
+	for (int caps = 0; caps < 4; caps++)
+		json_decref(with[caps]);
 }
 
 // ---- capabilities and the table
@@ -199,9 +362,9 @@ static void packet_sockets_want_net_raw(void **)
 	_cleanup_json_ json_t *admin = seccomp_default(UINT64_C(1) << CAP_NET_ADMIN);
 	_cleanup_json_ json_t *none = seccomp_default(0), *beyond = seccomp_beyond(raw, none);
 
-	assert_true(has_condition(raw, "socket", 0, "SCMP_CMP_EQ", 17));
-	assert_false(has_condition(none, "socket", 0, "SCMP_CMP_EQ", 17));
-	assert_true(json_equal(admin, none));
+	assert_true(LETS(raw, "socket", AF_PACKET, SOCK_RAW, 768));
+	assert_false(LETS(none, "socket", AF_PACKET, SOCK_RAW, 768));
+	assert_false(LETS(admin, "socket", AF_PACKET, SOCK_RAW, 768));
 	assert_int_equal(json_array_size(beyond), 1);
 	assert_string_equal(json_string_value(json_array_get(beyond, 0)), "socket");
 }
@@ -402,10 +565,11 @@ static void narrow_takes_away(void **)
 	assert_null(free_rule(filter, "mkdir"));
 	// named without a condition, it has those of the default one
 	assert_null(free_rule(filter, "socket"));
-	assert_true(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 1));
-	assert_false(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 17));
+	assert_true(LETS(filter, "socket", AF_UNIX, SOCK_STREAM, 0));
+	assert_false(LETS(filter, "socket", AF_PACKET, SOCK_RAW, 0));
 	assert_null(free_rule(filter, "clone"));
-	assert_true(has_condition(filter, "clone", 0, "SCMP_CMP_MASKED_EQ", 0x7e020080));
+	assert_true(LETS(filter, "clone", 17));
+	assert_false(LETS(filter, "clone", CLONE_NEWUSER | 17));
 }
 
 static void narrow_keeps_conditions(void **)
@@ -419,8 +583,22 @@ static void narrow_keeps_conditions(void **)
 		&err
 	);
 	assert_non_null(filter);
-	assert_true(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 1));
-	assert_false(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 16));
+	// one that is wider than the default's lines lets through what those do
+	assert_true(LETS(filter, "socket", AF_UNIX, SOCK_STREAM, 0));
+	assert_false(LETS(filter, "socket", AF_UNIX, SOCK_STREAM, 1));
+	assert_false(LETS(filter, "socket", AF_INET, SOCK_STREAM, 0));
+	assert_false(LETS(filter, "socket", AF_NETLINK, SOCK_RAW, 0));
+	json_decref(steal_ptr(filter));
+	// and one that is narrower is kept
+	filter =
+		narrow(RULE("{\"names\":[\"fchmod\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+			    "{\"index\":0,\"value\":3,\"op\":\"SCMP_CMP_EQ\"},"
+			    "{\"index\":1,\"value\":3072,\"op\":\"SCMP_CMP_MASKED_EQ\"}]}"),
+		       &err);
+	assert_non_null(filter);
+	assert_true(LETS(filter, "fchmod", 3, 0755));
+	assert_false(LETS(filter, "fchmod", 3, 04755));
+	assert_false(LETS(filter, "fchmod", 4, 0755));
 }
 
 static void narrow_never_adds(void **)
@@ -432,6 +610,9 @@ static void narrow_never_adds(void **)
 		     "{\"index\":0,\"value\":17,\"op\":\"SCMP_CMP_EQ\"}]}"),
 		RULE("{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
 		     "{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_GE\"}]}"),
+		RULE("{\"names\":[\"fchmod\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+		     "{\"index\":0,\"value\":3,\"op\":\"SCMP_CMP_EQ\"}]}"),
+		RULE("{\"names\":[\"openat2\"],\"action\":\"SCMP_ACT_ALLOW\"}"),
 		RULE("{\"names\":[\"unshare\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{" ARG "}]}"
 		),
 	};
@@ -495,14 +676,15 @@ static void recording_is_a_strict_file(void **)
 	struct err err = {0};
 
 	for (size_t i = 0; seccomp_conditions[i].call != NULL; i++)
-		conditions[i] = str_eq(seccomp_conditions[i].when, "AF_UNIX");
+		conditions[i] = str_eq(seccomp_conditions[i].when, "AF_UNIX, SOCK_DGRAM");
 	profile = seccomp_of_calls(names, conditions);
-	assert_int_equal(seccomp_count(profile), 3);
+	assert_int_equal(seccomp_count(profile), 4); // a pair too
 	text = json_dumps(profile, 0);
 	filter = narrow(text, &err);
 	assert_non_null(filter);
-	assert_true(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 1));
-	assert_false(has_condition(filter, "socket", 0, "SCMP_CMP_EQ", 2));
+	assert_true(LETS(filter, "socket", AF_UNIX, SOCK_DGRAM, 0));
+	assert_false(LETS(filter, "socket", AF_UNIX, SOCK_STREAM, 0));
+	assert_false(LETS(filter, "socket", AF_INET, SOCK_DGRAM, 0));
 }
 
 int main(void)
@@ -511,6 +693,8 @@ int main(void)
 		cmocka_unit_test(known_and_once),
 		cmocka_unit_test(nothing_dangerous),
 		cmocka_unit_test(conditions),
+		cmocka_unit_test(no_set_id),
+		cmocka_unit_test(sockets),
 		cmocka_unit_test(packet_sockets_want_net_raw),
 		cmocka_unit_test(refused_is_refused),
 		cmocka_unit_test(page_shows_the_table),

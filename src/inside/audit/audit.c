@@ -27,11 +27,13 @@ static const struct property *const tables[] = {
 	audit_pci,
 	audit_writes,
 	audit_files,
+	audit_modes,
 	audit_namespaces,
 	audit_processes,
 	audit_ipc,
 	audit_network,
 	audit_calls,
+	audit_sockets,
 	audit_limits,
 	audit_accounts,
 };

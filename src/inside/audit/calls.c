@@ -136,14 +136,6 @@ static void by_table(const struct audit *, struct finding *f)
 	calls(list, f);
 }
 
-static void by_sockets(const struct audit *, struct finding *f)
-{
-	static const char *const list[] = {
-		"socket_packet", "socket_raw", "socket_vsock", "socket_alg", NULL};
-
-	calls(list, f);
-}
-
 const struct property audit_calls[] = {
 	{"calls-mount",
 	 "mount, pivot_root, chroot, setns, open_by_handle_at and the like",
@@ -153,6 +145,5 @@ const struct property audit_calls[] = {
 	{"calls-processes", "ptrace, process_vm_writev, pidfd_getfd", by_processes},
 	{"calls-machine", "reboot, swap, clock, host name, log, I/O ports", by_machine},
 	{"calls-32bit", "call the kernel by int 0x80 and by the x32 table", by_table},
-	{"sockets", "open packet, raw, vsock and AF_ALG sockets", by_sockets},
 	{0},
 };

@@ -15,7 +15,6 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "host/cgroup.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,9 +27,8 @@
 #define TIMES 8
 
 // The directory of this process in the first hierarchy that /proc/self/cgroup names with a controller
-// (v1), or in the only one (v2): "HIERARCHY:CONTROLLERS:PATH". An open descriptor, or -1. mount: where
-// they are.
-static int own_cgroup(const char *mount)
+// (v1), or in the only one (v2): "HIERARCHY:CONTROLLERS:PATH". An open descriptor, or -1.
+static int own_cgroup(void)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/cgroup", "re");
 	char line[4096];
@@ -46,7 +44,7 @@ static int own_cgroup(const char *mount)
 		*path++ = '\0';
 		names++;
 		path[strcspn(path, "\n")] = '\0';
-		dir = str_printf("%s/%s%s/cgroup.procs", mount, names, path);
+		dir = str_printf("/sys/fs/cgroup/%s%s/cgroup.procs", names, path);
 		if (dir != NULL)
 			fd = open(dir, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	}
@@ -56,19 +54,10 @@ static int own_cgroup(const char *mount)
 static void *stay(void *arg)
 {
 	const struct timespec pause = {.tv_nsec = AGAIN_NS};
-	struct host_cgroup cg;
-	struct hostfs fs;
-	struct err unused;
-
-	if (hostfs_open("/", &fs, &unused) < 0)
-		return arg;
-	host_cgroup_mounts(&fs, &cg);
-	hostfs_close(&fs);
 
 	// it is only about time: a start works without it
 	for (int i = 0; i < TIMES; i++) {
-		_cleanup_close_ int fd =
-			own_cgroup(cg.mount); // anew: somebody may have moved this process
+		_cleanup_close_ int fd = own_cgroup(); // anew: somebody may have moved this process
 
 		if (fd < 0 || write(fd, "0", 1) < 0)
 			break;

@@ -59,9 +59,16 @@ static int adapt_config(struct plan *p)
 	json_t *linux_part = json_object_get(p->oci, "linux"), *e;
 	size_t i;
 
-	// the container is in the keeper's cgroup, whose limits are above all that runs there
+	// the container's init enters the cgroup that root made for it, whose limits are the grant's
 	json_object_del(linux_part, "cgroupsPath");
 	json_object_del(linux_part, "resources");
+	// it is in a namespace of them that the runtime inherits (part.c)
+	json_array_foreach (json_object_get(linux_part, "namespaces"), i, e) {
+		if (str_eq(json_string_value(json_object_get(e, "type")), "cgroup")) {
+			json_array_remove(json_object_get(linux_part, "namespaces"), i);
+			break;
+		}
+	}
 	json_array_foreach (json_object_get(p->oci, "mounts"), i, e) {
 		if (move_source(e) < 0)
 			return -1;

@@ -251,7 +251,7 @@ static _Noreturn void keep(struct keeper *k, int fd)
 {
 	struct word w = {.what = WORD_READY};
 
-	if (settle(k, &fd, &w.err) < 0) {
+	if (settle(k, &fd, &w.err) < 0 || keeper_make_part(k, &w.err) < 0) {
 		w.what = WORD_FAILED;
 		say(fd, w);
 		_exit(125);
@@ -323,6 +323,7 @@ static struct keeper knowledge(const struct start *s, const struct launch *launc
 		.host = s->host,
 		.lease = s->plan.lease,
 		.inside = PEN_DIR "/inside",
+		.part = -1,
 		.output = -1,
 	};
 

@@ -239,6 +239,19 @@ json_t *plan_process(
 	);
 }
 
+unsigned plan_passed_fds(const struct launch *launch)
+{
+	return launch->terminal ? 1 : launch->interactive ? 4 : 3;
+}
+
+void plan_join_args(json_t *args, unsigned first, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		json_array_append_new(args, json_string("--join-fd"));
+		json_array_append_new(args, json_sprintf("%u", first + i));
+	}
+}
+
 static json_t *process(
 	const struct plan *p,
 	const struct launch *launch,
@@ -251,6 +264,7 @@ static json_t *process(
 	// the supervisor reads from descriptor 3 whether the program could be executed
 	json_array_append_new(args, json_string(RUN_DIR "/inside"));
 	json_array_append_new(args, json_string("init"));
+	plan_join_args(args, PLAN_FIRST_FD + plan_passed_fds(launch), launch->njoins);
 	json_array_append_new(args, json_string("--status-fd"));
 	json_array_append_new(args, json_string("3"));
 	if (!launch->terminal) {
@@ -282,7 +296,7 @@ static json_t *process(
 }
 
 // The runtime's command. Descriptors 3 (status) and, of the program, 4 (standard error), 5 (output) and
-// 6 (input) are passed on.
+// 6 (input) are passed on, and after the last of them those of launch->joins.
 static json_t *command(const struct plan *p, const struct launch *launch)
 {
 	json_t *argv = json_array();
@@ -294,12 +308,7 @@ static json_t *command(const struct plan *p, const struct launch *launch)
 		json_array_append_new(argv, json_string("--cgroup-manager=cgroupfs"));
 	json_array_append_new(argv, json_string("run"));
 	json_array_append_new(
-		argv,
-		json_string(
-			launch->terminal      ? "--preserve-fds=1"
-			: launch->interactive ? "--preserve-fds=4"
-					      : "--preserve-fds=3"
-		)
+		argv, json_sprintf("--preserve-fds=%u", plan_passed_fds(launch) + launch->njoins)
 	);
 	json_array_append_new(argv, json_string("--bundle"));
 	json_array_append_new(argv, json_string(BOX_DIR "/bundle"));

@@ -14,6 +14,7 @@
 static const char *const names[STEP_KINDS] = {
 	[STEP_CGROUP] = "cgroup",
 	[STEP_SET] = "set",
+	[STEP_GIVE] = "give",
 	[STEP_JOIN] = "join",
 	[STEP_SHARED_DIR] = "shared-dir",
 	[STEP_TOUCH] = "touch",

@@ -174,18 +174,34 @@ static const struct step *find(const struct plan *p, enum step_kind kind, const 
 	return NULL;
 }
 
-// Root's part: it enters the box itself, and nothing there belongs to the owner.
-static void check_pen(const char *machine)
+static void check_set(const struct plan *p, const char *file, const char *value)
+{
+	const struct step *s = find(p, STEP_SET, file);
+
+	assert_non_null(s);
+	assert_string_equal(s->value, value);
+}
+
+// Root's part: it enters a part of the box that is not the workload's, and nothing there belongs to the
+// owner.
+static void check_pen(const char *machine, bool v2)
 {
 	struct plan p;
 
 	plan(machine, "cpu-count=1 hugepages=2M=8 memory=64M pids=10", LEASE_KEEPER, 0x70000000, &p
 	);
 	assert_null(p.oci);
-	assert_non_null(find(&p, STEP_JOIN, "/pinfold/x/box"));
+	assert_non_null(find(&p, STEP_JOIN, "/pinfold/x/box/keeper"));
+	assert_null(find(&p, STEP_JOIN, "/work"));
 	assert_null(find(&p, STEP_JOIN, "/super"));
-	assert_null(find(&p, STEP_SET, "memory.oom.group"));
-	assert_string_equal(find(&p, STEP_SET, "pids.max")->value, "35");
+	assert_null(find(&p, STEP_SET, "/keeper/memory.oom.group"));
+	check_set(&p, "/box/work/pids.max", "11");
+	check_set(&p, "/box/keeper/pids.max", "64");
+	assert_null(find(&p, STEP_SET, "/box/pids.max"));
+	check_set(&p, v2 ? "/work/memory.max" : "/work/memory.limit_in_bytes", "67108864");
+	check_set(&p, v2 ? "/keeper/memory.max" : "/keeper/memory.limit_in_bytes", "100663296");
+	assert_non_null(find(&p, STEP_GIVE, v2 ? "/box/cgroup.procs" : "/work/tasks"));
+	assert_null(find(&p, STEP_GIVE, "/keeper/"));
 	assert_non_null(find(&p, STEP_HUGETLBFS, PEN_DIR "/huge/2M"));
 	for (unsigned i = 0; i < p.nsteps; i++) {
 		if (p.steps[i].uid == 1000)
@@ -199,8 +215,8 @@ static void test_pen(void **state)
 	struct plan p;
 
 	(void)state;
-	check_pen("two");
-	check_pen("two-v2");
+	check_pen("two", false);
+	check_pen("two-v2", true);
 	plan("two", "cpu-count=1", LEASE_KEEPER, 0x70000000, &p);
 	assert_string_equal(find(&p, STEP_SET, "/box/devices.deny")->value, "a");
 	plan_done(&p);
@@ -232,6 +248,8 @@ static void test_adapt(void **state)
 	linux_part = json_object_get(p.oci, "linux");
 	assert_null(json_object_get(linux_part, "resources"));
 	assert_null(json_object_get(linux_part, "cgroupsPath"));
+	json_array_foreach (json_object_get(linux_part, "namespaces"), i, e)
+		assert_string_not_equal(json_string_value(json_object_get(e, "type")), "cgroup");
 	e = json_array_get(json_object_get(linux_part, "uidMappings"), 0);
 	assert_int_equal(json_integer_value(json_object_get(e, "hostID")), PEN_RANGE_FIRST);
 	json_array_foreach (json_object_get(p.oci, "mounts"), i, e) {

@@ -54,7 +54,7 @@ static int move_source(json_t *mount)
 	return 0;
 }
 
-static int adapt_config(struct plan *p)
+static int adapt_config(struct plan *p, bool apparmor)
 {
 	json_t *linux_part = json_object_get(p->oci, "linux"), *e;
 	size_t i;
@@ -69,6 +69,14 @@ static int adapt_config(struct plan *p)
 			break;
 		}
 	}
+	// only root may read which profiles are loaded: it did when it started the keeper
+	if (apparmor
+	    && json_object_set_new(
+		       json_object_get(p->oci, "process"),
+		       "apparmorProfile",
+		       json_string(APPARMOR_PROFILE)
+	       ) < 0)
+		return -1;
 	json_array_foreach (json_object_get(p->oci, "mounts"), i, e) {
 		if (move_source(e) < 0)
 			return -1;
@@ -108,8 +116,8 @@ static int adapt_command(struct plan *p)
 	return 0;
 }
 
-int keeper_adapt(struct plan *p, struct err *err)
+int keeper_adapt(struct plan *p, bool apparmor, struct err *err)
 {
 	keep_steps(p);
-	return adapt_config(p) < 0 || adapt_command(p) < 0 ? err_oom(err) : 0;
+	return adapt_config(p, apparmor) < 0 || adapt_command(p) < 0 ? err_oom(err) : 0;
 }

@@ -124,7 +124,7 @@ static int prepare(struct keeper *k, struct launch *launch, struct start *s, str
 	if (plan_build(&lease, launch, &k->host, &k->fs, &s->plan, err) < 0)
 		return -err->code;
 	s->planned = true;
-	return keeper_adapt(&s->plan, err);
+	return keeper_adapt(&s->plan, k->host.apparmor == HOST_APPARMOR_READY, err);
 }
 
 // As the command line of root does: a program that is not there or is none.

@@ -61,8 +61,9 @@ int keeper_open_part(
 );
 
 // adapt.c: makes the plan of a container one that a keeper can carry out: its fence alone, with what
-// root made in the place of what only root can make, and no cgroup of its own.
-int keeper_adapt(struct plan *p, struct err *err);
+// root made in the place of what only root can make, and no cgroup of its own. apparmor: under pinfold's
+// profile.
+int keeper_adapt(struct plan *p, bool apparmor, struct err *err);
 
 // row.c: a row of pinfold ps --json. New reference.
 json_t *lease_row(

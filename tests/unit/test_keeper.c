@@ -238,7 +238,13 @@ static void test_adapt(void **state)
 
 	(void)state;
 	plan("two", "cpu-count=1 hugepages=2M=8", LEASE_CONTAINER, PEN_RANGE_FIRST, &p);
-	assert_ok(keeper_adapt(&p, &err), &err);
+	assert_ok(keeper_adapt(&p, true, &err), &err);
+	assert_string_equal(
+		json_string_value(
+			json_object_get(json_object_get(p.oci, "process"), "apparmorProfile")
+		),
+		APPARMOR_PROFILE
+	);
 	for (unsigned k = 0; k < p.nsteps; k++) {
 		assert_int_equal(p.steps[k].where, STEP_FENCE);
 		assert_int_not_equal(p.steps[k].kind, STEP_HUGETLBFS);

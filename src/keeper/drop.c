@@ -117,7 +117,12 @@ static int reset(struct err *err)
 		return err_sys(err, errno, "give up priorities");
 	// root's daemons are often spared when memory runs out
 	write_own("/proc/self/oom_score_adj", "0");
-	// an empty one, of root's: the owner's may be full
+	return 0;
+}
+
+// It is root's, as the owner may have as many keys as he can.
+int drop_keys(struct err *err)
+{
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
 		return err_sys(err, errno, "make a session keyring");
 	return 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The steps of a process on its way from root to the owner of a grant, in this order.
+// The steps on the way from root to the owner of a grant, in this order.
 #pragma once
 
 #include "base/err.h"
@@ -8,7 +8,10 @@
 
 #include <stdint.h>
 
-// Limits of its own, and neither keys nor priorities of who started it.
+// An empty session keyring. First of all: descriptors keep that of who opened them.
+int drop_keys(struct err *err);
+
+// Limits of its own, and no priorities of who started it.
 int drop_inherited(const struct grant *g, struct err *err);
 
 // Makes a user namespace as the host id that owns it. Whoever is outside maps ids into it then.

@@ -65,6 +65,7 @@ static int fill_launch(
 		.interactive = req->interactive,
 		.runtime = k->lease.runtime,
 		.inside = k->inside,
+		.filter = k->calls,
 	};
 	memcpy(launch->env, req->env, sizeof(launch->env));
 	for (unsigned i = 0; i < req->nvolumes; i++) {

@@ -27,6 +27,7 @@ struct keeper {
 	struct host host;   // the machine as it was when the keeper started
 	struct lease lease; // what its containers have
 	const char *inside; // where pinfold-inside lies
+	json_t *calls;	    // the filter of its containers, which root read
 	int part;	    // the cgroup namespace of its containers; -1: none yet
 	int listen;	    // the socket
 	int log, before;    // of detached workloads: NAME.log and NAME.log.1
@@ -59,6 +60,10 @@ int keeper_open_part(
 	unsigned *ret_n,
 	struct err *err
 );
+
+// filter.c: confines this process to the system calls of a keeper whose containers have these
+// capabilities and this filter (NULL: the default one).
+int keeper_filter(uint64_t caps, const json_t *profile, struct err *err);
 
 // adapt.c: makes the plan of a container one that a keeper can carry out: its fence alone, with what
 // root made in the place of what only root can make, and no cgroup of its own. apparmor: under pinfold's

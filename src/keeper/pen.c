@@ -9,6 +9,7 @@
 
 #include "apply/apply.h"
 #include "base/fs.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "keeper/drop.h"
 #include "keeper/keeper.h"
@@ -200,7 +201,8 @@ static _Noreturn void keep(struct keeper *k, int fd)
 {
 	struct word w = {.what = WORD_READY};
 
-	if (settle(k, &fd, &w.err) < 0 || keeper_make_part(k, &w.err) < 0) {
+	if (settle(k, &fd, &w.err) < 0 || keeper_make_part(k, &w.err) < 0
+	    || keeper_filter(k->lease.grant.caps, k->calls, &w.err) < 0) {
 		w.what = WORD_FAILED;
 		say(fd, w);
 		_exit(125);
@@ -289,10 +291,12 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 {
 	_cleanup_close_ int listen_fd = -1, log = -1, before = -1, here = -1, there = -1;
 	struct keeper k = knowledge(s, launch);
+	_cleanup_json_ json_t *calls = NULL;
 	pid_t parent = getpid(), child, keeper = 0;
 	int pair[2], r;
 
-	if (apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
+	if (rights_seccomp(&s->plan, launch, &calls, err) < 0
+	    || apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
 	    || open_socket(&s->plan.lease.grant, &listen_fd, err) < 0
 	    || open_log(&s->plan.lease.grant, ".log", O_APPEND, &log, err) < 0
 	    || open_log(&s->plan.lease.grant, ".log.1", 0, &before, err) < 0)
@@ -301,6 +305,7 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 		return err_sys(err, errno, "make a socket");
 	here = pair[0];
 	there = pair[1];
+	k.calls = calls;
 	k.listen = listen_fd;
 	k.log = log;
 	k.before = before;
@@ -331,7 +336,8 @@ int keeper_start(const char *name, struct err *err)
 	struct err undo;
 	int r;
 
-	if (launch_find_tools(&req.launch, err) < 0 || hostfs_open("/", &fs, err) < 0) {
+	if (drop_keys(err) < 0 || launch_find_tools(&req.launch, err) < 0
+	    || hostfs_open("/", &fs, err) < 0) {
 		launch_done(&req.launch);
 		return -err->code;
 	}

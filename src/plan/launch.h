@@ -43,5 +43,6 @@ struct launch {
 	// control files of cgroups, open for writing: the container's init moves itself there. Of a keeper
 	unsigned njoins;
 	int joins[LAUNCH_JOINS];
+	json_t *filter; // of system calls, where the grant's was read before; NULL: read it. Borrowed
 	const char *seccomp_listener; // socket that is asked about every call; NULL: none
 };

@@ -4,12 +4,18 @@
 
 #include "fake.h"
 
+#include "keeper/drop.h"
 #include "keeper/keeper.h"
 #include "keeper/wire.h"
 #include "plan/plan.h"
 
+#include <errno.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int parse(const char *text, struct keeper_request *ret, struct err *err)
 {
@@ -273,6 +279,41 @@ static void test_adapt(void **state)
 	plan_done(&p);
 }
 
+static long session_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+}
+
+// The keys of a session are not those of another.
+static void test_keys(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (session_keyring() < 0 && errno == ENOSYS)
+		skip_because("this kernel has no keyrings");
+	pid = fork();
+	if (pid == 0) {
+		struct err err;
+		long mine, theirs;
+		char held[64];
+
+		syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "test");
+		mine = session_keyring();
+		if (syscall(SYS_add_key, "user", "secret", "x", 1, mine) < 0)
+			_exit(2);
+		if (drop_keys(&err) < 0)
+			_exit(3);
+		theirs = session_keyring();
+		_exit(mine == theirs
+		      || syscall(SYS_keyctl, KEYCTL_READ, theirs, held, sizeof(held)) != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_wire),
 		cmocka_unit_test(test_pen),
 		cmocka_unit_test(test_adapt),
+		cmocka_unit_test(test_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,6 +171,9 @@ def test_audit(keep):
     keep.grant("--hugepages", "2M=8", "--memory", "128M", "--pids", "32", cpu=CPU)
     text = keep.ok("run", "--grant", keep.name, "--", "/run/pinfold/inside", "audit", "--json")
     rows = json.loads(text)["properties"]
+    keep.ok("run", "-d", "--grant", keep.name, "--", "/bin/sleep", "1000")
+    assert len(json.loads(keep.ok("audit", "--json", keep.name))["properties"]) == len(rows)
+    keep.ok("stop", "-t", "0", keep.name)
     assert len(rows) > 40 and [r for r in rows if r["verdict"] == "FAIL"] == []
     assert {r["name"] for r in rows if r["verdict"] == "PASS"} >= {
         "limit-memory", "limit-processes", "proc-outside", "cgroup-files", "capabilities",

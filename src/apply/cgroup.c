@@ -62,7 +62,8 @@ static int remove_tree(int parent, const char *name, unsigned depth)
 // What pinfold makes has fixed names: no search, unless a workload or its runtime left more.
 static int remove_usual(int parent, const char *name)
 {
-	static const char *const below[] = {"/super", "/box/c", "/box", ""};
+	static const char *const below[] = {
+		"/super", "/box/c", "/box/work", "/box/keeper", "/box", ""};
 	char path[NAME_MAX + 16];
 
 	for (size_t i = 0; i < ARRAY_LEN(below); i++) {

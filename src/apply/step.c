@@ -64,6 +64,13 @@ static int do_set(const struct step *s, struct err *err)
 	return err_sys(err, errno, "write '%.64s' to '%s'", s->value, s->path);
 }
 
+static int do_give(const struct step *s, struct err *err)
+{
+	if (lchown(s->path, s->uid, s->gid) < 0)
+		return err_sys(err, errno, "give '%s' to %u", s->path, s->uid);
+	return 0;
+}
+
 static int do_join(const struct step *s, struct err *err)
 {
 	struct hostfs fs;
@@ -285,6 +292,7 @@ typedef int (*step_fn)(const struct step *s, struct err *err);
 static const step_fn fns[STEP_KINDS] = {
 	[STEP_CGROUP] = do_cgroup,
 	[STEP_SET] = do_set,
+	[STEP_GIVE] = do_give,
 	[STEP_JOIN] = do_join,
 	[STEP_LINK] = do_link,
 	[STEP_TOUCH] = do_touch,
@@ -324,8 +332,8 @@ static bool is_at(const struct step *s, int where)
 
 static bool is_limit(const struct step *s, int limits)
 {
-	bool limit = s->kind == STEP_CGROUP || s->kind == STEP_SET || s->kind == STEP_PARTITION
-		     || s->kind == STEP_DEVICES;
+	bool limit = s->kind == STEP_CGROUP || s->kind == STEP_SET || s->kind == STEP_GIVE
+		     || s->kind == STEP_PARTITION || s->kind == STEP_DEVICES;
 
 	return s->where == STEP_HOST && limit == (limits != 0);
 }

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 struct init {
+	bool become;   // be replaced by the program
 	int status_fd; // -1: none
 	const char *cpus;
 	struct idset set; // of cpus
@@ -136,6 +137,20 @@ static void say_status(const struct init *in, const char *word, int number)
 	signal(SIGPIPE, SIG_DFL);
 }
 
+static int failed(const struct init *in, const struct failure *f)
+{
+	if (f->step == FAILED_CPUS)
+		return inside_fail(
+			"cannot run on CPUs '%s': %s; they must be online and granted",
+			in->cpus,
+			strerror(f->code)
+		);
+	if (in->status_fd < 0) // nobody else tells
+		inside_fail("cannot run '%s': %s", in->argv[0], strerror(f->code));
+	say_status(in, "failed", f->code);
+	return f->code == ENOENT ? INSIDE_NOT_FOUND : INSIDE_CANNOT_RUN;
+}
+
 // Forks and waits until the program was executed or was not. Returns 0, or the exit status.
 static int start(struct init *in)
 {
@@ -165,16 +180,24 @@ static int start(struct init *in)
 	}
 	waitpid(in->program, NULL, 0);
 	take_terminal(in);
-	if (f.step == FAILED_CPUS)
-		return inside_fail(
-			"cannot run on CPUs '%s': %s; they must be online and granted",
-			in->cpus,
-			strerror(f.code)
-		);
-	if (in->status_fd < 0) // nobody else tells
-		inside_fail("cannot run '%s': %s", in->argv[0], strerror(f.code));
-	say_status(in, "failed", f.code);
-	return f.code == ENOENT ? INSIDE_NOT_FOUND : INSIDE_CANNOT_RUN;
+	return failed(in, &f);
+}
+
+// In place of this process. Returns the exit status.
+static int become(const struct init *in)
+{
+	struct failure f = {.step = FAILED_CPUS};
+	sigset_t none;
+
+	if (in->cpus == NULL || (f.code = set_cpus(&in->set)) == 0) {
+		// nobody is left to say so afterwards
+		say_status(in, "started", getpid());
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		f.code = exec_path(in->argv);
+		f.step = FAILED_EXEC;
+	}
+	return failed(in, &f);
 }
 
 // The program stopped. A shell that started us must see a stopped job. Without one above us, as in
@@ -260,6 +283,25 @@ static int number(const char *s, int *ret)
 	return 0;
 }
 
+// Moves this process into the cgroup of a control file that is open. Nothing may run as a workload that
+// has the descriptor.
+static int join(const char *word)
+{
+	int fd, r;
+
+	if (number(word, &fd) < 0 || fd <= STDERR_FILENO)
+		return inside_fail("init: --join-fd '%s' is not an open descriptor", word);
+	r = write(fd, "0", 1) == 1 ? 0 : errno;
+	close(fd);
+	if (r == 0)
+		return 0;
+	return inside_fail(
+		"init: cannot enter the cgroup of the grant: %s%s",
+		strerror(r),
+		r == EACCES || r == ENOENT ? "; with cgroup v2 a keeper needs Linux 5.16" : ""
+	);
+}
+
 static int standard(int opt)
 {
 	return opt == 'i' ? STDIN_FILENO : opt == 'o' ? STDOUT_FILENO : STDERR_FILENO;
@@ -268,6 +310,8 @@ static int standard(int opt)
 static int options(int argc, char **argv, struct init *in)
 {
 	static const struct option longs[] = {
+		{"become", no_argument, NULL, 'b'},
+		{"join-fd", required_argument, NULL, 'j'},
 		{"status-fd", required_argument, NULL, 's'},
 		{"stdin-fd", required_argument, NULL, 'i'},
 		{"stdout-fd", required_argument, NULL, 'o'},
@@ -281,6 +325,13 @@ static int options(int argc, char **argv, struct init *in)
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "+:", longs, NULL)) != -1) {
 		switch (opt) {
+		case 'b':
+			in->become = true;
+			break;
+		case 'j':
+			if (join(optarg) != 0)
+				return INSIDE_FAILED;
+			break;
 		case 's':
 			if (number(optarg, &in->status_fd) < 0
 			    || fcntl(in->status_fd, F_SETFD, FD_CLOEXEC) < 0)
@@ -332,6 +383,8 @@ int inside_init(int argc, char **argv)
 	r = options(argc, argv, &in);
 	if (r != 0)
 		return r;
+	if (in.become)
+		return become(&in);
 	if (getpid() != 1)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (int fd = 0; fd <= 2 && in.tty < 0; fd++)

@@ -74,17 +74,34 @@ static int move_source(json_t *mount)
 	return 0;
 }
 
-static int adapt_config(struct plan *p)
+static int adapt_config(struct plan *p, bool apparmor)
 {
 	json_t *linux_part = json_object_get(p->oci, "linux"), *e;
 	size_t i;
 
-	// the container is in the keeper's cgroup, whose limits are above all that runs there
+	// the container's init enters the cgroup that root made for it, whose limits are the grant's
 	json_object_del(linux_part, "cgroupsPath");
 	json_object_del(linux_part, "resources");
+	json_t *namespaces = json_object_get(linux_part, "namespaces");
+
 	// below the keeper's user namespace, whose limits hold for all that is made in it
-	json_array_foreach (json_object_get(linux_part, "namespaces"), i, e)
+	json_array_foreach (namespaces, i, e)
 		json_object_del(e, "path");
+	// it is in a namespace of them that the runtime inherits (part.c)
+	json_array_foreach (namespaces, i, e) {
+		if (str_eq(json_string_value(json_object_get(e, "type")), "cgroup")) {
+			json_array_remove(namespaces, i);
+			break;
+		}
+	}
+	// only root may read which profiles are loaded: it did when it started the keeper
+	if (apparmor
+	    && json_object_set_new(
+		       json_object_get(p->oci, "process"),
+		       "apparmorProfile",
+		       json_string(APPARMOR_PROFILE)
+	       ) < 0)
+		return -1;
 	json_array_foreach (json_object_get(p->oci, "mounts"), i, e) {
 		if (move_source(e) < 0)
 			return -1;
@@ -124,7 +141,9 @@ static int adapt_command(struct plan *p)
 	return 0;
 }
 
-int keeper_adapt(struct plan *p, struct err *err)
+int keeper_adapt(struct plan *p, bool apparmor, struct err *err)
 {
-	return keep_steps(p) < 0 || adapt_config(p) < 0 || adapt_command(p) < 0 ? err_oom(err) : 0;
+	return keep_steps(p) < 0 || adapt_config(p, apparmor) < 0 || adapt_command(p) < 0
+		       ? err_oom(err)
+		       : 0;
 }

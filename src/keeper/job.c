@@ -65,6 +65,7 @@ static int fill_launch(
 		.interactive = req->interactive,
 		.runtime = k->lease.runtime,
 		.inside = k->inside,
+		.filter = k->calls,
 	};
 	memcpy(launch->env, req->env, sizeof(launch->env));
 	for (unsigned i = 0; i < req->nvolumes; i++) {
@@ -115,7 +116,8 @@ static int prepare(struct keeper *k, struct launch *launch, struct start *s, str
 
 	lease.uid = launch->uid;
 	lease.gid = launch->gid;
-	if (give("/huge", launch, err) < 0 || give("/vfio", launch, err) < 0)
+	if (give("/huge", launch, err) < 0 || give("/vfio", launch, err) < 0
+	    || keeper_open_part(k, launch->uid, launch->joins, &launch->njoins, err) < 0)
 		return -err->code;
 	// a program may reopen its standard output by name
 	if (k->output >= 0
@@ -125,7 +127,7 @@ static int prepare(struct keeper *k, struct launch *launch, struct start *s, str
 	if (plan_build(&lease, launch, &k->host, &k->fs, &s->plan, err) < 0)
 		return -err->code;
 	s->planned = true;
-	return keeper_adapt(&s->plan, err);
+	return keeper_adapt(&s->plan, k->host.apparmor == HOST_APPARMOR_READY, err);
 }
 
 // As the command line of root does: a program that is not there or is none.
@@ -177,6 +179,8 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 		.interactive = req->interactive,
 	};
 	struct exec_command command;
+	uint32_t uid = k->lease.uid, gid;
+	int joins[LAUNCH_JOINS];
 	struct err err = {0};
 
 	begin_process();
@@ -184,8 +188,13 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	memcpy(er.env, req->env, sizeof(er.env));
 	if (place(k, fds) < 0)
 		_exit(FAILED);
-	if (exec_command(&k->lease, &er, &k->host.limits, PEN_DIR "/state", false, &command, &err)
-	    < 0) {
+	// what is wrong with a user that cannot be read is for exec_command to say
+	if (er.user != NULL)
+		launch_parse_ids(er.user, &uid, &gid);
+	if (keeper_open_part(k, uid, joins, &er.njoins, &err) < 0
+	    || exec_command(
+		       &k->lease, &er, &k->host.limits, PEN_DIR "/state", false, &command, &err
+	       ) < 0) {
 		dprintf(STDERR_FILENO, "pinfold: %s\n", err.msg);
 		_exit(FAILED);
 	}
@@ -193,6 +202,10 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+			_exit(FAILED);
+	}
+	for (unsigned i = 0; i < er.njoins; i++) {
+		if (dup2(joins[i], exec_first_join(&er) + (int)i) < 0)
 			_exit(FAILED);
 	}
 	clearenv();

@@ -3,26 +3,25 @@
 // Starting a keeper, as root: the lease, the cgroup with its limits, the socket, then a process that
 // enters the cgroup and namespaces, and drops to the owner.
 //
-// The user namespace is root's (nobody of the owner's processes outside can enter it), and maps the
-// owner and one range of ids that nobody else has: the keeper has capabilities over those alone.
+// The user namespace is made by an id that no process has (so nobody but root can enter it from outside),
+// and maps the owner and one range of ids that nobody else has: the keeper has capabilities over those
+// alone.
 
 #include "apply/apply.h"
 #include "base/fs.h"
+#include "base/jread.h"
 #include "base/scope.h"
+#include "keeper/drop.h"
 #include "keeper/keeper.h"
 #include "run/run.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -137,82 +136,29 @@ static int map_ids(pid_t pid, const struct lease *lease, struct err *err)
 
 // ---- on the way to the keeper
 
-// What vfio maps for a device counts against this limit, which only root may raise.
-static void raise_limits(const struct grant *g)
-{
-	rlim_t lock = grant_hugepage_bytes(g, -1) + g->memory;
-	const struct rlimit l = {lock, lock};
-
-	if (g->nnics > 0)
-		setrlimit(RLIMIT_MEMLOCK, &l);
-}
-
 // Into the cgroup, and into a mount namespace with what root makes there.
-static int enter(const struct plan *p, pid_t parent, struct err *err)
+static int enter(
+	const struct plan *p, const struct host_limits *host, pid_t parent, struct err *err
+)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return err_set(err, ESRCH, "start a keeper: who started it is gone");
 	if (apply_steps(p, STEP_ENTER, err) < 0 || apply_unshare(err) < 0
 	    || apply_steps(p, STEP_FENCE, err) < 0)
 		return -err->code;
-	raise_limits(&p->lease.grant);
-	return 0;
-}
-
-// What making namespaces, mounts and containers takes. In a user namespace each of them counts for
-// what belongs to it alone; the rest is not needed even there.
-static const int needed[] = {
-	CAP_CHOWN,
-	CAP_DAC_OVERRIDE,
-	CAP_DAC_READ_SEARCH,
-	CAP_FOWNER,
-	CAP_FSETID,
-	CAP_KILL,
-	CAP_SETGID,
-	CAP_SETPCAP,
-	CAP_SETUID,
-	CAP_SYS_ADMIN,
-	CAP_SYS_CHROOT,
-	CAP_SYS_PTRACE,
-};
-
-static int drop_capabilities(struct err *err)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-	uint64_t keep = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-		keep |= UINT64_C(1) << needed[i];
-	for (int cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
-		if ((keep >> cap & 1) == 0 && prctl(PR_CAPBSET_DROP, cap) < 0)
-			return err_sys(err, errno, "drop capability %d", cap);
-	}
-	for (int i = 0; i < 2; i++)
-		data[i].effective = data[i].permitted = (uint32_t)(keep >> (32 * i));
-	if (syscall(SYS_capset, &head, data) < 0)
-		return err_sys(err, errno, "drop capabilities");
-	return 0;
+	return drop_inherited(&p->lease.grant, host, err);
 }
 
 // From here on there is no way back to root of the host: its id is not in this namespace.
-static int drop(int fd, struct err *err)
+static int drop(const struct lease *lease, int fd, struct err *err)
 {
 	struct word w = {.what = WORD_MAP};
 
-	if (unshare(CLONE_NEWUSER) < 0)
-		return err_sys(err, errno, "make a user namespace");
+	if (drop_root(ids_namespace_owner(lease->uid_base), err) < 0)
+		return -err->code;
 	if (say(fd, w) < 0 || recv(fd, &w, sizeof(w), 0) != (ssize_t)sizeof(w))
 		return err_set(err, EPIPE, "start a keeper: who started it is gone");
-	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-		return err_sys(err, errno, "take the ids of the owner");
-	if (drop_capabilities(err) < 0)
-		return -err->code;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_sys(err, errno, "set no_new_privs");
-	if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-		return err_sys(err, errno, "make namespaces");
-	return 0;
+	return drop_to_owner(err);
 }
 
 // Nothing of the command line that started it: descriptors, environment, session, directory.
@@ -251,7 +197,8 @@ static _Noreturn void keep(struct keeper *k, int fd)
 {
 	struct word w = {.what = WORD_READY};
 
-	if (settle(k, &fd, &w.err) < 0) {
+	if (settle(k, &fd, &w.err) < 0 || keeper_make_part(k, &w.err) < 0
+	    || keeper_filter(k->lease.grant.caps, k->calls, &w.err) < 0) {
 		w.what = WORD_FAILED;
 		say(fd, w);
 		_exit(125);
@@ -265,7 +212,7 @@ static _Noreturn void become_keeper(const struct plan *p, struct keeper *k, pid_
 {
 	struct word w = {.what = WORD_FAILED};
 
-	if (enter(p, parent, &w.err) == 0 && drop(fd, &w.err) == 0) {
+	if (enter(p, &k->host.limits, parent, &w.err) == 0 && drop(&p->lease, fd, &w.err) == 0) {
 		// the next child is the first of the new process namespace
 		w.pid = fork();
 		if (w.pid == 0)
@@ -323,6 +270,7 @@ static struct keeper knowledge(const struct start *s, const struct launch *launc
 		.host = s->host,
 		.lease = s->plan.lease,
 		.inside = PEN_DIR "/tools/pinfold-inside",
+		.part = -1,
 		.output = -1,
 	};
 
@@ -339,10 +287,12 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 {
 	_cleanup_close_ int listen_fd = -1, log = -1, before = -1, here = -1, there = -1;
 	struct keeper k = knowledge(s, launch);
+	_cleanup_json_ json_t *calls = NULL;
 	pid_t parent = getpid(), child, keeper = 0;
 	int pair[2], r;
 
-	if (apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
+	if (rights_seccomp(&s->plan, launch, &calls, err) < 0
+	    || apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
 	    || open_socket(&s->plan.lease.grant, &listen_fd, err) < 0
 	    || open_log(&s->plan.lease.grant, ".log", O_APPEND, &log, err) < 0
 	    || open_log(&s->plan.lease.grant, ".log.1", 0, &before, err) < 0)
@@ -351,6 +301,7 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 		return err_sys(err, errno, "make a socket");
 	here = pair[0];
 	there = pair[1];
+	k.calls = calls;
 	k.listen = listen_fd;
 	k.log = log;
 	k.before = before;
@@ -381,7 +332,8 @@ int keeper_start(const char *name, struct err *err)
 	struct err undo;
 	int r;
 
-	if (launch_find_tools(&req.launch, err) < 0 || hostfs_open("/", &fs, err) < 0) {
+	if (drop_keys(err) < 0 || launch_find_tools(&req.launch, err) < 0
+	    || hostfs_open("/", &fs, err) < 0) {
 		launch_done(&req.launch);
 		return -err->code;
 	}

@@ -6,6 +6,12 @@
 //   pinfold/NAME/super  the runtime, which only waits; none of the limits
 //   pinfold/NAME/box    the limits; the workload is in box/c, which the runtime makes
 //
+// With a keeper, whose containers get no cgroup of their own from the runtime, memory and processes are
+// limited in two parts of the box. Neither can take what is the other's:
+//
+//   pinfold/NAME/box/keeper  a reserve for the keeper and for the runtime, which only waits
+//   pinfold/NAME/box/work    the grant's, exactly; a container's first process moves itself there
+//
 // (pinfold-NAME for a grant with a partition, partition.c)
 // so that no hook is needed and so that limits which runtimes do not write are there too.
 
@@ -16,9 +22,10 @@
 #include <stdio.h>
 #include <string.h>
 
-// What a keeper and the runtime need beside the workload, which shares their cgroup.
-#define KEEPER_PIDS 24u
-#define KEEPER_MEMORY (UINT64_C(32) << 20)
+// The reserve: of a keeper, the start of a workload, and one program for each of its clients
+// (CLIENTS in keeper/loop.h). docs/keeper.md says what was measured.
+#define KEEPER_PIDS 64u
+#define KEEPER_MEMORY (UINT64_C(96) << 20)
 
 static struct step *set(struct plan *p, char *path, char *value)
 {
@@ -49,12 +56,17 @@ static void join_super(struct plan *p, const char *lease)
 		plan_step(p, STEP_JOIN, STEP_ENTER, str_printf("%s/super", lease), NULL);
 }
 
+static void join(struct plan *p, const char *dir)
+{
+	plan_step(p, STEP_JOIN, STEP_ENTER, strdup(dir), NULL);
+}
+
 // A workload on the bare host has no runtime that would put it into its box. A keeper is in the box with
-// all that it starts: no control file there is its own.
+// all that it starts.
 static void join_box(struct plan *p, const char *box)
 {
 	if (p->lease.place != LEASE_CONTAINER)
-		plan_step(p, STEP_JOIN, STEP_ENTER, strdup(box), NULL);
+		join(p, box);
 }
 
 // Limits of the box, whose control files lie in `box` under the names of the cgroup version.
@@ -66,19 +78,38 @@ static void limit_cpuset(struct plan *p, const char *box)
 	set(p, str_printf("%s/cpuset.mems", box), ids(&p->lease.grant.mems));
 }
 
-static void limit_pids(struct plan *p, const char *box)
+static void limit_pids(struct plan *p, const char *dir, uint64_t pids)
 {
-	bool keeper = p->lease.place == LEASE_KEEPER;
-
-	// one more for pinfold-inside, the container's init
-	set(p,
-	    str_printf("%s/pids.max", box),
-	    number(p->lease.grant.pids + 1 + (keeper ? KEEPER_PIDS : 0)));
+	set(p, str_printf("%s/pids.max", dir), number(pids));
 }
 
-static uint64_t memory_limit(const struct plan *p)
+static void limit_memory_v1(struct plan *p, const char *dir, uint64_t bytes)
 {
-	return p->lease.grant.memory + (p->lease.place == LEASE_KEEPER ? KEEPER_MEMORY : 0);
+	set(p, str_printf("%s/memory.limit_in_bytes", dir), number(bytes));
+	// memory and swap together
+	set(p, str_printf("%s/memory.memsw.limit_in_bytes", dir), number(bytes))->optional = true;
+}
+
+static void limit_memory_v2(struct plan *p, const char *dir, uint64_t bytes)
+{
+	set(p, str_printf("%s/memory.max", dir), number(bytes));
+	// what is swapped out would not count as memory; no file: nothing is swapped out
+	set(p, str_printf("%s/memory.swap.max", dir), strdup("0"))->optional = true;
+}
+
+// one more for pinfold-inside, the container's init
+static uint64_t work_pids(const struct plan *p)
+{
+	return p->lease.grant.pids + 1;
+}
+
+// The keeper may move what is in the box into `work`, with an id that is none outside its namespace: the
+// kernel asks who opened the file, and on v2 also for the right on the file of the box.
+static void give(struct plan *p, const char *dir, const char *file)
+{
+	struct step *s = plan_step(p, STEP_GIVE, STEP_HOST, str_printf("%s/%s", dir, file), NULL);
+
+	s->uid = s->gid = p->lease.uid_base;
 }
 
 // Sizes that are not granted are limited too: to nothing.
@@ -113,6 +144,37 @@ static bool have(const struct host *host, unsigned bit)
 	return (host->cgroup.controllers & bit) != 0;
 }
 
+static void limit_work_v2(struct plan *p, const struct host *host, const char *dir)
+{
+	if (have(host, HOST_CG_MEMORY)) {
+		limit_memory_v2(p, dir, p->lease.grant.memory);
+		set(p, str_printf("%s/memory.oom.group", dir), strdup("1"));
+	}
+	if (have(host, HOST_CG_PIDS))
+		limit_pids(p, dir, work_pids(p));
+}
+
+static void parts_v2(struct plan *p, const struct host *host, const char *box)
+{
+	_cleanup_free_ char *keeper = str_printf("%s/keeper", box);
+	_cleanup_free_ char *work = str_printf("%s/work", box);
+
+	if (keeper == NULL || work == NULL) {
+		p->failed = true;
+		return;
+	}
+	// a keeper is only started where both can be limited
+	set(p, str_printf("%s/cgroup.subtree_control", box), strdup("+memory +pids"));
+	make(p, keeper, "");
+	limit_memory_v2(p, keeper, KEEPER_MEMORY);
+	limit_pids(p, keeper, KEEPER_PIDS);
+	make(p, work, "");
+	limit_work_v2(p, host, work);
+	give(p, box, "cgroup.procs");
+	give(p, work, "cgroup.procs");
+	join(p, keeper);
+}
+
 static int plan_v2(
 	struct plan *p, const struct host *host, const struct hostfs *fs, struct err *err
 )
@@ -142,21 +204,16 @@ static int plan_v2(
 	if (have(host, HOST_CG_CPUSET))
 		limit_cpuset(p, box);
 	plan_partition_box(p, host, lease, box);
-	if (have(host, HOST_CG_MEMORY)) {
-		set(p, str_printf("%s/memory.max", box), number(memory_limit(p)));
-		// what is swapped out would not count as memory; no file: nothing is swapped out
-		set(p, str_printf("%s/memory.swap.max", box), strdup("0"))->optional = true;
-		// with a keeper in it, it would end too
-		if (p->lease.place != LEASE_KEEPER)
-			set(p, str_printf("%s/memory.oom.group", box), strdup("1"));
-	}
-	if (have(host, HOST_CG_PIDS))
-		limit_pids(p, box);
 	if (have(host, HOST_CG_HUGETLB))
 		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
-	if (p->lease.place == LEASE_KEEPER && plan_devices(p, box, HOST_CGROUP_V2, fs, err) < 0)
-		return -err->code;
-	join_box(p, box);
+	if (p->lease.place == LEASE_KEEPER) {
+		if (plan_devices(p, box, HOST_CGROUP_V2, fs, err) < 0)
+			return -err->code;
+		parts_v2(p, host, box);
+	} else {
+		limit_work_v2(p, host, box);
+		join_box(p, box);
+	}
 	snprintf(p->lease.cgroup, sizeof(p->lease.cgroup), "%s", lease);
 	return 0;
 }
@@ -194,6 +251,33 @@ static char *make_v1(struct plan *p, const struct host *host, const char *dir)
 	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s/box", top, name), NULL);
 	free(top);
 	return str_printf("%s/%s/pinfold/%s/box", host->cgroup.mount, dir, name);
+}
+
+typedef void (*limit_fn)(struct plan *p, const char *dir, uint64_t value);
+
+// A limit of the workload: on the box or, where a keeper is in it too, on their parts of it.
+static void part_v1(
+	struct plan *p, const char *box, limit_fn limit, uint64_t reserve, uint64_t granted
+)
+{
+	_cleanup_free_ char *keeper = str_printf("%s/keeper", box);
+	_cleanup_free_ char *work = str_printf("%s/work", box);
+
+	if (p->lease.place != LEASE_KEEPER) {
+		limit(p, box, granted);
+		join_box(p, box);
+		return;
+	}
+	if (keeper == NULL || work == NULL) {
+		p->failed = true;
+		return;
+	}
+	make(p, keeper, "");
+	limit(p, keeper, reserve);
+	make(p, work, "");
+	limit(p, work, granted);
+	give(p, work, "tasks");
+	join(p, keeper);
 }
 
 static int plan_v1(
@@ -235,17 +319,12 @@ static int plan_v1(
 	if (have(host, HOST_CG_MEMORY)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_memory);
 
-		set(p, str_printf("%s/memory.limit_in_bytes", box), number(memory_limit(p)));
-		// memory and swap together
-		set(p, str_printf("%s/memory.memsw.limit_in_bytes", box), number(memory_limit(p)))
-			->optional = true;
-		join_box(p, box);
+		part_v1(p, box, limit_memory_v1, KEEPER_MEMORY, p->lease.grant.memory);
 	}
 	if (have(host, HOST_CG_PIDS)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_pids);
 
-		limit_pids(p, box);
-		join_box(p, box);
+		part_v1(p, box, limit_pids, KEEPER_PIDS, work_pids(p));
 	}
 	if (have(host, HOST_CG_HUGETLB)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_hugetlb);
@@ -298,4 +377,23 @@ int plan_cgroup(
 		EOPNOTSUPP,
 		"cgroups are not mounted; mount them with: mount -t cgroup2 none /sys/fs/cgroup"
 	);
+}
+
+unsigned plan_work_files(
+	const struct lease *lease, const struct host *host, char *ret[static PLAN_WORK_FILES]
+)
+{
+	const struct host_cgroup *cg = &host->cgroup;
+
+	if (cg->version == HOST_CGROUP_V2) {
+		ret[0] = str_printf("%s/box/work/cgroup.procs", lease->cgroup);
+		return 1;
+	}
+	ret[0] = str_printf(
+		"%s/%s/pinfold/%s/box/work/tasks", cg->mount, cg->dir_memory, lease->grant.name
+	);
+	ret[1] = str_printf(
+		"%s/%s/pinfold/%s/box/work/tasks", cg->mount, cg->dir_pids, lease->grant.name
+	);
+	return 2;
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #define LAUNCH_LISTS 64
+#define LAUNCH_JOINS 2
 
 // Limits that a user may accept to do without (--allow-missing=…), as bits of HOST_CG_*.
 struct launch_volume {
@@ -39,5 +40,9 @@ struct launch {
 	unsigned allow_missing; // HOST_CG_* bits
 	bool look;		// only a plan to be read, not carried out
 	const char *apparmor;	// profile, or "unconfined"; NULL: pinfold's own where it is loaded
+	// control files of cgroups, open for writing: the container's init moves itself there. Of a keeper
+	unsigned njoins;
+	int joins[LAUNCH_JOINS];
+	json_t *filter; // of system calls, where the grant's was read before; NULL: read it. Borrowed
 	const char *seccomp_listener; // socket that is asked about every call; NULL: none
 };

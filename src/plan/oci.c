@@ -244,6 +244,19 @@ json_t *plan_process(
 	return doc;
 }
 
+unsigned plan_passed_fds(const struct launch *launch)
+{
+	return launch->terminal ? 1 : launch->interactive ? 4 : 3;
+}
+
+void plan_join_args(json_t *args, unsigned first, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		json_array_append_new(args, json_string("--join-fd"));
+		json_array_append_new(args, json_sprintf("%u", first + i));
+	}
+}
+
 static json_t *process(
 	const struct plan *p,
 	const struct launch *launch,
@@ -257,6 +270,7 @@ static json_t *process(
 	// the supervisor reads from descriptor 3 whether the program could be executed
 	json_array_append_new(args, json_string(RUN_DIR "/inside"));
 	json_array_append_new(args, json_string("init"));
+	plan_join_args(args, PLAN_FIRST_FD + plan_passed_fds(launch), launch->njoins);
 	json_array_append_new(args, json_string("--status-fd"));
 	json_array_append_new(args, json_string("3"));
 	if (!launch->terminal) {
@@ -289,7 +303,7 @@ static json_t *process(
 }
 
 // The runtime's command. Descriptors 3 (status) and, of the program, 4 (standard error), 5 (output) and
-// 6 (input) are passed on.
+// 6 (input) are passed on, and after the last of them those of launch->joins.
 static json_t *command(const struct plan *p, const struct launch *launch)
 {
 	json_t *argv = json_array();
@@ -301,12 +315,7 @@ static json_t *command(const struct plan *p, const struct launch *launch)
 		json_array_append_new(argv, json_string("--cgroup-manager=cgroupfs"));
 	json_array_append_new(argv, json_string("run"));
 	json_array_append_new(
-		argv,
-		json_string(
-			launch->terminal      ? "--preserve-fds=1"
-			: launch->interactive ? "--preserve-fds=4"
-					      : "--preserve-fds=3"
-		)
+		argv, json_sprintf("--preserve-fds=%u", plan_passed_fds(launch) + launch->njoins)
 	);
 	json_array_append_new(argv, json_string("--bundle"));
 	json_array_append_new(argv, json_string(BOX_DIR "/bundle"));

@@ -15,7 +15,8 @@ struct step *plan_step(
 	static struct step scratch;
 
 	if (value == NULL && kind != STEP_CGROUP && kind != STEP_JOIN && kind != STEP_TOUCH
-	    && kind != STEP_DIR && kind != STEP_NODE && kind != STEP_DETACH_HUGETLBFS)
+	    && kind != STEP_DIR && kind != STEP_NODE && kind != STEP_GIVE
+	    && kind != STEP_DETACH_HUGETLBFS)
 		p->failed = true;
 	if (value == NULL)
 		value = strdup("");

@@ -31,6 +31,7 @@
 enum step_kind {
 	STEP_CGROUP, // make the cgroup directory `path`
 	STEP_SET,    // write `value` to the control file `path`; optional
+	STEP_GIVE,   // give the control file `path` to uid, gid
 	STEP_JOIN,   // move this process into the cgroup `path`
 	STEP_LINK,   // make `path` a tmpfs of several workloads with options `value`: mode, gid
 	STEP_TOUCH,  // make the empty file `path`, if it is missing, for something to be bound over
@@ -134,6 +135,12 @@ int plan_cgroup(
 	const struct host *host,
 	const struct hostfs *fs,
 	struct err *err
+);
+// Where a process that is in the box of a keeper writes "0" to be of the workload, each in a hierarchy.
+// Returns how many. New strings, NULL when memory is out.
+#define PLAN_WORK_FILES 2
+unsigned plan_work_files(
+	const struct lease *lease, const struct host *host, char *ret[static PLAN_WORK_FILES]
 );
 // enforce.c: refuses a start whose limits this host cannot enforce, unless they were waived.
 int plan_enforceable(const struct launch *launch, const struct host *host, struct err *err);
@@ -251,6 +258,11 @@ json_t *plan_process(
 	json_t *env
 );
 mode_t plan_umask(const struct grant *g);
+// oci.c: how many descriptors the container's init gets, from PLAN_FIRST_FD on; those of launch->joins follow.
+#define PLAN_FIRST_FD 3
+unsigned plan_passed_fds(const struct launch *launch);
+// oci.c: appends what tells pinfold-inside init that descriptors from `first` on are to be joined.
+void plan_join_args(json_t *args, unsigned first, unsigned n);
 // oci.c: -EINVAL with err set for what is not UTF-8: JSON would leave it out.
 int plan_check_text(char *const *argv, unsigned nenv, const char *const *env, struct err *err);
 // oci.c: the environment of a process, "NAME=value": what every container has, and more. hostname NULL: none.

@@ -14,6 +14,7 @@
 static const char *const names[STEP_KINDS] = {
 	[STEP_CGROUP] = "cgroup",
 	[STEP_SET] = "set",
+	[STEP_GIVE] = "give",
 	[STEP_JOIN] = "join",
 	[STEP_LINK] = "link",
 	[STEP_TOUCH] = "touch",

@@ -117,8 +117,7 @@ static bool lets_through(const json_t *rule)
 	       && (str_eq(action, "SCMP_ACT_ALLOW") || str_eq(action, "SCMP_ACT_LOG"));
 }
 
-// Name → array of the "args" under which it is let through; null: whatever they are.
-static json_t *open_calls(const json_t *filter)
+json_t *seccomp_open_calls(const json_t *filter)
 {
 	json_t *open = json_object();
 	const json_t *rule, *name;
@@ -246,7 +245,8 @@ int seccomp_narrow(
 	const json_t *profile, const json_t *base, const char *what, json_t **ret, struct err *err
 )
 {
-	_cleanup_json_ json_t *wanted = open_calls(profile), *have = open_calls(base);
+	_cleanup_json_ json_t *wanted = seccomp_open_calls(profile),
+			      *have = seccomp_open_calls(base);
 	_cleanup_json_ json_t *none = json_array(), *filter = seccomp_of_calls(none, NULL);
 	_cleanup_json_ json_t *init = json_array();
 	const char *call;
@@ -268,7 +268,8 @@ int seccomp_narrow(
 
 json_t *seccomp_beyond(const json_t *profile, const json_t *base)
 {
-	_cleanup_json_ json_t *wanted = open_calls(profile), *have = open_calls(base);
+	_cleanup_json_ json_t *wanted = seccomp_open_calls(profile),
+			      *have = seccomp_open_calls(base);
 	json_t *beyond = json_array(), *lines, *args;
 	const char *call;
 	size_t i;
@@ -296,7 +297,7 @@ int seccomp_check_init(const json_t *profile, const char *what, struct err *err)
 		"wait4",
 		"write",
 		"rt_sigprocmask"};
-	_cleanup_json_ json_t *open = open_calls(profile);
+	_cleanup_json_ json_t *open = seccomp_open_calls(profile);
 
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
 		if (json_object_get(open, needed[i]) == NULL)
@@ -314,7 +315,7 @@ int seccomp_check_init(const json_t *profile, const char *what, struct err *err)
 
 unsigned seccomp_count(const json_t *filter)
 {
-	_cleanup_json_ json_t *open = open_calls(filter);
+	_cleanup_json_ json_t *open = seccomp_open_calls(filter);
 
 	return (unsigned)json_object_size(open);
 }

@@ -72,6 +72,10 @@ json_t *seccomp_beyond(const json_t *profile, const json_t *base);
 // Fails when the profile refuses a call without which no container starts.
 int seccomp_check_init(const json_t *profile, const char *what, struct err *err);
 
+// Name → array of the "args" under which a call is let through; null among them: whatever they are. New
+// reference.
+json_t *seccomp_open_calls(const json_t *filter);
+
 // How many calls a filter lets through, conditions aside.
 unsigned seccomp_count(const json_t *filter);
 

@@ -85,7 +85,13 @@ static int place_fds(const struct plan *p, const struct launch *launch, const st
 	int runtime = fcntl(c->errors, F_DUPFD_CLOEXEC, 10);
 	int status = fcntl(c->status[1], F_DUPFD_CLOEXEC, 10);
 	int null = fcntl(empty_input(), F_DUPFD_CLOEXEC, 10);
+	int first = PLAN_FIRST_FD + (int)plan_passed_fds(launch);
 
+	// whoever has them keeps them out of the way
+	for (unsigned i = 0; i < launch->njoins; i++) {
+		if (dup2(launch->joins[i], first + (int)i) < 0)
+			return -errno;
+	}
 	// a terminal has one stream for all: the runtime's messages go there too
 	if (!container || launch->terminal) {
 		if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0

@@ -25,15 +25,24 @@
 #define RUNTIME_NAPS 1000 // of 10 ms
 #define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
 
+int exec_first_join(const struct exec_request *req)
+{
+	return STATUS_FD + (req->started_fd > 0 ? 1 : 0);
+}
+
 static json_t *arguments(const struct lease *lease, const struct exec_request *req)
 {
 	json_t *args = json_array();
 	char cpus[IDSET_STR];
 
 	idset_format(&lease->grant.shared_cpus, cpus, sizeof(cpus));
-	// our init says 126 and 127 as container tools do, which the runtime's exec does not
+	// our init says 126 and 127 as container tools do, which the runtime's exec does not. It becomes
+	// the program: a workload that has taken its processes leaves none to fork, but the kernel lets a
+	// process be moved to where the limit is reached.
 	json_array_append_new(args, json_string(RUN_DIR "/inside"));
 	json_array_append_new(args, json_string("init"));
+	json_array_append_new(args, json_string("--become"));
+	plan_join_args(args, (unsigned)exec_first_join(req), req->njoins);
 	if (req->started_fd > 0) {
 		json_array_append_new(args, json_string("--status-fd"));
 		json_array_append_new(args, json_string(STATUS_WORD));
@@ -129,8 +138,13 @@ int exec_command(
 	if (!lease->runc)
 		*w++ = cgroups ? "--cgroup-manager=cgroupfs" : "--cgroup-manager=disabled";
 	*w++ = "exec";
-	if (req->started_fd > 0)
-		*w++ = "--preserve-fds=1";
+	snprintf(
+		ret->preserve,
+		sizeof(ret->preserve),
+		"--preserve-fds=%u",
+		(req->started_fd > 0 ? 1 : 0) + req->njoins
+	);
+	*w++ = ret->preserve;
 	*w++ = "--process";
 	*w++ = ret->process;
 	*w++ = lease->grant.name;

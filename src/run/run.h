@@ -113,15 +113,16 @@ struct exec_request {
 	unsigned nenv;
 	const char *env[LAUNCH_LISTS];
 	bool terminal, interactive;
-	// Gets "started PID" once the program runs in a container; 0: nobody asks. The status of a
+	// Gets "started PID" when the program is about to run in a container; 0: nobody asks. The status of a
 	// runtime that fails looks like a program's.
 	int started_fd;
+	unsigned njoins; // as in struct launch, and put in place from exec_first_join on
 };
 
 // The runtime's command that enters a container.
 struct exec_command {
-	const char *words[12]; // NULL-terminated; borrowed, but for process
-	char process[32];
+	const char *words[12]; // NULL-terminated; borrowed, but for the two
+	char process[32], preserve[32];
 };
 
 // It names a descriptor that stays open for the runtime; sets the umask as well. state: the runtime's directory; cgroups: whether it
@@ -135,6 +136,9 @@ int exec_command(
 	struct exec_command *ret,
 	struct err *err
 );
+
+// Where the first of the descriptors to be joined belongs.
+int exec_first_join(const struct exec_request *req);
 
 // Becomes another program in a workload that runs: returns only when that fails, with the exit status
 // (as in struct outcome) in *ret_status.

@@ -6,12 +6,14 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import time
 
 import pytest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import owner  # noqa: E402
 import workload  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -193,6 +195,25 @@ def pf(pinfold, tmp_path, leaks):
     box = workload.Pinfold(pinfold, tmp_path)
     yield box
     box.put_away()
+
+
+@pytest.fixture
+def keep(pf):
+    """The command line of a user who is not root, for a grant of his."""
+    with tempfile.TemporaryDirectory(prefix="pinfold-keeper-") as directory:
+        os.chmod(directory, 0o755)
+        yield owner.Keep(pf, directory)
+        for s in pf.started:
+            if s.process.poll() is None:
+                s.process.kill()
+                s.process.wait()
+
+
+@pytest.fixture
+def kept(keep):
+    """With one grant of one CPU and 16 hugepages."""
+    keep.grant("--hugepages", "2M=16", "--memory", "128M", "--pids", "32")
+    return keep
 
 
 # Counts for ./check: see tests/run.

@@ -8,7 +8,8 @@
 //   killat -k ROLE:N -v WHO -- COMMAND...  WHO: roles with commas between them, or "all"
 //
 // A role is the way from the command to a process: 0 is the command itself, 0.1 its second child. ALIVE:
-// how many processes and threads there are at the call. Exit status: -l: the command's; -k: 0 when the
+// how many processes and threads there are at the call. With -f it is over when the command itself has
+// ended, and what that started goes on by itself. Exit status: -l: the command's; -k: 0 when the
 // call was reached, 3 when not.
 
 #include "base/scope.h"
@@ -370,10 +371,11 @@ static pid_t start(char **argv)
 int main(int argc, char **argv)
 {
 	int c, status, result = 125;
+	bool first_only = false;
 	pid_t first, pid;
 	char *colon;
 
-	while ((c = getopt(argc, argv, "+l:k:v:")) != -1) {
+	while ((c = getopt(argc, argv, "+fl:k:v:")) != -1) {
 		if (c == 'l') {
 			list = fopen(optarg, "we");
 			if (list == NULL)
@@ -382,6 +384,8 @@ int main(int argc, char **argv)
 			*colon = '\0';
 			kill_role = optarg;
 			kill_at = (unsigned)atoi(colon + 1);
+		} else if (c == 'f') {
+			first_only = true;
 		} else if (c == 'v') {
 			victims = optarg;
 		} else {
@@ -400,6 +404,8 @@ int main(int argc, char **argv)
 		if (pid == first)
 			result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 		forget(find(pid));
+		if (pid == first && first_only)
+			break;
 	}
 	if (list != NULL && fclose(list) != 0)
 		die("list");

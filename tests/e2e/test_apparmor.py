@@ -137,3 +137,14 @@ def test_programs_do_not_notice(pf, loaded):
     )
     assert pf.python(code) == "fine\n"
     assert pf.run("--", PYTHON, "-c", "open('/proc/sys/kernel/hostname', 'w')").returncode != 0
+
+
+@needs_apparmor
+@pytest.mark.guest
+def test_under_a_keeper(keep, loaded):
+    """The container's first process enters its cgroup under the profile."""
+    keep.grant("--pids", "20")
+    assert keep.ok("run", "--grant", keep.name, *WHO).strip("\0\n") == "pinfold-default (enforce)"
+    keep.ok("run", "-d", "--grant", keep.name, "--", "/bin/sleep", "1000")
+    assert keep.ok("exec", keep.name, *WHO).strip("\0\n") == "pinfold-default (enforce)"
+    keep.ok("stop", "-t", "0", keep.name)

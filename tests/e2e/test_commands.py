@@ -242,6 +242,22 @@ def test_exec_of_nonsense(pf, words, like):
     assert p.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_exec_beside_a_workload_that_has_taken_its_processes(pf, runtime):
+    """One program can always be started; what it forks counts, and is refused."""
+    path = shutil.which(runtime, path="/usr/bin:/usr/sbin")
+    if path is None:
+        pytest.skip(f"package {runtime} is not installed")
+    _, name = pf.begin("--pids", "32", "--runtime", path,
+                       script="n=0; while [ $n -lt 31 ]; do sleep 1000 & n=$((n+1)); done; echo up;"
+                              "exec sleep 1000")  # fmt: skip
+    assert pf.ok("exec", name, "--", "/bin/echo", "in") == "in\n"
+    p = pf("exec", name, "--", "/bin/sh", "-c", "/bin/true; echo reached")
+    assert p.returncode != 0 and "fork" in p.stderr and "reached" not in p.stdout
+    assert pf("exec", name, "--", "/no/such").returncode == 127
+    pf.ok("stop", "-t", "0", name)
+
+
 def test_exec_ends_with_the_workload(pf):
     _, name = pf.begin()
     s = pf.start("exec", name, "--", "/bin/sh", "-c", "echo in; exec sleep 1000")

@@ -47,6 +47,7 @@ def machine():
 class Scenario:
     """A command that is killed. The machine as it must be again is taken before prepare()."""
 
+    trace = ()  # more options of killat
     # whose calls count, and who is killed there; "self" is the caller
     victims = {"0": ["self"]}
 
@@ -214,10 +215,32 @@ class Remove(Create):
         return ["grant", "remove", self.name]
 
 
+class StartKeeper(Create):
+    """0.0 becomes the owner, 0.0.0 is the keeper, whose death takes all it started with it."""
+
+    flags = ["--cpus", CPU, "--hugepages", "2M=8", "--owner", "64201:64201"]
+    trace = ("-f",)  # the keeper stays
+    victims = {"0": ["self", "all"], "0.0": ["self", "all"], "0.0.0": ["self"]}
+
+    def prepare(self):
+        super().prepare()
+        self.pf.ok("grant", "create", "--name", self.name, *self.flags)
+        self.pf.ok("grant", "stop", self.name)
+
+    def command(self):
+        return ["grant", "start", self.name]
+
+    def put_away(self):
+        if (LEASES / f"{self.name}.json").exists():
+            self.pf("grant", "stop", self.name)
+        super().put_away()
+
+
 ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
-SCENARIOS = [Run, RunBare, ISOLATED, RunDetached, RunFirst, Stop, StopOrphan, Gc, Exec, Create, CreateMany, Remove]
+SCENARIOS = [Run, RunBare, ISOLATED, RunDetached, RunFirst, Stop, StopOrphan, Gc, Exec, Create, CreateMany, Remove,
+             StartKeeper]  # fmt: skip
 # of the calls in the default suite; these take longest
-SAMPLE = {Run: 30, RunBare: 14, RunDetached: 14, StopOrphan: 8, Gc: 10, Exec: 8}
+SAMPLE = {Run: 30, RunBare: 14, RunDetached: 14, StopOrphan: 8, Gc: 10, Exec: 8, StartKeeper: 16}
 
 
 def killat(pf, *args):
@@ -234,7 +257,7 @@ def points(pf, s):
     """
     listing = pf.directory / "calls"
     s.prepare()
-    status = killat(pf, "-l", listing, "--", pf.path, *s.command())
+    status = killat(pf, *s.trace, "-l", listing, "--", pf.path, *s.command())
     assert status == 0, (pf.directory / "killat.out").read_text()
     s.put_away()
     s.done()
@@ -255,7 +278,7 @@ def die(pf, s, before, point):
     what = f"{role}:{number} ({call}), killed: {victims}"
     s.prepare()
     status = killat(
-        pf, "-k", f"{role}:{number}", "-v", role if victims == "self" else victims,
+        pf, *s.trace, "-k", f"{role}:{number}", "-v", role if victims == "self" else victims,
         "--", pf.path, *s.command(),
     )  # fmt: skip
     assert status in (0, NOT_REACHED), (what, (pf.directory / "killat.out").read_text())

@@ -71,6 +71,10 @@ def test_version_and_help():
         ["init", "--status-fd", "x", "true"],
         ["init", "--status-fd", "-1", "true"],
         ["init", "--status-fd", "777", "true"],
+        ["init", "--join-fd", "x", "true"],
+        ["init", "--join-fd", "1", "true"],
+        ["init", "--join-fd", "777", "true"],
+        ["init", "--become", "--cpus", "4000", "true"],
         ["init", "--cpus", "", "true"],
         ["init", "--cpus", "3-1", "true"],
         ["init", "--cpus", "8191", "true"],
@@ -91,6 +95,36 @@ def test_static_and_small():
         data = f.read()
     assert b"/lib64/ld-linux" not in data[:4096]
     assert len(data) < 4 << 20
+
+
+# --- init: in the place of it, in another cgroup ---------------------------------------------------
+
+
+def test_become():
+    """The program is the very process, and what keeps it from being one is told as always."""
+    p = subprocess.Popen([INSIDE, "init", "--become", "sh", "-c", "echo $$"], stdout=subprocess.PIPE)
+    assert p.communicate(timeout=30)[0] == b"%d\n" % p.pid
+    assert run("init", "--become", "--", "sh", "-c", "exit 7").returncode == 7
+    p = run("init", "--become", "/no/such")
+    assert p.returncode == 127 and p.stderr.startswith("pinfold-inside: cannot run '/no/such'")
+    p, said = run_status("--become", "/etc/passwd")
+    assert p.returncode == 126 and re.fullmatch(r"started \d+\nfailed 13\n", said)
+    p, said = run_status("--become", "true")
+    assert p.returncode == 0 and re.fullmatch(r"started \d+\n", said)
+
+
+def test_join():
+    """It says "0" to the control file before all else, and hands it on to nobody."""
+    r, w = os.pipe()
+    for become in ([], ["--become"]):
+        look = f"test ! -e /proc/self/fd/{w} && test ! -e /proc/$$/fd/{w}"
+        p = run("init", *become, "--join-fd", str(w), "sh", "-c", look, pass_fds=[w])
+        assert (p.returncode, p.stderr) == (0, "")
+        assert os.read(r, 9) == b"0"
+    os.close(w)
+    p = run("init", "--join-fd", str(r), "sh", "-c", "echo no", pass_fds=[r])
+    os.close(r)
+    assert (p.returncode, p.stdout) == (125, "") and "cannot enter the cgroup" in p.stderr
 
 
 # --- init: exit status and status descriptor ------------------------------------------------------

@@ -10,118 +10,18 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from features import needs_partitions
+from owner import KEEPERS, OWNER, STRANGER, ids
 from workload import CPU, CPUS, EAL_NODES, LEASES, OTHER, PAGE, PYTHON, SLOW, TESTPMD, Started
 from workload import free_pages, kill, needs_pages, needs_root, needs_testpmd, needs_two
 from workload import status_field, unique, wait
 
 pytestmark = [needs_root, needs_pages(64)]
-OWNER, STRANGER = 64201, 64202  # of nobody: no account is made
-KEEPERS = Path("/run/pinfold/keepers")
-
-
-def ids(uid):
-    """Arguments of subprocess for that user."""
-    return {"user": uid, "group": uid, "extra_groups": [], "cwd": "/"}
-
-
-class Keep:
-    """The command line as root (pf), as the owner (own) and as another user (other)."""
-
-    def __init__(self, pf, directory):
-        self.pf = pf
-        # the checkout may lie where only root passes
-        self.path = f"{directory}/pinfold"
-        shutil.copy(pf.path, self.path)
-        self.dir = Path(directory)
-        self.name = None
-
-    def grant(self, *flags, cpu=CPU, owner=OWNER):
-        self.name = self.pf.grant("--cpus", cpu, "--owner", f"{owner}:{owner}", *flags)
-        return self.name
-
-    def command(self, *args):
-        return [self.path, *map(str, args)]
-
-    def __call__(self, *args, uid=OWNER, seconds=50, **kw):
-        kw.setdefault("stdin", subprocess.DEVNULL)
-        if "input" in kw:
-            kw.pop("stdin")
-        return subprocess.run(
-            self.command(*args), capture_output=True, text=True, timeout=seconds * SLOW, check=False,
-            **ids(uid), **kw,
-        )  # fmt: skip
-
-    def ok(self, *args, **kw):
-        p = self(*args, **kw)
-        assert p.returncode == 0, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
-        return p.stdout
-
-    def fails(self, *args, like, status=125, **kw):
-        p = self(*args, **kw)
-        assert p.returncode == status, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
-        assert p.stderr.startswith("pinfold: ") and p.stderr.count("\n") == 1, p.stderr
-        assert like in p.stderr, p.stderr
-        return p.stderr
-
-    def run(self, *args, **kw):
-        return self("run", "--grant", self.name, *args, **kw)
-
-    def shell(self, script, *flags, **kw):
-        return self.ok("run", "--grant", self.name, *flags, "--", "/bin/sh", "-c", script, **kw)
-
-    def start(self, script, *flags):
-        s = Started(
-            self.command("run", "--grant", self.name, *flags, "--", "/bin/sh", "-c", script),
-            self.dir / f"out-{len(self.pf.started)}",
-            **ids(OWNER),
-        )
-        self.pf.started.append(s)
-        return s
-
-    def state(self):
-        rows = json.loads(self.ok("ps", "--json"))
-        return {row["name"]: row for row in rows}[self.name]["state"]
-
-    def keeper(self):
-        """Its process id."""
-        return self.pf.lease(self.name)["supervisor"]
-
-    def socket(self, uid=OWNER):
-        """A connection of that user, for saying what the command line does not."""
-        old = os.geteuid()
-        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        s.settimeout(5 * SLOW)
-        os.seteuid(uid)
-        try:
-            s.connect(str(KEEPERS / f"{self.name}.sock"))
-        finally:
-            os.seteuid(old)
-        return s
-
-
-@pytest.fixture
-def keep(pf):
-    with tempfile.TemporaryDirectory(prefix="pinfold-keeper-") as directory:
-        os.chmod(directory, 0o755)
-        yield Keep(pf, directory)
-        for s in pf.started:
-            if s.process.poll() is None:
-                s.process.kill()
-                s.process.wait()
-
-
-@pytest.fixture
-def kept(keep):
-    """With one grant of one CPU and 16 hugepages."""
-    keep.grant("--hugepages", "2M=16", "--memory", "128M", "--pids", "32")
-    return keep
 
 
 # --- what the owner can do ------------------------------------------------------------------------
@@ -314,14 +214,6 @@ def test_limits_hold(kept):
         assert int(status_field(out, cap), 16) == 0
     assert status_field(out, "NoNewPrivs") == "1" and status_field(out, "Seccomp") == "2"
     assert status_field(out, "Cpus_allowed_list") == str(CPU)
-    # processes
-    p = kept.run("--", PYTHON, "-I", "-c",
-                 "import os, time\nn = 0\ntry:\n    while True:\n        if os.fork() == 0:\n"
-                 "            time.sleep(100)\n        n += 1\nexcept OSError:\n    print(n)")  # fmt: skip
-    assert 20 <= int(p.stdout) <= 32 + 24
-    # memory: the keeper survives it
-    p = kept.run("--", PYTHON, "-I", "-c", "b = bytearray(400 << 20)")
-    assert p.returncode == 128 + signal.SIGKILL
     # hugepages: by the mount and past it
     p = kept.run("--", PYTHON, "-I", "-c", """
 import mmap
@@ -339,8 +231,9 @@ except OSError as e:
 def test_devices(kept):
     """Not even root opens another device from within the cgroup."""
     top = Path("/sys/fs/cgroup")
-    box = f"pinfold/{kept.name}/box/cgroup.procs"
-    procs = [str(f) for f in (top / box, *top.glob(f"devices*/{box}")) if f.exists()]
+    box = f"pinfold/{kept.name}/box"
+    places = (top / box / "work", *top.glob(f"devices*/{box}"))
+    procs = [str(d / "cgroup.procs") for d in places if d.exists()]
     look = """
 import os
 for d in ("null", "zero", "full", "random", "urandom", "ptmx", "kmsg", "mem", "loop-control", "fuse"):

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from features import V2
-from test_keeper import keep  # noqa: F401
 from workload import CPU, LEASES, OTHER, PAGE, PYTHON, free_pages, needs_pages, needs_root, needs_two
 from workload import pool, processes_of, unique, wait
 

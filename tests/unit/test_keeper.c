@@ -4,12 +4,18 @@
 
 #include "fake.h"
 
+#include "keeper/drop.h"
 #include "keeper/keeper.h"
 #include "keeper/wire.h"
 #include "plan/plan.h"
 
+#include <errno.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int parse(const char *text, struct keeper_request *ret, struct err *err)
 {
@@ -174,18 +180,34 @@ static const struct step *find(const struct plan *p, enum step_kind kind, const 
 	return NULL;
 }
 
-// Root's part: it enters the box itself, and nothing there belongs to the owner.
-static void check_pen(const char *machine)
+static void check_set(const struct plan *p, const char *file, const char *value)
+{
+	const struct step *s = find(p, STEP_SET, file);
+
+	assert_non_null(s);
+	assert_string_equal(s->value, value);
+}
+
+// Root's part: it enters a part of the box that is not the workload's, and nothing there belongs to the
+// owner.
+static void check_pen(const char *machine, bool v2)
 {
 	struct plan p;
 
 	plan(machine, "cpu-count=1 hugepages=2M=8 memory=64M pids=10", LEASE_KEEPER, 0x70000000, &p
 	);
 	assert_null(p.oci);
-	assert_non_null(find(&p, STEP_JOIN, "/pinfold/x/box"));
+	assert_non_null(find(&p, STEP_JOIN, "/pinfold/x/box/keeper"));
+	assert_null(find(&p, STEP_JOIN, "/work"));
 	assert_null(find(&p, STEP_JOIN, "/super"));
-	assert_null(find(&p, STEP_SET, "memory.oom.group"));
-	assert_string_equal(find(&p, STEP_SET, "pids.max")->value, "35");
+	assert_null(find(&p, STEP_SET, "/keeper/memory.oom.group"));
+	check_set(&p, "/box/work/pids.max", "11");
+	check_set(&p, "/box/keeper/pids.max", "64");
+	assert_null(find(&p, STEP_SET, "/box/pids.max"));
+	check_set(&p, v2 ? "/work/memory.max" : "/work/memory.limit_in_bytes", "67108864");
+	check_set(&p, v2 ? "/keeper/memory.max" : "/keeper/memory.limit_in_bytes", "100663296");
+	assert_non_null(find(&p, STEP_GIVE, v2 ? "/box/cgroup.procs" : "/work/tasks"));
+	assert_null(find(&p, STEP_GIVE, "/keeper/"));
 	assert_non_null(find(&p, STEP_HUGETLBFS, PEN_DIR "/huge/2M"));
 	for (unsigned i = 0; i < p.nsteps; i++) {
 		if (p.steps[i].uid == 1000)
@@ -199,8 +221,8 @@ static void test_pen(void **state)
 	struct plan p;
 
 	(void)state;
-	check_pen("two");
-	check_pen("two-v2");
+	check_pen("two", false);
+	check_pen("two-v2", true);
 	plan("two", "cpu-count=1", LEASE_KEEPER, 0x70000000, &p);
 	assert_string_equal(find(&p, STEP_BIND, PEN_DIR "/root/usr")->value, "/usr");
 	assert_string_equal(find(&p, STEP_BIND, "/dev/null")->value, PEN_DIR "/dev/null");
@@ -224,7 +246,13 @@ static void test_adapt(void **state)
 
 	(void)state;
 	plan("two", "cpu-count=1 hugepages=2M=8", LEASE_CONTAINER, PEN_RANGE_FIRST, &p);
-	assert_ok(keeper_adapt(&p, &err), &err);
+	assert_ok(keeper_adapt(&p, true, &err), &err);
+	assert_string_equal(
+		json_string_value(
+			json_object_get(json_object_get(p.oci, "process"), "apparmorProfile")
+		),
+		APPARMOR_PROFILE
+	);
 	for (unsigned k = 0; k < p.nsteps; k++) {
 		assert_int_equal(p.steps[k].where, STEP_FENCE);
 		assert_int_not_equal(p.steps[k].kind, STEP_HUGETLBFS);
@@ -239,6 +267,8 @@ static void test_adapt(void **state)
 	linux_part = json_object_get(p.oci, "linux");
 	assert_null(json_object_get(linux_part, "resources"));
 	assert_null(json_object_get(linux_part, "cgroupsPath"));
+	json_array_foreach (json_object_get(linux_part, "namespaces"), i, e)
+		assert_string_not_equal(json_string_value(json_object_get(e, "type")), "cgroup");
 	e = json_array_get(json_object_get(linux_part, "uidMappings"), 0);
 	assert_int_equal(json_integer_value(json_object_get(e, "hostID")), PEN_RANGE_FIRST);
 	json_array_foreach (json_object_get(p.oci, "mounts"), i, e) {
@@ -256,6 +286,41 @@ static void test_adapt(void **state)
 	plan_done(&p);
 }
 
+static long session_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+}
+
+// The keys of a session are not those of another.
+static void test_keys(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (session_keyring() < 0 && errno == ENOSYS)
+		skip_because("this kernel has no keyrings");
+	pid = fork();
+	if (pid == 0) {
+		struct err err;
+		long mine, theirs;
+		char held[64];
+
+		syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "test");
+		mine = session_keyring();
+		if (syscall(SYS_add_key, "user", "secret", "x", 1, mine) < 0)
+			_exit(2);
+		if (drop_keys(&err) < 0)
+			_exit(3);
+		theirs = session_keyring();
+		_exit(mine == theirs
+		      || syscall(SYS_keyctl, KEYCTL_READ, theirs, held, sizeof(held)) != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_wire),
 		cmocka_unit_test(test_pen),
 		cmocka_unit_test(test_adapt),
+		cmocka_unit_test(test_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

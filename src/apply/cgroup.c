@@ -261,3 +261,31 @@ int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err)
 		return err_wrap(err, "join cgroup '%s'", dir);
 	return 0;
 }
+
+// On v1 the CPUs are in a hierarchy of their own. The one that tells what belongs to a lease has its "super".
+static int join_cpus(int hierarchy, const char *path, struct err *err)
+{
+	_cleanup_free_ char *box = str_printf("%s/box", path);
+	_cleanup_free_ char *super = str_printf("%s/super", path);
+	_cleanup_close_ int fd = -1, other = -1;
+
+	if (box == NULL || super == NULL)
+		return err_oom(err);
+	fd = fs_open_in(hierarchy, box, O_PATH | O_DIRECTORY, 0);
+	other = fs_open_in(hierarchy, super, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 || other >= 0 || faccessat(fd, "cpuset.cpus", F_OK, 0) < 0)
+		return 0;
+	return fs_write_control(fd, "tasks", "0", err);
+}
+
+int cgroup_join_beside(const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
+	_cleanup_free_ char *path = str_printf(TOP "/%s", lease->grant.name);
+
+	if (super == NULL || path == NULL)
+		return err_oom(err);
+	if (cgroup_join(fs, super, err) < 0)
+		return -err->code;
+	return each_hierarchy(fs, join_cpus, path, err);
+}

@@ -253,18 +253,9 @@ static json_t *process(
 	json_array_append_new(args, json_string("init"));
 	json_array_append_new(args, json_string("--status-fd"));
 	json_array_append_new(args, json_string("3"));
-	if (!launch->terminal) {
-		// what the runtime itself has to say must not mix with the program's; and it gives
-		// its standard descriptors to the container's user: no file of the host may be one
-		json_array_append_new(args, json_string("--stderr-fd"));
-		json_array_append_new(args, json_string("4"));
-		json_array_append_new(args, json_string("--stdout-fd"));
-		json_array_append_new(args, json_string("5"));
-	}
-	if (!launch->terminal && launch->interactive) {
-		json_array_append_new(args, json_string("--stdin-fd"));
-		json_array_append_new(args, json_string("6"));
-	}
+	// and sends input and output there: the runtime, which would keep them open, does not get them
+	if (!launch->terminal)
+		json_array_append_new(args, json_string("--streams"));
 	json_array_append_new(args, json_string("--"));
 	for (char *const *a = launch->argv; *a != NULL; a++)
 		json_array_append_new(args, json_string(*a));
@@ -281,8 +272,7 @@ static json_t *process(
 	return doc;
 }
 
-// The runtime's command. Descriptors 3 (status) and, of the program, 4 (standard error), 5 (output) and
-// 6 (input) are passed on.
+// The runtime's command. Descriptor 3 (status) is passed on.
 static json_t *command(const struct plan *p, const struct launch *launch)
 {
 	json_t *argv = json_array();
@@ -293,14 +283,7 @@ static json_t *command(const struct plan *p, const struct launch *launch)
 	if (!launch->runtime_is_runc)
 		json_array_append_new(argv, json_string("--cgroup-manager=cgroupfs"));
 	json_array_append_new(argv, json_string("run"));
-	json_array_append_new(
-		argv,
-		json_string(
-			launch->terminal      ? "--preserve-fds=1"
-			: launch->interactive ? "--preserve-fds=4"
-					      : "--preserve-fds=3"
-		)
-	);
+	json_array_append_new(argv, json_string("--preserve-fds=1"));
 	json_array_append_new(argv, json_string("--bundle"));
 	json_array_append_new(argv, json_string(BOX_DIR "/bundle"));
 	json_array_append_new(argv, json_string(p->lease.grant.name));

@@ -176,7 +176,7 @@ static int pass_signal(struct session *s, struct err *err)
 	if (read(s->sfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return 0;
 	req.signal = (int)si.ssi_signo;
-	if (req.signal == SIGCHLD && relay_gone(&s->relay))
+	if (req.signal == SIGCHLD && relay_gone(&s->relay) && s->relay.nobody)
 		terminal_hang_up(&s->terminal);
 	if (terminal_signal(&s->terminal, req.signal) || !keeper_signal_allowed(req.signal))
 		return 0;

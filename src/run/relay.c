@@ -103,8 +103,10 @@ static void carry_out(struct way *w)
 		int n = poll(p, ARRAY_LEN(p), ending ? w->terminal ? LAST_WORDS_MS : 0 : -1), have;
 		ssize_t got;
 
-		if ((p[1].revents & GONE) != 0)
+		if ((p[1].revents & GONE) != 0) {
+			e = EPIPE;
 			break;
+		}
 		if (p[0].revents == 0 && ending && n == 0)
 			break;
 		if (told_the_end(w, p[2].revents)) {
@@ -125,7 +127,7 @@ static void carry_out(struct way *w)
 		e = deliver(w, false, w->buf, (size_t)got);
 		left -= ending && !w->terminal ? (size_t)got : 0;
 	}
-	w->lost = e != 0 && !nobody(w->to, e) ? e : 0;
+	w->lost = e != 0 && nobody(w->to, e) ? EPIPE : e;
 }
 
 // From the caller to the program, as long as that may read it.
@@ -237,7 +239,9 @@ static _Noreturn void relay_main(
 			pthread_join(ways[i].thread, NULL);
 	}
 	wait_input(&ways[0], s);
-	_exit(ways[1].lost != 0 ? ways[1].lost : ways[2].lost);
+	_exit(ways[1].lost != 0 && ways[1].lost != EPIPE ? ways[1].lost
+	      : ways[2].lost != 0			 ? ways[2].lost
+							 : ways[1].lost);
 }
 
 // Whoever is at the other end of the caller's descriptors is to see what the program does with its own. Standard
@@ -292,6 +296,7 @@ bool relay_gone(struct relay *r)
 	if (r->pid <= 0 || waitpid(r->pid, &r->status, WNOHANG) != r->pid)
 		return false;
 	r->pid = -1;
+	r->nobody = WIFEXITED(r->status) && WEXITSTATUS(r->status) == EPIPE;
 	return true;
 }
 
@@ -322,7 +327,7 @@ int relay_end(struct relay *r, int sfd, struct err *err)
 	status = r->status;
 	scope_close(&r->control);
 	*r = (struct relay)NO_RELAY;
-	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != EPIPE)
 		return err_sys(err, WEXITSTATUS(status), "write what the program said");
 	return 0;
 }

@@ -47,6 +47,7 @@ void streams_done(struct streams *s);
 struct relay {
 	pid_t pid;   // 0: none
 	int status;  // of one that relay_gone has found
+	bool nobody; // nobody took any more what the program said
 	int control; // a byte: the program has ended
 };
 

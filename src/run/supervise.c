@@ -79,7 +79,7 @@ static bool take_signal(struct watch *w, int sfd, int fd)
 	if (read(sfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return false;
 	if (si.ssi_signo == SIGCHLD) {
-		if (w->terminal != NULL && relay_gone(&w->relay)) {
+		if (w->terminal != NULL && relay_gone(&w->relay) && w->relay.nobody) {
 			terminal_hang_up(w->terminal);
 			w->hung_up = true;
 		}

@@ -170,6 +170,10 @@ int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err);
 // Into the box of a lease on the bare host, in every hierarchy.
 int cgroup_join_box(const struct hostfs *fs, const struct lease *lease, struct err *err);
 
+// For a process that works for a workload beside it: into the lease's "super" cgroup and, on v1, to the CPUs
+// of its box.
+int cgroup_join_beside(const struct hostfs *fs, const struct lease *lease, struct err *err);
+
 // devices.c: limits the cgroup of v2 to character devices, a list of "MAJOR:MINOR" and "MAJOR:*".
 int cgroup_allow_devices(const char *dir, const char *list, struct err *err);
 

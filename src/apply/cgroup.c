@@ -272,13 +272,48 @@ static int join_box(int hierarchy, const char *path, void *arg, struct err *err)
 	return fd < 0 || !host_is_cgroup(fd) ? 0 : join(fd, path, err);
 }
 
-int cgroup_join_box(const struct hostfs *fs, const struct lease *lease, struct err *err)
+static int each_of(
+	const struct hostfs *fs, const struct lease *lease, cgroup_hierarchy_fn fn, struct err *err
+)
 {
 	char hierarchy[sizeof(lease->cgroup)];
 
 	if (lease_hierarchy(lease, hierarchy, sizeof(hierarchy)) < 0)
 		return err_set(err, EINVAL, "'%s' has no cgroup", lease->grant.name);
 	return cgroup_each_hierarchy(
-		fs, hierarchy, lease->cgroup + strlen(hierarchy), join_box, NULL, err
+		fs, hierarchy, lease->cgroup + strlen(hierarchy), fn, NULL, err
 	);
+}
+
+int cgroup_join_box(const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	return each_of(fs, lease, join_box, err);
+}
+
+// On v1 the CPUs are in a hierarchy of their own. The one that tells what belongs to a lease has its "super".
+static int join_cpus(int hierarchy, const char *path, void *arg, struct err *err)
+{
+	_cleanup_free_ char *box = str_printf("%s/box", path);
+	_cleanup_free_ char *super = str_printf("%s/super", path);
+	_cleanup_close_ int fd = -1, other = -1;
+
+	(void)arg;
+	if (box == NULL || super == NULL)
+		return err_oom(err);
+	fd = fs_open_in(hierarchy, box, O_PATH | O_DIRECTORY, 0);
+	other = fs_open_in(hierarchy, super, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 || other >= 0 || faccessat(fd, "cpuset.cpus", F_OK, 0) < 0)
+		return 0;
+	return join(fd, box, err);
+}
+
+int cgroup_join_beside(const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
+
+	if (super == NULL)
+		return err_oom(err);
+	if (cgroup_join(fs, super, err) < 0)
+		return -err->code;
+	return each_of(fs, lease, join_cpus, err);
 }

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define GRACE_SECONDS 5	  // for the auditor to end when it is told to
 #define LIMIT_SECONDS 120 // of all attempts; the workload may hold them up
 
 static const char usage[] =
@@ -32,16 +33,19 @@ static const char usage[] =
 // One word after another, and a NULL.
 #define WORDS_MAX 5
 
-// In a child: becomes the auditor.
-static _Noreturn void become(struct ledger *l, const struct exec_request *req)
+// In a child: the auditor, or who waits for it in a container and says to `started` whether it ran.
+static _Noreturn void become(struct ledger *l, const struct exec_request *req, int started)
 {
+	struct outcome out;
 	struct err err;
-	int status;
 
 	// whoever waits for it is gone: nobody will read what it says
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	exec_in_workload(l, req, &status, &err);
-	_exit(cli_fail(&err));
+	if (exec_in_workload(l, req, &out, &err) < 0)
+		cli_fail(&err);
+	if (out.program_ran && write(started, "s", 1) != 1)
+		out.status = CLI_FAILED;
+	_exit(out.status);
 }
 
 // Waits for the end of the auditor. Returns its exit status.
@@ -53,6 +57,8 @@ static int end_of(const char *name, pid_t pid, struct err *err)
 	bool late = fd >= 0 && poll(&p, 1, LIMIT_SECONDS * 1000) == 0;
 
 	if (late)
+		kill(pid, SIGTERM); // which it hands on
+	if (late && poll(&p, 1, GRACE_SECONDS * 1000) == 0)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -97,18 +103,17 @@ static int audit(struct ledger *l, const char *name, bool json, bool all, struct
 		return err_sys(err, errno, "make a pipe");
 	r = fds[0];
 	w = fds[1];
-	req.started_fd = lease.place == LEASE_CONTAINER ? w : 0;
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		become(l, &req);
+		become(l, &req, w);
 	if (pid < 0)
 		return err_sys(err, errno, "fork");
 	close(steal_fd(&w));
 	status = end_of(name, pid, err);
 	if (status < 0)
 		return status;
-	// closed without a word by a runtime that did not get so far
+	// else the runtime did not get so far
 	started = lease.place == LEASE_HOST || read(r, &byte, 1) == 1;
 	if (started && (status == CLI_OK || status == 1))
 		return status;

@@ -307,7 +307,8 @@ int cmd_exec(int argc, char **argv)
 		{0},
 	};
 	struct exec_request req = {0};
-	int c, status = CLI_FAILED, r;
+	struct outcome out = {.status = CLI_FAILED};
+	int c, r;
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
@@ -345,11 +346,11 @@ int cmd_exec(int argc, char **argv)
 		return cli_keeper_exec(&req);
 	if (cli_open_real(true, &fs, &l, &err) < 0)
 		return cli_fail(&err);
-	r = exec_in_workload(&l, &req, &status, &err);
+	r = exec_in_workload(&l, &req, &out, &err);
 	cli_close_real(&fs, &l);
 	if (r < 0)
 		cli_fail(&err);
-	return status;
+	return out.status;
 }
 
 // ---- logs
@@ -371,11 +372,14 @@ static bool still_runs(const struct ledger *l, const char *name)
 static int copy_kept_log(const char *name, bool follow, struct err *err)
 {
 	const struct ledger none = {.defs = -1, .leases = -1, .lock = -1};
-	int fd;
+	int fds[2], r;
 
-	if (keeper_log(name, &fd, err) < 0)
+	if (keeper_log(name, fds, err) < 0)
 		return -err->code;
-	return log_copy(&none, name, fd, follow ? still_runs : NULL, stdout, err);
+	r = log_copy(&none, name, fds, follow ? still_runs : NULL, stdout, err);
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+	return r;
 }
 
 int cmd_logs(int argc, char **argv)
@@ -410,7 +414,7 @@ int cmd_logs(int argc, char **argv)
 	if (name_check("a workload", argv[optind], &err) < 0
 	    || cli_open_real(false, &fs, &l, &err) < 0)
 		return cli_fail(&err);
-	r = log_copy(&l, argv[optind], -1, follow ? still_runs : NULL, stdout, &err);
+	r = log_copy(&l, argv[optind], NULL, follow ? still_runs : NULL, stdout, &err);
 	cli_close_real(&fs, &l);
 	return r < 0 ? cli_fail(&err) : CLI_OK;
 }

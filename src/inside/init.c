@@ -16,8 +16,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+
+#define STREAMS 3 // as in run/relay.h
 
 struct init {
 	bool become;   // be replaced by the program
@@ -234,6 +238,20 @@ static bool reap(const struct init *in, int *ret_status)
 	return ended;
 }
 
+// The size of the caller's terminal, as the supervisor sends it over the status descriptor, before SIGWINCH:
+// not every runtime copies it. The last one counts.
+static void take_size(const struct init *in)
+{
+	struct winsize size;
+	bool any = false;
+
+	while (in->tty >= 0 && in->status_fd >= 0
+	       && recv(in->status_fd, &size, sizeof(size), MSG_DONTWAIT) == (ssize_t)sizeof(size))
+		any = true;
+	if (any)
+		ioctl(in->tty, TIOCSWINSZ, &size); // tells what is in front
+}
+
 static int supervise(const struct init *in)
 {
 	int status = 0;
@@ -253,6 +271,10 @@ static int supervise(const struct init *in)
 			break;
 		case SIGTTIN:
 		case SIGTTOU:
+			break;
+		case SIGWINCH:
+			take_size(in);
+			kill(in->program, sig);
 			break;
 		case SIGCHLD:
 			if (reap(in, &status)) {
@@ -302,9 +324,37 @@ static int join(const char *word)
 	);
 }
 
-static int standard(int opt)
+// Standard input, output and error as a message over the status descriptor: the runtime has others, which it
+// gives to the container's user whatever files they are, and keeps open as long as it runs.
+static int receive_streams(int sock)
 {
-	return opt == 'i' ? STDIN_FILENO : opt == 'o' ? STDOUT_FILENO : STDERR_FILENO;
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(STREAMS * sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+	struct cmsghdr *c;
+	int fds[STREAMS];
+
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1)
+		return inside_fail("init: no streams on descriptor %d: %s", sock, strerror(errno));
+	c = CMSG_FIRSTHDR(&msg);
+	if (c == NULL || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(fds)))
+		return inside_fail("init: no streams on descriptor %d", sock);
+	memcpy(fds, CMSG_DATA(c), sizeof(fds));
+	for (int i = 0; i < STREAMS; i++) {
+		if (dup2(fds[i], i) < 0)
+			return inside_fail("init: take stream %d: %s", i, strerror(errno));
+		close(fds[i]);
+	}
+	return 0;
 }
 
 static int options(int argc, char **argv, struct init *in)
@@ -313,14 +363,13 @@ static int options(int argc, char **argv, struct init *in)
 		{"become", no_argument, NULL, 'b'},
 		{"join-fd", required_argument, NULL, 'j'},
 		{"status-fd", required_argument, NULL, 's'},
-		{"stdin-fd", required_argument, NULL, 'i'},
-		{"stdout-fd", required_argument, NULL, 'o'},
-		{"stderr-fd", required_argument, NULL, 'e'},
+		{"streams", no_argument, NULL, 'r'},
 		{"cpus", required_argument, NULL, 'c'},
 		{0},
 	};
 	struct err err;
-	int opt, fd;
+	bool streams = false;
+	int opt;
 
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "+:", longs, NULL)) != -1) {
@@ -339,14 +388,8 @@ static int options(int argc, char **argv, struct init *in)
 					"init: --status-fd '%s' is not an open descriptor", optarg
 				);
 			break;
-		case 'i':
-		case 'o':
-		case 'e':
-			// the runtime got others: its errors must not mix with the program's, and
-			// it gives its own to the container's user, whatever files they are
-			if (number(optarg, &fd) < 0 || dup2(fd, standard(opt)) < 0)
-				return inside_fail("init: '%s' is not an open descriptor", optarg);
-			close(fd);
+		case 'r':
+			streams = true;
 			break;
 		case 'c':
 			in->cpus = optarg;
@@ -364,7 +407,7 @@ static int options(int argc, char **argv, struct init *in)
 	if (optind >= argc)
 		return inside_fail("init: no program given");
 	in->argv = argv + optind;
-	return 0;
+	return streams ? receive_streams(in->status_fd) : 0;
 }
 
 int inside_init(int argc, char **argv)
@@ -390,9 +433,13 @@ int inside_init(int argc, char **argv)
 	for (int fd = 0; fd <= 2 && in.tty < 0; fd++)
 		if (tcgetpgrp(fd) >= 0)
 			in.tty = fd;
+	take_size(&in);
 	r = start(&in);
 	if (r != 0)
 		return r;
+	// the program alone has them: when it closes one, the other side is told
+	for (int fd = 0; in.tty < 0 && fd <= 2; fd++)
+		close(fd);
 	r = supervise(&in);
 	// not to wait for a reader that does not read
 	if (in.status_fd >= 0)

@@ -7,6 +7,7 @@
 #include "keeper/keeper.h"
 #include "keeper/wire.h"
 #include "plan/plan.h"
+#include "run/watch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <termios.h>
 #include <time.h>
 
 #define START_SECONDS 90 // longer than any wait of the keeper for a start
@@ -107,9 +107,9 @@ static int connect_to(const char *name, struct err *err)
 	return r < 0 ? err_sys(err, -r, "reach the keeper of grant '%s'", name) : steal_fd(&fd);
 }
 
-// Waits for a message and reads it; descriptors that come with it are left in *ret_fd or closed.
+// Waits for a message and reads it. Two descriptors that come with it are left in ret_fds; others are closed.
 static int next_reply(
-	int sock, int milliseconds, struct keeper_reply *ret, int *ret_fd, struct err *err
+	int sock, int milliseconds, struct keeper_reply *ret, int *ret_fds, struct err *err
 )
 {
 	static struct message m;
@@ -125,9 +125,9 @@ static int next_reply(
 		message_close(&m);
 		return err_set(err, EPIPE, "the keeper ended");
 	}
-	if (ret_fd != NULL && m.nfds > 0) {
-		*ret_fd = m.fds[0];
-		m.fds[0] = m.fds[--m.nfds];
+	if (ret_fds != NULL && m.nfds == 2) {
+		memcpy(ret_fds, m.fds, 2 * sizeof(int));
+		m.nfds = 0;
 	}
 	message_close(&m);
 	return keeper_reply_parse(m.text, m.len, ret, err);
@@ -156,19 +156,20 @@ int keeper_ask(
 	return 0;
 }
 
-int keeper_log(const char *name, int *ret, struct err *err)
+int keeper_log(const char *name, int ret[static 2], struct err *err)
 {
 	const struct keeper_request req = {.op = KEEPER_LOGS};
-	_cleanup_close_ int sock = connect_to(name, err), fd = -1;
+	_cleanup_close_ int sock = connect_to(name, err);
 	struct keeper_reply reply = {0};
+	int fds[2] = {-1, -1};
 
 	if (sock < 0)
 		return sock;
 	if (wire_send(sock, keeper_request_to_json(&req), NULL, 0, err) < 0
-	    || next_reply(sock, 5000, &reply, &fd, err) < 0)
+	    || next_reply(sock, 5000, &reply, fds, err) < 0)
 		return err_wrap(err, "grant '%s'", name);
 	json_decref(reply.row);
-	if (fd < 0)
+	if (fds[0] < 0)
 		return err_set(
 			err,
 			EIO,
@@ -176,59 +177,60 @@ int keeper_log(const char *name, int *ret, struct err *err)
 			name,
 			reply.error[0] != '\0' ? reply.error : "none"
 		);
-	*ret = steal_fd(&fd);
+	memcpy(ret, fds, sizeof(fds));
 	return 0;
 }
 
 // ---- run and exec
 
-static int take_signals(void)
-{
-	sigset_t set;
+// The caller's side of a program: this process relays what is its caller's, with its rights.
+struct session {
+	int sock, sfd;
+	struct streams streams;
+	struct terminal terminal;
+	struct relay relay;
+};
 
-	sigemptyset(&set);
-	for (int sig = 1; sig < NSIG; sig++) {
-		if (keeper_signal_allowed(sig))
-			sigaddset(&set, sig);
-	}
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static int pass_signal(int sock, int sfd, struct err *err)
+static int pass_signal(struct session *s, struct err *err)
 {
 	struct keeper_request req = {.op = KEEPER_SIGNAL};
 	struct signalfd_siginfo si;
 
-	if (read(sfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+	if (read(s->sfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return 0;
 	req.signal = (int)si.ssi_signo;
-	return wire_send(sock, keeper_request_to_json(&req), NULL, 0, err);
+	if (req.signal == SIGCHLD && relay_gone(&s->relay) && s->relay.nobody)
+		terminal_hang_up(&s->terminal);
+	if (terminal_signal(&s->terminal, req.signal) || !keeper_signal_allowed(req.signal))
+		return 0;
+	return wire_send(s->sock, keeper_request_to_json(&req), NULL, 0, err);
 }
 
 // Until the end, or for what is detached until it runs.
 static int follow(
-	int sock, const struct keeper_request *req, struct keeper_reply *ret, struct err *err
+	struct session *s,
+	const struct keeper_request *req,
+	struct keeper_reply *ret,
+	struct err *err
 )
 {
-	_cleanup_close_ int sfd = take_signals();
 	bool started = req->op == KEEPER_EXEC;
 
 	for (;;) {
 		struct pollfd p[] = {
-			{.fd = sock, .events = POLLIN},
-			{.fd = sfd, .events = POLLIN},
+			{.fd = s->sock, .events = POLLIN},
+			{.fd = s->sfd, .events = POLLIN},
 		};
 		int n = poll(p, 2, started ? -1 : START_SECONDS * 1000);
 
 		if (n == 0)
 			return err_set(err, ETIMEDOUT, "the keeper does not answer");
-		if (n > 0 && p[1].revents != 0 && pass_signal(sock, sfd, err) < 0
-		    && err->code != EPIPE && err->code != EAGAIN)
+		if (n > 0 && p[1].revents != 0 && pass_signal(s, err) < 0 && err->code != EPIPE
+		    && err->code != EAGAIN)
 			return -err->code;
 		if (n <= 0 || p[0].revents == 0)
 			continue;
-		if (next_reply(sock, 0, ret, NULL, err) < 0)
+		if (next_reply(s->sock, 0, ret, NULL, err) < 0)
 			return -err->code;
 		if (!ret->started || req->detached)
 			return 0;
@@ -236,25 +238,56 @@ static int follow(
 	}
 }
 
+// Asks, with the program's ends of its streams.
+static int ask(struct session *s, const struct keeper_request *req, struct err *err)
+{
+	unsigned n = keeper_request_fds(req);
+	int fds[KEEPER_FDS];
+
+	if (n > 0 && req->terminal
+	    && terminal_open(req->interactive, &s->streams, &s->terminal, err) < 0)
+		return -err->code;
+	if (n > 0 && !req->terminal && streams_open(req->interactive, &s->streams, err) < 0)
+		return -err->code;
+	for (int i = 0; i < KEEPER_FDS; i++)
+		fds[i] = s->streams.program[req->terminal ? 0 : i];
+	if (wire_send(s->sock, keeper_request_to_json(req), fds, n, err) < 0)
+		return -err->code;
+	streams_handed_over(&s->streams);
+	if (n == 0)
+		return 0;
+	terminal_take(&s->terminal);
+	return relay_start(&s->relay, &s->streams, NULL, NULL, err);
+}
+
 int keeper_run(const char *name, const struct keeper_request *req, int *ret_status, struct err *err)
 {
-	static const int standard[KEEPER_FDS] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-	_cleanup_close_ int sock = connect_to(name, err);
+	struct session s = {
+		.sock = connect_to(name, err),
+		.streams = NO_STREAMS,
+		.terminal = NO_TERMINAL,
+		.relay = NO_RELAY,
+	};
 	struct keeper_reply reply = {0};
-	struct termios saved;
-	bool terminal;
+	struct err lost;
+	sigset_t old;
 	int r;
 
 	*ret_status = FAILED;
-	if (sock < 0)
-		return sock;
-	// the runtime, which the keeper starts, makes it raw; should it be killed, we put it back
-	terminal = req->terminal && tcgetattr(STDIN_FILENO, &saved) == 0;
-	r = wire_send(sock, keeper_request_to_json(req), standard, keeper_request_fds(req), err);
+	if (s.sock < 0)
+		return s.sock;
+	s.sfd = watch_signals(req->terminal, &old);
+	r = ask(&s, req, err);
 	if (r == 0)
-		r = follow(sock, req, &reply, err);
-	if (terminal)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+		r = follow(&s, req, &reply, err);
+	close(s.sock);
+	if (relay_end(&s.relay, s.sfd, &lost) < 0 && r == 0) {
+		*err = lost;
+		r = -err->code;
+	}
+	streams_done(&s.streams);
+	terminal_done(&s.terminal);
+	watch_end(s.sfd, &old);
 	if (r < 0)
 		return err_wrap(err, "grant '%s'", name);
 	json_decref(reply.row);

@@ -18,21 +18,23 @@
 #define NOT_FOUND 127
 #define FAILED 125
 
-// Standard descriptors: those of the client, or for a detached workload nothing and the log.
-static int place(const struct keeper *k, const int *fds)
+// The program's: pipes or a terminal of the client's, which relays them; of a detached one nothing, and the
+// log. Never what the client itself has.
+static int take_streams(
+	const struct keeper *k,
+	const struct keeper_request *req,
+	const int *fds,
+	struct streams *ret,
+	struct err *err
+)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	const int from[3] = {
-		fds != NULL ? fds[0] : null,
-		fds != NULL ? fds[1] : k->output,
-		fds != NULL ? fds[2] : k->output,
-	};
+	int log[STREAMS];
 
-	for (int i = 0; i < 3; i++) {
-		if (dup2(from[i], i) < 0)
-			return -errno;
-	}
-	return 0;
+	if (fds != NULL)
+		return streams_of(fds, req->interactive, req->terminal, ret, err);
+	for (int i = 0; i < STREAMS; i++)
+		log[i] = fcntl(k->output, F_DUPFD_CLOEXEC, 0);
+	return streams_of(log, false, false, ret, err);
 }
 
 static void begin_process(void)
@@ -119,10 +121,6 @@ static int prepare(struct keeper *k, struct launch *launch, struct start *s, str
 	if (give("/huge", launch, err) < 0 || give("/vfio", launch, err) < 0
 	    || keeper_open_part(k, launch->uid, launch->joins, &launch->njoins, err) < 0)
 		return -err->code;
-	// a program may reopen its standard output by name
-	if (k->output >= 0
-	    && fchown(k->output, PEN_RANGE_FIRST + launch->uid, PEN_RANGE_FIRST + launch->gid) < 0)
-		return err_sys(err, errno, "give the output away");
 	s->ledger = (struct ledger){.fs = k->fs, .defs = -1, .leases = -1, .lock = -1};
 	if (plan_build(&lease, launch, &k->host, &k->fs, &s->plan, err) < 0)
 		return -err->code;
@@ -143,15 +141,18 @@ _Noreturn void keeper_job_run(
 )
 {
 	struct outcome out = {.status = FAILED};
+	struct streams streams = NO_STREAMS;
 	struct start s = {0};
 	struct launch launch;
 	struct err err = {0};
 	int r;
 
 	begin_process();
-	r = place(k, fds);
+	r = take_streams(k, req, fds, &streams, &err);
+	scope_close(&k->output);
+	k->output = -1;
 	if (r < 0) {
-		err_sys(&err, -r, "take the descriptors");
+		out.status = FAILED;
 	} else if (fill_launch(k, req, &launch, &err) < 0) {
 		out.status = failure_status(&err);
 		r = -err.code;
@@ -160,7 +161,7 @@ _Noreturn void keeper_job_run(
 		// for an exec that does not say which
 		dprintf(report, "user %u %u\n", launch.uid, launch.gid);
 		if (r == 0)
-			r = run_fenced(&s, &launch, report, &out, &err);
+			r = run_fenced(&s, &launch, &streams, report, &out, &err);
 	}
 	dprintf(report, "ended %d %s\n", out.status, r < 0 ? err.msg : "");
 	_exit(out.status);
@@ -178,39 +179,24 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 		.terminal = req->terminal,
 		.interactive = req->interactive,
 	};
+	_cleanup_close_ int errors = fcntl(fds[2], F_DUPFD_CLOEXEC, 0);
+	struct streams streams = NO_STREAMS;
+	struct outcome out = {.status = FAILED};
 	struct exec_command command;
 	uint32_t uid = k->lease.uid, gid;
-	int joins[LAUNCH_JOINS];
 	struct err err = {0};
 
 	begin_process();
-	signal(SIGPIPE, SIG_DFL);
 	memcpy(er.env, req->env, sizeof(er.env));
-	if (place(k, fds) < 0)
-		_exit(FAILED);
 	// what is wrong with a user that cannot be read is for exec_command to say
 	if (er.user != NULL)
 		launch_parse_ids(er.user, &uid, &gid);
-	if (keeper_open_part(k, uid, joins, &er.njoins, &err) < 0
+	if (take_streams(k, req, fds, &streams, &err) < 0
+	    || keeper_open_part(k, uid, er.joins, &er.njoins, &err) < 0
 	    || exec_command(
 		       &k->lease, &er, &k->host.limits, PEN_DIR "/state", false, &command, &err
-	       ) < 0) {
-		dprintf(STDERR_FILENO, "pinfold: %s\n", err.msg);
-		_exit(FAILED);
-	}
-	if (!req->interactive && !req->terminal) {
-		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-		if (null < 0 || dup2(null, STDIN_FILENO) < 0)
-			_exit(FAILED);
-	}
-	for (unsigned i = 0; i < er.njoins; i++) {
-		if (dup2(joins[i], exec_first_join(&er) + (int)i) < 0)
-			_exit(FAILED);
-	}
-	clearenv();
-	putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	execv(command.words[0], (char *const *)command.words);
-	dprintf(STDERR_FILENO, "pinfold: run '%s': %s\n", command.words[0], strerror(errno));
-	_exit(CANNOT_RUN);
+	       ) < 0
+	    || exec_fenced(NULL, &k->lease, &er, &command, &streams, &out, &err) < 0)
+		dprintf(errors, "pinfold: %s\n", err.msg);
+	_exit(out.status);
 }

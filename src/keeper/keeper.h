@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "host/host.h"
 #include "keeper/protocol.h"
+#include "keeper/scribe.h"
 #include "ledger/ledger.h"
 #include "plan/plan.h"
 
@@ -28,14 +29,14 @@ int keeper_watch(const struct hostfs *fs, const struct lease *lease, struct err 
 // range of its containers.
 struct keeper {
 	struct hostfs fs;
-	struct host host;   // the machine as it was when the keeper started
-	struct lease lease; // what its containers have
-	const char *inside; // where pinfold-inside lies
-	json_t *calls;	    // the filter of its containers, which root read
-	int part;	    // the cgroup namespace of its containers; -1: none yet
-	int listen;	    // the socket
-	int log, before;    // of detached workloads: NAME.log and NAME.log.1
-	int output;	    // in the process of a detached workload: what it writes to, else -1
+	struct host host;     // the machine as it was when the keeper started
+	struct lease lease;   // what its containers have
+	const char *inside;   // where pinfold-inside lies
+	json_t *calls;	      // the filter of its containers, which root read
+	int part;	      // the cgroup namespace of its containers; -1: none yet
+	int listen;	      // the socket
+	struct scribe scribe; // writes the log of detached workloads
+	int output;	      // in the process of a detached workload: what it writes to, else -1
 };
 
 #define PEN_RANGE_FIRST 1u // of the ids of containers, in the keeper's user namespace
@@ -44,13 +45,13 @@ struct keeper {
 // Serves until it is told to end (SIGTERM). Process 1 of its namespace. Returns the exit status.
 int keeper_serve(struct keeper *k);
 
-// In a process of its own: starts what is asked for, with the descriptors as 0, 1 and 2, and waits for
-// its end. What it has to say goes to `report`, one line each:
+// In a process of its own: starts what is asked for, with the descriptors as the program's (NULL: it is
+// detached), and waits for its end. What it has to say goes to `report`, one line each:
 // "user UID GID", "started NAME", "ended STATUS [ERROR]".
 _Noreturn void keeper_job_run(
 	struct keeper *k, const struct keeper_request *req, const int *fds, int report
 );
-// Becomes the runtime's exec.
+// The same for an exec: ends with its status.
 _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *req, const int *fds);
 
 // part.c: makes k->part, once.
@@ -101,8 +102,8 @@ int keeper_ask(
 	struct err *err
 );
 
-// The log of its detached workloads: a descriptor for reading.
-int keeper_log(const char *name, int *ret, struct err *err);
+// The log of its detached workloads: descriptors of NAME.log and NAME.log.1, for reading.
+int keeper_log(const char *name, int ret[static 2], struct err *err);
 
 // Calls fn for every grant of this user (of anybody, for root) that a keeper serves, in order of name.
 typedef void (*keeper_fn)(const char *name, void *arg);

@@ -30,9 +30,7 @@ struct client {
 struct workload {
 	pid_t pid;  // 0: none
 	int report; // what the process says
-	int output; // what a detached workload writes, for its log; -1: it is none
 	bool running, detached;
-	bool log_due;		  // the log is still that of a former workload
 	int64_t started, kill_at; // seconds since the epoch; milliseconds, 0: not to be killed
 	int status;		  // of the process, as waitpid gives it
 	char said[1024];	  // last line of the report
@@ -60,8 +58,6 @@ void drop_client(struct client *c);
 void end_run(struct loop *l, int64_t milliseconds);
 // SIGKILL for all in the process namespace but this process and programs whose clients wait. How many.
 unsigned kill_rest(const struct loop *l);
-// Writes to the log what the workload has said, at most what a pipe holds. False: there was nothing.
-bool read_output(struct loop *l);
 // Reads what the process of the workload has to say.
 void read_report(struct loop *l);
 // Takes up every child that has ended, and tells its client.

@@ -50,26 +50,6 @@ static int say(int fd, struct word w)
 
 // ---- what root makes
 
-// The directory is root's: what the keeper writes to is made before.
-static int open_log(const struct grant *g, const char *ending, int flags, int *ret, struct err *err)
-{
-	_cleanup_close_ int dir = fs_mkdirs(LOG_DIR, 0755, err);
-	_cleanup_free_ char *file = str_printf("%s%s", g->name, ending);
-	_cleanup_close_ int fd = -1;
-
-	if (dir < 0)
-		return dir;
-	if (file == NULL)
-		return err_oom(err);
-	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "replace log '" LOG_DIR "/%s'", file);
-	fd = openat(dir, file, flags | O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || fchown(fd, g->owner_uid, g->owner_gid) < 0)
-		return err_sys(err, errno, "make log '" LOG_DIR "/%s'", file);
-	*ret = steal_fd(&fd);
-	return 0;
-}
-
 // The owner may connect, and nobody else; the directory is root's, so nobody else takes the name.
 static int open_socket(const struct grant *g, int *ret, struct err *err)
 {
@@ -165,7 +145,7 @@ static int drop(const struct lease *lease, int fd, struct err *err)
 static int settle(struct keeper *k, int *fd, struct err *err)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int *const kept[] = {&k->listen, &k->log, &k->before, fd};
+	int *const kept[] = {&k->listen, &k->scribe.sock, &k->scribe.now, &k->scribe.before, fd};
 	const int n = (int)ARRAY_LEN(kept);
 
 	for (int i = 0; i < n; i++) {
@@ -234,9 +214,11 @@ static _Noreturn void become_keeper(const struct plan *p, struct keeper *k, pid_
 static int wait_ready(int fd, pid_t child, const struct lease *lease, pid_t *ret, struct err *err)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
+	bool ready = false;
 	struct word w;
 
-	for (;;) {
+	// two processes say the last two, in any order
+	while (!ready || *ret == 0) {
 		int n = poll(&p, 1, READY_SECONDS * 1000);
 
 		if (n < 0 && errno == EINTR)
@@ -255,12 +237,14 @@ static int wait_ready(int fd, pid_t child, const struct lease *lease, pid_t *ret
 			*ret = w.pid;
 			break;
 		case WORD_READY:
-			return 0;
+			ready = true;
+			break;
 		case WORD_FAILED:
 			*err = w.err;
 			return -err->code;
 		}
 	}
+	return 0;
 }
 
 // The ids of links and of the range as they are in the keeper's user namespace.
@@ -285,7 +269,8 @@ static struct keeper knowledge(const struct start *s, const struct launch *launc
 
 static int launch_keeper(struct start *s, const struct launch *launch, struct err *err)
 {
-	_cleanup_close_ int listen_fd = -1, log = -1, before = -1, here = -1, there = -1;
+	scope_cleanup(scribe_done) struct scribe scribe = NO_SCRIBE;
+	_cleanup_close_ int listen_fd = -1, here = -1, there = -1;
 	struct keeper k = knowledge(s, launch);
 	_cleanup_json_ json_t *calls = NULL;
 	pid_t parent = getpid(), child, keeper = 0;
@@ -294,8 +279,7 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 	if (rights_seccomp(&s->plan, launch, &calls, err) < 0
 	    || apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
 	    || open_socket(&s->plan.lease.grant, &listen_fd, err) < 0
-	    || open_log(&s->plan.lease.grant, ".log", O_APPEND, &log, err) < 0
-	    || open_log(&s->plan.lease.grant, ".log.1", 0, &before, err) < 0)
+	    || scribe_start(&s->ledger.fs, &s->plan.lease, &scribe, err) < 0)
 		return -err->code;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "make a socket");
@@ -303,8 +287,7 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 	there = pair[1];
 	k.calls = calls;
 	k.listen = listen_fd;
-	k.log = log;
-	k.before = before;
+	k.scribe = scribe;
 	child = fork();
 	if (child < 0)
 		return err_sys(err, errno, "start a process");

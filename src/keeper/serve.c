@@ -14,12 +14,13 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define ASK_MS 10000  // from the connection to the request
 #define GONE_MS 10000 // from SIGTERM to SIGKILL when a client has gone
 #define LEAVE_MS 5000 // the same when the keeper itself is told to end
-#define OWN_FDS 4     // that are polled beside the clients
+#define OWN_FDS 3     // that are polled beside the clients
 
 int64_t now_ms(void)
 {
@@ -69,18 +70,11 @@ static void answer_ps(struct loop *l, struct client *c)
 
 static void answer_log(struct loop *l, struct client *c)
 {
-	char path[64];
-	_cleanup_close_ int fd = -1;
+	const int fds[] = {l->k->scribe.now, l->k->scribe.before};
 	struct keeper_reply reply = {0};
 	struct err unused;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->k->log);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		answer(c, KEEPER_FAILED, "its log cannot be opened");
-		return;
-	}
-	wire_send(c->fd, keeper_reply_to_json(&reply), &fd, 1, &unused);
+	wire_send(c->fd, keeper_reply_to_json(&reply), fds, ARRAY_LEN(fds), &unused);
 	drop_client(c);
 }
 
@@ -105,17 +99,20 @@ static void forget_clients(const struct loop *l)
 			close(l->clients[i].fd);
 	}
 	close(l->k->listen);
-	close(l->k->log);
-	close(l->k->before);
+	scribe_done(&l->k->scribe);
 	close(l->sfd);
 }
 
-static int make_output(int fds[static 2])
+// What a detached workload writes to; the other end is the scribe's.
+static int make_output(const struct scribe *s, int *ret)
 {
+	int fds[2];
+
+	// the program may open it again by name, but not read what it has said
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -1;
-	// a program wants to wait when the pipe is full; this process not when it is empty
-	return fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	*ret = fds[1];
+	return fchmod(fds[1], 0222) < 0 ? -1 : scribe_begin(s, &fds[0]);
 }
 
 static void start_run(
@@ -123,8 +120,8 @@ static void start_run(
 )
 {
 	char text[256];
-	_cleanup_close_ int from = -1, to = -1;
-	int report[2], output[2] = {-1, -1};
+	_cleanup_close_ int to = -1;
+	int report[2];
 	pid_t pid;
 
 	if (l->run.pid != 0 || l->leaving) {
@@ -138,15 +135,9 @@ static void start_run(
 		answer(c, KEEPER_FAILED, text);
 		return;
 	}
-	if (req->detached) {
-		int r = make_output(output);
-
-		from = output[0];
-		to = output[1];
-		if (r < 0) {
-			answer(c, KEEPER_FAILED, "start a process: no pipe for its output");
-			return;
-		}
+	if (req->detached && make_output(&l->k->scribe, &to) < 0) {
+		answer(c, KEEPER_FAILED, "start a process: nobody writes its log");
+		return;
 	}
 	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
 		answer(c, KEEPER_FAILED, "start a process: no pipe");
@@ -155,8 +146,6 @@ static void start_run(
 	pid = fork();
 	if (pid == 0) {
 		forget_clients(l);
-		if (from >= 0)
-			close(from);
 		l->k->output = to;
 		keeper_job_run(l->k, req, req->detached ? NULL : fds, report[1]);
 	}
@@ -170,9 +159,7 @@ static void start_run(
 	l->run = (struct workload){
 		.pid = pid,
 		.report = report[0],
-		.output = steal_fd(&from),
 		.detached = req->detached,
-		.log_due = req->detached,
 		.started = (int64_t)time(NULL),
 	};
 	describe(&l->run, req->argv);
@@ -377,7 +364,7 @@ int keeper_serve(struct keeper *k)
 	static struct loop l;
 	sigset_t set;
 
-	l = (struct loop){.k = k, .run = {.report = -1, .output = -1}};
+	l = (struct loop){.k = k, .run = {.report = -1}};
 	for (size_t i = 0; i < CLIENTS; i++)
 		l.clients[i].fd = -1;
 	sigemptyset(&set);
@@ -393,7 +380,6 @@ int keeper_serve(struct keeper *k)
 			{.fd = l.sfd, .events = POLLIN},
 			{.fd = k->listen, .events = POLLIN},
 			{.fd = l.run.report, .events = POLLIN},
-			{.fd = l.run.output, .events = POLLIN},
 		};
 
 		for (size_t i = 0; i < CLIENTS; i++)
@@ -407,9 +393,6 @@ int keeper_serve(struct keeper *k)
 		}
 		if (fds[2].revents != 0 && fds[2].fd == l.run.report)
 			read_report(&l);
-		// where all its ends are closed, that would be told again and again
-		if (fds[3].revents != 0 && fds[3].fd == l.run.output && !read_output(&l))
-			close(steal_fd(&l.run.output));
 		take_signals(&l);
 		act_on_time(&l);
 		if (fds[1].revents != 0)

@@ -7,7 +7,6 @@
 #include "keeper/loop.h"
 #include "keeper/wire.h"
 #include "plan/plan.h"
-#include "run/log.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -77,9 +76,8 @@ static void finish_run(struct loop *l)
 		reap(l);
 	}
 	clean_up(l->k);
-	// nobody is left to write: one pipe at most
-	while (read_output(l))
-		;
+	if (l->run.detached)
+		scribe_end(&l->k->scribe);
 	if (str_starts(said, "ended ")) {
 		status = (int)strtol(said + 6, &error, 10) & 0xff;
 		while (*error == ' ')
@@ -94,31 +92,7 @@ static void finish_run(struct loop *l)
 			answer(c, 0, NULL);
 	}
 	close(l->run.report);
-	scope_close(&l->run.output);
-	l->run = (struct workload){.report = -1, .output = -1};
-}
-
-// With the first word of the workload or the word that it runs: one that cannot be started leaves the
-// former log.
-static void begin_log(struct loop *l)
-{
-	if (!l->run.log_due)
-		return;
-	l->run.log_due = false;
-	if (ftruncate(l->k->log, 0) < 0 || ftruncate(l->k->before, 0) < 0)
-		return; // it goes on after the former one
-}
-
-bool read_output(struct loop *l)
-{
-	static char buf[1u << 16]; // what a pipe holds
-	ssize_t n = l->run.output >= 0 ? read(l->run.output, buf, sizeof(buf)) : 0;
-
-	if (n > 0) {
-		begin_log(l);
-		log_append(l->k->log, l->k->before, buf, (size_t)n);
-	}
-	return n > 0;
+	l->run = (struct workload){.report = -1};
 }
 
 // Whole lines; the last one stays.
@@ -140,7 +114,8 @@ void read_report(struct loop *l)
 		if (!str_starts(line, "started "))
 			continue;
 		l->run.running = true;
-		begin_log(l);
+		if (l->run.detached)
+			scribe_started(&l->k->scribe);
 		for (size_t i = 0; i < CLIENTS; i++) {
 			struct client *c = &l->clients[i];
 

@@ -244,16 +244,11 @@ json_t *plan_process(
 	return doc;
 }
 
-unsigned plan_passed_fds(const struct launch *launch)
-{
-	return launch->terminal ? 1 : launch->interactive ? 4 : 3;
-}
-
-void plan_join_args(json_t *args, unsigned first, unsigned n)
+void plan_join_args(json_t *args, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		json_array_append_new(args, json_string("--join-fd"));
-		json_array_append_new(args, json_sprintf("%u", first + i));
+		json_array_append_new(args, json_sprintf("%u", PLAN_JOIN_FD + i));
 	}
 }
 
@@ -270,21 +265,12 @@ static json_t *process(
 	// the supervisor reads from descriptor 3 whether the program could be executed
 	json_array_append_new(args, json_string(RUN_DIR "/inside"));
 	json_array_append_new(args, json_string("init"));
-	plan_join_args(args, PLAN_FIRST_FD + plan_passed_fds(launch), launch->njoins);
+	plan_join_args(args, launch->njoins);
 	json_array_append_new(args, json_string("--status-fd"));
 	json_array_append_new(args, json_string("3"));
-	if (!launch->terminal) {
-		// what the runtime itself has to say must not mix with the program's; and it gives
-		// its standard descriptors to the container's user: no file of the host may be one
-		json_array_append_new(args, json_string("--stderr-fd"));
-		json_array_append_new(args, json_string("4"));
-		json_array_append_new(args, json_string("--stdout-fd"));
-		json_array_append_new(args, json_string("5"));
-	}
-	if (!launch->terminal && launch->interactive) {
-		json_array_append_new(args, json_string("--stdin-fd"));
-		json_array_append_new(args, json_string("6"));
-	}
+	// and sends input and output there: the runtime, which would keep them open, does not get them
+	if (!launch->terminal)
+		json_array_append_new(args, json_string("--streams"));
 	json_array_append_new(args, json_string("--"));
 	for (char *const *a = launch->argv; *a != NULL; a++)
 		json_array_append_new(args, json_string(*a));
@@ -302,8 +288,7 @@ static json_t *process(
 	return doc;
 }
 
-// The runtime's command. Descriptors 3 (status) and, of the program, 4 (standard error), 5 (output) and
-// 6 (input) are passed on, and after the last of them those of launch->joins.
+// The runtime's command. Descriptor 3 (status) is passed on, and after it those of launch->joins.
 static json_t *command(const struct plan *p, const struct launch *launch)
 {
 	json_t *argv = json_array();
@@ -314,9 +299,7 @@ static json_t *command(const struct plan *p, const struct launch *launch)
 	if (!launch->runtime_is_runc)
 		json_array_append_new(argv, json_string("--cgroup-manager=cgroupfs"));
 	json_array_append_new(argv, json_string("run"));
-	json_array_append_new(
-		argv, json_sprintf("--preserve-fds=%u", plan_passed_fds(launch) + launch->njoins)
-	);
+	json_array_append_new(argv, json_sprintf("--preserve-fds=%u", 1 + launch->njoins));
 	json_array_append_new(argv, json_string("--bundle"));
 	json_array_append_new(argv, json_string(BOX_DIR "/bundle"));
 	json_array_append_new(argv, json_string(p->lease.grant.name));

@@ -258,11 +258,11 @@ json_t *plan_process(
 	json_t *env
 );
 mode_t plan_umask(const struct grant *g);
-// oci.c: how many descriptors the container's init gets, from PLAN_FIRST_FD on; those of launch->joins follow.
-#define PLAN_FIRST_FD 3
-unsigned plan_passed_fds(const struct launch *launch);
-// oci.c: appends what tells pinfold-inside init that descriptors from `first` on are to be joined.
-void plan_join_args(json_t *args, unsigned first, unsigned n);
+// Descriptors of a container's init: its status, and after it those of launch->joins.
+#define PLAN_STATUS_FD 3
+#define PLAN_JOIN_FD 4
+// oci.c: the init's options for n of the latter.
+void plan_join_args(json_t *args, unsigned n);
 // oci.c: -EINVAL with err set for what is not UTF-8: JSON would leave it out.
 int plan_check_text(char *const *argv, unsigned nenv, const char *const *env, struct err *err);
 // oci.c: the environment of a process, "NAME=value": what every container has, and more. hostname NULL: none.

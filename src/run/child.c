@@ -5,21 +5,18 @@
 
 #include "apply/apply.h"
 #include "base/scope.h"
+#include "run/beside.h"
 #include "run/run.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-
-#define STATUS_FD 3 // as in plan/oci.c
-#define STDERR_FD 4
-#define STDOUT_FD 5
-#define STDIN_FD 6
 
 void channels_done(struct channels *c)
 {
@@ -30,82 +27,102 @@ void channels_done(struct channels *c)
 	}
 	scope_close(&c->errors);
 	log_close(&c->log);
+	streams_done(&c->streams);
+	terminal_done(&c->terminal);
+}
+
+// Of a program in a container, never the caller's own. A detached one has its log, and no input.
+static int open_streams(struct channels *c, const struct launch *launch, struct err *err)
+{
+	struct streams *s = &c->streams;
+
+	if (launch->terminal)
+		return terminal_open(launch->interactive, s, &c->terminal, err);
+	if (!launch->detached)
+		return streams_open(launch->interactive, s, err);
+	s->program[0] = streams_no_input();
+	s->program[1] = fcntl(c->log.to, F_DUPFD_CLOEXEC, 0);
+	s->program[2] = fcntl(c->log.to, F_DUPFD_CLOEXEC, 0);
+	// the program may open them again by name, but not read what it has said
+	return fchmod(c->log.to, 0222) == 0 ? 0 : err_sys(err, errno, "make pipes for the output");
 }
 
 int channels_open(
-	struct channels *ret, const struct plan *p, const struct launch *launch, struct err *err
+	struct channels *ret,
+	const struct plan *p,
+	const struct launch *launch,
+	struct streams *given,
+	struct err *err
 )
 {
 	struct channels c = NO_CHANNELS;
+	int r = 0;
 
 	if (pipe2(c.go, O_CLOEXEC) < 0 || pipe2(c.setup, O_CLOEXEC) < 0
-	    || pipe2(c.status, O_CLOEXEC) < 0
+	    || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c.status) < 0
 	    // read without waiting: whoever is left of the container has its other end as well
 	    || fcntl(c.status[0], F_SETFL, O_NONBLOCK) < 0
 	    || (c.errors = memfd_create("runtime-errors", MFD_CLOEXEC)) < 0) {
 		channels_done(&c);
 		return err_sys(err, errno, "make a pipe");
 	}
-	if (launch->detached && log_open(p->lease.grant.name, &c.log, err) < 0) {
+	if (given != NULL) {
+		c.streams = *given;
+		*given = (struct streams)NO_STREAMS;
+	}
+	if (launch->detached && given == NULL)
+		r = log_open(p->lease.grant.name, &c.log, err);
+	if (r == 0 && p->oci != NULL && given == NULL)
+		r = open_streams(&c, launch, err);
+	if (r == 0 && p->oci != NULL && launch->terminal)
+		terminal_send_size(given != NULL ? c.streams.size : c.terminal.master, c.status[0]);
+	else if (r == 0 && p->oci != NULL)
+		r = streams_send(&c.streams, c.status[0], err);
+	if (r < 0) {
+		log_discard(&c.log);
 		channels_done(&c);
-		return -err->code;
+		return r;
 	}
 	*ret = c;
 	return 0;
 }
 
-int empty_input(void)
+// On the bare host the caller's, or the log; input is empty unless asked for.
+static int place_bare(const struct launch *launch, const struct channels *c)
 {
-	int fd = memfd_create("no-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int in = launch->interactive || launch->terminal ? STDIN_FILENO : streams_no_input();
+	int out = c->log.to >= 0 ? c->log.to : STDOUT_FILENO;
+	int error = c->log.to >= 0 ? c->log.to : STDERR_FILENO;
 
-	if (fd >= 0)
-		fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_SEAL);
-	return fd;
+	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0
+	    || dup2(error, STDERR_FILENO) < 0)
+		return -errno;
+	return 0;
 }
 
-// A program may reopen /dev/stdout or /dev/stderr by name, which the owner of a pipe can do. Any other
-// file of the host stays its owner's.
-static void give_stream(int fd, const struct plan *p, const struct launch *launch)
+// The runtime's, which are not the program's, but for a terminal that it copies to another. What it has to say
+// goes apart; and it gives its own to the container's user: no file of the host may be one.
+int place_runtime(
+	const struct streams *s, int errors, int status_fd, const int *joins, unsigned njoins
+)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)
-	    && fchown(fd, p->lease.uid_base + launch->uid, p->lease.uid_base + launch->gid) < 0)
-		return; // it still has the descriptor
-}
-
-// The program's standard descriptors, and for a container those of the runtime. dup2 never collides
-// with a descriptor that is still needed: the sources are moved up first.
-static int place_fds(const struct plan *p, const struct launch *launch, const struct channels *c)
-{
-	bool container = p->oci != NULL, input = launch->interactive || launch->terminal;
-	int in = fcntl(input ? STDIN_FILENO : empty_input(), F_DUPFD_CLOEXEC, 10);
-	int out = fcntl(c->log.to >= 0 ? c->log.to : STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
-	int error = fcntl(c->log.to >= 0 ? c->log.to : STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-	int runtime = fcntl(c->errors, F_DUPFD_CLOEXEC, 10);
-	int status = fcntl(c->status[1], F_DUPFD_CLOEXEC, 10);
-	int null = fcntl(empty_input(), F_DUPFD_CLOEXEC, 10);
-	int first = PLAN_FIRST_FD + (int)plan_passed_fds(launch);
+	int in = fcntl(s->terminal ? s->program[0] : streams_no_input(), F_DUPFD_CLOEXEC, 10);
+	int out = fcntl(s->terminal ? s->program[0] : errors, F_DUPFD_CLOEXEC, 10);
+	int error = fcntl(errors, F_DUPFD_CLOEXEC, 10);
+	int status = fcntl(status_fd, F_DUPFD_CLOEXEC, 10);
 
 	// whoever has them keeps them out of the way
-	for (unsigned i = 0; i < launch->njoins; i++) {
-		if (dup2(launch->joins[i], first + (int)i) < 0)
+	for (unsigned i = 0; i < njoins; i++) {
+		if (dup2(joins[i], PLAN_JOIN_FD + (int)i) < 0)
 			return -errno;
 	}
-	// a terminal has one stream for all: the runtime's messages go there too
-	if (!container || launch->terminal) {
-		if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0
-		    || dup2(error, STDERR_FILENO) < 0)
-			return -errno;
-		return container && dup2(status, STATUS_FD) < 0 ? -errno : 0;
-	}
-	give_stream(out, p, launch);
-	give_stream(error, p, launch);
-	if (dup2(null, STDIN_FILENO) < 0 || dup2(runtime, STDOUT_FILENO) < 0
-	    || dup2(runtime, STDERR_FILENO) < 0 || dup2(status, STATUS_FD) < 0
-	    || dup2(error, STDERR_FD) < 0 || dup2(out, STDOUT_FD) < 0)
+	// its terminal is to be told of a new size, and hung up
+	if (s->terminal && (setsid() < 0 || ioctl(in, TIOCSCTTY, 0) < 0))
 		return -errno;
-	return launch->interactive && dup2(in, STDIN_FD) < 0 ? -errno : 0;
+	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0
+	    || dup2(error, STDERR_FILENO) < 0 || dup2(status, PLAN_STATUS_FD) < 0)
+		return -errno;
+	return 0;
 }
 
 // An array of borrowed strings from a JSON array.
@@ -138,16 +155,16 @@ static void child_environment(const struct plan *p)
 }
 
 // The mask of whoever called pinfold (taskset) must not narrow the grant: in a container the cpuset
-// alone says where it runs.
-static int set_affinity(const struct plan *p)
+// alone says where it runs. A runtime that copies what its terminal says does so on the grant's CPUs.
+static int set_affinity(const struct plan *p, const struct launch *launch)
 {
 	struct idset cpus = p->cpus;
 
-	if (p->oci != NULL)
+	if (p->oci != NULL && launch->terminal)
+		cpus = grant_all_cpus(&p->lease.grant);
+	else if (p->oci != NULL)
 		memset(cpus.word, 0xff, sizeof(cpus.word));
-	if (idset_empty(&cpus))
-		return 0;
-	return sched_setaffinity(0, sizeof(cpus.word), (const cpu_set_t *)cpus.word);
+	return idset_empty(&cpus) ? 0 : beside_run_on(&p->lease.grant, &cpus);
 }
 
 // Until it is in its cgroup the child must not outlive its supervisor: the lease would look unused, be
@@ -194,9 +211,12 @@ static int become(
 		return err_oom(err);
 	if (launch->detached && setsid() < 0 && errno != EPERM)
 		return err_sys(err, errno, "make a session");
-	if (set_affinity(p) < 0)
+	if (set_affinity(p, launch) < 0)
 		return err_sys(err, errno, "run on the granted CPUs");
-	r = place_fds(p, launch, c);
+	r = p->oci != NULL ? place_runtime(
+		    &c->streams, c->errors, c->status[1], launch->joins, launch->njoins
+	    )
+			   : place_bare(launch, c);
 	if (r < 0)
 		return err_sys(err, -r, "redirect input and output");
 	child_environment(p);
@@ -223,7 +243,7 @@ pid_t start_child(
 
 	if (pid != 0)
 		return pid;
-	report = fcntl(c->setup[1], F_DUPFD_CLOEXEC, 10); // out of the way of place_fds
+	report = fcntl(c->setup[1], F_DUPFD_CLOEXEC, 10); // out of the way of place_runtime
 	if (enter(p, supervisor, c, report, lock, &err) == 0)
 		become(p, launch, c, &err);
 	if (write(report, &failed, 1) != 1

@@ -8,27 +8,23 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "plan/plan.h"
-#include "run/child.h"
+#include "run/beside.h"
 #include "run/run.h"
+#include "run/watch.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#define STATUS_FD 3 // the first that a runtime hands on
-#define STATUS_WORD "3"
+#define STATUS_WORD "3"	  // the first that a runtime hands on
 #define RUNTIME_NAPS 1000 // of 10 ms
 #define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
-
-int exec_first_join(const struct exec_request *req)
-{
-	return STATUS_FD + (req->started_fd > 0 ? 1 : 0);
-}
 
 static json_t *arguments(const struct lease *lease, const struct exec_request *req)
 {
@@ -41,11 +37,13 @@ static json_t *arguments(const struct lease *lease, const struct exec_request *r
 	// process be moved to where the limit is reached.
 	json_array_append_new(args, json_string(RUN_DIR "/inside"));
 	json_array_append_new(args, json_string("init"));
-	json_array_append_new(args, json_string("--become"));
-	plan_join_args(args, (unsigned)exec_first_join(req), req->njoins);
-	if (req->started_fd > 0) {
-		json_array_append_new(args, json_string("--status-fd"));
-		json_array_append_new(args, json_string(STATUS_WORD));
+	json_array_append_new(args, json_string("--status-fd"));
+	json_array_append_new(args, json_string(STATUS_WORD));
+	plan_join_args(args, req->njoins);
+	// the size of a terminal comes later too: somebody must be there to set it
+	if (!req->terminal) {
+		json_array_append_new(args, json_string("--become"));
+		json_array_append_new(args, json_string("--streams"));
 	}
 	if (cpus[0] != '\0') {
 		json_array_append_new(args, json_string("--cpus"));
@@ -138,12 +136,7 @@ int exec_command(
 	if (!lease->runc)
 		*w++ = cgroups ? "--cgroup-manager=cgroupfs" : "--cgroup-manager=disabled";
 	*w++ = "exec";
-	snprintf(
-		ret->preserve,
-		sizeof(ret->preserve),
-		"--preserve-fds=%u",
-		(req->started_fd > 0 ? 1 : 0) + req->njoins
-	);
+	snprintf(ret->preserve, sizeof(ret->preserve), "--preserve-fds=%u", 1 + req->njoins);
 	*w++ = ret->preserve;
 	*w++ = "--process";
 	*w++ = ret->process;
@@ -168,7 +161,7 @@ static int enter_mounts(const struct lease *lease, int process, struct err *err)
 	return 0;
 }
 
-// A process in another mount namespace: the runtime. The writer of a log is in its cgroup too.
+// A process in another mount namespace: the runtime. Those that work beside it are in its cgroup too.
 static bool is_elsewhere(int pid, void *arg)
 {
 	const ino_t *here = arg;
@@ -206,48 +199,218 @@ static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct
 	return enter_mounts(lease, process, err);
 }
 
-// What the program gets of this process: its environment on the bare host; in a container nothing but
-// what the runtime needs. Standard input is empty unless asked for.
-static int prepare(
+// On the bare host it takes the place of this process: signals, job control and the exit status are the
+// program's.
+static int become_bare(
 	const struct hostfs *fs,
 	const struct lease *lease,
 	const struct exec_request *req,
+	struct outcome *ret,
 	struct err *err
 )
 {
-	if (lease->place == LEASE_HOST) {
-		if (enter_bare(fs, lease, err) < 0)
-			return -err->code;
-		putenv((char *)"PINFOLD_GRANT=" RUN_DIR "/grant.json");
-		for (unsigned i = 0; i < req->nenv; i++)
-			putenv((char *)req->env[i]);
-	} else {
-		clearenv();
-		putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-		if ((lease->runc ? enter_runtime(fs, lease, err) : apply_scratch(err)) < 0)
-			return -err->code;
-	}
-	if (!req->interactive && !req->terminal) {
-		_cleanup_close_ int empty = empty_input();
+	_cleanup_close_ int empty = -1;
 
+	if (enter_bare(fs, lease, err) < 0)
+		return -err->code;
+	putenv((char *)"PINFOLD_GRANT=" RUN_DIR "/grant.json");
+	for (unsigned i = 0; i < req->nenv; i++)
+		putenv((char *)req->env[i]);
+	if (!req->interactive && !req->terminal) {
+		empty = streams_no_input();
 		if (empty < 0 || dup2(empty, STDIN_FILENO) < 0)
 			return err_sys(err, errno, "make an empty input");
 	}
-	return 0;
+	execvp(req->argv[0], req->argv);
+	ret->status = errno == ENOENT ? 127 : 126;
+	return err_sys(err, errno, "run '%s'", req->argv[0]);
+}
+
+// ---- the runtime's exec, and its supervisor
+
+struct execution {
+	const struct hostfs
+		*fs; // NULL: a keeper, which is in the cgroup and the namespaces it needs
+	const struct lease *lease;
+	const struct exec_request *req;
+	const struct exec_command *command;
+	struct streams *streams;
+	int status[2], errors; // as in struct channels
+};
+
+// A runtime gets nothing of this process but what it needs. One that copies what its terminal says works at
+// the cost of the grant.
+static int enter_container(const struct execution *x, struct err *err)
+{
+	const struct grant *g = &x->lease->grant;
+	struct idset cpus = grant_all_cpus(g);
+	struct right_limit all[HOST_RLIMITS];
+	struct host_limits limits;
+
+	clearenv();
+	putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	if (x->fs == NULL)
+		return 0;
+	if (x->req->terminal
+	    && (cgroup_join_beside(x->fs, x->lease, err) < 0 || beside_run_on(g, &cpus) < 0))
+		return err_sys(err, errno, "enter the cgroup of '%s'", g->name);
+	host_read_limits(x->fs, &limits);
+	if (run_limit(all, rights_limits(g, &limits, all), err) < 0)
+		return -err->code;
+	return x->lease->runc ? enter_runtime(x->fs, x->lease, err) : apply_scratch(err);
+}
+
+static _Noreturn void become_runtime(const struct execution *x)
+{
+	const char *program = x->command->words[0];
+	struct err err;
+	sigset_t none;
+
+	if (enter_container(x, &err) == 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(SIGPIPE, SIG_DFL);
+		if (place_runtime(
+			    x->streams, x->errors, x->status[1], x->req->joins, x->req->njoins
+		    )
+		    == 0)
+			execv(program, (char *const *)x->command->words);
+		err_sys(&err, errno, "run '%s'", program);
+	}
+	dprintf(x->errors, "%s\n", err.msg); // for watch_reason
+	_exit(125);
+}
+
+static int conclude(
+	const struct watch *w, const struct execution *x, struct outcome *ret, struct err *err
+)
+{
+	char reason[512];
+
+	if (w->phase == PHASE_RUNNING) {
+		ret->program_ran = true;
+		ret->status =
+			WIFSIGNALED(w->status) ? 128 + WTERMSIG(w->status) : WEXITSTATUS(w->status);
+		if (w->hung_up)
+			ret->status = 128 + SIGHUP;
+		return 0;
+	}
+	if (w->phase == PHASE_FAILED) {
+		ret->status = w->exec_errno == ENOENT ? 127 : 126;
+		return err_sys(err, w->exec_errno, "run '%s'", x->req->argv[0]);
+	}
+	watch_reason(x->errors, reason, sizeof(reason));
+	return err_set(err, EIO, "exec in '%s': %s", x->lease->grant.name, reason);
+}
+
+static int watch_exec(
+	struct execution *x, struct terminal *t, int sfd, struct outcome *ret, struct err *err
+)
+{
+	struct watch w = {
+		.phase = PHASE_STARTING,
+		.ended = -1,
+		.limit = watch_limit(),
+		.ready = -1,
+		.name = x->lease->grant.name,
+		.relay = NO_RELAY,
+		.size = x->streams->size,
+		.terminal = t->master >= 0 ? t : NULL,
+	};
+	struct err lost;
+	int r = 0;
+
+	w.child = fork();
+	if (w.child < 0)
+		return err_sys(err, errno, "start a process");
+	if (w.child == 0)
+		become_runtime(x);
+	streams_handed_over(x->streams);
+	scope_close(&x->status[1]);
+	x->status[1] = -1;
+	terminal_take(t);
+	if (x->streams->ours[1] >= 0)
+		r = relay_start(&w.relay, x->streams, x->fs, x->lease, err);
+	if (r < 0) {
+		kill(w.child, SIGKILL);
+		waitpid(w.child, NULL, 0);
+		return r;
+	}
+	r = watch_child(&w, sfd, x->status[0], err);
+	if (r == 0)
+		r = conclude(&w, x, ret, err);
+	if (relay_end(&w.relay, sfd, &lost) < 0 && r == 0) {
+		*err = lost;
+		ret->status = 125;
+		r = -err->code;
+	}
+	return r;
+}
+
+int exec_fenced(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	const struct exec_request *req,
+	const struct exec_command *command,
+	struct streams *given,
+	struct outcome *ret,
+	struct err *err
+)
+{
+	scope_cleanup(streams_done) struct streams streams = NO_STREAMS;
+	scope_cleanup(terminal_done) struct terminal terminal = NO_TERMINAL;
+	struct execution x = {
+		.fs = fs,
+		.lease = lease,
+		.req = req,
+		.command = command,
+		.streams = &streams,
+		.status = {-1, -1},
+		.errors = memfd_create("runtime-errors", MFD_CLOEXEC),
+	};
+	sigset_t old;
+	int r = 0, sfd;
+
+	*ret = (struct outcome){.status = 125};
+	if (given != NULL) {
+		streams = *given;
+		*given = (struct streams)NO_STREAMS;
+	} else {
+		r = req->terminal ? terminal_open(req->interactive, &streams, &terminal, err)
+				  : streams_open(req->interactive, &streams, err);
+	}
+	sfd = watch_signals(req->terminal, &old);
+	if (r == 0
+	    && (x.errors < 0 || sfd < 0
+		|| socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, x.status) < 0
+		|| fcntl(x.status[0], F_SETFL, O_NONBLOCK) < 0))
+		r = err_sys(err, errno, "exec in '%s'", lease->grant.name);
+	if (r == 0 && req->terminal)
+		terminal_send_size(given != NULL ? streams.size : terminal.master, x.status[0]);
+	else if (r == 0)
+		r = streams_send(&streams, x.status[0], err);
+	if (r == 0)
+		r = watch_exec(&x, &terminal, sfd, ret, err);
+	for (int i = 0; i < 2; i++)
+		scope_close(&x.status[i]);
+	scope_close(&x.errors);
+	terminal_give_back(&terminal);
+	watch_end(sfd, &old);
+	return r;
 }
 
 int exec_in_workload(
-	struct ledger *l, const struct exec_request *req, int *ret_status, struct err *err
+	struct ledger *l, const struct exec_request *req, struct outcome *ret, struct err *err
 )
 {
-	char *const *words = req->argv;
+	struct host_limits limits;
 	struct exec_command command;
 	struct offline o;
 	struct lease lease;
 	char line[OFFLINE_LINE];
 	int r;
 
-	*ret_status = 125;
+	*ret = (struct outcome){.status = 125};
 	r = lease_read(l, req->name, &lease, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
@@ -270,28 +433,12 @@ int exec_in_workload(
 		offline_say(&o, line, sizeof(line));
 		return err_set(err, EAGAIN, "exec in '%s': %s", req->name, line);
 	}
-	if (words[0] == NULL)
+	if (req->argv[0] == NULL)
 		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
-	if (lease.place == LEASE_CONTAINER) {
-		struct right_limit all[HOST_RLIMITS];
-		struct host_limits limits;
-
-		host_read_limits(&l->fs, &limits);
-		if (exec_command(&lease, req, &limits, RUNTIME_DIR, true, &command, err) < 0
-		    || run_limit(all, rights_limits(&lease.grant, &limits, all), err) < 0)
-			return -err->code;
-		words = (char *const *)command.words;
-	}
-	if (prepare(&l->fs, &lease, req, err) < 0)
+	if (lease.place == LEASE_HOST)
+		return become_bare(&l->fs, &lease, req, ret, err);
+	host_read_limits(&l->fs, &limits);
+	if (exec_command(&lease, req, &limits, RUNTIME_DIR, true, &command, err) < 0)
 		return -err->code;
-	// last: the ledger may have that descriptor
-	if (req->started_fd > 0
-	    && (req->started_fd == STATUS_FD ? fcntl(STATUS_FD, F_SETFD, 0)
-					     : dup2(req->started_fd, STATUS_FD))
-		       < 0)
-		return err_sys(err, errno, "exec in '%s': hand on a pipe", req->name);
-	// in its place: signals, job control and the exit status are then the program's
-	execvp(words[0], words);
-	*ret_status = errno == ENOENT ? 127 : 126;
-	return err_sys(err, errno, "run '%s'", words[0]);
+	return exec_fenced(&l->fs, &lease, req, &command, NULL, ret, err);
 }

@@ -5,24 +5,23 @@
 //   NAME.log    what came last, at most LOG_BYTES
 //   NAME.log.1  what came before, at most LOG_BYTES; older output is gone
 //
-// A process of its own writes it, in the cgroup of the runtime: the workload outlives its supervisor,
-// and so does the limit. A keeper writes that of its workloads itself, with log_append.
+// A process of its own writes it, beside the workload, which outlives its supervisor: so do the limit and
+// the rate. The log of what a keeper starts is written by a process of root's (keeper/scribe.c).
 
 #include "run/log.h"
 
 #include "apply/apply.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "run/beside.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#define LOG_BYTES (8l << 20)
 #define LAST_WORDS 1000 // milliseconds for what the workload said before it ended
 
 static void nap(long milliseconds)
@@ -33,10 +32,10 @@ static void nap(long milliseconds)
 }
 
 // For appending: what pinfold itself has to say comes from another process.
-static int new_file(int dir, const char *file)
+int log_new_file(int dir, const char *file)
 {
 	return openat(
-		dir, file, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640
+		dir, file, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640
 	);
 }
 
@@ -83,7 +82,7 @@ int log_open(const char *name, struct log *ret, struct err *err)
 		return -err->code;
 	}
 	log.former = true;
-	log.file = new_file(log.dir, log.name);
+	log.file = log_new_file(log.dir, log.name);
 	if (log.file < 0 || pipe2(fds, O_CLOEXEC) < 0) {
 		err_sys(err, errno, "make log '" LOG_DIR "/%s'", log.name);
 		log_discard(&log);
@@ -106,107 +105,20 @@ void log_close(struct log *log)
 	*log = (struct log)LOG_NONE;
 }
 
-// What cannot be written (a full disk) is lost: the workload must not wait for it.
-static void put(int fd, const char *data, size_t len)
-{
-	while (fd >= 0 && len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		data += n;
-		len -= (size_t)n;
-	}
-}
-
-// There is a NAME.log at every moment: the new file takes its place in exchange for the full one. Where
-// a file system cannot do that, the full one is lost.
-static int rotate(int dir, const char *file, int full)
-{
-	_cleanup_free_ char *old = str_printf("%s.1", file);
-	int fd;
-
-	scope_close(&full);
-	if (old == NULL)
-		return -1;
-	unlinkat(dir, old, 0);
-	fd = new_file(dir, old);
-	if (fd >= 0 && renameat2(dir, old, dir, file, RENAME_EXCHANGE) < 0)
-		renameat(dir, old, dir, file);
-	return fd;
-}
-
-// Until nobody has the other end of the pipe any more.
-static void copy(const struct log *log)
-{
-	static char buf[65536];
-	int fd = log->file;
-	long size = 0;
-
-	for (;;) {
-		ssize_t n = read(log->from, buf, sizeof(buf));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		if (size + n > LOG_BYTES) {
-			fd = rotate(log->dir, log->name, fd);
-			size = 0;
-		}
-		put(fd, buf, (size_t)n);
-		size += n;
-	}
-}
-
-void log_append(int now, int before, const char *data, size_t len)
-{
-	struct stat st;
-	off_t from = 0;
-
-	if (fstat(now, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES && ftruncate(before, 0) == 0
-	    && lseek(before, 0, SEEK_SET) == 0) {
-		while (sendfile(before, now, &from, LOG_BYTES) > 0)
-			;
-		if (ftruncate(now, 0) < 0)
-			return; // no more than the limit, whatever is lost
-	}
-	put(now, data, len);
-}
-
-// Keeps nothing of its parent but the log: above all not the ledger's lock.
-static void drop_others(struct log *log)
-{
-	int *const mine[] = {&log->from, &log->file, &log->dir};
-
-	for (size_t i = 0; i < ARRAY_LEN(mine); i++)
-		*mine[i] = fcntl(*mine[i], F_DUPFD_CLOEXEC, 100);
-	for (int i = 0; i < 3; i++) {
-		close(i);
-		open("/dev/null", O_RDWR);
-	}
-	close_range(3, 99, 0);
-	close_range(103, ~0u, 0);
-}
-
 int log_start(struct log *log, const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
-	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
-	pid_t pid;
+	pid_t pid = fork();
 
-	if (super == NULL)
-		return err_oom(err);
-	pid = fork();
 	if (pid < 0)
 		return err_sys(err, errno, "start a process");
 	if (pid == 0) {
-		// like everything else of a lease it is found by its cgroup
-		if (cgroup_join(fs, super, err) < 0)
+		int *const mine[] = {&log->from, &log->file, &log->dir};
+
+		if (beside_enter(fs, lease, err) < 0)
 			_exit(1);
-		drop_others(log);
-		copy(log);
+		beside_detach();
+		beside_keep(mine, ARRAY_LEN(mine));
+		log_write(log->dir, log->name, log->file, log->from);
 		_exit(0);
 	}
 	log->writer = pid;
@@ -262,100 +174,4 @@ void log_discard(struct log *log)
 	}
 	move_former(log, false);
 	log->former = false;
-}
-
-// ---- reading
-
-static int copy_rest(int fd, FILE *out, struct err *err)
-{
-	char buf[65536];
-	ssize_t n;
-
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		if (fwrite(buf, 1, (size_t)n, out) != (size_t)n)
-			return err_set(err, EIO, "write the log");
-	}
-	fflush(out);
-	return n < 0 ? err_sys(err, errno, "read the log") : 0;
-}
-
-static bool same_file(int a, int b)
-{
-	struct stat x, y;
-
-	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev
-	       && x.st_ino == y.st_ino;
-}
-
-// Goes on in a new file when the old one has been put away. What is in between, if the workload was
-// faster than the reader, is read first.
-static int next_file(const char *path, const char *old, int *fd, FILE *out, struct err *err)
-{
-	_cleanup_close_ int now = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	_cleanup_close_ int before = open(old, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (now < 0 || same_file(now, *fd))
-		return 0;
-	if (copy_rest(*fd, out, err) < 0)
-		return -err->code;
-	if (before >= 0 && !same_file(before, *fd) && !same_file(before, now)
-	    && copy_rest(before, out, err) < 0)
-		return -err->code;
-	scope_close(fd);
-	*fd = steal_fd(&now);
-	return copy_rest(*fd, out, err);
-}
-
-// Goes on at the begin of a log that log_append has emptied, after what it put away of it.
-static int begin_again(const char *old, int fd, FILE *out, struct err *err)
-{
-	off_t at = lseek(fd, 0, SEEK_CUR);
-	_cleanup_close_ int before = -1;
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || st.st_size >= at)
-		return 0;
-	before = open(old, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (before >= 0 && lseek(before, at, SEEK_SET) == at && copy_rest(before, out, err) < 0)
-		return -err->code;
-	return lseek(fd, 0, SEEK_SET) == 0 ? 0 : err_sys(err, errno, "read the log");
-}
-
-int log_copy(
-	const struct ledger *l,
-	const char *name,
-	int given,
-	log_alive_fn alive,
-	FILE *out,
-	struct err *err
-)
-{
-	_cleanup_free_ char *path = str_printf(LOG_DIR "/%s.log", name);
-	_cleanup_free_ char *old = str_printf(LOG_DIR "/%s.log.1", name);
-	_cleanup_close_ int fd = given, before = -1;
-	bool last = alive == NULL;
-
-	if (path == NULL || old == NULL)
-		return err_oom(err);
-	if (fd < 0)
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return err_sys(
-			err,
-			errno,
-			"logs of '%s': none; only workloads started with -d have some",
-			name
-		);
-	before = open(old, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (before >= 0 && !same_file(before, fd) && copy_rest(before, out, err) < 0)
-		return -err->code;
-	for (;;) {
-		if (begin_again(old, fd, out, err) < 0 || copy_rest(fd, out, err) < 0
-		    || next_file(path, old, &fd, out, err) < 0)
-			return -err->code;
-		if (last)
-			return 0;
-		last = !alive(l, name); // once more, for what came before the end
-		nap(100);
-	}
 }

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "ledger/ledger.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -28,7 +29,7 @@ struct log {
 // starts.
 int log_open(const char *name, struct log *ret, struct err *err);
 
-// Starts the writer, in the lease's cgroup for the runtime, which must be there.
+// Starts the writer, beside the workload, whose cgroups must be there.
 int log_start(struct log *log, const struct hostfs *fs, const struct lease *lease, struct err *err);
 
 // After the workload has ended, before its lease is taken back: waits until all it said is written, but
@@ -48,13 +49,43 @@ void log_close(struct log *log);
 // NAME.log.1. What fills the one is copied to the other.
 void log_append(int now, int before, const char *data, size_t len);
 
-// Copies what there is to out. fd: the log, closed here, or -1: it is opened. alive: goes on until that
-// says the workload is gone; NULL: does not.
+// ---- what a writer does, log_write.c
+
+// Writes what comes from the pipe to NAME.log in dir (file), until nobody has its other end any more.
+void log_write(int dir, const char *name, int file, int from);
+
+int log_new_file(int dir, const char *file);
+
+// What has come and is not yet written, and how much may be.
+#define LOG_FLOW (1u << 20)
+struct log_flow {
+	char data[LOG_FLOW]; // a ring
+	size_t first, len;
+	uint64_t left_out;
+	int64_t room, at; // bytes; when that was so, in nanoseconds
+};
+
+typedef void (*log_put_fn)(void *arg, const char *data, size_t len);
+
+void log_flow_begin(struct log_flow *f);
+// Reads at most max bytes, once, as read(2) does.
+ssize_t log_flow_read(struct log_flow *f, int from, size_t max);
+// Reads what there is just now.
+void log_flow_rest(struct log_flow *f, int from);
+// Writes what may be written, or all.
+void log_flow_write(struct log_flow *f, bool all, log_put_fn put, void *arg);
+// How long poll may wait before the next write.
+int log_flow_wait(const struct log_flow *f);
+
+// ---- reading, log_read.c
+
+// Copies what there is to out. given: descriptors of NAME.log and NAME.log.1, for who may not open them;
+// NULL: they are opened. alive: goes on until that says the workload is gone; NULL: does not.
 typedef bool (*log_alive_fn)(const struct ledger *l, const char *name);
 int log_copy(
 	const struct ledger *l,
 	const char *name,
-	int fd,
+	const int *given,
 	log_alive_fn alive,
 	FILE *out,
 	struct err *err

@@ -8,6 +8,7 @@
 #include "ledger/ledger.h"
 #include "plan/launch.h"
 #include "plan/plan.h"
+#include "run/relay.h"
 
 // A start in the making: from request and launch to a plan, the ledger open and locked.
 struct start {
@@ -52,10 +53,11 @@ int run_workload(
 );
 
 // The same for a plan without lease and steps of the host, which are somebody else's: starts it,
-// watches it, and leaves the rest.
+// watches it, and leaves the rest. streams: the program's ends, which somebody else relays; taken over.
 int run_fenced(
 	struct start *s,
 	const struct launch *launch,
+	struct streams *streams,
 	int ready,
 	struct outcome *ret,
 	struct err *err
@@ -113,10 +115,8 @@ struct exec_request {
 	unsigned nenv;
 	const char *env[LAUNCH_LISTS];
 	bool terminal, interactive;
-	// Gets "started PID" when the program is about to run in a container; 0: nobody asks. The status of a
-	// runtime that fails looks like a program's.
-	int started_fd;
-	unsigned njoins; // as in struct launch, and put in place from exec_first_join on
+	unsigned njoins; // as in struct launch
+	int joins[LAUNCH_JOINS];
 };
 
 // The runtime's command that enters a container.
@@ -137,11 +137,20 @@ int exec_command(
 	struct err *err
 );
 
-// Where the first of the descriptors to be joined belongs.
-int exec_first_join(const struct exec_request *req);
-
-// Becomes another program in a workload that runs: returns only when that fails, with the exit status
-// (as in struct outcome) in *ret_status.
+// Another program in a workload that runs: waits for its end. On the bare host this process becomes the
+// program, and it returns only when that fails.
 int exec_in_workload(
-	struct ledger *l, const struct exec_request *req, int *ret_status, struct err *err
+	struct ledger *l, const struct exec_request *req, struct outcome *ret, struct err *err
+);
+
+// The same in a container, with the runtime's command. fs NULL: with nothing but the runtime, for a keeper.
+// given: the program's ends, which somebody else relays, taken over; NULL: they are made.
+int exec_fenced(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	const struct exec_request *req,
+	const struct exec_command *command,
+	struct streams *given,
+	struct outcome *ret,
+	struct err *err
 );

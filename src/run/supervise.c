@@ -4,9 +4,8 @@
 
 #include "apply/apply.h"
 #include "base/scope.h"
-#include "run/child.h"
 #include "run/run.h"
-#include "run/watch_cpus.h"
+#include "run/watch.h"
 
 #include <ctype.h>
 #include <poll.h>
@@ -22,31 +21,17 @@
 
 // ---- waiting
 
-enum phase {
-	PHASE_STARTING,
-	PHASE_RUNNING,
-	PHASE_FAILED, // the program could not be executed
-};
-
-struct watch {
-	pid_t child;
-	int64_t limit; // of the whole start, in milliseconds of CLOCK_MONOTONIC
-	enum phase phase;
-	int exec_errno; // of PHASE_FAILED
-	int ended; // exit status of the program, as the container's init has it; -1: it did not say
-	int status; // of the child, as waitpid gives it
-	int ready;  // where to say that it has started, -1: nowhere
-	const char *name;
-	struct log *log;
-	struct cpu_watch *cpus; // NULL: somebody else's business
-};
-
 static int64_t milliseconds(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t watch_limit(void)
+{
+	return milliseconds() + START_SECONDS * 1000;
 }
 
 // How long poll may wait for what a start still has to say, 0 when its time is over.
@@ -85,35 +70,44 @@ static void read_status(struct watch *w, int fd)
 		     line = strtok_r(NULL, "\n", &save)) {
 			if (sscanf(line, "ended %d", &ended) == 1)
 				w->ended = ended & 0xff;
-			else if (w->phase != PHASE_STARTING)
-				continue;
-			else if (str_starts(line, "started"))
-				w->phase = PHASE_RUNNING;
+			// an init that the program replaces has said before that it starts
 			else if (sscanf(line, "failed %d", &w->exec_errno) == 1)
 				w->phase = PHASE_FAILED;
+			else if (w->phase == PHASE_STARTING && str_starts(line, "started"))
+				w->phase = PHASE_RUNNING;
 		}
 	}
 }
 
 // True when the child has ended.
-static bool take_signal(struct watch *w, int sfd)
+static bool take_signal(struct watch *w, int sfd, int fd)
 {
 	struct signalfd_siginfo si;
 
 	if (read(sfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return false;
-	if (si.ssi_signo == SIGCHLD)
+	if (si.ssi_signo == SIGCHLD) {
+		if (w->terminal != NULL && relay_gone(&w->relay) && w->relay.nobody) {
+			terminal_hang_up(w->terminal);
+			w->hung_up = true;
+		}
 		return waitpid(w->child, &w->status, WNOHANG) == w->child;
-	// from the terminal the whole foreground group got it already; when it hangs up, only the
-	// leader of the session is told
-	if (si.ssi_code != SI_KERNEL || si.ssi_signo == SIGHUP)
+	}
+	if (w->terminal != NULL && terminal_signal(w->terminal, (int)si.ssi_signo))
+		return false;
+	if (si.ssi_signo == SIGWINCH)
+		terminal_send_size(w->terminal != NULL ? w->terminal->master : w->size, fd);
+	// from the terminal the whole foreground group got it already, but for a child that has
+	// another; when it hangs up, only the leader of the session is told
+	if (w->terminal != NULL || si.ssi_code != SI_KERNEL || si.ssi_signo == SIGHUP)
 		kill(w->child, (int)si.ssi_signo);
 	return false;
 }
 
 static void say_started(const struct watch *w)
 {
-	log_keep(w->log);
+	if (w->log != NULL)
+		log_keep(w->log);
 	if (w->ready >= 0)
 		dprintf(w->ready, "started %s\n", w->name);
 }
@@ -124,8 +118,7 @@ static int cpus_timeout(const struct watch *w)
 	return w->cpus != NULL && w->phase == PHASE_RUNNING ? cpu_watch_timeout(w->cpus) : -1;
 }
 
-// Until the child has ended. fd: its status pipe, -1 when it has none.
-static int watch_child(struct watch *w, int sfd, int fd, struct err *err)
+int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 {
 	bool ended = false;
 
@@ -146,7 +139,7 @@ static int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 				fd = -1; // closed without a word: the child's end tells
 		}
 		if ((fds[0].revents & POLLIN) != 0)
-			ended = take_signal(w, sfd);
+			ended = take_signal(w, sfd, fd);
 		if (!ended && w->cpus != NULL && w->phase == PHASE_RUNNING)
 			cpu_watch_look(w->cpus);
 		if (!ended && w->phase == PHASE_STARTING && left(w) == 0)
@@ -159,8 +152,7 @@ static int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 
 // ---- the end
 
-// The last line the runtime wrote, without time and level, as the reason of a failure.
-static void runtime_reason(int fd, char *buf, size_t len)
+void watch_reason(int fd, char *buf, size_t len)
 {
 	char text[8192], *line, *end;
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
@@ -195,6 +187,9 @@ static int conclude(
 
 	if (w->ended >= 0)
 		status = w->ended;
+	// a runtime that loses its terminal may fail, before or after its container
+	if (w->hung_up)
+		status = 128 + SIGHUP;
 	// a runtime that fails after the program has started ends with 1, and says why; then the init, which
 	// ended with it, has said nothing
 	if (w->ended >= 0
@@ -211,7 +206,7 @@ static int conclude(
 		return err_set(
 			err, EIO, "start '%s': it ended with status %d", p->lease.grant.name, status
 		);
-	runtime_reason(c->errors, reason, sizeof(reason));
+	watch_reason(c->errors, reason, sizeof(reason));
 	return err_set(
 		err,
 		EIO,
@@ -237,14 +232,25 @@ static int end_lease(struct start *s, struct outcome *out, struct err *err)
 	return 0;
 }
 
-static int block_signals(sigset_t *old)
+int watch_signals(bool terminal, sigset_t *old)
 {
 	static const int taken[] = {
-		SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+		SIGCHLD,
+		SIGTERM,
+		SIGINT,
+		SIGHUP,
+		SIGQUIT,
+		SIGUSR1,
+		SIGUSR2,
+		SIGWINCH,
+		// of a terminal that is raw
+		SIGTSTP,
+		SIGCONT,
+	};
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
+	for (size_t i = 0; i < ARRAY_LEN(taken) - (terminal ? 0 : 2); i++)
 		sigaddset(&set, taken[i]);
 	sigprocmask(SIG_BLOCK, &set, old);
 	return signalfd(-1, &set, SFD_CLOEXEC);
@@ -299,14 +305,31 @@ static int wait_child(
 	}
 }
 
-// A signal that came while everything was taken back has been obeyed: the status is the program's.
-static void drop_signals(int sfd)
+void watch_end(int sfd, const sigset_t *old)
 {
 	struct pollfd p = {.fd = sfd, .events = POLLIN};
 	struct signalfd_siginfo si;
 
 	while (poll(&p, 1, 0) > 0 && read(sfd, &si, sizeof(si)) > 0)
 		;
+	close(sfd);
+	sigprocmask(SIG_SETMASK, old, NULL);
+}
+
+// What the relay and the writer of a log must find before the workload is let go.
+static int start_beside(struct start *s, struct watch *w, struct channels *c, struct err *err)
+{
+	const struct hostfs *fs = &s->ledger.fs;
+	const struct lease *lease = &s->plan.lease;
+
+	if (c->log.to >= 0 && log_start(&c->log, fs, lease, err) < 0)
+		return -err->code;
+	streams_handed_over(&c->streams);
+	if (c->streams.ours[1] < 0)
+		return 0;
+	if (c->terminal.master >= 0)
+		terminal_take(w->terminal = &c->terminal);
+	return relay_start(&w->relay, &c->streams, fs, lease, err);
 }
 
 static int watch_workload(
@@ -323,18 +346,21 @@ static int watch_workload(
 	struct watch w = {
 		.phase = PHASE_STARTING,
 		.ended = -1,
-		.limit = milliseconds() + START_SECONDS * 1000,
+		.limit = watch_limit(),
 		.ready = ready,
 		.name = s->plan.lease.grant.name,
 		.log = &c->log,
 		.cpus = cpus,
+		.relay = NO_RELAY,
+		.size = c->streams.size,
 	};
+	struct err lost;
+	int r;
 
 	w.child = start_child(&s->plan, launch, c, s->ledger.lock);
 	if (w.child < 0)
 		return err_sys(err, errno, "start a process");
-	if (apply_host(&s->plan, true, err) < 0
-	    || (c->log.to >= 0 && log_start(&c->log, &s->ledger.fs, &s->plan.lease, err) < 0)) {
+	if (apply_host(&s->plan, true, err) < 0 || start_beside(s, &w, c, err) < 0) {
 		kill(w.child, SIGKILL);
 		waitpid(w.child, NULL, 0);
 		return -err->code;
@@ -345,15 +371,22 @@ static int watch_workload(
 	scope_close(&c->status[1]);
 	scope_close(&c->log.to);
 	c->setup[1] = c->status[1] = c->log.to = -1;
-	if (wait_child(s, &w, c->setup[0], out, err) < 0)
-		return -err->code;
-	if (s->plan.oci == NULL) {
+	r = wait_child(s, &w, c->setup[0], out, err);
+	if (r == 0 && s->plan.oci == NULL) {
 		w.phase = PHASE_RUNNING;
 		say_started(&w);
 	}
-	if (watch_child(&w, sfd, s->plan.oci != NULL ? c->status[0] : -1, err) < 0)
-		return -err->code;
-	return conclude(&w, &s->plan, launch, c, out, err);
+	if (r == 0)
+		r = watch_child(&w, sfd, s->plan.oci != NULL ? c->status[0] : -1, err);
+	if (r == 0)
+		r = conclude(&w, &s->plan, launch, c, out, err);
+	if (relay_end(&w.relay, sfd, &lost) < 0 && r == 0) {
+		*err = lost;
+		r = -err->code;
+		out->status = 125;
+	}
+	terminal_give_back(&c->terminal);
+	return r;
 }
 
 int run_workload(
@@ -371,11 +404,11 @@ int run_workload(
 	int sfd, r;
 
 	*ret = (struct outcome){.status = 125};
-	sfd = block_signals(&old);
+	sfd = watch_signals(launch->terminal, &old);
 	if (sfd < 0)
 		return err_sys(err, errno, "wait for signals");
 	cpu_watch_open(&cpus, &s->ledger.fs, &s->plan.lease);
-	r = channels_open(&c, &s->plan, launch, err);
+	r = channels_open(&c, &s->plan, launch, NULL, err);
 	if (r == 0) // the undo is on disk before the first step is taken
 		r = lease_write(&s->ledger, &s->plan.lease, err);
 	if (r < 0) {
@@ -396,15 +429,14 @@ int run_workload(
 	}
 	channels_done(&c);
 	cpu_watch_close(&cpus);
-	drop_signals(sfd);
-	close(sfd);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	watch_end(sfd, &old);
 	return r;
 }
 
 int run_fenced(
 	struct start *s,
 	const struct launch *launch,
+	struct streams *streams,
 	int ready,
 	struct outcome *ret,
 	struct err *err
@@ -415,15 +447,13 @@ int run_fenced(
 	int sfd, r;
 
 	*ret = (struct outcome){.status = 125};
-	sfd = block_signals(&old);
+	sfd = watch_signals(launch->terminal, &old);
 	if (sfd < 0)
 		return err_sys(err, errno, "wait for signals");
-	r = channels_open(&c, &s->plan, launch, err);
+	r = channels_open(&c, &s->plan, launch, streams, err);
 	if (r == 0)
 		r = watch_workload(s, launch, &c, NULL, sfd, ready, ret, err);
 	channels_done(&c);
-	drop_signals(sfd);
-	close(sfd);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	watch_end(sfd, &old);
 	return r;
 }

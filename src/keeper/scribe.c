@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "keeper/scribe.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "run/beside.h"
+#include "run/log.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define END_MS 2000 // for the last words of a workload
+
+// What the keeper says, a byte each.
+enum {
+	WORD_BEGIN = 'b', // with the pipe of a new workload
+	WORD_STARTED = 's',
+	WORD_END = 'e', // answered with the same
+};
+
+// ---- the writer, root's. What it hears and reads is the owner's.
+
+struct writer {
+	int sock, from; // from: the pipe of the workload, -1: none
+	int now, before;
+	bool due; // the log is still that of a former workload
+	struct log_flow flow;
+};
+
+static void begin_log(struct writer *w)
+{
+	if (w->due && ftruncate(w->now, 0) == 0 && ftruncate(w->before, 0) == 0)
+		w->due = false;
+}
+
+static void put(void *arg, const char *data, size_t len)
+{
+	struct writer *w = arg;
+
+	begin_log(w);
+	log_append(w->now, w->before, data, len);
+}
+
+// What there is, without waiting for more.
+static void end_pipe(struct writer *w)
+{
+	if (w->from >= 0)
+		log_flow_rest(&w->flow, w->from);
+	log_flow_write(&w->flow, true, put, w);
+}
+
+// A word of the keeper's. False: it has gone.
+static bool hear(struct writer *w)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	char word = 0;
+	struct iovec iov = {&word, 1};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+	_cleanup_close_ int fd = -1;
+	struct cmsghdr *c;
+	struct stat st;
+
+	if (recvmsg(w->sock, &msg, MSG_CMSG_CLOEXEC) <= 0)
+		return false;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (word == WORD_STARTED)
+		begin_log(w);
+	if (word == WORD_END || word == WORD_BEGIN)
+		end_pipe(w);
+	if (word == WORD_END)
+		send(w->sock, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	// nothing else is read: another file might not come back
+	if (word == WORD_BEGIN && fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)
+	    && fcntl(fd, F_SETFL, O_NONBLOCK) == 0) {
+		scope_close(&w->from);
+		w->from = steal_fd(&fd);
+		w->due = true;
+	}
+	return true;
+}
+
+static void serve(struct writer *w)
+{
+	bool there = true;
+
+	log_flow_begin(&w->flow);
+	while (there) {
+		struct pollfd p[] = {
+			{.fd = w->sock, .events = POLLIN},
+			{.fd = w->from, .events = POLLIN},
+		};
+
+		log_flow_write(&w->flow, false, put, w);
+		poll(p, ARRAY_LEN(p), log_flow_wait(&w->flow));
+		if (p[0].revents != 0)
+			there = hear(w);
+		if (p[1].revents != 0 && p[1].fd == w->from
+		    && log_flow_read(&w->flow, w->from, SIZE_MAX) == 0)
+			close(steal_fd(&w->from));
+	}
+	end_pipe(w);
+}
+
+static int open_file(
+	const struct grant *g, const char *ending, int *ret, int *ret_read, struct err *err
+)
+{
+	_cleanup_close_ int dir = fs_mkdirs(LOG_DIR, 0755, err), fd = -1, reading = -1;
+	_cleanup_free_ char *file = str_printf("%s%s", g->name, ending);
+
+	if (dir < 0)
+		return dir;
+	if (file == NULL)
+		return err_oom(err);
+	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "replace log '" LOG_DIR "/%s'", file);
+	fd = log_new_file(dir, file);
+	// log_append lets the one grow at its end, whatever its size was cut to
+	if (str_eq(ending, ".log") && fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) < 0)
+		return err_sys(err, errno, "make log '" LOG_DIR "/%s'", file);
+	reading = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || reading < 0)
+		return err_sys(err, errno, "make log '" LOG_DIR "/%s'", file);
+	*ret = steal_fd(&fd);
+	*ret_read = steal_fd(&reading);
+	return 0;
+}
+
+static _Noreturn void writer_main(
+	struct writer *w, const struct hostfs *fs, const struct lease *lease
+)
+{
+	int *const mine[] = {&w->sock, &w->now, &w->before};
+	struct err err;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_NAME, "pinfold-log");
+	if (beside_enter(fs, lease, &err) < 0)
+		_exit(125);
+	beside_detach();
+	beside_keep(mine, ARRAY_LEN(mine));
+	if (chdir("/") == 0)
+		serve(w);
+	_exit(0);
+}
+
+int scribe_start(
+	const struct hostfs *fs, const struct lease *lease, struct scribe *ret, struct err *err
+)
+{
+	static struct writer w;
+	struct scribe s = NO_SCRIBE;
+	int fds[2] = {-1, -1}, r;
+	pid_t pid = -1;
+
+	w = (struct writer){.sock = -1, .from = -1, .now = -1, .before = -1};
+	r = open_file(&lease->grant, ".log", &w.now, &s.now, err);
+	if (r == 0)
+		r = open_file(&lease->grant, ".log.1", &w.before, &s.before, err);
+	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		r = err_sys(err, errno, "make a socket");
+	if (r == 0) {
+		s.sock = fds[0];
+		w.sock = fds[1];
+		pid = fork();
+		if (pid == 0)
+			writer_main(&w, fs, lease);
+		if (pid < 0)
+			r = err_sys(err, errno, "start a process");
+	}
+	scope_close(&w.sock);
+	scope_close(&w.now);
+	scope_close(&w.before);
+	if (r < 0)
+		scribe_done(&s);
+	else
+		*ret = s;
+	return r;
+}
+
+void scribe_done(struct scribe *s)
+{
+	scope_close(&s->sock);
+	scope_close(&s->now);
+	scope_close(&s->before);
+	*s = (struct scribe)NO_SCRIBE;
+}
+
+// ---- the keeper's side
+
+static int say(const struct scribe *s, char word, const int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {&word, 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd != NULL) {
+		struct cmsghdr *c;
+
+		msg.msg_control = control.room;
+		msg.msg_controllen = sizeof(control.room);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), fd, sizeof(int));
+	}
+	return sendmsg(s->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : -1;
+}
+
+int scribe_begin(const struct scribe *s, int *from)
+{
+	int r = say(s, WORD_BEGIN, from);
+
+	close(steal_fd(from));
+	return r;
+}
+
+void scribe_started(const struct scribe *s)
+{
+	say(s, WORD_STARTED, NULL);
+}
+
+void scribe_end(const struct scribe *s)
+{
+	struct pollfd p = {.fd = s->sock, .events = POLLIN};
+	char word;
+
+	if (say(s, WORD_END, NULL) == 0 && poll(&p, 1, END_MS) > 0)
+		recv(s->sock, &word, 1, MSG_DONTWAIT);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Who writes the log of what a keeper starts in the background: a process of root's beside the workload. The
+// files are root's, so that their owner can neither let them grow nor change what they say; he has them for
+// reading.
+#pragma once
+
+#include "base/err.h"
+#include "ledger/ledger.h"
+
+#include <stdbool.h>
+
+struct scribe {
+	int sock;	 // the keeper's side; closed: the writer ends
+	int now, before; // NAME.log and NAME.log.1, for reading alone
+};
+
+#define NO_SCRIBE                                   \
+	{                                           \
+		.sock = -1, .now = -1, .before = -1 \
+	}
+
+// As root: makes the files and starts the writer, in the lease's cgroup, which must be there.
+int scribe_start(
+	const struct hostfs *fs, const struct lease *lease, struct scribe *ret, struct err *err
+);
+void scribe_done(struct scribe *s);
+
+// ---- of the keeper
+
+// A workload begins, and writes to this pipe, which is closed here. The former log stays until it has said
+// something or scribe_started. -1: the writer has gone.
+int scribe_begin(const struct scribe *s, int *from);
+void scribe_started(const struct scribe *s);
+
+// It has ended: waits until all it said is in the log, but not for long.
+void scribe_end(const struct scribe *s);

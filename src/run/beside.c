@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "run/beside.h"
+
+#include "apply/apply.h"
+#include "base/idset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#define ASIDE 100 // above what a process of pinfold's has open
+
+int beside_run_on(const struct grant *g, const struct idset *cpus)
+{
+	int r = sched_setaffinity(0, sizeof(cpus->word), (const cpu_set_t *)cpus->word);
+
+	return r < 0 && errno == EINVAL && g->isolated ? 0 : r;
+}
+
+int beside_enter(const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	const struct grant *g = &lease->grant;
+
+	if (cgroup_join_beside(fs, lease, err) < 0)
+		return -err->code;
+	if (beside_run_on(g, idset_empty(&g->shared_cpus) ? &g->cpus : &g->shared_cpus) < 0)
+		return err_sys(err, errno, "run on the CPUs of '%s'", g->name);
+	return 0;
+}
+
+void beside_detach(void)
+{
+	setsid();
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		close(fd);
+		open("/dev/null", O_RDWR);
+	}
+}
+
+void beside_keep(int *const fds[], size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (*fds[i] >= 0)
+			*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, ASIDE);
+	}
+	close_range(STDERR_FILENO + 1, ASIDE - 1, 0);
+	for (size_t i = 0; i < n; i++) {
+		if (*fds[i] >= 0)
+			*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	}
+	close_range(ASIDE, ~0u, 0);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What becomes of the output of a detached workload. Only the last of it is kept, so that nobody could read what
+// comes faster than the log turns over; and a packet must not wait for a log line. So more than LOG_RATE is not
+// written: of what comes faster the latest stays in memory until there is room, and where some is left out the
+// log says how much. Once over the rate the pipe is emptied at intervals: the program waits a millisecond at
+// most, and this process does not compete with it.
+
+#include "run/log.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define LOG_BYTES (8l << 20)
+#define LOG_RATE (16l << 20)  // bytes a second
+#define LOG_BURST (64l << 20) // at once
+#define TICK_MS 20	      // until there is room for what waits
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void log_flow_begin(struct log_flow *f)
+{
+	*f = (struct log_flow){.room = LOG_BURST, .at = now_ns()};
+}
+
+int log_flow_wait(const struct log_flow *f)
+{
+	return f->len > 0 ? TICK_MS : -1;
+}
+
+static void remember(struct log_flow *f, const char *data, size_t len)
+{
+	size_t end = (f->first + f->len) % LOG_FLOW, part = LOG_FLOW - end;
+
+	if (f->len + len > LOG_FLOW) {
+		size_t over = f->len + len - LOG_FLOW;
+
+		f->first = (f->first + over) % LOG_FLOW;
+		f->len -= over;
+		f->left_out += over;
+	}
+	if (part > len)
+		part = len;
+	memcpy(f->data + end, data, part);
+	memcpy(f->data, data + part, len - part);
+	f->len += len;
+}
+
+ssize_t log_flow_read(struct log_flow *f, int from, size_t max)
+{
+	const struct timespec nap = {.tv_nsec = 1000000};
+	static char buf[1u << 16]; // what a pipe holds
+	ssize_t n;
+
+	if (f->left_out > 0)
+		nanosleep(&nap, NULL);
+	n = read(from, buf, max < sizeof(buf) ? max : sizeof(buf));
+	if (n > 0)
+		remember(f, buf, (size_t)n);
+	return n;
+}
+
+void log_flow_rest(struct log_flow *f, int from)
+{
+	int left = 0;
+	ssize_t n;
+
+	ioctl(from, FIONREAD, &left);
+	for (; left > 0 && (n = log_flow_read(f, from, (size_t)left)) > 0; left -= (int)n)
+		;
+}
+
+void log_flow_write(struct log_flow *f, bool all, log_put_fn put, void *arg)
+{
+	int64_t now = now_ns(), more = (now - f->at) / 1000 * LOG_RATE / 1000000;
+	size_t part = LOG_FLOW - f->first;
+	char line[96];
+
+	f->at = now;
+	f->room = f->room + more > LOG_BURST ? LOG_BURST : f->room + more;
+	if (f->len == 0 || (!all && f->room < (int64_t)f->len))
+		return;
+	if (f->left_out > 0)
+		put(arg,
+		    line,
+		    (size_t)snprintf(
+			    line,
+			    sizeof(line),
+			    "\n[pinfold: %llu bytes left out: more than %ld MiB/s]\n",
+			    (unsigned long long)f->left_out,
+			    LOG_RATE >> 20
+		    ));
+	if (part > f->len)
+		part = f->len;
+	put(arg, f->data + f->first, part);
+	if (f->len > part)
+		put(arg, f->data, f->len - part);
+	f->room -= (int64_t)f->len;
+	f->len = f->left_out = 0;
+}
+
+// ---- files
+
+// What cannot be written (a full disk) is lost: the workload must not wait for it.
+static void put(int fd, const char *data, size_t len)
+{
+	while (fd >= 0 && len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		data += n;
+		len -= (size_t)n;
+	}
+}
+
+// There is a NAME.log at every moment: the new file takes its place in exchange for the full one. Where
+// a file system cannot do that, the full one is lost.
+static int rotate(int dir, const char *file, int full)
+{
+	_cleanup_free_ char *old = str_printf("%s.1", file);
+	int fd;
+
+	scope_close(&full);
+	if (old == NULL)
+		return -1;
+	unlinkat(dir, old, 0);
+	fd = log_new_file(dir, old);
+	if (fd >= 0 && renameat2(dir, old, dir, file, RENAME_EXCHANGE) < 0)
+		renameat(dir, old, dir, file);
+	return fd;
+}
+
+struct files {
+	int dir, file;
+	const char *name;
+	long size;
+};
+
+static void put_rotating(void *arg, const char *data, size_t len)
+{
+	struct files *f = arg;
+
+	if (f->size + (long)len > LOG_BYTES) {
+		f->file = rotate(f->dir, f->name, f->file);
+		f->size = 0;
+	}
+	put(f->file, data, len);
+	f->size += (long)len;
+}
+
+void log_write(int dir, const char *name, int file, int from)
+{
+	struct files files = {.dir = dir, .file = file, .name = name};
+	static struct log_flow flow;
+
+	log_flow_begin(&flow);
+	for (;;) {
+		struct pollfd p = {.fd = from, .events = POLLIN};
+
+		log_flow_write(&flow, false, put_rotating, &files);
+		if (poll(&p, 1, log_flow_wait(&flow)) > 0
+		    && log_flow_read(&flow, from, SIZE_MAX) == 0)
+			break;
+	}
+	log_flow_write(&flow, true, put_rotating, &files);
+}
+
+void log_append(int now, int before, const char *data, size_t len)
+{
+	struct stat st;
+	off_t from = 0;
+
+	if (fstat(now, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES && ftruncate(before, 0) == 0
+	    && lseek(before, 0, SEEK_SET) == 0) {
+		while (sendfile(before, now, &from, LOG_BYTES) > 0)
+			;
+		if (ftruncate(now, 0) < 0)
+			return; // no more than the limit, whatever is lost
+	}
+	put(now, data, len);
+}

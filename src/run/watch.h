@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Waiting for a runtime that was started, and for what its init says. supervise.c
+#pragma once
+
+#include "run/child.h"
+#include "run/watch_cpus.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum phase {
+	PHASE_STARTING,
+	PHASE_RUNNING,
+	PHASE_FAILED, // the program could not be executed
+};
+
+struct watch {
+	pid_t child;
+	int64_t limit; // of the whole start, in milliseconds of CLOCK_MONOTONIC
+	enum phase phase;
+	int exec_errno; // of PHASE_FAILED
+	int ended;	// exit status of the program, as the init has it; -1: it did not say
+	int status;	// of the child, as waitpid gives it
+	int ready;	// where to say that it has started, -1: nowhere
+	const char *name;
+	struct log *log;	   // NULL: none
+	struct relay relay;	   // of its streams
+	struct terminal *terminal; // of ours; NULL: none
+	struct cpu_watch *cpus;	   // NULL: somebody else's business
+	bool hung_up;		   // the caller's side of it has gone
+	int size;		   // of a terminal of somebody else's: where to read it; -1: none
+};
+
+// When a start that begins now has failed.
+int64_t watch_limit(void);
+
+// Blocks the signals that are watched for. terminal: those about one as well. Returns a signalfd, or -1.
+int watch_signals(bool terminal, sigset_t *old);
+
+// Until the child has ended. fd: its status pipe, -1 when it has none.
+int watch_child(struct watch *w, int sfd, int fd, struct err *err);
+
+// The last line the runtime wrote, without time and level, as the reason of a failure.
+void watch_reason(int fd, char *buf, size_t len);
+
+// A signal that came while everything was taken back has been obeyed: the status is the program's. Closes sfd.
+void watch_end(int sfd, const sigset_t *old);

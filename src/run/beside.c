@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define ASIDE 100 // above what a process of pinfold's has open
@@ -42,6 +43,13 @@ void beside_detach(void)
 
 void beside_keep(int *const fds[], size_t n)
 {
+	struct rlimit l;
+
+	// the caller's limit of descriptors is none of pinfold's
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+		l.rlim_cur = l.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (*fds[i] >= 0)
 			*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, ASIDE);

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -185,13 +184,16 @@ void log_write(int dir, const char *name, int file, int from)
 
 void log_append(int now, int before, const char *data, size_t len)
 {
+	static char buf[65536];
 	struct stat st;
 	off_t from = 0;
+	ssize_t n;
 
+	// both are opened for appending, which sendfile(2) does not do
 	if (fstat(now, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES && ftruncate(before, 0) == 0
 	    && lseek(before, 0, SEEK_SET) == 0) {
-		while (sendfile(before, now, &from, LOG_BYTES) > 0)
-			;
+		for (; (n = pread(now, buf, sizeof(buf), from)) > 0; from += n)
+			put(before, buf, (size_t)n);
 		if (ftruncate(now, 0) < 0)
 			return; // no more than the limit, whatever is lost
 	}

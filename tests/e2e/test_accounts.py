@@ -198,7 +198,7 @@ def test_no_limit_is_inherited(pf, runtime):
     assert one["Max core file size"] == "1"  # 0 would let a program of core_pattern run
     assert one["Max pending signals"] == "4096" and one["Max msgqueue size"] == "819200"
     assert one["Max nice priority"] == "0" and one["Max realtime priority"] == "0"
-    assert one["Max stack size"] == str(8 << 20) and one["Max processes"] == "68"
+    assert one["Max stack size"] == str(8 << 20) and one["Max processes"] == "124"
     assert int(one["Max locked memory"]) <= 64 << 20
     share = int(Path("/proc/sys/fs/file-max").read_text()) // 2 // 61
     assert int(one["Max open files"]) <= max(1024, min(65536, share))

@@ -102,7 +102,7 @@ static void none_without_being_named(void **)
 	assert_int_equal(rlimit(&p, "RLIMIT_MSGQUEUE"), 819200);
 	assert_int_equal(rlimit(&p, "RLIMIT_NICE"), 0);
 	assert_int_equal(rlimit(&p, "RLIMIT_NOFILE"), 65536);
-	assert_int_equal(rlimit(&p, "RLIMIT_NPROC"), 128 + 8);
+	assert_int_equal(rlimit(&p, "RLIMIT_NPROC"), 128 + 64);
 	assert_int_equal(rlimit(&p, "RLIMIT_RTPRIO"), 0);
 	assert_int_equal(rlimit(&p, "RLIMIT_SIGPENDING"), 4096);
 	assert_int_equal(rlimit(&p, "RLIMIT_STACK"), 64 << 20);

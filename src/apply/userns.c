@@ -27,18 +27,18 @@
 static const struct {
 	const char *name, *value;
 } maxima[] = {
-	{"cgroup_namespaces", "4"},
+	{"cgroup_namespaces", "32"},
 	{"fanotify_groups", "0"},
 	{"fanotify_marks", "0"},
 	{"inotify_instances", "128"},
 	{"inotify_watches", "65536"},
-	{"ipc_namespaces", "4"},
-	{"mnt_namespaces", "4"},
-	{"net_namespaces", "4"},
-	{"pid_namespaces", "4"},
+	{"ipc_namespaces", "32"},
+	{"mnt_namespaces", "32"},
+	{"net_namespaces", "32"},
+	{"pid_namespaces", "32"},
 	{"time_namespaces", "0"},
 	{"user_namespaces", "0"},
-	{"uts_namespaces", "4"},
+	{"uts_namespaces", "32"},
 };
 
 // Limits of who makes a namespace that the kernel keeps as the namespace's.

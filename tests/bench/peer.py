@@ -9,8 +9,11 @@ So the peer gets the very bundle, mounts and cgroups that pinfold has made.
 
 import json
 import os
+import socket
 import sys
 import time
+
+STATUS = 3  # descriptor of a container's init: its streams come over it, and it says how it goes
 
 
 def timed(argv):
@@ -26,11 +29,20 @@ def main():
     if "--version" in rest:
         os.execv(crun, [crun, "--version"])
     taken = []
+    asked = socket.socket(fileno=os.dup(STATUS))
+    byte, streams, _, _ = socket.recv_fds(asked, 1, 3)
     for _ in range(int(times)):
+        ours, its = socket.socketpair()
+        socket.send_fds(ours, [byte], streams)
+        os.dup2(its.fileno(), STATUS)
+        its.close()
         seconds, status = timed([crun, *rest])
         if status != 0:
             return status
         taken.append(seconds)
+        said = ours.recv(4096)
+        ours.close()
+    asked.sendall(said)
     with open(file, "w", encoding="ascii") as f:
         json.dump(taken, f)
     return 0

@@ -22,9 +22,12 @@ int apply_unshare(struct err *err);
 // on it for a moment, here where the kernel drops both if it is killed just then.
 int apply_scratch(struct err *err);
 
-// userns.c: a user namespace with the owner, the ids and the limits that the step says, found at its path
-// from then on.
+// userns.c: a user namespace with the owner, the ids and the limits that the plan's step says. It is begun
+// beside everything else, before the child is forked that takes the step and finds it at its path from then
+// on; the end is for the process that began it. Without such a step they do nothing.
+int apply_userns_begin(const struct plan *p, struct err *err);
 int apply_userns(const struct step *s, struct err *err);
+void apply_userns_end(void);
 
 // ---- undo.c
 

@@ -24,7 +24,7 @@
 #include <time.h>
 
 #define AGAIN_NS 3000000 // well within a grace period
-#define TIMES 8
+#define TIMES 5
 
 // The directory of this process in the first hierarchy that /proc/self/cgroup names with a controller
 // (v1), or in the only one (v2): "HIERARCHY:CONTROLLERS:PATH". An open descriptor, or -1.

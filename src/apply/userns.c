@@ -137,19 +137,19 @@ static int enter(const struct want *w)
 	return 0;
 }
 
-// In a process of its own, which tells how each half went, and goes on when it is answered.
+// In a process of its own, which says how it went and stays until it is killed: as long as it is there the
+// namespace is.
 static _Noreturn void hold(const struct want *w, pid_t parent, int fd)
 {
 	int r = enter(w);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || send(fd, &r, sizeof(r), MSG_NOSIGNAL) < 0 || r < 0
-	    || recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r))
+	if (getppid() != parent)
 		_exit(1);
-	r = set_maxima();
-	if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) < 0
-	    || recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r))
-		_exit(1);
+	if (r == 0)
+		r = set_maxima();
+	if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) == (ssize_t)sizeof(r))
+		recv(fd, &r, sizeof(r), 0);
 	_exit(0);
 }
 
@@ -196,29 +196,31 @@ static int keep(pid_t pid, const char *path, struct err *err)
 	return 0;
 }
 
-static int make(pid_t pid, int fd, const struct want *w, const char *path, struct err *err)
-{
-	int go = 0;
+// Begun by the supervisor, for the child that it forks next.
+static struct {
+	pid_t pid; // 0: none
+	int fd;
+} maker;
 
-	if (hear(fd, "make user namespace", err) < 0
-	    || write_map(pid, "uid_map", w->uid_map, err) < 0
-	    || write_map(pid, "gid_map", w->gid_map, err) < 0)
-		return -err->code;
-	if (send(fd, &go, sizeof(go), MSG_NOSIGNAL) < 0)
-		return err_sys(err, errno, "make user namespace");
-	if (hear(fd, "limit the user namespace (/proc/sys/user)", err) < 0
-	    || keep(pid, path, err) < 0)
-		return -err->code;
-	return 0;
+static const struct step *find_step(const struct plan *p)
+{
+	for (unsigned i = 0; i < p->nsteps; i++) {
+		if (p->steps[i].kind == STEP_USERNS)
+			return &p->steps[i];
+	}
+	return NULL;
 }
 
-int apply_userns(const struct step *s, struct err *err)
+int apply_userns_begin(const struct plan *p, struct err *err)
 {
+	const struct step *s = find_step(p);
 	_cleanup_close_ int here = -1, there = -1;
 	pid_t parent = getpid(), pid;
 	struct want w;
-	int pair[2], r;
+	int pair[2];
 
+	if (s == NULL)
+		return 0;
 	if (parse(s, &w, err) < 0)
 		return -err->code;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -229,12 +231,36 @@ int apply_userns(const struct step *s, struct err *err)
 	if (pid < 0)
 		return err_sys(err, errno, "start a process");
 	if (pid == 0) {
-		close(here);
+		// above all not the ends of pipes that others wait to see closed
+		if (there > STDERR_FILENO + 1)
+			close_range(STDERR_FILENO + 1, (unsigned)there - 1, 0);
+		close_range((unsigned)there + 1, ~0u, 0);
 		hold(&w, parent, there);
 	}
-	close(steal_fd(&there));
-	r = make(pid, here, &w, s->path, err);
-	kill(pid, SIGKILL); // it has nothing left to do
-	waitpid(pid, NULL, 0);
-	return r;
+	maker.pid = pid;
+	maker.fd = steal_fd(&here);
+	return 0;
+}
+
+void apply_userns_end(void)
+{
+	if (maker.pid == 0)
+		return;
+	kill(maker.pid, SIGKILL);
+	waitpid(maker.pid, NULL, 0);
+	close(maker.fd);
+	maker.pid = 0;
+}
+
+int apply_userns(const struct step *s, struct err *err)
+{
+	struct want w;
+
+	if (maker.pid == 0)
+		return err_set(err, ESRCH, "make user namespace: it was not begun");
+	if (parse(s, &w, err) < 0 || hear(maker.fd, "make user namespace", err) < 0
+	    || write_map(maker.pid, "uid_map", w.uid_map, err) < 0
+	    || write_map(maker.pid, "gid_map", w.gid_map, err) < 0)
+		return -err->code;
+	return keep(maker.pid, s->path, err);
 }

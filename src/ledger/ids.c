@@ -163,8 +163,10 @@ static int take_lease(const struct lease *lease, void *arg, struct err *err)
 	return 0;
 }
 
-// Marks what a line "name:first:count" of /etc/subuid or /etc/subgid takes.
-static int take_subids(const struct ledger *l, const char *path, struct taken *t, struct err *err)
+// Marks a range for what a line "name:first:count" of /etc/subuid or /etc/subgid takes of it.
+static int take_subids(
+	const struct ledger *l, const char *path, unsigned from, struct taken *t, struct err *err
+)
 {
 	_cleanup_free_ char *text = NULL;
 	char *save = NULL;
@@ -178,12 +180,11 @@ static int take_subids(const struct ledger *l, const char *path, struct taken *t
 	     line = strtok_r(NULL, "\n", &save)) {
 		unsigned long long first, count;
 
-		if (sscanf(line, "%*[^:]:%llu:%llu", &first, &count) != 2)
+		if (sscanf(line, "%*[^:]:%llu:%llu", &first, &count) != 2
+		    || first + count <= range_first(from))
 			continue;
-		for (unsigned i = 0; i < RANGES; i++) {
-			unsigned long long start = range_first(i);
-
-			if (first < start + IDS_PER_LEASE && start < first + count)
+		for (unsigned i = from; i < RANGES && range_first(i) < first + count; i++) {
+			if (first < (unsigned long long)range_first(i) + IDS_PER_LEASE)
 				t->range[i] = true;
 		}
 	}
@@ -197,8 +198,9 @@ int ids_choose_range(const struct ledger *l, uint32_t *ret, struct err *err)
 
 	t = (struct taken){0};
 	if (given_read(l, &given, err) < 0 || lease_each(l, take_lease, &t, err) < 0
-	    || take_subids(l, "etc/subuid", &t, err) < 0
-	    || take_subids(l, "etc/subgid", &t, err) < 0)
+	    || (given.ranges < RANGES
+		&& (take_subids(l, "etc/subuid", (unsigned)given.ranges, &t, err) < 0
+		    || take_subids(l, "etc/subgid", (unsigned)given.ranges, &t, err) < 0)))
 		return -err->code;
 	for (unsigned i = (unsigned)given.ranges; i < RANGES; i++) {
 		if (!t.range[i]) {

@@ -94,18 +94,33 @@ int plan_build(
 	return 0;
 }
 
-void plan_done(struct plan *p)
+static void done_but_lease(struct plan *p)
 {
 	for (unsigned i = 0; i < p->nsteps; i++) {
 		free(p->steps[i].path);
 		free(p->steps[i].value);
 	}
 	free(p->steps);
+	p->steps = NULL;
+	p->nsteps = p->room = 0;
 	view_done(&p->view);
-	json_decref(p->oci);
 	json_decref(p->argv);
 	json_decref(p->env);
 	json_decref(p->notes);
+	p->argv = p->env = p->notes = NULL;
+}
+
+void plan_carried_out(struct plan *p)
+{
+	done_but_lease(p);
+	if (p->oci != NULL)
+		json_object_clear(p->oci);
+}
+
+void plan_done(struct plan *p)
+{
+	done_but_lease(p);
+	json_decref(p->oci);
 	*p = (struct plan){0};
 }
 

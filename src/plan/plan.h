@@ -104,6 +104,9 @@ int plan_build(
 	struct err *err
 );
 void plan_done(struct plan *p);
+// All steps have been taken and the program is started: only the lease is of use from here on, and whether
+// there is a container (oci).
+void plan_carried_out(struct plan *p);
 
 // The two forms for reading. JSON: data/schemas/plan.json.
 json_t *plan_to_json(const struct plan *p);

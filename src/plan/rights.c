@@ -16,7 +16,7 @@
 #define NICE_MAX 40	     // RLIMIT_NICE: 20 less the nice value
 #define QUEUE_BYTES 819200   // of POSIX message queues, as the kernel's default
 #define PENDING_SIGNALS 4096 // timers count too
-#define SPARE_PROCESSES 64    // init, and what the runtime is until it is the program
+#define SPARE_PROCESSES 64   // init, and what the runtime is until it is the program
 #define FILES_MIN 1024
 #define FILES_MAX 65536
 #define STACK_SOFT (UINT64_C(8) << 20)

@@ -314,11 +314,13 @@ static int watch_exec(
 		.ready = -1,
 		.name = x->lease->grant.name,
 		.relay = NO_RELAY,
+		.fs = x->fs,
+		.lease = x->lease,
 		.size = x->streams->size,
 		.terminal = t->master >= 0 ? t : NULL,
 	};
 	struct err lost;
-	int r = 0;
+	int r;
 
 	w.child = fork();
 	if (w.child < 0)
@@ -330,12 +332,7 @@ static int watch_exec(
 	x->status[1] = -1;
 	terminal_take(t);
 	if (x->streams->ours[1] >= 0)
-		r = relay_start(&w.relay, x->streams, x->fs, x->lease, err);
-	if (r < 0) {
-		kill(w.child, SIGKILL);
-		waitpid(w.child, NULL, 0);
-		return r;
-	}
+		w.streams = x->streams;
 	r = watch_child(&w, sfd, x->status[0], err);
 	if (r == 0)
 		r = conclude(&w, x, ret, err);

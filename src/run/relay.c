@@ -34,8 +34,8 @@ struct way {
 	bool begun;
 	pthread_t thread;
 	bool terminal;
-	int lost; // errno of what could not be delivered
-	char buf[CHUNK];
+	int lost;  // errno of what could not be delivered
+	char *buf; // CHUNK bytes
 };
 
 // A byte says that the program has ended, and stays there for the other threads. Closed without one: whoever
@@ -207,6 +207,7 @@ static _Noreturn void relay_main(
 	struct streams *s, int control, const struct hostfs *fs, const struct lease *lease
 )
 {
+	static char bufs[STREAMS][CHUNK]; // not touched before it is used
 	static struct way ways[STREAMS];
 	int *const mine[] = {&control, &s->ours[0], &s->ours[1], &s->ours[2]};
 	struct err err;
@@ -225,7 +226,7 @@ static _Noreturn void relay_main(
 	for (int i = 0; i < STREAMS; i++) {
 		struct way *w = &ways[i];
 
-		*w = (struct way){.control = control, .terminal = s->terminal};
+		*w = (struct way){.control = control, .terminal = s->terminal, .buf = bufs[i]};
 		if (s->ours[i] < 0)
 			continue;
 		w->from = i == 0 ? STDIN_FILENO : s->ours[i];

@@ -118,6 +118,17 @@ static int cpus_timeout(const struct watch *w)
 	return w->cpus != NULL && w->phase == PHASE_RUNNING ? cpu_watch_timeout(w->cpus) : -1;
 }
 
+// The start has the machine for itself: until then nothing is said that a pipe would not hold.
+static int begin_relay(struct watch *w, struct err *err)
+{
+	struct streams *s = w->streams;
+
+	if (w->phase != PHASE_RUNNING || s == NULL)
+		return 0;
+	w->streams = NULL;
+	return relay_start(&w->relay, s, w->fs, w->lease, err);
+}
+
 int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 {
 	bool ended = false;
@@ -133,6 +144,11 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 		poll(fds, ARRAY_LEN(fds), starting ? left(w) : cpus_timeout(w));
 		if (fds[1].revents != 0) {
 			read_status(w, fd);
+			if (begin_relay(w, err) < 0) {
+				kill(w->child, SIGKILL);
+				waitpid(w->child, &w->status, 0);
+				return -err->code;
+			}
 			if (w->phase == PHASE_RUNNING)
 				say_started(w);
 			else if (w->phase == PHASE_STARTING)
@@ -147,7 +163,7 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 	}
 	if (fd >= 0)
 		read_status(w, fd);
-	return 0;
+	return begin_relay(w, err); // it ended at once
 }
 
 // ---- the end
@@ -316,20 +332,25 @@ void watch_end(int sfd, const sigset_t *old)
 	sigprocmask(SIG_SETMASK, old, NULL);
 }
 
-// What the relay and the writer of a log must find before the workload is let go.
-static int start_beside(struct start *s, struct watch *w, struct channels *c, struct err *err)
+// Before the workload is let go: it may say something at once, and outlive this process.
+static int start_log(struct start *s, struct channels *c, struct err *err)
 {
-	const struct hostfs *fs = &s->ledger.fs;
-	const struct lease *lease = &s->plan.lease;
+	return c->log.to < 0 ? 0 : log_start(&c->log, &s->ledger.fs, &s->plan.lease, err);
+}
 
-	if (c->log.to >= 0 && log_start(&c->log, fs, lease, err) < 0)
+static int let_go(struct start *s, struct watch *w, struct channels *c, struct err *err)
+{
+	if (apply_host(&s->plan, true, err) < 0 || start_log(s, c, err) < 0)
 		return -err->code;
+	// a child that is gone has said why, or will be waited for in vain
+	if (write(c->go[1], "g", 1) != 1)
+		kill(w->child, SIGKILL);
 	streams_handed_over(&c->streams);
-	if (c->streams.ours[1] < 0)
-		return 0;
+	if (c->streams.ours[1] >= 0)
+		w->streams = &c->streams;
 	if (c->terminal.master >= 0)
 		terminal_take(w->terminal = &c->terminal);
-	return relay_start(&w->relay, &c->streams, fs, lease, err);
+	return 0;
 }
 
 static int watch_workload(
@@ -352,26 +373,36 @@ static int watch_workload(
 		.log = &c->log,
 		.cpus = cpus,
 		.relay = NO_RELAY,
+		.fs = &s->ledger.fs,
+		.lease = &s->plan.lease,
 		.size = c->streams.size,
 	};
 	struct err lost;
-	int r;
+	int r = 0;
 
+	if (apply_userns_begin(&s->plan, err) < 0)
+		return -err->code;
 	w.child = start_child(&s->plan, launch, c, s->ledger.lock);
 	if (w.child < 0)
-		return err_sys(err, errno, "start a process");
-	if (apply_host(&s->plan, true, err) < 0 || start_beside(s, &w, c, err) < 0) {
+		r = err_sys(err, errno, "start a process");
+	else if (let_go(s, &w, c, err) < 0) {
 		kill(w.child, SIGKILL);
 		waitpid(w.child, NULL, 0);
-		return -err->code;
+		r = -err->code;
 	}
-	if (write(c->go[1], "g", 1) != 1)
-		kill(w.child, SIGKILL);
+	if (r < 0) {
+		apply_userns_end();
+		return r;
+	}
 	scope_close(&c->setup[1]);
 	scope_close(&c->status[1]);
 	scope_close(&c->log.to);
 	c->setup[1] = c->status[1] = c->log.to = -1;
 	r = wait_child(s, &w, c->setup[0], out, err);
+	apply_userns_end();
+	// a supervisor may live for months
+	if (r == 0)
+		plan_carried_out(&s->plan);
 	if (r == 0 && s->plan.oci == NULL) {
 		w.phase = PHASE_RUNNING;
 		say_started(&w);

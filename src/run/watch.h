@@ -25,8 +25,12 @@ struct watch {
 	int status;	// of the child, as waitpid gives it
 	int ready;	// where to say that it has started, -1: nowhere
 	const char *name;
-	struct log *log;	   // NULL: none
-	struct relay relay;	   // of its streams
+	struct log *log; // NULL: none
+	struct streams
+		*streams; // to be relayed once the program runs; NULL: by somebody else, or it is
+	struct relay relay;
+	const struct hostfs *fs; // for the relay
+	const struct lease *lease;
 	struct terminal *terminal; // of ours; NULL: none
 	struct cpu_watch *cpus;	   // NULL: somebody else's business
 	bool hung_up;		   // the caller's side of it has gone

@@ -73,6 +73,7 @@ static const struct call calls[] = {
 	{SYS_vfork, "vfork", -1},
 	{SYS_execve, "execve", 0},
 	{SYS_kill, "kill", -1},
+	{SYS_pidfd_send_signal, "pidfd_send_signal", -1},
 	{SYS_flock, "flock", -1},
 	{SYS_open, "open", 0},
 	{SYS_openat, "openat", 1},

@@ -80,10 +80,12 @@ class Run(Scenario):
     victims = {
         "0": ["self", "all"],
         "0.0": ["self"],  # a thread of the supervisor
-        "0.1": ["self", "0", "all"],  # its child, later the runtime
-        "0.1.0": ["self", "all"],
-        "0.1.0.0": ["self", "all"],  # the container's init
-        "0.1.0.0.0": ["self", "all"],  # the program
+        "0.1": ["self", "0", "all"],  # the maker of the user namespace
+        "0.2": ["self", "0", "all"],  # the child, later the runtime
+        "0.2.0": ["self", "all"],
+        "0.2.0.0": ["self", "all"],  # the container's init
+        "0.2.0.0.0": ["self", "all"],  # the program
+        "0.3": ["self", "0"],  # the relay
     }
 
     def command(self):
@@ -92,6 +94,7 @@ class Run(Scenario):
 
 class RunBare(Run):
     flags = ["--in", "host"]
+    victims = {"0": ["self", "all"], "0.0": ["self"], "0.1": ["self", "0", "all"]}
 
 
 class RunIsolated(Run):
@@ -99,10 +102,10 @@ class RunIsolated(Run):
 
 
 class RunDetached(Run):
-    """0.0.0 is the supervisor, 0.0.0.2 the writer of the log."""
+    """0.0.0 is the supervisor, 0.0.0.3 the writer of the log."""
 
     flags = ["-d"]
-    victims = {"0": ["self"], "0.0": ["self"], "0.0.0": ["self", "all"], "0.0.0.2": ["self"]}
+    victims = {"0": ["self"], "0.0": ["self"], "0.0.0": ["self", "all"], "0.0.0.3": ["self"]}
 
 
 class RunFirst(Run):
@@ -165,7 +168,13 @@ class Gc(StopOrphan):
 class Exec(Scenario):
     """In a workload that goes on."""
 
-    victims = {"0": ["self", "all"], "0.0": ["self", "0"], "0.0.0": ["self", "0"]}
+    victims = {
+        "0": ["self", "all"],
+        "0.0": ["self", "0"],  # the runtime
+        "0.0.0": ["self", "0"],
+        "0.0.0.0": ["self", "0"],  # the program
+        "0.1": ["self", "0"],  # the relay
+    }
 
     def command(self):
         return ["exec", self.name, "--", "/bin/true"]

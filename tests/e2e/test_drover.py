@@ -414,12 +414,18 @@ def test_a_wrong_file(drover, tmp_path, command, old, new, like):
 @pytest.mark.parametrize(
     "option",
     ["-l=0-3", "-c=3", "-m=64", "-a=00:01.0", "--vdev=net_null0", "--lcores=0", "--lcor=0",
-     "--file-prefix=x", "--huge-dir=/x", "--no-pci=", "--proc-type=secondary", "--in-memory=",
-     "--trace=.*", "--trace-d=/x"],
+     "--file-prefix=x", "--huge-dir=/x", "--no-pci=", "--proc-type=secondary", "--in-memory="],
 )  # fmt: skip
 def test_options_that_the_grant_decides(drover, tmp_path, option):
     (tmp_path / "t.cfg").write_text(f"[eal options]\n{option}\n" + config())
     refused(execute(drover, "check", "--no-huge", tmp_path / "t.cfg"), r"t\.cfg:2: .*grant")
+
+
+@pytest.mark.parametrize("option", ["--trace=.*", "--trace-d=/x", "-d=/x.so", "--syslog=x", "--log=8"])
+def test_options_that_are_not_passed_on(drover, tmp_path, option):
+    """They write files, or load code; and EAL would take any beginning of a long one."""
+    (tmp_path / "t.cfg").write_text(f"[eal options]\n{option}\n" + config())
+    refused(execute(drover, "check", "--no-huge", tmp_path / "t.cfg"), r"t\.cfg:2: .*(passed on|grant)")
 
 
 @pytest.mark.parametrize(

@@ -346,7 +346,8 @@ const struct seccomp_row seccomp_refused[] = {
 };
 
 const char seccomp_init_calls[] =
-	"read write close close_range dup2 fcntl ioctl pipe2 openat newfstatat fstat access "
+	"read write recvmsg close close_range dup2 fcntl ioctl pipe2 openat newfstatat fstat "
+	"access "
 	"readlink readlinkat lseek getdents64 mmap munmap madvise mprotect brk execve arch_prctl "
 	"set_tid_address set_robust_list rseq prlimit64 getrandom clone fork wait4 exit exit_group "
 	"futex sched_yield nanosleep kill tkill tgkill getpid gettid getsid getpgrp getpgid "

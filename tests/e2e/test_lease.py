@@ -191,6 +191,11 @@ def test_pipes_are_memory_too(pf, peers):
     assert "draining" in said and 3 << 20 <= pf.ps()[name]["held"]["memory"] < 5 << 20
 
 
+def is_tmpfs(path):
+    p = subprocess.run(["stat", "-fc", "%T", path], capture_output=True, text=True, check=True)
+    return p.stdout == "tmpfs\n"
+
+
 @pytest.mark.guest
 @pytest.mark.parametrize("kind", ["tmp", "cache"])
 def test_what_the_container_had_alone_is_gone(pf, peers, tmp_path, kind):
@@ -198,11 +203,29 @@ def test_what_the_container_had_alone_is_gone(pf, peers, tmp_path, kind):
     volume = tmp_path / "v"
     volume.mkdir()
     volume.chmod(0o777)
+    if kind == "cache" and is_tmpfs(volume):
+        pytest.skip("the directory of the tests is a tmpfs: no file of it has a cache")
     name, said = peers.give(kind, 16, "-v", f"{volume}:/v")
     if kind == "tmp":
         assert "draining" in said and pf.ps()[name]["held"]["memory"] >= 16 << 20
     else:
         assert said == "" and name not in pf.ps()
+
+
+@pytest.mark.guest
+def test_files_of_the_host_are_the_hosts(pf):
+    """A program on the bare host leaves some, as EAL does in a /run that is a tmpfs."""
+    path = Path("/dev/shm") / unique()
+    if not is_tmpfs(path.parent):
+        pytest.skip("/dev/shm is no tmpfs")
+    name = unique()
+    try:
+        command = f"dd if=/dev/zero of={path} bs=1M count=8 2>/dev/null"
+        p = pf.run("--name", name, "--in", "host", "--memory", "64M", "--", "/bin/sh", "-c", command)
+        assert (p.returncode, p.stderr) == (0, "") and path.stat().st_size == 8 << 20
+        assert not (LEASES / f"{name}.json").exists()
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @pytest.mark.guest

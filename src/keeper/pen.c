@@ -188,11 +188,15 @@ static _Noreturn void keep(struct keeper *k, int fd)
 	_exit(keeper_serve(k));
 }
 
-static _Noreturn void become_keeper(const struct plan *p, struct keeper *k, pid_t parent, int fd)
+static _Noreturn void become_keeper(
+	const struct plan *p, struct keeper *k, pid_t parent, int fd, int lock
+)
 {
 	struct word w = {.what = WORD_FAILED};
+	bool entered = enter(p, &k->host.limits, parent, &w.err) == 0;
 
-	if (enter(p, &k->host.limits, parent, &w.err) == 0 && drop(&p->lease, fd, &w.err) == 0) {
+	close(lock); // the lease is in use now, or will not be
+	if (entered && drop(&p->lease, fd, &w.err) == 0) {
 		// the next child is the first of the new process namespace
 		w.pid = fork();
 		if (w.pid == 0)
@@ -211,7 +215,7 @@ static _Noreturn void become_keeper(const struct plan *p, struct keeper *k, pid_
 // ---- root again
 
 // Until it serves. Returns its process id.
-static int wait_ready(int fd, pid_t child, const struct lease *lease, pid_t *ret, struct err *err)
+static int wait_ready(struct start *s, int fd, pid_t child, pid_t *ret, struct err *err)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	bool ready = false;
@@ -229,8 +233,11 @@ static int wait_ready(int fd, pid_t child, const struct lease *lease, pid_t *ret
 			return err_set(err, EPIPE, "it ended without a word");
 		switch (w.what) {
 		case WORD_MAP:
-			if (map_ids(child, lease, err) < 0)
+			if (map_ids(child, &s->plan.lease, err) < 0)
 				return -err->code;
+			// it is in its cgroup: the lease counts as in use. What comes now depends on
+			// processes that their owner can stop: nobody else waits for them.
+			ledger_unlock(&s->ledger);
 			say(fd, w);
 			break;
 		case WORD_KEEPER:
@@ -267,6 +274,20 @@ static struct keeper knowledge(const struct start *s, const struct launch *launc
 	return k;
 }
 
+// It may have been stopped, and another one started, while others had the lock.
+static int lock_again(struct start *s, struct err *err)
+{
+	const char *name = s->plan.lease.grant.name;
+	struct lease now;
+
+	if (ledger_lock(&s->ledger, err) < 0)
+		return -err->code;
+	if (lease_read(&s->ledger, name, &now, err) == 0 && lease_same_run(&now, &s->plan.lease))
+		return 0;
+	ledger_unlock(&s->ledger);
+	return err_set(err, ECANCELED, "it was stopped meanwhile");
+}
+
 static int launch_keeper(struct start *s, const struct launch *launch, struct err *err)
 {
 	scope_cleanup(scribe_done) struct scribe scribe = NO_SCRIBE;
@@ -274,6 +295,7 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 	struct keeper k = knowledge(s, launch);
 	_cleanup_json_ json_t *calls = NULL;
 	pid_t parent = getpid(), child, keeper = 0;
+	struct err lost;
 	int pair[2], r;
 
 	if (rights_seccomp(&s->plan, launch, &calls, err) < 0
@@ -292,12 +314,13 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 	if (child < 0)
 		return err_sys(err, errno, "start a process");
 	if (child == 0)
-		become_keeper(&s->plan, &k, parent, there);
+		become_keeper(&s->plan, &k, parent, there, s->ledger.lock);
 	close(steal_fd(&there));
-	r = wait_ready(here, child, &s->plan.lease, &keeper, err);
-	if (r < 0)
-		kill(child, SIGKILL);
+	r = wait_ready(s, here, child, &keeper, err);
+	kill(child, SIGKILL); // it has no more to do
 	waitpid(child, NULL, 0);
+	if (s->ledger.lock < 0 && lock_again(s, r == 0 ? err : &lost) < 0)
+		return r == 0 ? -err->code : r;
 	s->plan.lease.supervisor = (int)keeper;
 	s->plan.lease.supervisor_start = process_start(&s->ledger.fs, (int)keeper);
 	return r;
@@ -340,7 +363,7 @@ int keeper_start(const char *name, struct err *err)
 				r = lease_write(&s.ledger, &s.plan.lease, err);
 			if (r == 0)
 				r = keeper_watch(&s.ledger.fs, &s.plan.lease, err);
-			if (r < 0)
+			if (r < 0 && s.ledger.lock >= 0)
 				lease_end(&s.ledger, &s.plan.lease, &undo);
 		}
 		start_done(&s);

@@ -416,6 +416,9 @@ int inside_init(int argc, char **argv)
 	sigset_t all;
 	int r;
 
+	// the program may be of the same user: it is not to write into this process, nor to take its
+	// descriptors. What is executed can be dumped again.
+	prctl(PR_SET_DUMPABLE, 0);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	// What was ignored when we were started stays ignored across exec, and an ignored SIGCHLD

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define STATUS_READS 16
 #define START_SECONDS 60 // from the fork to the word of the container's init
 
 // ---- waiting
@@ -64,7 +65,8 @@ static void read_status(struct watch *w, int fd)
 	ssize_t n;
 	int ended;
 
-	while ((n = read(fd, buf, sizeof(buf) - 1)) > 0) {
+	// whoever else has the other end may say more and more: not without end
+	for (int i = 0; i < STATUS_READS && (n = read(fd, buf, sizeof(buf) - 1)) > 0; i++) {
 		buf[n] = '\0';
 		for (char *line = strtok_r(buf, "\n", &save); line != NULL;
 		     line = strtok_r(NULL, "\n", &save)) {

@@ -15,10 +15,10 @@
 
 // Of the keeper and of crun, beside what a container may do: namespaces, mounts, the container's filter.
 static const char *const more[] = {
-	"chroot",	 "clone",	"clone3",  "execveat",	 "fsconfig",
-	"fsmount",	 "fsopen",	"fspick",  "mount",	 "mount_setattr",
-	"move_mount",	 "open_tree",	"openat2", "pivot_root", "seccomp",
-	"setdomainname", "sethostname", "setns",   "umount2",	 "unshare",
+	"chroot",      "clone",	    "clone3",	 "execveat",	  "fsconfig",	"fsmount",
+	"fsopen",      "fspick",    "mount",	 "mount_setattr", "move_mount", "open_tree",
+	"openat2",     "prlimit64", "setrlimit", "pivot_root",	  "seccomp",	"setdomainname",
+	"sethostname", "setns",	    "umount2",	 "unshare",
 };
 
 static int allow(scmp_filter_ctx ctx, const char *call, unsigned n, const struct scmp_arg_cmp *args)

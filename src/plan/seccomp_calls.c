@@ -13,6 +13,7 @@
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -96,10 +97,7 @@ static const struct seccomp_row processes[] = {
 	{"setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups",
 	 "daemons that give up rights; to others they change only with --cap SETUID and SETGID"},
 	{"capget capset", "daemons that give up capabilities; more than it has it does not get"},
-	{"prctl",
-	 "names of threads, PR_SET_PDEATHSIG, PR_SET_DUMPABLE; it cannot lift no_new_privs"},
-	{"getrlimit setrlimit prlimit64",
-	 "EAL and daemons look at limits; a hard one is never raised"},
+	{"getrlimit", "EAL and daemons look at limits"},
 	{"getrusage times sysinfo uname getrandom",
 	 "time used, memory, kernel release, random numbers"},
 	{"getpriority setpriority ioprio_get", "nice values within RLIMIT_NICE"},
@@ -131,7 +129,7 @@ static const struct seccomp_row sockets[] = {
 	 "own"},
 	{"sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg",
 	 "what goes over them, descriptors too"},
-	{"getsockname getpeername getsockopt setsockopt", "options and names of sockets"},
+	{"getsockname getpeername getsockopt", "options and names of sockets"},
 	{NULL, NULL},
 };
 
@@ -197,6 +195,36 @@ const struct seccomp_group seccomp_groups[] = {
 		.value_two = (type)                                              \
 	}
 
+// `size` values from `first` on, a multiple of it; size is a power of two.
+#define FROM(index, first, size)                                                  \
+	{                                                                         \
+		.argument = (index), .op = "SCMP_CMP_MASKED_EQ",                  \
+		.value = UINT32_MAX & ~(uint64_t)((size)-1), .value_two = (first) \
+	}
+
+// All limits but RLIMIT_CORE (4): raised or lowered, it would let core_pattern's program run.
+#define LIMITS(first, size)                                                           \
+	{"setrlimit", {FROM(0, first, size)}, -1, "not RLIMIT_CORE", of_limits},      \
+	{                                                                             \
+		"prlimit64", {FROM(1, first, size)}, -1, "not RLIMIT_CORE", of_limits \
+	}
+// Options of sockets by number, at any level: but for those that attach a filter (SO_ATTACH_FILTER 26,
+// SO_ATTACH_BPF 50, SO_ATTACH_REUSEPORT_CBPF 51 and _EBPF 52), compiled into memory that the machine has once.
+#define OPTIONS(first, size)                                                             \
+	{                                                                                \
+		"setsockopt", {FROM(2, first, size)}, -1, "none that attaches a filter", \
+			of_options                                                       \
+	}
+#define LEVEL(level, first, size, cap, when)                                                   \
+	{                                                                                      \
+		"setsockopt", {FROM(1, level, 1), FROM(2, first, size)}, cap, when, of_options \
+	}
+// All of prctl but PR_SET_SECCOMP (22), for the same reason.
+#define CONTROLS(first, size)                                                          \
+	{                                                                              \
+		"prctl", {FROM(0, first, size)}, -1, "not PR_SET_SECCOMP", of_controls \
+	}
+
 // A socket of a family, a type and a protocol; of any protocol; a pair.
 #define SOCKET(family, type, protocol, cap, when, why)                                 \
 	{                                                                              \
@@ -240,6 +268,11 @@ static const char of_raw[] = "packets of one's own making";
 static const char of_ping[] = "ping";
 static const char of_packets[] = "DPDK's af_packet ports and captures";
 
+static const char of_limits[] = "daemons set limits; a hard one is never raised";
+static const char of_options[] = "options of sockets";
+static const char of_controls[] =
+	"names of threads, PR_SET_PDEATHSIG, PR_SET_DUMPABLE; it cannot lift no_new_privs";
+
 const struct seccomp_condition seccomp_conditions[] = {
 	{"clone",
 	 {LACKS(0, NAMESPACES)},
@@ -261,6 +294,35 @@ const struct seccomp_condition seccomp_conditions[] = {
 	 "without MPOL_MF_MOVE_ALL",
 	 "EAL puts memory on a node; pages of other processes stay where they are"},
 	{"move_pages", {IS(0, 0)}, -1, "of the calling process", "asking on which node a page is"},
+	LIMITS(0, 4),
+	LIMITS(5, 1),
+	LIMITS(6, 2),
+	LIMITS(8, 8),
+	{"prlimit64", {IS(2, 0)}, -1, "nothing is set", "EAL and daemons look at limits"},
+	CONTROLS(0, 16),
+	CONTROLS(16, 4),
+	CONTROLS(20, 2),
+	CONTROLS(23, 1),
+	CONTROLS(24, 8),
+	CONTROLS(32, 32),
+	CONTROLS(64, 64),
+	CONTROLS(PR_SET_VMA, 1),
+	CONTROLS(PR_SET_PTRACER, 1),
+	OPTIONS(0, 16),
+	OPTIONS(16, 8),
+	OPTIONS(24, 2),
+	OPTIONS(27, 1),
+	OPTIONS(28, 4),
+	OPTIONS(32, 16),
+	OPTIONS(48, 2),
+	OPTIONS(53, 1),
+	OPTIONS(54, 2),
+	OPTIONS(56, 8),
+	OPTIONS(64, 64),
+	OPTIONS(128, 128),
+	LEVEL(IPPROTO_IPV6, 26, 1, -1, "IPV6_V6ONLY"),
+	LEVEL(IPPROTO_IPV6, 50, 2, -1, "IPV6_PKTINFO, IPV6_RECVHOPLIMIT"),
+	LEVEL(SOL_SOCKET, SO_ATTACH_FILTER, 1, CAP_NET_RAW, "SO_ATTACH_FILTER"),
 	SOCKET(AF_UNIX, SOCK_STREAM, 0, -1, "AF_UNIX, SOCK_STREAM", of_paths),
 	SOCKET(AF_UNIX, SOCK_DGRAM, 0, -1, "AF_UNIX, SOCK_DGRAM", of_paths),
 	SOCKET(AF_UNIX, SOCK_SEQPACKET, 0, -1, "AF_UNIX, SOCK_SEQPACKET", of_paths),
@@ -339,6 +401,8 @@ const struct seccomp_row seccomp_refused[] = {
 	{"open_by_handle_at name_to_handle_at", "files by handle, past every mount"},
 	{"fanotify_init quotactl acct swapon swapoff", "file systems and memory of the host"},
 	{"personality", "it turns off address space layout randomisation"},
+	{"seccomp",
+	 "a filter is compiled into memory that the machine has once (net.core.bpf_jit_limit)"},
 	{"syslog lookup_dcookie", "the kernel's log and profile tell about the host"},
 	{"sethostname setdomainname", "the names are those of the grant"},
 	{"vmsplice", "it has a history of holes, and no data plane uses it"},

@@ -15,6 +15,16 @@ static bool applies(const struct seccomp_condition *c, uint64_t caps)
 	return c->cap < 0 || cap_has(caps, (unsigned)c->cap);
 }
 
+// Ranges of one argument that a person reads as one line.
+static bool repeats(const struct seccomp_condition *c)
+{
+	for (const struct seccomp_condition *e = seccomp_conditions; e < c; e++) {
+		if (str_eq(e->call, c->call) && str_eq(e->when, c->when) && str_eq(e->why, c->why))
+			return true;
+	}
+	return false;
+}
+
 static json_t *rows_to_json(const struct seccomp_row *rows)
 {
 	json_t *list = json_array();
@@ -53,7 +63,7 @@ json_t *seccomp_table_to_json(uint64_t caps)
 		);
 	}
 	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
-		if (applies(c, caps))
+		if (applies(c, caps) && !repeats(c))
 			json_array_append_new(
 				conditions,
 				json_pack(
@@ -126,7 +136,7 @@ void seccomp_print_text(uint64_t caps, FILE *out)
 	}
 	fputs("\nwith certain arguments\n", out);
 	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
-		if (applies(c, caps))
+		if (applies(c, caps) && !repeats(c))
 			fprintf(out, "  %s: %s\n      %s\n", c->call, c->when, c->why);
 	}
 	fputs("\nrefused, among others\n", out);
@@ -148,7 +158,9 @@ void seccomp_print_markdown(FILE *out)
 		fputc('\n', out);
 	}
 	fputs("### With certain arguments\n\n| call | when | why |\n|---|---|---|\n", out);
-	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++)
+	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
+		if (repeats(c))
+			continue;
 		fprintf(out,
 			"| `%s` | %s%s%s | %s |\n",
 			c->call,
@@ -156,6 +168,7 @@ void seccomp_print_markdown(FILE *out)
 			c->cap < 0 ? "" : ", with --cap ",
 			c->cap < 0 ? "" : cap_name((unsigned)c->cap),
 			c->why);
+	}
 	fputs("| `clone3` | never: fails with ENOSYS | its flags lie in memory, where no filter "
 	      "sees them; the C library then uses clone |\n"
 	      "| `openat2` | never: fails with ENOSYS | its mode lies in memory; callers then use "

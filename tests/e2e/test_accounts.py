@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from features import V2
 from workload import (
     CPU, CPUS, LEASES, OTHER, PYTHON, SLOW, needs_root, needs_two, processes_of, unique, wait,
 )  # fmt: skip
@@ -274,6 +275,84 @@ def test_a_crash_starts_nothing_on_the_host(pf, tmp_path):
         assert not ran.exists()
     finally:
         pattern.write_text(before)
+
+
+def test_the_core_limit_stays(pf):
+    """To lower it to 0 would let core_pattern's program run again."""
+    code = """
+import ctypes, resource
+libc = ctypes.CDLL(None, use_errno=True)
+zero = (ctypes.c_ulong * 2)(0, 0)
+for number in (4, 4 | 1 << 32):
+    print(libc.syscall(160, ctypes.c_ulong(number), zero), end=" ")
+    print(libc.syscall(302, 0, ctypes.c_ulong(number), zero, None), end=" ")
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+    assert pf.python(code) == "-1 -1 -1 -1 (1, 1) 64\n"
+
+
+def test_no_filter_is_attached(pf):
+    """The memory that they are compiled into is the machine's; captures ask for it."""
+    code = """
+import socket, struct, ctypes
+filter = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0xffffffff))
+program = struct.pack("HxxxxxxP", 1, ctypes.addressof(filter))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for option in (26, 51):
+    try:
+        s.setsockopt(socket.SOL_SOCKET, option, program)
+        print("attached", end=" ")
+    except OSError as e:
+        print(e.errno, end=" ")
+v6 = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+print(v6.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+"""
+    assert pf.python(code) == "1 1 1\n"
+    assert pf.python(code, "--cap", "NET_RAW") == "attached 1 1\n"
+
+
+@pytest.mark.guest
+@pytest.mark.skipif(not V2, reason="cgroup v1 does not count what sockets hold")
+def test_sockets_are_memory(pf):
+    """What waits in them to be read."""
+    code = """
+import resource, socket
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+held, sent, to = [], 0, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+to.setblocking(False)
+for i in range(600):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    s.bind(("127.0.0.1", 0))
+    held.append(s)
+    for k in range(40):
+        try:
+            to.sendto(b"x" * 16000, s.getsockname())
+        except OSError:
+            break
+print(sum(int(line.split("mem ")[1]) for line in open("/proc/net/sockstat") if "mem " in line))
+"""
+    p = pf.run("--memory", "64M", "--", PYTHON, "-I", "-c", code)
+    if p.returncode != 128 + signal.SIGKILL:  # memory it is: there may be none left for the program
+        assert p.returncode == 0, p.stderr
+        assert int(p.stdout) * 4096 <= 80 << 20, f"{p.stdout} pages in sockets of a grant of 64 MiB"
+
+
+def test_init_is_its_own(pf):
+    """The program, of the same user, gets nothing of the process that started it."""
+    code = """
+import os
+for name in ("mem", "maps", "environ", "cwd/.", "root/."):
+    try:
+        open(f"/proc/1/{name}")
+        print("opened", name)
+    except OSError as e:
+        print(e.errno, end=" ")
+"""
+    assert pf.python(code) == "13 13 13 13 13 "
 
 
 def wait_for(path, seconds=3):

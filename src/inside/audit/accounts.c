@@ -9,12 +9,16 @@
 
 #include <errno.h>
 #include <linux/aio_abi.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <mqueue.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -86,19 +90,47 @@ static void async_io(const struct audit *a, struct finding *f)
 // (do_coredump in fs/coredump.c).
 static void core_program(const struct audit *, struct finding *f)
 {
+	const struct rlimit none = {0, 0};
 	struct rlimit l;
 
 	if (getrlimit(RLIMIT_CORE, &l) < 0)
 		fail(f, "%s", strerror(errno));
 	else if (l.rlim_max != 1 || l.rlim_cur != 1)
 		fail(f, "RLIMIT_CORE is not 1");
+	else if (prlimit(0, RLIMIT_CORE, &none, NULL) == 0
+		 || syscall(SYS_setrlimit, RLIMIT_CORE, &none) == 0
+		 // the kernel looks at the lower half of the number
+		 || syscall(SYS_setrlimit, RLIMIT_CORE | 1L << 32, &none) == 0)
+		fail(f, "RLIMIT_CORE can be lowered to 0");
 	else
 		pass(f, "RLIMIT_CORE is 1, for good");
+}
+
+// Each filter is compiled into memory of which the machine has a certain amount (net.core.bpf_jit_limit): who
+// has all of it keeps others from starting what has a system call filter.
+static void filters(const struct audit *, struct finding *f)
+{
+	struct sock_filter pass_all = {BPF_RET | BPF_K, 0, 0, ~0u};
+	const struct sock_fprog program = {1, &pass_all};
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0)
+		fail(f, "a socket has a filter");
+	if (fd >= 0
+	    && setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0)
+		fail(f, "a group of sockets has a filter");
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == 0 || errno == EFAULT)
+		fail(f, "prctl takes a filter of system calls");
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) == 0 || errno == EFAULT)
+		fail(f, "seccomp takes a filter of system calls");
+	if (f->verdict == AUDIT_NONE)
+		pass(f, "%s", strerror(errno));
 }
 
 const struct property audit_accounts[] = {
 	{"accounts", "take timers, inotify instances and queues without end", accounts},
 	{"async-io", "take asynchronous I/O events of the machine", async_io},
+	{"filters", "attach filters, for which the machine has so much memory", filters},
 	{"core-program", "leave a core to a program of the host (core_pattern)", core_program},
 	{0},
 };

@@ -673,7 +673,7 @@ static void recording_is_a_strict_file(void **)
 {
 	_cleanup_json_ json_t *names = json_pack("[s, s]", "read", "mmap"), *profile, *filter;
 	_cleanup_free_ char *text = NULL;
-	bool conditions[64] = {false};
+	bool conditions[SECCOMP_CONDITIONS_MAX] = {false};
 	struct err err = {0};
 
 	for (size_t i = 0; seccomp_conditions[i].call != NULL; i++)

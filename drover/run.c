@@ -9,7 +9,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "run.h"
-#include "task/dump.h"
+#include "task/meter/dump.h"
 
 #include <errno.h>
 #include <fcntl.h>

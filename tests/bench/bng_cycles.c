@@ -17,7 +17,7 @@
 #include "table/file.h"
 #include "table/registry.h"
 #include "table/tables.h"
-#include "task/qinq.h"
+#include "task/proto/qinq.h"
 
 #include "base/scope.h"
 #include "base/str.h"

@@ -14,8 +14,8 @@
 
 #include "table/file.h"
 #include "table/tables.h"
-#include "task/ip4.h"
-#include "task/qinq.h"
+#include "task/proto/ip4.h"
+#include "task/proto/qinq.h"
 
 #include "base/jread.h"
 #include "base/scope.h"

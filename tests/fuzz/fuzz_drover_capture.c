@@ -5,9 +5,9 @@
 
 #include "fuzz.h"
 
-#include "task/capture.h"
-#include "task/frame.h"
-#include "task/sums.h"
+#include "task/gen/capture.h"
+#include "task/gen/frame.h"
+#include "task/proto/sums.h"
 
 static void check_sums(const uint8_t *bytes, unsigned size)
 {

@@ -7,7 +7,7 @@
 #include "fuzz.h"
 
 #include "../unit/drover_rig.h"
-#include "task/meter.h"
+#include "task/meter/meter.h"
 
 #include <jansson.h>
 

@@ -3,9 +3,9 @@
 // Captures that a generator sends: what is in them, in their own time, and what cannot be sent.
 
 #include "gen_rig.h"
-#include "task/capture.h"
-#include "task/frame.h"
-#include "task/meter.h"
+#include "task/gen/capture.h"
+#include "task/gen/frame.h"
+#include "task/meter/meter.h"
 
 #include <fcntl.h>
 #include <pcap/pcap.h>

@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "drover_rig.h"
-#include "task/dump.h"
+#include "task/meter/dump.h"
 
 #include <jansson.h>
 #include <rte_cycles.h>

@@ -5,8 +5,8 @@
 #include "unit.h"
 
 #include "drover_rig.h"
-#include "task/icmp.h"
-#include "task/ip4.h"
+#include "task/proto/icmp.h"
+#include "task/proto/ip4.h"
 
 #include <netinet/in.h>
 #include <rte_cycles.h>

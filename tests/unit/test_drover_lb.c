@@ -5,7 +5,7 @@
 #include "unit.h"
 
 #include "drover_rig.h"
-#include "task/qinq.h"
+#include "task/proto/qinq.h"
 
 #define OUTPUTS 4
 

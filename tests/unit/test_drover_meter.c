@@ -5,7 +5,7 @@
 #include "unit.h"
 
 #include "drover_rig.h"
-#include "task/meter.h"
+#include "task/meter/meter.h"
 
 #include <jansson.h>
 #include <rte_cycles.h>

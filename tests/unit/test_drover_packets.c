@@ -3,7 +3,7 @@
 // The generator's packets: templates, fields that vary, mixed sizes.
 
 #include "gen_rig.h"
-#include "task/sums.h"
+#include "task/proto/sums.h"
 
 #include <rte_ip.h>
 #include <rte_udp.h>

@@ -10,9 +10,9 @@
 #include "table/file.h"
 #include "table/tables.h"
 #include "table/users.h"
-#include "task/ip4.h"
-#include "task/police.h"
-#include "task/qinq.h"
+#include "task/proto/ip4.h"
+#include "task/proto/qinq.h"
+#include "task/vnf/police.h"
 
 #include <jansson.h>
 

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// lbnetwork: shares the core side's packets out among workers, by the GRE key: all packets of a
+// subscriber go to one worker. With "untag mpls=yes" labels are taken away before.
+
+#include "task/proto/ip4.h"
+#include "task/proto/mpls.h"
+#include "task/proto/qinq.h"
+#include "task/task.h"
+#include "task/vnf/lb.h"
+
+#include <rte_malloc.h>
+#include <rte_prefetch.h>
+
+#define AHEAD 4
+
+struct lbnetwork_conf {
+	bool untag;
+};
+
+struct lbnetwork {
+	bool untag;
+};
+
+enum {
+	DROP_SHORT = DROP_COMMON,
+	DROP_LABELS,
+	DROP_NOT_GRE,
+};
+
+static const char *const drops[] = {"too short", "bad labels", "not gre", NULL};
+
+// Where the IPv4 header begins; 0: *why says why there is none.
+static unsigned find_ip(const struct lbnetwork *l, struct rte_mbuf *m, unsigned *why)
+{
+	unsigned at = RTE_ETHER_HDR_LEN;
+	uint16_t type;
+
+	*why = DROP_SHORT;
+	if (unlikely(m->data_len < at) && !mbuf_pull(m, at))
+		return 0;
+	if (l->untag) {
+		enum mpls_fault f = mpls_pop(m);
+
+		if (unlikely(f != MPLS_OK && f != MPLS_NONE)) {
+			*why = f == MPLS_SHORT	 ? DROP_SHORT
+			       : f == MPLS_OTHER ? DROP_NOT_GRE
+						 : DROP_LABELS;
+			return 0;
+		}
+	}
+	type = rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->ether_type;
+	if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
+		return at;
+	*why = DROP_NOT_GRE;
+	if (type != rte_cpu_to_be_16(RTE_ETHER_TYPE_MPLS))
+		return 0;
+	for (unsigned n = 0; n < MPLS_LABELS; n++) {
+		*why = DROP_SHORT;
+		if (!mbuf_pull(m, at + MPLS_LEN))
+			return 0;
+		at += MPLS_LEN;
+		if ((*rte_pktmbuf_mtod_offset(m, uint8_t *, at - 2) & 1) != 0)
+			return at;
+	}
+	*why = DROP_LABELS;
+	return 0;
+}
+
+// What to drop it for, or 0 and the key.
+static __rte_always_inline unsigned find_key(
+	const struct lbnetwork *l, struct rte_mbuf *m, uint32_t *ret
+)
+{
+	const struct rte_ipv4_hdr *ip;
+	unsigned why, at = find_ip(l, m, &why);
+
+	if (unlikely(at == 0))
+		return why;
+	if (unlikely(m->data_len < at + sizeof(*ip)) && !mbuf_pull(m, at + sizeof(*ip)))
+		return DROP_SHORT;
+	ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, at);
+	// the worker judges the rest; a fragment has no key where one would be
+	if (unlikely(
+		    ip->version_ihl >> 4 != 4 || (ip->version_ihl & 15) < 5
+		    || ip->next_proto_id != IPPROTO_GRE
+		    || (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_OFFSET_MASK)) != 0
+	    ))
+		return DROP_NOT_GRE;
+	at += (ip->version_ihl & 15u) * 4;
+	if (unlikely(m->data_len < at + 8) && !mbuf_pull(m, at + 8))
+		return DROP_SHORT;
+	memcpy(ret, rte_pktmbuf_mtod_offset(m, void *, at + 4), sizeof(*ret));
+	return 0;
+}
+
+static uint16_t poll_lbnetwork(struct task *t)
+{
+	const struct lbnetwork *l = t->state;
+	struct rte_mbuf *m[BURST];
+	uint16_t n = task_rx(t, m);
+
+	for (uint16_t i = 0; i < AHEAD && i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (uint16_t i = 0; i < n; i++) {
+		uint32_t key = 0;
+		unsigned why;
+
+		if (i + AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+		why = find_key(l, m[i], &key);
+		if (unlikely(why != 0))
+			task_drop(t, why, m[i]);
+		else
+			task_put(t, lb_output(t, PROTO_IPV4, lb_hash(key)), m[i]);
+	}
+	task_flush(t);
+	return n;
+}
+
+static int init_lbnetwork(struct task *t, const void *arg, struct err *err)
+{
+	const struct lbnetwork_conf *c = arg;
+	struct lbnetwork *l;
+
+	if (task_make_stage(t, err) < 0)
+		return -err->code;
+	l = rte_zmalloc_socket("lbnetwork", sizeof(*l), RTE_CACHE_LINE_SIZE, t->socket);
+	if (l == NULL)
+		return err_oom(err);
+	l->untag = c->untag;
+	t->state = l;
+	t->poll = poll_lbnetwork;
+	return 0;
+}
+
+static const struct key keys[] = {
+	{"untag mpls",
+	 KEY_BOOL,
+	 offsetof(struct lbnetwork_conf, untag),
+	 0,
+	 0,
+	 "MPLS labels are taken away"},
+	{NULL},
+};
+
+static struct task_mode lbnetwork = {
+	.name = "lbnetwork",
+	.help = "packets in GRE are shared out among outputs, by the key",
+	.wants_rx = true,
+	.wants_tx = true,
+	.many_tx = true,
+	.by_proto = true,
+	.passes = true,
+	.keys = keys,
+	.conf_size = sizeof(struct lbnetwork_conf),
+	.drops = drops,
+	.init = init_lbnetwork,
+};
+TASK_MODE(lbnetwork)

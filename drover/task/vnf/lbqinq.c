@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// lbqinq: shares the access side's packets out among workers, by the two tags: all packets of a
+// subscriber go to one worker.
+
+#include "task/proto/ip4.h"
+#include "task/proto/qinq.h"
+#include "task/task.h"
+#include "task/vnf/lb.h"
+#include "task/vnf/table_keys.h"
+
+#include <rte_malloc.h>
+#include <rte_prefetch.h>
+
+#define AHEAD 4
+
+struct lbqinq_conf {
+	uint32_t stype;
+};
+
+struct lbqinq {
+	uint64_t types;
+	uint16_t port; // where packets come from; RTE_MAX_ETHPORTS: each says so itself
+};
+
+enum {
+	DROP_SHORT = DROP_COMMON,
+	DROP_NOT_QINQ,
+};
+
+static const char *const drops[] = {"too short", "not qinq", NULL};
+
+static uint16_t poll_lbqinq(struct task *t)
+{
+	const struct lbqinq *l = t->state;
+	struct rte_mbuf *m[BURST];
+	uint16_t n = task_rx(t, m);
+
+	for (uint16_t i = 0; i < AHEAD && i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (uint16_t i = 0; i < n; i++) {
+		const struct qinq_hdr *h = rte_pktmbuf_mtod(m[i], struct qinq_hdr *);
+		uint64_t v;
+
+		if (i + AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+		if (unlikely(m[i]->data_len < QINQ_LEN) && !mbuf_pull(m[i], QINQ_LEN)) {
+			task_drop(t, DROP_SHORT, m[i]);
+			continue;
+		}
+		memcpy(&v, &h->stype, sizeof(v));
+		if (unlikely((v & QINQ_TYPES_MASK) != l->types)) {
+			task_drop(t, DROP_NOT_QINQ, m[i]);
+			continue;
+		}
+		// the worker learns from it where the CPE is
+		if (likely(l->port != RTE_MAX_ETHPORTS))
+			m[i]->port = l->port;
+		task_put(t, lb_output(t, lb_proto(h->type), lb_hash(qinq_tags(v))), m[i]);
+	}
+	task_flush(t);
+	return n;
+}
+
+static int init_lbqinq(struct task *t, const void *arg, struct err *err)
+{
+	const struct lbqinq_conf *c = arg;
+	struct lbqinq *l;
+	uint16_t stype;
+
+	if (qinq_stype(c->stype, &stype, err) < 0 || task_make_stage(t, err) < 0)
+		return -err->code;
+	l = rte_zmalloc_socket("lbqinq", sizeof(*l), RTE_CACHE_LINE_SIZE, t->socket);
+	if (l == NULL)
+		return err_oom(err);
+	l->types = qinq_types(stype);
+	l->port = t->nrx == 1 && t->rx[0].ring == NULL ? t->rx[0].port : RTE_MAX_ETHPORTS;
+	t->state = l;
+	t->poll = poll_lbqinq;
+	return 0;
+}
+
+static const struct key keys[] = {
+	KEY_QINQ_TAG(struct lbqinq_conf, stype),
+	{NULL},
+};
+
+static struct task_mode lbqinq = {
+	.name = "lbqinq",
+	.help = "packets with two tags are shared out among outputs, by the tags",
+	.wants_rx = true,
+	.wants_tx = true,
+	.many_tx = true,
+	.by_proto = true,
+	.passes = true,
+	.keys = keys,
+	.conf_size = sizeof(struct lbqinq_conf),
+	.drops = drops,
+	.init = init_lbqinq,
+};
+TASK_MODE(lbqinq)

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The downstream half of the BNG: what its data path and its slow path have in common.
+#pragma once
+
+#include "task/output.h"
+#include "task/proto/icmp.h"
+#include "task/proto/qinq.h"
+#include "task/task.h"
+
+#include "table/users.h"
+
+struct access {
+	uint8_t head[16]; // of a packet: nothing, own MAC, type of the S-tag, nothing
+	uint16_t mtu;
+} __rte_aligned(16);
+
+struct qinqencap {
+	struct user_table *users;
+	uint32_t now, polls, age;
+	uint32_t local;			 // as in a packet; 0: any
+	uint32_t ctype;			 // type of the C-tag in the low half, as in a packet
+	uint8_t to[2][RTE_MAX_ETHPORTS]; // output, by port; [1]: by its own number, as configured
+	uint16_t port; // where packets come from; RTE_MAX_ETHPORTS: each says so itself
+	struct icmp icmp;
+	struct access access[TASK_OUTPUTS];
+};
+
+// In the order of the names that the mode gives them.
+enum {
+	DROP_SHORT = DROP_COMMON,
+	DROP_NOT_GRE,
+	DROP_LABELS,
+	DROP_HEADER,
+	DROP_SUM,
+	DROP_FRAGMENT,
+	DROP_NOT_OURS,
+	DROP_NO_KEY,
+	DROP_INNER,
+	DROP_TTL,
+	DROP_UNKNOWN,
+	DROP_CPE,
+	DROP_OUTPUT,
+	DROP_TOO_LONG,
+};
+
+struct gre_hdr {
+	uint16_t flags, type;
+	uint32_t key;
+} __rte_packed;
+
+// Judges any packet: what to drop it for, or 0; and where its inner header begins, *ret, for 0 and
+// DROP_TTL.
+unsigned qinqencap_judge(const struct qinqencap *q, struct rte_mbuf *m, unsigned *ret);
+
+// Drops it, and tells its sender where that is configured, if the task has an output to where it came
+// from. error: an enum icmp_error, 0: not of this one; inner: where its inner header begins; mtu: of
+// ICMP_TOO_LONG.
+void qinqencap_give_up(
+	struct task *t,
+	unsigned why,
+	unsigned error,
+	struct rte_mbuf *m,
+	unsigned inner,
+	const struct user_live *users,
+	unsigned mtu
+);

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// routing (l3fwd, paper §6.1.3): IPv4 packets go where the longest prefix leads (RFC 1812): Ethernet
+// addresses are those of the next machine and of the output, the time to live is one less. With
+// "mpls=yes" the next hop's label is put in front.
+
+#include "task/output.h"
+#include "task/proto/icmp.h"
+#include "task/proto/ip4.h"
+#include "task/task.h"
+#include "task/vnf/table_keys.h"
+
+#include "table/route.h"
+#include "table/tables.h"
+
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mpls.h>
+#include <rte_prefetch.h>
+#include <rte_vect.h>
+#include <string.h>
+
+#define L2 RTE_ETHER_HDR_LEN
+#define LABEL 4
+#define LABEL_TTL 64
+#define AHEAD 4 // packets whose headers are fetched before they are looked at
+
+struct routing_conf {
+	char routes[KEY_TEXT_MAX];
+	bool mpls;
+	struct icmp_conf icmp;
+};
+
+struct routing {
+	struct route_view view;
+	bool mpls;
+	struct icmp icmp;
+	unsigned noutputs;
+	struct output outputs[SPEC_HOP_PORTS];
+};
+
+enum {
+	DROP_SHORT = DROP_COMMON,
+	DROP_NOT_IPV4,
+	DROP_GROUP,
+	DROP_HEADER,
+	DROP_SUM,
+	DROP_TTL,
+	DROP_NO_ROUTE,
+	DROP_TOO_LONG,
+	DROP_HEADROOM,
+};
+
+static const char *const drops[] = {
+	"too short",
+	"not ipv4",
+	"to a group",
+	"bad header",
+	"bad checksum",
+	"ttl expired",
+	"no route",
+	"too long",
+	"no headroom",
+	NULL,
+};
+
+// What to drop it for, or 0.
+static __rte_noinline unsigned refuse(struct rte_mbuf *m, enum ip4_fault fault)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(eth + 1);
+
+	if (!mbuf_pull(m, L2))
+		return DROP_SHORT;
+	if (eth->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
+		return DROP_NOT_IPV4;
+	if ((eth->dst_addr.addr_bytes[0] & 1) != 0)
+		return DROP_GROUP;
+	if (fault == IP4_OK)
+		fault = ip4_check(m, L2);
+	switch (fault) {
+	case IP4_SHORT:
+		return DROP_SHORT;
+	case IP4_HEADER:
+		return DROP_HEADER;
+	case IP4_SUM:
+		return DROP_SUM;
+	case IP4_OK:
+		break;
+	}
+	if (ip4_nowhere(ip->dst_addr))
+		return DROP_NO_ROUTE;
+	return ip->time_to_live <= 1 ? DROP_TTL : 0;
+}
+
+static __rte_always_inline bool ordinary(const struct rte_ether_hdr *eth)
+{
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(eth + 1);
+
+	return eth->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)
+	       && (eth->dst_addr.addr_bytes[0] & 1) == 0 && !ip4_nowhere(ip->dst_addr)
+	       && ip->time_to_live > 1;
+}
+
+// The first 16 bytes are those of the hop but for the IPv4 header's two.
+static __rte_always_inline void write_head(struct rte_mbuf *m, const struct hop_head *head)
+{
+	__m128i *at = rte_pktmbuf_mtod(m, __m128i *);
+	__m128i v = _mm_blend_epi16(
+		_mm_load_si128((const __m128i *)head->bytes), _mm_loadu_si128(at), 0x80
+	);
+
+	_mm_storeu_si128(at, v);
+}
+
+static __rte_noinline bool write_label(struct rte_mbuf *m, const struct hop_head *head)
+{
+	char *at = rte_pktmbuf_prepend(m, LABEL);
+
+	if (at == NULL)
+		return false;
+	memcpy(at, head->bytes, L2 + LABEL);
+	return true;
+}
+
+// Drops it, and tells its sender where that is configured, by the way that leads there. error 0: not
+// this one; mtu: of ICMP_TOO_LONG.
+static __rte_noinline void give_up(
+	struct task *t, unsigned why, unsigned error, struct rte_mbuf *m, unsigned mtu
+)
+{
+	struct routing *r = t->state;
+	const struct route_live *live = route_live(&r->view);
+	const struct hop_head *head;
+	uint32_t to, hop;
+
+	if (r->icmp.from == 0 || error == 0) {
+		task_drop(t, why, m);
+		return;
+	}
+	t->counters.drops[why]++;
+	rte_pktmbuf_adj(m, L2);
+	to = rte_be_to_cpu_32(rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr);
+	hop = fib_find(live->fib, to);
+	head = &live->heads[hop];
+	if (hop == 0 || !icmp_answer(&r->icmp, m, error, mtu, L2 + LABEL)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	rte_pktmbuf_prepend(m, L2);
+	if (r->mpls)
+		write_label(m, head);
+	else
+		write_head(m, head);
+	task_put(t, head->port, m);
+}
+
+// The packets that can be routed stay, with their destinations.
+static __rte_always_inline uint16_t
+take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_t *ips)
+{
+	uint16_t out = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m[i], struct rte_ether_hdr *);
+		unsigned why = 0;
+
+		if (i + AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+		if (unlikely(ip4_look(m[i], L2) != IP4_OK || !ordinary(eth)))
+			why = refuse(m[i], IP4_OK);
+		if (unlikely(why != 0)) {
+			give_up(t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], 0);
+			continue;
+		}
+		ips[out] = rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(eth + 1))->dst_addr);
+		fib_prefetch(&fib, ips[out]);
+		m[out++] = m[i];
+	}
+	return out;
+}
+
+static uint16_t poll_routing(struct task *t)
+{
+	struct routing *r = t->state;
+	const struct route_live *live = route_live(&r->view);
+	const struct fib fib = *live->fib;
+	struct rte_mbuf *m[BURST];
+	uint32_t ips[BURST];
+	uint16_t got = task_rx(t, m), n;
+
+	if (got == 0)
+		return 0;
+	task_prefetch(m, got);
+	for (uint16_t i = 0; i < AHEAD && i < got; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	n = take_in(t, m, got, fib, ips);
+	for (uint16_t i = 0; i < n; i++) {
+		const uint32_t hop = fib_find(&fib, ips[i]);
+		const struct hop_head *head = &live->heads[hop];
+
+		if (unlikely(hop == 0)) {
+			give_up(t, DROP_NO_ROUTE, ICMP_NET, m[i], 0);
+			continue;
+		}
+		if (unlikely(m[i]->pkt_len - L2 > head->mtu)) {
+			give_up(t, DROP_TOO_LONG, ICMP_TOO_LONG, m[i], head->mtu);
+			continue;
+		}
+		ip4_age(rte_pktmbuf_mtod_offset(m[i], struct rte_ipv4_hdr *, L2));
+		if (likely(!r->mpls)) {
+			write_head(m[i], head);
+		} else if (!write_label(m[i], head)) {
+			task_drop(t, DROP_HEADROOM, m[i]);
+			continue;
+		}
+		task_put(t, head->port, m[i]);
+	}
+	task_flush(t);
+	return got;
+}
+
+static void fill_head(const void *arg, const struct hop *hop, struct hop_head *head)
+{
+	const struct routing *r = arg;
+	const struct output *o = &r->outputs[hop->port];
+	struct rte_ether_hdr eth = {.src_addr = o->mac};
+	uint32_t label = rte_cpu_to_be_32(hop->mpls << 12 | 1 << 8 | LABEL_TTL);
+
+	memcpy(&eth.dst_addr, hop->mac, sizeof(hop->mac));
+	eth.ether_type = rte_cpu_to_be_16(r->mpls ? RTE_ETHER_TYPE_MPLS : RTE_ETHER_TYPE_IPV4);
+	memcpy(head->bytes, &eth, sizeof(eth));
+	memcpy(head->bytes + sizeof(eth), &label, sizeof(label));
+	head->mtu = r->mpls && o->mtu != UINT16_MAX ? o->mtu - LABEL : o->mtu;
+}
+
+static int init_routing(struct task *t, const void *arg, struct err *err)
+{
+	const struct routing_conf *c = arg;
+	struct route_table *table;
+	struct routing *r;
+
+	if (c->routes[0] == '\0')
+		return err_set(err, EINVAL, "mode routing wants a route table=");
+	if (tables_routes(c->routes, t->socket, &table, err) < 0 || task_make_stage(t, err) < 0)
+		return -err->code;
+	r = rte_zmalloc_socket("routing", sizeof(*r), RTE_CACHE_LINE_SIZE, t->socket);
+	if (r == NULL)
+		return err_oom(err);
+	r->mpls = c->mpls;
+	icmp_init(&r->icmp, &c->icmp);
+	r->noutputs = t->nout < SPEC_HOP_PORTS ? t->nout : SPEC_HOP_PORTS;
+	for (unsigned i = 0; i < r->noutputs; i++)
+		r->outputs[i] = output_of(t, i);
+	if (route_view_make(table, r->noutputs, fill_head, r, t->socket, &r->view, err) < 0) {
+		rte_free(r);
+		return -err->code;
+	}
+	t->state = r;
+	t->poll = poll_routing;
+	return 0;
+}
+
+static void done_routing(struct task *t)
+{
+	struct routing *r = t->state;
+
+	if (r != NULL)
+		route_view_done(&r->view);
+	rte_free(r);
+}
+
+static void report_routing(struct task *t, void *object)
+{
+	const struct routing *r = t->state;
+
+	icmp_report(&r->icmp, object);
+}
+
+static const struct key keys[] = {
+	KEY_ROUTE_TABLE(struct routing_conf, routes),
+	{"mpls",
+	 KEY_BOOL,
+	 offsetof(struct routing_conf, mpls),
+	 0,
+	 0,
+	 "the next hop's label is put in front"},
+	ICMP_KEYS(struct routing_conf, icmp),
+	{NULL},
+};
+
+static struct task_mode routing = {
+	.name = "routing",
+	.alias = "l3fwd",
+	.help = "IPv4 packets go where the longest prefix leads",
+	.wants_rx = true,
+	.wants_tx = true,
+	.many_tx = true,
+	.keys = keys,
+	.conf_size = sizeof(struct routing_conf),
+	.drops = drops,
+	.init = init_routing,
+	.done = done_routing,
+	.report = report_routing,
+};
+TASK_MODE(routing)

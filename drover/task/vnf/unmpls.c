@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// unmpls: labels are taken away; packets without go through.
+
+#include "task/proto/ip4.h"
+#include "task/proto/mpls.h"
+#include "task/task.h"
+
+#include <rte_ether.h>
+#include <string.h>
+
+enum {
+	DROP_SHORT = DROP_COMMON,
+	DROP_LABELS,
+	DROP_NOT_IP,
+};
+
+static const char *const drops[] = {"too short", "bad labels", "not ip", NULL};
+
+static unsigned drop_for(enum mpls_fault f)
+{
+	return f == MPLS_SHORT ? DROP_SHORT : f == MPLS_OTHER ? DROP_NOT_IP : DROP_LABELS;
+}
+
+enum mpls_fault mpls_pop(struct rte_mbuf *m)
+{
+	struct rte_ether_hdr eth;
+	unsigned at = RTE_ETHER_HDR_LEN;
+	uint8_t version;
+
+	if (!mbuf_pull(m, at))
+		return MPLS_SHORT;
+	memcpy(&eth, rte_pktmbuf_mtod(m, void *), sizeof(eth));
+	if (eth.ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_MPLS))
+		return MPLS_NONE;
+	for (bool bottom = false; !bottom; at += MPLS_LEN) {
+		if (at == RTE_ETHER_HDR_LEN + MPLS_LABELS * MPLS_LEN)
+			return MPLS_DEEP;
+		if (!mbuf_pull(m, at + MPLS_LEN + 1))
+			return MPLS_SHORT;
+		bottom = (*rte_pktmbuf_mtod_offset(m, uint8_t *, at + 2) & 1) != 0;
+	}
+	version = *rte_pktmbuf_mtod_offset(m, uint8_t *, at) >> 4;
+	if (version != 4 && version != 6)
+		return MPLS_OTHER;
+	eth.ether_type = rte_cpu_to_be_16(version == 6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+	memcpy(rte_pktmbuf_adj(m, (uint16_t)(at - sizeof(eth))), &eth, sizeof(eth));
+	return MPLS_OK;
+}
+
+static uint16_t poll_unmpls(struct task *t)
+{
+	struct rte_mbuf *m[BURST];
+	uint16_t n = task_rx(t, m), out = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		enum mpls_fault f = mpls_pop(m[i]);
+
+		if (likely(f == MPLS_OK || f == MPLS_NONE))
+			m[out++] = m[i];
+		else
+			task_drop(t, drop_for(f), m[i]);
+	}
+	if (out > 0)
+		task_tx(t, m, out);
+	return n;
+}
+
+static int init_unmpls(struct task *t, const void *conf, struct err *err)
+{
+	(void)conf;
+	(void)err;
+	t->poll = poll_unmpls;
+	return 0;
+}
+
+static struct task_mode unmpls = {
+	.name = "unmpls",
+	.help = "MPLS labels are taken away",
+	.wants_rx = true,
+	.wants_tx = true,
+	.passes = true,
+	.drops = drops,
+	.init = init_unmpls,
+};
+TASK_MODE(unmpls)

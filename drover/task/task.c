@@ -40,13 +40,10 @@ const struct task_mode *task_mode_find(const char *name)
 const char *task_drop_name(const struct task_mode *mode, unsigned reason)
 {
 	static const char *const common[DROP_COMMON] = {[DROP_TX_FULL] = "tx full"};
-	unsigned n = 0;
 
 	if (reason < DROP_COMMON)
 		return common[reason];
-	while (mode->drops != NULL && mode->drops[n] != NULL)
-		n++;
-	return reason - DROP_COMMON < n ? mode->drops[reason - DROP_COMMON] : NULL;
+	return reason - DROP_COMMON < mode->ndrops ? mode->drops[reason - DROP_COMMON] : NULL;
 }
 
 uint16_t task_rx_many(struct task *t, struct rte_mbuf **m)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/scope.h"
 #include "config/config.h"
 
 #include <rte_common.h>
@@ -24,7 +25,7 @@
 struct rte_mempool;
 struct task;
 
-// Drops that any task can have. Those of a mode follow, in the order of its list.
+// Drops that any task can have. Those of a mode follow: DROP_X = DROP_COMMON, …, DROP_END.
 enum {
 	DROP_TX_FULL = 0, // the output took fewer packets than it was offered
 	DROP_COMMON
@@ -130,7 +131,8 @@ struct task_mode {
 	const struct key *keys; // of its own, on top of the common ones; ends with a NULL name
 	size_t conf_size;	// of what the keys fill
 	void (*defaults)(void *conf); // NULL: zero
-	const char *const *drops;     // names of its drop reasons, NULL-terminated; NULL: none
+	const char *const *drops;     // names of its drop reasons, by TASK_DROP_NAMES; NULL: none
+	unsigned ndrops;
 	// Makes t->state from conf, and t->poll. Everything is allocated here, on t->socket.
 	int (*init)(struct task *t, const void *conf, struct err *err);
 	void (*done)(struct task *t); // NULL: rte_free(t->state)
@@ -153,6 +155,18 @@ const struct task_mode *task_modes(void); // the first, in order of name
 	{                               \
 		task_mode_register(&m); \
 	}
+
+// Of struct task_mode: a name for each of the mode's drop reasons, [DROP_X - DROP_COMMON] = "…".
+#define TASK_DROP_NAMES(names)                                                                  \
+	.drops = (names),                                                                       \
+	.ndrops = ARRAY_LEN(names) + 0 * sizeof(struct {                                        \
+					     static_assert(                                     \
+						     ARRAY_LEN(names) == DROP_END - DROP_COMMON \
+							     && ARRAY_LEN(names) <= TASK_DROPS, \
+						     "a name for each drop reason"              \
+					     );                                                 \
+					     int none;                                          \
+				     })
 
 // The name of a drop reason by its number in counters.drops; NULL past the last.
 const char *task_drop_name(const struct task_mode *mode, unsigned reason);

@@ -60,7 +60,7 @@ def measure(w, cpu):
         f"  {found['routes']} routes and a million subscribers from text to tables: {load:.2f} s;"
         f" must be at most {LOAD_BOUND:g}: {plane_show.verdict(value['load']['verdict'])}"
     )
-    ours, theirs = plane.flags("/task/routing.c"), plane.flags("/bng_bare.c")
+    ours, theirs = plane.flags("/task/vnf/routing.c"), plane.flags("/bng_bare.c")
     same = "the same flags" if ours == theirs else "DIFFERENT flags"
     term.note(
         f"TSC cycles at {found['tsc_mhz']} MHz on CPU {cpu}; 64 B, burst {found['burst']},"

@@ -400,7 +400,7 @@ def cycles(w, cpu):
     env = os.environ | {"RUNTIME_DIRECTORY": w.dir}
     text = w.call([CYCLES, str(cpu)], 60, "drover_cycles", env=env)
     found = json.loads(text[text.index("{") :])
-    ours, theirs = flags("/task/none.c"), flags("/drover_cycles.c")
+    ours, theirs = flags("/task/vnf/none.c"), flags("/drover_cycles.c")
     return found | {"flags": ours, "same_flags": ours == theirs and ours != "unknown"}
 
 

@@ -78,7 +78,7 @@ def bench_forward(w, cpus, repeats, seconds):
         " difference."
     )
     term.note(
-        f"drover: {plane.flags('/task/none.c')}. testpmd: Debian's build (dpkg's default flags, -O2, for"
+        f"drover: {plane.flags('/task/vnf/none.c')}. testpmd: Debian's build (dpkg's default flags, -O2, for"
         " -march=corei7). The drivers are the same shared libraries, Debian's."
     )
     quiet(found["crashed"], sum(not t.valid() for t in trials), trials)

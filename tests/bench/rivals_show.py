@@ -76,7 +76,7 @@ def show(cases, repeats, seconds, cpus):
             f" next hop for each port, drover {traffic.HOPS}."
         )
     term.note(
-        f"drover: {plane.flags('/task/none.c')}. The peers as they were built. The drivers are the same"
+        f"drover: {plane.flags('/task/vnf/none.c')}. The peers as they were built. The drivers are the same"
         " shared libraries, Debian's."
     )
     trials = [one for found in cases.values() for t in found.turns for one in t]

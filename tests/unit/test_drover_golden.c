@@ -377,9 +377,25 @@ static int finish(void **state)
 	return 0;
 }
 
+// A counter without a name would be shown by nobody, one with another's in its place.
+static void each_drop_reason_has_a_name(void **)
+{
+	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next) {
+		for (unsigned i = 0; i < DROP_COMMON + m->ndrops; i++) {
+			const char *name = task_drop_name(m, i);
+
+			assert_non_null(name);
+			for (unsigned k = 0; k < i; k++)
+				assert_string_not_equal(name, task_drop_name(m, k));
+		}
+		assert_null(task_drop_name(m, DROP_COMMON + m->ndrops));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_drop_reason_has_a_name),
 		cmocka_unit_test(test_one_segment),
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_bursts),

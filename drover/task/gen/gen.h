@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The generator between its data path (gen.c), what is made at the start (gen_make.c) and its control side
-// (gen_report.c).
+// The generator between its data path (gen.c), what is made at the start (make.c) and its control side
+// (report.c).
 #pragma once
 
 #include "task/gen/vary.h"
@@ -74,11 +74,11 @@ uint16_t poll_gen(struct task *t);
 uint16_t poll_gen_many(struct task *t);
 uint16_t poll_gen_later(struct task *t); // until g->delay is over
 
-// gen_make.c: as struct task_mode says.
+// make.c: as struct task_mode says.
 int gen_make(struct task *t, const void *conf, struct err *err);
 void gen_done(struct task *t);
 
-// gen_report.c: as struct task_mode says.
+// report.c: as struct task_mode says.
 void gen_report(struct task *t, void *object);
 void gen_clear(struct task *t);
 bool gen_verdict(struct task *t, char *line, size_t len);

@@ -17,9 +17,9 @@ struct making {
 	unsigned largest, smallest;
 };
 
-// gen_template.c: packets of a template= or pkt inline=, of one size or several.
+// template.c: packets of a template= or pkt inline=, of one size or several.
 int gen_make_template(struct making *m, struct err *err);
-// gen_capture.c: those of pcap file=.
+// replay.c: those of pcap file=.
 int gen_make_capture(struct making *m, struct err *err);
 
 // Room for all of a frame and its head, zero; NULL: memory is out.

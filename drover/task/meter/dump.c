@@ -36,9 +36,14 @@ enum {
 	DROP_BEHIND = DROP_COMMON,
 	DROP_FAILED,
 	DROP_EMPTY,
+	DROP_END
 };
 
-static const char *const drops[] = {"writer behind", "write failed", "empty", NULL};
+static const char *const drops[] = {
+	[DROP_BEHIND - DROP_COMMON] = "writer behind",
+	[DROP_FAILED - DROP_COMMON] = "write failed",
+	[DROP_EMPTY - DROP_COMMON] = "empty",
+};
 
 static __rte_always_inline void take(
 	struct task *t, struct dump *d, const struct rte_mbuf *m, uint64_t now
@@ -204,7 +209,7 @@ static struct task_mode dump = {
 	.keys = keys,
 	.conf_size = sizeof(struct dump_conf),
 	.defaults = defaults_dump,
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_dump,
 	.done = done_dump,
 	.report = report_dump,

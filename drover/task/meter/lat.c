@@ -26,7 +26,12 @@ struct lat_conf {
 	bool buckets;
 };
 
-static const char *const drops[] = {"too short", "no meter", "check wrong", "unknown stream", NULL};
+static const char *const drops[] = {
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_NO_METER - DROP_COMMON] = "no meter",
+	[DROP_CHECK - DROP_COMMON] = "check wrong",
+	[DROP_STREAM - DROP_COMMON] = "unknown stream",
+};
 
 // ---- the data path
 
@@ -266,7 +271,7 @@ static struct task_mode lat = {
 	.keys = keys,
 	.conf_size = sizeof(struct lat_conf),
 	.defaults = defaults_lat,
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_lat,
 	.done = done_lat,
 	.report = lat_report,

@@ -22,10 +22,13 @@ struct l2fwd {
 };
 
 enum {
-	DROP_SHORT = DROP_COMMON, // no room for a header
+	DROP_SHORT = DROP_COMMON, // no room for a header,
+	DROP_END
 };
 
-static const char *const drops[] = {"too short", NULL};
+static const char *const drops[] = {
+	[DROP_SHORT - DROP_COMMON] = "too short",
+};
 
 // Takes the packets without a whole header out of the burst. Returns how many are left.
 static __rte_noinline uint16_t drop_short(struct task *t, struct rte_mbuf **m, uint16_t n)
@@ -162,7 +165,7 @@ static struct task_mode l2fwd = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct l2fwd_conf),
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_l2fwd,
 };
 TASK_MODE(l2fwd)

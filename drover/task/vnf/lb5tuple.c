@@ -17,9 +17,13 @@
 enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_NOT_IPV4,
+	DROP_END
 };
 
-static const char *const drops[] = {"too short", "not ipv4", NULL};
+static const char *const drops[] = {
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_NOT_IPV4 - DROP_COMMON] = "not ipv4",
+};
 
 static bool has_ports(const struct rte_ipv4_hdr *ip)
 {
@@ -101,7 +105,7 @@ static struct task_mode lb5tuple = {
 	.many_tx = true,
 	.by_proto = true,
 	.passes = true,
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_lb5tuple,
 };
 TASK_MODE(lb5tuple)

@@ -26,9 +26,14 @@ enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_LABELS,
 	DROP_NOT_GRE,
+	DROP_END
 };
 
-static const char *const drops[] = {"too short", "bad labels", "not gre", NULL};
+static const char *const drops[] = {
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_LABELS - DROP_COMMON] = "bad labels",
+	[DROP_NOT_GRE - DROP_COMMON] = "not gre",
+};
 
 // Where the IPv4 header begins; 0: *why says why there is none.
 static unsigned find_ip(const struct lbnetwork *l, struct rte_mbuf *m, unsigned *why)
@@ -154,7 +159,7 @@ static struct task_mode lbnetwork = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbnetwork_conf),
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_lbnetwork,
 };
 TASK_MODE(lbnetwork)

@@ -26,9 +26,13 @@ struct lbqinq {
 enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_NOT_QINQ,
+	DROP_END
 };
 
-static const char *const drops[] = {"too short", "not qinq", NULL};
+static const char *const drops[] = {
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_NOT_QINQ - DROP_COMMON] = "not qinq",
+};
 
 static uint16_t poll_lbqinq(struct task *t)
 {
@@ -95,7 +99,7 @@ static struct task_mode lbqinq = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbqinq_conf),
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_lbqinq,
 };
 TASK_MODE(lbqinq)

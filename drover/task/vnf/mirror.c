@@ -33,9 +33,12 @@ struct mirror {
 
 enum {
 	DROP_NO_BUFFER = DROP_COMMON,
+	DROP_END
 };
 
-static const char *const drops[] = {"no buffer", NULL};
+static const char *const drops[] = {
+	[DROP_NO_BUFFER - DROP_COMMON] = "no buffer",
+};
 
 // One more of it; NULL: there is no buffer.
 static struct rte_mbuf *again(struct rte_mempool *pool, struct rte_mbuf *m, bool copy)
@@ -143,7 +146,7 @@ static struct task_mode mirror = {
 	.keys = keys,
 	.conf_size = sizeof(struct mirror_conf),
 	.defaults = defaults_mirror,
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_mirror,
 };
 TASK_MODE(mirror)

@@ -61,9 +61,15 @@ struct police {
 enum {
 	DROP_GREEN = DROP_COMMON, // and so on, in the order of the colours
 	DROP_UNKNOWN = DROP_GREEN + COLOURS,
+	DROP_END
 };
 
-static const char *const drops[] = {"green", "yellow", "red", "unknown subscriber", NULL};
+static const char *const drops[] = {
+	[DROP_GREEN + COLOUR_GREEN - DROP_COMMON] = "green",
+	[DROP_GREEN + COLOUR_YELLOW - DROP_COMMON] = "yellow",
+	[DROP_GREEN + COLOUR_RED - DROP_COMMON] = "red",
+	[DROP_UNKNOWN - DROP_COMMON] = "unknown subscriber",
+};
 
 // ---- whose packet it is
 
@@ -367,7 +373,7 @@ static struct task_mode police = {
 	.keys = keys,
 	.conf_size = sizeof(struct police_conf),
 	.defaults = defaults_police,
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_police,
 	.done = done_police,
 	.report = report_police,

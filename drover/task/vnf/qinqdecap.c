@@ -34,20 +34,19 @@ struct qinqdecap_conf {
 };
 
 static const char *const drops[] = {
-	"too short",
-	"not qinq",
-	"not ipv4",
-	"bad header",
-	"bad checksum",
-	"ttl expired",
-	"unknown subscriber",
-	"bad source",
-	"no route",
-	"too long",
-	"no headroom",
-	"arp learned",
-	"bad arp",
-	NULL,
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_NOT_QINQ - DROP_COMMON] = "not qinq",
+	[DROP_NOT_IPV4 - DROP_COMMON] = "not ipv4",
+	[DROP_HEADER - DROP_COMMON] = "bad header",
+	[DROP_SUM - DROP_COMMON] = "bad checksum",
+	[DROP_TTL - DROP_COMMON] = "ttl expired",
+	[DROP_UNKNOWN - DROP_COMMON] = "unknown subscriber",
+	[DROP_SOURCE - DROP_COMMON] = "bad source",
+	[DROP_NO_ROUTE - DROP_COMMON] = "no route",
+	[DROP_TOO_LONG - DROP_COMMON] = "too long",
+	[DROP_HEADROOM - DROP_COMMON] = "no headroom",
+	[DROP_ARP - DROP_COMMON] = "arp learned",
+	[DROP_BAD_ARP - DROP_COMMON] = "bad arp",
 };
 
 struct taken {
@@ -342,7 +341,7 @@ static struct task_mode qinqdecap = {
 	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct qinqdecap_conf),
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_qinqdecap,
 	.done = done_qinqdecap,
 	.report = report_qinqdecap,

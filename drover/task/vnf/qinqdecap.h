@@ -27,7 +27,6 @@ struct qinqdecap {
 	struct output outputs[TASK_OUTPUTS];
 };
 
-// In the order of the names that the mode gives them.
 enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_NOT_QINQ,
@@ -42,6 +41,7 @@ enum {
 	DROP_HEADROOM,
 	DROP_ARP,
 	DROP_BAD_ARP,
+	DROP_END
 };
 
 #define QINQDECAP_TAKEN UINT32_MAX // the packet has gone another way

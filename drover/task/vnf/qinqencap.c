@@ -31,21 +31,20 @@ struct qinqencap_conf {
 };
 
 static const char *const drops[] = {
-	"too short",
-	"not gre",
-	"bad labels",
-	"bad header",
-	"bad checksum",
-	"fragment of a tunnel",
-	"not for us",
-	"gre without key",
-	"bad inner packet",
-	"ttl expired",
-	"unknown subscriber",
-	"unknown cpe",
-	"no output",
-	"too long",
-	NULL,
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_NOT_GRE - DROP_COMMON] = "not gre",
+	[DROP_LABELS - DROP_COMMON] = "bad labels",
+	[DROP_HEADER - DROP_COMMON] = "bad header",
+	[DROP_SUM - DROP_COMMON] = "bad checksum",
+	[DROP_FRAGMENT - DROP_COMMON] = "fragment of a tunnel",
+	[DROP_NOT_OURS - DROP_COMMON] = "not for us",
+	[DROP_NO_KEY - DROP_COMMON] = "gre without key",
+	[DROP_INNER - DROP_COMMON] = "bad inner packet",
+	[DROP_TTL - DROP_COMMON] = "ttl expired",
+	[DROP_UNKNOWN - DROP_COMMON] = "unknown subscriber",
+	[DROP_CPE - DROP_COMMON] = "unknown cpe",
+	[DROP_OUTPUT - DROP_COMMON] = "no output",
+	[DROP_TOO_LONG - DROP_COMMON] = "too long",
 };
 
 static __rte_always_inline uint32_t gre_start(const struct gre_hdr *g)
@@ -325,7 +324,7 @@ static struct task_mode qinqencap = {
 	.keys = keys,
 	.conf_size = sizeof(struct qinqencap_conf),
 	.defaults = defaults,
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_qinqencap,
 	.report = report_qinqencap,
 };

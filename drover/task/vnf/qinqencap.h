@@ -26,7 +26,6 @@ struct qinqencap {
 	struct access access[TASK_OUTPUTS];
 };
 
-// In the order of the names that the mode gives them.
 enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_NOT_GRE,
@@ -42,6 +41,7 @@ enum {
 	DROP_CPE,
 	DROP_OUTPUT,
 	DROP_TOO_LONG,
+	DROP_END
 };
 
 struct gre_hdr {

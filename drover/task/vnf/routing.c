@@ -49,19 +49,19 @@ enum {
 	DROP_NO_ROUTE,
 	DROP_TOO_LONG,
 	DROP_HEADROOM,
+	DROP_END
 };
 
 static const char *const drops[] = {
-	"too short",
-	"not ipv4",
-	"to a group",
-	"bad header",
-	"bad checksum",
-	"ttl expired",
-	"no route",
-	"too long",
-	"no headroom",
-	NULL,
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_NOT_IPV4 - DROP_COMMON] = "not ipv4",
+	[DROP_GROUP - DROP_COMMON] = "to a group",
+	[DROP_HEADER - DROP_COMMON] = "bad header",
+	[DROP_SUM - DROP_COMMON] = "bad checksum",
+	[DROP_TTL - DROP_COMMON] = "ttl expired",
+	[DROP_NO_ROUTE - DROP_COMMON] = "no route",
+	[DROP_TOO_LONG - DROP_COMMON] = "too long",
+	[DROP_HEADROOM - DROP_COMMON] = "no headroom",
 };
 
 // What to drop it for, or 0.
@@ -298,7 +298,7 @@ static struct task_mode routing = {
 	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct routing_conf),
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_routing,
 	.done = done_routing,
 	.report = report_routing,

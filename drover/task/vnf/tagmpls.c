@@ -24,9 +24,14 @@ enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_TOO_LONG,
 	DROP_HEADROOM,
+	DROP_END
 };
 
-static const char *const drops[] = {"too short", "too long", "no headroom", NULL};
+static const char *const drops[] = {
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_TOO_LONG - DROP_COMMON] = "too long",
+	[DROP_HEADROOM - DROP_COMMON] = "no headroom",
+};
 
 static uint16_t poll_tagmpls(struct task *t)
 {
@@ -100,7 +105,7 @@ static struct task_mode tagmpls = {
 	.adds = MPLS_LEN,
 	.keys = keys,
 	.conf_size = sizeof(struct tagmpls_conf),
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_tagmpls,
 };
 TASK_MODE(tagmpls)

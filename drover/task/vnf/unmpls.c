@@ -13,9 +13,14 @@ enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_LABELS,
 	DROP_NOT_IP,
+	DROP_END
 };
 
-static const char *const drops[] = {"too short", "bad labels", "not ip", NULL};
+static const char *const drops[] = {
+	[DROP_SHORT - DROP_COMMON] = "too short",
+	[DROP_LABELS - DROP_COMMON] = "bad labels",
+	[DROP_NOT_IP - DROP_COMMON] = "not ip",
+};
 
 static unsigned drop_for(enum mpls_fault f)
 {
@@ -80,7 +85,7 @@ static struct task_mode unmpls = {
 	.wants_rx = true,
 	.wants_tx = true,
 	.passes = true,
-	.drops = drops,
+	TASK_DROP_NAMES(drops),
 	.init = init_unmpls,
 };
 TASK_MODE(unmpls)

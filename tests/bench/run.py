@@ -8,7 +8,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{TOP}/scripts/try")
-sys.path.append(f"{TOP}/tests/e2e")
+sys.path.append(f"{TOP}/tests/e2e/lib")
 
 import bng  # noqa: E402
 import mounts  # noqa: E402

@@ -12,15 +12,16 @@ import time
 import pytest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+E2E = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(E2E, "lib"), os.path.dirname(E2E)]
 import owner  # noqa: E402
 import workload  # noqa: E402
+from leftovers import SETTLE, state  # noqa: E402
+from places import program  # noqa: E402
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SLOW = workload.SLOW
 LIMIT = 60  # seconds a test may take
 SHARED = 180  # seconds the set-up or the end of its fixtures may take, which may serve many tests
-SETTLE = 5 * SLOW  # seconds until what a container used must be back
 # the guest and the machine run the same tests; the summary says which it was
 TIER = "guest" if workload.GUEST else "e2e"
 
@@ -44,13 +45,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("full"):
             item.add_marker(pytest.mark.skip(reason="long: run ./check --full (PINFOLD_FULL=1)"))
-
-
-def program(variable, default):
-    path = os.path.abspath(os.path.join(TOP, os.environ.get(variable, default)))
-    if not os.access(path, os.X_OK):
-        pytest.fail(f"'{path}' is not built: run make, or set {variable}", pytrace=False)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -96,81 +90,6 @@ def pytest_runtest_call(item):
 def pytest_runtest_teardown():
     with limited(SHARED * SLOW):
         yield
-
-
-def mounts():
-    """Every mount of this namespace: where, of what type, from where."""
-    found = set()
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as f:
-        for line in f:
-            left, _, right = line.partition(" - ")
-            fstype, source = right.split(" ")[:2]
-            words = left.split(" ")
-            # the id makes two mounts over each other differ
-            found.add(f"mount {words[0]} {words[4]} ({fstype} {source})")
-    return found
-
-
-def cgroups():
-    found = set()
-    for where, below, _ in os.walk("/sys/fs/cgroup"):
-        if "pinfold" in os.path.basename(where) or "/pinfold" in where:
-            found.add(f"cgroup {where}")
-        below.sort()
-    return found
-
-
-def hugepages():
-    found = set()
-    top = "/sys/kernel/mm/hugepages"
-    for size in os.listdir(top) if os.path.isdir(top) else []:
-        for name in ("nr_hugepages", "free_hugepages", "resv_hugepages", "surplus_hugepages"):
-            with open(f"{top}/{size}/{name}", encoding="ascii") as f:
-                found.add(f"{size} {name} {f.read().strip()}")
-    return found
-
-
-# made by the first command that needs them, and kept
-KEPT = {
-    "box", "grant.json", "ids.json", "keepers", "leases", "links", "lock", "pen", "runtime", "runtime-version",
-}  # fmt: skip
-
-
-def files():
-    found = set()
-    for top in ("/run/pinfold", "/etc/pinfold/grants.d"):
-        for where, below, names in os.walk(top):
-            for name in below + names:
-                if where != "/run/pinfold" or name not in KEPT:
-                    found.add(f"file {where}/{name}")
-    return found
-
-
-KTHREADD = "2"  # the parent of the kernel's threads
-
-
-def processes():
-    found = set()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-                left, _, right = f.read().rpartition(") ")
-            name, (condition, parent) = left.partition(" (")[2], right.split(" ", 2)[:2]
-            # has ended: when it is reaped is its parent's business. Of the kernel's threads are most
-            if condition == "Z" or KTHREADD in (pid, parent):
-                continue
-            with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as f:
-                held = ":/pinfold" in f.read()
-        except OSError:
-            continue
-        if held or name in ("crun", "runc") or name.startswith("pinfold"):
-            found.add(f"process {pid} {name}")
-    return found
-
-
-def state():
-    """All that a lease may leave behind on the machine."""
-    return mounts() | cgroups() | hugepages() | files() | processes()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // The modes that look into packets against packets that scapy built (tests/golden/drover-packets.txt, made
-// by tests/e2e/golden_packets.py, which an end-to-end test compares with it): one at a time, many in one
+// by tests/e2e/lib/golden_packets.py, which an end-to-end test compares with it): one at a time, many in one
 // burst, in one buffer, in segments, at every place in a buffer.
 
 #include "unit.h"

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""drover's generator: what it sends, as scapy and tshark see it, and the BNG loaded from both sides."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections import Counter
+
+import drover_packets as packets
+import pytest
+from drover_run import RUNTIME, Telemetry, execute
+from places import TOP
+from scapy.all import GRE, IP, UDP, Dot1Q, Ether, Raw, raw
+from scapy.contrib.mpls import MPLS
+from workload import wait
+
+pytestmark = [pytest.mark.anywhere]
+CONFIGS = TOP / "data/drover"
+COUNT = 300
+
+GEN = """[port 0]
+name=out
+device=pcap:-,out.pcap
+mtu=9000
+[defaults]
+mempool size=4K
+[global]
+mbuf size=9216
+[core 0]
+mode=master
+[core 1]
+name=gen
+task=0
+mode=gen
+tx port=out
+dst mac=02:00:00:00:00:0a
+src mac=02:00:00:00:00:0b
+count={count}
+{keys}
+"""
+
+LAYERS = {
+    "eth/ipv4/udp": [Ether, IP, UDP],
+    "eth/vlan/ipv4/udp": [Ether, Dot1Q, IP, UDP],
+    "eth/qinq/ipv4/udp": [Ether, Dot1Q, Dot1Q, IP, UDP],
+    "eth/mpls/ipv4/gre/ipv4/udp": [Ether, MPLS, IP, GRE, IP, UDP],
+    "eth/ipv4/gre/ipv4/udp": [Ether, IP, GRE, IP, UDP],
+}
+
+
+def generate(drover, directory, keys, count=COUNT, status=0):
+    """The packets that were sent, and what the generator says."""
+    (directory / "gen.cfg").write_text(GEN.format(keys=keys, count=count))
+    p = execute(drover, "run", "--no-huge", "--squeeze", "--json", "--duration", "600ms", "gen.cfg", cwd=directory)  # fmt: skip
+    assert p.returncode == status, p.stderr
+    if status != 0:
+        return p.stderr
+    (task,) = json.loads(p.stdout)["tasks"]
+    sent = packets.read(directory / "out.pcap")
+    assert len(sent) == task["tx"] == count
+    return sent, task
+
+
+def layers(p):
+    found = []
+    while p and not isinstance(p, Raw):
+        found.append(type(p))
+        p = p.payload
+    return [{"Dot1AD": Dot1Q}.get(c.__name__, c) for c in found]
+
+
+def check_sums(data):
+    """Lengths and checksums are what scapy makes them."""
+    p = Ether(data)
+    again = p.copy()
+    layer = again
+    while layer:
+        for field in ("chksum", "len"):
+            if field in layer.fields and not isinstance(layer, GRE):
+                delattr(layer, field)
+        layer = layer.payload
+    assert raw(again) == data
+    return p
+
+
+@pytest.mark.parametrize(
+    "template, size",
+    [(t, s) for t in LAYERS for s in (0, 1514)] + [("eth/mpls/ipv4/gre/ipv4/udp", 9000)],
+    ids=lambda v: str(v).replace("/", "-"),
+)
+def test_templates(drover, tmp_path, template, size):
+    """Every packet is right, whatever varies in it."""
+    keys = f"template={template}\n" + (f"pkt size={size}\n" if size else "")
+    keys += "random=src ip\nrange=src port:1000-1099\nrandom=dst ip:198.18.0.0-198.18.0.255\n"
+    ports, addresses = [], set()
+    for data in generate(drover, tmp_path, keys)[0]:
+        p = check_sums(data)
+        assert layers(p)[: len(LAYERS[template])] == LAYERS[template]
+        assert len(data) == size or (size == 0 and 60 <= len(data) < 128)
+        ports.append(p[UDP].sport)
+        inner = p[UDP].underlayer
+        addresses.add(inner.src)
+        assert inner.dst.startswith("198.18.0.")
+    assert ports == [1000 + i % 100 for i in range(COUNT)]
+    assert len(addresses) > COUNT * 0.9
+
+
+def test_ranges_carry(drover, tmp_path):
+    """As a clock: the S-tag steps when the C-tag begins anew."""
+    keys = "template=eth/qinq/ipv4/udp\nrange=cvlan:1-7\nrange=svlan:10-12 carry\nrange=src ip:10.0.0.0-10.0.0.20"
+    for i, data in enumerate(generate(drover, tmp_path, keys)[0]):
+        p = check_sums(data)
+        tags = p.payload, p.payload.payload
+        assert [t.vlan for t in tags] == [10 + i // 7 % 3, 1 + i % 7]
+        assert p[IP].src == f"10.0.0.{i % 21}"
+
+
+def test_gre_keys(drover, tmp_path):
+    keys = "template=eth/mpls/ipv4/gre/ipv4/udp\nlabel=77\nrange=gre key:65530-65540 step 2\n"
+    for i, data in enumerate(generate(drover, tmp_path, keys)[0]):
+        p = check_sums(data)
+        assert p[MPLS].label == 77 and p[MPLS].s == 1 and p[GRE].key == 65530 + i % 6 * 2
+
+
+def test_imix(drover, tmp_path):
+    """7:4:1, as near to each other as that can be."""
+    sent, task = generate(drover, tmp_path, "imix=60:7,590:4,1514:1")
+    assert Counter(map(len, sent)) == {60: 7 * 25, 590: 4 * 25, 1514: 25}
+    for at in range(0, COUNT, 12):
+        assert Counter(map(len, sent[at : at + 12])) == {60: 7, 590: 4, 1514: 1}
+    for data in sent:
+        check_sums(data)
+    assert task["tx_bytes"] == sum(map(len, sent))
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="package tshark is not installed")
+@pytest.mark.parametrize(
+    "template, protocols",
+    [
+        ("eth/ipv4/udp", "eth:ethertype:ip:udp"),
+        ("eth/vlan/ipv4/udp", "eth:ethertype:vlan:ethertype:ip:udp"),
+        ("eth/qinq/ipv4/udp", "eth:ethertype:ieee8021ad:ethertype:vlan:ethertype:ip:udp"),
+        ("eth/mpls/ipv4/udp", "eth:ethertype:mpls:ip:udp"),
+        ("eth/mpls/ipv4/gre/ipv4/udp", "eth:ethertype:mpls:ip:gre:ip:udp"),
+    ],
+)
+def test_tshark_finds_nothing_wrong(drover, tmp_path, template, protocols):
+    """Smallest and largest."""
+    keys = f"template={template}\nrandom=src ip\nimix=100,700,1514"
+    generate(drover, tmp_path, keys)
+    p = subprocess.run(
+        ["tshark", "-r", tmp_path / "out.pcap", "-o", "ip.check_checksum:TRUE", "-o",
+         "udp.check_checksum:TRUE", "-T", "fields", "-e", "frame.protocols", "-e", "ip.checksum.status",
+         "-e", "udp.checksum.status", "-e", "_ws.expert"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    seen = p.stdout.splitlines()
+    assert len(seen) == COUNT
+    for line in seen:
+        found, ip, udp, *expert = line.split("\t")
+        assert found.startswith(protocols)
+        assert (set(ip.split(",")), udp) == ({"1"}, "1") and expert in ([], [""])
+
+
+@pytest.mark.parametrize("loop", ["yes", "no"])
+def test_capture(drover, tmp_path, loop):
+    """What scapy wrote is sent as it is, over and over or once."""
+    kinds = [p for p in packets.kinds().values() if len(p) >= 60]
+    packets.write(tmp_path / "in.pcap", kinds)
+    count = 3 * len(kinds) if loop == "yes" else len(kinds)
+    sent, _ = generate(drover, tmp_path, f"pcap file=in.pcap\nloop={loop}", count)
+    assert sent == kinds * (count // len(kinds))
+
+
+@pytest.mark.parametrize(
+    "content, like",
+    [
+        (None, "No such file"),
+        (b"", "in.pcap"),
+        (b"not a capture at all, however long it may be", "in.pcap"),
+        (bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), "no packet"),
+    ],
+    ids=["absent", "empty", "text", "no packets"],
+)
+def test_wrong_capture(drover, tmp_path, content, like):
+    if content is not None:
+        (tmp_path / "in.pcap").write_bytes(content)
+    says = generate(drover, tmp_path, "pcap file=in.pcap", status=1)
+    lines = [line for line in says.splitlines() if line.startswith("drover:")]
+    assert len(lines) == 1 and "in.pcap" in lines[0] and like in lines[0]
+
+
+# --- the BNG between both sides -----------------------------------------------------------------
+
+RATE = 10000
+PACKETS = 15 * 1024  # each subscriber 15 times
+ROOM = 14  # 2^14 packets: all have it, however long others have the CPUs
+FEW = ["-D", "svlans=1", "-D", "last=10.1.3.255", "-D", "keys=1023"]  # 1024 subscribers
+
+
+class Running:
+    """drover with a file that is shipped, on CPUs that may be shared."""
+
+    def __init__(self, drover, log, config, *args):
+        self.process = subprocess.Popen(
+            [drover, "run", "--no-huge", "--squeeze", "--json", *args, CONFIGS / config],
+            stdout=subprocess.PIPE, stderr=open(log, "w", encoding="utf-8"), text=True,
+        )  # fmt: skip
+        wait(lambda: "traffic runs" in log.read_text() or self.process.poll() is not None, 30, config)
+        assert self.process.poll() is None, log.read_text()
+        path = f"{RUNTIME}/dpdk/drover-{self.process.pid}/dpdk_telemetry.v2"
+        self.telemetry = Telemetry(path)
+
+    def tasks(self, mode=None):
+        tasks = self.telemetry.ask("/drover/stats")["tasks"].values()
+        return [t for t in tasks if mode in (None, t["mode"])]
+
+    def end(self):
+        """Its report."""
+        self.process.send_signal(signal.SIGINT)
+        text, _ = self.process.communicate(timeout=20)
+        assert self.process.returncode == 0
+        return json.loads(text)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def drops_of(tasks):
+    return {k: v for t in tasks for k, v in t["drops"].items() if v}
+
+
+def test_bng_from_both_sides(drover, tmp_path):
+    """As the files say that are shipped: nothing is lost, whatever its size, in either direction."""
+    running = []
+    try:
+        bng = Running(
+            drover, tmp_path / "bng.log", "bng.cfg",
+            f"--port=cpe0=memif:server:{tmp_path}/cpe", f"--port=inet0=memif:server:{tmp_path}/inet",
+        )  # fmt: skip
+        running.append(bng)
+        gen = Running(
+            drover, tmp_path / "gen.log", "gen-bng.cfg", *FEW, "-D", f"rate={RATE}", "-D",
+            f"count={PACKETS}", "-D", "learn=1s",
+            f"--port=access=memif:client:{tmp_path}/cpe,rsize={ROOM}",
+            f"--port=core=memif:client:{tmp_path}/inet,rsize={ROOM}",
+        )  # fmt: skip
+        running.append(gen)
+        wait(lambda: [t["tx"] for t in gen.tasks("gen")] == [PACKETS] * 2, 60, "the last packet")
+
+        def arrived():
+            received = [t["report"]["received"] for t in gen.tasks("lat")]
+            return received == [PACKETS] * 2 or drops_of(bng.tasks())
+
+        wait(arrived, what="its arrival")
+        loads, forwards = gen.end(), bng.end()
+    finally:
+        for r in running:
+            r.kill()
+    up, down = forwards["tasks"]
+    assert drops_of(forwards["tasks"]) == {}
+    assert up["rx"] == up["tx"] == down["rx"] == down["tx"] == PACKETS
+    tasks = loads["tasks"]
+    assert [t["tx"] for t in tasks if t["mode"] == "gen"] == [PACKETS] * 2
+    for meter in (t["report"] for t in tasks if t["mode"] == "lat"):
+        assert meter["received"] == PACKETS
+        assert [meter[k] for k in ("lost", "duplicates", "reordered", "corrupt")] == [0] * 4

@@ -1,0 +1,526 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""drover's figures: the telemetry commands of a running drover, and drover top as their client, also of
+a server that is not what it should be."""
+
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+
+import pytest
+from drover_run import Running, Telemetry, top
+
+pytestmark = [pytest.mark.anywhere]
+CONFIG = """
+[port 0]
+name=loop
+device=ring:stats{pid}
+[port 1]
+name=nil
+device=null
+[global]
+name=figures
+[core 0]
+mode=master
+[core 1]
+name=generator
+task=0
+mode=gen
+tx port=loop
+rate=1k
+[core 2]
+name=meter
+task=0
+mode=lat
+rx port=loop
+[core 3]
+name=pair
+task=0
+mode=l2fwd
+rx port=nil
+tx port=nil
+task=1
+mode=none
+rx port=nil
+tx port=nil
+"""
+
+GEN, LAT, FWD = "generator", "meter", "pair.0"
+
+
+@pytest.fixture(scope="module")
+def running(drover, tmp_path_factory):
+    r = Running(drover, tmp_path_factory.mktemp("drover"), f"figures{os.getpid()}", CONFIG)
+    yield r
+    r.end()
+
+
+@pytest.fixture
+def tel(running):
+    t = Telemetry(running.socket)
+    yield t
+    t.s.close()
+
+
+def test_tasks_and_info(tel, running):
+    assert tel.ask("/drover/tasks") == [GEN, LAT, FWD, "pair.1"]
+    info = tel.ask("/drover/info")
+    assert info["name"] == "figures" and info["pid"] == tel.hello["pid"]
+    assert info["configuration"].endswith("figures.cfg")
+    assert info["tasks"] == 4 and info["ports"] == 2 and info["traffic"] == 1
+
+
+def test_stats_of_one_and_of_all(tel):
+    task = tel.ask(f"/drover/stats,{FWD}")
+    assert task["name"] == FWD and task["mode"] == "l2fwd" and task["rx"] > 0
+    # net_null fills every burst; the counters are not read at one moment
+    assert task["packets_per_burst_millionths"] == pytest.approx(32e6, rel=1e-3)
+    assert task["drops"] == {"tx_full": 0, "too_short": 0}
+    assert task["time_ns"] > task["since_ns"] > 0
+    listing = tel.ask("/drover/stats")
+    assert listing["omitted"] == 0
+    # keys are words of telemetry, names are exact
+    assert [t["name"] for t in listing["tasks"].values()] == [GEN, LAT, FWD, "pair.1"]
+    assert listing["tasks"]["pair_0"]["rx"] >= task["rx"]
+
+
+def test_counters_only_grow_and_agree(tel):
+    first = tel.ask("/drover/stats")["tasks"]["pair_1"]
+    time.sleep(0.2)
+    second = tel.ask("/drover/stats")["tasks"]["pair_1"]
+    for key in ("rx", "tx", "bursts", "polls", "busy_cycles"):
+        assert second[key] > first[key], key
+    assert second["packets"] == second["rx"]
+
+
+def test_ports(tel):
+    ports = tel.ask("/drover/ports")["ports"]
+    assert list(ports) == ["loop", "nil"] or list(ports) == ["nil", "loop"]
+    assert ports["nil"]["device"] == "null" and ports["nil"]["link"] == "up"
+    assert ports["nil"]["ipackets"] > 0
+    assert list(tel.ask("/drover/ports,nil")["ports"]) == ["nil"]
+
+
+def test_latency(tel):
+    assert list(tel.ask("/drover/lat")["tasks"]) == [LAT]
+    deadline = time.monotonic() + 10
+    while True:
+        report = tel.ask(f"/drover/lat,{LAT}")["tasks"][LAT]
+        if report["latency"]["count"] > 0 or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    latency = report["latency"]
+    points = ["min", "p50", "p90", "p99", "p99_9", "p99_99", "max"]
+    values = [latency[f"{p}_millionths"] for p in points]
+    # a TSC may run ahead of another's by about as much as a packet takes
+    assert values == sorted(values) and values[0] >= 0 and values[-1] > 0
+    assert report["lost"] == 0
+
+
+def test_stop_start_rate_clear(tel):
+    def stats(name):
+        return tel.ask(f"/drover/stats,{name}")
+
+    assert tel.ask(f"/drover/stop,{FWD}") == {"stopped": 1}
+    assert stats(FWD)["running"] == 0
+    time.sleep(0.1)
+    before = stats(FWD)["rx"]
+    time.sleep(0.2)
+    assert stats(FWD)["rx"] == before
+    assert tel.ask(f"/drover/start,{FWD}") == {"started": 1}
+    time.sleep(0.2)
+    assert stats(FWD)["rx"] > before
+    assert tel.ask("/drover/stop") == {"stopped": 4}
+    time.sleep(0.2)
+    assert tel.ask("/drover/clear") == {"cleared": 4}
+    assert stats(FWD)["rx"] == 0 and stats(LAT)["report"]["received"] == 0
+    assert tel.ask("/drover/ports,nil")["ports"]["nil"]["ipackets"] == 0
+    assert tel.ask("/drover/start") == {"started": 4}
+    assert tel.ask(f"/drover/rate,{GEN},2.5k") == {"task": GEN, "rate_pps": 2500}
+    assert stats(GEN)["rate_pps"] == 2500
+    assert tel.ask(f"/drover/rate,{GEN},1000pps")["rate_pps"] == 1000
+
+
+@pytest.mark.parametrize(
+    "command, says",
+    [
+        ("/drover/stats,metre", "did you mean meter"),
+        ("/drover/stats," + "x" * 900, "no task"),
+        ("/drover/stats,%s%n%s", "no task"),
+        ("/drover/stats,\x1b[2J\xff", "no task"),
+        ("/drover/ports,none", "no port 'none'"),
+        ("/drover/lat,pair.0", "measures no latency"),
+        ("/drover/lat,who", "no task"),
+        ("/drover/start,who", "no task"),
+        ("/drover/stop,who", "no task"),
+        ("/drover/rate", "/drover/rate,TASK,PPS"),
+        ("/drover/rate,", "/drover/rate,TASK,PPS"),
+        ("/drover/rate,generator,", "packets a second"),
+        ("/drover/rate,generator,-1", "packets a second"),
+        ("/drover/rate,generator,nan", "packets a second"),
+        ("/drover/rate,generator,1e99", "packets a second"),
+        ("/drover/rate,generator,5x", "packets a second"),
+        ("/drover/rate,meter,5", "has no rate"),
+    ],
+)
+def test_what_cannot_be_is_said(tel, command, says):
+    answer = tel.ask(command)
+    assert list(answer) == ["error"] and says in answer["error"]
+    assert tel.ask("/drover/tasks")  # and it goes on
+
+
+def test_many_clients_at_once(running):
+    failures = []
+
+    def work():
+        try:
+            t = Telemetry(running.socket)
+            for _ in range(30):
+                assert len(t.ask("/drover/stats")["tasks"]) == 4
+                t.ask("/drover/clear")
+        except Exception as e:  # the thread's failure is the test's
+            failures.append(repr(e))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failures
+
+
+def test_top_once(drover, running):
+    r = top(drover, "--once", "--interval", "0.3", "--file-prefix", running.prefix)
+    assert r.returncode == 0 and r.stderr == ""
+    lines = r.stdout.splitlines()
+    assert lines[0].startswith("drover ") and "figures" in lines[0]
+    assert any(line.startswith("pair.0") and "l2fwd" in line for line in lines)
+    assert any(line.startswith("LATENCY") for line in lines)
+    assert "\x1b" not in r.stdout
+
+
+def test_top_json_has_the_same_figures(drover, running, tel):
+    before = tel.ask(f"/drover/stats,{FWD}")
+    r = top(drover, "--once", "--json", "--interval", "0.5", "--socket", running.socket)
+    after = tel.ask(f"/drover/stats,{FWD}")
+    task = next(t for t in json.loads(r.stdout)["tasks"] if t["name"] == FWD)
+    assert before["rx"] < task["rx"] <= after["rx"]
+    assert task["packets_per_burst"] == pytest.approx(32, rel=1e-3)
+    assert 0.4 < task["interval"]["seconds"] < 5
+    rate = (after["rx"] - before["rx"]) / ((after["time_ns"] - before["time_ns"]) / 1e9)
+    assert task["interval"]["rx_pps"] == pytest.approx(rate, rel=0.9)
+
+
+def test_report_at_the_end(drover, tmp_path):
+    r = Running(drover, tmp_path, f"report{os.getpid()}", CONFIG)
+    t = Telemetry(r.socket)
+    time.sleep(0.3)
+    t.ask("/drover/clear")
+    time.sleep(0.3)
+    report = json.loads(r.end())
+    assert report["name"] == "figures" and 0.2 < report["seconds"] < 10
+    tasks = {t["name"]: t for t in report["tasks"]}
+    # tasks are not cleared at one moment, and a burst or two is under way
+    assert tasks[LAT]["rx"] > 0 and abs(tasks[GEN]["tx"] - tasks[LAT]["rx"]) <= 64
+    assert tasks[FWD]["drops"] == {"tx full": 0, "too short": 0}
+    assert tasks[FWD]["rx_pps"] == pytest.approx(tasks[FWD]["rx"] / report["seconds"], rel=0.2)
+    assert {p["name"] for p in report["ports"]} == {"loop", "nil"}
+
+
+# ---- a server made for the test
+
+
+class Fake:
+    """Speaks as telemetry does; what it answers is up to the test."""
+
+    def __init__(self, answer, hello=None):
+        self.folder = tempfile.mkdtemp(prefix="tel")
+        self.path = f"{self.folder}/s"
+        self.answer = answer
+        self.hello = hello or json.dumps({"version": "v", "pid": 7, "max_output_len": 16384})
+        self.asked = []
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            with s:
+                try:
+                    s.send(self.hello.encode())
+                    while command := s.recv(1024).decode():
+                        self.asked.append(command)
+                        reply = self.answer(command)
+                        if reply is None:
+                            break
+                        s.send(reply if isinstance(reply, bytes) else json.dumps(reply).encode())
+                except OSError:
+                    pass
+
+    def close(self):
+        self.listener.close()
+        shutil.rmtree(self.folder)
+
+
+class Model:
+    """A well-behaved drover of one generator."""
+
+    def __init__(self, **changes):
+        self.changes = changes
+        self.packets = 0
+        self.time = 1_000_000_000
+        self.since = 500_000_000
+
+    def task(self):
+        self.packets += 1000
+        self.time += 100_000_000
+        return {
+            "time_ns": self.time, "since_ns": self.since, "name": "g", "mode": "gen", "running": 1,
+            "rate_pps": 10000, "rx": 0, "tx": self.packets, "packets": self.packets,
+            "bursts": self.packets // 10, "busy_cycles": self.packets * 50,
+            "idle_cycles": self.packets * 50, "drops": {"tx_full": self.packets // 2},
+        } | self.changes  # fmt: skip
+
+    def __call__(self, command):
+        name = command.split(",")[0]
+        answers = {
+            "/drover/info": {"version": "1", "name": "fake", "pid": 7},
+            "/drover/tasks": ["g"],
+            "/drover/ports": {"ports": {}, "omitted": 0},
+        }
+        if name == "/drover/stats":
+            return {name: self.task()}
+        return {name: answers.get(name, {"ok": 1})}
+
+
+@pytest.fixture
+def fake():
+    made = []
+
+    def make(*args, **kwargs):
+        made.append(Fake(*args, **kwargs))
+        return made[-1]
+
+    yield make
+    for f in made:
+        f.close()
+
+
+def once(drover, server, *more):
+    return top(drover, "--once", "--json", "--interval", "0.1", "--socket", server.path, *more)
+
+
+def test_rates_are_differences(drover, fake):
+    r = once(drover, fake(Model()))
+    interval = json.loads(r.stdout)["tasks"][0]["interval"]
+    assert interval == {
+        "seconds": 0.1, "rx_pps": 0, "tx_pps": 10000, "cycles_per_packet": 50,
+        "packets_per_burst": 10, "idle_share": 0.5, "drops_pps": {"tx_full": 5000},
+    }  # fmt: skip
+
+
+def test_drops_are_named(drover, fake):
+    r = top(drover, "--once", "--interval", "0.1", "--socket", fake(Model()).path)
+    row = next(line for line in r.stdout.splitlines() if line.startswith("g "))
+    assert row.endswith("tx full 5000/s") and "10.00 kpps" in row
+
+
+def test_a_clear_in_between_counts_from_zero(drover, fake):
+    model = Model()
+
+    def answer(command):
+        if command.startswith("/drover/stats") and model.packets == 1000:
+            model.since, model.packets, model.time = 1_200_000_000, -500, 1_300_000_000
+        return model(command)
+
+    interval = json.loads(once(drover, fake(answer)).stdout)["tasks"][0]["interval"]
+    assert interval["seconds"] == pytest.approx(0.2) and interval["tx_pps"] == 2500
+
+
+def test_what_a_server_says_cannot_reach_the_terminal(drover, fake):
+    evil = Model(name="g\x1b]0;owned\x07", mode="\u202eevil", verdict="\x1b[2J\n\r\x9b")
+    r = top(drover, "--once", "--interval", "0.1", "--socket", fake(evil).path)
+    assert r.returncode == 0 and "owned" in r.stdout
+    assert all(" " <= c <= "~" or c == "\n" for c in r.stdout)
+
+
+BAD = {
+    "not drover": lambda c: {c.split(",")[0]: None},
+    "cut": lambda c: b'{"/drover/info": {"version": "1", "na',
+    "not json": lambda c: b"\x00\xff\xfe",
+    "deep": lambda c: b"[" * 10000,
+    "longer than it said": lambda c: b"x" * 20000,
+    "wrong types": lambda c: {c.split(",")[0]: [1, {"a": None}, "b"]},
+    "hangs up": lambda c: None,
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_server_is_one_line(drover, fake, kind):
+    r = once(drover, fake(BAD[kind]))
+    assert r.returncode == 1 and r.stdout == ""
+    assert r.stderr.startswith("drover: ") and r.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["tasks", "stats", "ports"])
+@pytest.mark.parametrize("value", [None, 1, "x", [], {}, [None, 1], {"a": 1}, {"ports": 5}])
+def test_strange_answers_do_no_harm(drover, fake, kind, value):
+    model = Model()
+
+    def answer(command):
+        name = command.split(",")[0]
+        return {name: value} if name == f"/drover/{kind}" else model(command)
+
+    r = top(drover, "--once", "--interval", "0.1", "--socket", fake(answer).path)
+    assert r.returncode in (0, 1) and r.stderr.count("\n") <= 1
+
+
+@pytest.mark.parametrize("hello", ["{}", "no", '{"max_output_len": -1}', '{"max_output_len": 1e18}'])
+def test_a_strange_greeting(drover, fake, hello):
+    r = once(drover, fake(Model(), hello=hello))
+    assert r.returncode == 1 and "telemetry" in r.stderr
+
+
+def test_a_server_that_hangs(drover, fake):
+    hang = threading.Event()
+    start = time.monotonic()
+    r = once(drover, fake(lambda c: hang.wait(10) and None))
+    hang.set()
+    assert r.returncode == 1 and "does not answer" in r.stderr
+    assert time.monotonic() - start < 8
+
+
+def test_nobody_there(drover, tmp_path):
+    r = top(drover, "--once", "--socket", str(tmp_path / "none"))
+    assert r.returncode == 1 and "No such file" in r.stderr
+    r = top(drover, "--once", "--file-prefix", "nobody-here")
+    assert r.returncode == 1 and "--file-prefix nobody-here" in r.stderr
+
+
+@pytest.mark.parametrize(
+    "args, says",
+    [
+        (["--onze"], "did you mean --once"),
+        (["--interval", "0"], "--interval"),
+        (["--interval", "nan"], "--interval"),
+        (["--interval"], "wants a value"),
+        (["--socket", "a", "--file-prefix", "b"], "give one"),
+        (["more"], "more"),
+    ],
+)
+def test_usage(drover, args, says):
+    r = top(drover, *args)
+    assert r.returncode == 2 and says in r.stderr and r.stderr.count("\n") == 1
+
+
+# ---- the screen
+
+
+class Terminal:
+    def __init__(self, drover, *args, env=None):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update({"TERM": "xterm", "LINES": "", "COLUMNS": ""} | (env or {}))
+            del os.environ["LINES"], os.environ["COLUMNS"]
+            os.execv(drover, [drover, "top", *args])
+        self.seen = b""
+
+    def until(self, text, seconds=10):
+        deadline = time.monotonic() + seconds
+        while text.encode() not in self.seen:
+            left = deadline - time.monotonic()
+            assert left > 0, f"no '{text}' in {self.seen[-2000:]!r}"
+            if select.select([self.fd], [], [], left)[0]:
+                try:
+                    self.seen += os.read(self.fd, 65536)
+                except OSError:
+                    break
+        assert text.encode() in self.seen
+        self.seen = b""
+
+    def type(self, keys):
+        os.write(self.fd, keys.encode())
+
+    def end(self):
+        """The exit status."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if select.select([self.fd], [], [], 0.05)[0]:
+                try:
+                    os.read(self.fd, 65536)
+                except OSError:
+                    pass
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid != 0:
+                os.close(self.fd)
+                return os.waitstatus_to_exitcode(status)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        pytest.fail("top does not end")
+
+
+def test_keys(drover, fake):
+    server = fake(Model())
+    t = Terminal(drover, "--interval", "0.2", "--socket", server.path)
+    t.until("CYC/PKT")
+    for key, command in {
+        "s": "/drover/stop,g",
+        "c": "/drover/clear",
+        "+": "/drover/rate,g,11000",
+    }.items():
+        t.type(key)
+        deadline = time.monotonic() + 5
+        while command not in server.asked and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert command in server.asked
+    t.type("h")
+    t.until("Keys of drover top")
+    t.type("q")
+    assert t.end() == 0
+
+
+def test_it_waits_for_a_drover_that_went_away(drover, fake):
+    gone = threading.Event()
+    model = Model()
+    server = fake(lambda c: None if gone.is_set() else model(c))
+    t = Terminal(drover, "--interval", "0.1", "--socket", server.path, env={"NO_COLOR": "1"})
+    t.until("fake")
+    gone.set()
+    t.until("waiting for drover")
+    gone.clear()
+    t.until("fake")
+    os.kill(t.pid, signal.SIGTERM)
+    assert t.end() == 0
+
+
+def test_a_terminal_that_is_closed_ends_it(drover, fake):
+    t = Terminal(drover, "--interval", "0.1", "--socket", fake(Model()).path)
+    t.until("fake")
+    os.close(t.fd)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        pid, _ = os.waitpid(t.pid, os.WNOHANG)
+        if pid != 0:
+            return
+        time.sleep(0.05)
+    os.kill(t.pid, signal.SIGKILL)
+    os.waitpid(t.pid, 0)
+    pytest.fail("top does not end with its terminal")
+
+
+def test_an_unknown_terminal_is_said(drover, fake):
+    t = Terminal(drover, "--socket", fake(Model()).path, env={"TERM": "no-such-terminal"})
+    t.until("no-such-terminal")
+    assert t.end() == 1

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""What a workload may leave behind on the machine."""
+
+import glob
+import os
+
+from workload import SLOW
+
+SETTLE = 5 * SLOW  # seconds until what a container used must be back
+
+
+def mounts():
+    """Every mount of this namespace: where, of what type, from where."""
+    found = set()
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as f:
+        for line in f:
+            left, _, right = line.partition(" - ")
+            fstype, source = right.split(" ")[:2]
+            words = left.split(" ")
+            # the id makes two mounts over each other differ
+            found.add(f"mount {words[0]} {words[4]} ({fstype} {source})")
+    return found
+
+
+def cgroups():
+    found = set()
+    for where, below, _ in os.walk("/sys/fs/cgroup"):
+        if "pinfold" in os.path.basename(where) or "/pinfold" in where:
+            found.add(f"cgroup {where}")
+        below.sort()
+    return found
+
+
+def hugepages():
+    found = set()
+    top = "/sys/kernel/mm/hugepages"
+    for size in os.listdir(top) if os.path.isdir(top) else []:
+        for name in ("nr_hugepages", "free_hugepages", "resv_hugepages", "surplus_hugepages"):
+            with open(f"{top}/{size}/{name}", encoding="ascii") as f:
+                found.add(f"{size} {name} {f.read().strip()}")
+    return found
+
+
+# made by the first command that needs them, and kept
+KEPT = {
+    "box", "grant.json", "ids.json", "keepers", "leases", "links", "lock", "pen", "runtime", "runtime-version",
+}  # fmt: skip
+
+
+def files():
+    found = set()
+    for top in ("/run/pinfold", "/etc/pinfold/grants.d"):
+        for where, below, names in os.walk(top):
+            for name in below + names:
+                if where != "/run/pinfold" or name not in KEPT:
+                    found.add(f"file {where}/{name}")
+    return found
+
+
+KTHREADD = "2"  # the parent of the kernel's threads
+
+
+def processes():
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                left, _, right = f.read().rpartition(") ")
+            name, (condition, parent) = left.partition(" (")[2], right.split(" ", 2)[:2]
+            # has ended: when it is reaped is its parent's business. Of the kernel's threads are most
+            if condition == "Z" or KTHREADD in (pid, parent):
+                continue
+            with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as f:
+                held = ":/pinfold" in f.read()
+        except OSError:
+            continue
+        if held or name in ("crun", "runc") or name.startswith("pinfold"):
+            found.add(f"process {pid} {name}")
+    return found
+
+
+def state():
+    """All that a lease may leave behind on the machine."""
+    return mounts() | cgroups() | hugepages() | files() | processes()
+
+
+def machine():
+    """All that may stay behind: more than a lease may leave, because a crash may leave anything."""
+    found = state()
+    # of pinfold's name all, by state(); of others what lies at the top: they come and go below
+    found.update(f"cgroup {path}" for path in glob.glob("/sys/fs/cgroup/*/*/"))
+    for where, below, names in os.walk("/dev"):
+        below[:] = [d for d in below if d not in ("pts", "shm", "fd")]
+        found.update(f"device {where}/{name}" for name in names)
+    found.update(f"netdev {name}" for name in os.listdir("/sys/class/net"))
+    for pattern in ("/var/log/pinfold/*", "/tmp/crun*", "/tmp/runc*", "/run/crun/*", "/run/runc/*"):
+        found.update(f"file {path}" for path in glob.glob(pattern))
+    # hidden ones, which the ledger passes over
+    found.update(f"file {path}" for path in glob.glob("/run/pinfold/.*"))
+    return found

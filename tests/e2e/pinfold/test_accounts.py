@@ -1,0 +1,424 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""What no cgroup counts: the kernel's accounts of each user, limits of a process, and ids."""
+
+import ctypes
+import errno
+import os
+import re
+import resource
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from features import V2
+from workload import (
+    CPU, LEASES, OTHER, PYTHON, SLOW, needs_root, needs_two, processes_of, unique,
+)  # fmt: skip
+
+pytestmark = [needs_root]
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+NR_IO_SETUP, NR_TIMER_CREATE, NR_MQ_OPEN = 206, 222, 240  # x86-64
+NS_GET_OWNER_UID = 0xB704
+SIGEV_NONE = 1
+
+# In a program of its own: takes all that it can get of one thing, says how many, and holds them.
+HOLDER = """
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+what, most = sys.argv[1], int(sys.argv[2])
+held = []
+
+def inotify():
+    return libc.inotify_init1(0) >= 0
+
+def timers():
+    event, timer = (ctypes.c_int * 16)(0, 0, 0, 1), ctypes.c_int()
+    return libc.syscall(222, 1, event, ctypes.byref(timer)) == 0
+
+def queues():
+    attr = (ctypes.c_long * 8)(0, 10, 8192)
+    name = b"q-%d-%d" % (os.getpid(), len(held))
+    held.append(name)
+    return libc.syscall(240, name, os.O_CREAT | os.O_RDWR, 0o600, attr) >= 0
+
+def events():
+    context = ctypes.c_ulong()
+    return libc.syscall(206, 64, ctypes.byref(context)) == 0
+
+def terminals():
+    try:
+        return os.openpty() is not None
+    except OSError:
+        return False
+
+def files():
+    try:
+        return held.append(open("/dev/null")) is None
+    except OSError:
+        return False
+
+n = 0
+while n < most and globals()[what]():
+    n += 1
+if what == "queues":
+    for name in held[:n if most == 1 else 0]:
+        libc.syscall(241, name)
+sys.stdout.write(f"got {n}\\n")
+sys.stdout.flush()
+if most > 1:
+    time.sleep(600)
+"""
+
+THINGS = ["inotify", "timers", "queues", "terminals", "files"]
+
+
+def take(what, most):
+    """How many this process's user gets of it, and puts back."""
+    p = subprocess.run(
+        [PYTHON, "-I", "-c", HOLDER, what, str(most)], capture_output=True, text=True, timeout=60,
+        check=True,
+    )  # fmt: skip
+    return int(p.stdout.split()[1])
+
+
+def hoarder(pf, what, *flags, **kw):
+    """A container that has taken all it can get."""
+    s = pf.start("run", *flags, "--", PYTHON, "-I", "-c", HOLDER, what, 200000, **kw)
+    return int(s.until(r"^got (\d+)", 60)[1])
+
+
+@needs_two
+@pytest.mark.guest
+@pytest.mark.parametrize("what", THINGS)
+def test_others_still_get_theirs(pf, what):
+    """A container has of each what is its own, and root on the host and a second one have theirs."""
+    got = hoarder(pf, what, "--cpus", CPU, "--memory", "512M")
+    assert 0 < got < 100000, f"{got} of {what}"
+    assert take(what, 1) == 1, f"root gets no {what} while a container has {got}"
+    p = pf.run("--", PYTHON, "-I", "-c", HOLDER, what, 1, cpu=OTHER)
+    assert p.stdout == "got 1\n", f"a second container gets no {what}"
+
+
+@needs_two
+@pytest.mark.parametrize("what", ["inotify", "timers", "queues"])
+def test_an_owner_takes_nothing_of_others(pf, what):
+    owner = 54321
+    name = pf.grant("--cpus", CPU, "--memory", "512M", "--owner", f"{owner}:{owner}")
+    try:
+        got = hoarder(pf, what, "--grant", name, user=owner, group=owner, extra_groups=[])
+        assert 0 < got < 100000
+        assert take(what, 1) == 1
+        p = pf.run("--", PYTHON, "-I", "-c", HOLDER, what, 1, cpu=OTHER)
+        assert p.stdout == "got 1\n"
+    finally:
+        pf("grant", "stop", name)
+
+
+def test_asynchronous_io_is_asked_for(pf):
+    """Its events are counted for the whole machine."""
+    code = f"""
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.syscall({NR_IO_SETUP}, 8, ctypes.byref(ctypes.c_ulong())), ctypes.get_errno())
+"""
+    assert pf.python(code) == f"-1 {errno.EPERM}\n"
+    assert pf.python(code, "--seccomp", "aio") == "0 0\n"
+    plan = pf.ok("plan", "--cpus", CPU, "--seccomp", "aio", "--", "true")
+    assert "fs.aio-max-nr" in plan
+    name = pf.grant("--cpus", CPU, "--seccomp", "aio")
+    assert pf.json("grant", "show", name)["seccomp"] == "aio"
+    assert pf.ok("run", "--grant", name, "--", PYTHON, "-I", "-c", code) == "0 0\n"
+
+
+NAMES = {
+    "Max cpu time": resource.RLIMIT_CPU,
+    "Max file size": resource.RLIMIT_FSIZE,
+    "Max data size": resource.RLIMIT_DATA,
+    "Max stack size": resource.RLIMIT_STACK,
+    "Max core file size": resource.RLIMIT_CORE,
+    "Max resident set": resource.RLIMIT_RSS,
+    "Max processes": resource.RLIMIT_NPROC,
+    "Max open files": resource.RLIMIT_NOFILE,
+    "Max locked memory": resource.RLIMIT_MEMLOCK,
+    "Max address space": resource.RLIMIT_AS,
+    "Max file locks": 10,
+    "Max pending signals": 11,
+    "Max msgqueue size": resource.RLIMIT_MSGQUEUE,
+    "Max nice priority": resource.RLIMIT_NICE,
+    "Max realtime priority": resource.RLIMIT_RTPRIO,
+    "Max realtime timeout": resource.RLIMIT_RTTIME,
+}
+
+
+def limits(text):
+    found = {}
+    for line in text.splitlines()[1:]:
+        name = re.match(r"(Max [a-z ]+?) {2,}", line)[1]
+        found[name] = tuple(line[len(name) :].split()[:2])
+    assert set(found) == set(NAMES), "all that setrlimit knows"
+    return found
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_no_limit_is_inherited(pf, runtime):
+    """Soft limits of who calls pinfold, low ones and high ones, are not the container's."""
+
+    def low():
+        for number in NAMES.values():
+            hard = resource.getrlimit(number)[1]
+            # enough to start with
+            soft = {resource.RLIMIT_NOFILE: 64, resource.RLIMIT_STACK: 1 << 20}.get(number)
+            if soft is None and number in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
+                soft = 1 << 28
+            if number == resource.RLIMIT_SIGPENDING if hasattr(resource, "RLIMIT_SIGPENDING") else 11:
+                soft = soft or 4000
+            if soft is not None:
+                resource.setrlimit(number, (soft, hard))
+
+    def high():
+        for number in NAMES.values():
+            hard = resource.getrlimit(number)[1]
+            resource.setrlimit(number, (hard, hard))
+
+    path = f"/usr/bin/{runtime}"
+    if not os.path.exists(path):
+        pytest.skip(f"{runtime} is not installed")
+    flags = ["run", "--runtime", path, "--cpus", CPU, "--pids", "60", "--memory", "64M"]
+    seen = [
+        limits(pf.ok(*flags, "--", "cat", "/proc/self/limits", preexec_fn=f)) for f in (low, high)
+    ]
+    assert seen[0] == seen[1]
+    one = {name: soft for name, (soft, hard) in seen[0].items()}
+    assert one["Max core file size"] == "1"  # 0 would let a program of core_pattern run
+    assert one["Max pending signals"] == "4096" and one["Max msgqueue size"] == "819200"
+    assert one["Max nice priority"] == "0" and one["Max realtime priority"] == "0"
+    assert one["Max stack size"] == str(8 << 20) and one["Max processes"] == "124"
+    assert int(one["Max locked memory"]) <= 64 << 20
+    share = int(Path("/proc/sys/fs/file-max").read_text()) // 2 // 61
+    assert int(one["Max open files"]) <= max(1024, min(65536, share))
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_exec_has_the_limits_of_run(pf, runtime):
+    path = f"/usr/bin/{runtime}"
+    if not os.path.exists(path):
+        pytest.skip(f"{runtime} is not installed")
+    name = pf.detach("--runtime", path)
+    first = next(iter(sorted(processes_of(pf.lease(name)))))
+    run = limits(Path(f"/proc/{first}/limits").read_text())
+
+    def low():
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+
+    text = pf.ok("exec", name, "--", "cat", "/proc/self/limits", preexec_fn=low)
+    mine = limits(text)
+    assert mine.pop("Max core file size") in (("1", "1"), ("0", "0"))
+    run.pop("Max core file size")
+    assert mine == run
+
+
+@pytest.mark.guest
+def test_the_namespace_is_nobodys(pf):
+    """Its owner, to whom the kernel charges it, is an id that no process and no container has."""
+    name = pf.detach()
+    base = pf.lease(name)["uid-base"]
+    pid = next(iter(processes_of(pf.lease(name))))
+    fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+    owner = ctypes.c_uint32()
+    assert LIBC.ioctl(fd, NS_GET_OWNER_UID, ctypes.byref(owner)) == 0
+    os.close(fd)
+    assert owner.value >= 0x7C000000 and not base <= owner.value < base + 65536
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            text = Path(f"/proc/{entry}/status").read_text()
+        except OSError:
+            continue
+        assert str(owner.value) not in re.search(r"^Uid:(.*)$", text, re.M)[1].split()
+    lines = pf.ok("exec", name, "--", "sh", "-c", "cd /proc/sys/user && grep . *").splitlines()
+    maxima = {k.removeprefix("max_"): int(v) for k, v in (line.split(":") for line in lines)}
+    assert maxima["user_namespaces"] == 0 and maxima["inotify_instances"] == 128
+    assert all(v <= 32 for k, v in maxima.items() if k.endswith("_namespaces"))
+
+
+def test_a_crash_starts_nothing_on_the_host(pf, tmp_path):
+    """core_pattern may name a program: it runs as root of the host, with the dead one's memory."""
+    pattern = Path("/proc/sys/kernel/core_pattern")
+    before = pattern.read_text()
+    ran = tmp_path / "ran"
+    script = tmp_path / "core"
+    script.write_text(f"#!/bin/sh\necho $1 >>{ran}\n")
+    script.chmod(0o755)
+    crash = [PYTHON, "-I", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"]
+    try:
+        try:
+            pattern.write_text(f"|{script} %s")
+        except OSError as e:
+            pytest.skip(f"core_pattern cannot be set here: {e}")
+
+        def unlimited():
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+
+        subprocess.run(crash, check=False, preexec_fn=unlimited, timeout=20)
+        if not wait_for(ran):
+            pytest.skip("this kernel runs no program for a crash on the host either")
+        ran.unlink()
+        assert pf.run("--", *crash).returncode == 128 + signal.SIGSEGV
+        time.sleep(0.5 * SLOW)
+        assert not ran.exists()
+    finally:
+        pattern.write_text(before)
+
+
+def test_the_core_limit_stays(pf):
+    """To lower it to 0 would let core_pattern's program run again."""
+    code = """
+import ctypes, resource
+libc = ctypes.CDLL(None, use_errno=True)
+zero = (ctypes.c_ulong * 2)(0, 0)
+for number in (4, 4 | 1 << 32):
+    print(libc.syscall(160, ctypes.c_ulong(number), zero), end=" ")
+    print(libc.syscall(302, 0, ctypes.c_ulong(number), zero, None), end=" ")
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+    assert pf.python(code) == "-1 -1 -1 -1 (1, 1) 64\n"
+
+
+def test_no_filter_is_attached(pf):
+    """The memory that they are compiled into is the machine's; captures ask for it."""
+    code = """
+import socket, struct, ctypes
+filter = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0xffffffff))
+program = struct.pack("HxxxxxxP", 1, ctypes.addressof(filter))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for option in (26, 51):
+    try:
+        s.setsockopt(socket.SOL_SOCKET, option, program)
+        print("attached", end=" ")
+    except OSError as e:
+        print(e.errno, end=" ")
+v6 = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+v6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+print(v6.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+"""
+    assert pf.python(code) == "1 1 1\n"
+    assert pf.python(code, "--cap", "NET_RAW") == "attached 1 1\n"
+
+
+@pytest.mark.guest
+@pytest.mark.skipif(not V2, reason="cgroup v1 does not count what sockets hold")
+def test_sockets_are_memory(pf):
+    """What waits in them to be read."""
+    code = """
+import resource, socket
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+held, sent, to = [], 0, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+to.setblocking(False)
+for i in range(600):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    s.bind(("127.0.0.1", 0))
+    held.append(s)
+    for k in range(40):
+        try:
+            to.sendto(b"x" * 16000, s.getsockname())
+        except OSError:
+            break
+print(sum(int(line.split("mem ")[1]) for line in open("/proc/net/sockstat") if "mem " in line))
+"""
+    p = pf.run("--memory", "64M", "--", PYTHON, "-I", "-c", code)
+    if p.returncode != 128 + signal.SIGKILL:  # memory it is: there may be none left for the program
+        assert p.returncode == 0, p.stderr
+        assert int(p.stdout) * 4096 <= 80 << 20, f"{p.stdout} pages in sockets of a grant of 64 MiB"
+
+
+def test_init_is_its_own(pf):
+    """The program, of the same user, gets nothing of the process that started it."""
+    code = """
+import os
+for name in ("mem", "maps", "environ", "cwd/.", "root/."):
+    try:
+        open(f"/proc/1/{name}")
+        print("opened", name)
+    except OSError as e:
+        print(e.errno, end=" ")
+"""
+    assert pf.python(code) == "13 13 13 13 13 "
+
+
+def wait_for(path, seconds=3):
+    deadline = time.monotonic() + seconds * SLOW
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return path.exists()
+
+
+def test_no_range_is_given_twice(pf):
+    """Also when all of its lease is gone: what that left in a volume is nobody's."""
+    bases, groups = [], []
+    link = unique("l")
+    for _ in range(3):
+        name = pf.detach("--link", f"memif:{link}")
+        lease = pf.lease(name)
+        bases.append(lease["uid-base"])
+        groups.append(lease["link-groups"][link])
+        pf.ok("stop", "-t", "0", name)
+    assert len(set(bases)) == 3 and bases == sorted(bases)
+    assert len(set(groups)) == 3 and groups == sorted(groups)
+    # one who only looks takes none
+    for _ in range(2):
+        pf.ok("plan", "--cpus", CPU, "--", "true")
+    name = pf.detach()
+    assert pf.lease(name)["uid-base"] == bases[-1] + 65536 or bases[-1] == 0x77FF0000
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+@needs_two
+@pytest.mark.guest
+def test_a_link_has_its_bounds(pf):
+    """What is written there fills none of the host's file systems, and its end holds nobody up."""
+    link = unique("l")
+    path = Path(f"/run/pinfold/links/{link}")
+    peer = pf.detach("--link", f"memif:{link}", "--memory", "64M")
+    used = os.statvfs("/run").f_bfree
+    script = f"""
+cd /run/pinfold/links/{link}
+dd if=/dev/zero of=big bs=64k count=160 2>/dev/null
+stat -c %s big
+mkdir d; i=0; while [ $i -lt 2000 ] && true 2>/dev/null >d/$i; do i=$((i + 1)); done
+echo $i
+"""
+    size, files = map(int, pf.shell(script, "--link", f"memif:{link}", cpu=OTHER).split())
+    assert 0 < size <= 1 << 20 and 0 < files < 300
+    st = os.stat(path)
+    assert st.st_dev != os.stat(path.parent).st_dev and os.statvfs(path).f_frsize > 0
+    assert used - os.statvfs("/run").f_bfree < 256
+    flags = next(
+        line.split()[5] for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        if line.split()[4] == str(path)
+    )  # fmt: skip
+    assert {"nosuid", "nodev", "noexec"} <= set(flags.split(","))
+    assert stat.S_IMODE(st.st_mode) == 0o2770
+    before = time.monotonic()
+    pf.ok("stop", "-t", "0", peer)
+    assert time.monotonic() - before < 5 * SLOW
+    assert not path.exists()
+
+
+def test_a_link_left_by_a_crash_goes(pf):
+    link = unique("l")
+    path = Path(f"/run/pinfold/links/{link}")
+    s, name = pf.begin("--link", f"memif:{link}")
+    os.kill(s.pid, signal.SIGKILL)
+    pf.ok("stop", "-t", "0", name)
+    assert not path.exists() and not (LEASES / f"{name}.json").exists()

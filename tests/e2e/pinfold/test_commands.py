@@ -1,0 +1,400 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""The commands beside run: ps, logs, stop, exec, gc, grant."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from places import TOP
+from workload import CPU, LEASES, OTHER, PYTHON, SLOW, free_pages, ids, needs_pages, needs_root
+from workload import needs_two, status_field, unique, wait
+
+pytestmark = [needs_root]
+PS_SCHEMA = TOP / "data/schemas/ps.json"
+PLACES = [pytest.param((), id="container"), pytest.param(("--in", "host"), id="host")]
+STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.05; done"
+
+
+# --- ps -------------------------------------------------------------------------------------------
+
+
+@needs_pages(8)
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.guest
+def test_ps(pf, place):
+    s, name = pf.begin(*place, "--hugepages", "2M=8", "--memory", "64M")
+    row = pf.ps()[name]
+    jsonschema.validate(pf.json("ps", "--json"), json.loads(PS_SCHEMA.read_text()))
+    assert row["state"] == "running" and row["detached"] is False
+    assert row["in"] == ("host" if place else "container")
+    assert row["cpus"] == str(CPU) and row["hugepages"] == "16M" and row["memory"] == "64M"
+    assert row["supervisor"] == s.pid and 0 <= row["seconds"] < 60
+    assert row["command"].startswith("/bin/sh -c")
+    head, *lines = pf.ok("ps").splitlines()
+    assert head.split()[:4] == ["NAME", "STATE", "IN", "CPUS"]
+    line = next(x for x in lines if x.startswith(f"{name} "))
+    assert line.split()[1] == "running"
+    s.signal(signal.SIGTERM)
+    s.end()
+    assert name not in pf.ps()
+
+
+def test_ps_of_a_long_command(pf):
+    script = f"echo up; : {'x' * 3000}; exec sleep 1000"
+    _, name = pf.begin(script=script)
+    assert len(pf.ps()[name]["command"]) < 256
+
+
+def test_ps_of_an_odd_command(pf):
+    """What the program is called does not break the table."""
+    _, name = pf.begin(script="echo up; : '\n\t\033[31m'; exec sleep 1000")
+    lines = pf.ok("ps").splitlines()
+    assert sum(x.startswith(f"{name} ") for x in lines) == 1
+    assert len(lines) == len(pf.ps()) + 1
+    assert "\033" not in pf.ok("ps")
+
+
+# --- stop -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.guest
+def test_stop(pf, place):
+    script = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.01; done"
+    s, name = pf.begin(*place, script=script)
+    start = time.monotonic()
+    pf.ok("stop", name)
+    assert time.monotonic() - start < 3 * SLOW
+    # on the bare host every process is told, also the child that the shell waits for
+    assert s.end() == 0 and s.text().replace("Terminated\n", "") == "up\nbye\n"
+    assert name not in pf.ps() and not (LEASES / f"{name}.json").exists()
+    pf.fails("stop", name, like=f"'{name}' does not run")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_stop_of_one_that_does_not_want(pf, place):
+    s, name = pf.begin(*place, script=STUBBORN)
+    start = time.monotonic()
+    pf.ok("stop", "-t", "1", name)
+    assert 0.9 < time.monotonic() - start < 4 * SLOW
+    assert s.end() == 128 + signal.SIGKILL
+    assert name not in pf.ps()
+
+
+def test_stop_at_once(pf):
+    s, name = pf.begin(script=STUBBORN)
+    start = time.monotonic()
+    pf.ok("stop", "-t", "0", name)
+    assert time.monotonic() - start < 2 * SLOW
+    assert s.end() == 128 + signal.SIGKILL
+
+
+@needs_two
+def test_stop_of_several(pf):
+    _, one = pf.begin()
+    _, two = pf.begin(cpu=OTHER)
+    p = pf("stop", one, "no-such", two)
+    assert p.returncode == 125 and p.stderr.count("\n") == 1 and "'no-such'" in p.stderr
+    assert not {one, two} & set(pf.ps())
+
+
+def test_stop_twice_at_once(pf):
+    """Whoever comes second finds it stopped, or stops it too; nobody hangs."""
+    _, name = pf.begin(script=STUBBORN)
+    both = [pf.start("stop", "-t", "0", name) for _ in range(3)]
+    for s in both:
+        assert s.end() == 0 or "does not run" in s.text()
+    assert name not in pf.ps()
+
+
+@pytest.mark.full
+def test_stop_of_a_frozen_supervisor(pf):
+    """Its supervisor does not get to run: said, or done without it."""
+    s, name = pf.begin()
+    os.kill(s.pid, signal.SIGSTOP)
+    try:
+        p = pf("stop", "-t", "0", name, seconds=40)
+        assert p.returncode == 0 or f"supervisor {s.pid} does not end" in p.stderr
+    finally:
+        os.kill(s.pid, signal.SIGCONT)
+    s.end()
+    assert name not in pf.ps()
+
+
+# --- exec -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=PLACES)
+def running(pf, request):
+    return pf.begin(*request.param)[1]
+
+
+def test_exec_status_and_output(pf, running):
+    p = pf("exec", running, "--", "/bin/sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (p.returncode, p.stdout, p.stderr) == (7, "out\n", "err\n")
+    assert pf("exec", running, "/bin/sh", "-c", "kill -9 $$").returncode in (137, -9)
+
+
+def test_exec_of_nothing(pf, running):
+    p = pf("exec", running, "--", "/no/such")
+    assert p.returncode in (127, 125, 1) and p.stderr != ""
+
+
+def test_exec_input_and_environment(pf, running):
+    assert pf("exec", running, "--", "cat", input="x").stdout == ""
+    assert pf("exec", "-i", running, "--", "cat", input="words").stdout == "words"
+    p = pf("exec", "-e", "A=b c", running, "--", "env")
+    assert "A=b c" in p.stdout.splitlines()
+
+
+@pytest.mark.guest
+def test_exec_is_in_the_fence(pf, running):
+    text = pf.ok("exec", running, "--", "cat", "/proc/self/status")
+    assert ids(status_field(text, "Cpus_allowed_list")) == {CPU}
+    text = pf.ok("exec", running, "--", "nproc", "--all")
+    assert text == "1\n"
+    group = pf.ok("exec", running, "--", PYTHON, "-c", "print(open('/proc/meminfo').read())")
+    assert int(group.split()[1]) == 512 << 10
+
+
+@pytest.mark.parametrize("user", ["0", "1000"])
+def test_exec_has_no_privileges(pf, user):
+    _, name = pf.begin()
+    text = pf.ok("exec", "--user", user, name, "--", "cat", "/proc/self/status")
+    for field in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status_field(text, field), 16) == 0
+    assert status_field(text, "NoNewPrivs") == "1"
+    assert status_field(text, "Seccomp") == "2"
+    assert set(status_field(text, "Uid").split()) == {user}
+
+
+def test_exec_is_the_workloads_user(pf):
+    _, name = pf.begin("--user", "1234:99")
+    assert pf.ok("exec", name, "--", "id", "-u") == "1234\n"
+    assert pf.ok("exec", name, "--", "id", "-g") == "99\n"
+
+
+@needs_two
+@pytest.mark.guest
+def test_exec_lands_on_the_shared_cpus(pf):
+    pool = pf.grant("--pool", "--cpus", OTHER)
+    _, name = pf.begin("--shared-cpus", pool)
+    text = pf.ok("exec", name, "--", "grep", "Cpus_allowed_list", "/proc/self/status")
+    assert ids(status_field(text, "Cpus_allowed_list")) == {OTHER}
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_exec_has_the_links_and_limits(pf, runtime):
+    """It may do what the program may: groups of links, umask, limits, capabilities."""
+    path = shutil.which(runtime, path="/usr/bin:/usr/sbin")
+    if path is None:
+        pytest.skip(f"package {runtime} is not installed")
+    link = unique("l")
+    show = "umask; id -G; ulimit -a -H; ulimit -a -S; grep ^Cap /proc/self/status"
+    flags = ["--link", f"memif:{link}", "--cap", "NET_RAW", "--user", "1000", "--runtime", path]
+    s, name = pf.begin(*flags, script=f"({show}); echo up; exec sleep 1000")
+    s.until("^up$")
+    own = s.text().split("up\n")[0]
+    assert own.splitlines()[:2] == ["0002", "1000 65536"]
+    assert pf.ok("exec", name, "--", "sh", "-c", show) == own
+    pf.ok("exec", name, "--", "touch", f"/run/pinfold/links/{link}/there")
+    assert pf.ok("exec", "-u", "7:8", name, "--", "id", "-G") == "8 65536\n"
+
+
+@pytest.mark.parametrize("runtime, file", [("crun", "status"), ("runc", "state.json")])
+def test_exec_waits_for_the_runtime(pf, runtime, file):
+    """crun lets the program go before it has written down that it runs."""
+    path = shutil.which(runtime, path="/usr/bin:/usr/sbin")
+    if path is None:
+        pytest.skip(f"package {runtime} is not installed")
+    _, name = pf.begin("--runtime", path)
+    state = Path("/run/pinfold/runtime", name, file)
+    wait(state.exists, 10, f"{state}")
+    aside = state.rename(state.with_suffix(".aside"))
+    s = pf.start("exec", name, "--", "/bin/echo", "there")
+    time.sleep(0.3)
+    assert s.process.poll() is None
+    aside.rename(state)
+    assert s.end() == 0 and s.text() == "there\n"
+
+
+@pytest.mark.parametrize(
+    "words, like",
+    [
+        (["-u", "x", "NAME", "--", "id"], r"user 'x': write UID or UID:GID"),
+        (["-u", "1:", "NAME", "--", "id"], r"user '1:'"),
+        (["-u", "65536", "NAME", "--", "id"], r"below 65536"),
+        (["NAME", "--", "echo", "\udcff"], r"argument '.*' is not UTF-8"),
+        (["-e", "A=\udcff", "NAME", "--", "id"], r"environment '.*' is not UTF-8"),
+    ],
+)
+def test_exec_of_nonsense(pf, words, like):
+    _, name = pf.begin()
+    p = pf("exec", *[name if w == "NAME" else w for w in words], errors="replace")
+    assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
+    assert p.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_exec_beside_a_workload_that_has_taken_its_processes(pf, runtime):
+    """crun can always start one program; what that forks counts, and is refused."""
+    path = shutil.which(runtime, path="/usr/bin:/usr/sbin")
+    if path is None:
+        pytest.skip(f"package {runtime} is not installed")
+    _, name = pf.begin("--pids", "32", "--runtime", path,
+                       script="n=0; while [ $n -lt 31 ]; do sleep 1000 & n=$((n+1)); done; echo up;"
+                              "exec sleep 1000")  # fmt: skip
+    if runtime == "runc":
+        # its own exec has threads in there, and not always needs one more
+        p = pf("exec", name, "--", "/bin/echo", "in")
+        assert (p.returncode, p.stdout) == (0, "in\n") or p.returncode == 125, p.stderr
+        assert p.stderr.count("\n") == (p.returncode == 125)
+        return
+    assert pf.ok("exec", name, "--", "/bin/echo", "in") == "in\n"
+    p = pf("exec", name, "--", "/bin/sh", "-c", "/bin/true; echo reached")
+    assert p.returncode != 0 and "fork" in p.stderr and "reached" not in p.stdout
+    assert pf("exec", name, "--", "/no/such").returncode == 127
+    pf.ok("stop", "-t", "0", name)
+
+
+def test_exec_ends_with_the_workload(pf):
+    _, name = pf.begin()
+    s = pf.start("exec", name, "--", "/bin/sh", "-c", "echo in; exec sleep 1000")
+    s.until("^in")
+    pf.ok("stop", "-t", "1", name)
+    assert s.end() != 0
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+
+def test_logs_follow(pf):
+    name = pf.detach(command=("/bin/sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.1; done"))
+    s = pf.start("logs", "-f", name)
+    assert s.end() == 0
+    assert s.text() == "1\n2\n3\n"
+
+
+def test_logs_are_of_the_last(pf):
+    name = pf.detach(command=("/bin/sh", "-c", "echo first"))
+    wait(lambda: name not in pf.ps(), what="the end")
+    pf.detach(name=name, command=("/bin/sh", "-c", "echo second"))
+    wait(lambda: name not in pf.ps(), what="the end")
+    assert pf.ok("logs", name) == "second\n"
+    st = os.stat(f"/var/log/pinfold/{name}.log")
+    assert st.st_mode & 0o777 == 0o640
+
+
+# --- gc -------------------------------------------------------------------------------------------
+
+
+def test_gc_of_nothing(pf):
+    assert pf.ok("gc") == "0 cleaned up\n"
+
+
+@pytest.mark.guest
+def test_gc_leaves_what_runs(pf):
+    s, name = pf.begin()
+    assert pf.ok("gc") == "0 cleaned up\n"
+    assert pf.ps()[name]["state"] == "running" and s.process.poll() is None
+
+
+# --- grant ----------------------------------------------------------------------------------------
+
+
+@needs_pages(8)
+@pytest.mark.guest
+def test_grant_create_show_run_remove(pf):
+    name = pf.grant("--cpus", CPU, "--hugepages", "2M=8", "--memory", "64M", "--pids", "50")
+    doc = pf.json("grant", "show", name)
+    assert (doc["name"], doc["cpus"], doc["memory"], doc["pids"]) == (name, str(CPU), "64M", 50)
+    assert doc["hugepages"][0]["count"] == 8
+    assert pf.json("grant", "show", "--json", name) == doc
+    row = next(g for g in pf.json("grant", "list", "--json") if g["name"] == name)
+    assert row["in-use"] is False
+    assert any(line.startswith(f"{name} ") for line in pf.ok("grant", "list").splitlines())
+    before = free_pages()
+    s = pf.start("run", "--grant", name, "--", "/bin/sh", "-c", "echo up; exec sleep 1000")
+    s.until("^up")
+    assert free_pages() == before - 8
+    assert next(g for g in pf.json("grant", "list", "--json") if g["name"] == name)["in-use"]
+    pf.fails("run", "--grant", name, "--", "/bin/true", like=f"'{name}' is in use")
+    pf.fails("grant", "remove", name, like=f"in use; stop it first: pinfold stop {name}")
+    pf.ok("stop", name)
+    s.end()
+    assert free_pages() == before
+    assert pf.run("--", "/bin/true").returncode == 125  # the definition goes on holding the CPU
+    pf.ok("grant", "remove", name)
+    assert pf.run("--", "/bin/true").returncode == 0
+    pf.fails("grant", "show", name, like=name)
+
+
+@needs_two
+def test_grant_slots_are_all_or_none(pf):
+    name = unique("g")
+    pf.grants += [f"{name}-1", f"{name}-2"]
+    out = pf.ok("grant", "create", "--name", name, "--cpu-count", "1", "--count", "2")
+    assert out == f"{name}-1\n{name}-2\n"
+    cpus = [pf.json("grant", "show", f"{name}-{i}")["cpus"] for i in (1, 2)]
+    assert len(set(cpus)) == 2
+    both = [
+        pf.start(
+            "run", "--grant", f"{name}-{i}", "--", "grep", "Cpus_allowed_l", "/proc/self/status"
+        )
+        for i in (1, 2)
+    ]
+    assert [s.end() for s in both] == [0, 0]
+    assert [status_field(s.text(), "Cpus_allowed_list") for s in both] == cpus
+    pf.ok("grant", "remove", f"{name}-1", f"{name}-2")
+    more = unique("g")
+    pf.fails("grant", "create", "--name", more, "--cpu-count", "1", "--count", "4096",
+             like="grant [0-9]+ of 4096")  # fmt: skip
+    assert not any(g["name"].startswith(more) for g in pf.json("grant", "list", "--json"))
+
+
+@needs_two
+def test_pool_that_is_used_stays(pf):
+    pool = pf.grant("--pool", "--cpus", CPU)
+    user = pf.grant("--cpus", OTHER, "--shared-cpus", pool)
+    pf.fails("grant", "remove", pool, like=f"pool '{pool}' is used by '{user}'")
+    pf.fails("run", "--grant", pool, "--", "/bin/true", like=f"'{pool}' is a pool")
+    pf.grants.reverse()  # the pool last
+
+
+def test_definition_survives_and_is_read_strictly(pf):
+    name = pf.grant("--cpus", CPU)
+    path = Path(f"/etc/pinfold/grants.d/{name}.json")
+    assert path.stat().st_mode & 0o777 == 0o600
+    doc = json.loads(path.read_text())
+    for change in ({"cpu": "1"}, {"cpus": 1}, {"cpus": "9-1"}):
+        path.write_text(json.dumps({**doc, **change}))
+        pf.fails("run", "--grant", name, "--", "/bin/true", like=f"{name}")
+    path.write_text(json.dumps(doc))
+    assert pf("run", "--grant", name, "--", "/bin/true").returncode == 0
+
+
+def test_request_document(pf, tmp_path):
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps({"cpus": str(CPU), "memory": "64M", "pids": 33}))
+    doc = json.loads(pf.ok("run", "--from", file, "--", "cat", "/run/pinfold/grant.json"))
+    assert (doc["cpus"], doc["memory"], doc["pids"]) == (str(CPU), "64M", 33)
+    more = ["--from", file, "--pids", "44"]
+    doc = json.loads(pf.ok("run", *more, "--", "cat", "/run/pinfold/grant.json"))
+    assert doc["pids"] == 44
+
+
+def test_cpu_count_takes_what_is_free(pf):
+    _, name = pf.begin(cpu=OTHER)
+    held = {int(c) for c in pf.ps()[name]["cpus"].split(",")}
+    if CPU == OTHER:
+        pytest.skip("needs two CPUs")
+    text = pf.ok("run", "--cpu-count", "1", "--", "grep", "Cpus_allowed_l", "/proc/self/status")
+    assert not held & ids(status_field(text, "Cpus_allowed_list"))

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""Kills pinfold just before each system call by which it changes the machine, one call after the other.
+
+An undisturbed run under killat lists the calls of the supervisor, of its child that becomes the
+runtime, and of what that starts. Then the command is run again for each of them, and a process, or
+all, are killed there. After `pinfold gc` the machine must be exactly as before. The default suite
+takes a sample that is spread over the calls, --full takes all.
+"""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from features import needs_partitions
+from leftovers import machine
+from places import TOP
+from workload import CPU, FULL, LEASES, kill, needs_pages, needs_root, needs_two, remove_logs, unique
+from workload import wait
+
+pytestmark = [needs_root, needs_pages(32)]
+KILLAT = TOP / "build/tests/e2e/lib/killat"
+GRANT = ["--cpus", CPU, "--hugepages", "2M=8", "--link", "memif:steps"]
+DEFS = Path("/etc/pinfold/grants.d")
+NOT_REACHED = 3  # by killat: loops that wait make more or fewer calls each time
+
+
+class Scenario:
+    """A command that is killed. The machine as it must be again is taken before prepare()."""
+
+    trace = ()  # more options of killat
+    # whose calls count, and who is killed there; "self" is the caller
+    victims = {"0": ["self"]}
+
+    def __init__(self, pf):
+        self.pf = pf
+        self.name = None
+
+    def prepare(self):
+        self.name = unique("k")
+        self.pf.names.append(self.name)
+
+    def command(self):
+        raise NotImplementedError
+
+    def look(self):
+        """After the kill, before anything is put away."""
+
+    def put_away(self):
+        """What a person would do then."""
+        self.pf.ok("gc")
+
+    def done(self):
+        remove_logs(self.name)
+
+
+class Run(Scenario):
+    """A whole life, from the first step of the start to the last of the undo."""
+
+    flags = []
+    victims = {
+        "0": ["self", "all"],
+        "0.0": ["self"],  # a thread of the supervisor
+        "0.1": ["self", "0", "all"],  # the maker of the user namespace
+        "0.2": ["self", "0", "all"],  # the child, later the runtime
+        "0.2.0": ["self", "all"],
+        "0.2.0.0": ["self", "all"],  # the container's init
+        "0.2.0.0.0": ["self", "all"],  # the program
+        "0.3": ["self", "0"],  # the relay
+    }
+
+    def command(self):
+        return ["run", "--name", self.name, *GRANT, *self.flags, "--", "/bin/true"]
+
+
+class RunBare(Run):
+    flags = ["--in", "host"]
+    victims = {"0": ["self", "all"], "0.0": ["self"], "0.1": ["self", "0", "all"]}
+
+
+class RunIsolated(Run):
+    flags = ["--partition", "isolated"]
+
+
+class RunDetached(Run):
+    """0.0.0 is the supervisor, 0.0.0.3 the writer of the log."""
+
+    flags = ["-d"]
+    victims = {"0": ["self"], "0.0": ["self"], "0.0.0": ["self", "all"], "0.0.0.3": ["self"]}
+
+
+class RunFirst(Run):
+    """The version of the runtime is not known yet: it is asked."""
+
+    victims = {"0": ["self"], "0.0": ["self", "all"]}  # 0.0 is the one that is asked
+
+    def prepare(self):
+        super().prepare()
+        Path("/run/pinfold/runtime-version").unlink(missing_ok=True)
+
+    def put_away(self):
+        super().put_away()
+        self.pf.run("--", "/bin/true")
+
+
+class Stop(Scenario):
+    victims = {"0": ["self"]}
+
+    def prepare(self):
+        super().prepare()
+        self.pf.detach(*GRANT, name=self.name)
+
+    def command(self):
+        return ["stop", "-t", "1", self.name]
+
+    def put_away(self):
+        if (LEASES / f"{self.name}.json").exists():
+            p = self.pf("stop", "-t", "0", self.name)
+            assert p.returncode == 0 or "does not run" in p.stderr, p.stderr
+        self.pf.ok("gc")
+
+
+class StopOrphan(Stop):
+    """The supervisor is dead: stop takes everything back itself."""
+
+    def prepare(self):
+        super().prepare()
+        kill(self.pf.lease(self.name)["supervisor"])
+
+
+class Gc(StopOrphan):
+    """The workload is dead as well."""
+
+    def prepare(self):
+        super().prepare()
+        lease = self.pf.lease(self.name)
+        for where, _, _ in os.walk(lease["cgroup"]):
+            for pid in Path(where, "cgroup.procs").read_text().split():
+                kill(int(pid))
+        wait(lambda: self.pf.ps()[self.name]["state"] == "dead", what="the end")
+
+    def command(self):
+        return ["gc"]
+
+    def put_away(self):
+        self.pf.ok("gc")
+
+
+class Exec(Scenario):
+    """In a workload that goes on."""
+
+    victims = {
+        "0": ["self", "all"],
+        "0.0": ["self", "0"],  # the runtime
+        "0.0.0": ["self", "0"],
+        "0.0.0.0": ["self", "0"],  # the program
+        "0.1": ["self", "0"],  # the relay
+    }
+
+    def command(self):
+        return ["exec", self.name, "--", "/bin/true"]
+
+    def look(self):
+        assert self.pf.ps()[self.name]["state"] == "running"
+
+    def put_away(self):
+        self.pf.ok("gc")
+        assert self.pf.ps()[self.name]["state"] == "running"
+
+
+class Create(Scenario):
+    flags = ["--cpu-count", "1", "--hugepages", "2M=4"]
+    count = 1
+
+    def names(self):
+        return [self.name]
+
+    def command(self):
+        return ["grant", "create", "--name", self.name, *self.flags]
+
+    def put_away(self):
+        self.pf.ok("gc")
+        there = [(DEFS / f"{name}.json").exists() for name in self.names()]
+        assert set(there) in ({True}, {False}), f"some of several: {there}"
+        if all(there):
+            self.pf.ok("grant", "remove", *self.names())
+
+
+class CreateMany(Create):
+    def __init__(self, pf):
+        super().__init__(pf)
+        self.pool = pf.grant("--pool", "--cpus", CPU)
+        self.flags = ["--count", "3", "--shared-cpus", self.pool, "--hugepages", "2M=4"]
+
+    def names(self):
+        return [f"{self.name}-{i}" for i in (1, 2, 3)]
+
+
+class Remove(Create):
+    def prepare(self):
+        super().prepare()
+        self.pf.ok("grant", "create", "--name", self.name, *self.flags)
+
+    def command(self):
+        return ["grant", "remove", self.name]
+
+
+class StartKeeper(Create):
+    """0.0 becomes the owner, 0.0.0 is the keeper, whose death takes all it started with it."""
+
+    flags = ["--cpus", CPU, "--hugepages", "2M=8", "--owner", "64201:64201"]
+    trace = ("-f",)  # the keeper stays
+    victims = {"0": ["self", "all"], "0.0": ["self", "all"], "0.0.0": ["self"]}
+
+    def prepare(self):
+        super().prepare()
+        self.pf.ok("grant", "create", "--name", self.name, *self.flags)
+        self.pf.ok("grant", "stop", self.name)
+
+    def command(self):
+        return ["grant", "start", self.name]
+
+    def put_away(self):
+        if (LEASES / f"{self.name}.json").exists():
+            self.pf("grant", "stop", self.name)
+        super().put_away()
+
+
+ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
+SCENARIOS = [Run, RunBare, ISOLATED, RunDetached, RunFirst, Stop, StopOrphan, Gc, Exec, Create, CreateMany, Remove,
+             StartKeeper]  # fmt: skip
+# of the calls in the default suite; these take longest
+SAMPLE = {Run: 30, RunBare: 14, RunDetached: 14, StopOrphan: 8, Gc: 10, Exec: 8, StartKeeper: 16}
+
+
+def killat(pf, *args):
+    with open(pf.directory / "killat.out", "wb") as out:
+        return subprocess.run(
+            [KILLAT, *map(str, args)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=50, check=False
+        ).returncode
+
+
+def points(pf, s):
+    """Every (role, number, victims, call) to be killed at; calls that fail change nothing.
+
+    Where a process is alone, to kill all is to kill itself: once is enough.
+    """
+    listing = pf.directory / "calls"
+    s.prepare()
+    status = killat(pf, *s.trace, "-l", listing, "--", pf.path, *s.command())
+    assert status == 0, (pf.directory / "killat.out").read_text()
+    s.put_away()
+    s.done()
+    found = []
+    for line in listing.read_text().splitlines():
+        role, number, alive, call, result, *path = line.split(" ")
+        if int(result) < 0:
+            continue
+        who = s.victims.get(role, [])
+        if alive == "1" and "self" in who:
+            who = ["self"]
+        found += [(role, number, victims, " ".join([call, *path])) for victims in who]
+    return found
+
+
+def die(pf, s, before, point):
+    role, number, victims, call = point
+    what = f"{role}:{number} ({call}), killed: {victims}"
+    s.prepare()
+    status = killat(
+        pf, *s.trace, "-k", f"{role}:{number}", "-v", role if victims == "self" else victims,
+        "--", pf.path, *s.command(),
+    )  # fmt: skip
+    assert status in (0, NOT_REACHED), (what, (pf.directory / "killat.out").read_text())
+    s.look()
+    deadline = time.monotonic() + 8
+    while True:
+        s.put_away()
+        s.done()
+        after = machine()
+        if after == before:
+            return status == 0
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    more = "\n".join(f"  + {line}" for line in sorted(after - before))
+    less = "\n".join(f"  - {line}" for line in sorted(before - after))
+    pytest.fail(f"after the death at {what}:\n{less}\n{more}", pytrace=False)
+
+
+@pytest.mark.limit(1500 if FULL else 60)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
+def test_death_at_every_step(pf, scenario):
+    # what the first run makes and keeps
+    assert pf.run(*GRANT[2:], "--", "/bin/true").returncode == 0
+    s = scenario(pf)
+    if scenario is Exec:
+        s.name = pf.detach(*GRANT)
+        s.prepare = lambda: None
+        s.done = lambda: None
+    before = machine()
+    all_points = points(pf, s)
+    assert len(all_points) >= 3, all_points
+    chosen = all_points
+    if not FULL:
+        # a stride that has no factor in common with the number of victims takes them in turn
+        n = SAMPLE.get(scenario, 6)
+        chosen = [all_points[i * len(all_points) // n] for i in range(min(n, len(all_points)))]
+    reached = sum(die(pf, s, before, point) for point in chosen)
+    print(f"{scenario.__name__}: {reached} of {len(chosen)} points reached, of {len(all_points)}")
+    assert reached >= 0.9 * len(chosen)
+    if scenario is Exec:
+        assert pf.ok("exec", s.name, "--", "/bin/echo", "alive") == "alive\n"

@@ -20,8 +20,8 @@ struct plane_port {
 	struct port_device device;
 	uint16_t id;	     // of ethdev
 	uint16_t nrxq, ntxq; // queues handed out
-	bool gated;	     // it has one queue to send with, for several lcores
 	struct task_gate gate;
+	struct xdp_sockets xdp; // none: it is of another kind
 };
 
 struct plane_lcore {
@@ -112,13 +112,9 @@ void plane_rings_done(struct plane *p);
 int plane_pool(
 	struct plane *p, const struct plane_lcore *l, struct rte_mempool **ret, struct err *err
 );
-// Buffers for a port that no task reads, as a device wants some all the same.
-int plane_pool_unread(
-	const struct plane *p,
-	const struct conf_port *port,
-	struct rte_mempool **ret,
-	struct err *err
-);
+// Of a port: those of the core that reads it, or some of its own, as AF_XDP wants them and as a device that
+// nobody reads wants a few all the same.
+int plane_pool_port(const struct plane *p, unsigned at, struct rte_mempool **ret, struct err *err);
 
 // loop.c: what an lcore runs
 int lcore_main(void *arg); // struct plane_lcore

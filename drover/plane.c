@@ -129,19 +129,6 @@ static int make_task(
 	return 0;
 }
 
-static int pool_of_port(struct plane *p, unsigned at, struct rte_mempool **ret, struct err *err)
-{
-	for (unsigned i = 0; i < p->ntasks; i++) {
-		for (unsigned k = 0; k < p->tasks[i]->conf->rx_ports.n; k++) {
-			if (p->tasks[i]->rx[k].port == at) {
-				*ret = p->tasks[i]->pool;
-				return 0;
-			}
-		}
-	}
-	return plane_pool_unread(p, p->ports[at].conf, ret, err);
-}
-
 // From index to ethdev number.
 static void number_ports(struct plane *p, struct task *t)
 {
@@ -155,10 +142,10 @@ static void number_ports(struct plane *p, struct task *t)
 		struct plane_port *port = &p->ports[t->out[i].port];
 
 		t->out[i].port = port->id;
-		if (port->gated) {
+		if (port->gate.shared)
 			t->out[i].queue = 0;
+		if (port->gate.shared || port->gate.max_segs > 0)
 			t->out[i].gate = &port->gate;
-		}
 		t->out_of_port[t->out[i].port] = (uint16_t)i;
 	}
 	for (unsigned i = 0; ct->remapped && i < CONF_PORTS; i++) {
@@ -191,10 +178,24 @@ static int start_ports(struct plane *p, struct err *err)
 			 ntxq = port->ntxq > 0 ? port->ntxq : 1;
 		struct rte_mempool *pool;
 
-		if (pool_of_port(p, i, &pool, err) < 0
-		    || port_start(port->conf, &port->device, nrxq, &ntxq, pool, &port->id, err) < 0)
+		if (plane_pool_port(p, i, &pool, err) < 0
+		    || port_start(
+			       port->conf,
+			       &port->device,
+			       nrxq,
+			       &ntxq,
+			       pool,
+			       &port->id,
+			       &port->xdp,
+			       err
+		       ) < 0)
 			return err_wrap(err, "%s:%u", p->conf->file, port->conf->line);
-		port->gated = ntxq < port->ntxq;
+		port->gate.shared = ntxq < port->ntxq;
+		if (port->device.frames) { // its driver reads behind both
+			port->gate.max_segs = 1;
+			port->gate.max_len =
+				rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+		}
 		port->gate.squeezed = p->lcores[0].squeezed;
 		rte_spinlock_init(&port->gate.lock);
 	}

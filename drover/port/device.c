@@ -255,6 +255,7 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 	if (n < sizeof(kind))
 		memcpy(kind, device, n);
 	d.link = str_eq(kind, "memif") || str_eq(kind, "vhost") || str_eq(kind, "virtio");
+	d.frames = str_eq(kind, "af_xdp");
 	if (str_eq(kind, "memif"))
 		r = memif(&d, arg, number, err);
 	else if (str_eq(kind, "null"))

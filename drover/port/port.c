@@ -97,6 +97,16 @@ static int configure(
 	}
 	if (mtu > RTE_ETHER_MTU)
 		ec.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	if (info.max_mtu != 0 && conf->mtu > info.max_mtu)
+		return err_set(
+			err,
+			EINVAL,
+			"port '%s': mtu=%u: '%s' has packets of at most %u bytes",
+			conf->name,
+			conf->mtu,
+			conf->device,
+			info.max_mtu
+		);
 	if (info.max_mtu == 0 || mtu <= info.max_mtu)
 		ec.rxmode.mtu = mtu;
 	ec.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
@@ -138,9 +148,11 @@ int port_start(
 	uint16_t *ntxq,
 	struct rte_mempool *pool,
 	uint16_t *ret_port,
+	struct xdp_sockets *ret_xdp,
 	struct err *err
 )
 {
+	struct xdp_sockets before = {0};
 	uint16_t port;
 	int r;
 
@@ -157,9 +169,14 @@ int port_start(
 			conf->name,
 			conf->device
 		);
+	ret_xdp->n = 0;
+	if (dev->frames)
+		xdp_sockets_all(&before);
 	if (configure(conf, dev, port, nrxq, ntxq, err) < 0
 	    || queues(conf, port, nrxq, *ntxq, pool, err) < 0)
 		return -err->code;
+	if (dev->frames)
+		xdp_sockets_since(&before, ret_xdp);
 	if (conf->mac.word == MAC_ADDRESS) {
 		struct rte_ether_addr addr, now;
 

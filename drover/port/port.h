@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "port/xdp.h"
 
 #include <rte_ether.h>
 #include <stdbool.h>
@@ -40,6 +41,8 @@ struct port_device {
 	// Shared memory that another process is to empty. Its ends have one queue each way: the other
 	// one reads and fills no more, whatever this one has. Nobody else throws away what is not read.
 	bool link;
+	// AF_XDP: the kernel reads and writes its buffers, which must lie as that wants it (pool.c)
+	bool frames;
 	// What it needs of the machine, "" for nothing. A capture is read, or the socket of virtio
 	char reads[PORT_PATH];
 	bool capture;
@@ -59,7 +62,8 @@ int port_check(const struct port_device *d, struct err *err);
 struct rte_mempool;
 
 // Sets up, after rte_eal_init, the port of that ethdev name: queues, MTU, MAC, start. ntxq: queues to
-// send with; becomes 1 where it cannot have so many. ret_port: its ethdev number.
+// send with; becomes 1 where it cannot have so many. ret_port: its ethdev number. ret_xdp: what AF_XDP
+// sockets it made.
 int port_start(
 	const struct conf_port *conf,
 	const struct port_device *dev,
@@ -67,6 +71,7 @@ int port_start(
 	uint16_t *ntxq,
 	struct rte_mempool *pool,
 	uint16_t *ret_port,
+	struct xdp_sockets *ret_xdp,
 	struct err *err
 );
 

@@ -6,6 +6,7 @@
 #include "stats/report.h"
 
 #include "base/scope.h"
+#include "port/counters.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -19,7 +20,7 @@
 struct baseline {
 	uint64_t tsc; // 0: at the start of traffic
 	struct task_counters tasks[PLANE_TASKS];
-	struct rte_eth_stats ports[CONF_PORTS];
+	struct port_counters ports[CONF_PORTS];
 	struct ring_figures {
 		uint64_t sent, dropped;
 	} rings[PLANE_RINGS];
@@ -245,13 +246,34 @@ json_t *report_task_json(struct plane *p, struct task *t)
 	return NULL;
 }
 
-static int put_port_counters(json_t *o, uint16_t id, const struct rte_eth_stats *b, double s)
+// What the kernel counts of AF_XDP. Those it dropped are among imissed, oerrors already.
+static int put_xdp(json_t *o, const struct xdp_statistics *n, const struct xdp_statistics *b)
 {
+	json_t *x = json_object();
+	int failed = x == NULL;
+
+	failed |= put_u64(x, "rx_dropped", since(n->rx_dropped, b->rx_dropped));
+	failed |= put_u64(x, "rx_invalid_descs", since(n->rx_invalid_descs, b->rx_invalid_descs));
+	failed |= put_u64(x, "tx_invalid_descs", since(n->tx_invalid_descs, b->tx_invalid_descs));
+	failed |= put_u64(x, "rx_ring_full", since(n->rx_ring_full, b->rx_ring_full));
+	failed |= json_object_set_new(o, "xdp", x);
+	return failed;
+}
+
+static int put_port_counters(
+	json_t *o, const struct plane_port *p, const struct port_counters *before, double s
+)
+{
+	const struct rte_eth_stats *b = &before->eth;
+	struct port_counters now;
 	struct rte_eth_stats n;
 	int failed = 0;
 
-	if (rte_eth_stats_get(id, &n) != 0)
+	if (!port_counters_get(p, &now))
 		return 0;
+	n = now.eth;
+	if (p->xdp.n > 0)
+		failed |= put_xdp(o, &now.xdp, &before->xdp);
 	failed |= put_u64(o, "ipackets", since(n.ipackets, b->ipackets));
 	failed |= put_u64(o, "opackets", since(n.opackets, b->opackets));
 	failed |= put_u64(o, "ibytes", since(n.ibytes, b->ibytes));
@@ -290,7 +312,7 @@ static int put_link(json_t *o, uint16_t id)
 
 json_t *report_port_json(struct plane *p, unsigned i)
 {
-	const struct rte_eth_stats *b = &baseline(p)->ports[i];
+	const struct port_counters *b = &baseline(p)->ports[i];
 	const struct plane_port *port = &p->ports[i];
 	json_t *o = json_object();
 	int failed = o == NULL;
@@ -298,7 +320,7 @@ json_t *report_port_json(struct plane *p, unsigned i)
 	failed |= json_object_set_new(o, "name", json_string(port->conf->name));
 	failed |= json_object_set_new(o, "device", json_string(port->conf->device));
 	failed |= put_u64(o, "ethdev", port->id);
-	failed |= put_port_counters(o, port->id, b, seconds(p));
+	failed |= put_port_counters(o, port, b, seconds(p));
 	failed |= put_link(o, port->id);
 	if (failed == 0)
 		return o;
@@ -381,10 +403,8 @@ void report_clear_locked(struct plane *p)
 		if (t->mode->clear != NULL)
 			t->mode->clear(t);
 	}
-	for (unsigned i = 0; i < p->nports; i++) {
-		if (rte_eth_stats_get(p->ports[i].id, &base.ports[i]) != 0)
-			base.ports[i] = (struct rte_eth_stats){0};
-	}
+	for (unsigned i = 0; i < p->nports; i++)
+		port_counters_get(&p->ports[i], &base.ports[i]);
 	for (unsigned i = 0; i < p->nrings; i++)
 		base.rings[i] = ring_figures(&p->rings[i]);
 	base.tsc = rte_rdtsc();

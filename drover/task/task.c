@@ -66,17 +66,45 @@ uint16_t task_rx_many(struct task *t, struct rte_mbuf **m)
 	return n;
 }
 
+static bool fits(const struct task_gate *g, const struct rte_mbuf *m)
+{
+	return g->max_segs == 0 || (m->nb_segs <= g->max_segs && m->pkt_len <= g->max_len);
+}
+
+// What does not fit is taken as well, and thrown away.
+static uint16_t offer_fitting(const struct task_out *out, struct rte_mbuf **m, uint16_t n)
+{
+	uint16_t at = 0;
+
+	while (at < n) {
+		uint16_t first = at, sent;
+
+		while (at < n && fits(out->gate, m[at]))
+			at++;
+		sent = rte_eth_tx_burst(out->port, out->queue, m + first, at - first);
+		if (sent < at - first)
+			return first + sent;
+		if (at < n) {
+			__atomic_add_fetch(&out->gate->unfit, 1, __ATOMIC_RELAXED);
+			rte_pktmbuf_free(m[at++]);
+		}
+	}
+	return at;
+}
+
 uint16_t task_offer_in_turn(const struct task_out *out, struct rte_mbuf **m, uint16_t n)
 {
 	uint16_t sent;
 
+	if (!out->gate->shared)
+		return offer_fitting(out, m, n);
 	while (!rte_spinlock_trylock(&out->gate->lock)) {
 		if (out->gate->squeezed)
 			sched_yield();
 		else
 			rte_pause();
 	}
-	sent = rte_eth_tx_burst(out->port, out->queue, m, n);
+	sent = offer_fitting(out, m, n);
 	rte_spinlock_unlock(&out->gate->lock);
 	return sent;
 }

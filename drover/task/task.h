@@ -57,16 +57,22 @@ struct task_in {
 	uint16_t port, queue;
 };
 
-// Several lcores send to a port that has one queue, as most virtual devices do: one after the other.
+// What stands before a port that cannot take all: it has one queue, as most virtual devices do, and several
+// lcores send to it, one after the other; or not every packet fits.
 struct task_gate {
 	rte_spinlock_t lock;
+	bool shared;	   // by several lcores
+	uint16_t max_segs; // 0: no limit
+	uint32_t max_len;
+	uint64_t
+		unfit; // packets thrown away, which count as sent by the task and as errors of the port
 	bool squeezed; // lcores share CPUs: who waits lets others run
 } __rte_cache_aligned;
 
 // Where a task sends to: a queue of a port or, when ring is not NULL, a ring that another task empties.
 struct task_out {
 	struct rte_ring *ring;
-	struct task_gate *gate; // NULL: the queue is this lcore's own
+	struct task_gate *gate; // NULL: the queue is this lcore's own, and takes all
 	uint16_t port, queue;	// port RTE_MAX_ETHPORTS: none
 	bool no_wait; // waiting could be for ever: the other end of the ring waits for this lcore
 	// of task_send. One writer, the task's lcore. A task with one output has them in its counters.
@@ -210,7 +216,7 @@ static __rte_always_inline void task_prefetch(struct rte_mbuf *const *m, uint16_
 		rte_prefetch0(m[i]);
 }
 
-// To a queue of several lcores.
+// To a queue of several lcores, or one that does not take all.
 uint16_t task_offer_in_turn(const struct task_out *out, struct rte_mbuf **m, uint16_t n);
 
 static __rte_always_inline uint16_t

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What the kernel counts of AF_XDP sockets. DPDK's driver counts as sent whatever it wrote into the ring,
+// also descriptors that the kernel then refuses, and keeps its sockets to itself.
+#pragma once
+
+#include <linux/if_xdp.h>
+
+#define XDP_SOCKETS 64
+
+struct xdp_sockets {
+	unsigned n;
+	int fd[XDP_SOCKETS]; // of the driver: not ours to close
+};
+
+// The AF_XDP sockets that this process has open.
+void xdp_sockets_all(struct xdp_sockets *ret);
+
+// Those of them that were not there before.
+void xdp_sockets_since(const struct xdp_sockets *before, struct xdp_sockets *ret);
+
+// Adds up what the kernel says of each.
+void xdp_sockets_count(const struct xdp_sockets *s, struct xdp_statistics *ret);

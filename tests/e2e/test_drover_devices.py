@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""What goes into a device of drover comes out of it, or is counted: every kind of device, both
+directions, alone and two at once, with and without hugepages, short and long frames, tagged and not,
+against what the other side saw."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import frames
+import pcapfile
+import pytest
+from conftest import program
+from uml import MORTAL
+from workload import SLOW, needs_pages, needs_root, unique, wait
+
+pytestmark = [pytest.mark.anywhere, needs_root]
+COUNT = 900
+A, B = bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b")
+MEMORY = [pytest.param("--no-huge", id="no-huge"), pytest.param(None, id="huge", marks=needs_pages(256))]
+
+
+@pytest.fixture(scope="module")
+def drover():
+    return program("DROVER", "build/drover/drover")
+
+
+class Net:
+    """A network of its own: pairs of interfaces, NAME for drover and NAMEx for its kernel."""
+
+    def __init__(self, *pairs, mtu=1500):
+        script = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1;"
+        for name in pairs:
+            script += f"ip link add name {name} mtu {mtu} type veth peer name {name}x mtu {mtu};"
+            script += f"ip link set dev {name} up; ip link set dev {name}x up;"
+        self.holder = subprocess.Popen(
+            [*MORTAL, "unshare", "--net", "sh", "-ec", f"{script} echo ready; exec sleep infinity"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        said = self.holder.stdout.readline()
+        if said != "ready\n":
+            self.end()
+            pytest.skip(f"no network namespace with veth here: {said.strip()}")
+        self.enter = ["nsenter", "-t", str(self.holder.pid), "-n"]
+
+    def run(self, *args):
+        p = subprocess.run(
+            [*self.enter, *map(str, args)], capture_output=True, text=True, timeout=20 * SLOW, check=True
+        )
+        return p.stdout
+
+    def popen(self, *args, **kw):
+        return subprocess.Popen([*MORTAL, *self.enter, *map(str, args)], **kw)
+
+    def end(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+class Drover:
+    """A running drover; end() gives its report."""
+
+    def __init__(self, drover, directory, text, memory, net=None, args=()):
+        self.prefix = unique("devices")
+        self.log = directory / f"{self.prefix}.log"
+        (directory / f"{self.prefix}.cfg").write_text(text)
+        args = [drover, "run", "--squeeze", "--json", "--file-prefix", self.prefix, *args,
+                directory / f"{self.prefix}.cfg"]  # fmt: skip
+        if memory:
+            args.insert(2, memory)
+        with open(self.log, "w", encoding="utf-8") as log:
+            start = net.popen if net else lambda *a, **k: subprocess.Popen([*MORTAL, *map(str, a)], **k)
+            self.process = start(*args, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.report = None
+
+    def said(self):
+        return self.log.read_text(encoding="utf-8")
+
+    def runs(self):
+        def running():
+            assert self.process.poll() is None, self.said()
+            return "traffic runs" in self.said()
+
+        wait(running, 30, "the start of drover")
+        return self
+
+    def end(self):
+        if self.report is None:
+            self.process.terminate()
+            try:
+                out, _ = self.process.communicate(timeout=20 * SLOW)
+            finally:
+                self.process.kill()
+                shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
+            self.report = json.loads(out) if out else {}
+        return self.report
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def config(ports, tasks, mtu=1500, more=""):
+    """ports: name to device; tasks: (from, to), all on one core."""
+    text = f"[global]\nname=devices\n{more}\n[defaults]\nmempool size=4K\n[core 0]\nmode=master\n"
+    for i, (name, device) in enumerate(ports.items()):
+        text += f"[port {i}]\nname={name}\ndevice={device}\nmtu={mtu}\n"
+    text += "[core 1]\nname=c\n"
+    for i, (rx, tx) in enumerate(tasks):
+        text += f"task={i}\nmode=none\nrx port={rx}\ntx port={tx}\n"
+    return text
+
+
+class Ends:
+    """The kernel at the other ends: what is sent into each, and what comes out of which."""
+
+    def __init__(self, net, directory, paths, sizes, count=COUNT):
+        self.net, self.directory = net, directory
+        self.sent, self.takers = {}, {}
+        sources = dict(zip(paths, (A, B)))
+        for path in paths:
+            self.sent[path] = frames.make(sources[path], sizes, count)
+            pcapfile.write(directory / f"{path[0]}.in", self.sent[path])
+        for path in paths:
+            self.takers[path] = net.popen(
+                sys.executable, "-B", frames.__file__, "take", path[1], directory / f"{path[1]}.out",
+                sources[path].hex(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            assert self.takers[path].stdout.readline() == "ready\n"
+
+    def send(self):
+        senders = [
+            self.net.popen(
+                sys.executable, "-B", frames.__file__, "send", path[0], self.directory / f"{path[0]}.in"
+            )
+            for path in self.sent
+        ]
+        for s in senders:
+            assert s.wait(30 * SLOW) == 0
+
+    def taken(self):
+        found = {}
+        for path, p in self.takers.items():
+            p.communicate(timeout=20 * SLOW)
+            found[path] = pcapfile.read(self.directory / f"{path[1]}.out")
+        return found
+
+
+def counted(report, *errors):
+    """Of all ports and tasks."""
+    ports = {k: sum(p.get(k, 0) for p in report["ports"]) for k in errors}
+    drops = sum(sum(t["drops"].values()) for t in report["tasks"])
+    return ports, drops
+
+
+def settle(net):
+    """Until nothing moves any more."""
+    before = None
+    for _ in range(100):
+        now = net.run("cat", "/proc/net/dev")
+        if now == before:
+            return
+        before = now
+        time.sleep(0.3)
+
+
+def kernel_case(drover, directory, memory, kind, two, sizes, mtu=1500, setup=(), more=""):
+    """What was sent, what came out and what drover says."""
+    names = ["v0", "v1"] if two else ["v0"]
+    tap = kind == "tap"
+    with Net(*([] if tap else names), mtu=mtu) as net:
+        for command in setup:
+            net.run("sh", "-ec", command)
+        outer = names if tap else [f"{n}x" for n in names]
+        ports = {n: f"{kind}:{n}" for n in names}
+        paths = [(outer[0], outer[-1])] + ([(outer[1], outer[0])] if two else [])
+        with Drover(drover, directory, config(ports, [(names[0], names[-1])] + ([("v1", "v0")] if two else []), mtu, more), memory, net) as d:  # fmt: skip
+            d.runs()
+            for n in outer:
+                net.run("ip", "link", "set", "dev", n, "mtu", mtu, "up")
+            ends = Ends(net, directory, paths, sizes)
+            ends.send()
+            settle(net)
+            report = d.end() if not tap else None
+            taken = ends.taken()
+            report = report or d.end()
+    return ends.sent, taken, report
+
+
+def check_all(sent, taken, report):
+    for path, want in sent.items():
+        missing = [len(f) for f in want if f not in taken[path]]
+        assert taken[path] == want, (path, len(want), len(taken[path]), missing[:20], report["ports"])
+    total = sum(map(len, sent.values()))
+    assert sum(p["opackets"] for p in report["ports"]) == total
+    assert sum(p["ipackets"] for p in report["ports"]) == total
+    assert counted(report, "imissed", "ierrors", "oerrors", "rx_nombuf") == (
+        dict.fromkeys(("imissed", "ierrors", "oerrors", "rx_nombuf"), 0), 0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("memory", MEMORY)
+@pytest.mark.parametrize("two", [False, True], ids=["alone", "two"])
+@pytest.mark.parametrize("kind", ["af_xdp", "tap"])
+def test_kernel(drover, tmp_path, kind, two, memory):
+    """Through the kernel's interfaces and back, and from one to the other in both directions."""
+    check_all(*kernel_case(drover, tmp_path, memory, kind, two, frames.SMALL))
+
+
+def test_xdp_jumbo(drover, tmp_path):
+    """As much as a page holds; a longer frame is counted, and a greater MTU refused."""
+    sent, taken, report = kernel_case(
+        drover, tmp_path, "--no-huge", "af_xdp", True, [60, 2500, 3414], 3400
+    )
+    check_all(sent, taken, report)
+    with Net("v0") as net, pytest.raises(AssertionError, match="mtu=9000.*at most 3"):
+        with Drover(drover, tmp_path, config({"v0": "af_xdp:v0"}, [("v0", "v0")], 9000), "--no-huge", net) as d:
+            d.runs()
+
+
+def test_xdp_counts_what_it_cannot_carry(drover, tmp_path):
+    """Frames that do not fit into a page come in by another port; those of a kernel are dropped by it."""
+    long = frames.make(A, [60, 4000, 8000], 300)
+    pcapfile.write(tmp_path / "in.pcap", long)
+    more = "start time=500ms"
+    with Net("v0", mtu=3400) as net:
+        text = config({"in": f"pcap:{tmp_path}/in.pcap", "v0": "af_xdp:v0"}, [("in", "v0")], more=more)
+        with Drover(drover, tmp_path, text, "--no-huge", net) as d:
+            d.runs()
+            settle(net)
+            report = d.end()
+    port = next(p for p in report["ports"] if p["name"] == "v0")
+    assert (port["opackets"], port["oerrors"]) == (100, 200)
+    assert port["xdp"]["tx_invalid_descs"] == 0

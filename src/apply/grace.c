@@ -4,11 +4,14 @@
 //
 // A write to cgroup.procs takes cgroup_threadgroup_rwsem for writing, and the first writer after a
 // pause waits for a grace period of RCU (rcu_sync_enter in kernel/rcu/sync.c): some 10 ms, more than all
-// else that a start costs. Writers that come soon afterwards do not wait. So a thread that moves this
-// process to where it is already, which changes nothing, begins the grace period while the host is read
+// else that a start costs. Writers that come soon afterwards do not wait. So a thread that moves itself
+// to where it is already, which changes nothing, begins the grace period while the host is read
 // and the plan is made; the runtime, which moves the container, then finds it over. The thread does so
 // several times: what it has bought lasts for one more grace period, and the runtime often came later
 // than that and paid again.
+//
+// Itself alone: somebody may move this process between the look and the write, and must not find it moved
+// back. On v2 a single thread is refused then; on v1 it is moved, and ends with this.
 
 #include "apply/apply.h"
 
@@ -26,9 +29,10 @@
 #define AGAIN_NS 3000000 // well within a grace period
 #define TIMES 5
 
-// The directory of this process in the first hierarchy that /proc/self/cgroup names with a controller
-// (v1), or in the only one (v2): "HIERARCHY:CONTROLLERS:PATH". An open descriptor, or -1.
-static int own_cgroup(void)
+// Where a thread of this process is moved to the cgroup it is in, in the first hierarchy that
+// /proc/self/cgroup names with a controller (v1), or in the only one (v2):
+// "HIERARCHY:CONTROLLERS:PATH". An open descriptor, or -1.
+static int own_threads(void)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/cgroup", "re");
 	char line[4096];
@@ -37,16 +41,21 @@ static int own_cgroup(void)
 	while (fd < 0 && f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		char *names = strchr(line, ':'),
 		     *path = names != NULL ? strchr(names + 1, ':') : NULL;
-		_cleanup_free_ char *dir = NULL;
+		_cleanup_free_ char *file = NULL;
 
 		if (path == NULL)
 			continue;
 		*path++ = '\0';
 		names++;
 		path[strcspn(path, "\n")] = '\0';
-		dir = str_printf("/sys/fs/cgroup/%s%s/cgroup.procs", names, path);
-		if (dir != NULL)
-			fd = open(dir, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+		file = str_printf(
+			"/sys/fs/cgroup/%s%s/%s",
+			names,
+			path,
+			names[0] != '\0' ? "tasks" : "cgroup.threads"
+		);
+		if (file != NULL)
+			fd = open(file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	}
 	return fd;
 }
@@ -55,11 +64,12 @@ static void *stay(void *arg)
 {
 	const struct timespec pause = {.tv_nsec = AGAIN_NS};
 
-	// it is only about time: a start works without it
+	// by its number: "0" of one thread waits for nothing. It is only about time: a start works without it
 	for (int i = 0; i < TIMES; i++) {
-		_cleanup_close_ int fd = own_cgroup(); // anew: somebody may have moved this process
+		_cleanup_close_ int fd =
+			own_threads(); // anew: somebody may have moved this process
 
-		if (fd < 0 || write(fd, "0", 1) < 0)
+		if (fd < 0 || dprintf(fd, "%d", (int)gettid()) < 0)
 			break;
 		nanosleep(&pause, NULL);
 	}

@@ -4,6 +4,7 @@
 
 import glob
 import os
+import stat
 
 from workload import SLOW
 
@@ -42,19 +43,32 @@ def hugepages():
     return found
 
 
-# made by the first command that needs them, and kept
-KEPT = {
-    "box", "grant.json", "ids.json", "keepers", "leases", "links", "lock", "pen", "runtime", "runtime-version",
-}  # fmt: skip
+# made by the first command that needs them, and kept: as what they are, and no more
+KEPT_DIRECTORIES = {"box", "keepers", "leases", "links", "pen", "runtime"}
+KEPT_FILES = {"ids.json", "lock", "runtime-version"}
+KEPT_EMPTY = {"grant.json"}  # something is mounted over it
 
 
-def files():
+def is_kept(path):
+    name, mode = os.path.basename(path), os.lstat(path)
+    if stat.S_ISDIR(mode.st_mode):
+        return name in KEPT_DIRECTORIES
+    empty = mode.st_size == 0 and name in KEPT_EMPTY
+    return stat.S_ISREG(mode.st_mode) and (empty or name in KEPT_FILES)
+
+
+def files(run="/run/pinfold"):
     found = set()
-    for top in ("/run/pinfold", "/etc/pinfold/grants.d"):
+    for top in (run, "/etc/pinfold/grants.d"):
         for where, below, names in os.walk(top):
             for name in below + names:
-                if where != "/run/pinfold" or name not in KEPT:
-                    found.add(f"file {where}/{name}")
+                path = f"{where}/{name}"
+                try:
+                    if where == run and is_kept(path):
+                        continue
+                except FileNotFoundError:
+                    continue  # it went meanwhile
+                found.add(f"file {path}")
     return found
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import leftovers
 from features import needs_v2
 from workload import CPU, LOGS, OTHER, PYTHON, SLOW, ids, needs_pages, needs_root, needs_two, processes_of
 from workload import status_field, unique, wait
@@ -24,6 +25,7 @@ from workload import status_field, unique, wait
 pytestmark = [needs_root]
 
 RUNC = next((p for p in ("/usr/sbin/runc", "/usr/bin/runc") if os.access(p, os.X_OK)), None)
+STRACE = shutil.which("strace")
 RUNTIMES = [
     pytest.param((), id="crun"),
     pytest.param(
@@ -138,6 +140,54 @@ def test_descriptors_do_not_leak(pf):
         os.close(w)
     # the fourth is the directory that ls reads
     assert text.split() == ["0", "1", "2", "3"]
+
+
+def test_leftovers_are_seen(tmp_path):
+    """What the check for leaks passes over it passes over only as what pinfold keeps there."""
+    run = tmp_path / "run"
+    for name in ("leases", "box"):
+        (run / name).mkdir(parents=True)
+    for name in ("grant.json", "lock"):
+        (run / name).touch()
+    before = leftovers.files(str(run))
+    left = [run / name for name in ("grant.json", "pen", "runtime", "ids.json", "box/x")]
+    left[0].write_text("{}")
+    left[1].touch()
+    left[2].symlink_to("/etc")
+    left[3].mkdir()
+    left[4].touch()
+    assert leftovers.files(str(run)) - before == {f"file {path}" for path in left}
+
+
+def own_group(pid):
+    """Directory of its cgroup in the first hierarchy that has a controller (v1) or the only one."""
+    lines = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    names, path = next(([n, p] for _, n, p in lines if n), lines[0][1:])
+    return Path(f"/sys/fs/cgroup/{names}{path}")
+
+
+@pytest.mark.skipif(STRACE is None, reason="package strace is not installed")
+def test_stays_where_it_is_moved_while_it_starts(pf):
+    """Its thread that moves itself to where it is (apply/grace.c) does not move the process."""
+    group = own_group("self") / unique("elsewhere")
+    group.mkdir()
+    try:
+        # no write for a while: the thread has looked where it is
+        slow = [STRACE, "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=write"]
+        slow += ["-e", "inject=write:delay_enter=700000:when=1"]
+        name = unique()
+        pf.names.append(name)
+        run = [pf.path, "run", "--name", name, "--cpus", CPU, "--", "/bin/sleep", "1000"]
+        pid = str(pf.start_other(*slow, *run).pid)
+        wait(lambda: len(os.listdir(f"/proc/{pid}/task")) == 2, what="its second thread")
+        time.sleep(0.2)
+        (group / "cgroup.procs").write_text(pid)
+        wait(lambda: len(os.listdir(f"/proc/{pid}/task")) == 1, what="the end of that")
+        assert own_group(pid) == group
+    finally:
+        pf.put_away()
+        wait(lambda: not (group / "cgroup.procs").read_text(), what="its end")
+        group.rmdir()
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -321,13 +321,9 @@ int cmd_exec(int argc, char **argv)
 			     "It runs on the shared CPUs of the grant when it has some.");
 			return CLI_OK;
 		}
-		if (c == 'e' && (strchr(optarg, '=') == NULL || req.nenv == LAUNCH_LISTS))
-			c = err_set(&err, EINVAL, "-e '%s': write NAME=VALUE", optarg) < 0 ? '?'
-											   : c;
-		if (c == '?')
+		if (c == '?'
+		    || (c == 'e' && launch_parse_env(optarg, req.env, &req.nenv, &err) < 0))
 			return cli_fail(&err);
-		if (c == 'e')
-			req.env[req.nenv++] = optarg;
 		req.interactive = req.interactive || c == 'i';
 		req.terminal = req.terminal || c == 't';
 		if (c == 'u')

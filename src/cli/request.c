@@ -107,16 +107,6 @@ static int set_place(const char *s, struct launch *launch, struct err *err)
 	return 0;
 }
 
-static int add_env(const char *s, struct launch *launch, struct err *err)
-{
-	if (strchr(s, '=') == NULL || s[0] == '=')
-		return err_set(err, EINVAL, "-e '%s': write NAME=VALUE", s);
-	if (launch->nenv == LAUNCH_LISTS)
-		return err_set(err, E2BIG, "-e: more than %d", LAUNCH_LISTS);
-	launch->env[launch->nenv++] = s;
-	return 0;
-}
-
 static int set_image(const char *s, struct launch *launch, struct err *err)
 {
 	// a name without a slash is an image made by pinfold image build
@@ -169,7 +159,7 @@ static int launch_option(int c, const char *value, struct cli_start *s, struct e
 	case 'v':
 		return launch_parse_volume(value, &s->launch, err);
 	case 'e':
-		return add_env(value, &s->launch, err);
+		return launch_parse_env(value, s->launch.env, &s->launch.nenv, err);
 	case 'H':
 		return set_hostname(value, &s->launch, err);
 	case 'M':

@@ -106,6 +106,18 @@ int launch_parse_user(
 	return 0;
 }
 
+int launch_parse_env(
+	const char *s, const char *env[static LAUNCH_LISTS], unsigned *n, struct err *err
+)
+{
+	if (strchr(s, '=') == NULL || s[0] == '=')
+		return err_set(err, EINVAL, "-e '%s': write NAME=VALUE", s);
+	if (*n == LAUNCH_LISTS)
+		return err_set(err, E2BIG, "-e: more than %d", LAUNCH_LISTS);
+	env[(*n)++] = s;
+	return 0;
+}
+
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 {
 	struct launch_volume *v = &launch->volumes[launch->nvolumes];

@@ -84,6 +84,11 @@ int launch_parse_user(
 // The first two only: gid is uid where it is not said. -EINVAL, -ERANGE: not below IDS_PER_LEASE.
 int launch_parse_ids(const char *s, uint32_t *uid, uint32_t *gid);
 
+// "NAME=VALUE", appended as it is.
+int launch_parse_env(
+	const char *s, const char *env[static LAUNCH_LISTS], unsigned *n, struct err *err
+);
+
 // "HOST:TARGET[:ro|rw]". The strings are duplicated and owned by launch.
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
 

@@ -144,6 +144,8 @@ def test_plan_refuses_the_same(pf, flags, like):
         (["run"], "program|cpu"),
         (["run", "--cpus", str(CPU)], "no program given"),
         (["stop"], "name at least one"),
+        (["exec", "-e", "NAME", "no-such", "--", "id"], "'NAME': write NAME=VALUE"),
+        (["exec", "-e", "=x", "no-such", "--", "id"], "'=x': write NAME=VALUE"),
         (["stop", "no-such"], "'no-such' does not run; see pinfold ps"),
         (["stop", "../x"], r"\.\./x"),
         (["exec", "no-such", "--", "true"], "'no-such' does not run"),

@@ -125,6 +125,36 @@ int cli_getopt(
 	return '?';
 }
 
+int cli_simple_options(
+	int argc, char **argv, const char *usage, bool *json, bool *ret_help, struct err *err
+)
+{
+	static const struct option longs[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int c;
+
+	*ret_help = false;
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
+		if (c == '?')
+			return -err->code;
+		if (c == 'h') {
+			puts(usage);
+			*ret_help = true;
+			return 0;
+		}
+		if (json == NULL)
+			return err_set(err, EINVAL, "%s has no --json", argv[0]);
+		*json = true;
+	}
+	if (optind < argc)
+		return err_set(err, EINVAL, "%s: '%s' is no option", argv[0], argv[optind]);
+	return 0;
+}
+
 int cli_open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err)
 {
 	if (cli_host_tree != NULL)

@@ -59,6 +59,11 @@ int cli_getopt(
 	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
 );
 
+// Options that are only --json (unless json is NULL) and --help, which prints usage and sets *ret_help.
+int cli_simple_options(
+	int argc, char **argv, const char *usage, bool *json, bool *ret_help, struct err *err
+);
+
 // Opens this machine and its ledger, for commands that work on what runs here. write: root is needed.
 int cli_open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err);
 void cli_close_real(struct hostfs *fs, struct ledger *l);

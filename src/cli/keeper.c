@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// pinfold grant start and stop, and run and exec by the owner of a grant who is not root.
+// pinfold grant start and stop, and what the owner of a grant who is not root does with it.
 
 #include "keeper/keeper.h"
 #include "apply/apply.h"
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define STOP_SECONDS 10
+#define PS_SECONDS 2 // until a keeper answers
 
 static int parse_number(const char *s, uint32_t *ret)
 {
@@ -151,6 +152,15 @@ int cli_keeper_exec(const struct exec_request *exec)
 	if (keeper_run(exec->name, &req, &status, &err) < 0)
 		cli_fail(&err);
 	return status;
+}
+
+json_t *cli_keeper_row(const char *name)
+{
+	const struct keeper_request req = {.op = KEEPER_PS};
+	struct keeper_reply reply;
+	struct err unused;
+
+	return keeper_ask(name, &req, PS_SECONDS, &reply, &unused) == 0 ? reply.row : NULL;
 }
 
 // ---- grant start, grant stop

@@ -37,6 +37,9 @@ int cli_parse_start(
 	struct err *err
 );
 
+// Completes what was parsed: tools, user, the program. run.c
+int cli_complete(struct cli_start *cs, const struct hostfs *fs, bool need_program, struct err *err);
+
 // Runs what was parsed, until it ends; returns the exit status. ready: as run_workload has it. run.c
 int cli_supervise(struct cli_start *cs, int ready);
 extern const char cli_launch_help[];
@@ -58,6 +61,8 @@ extern const char cli_request_help[];
 // ---- keeper.c: what users who are not root do with a grant of theirs. Exit status.
 int cli_keeper_run(const struct cli_start *cs);
 int cli_keeper_exec(const struct exec_request *exec);
+// What the keeper of a grant says about its workload: a row of ps; NULL when it does not answer.
+json_t *cli_keeper_row(const char *name);
 // "NAME", "UID", "NAME:GID", "UID:GID": the owner of a grant. Nothing of root's.
 int cli_parse_owner(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct err *err);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// pinfold run and pinfold plan: the same way to a plan; run carries it out.
 
 #include "run/run.h"
 #include "base/fs.h"
@@ -22,10 +21,6 @@ static const char run_help[] =
 	"Usage: pinfold run [OPTION...] [--] PROGRAM [ARG...]\n\n"
 	"Starts a program with a grant, in a container without privileges.\n\n";
 
-static const char plan_help[] =
-	"Usage: pinfold plan [OPTION...] [--format text|json|oci] [--] [PROGRAM [ARG...]]\n\n"
-	"Shows everything that pinfold run with the same options would do. Changes nothing.\n\n";
-
 const char cli_launch_help[] =
 	"\nProgram:\n"
 	"  --in container|host     host: the grant's cgroups and views, no other fence\n"
@@ -42,10 +37,7 @@ const char cli_launch_help[] =
 	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
 	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n";
 
-// Completes what was parsed: tools, user, the program.
-static int complete(
-	struct cli_start *cs, const struct hostfs *fs, bool need_program, struct err *err
-)
+int cli_complete(struct cli_start *cs, const struct hostfs *fs, bool need_program, struct err *err)
 {
 	if (cs->launch.argv[0] == NULL && need_program)
 		return err_set(err, EINVAL, "no program given; see pinfold run --help");
@@ -86,7 +78,7 @@ int cli_supervise(struct cli_start *cs, int ready)
 
 	if (hostfs_open("/", &fs, &err) < 0)
 		return cli_fail(&err);
-	r = complete(cs, &fs, true, &err);
+	r = cli_complete(cs, &fs, true, &err);
 	if (r < 0) {
 		if (cs->launch.argv[0] != NULL && strncmp(err.msg, "run '", 5) == 0)
 			out.status = exit_status(&err);
@@ -217,62 +209,4 @@ int cmd_run(int argc, char **argv)
 	status = cs.launch.detached ? detach(&cs) : cli_supervise(&cs, -1);
 	launch_done(&cs.launch);
 	return status;
-}
-
-// For a plan without a program.
-static char *const no_program[] = {(char *)"PROGRAM", NULL};
-
-static int print_plan(const struct plan *p, const char *format, struct err *err)
-{
-	json_t *doc;
-
-	if (format == NULL || str_eq(format, "text")) {
-		plan_print(p, stdout);
-	} else if (str_eq(format, "json")) {
-		doc = plan_to_json(p);
-		cli_print_json(doc);
-		json_decref(doc);
-	} else if (str_eq(format, "oci")) {
-		if (p->oci == NULL)
-			return err_set(err, EINVAL, "--format oci: --in host has no container");
-		cli_print_json(p->oci);
-	} else {
-		return err_set(err, EINVAL, "--format '%s': text, json or oci", format);
-	}
-	return 0;
-}
-
-int cmd_plan(int argc, char **argv)
-{
-	struct cli_start cs = {0};
-	struct start_request req;
-	struct hostfs fs;
-	struct start s;
-	struct err err;
-	bool help;
-	int r;
-
-	if (cli_parse_start(argc, argv, CLI_START_PLAN, &cs, &help, &err) < 0)
-		return cli_fail(&err);
-	if (help) {
-		printf("%s%s%s", plan_help, cli_request_help, cli_launch_help);
-		return CLI_OK;
-	}
-	if (cli_open_host(&fs, &err) < 0)
-		return cli_fail(&err);
-	fs.real = false; // only look: no lock, no clean-up, no directory made
-	r = complete(&cs, &fs, false, &err);
-	if (cs.launch.argv[0] == NULL)
-		cs.launch.argv = no_program;
-	cs.launch.look = true;
-	req = (struct start_request){&cs.request, cs.definition, cs.launch};
-	if (r == 0)
-		r = start_prepare(&req, &fs, &s, &err);
-	if (r == 0) {
-		r = print_plan(&s.plan, cs.format, &err);
-		start_done(&s);
-	}
-	hostfs_close(&fs);
-	launch_done(&cs.launch);
-	return r < 0 ? cli_fail(&err) : CLI_OK;
 }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "base/scope.h"
+#include "cli/cli.h"
+#include "cli/request.h"
+#include "keeper/keeper.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int cmd_exec(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"env", required_argument, NULL, 'e'},
+		{"help", no_argument, NULL, 'h'},
+		{"interactive", no_argument, NULL, 'i'},
+		{"tty", no_argument, NULL, 't'},
+		{"user", required_argument, NULL, 'u'},
+		{0},
+	};
+	struct exec_request req = {0};
+	struct outcome out = {.status = CLI_FAILED};
+	int c, r;
+	struct hostfs fs;
+	struct ledger l;
+	struct err err;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "e:hitu:", longs, &err)) != -1) {
+		if (c == 'h') {
+			puts("Usage: pinfold exec [-i] [-t] [-e NAME=VALUE] [-u UID[:GID]] NAME "
+			     "[--] PROGRAM [ARG...]\n"
+			     "It runs on the shared CPUs of the grant when it has some.");
+			return CLI_OK;
+		}
+		if (c == '?'
+		    || (c == 'e' && launch_parse_env(optarg, req.env, &req.nenv, &err) < 0))
+			return cli_fail(&err);
+		req.interactive = req.interactive || c == 'i';
+		req.terminal = req.terminal || c == 't';
+		if (c == 'u')
+			req.user = optarg;
+	}
+	if (optind < argc)
+		req.name = argv[optind++];
+	if (optind < argc && str_eq(argv[optind], "--"))
+		optind++;
+	if (optind >= argc) {
+		err_set(&err, EINVAL, "exec: say NAME and PROGRAM; see pinfold exec --help");
+		return cli_fail(&err);
+	}
+	req.argv = argv + optind;
+	if (geteuid() != 0 && keeper_serves(req.name))
+		return cli_keeper_exec(&req);
+	if (cli_open_real(true, &fs, &l, &err) < 0)
+		return cli_fail(&err);
+	r = exec_in_workload(&l, &req, &out, &err);
+	cli_close_real(&fs, &l);
+	if (r < 0)
+		cli_fail(&err);
+	return out.status;
+}

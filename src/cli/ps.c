@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold ps: the workloads that run, and what is left of those that did.
+
+#include "apply/apply.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "cli/cli.h"
+#include "cli/request.h"
+#include "keeper/keeper.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const told_by_keeper[] = {"state", "seconds", "command"};
+
+struct ps {
+	const struct ledger *l;
+	json_t *rows;
+};
+
+// What it lacks of its grant, and that it is frozen: both are to be seen from outside.
+static void add_note(
+	const struct ledger *l,
+	const struct lease *lease,
+	bool used,
+	const struct offline *o,
+	json_t *row
+)
+{
+	char note[OFFLINE_LINE];
+
+	offline_say(o, note, sizeof(note));
+	if (used && note[0] == '\0' && lease->place != LEASE_KEEPER && !lease_supervised(l, lease))
+		strcpy(note, "its supervisor is gone: only further commands look after its CPUs");
+	json_object_set_new(row, "note", json_string(note));
+}
+
+static void print_notes(const json_t *rows)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach ((json_t *)rows, i, row) {
+		const char *note = json_string_value(json_object_get(row, "note"));
+
+		if (note != NULL && note[0] != '\0')
+			printf("%s: %s\n", json_string_value(json_object_get(row, "name")), note);
+	}
+}
+
+// "running"; "dead": for the next collection; "draining": with what it holds; "unknown": it cannot be told
+// whether anything runs.
+static const char *state_of(const struct ledger *l, const struct lease *lease, struct charges *held)
+{
+	struct err unused;
+	int life = lease_life(l, lease, &unused);
+
+	if (life != 0)
+		return life > 0 ? "running" : "unknown";
+	if (!lease->draining || cgroup_charges(&l->fs, lease, held, &unused) < 0)
+		return lease->draining ? "unknown" : "dead";
+	return charges_any(held) ? "draining" : "dead";
+}
+
+static int ps_one(const struct lease *lease, void *arg, struct err *err)
+{
+	struct ps *ps = arg;
+	struct lease shown = *lease;
+	struct charges held = {0};
+	const char *state = state_of(ps->l, lease, &held), *command = lease->command;
+	bool used = str_eq(state, "running");
+	struct offline o = {0};
+	char amount[CHARGES_STR];
+	json_t *row, *told = NULL;
+
+	(void)err;
+	if (used)
+		offline_look(&ps->l->fs, lease, &o);
+	if (lease->place == LEASE_KEEPER) {
+		told = used && !o.frozen ? cli_keeper_row(lease->grant.name) : NULL;
+		// the keeper is its owner's: what it says is taken for these three alone
+		if (str_eq(state, "running"))
+			state = told == NULL ? "no answer" : "idle";
+		command = "";
+	}
+	if (o.frozen)
+		state = "frozen";
+	if (charges_any(&held))
+		command = charges_text(&held, amount);
+	// as the ledger counts
+	if (lease->draining && !lease->defined)
+		shown.grant.cpus = shown.grant.shared_cpus = (struct idset){0};
+	row = lease_row(&shown, state, command, lease->started);
+	if (charges_any(&held))
+		json_object_set_new(
+			row,
+			"held",
+			json_pack(
+				"{s:I, s:I}",
+				"memory",
+				(json_int_t)held.memory,
+				"hugepages",
+				(json_int_t)held.hugepages
+			)
+		);
+	for (size_t i = 0; told != NULL && i < ARRAY_LEN(told_by_keeper); i++) {
+		json_t *value = json_object_get(told, told_by_keeper[i]);
+
+		if (json_typeof(value) == json_typeof(json_object_get(row, told_by_keeper[i])))
+			json_object_set(row, told_by_keeper[i], value);
+	}
+	add_note(ps->l, lease, used, &o, row);
+	json_array_append_new(ps->rows, row);
+	json_decref(told);
+	return 0;
+}
+
+// For a user who is not root: the grants that are his.
+static void ps_own(const char *name, void *arg)
+{
+	struct ps *ps = arg;
+	json_t *row = cli_keeper_row(name);
+
+	json_array_append_new(
+		ps->rows,
+		row != NULL ? row
+			    : json_pack(
+				    "{s:s, s:s, s:s}",
+				    "name",
+				    name,
+				    "state",
+				    keeper_frozen(name) ? "frozen" : "dead",
+				    "in",
+				    "keeper"
+			    )
+	);
+}
+
+int cmd_ps(int argc, char **argv)
+{
+	static const char *const keys[] = {
+		"name",
+		"state",
+		"in",
+		"cpus",
+		"nodes",
+		"hugepages",
+		"memory",
+		"seconds",
+		"command",
+		NULL,
+	};
+	struct ps ps = {.rows = json_array()};
+	bool json = false, help;
+	struct hostfs fs;
+	struct ledger l;
+	struct err err;
+	int r = cli_simple_options(argc, argv, "Usage: pinfold ps [--json]", &json, &help, &err);
+
+	if (r == 0 && help)
+		return CLI_OK;
+	if (r == 0 && geteuid() != 0 && cli_host_tree == NULL) {
+		r = keeper_each(ps_own, &ps, &err);
+		cli_print_rows(ps.rows, keys, json);
+		json_decref(ps.rows);
+		return r < 0 ? cli_fail(&err) : CLI_OK;
+	}
+	if (r == 0)
+		r = cli_open_real(false, &fs, &l, &err);
+	if (r == 0) {
+		ps.l = &l;
+		r = lease_each(&l, ps_one, &ps, &err);
+		cli_print_rows(ps.rows, keys, json); // the readable ones in any case
+		if (!json)
+			print_notes(ps.rows);
+		cli_close_real(&fs, &l);
+	}
+	json_decref(ps.rows);
+	return r < 0 ? cli_fail(&err) : CLI_OK;
+}

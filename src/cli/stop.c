@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "cli/cli.h"
+#include "keeper/keeper.h"
+#include "run/run.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STOP_SECONDS 10 // for a keeper to put away what it killed
+
+// What a keeper started ends by its keeper, which goes on.
+static int stop_one(const char *name, unsigned seconds, struct err *err)
+{
+	const struct keeper_request req = {.op = KEEPER_STOP, .seconds = seconds};
+	struct keeper_reply reply;
+	struct hostfs fs;
+	struct ledger l;
+	int r;
+
+	if (keeper_serves(name))
+		return keeper_ask(name, &req, seconds + STOP_SECONDS, &reply, err);
+	if (cli_open_real(true, &fs, &l, err) < 0)
+		return -err->code;
+	r = stop_workload(&l, name, seconds, err);
+	cli_close_real(&fs, &l);
+	return r;
+}
+
+int cmd_stop(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"time", required_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	unsigned seconds = 10;
+	struct err err;
+	int c, r = 0;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "t:h", longs, &err)) != -1) {
+		char *end;
+		unsigned long v;
+
+		if (c == '?')
+			return cli_fail(&err);
+		if (c == 'h') {
+			puts("Usage: pinfold stop [-t SECONDS] NAME...\n"
+			     "SIGTERM, and after SECONDS (10) SIGKILL.");
+			return CLI_OK;
+		}
+		v = strtoul(optarg, &end, 10);
+		if (*end != '\0' || end == optarg || v > 3600) {
+			err_set(&err, EINVAL, "-t '%s': seconds from 0 to 3600", optarg);
+			return cli_fail(&err);
+		}
+		seconds = (unsigned)v;
+	}
+	if (optind >= argc) {
+		err_set(&err, EINVAL, "stop: name at least one workload; see pinfold ps");
+		return cli_fail(&err);
+	}
+	for (int i = optind; i < argc; i++) {
+		if (stop_one(argv[i], seconds, &err) < 0)
+			r = cli_fail(&err);
+	}
+	return r;
+}

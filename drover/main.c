@@ -61,7 +61,7 @@ static int split(
 
 static int set_option(int c, struct run_options *o, struct err *err)
 {
-	static const struct key duration = {"--duration", KEY_TIME, 0, 0, 0, NULL};
+	static const struct key duration = {.name = "--duration", .kind = &kind_time};
 	struct conf_overrides *v = &o->overrides;
 
 	switch (c) {

@@ -4,7 +4,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/cores.h"
+#include "config/kind/core_names.h"
 #include "config/parse.h"
 #include "task/task.h"
 
@@ -70,7 +70,8 @@ static int core_text(
 	struct parse *p, const struct ini_item *it, struct conf_core *core, struct err *err
 )
 {
-	static const struct key key = {"name", KEY_TEXT, offsetof(struct conf_core, name)};
+#define KEY_CONF struct conf_core
+	static const struct key key = KEY_TEXT("name", name, NULL);
 
 	// DPPD's files may say it with each task; the last counts
 	if (core->name[0] != '\0' && core->named_at == core->ntasks)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// "did you mean": the nearest word that would have been right.
+
+#include "config/hint.h"
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/parse.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -66,17 +66,9 @@ static void list(char buf[static HINT_MAX], const char *const *words)
 	}
 }
 
-const char *hint_port(char buf[static HINT_MAX], const char *word, const struct conf *c)
+const char *hint_or_list(char buf[static HINT_MAX], const char *word, const char *const *words)
 {
-	const char *words[CONF_PORTS + 1];
-	size_t n = 0;
-
-	for (unsigned i = 0; i < CONF_PORTS; i++) {
-		if (c->ports[i].used)
-			words[n++] = c->ports[i].name;
-	}
-	words[n] = NULL;
-	if (hint(buf, word, words)[0] == '\0' && n > 0)
+	if (hint(buf, word, words)[0] == '\0' && words[0] != NULL)
 		list(buf, words);
 	return buf;
 }

@@ -1,39 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // Keys of a configuration section, described by tables: parsing, checking and documentation come from
-// the same line.
+// the same row, and what a kind of value is from one file in config/kind/.
 #pragma once
 
 #include "base/err.h"
 #include "config/key_gen.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum key_type {
-	KEY_U32,   // min..max; K, M, G multiply by 1024 as DPPD does ("mempool size=2K")
-	KEY_U64,   // min..max; k, M, G multiply by 1000
-	KEY_BOOL,  // yes/no
-	KEY_TEXT,  // char[KEY_TEXT_MAX]
-	KEY_MAC,   // struct key_mac: an address, or one of its words
-	KEY_IPV4,  // uint32_t, host order
-	KEY_RATE,  // struct key_rate
-	KEY_TIME,  // uint64_t nanoseconds: "10s", "5ms", "3" (seconds)
-	KEY_HEX,   // struct key_bytes: packet bytes, "00 01 0203"
-	KEY_PORTS, // struct key_names: names of ports, comma separated
-	KEY_TASKS, // the tasks that a task sends to; read by config/tasks.c
-	KEY_WORD,  // uint32_t: which of the key's words
-	KEY_ACT,   // struct key_actions: what becomes of packets of a colour
-	// of the generator, see config/key_gen.h
-	KEY_RANDOM,    // struct key_vary: one more field that is drawn for each packet
-	KEY_RANDOM_AT, // struct key_vary: where it is, when it has no name
-	KEY_RANGE,     // struct key_vary: one more field that steps
-	KEY_RANGE_AT,  // the same for it
-	KEY_IMIX,      // struct key_imix, min..max: sizes
-	KEY_LAYERS,    // struct key_layers
-	KEY_POS,       // uint32_t, up to max, or KEY_POS_END
-};
 
 #define KEY_TEXT_MAX 128
 #define KEY_BYTES_MAX 1514
@@ -81,25 +58,120 @@ struct key_actions {
 	uint8_t become[COLOURS][COLOURS]; // [IN][OUT]: enum key_colour
 };
 
+struct key;
+
+// A kind of value. It knows its own values and nobody else's.
+struct key_kind {
+	const char *type;	 // one word, for documentation as JSON
+	const char *text;	 // what it wants, for people; NULL: see describe
+	bool repeats, has_range; // a task may say it several times; min and max are of numbers
+	void (*describe)(const struct key *key, char *buf, size_t len);
+	// Parses value, which is not empty, into to. Negative with err set; KEY_WRONG when there is no
+	// more to say than what the kind wants.
+	int (*parse)(const struct key *key, const char *value, void *to, struct err *err);
+};
+
+#define KEY_WRONG 1
+
+extern const struct key_kind kind_u32, kind_u64, kind_pos;			     // number.c
+extern const struct key_kind kind_rate, kind_time;				     // units.c
+extern const struct key_kind kind_bool, kind_text, kind_word;			     // text.c
+extern const struct key_kind kind_mac, kind_ipv4;				     // address.c
+extern const struct key_kind kind_bytes;					     // bytes.c
+extern const struct key_kind kind_ports;					     // ports.c
+extern const struct key_kind kind_tasks;					     // tasks.c
+extern const struct key_kind kind_actions;					     // actions.c
+extern const struct key_kind kind_random, kind_random_at, kind_range, kind_range_at; // vary.c
+extern const struct key_kind kind_imix;						     // imix.c
+extern const struct key_kind kind_layers;					     // layers.c
+
+// What the reader does with a key beyond its value.
+enum key_role {
+	ROLE_NONE = 0,
+	ROLE_OUTPUTS,	       // the task chooses among them
+	ROLE_OUTPUTS_BY_ROUTE, // "… from routing table"
+	ROLE_OUTPUTS_BY_CPE,   // "… from cpe table"
+	ROLE_ROUTES,	       // names a table
+	ROLE_USERS,
+	ROLE_CPES,
+	ROLE_CPE_TIMEOUT, // said by one task for all of the same user table
+	ROLE_QINQ_TAG,	  // [defaults] say it for tasks that do not
+};
+
 struct key {
 	const char *name; // as written: "rx port", "dst mac"; NULL ends a table
-	enum key_type type;
-	size_t offset;	   // in the structure that the table is for
-	uint64_t min, max; // KEY_U32, KEY_U64; max 0: no limit
-	const char *help;  // one line
-	// KEY_WORD: those it takes, NULL-terminated
-	const char *const *words;
+	const struct key_kind *kind;
+	size_t offset;		  // in the structure that the table is for
+	uint64_t min, max;	  // max 0: no limit
+	const char *help;	  // one line; NULL: none
+	const char *const *words; // KEY_WORD: those it takes, NULL-terminated
+	enum key_role role;
 };
+
+// Rows of a table: the key's name, and the field of KEY_CONF, the structure that the table is for. The type of
+// the field is checked.
+#define KEY_ROW(kindof, type, name_, field, help_, ...)                                        \
+	{                                                                                      \
+		.name = (name_), .kind = &kind_##kindof, .help = (help_),                      \
+		.offset = offsetof(KEY_CONF, field)                                            \
+			  + 0 * sizeof(struct {                                                \
+				    static_assert(                                             \
+					    __builtin_types_compatible_p(                      \
+						    __typeof__(((KEY_CONF *)0)->field), type   \
+					    ),                                                 \
+					    "the field has another type than the key's values" \
+				    );                                                         \
+				    int none;                                                  \
+			    }),                                                                \
+		__VA_ARGS__                                                                    \
+	}
+#define KEY_LIMITED(kind, type, name, field, min_, max_, help) \
+	KEY_ROW(kind, type, name, field, help, .min = (min_), .max = (max_))
+
+// min..max, max 0: no limit; K, M, G multiply by 1024 as DPPD does ("mempool size=2K")
+#define KEY_U32(...) KEY_LIMITED(u32, uint32_t, __VA_ARGS__)
+// the same, but k, M, G multiply by 1000
+#define KEY_U64(...) KEY_LIMITED(u64, uint64_t, __VA_ARGS__)
+// up to max, or KEY_POS_END
+#define KEY_POS(...) KEY_LIMITED(pos, uint32_t, __VA_ARGS__)
+#define KEY_BOOL(...) KEY_ROW(bool, bool, __VA_ARGS__, )
+#define KEY_TEXT(...) KEY_ROW(text, char[KEY_TEXT_MAX], __VA_ARGS__, )
+// which of the words it is
+#define KEY_WORD(name, field, words_, help) \
+	KEY_ROW(word, uint32_t, name, field, help, .words = (words_))
+#define KEY_MAC(...) KEY_ROW(mac, struct key_mac, __VA_ARGS__, )
+#define KEY_IPV4(...) KEY_ROW(ipv4, uint32_t, __VA_ARGS__, ) // host order
+#define KEY_RATE(...) KEY_ROW(rate, struct key_rate, __VA_ARGS__, )
+#define KEY_TIME(...) KEY_ROW(time, uint64_t, __VA_ARGS__, ) // ns: "10s", "5ms", "3" (seconds)
+#define KEY_HEX(...) KEY_ROW(bytes, struct key_bytes, __VA_ARGS__, ) // "00 01 0203"
+#define KEY_PORTS(...) KEY_ROW(ports, struct key_names, __VA_ARGS__, )
+#define KEY_PORTS_ROLE(role_, ...) KEY_ROW(ports, struct key_names, __VA_ARGS__, .role = (role_))
+#define KEY_ACTIONS(...) KEY_ROW(actions, struct key_actions, __VA_ARGS__, )
+// one more field that is drawn for each packet; where it is, when it has no name
+#define KEY_RANDOM(...) KEY_ROW(random, struct key_vary, __VA_ARGS__, )
+#define KEY_RANDOM_AT(...) KEY_ROW(random_at, struct key_vary, __VA_ARGS__, )
+// one more field that steps; where it is
+#define KEY_RANGE(...) KEY_ROW(range, struct key_vary, __VA_ARGS__, )
+#define KEY_RANGE_AT(...) KEY_ROW(range_at, struct key_vary, __VA_ARGS__, )
+#define KEY_IMIX(...) KEY_LIMITED(imix, struct key_imix, __VA_ARGS__) // sizes from min to max
+#define KEY_LAYERS(...) KEY_ROW(layers, struct key_layers, __VA_ARGS__, )
+
+// Tasks that a task sends to, struct target_names: whoever reads the key says where.
+#define KEY_TASKS(name_, role_, help_)                                                 \
+	{                                                                              \
+		.name = (name_), .kind = &kind_tasks, .role = (role_), .help = (help_) \
+	}
 
 // Parses value into base + key->offset. On failure the message says what is wrong with the value; the
 // caller adds file and line.
 int key_parse(const struct key *key, const char *value, void *base, struct err *err);
 
-// Whether a task may say it several times.
-bool key_repeats(const struct key *key);
+// The key of that role in the table, or NULL.
+const struct key *key_of_role(const struct key *table, enum key_role role);
 
-// The key of that name in the table, or NULL.
+// The key of that name in the table, or NULL. Case does not count, nor how many blanks are between words.
 const struct key *key_find(const struct key *table, const char *name);
+bool key_name_eq(const char *a, const char *b);
 
 // "number 1..65535", "yes|no", "MAC address, hw, packet or no", for documentation.
 const char *key_type_text(const struct key *key, char *buf, size_t len);

@@ -11,21 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *type_name(enum key_type type)
-{
-	static const char *const names[] = {
-		[KEY_U32] = "number",	 [KEY_U64] = "number",	    [KEY_BOOL] = "bool",
-		[KEY_TEXT] = "text",	 [KEY_MAC] = "mac",	    [KEY_IPV4] = "ipv4",
-		[KEY_RATE] = "rate",	 [KEY_TIME] = "time",	    [KEY_HEX] = "hex",
-		[KEY_PORTS] = "ports",	 [KEY_TASKS] = "tasks",	    [KEY_WORD] = "word",
-		[KEY_ACT] = "action",	 [KEY_RANDOM] = "random",   [KEY_RANDOM_AT] = "number",
-		[KEY_RANGE] = "range",	 [KEY_RANGE_AT] = "number", [KEY_IMIX] = "sizes",
-		[KEY_LAYERS] = "layers", [KEY_POS] = "position",
-	};
-
-	return (size_t)type < ARRAY_LEN(names) ? names[type] : "?";
-}
-
 static json_t *key_json(const struct key *key)
 {
 	char text[160];
@@ -34,14 +19,14 @@ static json_t *key_json(const struct key *key)
 		"name",
 		key->name,
 		"type",
-		type_name(key->type),
+		key->kind->type,
 		"takes",
 		key_type_text(key, text, sizeof(text)),
 		"help",
 		key->help != NULL ? key->help : ""
 	);
 
-	if (key->type == KEY_U32 || key->type == KEY_U64) {
+	if (key->kind->has_range) {
 		json_object_set_new(j, "min", json_integer((json_int_t)key->min));
 		if (key->max != 0)
 			json_object_set_new(j, "max", json_integer((json_int_t)key->max));

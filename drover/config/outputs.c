@@ -116,9 +116,8 @@ int outputs_key(
 	struct err *err
 )
 {
-	bool routes = strstr(key->name, "routing table") != NULL;
-	bool cpes = strstr(key->name, "cpe table") != NULL;
-	bool cores = key->type == KEY_TASKS;
+	bool routes = key->role == ROLE_OUTPUTS_BY_ROUTE, cpes = key->role == ROLE_OUTPUTS_BY_CPE;
+	bool cores = key->kind == &kind_tasks;
 	const char *wants = routes ? "route table" : "user table";
 	int remaps = 0;
 	unsigned n;
@@ -129,7 +128,8 @@ int outputs_key(
 		return parse_error(
 			p, it->line, err, "%s=: the task has other outputs already", key->name
 		);
-	if ((routes || cpes) && key_find(t->mode->keys, wants) == NULL)
+	if ((routes || cpes)
+	    && key_of_role(t->mode->keys, routes ? ROLE_ROUTES : ROLE_USERS) == NULL)
 		return parse_error(
 			p,
 			it->line,

@@ -5,8 +5,9 @@
 #pragma once
 
 #include "config/config.h"
+#include "config/hint.h"
 #include "config/ini.h"
-#include "config/targets.h"
+#include "config/kind/tasks.h"
 #include "config/vars.h"
 
 struct script;
@@ -53,22 +54,8 @@ int parse_key(
 	struct err *err
 );
 
-// "; did you mean 'X'?", or "" when no word is near. Words: NULL-terminated.
-#define HINT_MAX 96
-const char *hint(char buf[static HINT_MAX], const char *word, const char *const *words);
-// The same among the keys of up to two tables (NULL: none) and further words (NULL: none).
-const char *hint_key(
-	char buf[static HINT_MAX],
-	const char *word,
-	const struct key *a,
-	const struct key *b,
-	const char *const *more
-);
-// The same among the names of the ports; when none is near, some of them.
+// "; did you mean 'X'?" among the names of the ports; when none is near, some of them.
 const char *hint_port(char buf[static HINT_MAX], const char *word, const struct conf *c);
-
-// Names of keys: case does not count, nor how many blanks are between words.
-bool key_name_eq(const char *a, const char *b);
 
 // Sections. items[0] is the header, the keys follow, n in all.
 int parse_lua(struct parse *p, struct err *err); // all [lua] of the file

@@ -18,68 +18,48 @@ struct defaults_section {
 	char qinq_tag[KEY_TEXT_MAX];
 };
 
-#define DEFAULTS(field) offsetof(struct defaults_section, field)
-
+#define KEY_CONF struct defaults_section
 static const struct key defaults_keys[] = {
-	{"mempool size",
-	 KEY_U32,
-	 DEFAULTS(mempool_size),
-	 64,
-	 16 << 20,
-	 "packet buffers of a core; 16K when not said"},
-	{"memcache size",
-	 KEY_U32,
-	 DEFAULTS(memcache_size),
-	 0,
-	 512,
-	 "buffers in the cache of a core; 256 when not said"},
-	{"qinq tag",
-	 KEY_TEXT,
-	 DEFAULTS(qinq_tag),
-	 0,
-	 0,
-	 "EtherType of the outer VLAN tag, for tasks that do not say it"},
+	KEY_U32("mempool size",
+		mempool_size,
+		64,
+		16 << 20,
+		"packet buffers of a core; 16K when not said"),
+	KEY_U32("memcache size",
+		memcache_size,
+		0,
+		512,
+		"buffers in the cache of a core; 256 when not said"),
+	KEY_TEXT(
+		"qinq tag",
+		qinq_tag,
+		"EtherType of the outer VLAN tag, for tasks that do not say it"
+	),
 	{NULL},
 };
 
+#undef KEY_CONF
+#define KEY_CONF struct conf
 static const struct key global_keys[] = {
-	{"name", KEY_TEXT, offsetof(struct conf, name), 0, 0, "of the configuration"},
-	{"start time",
-	 KEY_TIME,
-	 offsetof(struct conf, start_time),
-	 0,
-	 0,
-	 "from the start of the program until traffic starts"},
-	{"duration time",
-	 KEY_TIME,
-	 offsetof(struct conf, duration),
-	 0,
-	 0,
-	 "of traffic; 0: until stopped"},
-	{"mbuf size",
-	 KEY_U32,
-	 offsetof(struct conf, mbuf_size),
-	 256,
-	 65280,
-	 "bytes of packet data in a buffer; 2048 when not said"},
-	{"unique mempool per socket",
-	 KEY_BOOL,
-	 offsetof(struct conf, pool_per_socket),
-	 0,
-	 0,
-	 "the cores of a socket share their buffers"},
-	{"shuffle",
-	 KEY_BOOL,
-	 offsetof(struct conf, shuffle),
-	 0,
-	 0,
-	 "buffers are not handed out in the order of their addresses"},
-	{"mp rings",
-	 KEY_BOOL,
-	 offsetof(struct conf, mp_rings),
-	 0,
-	 0,
-	 "all that send to a task share one ring, instead of a ring each"},
+	KEY_TEXT("name", name, "of the configuration"),
+	KEY_TIME("start time", start_time, "from the start of the program until traffic starts"),
+	KEY_TIME("duration time", duration, "of traffic; 0: until stopped"),
+	KEY_U32("mbuf size",
+		mbuf_size,
+		256,
+		65280,
+		"bytes of packet data in a buffer; 2048 when not said"),
+	KEY_BOOL(
+		"unique mempool per socket",
+		pool_per_socket,
+		"the cores of a socket share their buffers"
+	),
+	KEY_BOOL("shuffle", shuffle, "buffers are not handed out in the order of their addresses"),
+	KEY_BOOL(
+		"mp rings",
+		mp_rings,
+		"all that send to a task share one ring, instead of a ring each"
+	),
 	{NULL},
 };
 
@@ -89,19 +69,32 @@ struct port_section {
 	bool lsc; // DPPD's interrupt for link changes: drover polls the link either way
 };
 
-#define PORT(field) offsetof(struct port_section, port.field)
-
+#undef KEY_CONF
+#define KEY_CONF struct port_section
 static const struct key port_keys[] = {
-	{"name", KEY_TEXT, PORT(name), 0, 0, "for rx port= and tx port=; portN when not said"},
-	{"device", KEY_TEXT, PORT(device), 0, 0, "what the port is"},
-	{"mac", KEY_MAC, PORT(mac), 0, 0, "its address, or hardware: as it is"},
-	{"rx desc", KEY_U32, PORT(rx_desc), 1, 32768, "descriptors of a receive queue"},
-	{"tx desc", KEY_U32, PORT(tx_desc), 1, 32768, "descriptors of a transmit queue"},
-	{"mtu", KEY_U32, PORT(mtu), 68, 65535, "1500 when not said"},
-	{"promiscuous", KEY_BOOL, PORT(promiscuous), 0, 0, "yes when not said"},
-	{"lsc", KEY_BOOL, offsetof(struct port_section, lsc), 0, 0, "of DPPD; makes no difference"},
+	KEY_TEXT("name", port.name, "for rx port= and tx port=; portN when not said"),
+	KEY_TEXT("device", port.device, "what the port is"),
+	KEY_MAC("mac", port.mac, "its address, or hardware: as it is"),
+	KEY_U32("rx desc", port.rx_desc, 1, 32768, "descriptors of a receive queue"),
+	KEY_U32("tx desc", port.tx_desc, 1, 32768, "descriptors of a transmit queue"),
+	KEY_U32("mtu", port.mtu, 68, 65535, "1500 when not said"),
+	KEY_BOOL("promiscuous", port.promiscuous, "yes when not said"),
+	KEY_BOOL("lsc", lsc, "of DPPD; makes no difference"),
 	{NULL},
 };
+
+const char *hint_port(char buf[static HINT_MAX], const char *word, const struct conf *c)
+{
+	const char *words[CONF_PORTS + 1];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < CONF_PORTS; i++) {
+		if (c->ports[i].used)
+			words[n++] = c->ports[i].name;
+	}
+	words[n] = NULL;
+	return hint_or_list(buf, word, words);
+}
 
 int parse_key(
 	struct parse *p,

@@ -12,71 +12,63 @@
 #include <strings.h>
 
 #define CTRL_FREQUENCY 1000
-#define TIMEOUT "cpe table timeout ms"
 
-#define KEY(field) offsetof(struct conf_task, field)
-
+#define KEY_CONF struct conf_task
 const struct key conf_task_keys[] = {
-	{"rx port", KEY_PORTS, KEY(rx_ports), 0, 0, "where packets come from"},
-	{"rx ring",
-	 KEY_BOOL,
-	 KEY(rx_ring),
-	 0,
-	 0,
-	 "yes: packets come from the tasks that name this one in their tx cores="},
-	{"tx port", KEY_PORTS, KEY(tx_ports), 0, 0, "where packets go"},
-	{"tx ports from routing table",
-	 KEY_PORTS,
-	 KEY(tx_ports),
-	 0,
-	 0,
-	 "outputs among which the next hop chooses by its place in this list, from 0"},
-	{"tx ports from cpe table",
-	 KEY_PORTS,
-	 KEY(tx_ports),
-	 0,
-	 0,
-	 "outputs among which the port of the CPE chooses; remap=A,B|C: output 0 for A, 1 for B "
-	 "and C"},
-	{"tx cores",
-	 KEY_TASKS,
-	 KEY(tx_cores),
-	 0,
-	 0,
-	 "tasks that packets go to through rings; proto=ipv4|arp|ipv6 behind them, once for each"},
-	{"tx cores from routing table",
-	 KEY_TASKS,
-	 KEY(tx_cores),
-	 0,
-	 0,
-	 "tasks among which the next hop chooses by its place in this list, from 0"},
-	{"tx cores from cpe table",
-	 KEY_TASKS,
-	 KEY(tx_cores),
-	 0,
-	 0,
-	 "tasks among which the port of the CPE chooses, by remap=A,B|C behind them"},
-	{"drop",
-	 KEY_BOOL,
-	 KEY(drop),
-	 0,
-	 0,
-	 "what the output does not take is dropped (default), or offered again"},
-	{"ring size",
-	 KEY_U32,
-	 KEY(ring_size),
-	 32,
-	 1 << 20,
-	 "packets that fit into each ring the task fills, rounded up to a power of two; default "
-	 "256"},
-	{"mempool size", KEY_U32, KEY(mempool_size), 64, 16 << 20, "packet buffers of its core"},
-	{"memcache size", KEY_U32, KEY(memcache_size), 0, 512, "buffers in the cache of its core"},
-	{"ctrl path polling frequency",
-	 KEY_U32,
-	 KEY(ctrl_frequency),
-	 1,
-	 1000000,
-	 "looks a second at rings of the control path (t0p); default 1000"},
+	KEY_PORTS("rx port", rx_ports, "where packets come from"),
+	KEY_BOOL(
+		"rx ring",
+		rx_ring,
+		"yes: packets come from the tasks that name this one in their tx cores="
+	),
+	KEY_PORTS_ROLE(ROLE_OUTPUTS, "tx port", tx_ports, "where packets go"),
+	KEY_PORTS_ROLE(
+		ROLE_OUTPUTS_BY_ROUTE,
+		"tx ports from routing table",
+		tx_ports,
+		"outputs among which the next hop chooses by its place in this list, from 0"
+	),
+	KEY_PORTS_ROLE(
+		ROLE_OUTPUTS_BY_CPE,
+		"tx ports from cpe table",
+		tx_ports,
+		"outputs among which the port of the CPE chooses; remap=A,B|C: output 0 for A, 1 "
+		"for B "
+		"and C"
+	),
+	KEY_TASKS(
+		"tx cores",
+		ROLE_OUTPUTS,
+		"tasks that packets go to through rings; proto=ipv4|arp|ipv6 behind them, once for "
+		"each"
+	),
+	KEY_TASKS(
+		"tx cores from routing table",
+		ROLE_OUTPUTS_BY_ROUTE,
+		"tasks among which the next hop chooses by its place in this list, from 0"
+	),
+	KEY_TASKS(
+		"tx cores from cpe table",
+		ROLE_OUTPUTS_BY_CPE,
+		"tasks among which the port of the CPE chooses, by remap=A,B|C behind them"
+	),
+	KEY_BOOL(
+		"drop", drop, "what the output does not take is dropped (default), or offered again"
+	),
+	KEY_U32("ring size",
+		ring_size,
+		32,
+		1 << 20,
+		"packets that fit into each ring the task fills, rounded up to a power of two; "
+		"default "
+		"256"),
+	KEY_U32("mempool size", mempool_size, 64, 16 << 20, "packet buffers of its core"),
+	KEY_U32("memcache size", memcache_size, 0, 512, "buffers in the cache of its core"),
+	KEY_U32("ctrl path polling frequency",
+		ctrl_frequency,
+		1,
+		1000000,
+		"looks a second at rings of the control path (t0p); default 1000"),
 	{NULL},
 };
 
@@ -154,17 +146,12 @@ static int task_table(
 {
 	enum script_kind kind;
 
-	if (key->type != KEY_TEXT || strchr(p->value, '/') != NULL
+	if (key->role < ROLE_ROUTES || key->role > ROLE_CPES || strchr(p->value, '/') != NULL
 	    || (strlen(p->value) > 4 && strcmp(p->value + strlen(p->value) - 4, ".csv") == 0))
 		return 0;
-	if (strcmp(key->name, "route table") == 0)
-		kind = SCRIPT_ROUTES;
-	else if (strcmp(key->name, "user table") == 0)
-		kind = SCRIPT_USERS;
-	else if (strcmp(key->name, "cpe table") == 0)
-		kind = SCRIPT_CPES;
-	else
-		return 0;
+	kind = key->role == ROLE_ROUTES	 ? SCRIPT_ROUTES
+	       : key->role == ROLE_USERS ? SCRIPT_USERS
+					 : SCRIPT_CPES;
 	if (p->lua == NULL)
 		return parse_error(
 			p,
@@ -211,14 +198,13 @@ static int task_key(
 		);
 	if (parse_expand(p, it->line, it->value, err) < 0)
 		return -err->code;
-	if (key_name_eq(key->name, "tx port") || strncmp(key->name, "tx ports", 8) == 0
-	    || key->type == KEY_TASKS)
+	if (key->role >= ROLE_OUTPUTS && key->role <= ROLE_OUTPUTS_BY_CPE)
 		return outputs_key(p, it, key, t, err);
 	if (key_parse(key, p->value, base, err) < 0)
 		return parse_at(p, it->line, err);
-	if (strcmp(key->name, TIMEOUT) == 0)
+	if (key->role == ROLE_CPE_TIMEOUT)
 		t->cpe_timeout = *(const uint32_t *)((char *)base + key->offset);
-	if (key->type == KEY_PORTS)
+	if (key->kind == &kind_ports)
 		return check_ports(
 			p, it->line, key, (const void *)((char *)base + key->offset), err
 		);
@@ -229,18 +215,17 @@ static int task_key(
 static int task_default(
 	struct parse *p,
 	const struct pending *pending,
-	const char *name,
 	const char *value,
 	struct conf_task *t,
 	struct err *err
 )
 {
-	const struct key *key = key_find(t->mode->keys, name);
+	const struct key *key = key_of_role(t->mode->keys, ROLE_QINQ_TAG);
 
 	if (key == NULL || value[0] == '\0')
 		return 0;
 	for (unsigned i = 0; i < pending->n; i++) {
-		if (key_name_eq(pending->items[i]->name, name))
+		if (key_name_eq(pending->items[i]->name, key->name))
 			return 0;
 	}
 	if (key_parse(key, value, t->conf, err) < 0)
@@ -259,7 +244,7 @@ static int check_twice(
 
 		if (key == NULL)
 			key = key_find(t->mode->keys, it->name);
-		if (key != NULL && key_repeats(key))
+		if (key != NULL && key->kind->repeats)
 			continue;
 		for (unsigned j = 0; j < i; j++) {
 			if (key_name_eq(pending->items[j]->name, it->name))
@@ -316,16 +301,16 @@ int task_finish(
 		if (task_key(p, pending->items[i], t, err) < 0)
 			return -err->code;
 	}
-	if (task_default(p, pending, "qinq tag", p->qinq_tag, t, err) < 0)
+	if (task_default(p, pending, p->qinq_tag, t, err) < 0)
 		return -err->code;
 	return outputs_check(p, t, err);
 }
 
 static const char *users_of(const struct conf_task *t)
 {
-	const struct key *key = key_find(t->mode->keys, "user table");
+	const struct key *key = key_of_role(t->mode->keys, ROLE_USERS);
 
-	return key != NULL && key->type == KEY_TEXT ? (const char *)t->conf + key->offset : "";
+	return key != NULL ? (const char *)t->conf + key->offset : "";
 }
 
 // DPPD's files say it where CPEs are learned, and it counts where they are looked up.
@@ -348,7 +333,7 @@ void tasks_share(struct conf *c)
 
 		if (i % CONF_TASKS >= core->ntasks || t->cpe_timeout != 0)
 			continue;
-		key = key_find(t->mode->keys, TIMEOUT);
+		key = key_of_role(t->mode->keys, ROLE_CPE_TIMEOUT);
 		for (unsigned k = 0; key != NULL && k < n; k++) {
 			if (strcmp(users_of(all[k]), users_of(t)) != 0)
 				continue;

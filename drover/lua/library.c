@@ -6,7 +6,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
-#include "config/targets.h"
+#include "config/kind/tasks.h"
 #include "lua/private.h"
 
 #include <arpa/inet.h>

@@ -4,7 +4,9 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/parse.h"
+#include "config/config.h"
+#include "config/hint.h"
+#include "config/ini.h"
 #include "lua/private.h"
 #include "table/spec.h"
 

@@ -87,7 +87,7 @@ static struct task *make(const char *mode, bool more)
 		set_text(mode, conf, "route table");
 		set_text(mode, conf, "user table");
 		for (const struct key *k = keys; more && k->name != NULL; k++) {
-			if (k->type == KEY_BOOL)
+			if (k->kind == &kind_bool)
 				*(bool *)((char *)conf + k->offset) = true;
 			if (str_eq(k->name, "icmp ipv4"))
 				rig_set(mode, conf, k->name, 0x0a0000fe);

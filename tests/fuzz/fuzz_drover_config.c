@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include "config/config.h"
+#include "config/table_keys.h"
 #include "task/task.h"
 
 #include <stdbool.h>
@@ -28,30 +29,29 @@ struct any {
 	uint32_t pos;
 };
 
-#define ANY(field) offsetof(struct any, field)
-
 static const char *const words[] = {"one", "two", NULL};
 
+#define KEY_CONF struct any
 static const struct key keys[] = {
-	{"u", KEY_U32, ANY(u32), 60, 2048, "number"},
-	{"bps", KEY_U64, ANY(u64), 0, 0, "number"},
-	{"flag", KEY_BOOL, ANY(flag), 0, 0, "flag"},
-	{"text", KEY_TEXT, ANY(text), 0, 0, "text"},
-	{"mac", KEY_MAC, ANY(mac), 0, 0, "address"},
-	{"ip", KEY_IPV4, ANY(ip), 0, 0, "address"},
-	{"rate", KEY_RATE, ANY(rate), 0, 0, "rate"},
-	{"time", KEY_TIME, ANY(time), 0, 0, "time"},
-	{"hex", KEY_HEX, ANY(bytes), 0, 0, "bytes"},
-	{"to", KEY_PORTS, ANY(to), 0, 0, "ports"},
-	{"word", KEY_WORD, ANY(word), 0, 0, "word", words},
-	{"action", KEY_ACT, ANY(actions), 0, 0, "action"},
-	{"random", KEY_RANDOM, ANY(vary), 0, 0, "field"},
-	{"rand_offset", KEY_RANDOM_AT, ANY(vary), 0, 0, "place"},
-	{"range", KEY_RANGE, ANY(vary), 0, 0, "field"},
-	{"range_offset", KEY_RANGE_AT, ANY(vary), 0, 0, "place"},
-	{"imix", KEY_IMIX, ANY(imix), 60, 2048, "sizes"},
-	{"template", KEY_LAYERS, ANY(layers), 0, 0, "layers"},
-	{"lat pos", KEY_POS, ANY(pos), 0, 2048, "place"},
+	KEY_U32("u", u32, 60, 2048, "number"),
+	KEY_U64("bps", u64, 0, 0, "number"),
+	KEY_BOOL("flag", flag, "flag"),
+	KEY_TEXT("text", text, "text"),
+	KEY_MAC("mac", mac, "address"),
+	KEY_IPV4("ip", ip, "address"),
+	KEY_RATE("rate", rate, "rate"),
+	KEY_TIME("time", time, "time"),
+	KEY_HEX("hex", bytes, "bytes"),
+	KEY_PORTS("to", to, "ports"),
+	KEY_WORD("word", word, words, "word"),
+	KEY_ACTIONS("action", actions, "action"),
+	KEY_RANDOM("random", vary, "field"),
+	KEY_RANDOM_AT("rand_offset", vary, "place"),
+	KEY_RANGE("range", vary, "field"),
+	KEY_RANGE_AT("range_offset", vary, "place"),
+	KEY_IMIX("imix", imix, 60, 2048, "sizes"),
+	KEY_LAYERS("template", layers, "layers"),
+	KEY_POS("lat pos", pos, 0, 2048, "place"),
 	{NULL},
 };
 
@@ -61,12 +61,14 @@ struct tables {
 	uint32_t age, tag;
 };
 
+#undef KEY_CONF
+#define KEY_CONF struct tables
 static const struct key table_keys[] = {
-	{"route table", KEY_TEXT, offsetof(struct tables, routes)},
-	{"user table", KEY_TEXT, offsetof(struct tables, users)},
-	{"cpe table", KEY_TEXT, offsetof(struct tables, cpes)},
-	{"cpe table timeout ms", KEY_U32, offsetof(struct tables, age)},
-	{"qinq tag", KEY_U32, offsetof(struct tables, tag)},
+	KEY_ROUTE_TABLE(routes),
+	KEY_USER_TABLE(users, NULL),
+	KEY_CPE_TABLE(cpes, NULL),
+	KEY_CPE_TIMEOUT(age, NULL),
+	KEY_QINQ_TAG(tag, NULL),
 	{NULL},
 };
 

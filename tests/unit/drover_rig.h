@@ -103,25 +103,16 @@ static inline void rig_set(const char *mode, void *conf, const char *key, uint64
 		k++;
 	rig_must(k->name != NULL);
 	at = (char *)conf + k->offset;
-	switch (k->type) {
-	case KEY_U32:
-	case KEY_IPV4:
-	case KEY_POS:
+	if (k->kind == &kind_u32 || k->kind == &kind_ipv4 || k->kind == &kind_pos)
 		*(uint32_t *)at = (uint32_t)v;
-		break;
-	case KEY_U64:
-	case KEY_TIME:
+	else if (k->kind == &kind_u64 || k->kind == &kind_time)
 		*(uint64_t *)at = v;
-		break;
-	case KEY_BOOL:
+	else if (k->kind == &kind_bool)
 		*(bool *)at = v;
-		break;
-	case KEY_RATE:
+	else if (k->kind == &kind_rate)
 		((struct key_rate *)at)->pps = v;
-		break;
-	default:
+	else
 		rig_must(!"a key that holds a number");
-	}
 }
 
 // Where a key's value is.

@@ -5,8 +5,8 @@
 #include "unit.h"
 
 #include "config/config.h"
-#include "config/cores.h"
 #include "config/ini.h"
+#include "config/kind/core_names.h"
 #include "task/task.h"
 
 #include <stdio.h>
@@ -28,25 +28,24 @@ struct all_conf {
 	struct key_names to;
 };
 
-#define ALL(field) offsetof(struct all_conf, field)
-
+#define KEY_CONF struct all_conf
 static const struct key all_keys[] = {
-	{"pkt size", KEY_U32, ALL(u32), 60, 2048, "a number"},
-	{"bps", KEY_U64, ALL(u64), 0, 0, "a large number"},
-	{"flag", KEY_BOOL, ALL(flag), 0, 0, NULL},
-	{"text", KEY_TEXT, ALL(text), 0, 0, "some text"},
-	{"src mac", KEY_MAC, ALL(mac), 0, 0, "an address"},
-	{"src ip", KEY_IPV4, ALL(ip), 0, 0, "an address"},
-	{"rate", KEY_RATE, ALL(rate), 0, 0, "packets a second"},
-	{"period", KEY_TIME, ALL(time), 0, 0, "a time"},
-	{"pkt inline", KEY_HEX, ALL(bytes), 0, 0, "bytes"},
-	{"mirror port", KEY_PORTS, ALL(to), 0, 0, "more ports"},
+	KEY_U32("pkt size", u32, 60, 2048, "a number"),
+	KEY_U64("bps", u64, 0, 0, "a large number"),
+	KEY_BOOL("flag", flag, NULL),
+	KEY_TEXT("text", text, "some text"),
+	KEY_MAC("src mac", mac, "an address"),
+	KEY_IPV4("src ip", ip, "an address"),
+	KEY_RATE("rate", rate, "packets a second"),
+	KEY_TIME("period", time, "a time"),
+	KEY_HEX("pkt inline", bytes, "bytes"),
+	KEY_PORTS("mirror port", to, "more ports"),
 	{NULL},
 };
 
 static const struct key mac_keys[] = {
-	{"dst mac", KEY_MAC, 0, 0, 0, "destination"},
-	{"src mac", KEY_MAC, sizeof(struct key_mac), 0, 0, "source"},
+	{.name = "dst mac", .kind = &kind_mac, .help = "destination"},
+	{.name = "src mac", .kind = &kind_mac, .offset = sizeof(struct key_mac), .help = "source"},
 	{NULL},
 };
 
@@ -673,11 +672,11 @@ static void reads_files(void **)
 static void documents_types(void **)
 {
 	static const struct key keys[] = {
-		{"a", KEY_U32, 0, 1, 65535},
-		{"a", KEY_U64, 0, 0, 0},
-		{"a", KEY_U32, 0, 7, 0},
-		{"a", KEY_BOOL},
-		{"a", KEY_MAC}};
+		{.kind = &kind_u32, .min = 1, .max = 65535},
+		{.kind = &kind_u64},
+		{.kind = &kind_u32, .min = 7},
+		{.kind = &kind_bool},
+		{.kind = &kind_mac}};
 	static const char *const texts[] = {
 		"number 1..65535",
 		"number",
@@ -699,7 +698,7 @@ static void failure_leaves_the_value(void **)
 		struct all_conf a, b;
 		struct err err;
 
-		if (k->type == KEY_TEXT)
+		if (k->kind == &kind_text)
 			continue;
 		memset(&a, 0x5a, sizeof(a));
 		memset(&b, 0x5a, sizeof(b));

@@ -6,7 +6,8 @@
 #include "unit.h"
 
 #include "config/config.h"
-#include "config/targets.h"
+#include "config/kind/tasks.h"
+#include "config/table_keys.h"
 #include "lua/lua.h"
 #include "task/task.h"
 
@@ -23,14 +24,13 @@ struct worker_conf {
 	uint32_t age, tag;
 };
 
-#define WORKER(field) offsetof(struct worker_conf, field)
-
+#define KEY_CONF struct worker_conf
 static const struct key worker_keys[] = {
-	{"route table", KEY_TEXT, WORKER(routes)},
-	{"user table", KEY_TEXT, WORKER(users)},
-	{"cpe table", KEY_TEXT, WORKER(cpes)},
-	{"cpe table timeout ms", KEY_U32, WORKER(age)},
-	{"qinq tag", KEY_U32, WORKER(tag), 0, 0xffff},
+	KEY_ROUTE_TABLE(routes),
+	KEY_USER_TABLE(users, NULL),
+	KEY_CPE_TABLE(cpes, NULL),
+	KEY_CPE_TIMEOUT(age, NULL),
+	KEY_QINQ_TAG(tag, 0),
 	{NULL},
 };
 

@@ -3,6 +3,7 @@
 
 #include "task/gen/conf.h"
 
+#include "config/table_keys.h"
 #include "task/gen/frame.h"
 #include "task/meter/meter.h"
 #include "task/task.h"
@@ -133,103 +134,90 @@ void gen_defaults(void *arg)
 	};
 }
 
-#define KEY(field) offsetof(struct gen_conf, field)
 #define VLAN_MAX 4095
 #define LABEL_MAX ((1 << 20) - 1)
 
+#define KEY_CONF struct gen_conf
 const struct key gen_keys[] = {
-	{"rate", KEY_RATE, KEY(rate), 0, 0, "default: as fast as it can"},
-	{"bps",
-	 KEY_U64,
-	 KEY(bps),
-	 0,
-	 0,
-	 "the rate in bytes a second of the wire: with CRC, preamble and gap, 24 bytes a packet"},
-	{"pkt size",
-	 KEY_U32,
-	 KEY(size),
-	 FRAME_MIN,
-	 FRAME_MAX,
-	 "bytes of a packet without CRC; default: as many as it must have, from 60"},
-	{"imix",
-	 KEY_IMIX,
-	 KEY(imix),
-	 FRAME_MIN,
-	 FRAME_MAX,
-	 "several sizes without CRC and how often each is sent, well mixed"},
-	{"template",
-	 KEY_LAYERS,
-	 KEY(layers),
-	 0,
-	 0,
-	 "the layers of the packet; default eth/ipv4/udp"},
-	{"pkt inline", KEY_HEX, KEY(bytes), 0, 0, "the packet; padded with zeros to pkt size"},
-	{"pcap file", KEY_TEXT, KEY(capture), 0, 0, "send the packets of this pcap or pcapng file"},
-	{"timing",
-	 KEY_TEXT,
-	 KEY(timing),
-	 0,
-	 0,
-	 "when its packets are sent: capture, as they came, or rate (default)"},
-	{"loop", KEY_BOOL, KEY(loop), 0, 0, "begin anew at its end; default yes"},
-	{"src mac", KEY_MAC, KEY(src_mac), 0, 0, "source: an address, or hw (default)"},
-	{"dst mac", KEY_MAC, KEY(dst_mac), 0, 0, "destination; default 02:00:00:00:00:02"},
-	{"vlan", KEY_U64, KEY(vlan), 0, VLAN_MAX, "of the VLAN tag; default 1"},
-	{"svlan", KEY_U64, KEY(svlan), 0, VLAN_MAX, "of the S-tag; default 1"},
-	{"cvlan", KEY_U64, KEY(cvlan), 0, VLAN_MAX, "of the C-tag; default 1"},
-	{"qinq tag", KEY_U32, KEY(stype), 0, UINT16_MAX, "type of the S-tag; default 0x88a8"},
-	{"label", KEY_U64, KEY(label), 0, LABEL_MAX, "of MPLS; default 16"},
-	{"gre key", KEY_U64, KEY(gre_key), 0, UINT32_MAX, "default 1"},
-	{"outer src ip", KEY_IPV4, KEY(outer_src), 0, 0, "of the tunnel; default 192.0.2.1"},
-	{"outer dst ip", KEY_IPV4, KEY(outer_dst), 0, 0, "of the tunnel; default 192.0.2.254"},
-	{"src ip", KEY_IPV4, KEY(src_ip), 0, 0, "default 198.18.0.1"},
-	{"dst ip", KEY_IPV4, KEY(dst_ip), 0, 0, "default 198.19.0.1"},
-	{"src port", KEY_U32, KEY(src_port), 0, UINT16_MAX, "of UDP; default 1024"},
-	{"dst port", KEY_U32, KEY(dst_port), 0, UINT16_MAX, "of UDP; default 9"},
-	{"meter", KEY_BOOL, KEY(meter), 0, 0, "number and stamp packets for mode lat; default yes"},
-	{"lat pos",
-	 KEY_POS,
-	 KEY(pos),
-	 0,
-	 FRAME_MAX,
-	 "where in the packet; default behind the headers, and with pkt inline= or pcap file= no "
-	 "meter"},
-	{"random",
-	 KEY_RANDOM,
-	 KEY(vary),
-	 0,
-	 0,
-	 "a field that is drawn anew for each packet, by its name or by its bits; checksums are "
-	 "right"},
-	{"rand_offset", KEY_RANDOM_AT, KEY(vary), 0, 0, "where in the packet the bits are"},
-	{"range",
-	 KEY_RANGE,
-	 KEY(vary),
-	 0,
-	 0,
-	 "a field that steps from packet to packet; with carry only when the range before it "
-	 "begins anew"},
-	{"range_offset",
-	 KEY_RANGE_AT,
-	 KEY(vary),
-	 0,
-	 0,
-	 "where in the packet the field is, if it was not named"},
-	{"stream",
-	 KEY_U32,
-	 KEY(stream),
-	 0,
-	 METER_STREAMS - 1,
-	 "number by which mode lat knows the stream; default: number of the task"},
-	{"burst", KEY_U32, KEY(burst), 1, BURST, "packets sent at once at most; default 32"},
-	{"count", KEY_U64, KEY(count), 0, 0, "stop after so many packets"},
-	{"delay", KEY_TIME, KEY(delay), 0, 0, "begin so long after traffic starts"},
-	{"duration", KEY_TIME, KEY(duration), 0, 0, "stop after so long"},
-	{"catch up",
-	 KEY_TIME,
-	 KEY(catch_up),
-	 0,
-	 0,
-	 "packets late for longer are left out rather than sent in a rush; default 100us"},
+	KEY_RATE("rate", rate, "default: as fast as it can"),
+	KEY_U64("bps",
+		bps,
+		0,
+		0,
+		"the rate in bytes a second of the wire: with CRC, preamble and gap, 24 bytes a "
+		"packet"),
+	KEY_U32("pkt size",
+		size,
+		FRAME_MIN,
+		FRAME_MAX,
+		"bytes of a packet without CRC; default: as many as it must have, from 60"),
+	KEY_IMIX(
+		"imix",
+		imix,
+		FRAME_MIN,
+		FRAME_MAX,
+		"several sizes without CRC and how often each is sent, well mixed"
+	),
+	KEY_LAYERS("template", layers, "the layers of the packet; default eth/ipv4/udp"),
+	KEY_HEX("pkt inline", bytes, "the packet; padded with zeros to pkt size"),
+	KEY_TEXT("pcap file", capture, "send the packets of this pcap or pcapng file"),
+	KEY_TEXT(
+		"timing",
+		timing,
+		"when its packets are sent: capture, as they came, or rate (default)"
+	),
+	KEY_BOOL("loop", loop, "begin anew at its end; default yes"),
+	KEY_MAC("src mac", src_mac, "source: an address, or hw (default)"),
+	KEY_MAC("dst mac", dst_mac, "destination; default 02:00:00:00:00:02"),
+	KEY_U64("vlan", vlan, 0, VLAN_MAX, "of the VLAN tag; default 1"),
+	KEY_U64("svlan", svlan, 0, VLAN_MAX, "of the S-tag; default 1"),
+	KEY_U64("cvlan", cvlan, 0, VLAN_MAX, "of the C-tag; default 1"),
+	KEY_QINQ_TAG(stype, "type of the S-tag; default 0x88a8"),
+	KEY_U64("label", label, 0, LABEL_MAX, "of MPLS; default 16"),
+	KEY_U64("gre key", gre_key, 0, UINT32_MAX, "default 1"),
+	KEY_IPV4("outer src ip", outer_src, "of the tunnel; default 192.0.2.1"),
+	KEY_IPV4("outer dst ip", outer_dst, "of the tunnel; default 192.0.2.254"),
+	KEY_IPV4("src ip", src_ip, "default 198.18.0.1"),
+	KEY_IPV4("dst ip", dst_ip, "default 198.19.0.1"),
+	KEY_U32("src port", src_port, 0, UINT16_MAX, "of UDP; default 1024"),
+	KEY_U32("dst port", dst_port, 0, UINT16_MAX, "of UDP; default 9"),
+	KEY_BOOL("meter", meter, "number and stamp packets for mode lat; default yes"),
+	KEY_POS("lat pos",
+		pos,
+		0,
+		FRAME_MAX,
+		"where in the packet; default behind the headers, and with pkt inline= or pcap "
+		"file= no "
+		"meter"),
+	KEY_RANDOM(
+		"random",
+		vary,
+		"a field that is drawn anew for each packet, by its name or by its bits; checksums "
+		"are "
+		"right"
+	),
+	KEY_RANDOM_AT("rand_offset", vary, "where in the packet the bits are"),
+	KEY_RANGE(
+		"range",
+		vary,
+		"a field that steps from packet to packet; with carry only when the range before "
+		"it "
+		"begins anew"
+	),
+	KEY_RANGE_AT("range_offset", vary, "where in the packet the field is, if it was not named"),
+	KEY_U32("stream",
+		stream,
+		0,
+		METER_STREAMS - 1,
+		"number by which mode lat knows the stream; default: number of the task"),
+	KEY_U32("burst", burst, 1, BURST, "packets sent at once at most; default 32"),
+	KEY_U64("count", count, 0, 0, "stop after so many packets"),
+	KEY_TIME("delay", delay, "begin so long after traffic starts"),
+	KEY_TIME("duration", duration, "stop after so long"),
+	KEY_TIME(
+		"catch up",
+		catch_up,
+		"packets late for longer are left out rather than sent in a rush; default 100us"
+	),
 	{NULL},
 };

@@ -174,29 +174,17 @@ static void defaults_dump(void *arg)
 	*(struct dump_conf *)arg = (struct dump_conf){.snaplen = SNAPLEN, .buffers = BUFFERS};
 }
 
-#define KEY(field) offsetof(struct dump_conf, field)
-
+#define KEY_CONF struct dump_conf
 static const struct key keys[] = {
-	{"file",
-	 KEY_TEXT,
-	 KEY(file),
-	 0,
-	 0,
-	 "pcapng file, made anew, below the configuration's folder or --dump-dir"},
-	{"packets", KEY_U64, KEY(packets), 0, 0, "the file ends after that many; default: never"},
-	{"bytes",
-	 KEY_U64,
-	 KEY(bytes),
-	 0,
-	 0,
-	 "it ends before more bytes of packets; default: never"},
-	{"snaplen", KEY_U32, KEY(snaplen), 1, 16384, "bytes kept of a packet; default 2048"},
-	{"buffers",
-	 KEY_U32,
-	 KEY(buffers),
-	 1,
-	 1 << 20,
-	 "packets that wait for the file; default 1023"},
+	KEY_TEXT(
+		"file",
+		file,
+		"pcapng file, made anew, below the configuration's folder or --dump-dir"
+	),
+	KEY_U64("packets", packets, 0, 0, "the file ends after that many; default: never"),
+	KEY_U64("bytes", bytes, 0, 0, "it ends before more bytes of packets; default: never"),
+	KEY_U32("snaplen", snaplen, 1, 16384, "bytes kept of a packet; default 2048"),
+	KEY_U32("buffers", buffers, 1, 1 << 20, "packets that wait for the file; default 1023"),
 	{NULL},
 };
 

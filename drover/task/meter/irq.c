@@ -203,11 +203,10 @@ static void defaults_irq(void *arg)
 	*(struct irq_conf *)arg = (struct irq_conf){.threshold = THRESHOLD};
 }
 
-#define KEY(field) offsetof(struct irq_conf, field)
-
+#define KEY_CONF struct irq_conf
 static const struct key keys[] = {
-	{"threshold", KEY_TIME, KEY(threshold), 0, 0, "shorter gaps do not count; default 1us"},
-	{"buckets", KEY_BOOL, KEY(buckets), 0, 0, "report the whole histogram; default no"},
+	KEY_TIME("threshold", threshold, "shorter gaps do not count; default 1us"),
+	KEY_BOOL("buckets", buckets, "report the whole histogram; default no"),
 	{NULL},
 };
 

@@ -245,22 +245,13 @@ static void defaults_lat(void *arg)
 	*(struct lat_conf *)arg = (struct lat_conf){.pos = METER_POS, .streams = 16};
 }
 
-#define KEY(field) offsetof(struct lat_conf, field)
-
+#define KEY_CONF struct lat_conf
 static const struct key keys[] = {
-	{"lat pos",
-	 KEY_POS,
-	 KEY(pos),
-	 0,
-	 FRAME_MAX,
-	 "where in the packet; end: its last bytes; default 42"},
-	{"streams",
-	 KEY_U32,
-	 KEY(streams),
-	 1,
-	 METER_STREAMS,
-	 "streams are numbered below this; default 16"},
-	{"buckets", KEY_BOOL, KEY(buckets), 0, 0, "report the whole histogram; default no"},
+	KEY_POS("lat pos", pos, 0, FRAME_MAX, "where in the packet; end: its last bytes; default 42"
+	),
+	KEY_U32("streams", streams, 1, METER_STREAMS, "streams are numbered below this; default 16"
+	),
+	KEY_BOOL("buckets", buckets, "report the whole histogram; default no"),
 	{NULL},
 };
 

@@ -18,19 +18,19 @@ struct icmp_conf {
 	uint32_t from, rate; // 0: no answers; 0: ICMP_RATE
 };
 
-// The keys of a mode that answers; field: the struct icmp_conf in its configuration.
-#define ICMP_KEYS(conf, field)                                                                     \
-	{"icmp ipv4",                                                                              \
-	 KEY_IPV4,                                                                                 \
-	 offsetof(conf, field) + offsetof(struct icmp_conf, from),                                 \
-	 0,                                                                                        \
-	 0,                                                                                        \
-	 "senders of packets that cannot be forwarded are told so by ICMP from that address "      \
-	 "(default: they are not)"},                                                               \
-	{                                                                                          \
-		"icmp rate", KEY_U32, offsetof(conf, field) + offsetof(struct icmp_conf, rate), 1, \
-			1000000, "such answers a second, of each task (default 1000)"              \
-	}
+// The keys of a mode that answers; field: the struct icmp_conf in KEY_CONF.
+#define ICMP_KEYS(field)                                                                     \
+	KEY_IPV4(                                                                            \
+		"icmp ipv4",                                                                 \
+		field.from,                                                                  \
+		"senders of packets that cannot be forwarded are told so by ICMP from that " \
+		"address (default: they are not)"                                            \
+	),                                                                                   \
+		KEY_U32("icmp rate",                                                         \
+			field.rate,                                                          \
+			1,                                                                   \
+			1000000,                                                             \
+			"such answers a second, of each task (default 1000)")
 
 // Of one task.
 struct icmp {

@@ -140,20 +140,16 @@ static int init_l2fwd(struct task *t, const void *arg, struct err *err)
 	return 0;
 }
 
+#define KEY_CONF struct l2fwd_conf
 static const struct key keys[] = {
-	{"dst mac",
-	 KEY_MAC,
-	 offsetof(struct l2fwd_conf, dst),
-	 0,
-	 0,
-	 "destination: an address; packet (default): the packet's source; no: leave it"},
-	{"src mac",
-	 KEY_MAC,
-	 offsetof(struct l2fwd_conf, src),
-	 0,
-	 0,
-	 "source: an address; hw (default): the output port's; packet: the packet's destination; "
-	 "no"},
+	KEY_MAC("dst mac",
+		dst,
+		"destination: an address; packet (default): the packet's source; no: leave it"),
+	KEY_MAC("src mac",
+		src,
+		"source: an address; hw (default): the output port's; packet: the packet's "
+		"destination; "
+		"no"),
 	{NULL},
 };
 

@@ -139,13 +139,9 @@ static int init_lbnetwork(struct task *t, const void *arg, struct err *err)
 	return 0;
 }
 
+#define KEY_CONF struct lbnetwork_conf
 static const struct key keys[] = {
-	{"untag mpls",
-	 KEY_BOOL,
-	 offsetof(struct lbnetwork_conf, untag),
-	 0,
-	 0,
-	 "MPLS labels are taken away"},
+	KEY_BOOL("untag mpls", untag, "MPLS labels are taken away"),
 	{NULL},
 };
 

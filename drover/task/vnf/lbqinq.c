@@ -3,11 +3,11 @@
 // lbqinq: shares the access side's packets out among workers, by the two tags: all packets of a
 // subscriber go to one worker.
 
+#include "config/table_keys.h"
 #include "task/proto/ip4.h"
 #include "task/proto/qinq.h"
 #include "task/task.h"
 #include "task/vnf/lb.h"
-#include "task/vnf/table_keys.h"
 
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
@@ -84,8 +84,9 @@ static int init_lbqinq(struct task *t, const void *arg, struct err *err)
 	return 0;
 }
 
+#define KEY_CONF struct lbqinq_conf
 static const struct key keys[] = {
-	KEY_QINQ_TAG(struct lbqinq_conf, stype),
+	KEY_QINQ_TAG(stype, "type of the S-tag: 0x88a8 (default), 0x8100"),
 	{NULL},
 };
 

@@ -122,17 +122,15 @@ static void defaults_mirror(void *arg)
 
 static const char *const sub_modes[] = {[SHARE] = "l2", [COPY] = "copy", NULL};
 
-#define KEY(field) offsetof(struct mirror_conf, field)
-
+#define KEY_CONF struct mirror_conf
 static const struct key keys[] = {
-	{"multiplier", KEY_U32, KEY(times), 1, TIMES_MAX, "how often to each output; default 1"},
-	{"sub mode",
-	 KEY_WORD,
-	 KEY(sub_mode),
-	 0,
-	 0,
-	 "copy: ports get copies too; l2 (default): ports share the bytes of a packet",
-	 sub_modes},
+	KEY_U32("multiplier", times, 1, TIMES_MAX, "how often to each output; default 1"),
+	KEY_WORD(
+		"sub mode",
+		sub_mode,
+		sub_modes,
+		"copy: ports get copies too; l2 (default): ports share the bytes of a packet"
+	),
 	{NULL},
 };
 

@@ -7,7 +7,7 @@
 
 #include "task/vnf/police.h"
 
-#include "config/key.h"
+#include "config/table_keys.h"
 #include "table/tables.h"
 #include "table/users.h"
 #include "task/proto/qinq.h"
@@ -320,47 +320,44 @@ static void defaults_police(void *arg)
 
 static const char *const sub_modes[] = {[ONE_RATE] = "srtcm", [TWO_RATES] = "trtcm", NULL};
 
-#define KEY(field) offsetof(struct police_conf, field)
 #define RATE 1, RATE_MAX
 #define SIZE 0, UINT32_MAX
 
+#define KEY_CONF struct police_conf
 static const struct key keys[] = {
-	{"sub mode",
-	 KEY_WORD,
-	 KEY(sub_mode),
-	 0,
-	 0,
-	 "srtcm (default): green up to cir and cbs, yellow up to ebs; trtcm: red above pir, else "
-	 "yellow above cir",
-	 sub_modes},
-	{"cir", KEY_U64, KEY(cir), RATE, "committed rate in bytes a second"},
-	{"cbs", KEY_U64, KEY(cbs), SIZE, "committed burst in bytes"},
-	{"ebs", KEY_U64, KEY(ebs), SIZE, "srtcm: excess burst in bytes"},
-	{"pir", KEY_U64, KEY(pir), RATE, "trtcm: peak rate in bytes a second"},
-	{"pbs", KEY_U64, KEY(pbs), SIZE, "trtcm: peak burst in bytes"},
-	{"overhead",
-	 KEY_U32,
-	 KEY(overhead),
-	 0,
-	 256,
-	 "bytes added to each packet; default 24: CRC, preamble and gap"},
-	{"police action",
-	 KEY_ACT,
-	 KEY(actions),
-	 0,
-	 0,
-	 "what becomes of packets that came in as IN and were found to be OUT; they all come in "
-	 "green. Default: red is dropped, others stay as they are"},
-	{"dscp green", KEY_U32, KEY(dscp[0]), 0, 63, "written into IPv4 and IPv6 that is green"},
-	{"dscp yellow", KEY_U32, KEY(dscp[1]), 0, 63, "the same for yellow"},
-	{"dscp red", KEY_U32, KEY(dscp[2]), 0, 63, "the same for red that is not dropped"},
-	{"user table",
-	 KEY_TEXT,
-	 KEY(users),
-	 0,
-	 0,
-	 "a meter for each subscriber, by the tags or the GRE key; default: one for all"},
-	{"qinq tag", KEY_U32, KEY(tag), 0, 0xffff, "EtherType of the outer tag; default 0x88a8"},
+	KEY_WORD(
+		"sub mode",
+		sub_mode,
+		sub_modes,
+		"srtcm (default): green up to cir and cbs, yellow up to ebs; trtcm: red above pir, "
+		"else "
+		"yellow above cir"
+	),
+	KEY_U64("cir", cir, RATE, "committed rate in bytes a second"),
+	KEY_U64("cbs", cbs, SIZE, "committed burst in bytes"),
+	KEY_U64("ebs", ebs, SIZE, "srtcm: excess burst in bytes"),
+	KEY_U64("pir", pir, RATE, "trtcm: peak rate in bytes a second"),
+	KEY_U64("pbs", pbs, SIZE, "trtcm: peak burst in bytes"),
+	KEY_U32("overhead",
+		overhead,
+		0,
+		256,
+		"bytes added to each packet; default 24: CRC, preamble and gap"),
+	KEY_ACTIONS(
+		"police action",
+		actions,
+		"what becomes of packets that came in as IN and were found to be OUT; they all "
+		"come in "
+		"green. Default: red is dropped, others stay as they are"
+	),
+	KEY_U32("dscp green", dscp[0], 0, 63, "written into IPv4 and IPv6 that is green"),
+	KEY_U32("dscp yellow", dscp[1], 0, 63, "the same for yellow"),
+	KEY_U32("dscp red", dscp[2], 0, 63, "the same for red that is not dropped"),
+	KEY_USER_TABLE(
+		users,
+		"a meter for each subscriber, by the tags or the GRE key; default: one for all"
+	),
+	KEY_QINQ_TAG(tag, "EtherType of the outer tag; default 0x88a8"),
 	{NULL},
 };
 

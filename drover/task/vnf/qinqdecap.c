@@ -5,8 +5,8 @@
 // hop's label. On the way the CPE's address, MAC and port are learned, for the other half.
 
 #include "task/vnf/qinqdecap.h"
+#include "config/table_keys.h"
 #include "task/proto/ip4.h"
-#include "task/vnf/table_keys.h"
 
 #include "table/route.h"
 #include "table/tables.h"
@@ -294,42 +294,34 @@ static void report_qinqdecap(struct task *t, void *object)
 	icmp_report(&q->icmp, object);
 }
 
+#define KEY_CONF struct qinqdecap_conf
 static const struct key keys[] = {
-	KEY_ROUTE_TABLE(struct qinqdecap_conf, routes),
-	KEY_USER_TABLE(struct qinqdecap_conf, users),
-	{"local ipv4",
-	 KEY_IPV4,
-	 offsetof(struct qinqdecap_conf, local),
-	 0,
-	 0,
-	 "source of the tunnels"},
-	KEY_QINQ_TAG(struct qinqdecap_conf, stype),
-	{"handle arp",
-	 KEY_BOOL,
-	 offsetof(struct qinqdecap_conf, arp),
-	 0,
-	 0,
-	 "CPEs are learned from ARP; requests are answered where the task has an output to "
-	 "the port they came from"},
-	{"fast path handle arp",
-	 KEY_BOOL,
-	 offsetof(struct qinqdecap_conf, fast_arp),
-	 0,
-	 0,
-	 "understood and of no effect: ARP is always handled by the task that meets it"},
-	{"cpe table timeout ms",
-	 KEY_U32,
-	 offsetof(struct qinqdecap_conf, age),
-	 1,
-	 UINT32_MAX,
-	 "for the tasks of mode qinqencapv4 with the same user table, when they do not say it"},
-	{"gateway ipv4",
-	 KEY_IPV4,
-	 offsetof(struct qinqdecap_conf, gateway),
-	 0,
-	 0,
-	 "only requests for that address are answered (default: for every address)"},
-	ICMP_KEYS(struct qinqdecap_conf, icmp),
+	KEY_ROUTE_TABLE(routes),
+	KEY_USER_TABLE(users, "subscribers: a table of [lua], or a file (.csv)"),
+	KEY_IPV4("local ipv4", local, "source of the tunnels"),
+	KEY_QINQ_TAG(stype, "type of the S-tag: 0x88a8 (default), 0x8100"),
+	KEY_BOOL(
+		"handle arp",
+		arp,
+		"CPEs are learned from ARP; requests are answered where the task has an output to "
+		"the port they came from"
+	),
+	KEY_BOOL(
+		"fast path handle arp",
+		fast_arp,
+		"understood and of no effect: ARP is always handled by the task that meets it"
+	),
+	KEY_CPE_TIMEOUT(
+		age,
+		"for the tasks of mode qinqencapv4 with the same user table, when they do not say "
+		"it"
+	),
+	KEY_IPV4(
+		"gateway ipv4",
+		gateway,
+		"only requests for that address are answered (default: for every address)"
+	),
+	ICMP_KEYS(icmp),
 	{NULL},
 };
 

@@ -6,9 +6,9 @@
 // came in on a link: its time to live is one less (RFC 2784, 3.1).
 
 #include "task/vnf/qinqencap.h"
+#include "config/table_keys.h"
 #include "task/proto/ip4.h"
 #include "task/proto/mpls.h"
-#include "task/vnf/table_keys.h"
 
 #include "table/tables.h"
 
@@ -290,28 +290,21 @@ static void report_qinqencap(struct task *t, void *object)
 	icmp_report(&q->icmp, object);
 }
 
+#define KEY_CONF struct qinqencap_conf
 static const struct key keys[] = {
-	KEY_USER_TABLE(struct qinqencap_conf, users),
-	{"cpe table",
-	 KEY_TEXT,
-	 offsetof(struct qinqencap_conf, cpes),
-	 0,
-	 0,
-	 "CPEs that are known from the start and do not age: a table of [lua], or a file (.csv)"},
-	{"cpe table timeout ms",
-	 KEY_U32,
-	 offsetof(struct qinqencap_conf, age),
-	 1,
-	 UINT32_MAX,
-	 "a learned CPE is forgotten when it was not seen for so long (default 15 minutes)"},
-	{"local ipv4",
-	 KEY_IPV4,
-	 offsetof(struct qinqencap_conf, local),
-	 0,
-	 0,
-	 "tunnels that end here have that destination (default: any)"},
-	KEY_QINQ_TAG(struct qinqencap_conf, stype),
-	ICMP_KEYS(struct qinqencap_conf, icmp),
+	KEY_USER_TABLE(users, "subscribers: a table of [lua], or a file (.csv)"),
+	KEY_CPE_TABLE(
+		cpes,
+		"CPEs that are known from the start and do not age: a table of [lua], or a file "
+		"(.csv)"
+	),
+	KEY_CPE_TIMEOUT(
+		age,
+		"a learned CPE is forgotten when it was not seen for so long (default 15 minutes)"
+	),
+	KEY_IPV4("local ipv4", local, "tunnels that end here have that destination (default: any)"),
+	KEY_QINQ_TAG(stype, "type of the S-tag: 0x88a8 (default), 0x8100"),
+	ICMP_KEYS(icmp),
 	{NULL},
 };
 

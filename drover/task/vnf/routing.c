@@ -4,11 +4,11 @@
 // addresses are those of the next machine and of the output, the time to live is one less. With
 // "mpls=yes" the next hop's label is put in front.
 
+#include "config/table_keys.h"
 #include "task/output.h"
 #include "task/proto/icmp.h"
 #include "task/proto/ip4.h"
 #include "task/task.h"
-#include "task/vnf/table_keys.h"
 
 #include "table/route.h"
 #include "table/tables.h"
@@ -277,15 +277,11 @@ static void report_routing(struct task *t, void *object)
 	icmp_report(&r->icmp, object);
 }
 
+#define KEY_CONF struct routing_conf
 static const struct key keys[] = {
-	KEY_ROUTE_TABLE(struct routing_conf, routes),
-	{"mpls",
-	 KEY_BOOL,
-	 offsetof(struct routing_conf, mpls),
-	 0,
-	 0,
-	 "the next hop's label is put in front"},
-	ICMP_KEYS(struct routing_conf, icmp),
+	KEY_ROUTE_TABLE(routes),
+	KEY_BOOL("mpls", mpls, "the next hop's label is put in front"),
+	ICMP_KEYS(icmp),
 	{NULL},
 };
 

@@ -86,13 +86,9 @@ static int init_tagmpls(struct task *t, const void *arg, struct err *err)
 	return 0;
 }
 
+#define KEY_CONF struct tagmpls_conf
 static const struct key keys[] = {
-	{"label",
-	 KEY_U32,
-	 offsetof(struct tagmpls_conf, label),
-	 0,
-	 (1 << 20) - 1,
-	 "the label (default 0: explicit null)"},
+	KEY_U32("label", label, 0, (1 << 20) - 1, "the label (default 0: explicit null)"),
 	{NULL},
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
+// Fields of the generator's packets that vary.
 
-#include "config/key_gen.h"
+#include "config/key.h"
 
-#include "config/key_private.h"
-#include "config/parse.h"
+#include "config/hint.h"
+#include "config/kind/digits.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -42,8 +43,6 @@ unsigned key_field_bits(enum key_field field)
 {
 	return fields[field].bits;
 }
-
-// ---- fields that vary
 
 // The field of that name, of n characters; '_' counts as a blank.
 static int parse_field(
@@ -190,29 +189,27 @@ static int add_field(
 	return 0;
 }
 
-static int parse_range(
-	const struct key *key, const char *value, struct key_vary *v, struct err *err
-)
+static int parse_range(const struct key *key, const char *value, void *to, struct err *err)
 {
 	struct key_vary_field f = {.range = true, .step = 1};
 	const char *colon = strchr(value, ':'), *s = value;
 
 	if (!isdigit((unsigned char)value[0])) {
 		if (colon == NULL)
-			return key_bad(key, value, err);
+			return KEY_WRONG;
 		if (parse_field(key, value, (size_t)(colon - value), &f.field, err) < 0)
 			return -err->code;
 		s = skip_blanks(colon + 1);
 		f.placed = true;
 	}
 	if (!parse_from_to(&s, &f) || (*s != '\0' && *s != ' ') || !parse_words(s, &f))
-		return key_bad(key, value, err);
+		return KEY_WRONG;
 	// as many bytes as the largest value needs
 	if (f.field == FIELD_NONE && f.len == 0)
 		f.len = (uint8_t)(f.to > 0xffffff ? 4 : f.to > 0xffff ? 3 : f.to > 0xff ? 2 : 1);
 	if (check_limits(key, &f, err) < 0)
 		return -err->code;
-	return add_field(key, v, &f, err);
+	return add_field(key, to, &f, err);
 }
 
 // One character a bit: "0000XXXX".
@@ -222,7 +219,7 @@ static int parse_bits(const struct key *key, const char *value, struct key_vary 
 	size_t len = strlen(value);
 
 	if (len > 32 || len % 8 != 0)
-		return key_bad(key, value, err);
+		return KEY_WRONG;
 	for (size_t i = 0; i < len; i++) {
 		f.fixed = f.fixed << 1 | (value[i] == '1');
 		f.mask = f.mask << 1 | (value[i] == 'X' || value[i] == 'x');
@@ -231,17 +228,15 @@ static int parse_bits(const struct key *key, const char *value, struct key_vary 
 	return add_field(key, v, &f, err);
 }
 
-static int parse_random(
-	const struct key *key, const char *value, struct key_vary *v, struct err *err
-)
+static int parse_random(const struct key *key, const char *value, void *to, struct err *err)
 {
 	struct key_vary_field f = {.placed = true};
 	const char *colon = strchr(value, ':'), *s;
 
 	if (value[strspn(value, "01Xx")] == '\0')
-		return parse_bits(key, value, v, err);
+		return parse_bits(key, value, to, err);
 	if (isdigit((unsigned char)value[0]))
-		return key_bad(key, value, err);
+		return KEY_WRONG;
 	if (parse_field(
 		    key,
 		    value,
@@ -255,23 +250,22 @@ static int parse_random(
 	if (colon != NULL) {
 		s = skip_blanks(colon + 1);
 		if (!parse_from_to(&s, &f) || *s != '\0')
-			return key_bad(key, value, err);
+			return KEY_WRONG;
 	}
 	if (check_limits(key, &f, err) < 0)
 		return -err->code;
-	return add_field(key, v, &f, err);
+	return add_field(key, to, &f, err);
 }
 
-static int parse_place(
-	const struct key *key, const char *value, struct key_vary *v, struct err *err
-)
+static int parse_place(const struct key *key, const char *value, void *to, struct err *err)
 {
-	bool range = key->type == KEY_RANGE_AT;
+	struct key_vary *v = to;
+	bool range = key->kind == &kind_range_at;
 	const char *end;
 	uint64_t at;
 
 	if (!key_digits(value, &end, &at) || *end != '\0' || at >= KEY_BYTES_MAX)
-		return key_bad(key, value, err);
+		return KEY_WRONG;
 	if (v->n == 0 || v->field[v->n - 1].placed || v->field[v->n - 1].range != range)
 		return err_set(
 			err,
@@ -285,131 +279,41 @@ static int parse_place(
 	return 0;
 }
 
-// ---- sizes
-
-static int parse_imix(
-	const struct key *key, const char *value, struct key_imix *ret, struct err *err
-)
+static void at_text(const struct key *key, char *buf, size_t len)
 {
-	unsigned weights = 0, n = 0;
-	struct key_imix imix = {0};
-	const char *s = value;
-
-	do {
-		uint64_t size, weight = 1;
-
-		s = skip_blanks(s + (n > 0));
-		if (!key_digits(s, &s, &size) || size < key->min || size > key->max)
-			return key_bad(key, value, err);
-		s = skip_blanks(s);
-		if (*s == ':') {
-			s = skip_blanks(s + 1);
-			if (!key_digits(s, &s, &weight))
-				return key_bad(key, value, err);
-			s = skip_blanks(s);
-		}
-		if (n == KEY_IMIX_MAX)
-			return err_set(
-				err, EINVAL, "%s=: more than %d sizes", key->name, KEY_IMIX_MAX
-			);
-		if (weight == 0 || weight > KEY_IMIX_WEIGHTS
-		    || (weights += (unsigned)weight) > KEY_IMIX_WEIGHTS)
-			return err_set(
-				err,
-				EINVAL,
-				"%s=: weights are from 1 and add up to %d at most",
-				key->name,
-				KEY_IMIX_WEIGHTS
-			);
-		imix.of[n].size = (uint16_t)size;
-		imix.of[n++].weight = (uint16_t)weight;
-	} while (*s == ',');
-	if (*s != '\0')
-		return key_bad(key, value, err);
-	imix.n = n;
-	*ret = imix;
-	return 0;
+	snprintf(
+		buf,
+		len,
+		"number 0..%d, behind its %s=",
+		KEY_BYTES_MAX - 1,
+		key->kind == &kind_range_at ? "range" : "random"
+	);
 }
 
-// ---- layers
-
-// The order of all that may be there.
-static const struct {
-	const char *name;
-	bool must;
-} layers[] = {
-	{"eth", true},
-	{"vlan", false},
-	{"qinq", false},
-	{"mpls", false},
-	{"ipv4", false},
-	{"gre", false},
-	{"ipv4", true},
-	{"udp", true},
+const struct key_kind kind_random = {
+	.type = "random",
+	.text = "a field, as svlan or svlan:1-64, or 8, 16, 24 or 32 characters 0, 1 or X "
+		"(random); "
+		"may be repeated",
+	.parse = parse_random,
+	.repeats = true,
 };
-
-static int parse_layers(
-	const struct key *key, const char *value, struct key_layers *ret, struct err *err
-)
-{
-	static const char *const words[] = {
-		"eth", "vlan", "qinq", "mpls", "ipv4", "gre", "udp", NULL};
-	bool has[sizeof(layers) / sizeof(layers[0])] = {0};
-	unsigned at = 0, end = sizeof(layers) / sizeof(layers[0]);
-	bool tunnel = strcasestr(value, "gre") != NULL;
-	char name[16], buf[HINT_MAX];
-	const char *s = value;
-
-	for (bool more = true; more;) {
-		size_t len = strcspn(s, "/");
-		unsigned i = 0;
-
-		snprintf(name, sizeof(name), "%.*s", (int)(len < 16 ? len : 16), s);
-		while (words[i] != NULL && strcasecmp(words[i], name) != 0)
-			i++;
-		if (words[i] == NULL)
-			return err_set(
-				err,
-				EINVAL,
-				"%s=: no layer '%s'%s",
-				key->name,
-				name,
-				hint(buf, name, words)
-			);
-		// the first IPv4 header is that of the tunnel if there is one
-		while (at < end && (strcasecmp(layers[at].name, name) != 0 || (at == 4 && !tunnel))
-		) {
-			if (layers[at].must)
-				return key_bad(key, value, err);
-			at++;
-		}
-		if (at == end)
-			return key_bad(key, value, err);
-		has[at++] = true;
-		more = s[len] == '/';
-		s += len + 1;
-	}
-	if (at != end || has[4] != has[5])
-		return key_bad(key, value, err);
-	*ret = (struct key_layers){true, has[1], has[2], has[3], has[5]};
-	return 0;
-}
-
-int key_parse_gen(const struct key *key, const char *value, void *to, struct err *err)
-{
-	switch (key->type) {
-	case KEY_RANDOM:
-		return parse_random(key, value, to, err);
-	case KEY_RANGE:
-		return parse_range(key, value, to, err);
-	case KEY_RANDOM_AT:
-	case KEY_RANGE_AT:
-		return parse_place(key, value, to, err);
-	case KEY_IMIX:
-		return parse_imix(key, value, to, err);
-	case KEY_LAYERS:
-		return parse_layers(key, value, to, err);
-	default:
-		return err_set(err, EINVAL, "%s=: a key of no known type", key->name);
-	}
-}
+const struct key_kind kind_range = {
+	.type = "range",
+	.text = "FIELD:FROM-TO or FROM-TO, and behind it step N, width BYTES, carry; may be "
+		"repeated",
+	.parse = parse_range,
+	.repeats = true,
+};
+const struct key_kind kind_random_at = {
+	.type = "number",
+	.describe = at_text,
+	.parse = parse_place,
+	.repeats = true,
+};
+const struct key_kind kind_range_at = {
+	.type = "number",
+	.describe = at_text,
+	.parse = parse_place,
+	.repeats = true,
+};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "config/targets.h"
+#include "config/kind/tasks.h"
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -226,6 +226,18 @@ int targets_parse(const char *s, struct target_names *ret, struct err *err)
 	*ret = t;
 	return 0;
 }
+
+static int parse(const struct key *, const char *value, void *to, struct err *err)
+{
+	return targets_parse(value, to, err);
+}
+
+const struct key_kind kind_tasks = {
+	.type = "tasks",
+	.text = "tasks, as 3s0t1 or (3s0-6s0,3s0h-6s0h)t1",
+	.parse = parse,
+	.repeats = true,
+};
 
 const char *target_name_format(const struct target_name *t, char buf[static TARGET_NAME_STR])
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "config/cores.h"
+#include "config/kind/core_names.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
-#include "config/cores.h"
+#include "config/kind/core_names.h"
 
 struct target_name {
 	struct core_name core;

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Private to config/kind: digits.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Digits, or 0x and hexadecimal digits; *end is what follows. False: none, or more than 64 bits.
+bool key_digits(const char *s, const char **end, uint64_t *ret);
+
+// The value of a hexadecimal digit; -1: it is none.
+int key_nibble(char c);

@@ -245,16 +245,45 @@ static _Noreturn void relay_main(
 							 : ways[1].lost);
 }
 
-// Whoever is at the other end of the caller's descriptors is to see what the program does with its own. Standard
-// error stays, for what pinfold itself has to say.
-static void leave_to_relay(void)
+// Whoever is at the other end of the caller's descriptors is to see what the program does with its own.
+static void leave(int stream)
 {
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (null >= 0) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
+	if (null >= 0)
+		dup2(null, stream);
+}
+
+bool streams_wanted(struct streams *s, bool ended)
+{
+	bool wanted = s->terminal || (!ended && s->ours[0] >= 0);
+
+	for (int i = 1; i < STREAMS; i++) {
+		struct pollfd p[] = {
+			{.fd = s->ours[i], .events = POLLIN},
+			{.fd = s->ours[i] >= 0 && !ended ? i : -1},
+		};
+
+		poll(p, ARRAY_LEN(p), 0);
+		if ((p[0].revents & POLLIN) != 0 || (p[1].revents & GONE) != 0) {
+			wanted = true;
+		} else if ((p[0].revents & GONE) != 0 && !wanted) {
+			scope_close(&s->ours[i]);
+			s->ours[i] = -1;
+			if (i == STDOUT_FILENO)
+				leave(i);
+		}
 	}
+	return wanted;
+}
+
+bool streams_closed(const struct streams *s)
+{
+	for (int i = 0; i < STREAMS; i++) {
+		if (s->ours[i] >= 0)
+			return false;
+	}
+	return true;
 }
 
 int relay_start(
@@ -283,8 +312,11 @@ int relay_start(
 		return -err->code;
 	}
 	*ret = (struct relay){.pid = pid, .control = fds[1]};
-	if (!s->terminal)
-		leave_to_relay();
+	// standard error stays, for what pinfold itself has to say
+	if (!s->terminal) {
+		leave(STDIN_FILENO);
+		leave(STDOUT_FILENO);
+	}
 	for (int i = 0; i < STREAMS; i++) {
 		scope_close(&s->ours[i]);
 		s->ours[i] = -1;

@@ -44,6 +44,13 @@ int streams_send(const struct streams *s, int sock, struct err *err);
 void streams_handed_over(struct streams *s);
 void streams_done(struct streams *s);
 
+// Whether they need a relay by now: where there is an input, or a terminal; when the program has said
+// something, or nobody reads any more what it will say. Ends of ours that the program has closed are closed
+// here, and the caller's with them. ended: the program has, and what it left is all there will be.
+bool streams_wanted(struct streams *s, bool ended);
+// Nothing is left to be carried.
+bool streams_closed(const struct streams *s);
+
 struct relay {
 	pid_t pid;   // 0: none
 	int status;  // of one that relay_gone has found

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #define STATUS_READS 16
+#define RELAY_MILLISECONDS 50 // so long a program that says nothing has no relay
 #define START_SECONDS 60 // from the fork to the word of the container's init
 
 // ---- waiting
@@ -120,15 +121,43 @@ static int cpus_timeout(const struct watch *w)
 	return w->cpus != NULL && w->phase == PHASE_RUNNING ? cpu_watch_timeout(w->cpus) : -1;
 }
 
-// The start has the machine for itself: until then nothing is said that a pipe would not hold.
-static int begin_relay(struct watch *w, struct err *err)
+// The start has the machine for itself: until then nothing is said that a pipe would not hold. Nor does a
+// program need a relay that ends soon and says nothing.
+static int begin_relay(struct watch *w, bool ended, struct err *err)
 {
 	struct streams *s = w->streams;
 
 	if (w->phase != PHASE_RUNNING || s == NULL)
 		return 0;
+	if (w->relay_at == 0)
+		w->relay_at = milliseconds() + RELAY_MILLISECONDS;
+	if (!streams_wanted(s, ended) && (ended || milliseconds() < w->relay_at)) {
+		if (ended || streams_closed(s))
+			w->streams = NULL;
+		return 0;
+	}
 	w->streams = NULL;
 	return relay_start(&w->relay, s, w->fs, w->lease, err);
+}
+
+// How long to wait for anything.
+static int timeout(const struct watch *w)
+{
+	int cpus = cpus_timeout(w), relay;
+
+	if (w->phase == PHASE_STARTING)
+		return left(w);
+	if (w->streams == NULL)
+		return cpus;
+	relay = (int)(w->relay_at - milliseconds());
+	relay = relay > 0 ? relay : 0;
+	return cpus < 0 || relay < cpus ? relay : cpus;
+}
+
+// Our end of the program's output while nobody carries it; -1: there is none, or somebody does.
+static int unrelayed(const struct watch *w, int stream)
+{
+	return w->phase == PHASE_RUNNING && w->streams != NULL ? w->streams->ours[stream] : -1;
 }
 
 int watch_child(struct watch *w, int sfd, int fd, struct err *err)
@@ -141,16 +170,19 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 			{.fd = sfd, .events = POLLIN},
 			{.fd = starting ? fd : -1, .events = POLLIN},
 			{.fd = w->cpus != NULL && !starting ? w->cpus->fd : -1, .events = POLLIN},
+			{.fd = unrelayed(w, 1), .events = POLLIN},
+			{.fd = unrelayed(w, 2), .events = POLLIN},
 		};
 
-		poll(fds, ARRAY_LEN(fds), starting ? left(w) : cpus_timeout(w));
-		if (fds[1].revents != 0) {
+		poll(fds, ARRAY_LEN(fds), timeout(w));
+		if (fds[1].revents != 0)
 			read_status(w, fd);
-			if (begin_relay(w, err) < 0) {
-				kill(w->child, SIGKILL);
-				waitpid(w->child, &w->status, 0);
-				return -err->code;
-			}
+		if (begin_relay(w, false, err) < 0) {
+			kill(w->child, SIGKILL);
+			waitpid(w->child, &w->status, 0);
+			return -err->code;
+		}
+		if (fds[1].revents != 0) {
 			if (w->phase == PHASE_RUNNING)
 				say_started(w);
 			else if (w->phase == PHASE_STARTING)
@@ -165,7 +197,7 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 	}
 	if (fd >= 0)
 		read_status(w, fd);
-	return begin_relay(w, err); // it ended at once
+	return begin_relay(w, true, err); // it ended at once
 }
 
 // ---- the end

@@ -28,6 +28,7 @@ struct watch {
 	struct log *log; // NULL: none
 	struct streams
 		*streams; // to be relayed once the program runs; NULL: by somebody else, or it is
+	int64_t relay_at; // when at the latest, in milliseconds of CLOCK_MONOTONIC; 0: not yet known
 	struct relay relay;
 	const struct hostfs *fs; // for the relay
 	const struct lease *lease;

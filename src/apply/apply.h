@@ -162,6 +162,10 @@ int cgroup_remove(
 	const struct hostfs *fs, const char *hierarchy, const char *path, struct err *err
 );
 
+// Removes the parent of all leases' cgroups if there is none. It stays at their end: the next start has it
+// already. The ledger is locked.
+int cgroup_remove_top(const struct hostfs *fs, struct err *err);
+
 // Gives the CPUs of an isolated partition back.
 void cgroup_free_cpus(const struct hostfs *fs, const struct lease *lease);
 

@@ -104,10 +104,26 @@ static int remove_in(int hierarchy, const char *path, void *arg, struct err *err
 		if (r < 0)
 			return err_sys(err, -r, "remove cgroup '%s'", path);
 	}
-	// the common parent goes with the last lease; others may still be in it
-	if (below_top)
-		unlinkat(hierarchy, TOP, AT_REMOVEDIR);
 	return 0;
+}
+
+static int remove_top(int hierarchy, const char *path, void *arg, struct err *err)
+{
+	(void)path;
+	(void)arg;
+	(void)err;
+	// a lease may still be in it
+	unlinkat(hierarchy, TOP, AT_REMOVEDIR);
+	return 0;
+}
+
+int cgroup_remove_top(const struct hostfs *fs, struct err *err)
+{
+	char hierarchy[256];
+
+	if (cgroup_hierarchy(fs, hierarchy, sizeof(hierarchy), err) < 0)
+		return err->code == ENODEV ? 0 : -err->code;
+	return cgroup_each_hierarchy(fs, hierarchy, "", remove_top, NULL, err);
 }
 
 // Of v1, where each controller has a hierarchy of its own beside the others.

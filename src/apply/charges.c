@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 // What the kernel keeps for itself: 32 KiB on v1 when all has settled, 20 of it the cgroups themselves. Until
 // then some 850 KiB on two CPUs, which a reclaim gives back: what each CPU has charged in advance, 256 KiB at
@@ -61,8 +62,11 @@ static int add_memory(int dir, struct sum *s)
 	_cleanup_free_ char *text = NULL;
 	uint64_t usage = 0, cache, shmem, slab;
 	bool v2 = true;
-	int r = read_u64(dir, "memory.current", &usage);
+	int r;
 
+	if (faccessat(dir, "memory.stat", F_OK, 0) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = read_u64(dir, "memory.current", &usage);
 	if (r == -ENOENT) {
 		v2 = false;
 		r = read_u64(
@@ -72,7 +76,7 @@ static int add_memory(int dir, struct sum *s)
 			r = read_u64(dir, "memory.usage_in_bytes", &usage);
 	}
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r;
 	r = fs_read(dir, "memory.stat", 1u << 20, &text, NULL);
 	if (r < 0)
 		return r;

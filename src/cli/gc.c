@@ -31,6 +31,8 @@ int cmd_gc(int argc, char **argv)
 	r = ledger_lock(&l, &err);
 	if (r == 0)
 		r = gc_leases(&l, &count, &err);
+	if (r == 0)
+		r = cgroup_remove_top(&fs, &err);
 	cli_close_real(&fs, &l);
 	if (r < 0)
 		return cli_fail(&err);

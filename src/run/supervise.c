@@ -19,7 +19,7 @@
 
 #define STATUS_READS 16
 #define RELAY_MILLISECONDS 50 // so long a program that says nothing has no relay
-#define START_SECONDS 60 // from the fork to the word of the container's init
+#define START_SECONDS 60      // from the fork to the word of the container's init
 
 // ---- waiting
 

@@ -67,7 +67,7 @@ def parts(w, cpu, crun):
             "exec of pinfold alone": statistics.median(
                 times([work.PINFOLD, "--version"], 20, "pinfold --version")
             ),
-            "reading the host, grant, plan and its text": statistics.median(
+            "pinfold plan (with a look at every process)": statistics.median(
                 times([work.PINFOLD, "plan", *grant(cpu)], 20, "pinfold plan")
             ),
             "all but the runtime: plan, steps, undo": statistics.median(

@@ -332,8 +332,7 @@ def test_cgroups_that_are_mounted_elsewhere(pf, tmp_path):
     )
     p = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
     assert (p.returncode, p.stderr) == (0, "")
-    left = [d for d, _, _ in os.walk("/sys/fs/cgroup") if os.path.basename(d) == "pinfold"]
-    assert left == []
+    assert [d for top in parents() for d in top.iterdir() if d.is_dir()] == []
 
 
 def test_a_cgroup_far_below(pf):
@@ -347,6 +346,24 @@ def test_a_cgroup_far_below(pf):
     pf.ok("stop", "-t", "0", name)
     assert p.wait(5) == -signal.SIGKILL
     assert not group.exists()
+
+
+def parents():
+    """The directories that have the leases' cgroups in them, of every hierarchy."""
+    below = Path("/sys/fs/cgroup")
+    return {d for d in (below / "pinfold", *below.glob("*/pinfold")) if d.is_dir()}
+
+
+def test_parent_of_cgroups(pf):
+    """It stays for the next start; pinfold gc takes it away when no lease is in it."""
+    pf.ok("run", "--cpus", CPU, "--", "/bin/true")
+    assert parents()
+    _, name = pf.begin()
+    pf.ok("gc")
+    assert parents() and Path(pf.lease(name)["cgroup"]).is_dir()
+    pf.ok("stop", "-t", "0", name)
+    pf.ok("gc")
+    assert not parents()
 
 
 # --- the exit status is the program's -------------------------------------------------------------

@@ -607,9 +607,7 @@ def gpus():
             2: Node([], 16 << 20, {2048: [128, 128, 0]}),
             250: Node([], 96 << 20, {2048: [512, 512, 0]}),
         },
-        distances=[
-            [10 if a == b else far[min(a, b)][max(a, b)] for b in numbers] for a in numbers
-        ],
+        distances=[[10 if a == b else far[min(a, b)][max(a, b)] for b in numbers] for a in numbers],
         pci=[
             Pci("0000:b0:00.0", device=0x1021, vendor=0x15B3, node=1, netdev="cx0", bridge=""),
             Pci("0000:c0:00.0", device=0x1021, vendor=0x15B3, node=250, netdev="cx1", bridge=""),

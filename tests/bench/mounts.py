@@ -11,7 +11,7 @@ import peer
 import work
 
 sys.path.insert(0, f"{work.TOP}/tests")
-import fake_host  # noqa: E402
+import fake_host
 
 # the kinds of tests/fake_host.py, each with hugepages on every node
 HOSTS = {"2 CPUs": "two-v2", "1024 CPUs": "huge"}

@@ -317,7 +317,8 @@ def null_side(w, who, mode, cpus, name, started):
 
 def session(w, make, mode, cpus, number, seconds, sides=("drover", "testpmd"), windows=WINDOWS):
     """All sides stand on the same CPUs and run in turns, each stopped while the others run: what the
-    machine does to one within a second it does to the other. Returns a tuple of trials for each turn."""
+    machine does to one within a second it does to the other. Returns a tuple of trials for each turn.
+    """
     started = {who: [] for who in sides}
     order = sides if number % 2 == 0 else sides[::-1]
     turns = []

@@ -24,7 +24,8 @@ WINDOWS = 6  # of each side, in turns
 BURST = 32  # packets, of which each is looked at
 MAC = bytes.fromhex("020000000020")  # of l3fwd's next machine
 
-BNG = string.Template("""
+BNG = string.Template(
+    """
 [port 0]
 name=cpe0
 lsc=no
@@ -49,7 +50,8 @@ name=bng
 mode=master
 [core $core]
 name=worker
-""")
+"""
+)
 UP = """task=0
 mode=qinqdecapv4
 rx port=cpe0
@@ -69,7 +71,8 @@ user table=users
 drop=yes
 """
 # between two ports: routing, and nothing but the ports' own work
-PLAIN = string.Template("""
+PLAIN = string.Template(
+    """
 [port 0]
 name=p0
 [port 1]
@@ -83,7 +86,8 @@ name=worker
 task=0
 rx port=p$source
 $task
-""")
+"""
+)
 BARE = "ports alone"
 
 
@@ -137,7 +141,10 @@ class Prox(Program):
     def __init__(self, w, cpus, number, text, devices):
         eal = " ".join(f"--vdev {d}" for d in devices)
         file = f"{w.dir}/{number}-prox.cfg"
-        write(file, f"[eal options]\n-n=4\nno-pci=yes\neal=--in-memory --file-prefix bench {eal}\n{text}")
+        write(
+            file,
+            f"[eal options]\n-n=4\nno-pci=yes\neal=--in-memory --file-prefix bench {eal}\n{text}",
+        )
         self.thread = f"worker-{cpus[1]}"
         argv = [os.environ["PROX"], "-o", "none", "-l", f"{w.dir}/{number}-prox.log", "-f", file]
         super().__init__(w, "PROX", ",".join(map(str, cpus)), number, argv)
@@ -294,7 +301,9 @@ def check(w, who, case, cpus, few, ret):
     packets = pcapfile.read(out)
     notes = {}
     if len(packets) != len(few):
-        raise Failure(f"{who}, {case.name}: {len(packets)} packets came out of {len(few)}", program.log)
+        raise Failure(
+            f"{who}, {case.name}: {len(packets)} packets came out of {len(few)}", program.log
+        )
     for packet, flow in zip(packets, few):
         if case.name == "downstream":
             right, found = traffic.check_downstream(packet, *flow)

@@ -45,7 +45,14 @@ def show(cases, repeats, seconds, cpus):
     head = ["median Mpps", "drover", "peer", rivals.BARE, "drover/peer (95 %)", "at least", ""]
     term.table(head, rows, {(i, 6): plane_show.verdict for i in range(len(rows))})
     term.out()
-    head = ["TSC cycles a packet", "drover", "peer", rivals.BARE, "drover less ports", "peer less ports"]
+    head = [
+        "TSC cycles a packet",
+        "drover",
+        "peer",
+        rivals.BARE,
+        "drover less ports",
+        "peer less ports",
+    ]
     term.table([*head, "ports alone/peer"], spent)
     term.note(
         "ports alone/peer: the ratio of a program without any work of its own, the most there can be."

@@ -10,19 +10,19 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{TOP}/scripts/try")
 sys.path.append(f"{TOP}/tests/e2e/lib")
 
-import bng  # noqa: E402
-import mounts  # noqa: E402
-import pair  # noqa: E402
-import plane  # noqa: E402
-import plane_show  # noqa: E402
-import rates  # noqa: E402
-import rivals  # noqa: E402
-import rivals_show  # noqa: E402
-import startup  # noqa: E402
-import stats  # noqa: E402
-import tables  # noqa: E402
-import term  # noqa: E402
-import work  # noqa: E402
+import bng
+import mounts
+import pair
+import plane
+import plane_show
+import rates
+import rivals
+import rivals_show
+import startup
+import stats
+import tables
+import term
+import work
 
 PARTS = ("startup", "plan", "pair", "cycles", "bng", "tables", "forward", "peers", "generator")
 TRAFFIC = 2.0  # seconds of a trial of the generator at most

@@ -71,9 +71,7 @@ def parts(w, cpu, crun):
                 times([work.PINFOLD, "plan", *grant(cpu)], 20, "pinfold plan")
             ),
             "all but the runtime: plan, steps, undo": statistics.median(
-                times(
-                    [work.PINFOLD, "run", "--runtime", null, *grant(cpu)], 20, "pinfold run", 125
-                )
+                times([work.PINFOLD, "run", "--runtime", null, *grant(cpu)], 20, "pinfold run", 125)
             ),
         }
     finally:

@@ -18,7 +18,8 @@ RUNS = 3
 BOUNDS = {"Lua": 10.0, "text": 2.0}  # seconds
 FIRST, STEP = 1 << 24, 1 << 8  # of the routes, /24 each
 
-CONF = string.Template("""
+CONF = string.Template(
+    """
 [port 0]
 name=cpe0
 [port 1]
@@ -42,13 +43,16 @@ mode=qinqencapv4
 rx port=inet0
 tx ports from cpe table=cpe0
 user table=$users
-""")
-LUA = string.Template("""[lua]
+"""
+)
+LUA = string.Template(
+    """[lua]
 users = {}
 for i = 0, $count - 1 do
   users[i + 1] = {gre_id = i, svlan_id = i // $cvlans + 1, cvlan_id = i % $cvlans + 1, user_id = i}
 end
-$lua_routes""")
+$lua_routes"""
+)
 
 
 def write_text(path):
@@ -79,9 +83,13 @@ def start(w, form, number, cpu):
     """Seconds from the start of the program until traffic runs."""
     began = time.monotonic()
     program = plane.Drover(
-        w, f"tables {form}", cpu, f"tables-{form}-{number}", f"{w.dir}/tables-{form}.cfg",
+        w,
+        f"tables {form}",
+        cpu,
+        f"tables-{form}-{number}",
+        f"{w.dir}/tables-{form}.cfg",
         {"cpe0": "null", "inet0": "null"},
-    )  # fmt: skip
+    )
     try:
         program.runs()
         taken = time.monotonic() - began
@@ -105,7 +113,11 @@ def bench(w, cpus):
         verdict = bng.word(median, BOUNDS[form])
         rows.append([form, f"{median:.2f}", f"{max(seconds):.2f}", f"{BOUNDS[form]:g}", verdict])
         value[form] = {"seconds": [round(s, 3) for s in seconds], "verdict": verdict}
-    term.table(["tables in", "median s", "most s", "at most", ""], rows, {(i, 4): plane_show.verdict for i in range(len(rows))})
+    term.table(
+        ["tables in", "median s", "most s", "at most", ""],
+        rows,
+        {(i, 4): plane_show.verdict for i in range(len(rows))},
+    )
     term.note(
         f"{RUNS} starts each in turns, until packets may come: EAL, tables of {COUNT} /24 and {COUNT}"
         " subscribers, both directions of the BNG. Lua: loops in the configuration that make the entries;"

@@ -22,7 +22,8 @@ TTL = 64
 BNG_NETS = range(10 << 16, (10 << 16) + (8192 << 4), 16)  # /24s; as many as in those files
 
 # hop_ip, hop_mac and hop_label below, as a table of [lua]; $routes /24s from $first, $step apart
-LUA_ROUTES = string.Template("""hops, routes = {}, {}
+LUA_ROUTES = string.Template(
+    """hops, routes = {}, {}
 for i = 0, $hops - 1 do
   hops[i + 1] = {id = i, port_id = 0, mpls = 100 + i, ip = ip("192.0.2." .. i + 1),
     mac = mac(string.format("02:00:00:00:01:%02x", i))}
@@ -31,7 +32,8 @@ for i = 0, $routes - 1 do
   routes[i + 1] = {cidr = {ip = ip($first + i * $step), depth = 24}, next_hop_id = i % $hops}
 end
 lpm4 = {next_hops = hops, routes = routes}
-""")
+"""
+)
 
 
 def total(data):

@@ -14,10 +14,10 @@ import pytest
 sys.dont_write_bytecode = True
 E2E = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(E2E, "lib"), os.path.dirname(E2E)]
-import owner  # noqa: E402
-import workload  # noqa: E402
-from leftovers import SETTLE, state  # noqa: E402
-from places import program  # noqa: E402
+import owner
+import workload
+from leftovers import SETTLE, state
+from places import program
 
 SLOW = workload.SLOW
 LIMIT = 60  # seconds a test may take
@@ -33,7 +33,9 @@ def pytest_configure(config):
 
     # asked to stop, the tests still put away what they started
     signal.signal(signal.SIGTERM, stop)
-    config.addinivalue_line("markers", "guest: runs in the guest of ./check guest too (tests/guest)")
+    config.addinivalue_line(
+        "markers", "guest: runs in the guest of ./check guest too (tests/guest)"
+    )
     config.addinivalue_line("markers", "anywhere: says the same on any machine; not for a guest")
     config.addinivalue_line("markers", "full: long; runs only with PINFOLD_FULL=1 (./check --full)")
     config.addinivalue_line("markers", f"limit(seconds): may take so long (default {LIMIT} s)")

@@ -21,7 +21,10 @@ from workload import SLOW, needs_pages, needs_root, unique, wait
 pytestmark = [pytest.mark.anywhere, needs_root]
 COUNT = 900
 A, B = bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b")
-MEMORY = [pytest.param("--no-huge", id="no-huge"), pytest.param(None, id="huge", marks=needs_pages(256))]
+MEMORY = [
+    pytest.param("--no-huge", id="no-huge"),
+    pytest.param(None, id="huge", marks=needs_pages(256)),
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,10 @@ class Net:
             script += f"ip link set dev {name} up; ip link set dev {name}x up;"
         self.holder = subprocess.Popen(
             [*MORTAL, "unshare", "--net", "sh", "-ec", f"{script} echo ready; exec sleep infinity"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         said = self.holder.stdout.readline()
         if said != "ready\n":
             self.end()
@@ -49,7 +54,11 @@ class Net:
 
     def run(self, *args):
         p = subprocess.run(
-            [*self.enter, *map(str, args)], capture_output=True, text=True, timeout=20 * SLOW, check=True
+            [*self.enter, *map(str, args)],
+            capture_output=True,
+            text=True,
+            timeout=20 * SLOW,
+            check=True,
         )
         return p.stdout
 
@@ -75,12 +84,22 @@ class Drover:
         self.prefix = unique("devices")
         self.log = directory / f"{self.prefix}.log"
         (directory / f"{self.prefix}.cfg").write_text(text)
-        args = [drover, "run", "--squeeze", "--json", "--file-prefix", self.prefix, *args,
-                directory / f"{self.prefix}.cfg"]  # fmt: skip
+        args = [
+            drover,
+            "run",
+            "--squeeze",
+            "--json",
+            "--file-prefix",
+            self.prefix,
+            *args,
+            directory / f"{self.prefix}.cfg",
+        ]
         if memory:
             args.insert(2, memory)
         with open(self.log, "w", encoding="utf-8") as log:
-            start = net.popen if net else lambda *a, **k: subprocess.Popen([*MORTAL, *map(str, a)], **k)
+            start = (
+                net.popen if net else lambda *a, **k: subprocess.Popen([*MORTAL, *map(str, a)], **k)
+            )
             self.process = start(*args, stdout=subprocess.PIPE, stderr=log, text=True)
         self.report = None
 
@@ -136,15 +155,28 @@ class Ends:
             pcapfile.write(directory / f"{path[0]}.in", self.sent[path])
         for path in paths:
             self.takers[path] = net.popen(
-                sys.executable, "-B", frames.__file__, "take", path[1], directory / f"{path[1]}.out",
-                sources[path].hex(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            )  # fmt: skip
+                sys.executable,
+                "-B",
+                frames.__file__,
+                "take",
+                path[1],
+                directory / f"{path[1]}.out",
+                sources[path].hex(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
             assert self.takers[path].stdout.readline() == "ready\n"
 
     def send(self):
         senders = [
             self.net.popen(
-                sys.executable, "-B", frames.__file__, "send", path[0], self.directory / f"{path[0]}.in"
+                sys.executable,
+                "-B",
+                frames.__file__,
+                "send",
+                path[0],
+                self.directory / f"{path[0]}.in",
             )
             for path in self.sent
         ]
@@ -187,7 +219,13 @@ def kernel_case(drover, directory, memory, kind, two, sizes, mtu=1500, setup=(),
         outer = names if tap else [f"{n}x" for n in names]
         ports = {n: f"{kind}:{n}" for n in names}
         paths = [(outer[0], outer[-1])] + ([(outer[1], outer[0])] if two else [])
-        with Drover(drover, directory, config(ports, [(names[0], names[-1])] + ([("v1", "v0")] if two else []), mtu, more), memory, net) as d:  # fmt: skip
+        with Drover(
+            drover,
+            directory,
+            config(ports, [(names[0], names[-1])] + ([("v1", "v0")] if two else []), mtu, more),
+            memory,
+            net,
+        ) as d:
             d.runs()
             for n in outer:
                 net.run("ip", "link", "set", "dev", n, "mtu", mtu, "up")
@@ -203,13 +241,20 @@ def kernel_case(drover, directory, memory, kind, two, sizes, mtu=1500, setup=(),
 def check_all(sent, taken, report):
     for path, want in sent.items():
         missing = [len(f) for f in want if f not in taken[path]]
-        assert taken[path] == want, (path, len(want), len(taken[path]), missing[:20], report["ports"])
+        assert taken[path] == want, (
+            path,
+            len(want),
+            len(taken[path]),
+            missing[:20],
+            report["ports"],
+        )
     total = sum(map(len, sent.values()))
     assert sum(p["opackets"] for p in report["ports"]) == total
     assert sum(p["ipackets"] for p in report["ports"]) == total
     assert counted(report, "imissed", "ierrors", "oerrors", "rx_nombuf") == (
-        dict.fromkeys(("imissed", "ierrors", "oerrors", "rx_nombuf"), 0), 0,
-    )  # fmt: skip
+        dict.fromkeys(("imissed", "ierrors", "oerrors", "rx_nombuf"), 0),
+        0,
+    )
 
 
 @pytest.mark.parametrize("memory", MEMORY)
@@ -227,7 +272,9 @@ def test_xdp_jumbo(drover, tmp_path):
     )
     check_all(sent, taken, report)
     with Net("v0") as net, pytest.raises(AssertionError, match="mtu=9000.*at most 3"):
-        with Drover(drover, tmp_path, config({"v0": "af_xdp:v0"}, [("v0", "v0")], 9000), "--no-huge", net) as d:
+        with Drover(
+            drover, tmp_path, config({"v0": "af_xdp:v0"}, [("v0", "v0")], 9000), "--no-huge", net
+        ) as d:
             d.runs()
 
 
@@ -237,7 +284,9 @@ def test_xdp_counts_what_it_cannot_carry(drover, tmp_path):
     pcapfile.write(tmp_path / "in.pcap", long)
     more = "start time=500ms"
     with Net("v0", mtu=3400) as net:
-        text = config({"in": f"pcap:{tmp_path}/in.pcap", "v0": "af_xdp:v0"}, [("in", "v0")], more=more)
+        text = config(
+            {"in": f"pcap:{tmp_path}/in.pcap", "v0": "af_xdp:v0"}, [("in", "v0")], more=more
+        )
         with Drover(drover, tmp_path, text, "--no-huge", net) as d:
             d.runs()
             settle(net)

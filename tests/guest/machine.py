@@ -42,7 +42,9 @@ def kernel_line(machine):
     two = [f"{node}:{machine.pages_2m}" for node in range(NODES)]
     words = [
         # where its kernel hangs is a warning, of which "quiet" shows the first line alone
-        "console=ttyS0", "loglevel=5", "panic=-1",
+        "console=ttyS0",
+        "loglevel=5",
+        "panic=-1",
         "sysctl.kernel.softlockup_all_cpu_backtrace=1",
         # else several emulated CPUs make Linux fall back to a clock ten times slower
         "tsc=reliable",
@@ -52,9 +54,11 @@ def kernel_line(machine):
         "clearcpuid=erms,rep_good,fsrm",
         "intel_iommu=on",
         "default_hugepagesz=2M",
-        "hugepagesz=1G", f"hugepages={','.join(one)}",
-        "hugepagesz=2M", f"hugepages={','.join(two)}",
-    ]  # fmt: skip
+        "hugepagesz=1G",
+        f"hugepages={','.join(one)}",
+        "hugepagesz=2M",
+        f"hugepages={','.join(two)}",
+    ]
     return " ".join(words + machine.append)
 
 
@@ -64,10 +68,12 @@ def nodes(machine):
     for node in range(NODES):
         size = machine.memory // NODES
         arguments += [
-            "-object", f"memory-backend-ram,id=memory{node},size={size}M",
-            "-numa", f"node,nodeid={node},cpus={node * each}-{node * each + each - 1},"
-                     f"memdev=memory{node}",
-        ]  # fmt: skip
+            "-object",
+            f"memory-backend-ram,id=memory{node},size={size}M",
+            "-numa",
+            f"node,nodeid={node},cpus={node * each}-{node * each + each - 1},"
+            f"memdev=memory{node}",
+        ]
     for a in range(NODES):
         for b in range(a + 1, NODES):
             arguments += ["-numa", f"dist,src={a},dst={b},val={DISTANCE}"]
@@ -105,9 +111,11 @@ def nics():
 
 def share(tag, path, options):
     return [
-        "-fsdev", f"local,id={tag},path={path},security_model=none{options}",
-        "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}",
-    ]  # fmt: skip
+        "-fsdev",
+        f"local,id={tag},path={path},security_model=none{options}",
+        "-device",
+        f"virtio-9p-pci,fsdev={tag},mount_tag={tag}",
+    ]
 
 
 def arguments(machine, kernel, initramfs, out, tty):
@@ -118,24 +126,41 @@ def arguments(machine, kernel, initramfs, out, tty):
     kvm = machine.accel == "kvm"
     return [
         QEMU,
-        "-accel", "kvm" if kvm else "tcg,thread=multi",
+        "-accel",
+        "kvm" if kvm else "tcg,thread=multi",
         # interrupt remapping takes the kernel's I/O APIC away from it
-        "-machine", "q35,kernel-irqchip=split" if kvm else "q35",
-        "-cpu", "host" if kvm else "max",
-        "-smp", str(machine.cpus),
-        "-m", f"{machine.memory}M",
-        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-        "-kernel", str(kernel.image),
-        "-initrd", str(initramfs),
-        "-append", kernel_line(machine),
-        "-serial", f"file:{out}/serial.log",
-        "-chardev", f"stdio,id=terminal,signal={'off' if tty else 'on'}",
-        "-device", "virtio-serial-pci",
-        "-device", "virtconsole,chardev=terminal",
-        "-device", "intel-iommu,intremap=on,caching-mode=on,device-iotlb=on",
+        "-machine",
+        "q35,kernel-irqchip=split" if kvm else "q35",
+        "-cpu",
+        "host" if kvm else "max",
+        "-smp",
+        str(machine.cpus),
+        "-m",
+        f"{machine.memory}M",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-kernel",
+        str(kernel.image),
+        "-initrd",
+        str(initramfs),
+        "-append",
+        kernel_line(machine),
+        "-serial",
+        f"file:{out}/serial.log",
+        "-chardev",
+        f"stdio,id=terminal,signal={'off' if tty else 'on'}",
+        "-device",
+        "virtio-serial-pci",
+        "-device",
+        "virtconsole,chardev=terminal",
+        "-device",
+        "intel-iommu,intremap=on,caching-mode=on,device-iotlb=on",
         *nodes(machine),
         *share("host", "/", ",readonly=on,multidevs=remap"),
         *share("out", out, ""),
         *nics(),
         *machine.more,
-    ]  # fmt: skip
+    ]

@@ -137,8 +137,11 @@ def attempt(machine, argv, out, seconds, stdin):
         say("ended before its command did")
         tell(out)
         return DIED
-    say(f"did not come up with {machine.accel} within {limit} s" if how == "not booted" else
-        f"ended with {machine.accel} before it was up")  # fmt: skip
+    say(
+        f"did not come up with {machine.accel} within {limit} s"
+        if how == "not booted"
+        else f"ended with {machine.accel} before it was up"
+    )
     return None
 
 

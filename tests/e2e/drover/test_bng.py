@@ -77,9 +77,15 @@ class Bng:
     def run(self, expected, config="test.cfg"):
         for duration in ("300ms", "1s", "4s", "10s"):
             p = execute(
-                self.drover, "run", "--no-huge", "--json", "--duration", duration, config,
+                self.drover,
+                "run",
+                "--no-huge",
+                "--json",
+                "--duration",
+                duration,
+                config,
                 cwd=self.directory,
-            )  # fmt: skip
+            )
             assert p.returncode == 0, p.stderr
             report = json.loads(p.stdout)
             if sum(port["ipackets"] for port in report["ports"]) >= expected:
@@ -89,8 +95,17 @@ class Bng:
 
     def config(self, **kw):
         both = "cpe-in.pcap,cpe-out.pcap", "inet-in.pcap,inet-out.pcap"
-        kw = {"cpe": both[0], "inet": both[1], "arp": "", "back": "cpe0", "handle": "no", "up": "", "down": "",
-              "mempool": "4K", "mbuf": 2048} | kw  # fmt: skip
+        kw = {
+            "cpe": both[0],
+            "inet": both[1],
+            "arp": "",
+            "back": "cpe0",
+            "handle": "no",
+            "up": "",
+            "down": "",
+            "mempool": "4K",
+            "mbuf": 2048,
+        } | kw
         (self.directory / "test.cfg").write_text(CONFIG.format(**kw))
 
     def __call__(self, sent_up=(), sent_down=(), **kw):
@@ -211,9 +226,11 @@ def test_the_other_type_of_tag(bench):
         p = bng.inner()
         back = bng.inner(to=bng.ADDRESS, src=bng.TO)
         came, down, report = bench(
-            [bng.access(p, stype=0x8100), bng.access(p)], [bng.core(back)],
-            up=f"qinq tag={word}", down=f"qinq tag={word}",
-        )  # fmt: skip
+            [bng.access(p, stype=0x8100), bng.access(p)],
+            [bng.core(back)],
+            up=f"qinq tag={word}",
+            down=f"qinq tag={word}",
+        )
         assert came == [bng.tunnelled(p, own["inet0"])]
         assert down == [bng.tagged(back, own["cpe0"], stype=0x8100)]
         assert task(report, "qinqdecapv4")["drops"]["not qinq"] == 1
@@ -250,7 +267,8 @@ def test_arp(bench):
     down = [bng.core(bng.inner(to=ip, src=bng.TO)) for ip in (bng.ADDRESS, "10.0.0.9", "10.0.0.7")]
     _, came, _ = bench([p for _, p, _ in cases], down, handle="yes")
     assert came == [
-        bng.tagged(bng.inner(to=ip, src=bng.TO), own) for ip in (bng.ADDRESS, "10.0.0.9", "10.0.0.7")
+        bng.tagged(bng.inner(to=ip, src=bng.TO), own)
+        for ip in (bng.ADDRESS, "10.0.0.9", "10.0.0.7")
     ]
     # of one gateway only
     up = [bng.access(bng.arp(target=ip)) for ip in ("10.0.0.1", "10.0.0.5")]
@@ -282,9 +300,21 @@ def test_local_address(bench):
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="package tshark is not installed")
 def test_tshark_understands_it(bench):
     """Another judge: fields, checksums, and nothing malformed."""
-    fields = ["frame.protocols", "mpls.label", "mpls.bottom", "ip.src", "ip.dst", "ip.ttl", "ip.flags.df",
-              "ip.checksum.status", "gre.flags_and_version", "gre.key", "vlan.id", "ieee8021ad.id",
-              "_ws.malformed"]  # fmt: skip
+    fields = [
+        "frame.protocols",
+        "mpls.label",
+        "mpls.bottom",
+        "ip.src",
+        "ip.dst",
+        "ip.ttl",
+        "ip.flags.df",
+        "ip.checksum.status",
+        "gre.flags_and_version",
+        "gre.key",
+        "vlan.id",
+        "ieee8021ad.id",
+        "_ws.malformed",
+    ]
 
     def dissect(path):
         command = ["tshark", "-n", "-r", path, "-o", "ip.check_checksum:TRUE", "-T", "fields"]
@@ -303,10 +333,13 @@ def test_tshark_understands_it(bench):
     assert up["ip.ttl"] == "64,63" and up["ip.flags.df"].split(",")[0] in ("1", "True")
     assert up["ip.checksum.status"] == "1,1"
     assert up["gre.flags_and_version"] == "0x2000" and int(up["gre.key"], 0) == bng.USER[2]
-    assert down["frame.protocols"].startswith("eth:ethertype:ieee8021ad:ethertype:vlan:ethertype:ip:udp") or (
-        "ieee8021ad" in down["frame.protocols"]
+    assert down["frame.protocols"].startswith(
+        "eth:ethertype:ieee8021ad:ethertype:vlan:ethertype:ip:udp"
+    ) or ("ieee8021ad" in down["frame.protocols"])
+    assert (
+        down["ieee8021ad.id"].split(",")[0] == "7"
+        and "42" in down["vlan.id"] + down["ieee8021ad.id"]
     )
-    assert down["ieee8021ad.id"].split(",")[0] == "7" and "42" in down["vlan.id"] + down["ieee8021ad.id"]
     assert down["ip.ttl"] == "63" and down["ip.checksum.status"] == "1"
     assert up["_ws.malformed"] == down["_ws.malformed"] == ""
 

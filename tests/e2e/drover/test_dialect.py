@@ -14,15 +14,27 @@ pytestmark = [pytest.mark.anywhere]
 
 PUBLISHED = {
     "config": [
-        "nop", "l2fwd-4ports", "l3fwd-4ports", "bng-4ports", "bng-no-cpu-topology-4ports",
-        "bng-1q-4ports", "bng-ovs-usv-4ports", "bng-8ports", "bng-8ports-17cores",
-        "bng-8ports-25cores", "irq",
+        "nop",
+        "l2fwd-4ports",
+        "l3fwd-4ports",
+        "bng-4ports",
+        "bng-no-cpu-topology-4ports",
+        "bng-1q-4ports",
+        "bng-ovs-usv-4ports",
+        "bng-8ports",
+        "bng-8ports-17cores",
+        "bng-8ports-25cores",
+        "irq",
     ],
     "gen": [
-        "nop-gen", "l3fwd-gen", "bng-4ports-gen", "bng-8ports-gen", "bng-8ports-gen-18cores",
+        "nop-gen",
+        "l3fwd-gen",
+        "bng-4ports-gen",
+        "bng-8ports-gen",
+        "bng-8ports-gen-18cores",
         "bng-ovs-usv-4ports-gen",
     ],
-}  # fmt: skip
+}
 # what needs more memory than a test without hugepages has is read, not started
 STARTED = [name for names in PUBLISHED.values() for name in names if "bng-8ports" not in name]
 
@@ -40,9 +52,7 @@ def run(drover, directory, text, expected):
     (directory / "test.cfg").write_text(text)
 
     def once(*args):
-        return execute(
-            drover, "run", "--no-huge", "--squeeze", *args, "test.cfg", cwd=directory
-        )
+        return execute(drover, "run", "--no-huge", "--squeeze", *args, "test.cfg", cwd=directory)
 
     return forward(once, expected)
 
@@ -71,7 +81,9 @@ def test_chain_of_rings(drover, tmp_path):
     """Through three tasks of two cores, in order, nothing lost though a ring holds 32 packets."""
     sent = [packets.of_size(60 + n % 900) for n in range(3000)]
     packets.write(tmp_path / "in.pcap", sent)
-    text = PORTS + """
+    text = (
+        PORTS
+        + """
 [core 1s0]
 name=first
 task=0
@@ -91,6 +103,7 @@ mode=none
 rx ring=yes
 tx port=b
 """
+    )
     report = run(drover, tmp_path, text, len(sent))
     assert outputs(tmp_path, "b") == [sent]
     found = rings(report)
@@ -102,11 +115,15 @@ tx port=b
 
 def test_protocols_part(drover, tmp_path):
     """A load balancer with outputs for ARP of their own; those are looked at now and then."""
-    data = [qinq(n, IP(src=f"10.0.{n // 256}.{n % 256}", dst="192.0.2.1") / UDP()) for n in range(600)]
+    data = [
+        qinq(n, IP(src=f"10.0.{n // 256}.{n % 256}", dst="192.0.2.1") / UDP()) for n in range(600)
+    ]
     asks = [qinq(n, ARP(psrc=f"10.0.0.{n % 256}", pdst="10.0.0.1")) for n in range(100)]
     mixed = [p for n in range(100) for p in (*data[6 * n : 6 * n + 6], asks[n])]
     packets.write(tmp_path / "in.pcap", mixed)
-    text = PORTS + """
+    text = (
+        PORTS
+        + """
 [core 1s0]
 name=lb
 task=0
@@ -133,6 +150,7 @@ mode=none
 rx ring=yes
 tx port=b
 """
+    )
     # what comes by the control path leaves with the task's other packets; port c has none of its own
     text = text.replace("device=pcap:-,c.pcap", "device=pcap:empty.pcap,c.pcap")
     packets.write(tmp_path / "empty.pcap", [])
@@ -153,7 +171,9 @@ def test_full_ring_is_counted(drover, tmp_path):
     """drop=yes: what a ring does not take is dropped and counted, and nothing else is missing."""
     sent = [packets.of_size(100)] * 2000
     packets.write(tmp_path / "in.pcap", sent)
-    text = PORTS + """
+    text = (
+        PORTS
+        + """
 [core 1s0]
 name=first
 task=0
@@ -168,6 +188,7 @@ mode=none
 rx ring=yes
 tx port=b
 """
+    )
     report = run(drover, tmp_path, text, len(sent))
     [ring] = report["rings"]
     assert ring["sent"] + ring["dropped"] == len(sent)
@@ -243,10 +264,12 @@ tx port=a
     code, _, err = explain()
     assert code == 1 and "outside of the configuration's folder" in err
     (folder / "routes.lua").unlink()
-    (folder / "routes.lua").write_text("""return {
+    (folder / "routes.lua").write_text(
+        """return {
   next_hops = {{id = 3, port_id = 0, ip = ip("192.0.2.1"), mac = mac("02:00:00:00:00:01")}},
   routes = {{cidr = cidr("10.0.0.0/8"), next_hop_id = 3}},
-}""")
+}"""
+    )
     code, out, err = explain()
     assert code == 0, err
     assert "from lua" in out and "table routes: 1 route to 1 next hop" in out
@@ -283,7 +306,6 @@ def test_lua_ends_by_time(drover, tmp_path, script):
     assert p.stderr.startswith(f"drover: {config}:") and p.stderr.count("\n") == 1
     assert "more than 10 s of CPU time" in p.stderr
     assert used < 13
-
 
 
 def test_ports_by_number(drover, tmp_path):

@@ -101,8 +101,17 @@ def test_l2fwd_addresses(bench, dst, src):
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="package tshark is not installed")
 def test_tshark_sees_the_same(bench):
     """Another judge than our own reader: all fields but the addresses are the same."""
-    fields = ["frame.len", "frame.protocols", "vlan.id", "ip.checksum", "ip.src", "ipv6.dst",
-              "udp.length", "eth.src", "eth.dst"]  # fmt: skip
+    fields = [
+        "frame.len",
+        "frame.protocols",
+        "vlan.id",
+        "ip.checksum",
+        "ip.src",
+        "ipv6.dst",
+        "udp.length",
+        "eth.src",
+        "eth.dst",
+    ]
 
     def dissect(path):
         command = ["tshark", "-n", "-r", path, "-T", "fields"]
@@ -124,8 +133,9 @@ def test_both_ways_on_one_core(drover, tmp_path):
     left, right = packets.every_size(14, 800), packets.every_size(60, 1500, 2)
     packets.write(tmp_path / "l.pcap", left)
     packets.write(tmp_path / "r.pcap", right)
-    options = [f"--port={name}=pcap:{name[0]}.pcap,{name[0]}-out.pcap"
-               for name in ("left", "right")] + [CONFIGS / "both-ways.cfg"]  # fmt: skip
+    options = [
+        f"--port={name}=pcap:{name[0]}.pcap,{name[0]}-out.pcap" for name in ("left", "right")
+    ] + [CONFIGS / "both-ways.cfg"]
 
     def run(*args):
         return execute(drover, "run", "--no-huge", *args, *options, cwd=tmp_path)
@@ -135,7 +145,9 @@ def test_both_ways_on_one_core(drover, tmp_path):
     assert own["left"] != own["right"]
     assert packets.read(tmp_path / "r-out.pcap") == packets.rewritten(left, own["right"])
     assert packets.read(tmp_path / "l-out.pcap") == packets.rewritten(right, own["left"])
-    assert [(t["rx"], t["tx"]) for t in report["tasks"]] == [(n, n) for n in map(len, (left, right))]
+    assert [(t["rx"], t["tx"]) for t in report["tasks"]] == [
+        (n, n) for n in map(len, (left, right))
+    ]
     assert len({t["name"] for t in report["tasks"]}) == 2
     assert len({t["core"] for t in report["tasks"]}) == 1
 
@@ -247,9 +259,12 @@ def test_a_full_output_that_is_waited_for(drover, tmp_path):
     text = full_config("drop=no", device="pcap:in.pcap", mempool="16K")
     (tmp_path / "full.cfg").write_text(text)
     p = subprocess.Popen(
-        [drover, "run", "--no-huge", "full.cfg"], cwd=tmp_path, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [drover, "run", "--no-huge", "full.cfg"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert "traffic runs" in p.stderr.readline()
         t = Telemetry(f"{RUNTIME}/dpdk/drover-{p.pid}/dpdk_telemetry.v2")
@@ -314,7 +329,9 @@ def test_in_an_image(pf, bench):
     drover = shutil.copy2(bench.drover, place)
     pf.ok("image", "build", "-o", image, drover)
     shutil.rmtree(place)
-    size = sum(os.lstat(os.path.join(d, f)).st_size for d, _, names in os.walk(image) for f in names)
+    size = sum(
+        os.lstat(os.path.join(d, f)).st_size for d, _, names in os.walk(image) for f in names
+    )
     assert size <= IMAGE_LIMIT
     beside, _ = bench(KINDS, mode="l2fwd")
     bench.write(KINDS, where="/data", mode="l2fwd")

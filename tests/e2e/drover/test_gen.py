@@ -53,7 +53,17 @@ LAYERS = {
 def generate(drover, directory, keys, count=COUNT, status=0):
     """The packets that were sent, and what the generator says."""
     (directory / "gen.cfg").write_text(GEN.format(keys=keys, count=count))
-    p = execute(drover, "run", "--no-huge", "--squeeze", "--json", "--duration", "600ms", "gen.cfg", cwd=directory)  # fmt: skip
+    p = execute(
+        drover,
+        "run",
+        "--no-huge",
+        "--squeeze",
+        "--json",
+        "--duration",
+        "600ms",
+        "gen.cfg",
+        cwd=directory,
+    )
     assert p.returncode == status, p.stderr
     if status != 0:
         return p.stderr
@@ -151,11 +161,30 @@ def test_tshark_finds_nothing_wrong(drover, tmp_path, template, protocols):
     keys = f"template={template}\nrandom=src ip\nimix=100,700,1514"
     generate(drover, tmp_path, keys)
     p = subprocess.run(
-        ["tshark", "-r", tmp_path / "out.pcap", "-o", "ip.check_checksum:TRUE", "-o",
-         "udp.check_checksum:TRUE", "-T", "fields", "-e", "frame.protocols", "-e", "ip.checksum.status",
-         "-e", "udp.checksum.status", "-e", "_ws.expert"],
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        [
+            "tshark",
+            "-r",
+            tmp_path / "out.pcap",
+            "-o",
+            "ip.check_checksum:TRUE",
+            "-o",
+            "udp.check_checksum:TRUE",
+            "-T",
+            "fields",
+            "-e",
+            "frame.protocols",
+            "-e",
+            "ip.checksum.status",
+            "-e",
+            "udp.checksum.status",
+            "-e",
+            "_ws.expert",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     seen = p.stdout.splitlines()
     assert len(seen) == COUNT
     for line in seen:
@@ -206,9 +235,13 @@ class Running:
     def __init__(self, drover, log, config, *args):
         self.process = subprocess.Popen(
             [drover, "run", "--no-huge", "--squeeze", "--json", *args, CONFIGS / config],
-            stdout=subprocess.PIPE, stderr=open(log, "w", encoding="utf-8"), text=True,
-        )  # fmt: skip
-        wait(lambda: "traffic runs" in log.read_text() or self.process.poll() is not None, 30, config)
+            stdout=subprocess.PIPE,
+            stderr=open(log, "w", encoding="utf-8"),
+            text=True,
+        )
+        wait(
+            lambda: "traffic runs" in log.read_text() or self.process.poll() is not None, 30, config
+        )
         assert self.process.poll() is None, log.read_text()
         path = f"{RUNTIME}/dpdk/drover-{self.process.pid}/dpdk_telemetry.v2"
         self.telemetry = Telemetry(path)
@@ -238,16 +271,27 @@ def test_bng_from_both_sides(drover, tmp_path):
     running = []
     try:
         bng = Running(
-            drover, tmp_path / "bng.log", "bng.cfg",
-            f"--port=cpe0=memif:server:{tmp_path}/cpe", f"--port=inet0=memif:server:{tmp_path}/inet",
-        )  # fmt: skip
+            drover,
+            tmp_path / "bng.log",
+            "bng.cfg",
+            f"--port=cpe0=memif:server:{tmp_path}/cpe",
+            f"--port=inet0=memif:server:{tmp_path}/inet",
+        )
         running.append(bng)
         gen = Running(
-            drover, tmp_path / "gen.log", "gen-bng.cfg", *FEW, "-D", f"rate={RATE}", "-D",
-            f"count={PACKETS}", "-D", "learn=1s",
+            drover,
+            tmp_path / "gen.log",
+            "gen-bng.cfg",
+            *FEW,
+            "-D",
+            f"rate={RATE}",
+            "-D",
+            f"count={PACKETS}",
+            "-D",
+            "learn=1s",
             f"--port=access=memif:client:{tmp_path}/cpe,rsize={ROOM}",
             f"--port=core=memif:client:{tmp_path}/inet,rsize={ROOM}",
-        )  # fmt: skip
+        )
         running.append(gen)
         wait(lambda: [t["tx"] for t in gen.tasks("gen")] == [PACKETS] * 2, 60, "the last packet")
 

@@ -35,8 +35,14 @@ def configuration(tasks):
         keys = [k.replace("table=t", f"table={i}.csv") for k in keys]
         if i % ON_A_CORE == 0:
             text += f"[core {1 + i // ON_A_CORE}]\nname=c{i // ON_A_CORE}\n"
-        text += f"task={i % ON_A_CORE}\nmode={mode}\nrx port=p{i}\ntx port=p{i}\n" + "\n".join(keys) + "\n"
-    ports = (f"[port {i}]\nname=p{i}\ndevice=pcap:{i}-in.pcap,{i}-out.pcap\n" for i in range(len(tasks)))
+        text += (
+            f"task={i % ON_A_CORE}\nmode={mode}\nrx port=p{i}\ntx port=p{i}\n"
+            + "\n".join(keys)
+            + "\n"
+        )
+    ports = (
+        f"[port {i}]\nname=p{i}\ndevice=pcap:{i}-in.pcap,{i}-out.pcap\n" for i in range(len(tasks))
+    )
     return "".join(ports) + text
 
 
@@ -53,9 +59,16 @@ def came(drover, tmp_path_factory):
         packets.write(directory / f"{i}-in.pcap", sent)
     for duration in ("500ms", "2s", "10s"):
         p = execute(
-            drover, "run", "--no-huge", "--squeeze", "--json",
-            "--duration", duration, "test.cfg", cwd=directory,
-        )  # fmt: skip
+            drover,
+            "run",
+            "--no-huge",
+            "--squeeze",
+            "--json",
+            "--duration",
+            duration,
+            "test.cfg",
+            cwd=directory,
+        )
         assert p.returncode == 0, p.stderr
         report = json.loads(p.stdout)
         if sum(port["ipackets"] for port in report["ports"]) == total:
@@ -76,7 +89,9 @@ def test_task(came, task):
     if answered:
         # answers overtake others in a burst, and are numbered as they are made
         assert len(out) == len(want)
-        assert figures["report"]["icmp_sent"] == len(answered) and figures["report"]["icmp_held"] == 0
+        assert (
+            figures["report"]["icmp_sent"] == len(answered) and figures["report"]["icmp_held"] == 0
+        )
         straight = {p for name, p in want if name not in answered}
         assert straight <= set(out)
     else:
@@ -86,8 +101,16 @@ def test_task(came, task):
     assert {k: v for k, v in figures["drops"].items() if v} == reasons
 
 
-FIELDS = ["frame.protocols", "ip.checksum.status", "udp.checksum.status", "icmp.checksum.status", "icmp.type",
-          "icmp.code", "icmp.mtu", "_ws.malformed"]  # fmt: skip
+FIELDS = [
+    "frame.protocols",
+    "ip.checksum.status",
+    "udp.checksum.status",
+    "icmp.checksum.status",
+    "icmp.type",
+    "icmp.code",
+    "icmp.mtu",
+    "_ws.malformed",
+]
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="package tshark is not installed")
@@ -100,8 +123,18 @@ def test_tshark(came, tmp_path):
             made += [(task, p) for p in out if p not in same]
         errors.update(why for _, _, p, why in cases if p is not None and why is not None)
     packets.write(tmp_path / "made.pcap", [p for _, p in made])
-    command = ["tshark", "-n", "-r", tmp_path / "made.pcap", "-o", "ip.check_checksum:TRUE", "-o",
-               "udp.check_checksum:TRUE", "-T", "fields"]  # fmt: skip
+    command = [
+        "tshark",
+        "-n",
+        "-r",
+        tmp_path / "made.pcap",
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-o",
+        "udp.check_checksum:TRUE",
+        "-T",
+        "fields",
+    ]
     for field in FIELDS:
         command += ["-e", field]
     p = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
@@ -119,8 +152,14 @@ def test_tshark(came, tmp_path):
         if "icmp ipv4=" in task and "icmp" in f["frame.protocols"]:
             assert f["icmp.checksum.status"].split(",")[0] == "1", where
             kind = f["icmp.type"].split(",")[0], f["icmp.code"].split(",")[0]
-            icmp[{("11", "0"): "ttl expired", ("3", "0"): "no route", ("3", "1"): "unknown cpe",
-                  ("3", "4"): "too long"}[kind]] += 1  # fmt: skip
+            icmp[
+                {
+                    ("11", "0"): "ttl expired",
+                    ("3", "0"): "no route",
+                    ("3", "1"): "unknown cpe",
+                    ("3", "4"): "too long",
+                }[kind]
+            ] += 1
             assert (f["icmp.mtu"] in ("1468", "1496", "1500")) == (kind == ("3", "4")), where
     assert icmp == errors
     assert wrong_udp == 1  # as it came in

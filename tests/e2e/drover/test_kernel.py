@@ -16,7 +16,12 @@ from drover_run import Telemetry
 from workload import unique, wait
 
 pytestmark = [pytest.mark.anywhere]
-LINES = [(100, 200, 7000), (100, 201, 7001), (101, 200, 7002), (4094, 1, 7003)]  # svlan, cvlan, gre_id
+LINES = [
+    (100, 200, 7000),
+    (100, 201, 7001),
+    (101, 200, 7002),
+    (4094, 1, 7003),
+]  # svlan, cvlan, gre_id
 LOCAL, CORE, CORE_MAC, CPE_MAC = "192.0.2.1", "192.0.2.2", "02:00:00:00:00:0d", "02:00:00:00:00:0c"
 UP, DOWN = "qinqdecapv4", "qinqencapv4"
 FILE = 4 << 20  # bytes
@@ -27,7 +32,9 @@ MTU = 1500 - 4 - 20 - 8  # behind label, outer header and GRE
 
 TABLES = f"""hop,0,{CORE},{CORE_MAC},{LABEL},0
 route,198.18.0.0/16,0
-""" + "".join(f"user,{s},{c},{key}\n" for s, c, key in LINES)  # fmt: skip
+""" + "".join(
+    f"user,{s},{c},{key}\n" for s, c, key in LINES
+)
 
 CONFIG = f"""[port 0]
 name=cpe0
@@ -97,9 +104,18 @@ class Net:
         self.prefix = unique("kernel")
         with open(self.log, "w", encoding="utf-8") as log:
             self.bng = self.lab.popen(
-                drover, "run", "--no-huge", "--squeeze", "--json", "--file-prefix", self.prefix,
-                self.directory / "bng.cfg", stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
+                drover,
+                "run",
+                "--no-huge",
+                "--squeeze",
+                "--json",
+                "--file-prefix",
+                self.prefix,
+                self.directory / "bng.cfg",
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
 
         def runs():
             text = self.log.read_text(encoding="utf-8")
@@ -126,7 +142,10 @@ class Net:
             )
 
     def set_up_cpe(self):
-        self.cpe.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1; ip link set vec0 up", "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0")
+        self.cpe.run(
+            "sysctl -qw net.ipv6.conf.all.disable_ipv6=1; ip link set vec0 up",
+            "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0",
+        )
         for svlan in sorted({s for s, _, _ in LINES}):
             self.cpe.run(
                 f"ip link add link vec0 name s{svlan} type vlan proto 802.1ad id {svlan} && ip link set s{svlan} up"

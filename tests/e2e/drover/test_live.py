@@ -45,7 +45,7 @@ USERS = HOP + "".join(f"user,7,{n},{700 + n}\n" for n in LINES)
 BNG = {
     "gen": "rate=100k\ntemplate=eth/qinq/ipv4/udp\nsvlan=7\nsrc mac=02:00:00:00:00:05\nrange=cvlan:0-63\nrange=src ip:10.0.0.1-10.0.0.64",
     "task": "mode=qinqdecapv4\nuser table=tables.csv\nlocal ipv4=192.0.2.254",
-}  # fmt: skip
+}
 
 
 class Live:
@@ -56,9 +56,12 @@ class Live:
         (directory / "live.cfg").write_text(CONFIG.format(**config))
         (directory / "tables.csv").write_text(tables)
         self.process = subprocess.Popen(
-            [drover, "run", "--no-huge", "--json", "live.cfg"], cwd=directory,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [drover, "run", "--no-huge", "--json", "live.cfg"],
+            cwd=directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         said = self.process.stderr.readline()
         if "traffic runs" not in said:
             self.process.kill()
@@ -110,9 +113,16 @@ def test_routes(drover, tmp_path):
                 assert "done" in live.ask(hop)
             else:
                 assert "done" in live.ask(f"route_del,tables.csv,{route}")
-        for wrong in ("route_add,tables.csv,198.19.0.1/28,9", "route_add,tables.csv,1.0.0.0/8,77",
-                      "route_del,tables.csv,9.0.0.0/8", "reload,tables.csv,../x.csv", "reload,none",
-                      "user_add,tables.csv,1,1,1", "hop_add,tables.csv,1", "route_add"):  # fmt: skip
+        for wrong in (
+            "route_add,tables.csv,198.19.0.1/28,9",
+            "route_add,tables.csv,1.0.0.0/8,77",
+            "route_del,tables.csv,9.0.0.0/8",
+            "reload,tables.csv,../x.csv",
+            "reload,none",
+            "user_add,tables.csv,1,1,1",
+            "hop_add,tables.csv,1",
+            "route_add",
+        ):
             assert "error" in live.ask(wrong), wrong
         _, task = live.end()
         assert lost(task) == {} and task["rx"] == task["tx"] > 1000
@@ -129,7 +139,9 @@ def test_subscribers(drover, tmp_path):
             live.pass_on()
             # new ones, which want a larger table, are made beside the others
             for new in range(20):
-                assert "done" in live.ask(f"user_add,tables.csv,{100 + new},{n},{9000 + 100 * n + new}")
+                assert "done" in live.ask(
+                    f"user_add,tables.csv,{100 + new},{n},{9000 + 100 * n + new}"
+                )
             live.pass_on()
             assert "done" in live.ask(f"user_add,tables.csv,7,{n},{700 + n}")
             live.pass_on()

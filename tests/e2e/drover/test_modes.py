@@ -265,8 +265,11 @@ def as_pcap(path):
     """The packets of a pcapng file, by way of a converter that is not ours."""
     p = subprocess.run(
         ["tshark", "-n", "-r", path, "-F", "pcap", "-w", f"{path}.pcap"],
-        capture_output=True, text=True, timeout=50, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
     assert p.returncode == 0, p.stderr
     return packets.read(f"{path}.pcap")
 

@@ -143,10 +143,13 @@ def ours(name, **kw):
     return Bng(
         TOP / "tests/e2e/drover/dialect" / f"{name}.cfg",
         [[user(n) for n in range(at, at + 512, 37)] for at in (0, 512)],
-        [(f"100.{64 + i}.7.{i}", i % 2, f"192.0.3.{i}", f"02:00:00:00:03:{i:02x}", 0x100 + i)
-         for i in range(8)],
-        "192.0.2.254", **kw,
-    )  # fmt: skip
+        [
+            (f"100.{64 + i}.7.{i}", i % 2, f"192.0.3.{i}", f"02:00:00:00:03:{i:02x}", 0x100 + i)
+            for i in range(8)
+        ],
+        "192.0.2.254",
+        **kw,
+    )
 
 
 def theirs(name, **kw):
@@ -166,8 +169,9 @@ def theirs(name, **kw):
         [[user(n) for n in range(at, at + 32768, 2111)] for at in (0, 32768)],
         [hop(i) for i in (0, 1, 63, 64, 4097, 8191)],
         "21.22.23.24",
-        args=["-D", "start time=0"], **kw,
-    )  # fmt: skip
+        args=["-D", "start time=0"],
+        **kw,
+    )
 
 
 def address(user):
@@ -223,9 +227,15 @@ def judge_bng(drover, directory, b):
         # a busy machine takes longer; CPEs are known by then, and packets the same
         for duration in ("2s", "8s", "20s"):
             p = execute(
-                drover, "run", "--no-huge", "--squeeze", "--duration", duration, "tester.cfg",
+                drover,
+                "run",
+                "--no-huge",
+                "--squeeze",
+                "--duration",
+                duration,
+                "tester.cfg",
                 cwd=directory,
-            )  # fmt: skip
+            )
             assert p.returncode == 0, p.stderr
             came = [seen(directory / f"out{i}.pcapng") for i in range(4)]
             if [len(c) for c in came] == [len(d) for d in due]:
@@ -297,9 +307,15 @@ def test_what_nobody_reads(drover, tmp_path):
     (tmp_path / "sender.cfg").write_text(SENDER.format(directory=tmp_path))
     with Running(drover, tmp_path, tmp_path / "back.cfg", 1):
         p = execute(
-            drover, "run", "--no-huge", "--squeeze", "--json", "--duration", "3s",
+            drover,
+            "run",
+            "--no-huge",
+            "--squeeze",
+            "--json",
+            "--duration",
+            "3s",
             tmp_path / "sender.cfg",
-        )  # fmt: skip
+        )
         assert p.returncode == 0, p.stderr
     report = json.loads(p.stdout)
     assert report["tasks"][0]["tx"] == 20000
@@ -329,7 +345,13 @@ def test_peers_that_leave(drover, tmp_path, one_cpu, drop):
         for _ in range(40 if FULL else 6):
             start = time.monotonic()
             p = execute(
-                drover, "run", "--no-huge", "--squeeze", "--duration", "0.3s", tmp_path / "sender.cfg"
+                drover,
+                "run",
+                "--no-huge",
+                "--squeeze",
+                "--duration",
+                "0.3s",
+                tmp_path / "sender.cfg",
             )
             assert dut.process.poll() is None, "ended with its peer"
             assert p.returncode == 0, p.stderr
@@ -346,9 +368,19 @@ def pair(drover, directory, config, gen, ports, args=()):
     args = ["-D", "start time=0", *args]
     with Running(drover, directory, where / "config" / f"{config}.cfg", ports, args) as dut:
         p = execute(
-            drover, "run", "--no-huge", "--squeeze", "--json", "--duration", "4s", "-D",
-            "start time=0", *links, where / "gen" / f"{gen}.cfg", seconds=55,
-        )  # fmt: skip
+            drover,
+            "run",
+            "--no-huge",
+            "--squeeze",
+            "--json",
+            "--duration",
+            "4s",
+            "-D",
+            "start time=0",
+            *links,
+            where / "gen" / f"{gen}.cfg",
+            seconds=55,
+        )
         assert p.returncode == 0, p.stderr
         return dut.report(), json.loads(p.stdout)
 

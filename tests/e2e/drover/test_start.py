@@ -64,19 +64,35 @@ def test_a_wrong_file(drover, tmp_path, command, old, new, like):
 
 @pytest.mark.parametrize(
     "option",
-    ["-l=0-3", "-c=3", "-m=64", "-a=00:01.0", "--vdev=net_null0", "--lcores=0", "--lcor=0",
-     "--file-prefix=x", "--huge-dir=/x", "--no-pci=", "--proc-type=secondary", "--in-memory="],
-)  # fmt: skip
+    [
+        "-l=0-3",
+        "-c=3",
+        "-m=64",
+        "-a=00:01.0",
+        "--vdev=net_null0",
+        "--lcores=0",
+        "--lcor=0",
+        "--file-prefix=x",
+        "--huge-dir=/x",
+        "--no-pci=",
+        "--proc-type=secondary",
+        "--in-memory=",
+    ],
+)
 def test_options_that_the_grant_decides(drover, tmp_path, option):
     (tmp_path / "t.cfg").write_text(f"[eal options]\n{option}\n" + config())
     refused(execute(drover, "check", "--no-huge", tmp_path / "t.cfg"), r"t\.cfg:2: .*grant")
 
 
-@pytest.mark.parametrize("option", ["--trace=.*", "--trace-d=/x", "-d=/x.so", "--syslog=x", "--log=8"])
+@pytest.mark.parametrize(
+    "option", ["--trace=.*", "--trace-d=/x", "-d=/x.so", "--syslog=x", "--log=8"]
+)
 def test_options_that_are_not_passed_on(drover, tmp_path, option):
     """They write files, or load code; and EAL would take any beginning of a long one."""
     (tmp_path / "t.cfg").write_text(f"[eal options]\n{option}\n" + config())
-    refused(execute(drover, "check", "--no-huge", tmp_path / "t.cfg"), r"t\.cfg:2: .*(passed on|grant)")
+    refused(
+        execute(drover, "check", "--no-huge", tmp_path / "t.cfg"), r"t\.cfg:2: .*(passed on|grant)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,9 +186,12 @@ def test_a_signal_ends_it(drover, tmp_path, number, state):
     (tmp_path / "t.cfg").write_text(text)
     with open(tmp_path / "report", "w", encoding="utf-8") as report:
         p = subprocess.Popen(
-            [drover, "run", "--no-huge", "--json", "t.cfg"], cwd=tmp_path, stdout=report,
-            stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [drover, "run", "--no-huge", "--json", "t.cfg"],
+            cwd=tmp_path,
+            stdout=report,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         try:
             if state == "before":
                 where = f"{RUNTIME}/dpdk/drover-{p.pid}/dpdk_telemetry.v2"
@@ -196,9 +215,12 @@ def test_a_stop_and_a_continuation_do_not(drover, tmp_path):
     """Ctrl-Z and fg of a shell."""
     (tmp_path / "t.cfg").write_text(config())
     p = subprocess.Popen(
-        [drover, "run", "--no-huge", "--duration", "2s", "t.cfg"], cwd=tmp_path,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [drover, "run", "--no-huge", "--duration", "2s", "t.cfg"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert "traffic runs" in p.stderr.readline()
         begin = time.monotonic()
@@ -245,8 +267,20 @@ def begin(pf, drover, directory, cpu, *flags, options=()):
     """A drover that runs; its threads."""
     name = unique()
     pf.names.append(name)
-    s = pf.start("run", "--name", name, "--cpus", cpu, *flags, *granted(drover, directory), "--",
-                 "/drover/drover", "run", *options, "/data/t.cfg")  # fmt: skip
+    s = pf.start(
+        "run",
+        "--name",
+        name,
+        "--cpus",
+        cpu,
+        *flags,
+        *granted(drover, directory),
+        "--",
+        "/drover/drover",
+        "run",
+        *options,
+        "/data/t.cfg",
+    )
     s.until("traffic runs")
     found = threads(pf.lease(name))
     s.signal(signal.SIGTERM)

@@ -287,11 +287,20 @@ class Model:
         self.packets += 1000
         self.time += 100_000_000
         return {
-            "time_ns": self.time, "since_ns": self.since, "name": "g", "mode": "gen", "running": 1,
-            "rate_pps": 10000, "rx": 0, "tx": self.packets, "packets": self.packets,
-            "bursts": self.packets // 10, "busy_cycles": self.packets * 50,
-            "idle_cycles": self.packets * 50, "drops": {"tx_full": self.packets // 2},
-        } | self.changes  # fmt: skip
+            "time_ns": self.time,
+            "since_ns": self.since,
+            "name": "g",
+            "mode": "gen",
+            "running": 1,
+            "rate_pps": 10000,
+            "rx": 0,
+            "tx": self.packets,
+            "packets": self.packets,
+            "bursts": self.packets // 10,
+            "busy_cycles": self.packets * 50,
+            "idle_cycles": self.packets * 50,
+            "drops": {"tx_full": self.packets // 2},
+        } | self.changes
 
     def __call__(self, command):
         name = command.split(",")[0]
@@ -326,9 +335,14 @@ def test_rates_are_differences(drover, fake):
     r = once(drover, fake(Model()))
     interval = json.loads(r.stdout)["tasks"][0]["interval"]
     assert interval == {
-        "seconds": 0.1, "rx_pps": 0, "tx_pps": 10000, "cycles_per_packet": 50,
-        "packets_per_burst": 10, "idle_share": 0.5, "drops_pps": {"tx_full": 5000},
-    }  # fmt: skip
+        "seconds": 0.1,
+        "rx_pps": 0,
+        "tx_pps": 10000,
+        "cycles_per_packet": 50,
+        "packets_per_burst": 10,
+        "idle_share": 0.5,
+        "drops_pps": {"tx_full": 5000},
+    }
 
 
 def test_drops_are_named(drover, fake):
@@ -387,7 +401,9 @@ def test_strange_answers_do_no_harm(drover, fake, kind, value):
     assert r.returncode in (0, 1) and r.stderr.count("\n") <= 1
 
 
-@pytest.mark.parametrize("hello", ["{}", "no", '{"max_output_len": -1}', '{"max_output_len": 1e18}'])
+@pytest.mark.parametrize(
+    "hello", ["{}", "no", '{"max_output_len": -1}', '{"max_output_len": 1e18}']
+)
 def test_a_strange_greeting(drover, fake, hello):
     r = once(drover, fake(Model(), hello=hello))
     assert r.returncode == 1 and "telemetry" in r.stderr

@@ -31,15 +31,17 @@ def verdicts(text):
 def untried(text):
     """What cannot be tried on this machine, by its own word or because it has no such thing."""
     return {
-        p["name"] for p in json.loads(text)["properties"]
+        p["name"]
+        for p in json.loads(text)["properties"]
         if p["verdict"] == "SKIP"
         and (p["name"] in UNTRIED or p["found"].startswith("not in this kernel"))
-    }  # fmt: skip
+    }
 
 
 def bad(text):
     """What does not hold, or was not tried although it could be."""
     return [
-        p for p in json.loads(text)["properties"]
+        p
+        for p in json.loads(text)["properties"]
         if p["verdict"] != "PASS" and p["name"] not in untried(text)
-    ]  # fmt: skip
+    ]

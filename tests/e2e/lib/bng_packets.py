@@ -5,16 +5,21 @@ both; the formats are those of the paper's figures 9 and 10."""
 
 from drover_packets import patterned  # first: it silences scapy
 
-from scapy.all import ARP, GRE, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPOption_RR, IPv6  # noqa: E402
-from scapy.all import Padding, Raw, fragment, raw  # noqa: E402
-from scapy.contrib.mpls import MPLS  # noqa: E402
+from scapy.all import ARP, GRE, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPOption_RR, IPv6
+from scapy.all import Padding, Raw, fragment, raw
+from scapy.contrib.mpls import MPLS
 
 CPE, GATEWAY, CORE = "02:00:00:00:10:02", "02:00:00:00:00:aa", "02:00:00:00:00:bb"
 LOCAL = "192.0.2.254"
 USER = (7, 42, 700042)  # svlan, cvlan, gre_id
 USERS = [USER, (7, 43, 700043), (4095, 4095, 700044), (0, 0, 700045)]
 HOPS = [("192.0.2.1", "02:00:00:00:01:01", 100), ("192.0.2.2", "02:00:00:00:01:02", 1048575)]
-ROUTES = [("198.18.0.0/15", 0), ("198.19.128.0/17", 1), ("198.19.200.7/32", 0), ("203.0.113.0/24", 1)]
+ROUTES = [
+    ("198.18.0.0/15", 0),
+    ("198.19.128.0/17", 1),
+    ("198.19.200.7/32", 0),
+    ("203.0.113.0/24", 1),
+]
 ADDRESS = "10.0.0.2"  # of the CPE
 TO = "198.18.5.6"
 MTU = 1500
@@ -79,7 +84,9 @@ def upstream(own):
         "as large as may be": inner(MTU - 32),
         "tcp": IP(src=ADDRESS, dst=TO) / TCP(options=[("MSS", 1460)]) / Raw(b"x"),
         "options": inner(options=[IPOption_RR(length=11, pointer=4, routers=["0.0.0.0"] * 2)]),
-        "wrong udp checksum": IP(src=ADDRESS, dst=TO) / UDP(sport=1, dport=2, chksum=1) / Raw(b"abc"),
+        "wrong udp checksum": IP(src=ADDRESS, dst=TO)
+        / UDP(sport=1, dport=2, chksum=1)
+        / Raw(b"abc"),
         "tos": inner(tos=0xB8),
     }
     for i, part in enumerate(fragment(inner(1400), 400)):
@@ -89,8 +96,12 @@ def upstream(own):
         good[f"id {i}"] = inner(id=i, ttl=1 + i % 254 + 1)
     for name, p in good.items():
         yield name, access(p), tunnelled(p, own)
-    for prefix, to, hop in [("in the longer", "198.19.128.1", 1), ("host", "198.19.200.7", 0),
-                            ("last", "203.0.113.255", 1), ("beside", "198.19.127.255", 0)]:  # fmt: skip
+    for prefix, to, hop in [
+        ("in the longer", "198.19.128.1", 1),
+        ("host", "198.19.200.7", 0),
+        ("last", "203.0.113.255", 1),
+        ("beside", "198.19.127.255", 0),
+    ]:
         yield prefix, access(inner(to=to)), tunnelled(inner(to=to), own, hop)
     for i, user in enumerate(USERS):
         p = inner(src=f"10.1.0.{i + 1}")
@@ -124,7 +135,9 @@ def upstream(own):
     yield "one tag", raw(Ether(src=CPE, dst=GATEWAY) / Dot1Q(vlan=7) / inner(80)), "not qinq"
     yield "no tag", raw(Ether(src=CPE, dst=GATEWAY) / inner(80)), "not qinq"
     yield "ipv6", access(IPv6(dst="2001:db8::1") / UDP()), "not ipv4"
-    three = Ether(src=CPE, dst=GATEWAY) / Dot1AD(vlan=7, type=0x8100) / Dot1Q(vlan=42) / Dot1Q(vlan=1)
+    three = (
+        Ether(src=CPE, dst=GATEWAY) / Dot1AD(vlan=7, type=0x8100) / Dot1Q(vlan=42) / Dot1Q(vlan=1)
+    )
     yield "three tags", raw(three / inner()), "not ipv4"
 
 

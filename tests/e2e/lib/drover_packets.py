@@ -6,13 +6,14 @@ import functools
 import logging
 import random
 
-from pcapfile import read, write  # noqa: F401
+import pcapfile
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 
-from scapy.all import ARP, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, ICMPv6EchoRequest  # noqa: E402
-from scapy.all import IPv6, IPv6ExtHdrFragment, Raw, fragment, raw  # noqa: E402
+from scapy.all import ARP, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, ICMPv6EchoRequest
+from scapy.all import IPv6, IPv6ExtHdrFragment, Raw, fragment, raw
 
+read, write = pcapfile.read, pcapfile.write
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 HEADER = 14
 JUMBO = 9000

@@ -44,9 +44,13 @@ tx port=if0
 def execute(drover, *args, seconds=30, prefix=(), **kw):
     """Runs it to its end, which leaves no directory of EAL's behind."""
     p = subprocess.Popen(
-        [*prefix, drover, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, **kw,
-    )  # fmt: skip
+        [*prefix, drover, *map(str, args)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **kw,
+    )
     try:
         out, err = p.communicate(timeout=seconds)
     finally:
@@ -104,9 +108,7 @@ class Bench:
         (self.directory / "test.cfg").write_text(text)
 
     def execute(self, command, *args):
-        return execute(
-            self.drover, command, "--no-huge", *args, "test.cfg", cwd=self.directory
-        )
+        return execute(self.drover, command, "--no-huge", *args, "test.cfg", cwd=self.directory)
 
     def __call__(self, sent, *options, **kw):
         """What came out, and the report."""

@@ -8,7 +8,7 @@ from bng_packets import ADDRESS, CORE, CPE, GATEWAY, HOPS, LOCAL, MTU, TO, USER,
 
 from scapy.all import ICMP, IP, TCP, Ether, Padding, Raw, raw
 from scapy.contrib.mpls import MPLS
-from scapy.all import IPOption_NOP  # isort: skip
+from scapy.all import IPOption_NOP
 
 GATE = "10.0.0.254"  # whose ICMP errors they are
 FAR = "203.0.113.7"  # a machine that is routed to
@@ -16,7 +16,21 @@ QUOTED = 548  # bytes of a packet in the answer: 576 in all (RFC 1812, 4.3.2.3)
 
 # What else an EtherType can be: ARP, IPv6, tags, MPLS for one and for many, PPPoE, LLDP, a length of 802.3, and
 # IPv4's the wrong way round.
-TYPES = [0x0806, 0x86DD, 0x8100, 0x88A8, 0x9100, 0x8847, 0x8848, 0x8864, 0x88CC, 46, 0, 0xFFFF, 0x0008]
+TYPES = [
+    0x0806,
+    0x86DD,
+    0x8100,
+    0x88A8,
+    0x9100,
+    0x8847,
+    0x8848,
+    0x8864,
+    0x88CC,
+    46,
+    0,
+    0xFFFF,
+    0x0008,
+]
 LONGEST = [IPOption_NOP()] * 40  # options
 
 
@@ -93,7 +107,9 @@ def routing(own, mpls=False):
         yield dropped(name, frame(p), why)
     yield dropped("too long", frame(bng.inner(largest + 1)), "too long")
     yield dropped("too long, may be cut", frame(bng.inner(largest + 1, flags=0)), "too long")
-    yield dropped("too long by options", frame(bng.inner(largest - 39, options=LONGEST)), "too long")
+    yield dropped(
+        "too long by options", frame(bng.inner(largest - 39, options=LONGEST)), "too long"
+    )
     yield from cuts(frame(bng.inner(28, options=LONGEST)), (34, 40, 73), "too short", "options cut")
     for kind in TYPES:
         yield dropped(f"type {kind:#06x}", frame(bng.inner(), kind), "not ipv4")
@@ -167,7 +183,9 @@ def routing_errors(own, mpls=False):
     def make(size=60, to=TO, **kw):
         return bng.inner(size, to, FAR, **kw)
 
-    for name, p, why, kind, code, mtu in errors(make, ("192.168.1.1", "no route"), largest, largest):
+    for name, p, why, kind, code, mtu in errors(
+        make, ("192.168.1.1", "no route"), largest, largest
+    ):
         out = None
         if kind is not None:
             out = out_to(answer(p, kind, code, mtu), own, 1, mpls)
@@ -187,7 +205,9 @@ def upstream_errors(own):
     def back(p, **kw):
         return bng.access(p, src=own, dst=CPE, **kw)
 
-    for name, p, why, kind, code, mtu in errors(bng.inner, ("192.168.1.1", "no route"), largest, largest):
+    for name, p, why, kind, code, mtu in errors(
+        bng.inner, ("192.168.1.1", "no route"), largest, largest
+    ):
         out = None
         if kind is not None:
             out = back(answer(p, kind, code, mtu))
@@ -224,7 +244,9 @@ def downstream_errors(own):
         yield name, bng.core(p), out, why
     p = make(ttl=1)
     for labels in ((), (1, 2), range(8)):
-        yield f"{len(labels)} labels", bng.core(p, labels=labels), back(answer(p, *EXCEEDED)), "ttl expired"
+        yield f"{len(labels)} labels", bng.core(p, labels=labels), back(
+            answer(p, *EXCEEDED)
+        ), "ttl expired"
     sent = bng.core(p, outer={"src": "203.0.113.9", "options": LONGEST, "flags": 0, "tos": 8})
     yield "other tunnel", sent, back(answer(p, *EXCEEDED), dst="203.0.113.9"), "ttl expired"
     yield "padded", bng.core(p) + bytes(9), back(answer(p, *EXCEEDED)), "ttl expired"
@@ -253,16 +275,26 @@ def upstream(own, stype=0x88A8):
         yield dropped(name, bng.access(p, stype=stype), why)
     sent = bng.access(bng.inner(28, options=LONGEST), stype=stype)
     yield from cuts(sent, (42, 50, 81), "too short", "options cut")
-    yield dropped("too long by options", bng.access(bng.inner(MTU - 71, options=LONGEST), stype=stype), "too long")
+    yield dropped(
+        "too long by options",
+        bng.access(bng.inner(MTU - 71, options=LONGEST), stype=stype),
+        "too long",
+    )
     for kind in TYPES:
         sent = bytearray(bng.access(bng.inner(), stype=stype))
-        for name, at, why in (("S", 12, "not qinq"), ("C", 16, "not qinq"), ("inner", 20, "not ipv4")):
+        for name, at, why in (
+            ("S", 12, "not qinq"),
+            ("C", 16, "not qinq"),
+            ("inner", 20, "not ipv4"),
+        ):
             was = int.from_bytes(sent[at : at + 2], "big")
             if kind != was:
                 wrong = sent[:at] + kind.to_bytes(2, "big") + sent[at + 2 :]
                 yield dropped(f"{name} type {kind:#06x}", bytes(wrong), why)
     for user in ((42, 7, 0), (7, 0, 0), (0, 42, 0), (0, 4095, 0), (4095, 0, 0), (4094, 4094, 0)):
-        yield dropped(f"tags {user[:2]}", bng.access(bng.inner(), user, stype), "unknown subscriber")
+        yield dropped(
+            f"tags {user[:2]}", bng.access(bng.inner(), user, stype), "unknown subscriber"
+        )
 
 
 def asked(own, gateway=False):
@@ -286,20 +318,34 @@ def asked(own, gateway=False):
     for n in (1, 10, 1000):
         yield f"padded by {n}", whole + bytes(n), reply, None
     user = USERS[2]
-    yield "other subscriber", bng.access(bng.arp(target=target), user), bng.arp_answer(own, target=target, user=user), None
+    yield "other subscriber", bng.access(bng.arp(target=target), user), bng.arp_answer(
+        own, target=target, user=user
+    ), None
     yield from cuts(whole, range(QINQ, QINQ + 28), "too short", "arp cut")
     for op in (0, 3, 4, 8, 9, 0x0100, 65535):
         yield dropped(f"operation {op}", bng.access(bng.arp(op=op, target=target)), "bad arp")
-    for field, value in (("hwtype", 0), ("hwtype", 6), ("ptype", 0x86DD), ("hwlen", 8), ("plen", 16)):
+    for field, value in (
+        ("hwtype", 0),
+        ("hwtype", 6),
+        ("ptype", 0x86DD),
+        ("hwlen", 8),
+        ("plen", 16),
+    ):
         sent = bng.arp(target=target)
         sent = bytearray(bng.access(sent))
         at, size = {"hwtype": (0, 2), "ptype": (2, 2), "hwlen": (4, 1), "plen": (5, 1)}[field]
         sent[QINQ + at : QINQ + at + size] = value.to_bytes(size, "big")
         yield dropped(f"{field} {value}", bytes(sent), "bad arp")
     for sender in ("127.0.0.1", "224.0.0.1", "255.255.255.255"):
-        yield dropped(f"sender {sender}", bng.access(bng.arp(sender=sender, target=target)), "bad source")
+        yield dropped(
+            f"sender {sender}", bng.access(bng.arp(sender=sender, target=target)), "bad source"
+        )
     group = "03:00:00:00:00:01"
-    yield dropped("sender's mac is a group's", bng.access(bng.arp(mac=group, target=target), src=group), "bad source")
+    yield dropped(
+        "sender's mac is a group's",
+        bng.access(bng.arp(mac=group, target=target), src=group),
+        "bad source",
+    )
 
 
 QINQ = bng.QINQ
@@ -315,8 +361,13 @@ def downstream(own, stype=0x88A8):
     for name, p in headers(make, MTU):
         yield name, bng.core(p), out(p), None
     p = make()
-    for name, outer in (("ttl 0", {"ttl": 0}), ("ttl 1", {"ttl": 1}), ("tos 255", {"tos": 255}),
-                        ("id", {"id": 65535}), ("options", {"options": LONGEST})):  # fmt: skip
+    for name, outer in (
+        ("ttl 0", {"ttl": 0}),
+        ("ttl 1", {"ttl": 1}),
+        ("tos 255", {"tos": 255}),
+        ("id", {"id": 65535}),
+        ("options", {"options": LONGEST}),
+    ):
         yield f"outer {name}", bng.core(p, outer=outer), out(p), None
     for label in (0, 3, 15, 1048575):
         yield f"label {label}", bng.core(p, labels=(label,)), out(p), None
@@ -338,7 +389,11 @@ def downstream(own, stype=0x88A8):
     for flags in [0, 0xFFFF, *(0x2000 | 1 << bit for bit in range(16) if bit != 13)]:
         wrong = sent[:at] + flags.to_bytes(2, "big") + sent[at + 2 :]
         yield dropped(f"gre {flags:#06x}", wrong, "gre without key")
-    yield dropped("all of gre", bng.core(p, chksum_present=1, seqnum_present=1, sequence_number=7), "gre without key")
+    yield dropped(
+        "all of gre",
+        bng.core(p, chksum_present=1, seqnum_present=1, sequence_number=7),
+        "gre without key",
+    )
     for kind in TYPES:
         yield dropped(f"gre type {kind:#06x}", bng.core(p, proto=kind), "bad inner packet")
         if kind != 0x8847:
@@ -353,13 +408,25 @@ def downstream(own, stype=0x88A8):
     for size in (28, 29, 47, 48, 87):
         yield dropped(f"outer length {size}", bng.core(p, outer={"len": size}), "bad inner packet")
     yield dropped("outer length 89", bng.core(p, outer={"len": 89}), "bad header")
-    yield dropped("outer options' checksum", bng.core(p, outer={"options": LONGEST, "chksum": 1}), "bad checksum")
+    yield dropped(
+        "outer options' checksum",
+        bng.core(p, outer={"options": LONGEST, "chksum": 1}),
+        "bad checksum",
+    )
     for version in (0, 5, 6):
-        yield dropped(f"outer version {version}", bng.core(p, outer={"version": version}), "bad header")
+        yield dropped(
+            f"outer version {version}", bng.core(p, outer={"version": version}), "bad header"
+        )
     for ihl in range(5):
         yield dropped(f"outer ihl {ihl}", bng.core(p, outer={"ihl": ihl}), "bad header")
-    yield dropped("outer fragment in the middle", bng.core(p, outer={"flags": "MF", "frag": 3}), "fragment of a tunnel")
-    yield from cuts(bng.core(p, outer={"options": LONGEST}), (38, 50, 77), "too short", "outer options cut")
+    yield dropped(
+        "outer fragment in the middle",
+        bng.core(p, outer={"flags": "MF", "frag": 3}),
+        "fragment of a tunnel",
+    )
+    yield from cuts(
+        bng.core(p, outer={"options": LONGEST}), (38, 50, 77), "too short", "outer options cut"
+    )
     for to in ("224.0.0.1", "255.255.255.255", "127.0.0.1", "10.0.0.1"):
         yield dropped(f"to {to}", bng.core(bng.inner(60, to, TO)), "unknown cpe")
 

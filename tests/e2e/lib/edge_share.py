@@ -8,6 +8,8 @@ from edge_packets import LONGEST, QINQ, TYPES, cuts, dropped, frame, headers, no
 
 from scapy.all import GRE, ICMP, IP, SCTP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPv6, Raw, fragment, raw
 from scapy.contrib.mpls import MPLS
+
+
 def anything():
     """Frames of all kinds and sizes."""
     for size in (*range(14, 66), 1499, 1500, 1513, 1514):
@@ -56,11 +58,17 @@ def lbnetwork(_own, untag=False):
     for n in range(9):
         sent = bng.core(p, labels=range(n))
         yield f"{n} labels", sent, bng.core(p, labels=()) if untag else sent, None
-    for name, kw in (("no key", {"key_present": 0, "key": None}), ("checksum", {"chksum_present": 1}),
-                     ("sequence", {"seqnum_present": 1, "sequence_number": 1}), ("version 1", {"version": 1}),
-                     ("options", {"outer": {"options": LONGEST}}), ("checksum of ip", {"outer": {"chksum": 1}}),
-                     ("first fragment", {"outer": {"flags": "MF"}}), ("ttl 0", {"outer": {"ttl": 0}}),
-                     ("ethernet inside", {"proto": 0x6558})):  # fmt: skip
+    for name, kw in (
+        ("no key", {"key_present": 0, "key": None}),
+        ("checksum", {"chksum_present": 1}),
+        ("sequence", {"seqnum_present": 1, "sequence_number": 1}),
+        ("version 1", {"version": 1}),
+        ("options", {"outer": {"options": LONGEST}}),
+        ("checksum of ip", {"outer": {"chksum": 1}}),
+        ("first fragment", {"outer": {"flags": "MF"}}),
+        ("ttl 0", {"outer": {"ttl": 0}}),
+        ("ethernet inside", {"proto": 0x6558}),
+    ):
         yield name, bng.core(p, **kw), bng.core(p, labels=() if untag else (100,), **kw), None
     whole = bng.core(p)
     least = 14 + 4 + 28
@@ -91,7 +99,9 @@ def lb5tuple(_own):
     for name, layer in (("tcp", TCP()), ("sctp", SCTP()), ("icmp", ICMP()), ("gre", GRE() / IP())):
         p = IP(src=ADDRESS, dst=TO) / layer
         yield passed(name, frame(p))
-        yield passed(f"{name} with options", frame(IP(src=ADDRESS, dst=TO, options=LONGEST) / layer))
+        yield passed(
+            f"{name} with options", frame(IP(src=ADDRESS, dst=TO, options=LONGEST) / layer)
+        )
     for i, part in enumerate(fragment(bng.inner(1400), 400)):
         yield passed(f"fragment {i}", frame(part))
     for name, p, why in not_headers(bng.inner):
@@ -116,7 +126,11 @@ def unmpls(_own):
             stack /= MPLS(label=i, s=int(i + 1 == n), ttl=i)
         return raw(stack / p)
 
-    for name, p, kind in (("ipv4", bng.inner(), 0x0800), ("ipv6", v6, 0x86DD), ("largest", bng.inner(MTU), 0x0800)):
+    for name, p, kind in (
+        ("ipv4", bng.inner(), 0x0800),
+        ("ipv6", v6, 0x86DD),
+        ("largest", bng.inner(MTU), 0x0800),
+    ):
         for n in range(1, 9):
             yield f"{name}, {n} labels", labelled(p, n), frame(p, kind), None
         for n in (9, 20):
@@ -170,14 +184,21 @@ def marked(p, dscp=10):
 
 def police_marks(_own):
     eth = Ether(src=CORE, dst=GATEWAY)
-    v6 = IPv6(src="2001:db8::1", dst="2001:db8::2", tc=0xFF, fl=0xFFFFF) / UDP(sport=1, dport=2) / Raw(b"x")
+    v6 = (
+        IPv6(src="2001:db8::1", dst="2001:db8::2", tc=0xFF, fl=0xFFFFF)
+        / UDP(sport=1, dport=2)
+        / Raw(b"x")
+    )
     for name, p in headers(bng.inner, MTU):
         yield name, frame(p), marked(eth / p), None
     for tos in range(0, 256, 7):
         p = eth / bng.inner(tos=tos, id=tos * 257)
         yield f"tos {tos}", raw(p), marked(p), None
-    for name, front in (("tag", Dot1Q(vlan=5)), ("S-tag", Dot1AD(vlan=5)),
-                        ("two tags", Dot1AD(vlan=7, type=0x8100) / Dot1Q(vlan=42))):  # fmt: skip
+    for name, front in (
+        ("tag", Dot1Q(vlan=5)),
+        ("S-tag", Dot1AD(vlan=5)),
+        ("two tags", Dot1AD(vlan=7, type=0x8100) / Dot1Q(vlan=42)),
+    ):
         for kind, p in (("ipv4", bng.inner()), ("ipv6", v6)):
             yield f"{name}, {kind}", raw(eth / front / p), marked(eth / front / p), None
     for n in range(1, 9):
@@ -223,10 +244,15 @@ def police_users(_own):
         yield dropped(f"tags {user[:2]}", bng.access(bng.inner(), user), why)
     for key in (0, 700041, 700046, 0xFFFFFFFF):
         yield dropped(f"key {key}", bng.core(bng.inner(), key), why)
-    for name, kw in (("no key", {"key_present": 0, "key": None}), ("checksum and key", {"chksum_present": 1}),
-                     ("sequence", {"seqnum_present": 1, "sequence_number": 1}), ("version 1", {"version": 1}),
-                     ("nine labels", {"labels": range(9)}), ("not gre", {"outer": {"proto": 17}}),
-                     ("later fragment", {"outer": {"frag": 2}})):  # fmt: skip
+    for name, kw in (
+        ("no key", {"key_present": 0, "key": None}),
+        ("checksum and key", {"chksum_present": 1}),
+        ("sequence", {"seqnum_present": 1, "sequence_number": 1}),
+        ("version 1", {"version": 1}),
+        ("nine labels", {"labels": range(9)}),
+        ("not gre", {"outer": {"proto": 17}}),
+        ("later fragment", {"outer": {"frag": 2}}),
+    ):
         yield dropped(name, bng.core(bng.inner(), **kw), why)
     yield dropped("8100 outside", bng.access(bng.inner(), stype=0x8100), why)
     for name, sent in anything():

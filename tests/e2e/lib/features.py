@@ -47,5 +47,5 @@ def needs_node_pages(n, size="2M", nodes=(NEAR, FAR)):
     return pytest.mark.skipif(
         any(free < n for free in have.values()),
         reason=f"needs {n} free hugepages of {size} on node {', '.join(map(str, nodes))}, "
-               f"there are {', '.join(map(str, have.values()))}; {ELSEWHERE}",
-    )  # fmt: skip
+        f"there are {', '.join(map(str, have.values()))}; {ELSEWHERE}",
+    )

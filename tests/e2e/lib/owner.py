@@ -43,9 +43,14 @@ class Keep:
         if "input" in kw:
             kw.pop("stdin")
         return subprocess.run(
-            self.command(*args), capture_output=True, text=True, timeout=seconds * SLOW, check=False,
-            **ids(uid), **kw,
-        )  # fmt: skip
+            self.command(*args),
+            capture_output=True,
+            text=True,
+            timeout=seconds * SLOW,
+            check=False,
+            **ids(uid),
+            **kw,
+        )
 
     def ok(self, *args, **kw):
         p = self(*args, **kw)

@@ -16,7 +16,9 @@ from workload import CPU, CPUS, SLOW
 LINUX = shutil.which("linux.uml")
 MODULES = Path("/usr/lib/uml/modules")
 BOOT = 60 * SLOW  # seconds at most
-KERNELS = ",".join(map(str, [c for c in CPUS if c != CPU] or CPUS))  # the last is for who forwards between them
+KERNELS = ",".join(
+    map(str, [c for c in CPUS if c != CPU] or CPUS)
+)  # the last is for who forwards between them
 MORTAL = ["setpriv", "--pdeathsig", "KILL"]  # ends with who started it, however that ends
 
 INIT = """#!/bin/bash
@@ -61,9 +63,22 @@ class Lab:
         self.init.chmod(0o755)
         script = "".join(f"ip tuntap add {t} mode tap; ip link set {t} mtu 1600 up; " for t in taps)
         self.holder = subprocess.Popen(
-            [*MORTAL, "unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-ec", f"{script} echo ready; exec sleep infinity"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [
+                *MORTAL,
+                "unshare",
+                "--net",
+                "--pid",
+                "--mount-proc",
+                "--fork",
+                "--kill-child",
+                "sh",
+                "-ec",
+                f"{script} echo ready; exec sleep infinity",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         said = self.holder.stdout.readline()
         if said != "ready\n":
             self.end()
@@ -102,11 +117,31 @@ class Linux:
         self.lab, self.name, self.said, self.asked = lab, tap, [], 0
         # a kernel of this kind is many processes: in the lab's namespace of them all end with it
         self.process = subprocess.Popen(
-            [*lab.enter, "-p", "taskset", "-c", KERNELS, LINUX, "mem=96M", "rootfstype=hostfs", "root=/dev/root", "ro", "hostfs=/", "con=null",
-            "con0=fd:0,fd:1", "quiet", f"umid={tap}", f"uml_dir={lab.directory}/",
-            f"vec0:transport=tap,ifname={tap},depth=128,mac={mac}", f"init={lab.init}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [
+                *lab.enter,
+                "-p",
+                "taskset",
+                "-c",
+                KERNELS,
+                LINUX,
+                "mem=96M",
+                "rootfstype=hostfs",
+                "root=/dev/root",
+                "ro",
+                "hostfs=/",
+                "con=null",
+                "con0=fd:0,fd:1",
+                "quiet",
+                f"umid={tap}",
+                f"uml_dir={lab.directory}/",
+                f"vec0:transport=tap,ifname={tap},depth=128,mac={mac}",
+                f"init={lab.init}",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         self.news = threading.Condition()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()

@@ -156,8 +156,11 @@ class Pinfold:
         kw.setdefault("text", True)
         return subprocess.run(
             [self.path, *map(str, args)],
-            capture_output=True, timeout=seconds * SLOW, check=False, **kw,
-        )  # fmt: skip
+            capture_output=True,
+            timeout=seconds * SLOW,
+            check=False,
+            **kw,
+        )
 
     def ok(self, *args, **kw):
         p = self(*args, **kw)
@@ -189,9 +192,7 @@ class Pinfold:
         return json.loads(self.ok(*args, **kw))
 
     def start(self, *args, **kw):
-        s = Started(
-            [self.path, *map(str, args)], self.directory / f"out-{len(self.started)}", **kw
-        )
+        s = Started([self.path, *map(str, args)], self.directory / f"out-{len(self.started)}", **kw)
         self.started.append(s)
         return s
 

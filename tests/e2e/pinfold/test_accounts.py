@@ -17,8 +17,16 @@ import pytest
 
 from features import V2
 from workload import (
-    CPU, LEASES, OTHER, PYTHON, SLOW, needs_root, needs_two, processes_of, unique,
-)  # fmt: skip
+    CPU,
+    LEASES,
+    OTHER,
+    PYTHON,
+    SLOW,
+    needs_root,
+    needs_two,
+    processes_of,
+    unique,
+)
 
 pytestmark = [needs_root]
 
@@ -81,9 +89,12 @@ THINGS = ["inotify", "timers", "queues", "terminals", "files"]
 def take(what, most):
     """How many this process's user gets of it, and puts back."""
     p = subprocess.run(
-        [PYTHON, "-I", "-c", HOLDER, what, str(most)], capture_output=True, text=True, timeout=60,
+        [PYTHON, "-I", "-c", HOLDER, what, str(most)],
+        capture_output=True,
+        text=True,
+        timeout=60,
         check=True,
-    )  # fmt: skip
+    )
     return int(p.stdout.split()[1])
 
 
@@ -176,7 +187,11 @@ def test_no_limit_is_inherited(pf, runtime):
             soft = {resource.RLIMIT_NOFILE: 64, resource.RLIMIT_STACK: 1 << 20}.get(number)
             if soft is None and number in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
                 soft = 1 << 28
-            if number == resource.RLIMIT_SIGPENDING if hasattr(resource, "RLIMIT_SIGPENDING") else 11:
+            if (
+                number == resource.RLIMIT_SIGPENDING
+                if hasattr(resource, "RLIMIT_SIGPENDING")
+                else 11
+            ):
                 soft = soft or 4000
             if soft is not None:
                 resource.setrlimit(number, (soft, hard))
@@ -263,7 +278,9 @@ def test_a_crash_starts_nothing_on_the_host(pf, tmp_path):
             pytest.skip(f"core_pattern cannot be set here: {e}")
 
         def unlimited():
-            resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+            resource.setrlimit(
+                resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2
+            )
 
         subprocess.run(crash, check=False, preexec_fn=unlimited, timeout=20)
         if not wait_for(ran):
@@ -404,9 +421,10 @@ echo $i
     assert st.st_dev != os.stat(path.parent).st_dev and os.statvfs(path).f_frsize > 0
     assert used - os.statvfs("/run").f_bfree < 256
     flags = next(
-        line.split()[5] for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        line.split()[5]
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
         if line.split()[4] == str(path)
-    )  # fmt: skip
+    )
     assert {"nosuid", "nodev", "noexec"} <= set(flags.split(","))
     assert stat.S_IMODE(st.st_mode) == 0o2770
     before = time.monotonic()

@@ -116,8 +116,10 @@ def test_it_refuses_by_itself(pf, pinfold, loaded, tmp_path):
     wide = tmp_path / "wide.json"
     wide.write_text(json.dumps(doc))
     os.chown(wide, 0, 0)
-    got = [pf.python(ATTACH, "--seccomp", wide, *more).strip()
-           for more in ([], ["--apparmor", "unconfined"])]  # fmt: skip
+    got = [
+        pf.python(ATTACH, "--seccomp", wide, *more).strip()
+        for more in ([], ["--apparmor", "unconfined"])
+    ]
     assert got == ["Permission denied", "attached"]
 
 

@@ -18,6 +18,7 @@ from workload import CPU, free_pages, needs_pages, needs_root, unique, wait
 
 pytestmark = [needs_root]
 
+
 @pytest.fixture(scope="module")
 def schema():
     jsonschema = pytest.importorskip("jsonschema")
@@ -146,9 +147,7 @@ def test_bad_grant(inside, tmp_path):
         assert p.returncode == 125 and p.stdout == "" and p.stderr.count("\n") == 1, text
         assert p.stderr.startswith("pinfold-inside: audit: read grant")
     for words in (["--grant", "/no/such"], ["--no-such"], ["word"], ["--grant"]):
-        p = subprocess.run(
-            [inside, "audit", *words], capture_output=True, text=True, check=False
-        )
+        p = subprocess.run([inside, "audit", *words], capture_output=True, text=True, check=False)
         assert p.returncode == 125 and p.stdout == ""
 
 
@@ -191,11 +190,22 @@ def test_pages_of_the_program_stay(pf):
     pf.names.append(name)
     before = free_pages()
     s = pf.start(
-        "run", "--name", name, "--cpus", CPU, "--hugepages", "2M=8", "--", "/usr/bin/python3", "-c",
+        "run",
+        "--name",
+        name,
+        "--cpus",
+        CPU,
+        "--hugepages",
+        "2M=8",
+        "--",
+        "/usr/bin/python3",
+        "-c",
         code,
-    )  # fmt: skip
+    )
     s.until("^up")
     for _ in range(5):
         p = pf("audit", name)
-        assert p.returncode == 0, [line for line in p.stdout.splitlines() if line.startswith("FAIL")]
+        assert p.returncode == 0, [
+            line for line in p.stdout.splitlines() if line.startswith("FAIL")
+        ]
     assert s.process.poll() is None and free_pages() <= before

@@ -38,8 +38,12 @@ def namespace(pf, setup, *args):
     command = " ".join(f"'{a}'" for a in (pf.path, *args))
     return subprocess.run(
         ["unshare", "-m", "sh", "-c", f"{setup} && exec {command}"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=50, check=False,
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
 
 
 def one_line(p, like, status=125):
@@ -180,8 +184,13 @@ def test_spare_words_are_refused(pf):
 def test_line_breaks_do_not_make_lines(pf):
     """A message stays one line whatever is in it."""
     evil = "x\ny\x1b[31m"
-    for flags in (["--cpus", evil], [*ONE, "--name", evil], [*ONE, "-v", f"{evil}:/x"],
-                  [*ONE, "--image", f"/{evil}"], [*ONE, "--runtime", f"/{evil}"]):  # fmt: skip
+    for flags in (
+        ["--cpus", evil],
+        [*ONE, "--name", evil],
+        [*ONE, "-v", f"{evil}:/x"],
+        [*ONE, "--image", f"/{evil}"],
+        [*ONE, "--runtime", f"/{evil}"],
+    ):
         text = pf.fails("run", *flags, *TRUE, like="x")
         assert "\x1b" not in text
     pf.fails("run", *ONE, "--", evil, like="x", status=127)
@@ -241,8 +250,9 @@ def test_offline_cpu(pf, tree):
 
 
 @pytest.mark.parametrize(
-    "name", ["cpuset", "memory", "pids", "hugetlb", "devices"],
-)  # fmt: skip
+    "name",
+    ["cpuset", "memory", "pids", "hugetlb", "devices"],
+)
 def test_limit_that_cannot_be_enforced(pf, tree, name):
     """Bare of one controller: refused with the cure, or taken with the waiver for it."""
     flags = tree("two")
@@ -310,8 +320,14 @@ def test_pages_taken_by_a_stranger(pf):
         [PYTHON, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as p:
         assert p.stdout.readline() == "up\n"
-        pf.fails("run", *ONE, "--hugepages", f"2M={before - 7}", *TRUE,
-                 like=f"{before - 7} wanted, {before - 8} ")  # fmt: skip
+        pf.fails(
+            "run",
+            *ONE,
+            "--hugepages",
+            f"2M={before - 7}",
+            *TRUE,
+            like=f"{before - 7} wanted, {before - 8} ",
+        )
         p.stdin.close()
 
 
@@ -485,7 +501,6 @@ def test_user_file_that_is_none(pf, tmp_path, what):
             refused("not a file")
 
 
-
 @pytest.mark.parametrize("target", ["/data", "/data/x/y"])
 def test_hostile_volume_point(pf, tmp_path, victim, target):
     """A mount point that is a link in the image: refused, and nothing is made behind it."""
@@ -511,8 +526,9 @@ def test_image_with_odd_name(pf, tmp_path):
 def test_arguments_that_are_not_text(pf):
     p = subprocess.run(
         [pf.path, "run", "--cpus", str(CPU), "--", b"/bin/echo", b"\xff"],
-        capture_output=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+    )
     assert p.returncode == 125 and p.stderr.startswith(b"pinfold: ")
     assert p.stderr.count(b"\n") == 1
 

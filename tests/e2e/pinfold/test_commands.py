@@ -249,9 +249,14 @@ def test_exec_beside_a_workload_that_has_taken_its_processes(pf, runtime):
     path = shutil.which(runtime, path="/usr/bin:/usr/sbin")
     if path is None:
         pytest.skip(f"package {runtime} is not installed")
-    _, name = pf.begin("--pids", "32", "--runtime", path,
-                       script="n=0; while [ $n -lt 31 ]; do sleep 1000 & n=$((n+1)); done; echo up;"
-                              "exec sleep 1000")  # fmt: skip
+    _, name = pf.begin(
+        "--pids",
+        "32",
+        "--runtime",
+        path,
+        script="n=0; while [ $n -lt 31 ]; do sleep 1000 & n=$((n+1)); done; echo up;"
+        "exec sleep 1000",
+    )
     if runtime == "runc":
         # its own exec has threads in there, and not always needs one more
         p = pf("exec", name, "--", "/bin/echo", "in")
@@ -355,8 +360,17 @@ def test_grant_slots_are_all_or_none(pf):
     assert [status_field(s.text(), "Cpus_allowed_list") for s in both] == cpus
     pf.ok("grant", "remove", f"{name}-1", f"{name}-2")
     more = unique("g")
-    pf.fails("grant", "create", "--name", more, "--cpu-count", "1", "--count", "4096",
-             like="grant [0-9]+ of 4096")  # fmt: skip
+    pf.fails(
+        "grant",
+        "create",
+        "--name",
+        more,
+        "--cpu-count",
+        "1",
+        "--count",
+        "4096",
+        like="grant [0-9]+ of 4096",
+    )
     assert not any(g["name"].startswith(more) for g in pf.json("grant", "list", "--json"))
 
 

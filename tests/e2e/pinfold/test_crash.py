@@ -79,8 +79,7 @@ def test_kill_of_a_part(pf, what):
 def test_race_for_one_cpu(pf):
     """Eight at once: one has it, seven are told who."""
     all_ = [
-        pf.start("run", "--cpus", CPU, "--", "/bin/sh", "-c", "echo up; sleep 1")
-        for _ in range(8)
+        pf.start("run", "--cpus", CPU, "--", "/bin/sh", "-c", "echo up; sleep 1") for _ in range(8)
     ]
     statuses = sorted(s.end() for s in all_)
     assert statuses == [0] + [125] * 7
@@ -251,7 +250,11 @@ def test_plain_directories_of_runc_go(pf):
         f"-- /bin/echo ran; s=$?; {pf.path} gc; find {top}/pinfold -mindepth 1; exit $s"
     )
     p = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=50, check=False
+        ["unshare", "-m", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
     )
     assert (p.returncode, p.stdout) == (0, "ran\n0 cleaned up\n"), p.stdout + p.stderr
 
@@ -319,9 +322,10 @@ def test_log_of_a_short_life_is_whole(pf):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 1}', b"\xff\xfe", "null", "x" * (2 << 20)],
+    "text",
+    ["", "{", "[]", '{"format": 1}', b"\xff\xfe", "null", "x" * (2 << 20)],
     ids=["empty", "cut", "array", "short", "bytes", "null", "huge"],
-)  # fmt: skip
+)
 def test_corrupt_lease(pf, lease_file, text):
     """The one line names the file and says the cure, and the cure works."""
     name = unique("corrupt")
@@ -362,12 +366,8 @@ def test_lock_that_is_held(pf):
         "import fcntl, time\nf = open('/run/pinfold/lock', 'r+')\nfcntl.flock(f, fcntl.LOCK_EX)\n"
         "print('up', flush=True)\ntime.sleep(0.5)"
     )
-    with subprocess.Popen(
-        ["/usr/bin/python3", "-c", code], stdout=subprocess.PIPE, text=True
-    ) as p:
+    with subprocess.Popen(["/usr/bin/python3", "-c", code], stdout=subprocess.PIPE, text=True) as p:
         assert p.stdout.readline() == "up\n"
         start = time.monotonic()
         assert pf.run("--", "/bin/true").returncode == 0
         assert time.monotonic() - start > 0.3
-
-

@@ -18,7 +18,17 @@ import pytest
 from features import needs_partitions
 from leftovers import machine
 from places import TOP
-from workload import CPU, FULL, LEASES, kill, needs_pages, needs_root, needs_two, remove_logs, unique
+from workload import (
+    CPU,
+    FULL,
+    LEASES,
+    kill,
+    needs_pages,
+    needs_root,
+    needs_two,
+    remove_logs,
+    unique,
+)
 from workload import wait
 
 pytestmark = [needs_root, needs_pages(32)]
@@ -230,8 +240,21 @@ class StartKeeper(Create):
 
 
 ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
-SCENARIOS = [Run, RunBare, ISOLATED, RunDetached, RunFirst, Stop, StopOrphan, Gc, Exec, Create, CreateMany, Remove,
-             StartKeeper]  # fmt: skip
+SCENARIOS = [
+    Run,
+    RunBare,
+    ISOLATED,
+    RunDetached,
+    RunFirst,
+    Stop,
+    StopOrphan,
+    Gc,
+    Exec,
+    Create,
+    CreateMany,
+    Remove,
+    StartKeeper,
+]
 # of the calls in the default suite; these take longest
 SAMPLE = {Run: 30, RunBare: 14, RunDetached: 14, StopOrphan: 8, Gc: 10, Exec: 8, StartKeeper: 16}
 
@@ -239,7 +262,12 @@ SAMPLE = {Run: 30, RunBare: 14, RunDetached: 14, StopOrphan: 8, Gc: 10, Exec: 8,
 def killat(pf, *args):
     with open(pf.directory / "killat.out", "wb") as out:
         return subprocess.run(
-            [KILLAT, *map(str, args)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=50, check=False
+            [KILLAT, *map(str, args)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            timeout=50,
+            check=False,
         ).returncode
 
 
@@ -271,9 +299,16 @@ def die(pf, s, before, point):
     what = f"{role}:{number} ({call}), killed: {victims}"
     s.prepare()
     status = killat(
-        pf, *s.trace, "-k", f"{role}:{number}", "-v", role if victims == "self" else victims,
-        "--", pf.path, *s.command(),
-    )  # fmt: skip
+        pf,
+        *s.trace,
+        "-k",
+        f"{role}:{number}",
+        "-v",
+        role if victims == "self" else victims,
+        "--",
+        pf.path,
+        *s.command(),
+    )
     assert status in (0, NOT_REACHED), (what, (pf.directory / "killat.out").read_text())
     s.look()
     deadline = time.monotonic() + 8

@@ -19,7 +19,18 @@ import pytest
 
 from auditing import INSIDE, RUNTIMES, bad, untried, verdicts
 from trees import listing, small_image
-from workload import CPU, FULL, OTHER, PYTHON, SLOW, needs_pages, needs_root, needs_two, unique, wait
+from workload import (
+    CPU,
+    FULL,
+    OTHER,
+    PYTHON,
+    SLOW,
+    needs_pages,
+    needs_root,
+    needs_two,
+    unique,
+    wait,
+)
 
 pytestmark = [needs_root]
 
@@ -128,8 +139,12 @@ def test_every_property_can_fail(pf, inside, tmp_path, neighbour, hugetlbfs):
         name = unique("audit")
         p = subprocess.run(
             [CRUN, "--cgroup-manager=cgroupfs", "run", "--bundle", str(d), name],
-            capture_output=True, text=True, timeout=50 * SLOW, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=50 * SLOW,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
         subprocess.run([CRUN, "delete", "-f", name], capture_output=True, check=False)
         assert p.returncode == 1, p.stdout + p.stderr
         absent.append(untried(p.stdout))
@@ -184,7 +199,9 @@ def test_image_of_links(pf, tmp_path, victim, place, way):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         os.symlink(target, root / name)
     before, image = listing(victim), listing(root)
-    script = "for d in /*; do cat $d/secret $d/*/secret; echo x > $d/new; done 2>/dev/null; echo end"
+    script = (
+        "for d in /*; do cat $d/secret $d/*/secret; echo x > $d/new; done 2>/dev/null; echo end"
+    )
     p = pf.run(*place, "--image", root, "--", "/bin/sh", "-c", script)
     assert "secret" not in p.stdout
     if p.returncode == 125:
@@ -201,9 +218,16 @@ def test_var_that_leads_away(pf, tmp_path, victim):
         small_image(root)
         os.symlink(target, root / "var")
         text = pf.ok(
-            "run", "--cpus", CPU, "--image", root, "--", "/bin/sh", "-c",
+            "run",
+            "--cpus",
+            CPU,
+            "--image",
+            root,
+            "--",
+            "/bin/sh",
+            "-c",
             "cd /var/run && echo x > mine && cat /run/mine",
-        )  # fmt: skip
+        )
         assert text == "x\n"
 
 
@@ -286,10 +310,12 @@ def test_volume_that_changed(pf, tmp_path, victim):
     share = tmp_path / "share"
     share.mkdir()
     runtime = tmp_path / "crun"
-    runtime.write_text(f"#!/bin/sh\nrmdir {share}; ln -s {victim} {share}\nexec {CRUN} \"$@\"\n")
+    runtime.write_text(f'#!/bin/sh\nrmdir {share}; ln -s {victim} {share}\nexec {CRUN} "$@"\n')
     runtime.chmod(0o755)
     flags = ["--runtime", runtime, "-v", f"{share}:/data"]
-    pf.fails("run", "--cpus", CPU, *flags, "--", "cat", "/data/secret", like="another file is there")
+    pf.fails(
+        "run", "--cpus", CPU, *flags, "--", "cat", "/data/secret", like="another file is there"
+    )
 
 
 # --- watching and holding up the host -------------------------------------------------------------
@@ -319,7 +345,14 @@ except BlockingIOError:
     print("heard nothing")
 """
 NODES = [f"/dev/{n}" for n in ("null", "zero", "full", "random", "urandom")]
-SHOWN = ["/usr", "/usr/bin", "/usr/bin/true", "/etc", "/etc/passwd", *["/opt"] * os.path.isdir("/opt")]
+SHOWN = [
+    "/usr",
+    "/usr/bin",
+    "/usr/bin/true",
+    "/etc",
+    "/etc/passwd",
+    *["/opt"] * os.path.isdir("/opt"),
+]
 
 
 def lock(path, kind):
@@ -341,8 +374,10 @@ def watched(*command):
     # through a pipe: the program is to wait until the host has done its part
     p = subprocess.Popen(
         [*map(str, command), "-i", "--", PYTHON, "-I", "-c", WATCH, *paths],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         inside = json.loads(p.stdout.readline())
         assert set(inside) == set(paths)
@@ -493,11 +528,14 @@ def test_stop_of_what_resists(pf, place):
 @needs_pages(8)
 def test_pages_of_a_neighbour(pf):
     """A file of hugepages of one container is not there in another, by any path."""
-    script = "echo mine > /dev/hugepages/of-a 2>/dev/null; : > /dev/hugepages/of-a; echo up; sleep 1000"
+    script = (
+        "echo mine > /dev/hugepages/of-a 2>/dev/null; : > /dev/hugepages/of-a; echo up; sleep 1000"
+    )
     _, a = pf.begin("--hugepages", "2M=4", cpu=OTHER, script=script)
     text = pf.shell(
         "ls -A /dev/hugepages; ls -A /proc/1/root/dev/hugepages; "
         "find / -name of-a -not -path '/proc/*' 2>/dev/null; :",
-        "--hugepages", "2M=4",
-    )  # fmt: skip
+        "--hugepages",
+        "2M=4",
+    )
     assert "of-a" not in text and pf.ps()[a]["state"] == "running"

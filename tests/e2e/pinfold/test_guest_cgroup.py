@@ -100,8 +100,11 @@ def in_group(group, code):
     script = 'mount -t tmpfs -o dev none /tmp && exec "$@"'
     p = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", PYTHON, "-I", "-c", join + code],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert p.returncode == 0, p.stderr
     return json.loads(p.stdout)
 

@@ -14,9 +14,9 @@ from places import TOP
 from workload import GUEST, needs_root
 
 sys.path.insert(0, str(TOP / "tests/guest"))
-import initramfs  # noqa: E402
-import kernel  # noqa: E402
-import machine  # noqa: E402
+import initramfs
+import kernel
+import machine
 
 RUN = TOP / "tests/guest/run"
 pytestmark = [pytest.mark.anywhere]
@@ -30,9 +30,13 @@ def test_archive_is_what_cpio_reads(tmp_path):
     for n in range(9):  # every alignment of name and content
         archive.file(f"d/{'n' * n}x", b"c" * n, 0o755)
     subprocess.run(
-        ["busybox", "cpio", "-i"], input=archive.bytes(), cwd=tmp_path, check=True, timeout=20,
+        ["busybox", "cpio", "-i"],
+        input=archive.bytes(),
+        cwd=tmp_path,
+        check=True,
+        timeout=20,
         capture_output=True,
-    )  # fmt: skip
+    )
     found = {p.name: p.read_bytes() for p in (tmp_path / "d").iterdir()}
     assert found == {f"{'n' * n}x": b"c" * n for n in range(9)}
     assert (tmp_path / "d/x").stat().st_mode & 0o777 == 0o755
@@ -67,9 +71,13 @@ def test_machine_that_cannot_be(change, like):
 
 def test_without_qemu_it_says_so():
     p = subprocess.run(
-        [RUN, "--", "true"], capture_output=True, text=True, timeout=60, check=False,
+        [RUN, "--", "true"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         env={**os.environ, "PATH": "/nowhere"},
-    )  # fmt: skip
+    )
     assert p.returncode == 77 and p.stdout == ""
     assert p.stderr.count("\n") == 1
     assert "qemu-system-x86" in p.stderr or "needs root" in p.stderr
@@ -89,8 +97,11 @@ def guest(command, *flags, seconds=240):
         pytest.skip("a guest in a guest would be tried for ever")
     p = subprocess.run(
         [RUN, *flags, "--", "sh", "-c", command],
-        capture_output=True, text=True, timeout=seconds, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
     if p.returncode == 77:
         pytest.skip(p.stderr.strip())
     return p
@@ -123,12 +134,16 @@ def test_status_output_and_files_come_out(tmp_path):
     "script, flags, status, says",
     [
         ("sleep 1000", ["-t", "60"], 124, "took longer than 60 s"),
-        ("echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger", [], 125,
-         "sysrq triggered crash"),
+        (
+            "echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger",
+            [],
+            125,
+            "sysrq triggered crash",
+        ),
         ("true", ["-a", "init=/nowhere rdinit=/nowhere"], 125, "before it was up"),
     ],
     ids=["late", "panic", "no-boot"],
-)  # fmt: skip
+)
 def test_other_ends(script, flags, status, says):
     p = guest(script, *flags)
     assert p.returncode == status, p.stderr

@@ -103,9 +103,22 @@ def test_packets_go_through(pf, e1000e, bound, user):
     eal = ["--lcores", f"0@{cpu},1@{cpu}", "--log-level=bus.pci:debug"]
     app = ["--total-num-mbufs=4096", "--stats-period", "1", "--tx-first"]
     s = pf.start(
-        "run", "--cpus", cpu, "--nic", a.bdf, "--nic", b.bdf, "--hugepages", "2M=64", *user,
-        "--", "dpdk-testpmd", *eal, "--", *app,
-    )  # fmt: skip
+        "run",
+        "--cpus",
+        cpu,
+        "--nic",
+        a.bdf,
+        "--nic",
+        b.bdf,
+        "--hugepages",
+        "2M=64",
+        *user,
+        "--",
+        "dpdk-testpmd",
+        *eal,
+        "--",
+        *app,
+    )
     s.until(r"RX-packets: [1-9]\d{3,}", 30)
     probed = set(re.findall(r"Probe PCI driver: (\S+) .*device: (\S+)", s.text()))
     assert {bdf for _, bdf in probed} == {a.bdf, b.bdf}, s.text()
@@ -155,14 +168,25 @@ def test_filter_of_devices_lets_only_the_group_through(pf, e1000e, bound):
     )
     p = subprocess.run(
         [PYTHON, "-I", "-c", code, group, str(a.group), str(b.group)],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert p.stdout.splitlines() == ["opened", "Operation not permitted"]
 
 
 def test_nic_without_vfio_is_refused(pf, e1000e):
-    pf.fails("run", "--cpus", NODES[0][0], "--nic", e1000e[0].bdf, "--", "/bin/true",
-             like=f"NIC {e1000e[0].bdf} is bound to no driver; bind it to vfio-pci")  # fmt: skip
+    pf.fails(
+        "run",
+        "--cpus",
+        NODES[0][0],
+        "--nic",
+        e1000e[0].bdf,
+        "--",
+        "/bin/true",
+        like=f"NIC {e1000e[0].bdf} is bound to no driver; bind it to vfio-pci",
+    )
 
 
 def test_group_with_a_stranger_is_refused(pf, bound):

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 from features import FAR, NEAR, ONLINE, needs_node_pages, needs_nodes, node_pages
 
-from workload import NODES, PYTHON, free_pages, ids, needs_root, needs_testpmd, processes_of, status_field
+from workload import (
+    NODES,
+    PYTHON,
+    free_pages,
+    ids,
+    needs_root,
+    needs_testpmd,
+    processes_of,
+    status_field,
+)
 from workload import wait
 
 pytestmark = [needs_root, needs_nodes, pytest.mark.guest]
@@ -198,13 +207,28 @@ def test_more_than_a_node_has(pf):
     total = free_pages()
     assert total > have
     pf.fails(
-        "run", "--cpus", on(FAR), "--hugepages", f"2M={have + 1}@{FAR}", "--", "/bin/true",
+        "run",
+        "--cpus",
+        on(FAR),
+        "--hugepages",
+        f"2M={have + 1}@{FAR}",
+        "--",
+        "/bin/true",
         like=f"2M on node {FAR}.*{have + 1} wanted.* {have} ",
-    )  # fmt: skip
+    )
     assert free_pages() == total
     # without a node they may come from both, the near one first
-    doc = pf.json("plan", "--format", "json", "--cpus", on(FAR), "--hugepages",
-                  f"2M={have + 8}", "--", "/bin/true")  # fmt: skip
+    doc = pf.json(
+        "plan",
+        "--format",
+        "json",
+        "--cpus",
+        on(FAR),
+        "--hugepages",
+        f"2M={have + 8}",
+        "--",
+        "/bin/true",
+    )
     found = {h["node"]: h["count"] for h in doc["grant"]["hugepages"]}
     assert found == {FAR: have, NEAR: 8}
     assert ids(doc["grant"]["mems"]) == {NEAR, FAR}
@@ -222,8 +246,9 @@ def test_cpu_near_the_pages(pf, node):
     pf.begin("--hugepages", f"2M={hold}@{other}", cpu=on(other))
     text = pf.ok("run", "--cpu-count", "1", "--hugepages", "2M=32", *take("file", "2M", 32))
     assert text == f'taken {{"{node}": 32}}\n'
-    text = pf.ok("run", "--cpu-count", "1", "--hugepages", "2M=32", "--", "/bin/cat",
-                 "/proc/self/status")  # fmt: skip
+    text = pf.ok(
+        "run", "--cpu-count", "1", "--hugepages", "2M=32", "--", "/bin/cat", "/proc/self/status"
+    )
     assert ids(status_field(text, "Cpus_allowed_list")) <= set(NODES[node])
     assert ids(status_field(text, "Mems_allowed_list")) == {node}
 
@@ -232,8 +257,16 @@ def test_cpu_near_the_pages(pf, node):
 def test_cpu_near_the_said_pages(pf, node):
     if node_pages(node) < 8:
         pytest.skip(f"needs 8 free hugepages of 2M on node {node}")
-    text = pf.ok("run", "--cpu-count", "1", "--hugepages", f"2M=8@{node}", "--", "/bin/cat",
-                 "/proc/self/status")  # fmt: skip
+    text = pf.ok(
+        "run",
+        "--cpu-count",
+        "1",
+        "--hugepages",
+        f"2M=8@{node}",
+        "--",
+        "/bin/cat",
+        "/proc/self/status",
+    )
     assert ids(status_field(text, "Cpus_allowed_list")) <= set(NODES[node])
 
 
@@ -262,9 +295,15 @@ def test_page_of_1g_that_is_held(pf):
     have = node_pages(FAR, size="1G")
     pf.begin("--hugepages", f"1G={have}", cpu=on(FAR))
     pf.fails(
-        "run", "--cpus", on(NEAR), "--hugepages", "1G=1", "--", "/bin/true",
+        "run",
+        "--cpus",
+        on(NEAR),
+        "--hugepages",
+        "1G=1",
+        "--",
+        "/bin/true",
         like="hugepages of 1G: 1 wanted, 0 available",
-    )  # fmt: skip
+    )
 
 
 @needs_gigantic
@@ -273,8 +312,9 @@ def test_testpmd_on_a_page_of_1g(pf):
     """EAL finds the 1 GiB page and takes all its memory from it."""
     cpu = on(FAR)
     eal = ["--lcores", f"0@{cpu},1@{cpu}", "--vdev=net_null0", "--log-level=lib.eal:debug"]
-    p = pf.run("--hugepages", "1G=1", "--", "dpdk-testpmd", *eal, "--", "--total-num-mbufs=2048",
-               cpu=cpu)  # fmt: skip
+    p = pf.run(
+        "--hugepages", "1G=1", "--", "dpdk-testpmd", *eal, "--", "--total-num-mbufs=2048", cpu=cpu
+    )
     log = p.stdout + p.stderr
     assert p.returncode == 0, log
     assert re.search(rf"Detected memory type: socket_id:{FAR} hugepage_sz:1073741824", log), log
@@ -306,8 +346,20 @@ def test_testpmd_on_each_node(pf):
         app = ["--total-num-mbufs=2048", "--stats-period", "1"]
         name = f"node{node}-{id(pf) & 0xFFFF:x}"
         pf.names.append(name)
-        s = pf.start("run", "--name", name, "--cpus", on(node), "--hugepages", "2M=40", "--",
-                     "dpdk-testpmd", *eal, "--", *app)  # fmt: skip
+        s = pf.start(
+            "run",
+            "--name",
+            name,
+            "--cpus",
+            on(node),
+            "--hugepages",
+            "2M=40",
+            "--",
+            "dpdk-testpmd",
+            *eal,
+            "--",
+            *app,
+        )
         running.append((s, name, node))
     for s, name, node in running:
         s.until(r"Rx-pps: +[1-9]", 30)

@@ -13,7 +13,18 @@ from pathlib import Path
 import pytest
 from features import CGROUP, V2, needs_partitions
 
-from workload import CPU, CPUS, GUEST, LOGS, OTHER, ids, kill, needs_root, processes_of, status_field
+from workload import (
+    CPU,
+    CPUS,
+    GUEST,
+    LOGS,
+    OTHER,
+    ids,
+    kill,
+    needs_root,
+    processes_of,
+    status_field,
+)
 from workload import wait
 
 pytestmark = [
@@ -52,7 +63,9 @@ def ticks(pf, name):
     """What its processes have used, and where they may run."""
     used, where = 0, set()
     for pid in processes_of(pf.lease(name)):
-        used += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+        used += sum(
+            map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
+        )
         where |= ids(status_field(Path(f"/proc/{pid}/status").read_text(), "Cpus_allowed_list"))
     return used, where
 
@@ -100,7 +113,9 @@ def test_frozen_until_it_is_back(pf, flags):
     frozen_and_back(pf, name, LOGS / f"{name}.log")
     put(CPU, False)
     until(pf, name, "frozen", 1)
-    pf.fails("exec", name, "--", "/bin/true", like=f"exec in '{name}': CPU {CPU} is offline: it is froz")
+    pf.fails(
+        "exec", name, "--", "/bin/true", like=f"exec in '{name}': CPU {CPU} is offline: it is froz"
+    )
     pf.fails("run", "--cpus", CPU, "--", "/bin/true", like=f"CPU {CPU} is offline; bring it up")
     # it ends at once: it cannot do what SIGTERM asks for
     pf.ok("stop", "-t", "1000", name)
@@ -113,8 +128,9 @@ def test_held_to_the_rest_while_there_is_some(pf):
     put(CPU, False)
     found = wait(lambda: (r := row(pf, name))["note"] != "" and r, what="a note")
     assert (found["state"], found["note"]) == (
-        "running", f"CPU {CPU} is offline: it has CPU {SECOND}",
-    )  # fmt: skip
+        "running",
+        f"CPU {CPU} is offline: it has CPU {SECOND}",
+    )
     s.until(f"^pinfold: '{name}': CPU {CPU} is offline: it has CPU {SECOND}$")
     assert_goes_on(pf, name, {SECOND})
     put(SECOND, False)

@@ -13,7 +13,10 @@ import time
 
 import pytest
 
-from imaging import build, compile_c, fails, image, pytestmark, PINFOLD  # noqa: F401
+import imaging
+from imaging import build, compile_c, fails, image, PINFOLD
+
+pytestmark = imaging.pytestmark
 
 TESTPMD = shutil.which("dpdk-testpmd")
 
@@ -163,11 +166,35 @@ def test_testpmd_runs_in_it(testpmd):
     if len(cpus) < 2:
         pytest.skip("testpmd wants two CPUs")
     p = subprocess.run(
-        ["unshare", "-m", "sh", "-c", RUN, "sh", testpmd,
-         "--no-huge", "--no-pci", "-m", "64", "--vdev", "net_null0", "--vdev", "net_memif0",
-         "-l", f"{cpus[0]},{cpus[1]}", "--", "--total-num-mbufs=2048", "--stats-period", "1"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            RUN,
+            "sh",
+            testpmd,
+            "--no-huge",
+            "--no-pci",
+            "-m",
+            "64",
+            "--vdev",
+            "net_null0",
+            "--vdev",
+            "net_memif0",
+            "-l",
+            f"{cpus[0]},{cpus[1]}",
+            "--",
+            "--total-num-mbufs=2048",
+            "--stats-period",
+            "1",
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     if p.returncode == 99:
         pytest.skip(f"cannot mount: {p.stderr}")
     assert "NIC statistics for port 1" in p.stdout, p.stdout + p.stderr
@@ -323,10 +350,26 @@ exit $status
 )
 def test_full_or_unwritable_destination(options, like, tmp_path):
     p = subprocess.run(
-        ["unshare", "-m", "sh", "-c", IN_TMPFS, "sh", options, tmp_path,
-         PINFOLD, "image", "build", "-o", "./x", "ls"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            IN_TMPFS,
+            "sh",
+            options,
+            tmp_path,
+            PINFOLD,
+            "image",
+            "build",
+            "-o",
+            "./x",
+            "ls",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if p.returncode == 99:
         pytest.skip(f"cannot mount a tmpfs: {p.stderr}")
     assert p.returncode == 125 and p.stdout == ""

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from imaging import (  # noqa: F401
+import imaging
+from imaging import (
     LOADER,
     build,
     compile_c,
@@ -18,13 +19,16 @@ from imaging import (  # noqa: F401
     files,
     library,
     program,
-    pytestmark,
     resolved,
     run,
 )
 
-PROGRAMS = ("bash crun curl dpdk-testpmd dpkg gcc gdb git grep gpg ip ls lspci numactl perl ps "
-            "python3 ssh tar tmux tshark vim").split()  # fmt: skip
+pytestmark = imaging.pytestmark
+
+PROGRAMS = (
+    "bash crun curl dpdk-testpmd dpkg gcc gdb git grep gpg ip ls lspci numactl perl ps "
+    "python3 ssh tar tmux tshark vim"
+).split()
 
 
 def unnamed(paths):
@@ -131,10 +135,15 @@ def test_runpath_ends_the_rpath(tmp_path):
 def test_rpath_before_the_usual_folders(tmp_path):
     """Also for what others need: a copy of a library of the system is then the only one."""
     usual = next(p for p in resolved("/usr/bin/ls") if "libselinux" in p or "libpcre2" in p)
-    own = tmp_path / "lib" / next(
-        n for n in os.listdir(os.path.dirname(usual))
-        if os.path.realpath(f"{os.path.dirname(usual)}/{n}") == usual and n.count(".") == 2
-    )  # fmt: skip
+    own = (
+        tmp_path
+        / "lib"
+        / next(
+            n
+            for n in os.listdir(os.path.dirname(usual))
+            if os.path.realpath(f"{os.path.dirname(usual)}/{n}") == usual and n.count(".") == 2
+        )
+    )
     own.parent.mkdir()
     shutil.copy(usual, own)
     a = library(tmp_path / "lib/liba.so", 6)
@@ -234,14 +243,19 @@ def test_odd_folders(conf, tmp_path):
     prog = program(tmp_path / "prog", b)
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d/more").write_text(f"{tmp_path}/second\n")
-    before = conf(f"# {tmp_path}/no\n  {tmp_path}/odd place  # yes\n\ninclude more none*\nhwcap 0 x\n")
+    before = conf(
+        f"# {tmp_path}/no\n  {tmp_path}/odd place  # yes\n\ninclude more none*\nhwcap 0 x\n"
+    )
     root = tmp_path / "x"
     build("-o", root, prog, before=before)
     assert str(a) in files(root) and str(tmp_path / "second/liba.so") not in files(root)
     assert status(prog, root) == 21
     # by the word of the one who else writes such caches
     text = subprocess.run(
-        ["ldconfig", "-p", "-C", root / "etc/ld.so.cache"], capture_output=True, text=True, check=True
+        ["ldconfig", "-p", "-C", root / "etc/ld.so.cache"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert text.stderr == "" and f"libb.so (libc6,x86-64) => {b}" in text.stdout
 

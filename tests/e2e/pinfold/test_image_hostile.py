@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 from trees import never_opened
 
-from imaging import (  # noqa: F401
+import imaging
+from imaging import (
     PINFOLD,
     build,
     fails,
@@ -27,9 +28,10 @@ from imaging import (  # noqa: F401
     image,
     library,
     program,
-    pytestmark,
     run,
 )
+
+pytestmark = imaging.pytestmark
 
 NEEDED, STRTAB, STRSZ, SONAME, RPATH, RUNPATH, AUXILIARY = 1, 5, 10, 14, 15, 29, 0x7FFFFFFD
 LOAD, DYNAMIC, INTERP = 1, 2, 3
@@ -43,8 +45,9 @@ def phdr(kind, offset, size, addr=None, flags=7, align=8):
 
 def header(phnum=0, phoff=64, shoff=0, shnum=0):
     ident = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
-    return ident + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, phoff, shoff, 0, 64, 56, phnum,
-                               64, shnum, 0)  # fmt: skip
+    return ident + struct.pack(
+        "<HHIQQQIHHHHHH", 3, 62, 1, 0, phoff, shoff, 0, 64, 56, phnum, 64, shnum, 0
+    )
 
 
 def elf(entries=(), strtab=None, strsz=None, more=b"", interp=None):
@@ -59,7 +62,8 @@ def elf(entries=(), strtab=None, strsz=None, more=b"", interp=None):
     dyn += struct.pack("<qQqQqQ", STRTAB, 0, STRSZ, len(names) if strsz is None else strsz, 0, 0)
     table = at + len(dyn)
     dyn = dyn.replace(
-        struct.pack("<qQ", STRTAB, 0), struct.pack("<qQ", STRTAB, table if strtab is None else strtab)
+        struct.pack("<qQ", STRTAB, 0),
+        struct.pack("<qQ", STRTAB, table if strtab is None else strtab),
     )
     size = table + len(names)
     heads = phdr(LOAD, 0, size, align=PAGE) + phdr(DYNAMIC, at, len(dyn))
@@ -245,8 +249,9 @@ def test_endless_search(tmp_path):
 def test_endless_search_ends_when_it_is_told_to(tmp_path):
     entries = [(AUXILIARY, f"lib{i}.so") for i in range(1000)] + [(RPATH, "/x:" * 1300)]
     prog = put(tmp_path / "prog", elf(entries))
-    p = subprocess.Popen([PINFOLD, "image", "build", "-o", tmp_path / "x", prog],
-                         stderr=subprocess.PIPE)  # fmt: skip
+    p = subprocess.Popen(
+        [PINFOLD, "image", "build", "-o", tmp_path / "x", prog], stderr=subprocess.PIPE
+    )
     time.sleep(0.1)
     p.terminate()
     p.communicate(timeout=10)
@@ -437,8 +442,11 @@ def theirs(tmp_path):
 def as_user(code, *args, **kw):
     return subprocess.Popen(
         [sys.executable, "-c", "import os, sys, time\n" + code, *map(str, args)],
-        user=USER, group=USER, extra_groups=[], **kw,
-    )  # fmt: skip
+        user=USER,
+        group=USER,
+        extra_groups=[],
+        **kw,
+    )
 
 
 def test_build_in_the_directory_of_another_user(theirs):
@@ -505,8 +513,10 @@ os.rename(trap, made)
 def test_killed_at_any_time_there(theirs):
     """What is left is swept, and only that."""
     for delay in (0.002, 0.005, 0.01, 0.02, 0.04):
-        p = subprocess.Popen([PINFOLD, "image", "build", "-o", theirs / "x", "--replace", "ls"],
-                             stdout=subprocess.DEVNULL)  # fmt: skip
+        p = subprocess.Popen(
+            [PINFOLD, "image", "build", "-o", theirs / "x", "--replace", "ls"],
+            stdout=subprocess.DEVNULL,
+        )
         time.sleep(delay)
         p.send_signal(signal.SIGKILL)
         p.wait()

@@ -102,7 +102,9 @@ def test_static_and_small():
 
 def test_become():
     """The program is the very process, and what keeps it from being one is told as always."""
-    p = subprocess.Popen([INSIDE, "init", "--become", "sh", "-c", "echo $$"], stdout=subprocess.PIPE)
+    p = subprocess.Popen(
+        [INSIDE, "init", "--become", "sh", "-c", "echo $$"], stdout=subprocess.PIPE
+    )
     assert p.communicate(timeout=30)[0] == b"%d\n" % p.pid
     assert run("init", "--become", "--", "sh", "-c", "exit 7").returncode == 7
     p = run("init", "--become", "/no/such")
@@ -423,10 +425,24 @@ def status_field(key):
 
 
 KEYS = {
-    "cpus", "numa", "memory", "hugepages", "hugetlbfs", "pci", "devices", "netdevs", "capabilities",
-    "no_new_privs", "seccomp", "ids", "hostname", "mounts", "processes", "root_writable",
+    "cpus",
+    "numa",
+    "memory",
+    "hugepages",
+    "hugetlbfs",
+    "pci",
+    "devices",
+    "netdevs",
+    "capabilities",
+    "no_new_privs",
+    "seccomp",
+    "ids",
+    "hostname",
+    "mounts",
+    "processes",
+    "root_writable",
     "syscalls",
-}  # fmt: skip
+}
 
 
 def test_show_keys_are_the_same_with_and_without_probe():
@@ -486,18 +502,33 @@ def test_show_without_privileges():
     s = show(
         "--probe",
         before=[
-            "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-            "--bounding-set=-all", "--no-new-privs",
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--bounding-set=-all",
+            "--no-new-privs",
         ],
-    )  # fmt: skip
+    )
     assert s["no_new_privs"] is True
     assert not any(s["capabilities"].values())
     assert s["root_writable"] is False
     calls = {c["name"]: c for c in s["syscalls"]}
     for name in (
-        "mount", "umount2", "pivot_root", "chroot", "bpf", "open_by_handle_at", "reboot", "swapon",
-        "settimeofday", "clock_adjtime", "sethostname", "socket_packet", "socket_raw",
-    ):  # fmt: skip
+        "mount",
+        "umount2",
+        "pivot_root",
+        "chroot",
+        "bpf",
+        "open_by_handle_at",
+        "reboot",
+        "swapon",
+        "settimeofday",
+        "clock_adjtime",
+        "sethostname",
+        "socket_packet",
+        "socket_raw",
+    ):
         assert calls[name]["reach"] == "refused", calls[name]
         assert calls[name]["errno"] in ("EPERM", "EACCES", "ENOSYS")
 
@@ -516,11 +547,19 @@ def test_show_mounts_of_hugetlbfs(tmp_path):
     where = str(tmp_path / "a b")
     os.mkdir(where)
     p = subprocess.run(
-        ["unshare", "-m", "sh", "-c",
-         'mount -t hugetlbfs -o size=4M,pagesize=2M none "$1" && exec "$0" show --json',
-         INSIDE, where],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            'mount -t hugetlbfs -o size=4M,pagesize=2M none "$1" && exec "$0" show --json',
+            INSIDE,
+            where,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if p.returncode == 32:
         pytest.skip(f"cannot mount hugetlbfs: {p.stderr.strip()}")
     mounts = {m["path"]: m for m in json.loads(p.stdout)["hugetlbfs"]}
@@ -532,7 +571,7 @@ def test_show_device_nodes(tmp_path):
     """A node that the file mode or a nodev mount keeps from being opened is not listed."""
     script = (
         "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && mknod /dev/mem0 c 1 5 && "
-        "mkdir /dev/sub && mknod /dev/sub/z c 1 5 && exec \"$0\" show --json"
+        'mkdir /dev/sub && mknod /dev/sub/z c 1 5 && exec "$0" show --json'
     )
     p = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, INSIDE], capture_output=True, text=True, check=True
@@ -541,8 +580,10 @@ def test_show_device_nodes(tmp_path):
     script = script.replace("exec", "mount -o remount,nodev /dev && exec")
     p = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, INSIDE],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert json.loads(p.stdout)["devices"] == []
 
 

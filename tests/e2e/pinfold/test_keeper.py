@@ -46,10 +46,12 @@ def test_run(kept):
     assert (p.returncode, p.stdout, p.stderr) == (7, "out\n1\n", "error\n")
     assert kept.run("-i", "--", "/bin/cat", input="hello").stdout == "hello"
     assert kept.run("--", "/bin/cat", input="hello").stdout == ""
-    kept.fails("run", "--grant", kept.name, "--", "no-such-program", like="no such program",
-               status=127)  # fmt: skip
-    kept.fails("run", "--grant", kept.name, "--", "/etc/passwd", like="it is no program",
-               status=126)  # fmt: skip
+    kept.fails(
+        "run", "--grant", kept.name, "--", "no-such-program", like="no such program", status=127
+    )
+    kept.fails(
+        "run", "--grant", kept.name, "--", "/etc/passwd", like="it is no program", status=126
+    )
     kept.fails("run", "--grant", kept.name, like="no program given")
     assert kept.state() == "idle"
 
@@ -61,8 +63,15 @@ def test_options(kept):
     (place / "file").write_text("mine\n")
     out = kept.shell(
         'cat /data/file; id -u; hostname; echo "$X"; echo new > /data/new',
-        "-v", f"{place}:/data", "-e", "X=y", "--user", "1000", "--hostname", "h1",
-    )  # fmt: skip
+        "-v",
+        f"{place}:/data",
+        "-e",
+        "X=y",
+        "--user",
+        "1000",
+        "--hostname",
+        "h1",
+    )
     assert out == "mine\n1000\nh1\ny\n"
     kept.ok("run", "-d", "--user", "1000:7", "--grant", kept.name, "--", "/bin/sleep", "1000")
     assert kept.ok("exec", kept.name, "--", "/bin/sh", "-c", "id -u; id -g") == "1000\n7\n"
@@ -84,8 +93,19 @@ def test_image(kept, inside):
 @pytest.mark.guest
 def test_detached(kept):
     name = kept.name
-    assert kept.ok("run", "-d", "--grant", name, "--", "/bin/sh", "-c",
-                   "echo one; echo two >> /dev/stdout; exec sleep 1000") == f"{name}\n"  # fmt: skip
+    assert (
+        kept.ok(
+            "run",
+            "-d",
+            "--grant",
+            name,
+            "--",
+            "/bin/sh",
+            "-c",
+            "echo one; echo two >> /dev/stdout; exec sleep 1000",
+        )
+        == f"{name}\n"
+    )
     row = {r["name"]: r for r in json.loads(kept.ok("ps", "--json"))}[name]
     assert row["state"] == "running" and row["in"] == "keeper" and row["detached"]
     assert row["command"].startswith("/bin/sh -c") and row["cpus"] == str(CPU)
@@ -163,8 +183,20 @@ def test_terminal(kept):
         os.setgroups([])
         os.setresgid(OWNER, OWNER, OWNER)
         os.setresuid(OWNER, OWNER, OWNER)
-        os.execv(kept.path, kept.command("run", "-t", "-i", "--grant", kept.name, "--",
-                                         "/bin/sh", "-c", "tty; read x; echo got $x; exit 6"))  # fmt: skip
+        os.execv(
+            kept.path,
+            kept.command(
+                "run",
+                "-t",
+                "-i",
+                "--grant",
+                kept.name,
+                "--",
+                "/bin/sh",
+                "-c",
+                "tty; read x; echo got $x; exit 6",
+            ),
+        )
     seen = b""
     try:
         while b"/dev/" not in seen:
@@ -183,21 +215,40 @@ def test_terminal(kept):
 @pytest.mark.guest
 def test_testpmd(kept):
     """The unmodified program finds its share and nothing else."""
-    p = kept.run("--", TESTPMD, "--lcores", f"0@{CPU},1@{CPU}", "--vdev", "net_null0", "--no-pci",
-                 "--", "--total-num-mbufs=2048", "--tx-first", "--stats-period", "0",
-                 seconds=40, input="")  # fmt: skip
+    p = kept.run(
+        "--",
+        TESTPMD,
+        "--lcores",
+        f"0@{CPU},1@{CPU}",
+        "--vdev",
+        "net_null0",
+        "--no-pci",
+        "--",
+        "--total-num-mbufs=2048",
+        "--tx-first",
+        "--stats-period",
+        "0",
+        seconds=40,
+        input="",
+    )
     assert EAL_NODES in p.stdout + p.stderr
     assert p.returncode == 0, p.stdout + p.stderr
     # and leaves no page behind for the next
-    assert kept.shell("ls -A /dev/hugepages; df -B 1 --output=avail /dev/hugepages | tail -1"
-                      ).split() == [str(16 * PAGE)]  # fmt: skip
+    assert kept.shell(
+        "ls -A /dev/hugepages; df -B 1 --output=avail /dev/hugepages | tail -1"
+    ).split() == [str(16 * PAGE)]
 
 
 def test_many_runs(kept):
     """Nothing of one is left for the next."""
     for i in range(10):
-        assert kept.shell("ls -A /tmp /dev/hugepages /dev/shm; touch /tmp/x /dev/shm/x;"
-                          "head -c 1 /dev/zero > /dev/hugepages/x 2>/dev/null; echo $$") != "", i  # fmt: skip
+        assert (
+            kept.shell(
+                "ls -A /tmp /dev/hugepages /dev/shm; touch /tmp/x /dev/shm/x;"
+                "head -c 1 /dev/zero > /dev/hugepages/x 2>/dev/null; echo $$"
+            )
+            != ""
+        ), i
     assert "x" not in kept.shell("ls -A /tmp /dev/hugepages /dev/shm")
 
 
@@ -215,14 +266,20 @@ def test_limits_hold(kept):
     assert status_field(out, "NoNewPrivs") == "1" and status_field(out, "Seccomp") == "2"
     assert status_field(out, "Cpus_allowed_list") == str(CPU)
     # hugepages: by the mount and past it
-    p = kept.run("--", PYTHON, "-I", "-c", """
+    p = kept.run(
+        "--",
+        PYTHON,
+        "-I",
+        "-c",
+        """
 import mmap
 m = mmap.mmap(-1, 16 << 21, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | 0x40000)
 try:
     mmap.mmap(-1, 1 << 21, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | 0x40000)
 except OSError as e:
     print(e.errno)
-""")  # fmt: skip
+""",
+    )
     assert p.stdout in ("12\n", ""), p.stderr  # ENOMEM; or the first: min_size holds them
     assert kept.state() == "idle"
 
@@ -245,10 +302,15 @@ for d in ("null", "zero", "full", "random", "urandom", "ptmx", "kmsg", "mem", "l
 """
     enter = f"for f in {procs!r}: open(f, 'w').write('0')"
     outside, inside = (
-        subprocess.run([PYTHON, "-I", "-c", code], capture_output=True, text=True, check=True,
-                       timeout=20 * SLOW).stdout.split()
+        subprocess.run(
+            [PYTHON, "-I", "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20 * SLOW,
+        ).stdout.split()
         for code in (look, enter + look)
-    )  # fmt: skip
+    )
     assert inside == ["null", "zero", "full", "random", "urandom", "ptmx"]
     if outside == inside:
         pytest.skip("this machine has no other device to try")
@@ -337,9 +399,13 @@ except PermissionError:
     pass
 """
     p = subprocess.run(
-        [PYTHON, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=20 * SLOW,
+        [PYTHON, "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20 * SLOW,
         **ids(OWNER),
-    )  # fmt: skip
+    )
     assert (p.stdout, p.stderr) == ("", "")
 
 
@@ -353,15 +419,27 @@ def test_files_of_others_stay_theirs(kept):
     assert p.returncode == 1 and "root's" not in p.stdout
     assert kept.run("-v", f"{secret}:/data", "--", "/bin/touch", "/data/new").returncode == 1
     os.chmod(secret, 0o700)
-    kept.fails("run", "--grant", kept.name, "-v", f"{secret}/file:/data", "--", "/bin/true",
-               like="ermission")  # fmt: skip
-    kept.fails("run", "--grant", kept.name, "--image", f"{secret}/x", "--", "/bin/true",
-               like="ermission")  # fmt: skip
+    kept.fails(
+        "run",
+        "--grant",
+        kept.name,
+        "-v",
+        f"{secret}/file:/data",
+        "--",
+        "/bin/true",
+        like="ermission",
+    )
+    kept.fails(
+        "run", "--grant", kept.name, "--image", f"{secret}/x", "--", "/bin/true", like="ermission"
+    )
     assert kept.run("--", "/bin/cat", "/etc/shadow").returncode == 1
     # past the command line's own look
     s = kept.socket()
-    send(s, {"op": "run", "argv": ["/bin/cat", "/data"], "volumes": [f"{secret}/file:/data:ro"]},
-         [0, 1, 2])  # fmt: skip
+    send(
+        s,
+        {"op": "run", "argv": ["/bin/cat", "/data"], "volumes": [f"{secret}/file:/data:ro"]},
+        [0, 1, 2],
+    )
     assert json.loads(s.recv(65536))["status"] == 125
     # and of the ledger it sees nothing, also not through a volume
     assert kept.run("-v", "/run/pinfold:/data:ro", "--", "/bin/ls", "/data/leases").returncode != 0
@@ -370,8 +448,12 @@ def test_files_of_others_stay_theirs(kept):
 def test_only_the_owner(kept):
     name = kept.name
     kept.ok("run", "-d", "--grant", name, "--", "/bin/sleep", "1000")
-    for args in (["run", "--grant", name, "--", "/bin/true"], ["stop", name], ["logs", name],
-                 ["exec", name, "--", "/bin/true"]):  # fmt: skip
+    for args in (
+        ["run", "--grant", name, "--", "/bin/true"],
+        ["stop", name],
+        ["logs", name],
+        ["exec", name, "--", "/bin/true"],
+    ):
         kept.fails(*args, uid=STRANGER, like="belongs to another user")
     assert name not in kept.ok("ps", uid=STRANGER)
     with pytest.raises(PermissionError):
@@ -393,21 +475,39 @@ def test_only_that_grant(keep):
     keep.fails("run", "--grant", "../x", "--", "/bin/true", like="../x")
     keep.fails("run", "--cpus", OTHER, "--", "/bin/true", like="run needs root")
     keep.fails("run", "--in", "host", "--grant", keep.name, "--", "/bin/true", like="root's")
-    keep.fails("grant", "create", "--name", unique(), "--cpus", OTHER,
-               like="open directory '/etc/pinfold")  # fmt: skip
+    keep.fails(
+        "grant", "create", "--name", unique(), "--cpus", OTHER, like="open directory '/etc/pinfold"
+    )
     keep.fails("grant", "stop", theirs, like="needs root")
-    assert keep.shell("nproc; cat /proc/self/status | grep Cpus_allowed_list").split()[-1] == str(CPU)
+    assert keep.shell("nproc; cat /proc/self/status | grep Cpus_allowed_list").split()[-1] == str(
+        CPU
+    )
 
 
 # --- root's side ----------------------------------------------------------------------------------
 
 
 def test_create_with_an_owner(pf):
-    for owner, words in (("root", "root"), ("no-such-user-x", "no such user"), ("0:5", "root"),
-                         (str(OWNER), "UID:GID"), ("5:x", "number")):  # fmt: skip
+    for owner, words in (
+        ("root", "root"),
+        ("no-such-user-x", "no such user"),
+        ("0:5", "root"),
+        (str(OWNER), "UID:GID"),
+        ("5:x", "number"),
+    ):
         pf.fails("grant", "create", "--name", unique(), "--cpus", CPU, "--owner", owner, like=words)
-    pf.fails("grant", "create", "--pool", "--name", unique(), "--cpus", CPU, "--owner", "5:5",
-             like="pool")  # fmt: skip
+    pf.fails(
+        "grant",
+        "create",
+        "--pool",
+        "--name",
+        unique(),
+        "--cpus",
+        CPU,
+        "--owner",
+        "5:5",
+        like="pool",
+    )
     name = pf.grant("--cpus", CPU)
     pf.fails("grant", "start", name, like="has no owner")
     pf.fails("grant", "stop", name, like="has no keeper")
@@ -417,8 +517,21 @@ def test_create_that_fails_leaves_nothing(pf):
     before = set(os.listdir("/etc/pinfold/grants.d"))
     pool = free_pages()
     name = unique()
-    pf.fails("grant", "create", "--name", name, "--count", "2", "--cpu-count", "1", "--hugepages",
-             f"2M={pool // 2 + 1}", "--owner", "5:5", like="hugepages")  # fmt: skip
+    pf.fails(
+        "grant",
+        "create",
+        "--name",
+        name,
+        "--count",
+        "2",
+        "--cpu-count",
+        "1",
+        "--hugepages",
+        f"2M={pool // 2 + 1}",
+        "--owner",
+        "5:5",
+        like="hugepages",
+    )
     assert set(os.listdir("/etc/pinfold/grants.d")) == before
 
 
@@ -506,7 +619,9 @@ def test_kill_of_a_part(kept, what):
             continue
         parent, comm = status_field(status, "PPid"), status_field(status, "Name")
         if (what == "job" and int(parent) == keeper and comm == "pinfold") or (
-            what == "crun" and comm == "crun" and status_field(status, "Uid").split()[0] == str(OWNER)
+            what == "crun"
+            and comm == "crun"
+            and status_field(status, "Uid").split()[0] == str(OWNER)
         ):
             found.append(int(pid))
     assert found
@@ -527,14 +642,28 @@ def send(s, message, fds=()):
 
 
 @pytest.mark.parametrize(
-    "message", [
-        b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}", {"op": "x"}, {"op": "ps", "more": 1},
-        {"op": "run"}, {"op": "run", "argv": []}, {"op": "run", "argv": [1]},
-        {"op": "run", "argv": ["a"], "volumes": ["x:/y:rw"]}, {"op": "stop"},
-        {"op": "signal", "number": 15}, {"op": "run", "argv": ["/bin/true"]},
-        {"op": "run", "argv": ["/bin/true"], "image": "x"}, b"x" * 65537,
-    ], ids=str,
-)  # fmt: skip
+    "message",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"{}",
+        {"op": "x"},
+        {"op": "ps", "more": 1},
+        {"op": "run"},
+        {"op": "run", "argv": []},
+        {"op": "run", "argv": [1]},
+        {"op": "run", "argv": ["a"], "volumes": ["x:/y:rw"]},
+        {"op": "stop"},
+        {"op": "signal", "number": 15},
+        {"op": "run", "argv": ["/bin/true"]},
+        {"op": "run", "argv": ["/bin/true"], "image": "x"},
+        b"x" * 65537,
+    ],
+    ids=str,
+)
 def test_bad_message(shared, message):
     with shared.socket() as s:
         send(s, message)
@@ -576,8 +705,9 @@ def test_too_many_clients(shared):
 
 
 def test_orders_to_a_terminal(shared):
-    shared.ok("run", "-d", "--grant", shared.name, "--", "/bin/sh", "-c", "sleep 1000",
-              "\x1b[31m\n")  # fmt: skip
+    shared.ok(
+        "run", "-d", "--grant", shared.name, "--", "/bin/sh", "-c", "sleep 1000", "\x1b[31m\n"
+    )
     try:
         assert "\x1b" not in shared.pf.ok("ps") and "\x1b" not in shared.ok("ps")
     finally:

@@ -60,10 +60,21 @@ def test_nothing_of_the_caller(plain):
     name = plain.name
     plain.pf.ok("grant", "stop", name)
     subprocess.run(
-        ["prlimit", "--nofile=256:256", "--stack=1048576:", "--core=unlimited:", "--nproc=999:999",
-         plain.pf.path, "grant", "start", name],
-        check=True, timeout=40 * SLOW, preexec_fn=of_the_caller,
-    )  # fmt: skip
+        [
+            "prlimit",
+            "--nofile=256:256",
+            "--stack=1048576:",
+            "--core=unlimited:",
+            "--nproc=999:999",
+            plain.pf.path,
+            "grant",
+            "start",
+            name,
+        ],
+        check=True,
+        timeout=40 * SLOW,
+        preexec_fn=of_the_caller,
+    )
     keeper = plain.keeper()
     text = status(keeper)
     assert int(status_field(text, "SigIgn"), 16) == 1 << 12  # SIGPIPE, as it wants itself
@@ -131,8 +142,13 @@ def test_owner_of_the_namespace(plain):
             continue
     assert str(owner) not in Path(f"/proc/{keeper}/uid_map").read_text().split()
     look = "grep -H . /proc/sys/user/max_*"
-    text = subprocess.run(["nsenter", "-U", "-t", str(keeper), "sh", "-c", look], check=True,
-                          capture_output=True, text=True, timeout=20 * SLOW).stdout  # fmt: skip
+    text = subprocess.run(
+        ["nsenter", "-U", "-t", str(keeper), "sh", "-c", look],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20 * SLOW,
+    ).stdout
     for line in text.splitlines():
         file, _, value = line.rpartition(":")
         small = {"max_inotify_watches": 65536, "max_inotify_instances": 128}
@@ -157,12 +173,27 @@ print("inotify", n, flush=True)
 @pytest.mark.guest
 def test_counters_are_nobody_elses(plain):
     """A workload takes all it can of what the kernel counts per user; root and the owner have theirs."""
-    s = plain.begin("run", "--grant", plain.name, "--", PYTHON, "-I", "-c",
-                    TAKE + "import time; time.sleep(1000)", 1 << 30)  # fmt: skip
+    s = plain.begin(
+        "run",
+        "--grant",
+        plain.name,
+        "--",
+        PYTHON,
+        "-I",
+        "-c",
+        TAKE + "import time; time.sleep(1000)",
+        1 << 30,
+    )
     s.until("^inotify")
     for who in ({}, ids(OWNER)):
-        p = subprocess.run([sys.executable, "-I", "-c", TAKE, "1"], capture_output=True, text=True,
-                           timeout=20 * SLOW, check=True, **who)  # fmt: skip
+        p = subprocess.run(
+            [sys.executable, "-I", "-c", TAKE, "1"],
+            capture_output=True,
+            text=True,
+            timeout=20 * SLOW,
+            check=True,
+            **who,
+        )
         assert p.stdout == "timers 1\ninotify 1\n", who
 
 

@@ -13,7 +13,17 @@ import pytest
 
 from features import V2
 from places import TOP
-from workload import CPU, LEASES, OTHER, PAGE, PYTHON, free_pages, needs_pages, needs_root, needs_two
+from workload import (
+    CPU,
+    LEASES,
+    OTHER,
+    PAGE,
+    PYTHON,
+    free_pages,
+    needs_pages,
+    needs_root,
+    needs_two,
+)
 from workload import SLOW, pool, processes_of, unique, wait
 
 pytestmark = [needs_root, needs_two]
@@ -80,9 +90,19 @@ class Peers:
         self.taker = unique("taker")
         pf.names.append(self.taker)
         self.process = pf.start(
-            "run", "--name", self.taker, "--cpus", OTHER, *self.flags, "--", PYTHON, "-I", "-c", TAKER,
+            "run",
+            "--name",
+            self.taker,
+            "--cpus",
+            OTHER,
+            *self.flags,
+            "--",
+            PYTHON,
+            "-I",
+            "-c",
+            TAKER,
             self.socket,
-        )  # fmt: skip
+        )
         self.process.until("^up")
 
     def give(self, kind, mib, *flags, name=None):
@@ -90,7 +110,18 @@ class Peers:
         name = name or unique("giver")
         self.pf.names.append(name)
         p = self.pf.run(
-            "--name", name, *self.flags, *flags, "--", PYTHON, "-I", "-c", GIVER, self.socket, kind, mib
+            "--name",
+            name,
+            *self.flags,
+            *flags,
+            "--",
+            PYTHON,
+            "-I",
+            "-c",
+            GIVER,
+            self.socket,
+            kind,
+            mib,
         )
         assert (p.returncode, p.stdout) == (0, "given\n"), p.stderr
         return name, p.stderr
@@ -142,7 +173,9 @@ def test_what_was_passed_on_stays_counted(pf, peers, kind):
     # nobody else gets the pages, also those that are free now: the giver may still have them
     if pages:
         wanted = pool("nr") - pages + 1
-        pf.fails("run", "--cpus", CPU, "--hugepages", f"2M={wanted}", "--", "true", like="available")
+        pf.fails(
+            "run", "--cpus", CPU, "--hugepages", f"2M={wanted}", "--", "true", like="available"
+        )
 
     # its name is taken, and whoever is in the way is named
     for command in (("run", "--name", name, "--cpus", CPU, "--", "true"), ("stop", name)):
@@ -221,7 +254,9 @@ def test_files_of_the_host_are_the_hosts(pf):
     name = unique()
     try:
         command = f"dd if=/dev/zero of={path} bs=1M count=8 2>/dev/null"
-        p = pf.run("--name", name, "--in", "host", "--memory", "64M", "--", "/bin/sh", "-c", command)
+        p = pf.run(
+            "--name", name, "--in", "host", "--memory", "64M", "--", "/bin/sh", "-c", command
+        )
         assert (p.returncode, p.stderr) == (0, "") and path.stat().st_size == 8 << 20
         assert not (LEASES / f"{name}.json").exists()
     finally:
@@ -249,9 +284,21 @@ def test_a_supervisor_that_was_killed(pf, peers):
     name = unique()
     pf.names.append(name)
     s = pf.start(
-        "run", "--name", name, "--cpus", CPU, *peers.flags, "--", PYTHON, "-I", "-c",
-        GIVER + "\nimport time; time.sleep(1000)", peers.socket, "memory", 24,
-    )  # fmt: skip
+        "run",
+        "--name",
+        name,
+        "--cpus",
+        CPU,
+        *peers.flags,
+        "--",
+        PYTHON,
+        "-I",
+        "-c",
+        GIVER + "\nimport time; time.sleep(1000)",
+        peers.socket,
+        "memory",
+        24,
+    )
     s.until("^given")
     s.process.kill()
     s.process.wait()
@@ -264,7 +311,7 @@ def test_a_supervisor_that_was_killed(pf, peers):
 
 
 @needs_pages(64)
-def test_keeper_that_has_ended(pf, keep, peers):  # noqa: F811
+def test_keeper_that_has_ended(pf, keep, peers):
     """A keeper's grant drains as well, and cannot be started until it is over."""
     name = keep.grant("--memory", "128M", "--link", f"memif:{peers.link}")
     code = base64.b64encode(GIVER.encode()).decode()
@@ -274,7 +321,11 @@ def test_keeper_that_has_ended(pf, keep, peers):  # noqa: F811
     s.until("^given")
     pf.fails("grant", "stop", name, like=f"draining: .*stop '{peers.taker}'")
     assert pf.ps()[name]["state"] == "draining"
-    for command in (("grant", "start", name), ("grant", "start", "--all"), ("grant", "remove", name)):
+    for command in (
+        ("grant", "start", name),
+        ("grant", "start", "--all"),
+        ("grant", "remove", name),
+    ):
         pf.fails(*command, like="draining")
     peers.end()
     pf.ok("gc")
@@ -308,10 +359,17 @@ def test_a_hierarchy_that_is_gone(pf):
     _, name = pf.begin()
     mount = "/".join(pf.lease(name)["cgroup"].split("/")[:5])
     covered = subprocess.run(
-        ["unshare", "-m", "sh", "-c",
-         f"umount {mount} && {pf.path} ps --json; {pf.path} gc; {pf.path} ps --json"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            f"umount {mount} && {pf.path} ps --json; {pf.path} gc; {pf.path} ps --json",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if "target is busy" in covered.stderr or "not mounted" in covered.stderr:
         pytest.skip(f"cannot unmount {mount}")
     assert f"clean up after '{name}': look for processes of '{name}'" in covered.stderr
@@ -330,7 +388,9 @@ def test_cgroups_that_are_mounted_elsewhere(pf, tmp_path):
         f"mount --make-rprivate / && mount --rbind /sys/fs/cgroup {place} && umount -R -l /sys/fs/cgroup"
         f" && exec {pf.path} run --in host --cpus {CPU} -- /bin/true"
     )
-    p = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    p = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False
+    )
     assert (p.returncode, p.stderr) == (0, "")
     assert [d for top in parents() for d in top.iterdir() if d.is_dir()] == []
 
@@ -373,7 +433,9 @@ def test_status_one_of_a_program(pf, tmp_path):
     """Also where the runtime has something to say on its standard error."""
     chatty = tmp_path / "runc-like" / "crun"
     chatty.parent.mkdir()
-    chatty.write_text("#!/bin/sh\n[ \"$1\" = --version ] || echo chatter >&2\nexec /usr/bin/crun \"$@\"\n")
+    chatty.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] || echo chatter >&2\nexec /usr/bin/crun "$@"\n'
+    )
     chatty.chmod(0o755)
     if not os.access("/usr/bin/crun", os.X_OK):
         pytest.skip("no /usr/bin/crun")
@@ -384,9 +446,18 @@ def test_status_one_of_a_program(pf, tmp_path):
     name = unique()
     pf.names.append(name)
     s = pf.start(
-        "run", "--name", name, "--cpus", CPU, "--runtime", chatty, "--", "/bin/sh", "-c",
+        "run",
+        "--name",
+        name,
+        "--cpus",
+        CPU,
+        "--runtime",
+        chatty,
+        "--",
+        "/bin/sh",
+        "-c",
         "echo up; sleep 1000",
-    )  # fmt: skip
+    )
     s.until("^up")
     assert pf.lease(name)["runc"] is False
     assert pf.ok("exec", name, "/bin/echo", "in").endswith("in\n")
@@ -404,10 +475,17 @@ def test_no_hugetlbfs_of_the_host_is_seen(pf, tmp_path, how):
     mounts = " && ".join(f"mount -t hugetlbfs none '{place}'" for place in places)
     seen = "grep -c hugetlbfs /proc/self/mounts; true"
     p = subprocess.run(
-        ["unshare", "-m", "sh", "-c",
-         f"{mounts} && exec {pf.path} run --in host --cpus {CPU} -- /bin/sh -c '{seen}'"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            f"{mounts} && exec {pf.path} run --in host --cpus {CPU} -- /bin/sh -c '{seen}'",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (p.returncode, p.stdout, p.stderr) == (0, "0\n", "")
 
 
@@ -418,13 +496,17 @@ def test_no_order_reaches_a_terminal(pf):
     evil = "a\x1b]0;x\x07\x9bm\u202egnp.\u2066"
     _, name = pf.begin(script="echo up; exec sleep 1000 # " + evil)
     for text in (
-        pf.ok("ps"), pf.ok("ps", "--json"), pf("run", "--name", evil, "--", "true").stderr,
+        pf.ok("ps"),
+        pf.ok("ps", "--json"),
+        pf("run", "--name", evil, "--", "true").stderr,
         pf.ok("plan", "--cpus", OTHER, "--", "/bin/true", evil),
     ):
-        bad = [c for c in text if (c < " " and c != "\n") or "\x7f" <= c <= "\x9f" or c in "\u202e\u2066"]
+        bad = [
+            c
+            for c in text
+            if (c < " " and c != "\n") or "\x7f" <= c <= "\x9f" or c in "\u202e\u2066"
+        ]
         assert bad == [], text
     assert pf.ps()[name]["command"].endswith("gnp.   ")
-    raw = subprocess.run(
-        [pf.path, "stop", b"x\x9b2J\xff"], capture_output=True, check=False
-    )
+    raw = subprocess.run([pf.path, "stop", b"x\x9b2J\xff"], capture_output=True, check=False)
     assert raw.returncode == 125 and b"\x9b" not in raw.stderr and b"\xff" not in raw.stderr

@@ -113,7 +113,9 @@ def without_repetition(doc, whole_filter):
             assert json.loads(step["value"]) == doc["oci"]
             step["value"] = "(see oci)"
     if "oci" in doc and not whole_filter:
-        sockets = [r for r in doc["oci"]["linux"]["seccomp"]["syscalls"] if r["names"] == ["socket"]]
+        sockets = [
+            r for r in doc["oci"]["linux"]["seccomp"]["syscalls"] if r["names"] == ["socket"]
+        ]
         families = {r["args"][0]["value"] for r in sockets}
         raw = {17} if "NET_RAW" in doc["grant"].get("caps", []) else set()
         assert families == {1, 2, 10, 16} | raw

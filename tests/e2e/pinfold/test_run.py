@@ -19,7 +19,18 @@ import pytest
 
 import leftovers
 from features import needs_v2
-from workload import CPU, LOGS, OTHER, PYTHON, SLOW, ids, needs_pages, needs_root, needs_two, processes_of
+from workload import (
+    CPU,
+    LOGS,
+    OTHER,
+    PYTHON,
+    SLOW,
+    ids,
+    needs_pages,
+    needs_root,
+    needs_two,
+    processes_of,
+)
 from workload import status_field, unique, wait
 
 pytestmark = [needs_root]
@@ -268,7 +279,6 @@ class Terminal:
         status = os.waitpid(self.pid, 0)[1]
         self.pid = None
         return os.waitstatus_to_exitcode(status)
-
 
     def close(self):
         if self.fd is not None:
@@ -723,9 +733,7 @@ def image(tmp_path_factory):
 @pytest.mark.parametrize("place", RUNTIMES)
 def test_image(pf, place, image):
     def tree():
-        return sorted(
-            (str(p), p.lstat().st_mtime_ns, p.lstat().st_mode) for p in image.rglob("*")
-        )
+        return sorted((str(p), p.lstat().st_mtime_ns, p.lstat().st_mode) for p in image.rglob("*"))
 
     before = tree()
     flags = [*place, "--image", image]
@@ -747,6 +755,13 @@ def test_image_with_volumes(pf, image, shared):
 def test_image_without_the_program(pf, image):
     for name in ("lscpu", "/usr/bin/lscpu"):
         pf.fails(
-            "run", "--cpus", CPU, "--image", image, "--", name,
-            like=f"'{name}'.*image '{image}'", status=127,
-        )  # fmt: skip
+            "run",
+            "--cpus",
+            CPU,
+            "--image",
+            image,
+            "--",
+            name,
+            like=f"'{name}'.*image '{image}'",
+            status=127,
+        )

@@ -16,7 +16,17 @@ from pathlib import Path
 import pytest
 
 from places import program
-from workload import CPU, PYTHON, kill, needs_pages, needs_root, needs_testpmd, status_field, unique, wait
+from workload import (
+    CPU,
+    PYTHON,
+    kill,
+    needs_pages,
+    needs_root,
+    needs_testpmd,
+    status_field,
+    unique,
+    wait,
+)
 
 pytestmark = [needs_root, pytest.mark.anywhere]
 NUMBERS = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
@@ -46,10 +56,13 @@ def numbers():
 
 def answers(pf, calls, *flags, cpu=CPU):
     """{name: errno} of calls {name: [number, args...]} in a container."""
-    code = TRY + f"""
+    code = (
+        TRY
+        + f"""
 calls = json.loads('''{json.dumps(calls)}''')
 print(json.dumps({{name: call(c[0], c[1:]) for name, c in calls.items()}}))
 """
+    )
     return json.loads(pf.python(code, *flags, cpu=cpu))
 
 
@@ -103,9 +116,15 @@ def test_what_is_listed_is_allowed(pf, table):
 def test_conditions(pf):
     n = numbers()
     new = {
-        "NEWNS": 0x20000, "NEWCGROUP": 0x2000000, "NEWUTS": 0x4000000, "NEWIPC": 0x8000000,
-        "NEWUSER": 0x10000000, "NEWPID": 0x20000000, "NEWNET": 0x40000000, "NEWTIME": 0x80,
-    }  # fmt: skip
+        "NEWNS": 0x20000,
+        "NEWCGROUP": 0x2000000,
+        "NEWUTS": 0x4000000,
+        "NEWIPC": 0x8000000,
+        "NEWUSER": 0x10000000,
+        "NEWPID": 0x20000000,
+        "NEWNET": 0x40000000,
+        "NEWTIME": 0x80,
+    }
     calls = {f"clone {k}": [n["clone"], v | signal.SIGCHLD, 0, 0, 0, 0] for k, v in new.items()}
     calls |= {f"socket {f}": [n["socket"], f, 3 if f == 16 else 1, 0] for f in range(1, 46)}
     # the kernel looks at the lower half of this argument only
@@ -143,8 +162,21 @@ for family in range(1, 46):
             got.append([family, kind, protocol])
 print(json.dumps(got))
 """
-OPEN = [[1, 1, 0], [1, 2, 0], [1, 5, 0], [2, 1, 0], [2, 1, 6], [2, 2, 0], [2, 2, 17],
-        [10, 1, 0], [10, 1, 6], [10, 2, 0], [10, 2, 17], [16, 2, 0], [16, 3, 0]]  # fmt: skip
+OPEN = [
+    [1, 1, 0],
+    [1, 2, 0],
+    [1, 5, 0],
+    [2, 1, 0],
+    [2, 1, 6],
+    [2, 2, 0],
+    [2, 2, 17],
+    [10, 1, 0],
+    [10, 1, 6],
+    [10, 2, 0],
+    [10, 2, 17],
+    [16, 2, 0],
+    [16, 3, 0],
+]
 
 
 def test_sockets_by_type_and_protocol(pf):
@@ -198,8 +230,20 @@ def test_no_set_id_file_is_left_behind(pf, tmp_path):
     volume.chmod(0o777)
     caps = [f"--cap={c}" for c in ("CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID")]
     for flags in ([], caps):
-        text = pf.ok("run", *ONE, *flags, "-v", f"{tmp_path}/at.py:/at.py:ro", "-v",
-                     f"{volume}:/data", "--", PYTHON, "-I", "/at.py", "/data")  # fmt: skip
+        text = pf.ok(
+            "run",
+            *ONE,
+            *flags,
+            "-v",
+            f"{tmp_path}/at.py:/at.py:ro",
+            "-v",
+            f"{volume}:/data",
+            "--",
+            PYTHON,
+            "-I",
+            "/at.py",
+            "/data",
+        )
         assert text == "['file', 'shared']\n"
         for left in volume.iterdir():
             assert left.stat().st_mode & 0o6000 == 0
@@ -268,8 +312,13 @@ def test_they_open_what_the_plan_says(pf):
     up = ["--user", "1000", "--", "/bin/sh", "-c", "ip link set lo up && ip -br link show lo"]
     assert pf.run(*up).returncode != 0
     assert "UP" in pf.ok("run", *ONE, "--cap", "NET_ADMIN", *up)
-    notes = [n for n in pf.json("plan", *ONE, "--cap", "NET_RAW", "--cap", "CHOWN", "--format",
-                                "json", *TRUE)["notes"] if n.startswith("capability ")]  # fmt: skip
+    notes = [
+        n
+        for n in pf.json(
+            "plan", *ONE, "--cap", "NET_RAW", "--cap", "CHOWN", "--format", "json", *TRUE
+        )["notes"]
+        if n.startswith("capability ")
+    ]
     assert [n.split()[1] for n in notes] == ["CHOWN:", "NET_RAW:"]
     assert "AF_PACKET" in notes[1]
 
@@ -280,8 +329,15 @@ def test_the_host_stays_out_of_reach(pf):
     assert pf.shell("ip -o link | wc -l", *flags) == "1\n"
     assert pf.run(*flags, "--", "/bin/cat", "/etc/shadow").returncode != 0
     n = numbers()
-    got = answers(pf, {"unshare": [n["unshare"], 0x10000000], "mount": [n["mount"]] + [-1] * 5,
-                       "bpf": [n["bpf"], -1, -1, -1]}, *flags)  # fmt: skip
+    got = answers(
+        pf,
+        {
+            "unshare": [n["unshare"], 0x10000000],
+            "mount": [n["mount"]] + [-1] * 5,
+            "bpf": [n["bpf"], -1, -1, -1],
+        },
+        *flags,
+    )
     assert set(got.values()) == {errno.EPERM}
 
 
@@ -301,10 +357,23 @@ def test_locked_memory(pf):
 @pytest.mark.parametrize(
     "flags, like",
     [
-        *((["--cap", c], f"capability {c} is not granted") for c in (
-            "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "SYS_BOOT", "BPF", "PERFMON",
-            "SYS_CHROOT", "MKNOD", "DAC_READ_SEARCH", "SYS_TIME", "CHECKPOINT_RESTORE",
-        )),
+        *(
+            (["--cap", c], f"capability {c} is not granted")
+            for c in (
+                "SYS_ADMIN",
+                "SYS_MODULE",
+                "SYS_RAWIO",
+                "SYS_PTRACE",
+                "SYS_BOOT",
+                "BPF",
+                "PERFMON",
+                "SYS_CHROOT",
+                "MKNOD",
+                "DAC_READ_SEARCH",
+                "SYS_TIME",
+                "CHECKPOINT_RESTORE",
+            )
+        ),
         (["--cap", "ALL"], "'ALL' is unknown"),
         (["--cap", ""], "'' is unknown"),
         (["--cap", "net_raw"], "'net_raw' is unknown"),
@@ -321,7 +390,7 @@ def test_locked_memory(pf):
         (["--seccomp", "/dev/null"], "not a file"),
     ],
     ids=lambda v: "-".join(v).replace("/", "_") if isinstance(v, list) else "",
-)  # fmt: skip
+)
 def test_bad_flags(pf, flags, like):
     pf.fails("run", *ONE, *flags, *TRUE, like=like)
     pf.fails("plan", *ONE, *flags, *TRUE, like=like)
@@ -330,11 +399,23 @@ def test_bad_flags(pf, flags, like):
 def test_in_documents(pf, tmp_path):
     """A request file and a definition say the same as flags; inside, the path is not told."""
     profile = tmp_path / "p.json"
-    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
-        {"names": ["read", "mmap", "openat", "pread64", "fstat"], "action": "SCMP_ACT_ALLOW"}]}))
+    profile.write_text(
+        json.dumps(
+            {
+                "defaultAction": "SCMP_ACT_ERRNO",
+                "syscalls": [
+                    {
+                        "names": ["read", "mmap", "openat", "pread64", "fstat"],
+                        "action": "SCMP_ACT_ALLOW",
+                    }
+                ],
+            }
+        )
+    )
     request = tmp_path / "r.json"
-    request.write_text(json.dumps({"cpus": str(CPU), "caps": ["NET_RAW"],
-                                   "seccomp": f"strict:{profile}"}))
+    request.write_text(
+        json.dumps({"cpus": str(CPU), "caps": ["NET_RAW"], "seccomp": f"strict:{profile}"})
+    )
     cat = ["--", "/bin/cat", "/run/pinfold/grant.json"]
     name = unique("g")
     pf.grants.append(name)
@@ -402,8 +483,18 @@ def test_a_file_of_the_image_is_refused(pf, tmp_path, inside):
     link = tmp_path / "link.json"
     link.symlink_to(evil)
     for path in (evil, link, f"strict:{evil}", image / "../image/evil.json"):
-        pf.fails("run", *ONE, "--image", image, "--seccomp", path, "--", "/bin/show", "show",
-                 like="lies in image")  # fmt: skip
+        pf.fails(
+            "run",
+            *ONE,
+            "--image",
+            image,
+            "--seccomp",
+            path,
+            "--",
+            "/bin/show",
+            "show",
+            like="lies in image",
+        )
 
 
 def test_a_file_without_what_init_needs(pf, tmp_path):
@@ -423,8 +514,14 @@ def test_strict_with_nothing_is_enough_for_init(pf, tmp_path):
     # a C library that is shared is read with pread64, which is not init's affair
     p = pf.run(strict, "--", "/bin/true")
     assert p.returncode == 127
-    path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
-        {"names": ["pread64"], "action": "SCMP_ACT_ALLOW"}]}))
+    path.write_text(
+        json.dumps(
+            {
+                "defaultAction": "SCMP_ACT_ERRNO",
+                "syscalls": [{"names": ["pread64"], "action": "SCMP_ACT_ALLOW"}],
+            }
+        )
+    )
     s, name = pf.begin(strict, script="trap 'echo got; exit 42' 15; echo up; while :; do :; done")
     assert pf("exec", name, "--", "/bin/true").returncode == 0
     s.signal(signal.SIGTERM)
@@ -445,7 +542,9 @@ def test_strict_wants_crun(pf, table, write):
 
 def record(pf, out, *args, **kw):
     p = pf("seccomp", "record", "-o", out, *args, **kw)
-    assert re.search(r"pinfold: '.*': \d+ system calls; the default profile allows \d+\n$", p.stderr)
+    assert re.search(
+        r"pinfold: '.*': \d+ system calls; the default profile allows \d+\n$", p.stderr
+    )
     return p, json.loads(Path(out).read_text())
 
 
@@ -472,14 +571,21 @@ def test_a_recording_is_no_gap(pf, tmp_path, table):
     """What the default refuses is refused, and not written, while a listener says yes to all else."""
     free, conditional = listed(table)
     known = numbers()
-    calls = {n: [known[n]] + [-1] * 6 for n in known if n not in free | conditional | {"clone3", "openat2"}}
+    calls = {
+        n: [known[n]] + [-1] * 6
+        for n in known
+        if n not in free | conditional | {"clone3", "openat2"}
+    }
     calls["socket packet"] = [known["socket"], 17, 3, 0]
     calls["clone user"] = [known["clone"], 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0]
     calls["clone3"] = [known["clone3"], -1, -1]
-    code = TRY + f"""
+    code = (
+        TRY
+        + f"""
 calls = json.loads('''{json.dumps(calls)}''')
 print(json.dumps({{name: call(c[0], c[1:]) for name, c in calls.items()}}))
 """
+    )
     p, profile = record(pf, tmp_path / "p.json", *ONE, "--", PYTHON, "-I", "-c", code)
     got = json.loads(p.stdout)
     assert got.pop("clone3") == errno.ENOSYS
@@ -504,8 +610,9 @@ def test_only_what_was_seen_of_sockets(pf, tmp_path):
     _, profile = record(pf, tmp_path / "p", *ONE, "--", PYTHON, "-I", "-c", code)
     kinds = [
         [a["value"] if a["op"] == "SCMP_CMP_EQ" else a["valueTwo"] for a in r["args"]]
-        for r in profile["syscalls"] if r["names"] == ["socket"]
-    ]  # fmt: skip
+        for r in profile["syscalls"]
+        if r["names"] == ["socket"]
+    ]
     assert kinds == [[1, 1, 0]]
     strict = f"--seccomp=strict:{tmp_path / 'p'}"
     assert pf.run(strict, "--", PYTHON, "-I", "-c", code).returncode == 0
@@ -517,11 +624,24 @@ def test_only_what_was_seen_of_sockets(pf, tmp_path):
 def test_a_file_that_names_the_family_alone(pf, tmp_path):
     """As recordings were before types and protocols were looked at: wider, so it is narrowed."""
     arg = {"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}
-    calls = [n for r in pf.json("seccomp", "show", "--json")["groups"] for w in r["rows"] for n in w["calls"]]
+    calls = [
+        n
+        for r in pf.json("seccomp", "show", "--json")["groups"]
+        for w in r["rows"]
+        for n in w["calls"]
+    ]
     path = tmp_path / "p.json"
-    path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
-        {"names": [*calls, "openat", "clone"], "action": "SCMP_ACT_ALLOW"},
-        {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [arg]}]}))
+    path.write_text(
+        json.dumps(
+            {
+                "defaultAction": "SCMP_ACT_ERRNO",
+                "syscalls": [
+                    {"names": [*calls, "openat", "clone"], "action": "SCMP_ACT_ALLOW"},
+                    {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [arg]},
+                ],
+            }
+        )
+    )
     got = json.loads(pf.python(KINDS, f"--seccomp=strict:{path}"))
     assert got == [k for k in OPEN if k[0] == 1]
 
@@ -529,8 +649,19 @@ def test_a_file_that_names_the_family_alone(pf, tmp_path):
 def test_exec_is_recorded_too(pf, tmp_path):
     name = unique()
     pf.names.append(name)
-    s = pf.start("seccomp", "record", "-o", tmp_path / "p", "--name", name, *ONE, "--", "/bin/sh",
-                 "-c", "echo up; sleep 1000")  # fmt: skip
+    s = pf.start(
+        "seccomp",
+        "record",
+        "-o",
+        tmp_path / "p",
+        "--name",
+        name,
+        *ONE,
+        "--",
+        "/bin/sh",
+        "-c",
+        "echo up; sleep 1000",
+    )
     s.until("^up")
     pf.ok("exec", name, "--", "/bin/mkdir", "/tmp/x")
     pf.ok("stop", "-t", "1", name)
@@ -542,8 +673,19 @@ def test_killed_while_recording(pf, tmp_path, leaks):
     """The workload goes on, and the listener with it; both end when it is stopped."""
     name = unique()
     pf.names.append(name)
-    s = pf.start("seccomp", "record", "-o", tmp_path / "p", "--name", name, *ONE, "--", "/bin/sh",
-                 "-c", "echo up; while :; do sleep 0.01; done")  # fmt: skip
+    s = pf.start(
+        "seccomp",
+        "record",
+        "-o",
+        tmp_path / "p",
+        "--name",
+        name,
+        *ONE,
+        "--",
+        "/bin/sh",
+        "-c",
+        "echo up; while :; do sleep 0.01; done",
+    )
     s.until("^up")
     s.signal(signal.SIGKILL)
     s.end()
@@ -582,8 +724,17 @@ def test_bad_words(pf):
     pf.fails("seccomp", "show", "--cap", "SYS_ADMIN", like="SYS_ADMIN is not granted")
 
 
-TESTPMD = ["dpdk-testpmd", "--lcores", f"0@{CPU},1@{CPU}", "--vdev", "net_null0", "--",
-           "--auto-start", "--total-num-mbufs=2048", "--stats-period=1"]  # fmt: skip
+TESTPMD = [
+    "dpdk-testpmd",
+    "--lcores",
+    f"0@{CPU},1@{CPU}",
+    "--vdev",
+    "net_null0",
+    "--",
+    "--auto-start",
+    "--total-num-mbufs=2048",
+    "--stats-period=1",
+]
 
 
 def forwarding(pf, *words):
@@ -606,7 +757,14 @@ def test_testpmd(pf, tmp_path):
     assert len(calls_of(profile)) < 90
     forwarding(pf, "run", f"--seccomp=strict:{out}")
     # what testpmd does not do is refused
-    p = pf.run(f"--seccomp=strict:{out}", "--", PYTHON, "-I", "-c", "import os; os.rename('/tmp/a', '/tmp/b')")
+    p = pf.run(
+        f"--seccomp=strict:{out}",
+        "--",
+        PYTHON,
+        "-I",
+        "-c",
+        "import os; os.rename('/tmp/a', '/tmp/b')",
+    )
     assert p.returncode != 0 and "PermissionError" in p.stderr
     flags = [f"--seccomp=strict:{out}", "--hugepages", "2M=40"]
     text = pf.ok("plan", *ONE, *flags, *TRUE)
@@ -622,9 +780,10 @@ def test_gc_removes_the_socket_of_killed_recorders(pf, tmp_path):
     pf.ok("gc")
     assert at.is_socket()  # it is in use
     [listener] = [
-        int(pid) for pid in Path(f"/proc/{s.process.pid}/task/{s.process.pid}/children")
-        .read_text().split() if os.getsid(int(pid)) == int(pid)
-    ]  # fmt: skip
+        int(pid)
+        for pid in Path(f"/proc/{s.process.pid}/task/{s.process.pid}/children").read_text().split()
+        if os.getsid(int(pid)) == int(pid)
+    ]
     os.kill(listener, signal.SIGSTOP)  # else it removes it
     kill(s.process.pid)
     kill(listener)
@@ -646,8 +805,19 @@ def test_drover(pf, tmp_path):
         "rx port=p\ntx port=p\n[defaults]\nmempool size=2K\n"
     )
     out = tmp_path / "drover.json"
-    flags = [*ONE, "--hugepages", "2M=40", "-v", f"{os.path.dirname(drover)}:/drover:ro", "-v",
-             f"{data}:/data:ro", "--", "/drover/drover", "run", "/data/t.cfg"]  # fmt: skip
+    flags = [
+        *ONE,
+        "--hugepages",
+        "2M=40",
+        "-v",
+        f"{os.path.dirname(drover)}:/drover:ro",
+        "-v",
+        f"{data}:/data:ro",
+        "--",
+        "/drover/drover",
+        "run",
+        "/data/t.cfg",
+    ]
     for words in (["seccomp", "record", "-o", out], ["run", f"--seccomp=strict:{out}"]):
         s = pf.start(*words, *flags)
         s.until("traffic runs")

@@ -70,7 +70,9 @@ class Watch(threading.Thread):
                 # read one after the other: both are there at once only if the first still is
                 if twice and self.same(a, x):
                     self.found.append((twice, a.name, b.name))
-            pages = sum(h["count"] for x in leases.values() for h in x["grant"].get("hugepages", []))
+            pages = sum(
+                h["count"] for x in leases.values() for h in x["grant"].get("hugepages", [])
+            )
             if pages > total and all(self.same(*item) for item in leases.items()):
                 self.found.append((f"{pages} of {total} hugepages", *map(str, leases)))
 

@@ -122,8 +122,12 @@ def test_socket_is_not_the_programs(way):
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
-            way(*sh("test -S /proc/self/fd/1 && echo socket; echo end"), stdout=theirs,
-                stderr=theirs, capture_output=False)  # fmt: skip
+            way(
+                *sh("test -S /proc/self/fd/1 && echo socket; echo end"),
+                stdout=theirs,
+                stderr=theirs,
+                capture_output=False,
+            )
         assert ours.recv(100) == b"end\n"
 
 
@@ -144,7 +148,9 @@ for fd in range(3):
 
 def on_terminal(command, **kw):
     main, side = pty.openpty()
-    p = subprocess.Popen(command, stdin=side, stdout=side, stderr=side, start_new_session=True, **kw)
+    p = subprocess.Popen(
+        command, stdin=side, stdout=side, stderr=side, start_new_session=True, **kw
+    )
     os.close(side)
     return main, p
 
@@ -221,8 +227,9 @@ def test_a_program_that_closes_its_output(way):
 
 def test_a_program_that_closes_its_input(way):
     r, w = os.pipe()
-    with way.popen(*sh("exec <&-; echo up; sleep 2"), flags=["-i"], stdin=r,
-                   stdout=subprocess.PIPE) as p:  # fmt: skip
+    with way.popen(
+        *sh("exec <&-; echo up; sleep 2"), flags=["-i"], stdin=r, stdout=subprocess.PIPE
+    ) as p:
         os.close(r)
         assert p.stdout.readline() == b"up\n"
 
@@ -239,8 +246,11 @@ def test_a_program_that_closes_its_input(way):
 
 
 def test_output_by_name(way):
-    p = way(*sh("echo one >/dev/stdout; echo two >>/dev/stderr; cat /dev/stdin"), flags=["-i"],
-            input=b"three\n")  # fmt: skip
+    p = way(
+        *sh("echo one >/dev/stdout; echo two >>/dev/stderr; cat /dev/stdin"),
+        flags=["-i"],
+        input=b"three\n",
+    )
     assert (p.stdout, p.stderr) == (b"one\nthree\n", b"two\n")
 
 
@@ -254,8 +264,13 @@ def test_full_disk_is_told(way):
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_descriptors(way, closed):
     words = " ".join(f"'{w}'" for w in way.command(program=("/bin/sh", "-c", "echo x; exit 4")))
-    p = subprocess.run(["/bin/sh", "-c", f"{words} {closed}"], capture_output=True, check=False,
-                       timeout=30 * SLOW, **way.kw)  # fmt: skip
+    p = subprocess.run(
+        ["/bin/sh", "-c", f"{words} {closed}"],
+        capture_output=True,
+        check=False,
+        timeout=30 * SLOW,
+        **way.kw,
+    )
     assert p.returncode == 4
 
 
@@ -315,7 +330,9 @@ def typed(way):
     size(main, 37, 101)
     before = termios.tcgetattr(side)
     command = way.command("-i", "-t", program=["/bin/sh"])
-    p = subprocess.Popen(["setsid", "-c", "-w", *command], stdin=side, stdout=side, stderr=side, **way.kw)
+    p = subprocess.Popen(
+        ["setsid", "-c", "-w", *command], stdin=side, stdout=side, stderr=side, **way.kw
+    )
     read_until(main, r"[#$] ")
     yield main, side, p, before
     if p.poll() is None:
@@ -395,19 +412,24 @@ def test_log_of_an_owner_is_roots(pf):
         st = os.stat(LOGS / f"{name}.log{end}")
         assert (st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == (0, 0, 0o640)
     logs = [
-        fd
-        for fd in Path(f"/proc/{keeper}/fd").iterdir()
-        if os.readlink(fd).startswith(str(LOGS))
+        fd for fd in Path(f"/proc/{keeper}/fd").iterdir() if os.readlink(fd).startswith(str(LOGS))
     ]
     assert len(logs) == 2
     for fd in logs:
-        flags = re.search(r"flags:\s*(\d+)", Path(f"/proc/{keeper}/fdinfo/{fd.name}").read_text())[1]
+        flags = re.search(r"flags:\s*(\d+)", Path(f"/proc/{keeper}/fdinfo/{fd.name}").read_text())[
+            1
+        ]
         assert int(flags, 8) & os.O_ACCMODE == os.O_RDONLY
 
 
 def test_big_output_is_the_same(pf):
-    p = pf.run("--", PYTHON, "-I", "-c",
-               "import sys\nfor i in range(64): sys.stdout.buffer.write(bytes([i]) * (1 << 20))",
-               text=False)  # fmt: skip
+    p = pf.run(
+        "--",
+        PYTHON,
+        "-I",
+        "-c",
+        "import sys\nfor i in range(64): sys.stdout.buffer.write(bytes([i]) * (1 << 20))",
+        text=False,
+    )
     want = hashlib.sha256(b"".join(bytes([i]) * MIB for i in range(64))).hexdigest()
     assert hashlib.sha256(p.stdout).hexdigest() == want

@@ -23,8 +23,17 @@ USERS = [(), ("--user", "1000")]
 
 def command(*eal, cpu=CPU, vdev="net_null0", app=()):
     """One CPU has both lcores: testpmd wants one for its own control."""
-    return ["--", "dpdk-testpmd", "--lcores", f"0@{cpu},1@{cpu}", f"--vdev={vdev}", *eal, "--",
-            MBUFS, *app]  # fmt: skip
+    return [
+        "--",
+        "dpdk-testpmd",
+        "--lcores",
+        f"0@{cpu},1@{cpu}",
+        f"--vdev={vdev}",
+        *eal,
+        "--",
+        MBUFS,
+        *app,
+    ]
 
 
 def eal_lcores(log):
@@ -90,9 +99,15 @@ def test_two_at_once(pf, user):
         name = unique()
         pf.names.append(name)
         s = pf.start(
-            "run", "--name", name, "--cpus", cpu, *PAGES, *user,
+            "run",
+            "--name",
+            name,
+            "--cpus",
+            cpu,
+            *PAGES,
+            *user,
             *command("--log-level=lib.eal:debug", cpu=cpu, app=["--stats-period", "1"]),
-        )  # fmt: skip
+        )
         both.append((s, name, cpu))
     for s, name, cpu in both:
         s.until(r"Rx-pps: +[1-9]")
@@ -234,8 +249,10 @@ def take(kind, pages, *more):
 )
 @pytest.mark.guest
 def test_over_use_is_an_error_of_mmap(pf, kind, grant, runtime):
-    path = next((f"{d}/{runtime}" for d in ("/usr/bin", "/usr/sbin")
-                 if os.path.exists(f"{d}/{runtime}")), None)  # fmt: skip
+    path = next(
+        (f"{d}/{runtime}" for d in ("/usr/bin", "/usr/sbin") if os.path.exists(f"{d}/{runtime}")),
+        None,
+    )
     if path is None:
         pytest.skip(f"{runtime} is not installed")
     before = free_pages()
@@ -267,9 +284,7 @@ def test_pages_are_free_right_after_the_end(pf, kind, grant, end):
     before = free_pages()
     name = unique()
     pf.names.append(name)
-    s = pf.start(
-        "run", "--name", name, "--cpus", CPU, "--hugepages", grant, *take(kind, 8, "stay")
-    )
+    s = pf.start("run", "--name", name, "--cpus", CPU, "--hugepages", grant, *take(kind, 8, "stay"))
     s.until("^taken")
     assert free_pages() == before - 8
     if end == "stop":
@@ -290,9 +305,15 @@ def test_grant_holds_its_pages_before_they_are_touched(pf):
     s, name = pf.begin("--hugepages", "2M=30")
     assert free_pages() == before - 30
     pf.fails(
-        "run", "--cpus", OTHER, "--hugepages", f"2M={before - 29}", "--", "/bin/true",
+        "run",
+        "--cpus",
+        OTHER,
+        "--hugepages",
+        f"2M={before - 29}",
+        "--",
+        "/bin/true",
         like=f"{before - 29} wanted, {before - 30} available",
-    )  # fmt: skip
+    )
     s.signal(signal.SIGTERM)
     s.end()
     assert free_pages() == before
@@ -323,10 +344,21 @@ def test_memif_between_two_containers(pf, user):
         name = unique(role)
         pf.names.append(name)
         s = pf.start(
-            "run", "--name", name, "--cpus", cpu, *PAGES, *user, "--link", f"memif:{link}",
-            *command(cpu=cpu, vdev=f"net_memif0,role={role},{socket}",
-                     app=["--stats-period", "1", f"--forward-mode={mode}"]),
-        )  # fmt: skip
+            "run",
+            "--name",
+            name,
+            "--cpus",
+            cpu,
+            *PAGES,
+            *user,
+            "--link",
+            f"memif:{link}",
+            *command(
+                cpu=cpu,
+                vdev=f"net_memif0,role={role},{socket}",
+                app=["--stats-period", "1", f"--forward-mode={mode}"],
+            ),
+        )
         s.until(f"{mode} packet forwarding")
         ends.append(s)
     ends[0].until(r"RX-packets: [1-9]\d{3,}", 30)
@@ -365,10 +397,19 @@ def image(pinfold, tmp_path_factory):
     where.parent.chmod(0o755)
     where.chmod(0o755)
     subprocess.run(
-        [pinfold, "image", "build", "--pmd", "net_null,mempool_ring,bus_vdev,bus_pci",
-         "-o", where / "root", "dpdk-testpmd"],
-        check=True, timeout=120,
-    )  # fmt: skip
+        [
+            pinfold,
+            "image",
+            "build",
+            "--pmd",
+            "net_null,mempool_ring,bus_vdev,bus_pci",
+            "-o",
+            where / "root",
+            "dpdk-testpmd",
+        ],
+        check=True,
+        timeout=120,
+    )
     return where / "root"
 
 

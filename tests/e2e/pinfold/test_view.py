@@ -202,9 +202,17 @@ def test_lstopo_agrees(pf):
 @needs_pages(PAGES + 1)
 def test_eal_agrees(pf):
     p = pf.run(
-        *GRANT, "--", "dpdk-testpmd", "--lcores", f"0@{CPU},1@{CPU}", "--log-level=lib.eal:debug",
-        "--vdev", "net_null0", "--", "--total-num-mbufs=2048",
-    )  # fmt: skip
+        *GRANT,
+        "--",
+        "dpdk-testpmd",
+        "--lcores",
+        f"0@{CPU},1@{CPU}",
+        "--log-level=lib.eal:debug",
+        "--vdev",
+        "net_null0",
+        "--",
+        "--total-num-mbufs=2048",
+    )
     log = p.stdout + p.stderr
     assert "Detected CPU lcores: 1\n" in log, log
     assert EAL_NODES in log
@@ -217,8 +225,14 @@ def test_eal_agrees(pf):
 def test_topology_is_the_hosts(pf):
     """Figure 5 of the paper: where a granted core lies, and what caches it has, is seen as it is."""
     top = Path(f"/sys/devices/system/cpu/cpu{CPU}")
-    kinds = ["topology/*_id", "topology/*_list", "cache/index*/level", "cache/index*/type",
-             "cache/index*/size", "cache/index*/shared_cpu_list"]  # fmt: skip
+    kinds = [
+        "topology/*_id",
+        "topology/*_list",
+        "cache/index*/level",
+        "cache/index*/type",
+        "cache/index*/size",
+        "cache/index*/shared_cpu_list",
+    ]
     found = sorted(str(f.relative_to(top)) for kind in kinds for f in top.glob(kind))
     if not found:
         pytest.skip("this kernel says nothing of cores and caches")
@@ -269,8 +283,11 @@ def test_lxcfs(pinfold, lxcfs, leaks):
     command = ["--", "/bin/cat", "/proc/uptime", "/proc/loadavg", "/proc/meminfo", "/proc/cpuinfo"]
     p = subprocess.run(
         [pinfold, "run", "--cpus", str(CPU), *GRANT, *command],
-        capture_output=True, text=True, timeout=30, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
     assert float(p.stdout.split()[0]) < 30 < float(Path("/proc/uptime").read_text().split()[0])
     assert f"HugePages_Total: {PAGES:7}\n" in p.stdout
     assert re.findall(r"^processor\s*: (\d+)", p.stdout, re.M) == [str(CPU)]
@@ -282,9 +299,7 @@ def test_lxcfs(pinfold, lxcfs, leaks):
 def two_nodes():
     """Two CPUs and two nodes with one each."""
     machine = fake_host.two()
-    machine.nodes = {
-        n: fake_host.Node([n], 2 << 20, {2048: [256, 256, 0]}) for n in (0, 1)
-    }
+    machine.nodes = {n: fake_host.Node([n], 2 << 20, {2048: [256, 256, 0]}) for n in (0, 1)}
     machine.distances = fake_host.ring_distances(2)
     machine.resv = {}
     return machine
@@ -301,8 +316,11 @@ def look(pinfold, tmp_path):
         fake_host.write(machine, str(tree))
         plan = subprocess.run(
             [pinfold, "--host-tree", tree, "plan", "--format", "json", *flags, "--", "true"],
-            capture_output=True, text=True, timeout=30, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
         for step in json.loads(plan.stdout)["steps"]:
             if not step["path"].startswith("/run/pinfold/box/view"):
                 continue
@@ -318,8 +336,11 @@ def look(pinfold, tmp_path):
         text = f"mount --bind {view}/sys /sys; mount --bind {view}/proc/meminfo /proc/meminfo; "
         return subprocess.run(
             ["unshare", "-m", "/bin/sh", "-ec", text + script],
-            capture_output=True, text=True, timeout=50, check=True,
-        ).stdout  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=True,
+        ).stdout
 
     return run
 

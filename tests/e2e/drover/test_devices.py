@@ -9,12 +9,10 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import frames
 import pcapfile
 import pytest
-from conftest import program
 from uml import MORTAL
 from workload import SLOW, needs_pages, needs_root, unique, wait
 
@@ -25,11 +23,6 @@ MEMORY = [
     pytest.param("--no-huge", id="no-huge"),
     pytest.param(None, id="huge", marks=needs_pages(256)),
 ]
-
-
-@pytest.fixture(scope="module")
-def drover():
-    return program("DROVER", "build/drover/drover")
 
 
 class Net:

@@ -170,7 +170,7 @@ int cmd_grant(int argc, char **argv)
 	}
 	for (int i = 1; i < argc; i++) {
 		if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h")) {
-			printf("%s%s", help, cli_request_help);
+			cli_print_grant_help(help, "");
 			return CLI_OK;
 		}
 	}

@@ -49,7 +49,7 @@ int cmd_plan(int argc, char **argv)
 	if (cli_parse_start(argc, argv, CLI_START_PLAN, &cs, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help) {
-		printf("%s%s%s", plan_help, cli_request_help, cli_launch_help);
+		cli_print_grant_help(plan_help, cli_launch_help);
 		return CLI_OK;
 	}
 	if (cli_open_host(&fs, &err) < 0)

@@ -12,46 +12,29 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const char cli_request_help[] =
-	"Grant:\n"
-	"  --grant NAME            a grant made by pinfold grant create\n"
-	"  --from FILE             a request document; flags add to it\n"
-	"  --name NAME             name of the grant, of the container and of its host name\n"
-	"  --cpus LIST             these CPUs, exclusively, as in 2-5,8\n"
-	"  --cpu-count N           or that many: whole cores, isolated ones first\n"
-	"  --near NIC              close to this NIC (PCI address or interface)\n"
-	"  --shared-cpus POOL      the CPUs of a pool too, shared with others\n"
-	"  --partition isolated    the CPUs taken from all else, and no balancing between them "
-	"(cgroup v2)\n"
-	"  --on-offline freeze|stop|warn  when none of its CPUs (or nodes) is online any more; "
-	"default freeze\n"
-	"  --mems LIST             NUMA nodes to take memory from\n"
-	"  --hugepages SIZE=COUNT[@NODE][,anon]\n"
-	"  --memory SIZE           ordinary memory, default 512M\n"
-	"  --pids N                processes and threads, default 128\n"
-	"  --nic PCI               a NIC that is bound to vfio-pci\n"
-	"  --link memif:NAME       a directory shared with the other end of the link\n"
-	"  --cap NAME              a capability over the container's own namespaces, as NET_RAW\n"
-	"  --seccomp default|aio|strict:FILE|FILE  a profile that narrows or replaces the default "
-	"one\n";
+void cli_print_grant_help(const char *before, const char *after)
+{
+	printf("%sGrant:\n"
+	       "  --grant NAME            a grant made by pinfold grant create\n"
+	       "  --from FILE             a request document; flags add to it\n",
+	       before);
+	request_print_help(stdout);
+	fputs(after, stdout);
+}
 
 size_t cli_request_options(struct option *longs, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n && request_flags[i] != NULL; i++)
+	for (i = 0; i < n && request_flag(i) != NULL; i++)
 		longs[i] = (struct option){
-			request_flags[i],
-			required_argument,
-			NULL,
-			CLI_REQUEST_FLAG + (int)i,
-		};
+			request_flag(i), required_argument, NULL, CLI_REQUEST_FLAG + (int)i};
 	return i;
 }
 
 int cli_set_flag(struct request *req, int index, const char *value, struct err *err)
 {
-	const char *flag = request_flags[index], *file = value, *prefix = "";
+	const char *flag = request_flag((size_t)index), *file = value, *prefix = "";
 	_cleanup_free_ char *path = NULL, *full = NULL;
 
 	if (!str_eq(flag, "seccomp") || str_eq(value, "default") || str_eq(value, "aio"))

@@ -44,7 +44,7 @@ int cli_complete(struct cli_start *cs, const struct hostfs *fs, bool need_progra
 int cli_supervise(struct cli_start *cs, int ready);
 extern const char cli_launch_help[];
 
-// Sets a request flag by its index in request_flags; files named from the working directory are made
+// Sets a request flag by its index (request_flag); files named from the working directory are made
 // absolute.
 int cli_set_flag(struct request *req, int index, const char *value, struct err *err);
 
@@ -52,11 +52,12 @@ int cli_set_flag(struct request *req, int index, const char *value, struct err *
 int cli_read_request(const char *path, struct request *ret, struct err *err);
 
 // The request flags as getopt entries: fills longs (room for n) and returns how many. Their value is
-// CLI_REQUEST_FLAG + index into request_flags.
+// CLI_REQUEST_FLAG + the index of request_flag.
 #define CLI_REQUEST_FLAG 1000
 size_t cli_request_options(struct option *longs, size_t n);
 
-extern const char cli_request_help[];
+// Prints what --help says of a grant, between two texts of the command's own.
+void cli_print_grant_help(const char *before, const char *after);
 
 // ---- keeper.c: what users who are not root do with a grant of theirs. Exit status.
 int cli_keeper_run(const struct cli_start *cs);

@@ -176,7 +176,7 @@ int cmd_run(int argc, char **argv)
 	if (cli_parse_start(argc, argv, CLI_START_RUN, &cs, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help) {
-		printf("%s%s%s", run_help, cli_request_help, cli_launch_help);
+		cli_print_grant_help(run_help, cli_launch_help);
 		return CLI_OK;
 	}
 	if (cli_host_tree != NULL) {

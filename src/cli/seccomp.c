@@ -186,7 +186,7 @@ static int record(int argc, char **argv, int *ret_status, struct err *err)
 
 	r = cli_parse_start(argc, argv, CLI_START_RECORD, &cs, &wants_help, err);
 	if (r == 0 && wants_help) {
-		printf("%s%s%s", record_help, cli_request_help, cli_launch_help);
+		cli_print_grant_help(record_help, cli_launch_help);
 		return 0;
 	}
 	if (r == 0)

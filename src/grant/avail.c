@@ -3,6 +3,8 @@
 
 #include "grant/avail.h"
 
+#include <errno.h>
+
 struct idset avail_cpus(const struct host *host, const struct holdings *others)
 {
 	struct idset left = host->online;
@@ -18,6 +20,23 @@ const struct grant *avail_cpu_holder(const struct holdings *others, unsigned cpu
 		if (idset_has(&others->held[i].grant.cpus, cpu))
 			return &others->held[i].grant;
 	}
+	return NULL;
+}
+
+const struct grant *avail_pool(const struct holdings *others, const char *name, struct err *err)
+{
+	for (unsigned i = 0; i < others->n; i++) {
+		const struct grant *g = &others->held[i].grant;
+
+		if (g->kind == GRANT_POOL && str_eq(g->name, name))
+			return g;
+	}
+	err_set(err,
+		ENOENT,
+		"pool '%s' does not exist; make it with: pinfold grant create --pool --name %s "
+		"--cpus LIST",
+		name,
+		name);
 	return NULL;
 }
 

@@ -11,6 +11,9 @@ struct idset avail_cpus(const struct host *host, const struct holdings *others);
 // Who holds a CPU, or NULL.
 const struct grant *avail_cpu_holder(const struct holdings *others, unsigned cpu);
 
+// The pool of that name, whose CPUs a grant may share; NULL with an error if there is none.
+const struct grant *avail_pool(const struct holdings *others, const char *name, struct err *err);
+
 // Pages of a size that a new grant can have on a node (-1: on the whole machine): all of them, less
 // what grants hold, less what other programs use.
 uint64_t avail_pages(

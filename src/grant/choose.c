@@ -6,7 +6,7 @@
 #include "base/scope.h"
 #include "base/size.h"
 #include "grant/avail.h"
-#include "grant/grant.h"
+#include "grant/options.h"
 
 #include <string.h>
 
@@ -211,29 +211,6 @@ static int choose_cpus(
 	return 0;
 }
 
-// The CPUs of the shared pool, from its definition.
-static int find_pool(
-	const char *name, const struct holdings *others, struct idset *ret, struct err *err
-)
-{
-	for (unsigned i = 0; i < others->n; i++) {
-		const struct grant *g = &others->held[i].grant;
-
-		if (g->kind == GRANT_POOL && str_eq(g->name, name)) {
-			*ret = g->cpus;
-			return 0;
-		}
-	}
-	return err_set(
-		err,
-		ENOENT,
-		"pool '%s' does not exist; make it with: pinfold grant create --pool --name %s "
-		"--cpus LIST",
-		name,
-		name
-	);
-}
-
 // The nodes it may take memory from, when the request does not say: those of its CPUs and pages that
 // have memory (a kernel takes no others into a cpuset), else the one nearest to its CPUs.
 static struct idset choose_mems(const struct grant *g, const struct host *host, int home)
@@ -271,10 +248,7 @@ static int check_whole(const struct request *req, struct err *err)
 			"--shared-cpus POOL",
 			req->name
 		);
-	if (req->kind == GRANT_POOL
-	    && (req->nhugepages + req->nnics + req->nlinks > 0 || req->memory != 0 || req->pids != 0
-		|| req->shared_pool[0] != '\0' || !idset_empty(&req->mems) || req->caps != 0
-		|| req->seccomp[0] != '\0' || req->isolated || req->on_offline != 0))
+	if (req->kind == GRANT_POOL && options_beyond_pool(req))
 		return err_set(
 			err, EINVAL, "pool '%s': a pool has CPUs and nothing else", req->name
 		);
@@ -289,32 +263,22 @@ int grant_resolve(
 	struct err *err
 )
 {
-	struct grant g = {
-		.kind = req->kind,
-		.cpus = req->cpus,
-		.isolated = req->isolated,
-		.on_offline = req->on_offline,
-		.mems = req->mems,
-		.memory = req->memory != 0 ? req->memory : GRANT_MEMORY_DEFAULT,
-		.pids = req->pids != 0 ? req->pids : GRANT_PIDS_DEFAULT,
-		.nnics = req->nnics,
-		.nlinks = req->nlinks,
-		.caps = req->caps,
-	};
+	struct grant g = {0};
 	bool near = req->near[0] != '\0' || req->nnics > 0 || !idset_empty(&req->mems);
 	struct idset certain;
 	int home = -1;
 
-	strcpy(g.name, req->name);
-	memcpy(g.nics, req->nics, sizeof(g.nics));
-	memcpy(g.links, req->links, sizeof(g.links));
-	strcpy(g.seccomp, req->seccomp);
+	memcpy(&g, req, sizeof(struct terms));
+	g.nhugepages = 0; // choose_pages says which
+	options_usual(&g);
 	if (check_whole(req, err) < 0)
 		return -err->code;
 	if (req->shared_pool[0] != '\0') {
-		if (find_pool(req->shared_pool, others, &g.shared_cpus, err) < 0)
+		const struct grant *pool = avail_pool(others, req->shared_pool, err);
+
+		if (pool == NULL)
 			return -err->code;
-		strcpy(g.shared_pool, req->shared_pool);
+		g.shared_cpus = pool->cpus;
 	}
 	certain = req->cpus;
 	if (idset_empty(&certain) && req->cpu_count == 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The parts of the choice that grant_resolve makes.
+// The parts of the choice that grant_resolve makes, and of its check.
 #pragma once
 
 #include "grant/grant.h"
@@ -15,3 +15,9 @@ int choose_pages(
 	struct grant *g,
 	struct err *err
 );
+
+// Whether this kernel has hugepages of a size.
+int check_page_size(const struct host *host, uint64_t size, struct err *err);
+
+// partition.c: whether this machine can make the CPUs of g an isolated partition.
+int check_partition(const struct grant *g, const struct host *host, struct err *err);

@@ -11,15 +11,13 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define GRANT_HUGEPAGES 32 // (size, node) pairs
 #define GRANT_NICS 64
 #define GRANT_LINKS 32
-#define GRANT_MEMORY_DEFAULT (UINT64_C(512) << 20) // bytes of ordinary memory
-#define GRANT_MEMORY_MIN (UINT64_C(8) << 20)
-#define GRANT_PIDS_DEFAULT 128 // processes and threads
-#define GRANT_PIDS_MAX (UINT64_C(1) << 22)
-#define GRANT_SECCOMP 256 // bytes of the name of a system call profile
+#define GRANT_MEMORY_MIN (UINT64_C(8) << 20) // bytes of ordinary memory
+#define GRANT_SECCOMP 256		     // bytes of the name of a system call profile
 
 enum grant_kind {
 	GRANT_WORKLOAD = 0, // for one program
@@ -51,18 +49,16 @@ struct grant_link {
 	uint32_t gid; // host group that both ends share; 0 until a lease has it
 };
 
-// What is wanted. Zero means "not said".
-struct request {
+// What a request and a grant say alike. A field has a row in options.def: its flag, its key, its bounds.
+struct terms {
 	enum grant_kind kind;
 	char name[NAME_MAX_LEN + 1];
-	struct idset cpus;  // these CPUs …
-	unsigned cpu_count; // … or that many
-	char near[64];	    // close to this NIC: BDF or network interface
-	char shared_pool[NAME_MAX_LEN + 1];
-	bool isolated; // its CPUs as an isolated partition
+	struct idset cpus;		    // its own
+	char shared_pool[NAME_MAX_LEN + 1]; // "" if none
+	bool isolated;			    // its CPUs are an isolated partition of cgroup v2
 	enum grant_offline on_offline;
-	struct idset mems;
-	unsigned nhugepages;
+	struct idset mems;   // NUMA nodes it may allocate from
+	unsigned nhugepages; // in a grant sorted by size and node, each (size, node, anon) once
 	struct grant_hugepages hugepages[GRANT_HUGEPAGES];
 	uint64_t memory; // bytes
 	uint64_t pids;
@@ -74,26 +70,17 @@ struct request {
 	char seccomp[GRANT_SECCOMP]; // "strict:FILE", "FILE", "aio"; "": the default profile
 };
 
+// What is wanted. Zero means "not said".
+struct request {
+	struct terms;
+	unsigned cpu_count; // that many CPUs, instead of these
+	char near[64];	    // close to this NIC: BDF or network interface
+};
+
 // The answer. Everything is concrete.
 struct grant {
-	enum grant_kind kind;
-	char name[NAME_MAX_LEN + 1];
-	struct idset cpus;		    // its own
-	char shared_pool[NAME_MAX_LEN + 1]; // "" if none
-	struct idset shared_cpus;	    // of the pool
-	bool isolated;			    // its CPUs are an isolated partition of cgroup v2
-	enum grant_offline on_offline;
-	struct idset mems;   // NUMA nodes it may allocate from
-	unsigned nhugepages; // each (size, node, anon) at most once, sorted by size, then node
-	struct grant_hugepages hugepages[GRANT_HUGEPAGES];
-	uint64_t memory;
-	uint64_t pids;
-	unsigned nnics;
-	struct grant_nic nics[GRANT_NICS];
-	unsigned nlinks;
-	struct grant_link links[GRANT_LINKS];
-	uint64_t caps;
-	char seccomp[GRANT_SECCOMP];
+	struct terms;
+	struct idset shared_cpus; // of the pool
 	// the user, not root, who may use it through a keeper; 0: nobody but root
 	uint32_t owner_uid, owner_gid;
 };
@@ -107,7 +94,7 @@ struct holdings {
 	} * held;
 };
 
-// ---- request.c: the two ways to write a request
+// ---- options.c: requests and grants as flags, as documents and as text
 
 // The document form, data/schemas/request.json. Strict.
 int request_from_json(const json_t *doc, const char *what, struct request *ret, struct err *err);
@@ -116,11 +103,17 @@ int request_from_json(const json_t *doc, const char *what, struct request *ret, 
 // caller's business: -ENOENT without a message.
 int request_set_flag(struct request *req, const char *flag, const char *value, struct err *err);
 
-// NULL-terminated names of the flags that request_set_flag takes; all of them want a value.
-extern const char *const request_flags[];
+// The names of the flags that request_set_flag takes, one by one, then NULL; all of them want a value.
+const char *request_flag(size_t index);
+// A line for each of them.
+void request_print_help(FILE *out);
 
-// "2M=64", "1G=4@1", "2M=64@0,anon": the value of --hugepages.
-int request_parse_hugepages(const char *s, struct grant_hugepages *ret, struct err *err);
+// The format of data/schemas/grant.json. New reference.
+json_t *grant_to_json(const struct grant *g);
+int grant_from_json(const json_t *doc, const char *what, struct grant *ret, struct err *err);
+
+// Lines for a person.
+void grant_print(const struct grant *g, FILE *out);
 
 // ---- choose.c, validate.c: request + host + what others hold → grant
 
@@ -141,10 +134,6 @@ int grant_validate(
 	struct err *err
 );
 
-// ---- offline.c
-
-const char *grant_offline_name(enum grant_offline o);
-
 // ---- grant.c
 
 // All CPUs it runs on: its own and the shared ones.
@@ -153,10 +142,6 @@ struct idset grant_all_cpus(const struct grant *g);
 uint64_t grant_pages(const struct grant *g, uint64_t size, int node, bool fs, bool anon);
 // Its hugepages of every kind, in bytes, on a node (-1: all).
 uint64_t grant_hugepage_bytes(const struct grant *g, int node);
-
-// The format of data/schemas/grant.json. New reference.
-json_t *grant_to_json(const struct grant *g);
-int grant_from_json(const json_t *doc, const char *what, struct grant *ret, struct err *err);
 
 void holdings_done(struct holdings *h);
 int holdings_add(struct holdings *h, const struct grant *g, bool live, struct err *err);

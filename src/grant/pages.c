@@ -9,6 +9,25 @@
 
 #include <string.h>
 
+int check_page_size(const struct host *host, uint64_t size, struct err *err)
+{
+	char one[SIZE_STR], sizes[96] = "no hugepages";
+	size_t n = 0;
+
+	if (host_page_size_index(host, size) >= 0)
+		return 0;
+	for (unsigned i = 0; i < host->nsizes && n < sizeof(sizes); i++)
+		n += (size_t)snprintf(
+			sizes + n,
+			sizeof(sizes) - n,
+			"%s%s",
+			i > 0 ? " and " : "",
+			size_format(host->hugepages[i].size, one)
+		);
+	size_format(size, one);
+	return err_set(err, EINVAL, "hugepages of %s: this kernel has %s", one, sizes);
+}
+
 // Adds pages to the grant, which has an entry at most once.
 static int add_pages(struct grant *g, const struct grant_hugepages *h, struct err *err)
 {
@@ -121,19 +140,11 @@ int choose_pages(
 	}
 	for (unsigned i = 0; i < req->nhugepages; i++) {
 		const struct grant_hugepages *h = &req->hugepages[i];
-		char size[SIZE_STR];
 
 		if (h->node >= 0)
 			continue;
-		if (host_page_size_index(host, h->size) < 0)
-			return err_set(
-				err,
-				EINVAL,
-				"hugepages of %s: this kernel has no pages of that size; see "
-				"pinfold host "
-				"inventory",
-				size_format(h->size, size)
-			);
+		if (check_page_size(host, h->size, err) < 0)
+			return -err->code;
 		if (place_pages(h, req, host, others, home, g, err) < 0)
 			return -err->code;
 	}

@@ -4,17 +4,9 @@
 // nothing between them (cpuset.cpus.partition, Documentation/admin-guide/cgroup-v2.rst).
 
 #include "base/scope.h"
-#include "grant/parts.h"
+#include "grant/choose.h"
 
-int part_set_partition(bool *isolated, const char *value, struct err *err)
-{
-	if (!str_eq(value, "isolated"))
-		return err_set(err, EINVAL, "partition '%.32s': the only kind is isolated", value);
-	*isolated = true;
-	return 0;
-}
-
-int part_check_partition(const struct grant *g, const struct host *host, struct err *err)
+int check_partition(const struct grant *g, const struct host *host, struct err *err)
 {
 	struct idset left = host->online;
 

@@ -6,7 +6,7 @@
 #include "base/scope.h"
 #include "base/size.h"
 #include "grant/avail.h"
-#include "grant/parts.h"
+#include "grant/choose.h"
 
 #include <string.h>
 
@@ -70,26 +70,13 @@ static int check_pool(
 	struct err *err
 )
 {
-	const struct grant *pool = NULL;
+	const struct grant *pool;
 
 	if (g->shared_pool[0] == '\0')
 		return 0;
-	for (unsigned i = 0; i < others->n; i++) {
-		const struct grant *o = &others->held[i].grant;
-
-		if (o->kind == GRANT_POOL && str_eq(o->name, g->shared_pool))
-			pool = o;
-	}
+	pool = avail_pool(others, g->shared_pool, err);
 	if (pool == NULL)
-		return err_set(
-			err,
-			ENOENT,
-			"pool '%s' does not exist; make it with: pinfold grant create --pool "
-			"--name %s "
-			"--cpus LIST",
-			g->shared_pool,
-			g->shared_pool
-		);
+		return -err->code;
 	if (!idset_subset(&g->shared_cpus, &pool->cpus))
 		return err_set(
 			err,
@@ -128,9 +115,7 @@ static int check_mems(const struct grant *g, const struct host *host, struct err
 				node,
 				idset_format(&host->nodes_online, list, sizeof(list))
 			);
-	}
-	// a cpuset takes no node without memory
-	idset_foreach (node, &g->mems) {
+		// a cpuset takes no node without memory
 		if (!idset_has(&host->nodes_with_memory, (unsigned)node))
 			return err_set(
 				err,
@@ -144,24 +129,6 @@ static int check_mems(const struct grant *g, const struct host *host, struct err
 	return 0;
 }
 
-// "2M 1G", for a person.
-static const char *page_sizes(const struct host *host, char *buf, size_t len)
-{
-	char one[SIZE_STR];
-	size_t n = 0;
-
-	buf[0] = '\0';
-	for (unsigned i = 0; i < host->nsizes && n < len; i++)
-		n += (size_t)snprintf(
-			buf + n,
-			len - n,
-			"%s%s",
-			i > 0 ? " and " : "",
-			size_format(host->hugepages[i].size, one)
-		);
-	return host->nsizes > 0 ? buf : "no hugepages";
-}
-
 static int check_pages(
 	const struct grant *g,
 	const struct host *host,
@@ -169,21 +136,15 @@ static int check_pages(
 	struct err *err
 )
 {
-	char size[SIZE_STR], sizes[96];
+	char size[SIZE_STR];
 
 	for (unsigned i = 0; i < g->nhugepages; i++) {
 		const struct grant_hugepages *h = &g->hugepages[i];
-		uint64_t have, all;
+		unsigned long long want, have;
 
 		size_format(h->size, size);
-		if (host_page_size_index(host, h->size) < 0)
-			return err_set(
-				err,
-				EINVAL,
-				"hugepages of %s: this kernel has %s",
-				size,
-				page_sizes(host, sizes, sizeof(sizes))
-			);
+		if (check_page_size(host, h->size, err) < 0)
+			return -err->code;
 		if (h->node < 0 || host_node(host, (unsigned)h->node) == NULL)
 			return err_set(
 				err,
@@ -208,35 +169,35 @@ static int check_pages(
 				size,
 				h->node
 			);
+		want = grant_pages(g, h->size, h->node, true, true);
 		have = avail_pages(host, others, h->size, h->node);
-		if (grant_pages(g, h->size, h->node, true, true) > have)
+		if (want > have)
 			return err_set(
 				err,
 				ENOMEM,
 				"hugepages of %s on node %d: %llu wanted, %llu available; reserve "
-				"more with: "
-				"echo N > "
+				"more with: echo N > "
 				"/sys/devices/system/node/node%d/hugepages/hugepages-%llukB/"
 				"nr_hugepages",
 				size,
 				h->node,
-				(unsigned long long)grant_pages(g, h->size, h->node, true, true),
-				(unsigned long long)have,
+				want,
+				have,
 				h->node,
 				(unsigned long long)(h->size >> 10)
 			);
-		all = avail_pages(host, others, h->size, -1);
-		if (grant_pages(g, h->size, -1, true, true) > all)
+		want = grant_pages(g, h->size, -1, true, true);
+		have = avail_pages(host, others, h->size, -1);
+		if (want > have)
 			return err_set(
 				err,
 				ENOMEM,
 				"hugepages of %s: %llu wanted, %llu are not promised to another "
-				"program; "
-				"reserve more with: echo N > "
+				"program; reserve more with: echo N > "
 				"/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
 				size,
-				(unsigned long long)grant_pages(g, h->size, -1, true, true),
-				(unsigned long long)all,
+				want,
+				have,
 				(unsigned long long)(h->size >> 10)
 			);
 	}
@@ -384,7 +345,7 @@ int grant_validate(
 			size_format(host->mem_total & ~((UINT64_C(1) << 20) - 1), b)
 		);
 	if (check_cpus(g, host, others, err) < 0 || check_pool(g, host, others, err) < 0
-	    || part_check_partition(g, host, err) < 0 || check_mems(g, host, err) < 0
+	    || check_partition(g, host, err) < 0 || check_mems(g, host, err) < 0
 	    || check_pages(g, host, others, err) < 0 || check_nics(g, host, others, err) < 0)
 		return -err->code;
 	return 0;

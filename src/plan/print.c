@@ -4,7 +4,6 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
-#include "base/size.h"
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -117,45 +116,6 @@ static const char *text(const json_t *obj, const char *key)
 	return s != NULL ? s : "";
 }
 
-static void print_grant(const json_t *g, FILE *out)
-{
-	json_t *e;
-	size_t i;
-
-	fprintf(out, "grant '%s'\n", text(g, "name"));
-	fprintf(out,
-		"  CPUs       %s",
-		text(g, "cpus")[0] != '\0' ? text(g, "cpus") : "none of its own");
-	if (text(g, "shared-pool")[0] != '\0')
-		fprintf(out,
-			" and %s shared (pool '%s')",
-			text(g, "shared-cpus"),
-			text(g, "shared-pool"));
-	if (text(g, "partition")[0] != '\0')
-		fprintf(out, ", an %s partition", text(g, "partition"));
-	if (text(g, "on-offline")[0] != '\0')
-		fprintf(out, ", %s when offline", text(g, "on-offline"));
-	fprintf(out, "\n  nodes      %s\n", text(g, "mems"));
-	json_array_foreach (json_object_get(g, "hugepages"), i, e)
-		fprintf(out,
-			"  hugepages  %lld × %s on node %lld%s\n",
-			(long long)json_integer_value(json_object_get(e, "count")),
-			text(e, "size"),
-			(long long)json_integer_value(json_object_get(e, "node")),
-			str_eq(text(e, "kind"), "anon") ? ", anonymous" : "");
-	fprintf(out,
-		"  memory     %s, %lld processes and threads\n",
-		text(g, "memory"),
-		(long long)json_integer_value(json_object_get(g, "pids")));
-	json_array_foreach (json_object_get(g, "nics"), i, e)
-		fprintf(out,
-			"  NIC        %s (IOMMU group %lld)\n",
-			text(e, "pci"),
-			(long long)json_integer_value(json_object_get(e, "iommu-group")));
-	json_array_foreach (json_object_get(g, "links"), i, e)
-		fprintf(out, "  link       %s:%s\n", text(e, "kind"), text(e, "name"));
-}
-
 #define SHOWN 72 // bytes of a value
 
 // A value on one line, shortened: the whole of it is in the JSON form.
@@ -200,7 +160,7 @@ static void print_step(const json_t *s, size_t number, FILE *out)
 // All but the values, of which print_value prints no more than a line.
 static void make_plain(json_t *doc)
 {
-	const char *const parts[] = {"grant", "command", "undo", "notes"};
+	const char *const parts[] = {"command", "undo", "notes"};
 	const char *key;
 	json_t *step, *v;
 	size_t i;
@@ -228,7 +188,7 @@ void plan_print(const struct plan *p, FILE *out)
 	size_t i;
 
 	make_plain(doc);
-	print_grant(json_object_get(doc, "grant"), out);
+	grant_print(&p->lease.grant, out);
 	for (size_t w = 0; w < ARRAY_LEN(wheres); w++) {
 		size_t number = 0;
 

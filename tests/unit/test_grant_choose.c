@@ -276,8 +276,8 @@ static void defaults(void **)
 
 	fake_read("two", &h);
 	fake_grant(&h, &nobody, "cpu-count=1", &g);
-	assert_int_equal(g.memory, GRANT_MEMORY_DEFAULT);
-	assert_int_equal(g.pids, GRANT_PIDS_DEFAULT);
+	assert_int_equal(g.memory, GIB / 2);
+	assert_int_equal(g.pids, 128);
 	assert_int_equal(g.nhugepages, 0);
 	assert_ids(&g.mems, "0");
 	fake_grant(&h, &nobody, "cpu-count=1 memory=1G pids=7 link=memif:a", &g);

@@ -3,6 +3,7 @@
 // Requests and grants as text: flags and documents.
 
 #include "fake.h"
+#include "grant/options.h"
 
 static int parse_request(const char *text, struct request *ret, struct err *err)
 {
@@ -309,6 +310,59 @@ static void refused_grants(void **)
 		assert_fails(parse_grant(bad_grants[i].text, &g, &err), &err, bad_grants[i].words);
 }
 
+// What a field without a row would leave behind; small ones in the padding the compiler cannot see.
+static void every_field_has_a_row(void **)
+{
+	static struct request req;
+	static struct grant g;
+	const size_t end = offsetof(struct request, near) + sizeof(req.near);
+	const struct row *o;
+
+	memset(&req, 0xff, sizeof(req));
+	memset(&g, 0xff, sizeof(g));
+	for (size_t i = 0; (o = option_row(i)) != NULL; i++) {
+		if ((o->forms & OPTION_REQUEST) != 0)
+			memset(option_at(o, &req), 0, o->size);
+		if ((o->forms & OPTION_GRANT) != 0)
+			memset(option_at(o, &g), 0, o->size);
+		if (o->length != 0) {
+			memset((char *)&req + o->length, 0, sizeof(unsigned));
+			memset((char *)&g + o->length, 0, sizeof(unsigned));
+		}
+	}
+	g.owner_gid = 0; // of the row of owner_uid
+	__builtin_clear_padding(&req);
+	__builtin_clear_padding(&g);
+	// the compiler clears what is between the fields, but not what is behind the last one
+	assert_in_range(sizeof(req) - end, 0, 7);
+	for (size_t i = 0; i < end; i++)
+		assert_int_equal(((const char *)&req)[i], 0);
+	for (size_t i = 0; i < sizeof(g); i++)
+		assert_int_equal(((const char *)&g)[i], 0);
+}
+
+// A row says all that flags, documents and people need of it.
+static void every_row_is_whole(void **)
+{
+	const struct row *o;
+
+	for (size_t i = 0; (o = option_row(i)) != NULL; i++) {
+		assert_true(
+			option_key(o, OPTION_REQUEST) != NULL || option_key(o, OPTION_GRANT) != NULL
+		);
+		assert_true(o->help != NULL || o->type == &option_hugepages);
+		assert_true(o->name == NULL || (o->arg != NULL && o->type->parse != NULL));
+		assert_true(o->words == NULL || o->wrong != NULL);
+		assert_true(o->max == 0 || (o->min > 0 && o->min <= o->max));
+		assert_true(o->usual == 0 || o->max == 0 || o->usual <= o->max);
+		assert_true(o->shown == NULL || strstr(o->shown, "%s") != NULL);
+		assert_true(
+			option_key(o, OPTION_GRANT) == NULL || o->type->write != NULL
+			|| o->type->text != NULL
+		);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +373,8 @@ int main(void)
 		cmocka_unit_test(refused_requests),
 		cmocka_unit_test(grant_round_trip),
 		cmocka_unit_test(refused_grants),
+		cmocka_unit_test(every_field_has_a_row),
+		cmocka_unit_test(every_row_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

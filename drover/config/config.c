@@ -6,12 +6,10 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/parse.h"
-#include "lua/lua.h"
+#include "config/link/link.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,202 +19,6 @@
 #define MEMPOOL_SIZE (16 << 10)
 #define MBUF_SIZE 2048
 #define MEMCACHE_SIZE 256
-
-int parse_at(const struct parse *p, unsigned line, struct err *err)
-{
-	return err_wrap(err, "%s:%u", p->conf->file, line);
-}
-
-int parse_error(const struct parse *p, unsigned line, struct err *err, const char *fmt, ...)
-{
-	char msg[sizeof(err->msg)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
-	va_end(ap);
-	if (line == 0)
-		return err_set(err, EINVAL, "%s: %s", p->conf->file, msg);
-	return err_set(err, EINVAL, "%s:%u: %s", p->conf->file, line, msg);
-}
-
-int parse_expand(struct parse *p, unsigned line, const char *text, struct err *err)
-{
-	return vars_expand(&p->vars, text, p->value, err) < 0 ? parse_at(p, line, err) : 0;
-}
-
-// -D name=value: there before the file's own, which then count for nothing.
-static int given_vars(struct parse *p, struct err *err)
-{
-	for (unsigned i = 0; i < p->overrides->nvars; i++) {
-		const char *name = p->overrides->vars[i].name, *value = p->overrides->vars[i].value;
-		struct var *v = vars_find(&p->vars, name, strlen(name));
-
-		if (!ini_text_ok(value))
-			return parse_error(
-				p,
-				0,
-				err,
-				"-D %.64s=: the value holds a control character or is not UTF-8",
-				name
-			);
-		// a key of a section: see parse_given
-		if (strchr(name, ' ') != NULL)
-			continue;
-		if (v != NULL)
-			v->value = value;
-		else if (vars_add(&p->vars, name, value, 0, err) < 0)
-			return err_wrap(err, "%s: -D", p->conf->file);
-	}
-	return 0;
-}
-
-static int parse_var(struct parse *p, const struct ini_item *it, struct err *err)
-{
-	struct var *v;
-
-	if (it->name[0] != '$')
-		return parse_error(
-			p, it->line, err, "'%.64s': a variable is written $name=value", it->name
-		);
-	v = vars_find(&p->vars, it->name + 1, strlen(it->name + 1));
-	if (v != NULL && v->line != 0)
-		return parse_error(
-			p,
-			it->line,
-			err,
-			"variable $%s is there twice, first on line %u",
-			v->name,
-			v->line
-		);
-	if (v != NULL) {
-		// given on the command line, and known to the file
-		v->line = it->line;
-		v->used = true;
-		return 0;
-	}
-	if (vars_add(&p->vars, it->name + 1, it->value, it->line, err) < 0)
-		return parse_at(p, it->line, err);
-	return 0;
-}
-
-static int parse_vars(struct parse *p, struct err *err)
-{
-	if (given_vars(p, err) < 0)
-		return -err->code;
-	for (size_t i = 0; i < p->ini.n; i++) {
-		const struct ini_item *it = &p->ini.items[i];
-
-		if (it->section == INI_VARIABLES && !it->header && parse_var(p, it, err) < 0)
-			return -err->code;
-	}
-	// what is wrong with a variable is said where it is defined, used or not
-	for (unsigned i = 0; i < p->vars.n; i++) {
-		struct var *v = &p->vars.v[i];
-		bool used = v->used;
-		int r;
-
-		v->busy = true;
-		r = vars_expand(&p->vars, v->value, p->value, err);
-		v->busy = false;
-		v->used = used;
-		if (r < 0 && v->line == 0)
-			return err_wrap(err, "%s: -D %.64s=", p->conf->file, v->name);
-		if (r < 0)
-			return parse_at(p, v->line, err);
-	}
-	return 0;
-}
-
-// A misspelt -D would change nothing, in silence.
-static int check_given(struct parse *p, struct err *err)
-{
-	for (unsigned i = 0; i < p->vars.n; i++) {
-		const struct var *v = &p->vars.v[i];
-		const char *names[VARS_MAX + 1] = {0};
-		char buf[HINT_MAX];
-		unsigned n = 0;
-
-		if (v->used || v->line != 0)
-			continue;
-		for (unsigned j = 0; j < p->vars.n; j++) {
-			if (p->vars.v[j].line != 0)
-				names[n++] = p->vars.v[j].name;
-		}
-		return parse_error(
-			p,
-			0,
-			err,
-			"-D %.64s=: the file has no such variable%s",
-			v->name,
-			hint(buf, v->name, names)
-		);
-	}
-	return 0;
-}
-
-// Every section of one kind, in order of the file. Keys of the kinds in between are left alone.
-static int parse_sections(
-	struct parse *p,
-	enum ini_section kind,
-	int (*parse)(struct parse *, const struct ini_item *, size_t, struct err *),
-	struct err *err
-)
-{
-	const struct ini_item *items = p->ini.items;
-
-	for (size_t i = 0, end; i < p->ini.n; i = end) {
-		for (end = i + 1; end < p->ini.n && !items[end].header;)
-			end++;
-		if (items[i].section == kind && parse(p, &items[i], end - i, err) < 0)
-			return -err->code;
-	}
-	return 0;
-}
-
-static int check_devices(struct parse *p, struct err *err)
-{
-	for (unsigned i = 0; i < CONF_PORTS; i++) {
-		const struct conf_port *port = &p->conf->ports[i];
-
-		if (p->carries[i] && port->device[0] == '\0' && !p->overrides->no_devices)
-			return parse_error(
-				p,
-				port->line,
-				err,
-				"port '%s' has tasks but no device: add device= here, or start "
-				"with "
-				"--port %s=DEVICE",
-				port->name,
-				port->name
-			);
-	}
-	return 0;
-}
-
-static int check_tasks(struct parse *p, struct err *err)
-{
-	for (unsigned i = 0; i < p->conf->ncores; i++) {
-		if (p->conf->cores[i].ntasks > 0)
-			return 0;
-	}
-	return parse_error(p, 0, err, "no core has a task: add [core 1] with task=0 and mode=");
-}
-
-// Ports come before cores, which name them, in whatever order the file has them.
-static int parse_all(struct parse *p, struct err *err)
-{
-	if (parse_lua(p, err) < 0 || parse_vars(p, err) < 0
-	    || parse_sections(p, INI_EAL, parse_eal, err) < 0
-	    || parse_sections(p, INI_DEFAULTS, parse_defaults, err) < 0
-	    || parse_sections(p, INI_GLOBAL, parse_global, err) < 0 || parse_given(p, err) < 0
-	    || parse_sections(p, INI_PORT, parse_port, err) < 0 || ports_name(p, err) < 0
-	    || parse_sections(p, INI_CORE, parse_core, err) < 0 || check_tasks(p, err) < 0
-	    || outputs_link(p, err) < 0 || check_devices(p, err) < 0)
-		return -err->code;
-	tasks_share(p->conf);
-	return check_given(p, err);
-}
 
 static void scope_conf(struct conf **c)
 {
@@ -235,7 +37,8 @@ static int parse_text(
 {
 	static const struct conf_overrides none;
 	scope_cleanup(scope_conf) struct conf *c = calloc(1, sizeof(*c));
-	struct parse p = {.conf = c, .overrides = o != NULL ? o : &none, .folder = folder};
+	struct entries entries = {0};
+	struct sections sections = {0};
 	int r;
 
 	if (c == NULL)
@@ -254,17 +57,16 @@ static int parse_text(
 	c->memcache_size = MEMCACHE_SIZE;
 	if (len > INI_FILE_MAX)
 		return err_set(err, EFBIG, "%s: more than 1 MiB: this is no configuration", name);
-	if (ini_parse(text, len, &p.ini, err) < 0) {
-		// "LINE: …", or out of memory
-		char msg[sizeof(err->msg)];
-
-		memcpy(msg, err->msg, sizeof(msg));
-		return err_set(err, err->code, err->code == ENOMEM ? "%s: %s" : "%s:%s", name, msg);
-	}
-	r = parse_all(&p, err);
-	ini_done(&p.ini);
-	script_done(p.lua);
-	free(p.links);
+	if (o == NULL)
+		o = &none;
+	// text → entries → sections → what they name is found
+	r = entries_read(text, len, name, folder, o, &entries, err);
+	if (r == 0)
+		r = sections_read(&entries, c, &sections, err);
+	if (r == 0)
+		r = conf_link(c, &sections, entries.lua, o, err);
+	sections_done(&sections);
+	entries_done(&entries);
 	if (r == 0)
 		*ret = steal_ptr(c);
 	return r;
@@ -339,7 +141,8 @@ void conf_free(struct conf *c)
 	if (c == NULL)
 		return;
 	for (unsigned i = 0; i < c->ncores; i++)
-		conf_core_done(&c->cores[i]);
+		for (unsigned k = 0; k < c->cores[i].ntasks; k++)
+			free(c->cores[i].tasks[k].conf);
 	specs_free(&c->specs);
 	free(c);
 }

@@ -30,6 +30,7 @@ struct conf_port {
 	uint32_t rx_desc, tx_desc; // 0: the device's default
 	uint32_t mtu;		   // 0: 1500
 	bool promiscuous;	   // default yes
+	bool carries;		   // a task names it
 };
 
 // What a load balancer tells apart: "tx cores=… proto=arp".
@@ -94,7 +95,6 @@ struct conf_core {
 	bool hyperthread;	 // "3s0h"
 	bool master;		 // mode=master: the control thread
 	char name[KEY_TEXT_MAX]; // default "coreN"
-	unsigned named_at;	 // how many tasks there were when name= was read
 	unsigned ntasks;
 	struct conf_task tasks[CONF_TASKS];
 };
@@ -106,10 +106,11 @@ struct conf {
 	uint64_t duration;	 // [global] duration time=: ns of traffic, 0: until stopped
 	uint32_t mempool_size;	 // [defaults] mempool size=: mbufs of a core, default 16K
 	uint32_t memcache_size; // [defaults] memcache size=: of them in a core's cache, default 256
-	bool pool_per_socket;	// [global] unique mempool per socket=
-	bool shuffle;		// [global] shuffle=: mbufs are not in order of their addresses
-	bool mp_rings;		// [global] mp rings=: all senders to a task share one ring
-	uint32_t mbuf_size;	// [global] mbuf size=: bytes of packet data, default 2048
+	char qinq_tag[KEY_TEXT_MAX]; // [defaults] qinq tag=, for tasks that do not say it; "": none
+	bool pool_per_socket;	     // [global] unique mempool per socket=
+	bool shuffle;		     // [global] shuffle=: mbufs are not in order of their addresses
+	bool mp_rings;		     // [global] mp rings=: all senders to a task share one ring
+	uint32_t mbuf_size;	     // [global] mbuf size=: bytes of packet data, default 2048
 	unsigned neal;
 	char eal[CONF_EAL][KEY_TEXT_MAX];   // [eal options]: "-n=4" as "-n4"; passed to EAL
 	struct conf_port ports[CONF_PORTS]; // by number

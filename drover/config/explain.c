@@ -5,7 +5,8 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/parse.h"
+#include "config/config.h"
+#include "config/kind/core_names.h"
 #include "task/task.h"
 
 #include <stdio.h>

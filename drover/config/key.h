@@ -145,7 +145,8 @@ struct key {
 #define KEY_TIME(...) KEY_ROW(time, uint64_t, __VA_ARGS__, ) // ns: "10s", "5ms", "3" (seconds)
 #define KEY_HEX(...) KEY_ROW(bytes, struct key_bytes, __VA_ARGS__, ) // "00 01 0203"
 #define KEY_PORTS(...) KEY_ROW(ports, struct key_names, __VA_ARGS__, )
-#define KEY_PORTS_ROLE(role_, ...) KEY_ROW(ports, struct key_names, __VA_ARGS__, .role = (role_))
+#define KEY_TX_PORTS(role_, ...) KEY_ROW(ports, struct key_names, __VA_ARGS__, .role = (role_))
+#define KEY_TX_TASKS(role_, ...) KEY_ROW(tasks, struct target_names, __VA_ARGS__, .role = (role_))
 #define KEY_ACTIONS(...) KEY_ROW(actions, struct key_actions, __VA_ARGS__, )
 // one more field that is drawn for each packet; where it is, when it has no name
 #define KEY_RANDOM(...) KEY_ROW(random, struct key_vary, __VA_ARGS__, )
@@ -155,12 +156,6 @@ struct key {
 #define KEY_RANGE_AT(...) KEY_ROW(range_at, struct key_vary, __VA_ARGS__, )
 #define KEY_IMIX(...) KEY_LIMITED(imix, struct key_imix, __VA_ARGS__) // sizes from min to max
 #define KEY_LAYERS(...) KEY_ROW(layers, struct key_layers, __VA_ARGS__, )
-
-// Tasks that a task sends to, struct target_names: whoever reads the key says where.
-#define KEY_TASKS(name_, role_, help_)                                                 \
-	{                                                                              \
-		.name = (name_), .kind = &kind_tasks, .role = (role_), .help = (help_) \
-	}
 
 // Parses value into base + key->offset. On failure the message says what is wrong with the value; the
 // caller adds file and line.

@@ -4,7 +4,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/parse.h"
+#include "config/section/section.h"
 #include "task/task.h"
 
 #include <jansson.h>
@@ -75,7 +75,7 @@ static void print_json(void)
 
 	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next)
 		json_array_append_new(modes, mode_json(m));
-	all = json_pack("{s:o, s:o}", "modes", modes, "task_keys", keys_json(conf_task_keys));
+	all = json_pack("{s:o, s:o}", "modes", modes, "task_keys", keys_json(task_keys));
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(all);
@@ -123,5 +123,5 @@ void conf_print_modes(bool json)
 	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next)
 		print_mode(m);
 	printf("Every task also takes\n");
-	print_keys(conf_task_keys);
+	print_keys(task_keys);
 }

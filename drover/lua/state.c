@@ -4,7 +4,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/ini.h"
+#include "config/printable.h"
 #include "lua/private.h"
 
 #include <errno.h>
@@ -119,7 +119,7 @@ void script_done(struct script *l)
 // A message of Lua's, which may quote anything, fit for a terminal.
 static void clean(char *s)
 {
-	if (ini_text_ok(s))
+	if (printable(s))
 		return;
 	for (; *s != '\0'; s++) {
 		if (*s < 0x20 || *s > 0x7e)
@@ -183,7 +183,7 @@ static int text_of(lua_State *s)
 	switch (lua_getglobal(s, t->name)) {
 	case LUA_TSTRING:
 		t->ok = strlen(lua_tostring(s, -1)) == lua_rawlen(s, -1)
-			&& ini_text_ok(lua_tostring(s, -1))
+			&& printable(lua_tostring(s, -1))
 			&& (size_t)snprintf(t->to, t->room, "%s", lua_tostring(s, -1)) < t->room;
 		break;
 	case LUA_TNUMBER:

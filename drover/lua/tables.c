@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "config/hint.h"
-#include "config/ini.h"
+#include "config/printable.h"
 #include "lua/private.h"
 #include "table/spec.h"
 
@@ -29,7 +29,7 @@ static const char *entry(lua_State *s, int key, char buf[static ENTRY_STR])
 {
 	if (lua_isinteger(s, key))
 		snprintf(buf, ENTRY_STR, "entry %lld", (long long)lua_tointeger(s, key));
-	else if (lua_type(s, key) == LUA_TSTRING && ini_text_ok(lua_tostring(s, key)))
+	else if (lua_type(s, key) == LUA_TSTRING && printable(lua_tostring(s, key)))
 		snprintf(buf, ENTRY_STR, "entry '%.40s'", lua_tostring(s, key));
 	else
 		snprintf(buf, ENTRY_STR, "an entry");
@@ -51,7 +51,7 @@ static int check_fields(lua_State *s, const char *const *names, struct err *err)
 			known = known || str_eq(names[i], name);
 		if (known)
 			continue;
-		if (!ini_text_ok(name))
+		if (!printable(name))
 			name = "?";
 		lua_pop(s, 2);
 		return err_set(

@@ -6,7 +6,7 @@
 #include "fuzz.h"
 
 #include "base/scope.h"
-#include "config/ini.h"
+#include "config/printable.h"
 #include "lua/lua.h"
 #include "table/spec.h"
 #include "task/task.h"
@@ -62,17 +62,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	must(script_make(NULL, &s, &err) == 0);
 	if (script_run(s, (const char *)data, len, "f", &err) < 0) {
-		must(strncmp(err.msg, "f:", 2) == 0 && ini_text_ok(err.msg));
+		must(strncmp(err.msg, "f:", 2) == 0 && printable(err.msg));
 		script_done(s);
 		return 0;
 	}
 	if (script_text(s, "t", text, sizeof(text)))
-		must(ini_text_ok(text));
+		must(printable(text));
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct specs specs = {0};
 
 		if (script_table(s, kinds[i], "t", &specs, &err) < 0)
-			must(err.msg[0] != '\0' && ini_text_ok(err.msg));
+			must(err.msg[0] != '\0' && printable(err.msg));
 		else
 			must_hold(specs_find(&specs, "t"));
 		specs_free(&specs);

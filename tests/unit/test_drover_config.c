@@ -5,8 +5,8 @@
 #include "unit.h"
 
 #include "config/config.h"
-#include "config/ini.h"
 #include "config/kind/core_names.h"
+#include "config/read/ini.h"
 #include "task/task.h"
 
 #include <stdio.h>

@@ -3,6 +3,8 @@
 
 #include "config/kind/core_names.h"
 
+#include "config/kind/digits.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -46,29 +48,23 @@ bool core_name_parse(const char **s, struct core_name *ret)
 	return true;
 }
 
-static void blanks(const char **s)
-{
-	while (**s == ' ')
-		(*s)++;
-}
-
 // A name, or two with '-' between them.
 static int range(const char **s, struct core_name *first, unsigned *count, struct err *err)
 {
 	const char *start = *s;
 	struct core_name last;
 
-	blanks(s);
+	*s = skip_blanks(*s);
 	if (!core_name_parse(s, first))
 		goto bad;
-	blanks(s);
+	*s = skip_blanks(*s);
 	last = *first;
 	if (**s == '-') {
 		(*s)++;
-		blanks(s);
+		*s = skip_blanks(*s);
 		if (!core_name_parse(s, &last))
 			goto bad;
-		blanks(s);
+		*s = skip_blanks(*s);
 	}
 	if (**s != ',' && **s != '\0')
 		goto bad;

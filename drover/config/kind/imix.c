@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *skip_blanks(const char *s)
-{
-	return s + strspn(s, " ");
-}
-
 static int parse_imix(const struct key *key, const char *value, void *to, struct err *err)
 {
 	unsigned weights = 0, n = 0;

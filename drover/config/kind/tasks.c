@@ -5,6 +5,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "config/kind/digits.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,12 +21,6 @@ static int bad(const char *at, struct err *err)
 		"ranges 1s0-4s0, or (1s0-4s0)t1 for a task of each",
 		at
 	);
-}
-
-static void blanks(const char **s)
-{
-	while (**s == ' ')
-		(*s)++;
 }
 
 // "1p" behind a "t".
@@ -84,11 +79,11 @@ static int range(const char **s, struct target_names *list, struct err *err)
 
 	if (!one(s, &first))
 		return bad(start, err);
-	blanks(s);
+	*s = skip_blanks(*s);
 	last = first;
 	if (**s == '-') {
 		(*s)++;
-		blanks(s);
+		*s = skip_blanks(*s);
 		if (!one(s, &last))
 			return bad(start, err);
 	}
@@ -125,10 +120,10 @@ static int group(const char **s, struct target_names *list, struct err *err)
 	enum conf_target_kind kind;
 
 	for (;; (*s)++) {
-		blanks(s);
+		*s = skip_blanks(*s);
 		if (range(s, list, err) < 0)
 			return -err->code;
-		blanks(s);
+		*s = skip_blanks(*s);
 		if (**s != ',')
 			break;
 	}
@@ -158,7 +153,7 @@ static int words(const char *s, struct target_names *ret, struct err *err)
 	enum conf_target_kind kind;
 	unsigned task;
 
-	for (blanks(&s); *s != '\0'; blanks(&s)) {
+	for (s = skip_blanks(s); *s != '\0'; s = skip_blanks(s)) {
 		const char *start = s;
 		size_t len = strcspn(s, " ");
 		bool known = false;
@@ -209,7 +204,7 @@ int targets_parse(const char *s, struct target_names *ret, struct err *err)
 	for (;; s++) {
 		int r;
 
-		blanks(&s);
+		s = skip_blanks(s);
 		if (*s == '(') {
 			s++;
 			r = group(&s, &t, err);
@@ -227,9 +222,9 @@ int targets_parse(const char *s, struct target_names *ret, struct err *err)
 	return 0;
 }
 
-static int parse(const struct key *, const char *value, void *to, struct err *err)
+static int parse(const struct key *key, const char *value, void *to, struct err *err)
 {
-	return targets_parse(value, to, err);
+	return targets_parse(value, to, err) < 0 ? err_wrap(err, "%s=", key->name) : 0;
 }
 
 const struct key_kind kind_tasks = {

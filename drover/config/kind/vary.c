@@ -95,11 +95,6 @@ static bool parse_value(const char **s, uint32_t *ret)
 	return true;
 }
 
-static const char *skip_blanks(const char *s)
-{
-	return s + strspn(s, " ");
-}
-
 // Whether the word is next; then *s is behind it and its blanks.
 static bool take_word(const char **s, const char *word)
 {

@@ -17,31 +17,33 @@ enum ini_section {
 	INI_VARIABLES,
 	INI_DEFAULTS,
 	INI_GLOBAL,
-	INI_LUA,  // its lines are text: name is all of the line, value is ""
-	INI_PORT, // "port N"
-	INI_CORE, // "core LIST"
+	INI_LUA,   // its lines are text: name is all of the line, value is ""
+	INI_PORT,  // "port N"
+	INI_CORE,  // "core LIST"
+	INI_GIVEN, // of the command line, for [defaults] and [global]
 };
 
-struct ini_item {
-	unsigned line;
+struct entry {
+	unsigned line;		  // 0: of the command line
 	enum ini_section section; // that it is or belongs to
 	bool header;		  // "[name argument]"
 	const char *name;	  // of the key; of the section without its argument
-	const char *value;	  // of the key; argument of the section, "" when it has none
+	char *value;		  // of the key; argument of the section, "" when it has none
+	char *own;		  // what value points to when it is not in the text; to be freed
 };
 
 struct ini {
-	char *text; // that items point into
-	struct ini_item *items;
+	char *text; // that entries point into
+	struct entry *list;
 	size_t n, room;
 };
 
 // Comments run from ';' to the end of the line; a line that begins with '#' is one. White space
 // around names and values is gone, tabs have become blanks. Refused: NUL and control characters,
 // text that is not UTF-8, long lines, keys outside a section, unknown sections.
+// One more in the list.
+int ini_add(struct ini *ini, const struct entry *e, struct err *err);
+
 // *ret is to be released with ini_done. Messages begin with "LINE: ".
 int ini_parse(const char *text, size_t len, struct ini *ret, struct err *err);
 void ini_done(struct ini *ini);
-
-// Whether s is UTF-8 without control characters: fit for terminals and JSON.
-bool ini_text_ok(const char *s);

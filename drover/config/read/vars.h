@@ -19,11 +19,10 @@ struct var {
 	bool used;
 };
 
+struct script;
+
 struct vars {
-	// What a name stands for that is no variable: writes its text, at most VALUE_MAX with its
-	// NUL. NULL: there is nothing more.
-	bool (*more)(void *arg, const char *name, size_t len, char *ret);
-	void *more_arg;
+	struct script *lua; // whose strings and numbers are variables as well; NULL: none
 	unsigned n;
 	struct var v[VARS_MAX];
 };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "config/vars.h"
+#include "config/read/vars.h"
 
-#include "config/parse.h"
+#include "config/hint.h"
+#include "lua/lua.h"
 
 #include <errno.h>
 #include <string.h>
@@ -76,12 +77,24 @@ static int too_long(struct err *err)
 
 static int expand(struct vars *vars, const char *s, struct out *o, struct err *err);
 
+static bool lua_text(struct script *lua, const char *name, size_t len, char ret[static VALUE_MAX])
+{
+	char word[64];
+
+	if (lua == NULL || len >= sizeof(word))
+		return false;
+	memcpy(word, name, len);
+	word[len] = '\0';
+	return script_text(lua, word, ret, VALUE_MAX);
+}
+
 // One reference: s is behind its '$'. Returns how long it is, or -errno.
 static int expand_one(struct vars *vars, const char *s, struct out *o, struct err *err)
 {
 	bool brace = *s == '{';
 	const char *name = brace ? s + 1 : s;
 	size_t len = name_len(name);
+	char text[VALUE_MAX];
 	struct var *v;
 	int r;
 
@@ -90,18 +103,14 @@ static int expand_one(struct vars *vars, const char *s, struct out *o, struct er
 	if (brace && name[len] != '}')
 		return err_set(err, EINVAL, "'$%.32s': '}' is missing", s);
 	v = vars_find(vars, name, len);
-	if (v == NULL && vars->more != NULL) {
-		char text[VALUE_MAX];
+	if (v == NULL && lua_text(vars->lua, name, len, text)) {
+		size_t n = strlen(text);
 
-		if (vars->more(vars->more_arg, name, len, text)) {
-			size_t n = strlen(text);
-
-			if (o->len + n >= VALUE_MAX)
-				return too_long(err);
-			memcpy(o->to + o->len, text, n);
-			o->len += n;
-			return (int)(len + (brace ? 2 : 0));
-		}
+		if (o->len + n >= VALUE_MAX)
+			return too_long(err);
+		memcpy(o->to + o->len, text, n);
+		o->len += n;
+		return (int)(len + (brace ? 2 : 0));
 	}
 	// the core at hand, in "tx cores=": its tasks are found when all of the file is read
 	if (v == NULL && len == strlen(SELF) && memcmp(name, SELF, len) == 0) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "config/ini.h"
+#include "config/read/ini.h"
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/parse.h"
+#include "config/hint.h"
+#include "config/printable.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,42 +24,6 @@ static const char *const section_names[] = {
 	[INI_CORE] = "core",
 	NULL,
 };
-
-// The length of the UTF-8 character at s; 0: none, or a control character.
-static size_t text_char(const unsigned char *s)
-{
-	unsigned long v;
-	size_t n;
-
-	if (s[0] < 0x80)
-		return s[0] >= 0x20 && s[0] != 0x7f;
-	n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	v = s[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		v = v << 6 | (s[i] & 0x3f);
-	}
-	// written longer than it needs; surrogates; beyond Unicode; C1 controls
-	if ((n == 3 && v < 0x800) || (n == 4 && v < 0x10000) || (v >= 0xd800 && v < 0xe000)
-	    || v > 0x10ffff || v < 0xa0)
-		return 0;
-	return n;
-}
-
-bool ini_text_ok(const char *s)
-{
-	while (*s != '\0') {
-		size_t n = text_char((const unsigned char *)s);
-
-		if (n == 0)
-			return false;
-		s += n;
-	}
-	return true;
-}
 
 static char *trim(char *s)
 {
@@ -83,7 +48,7 @@ static int bad_section(const char *word, const char *rest, struct err *err)
 }
 
 // "[name argument]". Only port and core take an argument.
-static int parse_header(char *s, struct ini_item *ret, struct err *err)
+static int parse_header(char *s, struct entry *ret, struct err *err)
 {
 	char *end = strchr(s, ']'), *arg;
 
@@ -95,7 +60,7 @@ static int parse_header(char *s, struct ini_item *ret, struct err *err)
 	s = trim(s + 1);
 	ret->header = true;
 	ret->name = s;
-	ret->value = "";
+	ret->value = s + strlen(s);
 	for (unsigned i = 0; section_names[i] != NULL; i++) {
 		ret->section = (enum ini_section)i;
 		if (i != INI_PORT && i != INI_CORE && key_name_eq(s, section_names[i]))
@@ -113,7 +78,7 @@ static int parse_header(char *s, struct ini_item *ret, struct err *err)
 	return bad_section(s, ret->value, err);
 }
 
-static int parse_pair(char *s, struct ini_item *ret, struct err *err)
+static int parse_pair(char *s, struct entry *ret, struct err *err)
 {
 	char *eq = strchr(s, '=');
 
@@ -128,25 +93,25 @@ static int parse_pair(char *s, struct ini_item *ret, struct err *err)
 	return 0;
 }
 
-static int add(struct ini *ini, const struct ini_item *item, struct err *err)
+int ini_add(struct ini *ini, const struct entry *e, struct err *err)
 {
 	if (ini->n == ini->room) {
 		size_t room = ini->room == 0 ? 64 : ini->room * 2;
-		struct ini_item *more = reallocarray(ini->items, room, sizeof(*more));
+		struct entry *more = reallocarray(ini->list, room, sizeof(*more));
 
 		if (more == NULL)
 			return err_oom(err);
-		ini->items = more;
+		ini->list = more;
 		ini->room = room;
 	}
-	ini->items[ini->n++] = *item;
+	ini->list[ini->n++] = *e;
 	return 0;
 }
 
 // A line of Lua: comments are those of the dialect (';', but not in a string) and Lua's own.
 static int lua_line(struct ini *ini, char *s, unsigned line, struct err *err)
 {
-	struct ini_item item = {.line = line, .section = INI_LUA, .name = s, .value = ""};
+	struct entry item = {.line = line, .section = INI_LUA, .name = s, .value = s + strlen(s)};
 	char quote = '\0';
 
 	for (char *c = s; *c != '\0'; c++) {
@@ -164,22 +129,22 @@ static int lua_line(struct ini *ini, char *s, unsigned line, struct err *err)
 	s = trim(s);
 	if (*s == '\0')
 		return 0;
-	if (!ini_text_ok(s))
+	if (!printable(s))
 		return err_set(err, EINVAL, "'%.64s' holds a control character or is not UTF-8", s);
-	return add(ini, &item, err);
+	return ini_add(ini, &item, err);
 }
 
 // One line, NUL-terminated in place.
 static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
 {
-	struct ini_item item = {.line = line};
+	struct entry item = {.line = line};
 
 	for (char *p = s; *p != '\0'; p++) {
 		if (*p == '\t' || (*p == '\r' && p[1] == '\0'))
 			*p = ' ';
 	}
 	s = trim(s);
-	if (ini->n > 0 && ini->items[ini->n - 1].section == INI_LUA && *s != '[')
+	if (ini->n > 0 && ini->list[ini->n - 1].section == INI_LUA && *s != '[')
 		return lua_line(ini, s, line, err);
 	if (*s == '#')
 		return 0;
@@ -187,7 +152,7 @@ static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
 	s = trim(s);
 	if (*s == '\0')
 		return 0;
-	if (!ini_text_ok(s))
+	if (!printable(s))
 		return err_set(err, EINVAL, "'%.64s' holds a control character or is not UTF-8", s);
 	if (*s == '[') {
 		if (parse_header(s, &item, err) < 0)
@@ -195,11 +160,11 @@ static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
 	} else {
 		if (ini->n == 0)
 			return err_set(err, EINVAL, "'%.64s' stands before the first [section]", s);
-		item.section = ini->items[ini->n - 1].section;
+		item.section = ini->list[ini->n - 1].section;
 		if (parse_pair(s, &item, err) < 0)
 			return -err->code;
 	}
-	return add(ini, &item, err);
+	return ini_add(ini, &item, err);
 }
 
 static int parse_lines(struct ini *ini, size_t len, struct err *err)
@@ -254,7 +219,9 @@ int ini_parse(const char *text, size_t len, struct ini *ret, struct err *err)
 
 void ini_done(struct ini *ini)
 {
-	free(ini->items);
+	for (size_t i = 0; i < ini->n; i++)
+		free(ini->list[i].own);
+	free(ini->list);
 	free(ini->text);
 	*ini = (struct ini){0};
 }

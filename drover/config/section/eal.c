@@ -4,7 +4,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/parse.h"
+#include "config/section/private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -127,52 +127,50 @@ static int add_words(struct conf *c, char *words, struct err *err)
 	return 0;
 }
 
-static int parse_one(struct parse *p, const struct ini_item *it, struct err *err)
+static int read_one(struct sections *s, const struct entry *e, struct err *err)
 {
 	char joined[KEY_TEXT_MAX], buf[HINT_MAX];
-	const char *value = p->value;
+	const char *value = e->value;
 
-	if (strcasecmp(it->name, "eal") == 0)
-		return add_words(p->conf, p->value, err);
-	if (strcasecmp(it->name, "no-output") == 0) {
+	if (strcasecmp(e->name, "eal") == 0)
+		return add_words(s->conf, e->value, err);
+	if (strcasecmp(e->name, "no-output") == 0) {
 		// DPPD's switch for EAL's messages, which drover shows or not by itself
 		if (strcasecmp(value, "yes") != 0 && strcasecmp(value, "no") != 0)
 			return err_set(err, EINVAL, "no-output=%.32s: wants yes|no", value);
-		if (p->seen_output)
+		if (s->seen_output)
 			return err_set(err, EINVAL, "no-output= is there twice");
-		p->seen_output = true;
+		s->seen_output = true;
 		return 0;
 	}
-	if (it->name[0] != '-' || strlen(it->name) >= sizeof(joined) - 1)
+	if (e->name[0] != '-' || strlen(e->name) >= sizeof(joined) - 1)
 		return err_set(
 			err,
 			EINVAL,
 			"unknown key '%.64s' in [eal options]%s",
-			it->name,
-			hint(buf, it->name, names)
+			e->name,
+			hint(buf, e->name, names)
 		);
-	if (strchr(it->name, ' ') != NULL || (it->name[1] != '-' && strlen(it->name) > 2))
+	if (strchr(e->name, ' ') != NULL || (e->name[1] != '-' && strlen(e->name) > 2))
 		return err_set(
-			err, EINVAL, "'%.64s': one option a line, as -n=4 or --name=value", it->name
+			err, EINVAL, "'%.64s': one option a line, as -n=4 or --name=value", e->name
 		);
-	if (check_option(it->name, err) < 0)
+	if (check_option(e->name, err) < 0)
 		return -err->code;
 	if (value[0] == '\0')
-		return err_set(err, EINVAL, "%s= has no value", it->name);
+		return err_set(err, EINVAL, "%s= has no value", e->name);
 	// a short option has its value behind it, a long one behind '='
-	strcpy(joined, it->name);
-	if (str_starts(it->name, "--"))
+	strcpy(joined, e->name);
+	if (str_starts(e->name, "--"))
 		strcat(joined, "=");
-	return add(p->conf, joined, value, err);
+	return add(s->conf, joined, value, err);
 }
 
-int parse_eal(struct parse *p, const struct ini_item *items, size_t n, struct err *err)
+int read_eal(struct sections *s, const struct entry *keys, size_t n, struct err *err)
 {
 	for (size_t i = 1; i < n; i++) {
-		if (parse_expand(p, items[i].line, items[i].value, err) < 0)
-			return -err->code;
-		if (parse_one(p, &items[i], err) < 0)
-			return parse_at(p, items[i].line, err);
+		if (read_one(s, &keys[i], err) < 0)
+			return wrap_at(s->file, keys[i].line, err);
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "drover.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
@@ -87,24 +88,16 @@ static bool generates(const struct plane *p)
 	return false;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 // Waits for a signal of the set at most that long, 0: for ever. True: one came. A stop and a
 // continuation (Ctrl-Z, fg) interrupt the wait, and are none.
 static bool wait_signal(const sigset_t *set, uint64_t ns)
 {
-	const uint64_t begin = now_ns();
+	const uint64_t begin = (uint64_t)clock_ns();
 	uint64_t gone;
 	int r;
 
 	do {
-		gone = now_ns() - begin;
+		gone = (uint64_t)clock_ns() - begin;
 		if (ns == 0) {
 			r = sigwaitinfo(set, NULL);
 		} else {

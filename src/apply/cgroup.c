@@ -3,6 +3,8 @@
 
 #include "apply/apply.h"
 
+#include "base/clock.h"
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/cgroup.h"
@@ -13,37 +15,24 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
-#include <time.h>
 
 #define TOP "pinfold" // all leases but those with a partition, pinfold-NAME, are below it
 #define REMOVE_MILLISECONDS 3000
 #define DEPTH_MAX 256
 
-static void nap(void)
-{
-	const struct timespec t = {.tv_nsec = 1000000};
-
-	nanosleep(&t, NULL);
-}
-
 // rmdir from the leaves up. A cgroup whose last process is just ending says EBUSY for a moment.
 static int remove_tree(int parent, const char *name, unsigned depth)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_closedir_ DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_closedir_ DIR *d = dir_open(parent, name, O_NOFOLLOW);
 	struct dirent *e;
 	int r;
 
-	if (fd < 0)
+	if (d == NULL)
 		return errno == ENOENT ? 0 : -errno;
-	if (d == NULL || depth == DEPTH_MAX) {
-		r = d == NULL ? -errno : -ELOOP;
-		if (d == NULL)
-			close(fd);
-		return r;
-	}
-	while ((e = readdir(d)) != NULL) {
-		if (e->d_type != DT_DIR || str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+	if (depth == DEPTH_MAX)
+		return -ELOOP;
+	while ((e = dir_next(d)) != NULL) {
+		if (e->d_type != DT_DIR)
 			continue;
 		r = remove_tree(dirfd(d), e->d_name, depth + 1);
 		if (r < 0)
@@ -54,7 +43,7 @@ static int remove_tree(int parent, const char *name, unsigned depth)
 			return 0;
 		if (errno != EBUSY || waited >= REMOVE_MILLISECONDS)
 			return -errno;
-		nap();
+		nap_ms(1);
 	}
 	return 0;
 }
@@ -158,11 +147,11 @@ int cgroup_each_hierarchy(
 	if (own >= 0 && host_is_cgroup2(own))
 		return fn(own, path, arg, err);
 	fd = own >= 0 ? open_parent(fs, hierarchy) : -1;
-	d = fd >= 0 ? fdopendir(fd) : NULL;
+	d = dir_take(fd);
 	if (d == NULL)
 		return err_sys(err, errno, "open the cgroups at '%s'", hierarchy);
 	// "cpu" may be a link to "cpu,cpuacct"
-	while (errno = 0, (e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		_cleanup_close_ int h = -1;
 
 		if (e->d_name[0] == '.' || e->d_type != DT_DIR)

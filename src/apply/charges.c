@@ -7,6 +7,8 @@
 
 #include "apply/apply.h"
 
+#include "base/clock.h"
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/size.h"
@@ -15,7 +17,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 // What the kernel keeps for itself: 32 KiB on v1 when all has settled, 20 of it the cgroups themselves. Until
@@ -138,23 +139,19 @@ static int add_hugepages(int dir, const char *name, struct sum *s)
 static int add_hierarchy(int hierarchy, const char *path, void *arg, struct err *err)
 {
 	int fd = fs_open_in(hierarchy, path, O_RDONLY | O_DIRECTORY, 0);
-	_cleanup_closedir_ DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_closedir_ DIR *d = dir_take(fd);
 	struct sum *s = arg;
 	struct dirent *e;
 	int r = 0;
 
-	if (fd < 0 && errno == ENOENT)
+	if (d == NULL && errno == ENOENT)
 		return 0;
-	if (d == NULL) {
-		r = -errno;
-		if (fd >= 0)
-			close(fd);
-		return err_sys(err, -r, "read what cgroup '%s' is charged for", path);
-	}
+	if (d == NULL)
+		return err_sys(err, errno, "read what cgroup '%s' is charged for", path);
 	if (!host_is_cgroup(fd))
 		return 0;
 	r = add_memory(fd, s);
-	while (r == 0 && (errno = 0, e = readdir(d)) != NULL) {
+	while (r == 0 && (e = dir_next(d)) != NULL) {
 		if (is_hugetlb_usage(e->d_name))
 			r = add_hugepages(fd, e->d_name, s);
 	}
@@ -211,7 +208,6 @@ int cgroup_settle(
 	struct err *err
 )
 {
-	const struct timespec tick = {.tv_nsec = 1000000 / TICKS};
 	unsigned ticks = milliseconds * TICKS;
 
 	for (unsigned waited = 0;; waited++) {
@@ -235,7 +231,7 @@ int cgroup_settle(
 			*ret = s.charges;
 			return 0;
 		}
-		nanosleep(&tick, NULL);
+		nap_us(1000 / TICKS);
 	}
 }
 

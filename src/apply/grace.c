@@ -15,6 +15,7 @@
 
 #include "apply/apply.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -24,9 +25,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define AGAIN_NS 3000000 // well within a grace period
+#define AGAIN_MS 3 // well within a grace period
 #define TIMES 5
 
 // Where a thread of this process is moved to the cgroup it is in, in the first hierarchy that
@@ -62,8 +62,6 @@ static int own_threads(void)
 
 static void *stay(void *arg)
 {
-	const struct timespec pause = {.tv_nsec = AGAIN_NS};
-
 	// by its number: "0" of one thread waits for nothing. It is only about time: a start works without it
 	for (int i = 0; i < TIMES; i++) {
 		_cleanup_close_ int fd =
@@ -71,7 +69,7 @@ static void *stay(void *arg)
 
 		if (fd < 0 || dprintf(fd, "%d", (int)gettid()) < 0)
 			break;
-		nanosleep(&pause, NULL);
+		nap_ms(AGAIN_MS);
 	}
 	return arg;
 }

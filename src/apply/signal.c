@@ -7,6 +7,8 @@
 
 #include "apply/apply.h"
 
+#include "base/clock.h"
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/cgroup.h"
@@ -15,7 +17,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #define BATCH 128 // processes of which descriptors are open at a time
 #define TICK_MILLISECONDS 5
@@ -172,16 +173,14 @@ int cgroup_count(
 static bool kill_whole(int dir, bool all)
 {
 	struct err unused;
-	int fd;
 	_cleanup_closedir_ DIR *d = NULL;
 	struct dirent *e;
 	bool done = true;
 
 	if (all)
 		return fs_write_control(dir, "cgroup.kill", "1", &unused) == 0;
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	while (d != NULL && done && (e = readdir(d)) != NULL) {
+	d = dir_open(dir, ".", 0);
+	while (done && (e = dir_next(d)) != NULL) {
 		_cleanup_close_ int sub = -1;
 
 		if (e->d_type != DT_DIR || e->d_name[0] == '.' || str_eq(e->d_name, "super"))
@@ -206,7 +205,6 @@ int cgroup_kill(
 	struct err *err
 )
 {
-	const struct timespec tick = {.tv_nsec = TICK_MILLISECONDS * 1000000};
 	struct sending s = {.sig = SIGKILL, .pick = not_this_process};
 	_cleanup_close_ int dir = open_cgroup(fs, lease);
 
@@ -225,7 +223,7 @@ int cgroup_kill(
 				err, -r, "kill '%s' in '%s'", lease->grant.name, lease->cgroup
 			);
 		offline_let_die(fs, lease);
-		nanosleep(&tick, NULL);
+		nap_ms(TICK_MILLISECONDS);
 	}
 	return err_set(
 		err,

@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "ledger/files.h"
@@ -184,11 +185,10 @@ static bool has_listener(const char *path)
 // Of pinfold seccomp record: its listener removes it, if it is not killed. No lease has it.
 static void sweep_recorders(int run)
 {
-	int fd = run >= 0 ? openat(run, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	_cleanup_closedir_ DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_closedir_ DIR *d = run >= 0 ? dir_open(run, ".", 0) : NULL;
 	struct dirent *e;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		_cleanup_free_ char *path = str_printf(RUN_DIR "/%s", e->d_name);
 
 		if (path != NULL && str_starts(path, RECORD_SOCKET) && !has_listener(path))

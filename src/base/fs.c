@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "base/fs.h"
+#include "base/dir.h"
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -320,22 +321,14 @@ static int remove_entry(struct removal *rm, int dirfd, const char *name, unsigne
 // Takes fd over. Removes what it can, and returns the first error.
 static int remove_below(struct removal *rm, int fd, unsigned depth)
 {
-	_cleanup_closedir_ DIR *d = fdopendir(fd);
+	_cleanup_closedir_ DIR *d = dir_take(fd);
 	struct dirent *e;
 	int r = 0;
 
-	if (d == NULL) {
-		int saved = errno;
-
-		close(fd);
-		return -saved;
-	}
-	while (errno = 0, (e = readdir(d)) != NULL) {
-		int one;
-
-		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
-			continue;
-		one = remove_entry(rm, dirfd(d), e->d_name, depth + 1);
+	if (d == NULL)
+		return -errno;
+	while ((e = dir_next(d)) != NULL) {
+		int one = remove_entry(rm, dirfd(d), e->d_name, depth + 1);
 		if (r == 0)
 			r = one;
 	}

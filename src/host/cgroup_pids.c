@@ -5,6 +5,7 @@
 
 #include "host/cgroup.h"
 
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -52,7 +53,7 @@ static int walk(int dir, bool skip_super, unsigned depth, host_cgroup_fn fn, voi
 	_cleanup_closedir_ DIR *d = NULL;
 	struct dirent *e;
 	size_t n;
-	int fd, r = host_cgroup_pids(dir, &pids, &n);
+	int r = host_cgroup_pids(dir, &pids, &n);
 
 	if (r == 0 && n > 0)
 		r = fn(dir, pids, n, arg);
@@ -60,19 +61,13 @@ static int walk(int dir, bool skip_super, unsigned depth, host_cgroup_fn fn, voi
 		return r;
 	if (depth == DEPTH_MAX)
 		return -ELOOP;
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	d = dir_open(dir, ".", 0);
+	if (d == NULL)
 		return is_gone(-errno) ? 0 : -errno;
-	d = fdopendir(fd);
-	if (d == NULL) {
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	while (errno = 0, (e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		_cleanup_close_ int sub = -1;
 
-		if (e->d_type != DT_DIR || str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+		if (e->d_type != DT_DIR)
 			continue;
 		if (skip_super && str_eq(e->d_name, "super"))
 			continue;

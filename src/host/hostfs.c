@@ -3,6 +3,7 @@
 
 #include "host/hostfs.h"
 
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -52,15 +53,7 @@ int hostfs_dir(int at, const char *path)
 
 DIR *hostfs_opendir(int at, const char *path)
 {
-	_cleanup_close_ int fd = open_in(at, path, O_RDONLY | O_DIRECTORY);
-	DIR *d;
-
-	if (fd < 0)
-		return NULL;
-	d = fdopendir(fd);
-	if (d != NULL)
-		steal_fd(&fd);
-	return d;
+	return dir_take(open_in(at, path, O_RDONLY | O_DIRECTORY));
 }
 
 FILE *hostfs_fopen(int at, const char *path)
@@ -78,13 +71,9 @@ FILE *hostfs_fopen(int at, const char *path)
 
 const char *hostfs_next(DIR *d)
 {
-	struct dirent *e;
+	struct dirent *e = dir_next(d);
 
-	while ((e = readdir(d)) != NULL) {
-		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
-			return e->d_name;
-	}
-	return NULL;
+	return e != NULL ? e->d_name : NULL;
 }
 
 // Reads until the end of the file or, if line, until the first newline: most files of /sys are one

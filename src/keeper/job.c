@@ -3,6 +3,7 @@
 // The processes that a keeper starts for one request each. All that is looked up in the host's file
 // system (program, image, volumes) is looked up here, with the rights of the owner.
 
+#include "base/dir.h"
 #include "base/scope.h"
 #include "keeper/keeper.h"
 #include "run/run.h"
@@ -98,15 +99,15 @@ static int give(const char *below, const struct launch *launch, struct err *err)
 
 	if (d == NULL && errno != ENOENT)
 		return err_sys(err, errno, "open '%s'", PEN_DIR);
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (e->d_name[0] != '.'
-		    && fchownat(
-			       dirfd(d),
-			       e->d_name,
-			       PEN_RANGE_FIRST + launch->uid,
-			       PEN_RANGE_FIRST + launch->gid,
-			       AT_SYMLINK_NOFOLLOW
-		       ) < 0)
+	while ((e = dir_next(d)) != NULL) {
+		if (fchownat(
+			    dirfd(d),
+			    e->d_name,
+			    PEN_RANGE_FIRST + launch->uid,
+			    PEN_RANGE_FIRST + launch->gid,
+			    AT_SYMLINK_NOFOLLOW
+		    )
+		    < 0)
 			return err_sys(err, errno, "give '%s/%s' away", path, e->d_name);
 	}
 	return 0;

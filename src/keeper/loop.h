@@ -46,7 +46,6 @@ struct loop {
 };
 
 // Milliseconds of a clock that is never set.
-int64_t now_ms(void);
 
 // The last word to a client, whose slot is free then. error: NULL or one line.
 void answer(struct client *c, int status, const char *error);

@@ -3,6 +3,7 @@
 // The keeper: one loop over its socket, its clients and its children. It is process 1 of its own
 // process namespace: when it ends, however, the kernel ends all that it started.
 
+#include "base/clock.h"
 #include "base/scope.h"
 #include "keeper/loop.h"
 #include "keeper/wire.h"
@@ -21,14 +22,6 @@
 #define GONE_MS 10000 // from SIGTERM to SIGKILL when a client has gone
 #define LEAVE_MS 5000 // the same when the keeper itself is told to end
 #define OWN_FDS 3     // that are polled beside the clients
-
-int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 // ---- answers
 
@@ -245,7 +238,7 @@ static void client_gone(struct loop *l, struct client *c)
 		kill(c->pid, SIGTERM);
 		close(c->fd);
 		c->fd = -1;
-		c->until = now_ms() + GONE_MS;
+		c->until = clock_ms() + GONE_MS;
 		return;
 	}
 	drop_client(c);
@@ -302,7 +295,7 @@ static void take_client(struct loop *l)
 		l->clients[i] = (struct client){
 			.stage = STAGE_ASK,
 			.fd = steal_fd(&fd),
-			.until = now_ms() + ASK_MS,
+			.until = clock_ms() + ASK_MS,
 		};
 		return;
 	}
@@ -320,13 +313,13 @@ static int timeout_of(const struct loop *l)
 		if (until != 0 && (first == 0 || until < first))
 			first = until;
 	}
-	left = first - now_ms();
+	left = first - clock_ms();
 	return first == 0 ? -1 : left < 0 ? 0 : (int)left;
 }
 
 static void act_on_time(struct loop *l)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (l->run.kill_at != 0 && now >= l->run.kill_at) {
 		l->run.kill_at = now + 100; // again, for what was just being started

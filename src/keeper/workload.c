@@ -2,6 +2,8 @@
 // Copyright (c) 2026 The pinfold authors
 // The one workload of a keeper: its end, and what is left of it.
 
+#include "base/clock.h"
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "keeper/loop.h"
@@ -14,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define REAP_MS 2000 // until killed processes are gone
 
@@ -26,7 +27,7 @@ unsigned kill_rest(const struct loop *l)
 	struct dirent *e;
 	unsigned n = 0;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		pid_t pid = (pid_t)atoi(e->d_name);
 		bool spare = pid <= 1;
 
@@ -48,18 +49,11 @@ static void clean_up(const struct keeper *k)
 
 	if (state >= 0)
 		fs_remove_tree(state, k->lease.grant.name, &unused);
-	while (sizes != NULL && (e = readdir(sizes)) != NULL) {
-		int fd = e->d_name[0] == '.'
-				 ? -1
-				 : openat(
-					 dirfd(sizes), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC
-				 );
-		_cleanup_closedir_ DIR *files = fd >= 0 ? fdopendir(fd) : NULL;
+	while ((e = dir_next(sizes)) != NULL) {
+		_cleanup_closedir_ DIR *files = dir_open(dirfd(sizes), e->d_name, 0);
 
-		while (files != NULL && (f = readdir(files)) != NULL) {
-			if (!str_eq(f->d_name, ".") && !str_eq(f->d_name, ".."))
-				fs_remove_tree(dirfd(files), f->d_name, &unused);
-		}
+		while ((f = dir_next(files)) != NULL)
+			fs_remove_tree(dirfd(files), f->d_name, &unused);
 	}
 }
 
@@ -68,11 +62,10 @@ static void finish_run(struct loop *l)
 	char *said = l->run.said, *error = NULL;
 	int status = WIFSIGNALED(l->run.status) ? 128 + WTERMSIG(l->run.status)
 						: WEXITSTATUS(l->run.status);
-	const struct timespec nap = {.tv_nsec = 2 * 1000 * 1000};
 
 	// usually nothing is left; a runtime that was killed leaves its container
-	for (int64_t until = now_ms() + REAP_MS; kill_rest(l) > 0 && now_ms() < until;) {
-		nanosleep(&nap, NULL);
+	for (int64_t until = clock_ms() + REAP_MS; kill_rest(l) > 0 && clock_ms() < until;) {
+		nap_ms(2);
 		reap(l);
 	}
 	clean_up(l->k);
@@ -154,7 +147,7 @@ void reap(struct loop *l)
 
 void end_run(struct loop *l, int64_t milliseconds)
 {
-	int64_t at = now_ms() + milliseconds;
+	int64_t at = clock_ms() + milliseconds;
 
 	if (l->run.pid == 0)
 		return;

@@ -3,6 +3,7 @@
 
 #include "ledger/files.h"
 
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
@@ -71,17 +72,15 @@ int files_names(int dir, struct names *ret, struct err *err)
 	_cleanup_names_ struct names names = {0};
 	_cleanup_closedir_ DIR *d = NULL;
 	struct dirent *e;
-	int fd;
 
 	if (dir < 0) {
 		*ret = names;
 		return 0;
 	}
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
+	d = dir_open(dir, ".", 0);
 	if (d == NULL)
 		return err_sys(err, errno, "list the ledger");
-	while (errno = 0, (e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		size_t len = strlen(e->d_name);
 		char **more;
 
@@ -107,11 +106,10 @@ int files_names(int dir, struct names *ret, struct err *err)
 
 void files_sweep(int dir)
 {
-	int fd = dir >= 0 ? openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	_cleanup_closedir_ DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_closedir_ DIR *d = dir >= 0 ? dir_open(dir, ".", 0) : NULL;
 	struct dirent *e;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		size_t len = strlen(e->d_name);
 
 		if (e->d_name[0] == '.' && len > 4 && str_eq(e->d_name + len - 4, ".tmp"))

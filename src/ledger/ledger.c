@@ -4,6 +4,7 @@
 
 #include "ledger/ledger.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
 
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define LOCK_SECONDS 20
 
@@ -80,7 +80,6 @@ void ledger_close(struct ledger *l)
 
 int ledger_lock(struct ledger *l, struct err *err)
 {
-	const struct timespec nap = {.tv_nsec = 5 * 1000 * 1000};
 	_cleanup_close_ int fd = fs_open_in(l->fs.root, RUN_DIR "/lock", O_RDWR | O_CREAT, 0600);
 	char who[32] = "";
 
@@ -102,7 +101,7 @@ int ledger_lock(struct ledger *l, struct err *err)
 				who
 			);
 		}
-		nanosleep(&nap, NULL);
+		nap_ms(5);
 	}
 	snprintf(who, sizeof(who), "%d\n", (int)getpid());
 	// for people only: with /run full it must still be possible to clean up

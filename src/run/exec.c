@@ -4,6 +4,7 @@
 // those do not poll.
 
 #include "apply/apply.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
@@ -101,14 +102,13 @@ static int process_file(
 // missing, its directory or all of it, is for the runtime to say.
 static void wait_for_runtime(const struct lease *lease, const char *state)
 {
-	const struct timespec nap = {.tv_nsec = 10000000};
 	_cleanup_free_ char *dir = str_printf("%s/%s", state, lease->grant.name);
 	_cleanup_free_ char *file = str_printf("%s/%s", dir, lease->runc ? "state.json" : "status");
 
 	for (unsigned i = 0; i < RUNTIME_NAPS && dir != NULL && file != NULL
 			     && access(file, F_OK) < 0 && access(dir, F_OK) == 0;
 	     i++)
-		nanosleep(&nap, NULL);
+		nap_ms(10);
 }
 
 int exec_command(

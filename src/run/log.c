@@ -11,6 +11,7 @@
 #include "run/log.h"
 
 #include "apply/apply.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "run/beside.h"
@@ -20,16 +21,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define LAST_WORDS 1000 // milliseconds for what the workload said before it ended
-
-static void nap(long milliseconds)
-{
-	const struct timespec t = {.tv_nsec = milliseconds * 1000000};
-
-	nanosleep(&t, NULL);
-}
 
 // For appending: what pinfold itself has to say comes from another process.
 int log_new_file(int dir, const char *file)
@@ -142,7 +135,7 @@ void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease
 	for (int i = 0; !ended && i < LAST_WORDS; i++) {
 		ended = waitpid(log->writer, NULL, WNOHANG) != 0;
 		if (!ended)
-			nap(1);
+			nap_ms(1);
 	}
 	if (!ended) { // somebody else has the pipe
 		kill(log->writer, SIGKILL);

@@ -4,13 +4,13 @@
 
 #include "run/log.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define TICK_MS 100
 
@@ -108,7 +108,6 @@ int log_copy(
 	_cleanup_free_ char *path = str_printf(LOG_DIR "/%s.log", name);
 	_cleanup_free_ char *old = str_printf(LOG_DIR "/%s.log.1", name);
 	const struct place p = {path, old, given};
-	const struct timespec tick = {.tv_nsec = TICK_MS * 1000000};
 	_cleanup_close_ int before = -1;
 	struct reader r = {-1, 0};
 	bool last = alive == NULL;
@@ -135,7 +134,7 @@ int log_copy(
 		if (e < 0 || last)
 			break;
 		last = !alive(l, name); // once more, for what came before the end
-		nanosleep(&tick, NULL);
+		nap_ms(TICK_MS);
 	}
 	scope_close(&r.fd);
 	return e;

@@ -8,6 +8,7 @@
 
 #include "run/log.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
 
@@ -17,24 +18,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define LOG_BYTES (8l << 20)
 #define LOG_RATE (16l << 20)  // bytes a second
 #define LOG_BURST (64l << 20) // at once
 #define TICK_MS 20	      // until there is room for what waits
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 void log_flow_begin(struct log_flow *f)
 {
-	*f = (struct log_flow){.room = LOG_BURST, .at = now_ns()};
+	*f = (struct log_flow){.room = LOG_BURST, .at = clock_ns()};
 }
 
 int log_flow_wait(const struct log_flow *f)
@@ -62,12 +54,11 @@ static void remember(struct log_flow *f, const char *data, size_t len)
 
 ssize_t log_flow_read(struct log_flow *f, int from, size_t max)
 {
-	const struct timespec nap = {.tv_nsec = 1000000};
 	static char buf[1u << 16]; // what a pipe holds
 	ssize_t n;
 
 	if (f->left_out > 0)
-		nanosleep(&nap, NULL);
+		nap_ms(1);
 	n = read(from, buf, max < sizeof(buf) ? max : sizeof(buf));
 	if (n > 0)
 		remember(f, buf, (size_t)n);
@@ -86,7 +77,7 @@ void log_flow_rest(struct log_flow *f, int from)
 
 void log_flow_write(struct log_flow *f, bool all, log_put_fn put, void *arg)
 {
-	int64_t now = now_ns(), more = (now - f->at) / 1000 * LOG_RATE / 1000000;
+	int64_t now = clock_ns(), more = (now - f->at) / 1000 * LOG_RATE / 1000000;
 	size_t part = LOG_FLOW - f->first;
 	char line[96];
 

@@ -3,6 +3,7 @@
 
 #include "run/record.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
@@ -21,7 +22,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define CALLS_MAX 1024 // numbers of the 64-bit table end below 500
 #define LISTENERS 32   // one for the container and one for each pinfold exec into it
@@ -286,7 +286,6 @@ static json_t *names_of(const struct recording *seen, unsigned *ret_calls)
 
 static int stop_listener(struct recorder *r, struct err *err)
 {
-	const struct timespec pause = {.tv_nsec = 5000000};
 	int r_wait = 0;
 
 	close(r->control);
@@ -294,7 +293,7 @@ static int stop_listener(struct recorder *r, struct err *err)
 		r_wait = waitpid(r->pid, NULL, WNOHANG);
 		if (r_wait != 0)
 			break;
-		nanosleep(&pause, NULL);
+		nap_ms(5);
 	}
 	unlink(r->socket);
 	if (r_wait != 0)

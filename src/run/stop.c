@@ -2,12 +2,12 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "apply/apply.h"
+#include "base/clock.h"
 #include "base/scope.h"
 #include "run/run.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 #define TICK_MILLISECONDS 5
 #define UNDO_SECONDS 10 // for the supervisor to take everything back
@@ -40,13 +40,6 @@ static bool gone(const struct ledger *l, const char *name)
 	return !lease_exists(l, name);
 }
 
-static void nap(void)
-{
-	const struct timespec t = {.tv_nsec = TICK_MILLISECONDS * 1000000L};
-
-	nanosleep(&t, NULL);
-}
-
 // What cannot be counted is not empty: it is killed when the time is over, which says why it cannot.
 static bool empty(const struct ledger *l, const struct lease *lease)
 {
@@ -54,14 +47,6 @@ static bool empty(const struct ledger *l, const struct lease *lease)
 	unsigned n;
 
 	return cgroup_count(&l->fs, lease, true, &n, &unused) == 0 && n == 0;
-}
-
-static int64_t milliseconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 // Asks the workload to end, kills it, and leaves the rest to its supervisor, if it has one.
@@ -75,25 +60,25 @@ static int end_workload(
 
 	// frozen it cannot do what SIGTERM asks for, and would do it elsewhere than it may if it were thawed
 	offline_look(&l->fs, lease, &o);
-	limit = milliseconds() + (o.frozen ? 0 : seconds * 1000L);
+	limit = clock_ms() + (o.frozen ? 0 : seconds * 1000L);
 	if (cgroup_signal(
 		    &l->fs, lease, SIGTERM, lease->place == LEASE_HOST ? NULL : is_init, NULL, err
 	    )
 	    < 0)
 		return -err->code;
-	while (milliseconds() < limit && !gone(l, name) && !empty(l, lease))
-		nap();
+	while (clock_ms() < limit && !gone(l, name) && !empty(l, lease))
+		nap_ms(TICK_MILLISECONDS);
 	if (gone(l, name))
 		return 0;
 	if (cgroup_kill(&l->fs, lease, false, 5000, err) < 0)
 		return -err->code;
-	limit = milliseconds() + UNDO_SECONDS * 1000;
-	while (milliseconds() < limit && !gone(l, name) && lease_supervised(l, lease)) {
+	limit = clock_ms() + UNDO_SECONDS * 1000;
+	while (clock_ms() < limit && !gone(l, name) && lease_supervised(l, lease)) {
 		struct err ignored;
 
 		// it may have been about to start the container when we looked
 		cgroup_kill(&l->fs, lease, false, 0, &ignored);
-		nap();
+		nap_ms(TICK_MILLISECONDS);
 	}
 	return 0;
 }
@@ -117,11 +102,11 @@ static int end_now(struct ledger *l, const struct lease *lease, struct err *err)
 
 int lease_end_soon(struct ledger *l, const struct lease *lease, struct err *err)
 {
-	int64_t limit = milliseconds() + DRAIN_MILLISECONDS;
+	int64_t limit = clock_ms() + DRAIN_MILLISECONDS;
 	int r;
 
-	while ((r = end_now(l, lease, err)) == LEASE_DRAINS && milliseconds() < limit)
-		nap();
+	while ((r = end_now(l, lease, err)) == LEASE_DRAINS && clock_ms() < limit)
+		nap_ms(TICK_MILLISECONDS);
 	return r;
 }
 

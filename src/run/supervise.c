@@ -3,6 +3,7 @@
 // The life of a workload: its steps, its end, and the undo.
 
 #include "apply/apply.h"
+#include "base/clock.h"
 #include "base/scope.h"
 #include "run/run.h"
 #include "run/watch.h"
@@ -15,7 +16,6 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define STATUS_READS 16
 #define RELAY_MILLISECONDS 50 // so long a program that says nothing has no relay
@@ -23,23 +23,15 @@
 
 // ---- waiting
 
-static int64_t milliseconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int64_t watch_limit(void)
 {
-	return milliseconds() + START_SECONDS * 1000;
+	return clock_ms() + START_SECONDS * 1000;
 }
 
 // How long poll may wait for what a start still has to say, 0 when its time is over.
 static int left(const struct watch *w)
 {
-	int64_t t = w->limit - milliseconds();
+	int64_t t = w->limit - clock_ms();
 
 	return t > 0 ? (int)t : 0;
 }
@@ -130,8 +122,8 @@ static int begin_relay(struct watch *w, bool ended, struct err *err)
 	if (w->phase != PHASE_RUNNING || s == NULL)
 		return 0;
 	if (w->relay_at == 0)
-		w->relay_at = milliseconds() + RELAY_MILLISECONDS;
-	if (!streams_wanted(s, ended) && (ended || milliseconds() < w->relay_at)) {
+		w->relay_at = clock_ms() + RELAY_MILLISECONDS;
+	if (!streams_wanted(s, ended) && (ended || clock_ms() < w->relay_at)) {
 		if (ended || streams_closed(s))
 			w->streams = NULL;
 		return 0;
@@ -149,7 +141,7 @@ static int timeout(const struct watch *w)
 		return left(w);
 	if (w->streams == NULL)
 		return cpus;
-	relay = (int)(w->relay_at - milliseconds());
+	relay = (int)(w->relay_at - clock_ms());
 	relay = relay > 0 ? relay : 0;
 	return cpus < 0 || relay < cpus ? relay : cpus;
 }

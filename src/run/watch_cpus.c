@@ -9,6 +9,7 @@
 
 #include "run/watch_cpus.h"
 
+#include "base/clock.h"
 #include "base/scope.h"
 
 #include <fcntl.h>
@@ -18,20 +19,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define SETTLE_MILLISECONDS \
 	500 // what is true for a moment on the way down or up is not worth a word
 #define AGAIN_MILLISECONDS 1000 // as long as something is missing
 #define KERNEL_GROUP 1
-
-static int64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 // Lets through "ACTION@/devices/system/…", ACTION being add, change, remove, online or offline: a machine
 // has many other events, and a supervisor for each workload.
@@ -81,7 +73,7 @@ void cpu_watch_close(struct cpu_watch *w)
 
 int cpu_watch_timeout(const struct cpu_watch *w)
 {
-	int64_t left = w->due - now();
+	int64_t left = w->due - clock_ms();
 
 	return w->due == 0 ? -1 : left > 0 ? (int)left : 0;
 }
@@ -127,16 +119,16 @@ void cpu_watch_look(struct cpu_watch *w)
 	if (!told && cpu_watch_timeout(w) != 0)
 		return;
 	if (told) {
-		w->settled = now() + SETTLE_MILLISECONDS;
+		w->settled = clock_ms() + SETTLE_MILLISECONDS;
 		w->pause = 1;
 	}
 	offline_enforce(w->fs, w->lease, &o);
-	if (now() < w->settled && !o.killed) {
-		w->due = now() + w->pause;
+	if (clock_ms() < w->settled && !o.killed) {
+		w->due = clock_ms() + w->pause;
 		w->pause *= 2;
 		return;
 	}
-	w->due = o.standing != STANDING_WHOLE || w->fd < 0 ? now() + AGAIN_MILLISECONDS : 0;
+	w->due = o.standing != STANDING_WHOLE || w->fd < 0 ? clock_ms() + AGAIN_MILLISECONDS : 0;
 	offline_say(&o, line, sizeof(line));
 	if (w->killed || str_eq(line, w->said))
 		return;

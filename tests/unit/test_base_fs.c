@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "unit.h"
+#include "scratch.h"
 
 #include "base/fs.h"
 #include "base/str.h"
@@ -20,28 +20,6 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-// A scratch directory, its path and a descriptor on it; every test has its own.
-static char top[64];
-static int topfd = -1;
-
-static int setup(void **)
-{
-	snprintf(top, sizeof(top), "/tmp/pinfold-unit-XXXXXX");
-	if (mkdtemp(top) == NULL)
-		return -1;
-	topfd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return topfd < 0 ? -1 : 0;
-}
-
-static int teardown(void **)
-{
-	_cleanup_close_ int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct err err;
-
-	close(topfd);
-	return fs_remove_tree(tmp, strrchr(top, '/') + 1, &err);
-}
 
 static void put(const char *name, const char *text)
 {

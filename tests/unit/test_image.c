@@ -3,7 +3,7 @@
 // What somebody exchanges while an image is built: no other file is taken for one that was looked at, and
 // nothing is written outside of the image.
 
-#include "unit.h"
+#include "scratch.h"
 
 #include "base/fs.h"
 #include "base/str.h"
@@ -16,27 +16,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char top[64];
-static int topfd = -1;
-
-static int setup(void **)
-{
-	snprintf(top, sizeof(top), "/tmp/pinfold-unit-XXXXXX");
-	if (mkdtemp(top) == NULL)
-		return -1;
-	topfd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return topfd < 0 ? -1 : 0;
-}
-
-static int teardown(void **)
-{
-	_cleanup_close_ int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct err err;
-
-	close(topfd);
-	return fs_remove_tree(tmp, strrchr(top, '/') + 1, &err);
-}
 
 static void put(const char *name, const char *text)
 {

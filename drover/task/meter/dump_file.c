@@ -6,6 +6,7 @@
 
 #include "task/meter/dump.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
 
@@ -27,7 +28,7 @@
 #include <unistd.h>
 
 #define WRITE_BURST 64
-#define IDLE_NS 1000000
+#define IDLE_US 1000
 #define NS 1000000000ull
 
 // Bytes of a block of a packet where its time is: upper, then lower half (draft-ietf-opsawg-pcapng, 4.3).
@@ -104,14 +105,13 @@ static bool begin(struct dump_file *f)
 
 static void *writer(void *arg)
 {
-	const struct timespec idle = {.tv_nsec = IDLE_NS};
 	struct dump_file *f = arg;
 	struct rte_mbuf *m[WRITE_BURST];
 
 	while (!__atomic_load_n(&f->begun, __ATOMIC_ACQUIRE)) {
 		if (__atomic_load_n(&f->quit, __ATOMIC_ACQUIRE))
 			return NULL;
-		nanosleep(&idle, NULL);
+		nap_us(IDLE_US);
 	}
 	if (!begin(f))
 		return NULL;
@@ -122,7 +122,7 @@ static void *writer(void *arg)
 		if (n > 0 ? !write_burst(f, m, n) : quit)
 			break;
 		if (n == 0)
-			nanosleep(&idle, NULL);
+			nap_us(IDLE_US);
 	}
 	return NULL;
 }

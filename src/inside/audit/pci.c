@@ -3,6 +3,7 @@
 // PCI functions that were not granted. Everybody may read the first 64 bytes of a configuration; what
 // lies behind, writing, and the memory of a device are for who drives it.
 
+#include "base/dir.h"
 #include "base/scope.h"
 #include "inside/audit/audit.h"
 #include "inside/files.h"
@@ -88,10 +89,10 @@ static void walk(struct functions *x, int parent, const char *name, unsigned dep
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (links ? 0 : O_NOFOLLOW);
 	int fd = openat(parent, name, flags);
-	_cleanup_closedir_ DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_closedir_ DIR *d = dir_take(fd);
 	struct dirent *e;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		bool function = address(e->d_name);
 		_cleanup_close_ int dir = -1;
 

@@ -3,6 +3,7 @@
 // Files of /sys and /proc through which the kernel, a driver or a device can be changed. They are
 // opened for writing and not written.
 
+#include "base/dir.h"
 #include "base/scope.h"
 #include "inside/audit/audit.h"
 #include "inside/files.h"
@@ -59,17 +60,12 @@ static void try_file(struct walk *w, int dir, const char *name, const char *path
 }
 
 // Takes over the directory.
-static void walk(struct walk *w, int dirfd, const char *path, unsigned depth)
+static void walk(struct walk *w, int fd, const char *path, unsigned depth)
 {
-	_cleanup_closedir_ DIR *d = dirfd >= 0 ? fdopendir(dirfd) : NULL;
+	_cleanup_closedir_ DIR *d = dir_take(fd);
 	struct dirent *e;
 
-	if (d == NULL) {
-		if (dirfd >= 0)
-			close(dirfd);
-		return;
-	}
-	while (w->seen < FILES_MAX && (e = readdir(d)) != NULL) {
+	while (w->seen < FILES_MAX && (e = dir_next(d)) != NULL) {
 		bool top = str_eq(path, "/proc");
 		char below[PATH_MAX];
 
@@ -79,13 +75,11 @@ static void walk(struct walk *w, int dirfd, const char *path, unsigned depth)
 		// cgroups are looked at elsewhere
 		if (e->d_type == DT_DIR && depth > 1 && !str_eq(below, "/sys/fs/cgroup"))
 			walk(w,
-			     openat(dirfd,
-				    e->d_name,
-				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+			     openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
 			     below,
 			     depth - 1);
 		else if (e->d_type == DT_REG)
-			try_file(w, dirfd, e->d_name, below);
+			try_file(w, fd, e->d_name, below);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include "drover.h"
 
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "run.h"
@@ -142,33 +143,19 @@ static int cmd_run(int argc, char **argv)
 		{0},
 	};
 	static struct run_options o;
-	const char *names[ARRAY_LEN(longs)] = {NULL}, *near;
 	struct err err;
 	int c;
 
 	o.check = str_eq(argv[0], "check");
 	o.overrides.no_devices = str_eq(argv[0], "explain");
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":D:h", longs, NULL)) != -1) {
+	optind = 0;
+	while ((c = options_next(argc, argv, "D:h", longs, "drover --help", &err)) != -1) {
 		if (c == 'h') {
 			fputs(help, stdout);
 			return EXIT_OK;
 		}
-		if (c == ':' || c == '?') {
-			const char *word = argv[optind - 1];
-
-			for (size_t i = 0; longs[i].name != NULL; i++)
-				names[i] = longs[i].name;
-			near = str_starts(word, "--") ? str_nearest(word + 2, names) : NULL;
-			err_set(&err,
-				EINVAL,
-				c == ':' ? "option '%s' wants a value%s%s"
-					 : "unknown option '%s'%s%s",
-				word,
-				near != NULL && c == '?' ? "; did you mean --" : "",
-				near != NULL && c == '?' ? near : "");
+		if (c == '?')
 			return fail(&err, EXIT_USAGE);
-		}
 		if (set_option(c, &o, &err) < 0)
 			return fail(&err, EXIT_USAGE);
 	}

@@ -5,6 +5,7 @@
 #include "stats/top.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "drover.h"
@@ -52,26 +53,6 @@ static int parse_interval(const char *text, double *ret, struct err *err)
 	return 0;
 }
 
-static int bad_option(int c, const char *word, const struct option *longs, struct err *err)
-{
-	const char *names[16] = {NULL}, *near = NULL;
-
-	for (size_t i = 0; longs[i].name != NULL && i + 1 < ARRAY_LEN(names); i++)
-		names[i] = longs[i].name;
-	if (c == ':')
-		return err_set(err, EINVAL, "option '%s' wants a value", word);
-	if (str_starts(word, "--"))
-		near = str_nearest(word + 2, names);
-	return err_set(
-		err,
-		EINVAL,
-		"unknown option '%s'%s%s; see drover top --help",
-		word,
-		near != NULL ? "; did you mean --" : "",
-		near != NULL ? near : ""
-	);
-}
-
 // Returns 1 when help was asked for.
 static int parse_options(int argc, char **argv, struct top_options *o, struct err *err)
 {
@@ -87,8 +68,7 @@ static int parse_options(int argc, char **argv, struct top_options *o, struct er
 	int c;
 
 	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:hi:", longs, NULL)) != -1) {
+	while ((c = options_next(argc, argv, "+hi:", longs, "drover top --help", err)) != -1) {
 		switch (c) {
 		case 'f':
 			o->target.prefix = optarg;
@@ -109,7 +89,7 @@ static int parse_options(int argc, char **argv, struct top_options *o, struct er
 			o->target.path = optarg;
 			break;
 		default:
-			return bad_option(c, argv[optind - 1], longs, err);
+			return -err->code;
 		}
 	}
 	if (optind < argc)

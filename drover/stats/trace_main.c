@@ -2,7 +2,9 @@
 // Copyright (c) 2026 The pinfold authors
 // drover trace: what becomes of the next packets of some tasks, from a running drover.
 
+#include "base/clock.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "stats/client.h"
@@ -16,7 +18,7 @@
 #include <time.h>
 
 #define SECONDS 10 // to wait for the packets
-#define LOOK_NS 20000000
+#define LOOK_MS 20
 #define HEX_LINE 16 // bytes a line
 
 static const char help[] =
@@ -76,8 +78,7 @@ static int parse_options(int argc, char **argv, struct options *o, struct err *e
 	int c;
 
 	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {
+	while ((c = options_next(argc, argv, "+h", longs, "drover trace --help", err)) != -1) {
 		if (c == 'f')
 			o->target.prefix = optarg;
 		else if (c == 's')
@@ -87,13 +88,7 @@ static int parse_options(int argc, char **argv, struct options *o, struct err *e
 		else if (c == 'h')
 			return 1;
 		else if (c != 't')
-			return err_set(
-				err,
-				EINVAL,
-				c == ':' ? "option '%s' wants a value"
-					 : "unknown option '%s'; see drover trace --help",
-				argv[optind - 1]
-			);
+			return -err->code;
 		else if ((o->seconds = strtol(optarg, &end, 10)) < 1 || o->seconds > 3600 || *end != '\0')
 			return err_set(err, EINVAL, "--seconds '%.24s': 1 to 3600", optarg);
 	}
@@ -292,7 +287,6 @@ static void stop(struct client *c, const struct options *o, const struct progres
 
 static int follow(struct client *c, const struct options *o, struct progress *p, struct err *err)
 {
-	const struct timespec pause = {.tv_nsec = LOOK_NS};
 	time_t begin = time(NULL);
 	int open;
 
@@ -312,7 +306,7 @@ static int follow(struct client *c, const struct options *o, struct progress *p,
 				o->count,
 				o->seconds
 			);
-		nanosleep(&pause, NULL);
+		nap_ms(LOOK_MS);
 	}
 }
 

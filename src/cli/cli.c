@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 
@@ -91,38 +92,10 @@ int cli_getopt(
 	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
 )
 {
-	const char *names[96] = {NULL};
-	char quiet[64], word[128];
-	size_t n = 0;
-	int at = optind, c;
+	char first[64];
 
-	// "+": stop at the first operand; ":": tell a missing argument from an unknown option
-	snprintf(quiet, sizeof(quiet), "+:%s", shorts);
-	opterr = 0;
-	c = getopt_long(argc, argv, quiet, longs, NULL);
-	if (c != '?' && c != ':')
-		return c;
-	snprintf(
-		word, sizeof(word), "%s", argv[at > 0 ? at : 1] != NULL ? argv[at > 0 ? at : 1] : ""
-	);
-	if (c == ':') {
-		err_set(err, EINVAL, "option '%s' wants a value", word);
-		return '?';
-	}
-	for (; longs[n].name != NULL && n + 1 < ARRAY_LEN(names); n++)
-		names[n] = longs[n].name;
-	word[strcspn(word, "=")] = '\0';
-	if (str_starts(word, "--")) {
-		const char *near = str_nearest(word + 2, names);
-
-		if (near != NULL) {
-			err_set(err, EINVAL, "unknown option '%s'; did you mean '--%s'?", word, near
-			);
-			return '?';
-		}
-	}
-	err_set(err, EINVAL, "unknown option '%s'; see --help", word);
-	return '?';
+	snprintf(first, sizeof(first), "+%s", shorts);
+	return options_next(argc, argv, first, longs, "--help", err);
 }
 
 int cli_simple_options(

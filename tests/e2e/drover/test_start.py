@@ -102,7 +102,7 @@ def test_options_that_are_not_passed_on(drover, tmp_path, option):
         (["run", "a", "b"], "configuration file", 2),
         (["rum", "a"], "did you mean run", 2),
         ([], "no command", 2),
-        (["run", "--squeez3", "a"], "did you mean --squeeze", 2),
+        (["run", "--squeez3", "a"], "did you mean '--squeeze'", 2),
         (["run", "--duration"], "wants a value", 2),
         (["run", "--duration", "soon", "a"], "--duration", 2),
         (["run", "-D", "x", "a"], "NAME=VALUE", 2),

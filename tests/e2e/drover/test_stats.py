@@ -428,7 +428,7 @@ def test_nobody_there(drover, tmp_path):
 @pytest.mark.parametrize(
     "args, says",
     [
-        (["--onze"], "did you mean --once"),
+        (["--onze"], "did you mean '--once'"),
         (["--interval", "0"], "--interval"),
         (["--interval", "nan"], "--interval"),
         (["--interval"], "wants a value"),

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "base/options.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LONGS_MAX 96
+
+static int unknown(char *word, const struct option *longs, const char *help, struct err *err)
+{
+	const char *names[LONGS_MAX] = {NULL}, *near = NULL;
+
+	for (size_t n = 0; longs[n].name != NULL && n + 1 < ARRAY_LEN(names); n++)
+		names[n] = longs[n].name;
+	word[strcspn(word, "=")] = '\0';
+	if (str_starts(word, "--"))
+		near = str_nearest(word + 2, names);
+	if (near != NULL)
+		err_set(err, EINVAL, "unknown option '%s'; did you mean '--%s'?", word, near);
+	else
+		err_set(err, EINVAL, "unknown option '%s'; see %s", word, help);
+	return '?';
+}
+
+int options_next(
+	int argc,
+	char **argv,
+	const char *shorts,
+	const struct option *longs,
+	const char *help,
+	struct err *err
+)
+{
+	char quiet[64], word[128];
+	bool stop = *shorts == '+';
+	int at = optind > 0 ? optind : 1, c;
+
+	// ":" tells a missing argument from an unknown option
+	snprintf(quiet, sizeof(quiet), "%s:%s", stop ? "+" : "", shorts + stop);
+	opterr = 0;
+	c = getopt_long(argc, argv, quiet, longs, NULL);
+	if (c != '?' && c != ':')
+		return c;
+	// one that is behind operands has been moved before them
+	if (!stop)
+		at = optind - 1;
+	snprintf(word, sizeof(word), "%s", at < argc && argv[at] != NULL ? argv[at] : "");
+	if (c == '?')
+		return unknown(word, longs, help, err);
+	err_set(err, EINVAL, "option '%s' wants a value", word);
+	return '?';
+}

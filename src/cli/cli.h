@@ -17,6 +17,9 @@ enum {
 	CLI_NOT_FOUND = 127,  // the program is not there
 };
 
+// To standard output.
+void cli_print_version(void);
+
 // A command gets its own argc and argv, argv[0] being its name, and returns the exit status.
 struct command {
 	const char *name;

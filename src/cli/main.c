@@ -38,7 +38,7 @@ static void help(void)
 	puts("\nOptions:\n"
 	     "  --host-tree DIR  look at a copy of another machine's /sys and /proc; nothing is "
 	     "changed\n"
-	     "  --version        print the version\n"
+	     "  --version        print version, revision, compiler, DPDK and runtime\n"
 	     "  --help           print this; each command has its own --help");
 }
 
@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 			help();
 			return CLI_OK;
 		case 'V':
-			puts("pinfold " PINFOLD_VERSION);
+			cli_print_version();
 			return CLI_OK;
 		case 't':
 			cli_host_tree = optarg;

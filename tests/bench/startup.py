@@ -65,7 +65,7 @@ def parts(w, cpu, crun):
         os.dup2(devnull, 2)
         return {
             "exec of pinfold alone": statistics.median(
-                times([work.PINFOLD, "--version"], 20, "pinfold --version")
+                times([work.PINFOLD, "--help"], 20, "pinfold --help")
             ),
             "pinfold plan (with a look at every process)": statistics.median(
                 times([work.PINFOLD, "plan", *grant(cpu)], 20, "pinfold plan")

@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 10
 # the name of one fuzz target, or nothing for all
 FUZZ ?=
 
-.PHONY: all check lint tidy unit asan fuzz e2e guest bench install clean
+.PHONY: all check lint format golden tidy unit asan fuzz e2e guest bench install uninstall clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -22,6 +22,14 @@ check:
 
 lint: $(BUILD)/build.ninja
 	scripts/lint
+
+format:
+	scripts/lint --fix
+
+# what tests compare with; read the difference before you commit it
+golden: all
+	UPDATE_GOLDEN=1 tests/run e2e tests/e2e/pinfold/test_plan.py -k test_golden
+	/usr/bin/python3 -B tests/e2e/lib/golden_packets.py >tests/golden/drover-packets.txt
 
 tidy: $(BUILD)/build.ninja
 	scripts/lint tidy
@@ -52,11 +60,15 @@ guest: all
 	tests/run guest
 
 bench: all
-	/usr/bin/python3 -B tests/bench/run.py
+	tests/bench/run.py
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+# what the last install from this build directory put somewhere, DESTDIR and all
+uninstall:
+	ninja -C $(BUILD) uninstall
 
 clean:
 	rm -rf $(BUILD) build-asan build-fuzz

@@ -1,3 +1,4 @@
+#!/usr/bin/python3 -B
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
 """make bench: figures of this machine, each against a peer in the same run."""

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""make install puts everything where it belongs, and make uninstall takes all of it away."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from places import TOP
+
+pytestmark = [pytest.mark.anywhere]
+PREFIX = "/usr/local"
+
+
+def files(top):
+    return {str(p.relative_to(top)) for p in top.rglob("*") if not p.is_dir()}
+
+
+def make(target, destdir):
+    return subprocess.run(
+        ["make", "-s", "-C", str(TOP), target, f"DESTDIR={destdir}", f"PREFIX={PREFIX}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def named(folder, pattern):
+    return {p.name for p in (TOP / folder).glob(pattern)}
+
+
+@pytest.mark.limit(300)
+def test_install_and_uninstall(pinfold, tmp_path):
+    make("install", tmp_path)
+    at = PREFIX.lstrip("/")
+    doc = f"{at}/share/doc/pinfold"
+    wanted = {
+        f"{at}/bin/pinfold",
+        f"{at}/bin/drover",
+        f"{at}/libexec/pinfold/pinfold-inside",
+        f"{at}/share/bash-completion/completions/pinfold",
+        f"{at}/share/bash-completion/completions/drover",
+        f"{at}/lib/systemd/system/pinfold-keepers.service",
+        "etc/apparmor.d/pinfold-default",
+        f"{doc}/README.md",
+        f"{doc}/SECURITY.md",
+    }
+    schemas = named("data/schemas", "*.json") | {
+        name.removesuffix(".in") for name in named("data/schemas", "*.json.in")
+    }
+    wanted |= {f"{at}/share/pinfold/schemas/{name}" for name in schemas}
+    wanted |= {f"{doc}/{name}" for name in named("docs", "*.md")}
+    wanted |= {f"{doc}/examples/{name}" for name in named("data/drover", "*.cfg")}
+    assert files(tmp_path) == wanted
+    unit = (tmp_path / at / "lib/systemd/system/pinfold-keepers.service").read_text()
+    assert "@" not in unit
+    for path in re.findall(r"=(?:file:/)?(/usr/local\S+)", unit):
+        assert (tmp_path / path.lstrip("/")).exists(), path
+    make("uninstall", tmp_path)
+    assert files(tmp_path) == set()
+
+
+COMPLETE = """
+. "$0"
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_pinfold "$1" "${!#}"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize(
+    "words, wanted",
+    [
+        ("pinfold ru", {"run"}),
+        ("pinfold run --hugep", {"--hugepages"}),
+        ("pinfold run --cpus 1 -- --he", {""}),
+        ("drover run --squ", {"--squeeze"}),
+    ],
+)
+def test_completion(pinfold, words, wanted):
+    folders = [Path(pinfold).parent, Path(pinfold).parents[2] / "drover"]
+    path = ":".join([*map(str, folders), os.environ["PATH"]])
+    p = subprocess.run(
+        ["bash", "-c", COMPLETE, str(TOP / "data/completion/pinfold"), *words.split()],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(p.stdout.splitlines()) == wanted

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int error_at(const char *file, unsigned line, struct err *err, const char *fmt, ...)
+int error_at(struct place at, struct err *err, const char *fmt, ...)
 {
 	char msg[sizeof(err->msg)];
 	va_list ap;
@@ -16,10 +16,11 @@ int error_at(const char *file, unsigned line, struct err *err, const char *fmt, 
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
 	err_set(err, EINVAL, "%s", msg);
-	return wrap_at(file, line, err);
+	return wrap_at(at, err);
 }
 
-int wrap_at(const char *file, unsigned line, struct err *err)
+int wrap_at(struct place at, struct err *err)
 {
-	return line == 0 ? err_wrap(err, "%s", file) : err_wrap(err, "%s:%u", file, line);
+	return at.line == 0 ? err_wrap(err, "%s", at.file)
+			    : err_wrap(err, "%s:%u", at.file, at.line);
 }

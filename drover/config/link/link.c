@@ -32,8 +32,7 @@ static int link_table(
 		return 0;
 	if (lua == NULL)
 		return error_at(
-			c->file,
-			r->line,
+			place(c, r->line),
 			err,
 			"%s=%.64s: no such table: define it in [lua], as %.64s = dofile(\"FILE\"), "
 			"or name a file.csv",
@@ -43,7 +42,7 @@ static int link_table(
 		);
 	if (script_table(lua, kinds[r->key->role], name, &c->specs, err) < 0) {
 		err_wrap(err, "%s=%.64s", r->key->name, name);
-		return wrap_at(c->file, r->line, err);
+		return wrap_at(place(c, r->line), err);
 	}
 	return 0;
 }
@@ -153,7 +152,7 @@ static int link_cores(struct conf *c, const struct core_section *sections, struc
 	}
 	if (tasks == 0)
 		return error_at(
-			c->file, 0, err, "no core has a task: add [core 1] with task=0 and mode="
+			place(c, 0), err, "no core has a task: add [core 1] with task=0 and mode="
 		);
 	return 0;
 }

@@ -27,8 +27,7 @@ static int remap_one(
 		port = conf_port_number(c, name);
 		if (port < 0)
 			return error_at(
-				c->file,
-				t->tx_line,
+				place(c, t->tx_line),
 				err,
 				"remap=: no port '%.32s' in any [port N]%s",
 				name,
@@ -36,11 +35,11 @@ static int remap_one(
 			);
 		if (t->task.remap[port] != CONF_NO_OUTPUT)
 			return error_at(
-				c->file, t->tx_line, err, "remap=: '%.32s' is there twice", name
+				place(c, t->tx_line), err, "remap=: '%.32s' is there twice", name
 			);
 		if (n >= CONF_TARGETS)
 			return error_at(
-				c->file, t->tx_line, err, "remap=: more than %d", CONF_TARGETS
+				place(c, t->tx_line), err, "remap=: more than %d", CONF_TARGETS
 			);
 		t->task.remap[port] = (uint8_t)n;
 	}
@@ -56,8 +55,7 @@ int link_remap(struct conf *c, struct task_section *t, struct err *err)
 
 	if (t->remap == NULL && cores)
 		return error_at(
-			c->file,
-			t->tx_line,
+			place(c, t->tx_line),
 			err,
 			"%s=: add remap= with the port of each, as in 1s0,3s0 remap=cpe0,cpe1",
 			key
@@ -72,11 +70,10 @@ int link_remap(struct conf *c, struct task_section *t, struct err *err)
 			return -err->code;
 	}
 	if (n == 0)
-		return error_at(c->file, t->tx_line, err, "remap= names no port");
+		return error_at(place(c, t->tx_line), err, "remap= names no port");
 	if (n != outputs)
 		return error_at(
-			c->file,
-			t->tx_line,
+			place(c, t->tx_line),
 			err,
 			"%s=: %u outputs, but remap= has %u",
 			key,
@@ -121,8 +118,7 @@ static int resolve(
 				continue;
 			if (name->kind == TARGET_PACKETS && !core->tasks[k].rx_ring)
 				return error_at(
-					c->file,
-					line,
+					place(c, line),
 					err,
 					"%s takes nothing from rings: add rx ring=yes to it, on "
 					"line %u",
@@ -131,8 +127,7 @@ static int resolve(
 				);
 			if (name->kind == TARGET_CONTROL && !core->tasks[k].mode->wants_rx)
 				return error_at(
-					c->file,
-					line,
+					place(c, line),
 					err,
 					"%s, mode %s, receives nothing",
 					label(text, core, name->task),
@@ -142,8 +137,7 @@ static int resolve(
 			return 0;
 		}
 		return error_at(
-			c->file,
-			line,
+			place(c, line),
 			err,
 			"core %.*s of line %u has no task=%u",
 			(int)strcspn(target_name_format(name, buf), "t"),
@@ -153,8 +147,7 @@ static int resolve(
 		);
 	}
 	return error_at(
-		c->file,
-		line,
+		place(c, line),
 		err,
 		"no [core %.*s] in the file",
 		(int)strcspn(target_name_format(name, buf), "t"),
@@ -179,8 +172,7 @@ static int link_task(
 				return -err->code;
 			if (to->list[i].kind == TARGET_MESSAGE)
 				return error_at(
-					c->file,
-					to->line,
+					place(c, to->line),
 					err,
 					"'m' (messages) is for a core of mode=master"
 				);
@@ -188,8 +180,7 @@ static int link_task(
 				if (to->list[k].core == to->list[i].core
 				    && to->list[k].task == to->list[i].task)
 					return error_at(
-						c->file,
-						to->line,
+						place(c, to->line),
 						err,
 						"tx cores=: a task is there twice"
 					);
@@ -227,8 +218,7 @@ static int check_rings(const struct conf *c, struct err *err)
 
 			if (t->rx_ring && !is_target(c, i, k))
 				return error_at(
-					c->file,
-					t->line,
+					place(c, t->line),
 					err,
 					"rx ring=yes: no task sends to %s",
 					label(text, &c->cores[i], t->id)

@@ -46,8 +46,7 @@ static int override_ports(struct conf *c, const struct conf_overrides *o, struct
 
 		if (at < 0)
 			return error_at(
-				c->file,
-				0,
+				place(c, 0),
 				err,
 				"--port %.64s=%.64s: no port of that name in the file%s",
 				name,
@@ -56,8 +55,7 @@ static int override_ports(struct conf *c, const struct conf_overrides *o, struct
 			);
 		if (device[0] == '\0' || strlen(device) >= KEY_TEXT_MAX || !printable(device))
 			return error_at(
-				c->file,
-				0,
+				place(c, 0),
 				err,
 				"--port %.64s=%.64s: a device is text of 1..%d characters",
 				name,
@@ -79,8 +77,7 @@ int link_ports(struct conf *c, const struct conf_overrides *o, struct err *err)
 
 			if (ports[j].used && str_eq(ports[i].name, ports[j].name))
 				return error_at(
-					c->file,
-					ports[later].line,
+					place(c, ports[later].line),
 					err,
 					"port name '%s' is there twice, first on line %u",
 					ports[i].name,
@@ -105,8 +102,7 @@ int link_names(
 
 		if (at < 0)
 			return error_at(
-				c->file,
-				line,
+				place(c, line),
 				err,
 				"%s=: no port '%s' in any [port N]%s",
 				key,
@@ -125,8 +121,7 @@ int link_devices(const struct conf *c, const struct conf_overrides *o, struct er
 
 		if (port->carries && port->device[0] == '\0' && !o->no_devices)
 			return error_at(
-				c->file,
-				port->line,
+				place(c, port->line),
 				err,
 				"port '%s' has tasks but no device: add device= here, or start "
 				"with "

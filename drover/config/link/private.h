@@ -7,6 +7,11 @@
 #include "config/link/link.h"
 #include "config/place.h"
 
+static inline struct place place(const struct conf *c, unsigned line)
+{
+	return (struct place){c->file, line};
+}
+
 // ports.c: names of ports are one of a kind, and devices of the command line are in place.
 int link_ports(struct conf *c, const struct conf_overrides *o, struct err *err);
 // Names in a list are those of ports, which then carry traffic.

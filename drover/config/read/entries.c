@@ -40,13 +40,13 @@ static char *script(const struct ini *ini, size_t *ret_len)
 	}
 	if (room == 1)
 		return NULL;
-	text = malloc(room + ini->list[ini->n - 1].line);
+	text = malloc(room + ini->list[ini->n - 1].at.line);
 	for (size_t i = 0; text != NULL && i < ini->n; i++) {
 		const struct entry *it = &ini->list[i];
 
 		if (it->section != INI_LUA || it->header)
 			continue;
-		for (; line < it->line; line++)
+		for (; line < it->at.line; line++)
 			text[len++] = '\n';
 		memcpy(text + len, it->name, strlen(it->name));
 		len += strlen(it->name);
@@ -79,8 +79,7 @@ static int given_vars(struct reader *p, struct err *err)
 
 		if (!printable(value))
 			return error_at(
-				p->file,
-				0,
+				(struct place){p->file, 0},
 				err,
 				"-D %.64s=: the value holds a control character or is not UTF-8",
 				name
@@ -102,17 +101,12 @@ static int parse_var(struct reader *p, const struct entry *it, struct err *err)
 
 	if (it->name[0] != '$')
 		return error_at(
-			p->file,
-			it->line,
-			err,
-			"'%.64s': a variable is written $name=value",
-			it->name
+			it->at, err, "'%.64s': a variable is written $name=value", it->name
 		);
 	v = vars_find(&p->vars, it->name + 1, strlen(it->name + 1));
 	if (v != NULL && v->line != 0)
 		return error_at(
-			p->file,
-			it->line,
+			it->at,
 			err,
 			"variable $%s is there twice, first on line %u",
 			v->name,
@@ -120,12 +114,12 @@ static int parse_var(struct reader *p, const struct entry *it, struct err *err)
 		);
 	if (v != NULL) {
 		// given on the command line, and known to the file
-		v->line = it->line;
+		v->line = it->at.line;
 		v->used = true;
 		return 0;
 	}
-	if (vars_add(&p->vars, it->name + 1, it->value, it->line, err) < 0)
-		return wrap_at(p->file, it->line, err);
+	if (vars_add(&p->vars, it->name + 1, it->value, it->at.line, err) < 0)
+		return wrap_at(it->at, err);
 	return 0;
 }
 
@@ -152,7 +146,7 @@ static int define_vars(struct reader *p, struct err *err)
 		if (r < 0 && v->line == 0)
 			return err_wrap(err, "%s: -D %.64s=", p->file, v->name);
 		if (r < 0)
-			return wrap_at(p->file, v->line, err);
+			return wrap_at((struct place){p->file, v->line}, err);
 	}
 	return 0;
 }
@@ -173,8 +167,7 @@ static int check_given(struct reader *p, struct err *err)
 				names[n++] = p->vars.v[j].name;
 		}
 		return error_at(
-			p->file,
-			0,
+			(struct place){p->file, 0},
 			err,
 			"-D %.64s=: the file has no such variable%s",
 			v->name,
@@ -189,7 +182,10 @@ static int given_keys(struct reader *p, struct err *err)
 {
 	for (unsigned i = 0; i < p->overrides->nvars; i++) {
 		struct entry e = {
-			.section = INI_GIVEN, .header = true, .name = p->overrides->vars[i].name};
+			.at = {p->file, 0},
+			.section = INI_GIVEN,
+			.header = true,
+			.name = p->overrides->vars[i].name};
 
 		if (strchr(e.name, ' ') == NULL)
 			continue;
@@ -219,12 +215,10 @@ static int expand(struct reader *p, struct err *err)
 		if (r < 0 && e->section == INI_GIVEN)
 			return err_wrap(err, "%s: -D '%.64s='", p->file, e->name);
 		if (r < 0)
-			return wrap_at(p->file, e->line, err);
+			return wrap_at(e->at, err);
 		all += strlen(p->value);
 		if (all > EXPANDED_MAX)
-			return error_at(
-				p->file, e->line, err, "more than 64 MiB with all variables"
-			);
+			return error_at(e->at, err, "more than 64 MiB with all variables");
 		free(e->own);
 		e->value = e->own = strdup(p->value);
 		if (e->value == NULL)
@@ -246,13 +240,8 @@ int entries_read(
 	struct reader p = {.file = file, .ini = &ret->ini, .overrides = o};
 
 	*ret = (struct entries){.file = file};
-	if (ini_parse(text, len, &ret->ini, err) < 0) {
-		// "LINE: …", or out of memory
-		char msg[sizeof(err->msg)];
-
-		memcpy(msg, err->msg, sizeof(msg));
-		return err_set(err, err->code, err->code == ENOMEM ? "%s: %s" : "%s:%s", file, msg);
-	}
+	if (ini_parse(text, len, file, &ret->ini, err) < 0)
+		return -err->code;
 	if (run_script(ret, folder, err) < 0)
 		return -err->code;
 	p.vars.lua = ret->lua;

@@ -109,9 +109,9 @@ int ini_add(struct ini *ini, const struct entry *e, struct err *err)
 }
 
 // A line of Lua: comments are those of the dialect (';', but not in a string) and Lua's own.
-static int lua_line(struct ini *ini, char *s, unsigned line, struct err *err)
+static int lua_line(struct ini *ini, char *s, struct place at, struct err *err)
 {
-	struct entry item = {.line = line, .section = INI_LUA, .name = s, .value = s + strlen(s)};
+	struct entry item = {.at = at, .section = INI_LUA, .name = s, .value = s + strlen(s)};
 	char quote = '\0';
 
 	for (char *c = s; *c != '\0'; c++) {
@@ -135,9 +135,9 @@ static int lua_line(struct ini *ini, char *s, unsigned line, struct err *err)
 }
 
 // One line, NUL-terminated in place.
-static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
+static int parse_line(struct ini *ini, char *s, struct place at, struct err *err)
 {
-	struct entry item = {.line = line};
+	struct entry item = {.at = at};
 
 	for (char *p = s; *p != '\0'; p++) {
 		if (*p == '\t' || (*p == '\r' && p[1] == '\0'))
@@ -145,7 +145,7 @@ static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
 	}
 	s = trim(s);
 	if (ini->n > 0 && ini->list[ini->n - 1].section == INI_LUA && *s != '[')
-		return lua_line(ini, s, line, err);
+		return lua_line(ini, s, at, err);
 	if (*s == '#')
 		return 0;
 	s[strcspn(s, ";")] = '\0';
@@ -167,40 +167,39 @@ static int parse_line(struct ini *ini, char *s, unsigned line, struct err *err)
 	return ini_add(ini, &item, err);
 }
 
-static int parse_lines(struct ini *ini, size_t len, struct err *err)
+static int parse_lines(struct ini *ini, size_t len, const char *file, struct err *err)
 {
 	static const char bom[] = "\xef\xbb\xbf";
 	char *s = ini->text, *end = s + len;
-	unsigned line = 0;
+	struct place at = {file, 0};
 
 	if (str_starts(s, bom))
 		s += strlen(bom);
 	while (s < end) {
 		char *eol = memchr(s, '\n', (size_t)(end - s));
 
-		line++;
+		at.line++;
 		if (eol == NULL)
 			eol = end;
 		*eol = '\0';
 		if (strlen(s) != (size_t)(eol - s))
-			return err_set(err, EINVAL, "%u: a NUL byte: this is no text file", line);
+			return error_at(at, err, "a NUL byte: this is no text file");
 		if (eol - s > INI_LINE_MAX)
-			return err_set(
+			return error_at(
+				at,
 				err,
-				EINVAL,
-				"%u: the line is longer than %d bytes: put parts of it into "
+				"the line is longer than %d bytes: put parts of it into "
 				"[variables]",
-				line,
 				INI_LINE_MAX
 			);
-		if (parse_line(ini, s, line, err) < 0)
-			return err_wrap(err, "%u", line);
+		if (parse_line(ini, s, at, err) < 0)
+			return wrap_at(at, err);
 		s = eol + 1;
 	}
 	return 0;
 }
 
-int ini_parse(const char *text, size_t len, struct ini *ret, struct err *err)
+int ini_parse(const char *text, size_t len, const char *file, struct ini *ret, struct err *err)
 {
 	struct ini ini = {.text = malloc(len + 1)};
 
@@ -209,7 +208,7 @@ int ini_parse(const char *text, size_t len, struct ini *ret, struct err *err)
 	if (len > 0)
 		memcpy(ini.text, text, len);
 	ini.text[len] = '\0';
-	if (parse_lines(&ini, len, err) < 0) {
+	if (parse_lines(&ini, len, file, err) < 0) {
 		ini_done(&ini);
 		return -err->code;
 	}

@@ -4,7 +4,7 @@
 // known here, only which sections there are.
 #pragma once
 
-#include "base/err.h"
+#include "config/place.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ enum ini_section {
 };
 
 struct entry {
-	unsigned line;		  // 0: of the command line
+	struct place at;
 	enum ini_section section; // that it is or belongs to
 	bool header;		  // "[name argument]"
 	const char *name;	  // of the key; of the section without its argument
@@ -44,6 +44,6 @@ struct ini {
 // One more in the list.
 int ini_add(struct ini *ini, const struct entry *e, struct err *err);
 
-// *ret is to be released with ini_done. Messages begin with "LINE: ".
-int ini_parse(const char *text, size_t len, struct ini *ret, struct err *err);
+// *ret is to be released with ini_done.
+int ini_parse(const char *text, size_t len, const char *file, struct ini *ret, struct err *err);
 void ini_done(struct ini *ini);

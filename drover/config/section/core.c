@@ -46,15 +46,13 @@ static int begin_task(struct reader *r, const struct entry *e, struct err *err)
 	else if (v[0] == '1' && isdigit((unsigned char)v[1]) && v[2] == '\0')
 		id = 10 + (unsigned)(v[1] - '0');
 	if (id >= CONF_TASKS)
-		return error_at(
-			r->s->file, e->line, err, "task=%.32s: tasks are 0 to %d", v, CONF_TASKS - 1
-		);
+		return error_at(e->at, err, "task=%.32s: tasks are 0 to %d", v, CONF_TASKS - 1);
 	for (unsigned i = 0; i < core->ntasks; i++) {
 		if (core->tasks[i].task.id == id)
-			return error_at(r->s->file, e->line, err, "task=%u is there twice", id);
+			return error_at(e->at, err, "task=%u is there twice", id);
 	}
 	// ids are unique and below CONF_TASKS: there is room
-	core->tasks[core->ntasks++].task = (struct conf_task){.id = id, .line = e->line};
+	core->tasks[core->ntasks++].task = (struct conf_task){.id = id, .line = e->at.line};
 	return 0;
 }
 
@@ -65,23 +63,22 @@ static int read_name(struct reader *r, const struct entry *e, struct err *err)
 
 	// DPPD's files may say it with each task; the last counts
 	if (r->core->name[0] != '\0' && r->named_at == r->core->ntasks)
-		return error_at(r->s->file, e->line, err, "name= is there twice");
+		return error_at(e->at, err, "name= is there twice");
 	r->named_at = r->core->ntasks;
-	return key_parse(&key, e->value, r->core, err) < 0 ? wrap_at(r->s->file, e->line, err) : 0;
+	return key_parse(&key, e->value, r->core, err) < 0 ? wrap_at(e->at, err) : 0;
 }
 
 // A key before the first task=.
-static int too_early(struct sections *s, const struct entry *e, struct err *err)
+static int too_early(const struct entry *e, struct err *err)
 {
 	char buf[HINT_MAX];
 
 	if (key_name_eq(e->name, "mode"))
-		return error_at(s->file, e->line, err, "mode=%.32s before task=N", e->value);
+		return error_at(e->at, err, "mode=%.32s before task=N", e->value);
 	if (key_find(task_keys, e->name) != NULL || key_name_eq(e->name, "sub mode"))
-		return error_at(s->file, e->line, err, "%.64s= before task=N", e->name);
+		return error_at(e->at, err, "%.64s= before task=N", e->name);
 	return error_at(
-		s->file,
-		e->line,
+		e->at,
 		err,
 		"unknown key '%.64s' before task=N%s",
 		e->name,
@@ -105,13 +102,12 @@ static int read_messages(struct reader *r, const struct entry *e, struct err *er
 	struct target_names *to = &r->core->messages;
 
 	if (targets_parse(e->value, to, err) < 0)
-		return wrap_at(r->s->file, e->line, err);
-	r->core->messages_line = e->line;
+		return wrap_at(e->at, err);
+	r->core->messages_line = e->at.line;
 	for (unsigned i = 0; i < to->n; i++) {
 		if (to->list[i].kind != TARGET_MESSAGE)
 			return error_at(
-				r->s->file,
-				e->line,
+				e->at,
 				err,
 				"tx cores=: a core of mode=master sends messages, as in (1s0)t0m"
 			);
@@ -122,7 +118,6 @@ static int read_messages(struct reader *r, const struct entry *e, struct err *er
 static int read_master(struct reader *r, const struct entry *keys, size_t n, struct err *err)
 {
 	unsigned modes = 0, tasks = 0, targets = 0;
-	const char *file = r->s->file;
 	int ret = 0;
 
 	r->core->master = true;
@@ -136,25 +131,18 @@ static int read_master(struct reader *r, const struct entry *keys, size_t n, str
 		else if (key_name_eq(e->name, "tx cores") && targets++ == 0)
 			ret = read_messages(r, e, err);
 		else if (modes > 1 || tasks > 1 || targets > 1)
-			ret = error_at(file, e->line, err, "%.64s= is there twice", e->name);
+			ret = error_at(e->at, err, "%.64s= is there twice", e->name);
 		else
 			ret = error_at(
-				file,
-				e->line,
-				err,
-				"mode=master takes no other keys: '%.64s'",
-				e->name
+				e->at, err, "mode=master takes no other keys: '%.64s'", e->name
 			);
 	}
 	if (ret == 0 && r->core->nnames > 1)
-		return error_at(
-			file, keys[0].line, err, "mode=master: one core, not %u", r->core->nnames
-		);
+		return error_at(keys[0].at, err, "mode=master: one core, not %u", r->core->nnames);
 	for (const struct core_section *c = r->s->cores; c != r->core && ret == 0; c = c->next) {
 		if (c->master)
 			ret = error_at(
-				file,
-				keys[0].line,
+				keys[0].at,
 				err,
 				"a second mode=master, the first on line %u",
 				c->line
@@ -165,7 +153,6 @@ static int read_master(struct reader *r, const struct entry *keys, size_t n, str
 
 static int read_tasks(struct reader *r, const struct entry *keys, size_t n, struct err *err)
 {
-	const char *file = r->s->file;
 	int ret = 0;
 
 	for (const struct entry *e = keys + 1; e < keys + n && ret == 0; e++) {
@@ -174,16 +161,14 @@ static int read_tasks(struct reader *r, const struct entry *keys, size_t n, stru
 		else if (key_name_eq(e->name, "task"))
 			ret = begin_task(r, e, err);
 		else if (r->core->ntasks == 0)
-			ret = too_early(r->s, e, err);
+			ret = too_early(e, err);
 		else if (r->n < TASK_KEYS)
 			r->keys[r->n++] = e;
 		else
-			ret = error_at(
-				file, e->line, err, "more than %d keys in a task", TASK_KEYS
-			);
+			ret = error_at(e->at, err, "more than %d keys in a task", TASK_KEYS);
 	}
 	if (ret == 0 && r->core->ntasks == 0)
-		return error_at(file, keys[0].line, err, "the core has no task=");
+		return error_at(keys[0].at, err, "the core has no task=");
 	return ret == 0 ? finish_task(r, err) : ret;
 }
 
@@ -198,8 +183,7 @@ static int check_names(struct sections *s, const struct core_section *core, stru
 
 			if (core_name_same(name, &other->names[i % other->nnames]))
 				return error_at(
-					s->file,
-					core->line,
+					place(s, core->line),
 					err,
 					"core %s is there twice, first on line %u",
 					core_name_format(name, buf),
@@ -219,9 +203,9 @@ int read_core(struct sections *s, const struct entry *keys, size_t n, struct err
 		return err_oom(err);
 	*s->end = core;
 	s->end = &core->next;
-	core->line = keys[0].line;
+	core->line = keys[0].at.line;
 	if (cores_parse(keys[0].value, CONF_CORES - s->ncores, core->names, &core->nnames, err) < 0)
-		return wrap_at(s->file, core->line, err);
+		return wrap_at(place(s, core->line), err);
 	s->ncores += core->nnames;
 	if (check_names(s, core, err) < 0)
 		return -err->code;

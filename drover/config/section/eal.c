@@ -170,7 +170,7 @@ int read_eal(struct sections *s, const struct entry *keys, size_t n, struct err 
 {
 	for (size_t i = 1; i < n; i++) {
 		if (read_one(s, &keys[i], err) < 0)
-			return wrap_at(s->file, keys[i].line, err);
+			return wrap_at(keys[i].at, err);
 	}
 	return 0;
 }

@@ -48,12 +48,7 @@ static const struct key global_keys[] = {
 };
 
 static int read_key(
-	struct sections *s,
-	const struct entry *e,
-	const struct key *table,
-	void *base,
-	uint64_t *seen,
-	struct err *err
+	const struct entry *e, const struct key *table, void *base, uint64_t *seen, struct err *err
 )
 {
 	static const char *const titles[] = {
@@ -67,8 +62,7 @@ static int read_key(
 
 	if (key == NULL)
 		return error_at(
-			s->file,
-			e->line,
+			e->at,
 			err,
 			"unknown key '%.64s' in %s%s",
 			e->name,
@@ -77,13 +71,12 @@ static int read_key(
 		);
 	bit = UINT64_C(1) << (key - table);
 	if ((*seen & bit) != 0)
-		return error_at(s->file, e->line, err, "%s= is there twice", key->name);
+		return error_at(e->at, err, "%s= is there twice", key->name);
 	*seen |= bit;
-	return key_parse(key, e->value, base, err) < 0 ? wrap_at(s->file, e->line, err) : 0;
+	return key_parse(key, e->value, base, err) < 0 ? wrap_at(e->at, err) : 0;
 }
 
 int read_keys(
-	struct sections *s,
 	const struct entry *keys,
 	size_t n,
 	const struct key *table,
@@ -93,7 +86,7 @@ int read_keys(
 )
 {
 	for (size_t i = 1; i < n; i++) {
-		if (read_key(s, &keys[i], table, base, seen, err) < 0)
+		if (read_key(&keys[i], table, base, seen, err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -101,12 +94,12 @@ int read_keys(
 
 int read_defaults(struct sections *s, const struct entry *keys, size_t n, struct err *err)
 {
-	return read_keys(s, keys, n, defaults_keys, s->conf, &s->seen_defaults, err);
+	return read_keys(keys, n, defaults_keys, s->conf, &s->seen_defaults, err);
 }
 
 int read_global(struct sections *s, const struct entry *keys, size_t n, struct err *err)
 {
-	return read_keys(s, keys, n, global_keys, s->conf, &s->seen_global, err);
+	return read_keys(keys, n, global_keys, s->conf, &s->seen_global, err);
 }
 
 int read_given(struct sections *s, const struct entry *e, size_t, struct err *err)
@@ -118,8 +111,7 @@ int read_given(struct sections *s, const struct entry *e, size_t, struct err *er
 		key = key_find(global_keys, e->name);
 	if (key == NULL)
 		return error_at(
-			s->file,
-			0,
+			place(s, 0),
 			err,
 			"-D '%.64s=': no such key in [defaults] or [global]%s",
 			e->name,

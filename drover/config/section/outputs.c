@@ -18,33 +18,26 @@ static bool has_outputs(const struct conf_task *t)
 }
 
 // The "tx cores=" at hand, of one protocol.
-static int keep_targets(
-	struct sections *s, const struct entry *e, struct task_section *section, struct err *err
-)
+static int keep_targets(const struct entry *e, struct task_section *section, struct err *err)
 {
 	struct conf_targets *to = &section->task.tx_cores[section->to.proto];
 
 	if (to->line != 0)
 		return error_at(
-			s->file,
-			e->line,
+			e->at,
 			err,
 			"%.64s=: the same protocol has outputs already, on line %u",
 			e->name,
 			to->line
 		);
-	to->line = e->line;
+	to->line = e->at.line;
 	to->n = section->to.n;
 	section->targets[section->to.proto] = section->to;
 	return 0;
 }
 
 int read_outputs(
-	struct sections *s,
-	const struct entry *e,
-	const struct key *key,
-	struct task_section *section,
-	struct err *err
+	const struct entry *e, const struct key *key, struct task_section *section, struct err *err
 )
 {
 	bool routes = key->role == ROLE_OUTPUTS_BY_ROUTE, cpes = key->role == ROLE_OUTPUTS_BY_CPE;
@@ -55,14 +48,11 @@ int read_outputs(
 	// several "tx cores=" are of one kind: one for each protocol
 	if (has_outputs(t)
 	    && !(cores && !routes && !cpes && t->tx_by == TX_TASK && t->tx_ports.n == 0))
-		return error_at(
-			s->file, e->line, err, "%s=: the task has other outputs already", key->name
-		);
+		return error_at(e->at, err, "%s=: the task has other outputs already", key->name);
 	if ((routes || cpes)
 	    && key_of_role(t->mode->keys, routes ? ROLE_ROUTES : ROLE_USERS) == NULL)
 		return error_at(
-			s->file,
-			e->line,
+			e->at,
 			err,
 			"%s=: mode %s has no %s=: write %s=",
 			key->name,
@@ -72,14 +62,14 @@ int read_outputs(
 		);
 	t->tx_by = routes ? TX_ROUTES : cpes ? TX_CPES : TX_TASK;
 	section->tx_key = key;
-	section->tx_line = e->line;
+	section->tx_line = e->at.line;
 	if (remap != NULL) {
 		*remap = '\0';
 		section->remap = remap + strlen(" remap=");
 	}
 	if (key_parse(key, e->value, section, err) < 0)
-		return wrap_at(s->file, e->line, err);
-	return cores ? keep_targets(s, e, section, err) : 0;
+		return wrap_at(e->at, err);
+	return cores ? keep_targets(e, section, err) : 0;
 }
 
 int check_outputs(struct sections *s, const struct conf_task *t, struct err *err)
@@ -91,32 +81,30 @@ int check_outputs(struct sections *s, const struct conf_task *t, struct err *err
 		n += t->tx_cores[i].n;
 	if (t->rx_ring && t->rx_ports.n > 0)
 		return error_at(
-			s->file,
-			t->line,
+			place(s, t->line),
 			err,
 			"a task reads from ports or from rings: rx port= and rx ring= are for two "
 			"tasks"
 		);
 	if (m->wants_rx && t->rx_ports.n == 0 && !t->rx_ring)
 		return error_at(
-			s->file, t->line, err, "mode %s wants an rx port= or rx ring=yes", m->name
+			place(s, t->line), err, "mode %s wants an rx port= or rx ring=yes", m->name
 		);
 	if (!m->wants_rx && (t->rx_ports.n > 0 || t->rx_ring))
 		return error_at(
-			s->file, t->line, err, "mode %s receives nothing: no rx port=", m->name
+			place(s, t->line), err, "mode %s receives nothing: no rx port=", m->name
 		);
 	if (m->wants_tx && n == 0)
 		return error_at(
-			s->file, t->line, err, "mode %s wants a tx port= or tx cores=", m->name
+			place(s, t->line), err, "mode %s wants a tx port= or tx cores=", m->name
 		);
 	if (!m->wants_tx && !m->may_tx && n > 0)
 		return error_at(
-			s->file, t->line, err, "mode %s sends nothing: no tx port=", m->name
+			place(s, t->line), err, "mode %s sends nothing: no tx port=", m->name
 		);
 	if (n > 1 && !m->many_tx)
 		return error_at(
-			s->file,
-			t->line,
+			place(s, t->line),
 			err,
 			"tx port=: a task of mode %s sends to one port or task, not to %u",
 			m->name,
@@ -125,15 +113,14 @@ int check_outputs(struct sections *s, const struct conf_task *t, struct err *err
 	for (unsigned i = PROTO_IPV4 + 1; i < PROTO_COUNT; i++) {
 		if (t->tx_cores[i].line != 0 && !m->by_proto)
 			return error_at(
-				s->file,
-				t->tx_cores[i].line,
+				place(s, t->tx_cores[i].line),
 				err,
 				"proto=: mode %s does not tell protocols apart",
 				m->name
 			);
 		if (t->tx_cores[i].line != 0 && t->tx_cores[PROTO_IPV4].line == 0)
 			return error_at(
-				s->file, t->tx_cores[i].line, err, "tx cores=: none for proto=ipv4"
+				place(s, t->tx_cores[i].line), err, "tx cores=: none for proto=ipv4"
 			);
 	}
 	return 0;

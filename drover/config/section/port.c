@@ -28,9 +28,7 @@ static const struct key port_keys[] = {
 };
 
 // The number of "[port N]".
-static int port_number(
-	struct sections *s, const struct entry *header, unsigned *ret, struct err *err
-)
+static int port_number(const struct entry *header, unsigned *ret, struct err *err)
 {
 	const char *name = header->value;
 	unsigned v = 0;
@@ -42,8 +40,7 @@ static int port_number(
 						    : CONF_PORTS;
 	if (len == 0 || len > 3 || v >= CONF_PORTS)
 		return error_at(
-			s->file,
-			header->line,
+			header->at,
 			err,
 			"[port %.32s]: ports are [port 0] to [port %d]",
 			name,
@@ -57,8 +54,7 @@ static int check_port(struct sections *s, const struct conf_port *port, struct e
 {
 	if (strlen(port->name) >= KEY_NAME_MAX || strchr(port->name, ',') != NULL)
 		return error_at(
-			s->file,
-			port->line,
+			place(s, port->line),
 			err,
 			"port name '%.40s': at most %d characters, and no comma",
 			port->name,
@@ -66,8 +62,7 @@ static int check_port(struct sections *s, const struct conf_port *port, struct e
 		);
 	if (port->mac.word == MAC_PACKET || port->mac.word == MAC_NO)
 		return error_at(
-			s->file,
-			port->line,
+			place(s, port->line),
 			err,
 			"port '%s': mac= wants an address, or hardware",
 			port->name
@@ -75,8 +70,7 @@ static int check_port(struct sections *s, const struct conf_port *port, struct e
 	if (port->mac.word == MAC_ADDRESS
 	    && ((port->mac.addr[0] & 1) != 0 || memcmp(port->mac.addr, "\0\0\0\0\0", 6) == 0))
 		return error_at(
-			s->file,
-			port->line,
+			place(s, port->line),
 			err,
 			"port '%s': mac= is a group's address or all zero: a port wants one of its "
 			"own",
@@ -87,23 +81,23 @@ static int check_port(struct sections *s, const struct conf_port *port, struct e
 
 int read_port(struct sections *s, const struct entry *keys, size_t n, struct err *err)
 {
-	struct port_section p = {.port = {.used = true, .line = keys[0].line, .promiscuous = true}};
+	struct port_section p = {
+		.port = {.used = true, .line = keys[0].at.line, .promiscuous = true}};
 	uint64_t seen = 0;
 	unsigned number = 0;
 
-	if (port_number(s, &keys[0], &number, err) < 0)
+	if (port_number(&keys[0], &number, err) < 0)
 		return -err->code;
 	if (s->conf->ports[number].used)
 		return error_at(
-			s->file,
-			keys[0].line,
+			keys[0].at,
 			err,
 			"[port %u] is there twice, first on line %u",
 			number,
 			s->conf->ports[number].line
 		);
 	snprintf(p.port.name, sizeof(p.port.name), "port%u", number);
-	if (read_keys(s, keys, n, port_keys, &p, &seen, err) < 0 || check_port(s, &p.port, err) < 0)
+	if (read_keys(keys, n, port_keys, &p, &seen, err) < 0 || check_port(s, &p.port, err) < 0)
 		return -err->code;
 	s->conf->ports[number] = p.port;
 	return 0;

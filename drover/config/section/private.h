@@ -7,6 +7,11 @@
 #include "config/place.h"
 #include "config/section/section.h"
 
+static inline struct place place(const struct sections *s, unsigned line)
+{
+	return (struct place){s->file, line};
+}
+
 // A section: keys[0] is the header, its keys follow, n in all.
 int read_eal(struct sections *s, const struct entry *keys, size_t n, struct err *err);
 int read_defaults(struct sections *s, const struct entry *keys, size_t n, struct err *err);
@@ -19,7 +24,6 @@ int read_given(struct sections *s, const struct entry *keys, size_t n, struct er
 
 // Keys of a section that is one table. seen: a bit for each so far.
 int read_keys(
-	struct sections *s,
 	const struct entry *keys,
 	size_t n,
 	const struct key *table,
@@ -39,11 +43,7 @@ int read_task(
 
 // Outputs: one key of a task, and all of them at its end: what its mode can do with them.
 int read_outputs(
-	struct sections *s,
-	const struct entry *e,
-	const struct key *key,
-	struct task_section *t,
-	struct err *err
+	const struct entry *e, const struct key *key, struct task_section *t, struct err *err
 );
 int check_outputs(struct sections *s, const struct conf_task *t, struct err *err);
 

@@ -77,7 +77,7 @@ const struct key task_keys[] = {
 	{NULL},
 };
 
-static int unknown_mode(struct sections *s, const struct entry *e, struct err *err)
+static int unknown_mode(const struct entry *e, struct err *err)
 {
 	const char *words[128], *more = "";
 	char buf[HINT_MAX];
@@ -93,17 +93,16 @@ static int unknown_mode(struct sections *s, const struct entry *e, struct err *e
 	words[n] = NULL;
 	if (hint(buf, e->value, words)[0] == '\0')
 		more = "; `drover modes` lists them";
-	return error_at(s->file, e->line, err, "unknown mode '%.64s'%s%s", e->value, buf, more);
+	return error_at(e->at, err, "unknown mode '%.64s'%s%s", e->value, buf, more);
 }
 
-static int read_sub_mode(struct sections *s, const struct entry *e, struct err *err)
+static int read_sub_mode(const struct entry *e, struct err *err)
 {
 	// DPPD's word for "no addresses are looked up", which is what drover's modes do
 	if (strcasecmp(e->value, "l2") == 0)
 		return 0;
 	return error_at(
-		s->file,
-		e->line,
+		e->at,
 		err,
 		"sub mode=%.32s: drover's modes have no sub modes: remove the line",
 		e->value
@@ -117,9 +116,7 @@ static const struct key *find(const struct task_mode *m, const char *name)
 	return key != NULL ? key : key_find(m->keys, name);
 }
 
-static int read_key(
-	struct sections *s, const struct entry *e, struct task_section *section, struct err *err
-)
+static int read_key(const struct entry *e, struct task_section *section, struct err *err)
 {
 	struct conf_task *t = &section->task;
 	const struct key *key = find(t->mode, e->name);
@@ -130,11 +127,10 @@ static int read_key(
 	if (key_name_eq(e->name, "mode"))
 		return 0;
 	if (key == NULL && key_name_eq(e->name, "sub mode"))
-		return read_sub_mode(s, e, err);
+		return read_sub_mode(e, err);
 	if (key == NULL)
 		return error_at(
-			s->file,
-			e->line,
+			e->at,
 			err,
 			"unknown key '%.64s' for mode %s%s",
 			e->name,
@@ -142,15 +138,15 @@ static int read_key(
 			hint_key(buf, e->name, t->mode->keys, task_keys, core_words)
 		);
 	if (key->role >= ROLE_OUTPUTS && key->role <= ROLE_OUTPUTS_BY_CPE)
-		return read_outputs(s, e, key, section, err);
+		return read_outputs(e, key, section, err);
 	if (key_parse(key, e->value, base, err) < 0)
-		return wrap_at(s->file, e->line, err);
+		return wrap_at(e->at, err);
 	if (key->role == ROLE_CPE_TIMEOUT)
 		t->cpe_timeout = *(const uint32_t *)((char *)base + key->offset);
 	// there is room: it is there once
 	if (key->kind == &kind_ports || (key->role >= ROLE_ROUTES && key->role <= ROLE_CPES))
 		section->refs[section->nrefs++] =
-			(struct reference){e->line, key, (char *)base + key->offset};
+			(struct reference){e->at.line, key, (char *)base + key->offset};
 	return 0;
 }
 
@@ -178,11 +174,7 @@ static int read_default(
 
 // What is there twice, though it may be there once.
 static int check_twice(
-	struct sections *s,
-	const struct entry *const *keys,
-	unsigned n,
-	const struct task_mode *m,
-	struct err *err
+	const struct entry *const *keys, unsigned n, const struct task_mode *m, struct err *err
 )
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -193,12 +185,11 @@ static int check_twice(
 		for (unsigned j = 0; j < i; j++) {
 			if (key_name_eq(keys[j]->name, keys[i]->name))
 				return error_at(
-					s->file,
-					keys[i]->line,
+					keys[i]->at,
 					err,
 					"%.64s= is there twice, first on line %u",
 					keys[i]->name,
-					keys[j]->line
+					keys[j]->at.line
 				);
 		}
 	}
@@ -220,10 +211,10 @@ static int read_mode(
 			e = keys[i];
 	}
 	if (e == NULL)
-		return error_at(s->file, t->line, err, "task=%u has no mode=", t->id);
-	t->line = e->line;
+		return error_at(place(s, t->line), err, "task=%u has no mode=", t->id);
+	t->line = e->at.line;
 	t->mode = task_mode_find(e->value);
-	return t->mode == NULL ? unknown_mode(s, e, err) : 0;
+	return t->mode == NULL ? unknown_mode(e, err) : 0;
 }
 
 int read_task(
@@ -247,10 +238,10 @@ int read_task(
 	t->drop = true;
 	t->ring_size = CONF_RING_SIZE;
 	t->ctrl_frequency = CTRL_FREQUENCY;
-	if (check_twice(s, keys, n, t->mode, err) < 0)
+	if (check_twice(keys, n, t->mode, err) < 0)
 		return -err->code;
 	for (unsigned i = 0; i < n; i++) {
-		if (read_key(s, keys[i], section, err) < 0)
+		if (read_key(keys[i], section, err) < 0)
 			return -err->code;
 	}
 	if (read_default(s, keys, n, t, err) < 0)

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // What an lcore runs: its tasks in turn, for ever.
 
-#include "drover.h"
+#include "plane.h"
 
 #include "rcu.h"
 

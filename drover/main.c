@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "drover.h"
-
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "run.h"
+#include "stats/stats.h"
 #include "stats/trace.h"
 
 #include <getopt.h>

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // Puts ports, lcores and tasks together, after EAL has started.
 
-#include "drover.h"
+#include "plane.h"
 
 #include "base/scope.h"
 #include "base/str.h"

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // Packet buffers.
 
-#include "drover.h"
+#include "plane.h"
 
 #include "base/scope.h"
 

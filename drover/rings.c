@@ -4,7 +4,7 @@
 // protocol that it tells apart: one writer, one reader, no atomic instruction. Those of the control path
 // are shared by all who send there, and with "mp rings=yes" the others are as well.
 
-#include "drover.h"
+#include "plane.h"
 
 #include "base/scope.h"
 #include "base/str.h"

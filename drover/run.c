@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // drover run and drover check: from a file to traffic and to the figures at the end.
 
-#include "drover.h"
+#include "plane.h"
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -10,6 +10,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "run.h"
+#include "stats/stats.h"
 #include "task/meter/dump.h"
 
 #include <errno.h>

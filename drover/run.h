@@ -2,7 +2,23 @@
 // Copyright (c) 2026 The pinfold authors
 #pragma once
 
-#include "drover.h"
+#include "base/err.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run_options {
+	const char *file;
+	struct conf_overrides overrides;
+	bool squeeze;
+	bool check;	    // everything but traffic
+	bool json;	    // the report at the end
+	uint64_t duration;  // ns; 0: as the configuration says
+	const char *prefix; // --file-prefix; NULL: "drover-PID"
+	bool no_huge;
+	const char *dump_dir; // that mode=dump writes below; NULL: the configuration's folder
+};
 
 // Reads the file, starts EAL, ports and tasks; runs until a signal or the duration is over, and prints
 // the report. With o->check: everything but traffic.

@@ -4,7 +4,7 @@
 
 #include "stats/answers.h"
 
-#include "drover.h"
+#include "stats/stats.h"
 
 #include "base/str.h"
 #include "stats/report.h"

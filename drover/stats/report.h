@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Figures of a running plane, piece by piece. report_json, report_print and report_clear are in
-// drover.h and may be called from any thread; what is here wants the lock held.
+// Figures of a running plane, piece by piece. What is here wants the lock held.
 #pragma once
 
-#include "drover.h"
+#include "stats/stats.h"
 
 #include <jansson.h>
 

@@ -3,7 +3,7 @@
 // The report at the end of a run, for people: from the same JSON that --json prints.
 
 #include "base/jread.h"
-#include "drover.h"
+#include "stats/stats.h"
 #include "stats/view.h"
 
 #include <stdio.h>

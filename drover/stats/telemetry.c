@@ -3,7 +3,7 @@
 // The /drover/… commands on DPDK's telemetry socket. Each answers with a JSON object, which telform.h
 // brings into what telemetry can carry. They run on a thread a client, one at a time (report_lock).
 
-#include "drover.h"
+#include "stats/stats.h"
 
 #include "base/scope.h"
 #include "base/str.h"

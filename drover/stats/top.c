@@ -8,7 +8,7 @@
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "drover.h"
+#include "stats/stats.h"
 
 #include <getopt.h>
 #include <math.h>

@@ -240,7 +240,7 @@ static int add_devices(struct eal_plan *e, const struct conf *c, struct err *err
 			);
 		pci = pci || d->pci;
 		// memif takes its address only when it is made
-		if (p->mac.word == MAC_ADDRESS && str_starts(d->argument, "--vdev=net_memif") && add_mac(d, p->mac.addr, err) < 0)
+		if (p->mac.word == MAC_ADDRESS && d->memif && add_mac(d, p->mac.addr, err) < 0)
 			return err_wrap(err, "%s:%u", c->file, p->line);
 		if (d->argument[0] != '\0' && add(e, err, "%s", d->argument) < 0)
 			return -err->code;

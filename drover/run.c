@@ -32,18 +32,12 @@
 // nobody listens on it any more.
 static void remove_stale_socket(const struct port_device *d)
 {
-	const char *at = strstr(d->argument, "role=server,socket="), *path;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	_cleanup_close_ int fd = -1;
-	size_t len;
 
-	if (at == NULL)
+	if (!d->listens || strlen(d->makes) >= sizeof(addr.sun_path))
 		return;
-	path = at + strlen("role=server,socket=");
-	len = strcspn(path, ",");
-	if (len >= sizeof(addr.sun_path))
-		return;
-	memcpy(addr.sun_path, path, len);
+	strcpy(addr.sun_path, d->makes);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0
 	    && errno == ECONNREFUSED)

@@ -98,6 +98,8 @@ static int memif(struct port_device *d, const char *arg, unsigned number, struct
 		return err_set(
 			err, EINVAL, "device 'memif:%s': the path of the socket is missing", arg
 		);
+	d->memif = true;
+	d->listens = arg[0] == 's';
 	snprintf(
 		d->makes,
 		sizeof(d->makes),
@@ -276,6 +278,7 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 
 		if (arg[0] == '\0')
 			return err_set(err, EINVAL, "device '%s': write vdev:ARGS", device);
+		d.memif = str_starts(arg, "net_memif");
 		for (size_t i = 0; i < ARRAY_LEN(runners); i++)
 			if (strstr(arg, runners[i]) != NULL)
 				return err_set(

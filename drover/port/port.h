@@ -47,6 +47,8 @@ struct port_device {
 	char reads[PORT_PATH];
 	bool capture;
 	char makes[PORT_PATH]; // a socket or a capture
+	bool memif;	       // it gets its address when it is made
+	bool listens; // of memif, at makes: a socket there that nobody listens on is in its way
 	char interface[PORT_PATH];
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "port/address.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -178,7 +179,7 @@ int port_start(
 	if (dev->frames)
 		xdp_sockets_since(&before, ret_xdp);
 	if (conf->mac.word == MAC_ADDRESS) {
-		struct rte_ether_addr addr, now;
+		struct rte_ether_addr addr;
 
 		memcpy(addr.addr_bytes, conf->mac.addr, sizeof(addr.addr_bytes));
 		r = rte_eth_dev_default_mac_addr_set(port, &addr);
@@ -190,15 +191,8 @@ int port_start(
 				conf->name,
 				rte_strerror(-r)
 			);
-		// ring and pcap have none to set; memif was made with it
-		if (r == -ENOTSUP && rte_eth_macaddr_get(port, &now) == 0
-		    && !rte_is_same_ether_addr(&now, &addr))
-			fprintf(stderr,
-				"drover: warning: port '%s': '%s' cannot take mac=; its address "
-				"stays " RTE_ETHER_ADDR_PRT_FMT "\n",
-				conf->name,
-				conf->device,
-				RTE_ETHER_ADDR_BYTES(&now));
+		// ring and pcap have none to set
+		port_address_set(port, &addr);
 	}
 	r = rte_eth_dev_start(port);
 	if (r < 0 && dev->link)

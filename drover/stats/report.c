@@ -6,6 +6,7 @@
 #include "stats/report.h"
 
 #include "base/scope.h"
+#include "port/address.h"
 #include "port/counters.h"
 
 #include <math.h>
@@ -293,7 +294,7 @@ static int put_link(json_t *o, uint16_t id)
 {
 	char mac_text[RTE_ETHER_ADDR_FMT_SIZE] = "";
 	struct rte_eth_link link = {0};
-	struct rte_ether_addr mac;
+	struct rte_ether_addr mac = port_address(id);
 	int failed = 0;
 
 	if (rte_eth_link_get_nowait(id, &link) == 0) {
@@ -303,10 +304,8 @@ static int put_link(json_t *o, uint16_t id)
 		if (link.link_status && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
 			failed |= put_u64(o, "link_mbps", link.link_speed);
 	}
-	if (rte_eth_macaddr_get(id, &mac) == 0) {
-		rte_ether_format_addr(mac_text, sizeof(mac_text), &mac);
-		failed |= json_object_set_new(o, "mac", json_string(mac_text));
-	}
+	rte_ether_format_addr(mac_text, sizeof(mac_text), &mac);
+	failed |= json_object_set_new(o, "mac", json_string(mac_text));
 	return failed;
 }
 

@@ -3,8 +3,9 @@
 
 #include "task/output.h"
 
+#include "port/address.h"
+
 #include <rte_ethdev.h>
-#include <string.h>
 
 #define TASKS 256
 
@@ -25,8 +26,8 @@ static void meet_port(struct walk *w, uint16_t port, unsigned adds)
 	mtu = (uint16_t)(mtu > adds ? mtu - adds : 0);
 	if (mtu < w->found.mtu)
 		w->found.mtu = mtu;
-	if (!w->any && rte_eth_macaddr_get(port, &w->found.mac) < 0)
-		memset(&w->found.mac, 0, sizeof(w->found.mac));
+	if (!w->any)
+		w->found.mac = port_address(port);
 	w->any = true;
 }
 

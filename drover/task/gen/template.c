@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "base/scope.h"
+#include "port/address.h"
 #include "task/gen/make.h"
 #include "task/meter/meter.h"
 #include "task/proto/qinq.h"
@@ -40,8 +41,7 @@ static int source_mac(struct task *t, const struct key_mac *m, uint8_t *mac, str
 		return 0;
 	case MAC_UNSET:
 	case MAC_HARDWARE:
-		if (rte_eth_macaddr_get(t->out[0].port, &own) < 0)
-			memset(&own, 0, sizeof(own));
+		own = port_address(t->out[0].port);
 		memcpy(mac, own.addr_bytes, sizeof(own.addr_bytes));
 		return 0;
 	default:

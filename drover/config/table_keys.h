@@ -29,3 +29,11 @@
 
 #define KEY_QINQ_TAG(field, help_) \
 	KEY_ROW(u32, uint32_t, "qinq tag", field, help_, .max = UINT16_MAX, .role = ROLE_QINQ_TAG)
+
+#define KEY_SOURCE_ROUTE(field)                                                          \
+	KEY_BOOL(                                                                        \
+		"source route",                                                          \
+		field,                                                                   \
+		"packets whose sender says the way (RFC 791) go on as others, by their " \
+		"destination (default no: they are dropped)"                             \
+	)

@@ -115,8 +115,13 @@ static bool extend(struct user_live *l, struct place *p)
 	return true;
 }
 
-void cpe_learn_more(
-	struct user_live *l, struct user_record *r, uint64_t mac_port, uint32_t ip, uint32_t now
+bool cpe_learn_more(
+	struct user_live *l,
+	struct user_record *r,
+	uint64_t mac_port,
+	uint32_t ip,
+	uint32_t now,
+	uint32_t age
 )
 {
 	struct place p = first_place(r);
@@ -126,26 +131,46 @@ void cpe_learn_more(
 	do {
 		for (unsigned i = 0; i < p.n; i++) {
 			struct cpe_slot s = cpe_read(&p.cpe[i]);
-			uint32_t age = s.ip == 0 ? UINT32_MAX : now - s.seen;
+			uint32_t old = s.ip == 0 ? UINT32_MAX : now - s.seen;
 
 			if (s.ip == ip) {
 				// a configured CPE is where it was configured
 				if (s.seen != CPE_STATIC
 				    && (s.mac_port != mac_port || s.seen != now))
 					put(&p.cpe[i], mac_port, ip, now);
-				return;
+				return true;
 			}
 			// one that another core saw a moment later is not old
-			if (s.seen != CPE_STATIC && (int32_t)age < 0 && s.ip != 0)
-				age = 0;
-			if ((s.ip == 0 || s.seen != CPE_STATIC) && (oldest == NULL || age > most)) {
+			if (s.seen != CPE_STATIC && (int32_t)old < 0 && s.ip != 0)
+				old = 0;
+			if ((s.ip == 0 || s.seen != CPE_STATIC) && (oldest == NULL || old > most)) {
 				oldest = &p.cpe[i];
-				most = age;
+				most = old;
 			}
 		}
 	} while (next_place(l, r, &p));
-	if (most != UINT32_MAX && extend(l, &p))
-		oldest = &p.cpe[0];
-	if (oldest != NULL)
-		put(oldest, mac_port, ip, now);
+	if (most != UINT32_MAX) { // none is free
+		if (extend(l, &p))
+			oldest = &p.cpe[0];
+		else if (oldest == NULL || (age != 0 && most <= age))
+			return false;
+	}
+	put(oldest, mac_port, ip, now);
+	return true;
+}
+
+enum cpe_learned cpe_learn_new(
+	const struct user_table *t,
+	struct user_live *l,
+	struct user_record *r,
+	uint64_t mac_port,
+	uint32_t ip,
+	uint32_t now
+)
+{
+	for (unsigned i = 0; i < USER_OWN; i++) {
+		if (ip == t->own[i])
+			return CPE_CANNOT_BE;
+	}
+	return cpe_learn_more(l, r, mac_port, ip, now, t->age) ? CPE_LEARNED : CPE_TOO_MANY;
 }

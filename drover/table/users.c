@@ -60,7 +60,20 @@ uint32_t user_table_age(struct user_table *t, uint32_t age)
 		shift++;
 	if (shift < t->shift)
 		t->shift = shift;
-	return age + (1u << shift) > age ? age + (1u << shift) : age;
+	age = age + (1u << shift) > age ? age + (1u << shift) : age;
+	if (t->age == 0 || age < t->age)
+		t->age = age;
+	return age;
+}
+
+void user_table_own(struct user_table *t, uint32_t ip)
+{
+	unsigned i = 0;
+
+	while (i < USER_OWN && t->own[i] != 0 && t->own[i] != ip)
+		i++;
+	if (i < USER_OWN && ip != 0)
+		t->own[i] = ip;
 }
 
 struct move {
@@ -78,7 +91,7 @@ static void move_cpe(void *arg, struct cpe_slot *from)
 	// what is there may be younger already
 	if (!cpe_find(m->to, m->into, s.ip, s.seen, UINT32_MAX, &there)
 	    || (int32_t)(s.seen - there.seen) > 0)
-		cpe_learn_more(m->to, m->into, s.mac_port, s.ip, s.seen);
+		cpe_learn_more(m->to, m->into, s.mac_port, s.ip, s.seen, 0);
 }
 
 // What is known of the CPEs of all subscribers that are in both, with the same tags.

@@ -89,8 +89,12 @@ struct user_live {
 	uint16_t block[SPEC_VLANS];  // of an S-VLAN; 0 is empty
 };
 
+#define USER_OWN 4
+
 struct user_table {
 	struct user_live *live; // read by the lcores, once a burst
+	uint32_t age; // after which a CPE gives way; 0: the oldest does, when there are too many
+	uint32_t own[USER_OWN]; // addresses of the router, as in a packet: no CPE's
 	unsigned shift;		// a period of learning has 2^shift steps of cpe_now
 	struct user_admin *admin;
 };
@@ -218,6 +222,12 @@ struct cpe_clock {
 	uint32_t period; // now >> shift
 };
 
+enum cpe_learned {
+	CPE_LEARNED = 0,
+	CPE_CANNOT_BE, // cpe_may_be says no, or the address is the router's own
+	CPE_TOO_MANY,  // the subscriber has USER_CPES of them, all seen lately
+};
+
 static __rte_always_inline struct cpe_clock cpe_clock(const struct user_table *t)
 {
 	uint32_t now = cpe_now();
@@ -225,13 +235,30 @@ static __rte_always_inline struct cpe_clock cpe_clock(const struct user_table *t
 	return (struct cpe_clock){now, now >> t->shift};
 }
 
-// Writes down what is new. For cpe_learn, and for what is configured.
-void cpe_learn_more(
-	struct user_live *l, struct user_record *r, uint64_t mac_port, uint32_t ip, uint32_t now
+// Writes down what is new. False: all places are taken by CPEs that were seen in the last `age` steps (0: the
+// oldest gives way). For cpe_learn, and for what is configured.
+bool cpe_learn_more(
+	struct user_live *l,
+	struct user_record *r,
+	uint64_t mac_port,
+	uint32_t ip,
+	uint32_t now,
+	uint32_t age
 );
 
-// A CPE of the subscriber with that entry and number (not 0) was seen. False: cpe_may_be says no.
-static __rte_always_inline bool cpe_learn(
+// The same for a CPE of a packet, which is not to be the router itself.
+enum cpe_learned cpe_learn_new(
+	const struct user_table *t,
+	struct user_live *l,
+	struct user_record *r,
+	uint64_t mac_port,
+	uint32_t ip,
+	uint32_t now
+);
+
+// A CPE of the subscriber with that entry and number (not 0) was seen. l: users_live(t).
+static __rte_always_inline enum cpe_learned cpe_learn(
+	const struct user_table *t,
 	struct user_live *l,
 	struct user_entry *e,
 	uint32_t number,
@@ -243,12 +270,16 @@ static __rte_always_inline bool cpe_learn(
 	const uint32_t mark = cpe_mark(l, mac_port, ip, clock.period);
 
 	if (unlikely(!cpe_may_be(mac_port, ip)))
-		return false;
+		return CPE_CANNOT_BE;
 	if (unlikely(__atomic_load_n(&e->known, __ATOMIC_RELAXED) != mark)) {
-		cpe_learn_more(l, &l->records[number], mac_port, ip, clock.now);
+		enum cpe_learned r =
+			cpe_learn_new(t, l, &l->records[number], mac_port, ip, clock.now);
+
+		if (r != CPE_LEARNED)
+			return r;
 		__atomic_store_n(&e->known, mark, __ATOMIC_RELAXED);
 	}
-	return true;
+	return CPE_LEARNED;
 }
 
 // What cpe_learn wants: MAC at `mac` (8 bytes are read) and the port.
@@ -273,6 +304,8 @@ void user_table_free(struct user_table *t);
 // A task forgets CPEs that were not seen for `age` steps of cpe_now. Returns what is to be given to
 // cpe_find: a little more, for the time of a CPE may be that of the period's beginning.
 uint32_t user_table_age(struct user_table *t, uint32_t age);
+// No CPE is to have that address (as in a packet; 0: none). Before packets flow.
+void user_table_own(struct user_table *t, uint32_t ip);
 
 // While packets flow. A failure leaves everything as it was.
 

@@ -40,7 +40,7 @@ static int add_cpe(struct user_table *t, const struct cpe *c, struct err *err)
 	memcpy(mac, c->mac, sizeof(c->mac));
 	mac_port = cpe_mac_port(mac, c->port | CPE_OUTPUT);
 	if (cpe_may_be(mac_port, ip))
-		cpe_learn_more(l, r, mac_port, ip, CPE_STATIC);
+		cpe_learn_more(l, r, mac_port, ip, CPE_STATIC, 0);
 	// it may be in the place of another
 	__atomic_store_n(&users_entry(l, tags_of_record(r))->known, 0, __ATOMIC_RELAXED);
 	if (!cpe_find(l, r, ip, 0, 0, &s) || s.seen != CPE_STATIC)

@@ -20,7 +20,7 @@
 #define BURST 32
 #define TASK_INPUTS 48
 #define TASK_OUTPUTS 128
-#define TASK_DROPS 16 // reasons a mode may have of its own
+#define TASK_DROPS 32 // reasons a mode may have of its own
 
 struct rte_mempool;
 struct task;

@@ -28,9 +28,11 @@ BNG = string.Template(
     """
 [port 0]
 name=cpe0
+mac=02:00:00:00:00:10
 lsc=no
 [port 1]
 name=inet0
+mac=02:00:00:00:00:10
 lsc=no
 [lua]
 users, cpes = {}, {}
@@ -75,8 +77,10 @@ PLAIN = string.Template(
     """
 [port 0]
 name=p0
+mac=02:00:00:00:00:10
 [port 1]
 name=p1
+mac=02:00:00:00:00:10
 [defaults]
 mempool size=${buffers}K
 [core 0]

@@ -25,6 +25,7 @@
 
 #define BATCH 64
 #define LENGTH 256
+#define OURS 0x0a0000fe // is pinged
 
 static struct rig rig;
 static struct rte_ring *out;
@@ -90,7 +91,7 @@ static struct task *make(const char *mode, bool more)
 			if (k->kind == &kind_bool)
 				*(bool *)((char *)conf + k->offset) = true;
 			if (str_eq(k->name, "icmp ipv4"))
-				rig_set(mode, conf, k->name, 0x0a0000fe);
+				rig_set(mode, conf, k->name, OURS);
 			if (str_eq(k->name, "icmp rate"))
 				rig_set(mode, conf, k->name, k->max);
 		}
@@ -104,10 +105,13 @@ static void start(void)
 {
 	static struct specs specs;
 	struct spec *s;
+	struct rte_ether_addr own = {{2, 0, 0, 0, 0, 1}};
 	struct err err;
 	uint16_t port;
 
 	rig_start(&rig);
+	// what the templates are sent to; a ring's address is zeros
+	must(rte_eth_dev_mac_addr_add(rig.port, &own, 0) == 0);
 	out = rig_output(&rig, "out", 4 * BATCH, &port);
 	must(specs_get(&specs, "t", &s, &err) == 0);
 	must(table_parse(tables_text, strlen(tables_text), "t", s, &err) == 0);
@@ -139,7 +143,8 @@ static unsigned template(unsigned kind, uint8_t *at)
 		.gre_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
 		.gre_key = RTE_BE32(700042),
 	};
-	struct rte_ether_hdr e = {.dst_addr = {{2}}, .ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)};
+	struct rte_ether_hdr e = {
+		.dst_addr = {{2, 0, 0, 0, 0, 1}}, .ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)};
 	static const uint8_t arp[] = {0,  1, 8, 0, 6, 4, 0, 1, 2, 0, 0,	 0, 16, 2,
 				      10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0,	1};
 
@@ -162,17 +167,22 @@ static unsigned template(unsigned kind, uint8_t *at)
 	}
 }
 
-static void add_ip(uint8_t *at, unsigned room, bool down)
+// ping: an echo request for the address that is pinged.
+static void add_ip(uint8_t *at, unsigned room, bool down, bool ping)
 {
 	struct rte_ipv4_hdr ip = {
 		.version_ihl = RTE_IPV4_VHL_DEF,
 		.total_length = rte_cpu_to_be_16((uint16_t)room),
 		.time_to_live = 64,
-		.next_proto_id = IPPROTO_UDP,
+		.next_proto_id = ping ? IPPROTO_ICMP : IPPROTO_UDP,
 		.src_addr = down ? RTE_BE32(0x01020304) : RTE_BE32(0x0a000002),
 		.dst_addr = down ? RTE_BE32(0x0a000002) : RTE_BE32(0x01020304),
 	};
 
+	if (ping) {
+		ip.dst_addr = RTE_BE32(OURS);
+		at[sizeof(ip)] = 8;
+	}
 	memcpy(at, &ip, sizeof(ip));
 }
 
@@ -189,12 +199,15 @@ static void right_sum(uint8_t *at, unsigned room)
 
 static void build(uint8_t what, unsigned len, const uint8_t *data, unsigned n, uint8_t *ret)
 {
-	unsigned kind = what & 7, at;
+	static const uint8_t kinds[] = {0, 1, 2, 3, 4, 1, 2, 4};
+	unsigned kind = kinds[what & 7], at;
+	bool ping = (what & 7) > 4;
+	uint16_t sum;
 
 	memset(ret, 0, LENGTH + 128);
 	at = template(kind, ret);
 	if (at > 0)
-		add_ip(ret + at, len > at ? len - at : 0, kind == 4);
+		add_ip(ret + at, len > at ? len - at : 0, kind == 4, ping);
 	if (kind == 4)
 		((struct tunnel_hdr *)ret)->ip.total_length =
 			rte_cpu_to_be_16((uint16_t)(len > 18 ? len - 18 : 0));
@@ -202,6 +215,11 @@ static void build(uint8_t what, unsigned len, const uint8_t *data, unsigned n, u
 		ret[i] ^= data[i];
 	if (at > 0 && (what & 8) != 0 && len > at)
 		right_sum(ret + at, len - at);
+	if (ping && (what & 32) != 0 && len >= at + 28) {
+		memset(ret + at + 22, 0, 2);
+		sum = (uint16_t)~rte_raw_cksum(ret + at + 20, len - at - 20);
+		memcpy(ret + at + 22, &sum, 2);
+	}
 	if (kind == 4 && (what & 16) != 0 && len > 18)
 		right_sum(ret + 18, len - 18);
 }

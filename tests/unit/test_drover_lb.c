@@ -154,7 +154,8 @@ static void tunnel(uint8_t *at, uint32_t key, unsigned labels)
 	memcpy(at, &eth, sizeof(eth));
 	at += sizeof(eth);
 	for (unsigned i = 1; i <= labels; i++, at += 4) {
-		uint32_t label = rte_cpu_to_be_32(i << 12 | (uint32_t)(i == labels) << 8 | 64);
+		uint32_t label =
+			rte_cpu_to_be_32((15 + i) << 12 | (uint32_t)(i == labels) << 8 | 64);
 
 		memcpy(at, &label, sizeof(label));
 	}
@@ -273,11 +274,12 @@ static void test_labels(void **state)
 		assert_dropped(un, p, len, "too short");
 	// one label in front of it; one more on top of it
 	tunnel(p, 5, 1);
+	memcpy(p + 14, "\x00\x00\x11", 3); // label 1
 	assert_int_equal(pass(tag, bare, 80, 7, &m), 0);
 	assert_packet(m, p, 84);
 	tunnel(bare, 5, 1);
 	assert_int_equal(pass(tag, bare, 84, 0, &m), 0);
-	memmove(p + 18, p + 14, 84 - 14);
+	memcpy(p + 18, bare + 14, 84 - 14);
 	p[16] = 0x10; // not the bottom
 	assert_packet(m, p, 88);
 	for (unsigned len = 1; len < 14; len++)

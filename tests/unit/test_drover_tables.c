@@ -339,7 +339,7 @@ static struct user_record *record(struct user_table *t, uint32_t gre_id)
 }
 
 // As a packet of the subscriber says it, at `now`.
-static bool learn(
+static enum cpe_learned learned(
 	struct user_table *t, uint32_t gre_id, uint64_t mac_port, uint32_t ip, uint32_t now
 )
 {
@@ -350,6 +350,7 @@ static bool learn(
 
 	assert_int_equal(e->number, users_by_key(t->live, gre_id));
 	return cpe_learn(
+		t,
 		t->live,
 		e,
 		e->number,
@@ -357,6 +358,13 @@ static bool learn(
 		rte_cpu_to_be_32(ip),
 		(struct cpe_clock){now, now >> t->shift}
 	);
+}
+
+static bool learn(
+	struct user_table *t, uint32_t gre_id, uint64_t mac_port, uint32_t ip, uint32_t now
+)
+{
+	return learned(t, gre_id, mac_port, ip, now) == CPE_LEARNED;
 }
 
 static bool finds(struct user_table *t, uint32_t gre_id, uint32_t ip, uint32_t now, uint8_t last)
@@ -444,11 +452,17 @@ static void test_cpes(void **state)
 			finds(t, 5, 0x0a000000 + i, 15, (uint8_t)i), i >= 5
 		); // older than 10
 	assert_false(finds(t, 6, 0x0a000001, 1, 1));
-	// one more takes the place of the oldest, and of no other
-	assert_true(learn(t, 5, mac(16), 0x0a000010, 11));
-	assert_true(finds(t, 5, 0x0a000010, 11, 16));
-	assert_false(finds(t, 5, 0x0a000001, 11, 1));
-	assert_true(finds(t, 5, 0x0a000002, 11, 2));
+	// there is no place for one more while all are known; each of the 15 stays reachable
+	for (unsigned k = 0; k < 2; k++)
+		assert_int_equal(learned(t, 5, mac(16), 0x0a000010, 11), CPE_TOO_MANY);
+	assert_false(finds(t, 5, 0x0a000010, 11, 16));
+	assert_true(finds(t, 5, 0x0a000001, 11, 1));
+	// then it takes the place of the oldest, which is forgotten, and of no other
+	assert_true(learn(t, 5, mac(16), 0x0a000010, 13));
+	assert_true(finds(t, 5, 0x0a000010, 13, 16));
+	assert_false(finds(t, 5, 0x0a000001, 13, 1));
+	assert_true(finds(t, 5, 0x0a000003, 13, 3));
+	assert_true(finds(t, 5, 0x0a000002, 12, 2));
 	// it moved
 	assert_true(learn(t, 5, mac(77), 0x0a000002, 12));
 	assert_true(finds(t, 5, 0x0a000002, 12, 77));
@@ -457,6 +471,11 @@ static void test_cpes(void **state)
 	assert_false(learn(t, 6, mac(1), 0xe0000001, 1));
 	assert_false(learn(t, 6, mac(1) | 1, 0x0a000001, 1));
 	assert_false(learn(t, 6, 0, 0x0a000001, 1));
+	// the router's own
+	user_table_own(t, rte_cpu_to_be_32(0x0a0000fe));
+	user_table_own(t, 0); // none
+	assert_int_equal(learned(t, 6, mac(1), 0x0a0000fe, 1), CPE_CANNOT_BE);
+	assert_false(finds(t, 6, 0x0a0000fe, 1, 1));
 	// the clock wraps
 	assert_true(learn(t, 6, mac(1), 0x0a000001, UINT32_MAX - 3));
 	assert_true(finds(t, 6, 0x0a000001, 2, 1));

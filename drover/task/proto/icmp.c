@@ -116,8 +116,38 @@ bool icmp_answer(
 	return true;
 }
 
+bool icmp_echo(struct icmp *c, struct rte_mbuf *m)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
+	struct rte_icmp_hdr *echo = (struct rte_icmp_hdr *)(ip + 1);
+	uint32_t us = ip->dst_addr, sum;
+
+	if (ip->version_ihl != RTE_IPV4_VHL_DEF || ip->next_proto_id != IPPROTO_ICMP
+	    || (ip->fragment_offset
+		& rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))
+		       != 0
+	    || ip4_nowhere(ip->src_addr) || m->pkt_len < sizeof(*ip) + sizeof(*echo)
+	    || !mbuf_pull(m, m->pkt_len) || echo->icmp_type != RTE_IP_ICMP_ECHO_REQUEST
+	    || echo->icmp_code != 0 || rte_raw_cksum(echo, m->pkt_len - sizeof(*ip)) != 0xffff
+	    || !within_rate(c))
+		return false;
+	echo->icmp_type = RTE_IP_ICMP_ECHO_REPLY;
+	// RFC 1624; the type is a word's first byte
+	sum = echo->icmp_cksum + (uint32_t)RTE_IP_ICMP_ECHO_REQUEST;
+	echo->icmp_cksum = (uint16_t)((sum >> 16) + sum);
+	ip->dst_addr = ip->src_addr;
+	ip->src_addr = us;
+	ip->time_to_live = TTL;
+	ip->packet_id = rte_cpu_to_be_16(c->id++);
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = (uint16_t)~ip4_sum(ip);
+	c->echoed++;
+	return true;
+}
+
 void icmp_report(const struct icmp *c, void *object)
 {
+	json_object_set_new(object, "icmp_echoed", json_integer((json_int_t)c->echoed));
 	if (c->from == 0)
 		return;
 	json_object_set_new(object, "icmp_sent", json_integer((json_int_t)c->sent));

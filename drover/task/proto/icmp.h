@@ -40,6 +40,7 @@ struct icmp {
 	uint64_t burst;	     // how far ahead of the time they may be
 	uint64_t due;	     // when the next would be in time
 	uint64_t sent, held; // answers; those that would have been too many
+	uint64_t echoed;     // answers to ping
 };
 
 enum icmp_error {
@@ -60,5 +61,9 @@ bool icmp_answer(
 	struct icmp *c, struct rte_mbuf *m, enum icmp_error error, unsigned mtu, unsigned front
 );
 
-// Adds icmp_sent and icmp_held to a task's report, when answers are configured. object: a json_t.
+// m: the same, for an address of ours. An echo request becomes its reply, as long as it was (RFC 1122,
+// 3.2.2.6). False: it is none, or a wrong one, has options, is a fragment, or too many came; free it.
+bool icmp_echo(struct icmp *c, struct rte_mbuf *m);
+
+// Adds icmp_echoed, icmp_sent and icmp_held to a task's report, when answers are configured. object: a json_t.
 void icmp_report(const struct icmp *c, void *object);

@@ -59,6 +59,32 @@ void mbuf_cut(struct rte_mbuf *m, unsigned len)
 	}
 }
 
+enum {
+	OPTION_END = 0,
+	OPTION_NOP = 1,
+	OPTION_LSRR = 131,
+	OPTION_SSRR = 137,
+};
+
+// Behind the fixed part of a header of that many bytes.
+static enum ip4_fault check_options(const uint8_t *header, unsigned len)
+{
+	enum ip4_fault found = IP4_OK;
+
+	for (unsigned at = sizeof(struct rte_ipv4_hdr); at < len && header[at] != OPTION_END;) {
+		if (header[at] == OPTION_NOP) {
+			at++;
+			continue;
+		}
+		if (at + 1 == len || header[at + 1] < 2 || header[at + 1] > len - at)
+			return IP4_HEADER;
+		if (header[at] == OPTION_LSRR || header[at] == OPTION_SSRR)
+			found = IP4_SOURCE;
+		at += header[at + 1];
+	}
+	return found;
+}
+
 enum ip4_fault ip4_check(struct rte_mbuf *m, unsigned at)
 {
 	const struct rte_ipv4_hdr *ip;
@@ -80,5 +106,5 @@ enum ip4_fault ip4_check(struct rte_mbuf *m, unsigned at)
 		return IP4_SUM;
 	if (at + total < m->pkt_len)
 		mbuf_cut(m, at + total);
-	return IP4_OK;
+	return check_options((const uint8_t *)ip, header);
 }

@@ -9,6 +9,7 @@
 #include <rte_common.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_vect.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum ip4_fault {
 	IP4_SHORT,  // the packet ends within the header
 	IP4_HEADER, // not version 4, or a length that cannot be
 	IP4_SUM,    // the checksum is wrong
+	IP4_SOURCE, // right, and its sender says the way (RFC 791, source routes)
 };
 
 // Ones' complement sum of a header without options, folded to 16 bits: 0xffff when its checksum is
@@ -38,8 +40,8 @@ static __rte_always_inline uint16_t ip4_sum(const void *ip)
 }
 
 // Judges the header that begins `at` bytes into the packet, and what it says of the packet's length. A
-// header in several segments is brought into the first one. Ethernet's padding is cut off. On success
-// the whole header is in the first segment.
+// header in several segments is brought into the first one. Ethernet's padding is cut off. With IP4_OK and
+// IP4_SOURCE the whole header is in the first segment.
 enum ip4_fault ip4_check(struct rte_mbuf *m, unsigned at);
 
 // The same, inline for a header without options in a packet of one segment.
@@ -70,13 +72,45 @@ static __rte_always_inline void ip4_age(struct rte_ipv4_hdr *ip)
 	ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
 }
 
-// Addresses that no router sends to: this network, loopback, groups, reserved (RFC 1812, 5.3.7). dst
-// as in the packet.
+// Addresses that no router sends to, nor takes packets from: this network, loopback, groups, reserved
+// (RFC 1812, 5.3.7). dst as in the packet.
 static __rte_always_inline bool ip4_nowhere(uint32_t dst)
 {
 	uint8_t net = (uint8_t)(rte_be_to_cpu_32(dst) >> 24);
 
 	return (uint8_t)(net - 1) >= 223 || net == 127;
+}
+
+// What of a header ip4_plain looks at: the 16 bytes from its identification on, but with the first 4 another
+// address, when IP4_THIRD is said.
+#define IP4_ENDS _mm_set_epi8(0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, 0)
+#define IP4_THIRD _mm_set_epi8(0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, -1)
+
+static __rte_always_inline __m128i ip4_tail(const struct rte_ipv4_hdr *ip)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)&ip->packet_id);
+}
+
+// Neither address is one that ip4_nowhere is for, nor ours (in all four words, zero: none), and the time to live is
+// more than 1.
+static __rte_always_inline bool ip4_plain(__m128i tail, __m128i which, __m128i ours)
+{
+	// of the addresses the first byte, of the time to live its own: that is more than, equal to, or zero
+	const __m128i most = _mm_set_epi8(0, 0, 0, -33, 0, 0, 0, -33, 0, 0, 0, -1, 0, 0, 0, -33);
+	const __m128i not = _mm_set_epi8(0, 0, 0, 127, 0, 0, 0, 127, 0, 0, 0, 1, 0, 0, 0, 127);
+	__m128i bad = _mm_subs_epu8(tail, most);
+
+	bad = _mm_or_si128(bad, _mm_cmpeq_epi8(tail, not ));
+	bad = _mm_or_si128(bad, _mm_cmpeq_epi8(tail, _mm_setzero_si128()));
+	bad = _mm_or_si128(bad, _mm_cmpeq_epi32(tail, ours));
+
+	return _mm_testz_si128(bad, which) != 0;
+}
+
+// To several machines, or to all.
+static inline bool ip4_group(uint32_t dst)
+{
+	return (rte_be_to_cpu_32(dst) >> 28) == 14 || dst == UINT32_MAX;
 }
 
 // Brings the first `want` bytes of the packet into its first segment, copying from those that follow.

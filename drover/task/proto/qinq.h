@@ -51,6 +51,10 @@ static __rte_always_inline uint64_t qinq_types(uint16_t stype)
 
 #define QINQ_TYPES_MASK UINT64_C(0x0000ffff0000ffff) // little endian, as x86 is
 
+// The same of a C-tag's type, and IPv4's behind it, from the 16th byte.
+#define QINQ_CTAG_IPV4 \
+	((uint64_t)RTE_BE16(RTE_ETHER_TYPE_VLAN) | (uint64_t)RTE_BE16(RTE_ETHER_TYPE_IPV4) << 32)
+
 // svlan << 12 | cvlan of those 8 bytes, without priorities.
 static __rte_always_inline uint32_t qinq_tags(uint64_t v)
 {

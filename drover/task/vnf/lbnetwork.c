@@ -26,6 +26,7 @@ enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_LABELS,
 	DROP_NOT_GRE,
+	DROP_RESERVED,
 	DROP_END
 };
 
@@ -33,6 +34,7 @@ static const char *const drops[] = {
 	[DROP_SHORT - DROP_COMMON] = "too short",
 	[DROP_LABELS - DROP_COMMON] = "bad labels",
 	[DROP_NOT_GRE - DROP_COMMON] = "not gre",
+	[DROP_RESERVED - DROP_COMMON] = "reserved label",
 };
 
 // Where the IPv4 header begins; 0: *why says why there is none.
@@ -48,9 +50,10 @@ static unsigned find_ip(const struct lbnetwork *l, struct rte_mbuf *m, unsigned 
 		enum mpls_fault f = mpls_pop(m);
 
 		if (unlikely(f != MPLS_OK && f != MPLS_NONE)) {
-			*why = f == MPLS_SHORT	 ? DROP_SHORT
-			       : f == MPLS_OTHER ? DROP_NOT_GRE
-						 : DROP_LABELS;
+			*why = f == MPLS_SHORT	    ? DROP_SHORT
+			       : f == MPLS_OTHER    ? DROP_NOT_GRE
+			       : f == MPLS_RESERVED ? DROP_RESERVED
+						    : DROP_LABELS;
 			return 0;
 		}
 	}

@@ -28,7 +28,7 @@
 struct qinqdecap_conf {
 	char routes[KEY_TEXT_MAX], users[KEY_TEXT_MAX];
 	uint32_t local, stype, gateway;
-	bool arp, fast_arp;
+	bool arp, fast_arp, source_route;
 	uint32_t age; // of qinqencapv4, whose tasks of the same user table get it
 	struct icmp_conf icmp;
 };
@@ -47,12 +47,30 @@ static const char *const drops[] = {
 	[DROP_HEADROOM - DROP_COMMON] = "no headroom",
 	[DROP_ARP - DROP_COMMON] = "arp learned",
 	[DROP_BAD_ARP - DROP_COMMON] = "bad arp",
+	[DROP_OTHER - DROP_COMMON] = "for another host",
+	[DROP_GROUP - DROP_COMMON] = "to a group",
+	[DROP_SOURCE_ROUTE - DROP_COMMON] = "source routed",
+	[DROP_TO_US - DROP_COMMON] = "to this router",
+	[DROP_CPES - DROP_COMMON] = "too many cpes",
+	[DROP_DHCP - DROP_COMMON] = "dhcp",
+	[DROP_IGMP - DROP_COMMON] = "igmp",
+	KIND_DROPS(DROP_KIND - DROP_COMMON),
 };
 
 struct taken {
 	uint32_t ip[BURST];		 // destinations, host order
 	struct user_entry *entry[BURST]; // of the tags
 };
+
+static __rte_always_inline bool ordinary(const struct qinqdecap *q, const struct rte_mbuf *m)
+{
+	const struct qinq_hdr *h = rte_pktmbuf_mtod(m, const struct qinq_hdr *);
+	uint64_t v;
+
+	memcpy(&v, &h->ctype, sizeof(v));
+	return own_ordinary(&q->own, m) && (v & QINQ_TYPES_MASK) == QINQ_CTAG_IPV4
+	       && ip4_plain(ip4_tail((const struct rte_ipv4_hdr *)(h + 1)), IP4_ENDS, q->ours_wide);
+}
 
 static __rte_always_inline uint16_t
 take_in(struct task *t,
@@ -63,7 +81,6 @@ take_in(struct task *t,
 	struct taken *ret)
 {
 	const struct qinqdecap *q = t->state;
-	const uint64_t types = q->types;
 	uint16_t out = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -74,18 +91,8 @@ take_in(struct task *t,
 
 		if (i + AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
-		if (unlikely(ip4_look(m[i], QINQ_LEN) != IP4_OK)) {
+		if (unlikely(ip4_look(m[i], QINQ_LEN) != IP4_OK || !ordinary(q, m[i])))
 			why = qinqdecap_judge(t, m[i], users);
-		} else {
-			memcpy(&v, &h->stype, sizeof(v));
-			if (unlikely(
-				    (v & QINQ_TYPES_MASK) != types
-				    || h->type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)
-				    || ip4_nowhere(ip->dst_addr) || (h->dst.addr_bytes[0] & 1) != 0
-				    || ip->time_to_live <= 1
-			    ))
-				why = qinqdecap_judge(t, m[i], users);
-		}
 		if (unlikely(why != 0)) {
 			if (why != QINQDECAP_TAKEN)
 				qinqdecap_give_up(
@@ -93,6 +100,8 @@ take_in(struct task *t,
 				);
 			continue;
 		}
+		h = rte_pktmbuf_mtod(m[i], struct qinq_hdr *);
+		ip = (const struct rte_ipv4_hdr *)(h + 1);
 		memcpy(&v, &h->stype, sizeof(v));
 		ret->entry[out] = users_entry(users, qinq_tags(v));
 		prefetch_far(ret->entry[out]);
@@ -156,20 +165,23 @@ static uint16_t poll_qinqdecap(struct task *t)
 		const uint32_t number = __atomic_load_n(&taken.entry[i]->number, __ATOMIC_RELAXED);
 		const uint32_t hop = fib_find(&fib, taken.ip[i]);
 		const struct hop_head *head = &live->heads[hop];
+		enum cpe_learned learned;
 
 		if (unlikely(number == 0)) {
 			task_drop(t, DROP_UNKNOWN, m[i]);
 			continue;
 		}
-		if (unlikely(!cpe_learn(
-			    users,
-			    taken.entry[i],
-			    number,
-			    cpe_mac_port(&h->src, qinqdecap_port(q, m[i])),
-			    ip->src_addr,
-			    q->clock
-		    ))) {
-			task_drop(t, DROP_SOURCE, m[i]);
+		learned = cpe_learn(
+			q->users,
+			users,
+			taken.entry[i],
+			number,
+			cpe_mac_port(&h->src, qinqdecap_port(q, m[i])),
+			ip->src_addr,
+			q->clock
+		);
+		if (unlikely(learned != CPE_LEARNED)) {
+			task_drop(t, learned == CPE_TOO_MANY ? DROP_CPES : DROP_SOURCE, m[i]);
 			continue;
 		}
 		if (unlikely(hop == 0)) {
@@ -257,7 +269,14 @@ static int init_qinqdecap(struct task *t, const void *arg, struct err *err)
 	q->arp = c->arp;
 	q->gateway = rte_cpu_to_be_32(c->gateway);
 	q->clock = cpe_clock(users);
+	q->source_route = c->source_route;
 	icmp_init(&q->icmp, &c->icmp);
+	q->ours = q->gateway != 0 ? q->gateway : q->icmp.from;
+	q->ours_wide = _mm_set1_epi32((int)q->ours);
+	user_table_own(users, q->gateway);
+	user_table_own(users, q->icmp.from);
+	user_table_own(users, rte_cpu_to_be_32(q->local));
+	own_init(&q->own, t, rte_cpu_to_be_16(stype));
 	q->port = t->nrx == 1 && t->rx[0].ring == NULL ? t->rx[0].port : RTE_MAX_ETHPORTS;
 	q->noutputs = t->nout < SPEC_HOP_PORTS ? t->nout : SPEC_HOP_PORTS;
 	for (unsigned i = 0; i < t->nout; i++)
@@ -319,8 +338,10 @@ static const struct key keys[] = {
 	KEY_IPV4(
 		"gateway ipv4",
 		gateway,
-		"only requests for that address are answered (default: for every address)"
+		"that address is ours: only ARP requests for it are answered (default: for every "
+		"address), and it answers ping"
 	),
+	KEY_SOURCE_ROUTE(source_route),
 	ICMP_KEYS(icmp),
 	{NULL},
 };

@@ -4,7 +4,9 @@
 #pragma once
 
 #include "task/output.h"
+#include "task/own.h"
 #include "task/proto/icmp.h"
+#include "task/proto/kind.h"
 #include "task/proto/qinq.h"
 #include "task/task.h"
 
@@ -21,7 +23,11 @@ struct qinqdecap {
 	bool arp;	   // learn from it, and answer
 	uint32_t gateway;  // as in a packet; 0: answer for every address
 	uint64_t answered; // ARP
+	bool source_route; // forward what its sender routed
 	struct icmp icmp;
+	uint32_t ours;	   // the address that is pinged, as in a packet; 0: none
+	__m128i ours_wide; // the same, four times
+	struct own own;
 	unsigned noutputs; // of hops
 	uint32_t local;
 	struct output outputs[TASK_OUTPUTS];
@@ -41,7 +47,15 @@ enum {
 	DROP_HEADROOM,
 	DROP_ARP,
 	DROP_BAD_ARP,
-	DROP_END
+	DROP_OTHER,
+	DROP_GROUP,
+	DROP_SOURCE_ROUTE,
+	DROP_TO_US,
+	DROP_CPES,
+	DROP_DHCP,
+	DROP_IGMP,
+	DROP_KIND, // enum frame_kind
+	DROP_END = DROP_KIND + KIND_END
 };
 
 #define QINQDECAP_TAKEN UINT32_MAX // the packet has gone another way

@@ -6,6 +6,7 @@
 #include "task/proto/ip4.h"
 #include "task/vnf/qinqdecap.h"
 
+#include <rte_udp.h>
 #include <string.h>
 
 static unsigned output_for(const struct task *t, uint16_t port)
@@ -22,6 +23,7 @@ static unsigned take_arp(struct task *t, struct rte_mbuf *m, struct user_live *u
 	uint32_t number = entry->number;
 	uint16_t port = qinqdecap_port(q, m);
 	unsigned to = output_for(t, port);
+	enum cpe_learned learned = CPE_LEARNED;
 	struct arp_seen seen;
 
 	if (!mbuf_pull(m, QINQ_LEN + ARP_LEN))
@@ -31,11 +33,18 @@ static unsigned take_arp(struct task *t, struct rte_mbuf *m, struct user_live *u
 	if (!arp_read(rte_pktmbuf_mtod(m, struct rte_ether_hdr *), QINQ_LEN, &seen))
 		return DROP_BAD_ARP;
 	// a probe (RFC 5227) has no sender's address yet
-	if (seen.sender != 0
-	    && !cpe_learn(
-		    users, entry, number, cpe_mac_port(seen.mac, port), seen.sender, q->clock
-	    ))
-		return DROP_SOURCE;
+	if (seen.sender != 0)
+		learned = cpe_learn(
+			q->users,
+			users,
+			entry,
+			number,
+			cpe_mac_port(seen.mac, port),
+			seen.sender,
+			q->clock
+		);
+	if (learned != CPE_LEARNED)
+		return learned == CPE_TOO_MANY ? DROP_CPES : DROP_SOURCE;
 	if (to >= t->nout || !arp_wants_reply(&seen, q->gateway))
 		return DROP_ARP;
 	mbuf_cut(m, QINQ_LEN + ARP_LEN);
@@ -45,25 +54,122 @@ static unsigned take_arp(struct task *t, struct rte_mbuf *m, struct user_live *u
 	return 0;
 }
 
+#define DHCP_SERVER 67
+
+// Why a packet to several machines is not forwarded: what it is, where a network has something for it.
+static unsigned group_drop(const struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *ip =
+		rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, QINQ_LEN);
+	unsigned at = QINQ_LEN + (ip->version_ihl & 15u) * 4;
+	struct rte_udp_hdr room;
+	const struct rte_udp_hdr *udp;
+
+	if (ip->next_proto_id == IPPROTO_IGMP)
+		return DROP_IGMP;
+	if (ip->next_proto_id != IPPROTO_UDP
+	    || (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK)) != 0)
+		return DROP_GROUP;
+	udp = rte_pktmbuf_read(m, at, sizeof(room), &room);
+	return udp != NULL && udp->dst_port == RTE_BE16(DHCP_SERVER) ? DROP_DHCP : DROP_GROUP;
+}
+
+// Sends the packet, which begins with its IPv4 header, back to where it came from with that header.
+static bool put_back(struct task *t, struct rte_mbuf *m, const struct qinq_hdr *came, unsigned to)
+{
+	const struct qinqdecap *q = t->state;
+	struct qinq_hdr h = *came,
+			*at = (struct qinq_hdr *)(void *)rte_pktmbuf_prepend(m, QINQ_LEN);
+
+	if (at == NULL)
+		return false;
+	h.dst = came->src;
+	h.src = q->outputs[to].mac;
+	memcpy(at, &h, sizeof(h));
+	task_put(t, to, m);
+	return true;
+}
+
+// A packet for an address of ours: QINQDECAP_TAKEN, or what to drop it for.
+static unsigned take_ours(struct task *t, struct rte_mbuf *m, const struct user_live *users)
+{
+	struct qinqdecap *q = t->state;
+	unsigned to = output_for(t, qinqdecap_port(q, m));
+	struct qinq_hdr h;
+	uint64_t v;
+
+	memcpy(&h, rte_pktmbuf_mtod(m, void *), sizeof(h));
+	memcpy(&v, &h.stype, sizeof(v));
+	if (users_by_tags(users, qinq_tags(v)) == 0)
+		return DROP_UNKNOWN;
+	if (to >= t->nout)
+		return DROP_TO_US;
+	rte_pktmbuf_adj(m, QINQ_LEN);
+	return icmp_echo(&q->icmp, m) && put_back(t, m, &h, to) ? QINQDECAP_TAKEN : DROP_TO_US;
+}
+
+// The frame has both tags, perhaps behind one that has a priority only.
+static bool has_tags(const struct qinqdecap *q, struct rte_mbuf *m)
+{
+	bool untagged = false;
+
+	while (mbuf_pull(m, QINQ_LEN)) {
+		const struct qinq_hdr *h = rte_pktmbuf_mtod(m, struct qinq_hdr *);
+		uint64_t v;
+		bool found;
+
+		memcpy(&v, &h->stype, sizeof(v));
+		found = (v & QINQ_TYPES_MASK) == q->types;
+		if (untagged || (found && h->type != RTE_BE16(RTE_ETHER_TYPE_VLAN)))
+			return found;
+		untagged = frame_untag(m);
+		if (!untagged)
+			return found;
+	}
+	return false;
+}
+
+// Which of several reasons a frame without both tags is dropped for.
+static unsigned untagged_drop(const struct qinqdecap *q, const struct rte_mbuf *m)
+{
+	const struct qinq_hdr *h = rte_pktmbuf_mtod(m, const struct qinq_hdr *);
+	enum frame_kind kind;
+
+	if (m->data_len < QINQ_LEN)
+		return DROP_SHORT;
+	kind = frame_kind(h->stype == (uint16_t)q->types ? h->ctype : h->stype);
+	return kind == KIND_LLDP || kind == KIND_CFM ? DROP_KIND + kind : DROP_NOT_QINQ;
+}
+
 unsigned qinqdecap_judge(struct task *t, struct rte_mbuf *m, struct user_live *users)
 {
 	const struct qinqdecap *q = t->state;
-	const struct qinq_hdr *h = rte_pktmbuf_mtod(m, struct qinq_hdr *);
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(h + 1);
+	const struct rte_ipv4_hdr *ip;
+	const struct qinq_hdr *h;
+	enum frame_kind kind;
+	bool group, ours;
 	unsigned why;
 	uint64_t v;
 
-	if (!mbuf_pull(m, QINQ_LEN))
-		return DROP_SHORT;
+	if (!has_tags(q, m))
+		return untagged_drop(q, m);
+	h = rte_pktmbuf_mtod(m, struct qinq_hdr *);
+	ip = (const struct rte_ipv4_hdr *)(h + 1);
 	memcpy(&v, &h->stype, sizeof(v));
-	if ((v & QINQ_TYPES_MASK) != q->types)
-		return DROP_NOT_QINQ;
+	group = (h->dst.addr_bytes[0] & 1) != 0;
+	ours = own_takes(&q->own, m);
 	if (h->type == rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP) && q->arp) {
+		if (!group && !ours)
+			return DROP_OTHER;
 		why = take_arp(t, m, users, qinq_tags(v));
 		return why == 0 ? QINQDECAP_TAKEN : why;
 	}
-	if (h->type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
-		return DROP_NOT_IPV4;
+	if (h->type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)) {
+		kind = frame_kind(h->type);
+		return kind == KIND_END ? DROP_NOT_IPV4 : DROP_KIND + kind;
+	}
+	if (!group && !ours)
+		return DROP_OTHER;
 	switch (ip4_check(m, QINQ_LEN)) {
 	case IP4_SHORT:
 		return DROP_SHORT;
@@ -71,12 +177,21 @@ unsigned qinqdecap_judge(struct task *t, struct rte_mbuf *m, struct user_live *u
 		return DROP_HEADER;
 	case IP4_SUM:
 		return DROP_SUM;
+	case IP4_SOURCE:
+		if (!q->source_route)
+			return DROP_SOURCE_ROUTE;
+		break;
 	case IP4_OK:
 		break;
 	}
-	// also what was sent to all machines: a router does not forward it (RFC 1812, 5.3.4)
-	if (ip4_nowhere(ip->dst_addr) || (h->dst.addr_bytes[0] & 1) != 0)
+	if (group || ip4_group(ip->dst_addr))
+		return group_drop(m);
+	if (ip4_nowhere(ip->src_addr) || ip->src_addr == q->ours)
+		return DROP_SOURCE;
+	if (ip4_nowhere(ip->dst_addr))
 		return DROP_NO_ROUTE;
+	if (ip->dst_addr == q->ours)
+		return take_ours(t, m, users);
 	return ip->time_to_live <= 1 ? DROP_TTL : 0;
 }
 
@@ -91,7 +206,7 @@ void qinqdecap_give_up(
 {
 	struct qinqdecap *q = t->state;
 	unsigned to = output_for(t, qinqdecap_port(q, m));
-	struct qinq_hdr h, *answer;
+	struct qinq_hdr h;
 	uint64_t v;
 
 	if (q->icmp.from == 0 || error == 0 || to >= t->nout) {
@@ -104,13 +219,6 @@ void qinqdecap_give_up(
 	rte_pktmbuf_adj(m, QINQ_LEN);
 	// nobody is told what was for all, nor a stranger anything
 	if ((h.dst.addr_bytes[0] & 1) != 0 || users_by_tags(users, qinq_tags(v)) == 0
-	    || !icmp_answer(&q->icmp, m, error, mtu, QINQ_LEN)) {
+	    || !icmp_answer(&q->icmp, m, error, mtu, QINQ_LEN) || !put_back(t, m, &h, to))
 		rte_pktmbuf_free(m);
-		return;
-	}
-	answer = (struct qinq_hdr *)(void *)rte_pktmbuf_prepend(m, QINQ_LEN);
-	h.dst = h.src;
-	h.src = q->outputs[to].mac;
-	memcpy(answer, &h, sizeof(h));
-	task_put(t, to, m);
 }

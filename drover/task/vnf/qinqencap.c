@@ -27,6 +27,7 @@
 struct qinqencap_conf {
 	char users[KEY_TEXT_MAX], cpes[KEY_TEXT_MAX];
 	uint32_t local, stype, age;
+	bool source_route;
 	struct icmp_conf icmp;
 };
 
@@ -45,6 +46,15 @@ static const char *const drops[] = {
 	[DROP_CPE - DROP_COMMON] = "unknown cpe",
 	[DROP_OUTPUT - DROP_COMMON] = "no output",
 	[DROP_TOO_LONG - DROP_COMMON] = "too long",
+	[DROP_OTHER - DROP_COMMON] = "for another host",
+	[DROP_GROUP - DROP_COMMON] = "to a group",
+	[DROP_SOURCE - DROP_COMMON] = "bad source",
+	[DROP_SOURCE_ROUTE - DROP_COMMON] = "source routed",
+	[DROP_TO_US - DROP_COMMON] = "to this router",
+	[DROP_CONGESTION - DROP_COMMON] = "congestion",
+	[DROP_RESERVED - DROP_COMMON] = "reserved label",
+	[DROP_GRE_FLAGS - DROP_COMMON] = "gre with more than a key",
+	KIND_DROPS(DROP_KIND - DROP_COMMON),
 };
 
 static __rte_always_inline uint32_t gre_start(const struct gre_hdr *g)
@@ -53,6 +63,32 @@ static __rte_always_inline uint32_t gre_start(const struct gre_hdr *g)
 
 	memcpy(&v, g, sizeof(v));
 	return v;
+}
+
+// An IPv4 header without options, of a whole GRE packet, without a mark that would have to go over to what is in it:
+// of ECN (RFC 6040, 4.2) those with the lowest bit.
+static __rte_always_inline bool plain_outer(const struct rte_ipv4_hdr *ip)
+{
+	const __m128i is = _mm_set_epi8(
+		0, 0, 0, 0, 0, 0, IPPROTO_GRE, 0, 0, 0, 0, 0, 0, 0, 0, RTE_IPV4_VHL_DEF
+	);
+	// flags and offset but for "do not fragment" and the reserved one
+	const __m128i mask = _mm_set_epi8(0, 0, 0, 0, 0, 0, -1, 0, -1, 0x3f, 0, 0, 0, 0, 1, -1);
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)ip);
+
+	return _mm_testz_si128(_mm_xor_si128(v, is), mask) != 0;
+}
+
+// Of the packet within ip4_plain, and of the tunnel the sender.
+static __rte_always_inline bool plain_inner(
+	const struct qinqencap *q,
+	const struct rte_ipv4_hdr *outer,
+	const struct rte_ipv4_hdr *inner
+)
+{
+	__m128i tail = _mm_insert_epi32(ip4_tail(inner), (int)outer->src_addr, 0);
+
+	return ip4_plain(tail, IP4_THIRD, q->ours);
 }
 
 #define GRE_EXPECTED (rte_cpu_to_be_32((uint32_t)GRE_KEY << 16 | RTE_ETHER_TYPE_IPV4))
@@ -65,6 +101,7 @@ static __rte_always_inline unsigned look(const struct qinqencap *q, struct rte_m
 	const struct rte_ipv4_hdr *ip, *inner;
 	const struct gre_hdr *gre;
 	unsigned at = RTE_ETHER_HDR_LEN, len, end;
+	uint32_t label;
 	bool labelled;
 
 	if (m->data_len < at + MPLS_LEN + TUNNEL_AFTER_LABEL + sizeof(*inner)
@@ -75,18 +112,17 @@ static __rte_always_inline unsigned look(const struct qinqencap *q, struct rte_m
 	ip = (const struct rte_ipv4_hdr *)(p + at);
 	gre = (const struct gre_hdr *)(ip + 1);
 	inner = (const struct rte_ipv4_hdr *)(gre + 1);
-	// the bottom of the stack, or just IPv4
-	if (labelled ? (p[RTE_ETHER_HDR_LEN + 2] & 1) == 0
+	// an ordinary label (RFC 3032) at the bottom of the stack, or just IPv4
+	memcpy(&label, p + RTE_ETHER_HDR_LEN, sizeof(label));
+	if (labelled ? (label & LABEL_BOTTOM) == 0
+			       || ((label & LABEL_ORDINARY) == 0 && (label & LABEL_BITS) != 0)
 		     : eth->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
 		return 0;
 	len = rte_be_to_cpu_16(ip->total_length);
 	end = rte_be_to_cpu_16(inner->total_length) + (unsigned)TUNNEL_AFTER_LABEL;
-	if (ip->version_ihl != RTE_IPV4_VHL_DEF || ip->next_proto_id != IPPROTO_GRE
-	    || (ip->fragment_offset
-		& rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))
-		       != 0
+	if (!own_ordinary(&q->own, m) || !plain_outer(ip)
 	    || (q->local != 0 && ip->dst_addr != q->local) || gre_start(gre) != GRE_EXPECTED
-	    || inner->version_ihl != RTE_IPV4_VHL_DEF || inner->time_to_live <= 1)
+	    || inner->version_ihl != RTE_IPV4_VHL_DEF || !plain_inner(q, ip, inner))
 		return 0;
 	if (end > len || at + len > m->data_len
 	    || end < TUNNEL_AFTER_LABEL + sizeof(struct rte_ipv4_hdr) || ip4_sum(ip) != 0xffff
@@ -122,7 +158,9 @@ take_in(struct task *t,
 		}
 		at = look(q, m[i]);
 		if (unlikely(at == 0)) {
-			why = qinqencap_judge(q, m[i], &at);
+			why = qinqencap_judge(t, m[i], users, &at);
+			if (why == QINQENCAP_TAKEN)
+				continue;
 			if (why != 0) {
 				qinqencap_give_up(
 					t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], at, users, 0
@@ -255,7 +293,10 @@ static int init_qinqencap(struct task *t, const void *arg, struct err *err)
 	);
 	q->now = cpe_now();
 	q->port = t->nrx == 1 && t->rx[0].ring == NULL ? t->rx[0].port : RTE_MAX_ETHPORTS;
+	q->source_route = c->source_route;
 	icmp_init(&q->icmp, &c->icmp);
+	q->ours = _mm_set1_epi32((int)q->icmp.from);
+	own_init(&q->own, t, 0);
 	stype = rte_cpu_to_be_16(stype);
 	for (unsigned i = 0; i < RTE_MAX_ETHPORTS; i++) {
 		q->to[0][i] = t->out_of_port[i] < t->nout ? (uint8_t)t->out_of_port[i] : NO_OUTPUT;
@@ -304,6 +345,7 @@ static const struct key keys[] = {
 	),
 	KEY_IPV4("local ipv4", local, "tunnels that end here have that destination (default: any)"),
 	KEY_QINQ_TAG(stype, "type of the S-tag: 0x88a8 (default), 0x8100"),
+	KEY_SOURCE_ROUTE(source_route),
 	ICMP_KEYS(icmp),
 	{NULL},
 };

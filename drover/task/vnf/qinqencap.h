@@ -4,7 +4,9 @@
 #pragma once
 
 #include "task/output.h"
+#include "task/own.h"
 #include "task/proto/icmp.h"
+#include "task/proto/kind.h"
 #include "task/proto/qinq.h"
 #include "task/task.h"
 
@@ -21,8 +23,11 @@ struct qinqencap {
 	uint32_t local;			 // as in a packet; 0: any
 	uint32_t ctype;			 // type of the C-tag in the low half, as in a packet
 	uint8_t to[2][RTE_MAX_ETHPORTS]; // output, by port; [1]: by its own number, as configured
-	uint16_t port; // where packets come from; RTE_MAX_ETHPORTS: each says so itself
+	uint16_t port;	   // where packets come from; RTE_MAX_ETHPORTS: each says so itself
+	bool source_route; // forward what its sender routed
 	struct icmp icmp;
+	__m128i ours; // icmp.from, four times
+	struct own own;
 	struct access access[TASK_OUTPUTS];
 };
 
@@ -41,17 +46,30 @@ enum {
 	DROP_CPE,
 	DROP_OUTPUT,
 	DROP_TOO_LONG,
-	DROP_END
+	DROP_OTHER,
+	DROP_GROUP,
+	DROP_SOURCE,
+	DROP_SOURCE_ROUTE,
+	DROP_TO_US,
+	DROP_CONGESTION,
+	DROP_RESERVED,
+	DROP_GRE_FLAGS,
+	DROP_KIND, // enum frame_kind
+	DROP_END = DROP_KIND + KIND_END
 };
+
+#define QINQENCAP_TAKEN UINT32_MAX // the packet has gone another way
 
 struct gre_hdr {
 	uint16_t flags, type;
 	uint32_t key;
 } __rte_packed;
 
-// Judges any packet: what to drop it for, or 0; and where its inner header begins, *ret, for 0 and
-// DROP_TTL.
-unsigned qinqencap_judge(const struct qinqencap *q, struct rte_mbuf *m, unsigned *ret);
+// Judges any packet: what to drop it for, 0, or QINQENCAP_TAKEN; and where its inner header begins, *ret, for
+// 0 and DROP_TTL. A mark of congestion on the tunnel is one of the packet then (RFC 6040).
+unsigned qinqencap_judge(
+	struct task *t, struct rte_mbuf *m, const struct user_live *users, unsigned *ret
+);
 
 // Drops it, and tells its sender where that is configured, if the task has an output to where it came
 // from. error: an enum icmp_error, 0: not of this one; inner: where its inner header begins; mtu: of

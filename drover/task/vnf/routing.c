@@ -6,8 +6,10 @@
 
 #include "config/table_keys.h"
 #include "task/output.h"
+#include "task/own.h"
 #include "task/proto/icmp.h"
 #include "task/proto/ip4.h"
+#include "task/proto/kind.h"
 #include "task/task.h"
 
 #include "table/route.h"
@@ -27,14 +29,16 @@
 
 struct routing_conf {
 	char routes[KEY_TEXT_MAX];
-	bool mpls;
+	bool mpls, source_route;
 	struct icmp_conf icmp;
 };
 
 struct routing {
 	struct route_view view;
-	bool mpls;
+	bool mpls, source_route;
 	struct icmp icmp;
+	struct own own;
+	__m128i ours; // icmp.from, four times
 	unsigned noutputs;
 	struct output outputs[SPEC_HOP_PORTS];
 };
@@ -49,7 +53,12 @@ enum {
 	DROP_NO_ROUTE,
 	DROP_TOO_LONG,
 	DROP_HEADROOM,
-	DROP_END
+	DROP_OTHER,
+	DROP_SOURCE,
+	DROP_SOURCE_ROUTE,
+	DROP_TO_US,
+	DROP_KIND, // enum frame_kind
+	DROP_END = DROP_KIND + KIND_END
 };
 
 static const char *const drops[] = {
@@ -62,44 +71,22 @@ static const char *const drops[] = {
 	[DROP_NO_ROUTE - DROP_COMMON] = "no route",
 	[DROP_TOO_LONG - DROP_COMMON] = "too long",
 	[DROP_HEADROOM - DROP_COMMON] = "no headroom",
+	[DROP_OTHER - DROP_COMMON] = "for another host",
+	[DROP_SOURCE - DROP_COMMON] = "bad source",
+	[DROP_SOURCE_ROUTE - DROP_COMMON] = "source routed",
+	[DROP_TO_US - DROP_COMMON] = "to this router",
+	KIND_DROPS(DROP_KIND - DROP_COMMON),
 };
 
-// What to drop it for, or 0.
-static __rte_noinline unsigned refuse(struct rte_mbuf *m, enum ip4_fault fault)
-{
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
-	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(eth + 1);
+#define TAKEN UINT32_MAX // the packet has gone another way
 
-	if (!mbuf_pull(m, L2))
-		return DROP_SHORT;
-	if (eth->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
-		return DROP_NOT_IPV4;
-	if ((eth->dst_addr.addr_bytes[0] & 1) != 0)
-		return DROP_GROUP;
-	if (fault == IP4_OK)
-		fault = ip4_check(m, L2);
-	switch (fault) {
-	case IP4_SHORT:
-		return DROP_SHORT;
-	case IP4_HEADER:
-		return DROP_HEADER;
-	case IP4_SUM:
-		return DROP_SUM;
-	case IP4_OK:
-		break;
-	}
-	if (ip4_nowhere(ip->dst_addr))
-		return DROP_NO_ROUTE;
-	return ip->time_to_live <= 1 ? DROP_TTL : 0;
-}
-
-static __rte_always_inline bool ordinary(const struct rte_ether_hdr *eth)
+static __rte_always_inline bool ordinary(
+	const struct routing *r, const struct rte_mbuf *m, const struct rte_ether_hdr *eth
+)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(eth + 1);
 
-	return eth->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)
-	       && (eth->dst_addr.addr_bytes[0] & 1) == 0 && !ip4_nowhere(ip->dst_addr)
-	       && ip->time_to_live > 1;
+	return own_ordinary(&r->own, m) && ip4_plain(ip4_tail(ip), IP4_ENDS, r->ours);
 }
 
 // The first 16 bytes are those of the hop but for the IPv4 header's two.
@@ -123,6 +110,25 @@ static __rte_noinline bool write_label(struct rte_mbuf *m, const struct hop_head
 	return true;
 }
 
+// Sends it back to where the destination of its IPv4 header, with which it begins, leads. False: nowhere.
+static bool answer(struct task *t, struct rte_mbuf *m)
+{
+	struct routing *r = t->state;
+	const struct route_live *live = route_live(&r->view);
+	uint32_t to = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->dst_addr;
+	uint32_t hop = fib_find(live->fib, rte_be_to_cpu_32(to));
+	const struct hop_head *head = &live->heads[hop];
+
+	if (hop == 0 || m->pkt_len > head->mtu || rte_pktmbuf_prepend(m, L2) == NULL)
+		return false;
+	if (!r->mpls)
+		write_head(m, head);
+	else if (!write_label(m, head))
+		return false;
+	task_put(t, head->port, m);
+	return true;
+}
+
 // Drops it, and tells its sender where that is configured, by the way that leads there. error 0: not
 // this one; mtu: of ICMP_TOO_LONG.
 static __rte_noinline void give_up(
@@ -131,8 +137,7 @@ static __rte_noinline void give_up(
 {
 	struct routing *r = t->state;
 	const struct route_live *live = route_live(&r->view);
-	const struct hop_head *head;
-	uint32_t to, hop;
+	uint32_t to;
 
 	if (r->icmp.from == 0 || error == 0) {
 		task_drop(t, why, m);
@@ -140,25 +145,67 @@ static __rte_noinline void give_up(
 	}
 	t->counters.drops[why]++;
 	rte_pktmbuf_adj(m, L2);
-	to = rte_be_to_cpu_32(rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr);
-	hop = fib_find(live->fib, to);
-	head = &live->heads[hop];
-	if (hop == 0 || !icmp_answer(&r->icmp, m, error, mtu, L2 + LABEL)) {
+	to = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *)->src_addr;
+	if (fib_find(live->fib, rte_be_to_cpu_32(to)) == 0
+	    || !icmp_answer(&r->icmp, m, error, mtu, L2 + LABEL) || !answer(t, m))
 		rte_pktmbuf_free(m);
-		return;
+}
+
+// What to drop it for, 0, or TAKEN. It may begin elsewhere then.
+static __rte_noinline unsigned judge(struct task *t, struct rte_mbuf *m)
+{
+	struct routing *r = t->state;
+	const struct rte_ether_hdr *eth;
+	const struct rte_ipv4_hdr *ip;
+	enum frame_kind kind;
+	bool group;
+
+	if (!mbuf_pull(m, L2))
+		return DROP_SHORT;
+	if (rte_pktmbuf_mtod(m, const struct rte_ether_hdr *)->ether_type
+	    == rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN))
+		frame_untag(m);
+	eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	ip = (const struct rte_ipv4_hdr *)(eth + 1);
+	if (eth->ether_type != rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)) {
+		kind = frame_kind(eth->ether_type);
+		return kind == KIND_END ? DROP_NOT_IPV4 : DROP_KIND + kind;
 	}
-	rte_pktmbuf_prepend(m, L2);
-	if (r->mpls)
-		write_label(m, head);
-	else
-		write_head(m, head);
-	task_put(t, head->port, m);
+	group = (eth->dst_addr.addr_bytes[0] & 1) != 0;
+	if (group || !own_takes(&r->own, m))
+		return group ? DROP_GROUP : DROP_OTHER;
+	switch (ip4_check(m, L2)) {
+	case IP4_SHORT:
+		return DROP_SHORT;
+	case IP4_HEADER:
+		return DROP_HEADER;
+	case IP4_SUM:
+		return DROP_SUM;
+	case IP4_SOURCE:
+		if (!r->source_route)
+			return DROP_SOURCE_ROUTE;
+		break;
+	case IP4_OK:
+		break;
+	}
+	if (ip4_group(ip->dst_addr))
+		return DROP_GROUP;
+	if (ip4_nowhere(ip->src_addr) || ip->src_addr == r->icmp.from)
+		return DROP_SOURCE;
+	if (ip4_nowhere(ip->dst_addr))
+		return DROP_NO_ROUTE;
+	if (ip->dst_addr == r->icmp.from) {
+		rte_pktmbuf_adj(m, L2);
+		return icmp_echo(&r->icmp, m) && answer(t, m) ? TAKEN : DROP_TO_US;
+	}
+	return ip->time_to_live <= 1 ? DROP_TTL : 0;
 }
 
 // The packets that can be routed stay, with their destinations.
 static __rte_always_inline uint16_t
 take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_t *ips)
 {
+	const struct routing *r = t->state;
 	uint16_t out = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -167,10 +214,13 @@ take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_
 
 		if (i + AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
-		if (unlikely(ip4_look(m[i], L2) != IP4_OK || !ordinary(eth)))
-			why = refuse(m[i], IP4_OK);
+		if (unlikely(ip4_look(m[i], L2) != IP4_OK || !ordinary(r, m[i], eth))) {
+			why = judge(t, m[i]);
+			eth = rte_pktmbuf_mtod(m[i], struct rte_ether_hdr *);
+		}
 		if (unlikely(why != 0)) {
-			give_up(t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], 0);
+			if (why != TAKEN)
+				give_up(t, why, why == DROP_TTL ? ICMP_TTL : 0, m[i], 0);
 			continue;
 		}
 		ips[out] = rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(eth + 1))->dst_addr);
@@ -248,7 +298,10 @@ static int init_routing(struct task *t, const void *arg, struct err *err)
 	if (r == NULL)
 		return err_oom(err);
 	r->mpls = c->mpls;
+	r->source_route = c->source_route;
+	own_init(&r->own, t, rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4));
 	icmp_init(&r->icmp, &c->icmp);
+	r->ours = _mm_set1_epi32((int)r->icmp.from);
 	r->noutputs = t->nout < SPEC_HOP_PORTS ? t->nout : SPEC_HOP_PORTS;
 	for (unsigned i = 0; i < r->noutputs; i++)
 		r->outputs[i] = output_of(t, i);
@@ -281,6 +334,7 @@ static void report_routing(struct task *t, void *object)
 static const struct key keys[] = {
 	KEY_ROUTE_TABLE(routes),
 	KEY_BOOL("mpls", mpls, "the next hop's label is put in front"),
+	KEY_SOURCE_ROUTE(source_route),
 	ICMP_KEYS(icmp),
 	{NULL},
 };

@@ -13,6 +13,7 @@ enum {
 	DROP_SHORT = DROP_COMMON,
 	DROP_LABELS,
 	DROP_NOT_IP,
+	DROP_RESERVED,
 	DROP_END
 };
 
@@ -20,17 +21,56 @@ static const char *const drops[] = {
 	[DROP_SHORT - DROP_COMMON] = "too short",
 	[DROP_LABELS - DROP_COMMON] = "bad labels",
 	[DROP_NOT_IP - DROP_COMMON] = "not ip",
+	[DROP_RESERVED - DROP_COMMON] = "reserved label",
 };
 
 static unsigned drop_for(enum mpls_fault f)
 {
-	return f == MPLS_SHORT ? DROP_SHORT : f == MPLS_OTHER ? DROP_NOT_IP : DROP_LABELS;
+	switch (f) {
+	case MPLS_SHORT:
+		return DROP_SHORT;
+	case MPLS_OTHER:
+		return DROP_NOT_IP;
+	case MPLS_RESERVED:
+		return DROP_RESERVED;
+	default:
+		return DROP_LABELS;
+	}
+}
+
+#define EXPLICIT_NULL 0
+#define EXPLICIT_NULL_6 2
+#define ENTROPY_INDICATOR 7
+
+bool mpls_step(struct mpls_walk *w, uint32_t label)
+{
+	if (w->entropy) {
+		w->entropy = false;
+		return true;
+	}
+	if (likely((label & LABEL_ORDINARY) != 0))
+		return true;
+	switch (rte_be_to_cpu_32(label) >> 12) {
+	case EXPLICIT_NULL:
+		w->after = 4;
+		return true;
+	case EXPLICIT_NULL_6:
+		w->after = 6;
+		return true;
+	case ENTROPY_INDICATOR:
+		w->entropy = true;
+		return (label & LABEL_BOTTOM) == 0;
+	default:
+		return false;
+	}
 }
 
 enum mpls_fault mpls_pop(struct rte_mbuf *m)
 {
 	struct rte_ether_hdr eth;
 	unsigned at = RTE_ETHER_HDR_LEN;
+	struct mpls_walk walk = {0};
+	uint32_t label;
 	uint8_t version;
 
 	if (!mbuf_pull(m, at))
@@ -43,10 +83,13 @@ enum mpls_fault mpls_pop(struct rte_mbuf *m)
 			return MPLS_DEEP;
 		if (!mbuf_pull(m, at + MPLS_LEN + 1))
 			return MPLS_SHORT;
-		bottom = (*rte_pktmbuf_mtod_offset(m, uint8_t *, at + 2) & 1) != 0;
+		memcpy(&label, rte_pktmbuf_mtod_offset(m, void *, at), sizeof(label));
+		bottom = (label & LABEL_BOTTOM) != 0;
+		if (!mpls_step(&walk, label))
+			return MPLS_RESERVED;
 	}
 	version = *rte_pktmbuf_mtod_offset(m, uint8_t *, at) >> 4;
-	if (version != 4 && version != 6)
+	if ((version != 4 && version != 6) || (walk.after != 0 && version != walk.after))
 		return MPLS_OTHER;
 	eth.ether_type = rte_cpu_to_be_16(version == 6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	memcpy(rte_pktmbuf_adj(m, (uint16_t)(at - sizeof(eth))), &eth, sizeof(eth));

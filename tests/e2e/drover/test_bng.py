@@ -18,9 +18,11 @@ pytestmark = [pytest.mark.anywhere]
 
 CONFIG = """[port 0]
 name=cpe0
+mac=02:00:00:00:00:aa
 device=pcap:{cpe}
 [port 1]
 name=inet0
+mac=02:00:00:00:00:aa
 device=pcap:{inet}
 [port 2]
 name=spare
@@ -51,6 +53,7 @@ user table=tables.csv
 """
 L3FWD = """[port 0]
 name=in
+mac=02:00:00:00:00:aa
 device=pcap:in.pcap
 [port 1]
 name=out
@@ -274,7 +277,7 @@ def test_arp(bench):
     up = [bng.access(bng.arp(target=ip)) for ip in ("10.0.0.1", "10.0.0.5")]
     _, came, _ = bench(up, handle="yes", arp=",cpe0", back="spare", up="gateway ipv4=10.0.0.5")
     assert came == [bng.arp_answer(own, target="10.0.0.5")]
-    assert task(bench(up)[2], "qinqdecapv4")["drops"]["not ipv4"] == 2
+    assert task(bench(up)[2], "qinqdecapv4")["drops"]["arp"] == 2
 
 
 def test_cpes_that_are_configured(bench):

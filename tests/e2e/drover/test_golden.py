@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections import Counter
 
+import bng_packets as bng
 import drover_packets as packets
 import golden_packets as golden
 import pytest
@@ -41,7 +42,8 @@ def configuration(tasks):
             + "\n"
         )
     ports = (
-        f"[port {i}]\nname=p{i}\ndevice=pcap:{i}-in.pcap,{i}-out.pcap\n" for i in range(len(tasks))
+        f"[port {i}]\nname=p{i}\nmac={bng.GATEWAY}\ndevice=pcap:{i}-in.pcap,{i}-out.pcap\n"
+        for i in range(len(tasks))
     )
     return "".join(ports) + text
 
@@ -50,9 +52,16 @@ def configuration(tasks):
 def came(drover, tmp_path_factory):
     """{task: (its cases, what came out, its figures)}"""
     directory = tmp_path_factory.mktemp("golden")
-    (directory / "test.cfg").write_text(configuration(golden.NAMES))
+    found = {}
+    for names in (golden.NAMES[: len(golden.NAMES) // 2], golden.NAMES[len(golden.NAMES) // 2 :]):
+        found |= run(drover, directory, names)  # ethdev has 32 ports
+    return found
+
+
+def run(drover, directory, names):
+    (directory / "test.cfg").write_text(configuration(names))
     total = 0
-    for i, task in enumerate(golden.NAMES):
+    for i, task in enumerate(names):
         sent = [p for _, p, _, _ in golden.packets(task)]
         total += len(sent)
         (directory / f"{i}.csv").write_text(golden.tables())
@@ -74,9 +83,9 @@ def came(drover, tmp_path_factory):
         if sum(port["ipackets"] for port in report["ports"]) == total:
             break
     found = {}
-    for i, task in enumerate(golden.NAMES):
-        # the MAC is known now
-        cases = golden.packets(task, report["ports"][i]["mac"])
+    for i, task in enumerate(names):
+        assert report["ports"][i]["mac"].lower() == bng.GATEWAY
+        cases = golden.packets(task)
         found[task] = cases, packets.read(directory / f"{i}-out.pcap"), report["tasks"][i]
     return found
 
@@ -86,7 +95,7 @@ def test_task(came, task):
     cases, out, figures = came[task]
     answered = {name for name, _, p, why in cases if p is not None and why is not None}
     want = [(name, p) for name, _, p, _ in cases if p is not None]
-    if answered:
+    if answered or "icmp ipv4=" in task:
         # answers overtake others in a burst, and are numbered as they are made
         assert len(out) == len(want)
         assert (
@@ -152,6 +161,8 @@ def test_tshark(came, tmp_path):
         if "icmp ipv4=" in task and "icmp" in f["frame.protocols"]:
             assert f["icmp.checksum.status"].split(",")[0] == "1", where
             kind = f["icmp.type"].split(",")[0], f["icmp.code"].split(",")[0]
+            if kind[0] in ("0", "8"):  # ping
+                continue
             icmp[
                 {
                     ("11", "0"): "ttl expired",

@@ -32,7 +32,9 @@ class Running:
 
     def __init__(self, drover, directory, config, ports, args=()):
         self.log = directory / "dut.log"
-        links = [f"--port={i}=memif:server:{directory}/link{i}" for i in range(ports)]
+        links = [
+            f"--port={i}=memif:server:{directory}/link{i},mac={bng.GATEWAY}" for i in range(ports)
+        ]
         command = [drover, "run", "--no-huge", "--squeeze", "--json", *args, *links, config]
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -134,6 +136,7 @@ class Bng:
     local: str
     args: list = field(default_factory=list)
     stype: int = 0x88A8
+    macs: tuple = (bng.GATEWAY, bng.GATEWAY)  # of the access ports
 
 
 def ours(name, **kw):
@@ -148,6 +151,7 @@ def ours(name, **kw):
             for i in range(8)
         ],
         "192.0.2.254",
+        macs=("02:00:00:00:04:00", "02:00:00:00:04:02"),
         **kw,
     )
 
@@ -182,8 +186,9 @@ def cpe(user):
     return f"02:00:00:09:{user[2] >> 8:02x}:{user[2] & 255:02x}"
 
 
-def learned(b, user):
-    return raw(bng.access(bng.arp(2, address(user), mac=cpe(user)), user, b.stype, src=cpe(user)))
+def learned(b, user, side):
+    arp = bng.arp(2, address(user), mac=cpe(user))
+    return raw(bng.access(arp, user, b.stype, src=cpe(user), dst=b.macs[side]))
 
 
 def traffic(b):
@@ -191,10 +196,10 @@ def traffic(b):
     sent, due = [[] for _ in SIDES], [[] for _ in SIDES]
     for side, users in enumerate(b.users):
         for user in users:
-            sent[2 * side].append(learned(b, user))
+            sent[2 * side].append(learned(b, user, side))
             for to, out, far, mac, label in b.hops:
                 p = bng.inner(100 + user[2] % 300, to, address(user))
-                sent[2 * side].append(bng.access(p, user, b.stype, src=cpe(user)))
+                sent[2 * side].append(bng.access(p, user, b.stype, src=cpe(user), dst=b.macs[side]))
                 outer = {"src": b.local, "dst": far}
                 due[2 * out + 1].append(("up", bng.aged(p), user, label, mac, outer))
                 back = bng.inner(80, address(user), to)

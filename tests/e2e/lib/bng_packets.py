@@ -5,7 +5,19 @@ both; the formats are those of the paper's figures 9 and 10."""
 
 from drover_packets import patterned  # first: it silences scapy
 
-from scapy.all import ARP, GRE, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPOption_RR, IPv6
+from scapy.all import (
+    ARP,
+    GRE,
+    ICMP,
+    IP,
+    TCP,
+    UDP,
+    Dot1AD,
+    Dot1Q,
+    Ether,
+    IPOption_RR,
+    IPv6,
+)
 from scapy.all import Padding, Raw, fragment, raw
 from scapy.contrib.mpls import MPLS
 
@@ -125,20 +137,22 @@ def upstream(own):
     yield "no such subscriber", access(inner(), (7, 41, 0)), "unknown subscriber"
     yield "other svlan", access(inner(), (8, 42, 0)), "unknown subscriber"
     yield "no route", access(inner(to="192.168.1.1")), "no route"
-    for to in ("224.0.0.1", "255.255.255.255", "127.0.0.1", "0.0.0.1", "240.0.0.1"):
+    for to in ("127.0.0.1", "0.0.0.1", "240.0.0.1"):
         yield f"to {to}", access(inner(to=to)), "no route"
+    for to in ("224.0.0.1", "239.255.255.255", "255.255.255.255"):
+        yield f"to {to}", access(inner(to=to)), "to a group"
     for src in ("0.0.0.0", "224.0.0.1", "127.0.0.1", "255.255.255.255"):
         yield f"from {src}", access(inner(src=src)), "bad source"
     yield "mac of a group", access(inner(src="10.9.9.9"), src="03:00:00:00:00:01"), "bad source"
-    yield "to all", access(inner(), dst="ff:ff:ff:ff:ff:ff"), "no route"
+    yield "to all", access(inner(), dst="ff:ff:ff:ff:ff:ff"), "to a group"
     yield "8100 outside", access(inner(), stype=0x8100), "not qinq"
     yield "one tag", raw(Ether(src=CPE, dst=GATEWAY) / Dot1Q(vlan=7) / inner(80)), "not qinq"
     yield "no tag", raw(Ether(src=CPE, dst=GATEWAY) / inner(80)), "not qinq"
-    yield "ipv6", access(IPv6(dst="2001:db8::1") / UDP()), "not ipv4"
+    yield "ipv6", access(IPv6(dst="2001:db8::1") / UDP()), "ipv6"
     three = (
         Ether(src=CPE, dst=GATEWAY) / Dot1AD(vlan=7, type=0x8100) / Dot1Q(vlan=42) / Dot1Q(vlan=1)
     )
-    yield "three tags", raw(three / inner()), "not ipv4"
+    yield "three tags", raw(three / inner()), "another tag"
 
 
 QINQ = 22
@@ -168,8 +182,8 @@ def downstream(own):
         yield name, core(p), tagged(p, own)
     p = to()
     yield "no label", core(p, labels=()), tagged(p, own)
-    yield "two labels", core(p, labels=(1, 2)), tagged(p, own)
-    yield "eight labels", core(p, labels=range(8)), tagged(p, own)
+    yield "two labels", core(p, labels=(16, 17)), tagged(p, own)
+    yield "eight labels", core(p, labels=range(16, 24)), tagged(p, own)
     yield "any source", core(p, outer={"src": "203.0.113.9", "tos": 8, "id": 9}), tagged(p, own)
     yield "outer without df", core(p, outer={"flags": 0}), tagged(p, own)
     options = {"options": [IPOption_RR(length=7, pointer=4, routers=["0.0.0.0"])]}
@@ -187,13 +201,16 @@ def downstream(own):
     yield "outer version", core(p, outer={"version": 6}), "bad header"
     yield "outer fragment", core(p, outer={"flags": "MF"}), "fragment of a tunnel"
     yield "outer offset", core(p, outer={"frag": 8}), "fragment of a tunnel"
-    yield "no bottom", core(p, labels=range(9)), "bad labels"
+    yield "no bottom", core(p, labels=range(16, 25)), "bad labels"
     yield "not gre", core(p, outer={"proto": 4}), "not gre"
-    yield "no ip", raw(Ether(src=CORE, dst=GATEWAY, type=0x86DD) / to()), "not gre"
+    yield "no ip", raw(Ether(src=CORE, dst=GATEWAY, type=0x86DD) / to()), "ipv6"
     yield "no key", core(p, key_present=0, key=None), "gre without key"
-    yield "checksum and key", core(p, chksum_present=1), "gre without key"
-    yield "sequence and key", core(p, seqnum_present=1, sequence_number=1), "gre without key"
-    yield "version 1", core(p, version=1), "gre without key"
+    for name, more in (
+        ("checksum", {"chksum_present": 1}),
+        ("version 1", {"version": 1}),
+        ("sequence", {"seqnum_present": 1, "sequence_number": 1}),
+    ):
+        yield f"{name} and key", core(p, **more), "gre with more than a key"
     yield "ethernet inside", core(p, proto=0x6558), "bad inner packet"
     yield "inner ihl", core(to(ihl=3)), "bad inner packet"
     yield "inner length", core(to(len=1000)), "bad inner packet"
@@ -239,11 +256,11 @@ def routed(own):
     yield "length", frame(inner(len=19)), "bad header"
     yield "too long", frame(inner(MTU + 1)), "too long"
     yield "no route", frame(inner(to="192.168.1.1")), "no route"
-    yield "to a group", frame(inner(to="224.0.0.1")), "no route"
+    yield "to a group", frame(inner(to="224.0.0.1")), "to a group"
     yield "loopback", frame(inner(to="127.0.0.1")), "no route"
     yield "to all", frame(inner(), dst="ff:ff:ff:ff:ff:ff"), "to a group"
-    yield "arp", raw(Ether(src=CORE, dst=GATEWAY) / ARP()), "not ipv4"
-    yield "vlan", raw(Ether(src=CORE, dst=GATEWAY) / Dot1Q(vlan=1) / inner()), "not ipv4"
+    yield "arp", raw(Ether(src=CORE, dst=GATEWAY) / ARP()), "arp"
+    yield "vlan", raw(Ether(src=CORE, dst=GATEWAY) / Dot1Q(vlan=1) / inner()), "another tag"
 
 
 def arp(op=1, sender=ADDRESS, target="10.0.0.1", mac=CPE, **kw):

@@ -8,29 +8,34 @@ from bng_packets import ADDRESS, CORE, CPE, GATEWAY, HOPS, LOCAL, MTU, TO, USER,
 
 from scapy.all import ICMP, IP, TCP, Ether, Padding, Raw, raw
 from scapy.contrib.mpls import MPLS
-from scapy.all import IPOption_NOP
+from scapy.all import IPOption_NOP  # isort: skip
 
 GATE = "10.0.0.254"  # whose ICMP errors they are
 FAR = "203.0.113.7"  # a machine that is routed to
 QUOTED = 548  # bytes of a packet in the answer: 576 in all (RFC 1812, 4.3.2.3)
 
-# What else an EtherType can be: ARP, IPv6, tags, MPLS for one and for many, PPPoE, LLDP, a length of 802.3, and
-# IPv4's the wrong way round.
-TYPES = [
-    0x0806,
-    0x86DD,
-    0x8100,
-    0x88A8,
-    0x9100,
-    0x8847,
-    0x8848,
-    0x8864,
-    0x88CC,
-    46,
-    0,
-    0xFFFF,
-    0x0008,
-]
+# What else an EtherType can be, those that have a reason of their own first: ARP, IPv6, tags, PPPoE, LLDP, CFM; MPLS
+# for one and for many, a length of 802.3, and IPv4's the wrong way round.
+KINDS = {
+    0x0806: "arp",
+    0x86DD: "ipv6",
+    0x8100: "another tag",
+    0x88A8: "another tag",
+    0x9100: "another tag",
+    0x8863: "pppoe",
+    0x8864: "pppoe",
+    0x88CC: "lldp",
+    0x8902: "cfm",
+}
+TYPES = [*KINDS, 0x8847, 0x8848, 46, 0, 0xFFFF, 0x0008]
+NOBODY = (
+    "0.0.0.0",
+    "0.1.2.3",
+    "127.0.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+)  # no machine's
 LONGEST = [IPOption_NOP()] * 40  # options
 
 
@@ -112,8 +117,9 @@ def routing(own, mpls=False):
     )
     yield from cuts(frame(bng.inner(28, options=LONGEST)), (34, 40, 73), "too short", "options cut")
     for kind in TYPES:
-        yield dropped(f"type {kind:#06x}", frame(bng.inner(), kind), "not ipv4")
-        yield dropped(f"type {kind:#06x}, short", frame(b"", kind) + b"x", "not ipv4")
+        why = KINDS.get(kind, "not ipv4")
+        yield dropped(f"type {kind:#06x}", frame(bng.inner(), kind), why)
+        yield dropped(f"type {kind:#06x}, short", frame(b"", kind) + b"x", why)
     for i in range(0, 256, 15):
         group = f"{i:02x}:00:5e:00:00:01"
         if i & 1:
@@ -171,8 +177,11 @@ def errors(make, stranger, largest, limit):
     for kind in (3, 4, 5, 11, 12):
         p = IP(dst=to, **far) / ICMP(type=kind) / bng.inner()
         yield f"of an icmp error {kind}", p, unknown, None, None, 0
-    for dst in ("224.0.0.5", "255.255.255.255", "127.0.0.1", "240.0.0.1"):
+    for dst in ("127.0.0.1", "240.0.0.1"):
         yield f"to {dst}", make(to=dst), unknown, None, None, 0
+    for dst in ("224.0.0.5", "255.255.255.255"):
+        why = "to a group" if unknown == "no route" else unknown
+        yield f"to {dst}", make(to=dst), why, None, None, 0
     yield "checksum", make(ttl=1, chksum=1), "bad checksum", None, None, 0
     yield "good", make(), None, None, None, 0
 
@@ -194,8 +203,9 @@ def routing_errors(own, mpls=False):
         yield name, frame(p), out, why
     p = make(ttl=1)
     yield "padded", frame(p) + bytes(9), out_to(answer(p, *EXCEEDED), own, 1, mpls), "ttl expired"
-    for src in ("192.168.1.1", "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"):
-        yield dropped(f"from {src}", frame(bng.inner(src=src, ttl=1)), "ttl expired")
+    yield dropped("from a stranger", frame(bng.inner(src="192.168.1.1", ttl=1)), "ttl expired")
+    for src in NOBODY:
+        yield dropped(f"from {src}", frame(bng.inner(src=src, ttl=1)), "bad source")
     yield dropped("to all", frame(p, dst="ff:ff:ff:ff:ff:ff"), "to a group")
 
 
@@ -219,10 +229,10 @@ def upstream_errors(own):
     p = bng.inner(ttl=1)
     yield "priority", bng.access(p, prio=5), back(answer(p, *EXCEEDED), prio=5), "ttl expired"
     yield dropped("of a stranger", bng.access(p, (7, 41, 0)), "ttl expired")
-    yield dropped("to all", bng.access(bng.inner(), dst="ff:ff:ff:ff:ff:ff"), "no route")
-    yield dropped("ttl 1 to all", bng.access(p, dst="ff:ff:ff:ff:ff:ff"), "no route")
-    for src in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"):
-        yield dropped(f"from {src}", bng.access(bng.inner(src=src, ttl=1)), "ttl expired")
+    yield dropped("to all", bng.access(bng.inner(), dst="ff:ff:ff:ff:ff:ff"), "to a group")
+    yield dropped("ttl 1 to all", bng.access(p, dst="ff:ff:ff:ff:ff:ff"), "to a group")
+    for src in NOBODY:
+        yield dropped(f"from {src}", bng.access(bng.inner(src=src, ttl=1)), "bad source")
 
 
 def downstream_errors(own):
@@ -243,7 +253,7 @@ def downstream_errors(own):
             out = bng.tagged(p, own)
         yield name, bng.core(p), out, why
     p = make(ttl=1)
-    for labels in ((), (1, 2), range(8)):
+    for labels in ((), (16, 17), range(16, 24)):
         yield f"{len(labels)} labels", bng.core(p, labels=labels), back(
             answer(p, *EXCEEDED)
         ), "ttl expired"
@@ -253,13 +263,13 @@ def downstream_errors(own):
     sent = bng.core(make(), key=USERS[1][2])
     yield "other subscriber", sent, back(answer(make(), *HOST), USERS[1][2]), "unknown cpe"
     yield dropped("of a stranger", bng.core(p, key=700041), "ttl expired")
-    yield dropped("to all", bng.core(p, dst="ff:ff:ff:ff:ff:ff"), "ttl expired")
-    for end in ("src", "dst"):
-        for nobody in ("0.0.0.0", "127.0.0.1", "224.0.0.1"):
-            yield dropped(f"tunnel {end} {nobody}", bng.core(p, outer={end: nobody}), "ttl expired")
-    for src in ("0.0.0.0", "127.0.0.1", "224.0.0.1"):
-        p = bng.inner(60, ADDRESS, src, ttl=1)
-        yield dropped(f"from {src}", bng.core(p), "ttl expired")
+    yield dropped("to all", bng.core(p, dst="ff:ff:ff:ff:ff:ff"), "to a group")
+    for nobody in NOBODY:
+        yield dropped(f"tunnel from {nobody}", bng.core(p, outer={"src": nobody}), "bad source")
+        yield dropped(f"tunnel to {nobody}", bng.core(p, outer={"dst": nobody}), "ttl expired")
+        yield dropped(
+            f"from {nobody}", bng.core(bng.inner(60, ADDRESS, nobody, ttl=1)), "bad source"
+        )
 
 
 # ---- both halves of the BNG
@@ -282,12 +292,11 @@ def upstream(own, stype=0x88A8):
     )
     for kind in TYPES:
         sent = bytearray(bng.access(bng.inner(), stype=stype))
-        for name, at, why in (
-            ("S", 12, "not qinq"),
-            ("C", 16, "not qinq"),
-            ("inner", 20, "not ipv4"),
-        ):
+        for name, at in (("S", 12), ("C", 16), ("inner", 20)):
             was = int.from_bytes(sent[at : at + 2], "big")
+            why = KINDS.get(kind, "not ipv4")
+            if at < 20 and why not in ("lldp", "cfm"):
+                why = "not qinq"
             if kind != was:
                 wrong = sent[:at] + kind.to_bytes(2, "big") + sent[at + 2 :]
                 yield dropped(f"{name} type {kind:#06x}", bytes(wrong), why)
@@ -364,15 +373,22 @@ def downstream(own, stype=0x88A8):
     for name, outer in (
         ("ttl 0", {"ttl": 0}),
         ("ttl 1", {"ttl": 1}),
-        ("tos 255", {"tos": 255}),
+        ("tos 252", {"tos": 252}),
         ("id", {"id": 65535}),
         ("options", {"options": LONGEST}),
     ):
         yield f"outer {name}", bng.core(p, outer=outer), out(p), None
-    for label in (0, 3, 15, 1048575):
+    for label in (0, 16, 1048575):
         yield f"label {label}", bng.core(p, labels=(label,)), out(p), None
+    for label in range(1, 16):  # RFC 3032, 2.1; RFC 7274; nothing else has a meaning for us
+        yield dropped(f"label {label}", bng.core(p, labels=(label,)), "reserved label")
+    for labels in ((0, 16), (16, 0), (7, 3, 16), (7, 99), (16, 7, 15)):
+        yield f"labels {labels}", bng.core(p, labels=labels), out(p), None
+    for labels in ((1, 16), (16, 1), (3, 16), (16, 13), (16, 7), (2, 16), (7, 1, 3)):
+        yield dropped(f"labels {labels}", bng.core(p, labels=labels), "reserved label")
     for n in range(8):
-        yield f"{n + 1} labels", bng.core(p, labels=range(n + 1)), out(p), None
+        yield f"{n + 1} labels", bng.core(p, labels=range(16, 17 + n)), out(p), None
+    yield from marked(own, stype)
     for n in (1, 100, 1300):
         yield f"padded by {n}", bng.core(p) + bytes(n), out(p), None
         yield f"padded within by {n}", bng.core(p / Padding(bytes(n))), out(p), None
@@ -388,21 +404,24 @@ def downstream(own, stype=0x88A8):
     at = 14 + 4 + 20
     for flags in [0, 0xFFFF, *(0x2000 | 1 << bit for bit in range(16) if bit != 13)]:
         wrong = sent[:at] + flags.to_bytes(2, "big") + sent[at + 2 :]
-        yield dropped(f"gre {flags:#06x}", wrong, "gre without key")
-    yield dropped(
-        "all of gre",
-        bng.core(p, chksum_present=1, seqnum_present=1, sequence_number=7),
-        "gre without key",
-    )
+        yield dropped(
+            f"gre {flags:#06x}",
+            wrong,
+            "gre with more than a key" if flags & 0x2000 else "gre without key",
+        )
+    all_of_it = bng.core(p, chksum_present=1, seqnum_present=1, sequence_number=7)
+    yield dropped("all of gre", all_of_it, "gre with more than a key")
     for kind in TYPES:
-        yield dropped(f"gre type {kind:#06x}", bng.core(p, proto=kind), "bad inner packet")
+        yield dropped(
+            f"gre type {kind:#06x}", bng.core(p, proto=kind), KINDS.get(kind, "bad inner packet")
+        )
         if kind != 0x8847:
             wrong = sent[:12] + kind.to_bytes(2, "big") + sent[14:]
-            yield dropped(f"type {kind:#06x}", wrong, "not gre")
+            yield dropped(f"type {kind:#06x}", wrong, KINDS.get(kind, "not gre"))
     for proto in (0, 1, 4, 6, 17, 41, 50, 255):
         yield dropped(f"protocol {proto}", bng.core(p, outer={"proto": proto}), "not gre")
     for n in (9, 12):
-        yield dropped(f"{n} labels", bng.core(p, labels=range(n)), "bad labels")
+        yield dropped(f"{n} labels", bng.core(p, labels=range(16, 16 + n)), "bad labels")
     for size in (20, 24, 27):
         yield dropped(f"outer length {size}", bng.core(p, outer={"len": size}), "too short")
     for size in (28, 29, 47, 48, 87):
@@ -431,10 +450,33 @@ def downstream(own, stype=0x88A8):
         yield dropped(f"to {to}", bng.core(bng.inner(60, to, TO)), "unknown cpe")
 
 
+def marked(own, stype):
+    """ECN at the end of a tunnel, RFC 6040, figure 4: 0 none, 1 and 2 capable (by number), 3 congested."""
+    table = {  # inner: of outer 0, 2, 1, 3
+        0: (0, 0, 0, None),
+        2: (2, 2, 1, 3),
+        1: (1, 1, 1, 3),
+        3: (3, 3, 3, 3),
+    }
+    for dscp in (0, 0xB8):
+        for inner, becomes in table.items():
+            for outer, mark in zip((0, 2, 1, 3), becomes, strict=True):
+                p = bng.inner(60, ADDRESS, TO, tos=dscp | inner)
+                sent, name = (
+                    bng.core(p, outer={"tos": outer}),
+                    f"dscp {dscp >> 2} ecn {inner} in {outer}",
+                )
+                if mark is None:
+                    yield dropped(name, sent, "congestion")
+                else:
+                    q = bng.inner(60, ADDRESS, TO, tos=dscp | mark)
+                    yield name, sent, bng.tagged(q, own, stype=stype), None
+
+
 def elsewhere(own):
     """Tunnels to others, with local ipv4=."""
     p = bng.inner(60, ADDRESS, TO)
-    for labels in ((), (1,), (1, 2)):
+    for labels in ((), (16,), (16, 17)):
         ours = bng.core(p, labels=labels, outer={"dst": LOCAL})
         yield f"ours, {len(labels)} labels", ours, bng.tagged(p, own), None
         yield dropped(f"another's, {len(labels)} labels", bng.core(p, labels=labels), "not for us")

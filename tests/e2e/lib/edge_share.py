@@ -56,7 +56,7 @@ def lbqinq(_own, stype=0x88A8):
 def lbnetwork(_own, untag=False):
     p = bng.inner(60, ADDRESS, TO)
     for n in range(9):
-        sent = bng.core(p, labels=range(n))
+        sent = bng.core(p, labels=range(16, 16 + n))
         yield f"{n} labels", sent, bng.core(p, labels=()) if untag else sent, None
     for name, kw in (
         ("no key", {"key_present": 0, "key": None}),
@@ -87,7 +87,7 @@ def lbnetwork(_own, untag=False):
         yield dropped(f"ihl {ihl}", bng.core(p, outer={"ihl": ihl}), "not gre")
     yield dropped("version 6", bng.core(p, labels=(), outer={"version": 6}), "not gre")
     for n in (9, 12):
-        yield dropped(f"{n} labels", bng.core(p, labels=range(n)), "bad labels")
+        yield dropped(f"{n} labels", bng.core(p, labels=range(16, 16 + n)), "bad labels")
     for first in (0x00, 0x10, 0x55, 0xF0):
         other = whole[:18] + bytes([first]) + whole[19:]
         yield dropped(f"behind the label {first:#04x}", other, "not gre")
@@ -123,7 +123,7 @@ def unmpls(_own):
     def labelled(p, n):
         stack = Ether(src=CORE, dst=GATEWAY, type=0x8847)
         for i in range(n):
-            stack /= MPLS(label=i, s=int(i + 1 == n), ttl=i)
+            stack /= MPLS(label=16 + i, s=int(i + 1 == n), ttl=i)
         return raw(stack / p)
 
     for name, p, kind in (
@@ -139,6 +139,17 @@ def unmpls(_own):
     yield "a byte of ipv4", labelled(b"\x45", 1), frame(b"\x45"), None
     for first in (0x00, 0x10, 0x35, 0x55, 0x75, 0xF0):
         yield dropped(f"behind it {first:#04x}", labelled(bytes([first]) + bytes(50), 2), "not ip")
+    four, six = bng.inner(), v6
+    for labels in ((0,), (16, 0), (7, 3), (7, 1048575, 16), (16, 7, 0)):  # with an entropy label
+        yield f"labels {labels}", bng.core(four, labels=labels), bng.core(four, labels=()), None
+    for label in (1, *range(3, 16)):
+        yield dropped(f"label {label}", bng.core(four, labels=(label,)), "reserved label")
+    yield dropped("label 1 above", bng.core(four, labels=(1, 16)), "reserved label")
+    for label, p, right in ((0, four, True), (2, six, True), (0, six, False), (2, four, False)):
+        sent = raw(Ether(src=CORE, dst=GATEWAY, type=0x8847) / MPLS(label=label, s=1, ttl=1) / p)
+        yield f"null {label}", sent, frame(
+            p, 0x0800 if p is four else 0x86DD
+        ) if right else None, None if right else "not ip"
     whole = labelled(bng.inner(), 3)
     yield from cuts(whole, range(1, 14 + 13), "too short")
     for name, sent in anything():

@@ -18,6 +18,10 @@ Which edges there are of which mode (R routing, U qinqdecapv4, D qinqencapv4, Q 
   tags and keys that are nobody's, tags of both types              U D Q           P
   destinations that are not known, or no machine's               R U D
   MTU exceeded, by a byte, by options, by a label                R U D         +
+  frames for others, for groups; priority tags                   R U D
+  senders that cannot be; source routes, options                 R U D
+  ECN of a tunnel; labels with a meaning of their own                D         -
+  ping of our own addresses                                      R U D
   ARP of every kind, with a gateway and without                    U   Q
   ICMP errors: all that are sent, and all that never are         R U D
 
@@ -28,6 +32,7 @@ import re
 
 import bng_packets as bng
 import edge_packets as edge
+import edge_router as router
 import edge_share as share
 
 GATE = f"icmp ipv4={edge.GATE}"
@@ -50,18 +55,31 @@ def old(cases):
 TASKS = [
     ("routing", old(bng.routed)),
     ("routing", edge.routing),
+    ("routing", router.routing),
+    ("routing,source route=yes", functools.partial(router.routing, source_route=True)),
+    (f"routing,{GATE}", functools.partial(router.routing, gate=True)),
+    (f"routing,icmp ipv4={edge.GATE},icmp rate=1001", router.routing_pings),
     ("routing,mpls=yes", functools.partial(edge.routing, mpls=True)),
     (f"routing,{GATE}", edge.routing_errors),
     (f"routing,mpls=yes,{GATE}", functools.partial(edge.routing_errors, mpls=True)),
     (f"{UP},handle arp=yes", old(bng.upstream)),
     (f"{UP},handle arp=yes", old(bng.asked)),
     (UP, edge.upstream),
+    (UP, router.upstream),
+    (f"{UP},source route=yes", functools.partial(router.upstream, source_route=True)),
+    (f"{UP},qinq tag=0x8100", router.upstream_8100),
+    (f"{UP},handle arp=yes,gateway ipv4={edge.GATE}", router.upstream_pings),
     (f"{UP},qinq tag=0x8100", functools.partial(edge.upstream, stype=0x8100)),
     (f"{UP},{GATE}", edge.upstream_errors),
     (f"{UP},handle arp=yes", edge.asked),
     (f"{UP},handle arp=yes,gateway ipv4=10.0.0.5", functools.partial(edge.asked, gateway=True)),
     (DOWN, old(bng.downstream)),
     (DOWN, edge.downstream),
+    (DOWN, router.downstream),
+    (f"{DOWN},source route=yes", functools.partial(router.downstream, source_route=True)),
+    (f"{DOWN},{GATE},icmp rate=1001", router.downstream_pings),
+    (f"{DOWN},{GATE},icmp rate=1001", functools.partial(router.downstream, gate=True)),
+    (f"{DOWN},local ipv4={bng.LOCAL},icmp rate=1001", router.downstream_pings_outside),
     (f"{DOWN},qinq tag=0x8100", functools.partial(edge.downstream, stype=0x8100)),
     (f"{DOWN},{GATE}", edge.downstream_errors),
     (f"{DOWN},local ipv4={bng.LOCAL}", edge.elsewhere),
@@ -85,8 +103,8 @@ NAMES = list(dict.fromkeys(task for task, _ in TASKS))
 
 
 @functools.cache
-def packets(task, own="00:00:00:00:00:00"):
-    """[(name, in, out or None, why or None)]; own: the MAC of its port."""
+def packets(task, own=bng.GATEWAY):
+    """[(name, in, out or None, why or None)]; own: the MAC of its port, which all is sent to."""
     found = [case for name, cases in TASKS if name == task for case in cases(own)]
     assert sum(out is not None and why is not None for _, _, out, why in found) <= ANSWERS
     return found

@@ -11,16 +11,9 @@
 // those that make cgroups and their limits, or the others, which come first.
 int apply_host(const struct plan *p, bool limits, struct err *err);
 
-// The steps of the process that becomes the workload, in order. STEP_FENCE: after apply_unshare, while
+// The steps of the process that becomes the workload, in order. STEP_FENCE: after site_unshare, while
 // the limits are made. STEP_ENTER: after both, under the lock still.
 int apply_steps(const struct plan *p, enum step_where where, struct err *err);
-
-// A mount namespace of its own that still follows unmounts of the host.
-int apply_unshare(struct err *err);
-
-// For a process that becomes a runtime outside of a workload's fence: crun makes a file and mounts itself
-// on it for a moment, here where the kernel drops both if it is killed just then.
-int apply_scratch(struct err *err);
 
 // userns.c: a user namespace with the owner, the ids and the limits that the plan's step says. It is begun
 // beside everything else, before the child is forked that takes the step and finds it at its path from then

@@ -178,7 +178,7 @@ static int sum_up(
 	if (s->charges.hugepages < pinned)
 		s->charges.hugepages = pinned;
 	// what a program of the bare host leaves lies in the host's own files: its tmpfs /run for EAL's
-	if (s->charges.memory <= SLACK || lease->place == LEASE_HOST)
+	if (s->charges.memory <= SLACK || site_has(&lease->site, SITE_HOST_FILES))
 		s->charges.memory = s->lasting = 0;
 	return 0;
 }

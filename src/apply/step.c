@@ -347,23 +347,3 @@ int apply_steps(const struct plan *p, enum step_where where, struct err *err)
 {
 	return apply_if(p, is_at, where, err);
 }
-
-int apply_unshare(struct err *err)
-{
-	// slave: what the host unmounts later is unmounted here too, and nothing goes back
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return err_sys(err, errno, "make a mount namespace");
-	return 0;
-}
-
-int apply_scratch(struct err *err)
-{
-	_cleanup_close_ int dir = fs_mkdirs(BOX_DIR, 0711, err);
-
-	if (dir < 0 || apply_unshare(err) < 0)
-		return -err->code;
-	if (mount("pinfold", BOX_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=1m") < 0)
-		return err_sys(err, errno, "mount tmpfs on '" BOX_DIR "'");
-	putenv((char *)"_LIBCONTAINER_STATEDIR=" BOX_DIR);
-	return 0;
-}

@@ -129,7 +129,7 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 	struct offline unsaid;
 
 	// who watches its CPUs may have been killed; of a keeper the lease does not tell
-	if (r > 0 && (lease->place == LEASE_KEEPER || !lease_supervised(l, lease)))
+	if (r > 0 && (!site_has(&lease->site, SITE_SUPERVISOR) || !lease_supervised(l, lease)))
 		offline_enforce(&l->fs, lease, &unsaid);
 	if (r > 0)
 		return 0;

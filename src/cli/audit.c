@@ -44,7 +44,7 @@ static _Noreturn void become(struct ledger *l, const struct exec_request *req, i
 	if (exec_in_workload(l, req, &out, &err) < 0)
 		cli_fail(&err);
 	if (out.program_ran && write(started, "s", 1) != 1)
-		out.status = CLI_FAILED;
+		out.status = STATUS_FAILED;
 	_exit(out.status);
 }
 
@@ -79,11 +79,11 @@ static int audit(struct ledger *l, const char *name, bool json, bool all, struct
 {
 	_cleanup_free_ char *here = launch_find_inside();
 	_cleanup_close_ int r = -1, w = -1;
-	char *words[WORDS_MAX + 1] = {(char *)RUN_DIR "/inside", (char *)"audit"};
+	char *words[WORDS_MAX + 1] = {(char *)INSIDE, (char *)"audit"};
 	struct exec_request req = {.name = name, .argv = words};
 	struct lease lease;
 	int fds[2], n = 2, status;
-	bool started;
+	bool started, host;
 	char byte;
 	pid_t pid;
 
@@ -91,9 +91,10 @@ static int audit(struct ledger *l, const char *name, bool json, bool all, struct
 		return err->code == ENOENT
 			       ? err_set(err, ENOENT, "'%s' does not run; see pinfold ps", name)
 			       : -err->code;
-	if (lease.place == LEASE_HOST && here == NULL)
+	host = site_has(&lease.site, SITE_HOST_FILES);
+	if (host && here == NULL)
 		return err_set(err, ENOENT, "find pinfold-inside beside this program; install it");
-	if (lease.place == LEASE_HOST)
+	if (host)
 		words[0] = here;
 	if (json)
 		words[n++] = (char *)"--json";
@@ -114,20 +115,20 @@ static int audit(struct ledger *l, const char *name, bool json, bool all, struct
 	if (status < 0)
 		return status;
 	// else the runtime did not get so far
-	started = lease.place == LEASE_HOST || read(r, &byte, 1) == 1;
-	if (started && (status == CLI_OK || status == 1))
+	started = host || read(r, &byte, 1) == 1;
+	if (started && (status == STATUS_OK || status == 1))
 		return status;
-	if (!started && status != CLI_FAILED) // else it has said why
+	if (!started && status != STATUS_FAILED) // else it has said why
 		return err_set(err, EIO, "audit of '%s': the runtime failed (%d)", name, status);
-	if (started && status != CLI_FAILED)
+	if (started && status != STATUS_FAILED)
 		return err_set(err, EIO, "audit of '%s' was ended from inside (%d)", name, status);
-	return CLI_FAILED;
+	return STATUS_FAILED;
 }
 
 // By the owner of a grant. His keeper starts it, and hands on its words and its status.
 static int audit_own(const char *name, bool json, bool all)
 {
-	char *words[WORDS_MAX + 1] = {(char *)RUN_DIR "/inside", (char *)"audit"};
+	char *words[WORDS_MAX + 1] = {(char *)INSIDE, (char *)"audit"};
 	const struct exec_request req = {.name = name, .argv = words};
 	int n = 2;
 
@@ -163,7 +164,7 @@ int cmd_audit(int argc, char **argv)
 			break;
 		case 'h':
 			puts(usage);
-			return CLI_OK;
+			return STATUS_OK;
 		default:
 			return cli_fail(&err);
 		}

@@ -19,7 +19,7 @@ const char *cli_host_tree;
 int cli_fail(const struct err *err)
 {
 	fprintf(stderr, "pinfold: %s\n", err->msg);
-	return CLI_FAILED;
+	return STATUS_FAILED;
 }
 
 void cli_print_json(const json_t *value)

@@ -4,18 +4,11 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/status.h"
 #include "ledger/ledger.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-
-// Exit statuses, as container tools use them.
-enum {
-	CLI_OK = 0,
-	CLI_FAILED = 125, // pinfold itself failed: bad usage, bad request, a step that did not work
-	CLI_CANNOT_RUN = 126, // the program is there but cannot be run
-	CLI_NOT_FOUND = 127,  // the program is not there
-};
 
 // To standard output.
 void cli_print_version(void);
@@ -40,7 +33,7 @@ int cmd_run(int argc, char **argv);
 int cmd_seccomp(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 
-// Prints "pinfold: MESSAGE" on standard error and returns CLI_FAILED.
+// Prints "pinfold: MESSAGE" on standard error and returns STATUS_FAILED.
 int cli_fail(const struct err *err);
 
 // Global options, set before the command: --host-tree DIR lets the commands that only read (host,

@@ -22,7 +22,7 @@ int cmd_exec(int argc, char **argv)
 		{0},
 	};
 	struct exec_request req = {0};
-	struct outcome out = {.status = CLI_FAILED};
+	struct outcome out = {.status = STATUS_FAILED};
 	int c, r;
 	struct hostfs fs;
 	struct ledger l;
@@ -34,7 +34,7 @@ int cmd_exec(int argc, char **argv)
 			puts("Usage: pinfold exec [-i] [-t] [-e NAME=VALUE] [-u UID[:GID]] NAME "
 			     "[--] PROGRAM [ARG...]\n"
 			     "It runs on the shared CPUs of the grant when it has some.");
-			return CLI_OK;
+			return STATUS_OK;
 		}
 		if (c == '?'
 		    || (c == 'e' && launch_parse_env(optarg, req.env, &req.nenv, &err) < 0))

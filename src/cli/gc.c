@@ -23,7 +23,7 @@ int cmd_gc(int argc, char **argv)
 	);
 
 	if (r == 0 && help)
-		return CLI_OK;
+		return STATUS_OK;
 	if (r == 0)
 		r = cli_open_real(true, &fs, &l, &err);
 	if (r < 0)
@@ -37,5 +37,5 @@ int cmd_gc(int argc, char **argv)
 	if (r < 0)
 		return cli_fail(&err);
 	printf("%u cleaned up\n", count);
-	return CLI_OK;
+	return STATUS_OK;
 }

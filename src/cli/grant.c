@@ -126,7 +126,7 @@ static int list(int argc, char **argv)
 		hostfs_close(&fs);
 	}
 	json_decref(ls.rows);
-	return r < 0 ? cli_fail(&err) : CLI_OK;
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }
 
 static int show(int argc, char **argv)
@@ -152,7 +152,7 @@ static int show(int argc, char **argv)
 		ledger_close(&l);
 		hostfs_close(&fs);
 	}
-	return r < 0 ? cli_fail(&err) : CLI_OK;
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }
 
 int cmd_grant(int argc, char **argv)
@@ -171,7 +171,7 @@ int cmd_grant(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h")) {
 			cli_print_grant_help(help, "");
-			return CLI_OK;
+			return STATUS_OK;
 		}
 	}
 	for (size_t i = 0; names[i] != NULL; i++) {

@@ -213,5 +213,5 @@ int cmd_grant_create(int argc, char **argv)
 	}
 	host_done(&host);
 	hostfs_close(&fs);
-	return r < 0 ? cli_fail(&err) : CLI_OK;
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }

@@ -36,7 +36,7 @@ static bool kept(const struct ledger *l, const char *name)
 	struct lease lease;
 	struct err unused;
 
-	return lease_read(l, name, &lease, &unused) == 0 && lease.place == LEASE_KEEPER;
+	return lease_read(l, name, &lease, &unused) == 0 && lease.site.place == PLACE_KEEPER;
 }
 
 // The lock is held, as for any undo; nothing that the owner does can make this wait longer.
@@ -114,5 +114,5 @@ int cmd_grant_remove(int argc, char **argv)
 	for (int i = 1; r == 0 && i < argc; i++)
 		r = grant_remove_one(&l, argv[i], &err);
 	cli_close_real(&fs, &l);
-	return r < 0 ? cli_fail(&err) : CLI_OK;
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }

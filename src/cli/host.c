@@ -60,7 +60,7 @@ static int inventory(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			return CLI_OK;
+			return STATUS_OK;
 		case 'j':
 			json = true;
 			break;
@@ -76,11 +76,11 @@ static int inventory(int argc, char **argv)
 		return cli_fail(&err);
 	if (json) {
 		cli_print_json(all_of_it);
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	json_plain(all_of_it);
 	host_print(all_of_it, all);
-	return CLI_OK;
+	return STATUS_OK;
 }
 
 static const struct command commands[] = {
@@ -120,7 +120,7 @@ int cmd_host(int argc, char **argv)
 		if (c != 'h')
 			return cli_fail(&err);
 		fputs(usage, stdout);
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	argc -= optind;
 	argv += optind;

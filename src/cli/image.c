@@ -187,14 +187,14 @@ static int build(int argc, char **argv)
 	}
 	r = build_options(argc, argv, &req, add, &output, &err);
 	if (r > 0)
-		return CLI_OK;
+		return STATUS_OK;
 	if (r < 0 || output == NULL || image_path(output, &path, &err) < 0)
 		return cli_fail(&err);
 	req.dir = path;
 	if (build_blocked(&req, &manifest, &err) < 0)
 		return cli_fail(&err);
 	print_built(path, manifest);
-	return CLI_OK;
+	return STATUS_OK;
 }
 
 // One row of the list. A damaged manifest is an error of its own.
@@ -280,7 +280,7 @@ static int list(int argc, char **argv)
 			return cli_fail(&err);
 		if (opt == 'h') {
 			fputs(help, stdout);
-			return CLI_OK;
+			return STATUS_OK;
 		}
 		json = true;
 	}
@@ -296,7 +296,7 @@ static int list(int argc, char **argv)
 	if (r < 0)
 		return cli_fail(&err);
 	cli_print_rows(rows, keys, json);
-	return CLI_OK;
+	return STATUS_OK;
 }
 
 int cmd_image(int argc, char **argv)
@@ -309,7 +309,7 @@ int cmd_image(int argc, char **argv)
 		return list(argc - 1, argv + 1);
 	if (argc >= 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
 		fputs(help, stdout);
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	if (argc < 2)
 		err_set(&err, EINVAL, "image: build or list? See pinfold image --help");

@@ -97,13 +97,13 @@ int cli_keeper_run(const struct cli_start *cs)
 		.nenv = l->nenv,
 		.nvolumes = l->nvolumes,
 		.image = l->image,
-		.user = cs->user,
+		.user = l->user,
 		.hostname = l->hostname,
 		.interactive = l->interactive,
 		.terminal = l->terminal,
 		.detached = l->detached,
 	};
-	int status = CLI_FAILED, r = 0;
+	int status = STATUS_FAILED, r = 0;
 	struct err err;
 
 	memcpy(req.env, l->env, sizeof(req.env));
@@ -117,13 +117,6 @@ int cli_keeper_run(const struct cli_start *cs)
 	}
 	if (l->argv[0] == NULL)
 		r = err_set(&err, EINVAL, "no program given; see pinfold run --help");
-	else if (l->place == LEASE_HOST || l->runtime != NULL || l->allow_missing != 0)
-		r = err_set(
-			&err,
-			EPERM,
-			"--in host, --runtime and --allow-missing are root's; a keeper has what "
-			"root gave it"
-		);
 	if (r == 0)
 		r = keeper_run(cs->definition, &req, &status, &err);
 	for (unsigned i = 0; i < l->nvolumes; i++)
@@ -235,7 +228,7 @@ static int stop_one(struct ledger *l, const char *name, struct err *err)
 	struct lease lease;
 	int r = lease_read(l, name, &lease, err);
 
-	if (r == -ENOENT || (r == 0 && lease.place != LEASE_KEEPER))
+	if (r == -ENOENT || (r == 0 && lease.site.place != PLACE_KEEPER))
 		return err_set(err, ENOENT, "grant '%s' has no keeper", name);
 	return r < 0 ? r : stop_workload(l, name, STOP_SECONDS, err);
 }
@@ -248,7 +241,7 @@ static int each(int argc, char **argv, name_fn fn, bool live)
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int r = 0, status = CLI_OK;
+	int r = 0, status = STATUS_OK;
 
 	if (parse_names(argc, argv, &names, &err) < 0 || hostfs_open("/", &fs, &err) < 0)
 		return cli_fail(&err);

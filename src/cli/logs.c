@@ -59,7 +59,7 @@ int cmd_logs(int argc, char **argv)
 			return cli_fail(&err);
 		if (c == 'h') {
 			puts("Usage: pinfold logs [-f] NAME");
-			return CLI_OK;
+			return STATUS_OK;
 		}
 		follow = true;
 	}
@@ -68,11 +68,11 @@ int cmd_logs(int argc, char **argv)
 		return cli_fail(&err);
 	}
 	if (geteuid() != 0 && keeper_serves(argv[optind]))
-		return copy_kept_log(argv[optind], follow, &err) < 0 ? cli_fail(&err) : CLI_OK;
+		return copy_kept_log(argv[optind], follow, &err) < 0 ? cli_fail(&err) : STATUS_OK;
 	if (name_check("a workload", argv[optind], &err) < 0
 	    || cli_open_real(false, &fs, &l, &err) < 0)
 		return cli_fail(&err);
 	r = log_copy(&l, argv[optind], NULL, follow ? still_runs : NULL, stdout, &err);
 	cli_close_real(&fs, &l);
-	return r < 0 ? cli_fail(&err) : CLI_OK;
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }

@@ -87,10 +87,10 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'h':
 			help();
-			return CLI_OK;
+			return STATUS_OK;
 		case 'V':
 			cli_print_version();
-			return CLI_OK;
+			return STATUS_OK;
 		case 't':
 			cli_host_tree = optarg;
 			break;

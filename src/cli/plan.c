@@ -44,18 +44,18 @@ int cmd_plan(int argc, char **argv)
 	struct start s;
 	struct err err;
 	bool help;
-	int r;
+	int r, status;
 
 	if (cli_parse_start(argc, argv, CLI_START_PLAN, &cs, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help) {
-		cli_print_grant_help(plan_help, cli_launch_help);
-		return CLI_OK;
+		cli_print_grant_help(plan_help, launch_help);
+		return STATUS_OK;
 	}
 	if (cli_open_host(&fs, &err) < 0)
 		return cli_fail(&err);
 	fs.real = false; // only look: no lock, no clean-up, no directory made
-	r = cli_complete(&cs, &fs, false, &err);
+	r = cli_complete(&cs, &fs, false, &status, &err);
 	if (cs.launch.argv[0] == NULL)
 		cs.launch.argv = no_program;
 	cs.launch.look = true;
@@ -68,5 +68,5 @@ int cmd_plan(int argc, char **argv)
 	}
 	hostfs_close(&fs);
 	launch_done(&cs.launch);
-	return r < 0 ? cli_fail(&err) : CLI_OK;
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }

@@ -31,7 +31,8 @@ static void add_note(
 	char note[OFFLINE_LINE];
 
 	offline_say(o, note, sizeof(note));
-	if (used && note[0] == '\0' && lease->place != LEASE_KEEPER && !lease_supervised(l, lease))
+	if (used && note[0] == '\0' && site_has(&lease->site, SITE_SUPERVISOR)
+	    && !lease_supervised(l, lease))
 		strcpy(note, "its supervisor is gone: only further commands look after its CPUs");
 	json_object_set_new(row, "note", json_string(note));
 }
@@ -77,7 +78,7 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 	(void)err;
 	if (used)
 		offline_look(&ps->l->fs, lease, &o);
-	if (lease->place == LEASE_KEEPER) {
+	if (lease->site.place == PLACE_KEEPER) {
 		told = used && !o.frozen ? cli_keeper_row(lease->grant.name) : NULL;
 		// the keeper is its owner's: what it says is taken for these three alone
 		if (str_eq(state, "running"))
@@ -159,12 +160,12 @@ int cmd_ps(int argc, char **argv)
 	int r = cli_simple_options(argc, argv, "Usage: pinfold ps [--json]", &json, &help, &err);
 
 	if (r == 0 && help)
-		return CLI_OK;
+		return STATUS_OK;
 	if (r == 0 && geteuid() != 0 && cli_host_tree == NULL) {
 		r = keeper_each(ps_own, &ps, &err);
 		cli_print_rows(ps.rows, keys, json);
 		json_decref(ps.rows);
-		return r < 0 ? cli_fail(&err) : CLI_OK;
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	}
 	if (r == 0)
 		r = cli_open_real(false, &fs, &l, &err);
@@ -177,5 +178,5 @@ int cmd_ps(int argc, char **argv)
 		cli_close_real(&fs, &l);
 	}
 	json_decref(ps.rows);
-	return r < 0 ? cli_fail(&err) : CLI_OK;
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }

@@ -79,108 +79,21 @@ int cli_open_host(struct hostfs *ret, struct err *err)
 	return hostfs_open(cli_host_tree != NULL ? cli_host_tree : "/", ret, err);
 }
 
-static int set_place(const char *s, struct launch *launch, struct err *err)
+// Whoever is not root has his keeper start it.
+static int choose_site(struct cli_start *s, enum cli_start_kind kind, struct err *err)
 {
-	if (str_eq(s, "container"))
-		launch->place = LEASE_CONTAINER;
-	else if (str_eq(s, "host"))
-		launch->place = LEASE_HOST;
-	else
-		return err_set(err, EINVAL, "--in '%s': container or host", s);
-	return 0;
-}
+	struct site kept = site_of(PLACE_KEPT);
 
-static int set_image(const char *s, struct launch *launch, struct err *err)
-{
-	// a name without a slash is an image made by pinfold image build
-	char *path = strchr(s, '/') != NULL ? realpath(s, NULL)
-					    : str_printf("/var/lib/pinfold/images/%s", s);
-	struct stat st;
-
-	if (path == NULL || stat(path, &st) < 0) {
-		free(path);
-		return err_sys(err, errno, "open image '%s'", s);
-	}
-	if (!S_ISDIR(st.st_mode)) {
-		free(path);
-		return err_sys(err, ENOTDIR, "open image '%s'", s);
-	}
-	launch->image = path;
-	return 0;
-}
-
-static int set_hostname(const char *s, struct launch *launch, struct err *err)
-{
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-
-	if (s[0] == '\0' || strlen(s) > 63 || strspn(s, ok) != strlen(s))
-		return err_set(err, EINVAL, "--hostname '%s': 1 to 63 letters, digits, . and -", s);
-	launch->hostname = s;
-	return 0;
-}
-
-static int set_apparmor(const char *s, struct launch *launch, struct err *err)
-{
-	static const char ok[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-	if (s[0] == '\0' || strlen(s) > 100 || strspn(s, ok) != strlen(s))
-		return err_set(
-			err, EINVAL, "--apparmor '%.64s': the name of a profile, or unconfined", s
-		);
-	launch->apparmor = s;
-	return 0;
-}
-
-static int launch_option(int c, const char *value, struct cli_start *s, struct err *err)
-{
-	switch (c) {
-	case 'I':
-		return set_place(value, &s->launch, err);
-	case 'm':
-		return set_image(value, &s->launch, err);
-	case 'v':
-		return launch_parse_volume(value, &s->launch, err);
-	case 'e':
-		return launch_parse_env(value, s->launch.env, &s->launch.nenv, err);
-	case 'H':
-		return set_hostname(value, &s->launch, err);
-	case 'M':
-		return launch_parse_allow_missing(value, &s->launch, err);
-	case 'A':
-		return set_apparmor(value, &s->launch, err);
-	case 'o':
-		s->output = value;
-		break;
-	case 'u':
-		s->user = value;
-		break;
-	case 'R':
-		s->launch.runtime = value;
-		break;
-	case 'g':
-		s->definition = value;
-		break;
-	case 'F':
-		s->format = value;
-		break;
-	case 'i':
-		s->launch.interactive = true;
-		break;
-	case 't':
-		s->launch.terminal = true;
-		break;
-	case 'd':
-		s->launch.detached = true;
-		break;
-	}
+	if (kind != CLI_START_RUN || s->definition == NULL || geteuid() == 0)
+		return 0;
+	if (s->launch.site.place != PLACE_CONTAINER)
+		return err_set(err, EPERM, "%s", kept.refusal);
+	s->launch.site = kept;
 	return 0;
 }
 
 static int check_start(const struct cli_start *s, struct err *err)
 {
-	const struct launch *l = &s->launch;
-
 	if (s->definition != NULL && s->any_request_flag)
 		return err_set(
 			err,
@@ -188,22 +101,9 @@ static int check_start(const struct cli_start *s, struct err *err)
 			"--grant %s says all of the grant; leave the other grant flags out",
 			s->definition
 		);
-	if (l->detached && (l->terminal || l->interactive))
-		return err_set(
-			err, EINVAL, "-d does not go with -i or -t: nobody would be at the terminal"
-		);
 	if (s->request.kind == GRANT_POOL)
 		return err_set(err, EINVAL, "a pool runs nothing; use it with --shared-cpus");
-	if (l->place == LEASE_HOST
-	    && (l->image != NULL || l->nvolumes > 0 || s->user != NULL || l->hostname != NULL
-		|| l->terminal || l->runtime != NULL || l->apparmor != NULL))
-		return err_set(
-			err,
-			EINVAL,
-			"--in host runs the program as it is: --image, -v, --user, --hostname, "
-			"--runtime, --apparmor and -t are for containers"
-		);
-	return 0;
+	return launch_check(&s->launch, err);
 }
 
 int cli_parse_start(
@@ -217,26 +117,16 @@ int cli_parse_start(
 {
 	struct option longs[48] = {
 		{"help", no_argument, NULL, 'h'},
-		{"in", required_argument, NULL, 'I'},
 		{"grant", required_argument, NULL, 'g'},
 		{"from", required_argument, NULL, 'f'},
-		{"image", required_argument, NULL, 'm'},
-		{"volume", required_argument, NULL, 'v'},
-		{"env", required_argument, NULL, 'e'},
-		{"user", required_argument, NULL, 'u'},
-		{"hostname", required_argument, NULL, 'H'},
-		{"allow-missing", required_argument, NULL, 'M'},
-		{"runtime", required_argument, NULL, 'R'},
-		{"apparmor", required_argument, NULL, 'A'},
-		{"interactive", no_argument, NULL, 'i'},
-		{"tty", no_argument, NULL, 't'},
-		{"detach", no_argument, NULL, 'd'},
 	};
-	size_t n = 15;
-	const char *shorts = kind == CLI_START_RECORD ? "hv:e:u:itdo:" : "hv:e:u:itd";
+	size_t n = 3;
+	const char *shorts = kind == CLI_START_RECORD ? "ho:" LAUNCH_SHORTS : "h" LAUNCH_SHORTS;
 	int c;
 
 	*ret_help = false;
+	ret->launch.site = site_of(PLACE_CONTAINER);
+	n += launch_options(longs + n, ARRAY_LEN(longs) - n - 1);
 	if (kind == CLI_START_RECORD)
 		longs[n++] = (struct option){"output", required_argument, NULL, 'o'};
 	if (kind == CLI_START_PLAN)
@@ -264,14 +154,14 @@ int cli_parse_start(
 				);
 			ret->any_request_flag = true;
 			r = cli_read_request(optarg, &ret->request, err);
-		} else {
-			r = launch_option(c, optarg, ret, err);
+		} else if (!launch_option(&ret->launch, c, optarg, &r, err)) {
+			*(c == 'g'   ? &ret->definition
+			  : c == 'o' ? &ret->output
+				     : &ret->format) = optarg;
 		}
 		if (r < 0)
 			return r;
 	}
 	ret->launch.argv = argv + optind;
-	if (check_start(ret, err) < 0)
-		return -err->code;
-	return 0;
+	return choose_site(ret, kind, err) < 0 ? -err->code : check_start(ret, err);
 }

@@ -15,7 +15,6 @@ struct cli_start {
 	struct request request;
 	bool any_request_flag;
 	const char *definition; // --grant
-	const char *user;	// --user: resolved when the image is known
 	const char *format;	// --format (plan)
 	const char *output;	// --output (seccomp record)
 	struct launch launch;
@@ -37,12 +36,17 @@ int cli_parse_start(
 	struct err *err
 );
 
-// Completes what was parsed: tools, user, the program. run.c
-int cli_complete(struct cli_start *cs, const struct hostfs *fs, bool need_program, struct err *err);
+// Completes what was parsed: tools, user, the program. *ret_status: the exit status when it fails. run.c
+int cli_complete(
+	struct cli_start *cs,
+	const struct hostfs *fs,
+	bool need_program,
+	int *ret_status,
+	struct err *err
+);
 
 // Runs what was parsed, until it ends; returns the exit status. ready: as run_workload has it. run.c
 int cli_supervise(struct cli_start *cs, int ready);
-extern const char cli_launch_help[];
 
 // Sets a request flag by its index (request_flag); files named from the working directory are made
 // absolute.

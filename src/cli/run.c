@@ -4,6 +4,7 @@
 #include "run/run.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/status.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
@@ -21,46 +22,35 @@ static const char run_help[] =
 	"Usage: pinfold run [OPTION...] [--] PROGRAM [ARG...]\n\n"
 	"Starts a program with a grant, in a container without privileges.\n\n";
 
-const char cli_launch_help[] =
-	"\nProgram:\n"
-	"  --in container|host     host: the grant's cgroups and views, no other fence\n"
-	"  --image DIR|NAME        root file system; without it /usr, /etc and /opt of the host\n"
-	"  -v HOST:TARGET[:ro]     show a file or directory of the host\n"
-	"  -e NAME=VALUE           environment\n"
-	"  -u, --user UID[:GID]|NAME  in the container; default 0, which is nobody outside\n"
-	"  --hostname NAME         default: the name of the grant\n"
-	"  -i                      keep standard input; else it is /dev/null\n"
-	"  -t                      a terminal of its own, also where the caller has none; keys "
-	"with -i\n"
-	"  -d                      in the background; output goes to pinfold logs\n"
-	"  --runtime PATH          crun or runc; default: the first that is installed\n"
-	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
-	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n";
-
-int cli_complete(struct cli_start *cs, const struct hostfs *fs, bool need_program, struct err *err)
+int cli_complete(
+	struct cli_start *cs,
+	const struct hostfs *fs,
+	bool need_program,
+	int *ret_status,
+	struct err *err
+)
 {
-	if (cs->launch.argv[0] == NULL && need_program)
+	struct launch *l = &cs->launch;
+
+	*ret_status = STATUS_FAILED;
+	if (l->argv[0] == NULL && need_program)
 		return err_set(err, EINVAL, "no program given; see pinfold run --help");
-	if (cs->user != NULL && launch_parse_user(cs->user, &cs->launch, fs, err) < 0)
+	if (launch_find_user(l, fs, err) < 0)
 		return -err->code;
-	if (cs->launch.place == LEASE_HOST)
+	if (!site_has(&l->site, SITE_CONTAINER))
 		return 0;
 	if (cli_host_tree != NULL) { // nothing is run: the paths only have to be there to be shown
-		cs->launch.inside = "/usr/libexec/pinfold/pinfold-inside";
-		if (cs->launch.runtime == NULL)
-			cs->launch.runtime = "/usr/bin/crun";
+		l->inside = "/usr/libexec/pinfold/pinfold-inside";
+		runtime_assume(
+			&l->site.runtime,
+			&runtime_crun,
+			l->runtime != NULL ? l->runtime : "/usr/bin/crun"
+		);
 		return 0;
 	}
-	if (launch_find_tools(&cs->launch, err) < 0)
+	if (launch_find_tools(l, err) < 0)
 		return -err->code;
-	return cs->launch.argv[0] != NULL ? launch_check_program(&cs->launch, fs, err) : 0;
-}
-
-static int exit_status(const struct err *err)
-{
-	return err->code == ENOENT   ? CLI_NOT_FOUND
-	       : err->code == EACCES ? CLI_CANNOT_RUN
-				     : CLI_FAILED;
+	return l->argv[0] != NULL ? launch_check_program(l, fs, ret_status, err) : 0;
 }
 
 int cli_supervise(struct cli_start *cs, int ready)
@@ -70,7 +60,7 @@ int cli_supervise(struct cli_start *cs, int ready)
 		.definition = cs->definition,
 		.launch = cs->launch,
 	};
-	struct outcome out = {.status = CLI_FAILED};
+	struct outcome out = {.status = STATUS_FAILED};
 	struct hostfs fs;
 	struct start s;
 	struct err err;
@@ -78,11 +68,8 @@ int cli_supervise(struct cli_start *cs, int ready)
 
 	if (hostfs_open("/", &fs, &err) < 0)
 		return cli_fail(&err);
-	r = cli_complete(cs, &fs, true, &err);
-	if (r < 0) {
-		if (cs->launch.argv[0] != NULL && strncmp(err.msg, "run '", 5) == 0)
-			out.status = exit_status(&err);
-	} else {
+	r = cli_complete(cs, &fs, true, &out.status, &err);
+	if (r == 0) {
 		req.launch = cs->launch;
 		r = start_prepare(&req, &fs, &s, &err);
 		if (r == 0) {
@@ -121,16 +108,16 @@ static int wait_ready(int fd)
 			fprintf(stderr,
 				"pinfold: the supervisor ended without a word; clean up with: "
 				"pinfold gc\n");
-		return CLI_FAILED;
+		return STATUS_FAILED;
 	}
 	line[len] = '\0';
 	line[strcspn(line, "\n")] = '\0';
 	if (strncmp(line, "started ", 8) == 0) {
 		puts(line + 8);
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	if (sscanf(line, "failed %d %n", &status, &n) < 1)
-		status = CLI_FAILED;
+		status = STATUS_FAILED;
 	fprintf(stderr, "pinfold: %s\n", line + n);
 	return status;
 }
@@ -143,7 +130,7 @@ static int detach(struct cli_start *cs)
 
 	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
 		fprintf(stderr, "pinfold: start a process: %s\n", strerror(errno));
-		return CLI_FAILED;
+		return STATUS_FAILED;
 	}
 	if (pid > 0) {
 		close(fds[1]);
@@ -161,7 +148,7 @@ static int detach(struct cli_start *cs)
 		dup2(null, fd);
 	signal(SIGPIPE, SIG_IGN); // the caller may be gone when there is something to say
 	if (chdir("/") < 0)
-		_exit(CLI_FAILED);
+		_exit(STATUS_FAILED);
 	status = cli_supervise(cs, fds[1]);
 	_exit(status);
 }
@@ -176,8 +163,8 @@ int cmd_run(int argc, char **argv)
 	if (cli_parse_start(argc, argv, CLI_START_RUN, &cs, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help) {
-		cli_print_grant_help(run_help, cli_launch_help);
-		return CLI_OK;
+		cli_print_grant_help(run_help, launch_help);
+		return STATUS_OK;
 	}
 	if (cli_host_tree != NULL) {
 		err_set(&err, EINVAL, "run works on this machine only; use plan with --host-tree");

@@ -142,7 +142,7 @@ static int check_record(const struct cli_start *cs, struct err *err)
 {
 	if (cs->launch.argv[0] == NULL)
 		return err_set(err, EINVAL, "no program given; see pinfold seccomp record --help");
-	if (cs->launch.place != LEASE_CONTAINER)
+	if (!site_has(&cs->launch.site, SITE_CONTAINER))
 		return err_set(err, EINVAL, "seccomp record: --in host has no filter");
 	if (cs->launch.detached)
 		return err_set(
@@ -186,7 +186,7 @@ static int record(int argc, char **argv, int *ret_status, struct err *err)
 
 	r = cli_parse_start(argc, argv, CLI_START_RECORD, &cs, &wants_help, err);
 	if (r == 0 && wants_help) {
-		cli_print_grant_help(record_help, cli_launch_help);
+		cli_print_grant_help(record_help, launch_help);
 		return 0;
 	}
 	if (r == 0)
@@ -200,7 +200,7 @@ static int record(int argc, char **argv, int *ret_status, struct err *err)
 int cmd_seccomp(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
-	int status = CLI_OK, r;
+	int status = STATUS_OK, r;
 	struct err err;
 
 	if (str_eq(word, "show"))

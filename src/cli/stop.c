@@ -51,7 +51,7 @@ int cmd_stop(int argc, char **argv)
 		if (c == 'h') {
 			puts("Usage: pinfold stop [-t SECONDS] NAME...\n"
 			     "SIGTERM, and after SECONDS (10) SIGKILL.");
-			return CLI_OK;
+			return STATUS_OK;
 		}
 		v = strtoul(optarg, &end, 10);
 		if (*end != '\0' || end == optarg || v > 3600) {

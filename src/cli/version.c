@@ -5,13 +5,13 @@
 #include "cli/cli.h"
 
 #include "revision.h"
-#include "run/run.h"
+#include "site/runtime.h"
 
 #include <stdio.h>
 
 void cli_print_version(void)
 {
-	struct launch launch = {0};
+	struct runtime runtime;
 	struct err err;
 
 	printf("pinfold %s\n"
@@ -26,8 +26,8 @@ void cli_print_version(void)
 	       "gcc " __VERSION__,
 #endif
 	       PINFOLD_DPDK);
-	if (launch_find_tools(&launch, &err) < 0)
+	if (runtime_find(&runtime, NULL, &err) < 0)
 		printf("runtime   none: %s\n", err.msg);
 	else
-		printf("runtime   %s\n", launch.runtime);
+		printf("runtime   %s\n", runtime.path);
 }

@@ -8,6 +8,7 @@
 #include "base/idset.h"
 #include "base/scope.h"
 #include "inside/inside.h"
+#include "site/site.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,8 +44,6 @@ struct failure {
 	int code;
 };
 
-static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 // As execvp(3), but a file of unknown format is ENOEXEC and not handed to a shell: that shell may
 // be missing, and its ENOENT would be reported for a program that is there. Returns errno.
 static int exec_path(char **argv)
@@ -60,7 +59,7 @@ static int exec_path(char **argv)
 		return errno;
 	}
 	if (path == NULL || *path == '\0')
-		path = default_path;
+		path = SITE_PATH;
 	for (;;) {
 		size_t len = strcspn(path, ":");
 		int n = snprintf(
@@ -125,8 +124,8 @@ static _Noreturn void child(const struct init *in, int pipe_fd)
 		f.step = FAILED_EXEC;
 	}
 	if (write(pipe_fd, &f, sizeof(f)) < 0)
-		_exit(INSIDE_FAILED);
-	_exit(INSIDE_CANNOT_RUN);
+		_exit(STATUS_FAILED);
+	_exit(STATUS_CANNOT_RUN);
 }
 
 static void say_status(const struct init *in, const char *word, int number)
@@ -152,7 +151,7 @@ static int failed(const struct init *in, const struct failure *f)
 	if (in->status_fd < 0) // nobody else tells
 		inside_fail("cannot run '%s': %s", in->argv[0], strerror(f->code));
 	say_status(in, "failed", f->code);
-	return f->code == ENOENT ? INSIDE_NOT_FOUND : INSIDE_CANNOT_RUN;
+	return status_of_exec(f->code);
 }
 
 // Forks and waits until the program was executed or was not. Returns 0, or the exit status.
@@ -232,7 +231,7 @@ static bool reap(const struct init *in, int *ret_status)
 			stopped(in, WSTOPSIG(status));
 			continue;
 		}
-		*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		*ret_status = status_of_wait(status);
 		ended = true;
 	}
 	return ended;
@@ -379,7 +378,7 @@ static int options(int argc, char **argv, struct init *in)
 			break;
 		case 'j':
 			if (join(optarg) != 0)
-				return INSIDE_FAILED;
+				return STATUS_FAILED;
 			break;
 		case 's':
 			if (number(optarg, &in->status_fd) < 0

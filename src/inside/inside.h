@@ -5,17 +5,12 @@
 #pragma once
 
 #include "base/err.h"
-
-enum {
-	INSIDE_FAILED = 125,	 // pinfold-inside itself failed
-	INSIDE_CANNOT_RUN = 126, // the program is there but cannot be run
-	INSIDE_NOT_FOUND = 127,	 // the program is not there
-};
+#include "base/status.h"
 
 // The subcommands: argv[0] is the name of the subcommand. They return the exit status.
 int inside_audit(int argc, char **argv);
 int inside_init(int argc, char **argv);
 int inside_show(int argc, char **argv);
 
-// One line on standard error: "pinfold-inside: MESSAGE". Returns INSIDE_FAILED.
+// One line on standard error: "pinfold-inside: MESSAGE". Returns STATUS_FAILED.
 int inside_fail(const char *fmt, ...) printf_like(1, 2);

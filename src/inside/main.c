@@ -52,7 +52,7 @@ int inside_fail(const char *fmt, ...)
 	va_end(ap);
 	// One write: lines of several processes on one descriptor do not mix.
 	dprintf(STDERR_FILENO, "pinfold-inside: %s\n", line);
-	return INSIDE_FAILED;
+	return STATUS_FAILED;
 }
 
 int main(int argc, char **argv)

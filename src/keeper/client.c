@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 #include "base/scope.h"
+#include "base/status.h"
 #include "keeper/keeper.h"
 #include "keeper/wire.h"
 #include "plan/plan.h"
@@ -23,7 +24,6 @@
 
 #define START_SECONDS 90 // longer than any wait of the keeper for a start
 #define CONNECT_SECONDS 2
-#define FAILED 125
 
 static int look(const char *name, struct stat *ret)
 {
@@ -273,7 +273,7 @@ int keeper_run(const char *name, const struct keeper_request *req, int *ret_stat
 	sigset_t old;
 	int r;
 
-	*ret_status = FAILED;
+	*ret_status = STATUS_FAILED;
 	if (s.sock < 0)
 		return s.sock;
 	s.sfd = watch_signals(req->terminal, &old);

@@ -5,19 +5,15 @@
 
 #include "base/dir.h"
 #include "base/scope.h"
+#include "base/status.h"
 #include "keeper/keeper.h"
 #include "run/run.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#define CANNOT_RUN 126
-#define NOT_FOUND 127
-#define FAILED 125
 
 // The program's: pipes or a terminal of the client's, which relays them; of a detached one nothing, and the
 // log. Never what the client itself has.
@@ -55,18 +51,19 @@ static int fill_launch(
 	const struct keeper *k,
 	const struct keeper_request *req,
 	struct launch *launch,
+	int *ret_status,
 	struct err *err
 )
 {
+	*ret_status = STATUS_FAILED;
 	*launch = (struct launch){
-		.place = LEASE_CONTAINER,
+		.site = k->lease.site,
 		.argv = req->argv,
 		.nenv = req->nenv,
 		.image = req->image,
-		.hostname = req->hostname,
+		.user = req->user,
 		.terminal = req->terminal,
 		.interactive = req->interactive,
-		.runtime = k->lease.runtime,
 		.inside = k->inside,
 		.filter = k->calls,
 	};
@@ -75,30 +72,21 @@ static int fill_launch(
 		if (launch_parse_volume(req->volumes[i], launch, err) < 0)
 			return -err->code;
 	}
-	if (req->hostname != NULL
-	    && (strlen(req->hostname) > 63
-		|| req->hostname[strspn(
-			   req->hostname,
-			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR"
-			   "STUVWXYZ0123456789.-"
-		   )] != '\0'))
-		return err_set(
-			err, EINVAL, "host name '%s': letters, digits, . and -", req->hostname
-		);
-	if (req->user != NULL && launch_parse_user(req->user, launch, &k->fs, err) < 0)
+	if (req->hostname != NULL && launch_set_hostname(req->hostname, launch, err) < 0)
 		return -err->code;
-	return launch_check_program(launch, &k->fs, err);
+	if (launch_check(launch, err) < 0 || launch_find_user(launch, &k->fs, err) < 0)
+		return -err->code;
+	return launch_check_program(launch, &k->fs, ret_status, err);
 }
 
 // Gives what root made to the user of the program.
-static int give(const char *below, const struct launch *launch, struct err *err)
+static int give(const char *path, const struct launch *launch, struct err *err)
 {
-	_cleanup_free_ char *path = str_printf(PEN_DIR "%s", below);
-	_cleanup_closedir_ DIR *d = path != NULL ? opendir(path) : NULL;
+	_cleanup_closedir_ DIR *d = opendir(path);
 	struct dirent *e;
 
 	if (d == NULL && errno != ENOENT)
-		return err_sys(err, errno, "open '%s'", PEN_DIR);
+		return err_sys(err, errno, "open '%s'", path);
 	while ((e = dir_next(d)) != NULL) {
 		if (fchownat(
 			    dirfd(d),
@@ -119,29 +107,21 @@ static int prepare(struct keeper *k, struct launch *launch, struct start *s, str
 
 	lease.uid = launch->uid;
 	lease.gid = launch->gid;
-	if (give("/huge", launch, err) < 0 || give("/vfio", launch, err) < 0
-	    || keeper_open_part(k, launch->uid, launch->joins, &launch->njoins, err) < 0)
+	if (give(launch->site.pages, launch, err) < 0 || give(launch->site.nodes, launch, err) < 0
+	    || keeper_open_part(k, launch->uid, &launch->site, err) < 0)
 		return -err->code;
 	s->ledger = (struct ledger){.fs = k->fs, .defs = -1, .leases = -1, .lock = -1};
 	if (plan_build(&lease, launch, &k->host, &k->fs, &s->plan, err) < 0)
 		return -err->code;
 	s->planned = true;
-	return keeper_adapt(&s->plan, k->host.apparmor == HOST_APPARMOR_READY, err);
-}
-
-// As the command line of root does: a program that is not there or is none.
-static int failure_status(const struct err *err)
-{
-	if (!str_starts(err->msg, "run '"))
-		return FAILED;
-	return err->code == ENOENT ? NOT_FOUND : err->code == EACCES ? CANNOT_RUN : FAILED;
+	return 0;
 }
 
 _Noreturn void keeper_job_run(
 	struct keeper *k, const struct keeper_request *req, const int *fds, int report
 )
 {
-	struct outcome out = {.status = FAILED};
+	struct outcome out = {.status = STATUS_FAILED};
 	struct streams streams = NO_STREAMS;
 	struct start s = {0};
 	struct launch launch;
@@ -152,12 +132,9 @@ _Noreturn void keeper_job_run(
 	r = take_streams(k, req, fds, &streams, &err);
 	scope_close(&k->output);
 	k->output = -1;
-	if (r < 0) {
-		out.status = FAILED;
-	} else if (fill_launch(k, req, &launch, &err) < 0) {
-		out.status = failure_status(&err);
-		r = -err.code;
-	} else {
+	if (r == 0)
+		r = fill_launch(k, req, &launch, &out.status, &err);
+	if (r == 0) {
 		r = prepare(k, &launch, &s, &err);
 		// for an exec that does not say which
 		dprintf(report, "user %u %u\n", launch.uid, launch.gid);
@@ -182,8 +159,9 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	};
 	_cleanup_close_ int errors = fcntl(fds[2], F_DUPFD_CLOEXEC, 0);
 	struct streams streams = NO_STREAMS;
-	struct outcome out = {.status = FAILED};
+	struct outcome out = {.status = STATUS_FAILED};
 	struct exec_command command;
+	struct lease lease = k->lease;
 	uint32_t uid = k->lease.uid, gid;
 	struct err err = {0};
 
@@ -193,11 +171,9 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	if (er.user != NULL)
 		launch_parse_ids(er.user, &uid, &gid);
 	if (take_streams(k, req, fds, &streams, &err) < 0
-	    || keeper_open_part(k, uid, er.joins, &er.njoins, &err) < 0
-	    || exec_command(
-		       &k->lease, &er, &k->host.limits, PEN_DIR "/state", false, &command, &err
-	       ) < 0
-	    || exec_fenced(NULL, &k->lease, &er, &command, &streams, &out, &err) < 0)
+	    || keeper_open_part(k, uid, &lease.site, &err) < 0
+	    || exec_command(&lease, &er, &k->host.limits, &command, &err) < 0
+	    || exec_fenced(NULL, &lease, &er, &command, &streams, &out, &err) < 0)
 		dprintf(errors, "pinfold: %s\n", err.msg);
 	_exit(out.status);
 }

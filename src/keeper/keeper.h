@@ -57,23 +57,12 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 // part.c: makes k->part, once.
 int keeper_make_part(struct keeper *k, struct err *err);
 // For a program of that user of the container: opens what it writes "0" to, to be of the workload, as
-// in struct launch, and enters k->part. The caller becomes the runtime or ends.
-int keeper_open_part(
-	const struct keeper *k,
-	uint32_t uid,
-	int ret[static LAUNCH_JOINS],
-	unsigned *ret_n,
-	struct err *err
-);
+// the site of its start has it, and enters k->part. The caller becomes the runtime or ends.
+int keeper_open_part(const struct keeper *k, uint32_t uid, struct site *site, struct err *err);
 
 // filter.c: confines this process to the system calls of a keeper whose containers have these
 // capabilities and this filter (NULL: the default one).
 int keeper_filter(uint64_t caps, const json_t *profile, struct err *err);
-
-// adapt.c: makes the plan of a container one that a keeper can carry out: its fence alone, with what
-// root made in the place of what only root can make, and no cgroup of its own. apparmor: under pinfold's
-// profile.
-int keeper_adapt(struct plan *p, bool apparmor, struct err *err);
 
 // row.c: a row of pinfold ps --json. New reference.
 json_t *lease_row(

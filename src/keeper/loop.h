@@ -3,13 +3,13 @@
 // The parts of a keeper's loop: its clients and the workload.
 #pragma once
 
+#include "base/status.h"
 #include "keeper/keeper.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define CLIENTS 16
-#define KEEPER_FAILED 125
 
 enum stage {
 	STAGE_FREE,

@@ -44,12 +44,12 @@ static int open_as(uint32_t uid, const char *path)
 static int open_files(
 	const struct keeper *k,
 	uint32_t uid,
-	int ret[static LAUNCH_JOINS],
+	int ret[static SITE_JOINS],
 	unsigned *ret_n,
 	struct err *err
 )
 {
-	char *files[PLAN_WORK_FILES];
+	char *files[SITE_JOINS];
 	unsigned n = plan_work_files(&k->lease, &k->host, files);
 	int r = 0;
 
@@ -66,7 +66,7 @@ static int open_files(
 // In a process that shares its descriptors with the keeper. Returns one of them.
 static int part_namespace(const struct keeper *k, struct err *err)
 {
-	int joins[LAUNCH_JOINS], fd;
+	int joins[SITE_JOINS], fd;
 	unsigned n;
 
 	// by its own id
@@ -112,15 +112,9 @@ int keeper_make_part(struct keeper *k, struct err *err)
 	return k->part >= 0 ? 0 : -err->code;
 }
 
-int keeper_open_part(
-	const struct keeper *k,
-	uint32_t uid,
-	int ret[static LAUNCH_JOINS],
-	unsigned *ret_n,
-	struct err *err
-)
+int keeper_open_part(const struct keeper *k, uint32_t uid, struct site *site, struct err *err)
 {
-	if (open_files(k, PEN_RANGE_FIRST + uid, ret, ret_n, err) < 0)
+	if (open_files(k, PEN_RANGE_FIRST + uid, site->joins, &site->njoins, err) < 0)
 		return -err->code;
 	return setns(k->part, CLONE_NEWCGROUP) == 0
 		       ? 0

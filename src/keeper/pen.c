@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/status.h"
 #include "keeper/drop.h"
 #include "keeper/keeper.h"
 #include "run/run.h"
@@ -123,7 +124,7 @@ static int enter(
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return err_set(err, ESRCH, "start a keeper: who started it is gone");
-	if (apply_steps(p, STEP_ENTER, err) < 0 || apply_unshare(err) < 0
+	if (apply_steps(p, STEP_ENTER, err) < 0 || site_unshare(err) < 0
 	    || apply_steps(p, STEP_FENCE, err) < 0)
 		return -err->code;
 	return drop_inherited(&p->lease.grant, host, err);
@@ -181,7 +182,7 @@ static _Noreturn void keep(struct keeper *k, int fd)
 	    || keeper_filter(k->lease.grant.caps, k->calls, &w.err) < 0) {
 		w.what = WORD_FAILED;
 		say(fd, w);
-		_exit(125);
+		_exit(STATUS_FAILED);
 	}
 	say(fd, w);
 	close(fd);
@@ -209,7 +210,7 @@ static _Noreturn void become_keeper(
 		err_sys(&w.err, errno, "start the keeper");
 	}
 	say(fd, w);
-	_exit(125);
+	_exit(STATUS_FAILED);
 }
 
 // ---- root again
@@ -255,7 +256,7 @@ static int wait_ready(struct start *s, int fd, pid_t child, pid_t *ret, struct e
 }
 
 // The ids of links and of the range as they are in the keeper's user namespace.
-static struct keeper knowledge(const struct start *s, const struct launch *launch)
+static struct keeper knowledge(const struct start *s)
 {
 	struct keeper k = {
 		.host = s->host,
@@ -265,8 +266,8 @@ static struct keeper knowledge(const struct start *s, const struct launch *launc
 		.output = -1,
 	};
 
-	(void)launch;
-	k.lease.place = LEASE_CONTAINER;
+	k.lease.site = site_of(PLACE_KEPT);
+	k.lease.site.runtime = s->plan.lease.site.runtime;
 	k.lease.nundo = 0;
 	k.lease.uid_base = PEN_RANGE_FIRST;
 	for (unsigned i = 0; i < k.lease.grant.nlinks; i++)
@@ -292,7 +293,7 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 {
 	scope_cleanup(scribe_done) struct scribe scribe = NO_SCRIBE;
 	_cleanup_close_ int listen_fd = -1, here = -1, there = -1;
-	struct keeper k = knowledge(s, launch);
+	struct keeper k = knowledge(s);
 	_cleanup_json_ json_t *calls = NULL;
 	pid_t parent = getpid(), child, keeper = 0;
 	struct err lost;
@@ -331,7 +332,7 @@ int keeper_start(const char *name, struct err *err)
 	static char *const nothing[] = {(char *)"(keeper)", NULL};
 	struct start_request req = {
 		.definition = name,
-		.launch = {.place = LEASE_KEEPER, .argv = nothing},
+		.launch = {.site = site_of(PLACE_KEEPER), .argv = nothing},
 	};
 	struct hostfs fs;
 	struct start s;
@@ -343,9 +344,13 @@ int keeper_start(const char *name, struct err *err)
 		launch_done(&req.launch);
 		return -err->code;
 	}
-	r = req.launch.runtime_is_runc
-		    ? err_set(err, ENOTSUP, "keepers need crun; runc cannot do without cgroups")
-		    : start_prepare(&req, &fs, &s, err);
+	r = req.launch.site.runtime.kind->manager == NULL ? err_set(
+		    err,
+		    ENOTSUP,
+		    "keepers need crun; %s cannot do without cgroups",
+		    req.launch.site.runtime.kind->name
+	    )
+							  : start_prepare(&req, &fs, &s, err);
 	if (r == 0) {
 		if (s.lease.grant.owner_uid == 0)
 			r = err_set(

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "plan/launch.h"
+#include "launch/launch.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -23,7 +23,7 @@ json_t *lease_row(
 		"state",
 		state,
 		"in",
-		lease_place_name(lease->place),
+		lease->site.name,
 		"cpus",
 		json_idset(&cpus),
 		"nodes",

@@ -48,7 +48,6 @@ static void answer_ps(struct loop *l, struct client *c)
 	struct keeper_reply reply = {0};
 	struct err unused;
 
-	lease.place = LEASE_KEEPER;
 	lease.detached = l->run.pid != 0 && l->run.detached;
 	reply.row = lease_row(
 		&lease,
@@ -125,15 +124,15 @@ static void start_run(
 			l->k->lease.grant.name,
 			l->k->lease.grant.name
 		);
-		answer(c, KEEPER_FAILED, text);
+		answer(c, STATUS_FAILED, text);
 		return;
 	}
 	if (req->detached && make_output(&l->k->scribe, &to) < 0) {
-		answer(c, KEEPER_FAILED, "start a process: nobody writes its log");
+		answer(c, STATUS_FAILED, "start a process: nobody writes its log");
 		return;
 	}
 	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
-		answer(c, KEEPER_FAILED, "start a process: no pipe");
+		answer(c, STATUS_FAILED, "start a process: no pipe");
 		return;
 	}
 	pid = fork();
@@ -146,7 +145,7 @@ static void start_run(
 	if (pid < 0) {
 		snprintf(text, sizeof(text), "start a process: %s", strerror(errno));
 		close(report[0]);
-		answer(c, KEEPER_FAILED, text);
+		answer(c, STATUS_FAILED, text);
 		return;
 	}
 	l->run = (struct workload){
@@ -173,7 +172,7 @@ static void start_exec(
 			"'%s' does not run; see pinfold ps",
 			l->k->lease.grant.name
 		);
-		answer(c, KEEPER_FAILED, text);
+		answer(c, STATUS_FAILED, text);
 		return;
 	}
 	c->pid = fork();
@@ -183,7 +182,7 @@ static void start_exec(
 	}
 	if (c->pid < 0) {
 		snprintf(text, sizeof(text), "start a process: %s", strerror(errno));
-		answer(c, KEEPER_FAILED, text);
+		answer(c, STATUS_FAILED, text);
 		return;
 	}
 	c->stage = STAGE_EXEC;
@@ -217,7 +216,7 @@ static void first_request(
 				"'%s' does not run; see pinfold ps",
 				l->k->lease.grant.name
 			);
-			answer(c, KEEPER_FAILED, text);
+			answer(c, STATUS_FAILED, text);
 			break;
 		}
 		c->stage = STAGE_STOP;
@@ -225,7 +224,7 @@ static void first_request(
 		end_run(l, (int64_t)req->seconds * 1000);
 		break;
 	default:
-		answer(c, KEEPER_FAILED, "request: nothing runs that could get a signal");
+		answer(c, STATUS_FAILED, "request: nothing runs that could get a signal");
 	}
 }
 
@@ -252,7 +251,7 @@ static void hear(struct loop *l, struct client *c)
 
 	if (wire_receive(c->fd, &m, &err) < 0) {
 		if (err.code == EMSGSIZE && c->stage == STAGE_ASK)
-			answer(c, KEEPER_FAILED, err.msg);
+			answer(c, STATUS_FAILED, err.msg);
 		else if (err.code != EAGAIN && err.code != EINTR)
 			client_gone(l, c);
 		return;
@@ -269,7 +268,7 @@ static void hear(struct loop *l, struct client *c)
 			err.code = 0;
 	}
 	if (c->stage == STAGE_ASK && err.code != 0)
-		answer(c, KEEPER_FAILED, err.msg);
+		answer(c, STATUS_FAILED, err.msg);
 	else if (c->stage == STAGE_ASK)
 		first_request(l, c, &req, m.fds);
 	else if (err.code == 0 && req.op == KEEPER_SIGNAL && c->stage == STAGE_RUN && l->run.pid > 0)
@@ -331,7 +330,7 @@ static void act_on_time(struct loop *l)
 		if (c->until == 0 || now < c->until)
 			continue;
 		if (c->stage == STAGE_ASK) {
-			answer(c, KEEPER_FAILED, "request: none came in time");
+			answer(c, STATUS_FAILED, "request: none came in time");
 		} else if (c->stage == STAGE_EXEC) {
 			kill(c->pid, SIGKILL);
 			c->until = now + GONE_MS;
@@ -367,7 +366,7 @@ int keeper_serve(struct keeper *k)
 	signal(SIGPIPE, SIG_IGN);
 	l.sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (l.sfd < 0)
-		return KEEPER_FAILED;
+		return STATUS_FAILED;
 	while (!l.leaving || l.run.pid != 0) {
 		struct pollfd fds[OWN_FDS + CLIENTS] = {
 			{.fd = l.sfd, .events = POLLIN},
@@ -378,7 +377,7 @@ int keeper_serve(struct keeper *k)
 		for (size_t i = 0; i < CLIENTS; i++)
 			fds[OWN_FDS + i] = (struct pollfd){.fd = l.clients[i].fd, .events = POLLIN};
 		if (poll(fds, ARRAY_LEN(fds), timeout_of(&l)) < 0 && errno != EINTR)
-			return KEEPER_FAILED;
+			return STATUS_FAILED;
 		for (size_t i = 0; i < CLIENTS; i++) {
 			// a slot that has become another client's meanwhile is not ready yet: no harm
 			if (fds[OWN_FDS + i].revents != 0 && fds[OWN_FDS + i].fd == l.clients[i].fd)

@@ -42,8 +42,8 @@ unsigned kill_rest(const struct loop *l)
 // What the runtime keeps about it, and its hugepages: for the next one there is nothing of it.
 static void clean_up(const struct keeper *k)
 {
-	_cleanup_close_ int state = open(PEN_DIR "/state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_closedir_ DIR *sizes = opendir(PEN_DIR "/huge");
+	_cleanup_close_ int state = open(k->lease.site.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *sizes = opendir(k->lease.site.pages);
 	struct dirent *e, *f;
 	struct err unused;
 
@@ -60,8 +60,7 @@ static void clean_up(const struct keeper *k)
 static void finish_run(struct loop *l)
 {
 	char *said = l->run.said, *error = NULL;
-	int status = WIFSIGNALED(l->run.status) ? 128 + WTERMSIG(l->run.status)
-						: WEXITSTATUS(l->run.status);
+	int status = status_of_wait(l->run.status);
 
 	// usually nothing is left; a runtime that was killed leaves its container
 	for (int64_t until = clock_ms() + REAP_MS; kill_rest(l) > 0 && clock_ms() < until;) {
@@ -131,10 +130,7 @@ void reap(struct loop *l)
 			struct client *c = &l->clients[i];
 
 			if (c->stage == STAGE_EXEC && c->pid == pid)
-				answer(c,
-				       WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-							   : WEXITSTATUS(status),
-				       NULL);
+				answer(c, status_of_wait(status), NULL);
 		}
 		if (pid != l->run.pid)
 			continue; // an orphan

@@ -15,17 +15,6 @@
 
 #define LEASE_FORMAT 1
 
-static const char *const places[] = {
-	[LEASE_CONTAINER] = "container",
-	[LEASE_HOST] = "host",
-	[LEASE_KEEPER] = "keeper",
-};
-
-const char *lease_place_name(enum lease_place place)
-{
-	return places[place];
-}
-
 int lease_note(struct lease *lease, const char *what, const char *path, struct err *err)
 {
 	struct undo *u = &lease->undo[lease->nundo];
@@ -66,7 +55,7 @@ json_t *lease_to_json(const struct lease *lease)
 		"grant",
 		grant_to_json(&lease->grant),
 		"place",
-		lease_place_name(lease->place),
+		lease->site.name,
 		"defined",
 		lease->defined,
 		"detached",
@@ -78,9 +67,9 @@ json_t *lease_to_json(const struct lease *lease)
 		"cgroup",
 		lease->cgroup,
 		"runtime",
-		lease->runtime,
+		lease->site.runtime.path,
 		"runc",
-		lease->runc,
+		lease->site.runtime.kind == &runtime_runc,
 		"uid-base",
 		(json_int_t)lease->uid_base,
 		"uid",
@@ -164,8 +153,8 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	struct lease lease = {0};
 	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0, since = 0;
 	const json_t *grant = json_object_get(doc, "grant");
-	char place[16];
-	size_t known;
+	char place[16], runtime[sizeof(lease.site.runtime.path)];
+	bool runc = false;
 
 	if (jread_keys(doc, what, keys, err) < 0
 	    || jread_u64(doc, what, "format", true, LEASE_FORMAT, &format, err) < 0
@@ -174,10 +163,10 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	    || jread_bool(doc, what, "defined", &lease.defined, err) < 0
 	    || jread_bool(doc, what, "detached", &lease.detached, err) < 0
 	    || jread_bool(doc, what, "draining", &lease.draining, err) < 0
-	    || jread_bool(doc, what, "runc", &lease.runc, err) < 0
+	    || jread_bool(doc, what, "runc", &runc, err) < 0
 	    || copy(doc, what, "boot-id", lease.boot_id, sizeof(lease.boot_id), err) < 0
 	    || copy(doc, what, "cgroup", lease.cgroup, sizeof(lease.cgroup), err) < 0
-	    || copy(doc, what, "runtime", lease.runtime, sizeof(lease.runtime), err) < 0
+	    || copy(doc, what, "runtime", runtime, sizeof(runtime), err) < 0
 	    || jread_u64(doc, what, "uid-base", true, UINT32_MAX, &base, err) < 0
 	    || jread_u64(doc, what, "uid", false, IDS_PER_LEASE - 1, &uid, err) < 0
 	    || jread_u64(doc, what, "gid", false, IDS_PER_LEASE - 1, &gid, err) < 0
@@ -189,9 +178,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		return -err->code;
 	if (format != LEASE_FORMAT)
 		return err_set(err, EINVAL, "read %s: 'format' is not %d", what, LEASE_FORMAT);
-	for (known = 0; known < ARRAY_LEN(places) && !str_eq(place, places[known]); known++)
-		;
-	if (known == ARRAY_LEN(places))
+	if (site_named(place, &lease.site) < 0)
 		return err_set(
 			err,
 			EINVAL,
@@ -201,7 +188,8 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		);
 	if (groups_from_json(doc, what, &lease.grant, err) < 0)
 		return -err->code;
-	lease.place = (enum lease_place)known;
+	if (runtime[0] != '\0' || site_has(&lease.site, SITE_CONTAINER))
+		runtime_assume(&lease.site.runtime, runc ? &runtime_runc : &runtime_crun, runtime);
 	lease.uid_base = (uint32_t)base;
 	lease.uid = (uint32_t)uid;
 	lease.gid = (uint32_t)gid;

@@ -7,11 +7,11 @@
 #include "base/err.h"
 #include "grant/grant.h"
 #include "host/host.h"
+#include "site/site.h"
 
 #include <jansson.h>
 #include <stdint.h>
 
-#define RUN_DIR "/run/pinfold" // state of this boot
 #define RECORD_SOCKET \
 	RUN_DIR "/record-"     // and a process number: a listener of pinfold seccomp record
 #define ETC_DIR "/etc/pinfold" // definitions
@@ -25,16 +25,10 @@ struct undo {
 	char path[256];
 };
 
-enum lease_place {
-	LEASE_CONTAINER = 0,
-	LEASE_HOST,
-	LEASE_KEEPER, // held by the keeper of its owner
-};
-
 // A grant in use.
 struct lease {
 	struct grant grant;
-	enum lease_place place;
+	struct site site;
 	bool defined;  // of a definition (--grant), not made by flags
 	bool detached; // output goes to a log
 	// Its processes have ended, and what they were given is used by others still: it holds all but its
@@ -42,8 +36,6 @@ struct lease {
 	bool draining;
 	char boot_id[40];
 	char cgroup[256];	   // below "/": the directory whose population says "in use"
-	char runtime[256];	   // program that started the container: "/usr/bin/crun"
-	bool runc;		   // it said that it is runc
 	uint32_t uid_base;	   // first host id of its user range, 0: none
 	uint32_t uid, gid;	   // of the program, as the container counts
 	int64_t started;	   // seconds since the epoch
@@ -110,9 +102,6 @@ typedef int (*lease_fn)(const struct lease *lease, void *arg, struct err *err);
 // at the end, when the others have been seen.
 int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err);
 bool lease_exists(const struct ledger *l, const char *name);
-
-// "container", "host", "keeper".
-const char *lease_place_name(enum lease_place place);
 
 // Appends to the undo list. Fails when the list is full.
 int lease_note(struct lease *lease, const char *what, const char *path, struct err *err);

@@ -4,25 +4,19 @@
 // Nothing else confines it.
 
 #include "base/scope.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <string.h>
 
 int plan_bare(struct plan *p, const struct launch *launch, struct err *err)
 {
+	if (rights_check_bare(p, launch, err) < 0
+	    || process_check(launch->argv, launch->nenv, launch->env, err) < 0)
+		return -err->code;
 	p->argv = json_array();
-	p->env = json_array();
-	for (char *const *a = launch->argv; *a != NULL; a++) {
-		if (json_array_append_new(p->argv, json_string(*a)) < 0)
-			return err_set(err, EINVAL, "argument '%.64s' is not UTF-8", *a);
-	}
-	json_array_append_new(p->env, json_string("PINFOLD_GRANT=" RUN_DIR "/grant.json"));
-	for (unsigned i = 0; i < launch->nenv; i++) {
-		if (json_array_append_new(p->env, json_string(launch->env[i])) < 0)
-			return err_set(
-				err, EINVAL, "environment '%.64s' is not UTF-8", launch->env[i]
-			);
-	}
+	for (char *const *a = launch->argv; *a != NULL; a++)
+		json_array_append_new(p->argv, json_string(*a));
+	p->env = process_env(&p->lease.site, NULL, false, launch->nenv, launch->env);
 	p->cpus = grant_all_cpus(&p->lease.grant);
 	return 0;
 }

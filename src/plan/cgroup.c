@@ -17,7 +17,7 @@
 
 #include "base/scope.h"
 #include "base/size.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static char *ids(const struct idset *s)
 // The runtime is the first that makes the lease count as in use.
 static void join_super(struct plan *p, const char *lease)
 {
-	if (p->lease.place == LEASE_CONTAINER)
+	if (site_has(&p->lease.site, SITE_CONTAINER))
 		plan_step(p, STEP_JOIN, STEP_ENTER, str_printf("%s/super", lease), NULL);
 }
 
@@ -65,7 +65,7 @@ static void join(struct plan *p, const char *dir)
 // all that it starts.
 static void join_box(struct plan *p, const char *box)
 {
-	if (p->lease.place != LEASE_CONTAINER)
+	if (!site_has(&p->lease.site, SITE_CONTAINER))
 		join(p, box);
 }
 
@@ -206,7 +206,7 @@ static int plan_v2(
 	plan_partition_box(p, host, lease, box);
 	if (have(host, HOST_CG_HUGETLB))
 		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
-	if (p->lease.place == LEASE_KEEPER) {
+	if (site_has(&p->lease.site, SITE_PARTS)) {
 		if (plan_devices(p, box, HOST_CGROUP_V2, fs, err) < 0)
 			return -err->code;
 		parts_v2(p, host, box);
@@ -263,7 +263,7 @@ static void part_v1(
 	_cleanup_free_ char *keeper = str_printf("%s/keeper", box);
 	_cleanup_free_ char *work = str_printf("%s/work", box);
 
-	if (p->lease.place != LEASE_KEEPER) {
+	if (!site_has(&p->lease.site, SITE_PARTS)) {
 		limit(p, box, granted);
 		join_box(p, box);
 		return;
@@ -333,12 +333,12 @@ static int plan_v1(
 		join_box(p, box);
 	}
 	// in a container the runtime makes it, as in every hierarchy
-	if (p->lease.place != LEASE_CONTAINER && have(host, HOST_CG_FREEZER)) {
+	if (!site_has(&p->lease.site, SITE_CONTAINER) && have(host, HOST_CG_FREEZER)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_freezer);
 
 		join_box(p, box);
 	}
-	if (p->lease.place == LEASE_KEEPER && have(host, HOST_CG_DEVICES)) {
+	if (site_has(&p->lease.site, SITE_PARTS) && have(host, HOST_CG_DEVICES)) {
 		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_devices);
 
 		if (plan_devices(p, box, HOST_CGROUP_V1, fs, err) < 0)
@@ -380,7 +380,7 @@ int plan_cgroup(
 }
 
 unsigned plan_work_files(
-	const struct lease *lease, const struct host *host, char *ret[static PLAN_WORK_FILES]
+	const struct lease *lease, const struct host *host, char *ret[static SITE_JOINS]
 )
 {
 	const struct host_cgroup *cg = &host->cgroup;

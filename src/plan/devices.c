@@ -6,7 +6,7 @@
 
 #include "base/scope.h"
 #include "host/vfio.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 // that limit was waived by name.
 
 #include "base/scope.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -80,7 +80,8 @@ int plan_enforceable(const struct launch *launch, const struct host *host, struc
 		if ((host->cgroup.controllers & bit) != 0 || (launch->allow_missing & bit) != 0)
 			continue;
 		if (bit == HOST_CG_DEVICES
-		    && (host->cgroup.version == HOST_CGROUP_V2 || launch->place == LEASE_HOST))
+		    && (host->cgroup.version == HOST_CGROUP_V2
+			|| site_has(&launch->site, SITE_HOST_FILES)))
 			continue;
 		if ((bit == HOST_CG_HUGETLB || bit == HOST_CG_HUGETLB_RSVD) && host->nsizes == 0)
 			continue;

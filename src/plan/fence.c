@@ -6,13 +6,12 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/size.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <string.h>
 
-#define HUGE_DIR BOX_DIR "/huge"
 #define LINK_OPTIONS "size=1m,nr_inodes=256,mode=0700" // for sockets
-#define BOX_SIZE (UINT64_C(64) << 20)		       // room for the view of the largest machine
+#define FENCE_SIZE (UINT64_C(64) << 20)		       // room for the view of the largest machine
 
 static struct step *fence(struct plan *p, enum step_kind kind, char *path, char *value)
 {
@@ -43,21 +42,21 @@ static int add_view(
 {
 	const struct view *v = &p->view;
 
-	bool whole = p->lease.place == LEASE_CONTAINER;
+	bool whole = site_has(&p->lease.site, SITE_CONTAINER);
 
 	if (view_build(&p->lease.grant, host, fs, whole, &p->view, err) < 0)
 		return -err->code;
-	dir(p, strdup(BOX_DIR "/view"));
+	dir(p, strdup(FENCE_DIR "/view"));
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct view_entry *e = &v->entries[i];
-		char *path = str_printf(BOX_DIR "/view/%s", e->path);
+		char *path = str_printf(FENCE_DIR "/view/%s", e->path);
 
 		switch (e->kind) {
 		case VIEW_BIND:
 			dir(p, path);
 			bind(p,
 			     str_printf("/%s", e->path),
-			     str_printf(BOX_DIR "/view/%s", e->path),
+			     str_printf(FENCE_DIR "/view/%s", e->path),
 			     true);
 			break;
 		case VIEW_DIR:
@@ -75,7 +74,7 @@ static int add_view(
 	for (unsigned i = 0; !whole && i < v->ncovers; i++) {
 		struct step *s =
 			bind(p,
-			     str_printf(BOX_DIR "/view/%s", v->covers[i].path),
+			     str_printf(FENCE_DIR "/view/%s", v->covers[i].path),
 			     str_printf("/%s", v->covers[i].path),
 			     true);
 
@@ -108,35 +107,37 @@ char *plan_hugepage_target(const struct grant *g, uint64_t size)
 	return strdup("/dev/hugepages");
 }
 
-char *plan_hugepage_source(uint64_t size)
+char *plan_hugepage_source(const struct site *site, uint64_t size)
 {
 	char text[SIZE_STR];
 
-	return str_printf(HUGE_DIR "/%s", size_format(size, text));
+	return str_printf("%s/%s", site->pages, size_format(size, text));
 }
 
 // One hugetlbfs a size. size= is its limit and min_size= reserves the pages for it: the mount fails
 // when they are not there, and nobody outside can take them afterwards.
-void plan_hugetlbfs(
-	struct plan *p, const struct host *host, const char *top, uint32_t uid, uint32_t gid
-)
+void plan_hugetlbfs(struct plan *p, const struct host *host, uint32_t uid, uint32_t gid)
 {
 	const struct grant *g = &p->lease.grant;
+	const char *top = p->lease.site.pages;
 	uint64_t sizes[HOST_PAGE_SIZES];
 	unsigned n = plan_fs_sizes(g, host, sizes);
 
+	dir(p, strdup(top));
+	if (site_has(&p->lease.site, SITE_HOST_FILES))
+		fence(p, STEP_DETACH_HUGETLBFS, strdup(FENCE_DIR), NULL);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned long long bytes = sizes[i] * grant_pages(g, sizes[i], -1, true, false);
+		char *place = plan_hugepage_source(&p->lease.site, sizes[i]);
 		char size[SIZE_STR];
 
-		size_format(sizes[i], size);
-		dir(p, str_printf("%s/%s", top, size));
+		dir(p, place != NULL ? strdup(place) : NULL);
 		fence(p,
 		      STEP_HUGETLBFS,
-		      str_printf("%s/%s", top, size),
+		      place,
 		      str_printf(
 			      "pagesize=%s,size=%llu,min_size=%llu,uid=%u,gid=%u,mode=0700",
-			      size,
+			      size_format(sizes[i], size),
 			      bytes,
 			      bytes,
 			      uid,
@@ -146,21 +147,11 @@ void plan_hugetlbfs(
 	}
 }
 
-static void add_hugetlbfs(struct plan *p, const struct launch *launch, const struct host *host)
-{
-	uint32_t base = p->lease.uid_base;
-
-	dir(p, strdup(HUGE_DIR));
-	if (p->lease.place == LEASE_HOST)
-		fence(p, STEP_DETACH_HUGETLBFS, strdup(BOX_DIR), NULL);
-	plan_hugetlbfs(p, host, HUGE_DIR, base + launch->uid, base + launch->gid);
-}
-
 char *plan_take_in(
 	struct plan *p, const char *name, const char *source, bool directory, bool readonly
 )
 {
-	char *place = name != NULL ? str_printf(BOX_DIR "/in/%s", name) : NULL;
+	char *place = name != NULL ? str_printf(FENCE_DIR "/in/%s", name) : NULL;
 
 	if (place == NULL || source == NULL) {
 		free(place);
@@ -181,15 +172,15 @@ static void add_own(struct plan *p, char *grant)
 {
 	const struct grant *g = &p->lease.grant;
 
-	dir(p, strdup(BOX_DIR "/own"));
-	file(p, strdup(BOX_DIR "/own/grant.json"), grant);
-	if (p->lease.place == LEASE_HOST)
+	dir(p, strdup(FENCE_DIR "/own"));
+	file(p, strdup(FENCE_DIR "/own/grant.json"), grant);
+	if (site_has(&p->lease.site, SITE_HOST_FILES))
 		return;
-	file(p, strdup(BOX_DIR "/own/inside"), strdup("")); // bound over
+	file(p, strdup(FENCE_DIR "/own/inside"), strdup("")); // bound over
 	if (g->nlinks > 0)
-		dir(p, strdup(BOX_DIR "/own/links"));
+		dir(p, strdup(FENCE_DIR "/own/links"));
 	for (unsigned i = 0; i < g->nlinks; i++)
-		dir(p, str_printf(BOX_DIR "/own/links/%s", g->links[i].name));
+		dir(p, str_printf(FENCE_DIR "/own/links/%s", g->links[i].name));
 }
 
 char *plan_directory_of(const char *path)
@@ -204,9 +195,9 @@ char *plan_directory_of(const char *path)
 // takes its layers by names that hold neither ':' nor ','.
 static void add_tools(struct plan *p, const char *inside)
 {
-	dir(p, strdup(BOX_DIR "/tools"));
-	bind(p, plan_directory_of(inside), strdup(BOX_DIR "/tools"), true);
-	fence(p, STEP_OVERLAY, strdup(BOX_DIR "/tools"), strdup(PLAN_SHOWN BOX_DIR "/tools"));
+	dir(p, strdup(FENCE_DIR "/tools"));
+	bind(p, plan_directory_of(inside), strdup(FENCE_DIR "/tools"), true);
+	fence(p, STEP_OVERLAY, strdup(FENCE_DIR "/tools"), strdup(PLAN_SHOWN FENCE_DIR "/tools"));
 }
 
 // The shared directory of a link belongs to a group that both ends have and nobody else. It is a file
@@ -238,29 +229,34 @@ int plan_fence(
 	struct err *err
 )
 {
+	const struct site *site = &p->lease.site;
 	json_t *inner = NULL;
 	char *text;
 
 	fence(p,
 	      STEP_TMPFS,
-	      strdup(BOX_DIR),
-	      str_printf("mode=0755,size=%llu", (unsigned long long)BOX_SIZE));
+	      strdup(FENCE_DIR),
+	      str_printf("mode=0755,size=%llu", (unsigned long long)FENCE_SIZE));
 	inner = plan_inner_grant(p, host);
 	text = json_dumps(inner, JSON_INDENT(2));
 	json_decref(inner);
 	add_own(p, text);
-	if (launch->place == LEASE_HOST) {
-		plan_step(p, STEP_TOUCH, STEP_HOST, strdup(RUN_DIR "/grant.json"), NULL);
-		bind(p, strdup(BOX_DIR "/own/grant.json"), strdup(RUN_DIR "/grant.json"), true);
+	if (site_has(site, SITE_HOST_FILES)) {
+		plan_step(p, STEP_TOUCH, STEP_HOST, strdup(GRANT_FILE), NULL);
+		bind(p, strdup(FENCE_DIR "/own/grant.json"), strdup(GRANT_FILE), true);
 	}
-	dir(p, strdup(BOX_DIR "/in"));
-	if (launch->place == LEASE_CONTAINER) {
-		dir(p, strdup(BOX_DIR "/none"));
-		plan_nodes(p, BOX_DIR "/dev");
+	dir(p, strdup(FENCE_DIR "/in"));
+	if (site_has(site, SITE_CONTAINER))
+		dir(p, strdup(FENCE_DIR "/none"));
+	if (site_has(site, SITE_NODES))
+		plan_nodes(p, FENCE_DIR "/dev");
+	if (site_has(site, SITE_CONTAINER))
 		add_tools(p, launch->inside);
-	}
-	if (plan_links(p, err) < 0)
+	if (site_has(site, SITE_LEASE) && plan_links(p, err) < 0)
 		return -err->code;
-	add_hugetlbfs(p, launch, host);
+	if (site_has(site, SITE_PAGES))
+		plan_hugetlbfs(
+			p, host, p->lease.uid_base + launch->uid, p->lease.uid_base + launch->gid
+		);
 	return add_view(p, host, fs, err);
 }

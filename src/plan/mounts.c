@@ -4,7 +4,7 @@
 // belong to them.
 
 #include "base/scope.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,7 +98,7 @@ static void view_mounts(struct plan *p, json_t *mounts)
 	for (unsigned i = 0; i < v->ncovers; i++) {
 		const struct view_cover *c = &v->covers[i];
 		_cleanup_free_ char *target = str_printf("/%s", c->path);
-		_cleanup_free_ char *from = str_printf(BOX_DIR "/view/%s", c->path);
+		_cleanup_free_ char *from = str_printf(FENCE_DIR "/view/%s", c->path);
 		const struct launch_volume other = {
 			.source = c->from, .target = target, .readonly = true};
 
@@ -113,11 +113,12 @@ static void view_mounts(struct plan *p, json_t *mounts)
 // directories of links.
 static void own_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
 {
-	_cleanup_free_ char *inside = str_printf(BOX_DIR "/tools%s", strrchr(launch->inside, '/'));
+	_cleanup_free_ char *inside =
+		str_printf(FENCE_DIR "/tools%s", strrchr(launch->inside, '/'));
 	const struct grant *g = &p->lease.grant;
 
-	mount(p, mounts, RUN_DIR, "bind", BOX_DIR "/own", "bind,ro,nosuid,nodev,noexec");
-	mount(p, mounts, RUN_DIR "/inside", "bind", inside, "bind,ro,nosuid,nodev");
+	mount(p, mounts, RUN_DIR, "bind", FENCE_DIR "/own", "bind,ro,nosuid,nodev,noexec");
+	mount(p, mounts, INSIDE, "bind", inside, "bind,ro,nosuid,nodev");
 	for (unsigned i = 0; i < g->nlinks; i++) {
 		const char *name = g->links[i].name;
 		_cleanup_free_ char *dir = str_printf(LINKS_DIR "/%s", name);
@@ -151,7 +152,7 @@ static void hugepage_mounts(struct plan *p, json_t *mounts, const struct host *h
 
 	for (unsigned i = 0; i < n; i++) {
 		_cleanup_free_ char *target = plan_hugepage_target(&p->lease.grant, sizes[i]);
-		_cleanup_free_ char *from = plan_hugepage_source(sizes[i]);
+		_cleanup_free_ char *from = plan_hugepage_source(&p->lease.site, sizes[i]);
 
 		mount(p, mounts, target, "bind", from, "bind,rw,nosuid,nodev,noexec");
 	}
@@ -167,14 +168,18 @@ static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 {
 	const struct device *d = arg;
 	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
-	_cleanup_free_ char *from = str_printf(BOX_DIR "/vfio/%s", name);
-	struct step *s =
-		plan_step(p, STEP_NODE, STEP_FENCE, str_printf(BOX_DIR "/vfio/%s", name), NULL);
+	_cleanup_free_ char *from = str_printf("%s/%s", p->lease.site.nodes, name);
 
-	s->mode = 0600;
-	s->uid = p->lease.uid_base + d->launch->uid;
-	s->gid = p->lease.uid_base + d->launch->gid;
-	s->rdev = rdev;
+	if (site_has(&p->lease.site, SITE_NODES)) {
+		struct step *s = plan_step(
+			p, STEP_NODE, STEP_FENCE, from != NULL ? strdup(from) : NULL, NULL
+		);
+
+		s->mode = 0600;
+		s->uid = p->lease.uid_base + d->launch->uid;
+		s->gid = p->lease.uid_base + d->launch->gid;
+		s->rdev = rdev;
+	}
 	mount(p, d->mounts, target, "bind", from, "bind,rw,nosuid,noexec");
 	json_array_append_new(
 		d->rules,
@@ -210,8 +215,8 @@ int plan_mounts(
 	view_mounts(p, mounts);
 	own_mounts(p, mounts, launch);
 	hugepage_mounts(p, mounts, host);
-	if (p->lease.grant.nnics > 0)
-		plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/vfio"), NULL)->mode = 0755;
+	if (p->lease.grant.nnics > 0 && site_has(&p->lease.site, SITE_NODES))
+		plan_step(p, STEP_DIR, STEP_FENCE, strdup(p->lease.site.nodes), NULL)->mode = 0755;
 	if (plan_vfio(p, fs, device, &d, err) < 0)
 		return -err->code;
 	volume_mounts(p, mounts, launch);

@@ -5,7 +5,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "host/noise.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/size.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static json_t *limits(const struct plan *p, const struct host *host, json_t *rul
 			)
 		);
 	}
-	json_object_set_new(res, "devices", rules);
+	json_object_set(res, "devices", rules);
 	if ((have & HOST_CG_CPUSET) != 0)
 		json_object_set_new(
 			res,
@@ -140,27 +140,43 @@ static const char *const readonly[] = {
 	"/proc/sysrq-trigger",
 };
 
+// Without a lease of its own it is in cgroups whose limits are the grant's, and in a namespace of them; and in a
+// user namespace whose limits hold for all that is made in it.
+static json_t *namespaces_of(const struct site *site)
+{
+	static const char *const names[] = {"pid", "network", "ipc", "uts", "mount", "cgroup"};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (site_has(site, SITE_LEASE) || !str_eq(names[i], "cgroup"))
+			json_array_append_new(list, json_pack("{s:s}", "type", names[i]));
+	}
+	if (site_has(site, SITE_USERNS))
+		json_array_append_new(
+			list, json_pack("{s:s, s:s}", "type", "user", "path", PLAN_USERNS)
+		);
+	else
+		json_array_append_new(list, json_pack("{s:s}", "type", "user"));
+	return list;
+}
+
 static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules, json_t *seccomp)
 {
 	_cleanup_free_ char *cgroup = plan_lease_cgroup(&p->lease.grant);
-	static const char *const namespaces[] = {"pid", "network", "ipc", "uts", "mount", "cgroup"};
-	json_t *ns = json_array();
+	bool limited = site_has(&p->lease.site, SITE_LEASE);
 
-	for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
-		json_array_append_new(ns, json_pack("{s:s}", "type", namespaces[i]));
-	json_array_append_new(ns, json_pack("{s:s, s:s}", "type", "user", "path", PLAN_USERNS));
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o*, s:o, s:o*, s:O, s:o, s:o}",
 		"uidMappings",
 		id_map(p->lease.uid_base, NULL),
 		"gidMappings",
 		id_map(p->lease.uid_base, &p->lease.grant),
 		"cgroupsPath",
-		json_sprintf("/%s/box/c", cgroup),
+		limited ? json_sprintf("/%s/box/c", cgroup) : NULL,
 		"namespaces",
-		ns,
+		namespaces_of(&p->lease.site),
 		"resources",
-		limits(p, host, rules),
+		limited ? limits(p, host, rules) : NULL,
 		"seccomp",
 		seccomp,
 		"maskedPaths",
@@ -168,88 +184,6 @@ static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules
 		"readonlyPaths",
 		strings(readonly, ARRAY_LEN(readonly))
 	);
-}
-
-// What every container has.
-static const char *const plan_environment[] = {
-	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	"HOME=/tmp",
-	"XDG_RUNTIME_DIR=/run",
-	"PINFOLD_GRANT=" RUN_DIR "/grant.json",
-	"container=pinfold",
-	NULL,
-};
-
-json_t *plan_env(const char *hostname, bool terminal, unsigned nenv, const char *const *more)
-{
-	json_t *env = json_array();
-
-	for (size_t i = 0; plan_environment[i] != NULL; i++)
-		json_array_append_new(env, json_string(plan_environment[i]));
-	if (hostname != NULL)
-		json_array_append_new(env, json_sprintf("HOSTNAME=%s", hostname));
-	if (terminal)
-		json_array_append_new(env, json_string("TERM=xterm"));
-	for (unsigned i = 0; i < nenv; i++)
-		json_array_append_new(env, json_string(more[i]));
-	return env;
-}
-
-// The sockets of links must be writable for the group that both ends share.
-mode_t plan_umask(const struct grant *g)
-{
-	return g->nlinks > 0 ? 0002 : 0022;
-}
-
-json_t *plan_process(
-	const struct grant *g,
-	const struct host_limits *limits,
-	bool terminal,
-	uint32_t uid,
-	uint32_t gid,
-	json_t *args,
-	json_t *env
-)
-{
-	json_t *groups = json_array(), *doc;
-
-	for (unsigned i = 0; i < g->nlinks; i++)
-		json_array_append_new(groups, json_integer((int)(PLAN_LINK_GID + i)));
-	doc = json_pack(
-		"{s:b, s:{s:i, s:i, s:i, s:o}, s:o, s:o, s:s, s:o, s:b}",
-		"terminal",
-		terminal,
-		"user",
-		"uid",
-		(int)uid,
-		"gid",
-		(int)gid,
-		"umask",
-		(int)plan_umask(g),
-		"additionalGids",
-		groups,
-		"args",
-		args,
-		"env",
-		env,
-		"cwd",
-		"/",
-		"capabilities",
-		rights_capabilities(g),
-		"noNewPrivileges",
-		1
-	);
-	if (limits != NULL)
-		json_object_set_new(doc, "rlimits", rights_rlimits(g, limits));
-	return doc;
-}
-
-void plan_join_args(json_t *args, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		json_array_append_new(args, json_string("--join-fd"));
-		json_array_append_new(args, json_sprintf("%u", PLAN_JOIN_FD + i));
-	}
 }
 
 static json_t *process(
@@ -260,78 +194,48 @@ static json_t *process(
 	const char *apparmor
 )
 {
-	json_t *args = json_array(), *doc;
-
-	// the supervisor reads from descriptor 3 whether the program could be executed
-	json_array_append_new(args, json_string(RUN_DIR "/inside"));
-	json_array_append_new(args, json_string("init"));
-	plan_join_args(args, launch->njoins);
-	json_array_append_new(args, json_string("--status-fd"));
-	json_array_append_new(args, json_string("3"));
-	// and sends input and output there: the runtime, which would keep them open, does not get them
-	if (!launch->terminal)
-		json_array_append_new(args, json_string("--streams"));
-	json_array_append_new(args, json_string("--"));
-	for (char *const *a = launch->argv; *a != NULL; a++)
-		json_array_append_new(args, json_string(*a));
-	doc = plan_process(
-		&p->lease.grant,
-		launch->runtime_is_runc ? NULL : &host->limits,
+	const struct site *site = &p->lease.site;
+	json_t *doc = process_of(
+		&p->lease,
+		&host->limits,
 		launch->terminal,
 		launch->uid,
 		launch->gid,
-		args,
-		plan_env(hostname, launch->terminal, launch->nenv, launch->env)
+		process_args(site, launch->terminal, NULL, launch->argv),
+		process_env(site, hostname, launch->terminal, launch->nenv, launch->env)
 	);
+
 	if (apparmor != NULL)
 		json_object_set_new(doc, "apparmorProfile", json_string(apparmor));
 	return doc;
 }
 
-// The runtime's command. Descriptor 3 (status) is passed on, and after it those of launch->joins.
-static json_t *command(const struct plan *p, const struct launch *launch)
+// The runtime's command. The descriptors of the init are passed on.
+static json_t *command(const struct plan *p)
 {
-	json_t *argv = json_array();
+	const struct site *site = &p->lease.site;
+	json_t *argv = json_pack("[s, s, s]", site->runtime.path, "--root", site->state);
 
-	json_array_append_new(argv, json_string(launch->runtime));
-	json_array_append_new(argv, json_string("--root"));
-	json_array_append_new(argv, json_string(RUNTIME_DIR));
-	if (!launch->runtime_is_runc)
-		json_array_append_new(argv, json_string("--cgroup-manager=cgroupfs"));
+	if (site->runtime.kind->manager != NULL)
+		json_array_append_new(
+			argv, json_sprintf("%s=%s", site->runtime.kind->manager, site->manager)
+		);
 	json_array_append_new(argv, json_string("run"));
-	json_array_append_new(argv, json_sprintf("--preserve-fds=%u", 1 + launch->njoins));
+	json_array_append_new(argv, json_sprintf("--preserve-fds=%u", 1 + site->njoins));
 	json_array_append_new(argv, json_string("--bundle"));
-	json_array_append_new(argv, json_string(BOX_DIR "/bundle"));
+	json_array_append_new(argv, json_string(FENCE_DIR "/bundle"));
 	json_array_append_new(argv, json_string(p->lease.grant.name));
 	return argv;
 }
 
-static int check_utf8(const char *what, const char *s, struct err *err)
-{
-	_cleanup_json_ json_t *j = json_string(s);
-
-	return j != NULL ? 0 : err_set(err, EINVAL, "%s '%.64s' is not UTF-8", what, s);
-}
-
-int plan_check_text(char *const *argv, unsigned nenv, const char *const *env, struct err *err)
-{
-	int r = 0;
-
-	for (char *const *a = argv; r == 0 && *a != NULL; a++)
-		r = check_utf8("argument", *a, err);
-	for (unsigned i = 0; r == 0 && i < nenv; i++)
-		r = check_utf8("environment", env[i], err);
-	return r;
-}
-
 static int check_text(const struct launch *launch, struct err *err)
 {
-	int r = plan_check_text(launch->argv, launch->nenv, launch->env, err);
+	int r = process_check(launch->argv, launch->nenv, launch->env, err);
 
 	for (unsigned i = 0; r == 0 && i < launch->nvolumes; i++) {
-		r = check_utf8("volume", launch->volumes[i].source, err);
+		r = process_check_text("volume", launch->volumes[i].source, err);
 		if (r == 0)
-			r = check_utf8("volume", launch->volumes[i].target, err);
+			r = process_check_text("volume", launch->volumes[i].target, err);
 	}
 	return r;
 }
@@ -347,7 +251,7 @@ int plan_oci(
 	const char *hostname = launch->hostname != NULL ? launch->hostname : p->lease.grant.name;
 	_cleanup_json_ json_t *mounts = json_array();
 	_cleanup_json_ json_t *rules = json_pack("[{s:b, s:s}]", "allow", 0, "access", "rwm");
-	_cleanup_free_ char *state = str_printf(RUNTIME_DIR "/%s", p->lease.grant.name);
+	_cleanup_free_ char *state = str_printf("%s/%s", p->lease.site.state, p->lease.grant.name);
 	_cleanup_json_ json_t *seccomp = NULL;
 	const char *apparmor = NULL;
 
@@ -355,11 +259,10 @@ int plan_oci(
 		return err_oom(err);
 	if (check_text(launch, err) < 0)
 		return -err->code;
-	if (lease_note(&p->lease, "tree", state, err) < 0)
+	if (site_has(&p->lease.site, SITE_LEASE) && lease_note(&p->lease, "tree", state, err) < 0)
 		return -err->code;
-	snprintf(p->lease.runtime, sizeof(p->lease.runtime), "%s", launch->runtime);
 	if (rights_seccomp(p, launch, &seccomp, err) < 0
-	    || rights_apparmor(p, launch, fs, &apparmor, err) < 0
+	    || rights_apparmor(p, launch, host, fs, &apparmor, err) < 0
 	    || plan_mounts(p, launch, host, fs, mounts, rules, err) < 0)
 		return -err->code;
 	p->oci = json_pack(
@@ -370,7 +273,7 @@ int plan_oci(
 		process(p, launch, host, hostname, apparmor),
 		"root",
 		"path",
-		BOX_DIR "/root",
+		FENCE_DIR "/root",
 		"readonly",
 		1,
 		"hostname",
@@ -378,21 +281,16 @@ int plan_oci(
 		"mounts",
 		mounts,
 		"linux",
-		linux_part(p, host, json_incref(rules), json_incref(seccomp))
+		linux_part(p, host, rules, seccomp)
 	);
-	p->argv = command(p, launch);
+	p->argv = command(p);
 	p->nlimits = rights_limits(&p->lease.grant, &host->limits, p->limits);
-	plan_userns(p, host);
+	if (site_has(&p->lease.site, SITE_USERNS))
+		plan_userns(p, host);
 	if (p->oci == NULL || p->argv == NULL)
 		return err_oom(err);
-	plan_step(p, STEP_DIR, STEP_FENCE, strdup(BOX_DIR "/bundle"), NULL)->mode = 0755;
-	plan_step(
-		p,
-		STEP_FILE,
-		STEP_FENCE,
-		strdup(BOX_DIR "/bundle/config.json"),
-		json_dumps(p->oci, JSON_COMPACT)
-	)
+	plan_step(p, STEP_DIR, STEP_FENCE, strdup(FENCE_DIR "/bundle"), NULL)->mode = 0755;
+	plan_step(p, STEP_FILE, STEP_FENCE, strdup(PLAN_CONFIG), json_dumps(p->oci, JSON_COMPACT))
 		->mode = 0644;
 	return 0;
 }

@@ -8,7 +8,7 @@
 // own in the root, which is a partition always: "pinfold-NAME". Its end gives the CPUs back.
 
 #include "base/scope.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <string.h>
 

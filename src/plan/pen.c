@@ -2,10 +2,10 @@
 // Copyright (c) 2026 The pinfold authors
 // What root makes once for a keeper and what the keeper, without privileges, could not: the limits
 // (cgroup.c), the hugetlbfs, device nodes, directories of links, the host's directories. It all lies in the keeper's mount
-// namespace, below PEN_DIR; the views and roots of its containers the keeper makes itself, at BOX_DIR.
+// namespace, below PEN_DIR; the views and roots of its containers the keeper makes itself, at FENCE_DIR.
 
 #include "base/scope.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,10 +44,9 @@ int plan_pen(
 		return err_oom(err);
 	if (lease_note(&p->lease, "tree", sock, err) < 0 || plan_links(p, err) < 0)
 		return -err->code;
-	snprintf(p->lease.runtime, sizeof(p->lease.runtime), "%s", launch->runtime);
 	pen(p, STEP_TMPFS, "", strdup("mode=0711,size=16m"));
 	// the keeper mounts a tmpfs of its own here for each container, and opens the place before
-	plan_step(p, STEP_TMPFS, STEP_FENCE, strdup(BOX_DIR), strdup("mode=0755,size=64k"));
+	plan_step(p, STEP_TMPFS, STEP_FENCE, strdup(FENCE_DIR), strdup("mode=0755,size=64k"));
 	s = pen(p, STEP_DIR, "/state", NULL);
 	s->mode = 0700;
 	s->uid = g->owner_uid;
@@ -57,9 +56,8 @@ int plan_pen(
 	pen(p, STEP_BIND, "/tools", plan_directory_of(launch->inside))->readonly = true;
 	plan_nodes(p, PEN_DIR "/dev");
 	plan_root_sources(p, fs);
-	pen(p, STEP_DIR, "/huge", NULL)->mode = 0755;
 	// the keeper gives the top directory to the user of each program it starts
-	plan_hugetlbfs(p, host, PEN_DIR "/huge", p->lease.uid_base, p->lease.uid_base);
+	plan_hugetlbfs(p, host, p->lease.uid_base, p->lease.uid_base);
 	if (g->nnics > 0)
 		pen(p, STEP_DIR, "/vfio", NULL)->mode = 0755;
 	return plan_vfio(p, fs, node, NULL, err);

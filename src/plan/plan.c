@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include "base/jread.h"
 #include "base/scope.h"
@@ -37,6 +37,7 @@ struct step *plan_step(
 	}
 	p->steps[p->nsteps] = (struct step){
 		.kind = kind,
+		.recursive = kind == STEP_BIND && site_has(&p->lease.site, SITE_BELOW),
 		.where = where,
 		.path = path,
 		.value = value,
@@ -62,23 +63,23 @@ int plan_build(
 )
 {
 	struct plan p = {.lease = *lease, .notes = json_array()};
-	int r;
+	const struct site *site = &p.lease.site;
+	int r = 0;
 
-	p.lease.place = launch->place;
+	p.lease.site = launch->site;
 	p.lease.detached = launch->detached;
-	r = plan_cgroup(&p, launch, host, fs, err);
-	if (r == 0 && launch->place == LEASE_KEEPER)
+	if (site_has(site, SITE_LEASE))
+		r = plan_cgroup(&p, launch, host, fs, err);
+	if (r == 0 && site_has(site, SITE_PEN))
 		r = plan_pen(&p, launch, host, fs, err);
-	else if (r == 0)
+	if (r == 0 && site_has(site, SITE_FENCE))
 		r = plan_fence(&p, launch, host, fs, err);
-	if (r == 0 && launch->place == LEASE_CONTAINER) {
+	if (r == 0 && site_has(site, SITE_CONTAINER)) {
 		r = plan_root(&p, launch, fs, err);
 		if (r == 0)
 			r = plan_oci(&p, launch, host, fs, err);
-	} else if (r == 0 && launch->place == LEASE_HOST) {
-		r = rights_check_bare(&p, launch, err);
-		if (r == 0)
-			r = plan_bare(&p, launch, err);
+	} else if (r == 0 && site_has(site, SITE_HOST_FILES)) {
+		r = plan_bare(&p, launch, err);
 	}
 	if (r == 0) {
 		plan_notes(&p, launch, host, fs);
@@ -113,8 +114,8 @@ static void done_but_lease(struct plan *p)
 void plan_carried_out(struct plan *p)
 {
 	done_but_lease(p);
-	if (p->oci != NULL)
-		json_object_clear(p->oci);
+	json_decref(p->oci);
+	p->oci = NULL;
 }
 
 void plan_done(struct plan *p)
@@ -135,8 +136,8 @@ json_t *plan_inner_grant(const struct plan *p, const struct host *host)
 	json_object_del(doc, "owner");
 	for (unsigned k = 0; k < n; k++) {
 		_cleanup_free_ char *target =
-			p->lease.place == LEASE_HOST
-				? plan_hugepage_source(sizes[k])
+			site_has(&p->lease.site, SITE_HOST_FILES)
+				? plan_hugepage_source(&p->lease.site, sizes[k])
 				: plan_hugepage_target(&p->lease.grant, sizes[k]);
 
 		json_array_append_new(

@@ -99,7 +99,7 @@ json_t *plan_to_json(const struct plan *p)
 			)
 		);
 	json_object_set_new(doc, "grant", grant_to_json(&p->lease.grant));
-	json_object_set_new(doc, "place", json_string(lease_place_name(p->lease.place)));
+	json_object_set_new(doc, "place", json_string(p->lease.site.name));
 	json_object_set_new(doc, "steps", steps);
 	json_object_set_new(doc, "command", json_incref(p->argv));
 	if (p->oci != NULL)

@@ -5,7 +5,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "grant/caps.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 #include "plan/seccomp.h"
 
 #include <linux/capability.h>
@@ -170,14 +170,14 @@ static int from_file(
 
 	if (what == NULL)
 		return err_oom(err);
-	// what a Go program does between the filter and its exec is not in a recording
-	if (strict && launch->runtime_is_runc)
+	// the calls of its own are not in a recording
+	if (strict && launch->site.runtime.kind->calls_filtered)
 		return err_set(
 			err,
 			EINVAL,
 			"--seccomp=strict:FILE needs crun: runtime '%s' makes calls of its own "
 			"under the filter",
-			launch->runtime
+			launch->site.runtime.path
 		);
 	// a strict one can only take away, so whoever wrote it does no harm
 	if (seccomp_read(path, !strict, launch->image, &profile, err) < 0)
@@ -213,12 +213,12 @@ int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, st
 	}
 	if (base == NULL)
 		return err_oom(err);
-	if (launch->seccomp_listener != NULL && launch->runtime_is_runc)
+	if (launch->seccomp_listener != NULL && launch->site.runtime.kind->calls_filtered)
 		return err_set(
 			err,
 			EINVAL,
 			"recording needs crun: runtime '%s' would wait for itself",
-			launch->runtime
+			launch->site.runtime.path
 		);
 	if (aio)
 		plan_note(
@@ -245,6 +245,7 @@ int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, st
 int rights_apparmor(
 	struct plan *p,
 	const struct launch *launch,
+	const struct host *host,
 	const struct hostfs *fs,
 	const char **ret,
 	struct err *err
@@ -258,7 +259,8 @@ int rights_apparmor(
 		plan_note(p, "AppArmor: unconfined, as asked for");
 		return 0;
 	}
-	state = host_apparmor(fs, profile);
+	// only root may read which profiles are loaded: for a keeper it did
+	state = launch->apparmor != NULL ? host_apparmor(fs, profile) : host->apparmor;
 	if (state == HOST_APPARMOR_READY) {
 		plan_note(p, "AppArmor: profile %s", profile);
 		*ret = profile;

@@ -6,7 +6,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -31,13 +31,13 @@ static void dir(struct plan *p, char *path)
 // wants two layers; the upper one is empty.
 static void show(struct plan *p, const char *name)
 {
-	dir(p, str_printf(BOX_DIR "/root/%s", name));
+	dir(p, str_printf(FENCE_DIR "/root/%s", name));
 	plan_step(
 		p,
 		STEP_OVERLAY,
 		STEP_FENCE,
-		str_printf(BOX_DIR "/root/%s", name),
-		str_printf(PLAN_SHOWN "/%s", name)
+		str_printf(FENCE_DIR "/root/%s", name),
+		str_printf(PLAN_SHOWN "%s/%s", p->lease.site.layers, name)
 	);
 }
 
@@ -55,7 +55,11 @@ static void source(struct plan *p, const char *name)
 static void show_sys(struct plan *p)
 {
 	struct step *s = plan_step(
-		p, STEP_BIND, STEP_FENCE, strdup(BOX_DIR "/root/sys"), strdup(BOX_DIR "/view/sys")
+		p,
+		STEP_BIND,
+		STEP_FENCE,
+		strdup(FENCE_DIR "/root/sys"),
+		strdup(FENCE_DIR "/view/sys")
 	);
 
 	s->readonly = true;
@@ -107,7 +111,7 @@ static void host_root(struct plan *p, const struct hostfs *fs)
 			p,
 			STEP_SYMLINK,
 			STEP_FENCE,
-			str_printf(BOX_DIR "/root/%s", merged[i]),
+			str_printf(FENCE_DIR "/root/%s", merged[i]),
 			strdup(target)
 		);
 	}
@@ -179,12 +183,12 @@ static int image_root(struct plan *p, const struct launch *launch, int image, st
 	if (fstat(image, &st) < 0)
 		return err_sys(err, errno, "look at image '%s'", launch->image);
 	if (run < 0) {
-		dir(p, strdup(BOX_DIR "/skeleton/var"));
+		dir(p, strdup(FENCE_DIR "/skeleton/var"));
 		plan_step(
 			p,
 			STEP_SYMLINK,
 			STEP_FENCE,
-			strdup(BOX_DIR "/skeleton/var/run"),
+			strdup(FENCE_DIR "/skeleton/var/run"),
 			strdup("../run")
 		);
 	}
@@ -192,20 +196,20 @@ static int image_root(struct plan *p, const struct launch *launch, int image, st
 	plan_expect(p, st.st_dev, st.st_ino);
 	if (place == NULL)
 		return err_oom(err);
-	dir(p, strdup(BOX_DIR "/root"));
+	dir(p, strdup(FENCE_DIR "/root"));
 	plan_step(
 		p,
 		STEP_OVERLAY,
 		STEP_FENCE,
-		strdup(BOX_DIR "/root"),
-		str_printf("lowerdir=" BOX_DIR "/skeleton:%s", place)
+		strdup(FENCE_DIR "/root"),
+		str_printf("lowerdir=" FENCE_DIR "/skeleton:%s", place)
 	);
 	return 0;
 }
 
 int plan_root(struct plan *p, const struct launch *launch, const struct hostfs *fs, struct err *err)
 {
-	const char *top = launch->image != NULL ? BOX_DIR "/skeleton" : BOX_DIR "/root";
+	const char *top = launch->image != NULL ? FENCE_DIR "/skeleton" : FENCE_DIR "/root";
 	_cleanup_close_ int image = -1;
 
 	if (launch->image != NULL) {

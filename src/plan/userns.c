@@ -5,7 +5,7 @@
 // made the namespace too, and to the limits that this one had. A runtime would make it as root.
 
 #include "base/scope.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <stdarg.h>
 #include <stdio.h>

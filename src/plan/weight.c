@@ -15,7 +15,7 @@
 // it would be one more hierarchy, 3 % of a start.
 
 #include "base/scope.h"
-#include "plan/plan.h"
+#include "plan/make.h"
 
 #include <string.h>
 

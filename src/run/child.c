@@ -5,6 +5,7 @@
 
 #include "apply/apply.h"
 #include "base/scope.h"
+#include "base/status.h"
 #include "run/beside.h"
 #include "run/run.h"
 
@@ -55,6 +56,7 @@ int channels_open(
 	struct err *err
 )
 {
+	bool container = site_has(&p->lease.site, SITE_CONTAINER);
 	struct channels c = NO_CHANNELS;
 	int r = 0;
 
@@ -72,11 +74,11 @@ int channels_open(
 	}
 	if (launch->detached && given == NULL)
 		r = log_open(p->lease.grant.name, &c.log, err);
-	if (r == 0 && p->oci != NULL && given == NULL)
+	if (r == 0 && container && given == NULL)
 		r = open_streams(&c, launch, err);
-	if (r == 0 && p->oci != NULL && launch->terminal)
+	if (r == 0 && container && launch->terminal)
 		terminal_send_size(given != NULL ? c.streams.size : c.terminal.master, c.status[0]);
-	else if (r == 0 && p->oci != NULL)
+	else if (r == 0 && container)
 		r = streams_send(&c.streams, c.status[0], err);
 	if (r < 0) {
 		log_discard(&c.log);
@@ -102,9 +104,7 @@ static int place_bare(const struct launch *launch, const struct channels *c)
 
 // The runtime's, which are not the program's, but for a terminal that it copies to another. What it has to say
 // goes apart; and it gives its own to the container's user: no file of the host may be one.
-int place_runtime(
-	const struct streams *s, int errors, int status_fd, const int *joins, unsigned njoins
-)
+int place_runtime(const struct site *site, const struct streams *s, int errors, int status_fd)
 {
 	int in = fcntl(s->terminal ? s->program[0] : streams_no_input(), F_DUPFD_CLOEXEC, 10);
 	int out = fcntl(s->terminal ? s->program[0] : errors, F_DUPFD_CLOEXEC, 10);
@@ -112,15 +112,15 @@ int place_runtime(
 	int status = fcntl(status_fd, F_DUPFD_CLOEXEC, 10);
 
 	// whoever has them keeps them out of the way
-	for (unsigned i = 0; i < njoins; i++) {
-		if (dup2(joins[i], PLAN_JOIN_FD + (int)i) < 0)
+	for (unsigned i = 0; i < site->njoins; i++) {
+		if (dup2(site->joins[i], site->join_fd + (int)i) < 0)
 			return -errno;
 	}
 	// its terminal is to be told of a new size, and hung up
 	if (s->terminal && (setsid() < 0 || ioctl(in, TIOCSCTTY, 0) < 0))
 		return -errno;
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0
-	    || dup2(error, STDERR_FILENO) < 0 || dup2(status, PLAN_STATUS_FD) < 0)
+	    || dup2(error, STDERR_FILENO) < 0 || dup2(status, site->status_fd) < 0)
 		return -errno;
 	return 0;
 }
@@ -141,15 +141,10 @@ static void child_environment(const struct plan *p)
 	size_t i;
 	json_t *e;
 
-	if (p->oci != NULL) {
-		// the runtime needs nothing of ours, and reads some variables (LISTEN_FDS, XDG_…)
-		clearenv();
-		putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-		// crun puts a file for a copy of itself there for a moment; elsewhere it would stay
-		// if the runtime were killed just then
-		putenv((char *)"_LIBCONTAINER_STATEDIR=" BOX_DIR);
-		return;
-	}
+	// crun puts a file for a copy of itself there for a moment; elsewhere it would stay
+	// if the runtime were killed just then
+	if (site_has(&p->lease.site, SITE_CONTAINER))
+		runtime_environment(FENCE_DIR);
 	json_array_foreach (p->env, i, e)
 		putenv((char *)json_string_value(e));
 }
@@ -160,9 +155,11 @@ static int set_affinity(const struct plan *p, const struct launch *launch)
 {
 	struct idset cpus = p->cpus;
 
-	if (p->oci != NULL && launch->terminal)
+	bool container = site_has(&p->lease.site, SITE_CONTAINER);
+
+	if (container && launch->terminal)
 		cpus = grant_all_cpus(&p->lease.grant);
-	else if (p->oci != NULL)
+	else if (container)
 		memset(cpus.word, 0xff, sizeof(cpus.word));
 	return idset_empty(&cpus) ? 0 : beside_run_on(&p->lease.grant, &cpus);
 }
@@ -184,11 +181,11 @@ static int enter(
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != supervisor)
 		return err_set(err, ESRCH, "start a process: its supervisor is gone");
-	if (apply_unshare(err) < 0 || apply_steps(p, STEP_FENCE, err) < 0)
+	if (site_unshare(err) < 0 || apply_steps(p, STEP_FENCE, err) < 0)
 		return -err->code;
 	close(c->go[1]);
 	if (read(c->go[0], &go, 1) != 1)
-		_exit(125); // the supervisor knows why
+		_exit(STATUS_FAILED); // the supervisor knows why
 	if (apply_steps(p, STEP_ENTER, err) < 0)
 		return -err->code;
 	prctl(PR_SET_PDEATHSIG, 0);
@@ -203,6 +200,8 @@ static int become(
 	const struct plan *p, const struct launch *launch, const struct channels *c, struct err *err
 )
 {
+	const struct site *site = &p->lease.site;
+	bool container = site_has(site, SITE_CONTAINER);
 	char **argv = to_argv(p->argv);
 	sigset_t none;
 	int r;
@@ -213,14 +212,12 @@ static int become(
 		return err_sys(err, errno, "make a session");
 	if (set_affinity(p, launch) < 0)
 		return err_sys(err, errno, "run on the granted CPUs");
-	r = p->oci != NULL ? place_runtime(
-		    &c->streams, c->errors, c->status[1], launch->joins, launch->njoins
-	    )
-			   : place_bare(launch, c);
+	r = container ? place_runtime(site, &c->streams, c->errors, c->status[1])
+		      : place_bare(launch, c);
 	if (r < 0)
 		return err_sys(err, -r, "redirect input and output");
 	child_environment(p);
-	if (p->oci != NULL) {
+	if (container) {
 		if (run_limit(p->limits, p->nlimits, err) < 0)
 			return -err->code;
 		umask(022); // what the runtime makes in the root must be passable for every user
@@ -248,6 +245,6 @@ pid_t start_child(
 		become(p, launch, c, &err);
 	if (write(report, &failed, 1) != 1
 	    || write(report, &err, sizeof(err)) != (ssize_t)sizeof(err))
-		_exit(125);
-	_exit(err.code == ENOENT ? 127 : 126);
+		_exit(STATUS_FAILED);
+	_exit(site_exec_failed(&p->lease.site, err.code));
 }

@@ -45,11 +45,9 @@ int channels_open(
 );
 void channels_done(struct channels *c);
 
-// In a child that becomes a runtime: descriptors 0 to 2 are its own, 3 the status, then those to be joined.
+// In a child that becomes a runtime: descriptors 0 to 2 are its own, then those of the container's init.
 // -1: errno.
-int place_runtime(
-	const struct streams *s, int errors, int status_fd, const int *joins, unsigned njoins
-);
+int place_runtime(const struct site *site, const struct streams *s, int errors, int status_fd);
 
 // Forks. The child takes the steps of the fence and executes; what goes wrong there it writes to
 // setup. It executes with no signal blocked. lock: the ledger's, which the child keeps too, until its

@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/status.h"
 #include "plan/plan.h"
 #include "run/beside.h"
 #include "run/run.h"
@@ -23,37 +24,27 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define STATUS_WORD "3"	  // the first that a runtime hands on
 #define RUNTIME_NAPS 1000 // of 10 ms
 #define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
 
+// Our init says 126 and 127 as container tools do, which the runtime's exec does not.
 static json_t *arguments(const struct lease *lease, const struct exec_request *req)
 {
-	json_t *args = json_array();
+	const char *more[4], **m = more;
 	char cpus[IDSET_STR];
 
 	idset_format(&lease->grant.shared_cpus, cpus, sizeof(cpus));
-	// our init says 126 and 127 as container tools do, which the runtime's exec does not. It becomes
-	// the program: a workload that has taken its processes leaves none to fork, but the kernel lets a
-	// process be moved to where the limit is reached.
-	json_array_append_new(args, json_string(RUN_DIR "/inside"));
-	json_array_append_new(args, json_string("init"));
-	json_array_append_new(args, json_string("--status-fd"));
-	json_array_append_new(args, json_string(STATUS_WORD));
-	plan_join_args(args, req->njoins);
-	// the size of a terminal comes later too: somebody must be there to set it
-	if (!req->terminal) {
-		json_array_append_new(args, json_string("--become"));
-		json_array_append_new(args, json_string("--streams"));
-	}
+	// it becomes the program: a workload that has taken its processes leaves none to fork, but the
+	// kernel lets a process be moved to where the limit is reached. The size of a terminal comes later
+	// too: somebody must be there to set it
+	if (!req->terminal)
+		*m++ = "--become";
 	if (cpus[0] != '\0') {
-		json_array_append_new(args, json_string("--cpus"));
-		json_array_append_new(args, json_string(cpus));
+		*m++ = "--cpus";
+		*m++ = cpus;
 	}
-	json_array_append_new(args, json_string("--"));
-	for (char *const *a = req->argv; *a != NULL; a++)
-		json_array_append_new(args, json_string(*a));
-	return args;
+	*m = NULL;
+	return process_args(&lease->site, req->terminal, more, req->argv);
 }
 
 // A file of the memory that says which process is meant: the options of crun's exec know no groups.
@@ -69,7 +60,7 @@ static int process_file(
 	uint32_t uid = lease->uid, gid = lease->gid;
 	int file;
 
-	if (plan_check_text(req->argv, req->nenv, req->env, err) < 0)
+	if (process_check(req->argv, req->nenv, req->env, err) < 0)
 		return -err->code;
 	if (req->user != NULL && launch_parse_ids(req->user, &uid, &gid) < 0)
 		return err_set(
@@ -79,14 +70,14 @@ static int process_file(
 			req->user,
 			IDS_PER_LEASE
 		);
-	doc = plan_process(
-		&lease->grant,
-		lease->runc ? NULL : limits,
+	doc = process_of(
+		lease,
+		limits,
 		req->terminal,
 		uid,
 		gid,
 		arguments(lease, req),
-		plan_env(NULL, req->terminal, req->nenv, req->env)
+		process_env(&lease->site, NULL, req->terminal, req->nenv, req->env)
 	);
 	if (doc == NULL)
 		return err_oom(err);
@@ -100,10 +91,10 @@ static int process_file(
 
 // crun lets the program go before it has written down that it runs. What a workload that ended leaves
 // missing, its directory or all of it, is for the runtime to say.
-static void wait_for_runtime(const struct lease *lease, const char *state)
+static void wait_for_runtime(const struct lease *lease)
 {
-	_cleanup_free_ char *dir = str_printf("%s/%s", state, lease->grant.name);
-	_cleanup_free_ char *file = str_printf("%s/%s", dir, lease->runc ? "state.json" : "status");
+	_cleanup_free_ char *dir = str_printf("%s/%s", lease->site.state, lease->grant.name);
+	_cleanup_free_ char *file = str_printf("%s/%s", dir, lease->site.runtime.kind->started);
 
 	for (unsigned i = 0; i < RUNTIME_NAPS && dir != NULL && file != NULL
 			     && access(file, F_OK) < 0 && access(dir, F_OK) == 0;
@@ -115,28 +106,29 @@ int exec_command(
 	const struct lease *lease,
 	const struct exec_request *req,
 	const struct host_limits *limits,
-	const char *state,
-	bool cgroups,
 	struct exec_command *ret,
 	struct err *err
 )
 {
+	const struct site *site = &lease->site;
 	int fd = process_file(lease, req, limits, err);
 	const char **w = ret->words;
 
 	if (fd < 0)
 		return fd;
-	wait_for_runtime(lease, state);
+	wait_for_runtime(lease);
 	// runc's exec has its caller's
-	umask(plan_umask(&lease->grant));
+	umask(process_umask(&lease->grant));
 	snprintf(ret->process, sizeof(ret->process), "/proc/self/fd/%d", fd);
-	*w++ = lease->runtime;
+	*w++ = site->runtime.path;
 	*w++ = "--root";
-	*w++ = state;
-	if (!lease->runc)
-		*w++ = cgroups ? "--cgroup-manager=cgroupfs" : "--cgroup-manager=disabled";
+	*w++ = site->state;
+	if (site->runtime.kind->manager != NULL) {
+		*w++ = site->runtime.kind->manager;
+		*w++ = site->manager;
+	}
 	*w++ = "exec";
-	snprintf(ret->preserve, sizeof(ret->preserve), "--preserve-fds=%u", 1 + req->njoins);
+	snprintf(ret->preserve, sizeof(ret->preserve), "--preserve-fds=%u", 1 + site->njoins);
 	*w++ = ret->preserve;
 	*w++ = "--process";
 	*w++ = ret->process;
@@ -213,7 +205,8 @@ static int become_bare(
 
 	if (enter_bare(fs, lease, err) < 0)
 		return -err->code;
-	putenv((char *)"PINFOLD_GRANT=" RUN_DIR "/grant.json");
+	for (const char *const *e = lease->site.environment; *e != NULL; e++)
+		putenv((char *)*e);
 	for (unsigned i = 0; i < req->nenv; i++)
 		putenv((char *)req->env[i]);
 	if (!req->interactive && !req->terminal) {
@@ -222,7 +215,7 @@ static int become_bare(
 			return err_sys(err, errno, "make an empty input");
 	}
 	execvp(req->argv[0], req->argv);
-	ret->status = errno == ENOENT ? 127 : 126;
+	ret->status = site_exec_failed(&lease->site, errno);
 	return err_sys(err, errno, "run '%s'", req->argv[0]);
 }
 
@@ -238,7 +231,7 @@ struct execution {
 	int status[2], errors; // as in struct channels
 };
 
-// A runtime gets nothing of this process but what it needs. One that copies what its terminal says works at
+// Nothing of this process but what it needs. One that copies what its terminal says works at
 // the cost of the grant.
 static int enter_container(const struct execution *x, struct err *err)
 {
@@ -247,8 +240,7 @@ static int enter_container(const struct execution *x, struct err *err)
 	struct right_limit all[HOST_RLIMITS];
 	struct host_limits limits;
 
-	clearenv();
-	putenv((char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	runtime_environment(NULL);
 	if (x->fs == NULL)
 		return 0;
 	if (x->req->terminal
@@ -257,7 +249,8 @@ static int enter_container(const struct execution *x, struct err *err)
 	host_read_limits(x->fs, &limits);
 	if (run_limit(all, rights_limits(g, &limits, all), err) < 0)
 		return -err->code;
-	return x->lease->runc ? enter_runtime(x->fs, x->lease, err) : apply_scratch(err);
+	return x->lease->site.runtime.kind->sees_bundle ? enter_runtime(x->fs, x->lease, err)
+							: runtime_scratch(err);
 }
 
 static _Noreturn void become_runtime(const struct execution *x)
@@ -270,15 +263,12 @@ static _Noreturn void become_runtime(const struct execution *x)
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		signal(SIGPIPE, SIG_DFL);
-		if (place_runtime(
-			    x->streams, x->errors, x->status[1], x->req->joins, x->req->njoins
-		    )
-		    == 0)
+		if (place_runtime(&x->lease->site, x->streams, x->errors, x->status[1]) == 0)
 			execv(program, (char *const *)x->command->words);
 		err_sys(&err, errno, "run '%s'", program);
 	}
 	dprintf(x->errors, "%s\n", err.msg); // for watch_reason
-	_exit(125);
+	_exit(STATUS_FAILED);
 }
 
 static int conclude(
@@ -289,14 +279,13 @@ static int conclude(
 
 	if (w->phase == PHASE_RUNNING) {
 		ret->program_ran = true;
-		ret->status =
-			WIFSIGNALED(w->status) ? 128 + WTERMSIG(w->status) : WEXITSTATUS(w->status);
+		ret->status = status_of_wait(w->status);
 		if (w->hung_up)
 			ret->status = 128 + SIGHUP;
 		return 0;
 	}
 	if (w->phase == PHASE_FAILED) {
-		ret->status = w->exec_errno == ENOENT ? 127 : 126;
+		ret->status = status_of_exec(w->exec_errno);
 		return err_sys(err, w->exec_errno, "run '%s'", x->req->argv[0]);
 	}
 	watch_reason(x->errors, reason, sizeof(reason));
@@ -338,7 +327,7 @@ static int watch_exec(
 		r = conclude(&w, x, ret, err);
 	if (relay_end(&w.relay, sfd, &lost) < 0 && r == 0) {
 		*err = lost;
-		ret->status = 125;
+		ret->status = STATUS_FAILED;
 		r = -err->code;
 	}
 	return r;
@@ -368,7 +357,7 @@ int exec_fenced(
 	sigset_t old;
 	int r = 0, sfd;
 
-	*ret = (struct outcome){.status = 125};
+	*ret = (struct outcome){.status = STATUS_FAILED};
 	if (given != NULL) {
 		streams = *given;
 		*given = (struct streams)NO_STREAMS;
@@ -407,13 +396,13 @@ int exec_in_workload(
 	char line[OFFLINE_LINE];
 	int r;
 
-	*ret = (struct outcome){.status = 125};
+	*ret = (struct outcome){.status = STATUS_FAILED};
 	r = lease_read(l, req->name, &lease, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r < 0 || !lease_in_use(l, &lease))
 		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", req->name);
-	if (lease.place == LEASE_KEEPER)
+	if (lease.site.place == PLACE_KEEPER)
 		return err_set(
 			err,
 			EPERM,
@@ -432,10 +421,10 @@ int exec_in_workload(
 	}
 	if (req->argv[0] == NULL)
 		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
-	if (lease.place == LEASE_HOST)
+	if (!site_has(&lease.site, SITE_CONTAINER))
 		return become_bare(&l->fs, &lease, req, ret, err);
 	host_read_limits(&l->fs, &limits);
-	if (exec_command(&lease, req, &limits, RUNTIME_DIR, true, &command, err) < 0)
+	if (exec_command(&lease, req, &limits, &command, err) < 0)
 		return -err->code;
 	return exec_fenced(&l->fs, &lease, req, &command, NULL, ret, err);
 }

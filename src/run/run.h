@@ -5,8 +5,8 @@
 
 #include "base/err.h"
 #include "grant/grant.h"
+#include "launch/launch.h"
 #include "ledger/ledger.h"
-#include "plan/launch.h"
 #include "plan/plan.h"
 #include "run/relay.h"
 
@@ -63,38 +63,6 @@ int run_fenced(
 	struct err *err
 );
 
-// ---- launch.c: completing a launch
-
-// The path of pinfold-inside on the host. New string, NULL when it is not installed.
-char *launch_find_inside(void);
-
-// Finds crun (or runc) and checks its version, and finds pinfold-inside. Strings are owned by launch.
-int launch_find_tools(struct launch *launch, struct err *err);
-
-// Frees what the functions below and the image option made.
-void launch_done(struct launch *launch);
-
-// Checks that the program exists where the container will see it. -ENOENT, -EACCES with a message.
-int launch_check_program(const struct launch *launch, const struct hostfs *fs, struct err *err);
-
-// "1000", "1000:100", or a name of the image's /etc/passwd.
-int launch_parse_user(
-	const char *s, struct launch *launch, const struct hostfs *fs, struct err *err
-);
-// The first two only: gid is uid where it is not said. -EINVAL, -ERANGE: not below IDS_PER_LEASE.
-int launch_parse_ids(const char *s, uint32_t *uid, uint32_t *gid);
-
-// "NAME=VALUE", appended as it is.
-int launch_parse_env(
-	const char *s, const char *env[static LAUNCH_LISTS], unsigned *n, struct err *err
-);
-
-// "HOST:TARGET[:ro|rw]". The strings are duplicated and owned by launch.
-int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
-
-// "hugetlb,pids" → bits.
-int launch_parse_allow_missing(const char *s, struct launch *launch, struct err *err);
-
 // ---- limits.c
 
 // The limits of a container for this process, which becomes its runtime: those that are given, and none of
@@ -120,24 +88,19 @@ struct exec_request {
 	unsigned nenv;
 	const char *env[LAUNCH_LISTS];
 	bool terminal, interactive;
-	unsigned njoins; // as in struct launch
-	int joins[LAUNCH_JOINS];
 };
 
 // The runtime's command that enters a container.
 struct exec_command {
-	const char *words[12]; // NULL-terminated; borrowed, but for the two
+	const char *words[16]; // NULL-terminated; borrowed, but for the two
 	char process[32], preserve[32];
 };
 
-// It names a descriptor that stays open for the runtime; sets the umask as well. state: the runtime's directory; cgroups: whether it
-// moves the process into the container's.
+// It names a descriptor that stays open for the runtime; sets the umask as well.
 int exec_command(
 	const struct lease *lease,
 	const struct exec_request *req,
 	const struct host_limits *limits,
-	const char *state,
-	bool cgroups,
 	struct exec_command *ret,
 	struct err *err
 );

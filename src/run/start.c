@@ -105,13 +105,12 @@ int start_prepare(
 	}
 	if (r == 0)
 		r = resolve_grant(&s, req, err);
-	if (r == 0 && req->launch.place != LEASE_HOST)
+	if (r == 0 && site_has(&req->launch.site, SITE_IDS))
 		r = ids_choose_range(&s.ledger, &s.lease.uid_base, err);
 	if (r == 0)
 		r = ids_choose_link_groups(&s.ledger, &s.lease.grant, err);
 	if (r == 0) {
 		strcpy(s.lease.boot_id, s.host.boot_id);
-		s.lease.runc = req->launch.runtime_is_runc;
 		s.lease.uid = req->launch.uid;
 		s.lease.gid = req->launch.gid;
 		s.lease.started = (int64_t)time(NULL);

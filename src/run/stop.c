@@ -62,7 +62,12 @@ static int end_workload(
 	offline_look(&l->fs, lease, &o);
 	limit = clock_ms() + (o.frozen ? 0 : seconds * 1000L);
 	if (cgroup_signal(
-		    &l->fs, lease, SIGTERM, lease->place == LEASE_HOST ? NULL : is_init, NULL, err
+		    &l->fs,
+		    lease,
+		    SIGTERM,
+		    site_has(&lease->site, SITE_HOST_FILES) ? NULL : is_init,
+		    NULL,
+		    err
 	    )
 	    < 0)
 		return -err->code;

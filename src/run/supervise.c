@@ -5,6 +5,7 @@
 #include "apply/apply.h"
 #include "base/clock.h"
 #include "base/scope.h"
+#include "base/status.h"
 #include "run/run.h"
 #include "run/watch.h"
 
@@ -224,7 +225,8 @@ static int conclude(
 	struct err *err
 )
 {
-	int status = WIFSIGNALED(w->status) ? 128 + WTERMSIG(w->status) : WEXITSTATUS(w->status);
+	const struct site *site = &p->lease.site;
+	int status = status_of_wait(w->status);
 	char reason[512];
 
 	if (w->ended >= 0)
@@ -240,11 +242,11 @@ static int conclude(
 		return 0;
 	}
 	if (w->phase == PHASE_FAILED) {
-		out->status = w->exec_errno == ENOENT ? 127 : 126;
+		out->status = status_of_exec(w->exec_errno);
 		return err_sys(err, w->exec_errno, "run '%s'", launch->argv[0]);
 	}
-	out->status = 125;
-	if (p->oci == NULL)
+	out->status = STATUS_FAILED;
+	if (!site_has(site, SITE_CONTAINER))
 		return err_set(
 			err, EIO, "start '%s': it ended with status %d", p->lease.grant.name, status
 		);
@@ -254,7 +256,7 @@ static int conclude(
 		EIO,
 		"start '%s': %s ended with status %d: %s",
 		p->lease.grant.name,
-		launch->runtime_is_runc ? "runc" : "crun",
+		site->runtime.kind->name,
 		status,
 		reason
 	);
@@ -342,7 +344,7 @@ static int wait_child(
 			return 0;
 		waitpid(w->child, NULL, 0);
 		*err = theirs;
-		out->status = s->plan.oci != NULL ? 125 : err->code == ENOENT ? 127 : 126;
+		out->status = site_exec_failed(&s->plan.lease.site, err->code);
 		return -err->code;
 	}
 }
@@ -403,6 +405,7 @@ static int watch_workload(
 		.lease = &s->plan.lease,
 		.size = c->streams.size,
 	};
+	bool container = site_has(&s->plan.lease.site, SITE_CONTAINER);
 	struct err lost;
 	int r = 0;
 
@@ -429,18 +432,18 @@ static int watch_workload(
 	// a supervisor may live for months
 	if (r == 0)
 		plan_carried_out(&s->plan);
-	if (r == 0 && s->plan.oci == NULL) {
+	if (r == 0 && !container) {
 		w.phase = PHASE_RUNNING;
 		say_started(&w);
 	}
 	if (r == 0)
-		r = watch_child(&w, sfd, s->plan.oci != NULL ? c->status[0] : -1, err);
+		r = watch_child(&w, sfd, container ? c->status[0] : -1, err);
 	if (r == 0)
 		r = conclude(&w, &s->plan, launch, c, out, err);
 	if (relay_end(&w.relay, sfd, &lost) < 0 && r == 0) {
 		*err = lost;
 		r = -err->code;
-		out->status = 125;
+		out->status = STATUS_FAILED;
 	}
 	terminal_give_back(&c->terminal);
 	return r;
@@ -460,7 +463,7 @@ int run_workload(
 	sigset_t old;
 	int sfd, r;
 
-	*ret = (struct outcome){.status = 125};
+	*ret = (struct outcome){.status = STATUS_FAILED};
 	sfd = watch_signals(launch->terminal, &old);
 	if (sfd < 0)
 		return err_sys(err, errno, "wait for signals");
@@ -503,7 +506,7 @@ int run_fenced(
 	sigset_t old;
 	int sfd, r;
 
-	*ret = (struct outcome){.status = 125};
+	*ret = (struct outcome){.status = STATUS_FAILED};
 	sfd = watch_signals(launch->terminal, &old);
 	if (sfd < 0)
 		return err_sys(err, errno, "wait for signals");

@@ -85,7 +85,7 @@ static void say(const struct cpu_watch *w, const char *line)
 	_cleanup_close_ int fd = -1;
 	struct pollfd room = {.events = POLLOUT};
 
-	if (w->lease->detached || w->lease->place == LEASE_KEEPER)
+	if (w->lease->detached || !site_has(&w->lease->site, SITE_SUPERVISOR))
 		fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW) : -1;
 	else
 		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);

@@ -11,6 +11,7 @@
 #include "grant/avail.h"
 #include "grant/grant.h"
 #include "host/host.h"
+#include "site/site.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,6 +42,16 @@ static inline void fake_read(const char *kind, struct host *h)
 
 	fake_open(kind, &fs, h);
 	hostfs_close(&fs);
+}
+
+// With a runtime that nobody has looked for.
+static inline struct site fake_site(enum site_place place)
+{
+	struct site site = site_of(place);
+
+	if (place != PLACE_HOST)
+		runtime_assume(&site.runtime, &runtime_crun, "/usr/bin/crun");
+	return site;
 }
 
 // A request from flags as on the command line, without the dashes: "cpu-count=4 nic=3b:00.0".

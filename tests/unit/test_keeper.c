@@ -145,16 +145,15 @@ static const char *const program[] = {"/usr/bin/true", NULL};
 static void plan(
 	const char *machine,
 	const char *flags,
-	enum lease_place place,
+	enum site_place place,
 	uint32_t base,
 	struct plan *ret
 )
 {
 	const struct holdings nobody = {0};
 	struct launch launch = {
-		.place = place,
+		.site = fake_site(place),
 		.argv = (char *const *)program,
-		.runtime = "/usr/bin/crun",
 		.inside = PEN_DIR "/tools/pinfold-inside",
 	};
 	struct lease lease = {.uid_base = base};
@@ -166,6 +165,7 @@ static void plan(
 	fake_grant(&host, &nobody, flags, &lease.grant);
 	lease.grant.owner_uid = 1000;
 	lease.grant.owner_gid = 100;
+	host.apparmor = HOST_APPARMOR_READY; // as root has found it
 	assert_ok(plan_build(&lease, &launch, &host, &fs, ret, &err), &err);
 	host_done(&host);
 	hostfs_close(&fs);
@@ -194,7 +194,7 @@ static void check_pen(const char *machine, bool v2)
 {
 	struct plan p;
 
-	plan(machine, "cpu-count=1 hugepages=2M=8 memory=64M pids=10", LEASE_KEEPER, 0x70000000, &p
+	plan(machine, "cpu-count=1 hugepages=2M=8 memory=64M pids=10", PLACE_KEEPER, 0x70000000, &p
 	);
 	assert_null(p.oci);
 	assert_non_null(find(&p, STEP_JOIN, "/pinfold/x/box/keeper"));
@@ -223,12 +223,12 @@ static void test_pen(void **state)
 	(void)state;
 	check_pen("two", false);
 	check_pen("two-v2", true);
-	plan("two", "cpu-count=1", LEASE_KEEPER, 0x70000000, &p);
+	plan("two", "cpu-count=1", PLACE_KEEPER, 0x70000000, &p);
 	assert_string_equal(find(&p, STEP_BIND, PEN_DIR "/root/usr")->value, "/usr");
 	assert_string_equal(find(&p, STEP_BIND, "/dev/null")->value, PEN_DIR "/dev/null");
 	assert_string_equal(find(&p, STEP_SET, "/box/devices.deny")->value, "a");
 	plan_done(&p);
-	plan("two-v2", "cpu-count=1", LEASE_KEEPER, 0x70000000, &p);
+	plan("two-v2", "cpu-count=1", PLACE_KEEPER, 0x70000000, &p);
 	assert_string_equal(
 		find(&p, STEP_DEVICES, "/x/box")->value, "1:3 1:5 1:7 1:8 1:9 5:0 5:2 136:*"
 	);
@@ -236,17 +236,15 @@ static void test_pen(void **state)
 }
 
 // The keeper's part: its fence, with what root made in it, and no cgroup.
-static void test_adapt(void **state)
+static void test_kept(void **state)
 {
 	struct plan p;
 	json_t *linux_part, *e;
 	bool huge = false;
-	struct err err;
 	size_t i;
 
 	(void)state;
-	plan("two", "cpu-count=1 hugepages=2M=8", LEASE_CONTAINER, PEN_RANGE_FIRST, &p);
-	assert_ok(keeper_adapt(&p, true, &err), &err);
+	plan("two", "cpu-count=1 hugepages=2M=8 link=memif:x", PLACE_KEPT, PEN_RANGE_FIRST, &p);
 	assert_string_equal(
 		json_string_value(
 			json_object_get(json_object_get(p.oci, "process"), "apparmorProfile")
@@ -257,12 +255,12 @@ static void test_adapt(void **state)
 		assert_int_equal(p.steps[k].where, STEP_FENCE);
 		assert_int_not_equal(p.steps[k].kind, STEP_HUGETLBFS);
 		assert_int_not_equal(p.steps[k].kind, STEP_NODE);
-		assert_true(str_starts(p.steps[k].path, BOX_DIR));
+		assert_true(str_starts(p.steps[k].path, FENCE_DIR));
 	}
 	// layers are what root has bound: no mount of the host lies below them
 	assert_string_equal(
 		find(&p, STEP_OVERLAY, "/root/usr")->value,
-		"lowerdir=" BOX_DIR "/none:" PEN_DIR "/root/usr"
+		"lowerdir=" FENCE_DIR "/none:" PEN_DIR "/root/usr"
 	);
 	linux_part = json_object_get(p.oci, "linux");
 	assert_null(json_object_get(linux_part, "resources"));
@@ -274,7 +272,7 @@ static void test_adapt(void **state)
 	json_array_foreach (json_object_get(p.oci, "mounts"), i, e) {
 		const char *source = json_string_value(json_object_get(e, "source"));
 
-		assert_false(str_starts(source, BOX_DIR "/huge"));
+		assert_false(str_starts(source, FENCE_DIR "/huge"));
 		huge = huge || str_eq(source, PEN_DIR "/huge/2M");
 	}
 	assert_true(huge);
@@ -329,7 +327,7 @@ int main(void)
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_wire),
 		cmocka_unit_test(test_pen),
-		cmocka_unit_test(test_adapt),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_keys),
 	};
 

@@ -83,7 +83,8 @@ static struct lease lease_of(const char *name, const char *cpus)
 	l.started = 1700000000;
 	l.supervisor = 4711;
 	strcpy(l.command, "testpmd -- --nb-cores=1");
-	strcpy(l.runtime, "/usr/bin/crun");
+	l.site = site_of(PLACE_CONTAINER);
+	runtime_assume(&l.site.runtime, &runtime_crun, "/usr/bin/crun");
 	snprintf(l.cgroup, sizeof(l.cgroup), "/sys/fs/cgroup/pinfold/%s", name);
 	return l;
 }
@@ -183,7 +184,7 @@ static void leases(void **)
 
 	w.supervisor_start = 123456789;
 	w.defined = w.detached = true;
-	w.place = LEASE_HOST;
+	w.site = site_of(PLACE_HOST);
 	w.grant.nlinks = 1;
 	strcpy(w.grant.links[0].kind, "memif");
 	strcpy(w.grant.links[0].name, "l");
@@ -198,7 +199,7 @@ static void leases(void **)
 	after = lease_to_json(&r);
 	assert_true(json_equal(before, after));
 	assert_int_equal(r.grant.links[0].gid, 0x78000005);
-	assert_int_equal(r.place, LEASE_HOST);
+	assert_int_equal(r.site.place, PLACE_HOST);
 	assert_ok(lease_remove(&l, "x", &err), &err);
 	assert_false(lease_exists(&l, "x"));
 	close_ledger(&l);

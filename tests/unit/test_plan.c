@@ -30,7 +30,7 @@ static void prepare(const char *kind, const char *flags, struct scene *s)
 	for (unsigned i = 0; i < s->lease.grant.nlinks; i++)
 		s->lease.grant.links[i].gid = 0x78000000 + i;
 	s->launch.argv = (char *const *)program;
-	s->launch.runtime = "/usr/bin/crun";
+	s->launch.site = fake_site(PLACE_CONTAINER);
 	s->launch.inside = "/usr/libexec/pinfold/pinfold-inside";
 }
 
@@ -76,7 +76,7 @@ static void assert_order(const struct plan *p)
 
 		*strrchr(up, '/') = '\0';
 		if (strstr(s->path, "/pinfold/") == NULL || s->where != STEP_HOST) {
-			if (!str_starts(s->path, BOX_DIR "/"))
+			if (!str_starts(s->path, FENCE_DIR "/"))
 				continue;
 			made = find(p, STEP_DIR, up);
 			if (made < 0)
@@ -130,16 +130,16 @@ static const char *const everything = "cpus=1 hugepages=2M=40 link=memif:left li
 static void order_and_undo(void **)
 {
 	static const char *const kinds[] = {"two", "two-v2"};
-	const enum lease_place places[] = {LEASE_CONTAINER, LEASE_HOST};
+	const enum site_place places[] = {PLACE_CONTAINER, PLACE_HOST};
 
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
 		for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 			struct scene s;
 
 			prepare(kinds[k], everything, &s);
-			s.launch.place = places[i];
+			s.launch.site = fake_site(places[i]);
 			make(&s);
-			assert_int_equal(s.plan.lease.place, places[i]);
+			assert_int_equal(s.plan.lease.site.place, places[i]);
 			assert_order(&s.plan);
 			assert_undone(&s.plan);
 			// the steps of the host come before those of the fence
@@ -147,7 +147,7 @@ static void order_and_undo(void **)
 				if (s.plan.steps[n].kind == STEP_CGROUP)
 					assert_int_equal(s.plan.steps[n].where, STEP_HOST);
 			}
-			assert_true((s.plan.oci != NULL) == (places[i] == LEASE_CONTAINER));
+			assert_true((s.plan.oci != NULL) == (places[i] == PLACE_CONTAINER));
 			assert_string_not_equal(s.plan.lease.cgroup, "");
 			done(&s);
 		}
@@ -296,21 +296,21 @@ static void hugetlbfs(void **)
 	s.launch.gid = 100;
 	make(&s);
 	// anonymous pages have no mount: with min_size they would be held twice
-	i = find(&s.plan, STEP_HUGETLBFS, BOX_DIR "/huge/2M");
+	i = find(&s.plan, STEP_HUGETLBFS, FENCE_DIR "/huge/2M");
 	assert_true(i >= 0);
 	assert_string_equal(
 		s.plan.steps[i].value,
 		"pagesize=2M,size=16777216,min_size=16777216,uid=1879049192,gid=1879048292,"
 		"mode=0700"
 	);
-	assert_true(find(&s.plan, STEP_HUGETLBFS, BOX_DIR "/huge/1G") > i);
+	assert_true(find(&s.plan, STEP_HUGETLBFS, FENCE_DIR "/huge/1G") > i);
 	assert_string_equal(
 		value_of(&s.plan, "/sys/fs/cgroup/pinfold/x/box/hugetlb.2MB.rsvd.max"), "25165824"
 	);
 	done(&s);
 	prepare("paper", "cpus=1 hugepages=2M=4,anon", &s);
 	make(&s);
-	assert_int_equal(find(&s.plan, STEP_HUGETLBFS, BOX_DIR "/huge/2M"), -1);
+	assert_int_equal(find(&s.plan, STEP_HUGETLBFS, FENCE_DIR "/huge/2M"), -1);
 	done(&s);
 }
 
@@ -360,11 +360,12 @@ static void no_sysfs(void **)
 
 	prepare("paper", "cpus=13 nic=82:00.0", &s);
 	make(&s);
-	cpu = find(&s.plan, STEP_BIND, BOX_DIR "/view/sys/devices/system/cpu/cpu13");
-	nic = find(
-		&s.plan, STEP_BIND, BOX_DIR "/view/sys/devices/pci0000:80/0000:80:02.0/0000:82:00.0"
-	);
-	sys = find(&s.plan, STEP_BIND, BOX_DIR "/root/sys");
+	cpu = find(&s.plan, STEP_BIND, FENCE_DIR "/view/sys/devices/system/cpu/cpu13");
+	nic =
+		find(&s.plan,
+		     STEP_BIND,
+		     FENCE_DIR "/view/sys/devices/pci0000:80/0000:80:02.0/0000:82:00.0");
+	sys = find(&s.plan, STEP_BIND, FENCE_DIR "/root/sys");
 	assert_true(cpu >= 0 && nic > cpu && sys > nic);
 	assert_string_equal(s.plan.steps[cpu].value, "/sys/devices/system/cpu/cpu13");
 	assert_true(s.plan.steps[cpu].readonly && s.plan.steps[nic].readonly);
@@ -385,23 +386,23 @@ static void nothing_of_the_host_itself(void **)
 	for (unsigned i = 0; i < s.plan.nsteps; i++) {
 		const struct step *step = &s.plan.steps[i];
 
-		if (step->kind == STEP_BIND && str_starts(step->path, BOX_DIR "/root/"))
-			assert_string_equal(step->value, BOX_DIR "/view/sys");
+		if (step->kind == STEP_BIND && str_starts(step->path, FENCE_DIR "/root/"))
+			assert_string_equal(step->value, FENCE_DIR "/view/sys");
 	}
 	assert_string_equal(
-		s.plan.steps[find(&s.plan, STEP_OVERLAY, BOX_DIR "/root/usr")].value,
-		"lowerdir=" BOX_DIR "/none:/usr"
+		s.plan.steps[find(&s.plan, STEP_OVERLAY, FENCE_DIR "/root/usr")].value,
+		"lowerdir=" FENCE_DIR "/none:/usr"
 	);
 	assert_string_equal(
 		json_string_value(json_object_get(mount_at(&s.plan, RUN_DIR "/inside"), "source")),
-		BOX_DIR "/tools/pinfold-inside"
+		FENCE_DIR "/tools/pinfold-inside"
 	);
-	assert_true(find(&s.plan, STEP_OVERLAY, BOX_DIR "/tools") >= 0);
+	assert_true(find(&s.plan, STEP_OVERLAY, FENCE_DIR "/tools") >= 0);
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
 		char own[64], place[32];
 		int node, bound;
 
-		snprintf(own, sizeof(own), BOX_DIR "/dev/%s", nodes[i]);
+		snprintf(own, sizeof(own), FENCE_DIR "/dev/%s", nodes[i]);
 		snprintf(place, sizeof(place), "/dev/%s", nodes[i]);
 		node = find(&s.plan, STEP_NODE, own);
 		bound = find(&s.plan, STEP_BIND, place);
@@ -450,12 +451,12 @@ static void nics(void **)
 
 	prepare("paper", "cpus=13 nic=82:00.0 nic=82:00.1 hugepages=1G=1@1", &s);
 	make(&s);
-	i = find(&s.plan, STEP_NODE, BOX_DIR "/vfio/40");
-	assert_true(i > find(&s.plan, STEP_DIR, BOX_DIR "/vfio"));
+	i = find(&s.plan, STEP_NODE, FENCE_DIR "/vfio/40");
+	assert_true(i > find(&s.plan, STEP_DIR, FENCE_DIR "/vfio"));
 	assert_int_equal(s.plan.steps[i].mode, 0600);
 	assert_int_equal(s.plan.steps[i].uid, 0x70000000);
-	assert_true(find(&s.plan, STEP_NODE, BOX_DIR "/vfio/vfio") >= 0);
-	assert_true(find(&s.plan, STEP_NODE, BOX_DIR "/vfio/41") >= 0);
+	assert_true(find(&s.plan, STEP_NODE, FENCE_DIR "/vfio/vfio") >= 0);
+	assert_true(find(&s.plan, STEP_NODE, FENCE_DIR "/vfio/41") >= 0);
 	// first nothing, then these three
 	assert_int_equal(json_array_size(rules(&s.plan)), 4);
 	assert_true(json_is_false(json_object_get(json_array_get(rules(&s.plan), 0), "allow")));
@@ -463,7 +464,7 @@ static void nics(void **)
 	prepare("paper", "cpus=1", &s);
 	make(&s);
 	assert_int_equal(json_array_size(rules(&s.plan)), 1);
-	assert_int_equal(find(&s.plan, STEP_DIR, BOX_DIR "/vfio"), -1);
+	assert_int_equal(find(&s.plan, STEP_DIR, FENCE_DIR "/vfio"), -1);
 	done(&s);
 	prepare("paper", "cpus=1 nic=03:00.0", &s);
 	s.lease.grant.nics[0].iommu_group = 99;
@@ -569,14 +570,14 @@ static void bad_text(void **)
 {
 	const char *const odd[] = {"/usr/bin/true", "\xff\xfe", NULL};
 
-	for (enum lease_place place = LEASE_CONTAINER; place <= LEASE_HOST; place++) {
-		for (unsigned what = 0; what < (place == LEASE_HOST ? 2u : 4u); what++) {
+	for (enum site_place place = PLACE_CONTAINER; place <= PLACE_HOST; place++) {
+		for (unsigned what = 0; what < (place == PLACE_HOST ? 2u : 4u); what++) {
 			struct launch_volume v = {.source = "/opt", .target = "/opt/x"};
 			struct scene s;
 			struct err err;
 
 			prepare("two", "cpus=1", &s);
-			s.launch.place = place;
+			s.launch.site = fake_site(place);
 			if (what == 0)
 				s.launch.argv = (char *const *)odd;
 			if (what == 1)
@@ -616,8 +617,11 @@ static void long_command(void **)
 		while (strlen(argument) + 4 < sizeof(argument))
 			strcat(argument, "\xf0\x9f\x90\x91"); // a sheep
 		argv[1] = argument;
-		ask.launch = (struct launch
-		){.argv = (char *const *)argv, .runtime = "/usr/bin/crun", .inside = "/inside"};
+		ask.launch = (struct launch){
+			.site = fake_site(PLACE_CONTAINER),
+			.argv = (char *const *)argv,
+			.inside = "/inside",
+		};
 		fake_open("two", &fs, &h);
 		assert_ok(start_prepare(&ask, &fs, &s, &err), &err);
 		assert_true(strlen(s.lease.command) > sizeof(s.lease.command) - 8);

@@ -29,7 +29,7 @@ static void build(const char *flags, struct launch *launch, struct plan *ret)
 	fake_grant(&host, &nobody, flags, &lease.grant);
 	lease.uid_base = 0x70000000;
 	launch->argv = (char *const *)program;
-	launch->runtime = "/usr/bin/crun";
+	launch->site = fake_site(PLACE_CONTAINER);
 	launch->inside = "/usr/libexec/pinfold/pinfold-inside";
 	assert_ok(plan_build(&lease, launch, &host, &fs, ret, &err), &err);
 	host_done(&host);

@@ -5,7 +5,8 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
-#include "run/run.h"
+#include "base/status.h"
+#include "launch/launch.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static int root_of(
 	*ret_below = path;
 	if (launch->image != NULL)
 		return fs_open_in(fs->root, launch->image, O_PATH | O_DIRECTORY, 0);
-	if (str_starts(path, RUN_DIR "/inside"))
+	if (str_starts(path, INSIDE))
 		return open("/", O_PATH | O_CLOEXEC);
 	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
 		if (str_starts(path, shown[i]))
@@ -73,24 +74,33 @@ static int look(const struct launch *launch, const struct hostfs *fs, const char
 	return 0;
 }
 
-int launch_check_program(const struct launch *launch, const struct hostfs *fs, struct err *err)
+// Of a name without a slash, as execvp(3) looks for it.
+static int look_along(const struct launch *launch, const struct hostfs *fs, const char *name)
 {
-	static const char *const path[] = {
-		"/usr/local/sbin",
-		"/usr/local/bin",
-		"/usr/sbin",
-		"/usr/bin",
-		"/sbin",
-		"/bin",
-	};
-	const char *name = launch->argv[0];
+	char path[] = SITE_PATH, *save = NULL;
 	int r = -ENOENT;
 
-	if (str_eq(name, RUN_DIR "/inside"))
+	for (char *dir = strtok_r(path, ":", &save); dir != NULL && r == -ENOENT;
+	     dir = strtok_r(NULL, ":", &save)) {
+		_cleanup_free_ char *full = str_printf("%s/%s", dir, name);
+
+		r = full != NULL ? look(launch, fs, full) : -ENOMEM;
+	}
+	return r;
+}
+
+int launch_check_program(
+	const struct launch *launch, const struct hostfs *fs, int *ret_status, struct err *err
+)
+{
+	const char *name = launch->argv[0];
+	bool absolute = name[0] == '/';
+	int r;
+
+	if (str_eq(name, INSIDE))
 		return 0;
-	if (name[0] == '/')
-		r = look(launch, fs, name);
-	else if (strchr(name, '/') != NULL)
+	if (!absolute && strchr(name, '/') != NULL) {
+		*ret_status = STATUS_NOT_FOUND;
 		return err_set(
 			err,
 			ENOENT,
@@ -98,22 +108,22 @@ int launch_check_program(const struct launch *launch, const struct hostfs *fs, s
 			"without a slash",
 			name
 		);
-	for (size_t i = 0; name[0] != '/' && r == -ENOENT && i < ARRAY_LEN(path); i++) {
-		_cleanup_free_ char *full = str_printf("%s/%s", path[i], name);
-
-		if (full == NULL)
-			return err_oom(err);
-		r = look(launch, fs, full);
 	}
+	r = absolute ? look(launch, fs, name) : look_along(launch, fs, name);
 	if (r == 0)
 		return 0;
-	if (r == -EACCES)
+	if (r == -EACCES) {
+		*ret_status = STATUS_CANNOT_RUN;
 		return err_set(
 			err,
 			EACCES,
 			"run '%s': it is no program (not a file that may be executed)",
 			name
 		);
+	}
+	if (r != -ENOENT)
+		return err_sys(err, -r, "look for '%s'", name);
+	*ret_status = STATUS_NOT_FOUND;
 	if (launch->image != NULL)
 		return err_set(
 			err,

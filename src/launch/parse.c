@@ -4,7 +4,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
-#include "run/run.h"
+#include "launch/launch.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -89,10 +89,12 @@ static int user_of_passwd(
 	);
 }
 
-int launch_parse_user(
-	const char *s, struct launch *launch, const struct hostfs *fs, struct err *err
-)
+int launch_find_user(struct launch *launch, const struct hostfs *fs, struct err *err)
 {
+	const char *s = launch->user;
+
+	if (s == NULL)
+		return 0;
 	if (!isdigit((unsigned char)s[0]))
 		return user_of_passwd(s, launch, fs, err);
 	if (launch_parse_ids(s, &launch->uid, &launch->gid) < 0)
@@ -212,10 +214,8 @@ int launch_parse_allow_missing(const char *s, struct launch *launch, struct err 
 
 void launch_done(struct launch *launch)
 {
-	if (launch->found) {
-		free((char *)launch->runtime);
+	if (launch->found)
 		free((char *)launch->inside);
-	}
 	for (unsigned i = 0; i < launch->nvolumes; i++) {
 		free((char *)launch->volumes[i].source);
 		free((char *)launch->volumes[i].target);

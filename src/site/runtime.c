@@ -1,29 +1,42 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The programs of the host that a launch needs: the runtime, of a version that can do it, and inside.
 
-#include "apply/apply.h"
+#include "site/runtime.h"
+
 #include "base/fs.h"
 #include "base/scope.h"
-#include "run/run.h"
+#include "base/status.h"
+#include "base/str.h"
+#include "site/site.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-// crun 0.17 is the first that runs a container with a user namespace on a cgroup path below ours, and
-// runc 1.0 the first with the v2 device filter.
-static const struct tool {
-	const char *name;
-	bool runc;
-	unsigned major, minor;
-} tools[] = {
-	{"crun", false, 0, 17},
-	{"runc", true, 1, 0},
+// The first that runs a container with a user namespace on a cgroup path below ours.
+const struct runtime_kind runtime_crun = {
+	.name = "crun",
+	.minor = 17,
+	.manager = "--cgroup-manager",
+	.started = "status",
+	.sets_limits = true,
 };
+
+// The first with the v2 device filter. It sets limits from outside of the container, which takes
+// CAP_SYS_RESOURCE on the host; and what a Go program does between the filter and its exec is calls.
+const struct runtime_kind runtime_runc = {
+	.name = "runc",
+	.major = 1,
+	.started = "state.json",
+	.sees_bundle = true,
+	.calls_filtered = true,
+};
+
+static const struct runtime_kind *const kinds[] = {&runtime_crun, &runtime_runc};
 
 // The runtime's own words to --version, one line: "crun version 1.8.1".
 static int ask_version(const char *path, char *line, size_t len, struct err *err)
@@ -39,12 +52,12 @@ static int ask_version(const char *path, char *line, size_t len, struct err *err
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 		if (null < 0 || dup2(null, 0) < 0 || dup2(fds[1], 1) < 0 || dup2(null, 2) < 0)
-			_exit(125);
+			_exit(STATUS_FAILED);
 		// where it cannot be made a start fails for the same reason, and says so
 		if (geteuid() == 0)
-			apply_scratch(&unused);
+			runtime_scratch(&unused);
 		execl(path, path, "--version", NULL);
-		_exit(127);
+		_exit(STATUS_NOT_FOUND);
 	}
 	close(fds[1]);
 	f = fdopen(fds[0], "r");
@@ -59,29 +72,32 @@ static int ask_version(const char *path, char *line, size_t len, struct err *err
 	return 0;
 }
 
-static int check_version(const char *path, const char *line, bool *ret_runc, struct err *err)
+static int check_version(
+	const char *path, const char *line, const struct runtime_kind **ret, struct err *err
+)
 {
 	unsigned maj = 0, min = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		const struct runtime_kind *k = kinds[i];
 		char form[32];
 
-		snprintf(form, sizeof(form), "%s version %%u.%%u", tools[i].name);
+		snprintf(form, sizeof(form), "%s version %%u.%%u", k->name);
 		if (sscanf(line, form, &maj, &min) != 2)
 			continue;
-		if (maj < tools[i].major || (maj == tools[i].major && min < tools[i].minor))
+		if (maj < k->major || (maj == k->major && min < k->minor))
 			return err_set(
 				err,
 				EINVAL,
 				"runtime '%s' is %s %u.%u, too old: %u.%u or newer is needed",
 				path,
-				tools[i].name,
+				k->name,
 				maj,
 				min,
-				tools[i].major,
-				tools[i].minor
+				k->major,
+				k->minor
 			);
-		*ret_runc = tools[i].runc;
+		*ret = k;
 		return 0;
 	}
 	return err_set(
@@ -90,7 +106,7 @@ static int check_version(const char *path, const char *line, bool *ret_runc, str
 }
 
 // Asking costs a process: what was found is kept for as long as the file is the same.
-static int cached_version(const char *path, bool *ret_runc, struct err *err)
+static int cached_version(const char *path, const struct runtime_kind **ret, struct err *err)
 {
 	// a first run has no directory yet, and a user's plan may not read it: then it is asked
 	_cleanup_close_ int dir = open(RUN_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -115,9 +131,9 @@ static int cached_version(const char *path, bool *ret_runc, struct err *err)
 	if (dir >= 0
 	    && fs_read(dir, "runtime-version", sizeof(stamp) + sizeof(line), &known, NULL) == 0
 	    && str_starts(known, stamp))
-		return check_version(path, known + n, ret_runc, err);
+		return check_version(path, known + n, ret, err);
 	if (ask_version(path, line, sizeof(line), err) < 0
-	    || check_version(path, line, ret_runc, err) < 0)
+	    || check_version(path, line, ret, err) < 0)
 		return -err->code;
 	snprintf(stamp + n, sizeof(stamp) - n, "%s", line);
 	if (dir >= 0 && geteuid() == 0)
@@ -125,14 +141,14 @@ static int cached_version(const char *path, bool *ret_runc, struct err *err)
 	return 0;
 }
 
-static char *find_runtime(void)
+static char *find_installed(void)
 {
 	static const char *const dirs[] = {
 		"/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/bin"};
 
-	for (size_t t = 0; t < ARRAY_LEN(tools); t++) {
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
 		for (size_t d = 0; d < ARRAY_LEN(dirs); d++) {
-			char *path = str_printf("%s/%s", dirs[d], tools[t].name);
+			char *path = str_printf("%s/%s", dirs[d], kinds[k]->name);
 
 			if (path != NULL && access(path, X_OK) == 0)
 				return path;
@@ -142,53 +158,51 @@ static char *find_runtime(void)
 	return NULL;
 }
 
-// Beside the program that runs: in a build tree, then where it is installed.
-char *launch_find_inside(void)
+void runtime_assume(struct runtime *ret, const struct runtime_kind *kind, const char *path)
 {
-	static const char *const below[] = {"", "../inside/", "../libexec/pinfold/"};
-	char self[PATH_MAX], *slash;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (n <= 0)
-		return NULL;
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	slash[1] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
-		_cleanup_free_ char *path = str_printf("%s%spinfold-inside", self, below[i]);
-		char *real = path != NULL ? realpath(path, NULL) : NULL;
-
-		if (real != NULL)
-			return real;
-	}
-	return NULL;
+	*ret = (struct runtime){.kind = kind};
+	snprintf(ret->path, sizeof(ret->path), "%s", path);
 }
 
-int launch_find_tools(struct launch *launch, struct err *err)
+int runtime_find(struct runtime *ret, const char *asked, struct err *err)
 {
-	_cleanup_free_ char *runtime =
-		launch->runtime != NULL ? realpath(launch->runtime, NULL) : find_runtime();
+	_cleanup_free_ char *path = asked != NULL ? realpath(asked, NULL) : find_installed();
+	const struct runtime_kind *kind;
 
-	if (runtime == NULL && launch->runtime != NULL)
-		return err_sys(err, errno, "find runtime '%s'", launch->runtime);
-	if (runtime == NULL)
+	if (path == NULL && asked != NULL)
+		return err_sys(err, errno, "find runtime '%s'", asked);
+	if (path == NULL)
 		return err_set(
 			err,
 			ENOENT,
 			"find crun: neither crun nor runc is installed; install one (apt install "
 			"crun)"
 		);
-	if (cached_version(runtime, &launch->runtime_is_runc, err) < 0)
+	if (strlen(path) >= sizeof(ret->path))
+		return err_set(err, ENAMETOOLONG, "use runtime '%s'", path);
+	if (cached_version(path, &kind, err) < 0)
 		return -err->code;
-	launch->inside = launch_find_inside();
-	if (launch->inside == NULL)
-		return err_set(
-			err,
-			ENOENT,
-			"find pinfold-inside beside this program or in ../libexec/pinfold; install "
-			"it"
-		);
-	launch->runtime = steal_ptr(runtime);
-	launch->found = true;
+	runtime_assume(ret, kind, path);
+	return 0;
+}
+
+void runtime_environment(const char *state)
+{
+	// it needs nothing of ours, and reads some variables (LISTEN_FDS, XDG_…)
+	clearenv();
+	setenv("PATH", SITE_PATH, 1);
+	if (state != NULL)
+		setenv("_LIBCONTAINER_STATEDIR", state, 1);
+}
+
+int runtime_scratch(struct err *err)
+{
+	_cleanup_close_ int dir = fs_mkdirs(FENCE_DIR, 0711, err);
+
+	if (dir < 0 || site_unshare(err) < 0)
+		return -err->code;
+	if (mount("pinfold", FENCE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=1m") < 0)
+		return err_sys(err, errno, "mount tmpfs on '" FENCE_DIR "'");
+	setenv("_LIBCONTAINER_STATEDIR", FENCE_DIR, 1);
 	return 0;
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What to start in a grant: the program, where, and the way it wants to be started.
+#pragma once
+
+#include "ledger/ledger.h"
+#include "site/site.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LAUNCH_LISTS 64
+
+struct launch_volume {
+	const char *source; // absolute path on the host
+	dev_t dev;	    // and what was there when it was looked up
+	ino_t ino;
+	const char *target; // absolute path in the container
+	bool readonly, directory;
+};
+
+struct launch {
+	struct site site;
+	const char *image; // directory with a root file system; NULL: what the host has
+	char *const *argv; // program and arguments, NULL-terminated
+	unsigned nenv;
+	const char *env[LAUNCH_LISTS]; // "NAME=value"
+	unsigned nvolumes;
+	struct launch_volume volumes[LAUNCH_LISTS];
+	const char *user;     // as it is asked for; NULL: 0
+	uint32_t uid, gid;    // in the container
+	const char *hostname; // NULL: the grant's name
+	bool terminal, interactive, detached;
+	const char *runtime;	// path that is asked for; NULL: the first that is installed
+	const char *inside;	// path of pinfold-inside on the host
+	bool found;		// by launch_find_tools, which made it
+	unsigned allow_missing; // HOST_CG_* bits
+	bool look;		// only a plan to be read, not carried out
+	const char *apparmor;	// profile, or "unconfined"; NULL: pinfold's own where it is loaded
+	json_t *filter; // of system calls, where the grant's was read before; NULL: read it. Borrowed
+	const char *seccomp_listener; // socket that is asked about every call; NULL: none
+};
+
+// Frees what the functions below made.
+void launch_done(struct launch *launch);
+
+// ---- options.c: those of run, plan and seccomp record
+
+extern const char launch_help[];
+#define LAUNCH_SHORTS "v:e:u:itd"
+
+// As getopt entries: fills longs (room for n) and returns how many.
+size_t launch_options(struct option *longs, size_t n);
+
+// Takes the option c. False: it is none of these; else *ret is 0, or negative with err set.
+bool launch_option(struct launch *launch, int c, const char *value, int *ret, struct err *err);
+
+// Refuses what does not go together, or not at its site.
+int launch_check(const struct launch *launch, struct err *err);
+
+// 1 to 63 letters, digits, . and -.
+int launch_set_hostname(const char *s, struct launch *launch, struct err *err);
+
+// ---- tools.c
+
+// The path of pinfold-inside on the host. New string, NULL when it is not installed.
+char *launch_find_inside(void);
+
+// Finds the runtime, and pinfold-inside.
+int launch_find_tools(struct launch *launch, struct err *err);
+
+// ---- program.c
+
+// Checks that the program exists where the container will see it. *ret_status is the exit status when not, else
+// untouched.
+int launch_check_program(
+	const struct launch *launch, const struct hostfs *fs, int *ret_status, struct err *err
+);
+
+// ---- parse.c
+
+// The user of launch->user: "1000", "1000:100", or a name of the image's /etc/passwd.
+int launch_find_user(struct launch *launch, const struct hostfs *fs, struct err *err);
+// The first two only: gid is uid where it is not said. -EINVAL, -ERANGE: not below IDS_PER_LEASE.
+int launch_parse_ids(const char *s, uint32_t *uid, uint32_t *gid);
+
+// "NAME=VALUE", appended as it is.
+int launch_parse_env(
+	const char *s, const char *env[static LAUNCH_LISTS], unsigned *n, struct err *err
+);
+
+// "HOST:TARGET[:ro|rw]". The strings are duplicated and owned by launch.
+int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
+
+// "hugetlb,pids" → bits.
+int launch_parse_allow_missing(const char *s, struct launch *launch, struct err *err);

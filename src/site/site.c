@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "site/site.h"
+
+#include "base/scope.h"
+#include "base/status.h"
+#include "base/str.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+
+static const char *const container_environment[] = {
+	"PATH=" SITE_PATH,
+	"HOME=/tmp",
+	"XDG_RUNTIME_DIR=/run",
+	"PINFOLD_GRANT=" GRANT_FILE,
+	"container=pinfold",
+	NULL,
+};
+
+// More than the caller's, which a program on the bare host has.
+static const char *const host_environment[] = {"PINFOLD_GRANT=" GRANT_FILE, NULL};
+
+static const struct site sites[PLACES] = {
+	[PLACE_CONTAINER] =
+		{
+			.place = PLACE_CONTAINER,
+			.name = "container",
+			.has = SITE_LEASE | SITE_FENCE | SITE_CONTAINER | SITE_IDS | SITE_USERNS
+			       | SITE_PAGES | SITE_NODES | SITE_SUPERVISOR,
+			.may = ~0u,
+			.state = RUNTIME_DIR,
+			.manager = "cgroupfs",
+			.pages = FENCE_DIR "/huge",
+			.nodes = FENCE_DIR "/vfio",
+			.layers = "",
+			.environment = container_environment,
+			.status_fd = 3,
+			.join_fd = 4,
+		},
+	[PLACE_HOST] =
+		{
+			.place = PLACE_HOST,
+			.name = "host",
+			.has = SITE_LEASE | SITE_FENCE | SITE_PAGES | SITE_HOST_FILES
+			       | SITE_SUPERVISOR,
+			.may = ASK_WAIVER,
+			.refusal = "--in host runs the program as it is: --image, -v, --user, "
+				   "--hostname, "
+				   "--runtime, --apparmor and -t are for containers",
+			.pages = FENCE_DIR "/huge",
+			.environment = host_environment,
+			.status_fd = -1,
+		},
+	[PLACE_KEEPER] =
+		{
+			.place = PLACE_KEEPER,
+			.name = "keeper",
+			.has = SITE_LEASE | SITE_PEN | SITE_PARTS | SITE_IDS,
+			.may = ASK_RIGHTS,
+			.pages = PEN_DIR "/huge",
+			.nodes = PEN_DIR "/vfio",
+			.layers = PEN_ROOT,
+			.status_fd = -1,
+		},
+	[PLACE_KEPT] =
+		{
+			.place = PLACE_KEPT,
+			.name = "keeper",
+			.has = SITE_FENCE | SITE_CONTAINER | SITE_BELOW,
+			.may = ~(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER),
+			.refusal = "--in host, --runtime, --apparmor and --allow-missing are "
+				   "root's; a "
+				   "keeper has what root gave it",
+			.state = PEN_DIR "/state",
+			.manager = "disabled",
+			.pages = PEN_DIR "/huge",
+			.nodes = PEN_DIR "/vfio",
+			.layers = PEN_ROOT,
+			.environment = container_environment,
+			.status_fd = 3,
+			.join_fd = 4,
+		},
+};
+
+struct site site_of(enum site_place place)
+{
+	return sites[place];
+}
+
+int site_named(const char *name, struct site *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sites); i++) {
+		if (!str_eq(name, sites[i].name))
+			continue;
+		*ret = sites[i];
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int site_unshare(struct err *err)
+{
+	// slave: what the host unmounts later is unmounted here too, and nothing goes back
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return err_sys(err, errno, "make a mount namespace");
+	return 0;
+}
+
+int site_exec_failed(const struct site *s, int error)
+{
+	return site_has(s, SITE_CONTAINER) ? STATUS_FAILED : status_of_exec(error);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Where a workload runs, and all that is so because of it. It is chosen once, from what is asked for and by
+// whom; whoever makes a difference between places reads a member here, and does not ask which place it is.
+#pragma once
+
+#include "site/runtime.h"
+
+#define RUN_DIR "/run/pinfold" // state of this boot
+// A workload's private tmpfs. It is mounted in a mount namespace of its own, so every workload has it at the
+// same place and nothing of it is left when the workload is gone.
+#define FENCE_DIR RUN_DIR "/box"
+#define PEN_DIR RUN_DIR "/pen"	 // what root made for a keeper, in the keeper's mount namespace
+#define PEN_ROOT PEN_DIR "/root" // directories of the host's root
+#define KEEPERS_DIR RUN_DIR "/keepers" // NAME.sock of every keeper
+#define LINKS_DIR RUN_DIR "/links"
+#define RUNTIME_DIR RUN_DIR "/runtime"	 // state of crun or runc
+#define GRANT_FILE RUN_DIR "/grant.json" // what a workload has, for itself
+#define INSIDE RUN_DIR "/inside"	 // pinfold-inside, in a container
+
+#define SITE_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+enum site_place {
+	PLACE_CONTAINER = 0,
+	PLACE_HOST,   // the bare host: the grant's cgroups and views
+	PLACE_KEEPER, // the keeper of a user's grant
+	PLACE_KEPT,   // a container that a keeper starts, where root has made what only root can
+	PLACES
+};
+
+// What it has.
+enum {
+	SITE_LEASE = 1 << 0, // a lease, and cgroups with its limits, made at its start
+	SITE_FENCE = 1 << 1, // a mount namespace with its views
+	SITE_CONTAINER =
+		1 << 2,	   // a root and namespaces, made by a runtime, and an init of pinfold's
+	SITE_PEN = 1 << 3, // what its own containers take: hugetlbfs, nodes, the host's directories
+	SITE_PARTS =
+		1 << 4, // two parts of the box, for itself and its containers, and limited devices
+	SITE_IDS = 1 << 5,	   // a range of ids of the host
+	SITE_USERNS = 1 << 6,	   // a user namespace made for it
+	SITE_PAGES = 1 << 7,	   // the hugetlbfs mounted for it
+	SITE_NODES = 1 << 8,	   // device nodes made for it
+	SITE_HOST_FILES = 1 << 9,  // the host's own files and devices, unlimited
+	SITE_SUPERVISOR = 1 << 10, // the process that wrote its lease, which watches its CPUs
+	SITE_BELOW =
+		1 << 11, // a user namespace below that of its mounts, which are bound as a whole
+};
+
+// What may be asked for there.
+enum {
+	ASK_IMAGE = 1 << 0,
+	ASK_VOLUMES = 1 << 1,
+	ASK_USER = 1 << 2,
+	ASK_HOSTNAME = 1 << 3,
+	ASK_TERMINAL = 1 << 4,
+	ASK_RUNTIME = 1 << 5,
+	ASK_APPARMOR = 1 << 6,
+	ASK_RIGHTS = 1 << 7, // capabilities, profiles of system calls
+	ASK_WAIVER = 1 << 8, // to do without a limit
+};
+
+#define SITE_JOINS 2
+
+struct site {
+	enum site_place place;
+	const char *name;    // as people and leases call it: "container", "host", "keeper"
+	unsigned has;	     // SITE_…
+	unsigned may;	     // ASK_…
+	const char *refusal; // of what else is asked for
+
+	struct runtime runtime; // of its container
+	const char *state;	// directory of what the runtime keeps
+	const char *manager;	// of its cgroups, for the runtime
+
+	const char *pages; // directory with a hugetlbfs a page size
+	const char *nodes; // directory with its nodes of VFIO
+	const char
+		*layers; // where the directories of the host's root are that it is shown; "": there
+
+	const char *const *environment; // of its program: "NAME=value", NULL-terminated
+
+	// Descriptors of its init: its status, -1: there is none; and the first of njoins control files
+	// of cgroups, in the order of joins, which are open for writing: it moves itself there.
+	int status_fd, join_fd;
+	unsigned njoins;
+	int joins[SITE_JOINS]; // in the process that starts the runtime
+};
+
+struct site site_of(enum site_place place);
+
+// By its name in a lease. -EINVAL.
+int site_named(const char *name, struct site *ret);
+
+static inline bool site_has(const struct site *s, unsigned what)
+{
+	return (s->has & what) != 0;
+}
+
+// A mount namespace of its own that still follows unmounts of the host.
+int site_unshare(struct err *err);
+
+// The exit status when what its process becomes could not be executed: a runtime, or the program itself.
+int site_exec_failed(const struct site *s, int error);

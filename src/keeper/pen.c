@@ -262,6 +262,7 @@ static struct keeper knowledge(const struct start *s)
 		.host = s->host,
 		.lease = s->plan.lease,
 		.inside = PEN_DIR "/tools/pinfold-inside",
+		.calls = s->plan.filter,
 		.part = -1,
 		.output = -1,
 	};
@@ -289,18 +290,16 @@ static int lock_again(struct start *s, struct err *err)
 	return err_set(err, ECANCELED, "it was stopped meanwhile");
 }
 
-static int launch_keeper(struct start *s, const struct launch *launch, struct err *err)
+static int launch_keeper(struct start *s, struct err *err)
 {
 	scope_cleanup(scribe_done) struct scribe scribe = NO_SCRIBE;
 	_cleanup_close_ int listen_fd = -1, here = -1, there = -1;
 	struct keeper k = knowledge(s);
-	_cleanup_json_ json_t *calls = NULL;
 	pid_t parent = getpid(), child, keeper = 0;
 	struct err lost;
 	int pair[2], r;
 
-	if (rights_seccomp(&s->plan, launch, &calls, err) < 0
-	    || apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
+	if (apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
 	    || open_socket(&s->plan.lease.grant, &listen_fd, err) < 0
 	    || scribe_start(&s->ledger.fs, &s->plan.lease, &scribe, err) < 0)
 		return -err->code;
@@ -308,7 +307,6 @@ static int launch_keeper(struct start *s, const struct launch *launch, struct er
 		return err_sys(err, errno, "make a socket");
 	here = pair[0];
 	there = pair[1];
-	k.calls = calls;
 	k.listen = listen_fd;
 	k.scribe = scribe;
 	child = fork();
@@ -361,7 +359,7 @@ int keeper_start(const char *name, struct err *err)
 		if (r == 0) // the undo is on disk before the first step is taken
 			r = lease_write(&s.ledger, &s.plan.lease, err);
 		if (r == 0) {
-			r = launch_keeper(&s, &req.launch, err);
+			r = launch_keeper(&s, err);
 			if (r == 0)
 				r = pinned_note(&s.plan.lease, s.plan.lease.supervisor, err);
 			if (r == 0)

@@ -8,15 +8,15 @@
 
 #include <string.h>
 
-int plan_bare(struct plan *p, const struct launch *launch, struct err *err)
+int plan_bare(struct plan *p, struct err *err)
 {
-	if (rights_check_bare(p, launch, err) < 0
-	    || process_check(launch->argv, launch->nenv, launch->env, err) < 0)
+	if (rights_check_bare(p, err) < 0
+	    || process_check(p->launch->argv, p->launch->nenv, p->launch->env, err) < 0)
 		return -err->code;
 	p->argv = json_array();
-	for (char *const *a = launch->argv; *a != NULL; a++)
+	for (char *const *a = p->launch->argv; *a != NULL; a++)
 		json_array_append_new(p->argv, json_string(*a));
-	p->env = process_env(&p->lease.site, NULL, false, launch->nenv, launch->env);
+	p->env = process_env(&p->lease.site, NULL, false, p->launch->nenv, p->launch->env);
 	p->cpus = grant_all_cpus(&p->lease.grant);
 	return 0;
 }

@@ -113,12 +113,12 @@ static void give(struct plan *p, const char *dir, const char *file)
 }
 
 // Sizes that are not granted are limited too: to nothing.
-static void limit_hugetlb(struct plan *p, const char *box, const struct host *host, bool rsvd)
+static void limit_hugetlb(struct plan *p, const char *box, bool rsvd)
 {
-	bool v2 = host->cgroup.version == HOST_CGROUP_V2;
+	bool v2 = p->host->cgroup.version == HOST_CGROUP_V2;
 
-	for (unsigned i = 0; i < host->nsizes; i++) {
-		uint64_t size = host->hugepages[i].size;
+	for (unsigned i = 0; i < p->host->nsizes; i++) {
+		uint64_t size = p->host->hugepages[i].size;
 		uint64_t bytes = size * grant_pages(&p->lease.grant, size, -1, true, true);
 		char name[SIZE_STR];
 
@@ -144,17 +144,17 @@ static bool have(const struct host *host, unsigned bit)
 	return (host->cgroup.controllers & bit) != 0;
 }
 
-static void limit_work_v2(struct plan *p, const struct host *host, const char *dir)
+static void limit_work_v2(struct plan *p, const char *dir)
 {
-	if (have(host, HOST_CG_MEMORY)) {
+	if (have(p->host, HOST_CG_MEMORY)) {
 		limit_memory_v2(p, dir, p->lease.grant.memory);
 		set(p, str_printf("%s/memory.oom.group", dir), strdup("1"));
 	}
-	if (have(host, HOST_CG_PIDS))
+	if (have(p->host, HOST_CG_PIDS))
 		limit_pids(p, dir, work_pids(p));
 }
 
-static void parts_v2(struct plan *p, const struct host *host, const char *box)
+static void parts_v2(struct plan *p, const char *box)
 {
 	_cleanup_free_ char *keeper = str_printf("%s/keeper", box);
 	_cleanup_free_ char *work = str_printf("%s/work", box);
@@ -169,49 +169,47 @@ static void parts_v2(struct plan *p, const struct host *host, const char *box)
 	limit_memory_v2(p, keeper, KEEPER_MEMORY);
 	limit_pids(p, keeper, KEEPER_PIDS);
 	make(p, work, "");
-	limit_work_v2(p, host, work);
+	limit_work_v2(p, work);
 	give(p, box, "cgroup.procs");
 	give(p, work, "cgroup.procs");
 	join(p, keeper);
 }
 
-static int plan_v2(
-	struct plan *p, const struct host *host, const struct hostfs *fs, struct err *err
-)
+static int plan_v2(struct plan *p, struct err *err)
 {
 	_cleanup_free_ char *group = plan_lease_cgroup(&p->lease.grant);
-	_cleanup_free_ char *top = str_printf("%s/pinfold", host->cgroup.mount);
-	_cleanup_free_ char *lease = str_printf("%s/%s", host->cgroup.mount, group);
-	_cleanup_free_ char *box = str_printf("%s/%s/box", host->cgroup.mount, group);
+	_cleanup_free_ char *top = str_printf("%s/pinfold", p->host->cgroup.mount);
+	_cleanup_free_ char *lease = str_printf("%s/%s", p->host->cgroup.mount, group);
+	_cleanup_free_ char *box = str_printf("%s/%s/box", p->host->cgroup.mount, group);
 	bool below_top = !p->lease.grant.isolated;
 	char on[PLAN_CONTROLLERS];
 
 	if (group == NULL || top == NULL || lease == NULL || box == NULL)
 		return err_oom(err);
-	plan_controllers_v2(host, on);
+	plan_controllers_v2(p->host, on);
 	if (below_top)
 		make(p, top, "");
 	make(p, lease, "");
 	make(p, lease, "/super");
 	join_super(p, lease);
-	set(p, str_printf("%s/cgroup.subtree_control", host->cgroup.mount), strdup(on));
+	set(p, str_printf("%s/cgroup.subtree_control", p->host->cgroup.mount), strdup(on));
 	if (below_top)
 		set(p, str_printf("%s/cgroup.subtree_control", top), strdup(on));
-	plan_weight_v2(p, host, top, lease);
-	plan_partition_lease(p, host, lease);
+	plan_weight_v2(p, top, lease);
+	plan_partition_lease(p, lease);
 	set(p, str_printf("%s/cgroup.subtree_control", lease), strdup(on));
 	make(p, box, "");
-	if (have(host, HOST_CG_CPUSET))
+	if (have(p->host, HOST_CG_CPUSET))
 		limit_cpuset(p, box);
-	plan_partition_box(p, host, lease, box);
-	if (have(host, HOST_CG_HUGETLB))
-		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
+	plan_partition_box(p, lease, box);
+	if (have(p->host, HOST_CG_HUGETLB))
+		limit_hugetlb(p, box, have(p->host, HOST_CG_HUGETLB_RSVD));
 	if (site_has(&p->lease.site, SITE_PARTS)) {
-		if (plan_devices(p, box, HOST_CGROUP_V2, fs, err) < 0)
+		if (plan_devices(p, box, HOST_CGROUP_V2, err) < 0)
 			return -err->code;
-		parts_v2(p, host, box);
+		parts_v2(p, box);
 	} else {
-		limit_work_v2(p, host, box);
+		limit_work_v2(p, box);
 		join_box(p, box);
 	}
 	snprintf(p->lease.cgroup, sizeof(p->lease.cgroup), "%s", lease);
@@ -232,25 +230,26 @@ static const char *tracking(const struct host_cgroup *cg)
 }
 
 // pinfold, pinfold/NAME and pinfold/NAME/box in one hierarchy. Returns the box's path.
-static char *make_v1(struct plan *p, const struct host *host, const char *dir)
+static char *make_v1(struct plan *p, const char *dir)
 {
 	const char *name = p->lease.grant.name;
-	char *top = str_printf("%s/%s/pinfold", host->cgroup.mount, dir);
+	char *top = str_printf("%s/%s/pinfold", p->host->cgroup.mount, dir);
 
 	make(p, top, "");
 	// a new cpuset of v1 is empty and takes no process until it has CPUs and nodes
-	if (str_eq(dir, host->cgroup.dir_cpuset)) {
-		set(p, str_printf("%s/cpuset.cpus", top), ids(&host->online));
-		set(p, str_printf("%s/cpuset.mems", top), ids(&host->nodes_with_memory));
+	if (str_eq(dir, p->host->cgroup.dir_cpuset)) {
+		set(p, str_printf("%s/cpuset.cpus", top), ids(&p->host->online));
+		set(p, str_printf("%s/cpuset.mems", top), ids(&p->host->nodes_with_memory));
 	}
 	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s", top, name), NULL);
-	if (str_eq(dir, host->cgroup.dir_cpuset)) {
-		set(p, str_printf("%s/%s/cpuset.cpus", top, name), ids(&host->online));
-		set(p, str_printf("%s/%s/cpuset.mems", top, name), ids(&host->nodes_with_memory));
+	if (str_eq(dir, p->host->cgroup.dir_cpuset)) {
+		set(p, str_printf("%s/%s/cpuset.cpus", top, name), ids(&p->host->online));
+		set(p, str_printf("%s/%s/cpuset.mems", top, name), ids(&p->host->nodes_with_memory)
+		);
 	}
 	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s/box", top, name), NULL);
 	free(top);
-	return str_printf("%s/%s/pinfold/%s/box", host->cgroup.mount, dir, name);
+	return str_printf("%s/%s/pinfold/%s/box", p->host->cgroup.mount, dir, name);
 }
 
 typedef void (*limit_fn)(struct plan *p, const char *dir, uint64_t value);
@@ -280,12 +279,10 @@ static void part_v1(
 	join(p, keeper);
 }
 
-static int plan_v1(
-	struct plan *p, const struct host *host, const struct hostfs *fs, struct err *err
-)
+static int plan_v1(struct plan *p, struct err *err)
 {
-	const char *name = p->lease.grant.name, *mount = host->cgroup.mount;
-	const char *track = tracking(&host->cgroup);
+	const char *name = p->lease.grant.name, *mount = p->host->cgroup.mount;
+	const char *track = tracking(&p->host->cgroup);
 
 	if (track == NULL)
 		return err_set(
@@ -308,67 +305,61 @@ static int plan_v1(
 	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/super", p->lease.cgroup), NULL);
 	join_super(p, p->lease.cgroup);
 	// where there is no box
-	if (track != host->cgroup.dir_pids)
+	if (track != p->host->cgroup.dir_pids)
 		join_box(p, p->lease.cgroup);
-	if (have(host, HOST_CG_CPUSET)) {
-		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_cpuset);
+	if (have(p->host, HOST_CG_CPUSET)) {
+		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_cpuset);
 
 		limit_cpuset(p, box);
 		join_box(p, box);
 	}
-	if (have(host, HOST_CG_MEMORY)) {
-		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_memory);
+	if (have(p->host, HOST_CG_MEMORY)) {
+		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_memory);
 
 		part_v1(p, box, limit_memory_v1, KEEPER_MEMORY, p->lease.grant.memory);
 	}
-	if (have(host, HOST_CG_PIDS)) {
-		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_pids);
+	if (have(p->host, HOST_CG_PIDS)) {
+		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_pids);
 
 		part_v1(p, box, limit_pids, KEEPER_PIDS, work_pids(p));
 	}
-	if (have(host, HOST_CG_HUGETLB)) {
-		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_hugetlb);
+	if (have(p->host, HOST_CG_HUGETLB)) {
+		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_hugetlb);
 
-		limit_hugetlb(p, box, host, have(host, HOST_CG_HUGETLB_RSVD));
+		limit_hugetlb(p, box, have(p->host, HOST_CG_HUGETLB_RSVD));
 		join_box(p, box);
 	}
 	// in a container the runtime makes it, as in every hierarchy
-	if (!site_has(&p->lease.site, SITE_CONTAINER) && have(host, HOST_CG_FREEZER)) {
-		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_freezer);
+	if (!site_has(&p->lease.site, SITE_CONTAINER) && have(p->host, HOST_CG_FREEZER)) {
+		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_freezer);
 
 		join_box(p, box);
 	}
-	if (site_has(&p->lease.site, SITE_PARTS) && have(host, HOST_CG_DEVICES)) {
-		_cleanup_free_ char *box = make_v1(p, host, host->cgroup.dir_devices);
+	if (site_has(&p->lease.site, SITE_PARTS) && have(p->host, HOST_CG_DEVICES)) {
+		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_devices);
 
-		if (plan_devices(p, box, HOST_CGROUP_V1, fs, err) < 0)
+		if (plan_devices(p, box, HOST_CGROUP_V1, err) < 0)
 			return -err->code;
 		join_box(p, box);
 	}
 	return 0;
 }
 
-int plan_cgroup(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
-)
+int plan_cgroup(struct plan *p, struct err *err)
 {
 	_cleanup_free_ char *undo = plan_lease_cgroup(&p->lease.grant);
 
 	if (undo == NULL)
 		return err_oom(err);
-	if (plan_enforceable(launch, host, err) < 0)
+	if (plan_enforceable(p->launch, p->host, err) < 0)
 		return -err->code;
 	if (lease_note(&p->lease, "cgroup", undo, err) < 0)
 		return -err->code;
-	switch (host->cgroup.version) {
+	switch (p->host->cgroup.version) {
 	case HOST_CGROUP_V1:
-		return plan_v1(p, host, fs, err);
+		return plan_v1(p, err);
 	case HOST_CGROUP_V2:
-		return plan_v2(p, host, fs, err);
+		return plan_v2(p, err);
 	case HOST_CGROUP_NONE:
 		break;
 	}

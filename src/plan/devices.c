@@ -60,14 +60,14 @@ static void allow(struct plan *p, const char *box, const char *number)
 	);
 }
 
-int plan_vfio(struct plan *p, const struct hostfs *fs, plan_vfio_fn fn, void *arg, struct err *err)
+int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 	dev_t rdev;
 
 	if (g->nnics == 0)
 		return 0;
-	if (host_vfio_container(fs, &rdev, err) < 0)
+	if (host_vfio_container(p->fs, &rdev, err) < 0)
 		return -err->code;
 	fn(p, "vfio", rdev, arg);
 	for (unsigned i = 0; i < g->nnics; i++) {
@@ -78,7 +78,7 @@ int plan_vfio(struct plan *p, const struct hostfs *fs, plan_vfio_fn fn, void *ar
 			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
 		if (seen)
 			continue;
-		if (host_vfio_group(fs, g->nics[i].iommu_group, &rdev, err) < 0)
+		if (host_vfio_group(p->fs, g->nics[i].iommu_group, &rdev, err) < 0)
 			return -err->code;
 		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
 		fn(p, name, rdev, arg);
@@ -101,20 +101,14 @@ static void add(struct plan *p, const char *name, dev_t rdev, void *arg)
 	)snprintf(l->text + l->n, sizeof(l->text) - l->n, "%u:%u ", major(rdev), minor(rdev));
 }
 
-int plan_devices(
-	struct plan *p,
-	const char *box,
-	enum host_cgroup_version version,
-	const struct hostfs *fs,
-	struct err *err
-)
+int plan_devices(struct plan *p, const char *box, enum host_cgroup_version version, struct err *err)
 {
 	struct list all = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		all.n += (size_t
 		)snprintf(all.text + all.n, sizeof(all.text) - all.n, "%s ", always[i]);
-	if (plan_vfio(p, fs, add, &all, err) < 0)
+	if (plan_vfio(p, add, &all, err) < 0)
 		return -err->code;
 	all.text[all.n - 1] = '\0';
 	if (version == HOST_CGROUP_V2) {

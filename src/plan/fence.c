@@ -36,15 +36,13 @@ static struct step *bind(struct plan *p, char *from, char *to, bool readonly)
 	return s;
 }
 
-static int add_view(
-	struct plan *p, const struct host *host, const struct hostfs *fs, struct err *err
-)
+static int add_view(struct plan *p, struct err *err)
 {
 	const struct view *v = &p->view;
 
 	bool whole = site_has(&p->lease.site, SITE_CONTAINER);
 
-	if (view_build(&p->lease.grant, host, fs, whole, &p->view, err) < 0)
+	if (view_build(&p->lease.grant, p->host, p->fs, whole, &p->view, err) < 0)
 		return -err->code;
 	dir(p, strdup(FENCE_DIR "/view"));
 	for (unsigned i = 0; i < v->n; i++) {
@@ -116,12 +114,12 @@ char *plan_hugepage_source(const struct site *site, uint64_t size)
 
 // One hugetlbfs a size. size= is its limit and min_size= reserves the pages for it: the mount fails
 // when they are not there, and nobody outside can take them afterwards.
-void plan_hugetlbfs(struct plan *p, const struct host *host, uint32_t uid, uint32_t gid)
+void plan_hugetlbfs(struct plan *p, uint32_t uid, uint32_t gid)
 {
 	const struct grant *g = &p->lease.grant;
 	const char *top = p->lease.site.pages;
 	uint64_t sizes[HOST_PAGE_SIZES];
-	unsigned n = plan_fs_sizes(g, host, sizes);
+	unsigned n = plan_fs_sizes(g, p->host, sizes);
 
 	dir(p, strdup(top));
 	if (site_has(&p->lease.site, SITE_HOST_FILES))
@@ -221,13 +219,7 @@ int plan_links(struct plan *p, struct err *err)
 	return 0;
 }
 
-int plan_fence(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
-)
+int plan_fence(struct plan *p, struct err *err)
 {
 	const struct site *site = &p->lease.site;
 	json_t *inner = NULL;
@@ -237,7 +229,7 @@ int plan_fence(
 	      STEP_TMPFS,
 	      strdup(FENCE_DIR),
 	      str_printf("mode=0755,size=%llu", (unsigned long long)FENCE_SIZE));
-	inner = plan_inner_grant(p, host);
+	inner = plan_inner_grant(p);
 	text = json_dumps(inner, JSON_INDENT(2));
 	json_decref(inner);
 	add_own(p, text);
@@ -251,12 +243,12 @@ int plan_fence(
 	if (site_has(site, SITE_NODES))
 		plan_nodes(p, FENCE_DIR "/dev");
 	if (site_has(site, SITE_CONTAINER))
-		add_tools(p, launch->inside);
+		add_tools(p, p->launch->inside);
 	if (site_has(site, SITE_LEASE) && plan_links(p, err) < 0)
 		return -err->code;
 	if (site_has(site, SITE_PAGES))
 		plan_hugetlbfs(
-			p, host, p->lease.uid_base + launch->uid, p->lease.uid_base + launch->gid
+			p, p->lease.uid_base + p->launch->uid, p->lease.uid_base + p->launch->gid
 		);
-	return add_view(p, host, fs, err);
+	return add_view(p, err);
 }

@@ -17,21 +17,10 @@ struct step *plan_step(
 
 // notes.c: what a person should know. Who only looks is also told what else may run on the CPUs.
 void plan_note(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void plan_notes(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs
-);
+void plan_notes(struct plan *p);
 
 // cgroup.c: directories, limits, and the undo of them.
-int plan_cgroup(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
-);
+int plan_cgroup(struct plan *p, struct err *err);
 // enforce.c: refuses a start whose limits this host cannot enforce, unless they were waived.
 int plan_enforceable(const struct launch *launch, const struct host *host, struct err *err);
 // The controllers of cgroup v2 that a lease needs, as cgroup.subtree_control takes them: "+cpuset +memory".
@@ -39,91 +28,52 @@ int plan_enforceable(const struct launch *launch, const struct host *host, struc
 void plan_controllers_v2(const struct host *host, char ret[static PLAN_CONTROLLERS]);
 // partition.c: makes the CPUs of a grant that asks for it an isolated partition: of its cgroup `lease`, before there
 // is a `box`, or of its `box`.
-void plan_partition_lease(struct plan *p, const struct host *host, const char *lease);
-void plan_partition_box(
-	struct plan *p, const struct host *host, const char *lease, const char *box
-);
+void plan_partition_lease(struct plan *p, const char *lease);
+void plan_partition_box(struct plan *p, const char *lease, const char *box);
 // weight.c: what the workload weighs where others want its CPUs (cgroup v2). top, lease: directories of
 // pinfold's cgroup and of this lease's.
-void plan_weight_v2(struct plan *p, const struct host *host, const char *top, const char *lease);
+void plan_weight_v2(struct plan *p, const char *top, const char *lease);
 // devices.c: calls fn for each node in /dev/vfio that the grant has, once: the container's ("vfio"), and
 // the groups of its NICs. None without NICs.
 typedef void (*plan_vfio_fn)(struct plan *p, const char *name, dev_t rdev, void *arg);
-int plan_vfio(struct plan *p, const struct hostfs *fs, plan_vfio_fn fn, void *arg, struct err *err);
+int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err);
 // Nodes of our own in directory `top` for what every container has (null, zero, …), bound over those in
 // /dev of the workload's mount namespace: from there a runtime takes them.
 void plan_nodes(struct plan *p, const char *top);
 // Of the cgroup `box`, for a keeper.
 int plan_devices(
-	struct plan *p,
-	const char *box,
-	enum host_cgroup_version version,
-	const struct hostfs *fs,
-	struct err *err
+	struct plan *p, const char *box, enum host_cgroup_version version, struct err *err
 );
 // fence.c: tmpfs, views, hugetlbfs, links, device nodes.
-int plan_fence(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
-);
+int plan_fence(struct plan *p, struct err *err);
 // The directory of an absolute path. New string, NULL when memory is out.
 char *plan_directory_of(const char *path);
 // root.c: the root file system of a container.
 // For a keeper's pen: what those roots show of the host.
-void plan_root_sources(struct plan *p, const struct hostfs *fs);
-int plan_root(
-	struct plan *p, const struct launch *launch, const struct hostfs *fs, struct err *err
-);
+void plan_root_sources(struct plan *p);
+int plan_root(struct plan *p, struct err *err);
 // oci.c: config.json of the container and the command that starts it.
-int plan_oci(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
-);
+int plan_oci(struct plan *p, struct err *err);
 // pen.c: what a keeper finds, made by root: hugetlbfs, device nodes, links, places for its own mounts.
-int plan_pen(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
-);
+int plan_pen(struct plan *p, struct err *err);
 // userns.c: the user namespace of the container, at PLAN_USERNS.
-void plan_userns(struct plan *p, const struct host *host);
+void plan_userns(struct plan *p);
 // mounts.c: appends the "mounts" of config.json, and to rules the "devices" of its resources. What the
 // host lends is taken into the box by steps of the plan.
-int plan_mounts(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	json_t *mounts,
-	json_t *rules,
-	struct err *err
-);
+int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err);
 // bare.c: argv and environment of a workload on the host.
-int plan_bare(struct plan *p, const struct launch *launch, struct err *err);
+int plan_bare(struct plan *p, struct err *err);
 
 // rights.c: what the process may do, as parts of config.json. New references, NULL when memory is out.
 json_t *rights_capabilities(const struct grant *g);
 json_t *rights_rlimits(const struct grant *g, const struct host_limits *host);
+// The filter of system calls. New reference.
+int rights_seccomp(struct plan *p, json_t **ret, struct err *err);
 // The AppArmor profile it runs under; NULL: none. Borrowed.
-int rights_apparmor(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	const char **ret,
-	struct err *err
-);
+int rights_apparmor(struct plan *p, const char **ret, struct err *err);
 void rights_notes(struct plan *p); // one a capability
 // Refuses for a workload on the bare host what only a container has.
-int rights_check_bare(const struct plan *p, const struct launch *launch, struct err *err);
+int rights_check_bare(const struct plan *p, struct err *err);
 
 // Where the hugetlbfs of a page size is seen by the workload: "/dev/hugepages" for the only or first
 // size, "/dev/hugepages-1G" for others. New string.
@@ -140,7 +90,7 @@ void plan_expect(struct plan *p, dev_t dev, ino_t ino);
 // Where the hugetlbfs of a page size is mounted. New string.
 char *plan_hugepage_source(const struct site *site, uint64_t size);
 // A hugetlbfs for each granted size, in a directory of its own where the site has them, of uid and gid.
-void plan_hugetlbfs(struct plan *p, const struct host *host, uint32_t uid, uint32_t gid);
+void plan_hugetlbfs(struct plan *p, uint32_t uid, uint32_t gid);
 // The shared directories of the grant's links, on the host.
 int plan_links(struct plan *p, struct err *err);
 // The page sizes that have a hugetlbfs, smallest first. Returns how many.
@@ -148,4 +98,4 @@ unsigned plan_fs_sizes(
 	const struct grant *g, const struct host *host, uint64_t ret[static HOST_PAGE_SIZES]
 );
 // What the workload finds in /run/pinfold/grant.json. New reference.
-json_t *plan_inner_grant(const struct plan *p, const struct host *host);
+json_t *plan_inner_grant(const struct plan *p);

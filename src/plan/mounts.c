@@ -46,7 +46,7 @@ static void mount(
 		p->failed = true;
 }
 
-static void base_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
+static void base_mounts(struct plan *p, json_t *mounts)
 {
 	char owner[96];
 
@@ -54,8 +54,8 @@ static void base_mounts(struct plan *p, json_t *mounts, const struct launch *lau
 		owner,
 		sizeof(owner),
 		"nosuid,nodev,mode=0755,size=16m,uid=%u,gid=%u",
-		launch->uid,
-		launch->gid
+		p->launch->uid,
+		p->launch->gid
 	);
 	mount(p, mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
 	mount(p, mounts, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=64k");
@@ -111,10 +111,10 @@ static void view_mounts(struct plan *p, json_t *mounts)
 
 // /run/pinfold, a mount of its own that the workload cannot replace: the grant, the init and the
 // directories of links.
-static void own_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
+static void own_mounts(struct plan *p, json_t *mounts)
 {
 	_cleanup_free_ char *inside =
-		str_printf(FENCE_DIR "/tools%s", strrchr(launch->inside, '/'));
+		str_printf(FENCE_DIR "/tools%s", strrchr(p->launch->inside, '/'));
 	const struct grant *g = &p->lease.grant;
 
 	mount(p, mounts, RUN_DIR, "bind", FENCE_DIR "/own", "bind,ro,nosuid,nodev,noexec");
@@ -130,10 +130,10 @@ static void own_mounts(struct plan *p, json_t *mounts, const struct launch *laun
 	}
 }
 
-static void volume_mounts(struct plan *p, json_t *mounts, const struct launch *launch)
+static void volume_mounts(struct plan *p, json_t *mounts)
 {
-	for (unsigned i = 0; i < launch->nvolumes; i++) {
-		const struct launch_volume *v = &launch->volumes[i];
+	for (unsigned i = 0; i < p->launch->nvolumes; i++) {
+		const struct launch_volume *v = &p->launch->volumes[i];
 
 		host_mount(
 			p,
@@ -145,10 +145,10 @@ static void volume_mounts(struct plan *p, json_t *mounts, const struct launch *l
 	}
 }
 
-static void hugepage_mounts(struct plan *p, json_t *mounts, const struct host *host)
+static void hugepage_mounts(struct plan *p, json_t *mounts)
 {
 	uint64_t sizes[HOST_PAGE_SIZES];
-	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
+	unsigned n = plan_fs_sizes(&p->lease.grant, p->host, sizes);
 
 	for (unsigned i = 0; i < n; i++) {
 		_cleanup_free_ char *target = plan_hugepage_target(&p->lease.grant, sizes[i]);
@@ -159,7 +159,6 @@ static void hugepage_mounts(struct plan *p, json_t *mounts, const struct host *h
 }
 
 struct device {
-	const struct launch *launch;
 	json_t *mounts, *rules;
 };
 
@@ -176,8 +175,8 @@ static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 		);
 
 		s->mode = 0600;
-		s->uid = p->lease.uid_base + d->launch->uid;
-		s->gid = p->lease.uid_base + d->launch->gid;
+		s->uid = p->lease.uid_base + p->launch->uid;
+		s->gid = p->lease.uid_base + p->launch->gid;
 		s->rdev = rdev;
 	}
 	mount(p, d->mounts, target, "bind", from, "bind,rw,nosuid,noexec");
@@ -199,26 +198,18 @@ static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 	);
 }
 
-int plan_mounts(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	json_t *mounts,
-	json_t *rules,
-	struct err *err
-)
+int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 {
-	struct device d = {.launch = launch, .mounts = mounts, .rules = rules};
+	struct device d = {.mounts = mounts, .rules = rules};
 
-	base_mounts(p, mounts, launch);
+	base_mounts(p, mounts);
 	view_mounts(p, mounts);
-	own_mounts(p, mounts, launch);
-	hugepage_mounts(p, mounts, host);
+	own_mounts(p, mounts);
+	hugepage_mounts(p, mounts);
 	if (p->lease.grant.nnics > 0 && site_has(&p->lease.site, SITE_NODES))
 		plan_step(p, STEP_DIR, STEP_FENCE, strdup(p->lease.site.nodes), NULL)->mode = 0755;
-	if (plan_vfio(p, fs, device, &d, err) < 0)
+	if (plan_vfio(p, device, &d, err) < 0)
 		return -err->code;
-	volume_mounts(p, mounts, launch);
+	volume_mounts(p, mounts);
 	return 0;
 }

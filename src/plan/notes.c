@@ -49,13 +49,13 @@ static void note_lcores(struct plan *p, const struct idset *cpus)
 }
 
 // Hyper-threads of granted cores that others may use.
-static void note_siblings(struct plan *p, const struct host *host, const struct idset *cpus)
+static void note_siblings(struct plan *p, const struct idset *cpus)
 {
 	struct idset others = {0};
 	char text[IDSET_STR];
 
 	idset_foreach (id, cpus) {
-		const struct host_cpu *c = host_cpu(host, (unsigned)id);
+		const struct host_cpu *c = host_cpu(p->host, (unsigned)id);
 
 		if (c != NULL)
 			idset_or(&others, &c->siblings);
@@ -70,11 +70,11 @@ static void note_siblings(struct plan *p, const struct host *host, const struct 
 		);
 }
 
-static void note_noise(struct plan *p, const struct hostfs *fs, const struct idset *cpus)
+static void note_noise(struct plan *p, const struct idset *cpus)
 {
 	struct host_noise noise;
 
-	host_noise(fs, cpus, &noise);
+	host_noise(p->fs, cpus, &noise);
 	if (noise.irqs.n > 0)
 		plan_note(
 			p,
@@ -101,19 +101,14 @@ static void note_noise(struct plan *p, const struct hostfs *fs, const struct ids
 		);
 }
 
-void plan_notes(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs
-)
+void plan_notes(struct plan *p)
 {
 	struct idset cpus = grant_all_cpus(&p->lease.grant);
 
 	note_lcores(p, &cpus);
-	if (launch->look) {
-		note_siblings(p, host, &p->lease.grant.cpus);
-		note_noise(p, fs, &p->lease.grant.cpus);
+	if (p->launch->look) {
+		note_siblings(p, &p->lease.grant.cpus);
+		note_noise(p, &p->lease.grant.cpus);
 	}
 	if (p->lease.grant.nlinks > 0)
 		plan_note(
@@ -123,6 +118,6 @@ void plan_notes(
 			"what its peer writes, and a hostile one can take over the program",
 			p->lease.grant.links[0].name
 		);
-	if (launch->allow_missing != 0)
+	if (p->launch->allow_missing != 0)
 		plan_note(p, "limits were waived with --allow-missing: the fence has a gap");
 }

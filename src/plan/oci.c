@@ -10,15 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static json_t *limits(const struct plan *p, const struct host *host, json_t *rules)
+static json_t *limits(const struct plan *p, json_t *rules)
 {
 	const struct grant *g = &p->lease.grant;
 	struct idset cpus = grant_all_cpus(g);
 	json_t *res = json_object(), *pages = json_array();
-	unsigned have = host->cgroup.controllers;
+	unsigned have = p->host->cgroup.controllers;
 
-	for (unsigned i = 0; i < host->nsizes && (have & HOST_CG_HUGETLB) != 0; i++) {
-		uint64_t size = host->hugepages[i].size;
+	for (unsigned i = 0; i < p->host->nsizes && (have & HOST_CG_HUGETLB) != 0; i++) {
+		uint64_t size = p->host->hugepages[i].size;
 		char name[SIZE_STR];
 
 		json_array_append_new(
@@ -160,7 +160,7 @@ static json_t *namespaces_of(const struct site *site)
 	return list;
 }
 
-static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules, json_t *seccomp)
+static json_t *linux_part(struct plan *p, json_t *rules, json_t *seccomp)
 {
 	_cleanup_free_ char *cgroup = plan_lease_cgroup(&p->lease.grant);
 	bool limited = site_has(&p->lease.site, SITE_LEASE);
@@ -176,7 +176,7 @@ static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules
 		"namespaces",
 		namespaces_of(&p->lease.site),
 		"resources",
-		limited ? limits(p, host, rules) : NULL,
+		limited ? limits(p, rules) : NULL,
 		"seccomp",
 		seccomp,
 		"maskedPaths",
@@ -186,23 +186,17 @@ static json_t *linux_part(struct plan *p, const struct host *host, json_t *rules
 	);
 }
 
-static json_t *process(
-	const struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const char *hostname,
-	const char *apparmor
-)
+static json_t *process(const struct plan *p, const char *hostname, const char *apparmor)
 {
 	const struct site *site = &p->lease.site;
 	json_t *doc = process_of(
 		&p->lease,
-		&host->limits,
-		launch->terminal,
-		launch->uid,
-		launch->gid,
-		process_args(site, launch->terminal, NULL, launch->argv),
-		process_env(site, hostname, launch->terminal, launch->nenv, launch->env)
+		&p->host->limits,
+		p->launch->terminal,
+		p->launch->uid,
+		p->launch->gid,
+		process_args(site, p->launch->terminal, NULL, p->launch->argv),
+		process_env(site, hostname, p->launch->terminal, p->launch->nenv, p->launch->env)
 	);
 
 	if (apparmor != NULL)
@@ -240,15 +234,10 @@ static int check_text(const struct launch *launch, struct err *err)
 	return r;
 }
 
-int plan_oci(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
-)
+int plan_oci(struct plan *p, struct err *err)
 {
-	const char *hostname = launch->hostname != NULL ? launch->hostname : p->lease.grant.name;
+	const char *hostname =
+		p->launch->hostname != NULL ? p->launch->hostname : p->lease.grant.name;
 	_cleanup_json_ json_t *mounts = json_array();
 	_cleanup_json_ json_t *rules = json_pack("[{s:b, s:s}]", "allow", 0, "access", "rwm");
 	_cleanup_free_ char *state = str_printf("%s/%s", p->lease.site.state, p->lease.grant.name);
@@ -257,20 +246,19 @@ int plan_oci(
 
 	if (state == NULL)
 		return err_oom(err);
-	if (check_text(launch, err) < 0)
+	if (check_text(p->launch, err) < 0)
 		return -err->code;
 	if (site_has(&p->lease.site, SITE_LEASE) && lease_note(&p->lease, "tree", state, err) < 0)
 		return -err->code;
-	if (rights_seccomp(p, launch, &seccomp, err) < 0
-	    || rights_apparmor(p, launch, host, fs, &apparmor, err) < 0
-	    || plan_mounts(p, launch, host, fs, mounts, rules, err) < 0)
+	if (rights_seccomp(p, &seccomp, err) < 0 || rights_apparmor(p, &apparmor, err) < 0
+	    || plan_mounts(p, mounts, rules, err) < 0)
 		return -err->code;
 	p->oci = json_pack(
 		"{s:s, s:o, s:{s:s, s:b}, s:s, s:O, s:o}",
 		"ociVersion",
 		"1.0.2",
 		"process",
-		process(p, launch, host, hostname, apparmor),
+		process(p, hostname, apparmor),
 		"root",
 		"path",
 		FENCE_DIR "/root",
@@ -281,12 +269,12 @@ int plan_oci(
 		"mounts",
 		mounts,
 		"linux",
-		linux_part(p, host, rules, seccomp)
+		linux_part(p, rules, seccomp)
 	);
 	p->argv = command(p);
-	p->nlimits = rights_limits(&p->lease.grant, &host->limits, p->limits);
+	p->nlimits = rights_limits(&p->lease.grant, &p->host->limits, p->limits);
 	if (site_has(&p->lease.site, SITE_USERNS))
-		plan_userns(p, host);
+		plan_userns(p);
 	if (p->oci == NULL || p->argv == NULL)
 		return err_oom(err);
 	plan_step(p, STEP_DIR, STEP_FENCE, strdup(FENCE_DIR "/bundle"), NULL)->mode = 0755;

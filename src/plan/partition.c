@@ -37,9 +37,9 @@ static void partition(struct plan *p, const char *group)
 
 // Before Linux 6.7 only a child of a partition can be one. The runtime's cgroup is below it then, and
 // must have a CPU of it.
-void plan_partition_lease(struct plan *p, const struct host *host, const char *lease)
+void plan_partition_lease(struct plan *p, const char *lease)
 {
-	if (!p->lease.grant.isolated || host->cgroup.partition != HOST_PARTITION_LOCAL)
+	if (!p->lease.grant.isolated || p->host->cgroup.partition != HOST_PARTITION_LOCAL)
 		return;
 	cpus(p, lease, "cpuset.cpus");
 	partition(p, lease);
@@ -52,9 +52,9 @@ void plan_partition_lease(struct plan *p, const struct host *host, const char *l
 }
 
 // A remote one: each cgroup on the way down says which CPUs it hands on.
-void plan_partition_box(struct plan *p, const struct host *host, const char *lease, const char *box)
+void plan_partition_box(struct plan *p, const char *lease, const char *box)
 {
-	if (!p->lease.grant.isolated || host->cgroup.partition != HOST_PARTITION_REMOTE)
+	if (!p->lease.grant.isolated || p->host->cgroup.partition != HOST_PARTITION_REMOTE)
 		return;
 	cpus(p, lease, "cpuset.cpus.exclusive");
 	cpus(p, box, "cpuset.cpus.exclusive");

@@ -28,13 +28,7 @@ static void node(struct plan *p, const char *name, dev_t rdev, void *arg)
 	s->rdev = rdev;
 }
 
-int plan_pen(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	struct err *err
-)
+int plan_pen(struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 	_cleanup_free_ char *sock = str_printf(KEEPERS_DIR "/%s.sock", g->name);
@@ -53,12 +47,15 @@ int plan_pen(
 	s->gid = g->owner_gid;
 	// the owner may not be allowed to pass to where it is installed
 	pen(p, STEP_DIR, "/tools", NULL)->mode = 0755;
-	pen(p, STEP_BIND, "/tools", plan_directory_of(launch->inside))->readonly = true;
+	pen(p, STEP_BIND, "/tools", plan_directory_of(p->launch->inside))->readonly = true;
 	plan_nodes(p, PEN_DIR "/dev");
-	plan_root_sources(p, fs);
+	plan_root_sources(p);
 	// the keeper gives the top directory to the user of each program it starts
-	plan_hugetlbfs(p, host, p->lease.uid_base, p->lease.uid_base);
+	plan_hugetlbfs(p, p->lease.uid_base, p->lease.uid_base);
 	if (g->nnics > 0)
 		pen(p, STEP_DIR, "/vfio", NULL)->mode = 0755;
-	return plan_vfio(p, fs, node, NULL, err);
+	if (plan_vfio(p, node, NULL, err) < 0)
+		return -err->code;
+	// a profile may be where its owner cannot read it
+	return rights_seccomp(p, &p->filter, err);
 }

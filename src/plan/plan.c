@@ -62,27 +62,33 @@ int plan_build(
 	struct err *err
 )
 {
-	struct plan p = {.lease = *lease, .notes = json_array()};
+	struct plan p = {
+		.lease = *lease,
+		.notes = json_array(),
+		.launch = launch,
+		.host = host,
+		.fs = fs,
+	};
 	const struct site *site = &p.lease.site;
 	int r = 0;
 
 	p.lease.site = launch->site;
 	p.lease.detached = launch->detached;
 	if (site_has(site, SITE_LEASE))
-		r = plan_cgroup(&p, launch, host, fs, err);
+		r = plan_cgroup(&p, err);
 	if (r == 0 && site_has(site, SITE_PEN))
-		r = plan_pen(&p, launch, host, fs, err);
+		r = plan_pen(&p, err);
 	if (r == 0 && site_has(site, SITE_FENCE))
-		r = plan_fence(&p, launch, host, fs, err);
+		r = plan_fence(&p, err);
 	if (r == 0 && site_has(site, SITE_CONTAINER)) {
-		r = plan_root(&p, launch, fs, err);
+		r = plan_root(&p, err);
 		if (r == 0)
-			r = plan_oci(&p, launch, host, fs, err);
+			r = plan_oci(&p, err);
 	} else if (r == 0 && site_has(site, SITE_HOST_FILES)) {
-		r = plan_bare(&p, launch, err);
+		r = plan_bare(&p, err);
 	}
 	if (r == 0) {
-		plan_notes(&p, launch, host, fs);
+		plan_notes(&p);
 		rights_notes(&p);
 		if (p.failed)
 			r = err_oom(err);
@@ -91,6 +97,9 @@ int plan_build(
 		plan_done(&p);
 		return r;
 	}
+	p.launch = NULL;
+	p.host = NULL;
+	p.fs = NULL;
 	*ret = p;
 	return 0;
 }
@@ -108,7 +117,8 @@ static void done_but_lease(struct plan *p)
 	json_decref(p->argv);
 	json_decref(p->env);
 	json_decref(p->notes);
-	p->argv = p->env = p->notes = NULL;
+	json_decref(p->filter);
+	p->argv = p->env = p->notes = p->filter = NULL;
 }
 
 void plan_carried_out(struct plan *p)
@@ -125,12 +135,12 @@ void plan_done(struct plan *p)
 	*p = (struct plan){0};
 }
 
-json_t *plan_inner_grant(const struct plan *p, const struct host *host)
+json_t *plan_inner_grant(const struct plan *p)
 {
 	// whose it is on the host is none of the workload's business
 	json_t *doc = grant_to_json(&p->lease.grant), *mounts = json_array(), *e;
 	uint64_t sizes[HOST_PAGE_SIZES];
-	unsigned n = plan_fs_sizes(&p->lease.grant, host, sizes);
+	unsigned n = plan_fs_sizes(&p->lease.grant, p->host, sizes);
 	size_t i;
 
 	json_object_del(doc, "owner");

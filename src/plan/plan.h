@@ -79,8 +79,13 @@ struct plan {
 	struct idset cpus; // affinity of a workload on the bare host
 	unsigned nlimits;  // of a container: what its runtime has, and hands on
 	struct right_limit limits[HOST_RLIMITS];
-	json_t *notes; // things a person should know, one string each
-	bool failed;   // memory ran out while it grew
+	json_t *filter; // of system calls, of a keeper's containers
+	json_t *notes;	// things a person should know, one string each
+	bool failed;	// memory ran out while it grew
+	// what it is made from, while it is
+	const struct launch *launch;
+	const struct host *host;
+	const struct hostfs *fs;
 };
 
 // Everything for starting `launch` with the lease (its grant, boot id, user range and links set).
@@ -121,9 +126,6 @@ unsigned rights_limits(
 	const struct host_limits *host,
 	struct right_limit ret[static HOST_RLIMITS]
 );
-
-// The filter of system calls, as config.json takes it. New reference.
-int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, struct err *err);
 
 // ---- process.c: a process of a container, as config.json and the exec of a runtime take it
 

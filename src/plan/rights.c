@@ -154,13 +154,7 @@ static void note_beyond(struct plan *p, const char *what, const json_t *profile,
 		);
 }
 
-static int from_file(
-	struct plan *p,
-	const struct launch *launch,
-	const json_t *base,
-	json_t **ret,
-	struct err *err
-)
+static int from_file(struct plan *p, const json_t *base, json_t **ret, struct err *err)
 {
 	const char *choice = p->lease.grant.seccomp;
 	bool strict = str_starts(choice, "strict:");
@@ -171,16 +165,16 @@ static int from_file(
 	if (what == NULL)
 		return err_oom(err);
 	// the calls of its own are not in a recording
-	if (strict && launch->site.runtime.kind->calls_filtered)
+	if (strict && p->launch->site.runtime.kind->calls_filtered)
 		return err_set(
 			err,
 			EINVAL,
 			"--seccomp=strict:FILE needs crun: runtime '%s' makes calls of its own "
 			"under the filter",
-			launch->site.runtime.path
+			p->launch->site.runtime.path
 		);
 	// a strict one can only take away, so whoever wrote it does no harm
-	if (seccomp_read(path, !strict, launch->image, &profile, err) < 0)
+	if (seccomp_read(path, !strict, p->launch->image, &profile, err) < 0)
 		return -err->code;
 	if (!strict) {
 		if (seccomp_check_init(profile, what, err) < 0)
@@ -201,24 +195,24 @@ static int from_file(
 	return 0;
 }
 
-int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, struct err *err)
+int rights_seccomp(struct plan *p, json_t **ret, struct err *err)
 {
 	bool aio = str_eq(p->lease.grant.seccomp, "aio");
 	_cleanup_json_ json_t *base =
 		seccomp_default(p->lease.grant.caps | (aio ? SECCOMP_AIO : 0));
 
-	if (launch->filter != NULL) {
-		*ret = json_incref(launch->filter);
+	if (p->launch->filter != NULL) {
+		*ret = json_incref(p->launch->filter);
 		return 0;
 	}
 	if (base == NULL)
 		return err_oom(err);
-	if (launch->seccomp_listener != NULL && launch->site.runtime.kind->calls_filtered)
+	if (p->launch->seccomp_listener != NULL && p->launch->site.runtime.kind->calls_filtered)
 		return err_set(
 			err,
 			EINVAL,
 			"recording needs crun: runtime '%s' would wait for itself",
-			launch->site.runtime.path
+			p->launch->site.runtime.path
 		);
 	if (aio)
 		plan_note(
@@ -226,7 +220,7 @@ int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, st
 			"--seccomp aio: asynchronous I/O takes of the events of the whole machine "
 			"(fs.aio-max-nr), and the container may take all"
 		);
-	if (p->lease.grant.seccomp[0] != '\0' && !aio && launch->seccomp_listener != NULL)
+	if (p->lease.grant.seccomp[0] != '\0' && !aio && p->launch->seccomp_listener != NULL)
 		return err_set(
 			err,
 			EINVAL,
@@ -234,24 +228,18 @@ int rights_seccomp(struct plan *p, const struct launch *launch, json_t **ret, st
 			p->lease.grant.name
 		);
 	if (p->lease.grant.seccomp[0] != '\0' && !aio)
-		return from_file(p, launch, base, ret, err);
-	*ret = launch->seccomp_listener != NULL ? seccomp_notifying(base, launch->seccomp_listener)
-						: json_incref(base);
+		return from_file(p, base, ret, err);
+	*ret = p->launch->seccomp_listener != NULL
+		       ? seccomp_notifying(base, p->launch->seccomp_listener)
+		       : json_incref(base);
 	return *ret != NULL ? 0 : err_oom(err);
 }
 
 // ---- AppArmor
 
-int rights_apparmor(
-	struct plan *p,
-	const struct launch *launch,
-	const struct host *host,
-	const struct hostfs *fs,
-	const char **ret,
-	struct err *err
-)
+int rights_apparmor(struct plan *p, const char **ret, struct err *err)
 {
-	const char *profile = launch->apparmor != NULL ? launch->apparmor : APPARMOR_PROFILE;
+	const char *profile = p->launch->apparmor != NULL ? p->launch->apparmor : APPARMOR_PROFILE;
 	enum host_apparmor state;
 
 	*ret = NULL;
@@ -260,20 +248,20 @@ int rights_apparmor(
 		return 0;
 	}
 	// only root may read which profiles are loaded: for a keeper it did
-	state = launch->apparmor != NULL ? host_apparmor(fs, profile) : host->apparmor;
+	state = p->launch->apparmor != NULL ? host_apparmor(p->fs, profile) : p->host->apparmor;
 	if (state == HOST_APPARMOR_READY) {
 		plan_note(p, "AppArmor: profile %s", profile);
 		*ret = profile;
 		return 0;
 	}
-	if (launch->apparmor != NULL && state == HOST_APPARMOR_OFF)
+	if (p->launch->apparmor != NULL && state == HOST_APPARMOR_OFF)
 		return err_set(
 			err,
 			ENOTSUP,
 			"--apparmor %s: AppArmor is off on this host; leave the option out",
 			profile
 		);
-	if (launch->apparmor != NULL)
+	if (p->launch->apparmor != NULL)
 		return err_set(
 			err,
 			ENOENT,
@@ -301,11 +289,11 @@ void rights_notes(struct plan *p)
 	}
 }
 
-int rights_check_bare(const struct plan *p, const struct launch *launch, struct err *err)
+int rights_check_bare(const struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 
-	if (g->caps == 0 && g->seccomp[0] == '\0' && launch->apparmor == NULL)
+	if (g->caps == 0 && g->seccomp[0] == '\0' && p->launch->apparmor == NULL)
 		return 0;
 	return err_set(
 		err,

@@ -74,35 +74,33 @@ static bool is_directory(const struct hostfs *fs, const char *path)
 }
 
 // Calls fn for each directory of the host's root that is shown.
-static void each_shown(
-	struct plan *p, const struct hostfs *fs, void (*fn)(struct plan *p, const char *name)
-)
+static void each_shown(struct plan *p, void (*fn)(struct plan *p, const char *name))
 {
 	struct stat st;
 
 	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
-		if (is_directory(fs, shown[i]))
+		if (is_directory(p->fs, shown[i]))
 			fn(p, shown[i]);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
-		if (fstatat(fs->root, merged[i], &st, AT_SYMLINK_NOFOLLOW) == 0
+		if (fstatat(p->fs->root, merged[i], &st, AT_SYMLINK_NOFOLLOW) == 0
 		    && S_ISDIR(st.st_mode))
 			fn(p, merged[i]);
 	}
 }
 
-void plan_root_sources(struct plan *p, const struct hostfs *fs)
+void plan_root_sources(struct plan *p)
 {
 	dir(p, strdup(PEN_ROOT));
-	each_shown(p, fs, source);
+	each_shown(p, source);
 }
 
-static void host_root(struct plan *p, const struct hostfs *fs)
+static void host_root(struct plan *p)
 {
-	each_shown(p, fs, show);
+	each_shown(p, show);
 	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
 		char target[256];
-		ssize_t n = readlinkat(fs->root, merged[i], target, sizeof(target) - 1);
+		ssize_t n = readlinkat(p->fs->root, merged[i], target, sizeof(target) - 1);
 
 		if (n <= 0)
 			continue;
@@ -174,14 +172,14 @@ static int volume_point(
 
 // The image under the layer `skeleton`. It is bound first: an overlay takes its layers by path, and
 // what is bound can be compared with what was looked at.
-static int image_root(struct plan *p, const struct launch *launch, int image, struct err *err)
+static int image_root(struct plan *p, int image, struct err *err)
 {
 	_cleanup_close_ int run = fs_open_in(image, "var/run", O_PATH | O_NOFOLLOW, 0);
 	_cleanup_free_ char *place = NULL;
 	struct stat st;
 
 	if (fstat(image, &st) < 0)
-		return err_sys(err, errno, "look at image '%s'", launch->image);
+		return err_sys(err, errno, "look at image '%s'", p->launch->image);
 	if (run < 0) {
 		dir(p, strdup(FENCE_DIR "/skeleton/var"));
 		plan_step(
@@ -192,7 +190,7 @@ static int image_root(struct plan *p, const struct launch *launch, int image, st
 			strdup("../run")
 		);
 	}
-	place = plan_take_in(p, "image", launch->image, true, true);
+	place = plan_take_in(p, "image", p->launch->image, true, true);
 	plan_expect(p, st.st_dev, st.st_ino);
 	if (place == NULL)
 		return err_oom(err);
@@ -207,40 +205,40 @@ static int image_root(struct plan *p, const struct launch *launch, int image, st
 	return 0;
 }
 
-int plan_root(struct plan *p, const struct launch *launch, const struct hostfs *fs, struct err *err)
+int plan_root(struct plan *p, struct err *err)
 {
-	const char *top = launch->image != NULL ? FENCE_DIR "/skeleton" : FENCE_DIR "/root";
+	const char *top = p->launch->image != NULL ? FENCE_DIR "/skeleton" : FENCE_DIR "/root";
 	_cleanup_close_ int image = -1;
 
-	if (launch->image != NULL) {
-		image = fs_open_in(fs->root, launch->image, O_PATH | O_DIRECTORY, 0);
+	if (p->launch->image != NULL) {
+		image = fs_open_in(p->fs->root, p->launch->image, O_PATH | O_DIRECTORY, 0);
 		if (image < 0)
-			return err_sys(err, errno, "open image '%s'", launch->image);
+			return err_sys(err, errno, "open image '%s'", p->launch->image);
 	}
 	dir(p, strdup(top));
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		struct step *s;
 
-		if (launch->image != NULL && str_eq(places[i], "var"))
+		if (p->launch->image != NULL && str_eq(places[i], "var"))
 			continue;
 		s = plan_step(p, STEP_DIR, STEP_FENCE, str_printf("%s/%s", top, places[i]), NULL);
 		// runc gives a tmpfs the mode of the directory it is mounted on
 		s->mode = str_eq(places[i], "tmp") ? 01777 : 0755;
 	}
-	if (launch->image == NULL) {
+	if (p->launch->image == NULL) {
 		plan_step(
 			p, STEP_SYMLINK, STEP_FENCE, str_printf("%s/var/run", top), strdup("../run")
 		);
 		plan_step(
 			p, STEP_SYMLINK, STEP_FENCE, str_printf("%s/var/tmp", top), strdup("../tmp")
 		);
-		host_root(p, fs);
+		host_root(p);
 	}
-	for (unsigned i = 0; i < launch->nvolumes; i++) {
-		if (volume_point(p, &launch->volumes[i], top, image, err) < 0)
+	for (unsigned i = 0; i < p->launch->nvolumes; i++) {
+		if (volume_point(p, &p->launch->volumes[i], top, image, err) < 0)
 			return -err->code;
 	}
-	if (launch->image != NULL && image_root(p, launch, image, err) < 0)
+	if (p->launch->image != NULL && image_root(p, image, err) < 0)
 		return -err->code;
 	show_sys(p);
 	return 0;

@@ -32,10 +32,10 @@ static void weigh(struct plan *p, const char *group, unsigned weight)
 	hint(p, group, "cpu.weight", str_printf("%u", weight));
 }
 
-static unsigned in_proportion(const struct plan *p, const struct host *host)
+static unsigned in_proportion(const struct plan *p)
 {
 	struct idset cpus = grant_all_cpus(&p->lease.grant);
-	unsigned of = idset_count(&host->online);
+	unsigned of = idset_count(&p->host->online);
 	unsigned n = MAX * idset_count(&cpus) / (of > 0 ? of : 1);
 
 	return n < MIN ? MIN : n > MAX ? MAX : n;
@@ -43,16 +43,16 @@ static unsigned in_proportion(const struct plan *p, const struct host *host)
 
 // The controller is a step of its own: the kernel does not take it where a real-time process is in a
 // cgroup.
-void plan_weight_v2(struct plan *p, const struct host *host, const char *top, const char *lease)
+void plan_weight_v2(struct plan *p, const char *top, const char *lease)
 {
-	if ((host->cgroup.controllers & HOST_CG_CPU) == 0)
+	if ((p->host->cgroup.controllers & HOST_CG_CPU) == 0)
 		return;
-	hint(p, host->cgroup.mount, "cgroup.subtree_control", strdup("+cpu"));
+	hint(p, p->host->cgroup.mount, "cgroup.subtree_control", strdup("+cpu"));
 	if (p->lease.grant.isolated) {
 		weigh(p, lease, MAX);
 		return;
 	}
 	hint(p, top, "cgroup.subtree_control", strdup("+cpu"));
 	weigh(p, top, MAX);
-	weigh(p, lease, in_proportion(p, host));
+	weigh(p, lease, in_proportion(p));
 }

@@ -154,11 +154,13 @@ int cli_parse_start(
 				);
 			ret->any_request_flag = true;
 			r = cli_read_request(optarg, &ret->request, err);
-		} else if (!launch_option(&ret->launch, c, optarg, &r, err)) {
+		} else {
+			r = launch_option(&ret->launch, c, optarg, err);
+		}
+		if (r == LAUNCH_NO_OPTION)
 			*(c == 'g'   ? &ret->definition
 			  : c == 'o' ? &ret->output
 				     : &ret->format) = optarg;
-		}
 		if (r < 0)
 			return r;
 	}

@@ -73,7 +73,7 @@ int cli_supervise(struct cli_start *cs, int ready)
 		req.launch = cs->launch;
 		r = start_prepare(&req, &fs, &s, &err);
 		if (r == 0) {
-			r = run_workload(&s, &cs->launch, ready, &out, &err);
+			r = run_workload(&s, &cs->launch, NULL, ready, &out, &err);
 			start_done(&s);
 		}
 	}

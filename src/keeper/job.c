@@ -139,7 +139,7 @@ _Noreturn void keeper_job_run(
 		// for an exec that does not say which
 		dprintf(report, "user %u %u\n", launch.uid, launch.gid);
 		if (r == 0)
-			r = run_fenced(&s, &launch, &streams, report, &out, &err);
+			r = run_workload(&s, &launch, &streams, report, &out, &err);
 	}
 	dprintf(report, "ended %d %s\n", out.status, r < 0 ? err.msg : "");
 	_exit(out.status);

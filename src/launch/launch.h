@@ -55,8 +55,9 @@ extern const char launch_help[];
 // As getopt entries: fills longs (room for n) and returns how many.
 size_t launch_options(struct option *longs, size_t n);
 
-// Takes the option c. False: it is none of these; else *ret is 0, or negative with err set.
-bool launch_option(struct launch *launch, int c, const char *value, int *ret, struct err *err);
+// Takes the option with that letter; LAUNCH_NO_OPTION: it is none of these.
+#define LAUNCH_NO_OPTION 1
+int launch_option(struct launch *launch, int letter, const char *value, struct err *err);
 
 // Refuses what does not go together, or not at its site.
 int launch_check(const struct launch *launch, struct err *err);

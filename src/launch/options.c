@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -25,30 +26,6 @@ const char launch_help[] =
 	"  --runtime PATH          crun or runc; default: the first that is installed\n"
 	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
 	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n";
-
-static const struct option options[] = {
-	{"in", required_argument, NULL, 'I'},
-	{"image", required_argument, NULL, 'm'},
-	{"volume", required_argument, NULL, 'v'},
-	{"env", required_argument, NULL, 'e'},
-	{"user", required_argument, NULL, 'u'},
-	{"hostname", required_argument, NULL, 'H'},
-	{"allow-missing", required_argument, NULL, 'M'},
-	{"runtime", required_argument, NULL, 'R'},
-	{"apparmor", required_argument, NULL, 'A'},
-	{"interactive", no_argument, NULL, 'i'},
-	{"tty", no_argument, NULL, 't'},
-	{"detach", no_argument, NULL, 'd'},
-};
-
-size_t launch_options(struct option *longs, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n && i < ARRAY_LEN(options); i++)
-		longs[i] = options[i];
-	return i;
-}
 
 // Only what a place is asked for by: whether a user's keeper starts it is not for him to say.
 static int set_place(const char *s, struct launch *launch, struct err *err)
@@ -85,11 +62,11 @@ static int set_image(const char *s, struct launch *launch, struct err *err)
 	return 0;
 }
 
+#define WORD "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
+
 int launch_set_hostname(const char *s, struct launch *launch, struct err *err)
 {
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-
-	if (s[0] == '\0' || strlen(s) > 63 || strspn(s, ok) != strlen(s))
+	if (s[0] == '\0' || strlen(s) > 63 || strspn(s, WORD) != strlen(s))
 		return err_set(err, EINVAL, "--hostname '%s': 1 to 63 letters, digits, . and -", s);
 	launch->hostname = s;
 	return 0;
@@ -97,10 +74,7 @@ int launch_set_hostname(const char *s, struct launch *launch, struct err *err)
 
 static int set_apparmor(const char *s, struct launch *launch, struct err *err)
 {
-	static const char ok[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-	if (s[0] == '\0' || strlen(s) > 100 || strspn(s, ok) != strlen(s))
+	if (s[0] == '\0' || strlen(s) > 100 || strspn(s, WORD "_") != strlen(s))
 		return err_set(
 			err, EINVAL, "--apparmor '%.64s': the name of a profile, or unconfined", s
 		);
@@ -108,48 +82,61 @@ static int set_apparmor(const char *s, struct launch *launch, struct err *err)
 	return 0;
 }
 
-bool launch_option(struct launch *l, int c, const char *value, int *ret, struct err *err)
+static int set_env(const char *s, struct launch *launch, struct err *err)
 {
-	*ret = 0;
-	switch (c) {
-	case 'I':
-		*ret = set_place(value, l, err);
-		return true;
-	case 'm':
-		*ret = set_image(value, l, err);
-		return true;
-	case 'v':
-		*ret = launch_parse_volume(value, l, err);
-		return true;
-	case 'e':
-		*ret = launch_parse_env(value, l->env, &l->nenv, err);
-		return true;
-	case 'H':
-		*ret = launch_set_hostname(value, l, err);
-		return true;
-	case 'M':
-		*ret = launch_parse_allow_missing(value, l, err);
-		return true;
-	case 'A':
-		*ret = set_apparmor(value, l, err);
-		return true;
-	case 'u':
-		l->user = value;
-		return true;
-	case 'R':
-		l->runtime = value;
-		return true;
-	case 'i':
-		l->interactive = true;
-		return true;
-	case 't':
-		l->terminal = true;
-		return true;
-	case 'd':
-		l->detached = true;
-		return true;
-	}
-	return false;
+	return launch_parse_env(s, launch->env, &launch->nenv, err);
+}
+
+// One that is kept as it is, or that is said without a value.
+#define TEXT(member) .at = offsetof(struct launch, member), .has_arg = required_argument
+#define FLAG(member) .at = offsetof(struct launch, member), .has_arg = no_argument
+
+static const struct {
+	const char *name;
+	int letter, has_arg;
+	int (*set
+	)(const char *value, struct launch *launch, struct err *err); // NULL: it is at `at`
+	size_t at;
+} options[] = {
+	{"in", 'I', required_argument, set_place},
+	{"image", 'm', required_argument, set_image},
+	{"volume", 'v', required_argument, launch_parse_volume},
+	{"env", 'e', required_argument, set_env},
+	{"user", 'u', TEXT(user)},
+	{"hostname", 'H', required_argument, launch_set_hostname},
+	{"allow-missing", 'M', required_argument, launch_parse_allow_missing},
+	{"runtime", 'R', TEXT(runtime)},
+	{"apparmor", 'A', required_argument, set_apparmor},
+	{"interactive", 'i', FLAG(interactive)},
+	{"tty", 't', FLAG(terminal)},
+	{"detach", 'd', FLAG(detached)},
+};
+
+size_t launch_options(struct option *longs, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && i < ARRAY_LEN(options); i++)
+		longs[i] = (struct option){
+			options[i].name, options[i].has_arg, NULL, options[i].letter};
+	return i;
+}
+
+int launch_option(struct launch *launch, int letter, const char *value, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(options) && options[i].letter != letter; i++)
+		;
+	if (i == ARRAY_LEN(options))
+		return LAUNCH_NO_OPTION;
+	if (options[i].set != NULL)
+		return options[i].set(value, launch, err);
+	if (options[i].has_arg == no_argument)
+		*(bool *)((char *)launch + options[i].at) = true;
+	else
+		*(const char **)((char *)launch + options[i].at) = value;
+	return 0;
 }
 
 static unsigned asked(const struct launch *l)

@@ -41,23 +41,14 @@ struct outcome {
 	struct err drains; // says who has what it passed on; code 0: nothing is left of it
 };
 
-// Carries the plan out, waits for the end and takes everything back. ready: a descriptor that gets
-// one line ("started NAME" or an error) as soon as it is known, -1: none. Fails with a line when the
-// workload could not be started; ret->status says 125, 126 or 127 then.
+// Carries the plan out, waits for the end and takes everything back; a site without a lease leaves that to
+// whose it is. given: the program's ends of its streams, which somebody else relays, taken over; NULL: they are
+// made. ready: a descriptor that gets one line ("started NAME" or an error) as soon as it is known, -1:
+// none. Fails with a line when the workload could not be started; ret->status says 125, 126 or 127 then.
 int run_workload(
 	struct start *s,
 	const struct launch *launch,
-	int ready,
-	struct outcome *ret,
-	struct err *err
-);
-
-// The same for a plan without lease and steps of the host, which are somebody else's: starts it,
-// watches it, and leaves the rest. streams: the program's ends, which somebody else relays; taken over.
-int run_fenced(
-	struct start *s,
-	const struct launch *launch,
-	struct streams *streams,
+	struct streams *given,
 	int ready,
 	struct outcome *ret,
 	struct err *err

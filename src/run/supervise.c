@@ -449,54 +449,46 @@ static int watch_workload(
 	return r;
 }
 
-int run_workload(
+// With its lease, whose undo is on disk before the first step is taken.
+static int run_leased(
 	struct start *s,
 	const struct launch *launch,
+	struct channels *c,
+	int sfd,
 	int ready,
 	struct outcome *ret,
 	struct err *err
 )
 {
-	struct channels c = NO_CHANNELS;
 	struct cpu_watch cpus;
 	struct err undo_err;
-	sigset_t old;
-	int sfd, r;
+	int r = lease_write(&s->ledger, &s->plan.lease, err);
 
-	*ret = (struct outcome){.status = STATUS_FAILED};
-	sfd = watch_signals(launch->terminal, &old);
-	if (sfd < 0)
-		return err_sys(err, errno, "wait for signals");
-	cpu_watch_open(&cpus, &s->ledger.fs, &s->plan.lease);
-	r = channels_open(&c, &s->plan, launch, NULL, err);
-	if (r == 0) // the undo is on disk before the first step is taken
-		r = lease_write(&s->ledger, &s->plan.lease, err);
 	if (r < 0) {
-		log_discard(&c.log);
-	} else {
-		r = apply_host(&s->plan, false, err);
-		if (r == 0)
-			r = watch_workload(s, launch, &c, &cpus, sfd, ready, ret, err);
-		log_end(&c.log, &s->ledger.fs, &s->plan.lease);
-		if (r < 0)
-			log_discard(&c.log);
-		else
-			log_keep(&c.log);
-		if (end_lease(s, ret, &undo_err) < 0 && r == 0) {
-			*err = undo_err;
-			r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
-		}
+		log_discard(&c->log);
+		return r;
 	}
-	channels_done(&c);
+	cpu_watch_open(&cpus, &s->ledger.fs, &s->plan.lease);
+	r = apply_host(&s->plan, false, err);
+	if (r == 0)
+		r = watch_workload(s, launch, c, &cpus, sfd, ready, ret, err);
+	log_end(&c->log, &s->ledger.fs, &s->plan.lease);
+	if (r < 0)
+		log_discard(&c->log);
+	else
+		log_keep(&c->log);
+	if (end_lease(s, ret, &undo_err) < 0 && r == 0) {
+		*err = undo_err;
+		r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
+	}
 	cpu_watch_close(&cpus);
-	watch_end(sfd, &old);
 	return r;
 }
 
-int run_fenced(
+int run_workload(
 	struct start *s,
 	const struct launch *launch,
-	struct streams *streams,
+	struct streams *given,
 	int ready,
 	struct outcome *ret,
 	struct err *err
@@ -510,8 +502,10 @@ int run_fenced(
 	sfd = watch_signals(launch->terminal, &old);
 	if (sfd < 0)
 		return err_sys(err, errno, "wait for signals");
-	r = channels_open(&c, &s->plan, launch, streams, err);
-	if (r == 0)
+	r = channels_open(&c, &s->plan, launch, given, err);
+	if (r == 0 && site_has(&s->plan.lease.site, SITE_LEASE))
+		r = run_leased(s, launch, &c, sfd, ready, ret, err);
+	else if (r == 0)
 		r = watch_workload(s, launch, &c, NULL, sfd, ready, ret, err);
 	channels_done(&c);
 	watch_end(sfd, &old);

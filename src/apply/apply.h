@@ -97,7 +97,7 @@ int cgroup_signal_members(
 	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
 );
 
-// To the processes of the lease that are not in its "super" cgroup.
+// To the processes of the lease that are not in the runtime's cgroup.
 int cgroup_signal(
 	const struct hostfs *fs,
 	const struct lease *lease,
@@ -107,22 +107,22 @@ int cgroup_signal(
 	struct err *err
 );
 
-// A descriptor (pidfd) of a process in the cgroup `dir`, an absolute path, or below it; not in a "super"
-// one if skip_super. -ESRCH: there is none.
+// A descriptor (pidfd) of a process in the cgroup `dir`, an absolute path, or below it; not in the
+// runtime's if skip_runtime. -ESRCH: there is none.
 int cgroup_open_process(
-	const struct hostfs *fs, const char *dir, bool skip_super, cgroup_pick_fn pick, void *arg
+	const struct hostfs *fs, const char *dir, bool skip_runtime, cgroup_pick_fn pick, void *arg
 );
 
-// How many processes it has. Not in its "super" cgroup if skip_super.
+// How many processes it has. Not in the runtime's cgroup if skip_runtime.
 int cgroup_count(
 	const struct hostfs *fs,
 	const struct lease *lease,
-	bool skip_super,
+	bool skip_runtime,
 	unsigned *ret,
 	struct err *err
 );
 
-// Kills every process of the lease but those in its "super" cgroup unless all is set, until none is
+// Kills every process of the lease but those in the runtime's cgroup unless all is set, until none is
 // left or the time is over. This process stays.
 int cgroup_kill(
 	const struct hostfs *fs,
@@ -170,7 +170,7 @@ int cgroup_join(const struct hostfs *fs, const char *dir, struct err *err);
 // Into the box of a lease on the bare host, in every hierarchy.
 int cgroup_join_box(const struct hostfs *fs, const struct lease *lease, struct err *err);
 
-// For a process that works for a workload beside it: into the lease's "super" cgroup and, on v1, to the CPUs
+// For a process that works for a workload beside it: into the runtime's cgroup and, on v1, to the CPUs
 // of its box.
 int cgroup_join_beside(const struct hostfs *fs, const struct lease *lease, struct err *err);
 

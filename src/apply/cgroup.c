@@ -52,7 +52,7 @@ static int remove_tree(int parent, const char *name, unsigned depth)
 static int remove_usual(int parent, const char *name)
 {
 	static const char *const below[] = {
-		"/super", "/box/c", "/box/work", "/box/keeper", "/box", ""};
+		"/" CGROUP_RUNTIME, "/box/c", "/box/work", "/box/keeper", "/box", ""};
 	char path[NAME_MAX + 16];
 
 	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
@@ -295,18 +295,18 @@ int cgroup_join_box(const struct hostfs *fs, const struct lease *lease, struct e
 	return each_of(fs, lease, join_box, err);
 }
 
-// On v1 the CPUs are in a hierarchy of their own. The one that tells what belongs to a lease has its "super".
+// On v1 the CPUs are in a hierarchy of their own. The one that tells what belongs to a lease has the runtime's.
 static int join_cpus(int hierarchy, const char *path, void *arg, struct err *err)
 {
 	_cleanup_free_ char *box = str_printf("%s/box", path);
-	_cleanup_free_ char *super = str_printf("%s/super", path);
+	_cleanup_free_ char *runtime = str_printf("%s/" CGROUP_RUNTIME, path);
 	_cleanup_close_ int fd = -1, other = -1;
 
 	(void)arg;
-	if (box == NULL || super == NULL)
+	if (box == NULL || runtime == NULL)
 		return err_oom(err);
 	fd = fs_open_in(hierarchy, box, O_PATH | O_DIRECTORY, 0);
-	other = fs_open_in(hierarchy, super, O_PATH | O_DIRECTORY, 0);
+	other = fs_open_in(hierarchy, runtime, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0 || other >= 0 || faccessat(fd, "cpuset.cpus", F_OK, 0) < 0)
 		return 0;
 	return join(fd, box, err);
@@ -314,11 +314,11 @@ static int join_cpus(int hierarchy, const char *path, void *arg, struct err *err
 
 int cgroup_join_beside(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
-	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
+	_cleanup_free_ char *runtime = str_printf("%s/" CGROUP_RUNTIME, lease->cgroup);
 
-	if (super == NULL)
+	if (runtime == NULL)
 		return err_oom(err);
-	if (cgroup_join(fs, super, err) < 0)
+	if (cgroup_join(fs, runtime, err) < 0)
 		return -err->code;
 	return each_of(fs, lease, join_cpus, err);
 }

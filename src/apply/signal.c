@@ -126,12 +126,12 @@ static int find_in(int dir, const int *pids, size_t n, void *arg)
 }
 
 int cgroup_open_process(
-	const struct hostfs *fs, const char *dir, bool skip_super, cgroup_pick_fn pick, void *arg
+	const struct hostfs *fs, const char *dir, bool skip_runtime, cgroup_pick_fn pick, void *arg
 )
 {
 	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_RDONLY | O_DIRECTORY, 0);
 	struct search s = {.pick = pick, .arg = arg, .found = -1};
-	int r = fd >= 0 ? host_cgroup_walk(fd, skip_super, find_in, &s) : -errno;
+	int r = fd >= 0 ? host_cgroup_walk(fd, skip_runtime, find_in, &s) : -errno;
 
 	return r > 0 ? s.found : r < 0 && r != -ENOENT ? r : -ESRCH;
 }
@@ -154,14 +154,14 @@ static int count(int dir, const int *pids, size_t n, void *arg)
 int cgroup_count(
 	const struct hostfs *fs,
 	const struct lease *lease,
-	bool skip_super,
+	bool skip_runtime,
 	unsigned *ret,
 	struct err *err
 )
 {
 	_cleanup_close_ int dir = open_cgroup(fs, lease);
 	struct census c = {0};
-	int r = dir >= 0 ? host_cgroup_walk(dir, skip_super, count, &c) : -errno;
+	int r = dir >= 0 ? host_cgroup_walk(dir, skip_runtime, count, &c) : -errno;
 
 	if (r < 0)
 		return err_sys(err, -r, "look for processes in '%s'", lease->cgroup);
@@ -183,7 +183,7 @@ static bool kill_whole(int dir, bool all)
 	while (done && (e = dir_next(d)) != NULL) {
 		_cleanup_close_ int sub = -1;
 
-		if (e->d_type != DT_DIR || e->d_name[0] == '.' || str_eq(e->d_name, "super"))
+		if (e->d_type != DT_DIR || e->d_name[0] == '.' || str_eq(e->d_name, CGROUP_RUNTIME))
 			continue;
 		sub = openat(dirfd(d), e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		done = sub >= 0 && fs_write_control(sub, "cgroup.kill", "1", &unused) == 0;

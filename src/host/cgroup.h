@@ -8,10 +8,13 @@
 // The processes of one directory, in `dir`. Non-zero ends the walk.
 typedef int (*host_cgroup_fn)(int dir, const int *pids, size_t n, void *arg);
 
-// Calls fn for every directory from `dir` downwards that has processes; not for those called "super" if
-// skip_super. 0, what fn returned, or -errno when something could not be looked at: then nobody knows
+// Of a lease's cgroup: where the runtime is, and who else works for the workload beside it.
+#define CGROUP_RUNTIME "super"
+
+// Calls fn for every directory from `dir` downwards that has processes; not for the runtime's if
+// skip_runtime. 0, what fn returned, or -errno when something could not be looked at: then nobody knows
 // whether it was empty. A directory that is removed meanwhile is empty.
-int host_cgroup_walk(int dir, bool skip_super, host_cgroup_fn fn, void *arg);
+int host_cgroup_walk(int dir, bool skip_runtime, host_cgroup_fn fn, void *arg);
 
 // The numbers in cgroup.procs of `dir`: an array (free it). 0 or -errno; none where there is no such file.
 int host_cgroup_pids(int dir, int **ret, size_t *ret_n);

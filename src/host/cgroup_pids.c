@@ -47,7 +47,7 @@ int host_cgroup_pids(int dir, int **ret, size_t *ret_n)
 	return 0;
 }
 
-static int walk(int dir, bool skip_super, unsigned depth, host_cgroup_fn fn, void *arg)
+static int walk(int dir, bool skip_runtime, unsigned depth, host_cgroup_fn fn, void *arg)
 {
 	_cleanup_free_ int *pids = NULL;
 	_cleanup_closedir_ DIR *d = NULL;
@@ -69,21 +69,21 @@ static int walk(int dir, bool skip_super, unsigned depth, host_cgroup_fn fn, voi
 
 		if (e->d_type != DT_DIR)
 			continue;
-		if (skip_super && str_eq(e->d_name, "super"))
+		if (skip_runtime && str_eq(e->d_name, CGROUP_RUNTIME))
 			continue;
 		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (sub < 0 && !is_gone(-errno))
 			return -errno;
-		r = sub >= 0 ? walk(sub, skip_super, depth + 1, fn, arg) : 0;
+		r = sub >= 0 ? walk(sub, skip_runtime, depth + 1, fn, arg) : 0;
 		if (r != 0)
 			return r;
 	}
 	return is_gone(-errno) ? 0 : -errno;
 }
 
-int host_cgroup_walk(int dir, bool skip_super, host_cgroup_fn fn, void *arg)
+int host_cgroup_walk(int dir, bool skip_runtime, host_cgroup_fn fn, void *arg)
 {
-	return walk(dir, skip_super, 0, fn, arg);
+	return walk(dir, skip_runtime, 0, fn, arg);
 }
 
 bool host_is_cgroup2(int fd)

@@ -108,7 +108,7 @@ static int prepare(struct keeper *k, struct launch *launch, struct start *s, str
 	lease.uid = launch->uid;
 	lease.gid = launch->gid;
 	if (give(launch->site.pages, launch, err) < 0 || give(launch->site.nodes, launch, err) < 0
-	    || keeper_open_part(k, launch->uid, &launch->site, err) < 0)
+	    || keeper_open_work(k, launch->uid, &launch->site, err) < 0)
 		return -err->code;
 	s->ledger = (struct ledger){.fs = k->fs, .defs = -1, .leases = -1, .lock = -1};
 	if (plan_build(&lease, launch, &k->host, &k->fs, &s->plan, err) < 0)
@@ -171,7 +171,7 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	if (er.user != NULL)
 		launch_parse_ids(er.user, &uid, &gid);
 	if (take_streams(k, req, fds, &streams, &err) < 0
-	    || keeper_open_part(k, uid, &lease.site, &err) < 0
+	    || keeper_open_work(k, uid, &lease.site, &err) < 0
 	    || exec_command(&lease, &er, &k->host.limits, &command, &err) < 0
 	    || exec_fenced(NULL, &lease, &er, &command, &streams, &out, &err) < 0)
 		dprintf(errors, "pinfold: %s\n", err.msg);

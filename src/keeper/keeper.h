@@ -14,7 +14,7 @@
 
 #include <sys/types.h>
 
-// ---- pen.c: the side of root
+// ---- start.c: the side of root
 
 // Starts the keeper of a definition that has an owner. Returns when it serves.
 int keeper_start(const char *name, struct err *err);
@@ -33,7 +33,7 @@ struct keeper {
 	struct lease lease;   // what its containers have
 	const char *inside;   // where pinfold-inside lies
 	json_t *calls;	      // the filter of its containers, which root read
-	int part;	      // the cgroup namespace of its containers; -1: none yet
+	int cgroup_ns;	      // the cgroup namespace of its containers; -1: none yet
 	int listen;	      // the socket
 	struct scribe scribe; // writes the log of detached workloads
 	int output;	      // in the process of a detached workload: what it writes to, else -1
@@ -54,11 +54,11 @@ _Noreturn void keeper_job_run(
 // The same for an exec: ends with its status.
 _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *req, const int *fds);
 
-// part.c: makes k->part, once.
-int keeper_make_part(struct keeper *k, struct err *err);
+// cgroup.c: makes k->cgroup_ns, once.
+int keeper_make_cgroup_ns(struct keeper *k, struct err *err);
 // For a program of that user of the container: opens what it writes "0" to, to be of the workload, as
-// the site of its start has it, and enters k->part. The caller becomes the runtime or ends.
-int keeper_open_part(const struct keeper *k, uint32_t uid, struct site *site, struct err *err);
+// the site of its start has it, and enters k->cgroup_ns. The caller becomes the runtime or ends.
+int keeper_open_work(const struct keeper *k, uint32_t uid, struct site *site, struct err *err);
 
 // filter.c: confines this process to the system calls of a keeper whose containers have these
 // capabilities and this filter (NULL: the default one).

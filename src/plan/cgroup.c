@@ -15,6 +15,7 @@
 // (pinfold-NAME for a grant with a partition, partition.c)
 // so that no hook is needed and so that limits which runtimes do not write are there too.
 
+#include "host/cgroup.h"
 #include "base/scope.h"
 #include "base/size.h"
 #include "plan/make.h"
@@ -50,10 +51,10 @@ static char *ids(const struct idset *s)
 }
 
 // The runtime is the first that makes the lease count as in use.
-static void join_super(struct plan *p, const char *lease)
+static void join_runtime(struct plan *p, const char *lease)
 {
 	if (site_has(&p->lease.site, SITE_CONTAINER))
-		plan_step(p, STEP_JOIN, STEP_ENTER, str_printf("%s/super", lease), NULL);
+		plan_step(p, STEP_JOIN, STEP_ENTER, str_printf("%s/" CGROUP_RUNTIME, lease), NULL);
 }
 
 static void join(struct plan *p, const char *dir)
@@ -154,7 +155,7 @@ static void limit_work_v2(struct plan *p, const char *dir)
 		limit_pids(p, dir, work_pids(p));
 }
 
-static void parts_v2(struct plan *p, const char *box)
+static void divide_v2(struct plan *p, const char *box)
 {
 	_cleanup_free_ char *keeper = str_printf("%s/keeper", box);
 	_cleanup_free_ char *work = str_printf("%s/work", box);
@@ -190,8 +191,8 @@ static int plan_v2(struct plan *p, struct err *err)
 	if (below_top)
 		make(p, top, "");
 	make(p, lease, "");
-	make(p, lease, "/super");
-	join_super(p, lease);
+	make(p, lease, "/" CGROUP_RUNTIME);
+	join_runtime(p, lease);
 	set(p, str_printf("%s/cgroup.subtree_control", p->host->cgroup.mount), strdup(on));
 	if (below_top)
 		set(p, str_printf("%s/cgroup.subtree_control", top), strdup(on));
@@ -204,10 +205,10 @@ static int plan_v2(struct plan *p, struct err *err)
 	plan_partition_box(p, lease, box);
 	if (have(p->host, HOST_CG_HUGETLB))
 		limit_hugetlb(p, box, have(p->host, HOST_CG_HUGETLB_RSVD));
-	if (site_has(&p->lease.site, SITE_PARTS)) {
+	if (site_has(&p->lease.site, SITE_DIVIDED)) {
 		if (plan_devices(p, box, HOST_CGROUP_V2, err) < 0)
 			return -err->code;
-		parts_v2(p, box);
+		divide_v2(p, box);
 	} else {
 		limit_work_v2(p, box);
 		join_box(p, box);
@@ -255,14 +256,14 @@ static char *make_v1(struct plan *p, const char *dir)
 typedef void (*limit_fn)(struct plan *p, const char *dir, uint64_t value);
 
 // A limit of the workload: on the box or, where a keeper is in it too, on their parts of it.
-static void part_v1(
+static void limit_v1(
 	struct plan *p, const char *box, limit_fn limit, uint64_t reserve, uint64_t granted
 )
 {
 	_cleanup_free_ char *keeper = str_printf("%s/keeper", box);
 	_cleanup_free_ char *work = str_printf("%s/work", box);
 
-	if (!site_has(&p->lease.site, SITE_PARTS)) {
+	if (!site_has(&p->lease.site, SITE_DIVIDED)) {
 		limit(p, box, granted);
 		join_box(p, box);
 		return;
@@ -302,8 +303,10 @@ static int plan_v1(struct plan *p, struct err *err)
 	);
 	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s/pinfold", mount, track), NULL);
 	plan_step(p, STEP_CGROUP, STEP_HOST, strdup(p->lease.cgroup), NULL);
-	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/super", p->lease.cgroup), NULL);
-	join_super(p, p->lease.cgroup);
+	plan_step(
+		p, STEP_CGROUP, STEP_HOST, str_printf("%s/" CGROUP_RUNTIME, p->lease.cgroup), NULL
+	);
+	join_runtime(p, p->lease.cgroup);
 	// where there is no box
 	if (track != p->host->cgroup.dir_pids)
 		join_box(p, p->lease.cgroup);
@@ -316,12 +319,12 @@ static int plan_v1(struct plan *p, struct err *err)
 	if (have(p->host, HOST_CG_MEMORY)) {
 		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_memory);
 
-		part_v1(p, box, limit_memory_v1, KEEPER_MEMORY, p->lease.grant.memory);
+		limit_v1(p, box, limit_memory_v1, KEEPER_MEMORY, p->lease.grant.memory);
 	}
 	if (have(p->host, HOST_CG_PIDS)) {
 		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_pids);
 
-		part_v1(p, box, limit_pids, KEEPER_PIDS, work_pids(p));
+		limit_v1(p, box, limit_pids, KEEPER_PIDS, work_pids(p));
 	}
 	if (have(p->host, HOST_CG_HUGETLB)) {
 		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_hugetlb);
@@ -335,7 +338,7 @@ static int plan_v1(struct plan *p, struct err *err)
 
 		join_box(p, box);
 	}
-	if (site_has(&p->lease.site, SITE_PARTS) && have(p->host, HOST_CG_DEVICES)) {
+	if (site_has(&p->lease.site, SITE_DIVIDED) && have(p->host, HOST_CG_DEVICES)) {
 		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_devices);
 
 		if (plan_devices(p, box, HOST_CGROUP_V1, err) < 0)

@@ -72,8 +72,8 @@ int rights_seccomp(struct plan *p, json_t **ret, struct err *err);
 // The AppArmor profile it runs under; NULL: none. Borrowed.
 int rights_apparmor(struct plan *p, const char **ret, struct err *err);
 void rights_notes(struct plan *p); // one a capability
-// Refuses for a workload on the bare host what only a container has.
-int rights_check_bare(const struct plan *p, struct err *err);
+// Refuses what only a container has.
+int rights_check(const struct plan *p, struct err *err);
 
 // Where the hugetlbfs of a page size is seen by the workload: "/dev/hugepages" for the only or first
 // size, "/dev/hugepages-1G" for others. New string.

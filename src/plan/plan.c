@@ -70,11 +70,12 @@ int plan_build(
 		.fs = fs,
 	};
 	const struct site *site = &p.lease.site;
-	int r = 0;
+	int r;
 
 	p.lease.site = launch->site;
 	p.lease.detached = launch->detached;
-	if (site_has(site, SITE_LEASE))
+	r = rights_check(&p, err);
+	if (r == 0 && site_has(site, SITE_LEASE))
 		r = plan_cgroup(&p, err);
 	if (r == 0 && site_has(site, SITE_PEN))
 		r = plan_pen(&p, err);

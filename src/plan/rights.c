@@ -289,11 +289,12 @@ void rights_notes(struct plan *p)
 	}
 }
 
-int rights_check_bare(const struct plan *p, struct err *err)
+int rights_check(const struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 
-	if (g->caps == 0 && g->seccomp[0] == '\0' && p->launch->apparmor == NULL)
+	if ((p->lease.site.may & ASK_RIGHTS) != 0
+	    || (g->caps == 0 && g->seccomp[0] == '\0' && p->launch->apparmor == NULL))
 		return 0;
 	return err_set(
 		err,

@@ -9,6 +9,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/status.h"
+#include "host/cgroup.h"
 #include "plan/plan.h"
 #include "run/beside.h"
 #include "run/run.h"
@@ -167,15 +168,15 @@ static bool is_elsewhere(int pid, void *arg)
 // runc wants to see the bundle, which lies on the workload's private tmpfs.
 static int enter_runtime(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
-	_cleanup_free_ char *super = str_printf("%s/super", lease->cgroup);
+	_cleanup_free_ char *runtime = str_printf("%s/" CGROUP_RUNTIME, lease->cgroup);
 	struct stat st;
 
-	if (super == NULL)
+	if (runtime == NULL)
 		return err_oom(err);
 	if (stat("/proc/self/ns/mnt", &st) < 0)
 		return err_sys(err, errno, "look at '/proc/self/ns/mnt'");
 	return enter_mounts(
-		lease, cgroup_open_process(fs, super, false, is_elsewhere, &st.st_ino), err
+		lease, cgroup_open_process(fs, runtime, false, is_elsewhere, &st.st_ino), err
 	);
 }
 

@@ -57,7 +57,7 @@ static const struct site sites[PLACES] = {
 		{
 			.place = PLACE_KEEPER,
 			.name = "keeper",
-			.has = SITE_LEASE | SITE_PEN | SITE_PARTS | SITE_IDS,
+			.has = SITE_LEASE | SITE_PEN | SITE_DIVIDED | SITE_IDS,
 			.may = ASK_RIGHTS,
 			.pages = PEN_DIR "/huge",
 			.nodes = PEN_DIR "/vfio",

@@ -30,21 +30,18 @@ enum site_place {
 
 // What it has.
 enum {
-	SITE_LEASE = 1 << 0, // a lease, and cgroups with its limits, made at its start
-	SITE_FENCE = 1 << 1, // a mount namespace with its views
-	SITE_CONTAINER =
-		1 << 2,	   // a root and namespaces, made by a runtime, and an init of pinfold's
-	SITE_PEN = 1 << 3, // what its own containers take: hugetlbfs, nodes, the host's directories
-	SITE_PARTS =
-		1 << 4, // two parts of the box, for itself and its containers, and limited devices
+	SITE_LEASE = 1 << 0,	   // a lease, and the cgroups with its limits
+	SITE_FENCE = 1 << 1,	   // a mount namespace with its views
+	SITE_CONTAINER = 1 << 2,   // root and namespaces of a runtime's, and pinfold's init
+	SITE_PEN = 1 << 3,	   // what containers in it take
+	SITE_DIVIDED = 1 << 4,	   // a box with a reserve for itself, and limited devices
 	SITE_IDS = 1 << 5,	   // a range of ids of the host
 	SITE_USERNS = 1 << 6,	   // a user namespace made for it
 	SITE_PAGES = 1 << 7,	   // the hugetlbfs mounted for it
 	SITE_NODES = 1 << 8,	   // device nodes made for it
-	SITE_HOST_FILES = 1 << 9,  // the host's own files and devices, unlimited
-	SITE_SUPERVISOR = 1 << 10, // the process that wrote its lease, which watches its CPUs
-	SITE_BELOW =
-		1 << 11, // a user namespace below that of its mounts, which are bound as a whole
+	SITE_HOST_FILES = 1 << 9,  // the host's own files and devices
+	SITE_SUPERVISOR = 1 << 10, // who wrote its lease watches its CPUs
+	SITE_BELOW = 1 << 11,	   // less privileges than its mounts: they are bound as a whole
 };
 
 // What may be asked for there.

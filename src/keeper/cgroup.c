@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The workload's part of the box (plan/cgroup.c): the control files through which a process of it moves
+// The workload's cgroup in the box (plan/cgroup.c): the control files through which a process of it moves
 // itself there.
 //
 // The kernel asks for the rights of who opened such a file, so what the descriptor lets its holder do is
-// decided here, wherever it goes: on v2, move what is in the box to the workload's part; on v1, move what
+// decided here, wherever it goes: on v2, move what is in the box to the workload's cgroup; on v1, move what
 // has the very id of the program, which nobody else has.
 //
 // The runtime would make the container's cgroup namespace where it is itself, and the container would see
-// itself outside of it: the keeper makes one, in the workload's part.
+// itself outside of it: the keeper makes one, in the workload's cgroup.
 
 #include "base/scope.h"
 #include "keeper/keeper.h"
@@ -83,7 +83,7 @@ static int part_namespace(const struct keeper *k, struct err *err)
 	return fd >= 0 ? fd : err_sys(err, errno, "open a cgroup namespace");
 }
 
-int keeper_make_part(struct keeper *k, struct err *err)
+int keeper_make_cgroup_ns(struct keeper *k, struct err *err)
 {
 	struct err *theirs = mmap(
 		NULL, sizeof(*theirs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0
@@ -93,7 +93,7 @@ int keeper_make_part(struct keeper *k, struct err *err)
 
 	if (theirs == MAP_FAILED)
 		return err_oom(err);
-	// who has entered the workload's part does not come back: that is for another process
+	// who has entered the workload's cgroup does not come back: that is for another process
 	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
 	if (pid == 0) {
 		int fd = part_namespace(k, theirs);
@@ -107,16 +107,16 @@ int keeper_make_part(struct keeper *k, struct err *err)
 	else if (WEXITSTATUS(status) == 0)
 		*err = *theirs;
 	else
-		k->part = WEXITSTATUS(status);
+		k->cgroup_ns = WEXITSTATUS(status);
 	munmap(theirs, sizeof(*theirs));
-	return k->part >= 0 ? 0 : -err->code;
+	return k->cgroup_ns >= 0 ? 0 : -err->code;
 }
 
-int keeper_open_part(const struct keeper *k, uint32_t uid, struct site *site, struct err *err)
+int keeper_open_work(const struct keeper *k, uint32_t uid, struct site *site, struct err *err)
 {
 	if (open_files(k, PEN_RANGE_FIRST + uid, site->joins, &site->njoins, err) < 0)
 		return -err->code;
-	return setns(k->part, CLONE_NEWCGROUP) == 0
+	return setns(k->cgroup_ns, CLONE_NEWCGROUP) == 0
 		       ? 0
 		       : err_sys(err, errno, "enter the cgroup namespace");
 }

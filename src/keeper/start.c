@@ -178,7 +178,7 @@ static _Noreturn void keep(struct keeper *k, int fd)
 {
 	struct word w = {.what = WORD_READY};
 
-	if (settle(k, &fd, &w.err) < 0 || keeper_make_part(k, &w.err) < 0
+	if (settle(k, &fd, &w.err) < 0 || keeper_make_cgroup_ns(k, &w.err) < 0
 	    || keeper_filter(k->lease.grant.caps, k->calls, &w.err) < 0) {
 		w.what = WORD_FAILED;
 		say(fd, w);
@@ -263,7 +263,7 @@ static struct keeper knowledge(const struct start *s)
 		.lease = s->plan.lease,
 		.inside = PEN_DIR "/tools/pinfold-inside",
 		.calls = s->plan.filter,
-		.part = -1,
+		.cgroup_ns = -1,
 		.output = -1,
 	};
 

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
+#include "run/news.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -81,7 +82,9 @@ int cli_supervise(struct cli_start *cs, int ready)
 	if (out.drains.code != 0 && ready < 0)
 		cli_fail(&out.drains);
 	if (r < 0 && ready >= 0)
-		dprintf(ready, "failed %d %s\n", out.status, err.msg);
+		news_tell(
+			ready, &(struct news){.what = NEWS_ENDED, .status = out.status, .err = err}
+		);
 	else if (r < 0)
 		cli_fail(&err);
 	return out.status;
@@ -91,15 +94,13 @@ int cli_supervise(struct cli_start *cs, int ready)
 static int wait_ready(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	char line[2048];
-	int status, n = 0, r;
-	ssize_t len;
+	struct news n;
+	int r;
 
 	do {
 		r = poll(&p, 1, READY_SECONDS * 1000);
 	} while (r < 0 && errno == EINTR);
-	len = r > 0 ? read(fd, line, sizeof(line) - 1) : 0;
-	if (len <= 0) {
+	if (r <= 0 || !news_hear(fd, &n)) {
 		if (r == 0)
 			fprintf(stderr,
 				"pinfold: no word from the supervisor after %d s; see pinfold ps\n",
@@ -110,16 +111,12 @@ static int wait_ready(int fd)
 				"pinfold gc\n");
 		return STATUS_FAILED;
 	}
-	line[len] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	if (strncmp(line, "started ", 8) == 0) {
-		puts(line + 8);
+	if (n.what == NEWS_STARTED) {
+		puts(n.name);
 		return STATUS_OK;
 	}
-	if (sscanf(line, "failed %d %n", &status, &n) < 1)
-		status = STATUS_FAILED;
-	fprintf(stderr, "pinfold: %s\n", line + n);
-	return status;
+	cli_fail(&n.err);
+	return n.status;
 }
 
 // The supervisor keeps nothing of its caller: no terminal, no descriptors, no directory.

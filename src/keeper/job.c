@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "base/status.h"
 #include "keeper/keeper.h"
+#include "run/news.h"
 #include "run/run.h"
 
 #include <dirent.h>
@@ -137,11 +138,16 @@ _Noreturn void keeper_job_run(
 	if (r == 0) {
 		r = prepare(k, &launch, &s, &err);
 		// for an exec that does not say which
-		dprintf(report, "user %u %u\n", launch.uid, launch.gid);
+		news_tell(
+			report,
+			&(struct news){.what = NEWS_USER, .uid = launch.uid, .gid = launch.gid}
+		);
 		if (r == 0)
 			r = run_workload(&s, &launch, &streams, report, &out, &err);
 	}
-	dprintf(report, "ended %d %s\n", out.status, r < 0 ? err.msg : "");
+	if (r == 0)
+		err = (struct err){0};
+	news_tell(report, &(struct news){.what = NEWS_ENDED, .status = out.status, .err = err});
 	_exit(out.status);
 }
 

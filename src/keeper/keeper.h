@@ -46,8 +46,7 @@ struct keeper {
 int keeper_serve(struct keeper *k);
 
 // In a process of its own: starts what is asked for, with the descriptors as the program's (NULL: it is
-// detached), and waits for its end. What it has to say goes to `report`, one line each:
-// "user UID GID", "started NAME", "ended STATUS [ERROR]".
+// detached), and waits for its end. What becomes of it is news for `report`.
 _Noreturn void keeper_job_run(
 	struct keeper *k, const struct keeper_request *req, const int *fds, int report
 );

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "keeper/keeper.h"
+#include "run/news.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +34,7 @@ struct workload {
 	bool running, detached;
 	int64_t started, kill_at; // seconds since the epoch; milliseconds, 0: not to be killed
 	int status;		  // of the process, as waitpid gives it
-	char said[1024];	  // last line of the report
+	struct news end;	  // as it told it, if it did
 	char command[256];
 };
 

@@ -59,7 +59,8 @@ static void clean_up(const struct keeper *k)
 
 static void finish_run(struct loop *l)
 {
-	char *said = l->run.said, *error = NULL;
+	const struct news *end = &l->run.end;
+	const char *error = NULL;
 	int status = status_of_wait(l->run.status);
 
 	// usually nothing is left; a runtime that was killed leaves its container
@@ -70,10 +71,9 @@ static void finish_run(struct loop *l)
 	clean_up(l->k);
 	if (l->run.detached)
 		scribe_end(&l->k->scribe);
-	if (str_starts(said, "ended ")) {
-		status = (int)strtol(said + 6, &error, 10) & 0xff;
-		while (*error == ' ')
-			error++;
+	if (end->what == NEWS_ENDED) {
+		status = end->status;
+		error = end->err.code != 0 ? end->err.msg : NULL;
 	}
 	for (size_t i = 0; i < CLIENTS; i++) {
 		struct client *c = &l->clients[i];
@@ -87,35 +87,41 @@ static void finish_run(struct loop *l)
 	l->run = (struct workload){.report = -1};
 }
 
-// Whole lines; the last one stays.
-void read_report(struct loop *l)
+static void tell_started(struct loop *l)
 {
-	char buf[2048], *save = NULL;
-	ssize_t n = read(l->run.report, buf, sizeof(buf) - 1);
 	struct keeper_reply started = {.started = true};
 	struct err unused;
 
-	if (n <= 0)
-		return;
-	buf[n] = '\0';
-	for (char *line = strtok_r(buf, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
-		if (sscanf(line, "user %u %u", &l->k->lease.uid, &l->k->lease.gid) == 2)
-			continue;
-		snprintf(l->run.said, sizeof(l->run.said), "%s", line);
-		if (!str_starts(line, "started "))
-			continue;
-		l->run.running = true;
-		if (l->run.detached)
-			scribe_started(&l->k->scribe);
-		for (size_t i = 0; i < CLIENTS; i++) {
-			struct client *c = &l->clients[i];
+	l->run.running = true;
+	if (l->run.detached)
+		scribe_started(&l->k->scribe);
+	for (size_t i = 0; i < CLIENTS; i++) {
+		struct client *c = &l->clients[i];
 
-			if (c->stage != STAGE_RUN)
-				continue;
-			wire_send(c->fd, keeper_reply_to_json(&started), NULL, 0, &unused);
-			if (l->run.detached)
-				drop_client(c);
+		if (c->stage != STAGE_RUN)
+			continue;
+		wire_send(c->fd, keeper_reply_to_json(&started), NULL, 0, &unused);
+		if (l->run.detached)
+			drop_client(c);
+	}
+}
+
+void read_report(struct loop *l)
+{
+	struct news n;
+
+	while (news_hear(l->run.report, &n)) {
+		switch (n.what) {
+		case NEWS_USER:
+			l->k->lease.uid = n.uid;
+			l->k->lease.gid = n.gid;
+			break;
+		case NEWS_STARTED:
+			tell_started(l);
+			break;
+		case NEWS_ENDED:
+			l->run.end = n;
+			break;
 		}
 	}
 }

@@ -43,8 +43,8 @@ struct outcome {
 
 // Carries the plan out, waits for the end and takes everything back; a site without a lease leaves that to
 // whose it is. given: the program's ends of its streams, which somebody else relays, taken over; NULL: they are
-// made. ready: a descriptor that gets one line ("started NAME" or an error) as soon as it is known, -1:
-// none. Fails with a line when the workload could not be started; ret->status says 125, 126 or 127 then.
+// made. ready: where the news is told that
+// it has started, -1: nowhere. Fails with a line when the workload could not be started; ret->status says 125, 126 or 127 then.
 int run_workload(
 	struct start *s,
 	const struct launch *launch,

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/status.h"
+#include "run/news.h"
 #include "run/run.h"
 #include "run/watch.h"
 
@@ -102,10 +103,12 @@ static bool take_signal(struct watch *w, int sfd, int fd)
 
 static void say_started(const struct watch *w)
 {
+	struct news n = {.what = NEWS_STARTED};
+
 	if (w->log != NULL)
 		log_keep(w->log);
-	if (w->ready >= 0)
-		dprintf(w->ready, "started %s\n", w->name);
+	snprintf(n.name, sizeof(n.name), "%s", w->name);
+	news_tell(w->ready, &n);
 }
 
 // How long to wait for the CPUs, once the program runs.

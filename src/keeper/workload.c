@@ -36,7 +36,7 @@ unsigned kill_rest(const struct loop *l)
 		if (!spare && kill(pid, SIGKILL) == 0)
 			n++;
 	}
-	return d != NULL ? n : 1; // who is left cannot be told
+	return d != NULL && errno == 0 ? n : 1; // else who is left cannot be told
 }
 
 // What the runtime keeps about it, and its hugepages: for the next one there is nothing of it.

@@ -30,18 +30,17 @@ void plan_nodes(struct plan *p, const char *top)
 		{"tty", 5, 0},
 	};
 
-	plan_step(p, STEP_DIR, STEP_FENCE, strdup(top), NULL)->mode = 0755;
+	plan_dir(p, strdup(top));
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
 		char *path = str_printf("%s/%s", top, nodes[i].name);
-		struct step *s = plan_step(p, STEP_NODE, STEP_FENCE, path, NULL);
+		struct step *s = plan_fence_step(p, STEP_NODE, path, NULL);
 
 		// root's of the host: whoever is root inside does not change it
 		s->mode = 0666;
 		s->rdev = makedev(nodes[i].major, nodes[i].minor);
-		s = plan_step(
+		s = plan_fence_step(
 			p,
 			STEP_BIND,
-			STEP_FENCE,
 			str_printf("/dev/%s", nodes[i].name),
 			str_printf("%s/%s", top, nodes[i].name)
 		);

@@ -13,29 +13,6 @@
 #define LINK_OPTIONS "size=1m,nr_inodes=256,mode=0700" // for sockets
 #define FENCE_SIZE (UINT64_C(64) << 20)		       // room for the view of the largest machine
 
-static struct step *fence(struct plan *p, enum step_kind kind, char *path, char *value)
-{
-	return plan_step(p, kind, STEP_FENCE, path, value);
-}
-
-static void dir(struct plan *p, char *path)
-{
-	fence(p, STEP_DIR, path, NULL)->mode = 0755;
-}
-
-static void file(struct plan *p, char *path, char *content)
-{
-	fence(p, STEP_FILE, path, content)->mode = 0644;
-}
-
-static struct step *bind(struct plan *p, char *from, char *to, bool readonly)
-{
-	struct step *s = fence(p, STEP_BIND, to, from);
-
-	s->readonly = readonly;
-	return s;
-}
-
 static int add_view(struct plan *p, struct err *err)
 {
 	const struct view *v = &p->view;
@@ -44,37 +21,40 @@ static int add_view(struct plan *p, struct err *err)
 
 	if (view_build(&p->lease.grant, p->host, p->fs, whole, &p->view, err) < 0)
 		return -err->code;
-	dir(p, strdup(FENCE_DIR "/view"));
+	plan_dir(p, strdup(FENCE_DIR "/view"));
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct view_entry *e = &v->entries[i];
 		char *path = str_printf(FENCE_DIR "/view/%s", e->path);
 
 		switch (e->kind) {
 		case VIEW_BIND:
-			dir(p, path);
-			bind(p,
-			     str_printf("/%s", e->path),
-			     str_printf(FENCE_DIR "/view/%s", e->path),
-			     true);
+			plan_dir(p, path);
+			plan_bind(
+				p,
+				str_printf("/%s", e->path),
+				str_printf(FENCE_DIR "/view/%s", e->path),
+				true
+			);
 			break;
 		case VIEW_DIR:
-			dir(p, path);
+			plan_dir(p, path);
 			break;
 		case VIEW_FILE:
-			file(p, path, strdup(e->value));
+			plan_file(p, path, strdup(e->value));
 			break;
 		case VIEW_LINK:
-			fence(p, STEP_SYMLINK, path, strdup(e->value));
+			plan_link(p, path, strdup(e->value));
 			break;
 		}
 	}
 	// On the bare host there is no runtime that would bind the view: it is done here.
 	for (unsigned i = 0; !whole && i < v->ncovers; i++) {
-		struct step *s =
-			bind(p,
-			     str_printf(FENCE_DIR "/view/%s", v->covers[i].path),
-			     str_printf("/%s", v->covers[i].path),
-			     true);
+		struct step *s = plan_bind(
+			p,
+			str_printf(FENCE_DIR "/view/%s", v->covers[i].path),
+			str_printf("/%s", v->covers[i].path),
+			true
+		);
 
 		s->recursive = true;
 	}
@@ -121,26 +101,28 @@ void plan_hugetlbfs(struct plan *p, uint32_t uid, uint32_t gid)
 	uint64_t sizes[HOST_PAGE_SIZES];
 	unsigned n = plan_fs_sizes(g, p->host, sizes);
 
-	dir(p, strdup(top));
+	plan_dir(p, strdup(top));
 	if (site_has(&p->lease.site, SITE_HOST_FILES))
-		fence(p, STEP_DETACH_HUGETLBFS, strdup(FENCE_DIR), NULL);
+		plan_fence_step(p, STEP_DETACH_HUGETLBFS, strdup(FENCE_DIR), NULL);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned long long bytes = sizes[i] * grant_pages(g, sizes[i], -1, true, false);
 		char *place = plan_hugepage_source(&p->lease.site, sizes[i]);
 		char size[SIZE_STR];
 
-		dir(p, place != NULL ? strdup(place) : NULL);
-		fence(p,
-		      STEP_HUGETLBFS,
-		      place,
-		      str_printf(
-			      "pagesize=%s,size=%llu,min_size=%llu,uid=%u,gid=%u,mode=0700",
-			      size_format(sizes[i], size),
-			      bytes,
-			      bytes,
-			      uid,
-			      gid
-		      ))
+		plan_dir(p, place != NULL ? strdup(place) : NULL);
+		plan_fence_step(
+			p,
+			STEP_HUGETLBFS,
+			place,
+			str_printf(
+				"pagesize=%s,size=%llu,min_size=%llu,uid=%u,gid=%u,mode=0700",
+				size_format(sizes[i], size),
+				bytes,
+				bytes,
+				uid,
+				gid
+			)
+		)
 			->mark = lease_mark(&p->lease);
 	}
 }
@@ -157,10 +139,10 @@ char *plan_take_in(
 		return NULL;
 	}
 	if (directory)
-		dir(p, strdup(place));
+		plan_dir(p, strdup(place));
 	else
-		file(p, strdup(place), strdup(""));
-	bind(p, strdup(source), strdup(place), readonly)->recursive = true;
+		plan_file(p, strdup(place), strdup(""));
+	plan_bind(p, strdup(source), strdup(place), readonly)->recursive = true;
 	return place;
 }
 
@@ -170,15 +152,15 @@ static void add_own(struct plan *p, char *grant)
 {
 	const struct grant *g = &p->lease.grant;
 
-	dir(p, strdup(FENCE_DIR "/own"));
-	file(p, strdup(FENCE_DIR "/own/grant.json"), grant);
+	plan_dir(p, strdup(FENCE_DIR "/own"));
+	plan_file(p, strdup(FENCE_DIR "/own/grant.json"), grant);
 	if (site_has(&p->lease.site, SITE_HOST_FILES))
 		return;
-	file(p, strdup(FENCE_DIR "/own/inside"), strdup("")); // bound over
+	plan_file(p, strdup(FENCE_DIR "/own/inside"), strdup("")); // bound over
 	if (g->nlinks > 0)
-		dir(p, strdup(FENCE_DIR "/own/links"));
+		plan_dir(p, strdup(FENCE_DIR "/own/links"));
 	for (unsigned i = 0; i < g->nlinks; i++)
-		dir(p, str_printf(FENCE_DIR "/own/links/%s", g->links[i].name));
+		plan_dir(p, str_printf(FENCE_DIR "/own/links/%s", g->links[i].name));
 }
 
 char *plan_directory_of(const char *path)
@@ -193,9 +175,11 @@ char *plan_directory_of(const char *path)
 // takes its layers by names that hold neither ':' nor ','.
 static void add_tools(struct plan *p, const char *inside)
 {
-	dir(p, strdup(FENCE_DIR "/tools"));
-	bind(p, plan_directory_of(inside), strdup(FENCE_DIR "/tools"), true);
-	fence(p, STEP_OVERLAY, strdup(FENCE_DIR "/tools"), strdup(PLAN_SHOWN FENCE_DIR "/tools"));
+	plan_dir(p, strdup(FENCE_DIR "/tools"));
+	plan_bind(p, plan_directory_of(inside), strdup(FENCE_DIR "/tools"), true);
+	plan_fence_step(
+		p, STEP_OVERLAY, strdup(FENCE_DIR "/tools"), strdup(PLAN_SHOWN FENCE_DIR "/tools")
+	);
 }
 
 // The shared directory of a link belongs to a group that both ends have and nobody else. It is a file
@@ -225,21 +209,23 @@ int plan_fence(struct plan *p, struct err *err)
 	json_t *inner = NULL;
 	char *text;
 
-	fence(p,
-	      STEP_TMPFS,
-	      strdup(FENCE_DIR),
-	      str_printf("mode=0755,size=%llu", (unsigned long long)FENCE_SIZE));
+	plan_fence_step(
+		p,
+		STEP_TMPFS,
+		strdup(FENCE_DIR),
+		str_printf("mode=0755,size=%llu", (unsigned long long)FENCE_SIZE)
+	);
 	inner = plan_inner_grant(p);
 	text = json_dumps(inner, JSON_INDENT(2));
 	json_decref(inner);
 	add_own(p, text);
 	if (site_has(site, SITE_HOST_FILES)) {
 		plan_step(p, STEP_TOUCH, STEP_HOST, strdup(GRANT_FILE), NULL);
-		bind(p, strdup(FENCE_DIR "/own/grant.json"), strdup(GRANT_FILE), true);
+		plan_bind(p, strdup(FENCE_DIR "/own/grant.json"), strdup(GRANT_FILE), true);
 	}
-	dir(p, strdup(FENCE_DIR "/in"));
+	plan_dir(p, strdup(FENCE_DIR "/in"));
 	if (site_has(site, SITE_CONTAINER))
-		dir(p, strdup(FENCE_DIR "/none"));
+		plan_dir(p, strdup(FENCE_DIR "/none"));
 	if (site_has(site, SITE_NODES))
 		plan_nodes(p, FENCE_DIR "/dev");
 	if (site_has(site, SITE_CONTAINER))

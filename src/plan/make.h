@@ -15,6 +15,14 @@ struct step *plan_step(
 	struct plan *p, enum step_kind kind, enum step_where where, char *path, char *value
 );
 
+// The same in the workload's mount namespace; directories of mode 0755, files of mode 0644.
+struct step *plan_fence_step(struct plan *p, enum step_kind kind, char *path, char *value);
+void plan_dir(struct plan *p, char *path);
+void plan_file(struct plan *p, char *path, char *content);
+void plan_link(struct plan *p, char *path, char *to);
+// Binds `from` over `to`.
+struct step *plan_bind(struct plan *p, char *from, char *to, bool readonly);
+
 // notes.c: what a person should know. Who only looks is also told what else may run on the CPUs.
 void plan_note(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void plan_notes(struct plan *p);

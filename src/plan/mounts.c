@@ -170,9 +170,8 @@ static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 	_cleanup_free_ char *from = str_printf("%s/%s", p->lease.site.nodes, name);
 
 	if (site_has(&p->lease.site, SITE_NODES)) {
-		struct step *s = plan_step(
-			p, STEP_NODE, STEP_FENCE, from != NULL ? strdup(from) : NULL, NULL
-		);
+		struct step *s =
+			plan_fence_step(p, STEP_NODE, from != NULL ? strdup(from) : NULL, NULL);
 
 		s->mode = 0600;
 		s->uid = p->lease.uid_base + p->launch->uid;
@@ -207,7 +206,7 @@ int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 	own_mounts(p, mounts);
 	hugepage_mounts(p, mounts);
 	if (p->lease.grant.nnics > 0 && site_has(&p->lease.site, SITE_NODES))
-		plan_step(p, STEP_DIR, STEP_FENCE, strdup(p->lease.site.nodes), NULL)->mode = 0755;
+		plan_dir(p, strdup(p->lease.site.nodes));
 	if (plan_vfio(p, device, &d, err) < 0)
 		return -err->code;
 	volume_mounts(p, mounts);

@@ -57,35 +57,22 @@ static json_t *limits(const struct plan *p, json_t *rules)
 	return res;
 }
 
+static void map_ids(json_t *map, uint32_t inside, uint32_t outside, uint32_t n)
+{
+	json_t *e = json_pack("{s:I}", "containerID", (json_int_t)inside);
+
+	json_object_set_new(e, "hostID", json_integer(outside));
+	json_object_set_new(e, "size", json_integer(n));
+	json_array_append_new(map, e);
+}
+
 static json_t *id_map(uint32_t base, const struct grant *g)
 {
 	json_t *map = json_array();
 
-	json_array_append_new(
-		map,
-		json_pack(
-			"{s:i, s:I, s:i}",
-			"containerID",
-			0,
-			"hostID",
-			(json_int_t)base,
-			"size",
-			(int)IDS_PER_LEASE
-		)
-	);
+	map_ids(map, 0, base, IDS_PER_LEASE);
 	for (unsigned i = 0; g != NULL && i < g->nlinks; i++)
-		json_array_append_new(
-			map,
-			json_pack(
-				"{s:i, s:I, s:i}",
-				"containerID",
-				(int)(PLAN_LINK_GID + i),
-				"hostID",
-				(json_int_t)g->links[i].gid,
-				"size",
-				1
-			)
-		);
+		map_ids(map, PLAN_LINK_GID + i, g->links[i].gid, 1);
 	return map;
 }
 
@@ -277,8 +264,7 @@ int plan_oci(struct plan *p, struct err *err)
 		plan_userns(p);
 	if (p->oci == NULL || p->argv == NULL)
 		return err_oom(err);
-	plan_step(p, STEP_DIR, STEP_FENCE, strdup(FENCE_DIR "/bundle"), NULL)->mode = 0755;
-	plan_step(p, STEP_FILE, STEP_FENCE, strdup(PLAN_CONFIG), json_dumps(p->oci, JSON_COMPACT))
-		->mode = 0644;
+	plan_dir(p, strdup(FENCE_DIR "/bundle"));
+	plan_file(p, strdup(PLAN_CONFIG), json_dumps(p->oci, JSON_COMPACT));
 	return 0;
 }

@@ -40,7 +40,7 @@ int plan_pen(struct plan *p, struct err *err)
 		return -err->code;
 	pen(p, STEP_TMPFS, "", strdup("mode=0711,size=16m"));
 	// the keeper mounts a tmpfs of its own here for each container, and opens the place before
-	plan_step(p, STEP_TMPFS, STEP_FENCE, strdup(FENCE_DIR), strdup("mode=0755,size=64k"));
+	plan_fence_step(p, STEP_TMPFS, strdup(FENCE_DIR), strdup("mode=0755,size=64k"));
 	s = pen(p, STEP_DIR, "/state", NULL);
 	s->mode = 0700;
 	s->uid = g->owner_uid;

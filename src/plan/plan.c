@@ -45,6 +45,34 @@ struct step *plan_step(
 	return &p->steps[p->nsteps++];
 }
 
+struct step *plan_fence_step(struct plan *p, enum step_kind kind, char *path, char *value)
+{
+	return plan_step(p, kind, STEP_FENCE, path, value);
+}
+
+void plan_dir(struct plan *p, char *path)
+{
+	plan_fence_step(p, STEP_DIR, path, NULL)->mode = 0755;
+}
+
+void plan_file(struct plan *p, char *path, char *content)
+{
+	plan_fence_step(p, STEP_FILE, path, content)->mode = 0644;
+}
+
+void plan_link(struct plan *p, char *path, char *to)
+{
+	plan_fence_step(p, STEP_SYMLINK, path, to);
+}
+
+struct step *plan_bind(struct plan *p, char *from, char *to, bool readonly)
+{
+	struct step *s = plan_fence_step(p, STEP_BIND, to, from);
+
+	s->readonly = readonly;
+	return s;
+}
+
 void plan_expect(struct plan *p, dev_t dev, ino_t ino)
 {
 	if (p->failed || p->nsteps == 0)

@@ -21,21 +21,15 @@ static const char *const merged[] = {"bin", "sbin", "lib", "lib32", "lib64", "li
 // Places where something is mounted or which programs expect.
 static const char *const places[] = {"proc", "sys", "dev", "run", "tmp", "var"};
 
-static void dir(struct plan *p, char *path)
-{
-	plan_step(p, STEP_DIR, STEP_FENCE, path, NULL)->mode = 0755;
-}
-
 // A directory of the host under an overlay, whose files are of its own: a watch or a lock on them says
 // nothing about what the host does with the files below, and keeps no program of it waiting. An overlay
 // wants two layers; the upper one is empty.
 static void show(struct plan *p, const char *name)
 {
-	dir(p, str_printf(FENCE_DIR "/root/%s", name));
-	plan_step(
+	plan_dir(p, str_printf(FENCE_DIR "/root/%s", name));
+	plan_fence_step(
 		p,
 		STEP_OVERLAY,
-		STEP_FENCE,
 		str_printf(FENCE_DIR "/root/%s", name),
 		str_printf(PLAN_SHOWN "%s/%s", p->lease.site.layers, name)
 	);
@@ -44,26 +38,16 @@ static void show(struct plan *p, const char *name)
 // For a keeper, whose user namespace may take nothing for a layer that has other mounts below it.
 static void source(struct plan *p, const char *name)
 {
-	char *place = str_printf(PEN_ROOT "/%s", name);
-
-	dir(p, str_printf(PEN_ROOT "/%s", name));
-	plan_step(p, STEP_BIND, STEP_FENCE, place, str_printf("/%s", name))->readonly = true;
+	plan_dir(p, str_printf(PEN_ROOT "/%s", name));
+	plan_bind(p, str_printf("/%s", name), str_printf(PEN_ROOT "/%s", name), true);
 }
 
 // No sysfs is mounted: the view, with the granted parts of the host's sysfs bound into it, is all there
 // is. One mount, whatever the host has.
 static void show_sys(struct plan *p)
 {
-	struct step *s = plan_step(
-		p,
-		STEP_BIND,
-		STEP_FENCE,
-		strdup(FENCE_DIR "/root/sys"),
-		strdup(FENCE_DIR "/view/sys")
-	);
-
-	s->readonly = true;
-	s->recursive = true;
+	plan_bind(p, strdup(FENCE_DIR "/view/sys"), strdup(FENCE_DIR "/root/sys"), true)
+		->recursive = true;
 }
 
 static bool is_directory(const struct hostfs *fs, const char *path)
@@ -91,7 +75,7 @@ static void each_shown(struct plan *p, void (*fn)(struct plan *p, const char *na
 
 void plan_root_sources(struct plan *p)
 {
-	dir(p, strdup(PEN_ROOT));
+	plan_dir(p, strdup(PEN_ROOT));
 	each_shown(p, source);
 }
 
@@ -105,13 +89,7 @@ static void host_root(struct plan *p)
 		if (n <= 0)
 			continue;
 		target[n] = '\0';
-		plan_step(
-			p,
-			STEP_SYMLINK,
-			STEP_FENCE,
-			str_printf(FENCE_DIR "/root/%s", merged[i]),
-			strdup(target)
-		);
+		plan_link(p, str_printf(FENCE_DIR "/root/%s", merged[i]), strdup(target));
 	}
 }
 
@@ -158,12 +136,10 @@ static int volume_point(
 				copy
 			);
 		if (last && !v->directory)
-			plan_step(
-				p, STEP_FILE, STEP_FENCE, str_printf("%s/%s", top, copy), strdup("")
-			)
+			plan_fence_step(p, STEP_FILE, str_printf("%s/%s", top, copy), strdup(""))
 				->mode = 0644;
 		else
-			dir(p, str_printf("%s/%s", top, copy));
+			plan_dir(p, str_printf("%s/%s", top, copy));
 		if (!last)
 			*slash++ = '/';
 	}
@@ -181,24 +157,17 @@ static int image_root(struct plan *p, int image, struct err *err)
 	if (fstat(image, &st) < 0)
 		return err_sys(err, errno, "look at image '%s'", p->launch->image);
 	if (run < 0) {
-		dir(p, strdup(FENCE_DIR "/skeleton/var"));
-		plan_step(
-			p,
-			STEP_SYMLINK,
-			STEP_FENCE,
-			strdup(FENCE_DIR "/skeleton/var/run"),
-			strdup("../run")
-		);
+		plan_dir(p, strdup(FENCE_DIR "/skeleton/var"));
+		plan_link(p, strdup(FENCE_DIR "/skeleton/var/run"), strdup("../run"));
 	}
 	place = plan_take_in(p, "image", p->launch->image, true, true);
 	plan_expect(p, st.st_dev, st.st_ino);
 	if (place == NULL)
 		return err_oom(err);
-	dir(p, strdup(FENCE_DIR "/root"));
-	plan_step(
+	plan_dir(p, strdup(FENCE_DIR "/root"));
+	plan_fence_step(
 		p,
 		STEP_OVERLAY,
-		STEP_FENCE,
 		strdup(FENCE_DIR "/root"),
 		str_printf("lowerdir=" FENCE_DIR "/skeleton:%s", place)
 	);
@@ -215,23 +184,19 @@ int plan_root(struct plan *p, struct err *err)
 		if (image < 0)
 			return err_sys(err, errno, "open image '%s'", p->launch->image);
 	}
-	dir(p, strdup(top));
+	plan_dir(p, strdup(top));
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		struct step *s;
 
 		if (p->launch->image != NULL && str_eq(places[i], "var"))
 			continue;
-		s = plan_step(p, STEP_DIR, STEP_FENCE, str_printf("%s/%s", top, places[i]), NULL);
+		s = plan_fence_step(p, STEP_DIR, str_printf("%s/%s", top, places[i]), NULL);
 		// runc gives a tmpfs the mode of the directory it is mounted on
 		s->mode = str_eq(places[i], "tmp") ? 01777 : 0755;
 	}
 	if (p->launch->image == NULL) {
-		plan_step(
-			p, STEP_SYMLINK, STEP_FENCE, str_printf("%s/var/run", top), strdup("../run")
-		);
-		plan_step(
-			p, STEP_SYMLINK, STEP_FENCE, str_printf("%s/var/tmp", top), strdup("../tmp")
-		);
+		plan_link(p, str_printf("%s/var/run", top), strdup("../run"));
+		plan_link(p, str_printf("%s/var/tmp", top), strdup("../tmp"));
 		host_root(p);
 	}
 	for (unsigned i = 0; i < p->launch->nvolumes; i++) {

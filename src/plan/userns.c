@@ -46,6 +46,6 @@ void plan_userns(struct plan *p)
 			    all[i].name,
 			    (unsigned long long)all[i].hard);
 	}
-	plan_step(p, STEP_USERNS, STEP_FENCE, strdup(PLAN_USERNS), strdup(text))->uid =
+	plan_fence_step(p, STEP_USERNS, strdup(PLAN_USERNS), strdup(text))->uid =
 		ids_namespace_owner(base);
 }

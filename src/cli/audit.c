@@ -34,14 +34,16 @@ static const char usage[] =
 #define WORDS_MAX 5
 
 // In a child: the auditor, or who waits for it in a container and says to `started` whether it ran.
-static _Noreturn void become(struct ledger *l, const struct exec_request *req, int started)
+static _Noreturn void become(
+	struct ledger *l, const char *name, const struct launch *launch, int started
+)
 {
 	struct outcome out;
 	struct err err;
 
 	// whoever waits for it is gone: nobody will read what it says
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (exec_in_workload(l, req, &out, &err) < 0)
+	if (exec_in_workload(l, name, launch, &out, &err) < 0)
 		cli_fail(&err);
 	if (out.program_ran && write(started, "s", 1) != 1)
 		out.status = STATUS_FAILED;
@@ -80,7 +82,7 @@ static int audit(struct ledger *l, const char *name, bool json, bool all, struct
 	_cleanup_free_ char *here = launch_find_inside();
 	_cleanup_close_ int r = -1, w = -1;
 	char *words[WORDS_MAX + 1] = {(char *)INSIDE, (char *)"audit"};
-	struct exec_request req = {.name = name, .argv = words};
+	const struct launch launch = {.argv = words};
 	struct lease lease;
 	int fds[2], n = 2, status;
 	bool started, host;
@@ -107,7 +109,7 @@ static int audit(struct ledger *l, const char *name, bool json, bool all, struct
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		become(l, &req, w);
+		become(l, name, &launch, w);
 	if (pid < 0)
 		return err_sys(err, errno, "fork");
 	close(steal_fd(&w));
@@ -129,14 +131,14 @@ static int audit(struct ledger *l, const char *name, bool json, bool all, struct
 static int audit_own(const char *name, bool json, bool all)
 {
 	char *words[WORDS_MAX + 1] = {(char *)INSIDE, (char *)"audit"};
-	const struct exec_request req = {.name = name, .argv = words};
+	const struct launch launch = {.argv = words};
 	int n = 2;
 
 	if (json)
 		words[n++] = (char *)"--json";
 	if (all)
 		words[n++] = (char *)"--all";
-	return cli_keeper_exec(&req);
+	return cli_keeper_exec(name, &launch);
 }
 
 int cmd_audit(int argc, char **argv)

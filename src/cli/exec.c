@@ -21,7 +21,8 @@ int cmd_exec(int argc, char **argv)
 		{"user", required_argument, NULL, 'u'},
 		{0},
 	};
-	struct exec_request req = {0};
+	struct launch launch = {0};
+	const char *name = NULL;
 	struct outcome out = {.status = STATUS_FAILED};
 	int c, r;
 	struct hostfs fs;
@@ -36,28 +37,23 @@ int cmd_exec(int argc, char **argv)
 			     "It runs on the shared CPUs of the grant when it has some.");
 			return STATUS_OK;
 		}
-		if (c == '?'
-		    || (c == 'e' && launch_parse_env(optarg, req.env, &req.nenv, &err) < 0))
+		if (c == '?' || launch_option(&launch, c, optarg, &err) < 0)
 			return cli_fail(&err);
-		req.interactive = req.interactive || c == 'i';
-		req.terminal = req.terminal || c == 't';
-		if (c == 'u')
-			req.user = optarg;
 	}
 	if (optind < argc)
-		req.name = argv[optind++];
+		name = argv[optind++];
 	if (optind < argc && str_eq(argv[optind], "--"))
 		optind++;
 	if (optind >= argc) {
 		err_set(&err, EINVAL, "exec: say NAME and PROGRAM; see pinfold exec --help");
 		return cli_fail(&err);
 	}
-	req.argv = argv + optind;
-	if (geteuid() != 0 && keeper_serves(req.name))
-		return cli_keeper_exec(&req);
+	launch.argv = argv + optind;
+	if (geteuid() != 0 && keeper_serves(name))
+		return cli_keeper_exec(name, &launch);
 	if (cli_open_real(true, &fs, &l, &err) < 0)
 		return cli_fail(&err);
-	r = exec_in_workload(&l, &req, &out, &err);
+	r = exec_in_workload(&l, name, &launch, &out, &err);
 	cli_close_real(&fs, &l);
 	if (r < 0)
 		cli_fail(&err);

@@ -128,21 +128,21 @@ int cli_keeper_run(const struct cli_start *cs)
 	return status;
 }
 
-int cli_keeper_exec(const struct exec_request *exec)
+int cli_keeper_exec(const char *name, const struct launch *launch)
 {
 	struct keeper_request req = {
 		.op = KEEPER_EXEC,
-		.argv = (char **)exec->argv,
-		.nenv = exec->nenv,
-		.user = exec->user,
-		.interactive = exec->interactive,
-		.terminal = exec->terminal,
+		.argv = (char **)launch->argv,
+		.nenv = launch->nenv,
+		.user = launch->user,
+		.interactive = launch->interactive,
+		.terminal = launch->terminal,
 	};
 	int status;
 	struct err err;
 
-	memcpy(req.env, exec->env, sizeof(req.env));
-	if (keeper_run(exec->name, &req, &status, &err) < 0)
+	memcpy(req.env, launch->env, sizeof(req.env));
+	if (keeper_run(name, &req, &status, &err) < 0)
 		cli_fail(&err);
 	return status;
 }

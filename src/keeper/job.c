@@ -155,8 +155,7 @@ _Noreturn void keeper_job_run(
 
 _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *req, const int *fds)
 {
-	struct exec_request er = {
-		.name = k->lease.grant.name,
+	struct launch launch = {
 		.argv = req->argv,
 		.user = req->user,
 		.nenv = req->nenv,
@@ -166,20 +165,18 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	_cleanup_close_ int errors = fcntl(fds[2], F_DUPFD_CLOEXEC, 0);
 	struct streams streams = NO_STREAMS;
 	struct outcome out = {.status = STATUS_FAILED};
-	struct exec_command command;
 	struct lease lease = k->lease;
 	uint32_t uid = k->lease.uid, gid;
 	struct err err = {0};
 
 	begin_process();
-	memcpy(er.env, req->env, sizeof(er.env));
-	// what is wrong with a user that cannot be read is for exec_command to say
-	if (er.user != NULL)
-		launch_parse_ids(er.user, &uid, &gid);
+	memcpy(launch.env, req->env, sizeof(launch.env));
+	// what is wrong with a user that cannot be read is said later
+	if (launch.user != NULL)
+		launch_parse_ids(launch.user, &uid, &gid);
 	if (take_streams(k, req, fds, &streams, &err) < 0
 	    || keeper_open_work(k, uid, &lease.site, &err) < 0
-	    || exec_command(&lease, &er, &k->host.limits, &command, &err) < 0
-	    || exec_fenced(NULL, &lease, &er, &command, &streams, &out, &err) < 0)
+	    || exec_in_container(NULL, &lease, &launch, &k->host.limits, &streams, &out, &err) < 0)
 		dprintf(errors, "pinfold: %s\n", err.msg);
 	_exit(out.status);
 }

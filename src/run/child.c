@@ -50,13 +50,13 @@ static int open_streams(struct channels *c, const struct launch *launch, struct 
 
 int channels_open(
 	struct channels *ret,
-	const struct plan *p,
+	const struct lease *lease,
 	const struct launch *launch,
 	struct streams *given,
 	struct err *err
 )
 {
-	bool container = site_has(&p->lease.site, SITE_CONTAINER);
+	bool container = site_has(&lease->site, SITE_CONTAINER);
 	struct channels c = NO_CHANNELS;
 	int r = 0;
 
@@ -73,7 +73,7 @@ int channels_open(
 		*given = (struct streams)NO_STREAMS;
 	}
 	if (launch->detached && given == NULL)
-		r = log_open(p->lease.grant.name, &c.log, err);
+		r = log_open(lease->grant.name, &c.log, err);
 	if (r == 0 && container && given == NULL)
 		r = open_streams(&c, launch, err);
 	if (r == 0 && container && launch->terminal)

@@ -38,7 +38,7 @@ enum {
 // With the log, when the launch is detached, and with streams, unless somebody else has made them (given).
 int channels_open(
 	struct channels *ret,
-	const struct plan *p,
+	const struct lease *lease,
 	const struct launch *launch,
 	struct streams *given,
 	struct err *err

@@ -12,6 +12,7 @@
 #include "host/cgroup.h"
 #include "plan/plan.h"
 #include "run/beside.h"
+#include "run/child.h"
 #include "run/run.h"
 #include "run/watch.h"
 
@@ -29,7 +30,7 @@
 #define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
 
 // Our init says 126 and 127 as container tools do, which the runtime's exec does not.
-static json_t *arguments(const struct lease *lease, const struct exec_request *req)
+static json_t *arguments(const struct lease *lease, const struct launch *launch)
 {
 	const char *more[4], **m = more;
 	char cpus[IDSET_STR];
@@ -38,20 +39,20 @@ static json_t *arguments(const struct lease *lease, const struct exec_request *r
 	// it becomes the program: a workload that has taken its processes leaves none to fork, but the
 	// kernel lets a process be moved to where the limit is reached. The size of a terminal comes later
 	// too: somebody must be there to set it
-	if (!req->terminal)
+	if (!launch->terminal)
 		*m++ = "--become";
 	if (cpus[0] != '\0') {
 		*m++ = "--cpus";
 		*m++ = cpus;
 	}
 	*m = NULL;
-	return process_args(&lease->site, req->terminal, more, req->argv);
+	return process_args(&lease->site, launch->terminal, more, launch->argv);
 }
 
 // A file of the memory that says which process is meant: the options of crun's exec know no groups.
 static int process_file(
 	const struct lease *lease,
-	const struct exec_request *req,
+	const struct launch *launch,
 	const struct host_limits *limits,
 	struct err *err
 )
@@ -61,24 +62,24 @@ static int process_file(
 	uint32_t uid = lease->uid, gid = lease->gid;
 	int file;
 
-	if (process_check(req->argv, req->nenv, req->env, err) < 0)
+	if (process_check(launch->argv, launch->nenv, launch->env, err) < 0)
 		return -err->code;
-	if (req->user != NULL && launch_parse_ids(req->user, &uid, &gid) < 0)
+	if (launch->user != NULL && launch_parse_ids(launch->user, &uid, &gid) < 0)
 		return err_set(
 			err,
 			EINVAL,
 			"user '%s': write UID or UID:GID, each below %u",
-			req->user,
+			launch->user,
 			IDS_PER_LEASE
 		);
 	doc = process_of(
 		lease,
 		limits,
-		req->terminal,
+		launch->terminal,
 		uid,
 		gid,
-		arguments(lease, req),
-		process_env(&lease->site, NULL, req->terminal, req->nenv, req->env)
+		arguments(lease, launch),
+		process_env(&lease->site, NULL, launch->terminal, launch->nenv, launch->env)
 	);
 	if (doc == NULL)
 		return err_oom(err);
@@ -103,16 +104,23 @@ static void wait_for_runtime(const struct lease *lease)
 		nap_ms(10);
 }
 
-int exec_command(
+// The runtime's command that enters a container.
+struct command {
+	const char *words[16]; // NULL-terminated; borrowed, but for the two
+	char process[32], preserve[32];
+};
+
+// It names a descriptor that stays open for the runtime; sets the umask as well.
+static int make_command(
 	const struct lease *lease,
-	const struct exec_request *req,
+	const struct launch *launch,
 	const struct host_limits *limits,
-	struct exec_command *ret,
+	struct command *ret,
 	struct err *err
 )
 {
 	const struct site *site = &lease->site;
-	int fd = process_file(lease, req, limits, err);
+	int fd = process_file(lease, launch, limits, err);
 	const char **w = ret->words;
 
 	if (fd < 0)
@@ -197,7 +205,7 @@ static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct
 static int become_bare(
 	const struct hostfs *fs,
 	const struct lease *lease,
-	const struct exec_request *req,
+	const struct launch *launch,
 	struct outcome *ret,
 	struct err *err
 )
@@ -208,16 +216,16 @@ static int become_bare(
 		return -err->code;
 	for (const char *const *e = lease->site.environment; *e != NULL; e++)
 		putenv((char *)*e);
-	for (unsigned i = 0; i < req->nenv; i++)
-		putenv((char *)req->env[i]);
-	if (!req->interactive && !req->terminal) {
+	for (unsigned i = 0; i < launch->nenv; i++)
+		putenv((char *)launch->env[i]);
+	if (!launch->interactive && !launch->terminal) {
 		empty = streams_no_input();
 		if (empty < 0 || dup2(empty, STDIN_FILENO) < 0)
 			return err_sys(err, errno, "make an empty input");
 	}
-	execvp(req->argv[0], req->argv);
+	execvp(launch->argv[0], launch->argv);
 	ret->status = site_exec_failed(&lease->site, errno);
-	return err_sys(err, errno, "run '%s'", req->argv[0]);
+	return err_sys(err, errno, "run '%s'", launch->argv[0]);
 }
 
 // ---- the runtime's exec, and its supervisor
@@ -226,10 +234,9 @@ struct execution {
 	const struct hostfs
 		*fs; // NULL: a keeper, which is in the cgroup and the namespaces it needs
 	const struct lease *lease;
-	const struct exec_request *req;
-	const struct exec_command *command;
-	struct streams *streams;
-	int status[2], errors; // as in struct channels
+	const struct launch *launch;
+	struct command command;
+	struct channels channels;
 };
 
 // Nothing of this process but what it needs. One that copies what its terminal says works at
@@ -244,7 +251,7 @@ static int enter_container(const struct execution *x, struct err *err)
 	runtime_environment(NULL);
 	if (x->fs == NULL)
 		return 0;
-	if (x->req->terminal
+	if (x->launch->terminal
 	    && (cgroup_join_beside(x->fs, x->lease, err) < 0 || beside_run_on(g, &cpus) < 0))
 		return err_sys(err, errno, "enter the cgroup of '%s'", g->name);
 	host_read_limits(x->fs, &limits);
@@ -256,7 +263,8 @@ static int enter_container(const struct execution *x, struct err *err)
 
 static _Noreturn void become_runtime(const struct execution *x)
 {
-	const char *program = x->command->words[0];
+	const struct channels *c = &x->channels;
+	const char *program = x->command.words[0];
 	struct err err;
 	sigset_t none;
 
@@ -264,11 +272,11 @@ static _Noreturn void become_runtime(const struct execution *x)
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		signal(SIGPIPE, SIG_DFL);
-		if (place_runtime(&x->lease->site, x->streams, x->errors, x->status[1]) == 0)
-			execv(program, (char *const *)x->command->words);
+		if (place_runtime(&x->lease->site, &c->streams, c->errors, c->status[1]) == 0)
+			execv(program, (char *const *)x->command.words);
 		err_sys(&err, errno, "run '%s'", program);
 	}
-	dprintf(x->errors, "%s\n", err.msg); // for watch_reason
+	dprintf(c->errors, "%s\n", err.msg); // for watch_reason
 	_exit(STATUS_FAILED);
 }
 
@@ -287,16 +295,15 @@ static int conclude(
 	}
 	if (w->phase == PHASE_FAILED) {
 		ret->status = status_of_exec(w->exec_errno);
-		return err_sys(err, w->exec_errno, "run '%s'", x->req->argv[0]);
+		return err_sys(err, w->exec_errno, "run '%s'", x->launch->argv[0]);
 	}
-	watch_reason(x->errors, reason, sizeof(reason));
+	watch_reason(x->channels.errors, reason, sizeof(reason));
 	return err_set(err, EIO, "exec in '%s': %s", x->lease->grant.name, reason);
 }
 
-static int watch_exec(
-	struct execution *x, struct terminal *t, int sfd, struct outcome *ret, struct err *err
-)
+static int watch_exec(struct execution *x, int sfd, struct outcome *ret, struct err *err)
 {
+	struct channels *c = &x->channels;
 	struct watch w = {
 		.phase = PHASE_STARTING,
 		.ended = -1,
@@ -306,8 +313,8 @@ static int watch_exec(
 		.relay = NO_RELAY,
 		.fs = x->fs,
 		.lease = x->lease,
-		.size = x->streams->size,
-		.terminal = t->master >= 0 ? t : NULL,
+		.size = c->streams.size,
+		.terminal = c->terminal.master >= 0 ? &c->terminal : NULL,
 	};
 	struct err lost;
 	int r;
@@ -317,13 +324,13 @@ static int watch_exec(
 		return err_sys(err, errno, "start a process");
 	if (w.child == 0)
 		become_runtime(x);
-	streams_handed_over(x->streams);
-	scope_close(&x->status[1]);
-	x->status[1] = -1;
-	terminal_take(t);
-	if (x->streams->ours[1] >= 0)
-		w.streams = x->streams;
-	r = watch_child(&w, sfd, x->status[0], err);
+	streams_handed_over(&c->streams);
+	scope_close(&c->status[1]);
+	c->status[1] = -1;
+	terminal_take(&c->terminal);
+	if (c->streams.ours[1] >= 0)
+		w.streams = &c->streams;
+	r = watch_child(&w, sfd, c->status[0], err);
 	if (r == 0)
 		r = conclude(&w, x, ret, err);
 	if (relay_end(&w.relay, sfd, &lost) < 0 && r == 0) {
@@ -331,78 +338,58 @@ static int watch_exec(
 		ret->status = STATUS_FAILED;
 		r = -err->code;
 	}
+	terminal_give_back(&c->terminal);
 	return r;
 }
 
-int exec_fenced(
+int exec_in_container(
 	const struct hostfs *fs,
 	const struct lease *lease,
-	const struct exec_request *req,
-	const struct exec_command *command,
+	const struct launch *launch,
+	const struct host_limits *limits,
 	struct streams *given,
 	struct outcome *ret,
 	struct err *err
 )
 {
-	scope_cleanup(streams_done) struct streams streams = NO_STREAMS;
-	scope_cleanup(terminal_done) struct terminal terminal = NO_TERMINAL;
-	struct execution x = {
-		.fs = fs,
-		.lease = lease,
-		.req = req,
-		.command = command,
-		.streams = &streams,
-		.status = {-1, -1},
-		.errors = memfd_create("runtime-errors", MFD_CLOEXEC),
-	};
+	struct execution x = {.fs = fs, .lease = lease, .launch = launch, .channels = NO_CHANNELS};
 	sigset_t old;
-	int r = 0, sfd;
+	int r, sfd;
 
 	*ret = (struct outcome){.status = STATUS_FAILED};
-	if (given != NULL) {
-		streams = *given;
-		*given = (struct streams)NO_STREAMS;
-	} else {
-		r = req->terminal ? terminal_open(req->interactive, &streams, &terminal, err)
-				  : streams_open(req->interactive, &streams, err);
-	}
-	sfd = watch_signals(req->terminal, &old);
-	if (r == 0
-	    && (x.errors < 0 || sfd < 0
-		|| socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, x.status) < 0
-		|| fcntl(x.status[0], F_SETFL, O_NONBLOCK) < 0))
-		r = err_sys(err, errno, "exec in '%s'", lease->grant.name);
-	if (r == 0 && req->terminal)
-		terminal_send_size(given != NULL ? streams.size : terminal.master, x.status[0]);
-	else if (r == 0)
-		r = streams_send(&streams, x.status[0], err);
+	if (make_command(lease, launch, limits, &x.command, err) < 0)
+		return -err->code;
+	sfd = watch_signals(launch->terminal, &old);
+	if (sfd < 0)
+		return err_sys(err, errno, "wait for signals");
+	r = channels_open(&x.channels, lease, launch, given, err);
 	if (r == 0)
-		r = watch_exec(&x, &terminal, sfd, ret, err);
-	for (int i = 0; i < 2; i++)
-		scope_close(&x.status[i]);
-	scope_close(&x.errors);
-	terminal_give_back(&terminal);
+		r = watch_exec(&x, sfd, ret, err);
+	channels_done(&x.channels);
 	watch_end(sfd, &old);
 	return r;
 }
 
 int exec_in_workload(
-	struct ledger *l, const struct exec_request *req, struct outcome *ret, struct err *err
+	struct ledger *l,
+	const char *name,
+	const struct launch *launch,
+	struct outcome *ret,
+	struct err *err
 )
 {
 	struct host_limits limits;
-	struct exec_command command;
 	struct offline o;
 	struct lease lease;
 	char line[OFFLINE_LINE];
 	int r;
 
 	*ret = (struct outcome){.status = STATUS_FAILED};
-	r = lease_read(l, req->name, &lease, err);
+	r = lease_read(l, name, &lease, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r < 0 || !lease_in_use(l, &lease))
-		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", req->name);
+		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", name);
 	if (lease.site.place == PLACE_KEEPER)
 		return err_set(
 			err,
@@ -410,7 +397,7 @@ int exec_in_workload(
 			"exec in '%s': it belongs to user %u; as root: setpriv --reuid %u --regid "
 			"%u "
 			"--clear-groups pinfold exec ...",
-			req->name,
+			name,
 			lease.grant.owner_uid,
 			lease.grant.owner_uid,
 			lease.grant.owner_gid
@@ -418,14 +405,12 @@ int exec_in_workload(
 	offline_look(&l->fs, &lease, &o);
 	if (o.frozen) { // the program would be too, before it had begun
 		offline_say(&o, line, sizeof(line));
-		return err_set(err, EAGAIN, "exec in '%s': %s", req->name, line);
+		return err_set(err, EAGAIN, "exec in '%s': %s", name, line);
 	}
-	if (req->argv[0] == NULL)
-		return err_set(err, EINVAL, "exec in '%s': no program given", req->name);
+	if (launch->argv[0] == NULL)
+		return err_set(err, EINVAL, "exec in '%s': no program given", name);
 	if (!site_has(&lease.site, SITE_CONTAINER))
-		return become_bare(&l->fs, &lease, req, ret, err);
+		return become_bare(&l->fs, &lease, launch, ret, err);
 	host_read_limits(&l->fs, &limits);
-	if (exec_command(&lease, req, &limits, &command, err) < 0)
-		return -err->code;
-	return exec_fenced(&l->fs, &lease, req, &command, NULL, ret, err);
+	return exec_in_container(&l->fs, &lease, launch, &limits, NULL, ret, err);
 }

@@ -72,43 +72,22 @@ int lease_end_soon(struct ledger *l, const struct lease *lease, struct err *err)
 
 // ---- exec.c
 
-struct exec_request {
-	const char *name;
-	char *const *argv;
-	const char *user; // NULL: the workload's
-	unsigned nenv;
-	const char *env[LAUNCH_LISTS];
-	bool terminal, interactive;
-};
-
-// The runtime's command that enters a container.
-struct exec_command {
-	const char *words[16]; // NULL-terminated; borrowed, but for the two
-	char process[32], preserve[32];
-};
-
-// It names a descriptor that stays open for the runtime; sets the umask as well.
-int exec_command(
-	const struct lease *lease,
-	const struct exec_request *req,
-	const struct host_limits *limits,
-	struct exec_command *ret,
+// Another program in a workload that runs: waits for its end. On the bare host this process becomes the
+// program, and it returns only when that fails. Of the launch count its program, environment, user and streams.
+int exec_in_workload(
+	struct ledger *l,
+	const char *name,
+	const struct launch *launch,
+	struct outcome *ret,
 	struct err *err
 );
 
-// Another program in a workload that runs: waits for its end. On the bare host this process becomes the
-// program, and it returns only when that fails.
-int exec_in_workload(
-	struct ledger *l, const struct exec_request *req, struct outcome *ret, struct err *err
-);
-
-// The same in a container, with the runtime's command. fs NULL: with nothing but the runtime, for a keeper.
-// given: the program's ends, which somebody else relays, taken over; NULL: they are made.
-int exec_fenced(
+// The same in a container. fs NULL: with nothing but the runtime, for a keeper. given: as above.
+int exec_in_container(
 	const struct hostfs *fs,
 	const struct lease *lease,
-	const struct exec_request *req,
-	const struct exec_command *command,
+	const struct launch *launch,
+	const struct host_limits *limits,
 	struct streams *given,
 	struct outcome *ret,
 	struct err *err

@@ -505,7 +505,7 @@ int run_workload(
 	sfd = watch_signals(launch->terminal, &old);
 	if (sfd < 0)
 		return err_sys(err, errno, "wait for signals");
-	r = channels_open(&c, &s->plan, launch, given, err);
+	r = channels_open(&c, &s->plan.lease, launch, given, err);
 	if (r == 0 && site_has(&s->plan.lease.site, SITE_LEASE))
 		r = run_leased(s, launch, &c, sfd, ready, ret, err);
 	else if (r == 0)

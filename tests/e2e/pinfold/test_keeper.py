@@ -474,7 +474,8 @@ def test_only_that_grant(keep):
     keep.fails("run", "--grant", unique(), "--", "/bin/true", like="has no keeper here")
     keep.fails("run", "--grant", "../x", "--", "/bin/true", like="../x")
     keep.fails("run", "--cpus", OTHER, "--", "/bin/true", like="run needs root")
-    keep.fails("run", "--in", "host", "--grant", keep.name, "--", "/bin/true", like="root's")
+    for flags in (["--in", "host"], ["--apparmor", "unconfined"], ["--allow-missing", "pids"]):
+        keep.fails("run", *flags, "--grant", keep.name, "--", "/bin/true", like="root's")
     keep.fails(
         "grant", "create", "--name", unique(), "--cpus", OTHER, like="open directory '/etc/pinfold"
     )

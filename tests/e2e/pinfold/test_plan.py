@@ -134,6 +134,18 @@ def test_golden_json(pinfold, machine, name):
     compare(GOLDEN / f"{name}.json", json.dumps(doc, indent=2, ensure_ascii=False) + "\n")
 
 
+@pytest.mark.parametrize("name, says", [("runc", "crun"), ("crun", "runc"), ("mine", "crun")])
+def test_runtime_is_what_it_says(pinfold, tmp_path, name, says):
+    """A wrapper is what it runs, whatever it is called."""
+    wrapper = tmp_path / name
+    wrapper.write_text(f"#!/bin/sh\necho {says} version 1.8.1\n")
+    wrapper.chmod(0o755)
+    result = run(pinfold, "plan", "--cpu-count", "1", "--runtime", wrapper, "--format", "json")
+    command = json.loads(result.stdout)["command"]
+    assert command[0] == str(wrapper)
+    assert ("--cgroup-manager=cgroupfs" in command) == (says == "crun")
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_oci(pinfold, machine, name):
     doc = document(pinfold, machine, name)

@@ -47,8 +47,7 @@ static const struct site sites[PLACES] = {
 			       | SITE_SUPERVISOR,
 			.may = ASK_WAIVER,
 			.refusal = "--in host runs the program as it is: --image, -v, --user, "
-				   "--hostname, "
-				   "--runtime, --apparmor and -t are for containers",
+				   "--hostname, --runtime, --apparmor and -t are for containers",
 			.pages = FENCE_DIR "/huge",
 			.environment = host_environment,
 			.status_fd = -1,
@@ -71,8 +70,7 @@ static const struct site sites[PLACES] = {
 			.has = SITE_FENCE | SITE_CONTAINER | SITE_BELOW,
 			.may = ~(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER),
 			.refusal = "--in host, --runtime, --apparmor and --allow-missing are "
-				   "root's; a "
-				   "keeper has what root gave it",
+				   "root's; a keeper has what root gave it",
 			.state = PEN_DIR "/state",
 			.manager = "disabled",
 			.pages = PEN_DIR "/huge",

@@ -72,8 +72,8 @@ struct site {
 
 	const char *pages; // directory with a hugetlbfs a page size
 	const char *nodes; // directory with its nodes of VFIO
-	const char
-		*layers; // where the directories of the host's root are that it is shown; "": there
+	// above the directories of the host's root that are layers of its own; "": the root itself
+	const char *layers;
 
 	const char *const *environment; // of its program: "NAME=value", NULL-terminated
 

@@ -593,6 +593,13 @@ static void has_limits(void **)
 	assert_fails(
 		conf_parse(big, n, "t", NULL, &c, &err), &err, "t:3: the value has more than 8191"
 	);
+	// small in the file
+	n = (size_t)sprintf(big, "[variables]\n$a=%0800d\n$b=$a$a$a$a$a$a$a$a$a$a\n[global]\n", 0);
+	for (unsigned i = 0; i < 8400; i++)
+		n += (size_t)sprintf(big + n, "k=$b\n");
+	assert_fails(
+		conf_parse(big, n, "t", NULL, &c, &err), &err, "t:8393: more than 64 MiB with all"
+	);
 	n = (size_t)sprintf(big, PORTS GEN);
 	for (unsigned i = 0; i < 65; i++)
 		n += (size_t)sprintf(big + n, "k%u=\n", i);

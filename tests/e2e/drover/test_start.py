@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -175,6 +176,19 @@ def test_memif_has_the_address_of_its_port(drover, tmp_path):
         p = execute(drover, "run", "--no-huge", *args)
     assert p.returncode == 0 and "warning" not in p.stderr
     assert json.loads(p.stdout)["ports"][0]["mac"].lower() == "02:00:00:00:00:07"
+
+
+@pytest.mark.parametrize("more", ["", ",rsize=10"])
+def test_the_socket_that_a_killed_server_left_is_not_in_the_way(drover, tmp_path, more):
+    (tmp_path / "t.cfg").write_text(
+        "[variables]\n$dir=/\n" + config(device=f"memif:server:$dir/s{more}")
+    )
+    with tempfile.TemporaryDirectory() as d:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.bind(f"{d}/s")
+        args = ["--duration=50ms", "-D", f"dir={d}", tmp_path / "t.cfg"]
+        p = execute(drover, "run", "--no-huge", *args)
+    assert p.returncode == 0, p.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

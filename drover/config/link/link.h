@@ -5,8 +5,7 @@
 
 #include "config/section/section.h"
 
-// lua: that defines tables; NULL: none. Takes over what sections have allocated for the modes of their tasks
-// where it is of use.
+// Makes the cores of c and finds what their tasks name. lua: that defines tables; NULL: none.
 int conf_link(
 	struct conf *c,
 	struct sections *sections,

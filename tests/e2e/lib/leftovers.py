@@ -106,7 +106,8 @@ def machine():
     """All that may stay behind: more than a lease may leave, because a crash may leave anything."""
     found = state()
     # of pinfold's name all, by state(); of others what lies at the top: they come and go below
-    found.update(f"cgroup {path}" for path in glob.glob("/sys/fs/cgroup/*/*/"))
+    tops = [path for path in glob.glob("/sys/fs/cgroup/*/*/") if not path.endswith("/pinfold/")]
+    found.update(f"cgroup {path}" for path in tops)
     for where, below, names in os.walk("/dev"):
         below[:] = [d for d in below if d not in ("pts", "shm", "fd")]
         found.update(f"device {where}/{name}" for name in names)

@@ -67,6 +67,11 @@ class Machine:
     iommu: str = ""  # name of an Intel IOMMU in front of the functions that have a group
     old_topology: bool = False  # a kernel before 5.3: no core_cpus_list
     caches: bool = True
+    l2: list = field(
+        default_factory=list
+    )  # lists of CPUs that share one; default: the threads of a core
+    atom: str = ""  # efficiency cores beside performance cores
+    capacity: dict = field(default_factory=dict)  # CPU -> cpu_capacity
     irqs: list = field(default_factory=list)  # (number, handler or "", list of CPUs)
     tasks: list = field(default_factory=list)  # (pid, name, flags, list of CPUs)
 
@@ -128,11 +133,11 @@ def node_of(m, cpu):
     return next((n for n, node in m.nodes.items() if cpu in node.cpus), 0)
 
 
-def write_caches(t, base, siblings, l3):
+def write_caches(t, base, siblings, l2, l3):
     rows = [
         (1, "Data", "32K", siblings),
         (1, "Instruction", "32K", siblings),
-        (2, "Unified", "256K", siblings),
+        (2, "Unified", "256K", l2),
         (3, "Unified", "30720K", l3),
     ]
     for i, (level, kind, size, shared) in enumerate(rows):
@@ -163,6 +168,10 @@ def write_cpus(t, m):
         packages.setdefault(m.cores[cpu][0], []).append(cpu)
         cores.setdefault(m.cores[cpu], []).append(cpu)
     l3_of = {cpu: [c for c in group if c in online] for group in m.l3 for cpu in group}
+    l2_of = {cpu: [c for c in group if c in online] for group in m.l2 for cpu in group}
+    if m.atom:
+        t.put("sys/devices/cpu_core/cpus", format_list(set(online) - set(parse_list(m.atom))))
+        t.put("sys/devices/cpu_atom/cpus", m.atom)
     for cpu in everyone:
         d = f"{base}/cpu{cpu}"
         if cpu > 0:
@@ -176,6 +185,8 @@ def write_cpus(t, m):
         t.dir(d)
         if cpu not in online:
             continue
+        if cpu in m.capacity:
+            t.put(f"{d}/cpu_capacity", str(m.capacity[cpu]))
         package, core = m.cores[cpu]
         siblings = cores[m.cores[cpu]]
         topology = f"{d}/topology"
@@ -189,7 +200,7 @@ def write_cpus(t, m):
             t.put(f"{topology}/core_siblings", format_mask(packages[package], m.cpus))
             t.put(f"{topology}/core_siblings_list", format_list(packages[package]))
             t.put(f"{topology}/package_cpus_list", format_list(packages[package]))
-            write_caches(t, d, siblings, l3_of[cpu])
+            write_caches(t, d, siblings, l2_of.get(cpu, siblings), l3_of[cpu])
         if m.numa:
             t.link(f"{d}/node{node_of(m, cpu)}", f"sys/devices/system/node/node{node_of(m, cpu)}")
 
@@ -618,6 +629,52 @@ def gpus():
     )
 
 
+def epyc():
+    """Two sockets of 64 cores, one node each, whose L3 caches belong to eight cores each."""
+    node_cpus = [[c for c in range(256) if (c % 128) // 64 == n] for n in range(2)]
+    return Machine(
+        cpus=256,
+        cores=[((c % 128) // 64, c % 64) for c in range(256)],
+        nodes={n: Node(cpus, 256 << 20, {2048: [512, 512, 0]}) for n, cpus in enumerate(node_cpus)},
+        distances=ring_distances(2, far=32),
+        pci=[Pci("0000:c1:00.0", group=9, node=1, netdev="ens1", bridge="")],
+        l3=[[c for c in range(256) if (c % 128) // 8 == g] for g in range(16)],
+        hostname="epyc",
+        model="AMD EPYC 7763 64-Core Processor",
+    )
+
+
+def hybrid():
+    """A laptop: six performance cores of two threads, and eight efficiency cores of which four share an L2."""
+    return Machine(
+        cpus=20,
+        cores=[(0, c // 2 if c < 12 else c - 6) for c in range(20)],
+        nodes={0: Node(list(range(20)), 16 << 20, {2048: [64, 64, 0]})},
+        distances=[[10]],
+        pci=[],
+        l3=[list(range(20))],
+        l2=[list(range(12, 16)), list(range(16, 20))],
+        atom="12-19",
+        hostname="hybrid",
+        model="13th Gen Intel(R) Core(TM) i7-1370P",
+    )
+
+
+def arm():
+    """Four big and four little cores, each kind with an L2 of its own, no L3."""
+    return Machine(
+        cpus=8,
+        cores=[(0, c) for c in range(8)],
+        nodes={0: Node(list(range(8)), 8 << 20, {2048: [64, 64, 0]})},
+        distances=[[10]],
+        pci=[],
+        l3=[list(range(8))],
+        l2=[list(range(4)), list(range(4, 8))],
+        capacity={c: 446 if c < 4 else 1024 - c for c in range(8)},
+        hostname="arm",
+    )
+
+
 kinds = {
     "two": two,
     "two-v2": lambda: two("v2"),
@@ -627,6 +684,9 @@ kinds = {
     "big": big,
     "huge": huge,
     "gpus": gpus,
+    "epyc": epyc,
+    "hybrid": hybrid,
+    "arm": arm,
 }
 
 

@@ -195,7 +195,7 @@ int cmd_grant_create(int argc, char **argv)
 
 	if (parse_create(argc, argv, &req, &count, owner, &err) < 0 || cli_open_host(&fs, &err) < 0)
 		return cli_fail(&err);
-	r = host_read(&fs, HOST_PCI, &host, &err);
+	r = host_read(&fs, HOST_PCI | HOST_SHARING, &host, &err);
 	if (r == 0)
 		r = ledger_open(&fs, true, &l, &err);
 	if (r == 0) {

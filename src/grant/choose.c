@@ -133,7 +133,7 @@ static int home_node(
 	return 0;
 }
 
-// How good a CPU is: compared field by field, smaller is better.
+// How good a CPU is: compared field by field, smaller is better. Of those alike choose_close takes some.
 struct rank {
 	unsigned key[6];
 	unsigned id;
@@ -158,9 +158,9 @@ static struct rank rank_cpu(
 	r.key[near ? 1 : 0] = c->id >= EAL_LCORES;
 	r.key[near ? 0 : 1] = host_distance(host, home, c->node);
 	r.key[2] = !idset_has(&host->isolated, c->id);
-	r.key[3] = !idset_subset(&c->siblings, left); // another grant computes on this core
-	r.key[4] = idset_count(&before);       // first threads of whole cores before their siblings
-	r.key[5] = idset_has(&c->siblings, 0); // interrupts and the kernel live on CPU 0
+	r.key[3] = UINT32_MAX - c->speed;
+	r.key[4] = !idset_subset(&c->siblings, left); // another grant computes on this core
+	r.key[5] = idset_count(&before); // first threads of whole cores before their siblings
 	return r;
 }
 
@@ -172,7 +172,7 @@ static int compare_rank(const void *a, const void *b)
 		if (x->key[i] != y->key[i])
 			return x->key[i] < y->key[i] ? -1 : 1;
 	}
-	return x->id < y->id ? -1 : x->id > y->id;
+	return 0;
 }
 
 static int choose_cpus(
@@ -185,14 +185,15 @@ static int choose_cpus(
 	struct err *err
 )
 {
-	struct idset left = avail_cpus(host, others), chosen = {0};
+	struct idset left = avail_cpus(host, others), kind = left, chosen = {0};
 	_cleanup_free_ struct rank *ranks = calloc(host->ncpus, sizeof(*ranks));
 	unsigned n = 0;
 
 	if (ranks == NULL)
 		return err_oom(err);
+	choose_kind(host, count, &kind);
 	for (unsigned i = 0; i < host->ncpus; i++) {
-		if (idset_has(&left, host->cpus[i].id))
+		if (idset_has(&kind, host->cpus[i].id))
 			ranks[n++] = rank_cpu(host, &host->cpus[i], &left, home, near);
 	}
 	if (n < count)
@@ -205,8 +206,16 @@ static int choose_cpus(
 			host->ncpus
 		);
 	qsort(ranks, n, sizeof(*ranks), compare_rank);
-	for (unsigned i = 0; i < count; i++)
-		idset_add(&chosen, ranks[i].id);
+	for (unsigned i = 0, end; count > 0; i = end) {
+		struct idset alike = {0};
+		unsigned some;
+
+		for (end = i; end < n && compare_rank(&ranks[i], &ranks[end]) == 0; end++)
+			idset_add(&alike, ranks[end].id);
+		some = end - i < count ? end - i : count;
+		choose_close(host, &alike, some, &chosen);
+		count -= some;
+	}
 	*ret = chosen;
 	return 0;
 }

@@ -16,6 +16,15 @@ int choose_pages(
 	struct err *err
 );
 
+// close.c: adds that many of a set to the chosen ones, those that share caches with each other and with what
+// is chosen already.
+void choose_close(
+	const struct host *host, const struct idset *from, unsigned count, struct idset *chosen
+);
+// Leaves the CPUs of one kind (of big and little cores, of performance and efficiency): the fastest that has
+// enough, isolated ones first. Where none has, all stay.
+void choose_kind(const struct host *host, unsigned count, struct idset *left);
+
 // Whether this kernel has hugepages of a size.
 int check_page_size(const struct host *host, uint64_t size, struct err *err);
 

@@ -47,7 +47,21 @@ static int add_pages(struct grant *g, const struct grant_hugepages *h, struct er
 	return 0;
 }
 
-// Puts pages that may lie anywhere on the home node, then on the nearest ones that have some.
+// How far a node is from the CPUs of a grant that are nearest to it, and from its home.
+static unsigned distance(const struct host *host, const struct grant *g, int home, int node)
+{
+	struct idset cpus = grant_all_cpus(g), homes = host_nodes_of(host, &cpus);
+	unsigned best = host_distance(host, home, node), from_home = best;
+
+	idset_foreach (h, &homes) {
+		if (host_distance(host, h, node) < best)
+			best = host_distance(host, h, node);
+	}
+	return best << 8 | from_home;
+}
+
+// Puts pages that may lie anywhere on the home node, then on those of other CPUs of the grant, then on the
+// nearest ones that have some.
 static int place_pages(
 	const struct grant_hugepages *want,
 	const struct request *req,
@@ -73,8 +87,8 @@ static int place_pages(
 			    || (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id)))
 				continue;
 			if (best == NULL
-			    || host_distance(host, home, (int)n->id)
-				       < host_distance(host, home, (int)best->id))
+			    || distance(host, g, home, (int)n->id)
+				       < distance(host, g, home, (int)best->id))
 				best = n;
 		}
 		if (best == NULL)

@@ -15,6 +15,10 @@
 // More than any processor has; a hostile tree does not get more memory than this.
 #define CACHES_MAX 16
 
+// Steps of cpu_capacity, where the fastest has 1024: what is within one is of a kind.
+#define SPEED 128
+#define SPEEDS 9
+
 static int read_lists(const struct hostfs *fs, struct host *h, struct err *err)
 {
 	struct {
@@ -139,6 +143,44 @@ static int read_caches(
 	return 0;
 }
 
+static void read_sharing(int dir, struct host_cpu *c)
+{
+	uint64_t level, capacity;
+
+	for (unsigned i = 1; i < 4; i++) {
+		struct idset shared;
+		char name[48];
+
+		snprintf(name, sizeof(name), "cache/index%u/level", i);
+		if (hostfs_u64(dir, name, &level) < 0 || level < 2 || level > 3)
+			continue;
+		snprintf(name, sizeof(name), "cache/index%u/shared_cpu_list", i);
+		if (hostfs_idset(dir, name, IDSET_MAX, &shared) == 0)
+			*(level == 2 ? &c->l2 : &c->l3) = idset_first(&shared);
+	}
+	// favoured cores of one kind differ by some percent
+	if (hostfs_u64(dir, "cpu_capacity", &capacity) == 0 && capacity <= 1u << 16)
+		c->speed = 1 + (unsigned)(capacity + SPEED / 2) / SPEED;
+}
+
+// Of processors with cores of several kinds Intel's have a PMU for each.
+static void read_kinds(const struct hostfs *fs, struct host *h)
+{
+	static const char *const slow[] = {
+		"sys/devices/cpu_atom/cpus", "sys/devices/cpu_lowpower/cpus"};
+
+	for (unsigned i = 0; i < ARRAY_LEN(slow); i++) {
+		struct idset cpus;
+
+		if (hostfs_idset(fs->root, slow[i], IDSET_MAX, &cpus) < 0)
+			continue;
+		for (unsigned k = 0; k < h->ncpus; k++) {
+			if (idset_has(&cpus, h->cpus[k].id))
+				h->cpus[k].speed = SPEEDS / 2 - i;
+		}
+	}
+}
+
 static int list_cpus(const struct hostfs *fs, struct host *h, struct err *err)
 {
 	unsigned n = 0;
@@ -150,7 +192,13 @@ static int list_cpus(const struct hostfs *fs, struct host *h, struct err *err)
 		return err_oom(err);
 	h->ncpus = idset_count(&h->online);
 	idset_foreach (id, &h->online)
-		h->cpus[n++] = (struct host_cpu){.id = (unsigned)id, .package = -1, .core = -1};
+		h->cpus[n++] = (struct host_cpu){
+			.id = (unsigned)id,
+			.package = -1,
+			.core = -1,
+			.l2 = -1,
+			.l3 = -1,
+			.speed = SPEEDS};
 	return 0;
 }
 
@@ -164,6 +212,9 @@ static void share_core(struct host *h, const struct host_cpu *c, const struct id
 		sibling->package = c->package;
 		sibling->core = c->core;
 		sibling->siblings = c->siblings;
+		sibling->l2 = c->l2;
+		sibling->l3 = c->l3;
+		sibling->speed = c->speed;
 	}
 }
 
@@ -187,6 +238,8 @@ int host_read_cpus(const struct hostfs *fs, unsigned parts, struct host *h, stru
 		if (!idset_has(&known, c->id)) {
 			if (dir >= 0)
 				read_core(h, dir, path, c);
+			if (dir >= 0 && (parts & HOST_SHARING) != 0)
+				read_sharing(dir, c);
 			idset_add(&c->siblings, c->id);
 			share_core(h, c, &known);
 			idset_or(&known, &c->siblings);
@@ -194,5 +247,7 @@ int host_read_cpus(const struct hostfs *fs, unsigned parts, struct host *h, stru
 		if ((parts & HOST_CACHES) != 0 && dir >= 0 && read_caches(h, dir, path, c, err) < 0)
 			return -err->code;
 	}
+	if ((parts & HOST_SHARING) != 0)
+		read_kinds(fs, h);
 	return 0;
 }

@@ -38,6 +38,9 @@ struct host_cpu {
 	int node;	       // NUMA node, 0 on a kernel without NUMA; never -1: a CPU that no
 			       // node claims counts to the first that has CPUs
 	struct idset siblings; // hyper-threads of its core, itself among them
+	int l2, l3;	       // the first of the CPUs that share this cache with it, -1 if unknown
+	unsigned speed; // of its kind, beside that of others on the machine; the same for all
+			// where the kernel tells no kinds apart
 	unsigned ncaches;
 	struct host_cache *caches;
 };
@@ -165,6 +168,7 @@ void host_mount_unescape(char *s);
 enum {
 	HOST_CACHES = 1 << 0,
 	HOST_PCI = 1 << 1,
+	HOST_SHARING = 1 << 2, // l2, l3 and speed
 	HOST_ALL = ~0,
 };
 

@@ -25,18 +25,37 @@ void plan_note(struct plan *p, const char *fmt, ...)
 		p->failed = true;
 }
 
+// "0@130,1@131", an lcore for each CPU.
+static char *lcores_of(const struct idset *cpus)
+{
+	char *text = NULL;
+	unsigned n = 0;
+
+	idset_foreach (id, cpus) {
+		char *longer = str_printf("%s%s%u@%d", n > 0 ? text : "", n > 0 ? "," : "", n, id);
+
+		free(text);
+		text = longer;
+		if (text == NULL)
+			return NULL;
+		n++;
+	}
+	return text;
+}
+
 static void note_lcores(struct plan *p, const struct idset *cpus)
 {
 	int first = idset_first(cpus), high = idset_next(cpus, EAL_LCORES);
+	_cleanup_free_ char *lcores = high >= 0 ? lcores_of(cpus) : NULL;
 
 	if (high >= 0)
 		plan_note(
 			p,
 			"CPU %d has no lcore of its own number in Debian's EAL (0 to %d): start "
-			"the program with --lcores, as in --lcores 0@%d",
+			"the program with --lcores %s",
 			high,
 			EAL_LCORES - 1,
-			high
+			lcores != NULL ? lcores : "0@CPU"
 		);
 	if (idset_count(cpus) == 1)
 		plan_note(
@@ -45,6 +64,95 @@ static void note_lcores(struct plan *p, const struct idset *cpus)
 			"0@%d,1@%d",
 			first,
 			first
+		);
+}
+
+// The CPUs of a set that are like its first one.
+static struct idset alike(
+	const struct host *host,
+	const struct idset *cpus,
+	bool (*like)(const struct host_cpu *, const struct host_cpu *)
+)
+{
+	const struct host_cpu *first = host_cpu(host, (unsigned)idset_first(cpus));
+	struct idset found = {0};
+
+	idset_foreach (id, cpus) {
+		const struct host_cpu *c = host_cpu(host, (unsigned)id);
+
+		if (c == NULL || first == NULL || like(first, c))
+			idset_add(&found, (unsigned)id);
+	}
+	return found;
+}
+
+// "1-3 and 8", the parts of a set that are alike. Their number.
+static unsigned parts_of(
+	const struct host *host,
+	const struct idset *cpus,
+	bool (*like)(const struct host_cpu *, const struct host_cpu *),
+	char text[static 512]
+)
+{
+	struct idset left = *cpus;
+	unsigned parts = 0;
+	size_t n = 0;
+
+	text[0] = '\0';
+	while (!idset_empty(&left)) {
+		struct idset some = alike(host, &left, like);
+		char list[IDSET_STR];
+
+		idset_andnot(&left, &some);
+		idset_format(&some, list, sizeof(list));
+		if (n < 512)
+			n += (size_t
+			)snprintf(text + n, 512 - n, "%s%s", parts > 0 ? " and " : "", list);
+		parts++;
+	}
+	return parts;
+}
+
+static bool same_l3(const struct host_cpu *a, const struct host_cpu *b)
+{
+	return a->l3 == b->l3;
+}
+
+static bool same_l2(const struct host_cpu *a, const struct host_cpu *b)
+{
+	return a->l2 == b->l2;
+}
+
+static bool same_kind(const struct host_cpu *a, const struct host_cpu *b)
+{
+	return a->speed == b->speed;
+}
+
+static void note_sharing(struct plan *p, const struct idset *cpus)
+{
+	const struct host *host = p->host;
+	const struct host_cpu *first = host_cpu(host, (unsigned)idset_first(cpus));
+	char text[512];
+
+	if (idset_count(cpus) < 2 || first == NULL)
+		return;
+	if (parts_of(host, cpus, same_kind, text) > 1)
+		plan_note(
+			p,
+			"granted CPUs are of different kinds, fast and slow: %s; name CPUs of one "
+			"kind with --cpus",
+			text
+		);
+	if (first->l2 >= 0 && parts_of(host, cpus, same_l2, text) == 1)
+		plan_note(p, "granted CPUs share an L2 cache: %s", text);
+	else if (first->l3 >= 0 && parts_of(host, cpus, same_l3, text) == 1)
+		plan_note(p, "granted CPUs share an L3 cache: %s", text);
+	else if (first->l3 >= 0)
+		plan_note(
+			p,
+			"granted CPUs have different L3 caches: %s; what one passes to another "
+			"goes the longer way",
+			text
 		);
 }
 
@@ -107,6 +215,7 @@ void plan_notes(struct plan *p)
 
 	note_lcores(p, &cpus);
 	if (p->launch->look) {
+		note_sharing(p, &p->lease.grant.cpus);
 		note_siblings(p, &p->lease.grant.cpus);
 		note_noise(p, &p->lease.grant.cpus);
 	}

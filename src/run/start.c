@@ -79,10 +79,17 @@ static void describe(struct lease *lease, const struct launch *launch)
 	str_plain(lease->command);
 }
 
-// Reading every function takes its time: not for nothing.
-static bool wants_pci(const struct start_request *req)
+// Reading every function or cache takes its time: not for nothing.
+static unsigned parts_for(const struct start_request *req)
 {
-	return req->definition != NULL || req->request->nnics > 0 || req->request->near[0] != '\0';
+	const struct request *want = req->request;
+	unsigned parts = 0;
+
+	if (req->definition != NULL || want->nnics > 0 || want->near[0] != '\0')
+		parts |= HOST_PCI;
+	if (req->launch.look || want->cpu_count > 0)
+		parts |= HOST_SHARING;
+	return parts;
 }
 
 int start_prepare(
@@ -94,7 +101,7 @@ int start_prepare(
 
 	if (fs->real)
 		cgroup_begin_grace();
-	r = host_read(fs, wants_pci(req) ? HOST_PCI : 0, &s.host, err);
+	r = host_read(fs, parts_for(req), &s.host, err);
 	if (r == 0)
 		r = ledger_open(fs, fs->real, &s.ledger, err);
 	if (r == 0 && fs->real) {

@@ -33,7 +33,7 @@ static inline void fake_open(const char *kind, struct hostfs *fs, struct host *h
 		skip_because("FAKE_HOSTS is not set");
 	snprintf(root, sizeof(root), "%s/%s", trees, kind);
 	assert_ok(hostfs_open(root, fs, &err), &err);
-	assert_ok(host_read(fs, HOST_PCI, h, &err), &err);
+	assert_ok(host_read(fs, HOST_PCI | HOST_SHARING, h, &err), &err);
 }
 
 static inline void fake_read(const char *kind, struct host *h)

@@ -52,6 +52,7 @@ static void neighbours(void **)
 		h.cpus[i].siblings = (struct idset){0};
 		idset_add(&h.cpus[i].siblings, i & ~1u);
 		idset_add(&h.cpus[i].siblings, i | 1);
+		h.cpus[i].l2 = (int)(i & ~1u);
 	}
 	fake_grant(&h, &nobody, "cpu-count=4 mems=0", &g);
 	assert_ids(&g.cpus, "2,4,6,8");
@@ -110,6 +111,37 @@ static void lcores_of_eal_first(void **)
 	chosen("huge", NULL, "cpu-count=1024", "0-1023");
 }
 
+// Cores that share an L3, then an L2; of caches the one that fits, so that whole ones stay.
+static void caches_shared(void **)
+{
+	// eight cores have an L3: 0-7 (with CPU 0, which is the last to go), 8-15, …
+	chosen("epyc", NULL, "cpu-count=4", "1-4");
+	chosen("epyc", NULL, "cpu-count=8", "8-15");
+	chosen("epyc", NULL, "cpu-count=8 near=ens1", "64-71");
+	chosen("epyc", NULL, "cpu-count=12", "1-4,8-15");
+	chosen("epyc", "name=other cpus=8-12", "cpu-count=3", "13-15");
+	chosen("epyc", "name=other cpus=8-12", "cpu-count=4", "1-4");
+	chosen("epyc", "name=other cpus=1-6", "cpu-count=8", "8-15");
+	chosen("big", NULL, "cpu-count=8 mems=0", "8-15");
+	chosen("big", "name=other cpus=9", "cpu-count=5 mems=0", "8,10-13");
+	chosen("big", "name=other cpus=1,9-11", "cpu-count=6 mems=0", "2-7");
+}
+
+// Fast cores before slow ones, and not both where one kind is enough.
+static void kinds_apart(void **)
+{
+	chosen("hybrid", NULL, "cpu-count=4", "2,4,6,8");
+	chosen("hybrid", NULL, "cpu-count=12", "0-11");
+	chosen("hybrid", "name=other cpus=0-5", "cpu-count=4", "6-8,10");
+	chosen("hybrid", "name=other cpus=0-5", "cpu-count=7", "12-18");
+	chosen("hybrid", "name=other cpus=0-11,13", "cpu-count=4", "16-19");
+	// no kind has so many: the fast ones first
+	chosen("hybrid", NULL, "cpu-count=14", "0-13");
+	chosen("arm", NULL, "cpu-count=2", "4-5");
+	chosen("arm", NULL, "cpu-count=4", "4-7");
+	chosen("arm", "name=other cpus=4", "cpu-count=4", "0-3");
+}
+
 static uint64_t pages_on(const struct grant *g, uint64_t size, int node)
 {
 	return grant_pages(g, size, node, true, true);
@@ -134,6 +166,22 @@ static void pages_spread(void **)
 	assert_int_equal(g.hugepages[0].size, MIB2); // the smaller first
 	assert_int_equal(pages_on(&g, MIB2, 0), 64);
 	assert_ids(&g.mems, "0");
+	host_done(&h);
+}
+
+// Of a grant over several nodes: pages where its CPUs are, before nodes that are nearer to the first.
+static void pages_near_the_cpus(void **)
+{
+	struct grant g;
+	struct host h;
+
+	fake_read("big", &h);
+	fake_grant(&h, &nobody, "cpus=1,70 hugepages=2M=1500", &g);
+	assert_int_equal(pages_on(&g, MIB2, 0), 1000);
+	assert_int_equal(pages_on(&g, MIB2, 4), 500);
+	assert_ids(&g.mems, "0,4");
+	fake_grant(&h, &nobody, "cpus=1 hugepages=2M=1500", &g);
+	assert_int_equal(pages_on(&g, MIB2, 1), 500);
 	host_done(&h);
 }
 
@@ -355,6 +403,9 @@ int main(void)
 		cmocka_unit_test(near_a_nic),
 		cmocka_unit_test(near_the_pages),
 		cmocka_unit_test(lcores_of_eal_first),
+		cmocka_unit_test(caches_shared),
+		cmocka_unit_test(kinds_apart),
+		cmocka_unit_test(pages_near_the_cpus),
 		cmocka_unit_test(pages_spread),
 		cmocka_unit_test(an_entry_once),
 		cmocka_unit_test(mems_respected),

@@ -69,12 +69,12 @@ def output(pinfold, *args, tree=None):
 
 @pytest.fixture(scope="module")
 def machine(pinfold, tmp_path_factory):
-    """A function that makes the tree of a case, once."""
+    """A function that makes the tree of a case or of a kind of machine, once."""
     made = {}
 
     def make(name):
         if name not in made:
-            kind, _, grants = CASES[name]
+            kind, _, grants = CASES.get(name, (name, None, []))
             tree = tmp_path_factory.mktemp("trees") / name
             fake_host.write(fake_host.kinds[kind](), str(tree))
             (tree / "run").mkdir()
@@ -235,6 +235,22 @@ def test_mounts_do_not_grow_with_the_machine(pinfold, tmp_path):
             counts.setdefault(cpus, set()).add(len(doc["oci"]["mounts"]) + binds)
     assert {len(c) for c in counts.values()} == {1}, counts
     assert counts[2].pop() == counts[1].pop() + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "words"),
+    [
+        ("epyc", "--cpu-count 8", "granted CPUs share an L3 cache: 8-15"),
+        ("epyc", "--cpu-count 12", "granted CPUs have different L3 caches: 1-4 and 8-15;"),
+        ("epyc", "--cpus 127-129", "with --lcores 0@127,1@128,2@129"),
+        ("hybrid", "--cpus 16-18", "granted CPUs share an L2 cache: 16-18"),
+        ("hybrid", "--cpu-count 14", "of different kinds, fast and slow: 0-11 and 12-13;"),
+        ("arm", "--cpus 3,4", "of different kinds, fast and slow: 3 and 4;"),
+    ],
+)
+def test_notes_say_what_is_shared(pinfold, machine, kind, flags, words):
+    text = output(pinfold, "plan", *flags.split(), tree=machine(kind))
+    assert any(words in line for line in text.splitlines() if line.startswith("note: ")), text
 
 
 # ---- schemas

@@ -251,6 +251,14 @@ int fs_write_durable(
 	return write_renamed(dirfd, name, data, len, mode, true, err);
 }
 
+void fs_try_write(const char *file, const char *value)
+{
+	_cleanup_close_ int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
+		return;
+}
+
 int fs_write_control(int dirfd, const char *path, const char *value, struct err *err)
 {
 	_cleanup_close_ int fd = fs_open_in(dirfd, path, O_WRONLY, 0);

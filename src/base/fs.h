@@ -38,6 +38,9 @@ int fs_write_durable(
 	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
 );
 
+// A value into a file of the kernel's, where it has the file and takes the value.
+void fs_try_write(const char *file, const char *value);
+
 // Writes a control file (cgroup, sysfs) in one write.
 int fs_write_control(int dirfd, const char *path, const char *value, struct err *err);
 

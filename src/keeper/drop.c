@@ -7,9 +7,11 @@
 // own programs would find it taken, but for an id that nobody has. Whoever had it could enter.
 
 #include "keeper/drop.h"
+#include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "plan/plan.h"
+#include "run/run.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -91,30 +93,15 @@ static int set_limits(const struct grant *g, const struct host_limits *host, str
 
 // ---- the rest that is inherited
 
-static void write_own(const char *file, const char *value)
-{
-	_cleanup_close_ int fd = open(file, O_WRONLY | O_CLOEXEC);
-
-	// what this kernel does not have needs no value
-	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
-		return;
-}
-
 static int reset(struct err *err)
 {
-	const struct sched_param none = {0};
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
-	if (sched_setscheduler(0, SCHED_OTHER, &none) < 0 || setpriority(PRIO_PROCESS, 0, 0) < 0
-	    || personality(PER_LINUX) < 0 || prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0) < 0)
-		return err_sys(err, errno, "give up priorities");
-	// root's daemons are often spared when memory runs out
-	write_own("/proc/self/oom_score_adj", "0");
-	return 0;
+	return run_give_up_priorities(err);
 }
 
 // It is root's, as the owner may have as many keys as he can.
@@ -164,7 +151,7 @@ int drop_root(uint32_t namespace_owner, struct err *err)
 		char file[64];
 
 		snprintf(file, sizeof(file), "/proc/sys/user/%s", counts[i].name);
-		write_own(file, counts[i].value);
+		fs_try_write(file, counts[i].value);
 	}
 	return 0;
 }

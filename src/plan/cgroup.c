@@ -84,11 +84,19 @@ static void limit_pids(struct plan *p, const char *dir, uint64_t pids)
 	set(p, str_printf("%s/pids.max", dir), number(pids));
 }
 
+// What waits in sockets is counted apart, and only for a cgroup that has a limit itself.
+static void limit_sockets_v1(struct plan *p, const char *dir, uint64_t bytes)
+{
+	set(p, str_printf("%s/memory.kmem.tcp.limit_in_bytes", dir), number(bytes))->optional =
+		true;
+}
+
 static void limit_memory_v1(struct plan *p, const char *dir, uint64_t bytes)
 {
 	set(p, str_printf("%s/memory.limit_in_bytes", dir), number(bytes));
 	// memory and swap together
 	set(p, str_printf("%s/memory.memsw.limit_in_bytes", dir), number(bytes))->optional = true;
+	limit_sockets_v1(p, dir, bytes);
 }
 
 static void limit_memory_v2(struct plan *p, const char *dir, uint64_t bytes)
@@ -280,6 +288,22 @@ static void limit_v1(
 	join(p, keeper);
 }
 
+// Where a runtime puts the container: made here, for the one limit that it could not be told of in words
+// that every kernel has a file for.
+static void runtime_memory_v1(struct plan *p, const char *box)
+{
+	_cleanup_free_ char *inner = str_printf("%s/c", box);
+
+	if (!site_has(&p->lease.site, SITE_CONTAINER))
+		return;
+	if (inner == NULL) {
+		p->failed = true;
+		return;
+	}
+	make(p, inner, "");
+	limit_sockets_v1(p, inner, p->lease.grant.memory);
+}
+
 static int plan_v1(struct plan *p, struct err *err)
 {
 	const char *name = p->lease.grant.name, *mount = p->host->cgroup.mount;
@@ -320,6 +344,7 @@ static int plan_v1(struct plan *p, struct err *err)
 		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_memory);
 
 		limit_v1(p, box, limit_memory_v1, KEEPER_MEMORY, p->lease.grant.memory);
+		runtime_memory_v1(p, box);
 	}
 	if (have(p->host, HOST_CG_PIDS)) {
 		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_pids);

@@ -21,7 +21,6 @@
 #error "the table of system calls is for x86-64: another processor needs one that was checked there"
 #endif
 
-#define MPOL_MF_MOVE_ALL 4 // <linux/mempolicy.h>: move pages of other processes
 #define NAMESPACES                                                                   \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER \
 	 | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
@@ -33,10 +32,8 @@ static const struct seccomp_row files[] = {
 	{"lseek", "PCI configuration space and captures are read at offsets"},
 	{"sendfile splice tee copy_file_range readahead fadvise64",
 	 "copying files and captures without a detour"},
-	{"dup dup2 dup3 fcntl", "copies and flags of descriptors; locks of hugepage files"},
+	{"dup dup2 dup3", "copies of descriptors"},
 	{"flock", "EAL locks its hugepages and its runtime directory with it"},
-	{"ioctl",
-	 "VFIO, terminals, tap and sockets; which devices there are is the device list's affair"},
 	{"stat fstat lstat newfstatat statx access faccessat faccessat2",
 	 "looking for files and what they are"},
 	{"statfs fstatfs", "telling a hugetlbfs from other file systems"},
@@ -49,7 +46,7 @@ static const struct seccomp_row files[] = {
 	{"chown fchown fchownat lchown", "an owner is changed only with --cap CHOWN"},
 	{"utime utimes utimensat", "times of files (logs, tar)"},
 	{"truncate ftruncate fallocate", "the size of a hugepage file or of a shared memory"},
-	{"sync fsync fdatasync syncfs sync_file_range msync", "captures and logs that are on disk"},
+	{"fsync fdatasync syncfs sync_file_range msync", "captures and logs that are on disk"},
 	{"getxattr lgetxattr fgetxattr listxattr llistxattr",
 	 "ls and cp look at attributes; none is set"},
 	{"inotify_init inotify_init1 inotify_add_watch inotify_rm_watch",
@@ -61,7 +58,7 @@ static const struct seccomp_row files[] = {
 static const struct seccomp_row memory[] = {
 	{"mmap munmap mremap mprotect brk",
 	 "all memory: hugepages, libraries, heaps, device registers"},
-	{"madvise mincore", "EAL keeps hugepages out of dumps and looks for free addresses"},
+	{"mincore", "EAL looks for free addresses"},
 	{"mlock mlock2 mlockall munlock munlockall",
 	 "memory that is never paged out, within RLIMIT_MEMLOCK"},
 	{"memfd_create",
@@ -72,7 +69,7 @@ static const struct seccomp_row memory[] = {
 };
 
 static const struct seccomp_row numa[] = {
-	{"get_mempolicy set_mempolicy set_mempolicy_home_node",
+	{"get_mempolicy set_mempolicy",
 	 "EAL places its hugepages with libnuma; the nodes it may take are in cpuset.mems"},
 	{"getcpu", "which CPU and node a thread runs on"},
 	{NULL, NULL},
@@ -219,10 +216,32 @@ const struct seccomp_group seccomp_groups[] = {
 	{                                                                                      \
 		"setsockopt", {FROM(1, level, 1), FROM(2, first, size)}, cap, when, of_options \
 	}
-// All of prctl but PR_SET_SECCOMP (22), for the same reason.
-#define CONTROLS(first, size)                                                          \
-	{                                                                              \
-		"prctl", {FROM(0, first, size)}, -1, "not PR_SET_SECCOMP", of_controls \
+// All of prctl but PR_SET_SECCOMP (22), for the same reason, and PR_SCHED_CORE (62), which keeps others off
+// the CPU beside.
+#define CONTROLS(first, size)                                                                    \
+	{                                                                                        \
+		"prctl", {FROM(0, first, size)}, -1, "neither PR_SET_SECCOMP nor PR_SCHED_CORE", \
+			of_controls                                                              \
+	}
+// Commands of devices whose number is `bits` under `mask`.
+#define IOCTL(bits, mask)                                                                \
+	{                                                                                \
+		"ioctl",                                                                 \
+			{{.argument = 1,                                                 \
+			  .op = "SCMP_CMP_MASKED_EQ",                                    \
+			  .value = (mask),                                               \
+			  .value_two = (bits) & (mask)}},                                \
+			-1, "none of TIOCSETD, TIOCSTI, TIOCCONS, TIOCLINUX", of_devices \
+	}
+// Some of what fcntl does is at the cost of others.
+#define FCNTL(first, size)                                                                         \
+	{                                                                                          \
+		"fcntl", {FROM(1, first, size)}, -1, "none of F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ", \
+			of_descriptors                                                             \
+	}
+#define ADVICE(first, size)                                                           \
+	{                                                                             \
+		"madvise", {FROM(2, first, size)}, -1, "not MADV_COLLAPSE", of_advice \
 	}
 
 // A socket of a family, a type and a protocol; of any protocol; a pair.
@@ -270,6 +289,14 @@ static const char of_packets[] = "DPDK's af_packet ports and captures";
 
 static const char of_limits[] = "daemons set limits; a hard one is never raised";
 static const char of_options[] = "options of sockets";
+static const char of_devices[] =
+	"VFIO, terminals, tap and sockets; which devices there are is the device list's affair. "
+	"TIOCSETD has the host load modules";
+static const char of_descriptors[] =
+	"flags and copies of descriptors, locks of hugepage files. A lease holds up the host's own "
+	"programs, a larger pipe takes from what root may have of them";
+static const char of_advice[] =
+	"EAL keeps hugepages out of dumps; to collapse pages wakes every CPU";
 static const char of_controls[] =
 	"names of threads, PR_SET_PDEATHSIG, PR_SET_DUMPABLE; it cannot lift no_new_privs";
 
@@ -288,12 +315,46 @@ const struct seccomp_condition seccomp_conditions[] = {
 	MODE("fchmod", 1),
 	MODE("fchmodat", 2),
 	{"mq_open", {LACKS(2, SET_ID)}, -1, "a mode without a set-id bit", "POSIX message queues"},
-	{"mbind",
-	 {LACKS(5, MPOL_MF_MOVE_ALL)},
+	{"move_pages",
+	 {IS(0, 0), IS(3, 0)},
 	 -1,
-	 "without MPOL_MF_MOVE_ALL",
-	 "EAL puts memory on a node; pages of other processes stay where they are"},
-	{"move_pages", {IS(0, 0)}, -1, "of the calling process", "asking on which node a page is"},
+	 "of the calling process, without nodes",
+	 "asking on which node a page is; to move one interrupts every CPU"},
+	// FIOCLEX, VFIO, sockets, tap: those of another type, which bit by bit is not that of terminals
+	IOCTL(0x5400 ^ 0x0100, 0x0100),
+	IOCTL(0x5400 ^ 0x0200, 0x0200),
+	IOCTL(0x5400 ^ 0x0400, 0x0400),
+	IOCTL(0x5400 ^ 0x0800, 0x0800),
+	IOCTL(0x5400 ^ 0x1000, 0x1000),
+	IOCTL(0x5400 ^ 0x2000, 0x2000),
+	IOCTL(0x5400 ^ 0x4000, 0x4000),
+	IOCTL(0x5400 ^ 0x8000, 0x8000),
+	// of terminals, and of tap: all but TIOCSTI 0x12, TIOCLINUX 0x1c, TIOCCONS 0x1d, TIOCSETD 0x23
+	IOCTL(0x00, 0xf0),
+	IOCTL(0x10, 0xfe),
+	IOCTL(0x13, 0xff),
+	IOCTL(0x14, 0xfc),
+	IOCTL(0x18, 0xfc),
+	IOCTL(0x1e, 0xfe),
+	IOCTL(0x20, 0xfe),
+	IOCTL(0x22, 0xff),
+	IOCTL(0x24, 0xfc),
+	IOCTL(0x28, 0xf8),
+	IOCTL(0x30, 0xf0),
+	IOCTL(0x40, 0xc0),
+	IOCTL(0x80, 0x80),
+	// all but F_SETLEASE 1024, F_NOTIFY 1026, F_SETPIPE_SZ 1031
+	FCNTL(0, 64),
+	FCNTL(F_GETLEASE, 1),
+	FCNTL(1027, 1),
+	FCNTL(1028, 2),
+	FCNTL(F_DUPFD_CLOEXEC, 1),
+	FCNTL(1032, 8),
+	// all but MADV_COLLAPSE 25
+	ADVICE(0, 16),
+	ADVICE(16, 8),
+	ADVICE(24, 1),
+	ADVICE(102, 2),
 	LIMITS(0, 4),
 	LIMITS(5, 1),
 	LIMITS(6, 2),
@@ -304,7 +365,11 @@ const struct seccomp_condition seccomp_conditions[] = {
 	CONTROLS(20, 2),
 	CONTROLS(23, 1),
 	CONTROLS(24, 8),
-	CONTROLS(32, 32),
+	CONTROLS(32, 16),
+	CONTROLS(48, 8),
+	CONTROLS(56, 4),
+	CONTROLS(60, 2),
+	CONTROLS(63, 1),
 	CONTROLS(64, 64),
 	CONTROLS(PR_SET_VMA, 1),
 	CONTROLS(PR_SET_PTRACER, 1),
@@ -391,6 +456,11 @@ const struct seccomp_row seccomp_refused[] = {
 	 "it does the work of other calls past the filter, and is a wide surface"},
 	{"userfaultfd", "it holds the kernel up in the middle of a copy: a tool of exploits"},
 	{"migrate_pages", "moves the pages of other processes"},
+	{"mbind set_mempolicy_home_node",
+	 "policies of shared memory are kept by the kernel for each range, for no cgroup and "
+	 "without end; "
+	 "to move pages interrupts every CPU"},
+	{"sync", "it writes what the whole host has to be written; fsync and syncfs are there"},
 	{"init_module finit_module delete_module kexec_load kexec_file_load reboot",
 	 "the host's kernel is the host's"},
 	{"iopl ioperm modify_ldt", "I/O ports and old segments"},

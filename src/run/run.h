@@ -56,8 +56,12 @@ int run_workload(
 
 // ---- limits.c
 
+// For a process that becomes a workload's: class of scheduling, nice value, I/O priority, memory policy and
+// what else a caller hands on are the system's own.
+int run_give_up_priorities(struct err *err);
+
 // The limits of a container for this process, which becomes its runtime: those that are given, and none of
-// the others of setrlimit(2), as far as it may raise them.
+// the others of setrlimit(2), as far as it may raise them. Its priorities are given up.
 int run_limit(const struct right_limit *limits, unsigned n, struct err *err);
 
 // ---- stop.c

@@ -13,10 +13,13 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -199,8 +202,10 @@ static void conditions(void **)
 		"socket",
 		"socketpair",
 		"mq_open",
-		"mbind",
-		"move_pages"};
+		"move_pages",
+		"ioctl",
+		"fcntl",
+		"madvise"};
 	static const unsigned namespaces[] = {
 		0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000};
 	_cleanup_json_ json_t *filter = seccomp_default(0);
@@ -212,10 +217,48 @@ static void conditions(void **)
 	assert_true(LETS(filter, "clone", 0x3d0f00)); // a thread
 	for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
 		assert_false(LETS(filter, "clone", namespaces[i] | 17));
-	assert_true(LETS(filter, "mbind", 0, 0, 0, 0, 0, 1));
-	assert_false(LETS(filter, "mbind", 0, 0, 0, 0, 0, 4));
 	assert_true(LETS(filter, "move_pages", 0));
 	assert_false(LETS(filter, "move_pages", 1));
+	assert_false(LETS(filter, "move_pages", 0, 1, 0, 1));
+	assert_null(free_rule(filter, "mbind"));
+	assert_null(free_rule(filter, "sync"));
+}
+
+static bool is_one_of(uint64_t value, const unsigned *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (value == list[i])
+			return true;
+	}
+	return false;
+}
+
+// Commands of which all are open but a few.
+static void commands(void **)
+{
+	static const unsigned lines[] = {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD},
+			      files[] = {F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ};
+	_cleanup_json_ json_t *filter = seccomp_default(0);
+
+	for (uint64_t cmd = 0; cmd <= 0xffff; cmd++)
+		assert_int_equal(
+			LETS(filter, "ioctl", 0, cmd), !is_one_of(cmd, lines, ARRAY_LEN(lines))
+		);
+	assert_true(LETS(filter, "ioctl", 0, TUNSETIFF));
+	assert_true(LETS(filter, "ioctl", 0, 0x3b64)); // VFIO
+	// the kernel looks at the lower half of the number
+	assert_false(LETS(filter, "ioctl", 0, TIOCSETD | UINT64_C(1) << 32));
+	for (unsigned cmd = 0; cmd < 64; cmd++)
+		assert_true(LETS(filter, "fcntl", 0, cmd));
+	for (unsigned cmd = 1024; cmd < 1040; cmd++)
+		assert_int_equal(
+			LETS(filter, "fcntl", 0, cmd), !is_one_of(cmd, files, ARRAY_LEN(files))
+		);
+	assert_false(LETS(filter, "fcntl", 0, F_SETPIPE_SZ | UINT64_C(1) << 32));
+	for (unsigned advice = 0; advice < 26; advice++)
+		assert_int_equal(LETS(filter, "madvise", 0, 0, advice), advice != 25);
+	for (unsigned option = 0; option < 128; option++)
+		assert_int_equal(LETS(filter, "prctl", option), option != 22 && option != 62);
 }
 
 // No call sets a bit that makes a program run as its owner or group.
@@ -694,6 +737,7 @@ int main(void)
 		cmocka_unit_test(known_and_once),
 		cmocka_unit_test(nothing_dangerous),
 		cmocka_unit_test(conditions),
+		cmocka_unit_test(commands),
 		cmocka_unit_test(no_set_id),
 		cmocka_unit_test(sockets),
 		cmocka_unit_test(packet_sockets_want_net_raw),

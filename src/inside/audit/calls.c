@@ -7,6 +7,24 @@
 #include "inside/files.h"
 #include "inside/probe.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mempolicy.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE 62
+#endif
+
 // Tries those calls of the table in syscalls.c; all that are in the list must be refused.
 static void calls(const char *const *list, struct finding *f)
 {
@@ -136,6 +154,93 @@ static void by_table(const struct audit *, struct finding *f)
 	calls(list, f);
 }
 
+// Each tries what changes nothing where it is let through.
+static int line_discipline(void)
+{
+	_cleanup_close_ int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int none = 0; // N_TTY, which it has; others the host's kernel loads as modules
+
+	return fd < 0 ? 0 : ioctl(fd, TIOCSETD, &none) == 0 ? 1 : -errno;
+}
+
+static int lease(void)
+{
+	_cleanup_close_ int fd = memfd_create("audit", MFD_CLOEXEC);
+
+	return fcntl(fd, F_SETLEASE, F_UNLCK) == 0 || errno == EAGAIN ? 1 : -errno;
+}
+
+static int larger_pipe(void)
+{
+	int fds[2], r = 0;
+
+	if (pipe2(fds, O_CLOEXEC) == 0) {
+		r = fcntl(fds[0], F_SETPIPE_SZ, 4096) >= 0 ? 1 : -errno;
+		close(fds[0]);
+		close(fds[1]);
+	}
+	return r;
+}
+
+static int on_a_page(bool collapse)
+{
+	const size_t size = 4096;
+	void *page = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long r;
+
+	if (page == MAP_FAILED)
+		return 0;
+	errno = 0;
+	// without the advice there is EINVAL
+	r = collapse ? madvise(page, size, MADV_COLLAPSE)
+		     : syscall(SYS_mbind, page, size, MPOL_DEFAULT, NULL, 0, 0);
+	if (r < 0 && errno != EPERM)
+		r = collapse ? 0 : 1;
+	else
+		r = r == 0 ? 1 : -errno;
+	munmap(page, size);
+	return (int)r;
+}
+
+static int collapsed_pages(void)
+{
+	return on_a_page(true);
+}
+
+static int memory_policy(void)
+{
+	return on_a_page(false);
+}
+
+static int core_cookie(void)
+{
+	return prctl(PR_SCHED_CORE, 0, 0, 0, 0) == 0 || errno != EPERM ? 1 : -errno;
+}
+
+static void by_others(const struct audit *, struct finding *f)
+{
+	static const struct {
+		const char *name;
+		int (*try)(void); // 1: let through; 0: there is no such thing; else -errno
+	} things[] = {
+		{"a line discipline", line_discipline},
+		{"a lease of a file", lease},
+		{"the size of a pipe", larger_pipe},
+		{"collapsed pages", collapsed_pages},
+		{"a policy of memory", memory_policy},
+		{"a cookie of the core", core_cookie},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(things); i++) {
+		int r = things[i].try();
+
+		if (r > 0)
+			fail(f, "%s can be set", things[i].name);
+		else if (r < 0)
+			pass(f, "%s: %s", things[i].name, strerror(-r));
+	}
+}
+
 const struct property audit_calls[] = {
 	{"calls-mount",
 	 "mount, pivot_root, chroot, setns, open_by_handle_at and the like",
@@ -144,6 +249,9 @@ const struct property audit_calls[] = {
 	{"calls-surface", "keys, perf_event_open, io_uring_setup, userfaultfd", by_surface},
 	{"calls-processes", "ptrace, process_vm_writev, pidfd_getfd", by_processes},
 	{"calls-machine", "reboot, swap, clock, host name, log, I/O ports", by_machine},
+	{"calls-others",
+	 "what others pay for: modules, kept waiting, interrupts, memory of the kernel's",
+	 by_others},
 	{"calls-32bit", "call the kernel by int 0x80 and by the x32 table", by_table},
 	{0},
 };

@@ -35,6 +35,9 @@ NR_IO_SETUP, NR_TIMER_CREATE, NR_MQ_OPEN = 206, 222, 240  # x86-64
 NS_GET_OWNER_UID = 0xB704
 SIGEV_NONE = 1
 
+# On cgroup v1 the kernel may be without it.
+COUNTED = V2 or Path("/sys/fs/cgroup/memory/memory.kmem.tcp.limit_in_bytes").exists()
+
 # In a program of its own: takes all that it can get of one thing, says how many, and holds them.
 HOLDER = """
 import ctypes, os, sys, time
@@ -219,6 +222,35 @@ def test_no_limit_is_inherited(pf, runtime):
     assert int(one["Max open files"]) <= max(1024, min(65536, share))
 
 
+PRIORITIES = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0), libc.syscall(252, 1, 0),
+      open("/proc/self/oom_score_adj").read().strip(), open("/proc/self/personality").read().strip(),
+      "default" in open("/proc/self/numa_maps").readline())
+"""
+IOPRIO_SET, SET_MEMPOLICY, INTERLEAVE, NO_RANDOM = 251, 238, 3, 0x0040000
+
+
+def hand_on():
+    """What a service manager, or a user, may give a program on its way."""
+    os.nice(5)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    LIBC.syscall(IOPRIO_SET, 1, 0, 2 << 13 | 1)
+    LIBC.syscall(SET_MEMPOLICY, INTERLEAVE, ctypes.byref(ctypes.c_ulong(1)), 64)
+    LIBC.personality(NO_RANDOM)
+    Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def test_no_priority_is_inherited(pf):
+    plain = "0 0 0 0 00000000 True\n"
+    script = [PYTHON, "-I", "-c", PRIORITIES]
+    assert pf.ok("run", "--cpus", CPU, "--", *script, preexec_fn=hand_on) == plain
+    _, name = pf.begin()
+    assert pf.ok("exec", name, "--", *script, preexec_fn=hand_on) == plain
+    pf.ok("stop", "-t", "0", name)
+
+
 @pytest.mark.parametrize("runtime", ["crun", "runc"])
 def test_exec_has_the_limits_of_run(pf, runtime):
     path = f"/usr/bin/{runtime}"
@@ -331,9 +363,10 @@ print(v6.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
 
 
 @pytest.mark.guest
-@pytest.mark.skipif(not V2, reason="cgroup v1 does not count what sockets hold")
-def test_sockets_are_memory(pf):
-    """What waits in them to be read."""
+@pytest.mark.parametrize("place", [(), ("--in", "host")], ids=["container", "host"])
+@pytest.mark.skipif(not COUNTED, reason="this kernel does not count what sockets hold")
+def test_sockets_are_memory(pf, place):
+    """What waits in them to be read; apart from the rest on cgroup v1, up to the same limit."""
     code = """
 import resource, socket
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
@@ -351,7 +384,7 @@ for i in range(600):
             break
 print(sum(int(line.split("mem ")[1]) for line in open("/proc/net/sockstat") if "mem " in line))
 """
-    p = pf.run("--memory", "64M", "--", PYTHON, "-I", "-c", code)
+    p = pf.run(*place, "--memory", "64M", "--", PYTHON, "-I", "-c", code)
     if p.returncode != 128 + signal.SIGKILL:  # memory it is: there may be none left for the program
         assert p.returncode == 0, p.stderr
         assert int(p.stdout) * 4096 <= 80 << 20, f"{p.stdout} pages in sockets of a grant of 64 MiB"

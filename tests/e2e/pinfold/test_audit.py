@@ -121,7 +121,6 @@ def test_grant_says_what_is_expected(pf, tmp_path):
         ("cpus", "1023", "cpu-affinity"),
         ("cpus", "1023", "cpu-threads"),
         ("mems", "1023", "numa-policy"),
-        ("mems", "1023", "numa-bind"),
         ("pids", 3, "limit-processes"),
         ("memory", "1M", "limit-memory"),
     ]:

@@ -8,6 +8,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "tsc.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -197,7 +198,7 @@ int plane_rings(struct plane *p, struct err *err)
 		nctrl = inputs(p, t, true, err);
 		if (nctrl < 0)
 			return nctrl;
-		t->ctrl_cycles = rte_get_tsc_hz() / t->conf->ctrl_frequency;
+		t->ctrl_cycles = tsc_hz() / t->conf->ctrl_frequency;
 		// it has nothing else to look at
 		if (t->nrx == 0)
 			t->nrx = (uint16_t)nctrl;

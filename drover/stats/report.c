@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "port/address.h"
 #include "port/counters.h"
+#include "tsc.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -54,12 +55,12 @@ static uint64_t since(uint64_t now, uint64_t then)
 
 static double tsc_ns(uint64_t tsc)
 {
-	return (double)tsc * 1e9 / (double)rte_get_tsc_hz();
+	return (double)tsc * 1e9 / (double)tsc_hz();
 }
 
 uint64_t report_now(void)
 {
-	return (uint64_t)tsc_ns(rte_rdtsc());
+	return tsc_clock();
 }
 
 static const struct baseline *baseline(const struct plane *p)
@@ -80,7 +81,16 @@ static uint64_t begin_tsc(const struct plane *p)
 
 uint64_t report_since(const struct plane *p)
 {
-	return (uint64_t)tsc_ns(begin_tsc(p));
+	// the same for the same beginning, however the TSC's rate is known better and better: who reads it tells by it
+	// that figures begin anew
+	static uint64_t of, ns;
+	uint64_t begin = begin_tsc(p);
+
+	if (begin != of || ns == 0) {
+		of = begin;
+		ns = tsc_clock() - (uint64_t)tsc_ns(since(rte_rdtsc(), begin));
+	}
+	return begin != 0 ? ns : 0;
 }
 
 // Seconds that the figures are of. After the run the first look stops the clock.
@@ -362,11 +372,14 @@ static json_t *all_json(struct plane *p)
 {
 	json_t *o = json_object(), *tasks = json_array(), *ports = json_array();
 	json_t *rings = json_array();
+	struct tsc_rate rate = tsc_rate();
 	int failed = o == NULL;
 
 	failed |= json_object_set_new(o, "name", json_string(p->conf->name));
 	failed |= json_object_set_new(o, "seconds", json_real(seconds(p)));
-	failed |= put_u64(o, "tsc_hz", rte_get_tsc_hz());
+	failed |= put_u64(o, "tsc_hz", (uint64_t)(rate.hz + 0.5));
+	failed |= json_object_set_new(o, "tsc_error", json_real(rate.error));
+	failed |= put_u64(o, "tsc_hz_of_eal", rte_get_tsc_hz());
 	for (unsigned i = 0; i < p->ntasks; i++)
 		failed |= json_array_append_new(tasks, report_task_json(p, p->tasks[i]));
 	for (unsigned i = 0; i < p->nports; i++)

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "stats/report.h"
 #include "stats/telform.h"
+#include "tsc.h"
 
 #include <rte_cycles.h>
 #include <string.h>
@@ -211,7 +212,7 @@ static const char *path_end(const char *path)
 json_t *answer_info(struct plane *p, char *param, struct err *err)
 {
 	uint64_t now = rte_rdtsc(), begin = __atomic_load_n(&p->started, __ATOMIC_RELAXED);
-	uint64_t up = begin != 0 && now > begin ? (now - begin) / rte_get_tsc_hz() : 0;
+	uint64_t up = begin != 0 && now > begin ? (now - begin) / tsc_hz() : 0;
 	json_t *o = timed(p);
 
 	(void)param;
@@ -221,7 +222,7 @@ json_t *answer_info(struct plane *p, char *param, struct err *err)
 	json_object_set_new(o, "pid", json_integer(getpid()));
 	json_object_set_new(o, "uptime_seconds", json_integer((json_int_t)up));
 	json_object_set_new(o, "traffic", json_boolean(__atomic_load_n(&p->go, __ATOMIC_RELAXED)));
-	json_object_set_new(o, "tsc_hz", json_integer((json_int_t)rte_get_tsc_hz()));
+	json_object_set_new(o, "tsc_hz", json_integer((json_int_t)tsc_hz()));
 	json_object_set_new(o, "cores", json_integer(p->nlcores));
 	json_object_set_new(o, "tasks", json_integer(p->ntasks));
 	json_object_set_new(o, "ports", json_integer(p->nports));

@@ -4,6 +4,7 @@
 #include "stats/trace.h"
 
 #include "task/trace.h"
+#include "tsc.h"
 
 #include <rte_cycles.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ static json_t *packet_json(
 {
 	json_t *o = json_object(), *out = json_array();
 	const char *port = port_name(p, q->port);
-	const double ns = 1e9 / (double)rte_get_tsc_hz();
+	const double ns = 1e9 / (double)tsc_hz();
 
 	for (unsigned i = 0; i < RTE_MIN((unsigned)q->nsent, (unsigned)TRACE_OUTPUTS); i++)
 		json_array_append_new(out, json_string(output_name(p, t, q->out[i])));

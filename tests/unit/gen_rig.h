@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "drover_rig.h"
+#include "tsc.h"
 
 #include <jansson.h>
 #include <rte_cycles.h>
@@ -53,7 +54,7 @@ static inline struct task *make(const char *text)
 
 static inline struct rte_mbuf *next(struct task *t)
 {
-	const uint64_t begin = rte_rdtsc(), limit = 10 * rte_get_tsc_hz();
+	const uint64_t begin = rte_rdtsc(), limit = 10 * tsc_hz();
 	struct rte_mbuf *m = NULL;
 
 	while (rte_rdtsc() - begin < limit) {

@@ -6,6 +6,7 @@
 #include "task/gen/capture.h"
 #include "task/gen/frame.h"
 #include "task/meter/meter.h"
+#include "tsc.h"
 
 #include <fcntl.h>
 #include <pcap/pcap.h>
@@ -118,7 +119,7 @@ static void captures_are_sent(void **)
 // In their own time: none before it, and when the machine stalls the others later.
 static void captures_keep_their_time(void **)
 {
-	uint64_t hz = rte_get_tsc_hz(), gap = hz / 500, begin, late = 0;
+	uint64_t hz = tsc_hz(), gap = hz / 500, begin, late = 0;
 	struct file f;
 	struct task *t;
 

@@ -7,6 +7,7 @@
 
 #include "drover_rig.h"
 #include "task/meter/dump.h"
+#include "tsc.h"
 
 #include <jansson.h>
 #include <rte_cycles.h>
@@ -217,7 +218,7 @@ static void hanging_disk(void **)
 	give(t, 100, LEN);
 	begun = rte_rdtsc();
 	rig_done(t);
-	seconds = (rte_rdtsc() - begun) / rte_get_tsc_hz();
+	seconds = (rte_rdtsc() - begun) / tsc_hz();
 	assert_in_range(seconds, DUMP_CLOSE_SECONDS - 1, 60);
 	// it comes back, and finds that all is over
 	__atomic_store_n(&disk_hangs, false, __ATOMIC_RELEASE);

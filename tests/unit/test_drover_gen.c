@@ -6,6 +6,7 @@
 
 #include "drover_rig.h"
 #include "task/meter/meter.h"
+#include "tsc.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -192,7 +193,7 @@ static void refuses(void **)
 // Polls for some time; what comes is thrown away.
 static uint64_t run(struct task *t, uint64_t milliseconds)
 {
-	uint64_t end = rte_rdtsc() + rte_get_tsc_hz() / 1000 * milliseconds, got = 0;
+	uint64_t end = rte_rdtsc() + tsc_hz() / 1000 * milliseconds, got = 0;
 
 	while (rte_rdtsc() < end) {
 		t->poll(t);
@@ -205,7 +206,7 @@ static uint64_t run(struct task *t, uint64_t milliseconds)
 static void keep_rate(uint64_t rate)
 {
 	_cleanup_free_ void *conf = rig_conf("gen");
-	double hz = (double)rte_get_tsc_hz(), accounted;
+	double hz = (double)tsc_hz(), accounted;
 	uint64_t first[2], last[2], sent;
 	struct task *t;
 
@@ -283,7 +284,7 @@ static void stops_after_duration(void **)
 static void changes_its_rate(void **)
 {
 	_cleanup_free_ void *conf = rig_conf("gen");
-	double hz = (double)rte_get_tsc_hz();
+	double hz = (double)tsc_hz();
 	uint64_t before, begin, first, last, total;
 	struct task *t;
 
@@ -327,7 +328,7 @@ static void full_output(void **)
 	t = make("gen", conf);
 	lat = make("lat", lat_conf);
 	for (unsigned round = 0; round < 20; round++) {
-		uint64_t end = rte_rdtsc() + rte_get_tsc_hz() / 1000;
+		uint64_t end = rte_rdtsc() + tsc_hz() / 1000;
 
 		while (rte_rdtsc() < end)
 			t->poll(t);

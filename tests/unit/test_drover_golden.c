@@ -9,6 +9,7 @@
 #include "drover_rig.h"
 #include "table/file.h"
 #include "table/tables.h"
+#include "tsc.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -326,7 +327,7 @@ static void test_clock(void **state)
 		words,
 		sizeof(words),
 		"qinqencapv4,cpe table timeout ms=%" PRIu64,
-		3 * step * 1000 / rte_get_tsc_hz()
+		3 * step * 1000 / tsc_hz()
 	);
 	down = make(words);
 	for (unsigned round = 0; round < 2; round++) {

@@ -4,6 +4,7 @@
 
 #include "gen_rig.h"
 #include "task/proto/sums.h"
+#include "tsc.h"
 
 #include <rte_ip.h>
 #include <rte_udp.h>
@@ -303,8 +304,8 @@ static void bytes_take_their_time(void **)
 		t->poll(t);
 		rig_drain(&rig);
 		end_at = rte_rdtsc();
-	} while (end_at - begin < rte_get_tsc_hz() / 20);
-	seconds = (double)(end_at - begin) / (double)rte_get_tsc_hz();
+	} while (end_at - begin < tsc_hz() / 20);
+	seconds = (double)(end_at - begin) / (double)tsc_hz();
 	packets = number(t, "sent") + number(t, "behind");
 	bytes = (double)t->counters.tx_bytes + 24 * number(t, "sent");
 	assert_int_equal(t->control.rate, (uint64_t)(bps / mean));
@@ -314,6 +315,45 @@ static void bytes_take_their_time(void **)
 	assert_true(number(t, "asked_bits_per_second") > 0.999 * bps * 8);
 	assert_true(number(t, "asked_bits_per_second") < 1.001 * bps * 8);
 	assert_true(number(t, "pkt_size") == mean - 24);
+	end(t);
+}
+
+// A second is one of the kernel's clock, whatever EAL takes the TSC for.
+static void rates_are_by_the_clock(void **)
+{
+	const double rate = 1e6;
+	struct task *t = make("rate=1000000\ncatch up=10s\n");
+	uint64_t begun[2], ended[2]; // before and after the poll that counts
+	struct tsc_rate tsc = tsc_rate();
+	double n;
+
+	begun[0] = tsc_clock();
+	t->poll(t);
+	begun[1] = tsc_clock();
+	for (bool due = true; due || ended[0] - begun[1] < 200000000;) {
+		ended[0] = tsc_clock();
+		due = t->poll(t) > 0;
+		ended[1] = tsc_clock();
+		rig_drain(&rig);
+	}
+	n = number(t, "sent") + number(t, "behind");
+	assert_true(n >= rate * (double)(ended[0] - begun[1]) / 1e9 * 0.9997 - 2);
+	assert_true(n <= rate * (double)(ended[1] - begun[0]) / 1e9 * 1.0003 + 2);
+	assert_true(tsc.error > 0 && tsc.error < 1e-4);
+	end(t);
+}
+
+// It is not rounded to whole packets a second.
+static void slow_rates(void **)
+{
+	struct task *t = make("pkt size=60\nbps=100\n");
+
+	assert_true(number(t, "asked_bits_per_second") > 799.9);
+	assert_true(number(t, "asked_bits_per_second") < 800.1);
+	end(t);
+	t = make("pkt size=60\nbps=10\n");
+	assert_true(number(t, "asked_bits_per_second") > 79.9);
+	assert_true(number(t, "asked_bits_per_second") < 80.1);
 	end(t);
 }
 
@@ -348,6 +388,7 @@ static void refuses(void **)
 		{"range_offset=3", "stands behind its range="},
 		{"range=1-2\nrand_offset=3", "stands behind its random="},
 		{"range=1-2\nrange=1-2", "the one before it has no range_offset="},
+		{"bps=8", "less than a packet in 10 seconds"},
 		{"imix=59", "wants sizes 60..9014"},
 		{"imix=60,", "wants sizes"},
 		{"imix=60:0", "weights are from 1"},
@@ -397,7 +438,7 @@ static void refuses(void **)
 static void begins_later(void **)
 {
 	struct task *t = make("delay=20ms\nduration=20ms\nrate=100k\ncatch up=1s");
-	uint64_t begin = rte_rdtsc(), hz = rte_get_tsc_hz();
+	uint64_t begin = rte_rdtsc(), hz = tsc_hz();
 
 	assert_int_equal(t->poll(t), 0);
 	rte_pktmbuf_free(next(t));
@@ -421,6 +462,8 @@ int main(void)
 		cmocka_unit_test(random_values_are_between),
 		cmocka_unit_test(sizes_are_mixed),
 		cmocka_unit_test(bytes_take_their_time),
+		cmocka_unit_test(rates_are_by_the_clock),
+		cmocka_unit_test(slow_rates),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(begins_later),
 	};

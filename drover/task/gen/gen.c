@@ -13,6 +13,7 @@
 
 #include "task/gen/conf.h"
 #include "task/meter/meter.h"
+#include "tsc.h"
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -29,7 +30,11 @@ static __rte_noinline void gen_start(struct gen *g, const struct task_control *c
 
 	g->epoch = __atomic_load_n(&c->epoch, __ATOMIC_ACQUIRE);
 	rate = __atomic_load_n(&c->rate, __ATOMIC_RELAXED);
-	g->interval = rate > 0 ? RTE_MAX((rte_get_tsc_hz() << FRACTION) / rate, 1u) : 0;
+	if (g->pps > 0 && rate == g->pps_as)
+		g->interval = (uint64_t)(tsc_rate().hz * (double)(FRACTION_MASK + 1) / g->pps);
+	else
+		g->interval = rate > 0 ? (tsc_hz() << FRACTION) / rate : 0;
+	g->interval = rate > 0 ? RTE_MAX(g->interval, 1u) : 0;
 	g->burst_cycles = (g->interval * g->burst) >> FRACTION;
 	if (m != NULL) {
 		// a rate that is asked for at run time takes the place of the capture's times

@@ -49,6 +49,8 @@ struct gen {
 	// the next packet is due at next + fraction * 2^-FRACTION
 	uint64_t next, fraction;
 	uint64_t interval; // 2^-FRACTION cycles, mean; 0: as fast as it can
+	double pps;	   // of bps=, which control.rate is a part of; 0: not given
+	uint64_t pps_as;   // what control.rate is as long as that holds
 	uint64_t burst_cycles;
 	uint64_t catch_up;     // cycles: what is due for longer is not offered
 	uint64_t left, end;    // packets; TSC

@@ -5,6 +5,7 @@
 #include "task/gen/make.h"
 
 #include "task/meter/meter.h"
+#include "tsc.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -15,10 +16,11 @@
 #define POOL_SPARE 8191
 #define POOL_CACHE 256
 #define POOL_TAILROOM 64
+#define SLOWEST 0.1 // packets a second: a burst's time is a number of 64 bits
 
 uint64_t gen_cycles(uint64_t ns)
 {
-	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
+	return (uint64_t)((double)ns * (double)tsc_hz() / 1e9);
 }
 
 // Room for all of a frame and its head.
@@ -157,17 +159,28 @@ static double wire_mean(const struct gen *g)
 	return sum / g->many->n;
 }
 
-static void set_rate(struct task *t, struct gen *g, const struct gen_conf *c)
+static int set_rate(struct task *t, struct gen *g, const struct gen_conf *c, struct err *err)
 {
 	double wire = wire_mean(g);
 
 	t->control.rate = c->bps > 0 ? (uint64_t)((double)c->bps / wire) : c->rate.pps;
 	if (c->bps > 0 && t->control.rate == 0)
-		t->control.rate = 1;
+		t->control.rate = 1; // g->pps says less
+	g->pps = (double)c->bps / wire;
+	g->pps_as = t->control.rate;
+	if (c->bps > 0 && g->pps < SLOWEST)
+		return err_set(
+			err,
+			EINVAL,
+			"bps=%llu is less than a packet in %.0f seconds: ask for more",
+			(unsigned long long)c->bps,
+			1 / SLOWEST
+		);
 	if (g->many != NULL) {
 		g->many->by_bytes = c->bps > 0;
 		g->many->wire = wire;
 	}
+	return 0;
 }
 
 int gen_make(struct task *t, const void *arg, struct err *err)
@@ -205,7 +218,10 @@ int gen_make(struct task *t, const void *arg, struct err *err)
 	g->end = UINT64_MAX;
 	g->duration = gen_cycles(c->duration);
 	g->catch_up = gen_cycles(c->catch_up);
-	set_rate(t, g, c);
+	if (set_rate(t, g, c, err) < 0) {
+		gen_done(t);
+		return -err->code;
+	}
 	g->delay = gen_cycles(c->delay);
 	t->poll = poll_gen_later;
 	if (g->delay == 0)

@@ -4,8 +4,10 @@
 
 #include "stats/figure.h"
 #include "task/gen/gen.h"
+#include "tsc.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <rte_cycles.h>
 
 static struct gen_figures figures(const struct gen *g)
@@ -28,12 +30,12 @@ static struct gen_figures figures(const struct gen *g)
 // Of packets, bytes or cycles: how many a second.
 static double per_second(double n, const struct gen_figures *f)
 {
-	return f->active > 0 ? n * (double)rte_get_tsc_hz() / (double)f->active : 0;
+	return f->active > 0 ? n * (double)tsc_hz() / (double)f->active : 0;
 }
 
 static double seconds(uint64_t cycles)
 {
-	return (double)cycles / (double)rte_get_tsc_hz();
+	return (double)cycles / (double)tsc_hz();
 }
 
 // With CRC, preamble and gap.
@@ -59,19 +61,27 @@ static void report_many(const struct gen *g, const struct gen_figures *f, json_t
 		json_object_set_new(object, "delayed_ns", json_real(1e9 * seconds(f->delayed)));
 }
 
+static double asked_pps(const struct task *t, const struct gen *g)
+{
+	uint64_t rate = __atomic_load_n(&t->control.rate, __ATOMIC_RELAXED);
+
+	return g->pps > 0 && rate == g->pps_as ? g->pps : (double)rate;
+}
+
 void gen_report(struct task *t, void *object)
 {
 	const struct gen *g = t->state;
 	struct gen_figures f = figures(g);
-	uint64_t asked = __atomic_load_n(&t->control.rate, __ATOMIC_RELAXED);
+	double asked = asked_pps(t, g);
 	json_t *o = json_pack(
-		"{s:I,s:f,s:f,s:f,s:I,s:I,s:I,s:I,s:o,s:i}",
+		"{s:o,s:f,s:f,s:f,s:I,s:I,s:I,s:I,s:o,s:i}",
 		"asked_pps",
-		(json_int_t)asked, // 0: as fast as it can
+		// 0: as fast as it can
+		asked == floor(asked) ? json_integer((json_int_t)asked) : json_real(asked),
 		"offered_pps",
 		per_second((double)f.sent, &f),
 		"asked_bits_per_second",
-		8.0 * (double)asked * (mean_size(g) + WIRE_OVERHEAD),
+		8.0 * asked * (mean_size(g) + WIRE_OVERHEAD),
 		"offered_bits_per_second",
 		per_second(wire_bits(&f), &f),
 		"sent",

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "tsc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -248,7 +249,7 @@ static void set_clock(struct dump_file *f)
 	clock_gettime(CLOCK_REALTIME, &t);
 	f->tsc = rte_rdtsc();
 	f->ns = (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
-	f->ns_per_cycle = (uint64_t)(((unsigned __int128)NS << 32) / rte_get_tsc_hz());
+	f->ns_per_cycle = (uint64_t)(((unsigned __int128)NS << 32) / tsc_hz());
 }
 
 static int start(struct dump_file *f, const char *path, struct err *err)

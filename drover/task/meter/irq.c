@@ -9,6 +9,7 @@
 #include "stats/figure.h"
 #include "stats/hdr_pair.h"
 #include "task/task.h"
+#include "tsc.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -74,7 +75,7 @@ static int init_irq(struct task *t, const void *arg, struct err *err)
 
 	if (q == NULL)
 		return err_oom(err);
-	q->threshold = (uint64_t)((double)c->threshold * (double)rte_get_tsc_hz() / 1e9);
+	q->threshold = (uint64_t)((double)c->threshold * (double)tsc_hz() / 1e9);
 	q->buckets = c->buckets;
 	hdr_pair_init(&q->gaps);
 	t->state = q;
@@ -142,7 +143,7 @@ static json_t *by_length(const struct hdr *h, double ns)
 static void report_irq(struct task *t, void *object)
 {
 	struct irq *q = t->state;
-	double ns = 1e9 / (double)rte_get_tsc_hz();
+	double ns = 1e9 / (double)tsc_hz();
 	const struct hdr *h = hdr_pair_view(&q->gaps);
 	struct irq_sums s = sums(q);
 	double calm = (double)s.time - (double)h->sum;
@@ -177,7 +178,7 @@ static void clear_irq(struct task *t)
 static bool verdict_irq(struct task *t, char *line, size_t len)
 {
 	struct irq *q = t->state;
-	double ns = 1e9 / (double)rte_get_tsc_hz();
+	double ns = 1e9 / (double)tsc_hz();
 	const struct hdr *h = hdr_pair_view(&q->gaps);
 	struct irq_sums s = sums(q);
 	char from[FIGURE_STR], p99[FIGURE_STR], max[FIGURE_STR];

@@ -4,6 +4,7 @@
 
 #include "stats/figure.h"
 #include "task/meter/lat.h"
+#include "tsc.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -35,9 +36,10 @@ static uint64_t dropped(const struct task *t, unsigned reason)
 	       - l->base.drops[reason];
 }
 
-static uint64_t corrupt(const struct task *t)
+// What no generator sent, as far as one can see: ARP, what switches and routers say to all.
+static uint64_t unstamped(const struct task *t)
 {
-	return dropped(t, DROP_SHORT) + dropped(t, DROP_NO_METER) + dropped(t, DROP_CHECK);
+	return dropped(t, DROP_SHORT) + dropped(t, DROP_NO_METER);
 }
 
 // Of all streams. lost is not a sum of the fields: seq_lost clamps each stream.
@@ -80,14 +82,15 @@ static void put_figures(json_t *o, const struct seq_figures *n, uint64_t lost)
 void lat_report(struct task *t, void *object)
 {
 	struct lat *l = t->state;
-	double ns = 1e9 / (double)rte_get_tsc_hz();
+	double ns = 1e9 / (double)tsc_hz();
 	json_t *streams = json_array();
 	const struct hdr *h = hdr_pair_view(&l->times);
 	uint64_t lost;
 	struct seq_figures all = all_streams(l, &lost);
 
 	put_figures(object, &all, lost);
-	put(object, "corrupt", corrupt(t));
+	put(object, "corrupt", dropped(t, DROP_CHECK));
+	put(object, "unstamped", unstamped(t));
 	put(object, "too_short", dropped(t, DROP_SHORT));
 	put(object, "no_meter", dropped(t, DROP_NO_METER));
 	put(object, "check_wrong", dropped(t, DROP_CHECK));
@@ -137,7 +140,7 @@ bool lat_verdict(struct task *t, char *line, size_t len)
 {
 	struct lat *l = t->state;
 	const struct hdr *h = hdr_pair_view(&l->times);
-	double ns = 1e9 / (double)rte_get_tsc_hz();
+	double ns = 1e9 / (double)tsc_hz();
 	char p50[FIGURE_STR], p99[FIGURE_STR], error[FIGURE_STR];
 	uint64_t lost;
 	struct seq_figures all = all_streams(l, &lost);
@@ -147,7 +150,7 @@ bool lat_verdict(struct task *t, char *line, size_t len)
 			line,
 			len,
 			"nothing was received (%" PRIu64 " packets without a valid meter)",
-			corrupt(t) + dropped(t, DROP_STREAM)
+			unstamped(t) + dropped(t, DROP_CHECK) + dropped(t, DROP_STREAM)
 		);
 		return true;
 	}
@@ -155,14 +158,15 @@ bool lat_verdict(struct task *t, char *line, size_t len)
 		line,
 		len,
 		"received %" PRIu64 ", lost %" PRIu64 " (%.4g %%), duplicates %" PRIu64
-		", reordered %" PRIu64 ", corrupt %" PRIu64
+		", reordered %" PRIu64 ", corrupt %" PRIu64 ", without a stamp %" PRIu64
 		"; latency p50 %s, p99 %s, meter error p50 %s%s",
 		all.received,
 		lost,
 		all.expected > 0 ? 100 * (double)lost / (double)all.expected : 0,
 		all.duplicates,
 		all.reordered,
-		corrupt(t),
+		dropped(t, DROP_CHECK),
+		unstamped(t),
 		figure_time((double)hdr_percentile(h, 50) * ns, p50),
 		figure_time((double)hdr_percentile(h, 99) * ns, p99),
 		figure_time((double)hdr_percentile(&l->error, 50) * ns, error),

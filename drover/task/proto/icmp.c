@@ -4,6 +4,7 @@
 #include "task/proto/icmp.h"
 
 #include "task/proto/ip4.h"
+#include "tsc.h"
 
 #include <jansson.h>
 #include <netinet/in.h>
@@ -27,7 +28,7 @@ void icmp_init(struct icmp *c, const struct icmp_conf *conf)
 
 	memset(c, 0, sizeof(*c));
 	c->from = rte_cpu_to_be_32(conf->from);
-	c->gap = rte_get_tsc_hz() / rate;
+	c->gap = tsc_hz() / rate;
 	c->burst = (rate < ICMP_BURST ? rate - 1 : ICMP_BURST - 1) * c->gap;
 }
 

@@ -12,8 +12,10 @@
 #include "table/users.h"
 #include "task/proto/qinq.h"
 #include "task/task.h"
+#include "tsc.h"
 
 #include <jansson.h>
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_meter.h>
 #include <stdio.h>
@@ -176,11 +178,19 @@ static int wants(bool given, const char *key, const char *sub_mode, struct err *
 	return err_set(err, EINVAL, "%s= is missing, which sub mode=%s wants", key, sub_mode);
 }
 
+// rte_meter counts time by EAL's figure of the TSC: a rate that is right by the clock.
+static uint64_t by_eal(uint64_t rate)
+{
+	uint64_t v = (uint64_t)((double)rate * (double)rte_get_tsc_hz() / tsc_rate().hz + 0.5);
+
+	return rate > 0 && v == 0 ? 1 : v;
+}
+
 static int profile(struct police *s, const struct police_conf *c, struct err *err)
 {
-	struct rte_meter_srtcm_params one = {.cir = c->cir, .cbs = c->cbs, .ebs = c->ebs};
+	struct rte_meter_srtcm_params one = {.cir = by_eal(c->cir), .cbs = c->cbs, .ebs = c->ebs};
 	struct rte_meter_trtcm_params two = {
-		.cir = c->cir, .pir = c->pir, .cbs = c->cbs, .pbs = c->pbs};
+		.cir = by_eal(c->cir), .pir = by_eal(c->pir), .cbs = c->cbs, .pbs = c->pbs};
 	const char *mode = s->two_rates ? "trtcm" : "srtcm";
 	int r;
 

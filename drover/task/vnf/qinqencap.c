@@ -11,6 +11,7 @@
 #include "task/proto/mpls.h"
 
 #include "table/tables.h"
+#include "tsc.h"
 
 #include <jansson.h>
 #include <rte_ethdev.h>
@@ -288,9 +289,7 @@ static int init_qinqencap(struct task *t, const void *arg, struct err *err)
 	q->users = users;
 	q->local = rte_cpu_to_be_32(c->local);
 	q->ctype = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
-	q->age = user_table_age(
-		users, (uint32_t)(((uint64_t)c->age * (rte_get_tsc_hz() / 1000)) >> 30)
-	);
+	q->age = user_table_age(users, (uint32_t)(((uint64_t)c->age * (tsc_hz() / 1000)) >> 30));
 	q->now = cpe_now();
 	q->port = t->nrx == 1 && t->rx[0].ring == NULL ? t->rx[0].port : RTE_MAX_ETHPORTS;
 	q->source_route = c->source_route;

@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 
+#include "base/debug.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/size.h"
@@ -318,8 +319,14 @@ static int apply_if(
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < p->nsteps; i++) {
-		if (wanted(&p->steps[i], arg))
-			r = fns[p->steps[i].kind](&p->steps[i], err);
+		const struct step *s = &p->steps[i];
+		int64_t begun;
+
+		if (!wanted(s, arg))
+			continue;
+		begun = debug_time();
+		r = fns[s->kind](s, err);
+		debug_step(begun, "apply", step_name(s->kind), s->path, r, err);
 	}
 	umask(mask);
 	return r;

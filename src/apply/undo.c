@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 
+#include "base/debug.h"
 #include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
@@ -98,6 +99,7 @@ int undo_lease(
 	for (unsigned i = lease->nundo; i-- > 0;) {
 		const struct undo *u = &lease->undo[i];
 		bool cgroup = str_eq(u->what, "cgroup");
+		int64_t begun = debug_time();
 		int r;
 
 		if (cgroup != (part == UNDO_CGROUPS))
@@ -112,6 +114,7 @@ int undo_lease(
 			r = 0; // with its last file: pinned.c
 		else
 			r = err_set(err, EINVAL, "undo '%s': unknown to this version", u->what);
+		debug_step(begun, "undo", u->what, u->path, r, err);
 		// go on: what can be taken back is taken back
 		if (r < 0 && first.code == 0)
 			first = *err;

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 
+#include "base/debug.h"
 #include "base/scope.h"
 #include "base/str.h"
 
@@ -29,13 +30,15 @@ static const struct command commands[] = {
 
 static void help(void)
 {
-	puts("Usage: pinfold [--host-tree DIR] COMMAND ...\n\n"
+	puts("Usage: pinfold [--debug] [--host-tree DIR] COMMAND ...\n\n"
 	     "Gives a DPDK program exactly the cores, memory, hugepages, NICs and links it was "
 	     "granted.\n\n"
 	     "Commands:");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].summary);
 	puts("\nOptions:\n"
+	     "  --debug          tell each step as it is applied or undone, with times; also with\n"
+	     "                   PINFOLD_DEBUG=1; of run -d in the system's log\n"
 	     "  --host-tree DIR  look at a copy of another machine's /sys and /proc; nothing is "
 	     "changed\n"
 	     "  --version        print version, revision, compiler, DPDK and runtime\n"
@@ -73,6 +76,7 @@ static void standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{"debug", no_argument, NULL, 'd'},
 		{"help", no_argument, NULL, 'h'},
 		{"host-tree", required_argument, NULL, 't'},
 		{"version", no_argument, NULL, 'V'},
@@ -82,9 +86,14 @@ int main(int argc, char **argv)
 	int c;
 
 	standard_descriptors();
+	if (str_eq(getenv("PINFOLD_DEBUG") ?: "", "1"))
+		debug_begin();
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
 		switch (c) {
+		case 'd':
+			debug_begin();
+			break;
 		case 'h':
 			help();
 			return STATUS_OK;

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "run/run.h"
+#include "base/debug.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/status.h"
@@ -140,6 +141,7 @@ static int detach(struct cli_start *cs)
 	); // no session leader: no terminal can become ours; and the caller is not our parent
 	if (pid != 0)
 		_exit(pid < 0);
+	debug_detach();
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
 		dup2(null, fd);

@@ -8,6 +8,7 @@
 // alone.
 
 #include "apply/apply.h"
+#include "base/debug.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
@@ -149,6 +150,7 @@ static int settle(struct keeper *k, int *fd, struct err *err)
 	int *const kept[] = {&k->listen, &k->scribe.sock, &k->scribe.now, &k->scribe.before, fd};
 	const int n = (int)ARRAY_LEN(kept);
 
+	debug_end();
 	for (int i = 0; i < n; i++) {
 		*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, 16);
 		if (*kept[i] < 0)

@@ -3,6 +3,7 @@
 // A keeper cannot freeze itself: its control files are root's. So a process of root's stays beside it for
 // as long as it lives, and does nothing but wait for its CPUs or nodes to go offline.
 
+#include "base/debug.h"
 #include "base/scope.h"
 #include "keeper/keeper.h"
 #include "run/watch_cpus.h"
@@ -18,6 +19,7 @@ static void drop_others(int *keeper)
 	const int kept = STDERR_FILENO + 1;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	debug_end();
 	*keeper = fcntl(*keeper, F_DUPFD_CLOEXEC, kept + 1);
 	for (int i = 0; i < kept; i++)
 		dup2(null, i);

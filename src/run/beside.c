@@ -4,6 +4,7 @@
 #include "run/beside.h"
 
 #include "apply/apply.h"
+#include "base/debug.h"
 #include "base/idset.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ int beside_enter(const struct hostfs *fs, const struct lease *lease, struct err 
 
 void beside_detach(void)
 {
+	debug_end();
 	setsid();
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
 		close(fd);

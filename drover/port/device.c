@@ -202,6 +202,15 @@ static int named(
 	const char *arg = strchr(device, ':');
 
 	arg = arg != NULL ? arg + 1 : "";
+	// the kernel would take a program from it, as root
+	if (strstr(arg, "xdp_prog") != NULL)
+		return err_set(
+			err,
+			EPERM,
+			"device '%.64s': a configuration names no program for the kernel; without "
+			"xdp_prog= it gets libxdp's own",
+			device
+		);
 
 	for (size_t i = 0; i < ARRAY_LEN(simple); i++) {
 		if (!str_eq(kind, simple[i].kind))
@@ -232,9 +241,38 @@ static int named(
 	return unknown(device, kind, err);
 }
 
-// Drivers that run programs for their arguments (exec() of the one, what firmware= of the other has
-// built), wherever in ARGS they are named. A configuration may come from elsewhere.
-static const char *const runners[] = {"failsafe", "softnic"};
+// A configuration may come from elsewhere. Of DPDK's drivers some run programs for their arguments: failsafe's
+// exec(), what softnic's firmware= has built. So these are all, and none may have another inside.
+static const char *const drivers[] = {
+	"net_null",
+	"net_ring",
+	"net_memif",
+	"net_vhost",
+	"eth_vhost",
+	"net_virtio_user",
+	"virtio_user",
+	"net_af_packet",
+	"eth_af_packet",
+	"net_af_xdp",
+	"net_tap",
+	"net_tun",
+	"net_pcap",
+	"eth_pcap",
+};
+
+static bool is_driver(const char *arg)
+{
+	for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+		size_t n = strlen(drivers[i]);
+
+		// with a number behind it, as EAL wants it
+		if (strncmp(arg, drivers[i], n) == 0
+		    && arg[n + strspn(arg + n, "0123456789")]
+			       == (strchr(arg, ',') != NULL ? ',' : '\0'))
+			return true;
+	}
+	return false;
+}
 
 int port_parse_device(const char *device, unsigned number, struct port_device *ret, struct err *err)
 {
@@ -254,6 +292,15 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 		return 0;
 	}
 	arg = arg != NULL ? arg + 1 : "";
+	// the kernel would take a program from it, as root
+	if (strstr(arg, "xdp_prog") != NULL)
+		return err_set(
+			err,
+			EPERM,
+			"device '%.64s': a configuration names no program for the kernel; without "
+			"xdp_prog= it gets libxdp's own",
+			device
+		);
 	if (n < sizeof(kind))
 		memcpy(kind, device, n);
 	d.link = str_eq(kind, "memif") || str_eq(kind, "vhost") || str_eq(kind, "virtio");
@@ -279,17 +326,16 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 		if (arg[0] == '\0')
 			return err_set(err, EINVAL, "device '%s': write vdev:ARGS", device);
 		d.memif = str_starts(arg, "net_memif");
-		for (size_t i = 0; i < ARRAY_LEN(runners); i++)
-			if (strstr(arg, runners[i]) != NULL)
-				return err_set(
-					err,
-					EPERM,
-					"device '%.64s': DPDK's net_%s runs commands that its "
-					"arguments "
-					"name; use another",
-					device,
-					runners[i]
-				);
+		if (!is_driver(arg))
+			return err_set(
+				err,
+				EPERM,
+				"device '%.64s': of DPDK's drivers net_null, net_ring, net_memif, "
+				"net_vhost, net_virtio_user, net_af_packet, net_af_xdp, net_tap "
+				"and "
+				"net_pcap are taken: others run programs for their arguments",
+				device
+			);
 		snprintf(d.name, sizeof(d.name), "%.*s", (int)(len < 100 ? len : 100), arg);
 		snprintf(d.argument, sizeof(d.argument), "--vdev=%.480s", arg);
 		r = 0;

@@ -41,11 +41,14 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err);
 
 // ---- charges.c
 
-// What a cgroup is charged for, in bytes, but for what is the kernel's own or the cache of files.
+// What a lease still has: what its cgroup is charged for, in bytes, but for what is the kernel's own or the cache
+// of files; and its NICs that are in use, a bit for each of the grant's.
 struct charges {
 	uint64_t memory, hugepages;
+	uint64_t nics;
 };
 
+// Of a lease without processes. The ledger is locked: see nics_in_use.
 int cgroup_charges(
 	const struct hostfs *fs, const struct lease *lease, struct charges *ret, struct err *err
 );
@@ -60,9 +63,23 @@ int cgroup_settle(
 );
 bool charges_any(const struct charges *c);
 
-// "250M of memory and 600M of hugepages".
-#define CHARGES_STR 80
-char *charges_text(const struct charges *c, char buf[static CHARGES_STR]);
+// "250M of memory, 600M of hugepages and NIC 0000:3b:00.0".
+#define CHARGES_STR 256
+char *charges_text(const struct charges *c, const struct grant *g, char buf[static CHARGES_STR]);
+
+// ---- nics.c
+
+// The NICs of a grant that are in use, a bit for each, whoever uses them. Looks by opening their VFIO groups for a
+// moment: nobody that pinfold has given them to may be about to. So the ledger is locked, and the grant is not in
+// use and shares none with one that is.
+int nics_in_use(const struct hostfs *fs, const struct grant *g, uint64_t *ret, struct err *err);
+// "NIC 0000:3b:00.0", "NICs 0000:3b:00.0, 0000:3b:00.1".
+#define NICS_STR 112
+char *nics_text(const struct grant *g, uint64_t nics, char buf[static NICS_STR]);
+// Who uses them, as far as that can be seen: "'fw', process 4711 (qemu-system-x86)", or "".
+void nics_users(
+	const struct ledger *l, const struct grant *g, uint64_t nics, char *buf, size_t len
+);
 
 // ---- pinned.c
 

@@ -167,6 +167,8 @@ static int sum_up(
 	char hierarchy[sizeof(lease->cgroup)];
 	uint64_t pinned;
 
+	if (nics_in_use(fs, &lease->grant, &s->charges.nics, err) < 0)
+		return -err->code;
 	if (lease_hierarchy(lease, hierarchy, sizeof(hierarchy)) < 0)
 		return 0;
 	if (cgroup_each_hierarchy(
@@ -197,7 +199,7 @@ int cgroup_charges(
 
 bool charges_any(const struct charges *c)
 {
-	return c->memory > 0 || c->hugepages > 0;
+	return c->memory > 0 || c->hugepages > 0 || c->nics != 0;
 }
 
 int cgroup_settle(
@@ -242,17 +244,28 @@ static char *mebibytes(uint64_t bytes, char buf[static SIZE_STR])
 	return size_format((bytes + m - 1) / m * m, buf);
 }
 
-char *charges_text(const struct charges *c, char buf[static CHARGES_STR])
+char *charges_text(const struct charges *c, const struct grant *g, char buf[static CHARGES_STR])
 {
-	char memory[SIZE_STR], hugepages[SIZE_STR];
+	char part[3][NICS_STR];
+	unsigned n = 0;
+	int at = 0;
 
-	mebibytes(c->memory, memory);
-	mebibytes(c->hugepages, hugepages);
-	if (c->hugepages == 0)
-		snprintf(buf, CHARGES_STR, "%s of memory", memory);
-	else if (c->memory == 0)
-		snprintf(buf, CHARGES_STR, "%s of hugepages", hugepages);
-	else
-		snprintf(buf, CHARGES_STR, "%s of memory and %s of hugepages", memory, hugepages);
+	if (c->memory > 0)
+		snprintf(part[n++], NICS_STR, "%s of memory", mebibytes(c->memory, buf));
+	if (c->hugepages > 0)
+		snprintf(part[n++], NICS_STR, "%s of hugepages", mebibytes(c->hugepages, buf));
+	if (c->nics != 0)
+		nics_text(g, c->nics, part[n++]);
+	buf[0] = '\0';
+	for (unsigned i = 0; i < n; i++)
+		at += snprintf(
+			buf + at,
+			CHARGES_STR - (size_t)at,
+			"%s%s",
+			i == 0	     ? ""
+			: i + 1 == n ? " and "
+				     : ", ",
+			part[i]
+		);
 	return buf;
 }

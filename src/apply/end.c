@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The end of a lease. It is over when its cgroup is charged for nothing any more, not when its processes
-// are: memory and hugepages may have been passed on, to whoever is on a link of it. Until they are given
+// The end of a lease. It is over when its cgroup is charged for nothing any more and nobody has a NIC of it,
+// not when its processes are: all that may have been passed on, to whoever is on a link of it. Until they are given
 // back the lease is draining: it keeps its name, memory, hugepages, devices and ids. Only its CPUs are
 // free, since nothing of it computes.
 
@@ -25,6 +25,7 @@ struct peers {
 static int add_peer(const struct lease *lease, void *arg, struct err *err)
 {
 	struct peers *p = arg;
+	char name[NAME_MAX_LEN + 3];
 	size_t n = strlen(p->names);
 	bool linked = false;
 
@@ -34,8 +35,10 @@ static int add_peer(const struct lease *lease, void *arg, struct err *err)
 			linked = linked
 				 || str_eq(lease->grant.links[i].name, p->of->grant.links[k].name);
 	}
-	if (linked && !str_eq(lease->grant.name, p->of->grant.name) && lease_in_use(p->l, lease))
-		snprintf(p->names + n, p->len - n, "%s'%s'", n > 0 ? ", " : "", lease->grant.name);
+	snprintf(name, sizeof(name), "'%s'", lease->grant.name);
+	if (linked && !str_eq(lease->grant.name, p->of->grant.name)
+	    && strstr(p->names, name) == NULL && lease_in_use(p->l, lease))
+		snprintf(p->names + n, p->len - n, "%s%s", n > 0 ? ", " : "", name);
 	return 0;
 }
 
@@ -51,7 +54,10 @@ static int refuse(
 	struct peers p = {.l = l, .of = lease, .names = names, .len = sizeof(names)};
 	struct err unused;
 
-	lease_each(l, add_peer, &p, &unused);
+	nics_users(l, &lease->grant, left->nics, names, sizeof(names));
+	// of memory nobody tells who has it
+	if (names[0] == '\0' || left->memory > 0 || left->hugepages > 0)
+		lease_each(l, add_peer, &p, &unused);
 	return err_set(
 		err,
 		EBUSY,
@@ -59,7 +65,7 @@ static int refuse(
 		"then: "
 		"pinfold gc",
 		lease->grant.name,
-		charges_text(left, amount),
+		charges_text(left, &lease->grant, amount),
 		names[0] != '\0' ? names : "the program outside that has it"
 	);
 }

@@ -15,25 +15,29 @@
 static const char *const told_by_keeper[] = {"state", "seconds", "command"};
 
 struct ps {
-	const struct ledger *l;
+	struct ledger *l;
 	json_t *rows;
 };
 
-// What it lacks of its grant, and that it is frozen: both are to be seen from outside.
+// What it lacks of its grant, and that it is frozen: both are to be seen from outside. Who has its NICs.
 static void add_note(
 	const struct ledger *l,
 	const struct lease *lease,
 	bool used,
 	const struct offline *o,
+	const struct charges *held,
 	json_t *row
 )
 {
-	char note[OFFLINE_LINE];
+	char note[OFFLINE_LINE], users[OFFLINE_LINE - 32];
 
 	offline_say(o, note, sizeof(note));
 	if (used && note[0] == '\0' && site_has(&lease->site, SITE_SUPERVISOR)
 	    && !lease_supervised(l, lease))
 		strcpy(note, "its supervisor is gone: only further commands look after its CPUs");
+	nics_users(l, &lease->grant, held->nics, users, sizeof(users));
+	if (users[0] != '\0')
+		snprintf(note, sizeof(note), "used by %s", users);
 	json_object_set_new(row, "note", json_string(note));
 }
 
@@ -50,18 +54,57 @@ static void print_notes(const json_t *rows)
 	}
 }
 
+// What a lease that is draining still has: under the lock, since whether a NIC is in use is found by opening it,
+// and not once the lease is over and its NIC is another's.
+static int read_held(
+	struct ledger *l, const struct lease *lease, struct charges *ret, struct err *err
+)
+{
+	bool locked = lease->grant.nnics > 0;
+	struct lease now;
+	int r = locked ? ledger_lock(l, err) : 0;
+
+	if (r < 0)
+		return r;
+	if (!locked
+	    || (lease_read(l, lease->grant.name, &now, err) == 0 && lease_same_run(lease, &now)))
+		r = cgroup_charges(&l->fs, lease, ret, err);
+	if (locked)
+		ledger_unlock(l);
+	return r;
+}
+
 // "running"; "dead": for the next collection; "draining": with what it holds; "unknown": it cannot be told
 // whether anything runs.
-static const char *state_of(const struct ledger *l, const struct lease *lease, struct charges *held)
+static const char *state_of(struct ledger *l, const struct lease *lease, struct charges *held)
 {
 	struct err unused;
 	int life = lease_life(l, lease, &unused);
 
 	if (life != 0)
 		return life > 0 ? "running" : "unknown";
-	if (!lease->draining || cgroup_charges(&l->fs, lease, held, &unused) < 0)
+	if (!lease->draining || read_held(l, lease, held, &unused) < 0)
 		return lease->draining ? "unknown" : "dead";
 	return charges_any(held) ? "draining" : "dead";
+}
+
+static json_t *held_to_json(const struct charges *held, const struct grant *g)
+{
+	json_t *nics = json_array();
+
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if ((held->nics & UINT64_C(1) << i) != 0)
+			json_array_append_new(nics, json_string(g->nics[i].bdf));
+	}
+	return json_pack(
+		"{s:I, s:I, s:o}",
+		"memory",
+		(json_int_t)held->memory,
+		"hugepages",
+		(json_int_t)held->hugepages,
+		"nics",
+		nics
+	);
 }
 
 static int ps_one(const struct lease *lease, void *arg, struct err *err)
@@ -88,30 +131,20 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 	if (o.frozen)
 		state = "frozen";
 	if (charges_any(&held))
-		command = charges_text(&held, amount);
+		command = charges_text(&held, &lease->grant, amount);
 	// as the ledger counts
 	if (lease->draining && !lease->defined)
 		shown.grant.cpus = shown.grant.shared_cpus = (struct idset){0};
 	row = lease_row(&shown, state, command, lease->started);
 	if (charges_any(&held))
-		json_object_set_new(
-			row,
-			"held",
-			json_pack(
-				"{s:I, s:I}",
-				"memory",
-				(json_int_t)held.memory,
-				"hugepages",
-				(json_int_t)held.hugepages
-			)
-		);
+		json_object_set_new(row, "held", held_to_json(&held, &lease->grant));
 	for (size_t i = 0; told != NULL && i < ARRAY_LEN(told_by_keeper); i++) {
 		json_t *value = json_object_get(told, told_by_keeper[i]);
 
 		if (json_typeof(value) == json_typeof(json_object_get(row, told_by_keeper[i])))
 			json_object_set(row, told_by_keeper[i], value);
 	}
-	add_note(ps->l, lease, used, &o, row);
+	add_note(ps->l, lease, used, &o, &held, row);
 	json_array_append_new(ps->rows, row);
 	json_decref(told);
 	return 0;

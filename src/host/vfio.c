@@ -3,10 +3,13 @@
 
 #include "host/vfio.h"
 
+#include "base/fs.h"
+#include "base/scope.h"
 #include "host/hostfs.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 // A "dev" file of sysfs: "242:3".
@@ -49,4 +52,43 @@ int host_vfio_group(const struct hostfs *fs, int group, dev_t *ret, struct err *
 			err, -r, "find '/dev/vfio/%d'; bind its functions to vfio-pci", group
 		);
 	return 0;
+}
+
+// The kernel opens a group once (EBUSY, drivers/vfio/group.c). A device that was opened by it keeps the group
+// open, and so does a mapping of one, or a descriptor on its way in a socket; a device that was opened beside
+// it (/dev/vfio/devices) keeps it from being opened. No file of sysfs says as much: the device is enabled only
+// while it is open itself.
+int host_vfio_in_use(const struct hostfs *fs, int group, struct err *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	struct stat st;
+	dev_t rdev;
+	int r;
+
+	snprintf(path, sizeof(path), "sys/class/vfio/%d/dev", group);
+	r = read_dev(fs, path, &rdev);
+	if (r == -ENOENT) // unbinding its functions waits until nobody has them
+		return 0;
+	snprintf(path, sizeof(path), "dev/vfio/%d", group);
+	if (r == 0) {
+		fd = fs_open_in(fs->root, path, O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
+		r = fd < 0 ? -errno : 0;
+	}
+	if (r == -EBUSY)
+		return 1;
+	if (r == -ENODEV || r == -ENXIO) // unbound just now
+		return 0;
+	if (r == 0 && (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != rdev))
+		r = -ENODEV;
+	return r < 0 ? err_sys(
+		       err,
+		       -r,
+		       "see whether VFIO group %d is in use by opening '/%s' (%u:%u)",
+		       group,
+		       path,
+		       major(rdev),
+		       minor(rdev)
+	       )
+		     : 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Device numbers of VFIO. They are dynamic: found from the IOMMU group each time, never remembered.
+// VFIO: device numbers, which are dynamic, so they are found from the IOMMU group each time and never remembered;
+// and who uses a group.
 #pragma once
 
 #include "host/host.h"
@@ -11,3 +12,10 @@
 int host_vfio_container(const struct hostfs *fs, dev_t *ret, struct err *err);
 // /dev/vfio/GROUP
 int host_vfio_group(const struct hostfs *fs, int group, dev_t *ret, struct err *err);
+
+// 1: the group, or a device of it, is open or mapped somewhere. 0: it is not. Negative with err set: it cannot be
+// told. Opens the group for a moment, so nobody else may just be about to: it is free, or the caller's to give.
+int host_vfio_in_use(const struct hostfs *fs, int group, struct err *err);
+// Calls fn with each process that has it, as far as that can be seen.
+typedef void (*host_vfio_user_fn)(int pid, void *arg);
+void host_vfio_users(const struct hostfs *fs, int group, host_vfio_user_fn fn, void *arg);

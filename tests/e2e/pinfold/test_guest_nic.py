@@ -14,7 +14,19 @@ from pathlib import Path
 import pytest
 from features import FAR, needs_nodes
 
-from workload import GUEST, NODES, PYTHON, ids, needs_root, needs_testpmd, status_field
+from workload import (
+    GUEST,
+    NODES,
+    PYTHON,
+    ids,
+    kill,
+    needs_root,
+    needs_testpmd,
+    processes_of,
+    status_field,
+    unique,
+    wait,
+)
 
 PCI = Path("/sys/bus/pci/devices")
 MODULES = ("vfio-pci", "vfio_iommu_type1")
@@ -64,7 +76,8 @@ def _modules():
 
 @pytest.fixture
 def bound():
-    """Binds functions for the time of a test."""
+    """Binds functions for the time of a test. Unbinding waits for whoever has them: to be asked for before `pf`
+    where a workload may, so that it is ended first."""
     done = []
 
     def bind(*functions, driver="vfio-pci"):
@@ -174,6 +187,124 @@ def test_filter_of_devices_lets_only_the_group_through(pf, e1000e, bound):
         check=True,
     )
     assert p.stdout.splitlines() == ["opened", "Operation not permitted"]
+
+
+# Opens the NIC with the address argv[1] as DPDK does: `fds` are the container, the group and the device.
+OPEN = """
+import ctypes, fcntl, os, socket, struct, sys, time
+group = next(name for name in os.listdir("/dev/vfio") if name not in ("vfio", "devices"))
+container = os.open("/dev/vfio/vfio", os.O_RDWR)
+group = os.open(f"/dev/vfio/{group}", os.O_RDWR)
+fcntl.ioctl(group, 0x3B68, struct.pack("i", container))  # VFIO_GROUP_SET_CONTAINER
+fcntl.ioctl(container, 0x3B66, 1)  # VFIO_SET_IOMMU
+device = ctypes.CDLL(None).ioctl(group, 0x3B6A, sys.argv[1].encode())  # VFIO_GROUP_GET_DEVICE_FD
+fds = [container, group, device]
+assert device >= 0
+"""
+GIVE = """
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[2])
+socket.send_fds(s, [b"x"], fds)
+s.recv(1)
+print("given", flush=True)
+"""
+# Takes them, and keeps what argv[2] says.
+TAKE = """
+import ctypes, fcntl, os, socket, struct, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o777)
+s.listen(1)
+print("up", flush=True)
+c, _ = s.accept()
+container, group, device = socket.recv_fds(c, 1, 3)[1]
+if sys.argv[2] == "map":  # of the BAR 0
+    info = struct.pack("=IIIIQQ", 32, 0, 0, 0, 0, 0)
+    offset = struct.unpack("=IIIIQQ", fcntl.ioctl(device, 0x3B6C, info))[5]
+    mmap = ctypes.CDLL(None).mmap  # Python's own keeps a descriptor
+    mmap.restype = ctypes.c_void_p
+    mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + 3 * [ctypes.c_int] + [ctypes.c_long]
+    assert mmap(None, 4096, 3, 1, device, offset) != ctypes.c_void_p(-1).value
+for word, fd in ("container", container), ("group", group), ("device", device):
+    if sys.argv[2] not in (word, "all"):
+        os.close(fd)
+c.send(b"k")
+time.sleep(1000)
+"""
+
+
+class Taken:
+    """A NIC that one workload was granted and another one, on a link of it, was passed."""
+
+    def __init__(self, pf, nic, keep):
+        self.pf, self.nic = pf, nic
+        self.giver, self.taker, link = unique("giver"), unique("taker"), unique("l")
+        pf.names += [self.giver, self.taker]
+        self.socket = f"/run/pinfold/links/{link}/s"
+        self.link = ["--memory", "128M", "--link", f"memif:{link}"]
+        code = ["--", PYTHON, "-I", "-c", TAKE, self.socket, keep]
+        pf.start("run", "--name", self.taker, "--cpus", NODES[0][1], *self.link, *code).until("^up")
+
+    def command(self, more=""):
+        flags = ["--name", self.giver, "--cpus", NODES[0][0], "--nic", self.nic.bdf, *self.link]
+        code = ["--", PYTHON, "-I", "-c", OPEN + GIVE + more, self.nic.bdf, self.socket]
+        return ["run", *flags, *code]
+
+    def drains(self):
+        """It is the giver's, and whoever looks is told who has it, if that can be seen."""
+        pf, bdf = self.pf, self.nic.bdf
+        row = pf.ps()[self.giver]
+        assert row["state"] == "draining" and row["command"] == f"NIC {bdf}", row
+        assert row["held"] == {"memory": 0, "hugepages": 0, "nics": [bdf]}
+        pf.fails("stop", self.giver, like=f"draining: NIC {bdf} .*; stop '{self.taker}', then")
+        like = f"NIC {bdf} is granted to '{self.giver}' already"
+        pf.fails("run", "--cpus", NODES[0][0], "--nic", bdf, "--", "/bin/true", like=like)
+        assert pf.ok("gc") == "0 cleaned up\n"
+        return row["note"]
+
+    def end(self):
+        """The next one has a NIC that works."""
+        self.pf.ok("stop", "-t", "0", self.taker)
+        assert self.pf.ok("gc") == "1 cleaned up\n"
+        p = run(self.pf, [self.nic], "--", PYTHON, "-I", "-c", OPEN, self.nic.bdf)
+        assert (p.returncode, p.stderr) == (0, "")
+
+
+@pytest.mark.limit(90)
+@pytest.mark.parametrize("keep", ["all", "map"])
+def test_nic_that_was_passed_on_is_not_given_to_another(bound, e1000e, pf, keep):
+    """Whatever of it a peer keeps that was granted no NIC, the lease lasts until that is gone."""
+    (nic,) = bound(e1000e[0])
+    t = Taken(pf, nic, keep)
+    p = pf(*t.command())
+    assert (p.returncode, p.stdout) == (0, "given\n"), p.stderr
+    assert p.stderr.endswith(
+        f"'{t.giver}' has ended and is draining: NIC {nic.bdf} that it passed on is still used; "
+        f"stop '{t.taker}', then: pinfold gc\n"
+    )
+    # what is only mapped is in no list of descriptors: then the peers on the links are named
+    assert t.drains() == ("" if keep == "map" else f"used by '{t.taker}'")
+    t.end()
+
+
+@pytest.mark.limit(90)
+def test_nic_of_one_that_was_killed(bound, e1000e, pf):
+    """The collection sees it too; nobody is hindered by a container (of VFIO) alone, which has no NIC."""
+    (nic,) = bound(e1000e[0])
+    t = Taken(pf, nic, "device")
+    s = pf.start(*t.command("time.sleep(1000)"))
+    s.until("^given")
+    s.process.kill()
+    s.process.wait()
+    for pid in processes_of(pf.lease(t.giver)):
+        kill(pid)
+    wait(lambda: pf.ok("gc") == "0 cleaned up\n" and pf.ps()[t.giver]["state"] == "draining")
+    t.drains()
+    t.end()
+    t = Taken(pf, nic, "container")
+    p = pf(*t.command())
+    assert (p.returncode, p.stderr) == (0, "")
+    assert t.giver not in pf.ps()
 
 
 def test_nic_without_vfio_is_refused(pf, e1000e):

@@ -197,7 +197,7 @@ def test_no_page_touched(pf, peers):
     name, said = peers.give("directory", 0, "--hugepages", "2M=16")
     assert free_pages() == before - 16
     assert "draining: 32M of hugepages" in said
-    assert pf.ps()[name]["held"] == {"memory": 0, "hugepages": 16 * PAGE}
+    assert pf.ps()[name]["held"] == {"memory": 0, "hugepages": 16 * PAGE, "nics": []}
     pf.fails("run", "--name", name, "--cpus", CPU, "--", "true", like="draining")
     peers.end()
     assert pf.ok("gc") == "1 cleaned up\n" and free_pages() == before

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// NICs that somebody uses. A descriptor outlives the lease that opened it where it was passed on, as memory does;
+// no cgroup counts it, but the kernel gives a VFIO group to one at a time.
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "host/vfio.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SHOWN 4 // by their addresses; of more the number is told
+
+_Static_assert(GRANT_NICS <= 64, "a bit for each");
+
+static bool is_in(uint64_t nics, unsigned i)
+{
+	return (nics & UINT64_C(1) << i) != 0;
+}
+
+int nics_in_use(const struct hostfs *fs, const struct grant *g, uint64_t *ret, struct err *err)
+{
+	uint64_t nics = 0;
+
+	for (unsigned i = 0; i < g->nnics; i++) {
+		int r = host_vfio_in_use(fs, g->nics[i].iommu_group, err);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			nics |= UINT64_C(1) << i;
+	}
+	*ret = nics;
+	return 0;
+}
+
+char *nics_text(const struct grant *g, uint64_t nics, char buf[static NICS_STR])
+{
+	unsigned all = (unsigned)__builtin_popcountll(nics), shown = 0;
+	int n = snprintf(buf, NICS_STR, "NIC%s", all == 1 ? "" : "s");
+
+	for (unsigned i = 0; i < g->nnics && shown < SHOWN; i++) {
+		if (is_in(nics, i))
+			n += snprintf(
+				buf + n,
+				NICS_STR - (size_t)n,
+				"%s %s",
+				shown++ == 0 ? "" : ",",
+				g->nics[i].bdf
+			);
+	}
+	if (all > shown)
+		snprintf(buf + n, NICS_STR - (size_t)n, " and %u more", all - shown);
+	return buf;
+}
+
+// ---- who uses them
+
+struct users {
+	const struct ledger *l;
+	char *text;
+	size_t len;
+};
+
+static void add_user(struct users *u, const char *who)
+{
+	size_t n = strlen(u->text);
+
+	if (strstr(u->text, who) == NULL)
+		snprintf(u->text + n, u->len - n, "%s%s", n > 0 ? ", " : "", who);
+}
+
+// The lease in whose cgroup the process is.
+static bool lease_of(const struct ledger *l, int pid, char ret[static NAME_MAX_LEN + 1])
+{
+	static const char top[] = "/pinfold";
+	_cleanup_free_ char *path = str_printf("proc/%d/cgroup", pid);
+	_cleanup_free_ char *text = NULL;
+
+	if (path == NULL || fs_read(l->fs.root, path, 1u << 16, &text, NULL) < 0)
+		return false;
+	for (const char *at = text; (at = strstr(at, top)) != NULL; at += strlen(top)) {
+		const char *name = at + strlen(top) + 1;
+		size_t n = strcspn(name, "/\n");
+
+		if ((name[-1] != '/' && name[-1] != '-') || n > NAME_MAX_LEN)
+			continue;
+		snprintf(ret, NAME_MAX_LEN + 1, "%.*s", (int)n, name);
+		if (lease_exists(l, ret))
+			return true;
+	}
+	return false;
+}
+
+static void add_process(int pid, void *arg)
+{
+	struct users *u = arg;
+	_cleanup_free_ char *path = str_printf("proc/%d/comm", pid);
+	_cleanup_free_ char *comm = NULL;
+	char name[NAME_MAX_LEN + 1], who[96];
+
+	if (lease_of(u->l, pid, name)) {
+		snprintf(who, sizeof(who), "'%s'", name);
+	} else {
+		if (path == NULL || fs_read(u->l->fs.root, path, 64, &comm, NULL) < 0)
+			return; // it has ended
+		comm[strcspn(comm, "\n")] = '\0';
+		str_plain(comm);
+		snprintf(who, sizeof(who), "process %d (%s)", pid, comm);
+	}
+	add_user(u, who);
+}
+
+void nics_users(const struct ledger *l, const struct grant *g, uint64_t nics, char *buf, size_t len)
+{
+	struct users u = {.l = l, .text = buf, .len = len};
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (is_in(nics, i))
+			host_vfio_users(&l->fs, g->nics[i].iommu_group, add_process, &u);
+	}
+	str_plain(buf); // it may be cut in the middle of a character
+}

@@ -80,6 +80,8 @@ char *nics_text(const struct grant *g, uint64_t nics, char buf[static NICS_STR])
 void nics_users(
 	const struct ledger *l, const struct grant *g, uint64_t nics, char *buf, size_t len
 );
+// EBUSY, with who uses them, when one of them is in use. As nics_in_use.
+int nics_check_free(const struct ledger *l, const struct grant *g, struct err *err);
 
 // ---- pinned.c
 

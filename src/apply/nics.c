@@ -126,3 +126,22 @@ void nics_users(const struct ledger *l, const struct grant *g, uint64_t nics, ch
 	}
 	str_plain(buf); // it may be cut in the middle of a character
 }
+
+int nics_check_free(const struct ledger *l, const struct grant *g, struct err *err)
+{
+	char text[NICS_STR], users[512];
+	uint64_t nics = 0;
+
+	if (nics_in_use(&l->fs, g, &nics, err) < 0)
+		return -err->code;
+	if (nics == 0)
+		return 0;
+	nics_users(l, g, nics, users, sizeof(users));
+	return err_set(
+		err,
+		EBUSY,
+		"%s: in use by %s; end that first",
+		nics_text(g, nics, text),
+		users[0] != '\0' ? users : "a program outside of pinfold that cannot be seen"
+	);
+}

@@ -128,6 +128,8 @@ int start_prepare(
 		s.planned = r == 0;
 	}
 	if (r == 0 && fs->real && !req->launch.look)
+		r = nics_check_free(&s.ledger, &s.lease.grant, err);
+	if (r == 0 && fs->real && !req->launch.look)
 		r = ids_take(&s.ledger, &s.lease, err);
 	if (r < 0) {
 		start_done(&s);

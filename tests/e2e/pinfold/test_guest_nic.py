@@ -307,6 +307,19 @@ def test_nic_of_one_that_was_killed(bound, e1000e, pf):
     assert t.giver not in pf.ps()
 
 
+def test_nic_of_a_stranger(bound, e1000e, pf):
+    """A program of the host has its group: the start is refused, and says who."""
+    (nic,) = bound(e1000e[0])
+    code = OPEN + "os.close(container)\nos.close(device)\nprint('up', flush=True)\ntime.sleep(1000)"
+    s = pf.start_other(PYTHON, "-I", "-c", code, nic.bdf)
+    s.until("^up")
+    like = rf"NIC {nic.bdf}: in use by process {s.pid} \(python3\); end that first"
+    pf.fails("run", "--cpus", NODES[0][0], "--nic", nic.bdf, "--", "/bin/true", like=like)
+    s.signal(9)
+    s.process.wait()
+    assert run(pf, [nic], "--", "/bin/true").returncode == 0
+
+
 def test_nic_without_vfio_is_refused(pf, e1000e):
     pf.fails(
         "run",

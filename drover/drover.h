@@ -21,7 +21,9 @@ struct plane_port {
 	uint16_t id;	     // of ethdev
 	uint16_t nrxq, ntxq; // queues handed out
 	struct task_gate gate;
-	struct xdp_sockets xdp; // none: it is of another kind
+	struct xdp_sockets xdp;	   // none: it is of another kind
+	uint64_t retry;		   // links.c: TSC before which it is not connected again
+	struct rte_eth_stats seen; // and what it had counted when the other end left
 };
 
 struct plane_lcore {
@@ -35,6 +37,7 @@ struct plane_lcore {
 	uint16_t unread[CONF_PORTS];
 	struct plane *plane;
 	bool squeezed; // it shares its CPU with another polling lcore
+	bool held;     // it leaves those alone for a moment
 } __rte_cache_aligned;
 
 // From an output of a task to an input of another. Several may share one ring.

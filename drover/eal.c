@@ -211,7 +211,7 @@ static int add_mac(struct port_device *d, const uint8_t *a, struct err *err)
 
 static int add_devices(struct eal_plan *e, const struct conf *c, struct err *err)
 {
-	bool pci = false;
+	bool pci = false, virtio = false;
 
 	for (unsigned i = 0; i < CONF_PORTS; i++) {
 		const struct conf_port *p = &c->ports[i];
@@ -239,12 +239,16 @@ static int add_devices(struct eal_plan *e, const struct conf *c, struct err *err
 				d->ring
 			);
 		pci = pci || d->pci;
+		virtio = virtio || d->virtio;
 		// memif takes its address only when it is made
 		if (p->mac.word == MAC_ADDRESS && d->memif && add_mac(d, p->mac.addr, err) < 0)
 			return err_wrap(err, "%s:%u", c->file, p->line);
 		if (d->argument[0] != '\0' && add(e, err, "%s", d->argument) < 0)
 			return -err->code;
 	}
+	// the other end maps a few files at most, and EAL makes one of each hugepage
+	if (virtio && add(e, err, "--single-file-segments") < 0)
+		return -err->code;
 	// without a list EAL would take every NIC that it can see
 	return pci ? 0 : add(e, err, "--no-pci");
 }

@@ -23,6 +23,11 @@ static __rte_always_inline bool flag(const bool *f)
 	return __atomic_load_n(f, __ATOMIC_RELAXED);
 }
 
+static __rte_always_inline bool pauses(const struct task *t)
+{
+	return flag(&t->control.stopped) || flag(&t->control.held);
+}
+
 // Accounts the time since the last look to what the task did since then.
 static __rte_always_inline uint64_t account(struct task *t, bool busy, uint64_t last)
 {
@@ -38,7 +43,7 @@ static __rte_always_inline uint64_t account(struct task *t, bool busy, uint64_t 
 // Throws away what comes over links that no task reads.
 static __rte_noinline void empty(const struct plane_lcore *l)
 {
-	for (unsigned i = 0; i < l->nunread; i++) {
+	for (unsigned i = 0; i < l->nunread && !flag(&l->held); i++) {
 		for (unsigned k = 0; k < EMPTY_BURSTS; k++) {
 			struct rte_mbuf *m[BURST];
 			uint16_t n = rte_eth_rx_burst(l->unread[i], 0, m, BURST);
@@ -65,7 +70,7 @@ static void loop_one(struct plane *p, const struct plane_lcore *l, struct task *
 				t->counters.bursts++;
 				busy = true;
 				// told to stop with a full output: nothing more is taken in
-				if (unlikely(t->keep) && flag(&t->control.stopped))
+				if (unlikely(t->keep) && pauses(t))
 					break;
 			} else {
 				last = account(t, busy, last);
@@ -76,9 +81,9 @@ static void loop_one(struct plane *p, const struct plane_lcore *l, struct task *
 		last = account(t, busy, last);
 		busy = false;
 		rcu_between(t->lcore);
-		if (unlikely(flag(&t->control.stopped))) {
+		if (unlikely(pauses(t))) {
 			rcu_leave(t->lcore);
-			while (flag(&t->control.stopped) && !flag(&p->quit))
+			while (pauses(t) && !flag(&p->quit))
 				rte_pause();
 			rcu_enter(t->lcore);
 			last = rte_rdtsc();
@@ -98,7 +103,7 @@ static void loop_many(struct plane *p, const struct plane_lcore *l)
 			struct task *t = tasks[i];
 			uint16_t got;
 
-			if (unlikely(flag(&t->control.stopped)))
+			if (unlikely(pauses(t)))
 				continue;
 			got = t->poll(t);
 			t->counters.polls++;
@@ -125,7 +130,7 @@ static void loop_squeezed(struct plane *p, const struct plane_lcore *l)
 			struct task *t = tasks[i];
 			uint16_t got;
 
-			if (flag(&t->control.stopped))
+			if (pauses(t))
 				continue;
 			got = t->poll(t);
 			t->counters.polls++;

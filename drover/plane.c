@@ -4,6 +4,8 @@
 
 #include "plane.h"
 
+#include "links.h"
+
 #include "base/scope.h"
 #include "base/str.h"
 #include "table/tables.h"
@@ -294,6 +296,7 @@ void plane_stop(struct plane *p)
 
 void plane_done(struct plane *p)
 {
+	links_watch(NULL);
 	for (unsigned i = 0; i < p->ntasks; i++) {
 		struct task *t = p->tasks[i];
 

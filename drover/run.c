@@ -9,6 +9,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "links.h"
 #include "run.h"
 #include "stats/stats.h"
 #include "task/meter/dump.h"
@@ -26,19 +27,20 @@
 #include <sys/un.h>
 #include <time.h>
 
+#define LOOK_NS UINT64_C(100000000)
 #define LINK_MILLISECONDS 60000 // a generator waits so long for the other end of its link
 
-// A memif server that was killed leaves its socket, and the next one fails on it. It is removed when
-// nobody listens on it any more.
+// Who listens on a socket and was killed leaves it, and the next one fails on it. It is removed when nobody
+// listens on it any more.
 static void remove_stale_socket(const struct port_device *d)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	_cleanup_close_ int fd = -1;
 
-	if (!d->listens || strlen(d->makes) >= sizeof(addr.sun_path))
+	if (d->listens == 0 || strlen(d->makes) >= sizeof(addr.sun_path))
 		return;
 	strcpy(addr.sun_path, d->makes);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, d->listens | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0
 	    && errno == ECONNREFUSED)
 		unlink(addr.sun_path);
@@ -83,32 +85,27 @@ static bool generates(const struct plane *p)
 	return false;
 }
 
-// Waits for a signal of the set at most that long, 0: for ever. True: one came. A stop and a
-// continuation (Ctrl-Z, fg) interrupt the wait, and are none.
-static bool wait_signal(const sigset_t *set, uint64_t ns)
+// Waits for a signal of the set at most that long, 0: for ever, and looks after links meanwhile. True: one
+// came. A stop and a continuation (Ctrl-Z, fg) interrupt the wait, and are none.
+static bool wait_signal(struct plane *p, const sigset_t *set, uint64_t ns)
 {
 	const uint64_t begin = (uint64_t)clock_ns();
-	uint64_t gone;
-	int r;
 
-	do {
-		gone = (uint64_t)clock_ns() - begin;
-		if (ns == 0) {
-			r = sigwaitinfo(set, NULL);
-		} else {
-			const uint64_t left = gone < ns ? ns - gone : 0;
-			const struct timespec t = {
-				.tv_sec = (time_t)(left / 1000000000),
-				.tv_nsec = (long)(left % 1000000000),
-			};
+	for (;;) {
+		const uint64_t gone = (uint64_t)clock_ns() - begin;
+		const uint64_t left =
+			ns == 0 || gone + LOOK_NS < ns ? LOOK_NS : ns - RTE_MIN(gone, ns);
+		const struct timespec t = {.tv_nsec = (long)left};
 
-			r = sigtimedwait(set, NULL, &t);
-		}
-	} while (r < 0 && errno == EINTR);
-	return r >= 0;
+		if (sigtimedwait(set, NULL, &t) >= 0)
+			return true;
+		if (ns != 0 && (uint64_t)clock_ns() - begin >= ns)
+			return false;
+		links_look(p);
+	}
 }
 
-static int wait_links(const struct plane *p, struct err *err)
+static int wait_links(struct plane *p, struct err *err)
 {
 	uint16_t ports[CONF_PORTS];
 	unsigned n = 0;
@@ -117,8 +114,11 @@ static int wait_links(const struct plane *p, struct err *err)
 		if (p->ports[i].ntxq > 0 || p->ports[i].nrxq > 0)
 			ports[n++] = p->ports[i].id;
 	}
-	if (port_wait_links(ports, n, LINK_MILLISECONDS))
-		return 0;
+	for (unsigned ms = 0; ms < LINK_MILLISECONDS; ms += LOOK_NS / 1000000) {
+		if (port_wait_links(ports, n, LOOK_NS / 1000000))
+			return 0;
+		links_look(p);
+	}
 	return err_set(
 		err,
 		ETIMEDOUT,
@@ -134,15 +134,17 @@ static int traffic(
 	uint64_t duration = o->duration != 0 ? o->duration : p->conf->duration;
 	int r = telemetry_register(p, err);
 
+	links_watch(p);
+
 	if (r == 0)
 		r = plane_launch(p, err);
 	if (r == 0 && generates(p))
 		r = wait_links(p, err);
-	if (r == 0 && (p->conf->start_time == 0 || !wait_signal(set, p->conf->start_time))) {
+	if (r == 0 && (p->conf->start_time == 0 || !wait_signal(p, set, p->conf->start_time))) {
 		p->started = rte_rdtsc();
 		__atomic_store_n(&p->go, true, __ATOMIC_RELEASE);
 		fprintf(stderr, "drover: %s: traffic runs\n", p->conf->file);
-		wait_signal(set, duration);
+		wait_signal(p, set, duration);
 	}
 	plane_stop(p);
 	if (r == 0 && o->json) {
@@ -233,6 +235,8 @@ int drover_run(const struct run_options *o, struct err *err)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	// DPDK writes to sockets whose other end may be gone
+	signal(SIGPIPE, SIG_IGN);
 	r = conf_read(o->file, &o->overrides, &c, err);
 	if (r == 0)
 		r = eal_plan(c, o, &e, err);

@@ -6,10 +6,10 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "port/port.h"
+#include "task/gen/capture.h"
 
 #include <errno.h>
 #include <net/if.h>
-#include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,27 +17,12 @@
 
 static int check_capture(const char *path, struct err *err)
 {
-	char why[PCAP_ERRBUF_SIZE] = "";
 	struct stat st;
-	pcap_t *p;
 
 	// opening a pipe would wait for who writes it
 	if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
 		return 0;
-	p = pcap_open_offline(path, why);
-	if (p == NULL) { // libpcap names the file, or does not
-		const char *reason = str_starts(why, path) ? why + strlen(path) : "";
-
-		return err_set(
-			err,
-			EINVAL,
-			"'%s': %s; give the path of a capture",
-			path,
-			str_starts(reason, ": ") ? reason + 2 : why
-		);
-	}
-	pcap_close(p);
-	return 0;
+	return capture_check(path, err);
 }
 
 static int check_folder(const struct port_device *d, struct err *err)

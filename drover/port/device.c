@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static const char *const kinds[] = {
 	"memif",
@@ -94,12 +95,13 @@ static int memif(struct port_device *d, const char *arg, unsigned number, struct
 	path++;
 	len = strcspn(path, ",");
 	extra = path + len;
+	d->client = arg[0] == 'c';
+	d->listens = d->client ? 0 : SOCK_SEQPACKET;
 	if (len == 0)
 		return err_set(
 			err, EINVAL, "device 'memif:%s': the path of the socket is missing", arg
 		);
 	d->memif = true;
-	d->listens = arg[0] == 's';
 	snprintf(
 		d->makes,
 		sizeof(d->makes),
@@ -305,6 +307,8 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 		memcpy(kind, device, n);
 	d.link = str_eq(kind, "memif") || str_eq(kind, "vhost") || str_eq(kind, "virtio");
 	d.frames = str_eq(kind, "af_xdp");
+	d.listens = str_eq(kind, "vhost") && strstr(arg, ",client=1") == NULL ? SOCK_STREAM : 0;
+	d.virtio = str_eq(kind, "virtio");
 	if (str_eq(kind, "memif"))
 		r = memif(&d, arg, number, err);
 	else if (str_eq(kind, "null"))

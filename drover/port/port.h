@@ -48,7 +48,9 @@ struct port_device {
 	bool capture;
 	char makes[PORT_PATH]; // a socket or a capture
 	bool memif;	       // it gets its address when it is made
-	bool listens; // of memif, at makes: a socket there that nobody listens on is in its way
+	int listens;	       // on a socket of that type; 0: it does not
+	bool client;	       // it connects to a memif that another one makes
+	bool virtio;	       // the end that shares all its memory
 	char interface[PORT_PATH];
 };
 

@@ -11,7 +11,7 @@
 // The name is that of libc, for the drivers: those find it in the program before they find libc's.
 // What libc itself unmaps does not come here.
 
-#include "port/port.h"
+#include "links.h"
 #include "rcu.h"
 
 #include <rte_lcore.h>
@@ -24,7 +24,11 @@ int munmap(void *addr, size_t len)
 	struct err late;
 
 	// neither an lcore, which would wait for itself, nor the control thread
-	if (rte_lcore_id() == LCORE_ID_ANY)
-		rcu_wait(RCU_LINKS, &late);
+	if (rte_lcore_id() == LCORE_ID_ANY) {
+		// an lcore that did not run for so long may still be in there: better lost than gone
+		if (rcu_wait(RCU_LINKS, &late) < 0)
+			return 0;
+		links_remember();
+	}
 	return (int)syscall(SYS_munmap, addr, len);
 }

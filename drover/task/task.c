@@ -114,7 +114,8 @@ uint16_t task_tx_rest(
 )
 {
 	while (t->keep && !out->no_wait && sent < n
-	       && !__atomic_load_n(&t->control.stopped, __ATOMIC_RELAXED)) {
+	       && !__atomic_load_n(&t->control.stopped, __ATOMIC_RELAXED)
+	       && !__atomic_load_n(&t->control.held, __ATOMIC_RELAXED)) {
 		// who was at the other end of a link may be gone
 		rcu_outside(RCU_LINKS, t->lcore);
 		if (t->squeezed)

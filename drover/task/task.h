@@ -46,6 +46,7 @@ struct task_counters {
 // What the control side asks of a running task.
 struct task_control {
 	bool stopped;	// the task polls nothing
+	bool held;	// the same for a moment: a port of it is started anew
 	uint64_t rate;	// gen: packets a second, 0: as fast as it can
 	uint32_t epoch; // incremented whenever rate changes
 };

@@ -132,6 +132,8 @@ static void reads_a_dppd_file(void **)
 				   "-n=4 ; force number of memory channels\n"
 				   "no-output=no ; disable DPDK debug output\n"
 				   "eal=-r 2 --log-level=lib.eal:debug --iova-mode va\n"
+				   "--single-file-segments\n"
+				   "--match-allocations= ; the same\n"
 				   "\n"
 				   "[port 0]\n"
 				   "name=if0\n"
@@ -179,12 +181,14 @@ static void reads_a_dppd_file(void **)
 	assert_int_equal(c->duration, 1500000000);
 	assert_int_equal(c->mempool_size, 8192);
 	assert_int_equal(c->mbuf_size, 4096);
-	assert_int_equal(c->neal, 6);
+	assert_int_equal(c->neal, 8);
 	assert_string_equal(c->eal[0], "-n4");
 	assert_string_equal(c->eal[1], "-r");
 	assert_string_equal(c->eal[2], "2");
 	assert_string_equal(c->eal[3], "--log-level=lib.eal:debug");
 	assert_string_equal(c->eal[5], "va");
+	assert_string_equal(c->eal[6], "--single-file-segments");
+	assert_string_equal(c->eal[7], "--match-allocations");
 
 	assert_true(c->ports[0].used && c->ports[3].used && !c->ports[1].used);
 	assert_string_equal(c->ports[0].device, "memif:server:/run/x,rsize=11");
@@ -220,7 +224,7 @@ static void reads_a_dppd_file(void **)
 		assert_int_equal(((struct key_mac *)t[1].conf)->word, MAC_PACKET);
 		assert_ptr_not_equal(t[1].conf, c->cores[i == 1 ? 2 : 1].tasks[1].conf);
 	}
-	assert_int_equal(c->cores[1].tasks[0].line, 36);
+	assert_int_equal(c->cores[1].tasks[0].line, 38);
 	assert_int_equal(c->cores[5].tasks[0].id, 15);
 	conf_free(c);
 	conf_free(NULL);
@@ -421,6 +425,9 @@ static const struct bad bad_tables[] = {
 	{"[eal options]\neal=--\n", 2, "is no option of EAL"},
 	{"[eal options]\neal=4 -n\n", 2, "an option begins with '-'"},
 	{"[eal options]\n-n=\n", 2, "-n= has no value"},
+	{"[eal options]\n-n\n", 2, "the '=' is missing"},
+	{"[eal options]\n--single-file-segments=yes\n", 2, "EAL's flag has no value"},
+	{"[eal options]\n--iova-mode\n", 2, "has no value"},
 	{"[eal options]\n-n 4=1\n", 2, "one option a line"},
 };
 

@@ -82,10 +82,15 @@ static int parse_pair(char *s, struct entry *ret, struct err *err)
 {
 	char *eq = strchr(s, '=');
 
+	ret->header = false;
+	if (eq == NULL && ret->section == INI_EAL && str_starts(s, "--")) { // a flag
+		ret->name = s;
+		ret->value = "";
+		return 0;
+	}
 	if (eq == NULL)
 		return err_set(err, EINVAL, "'%.64s' is no name=value: the '=' is missing", s);
 	*eq = '\0';
-	ret->header = false;
 	ret->name = trim(s);
 	ret->value = trim(eq + 1);
 	if (ret->name[0] == '\0')

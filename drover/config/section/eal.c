@@ -49,6 +49,13 @@ static const char *const passed[] = {
 	"--vfio-intr",
 	NULL,
 };
+// Those of them that have no value.
+static const char *const flags[] = {
+	"--legacy-mem",
+	"--match-allocations",
+	"--single-file-segments",
+	NULL,
+};
 #define PASSED                                                                            \
 	"-n, -r, --base-virtaddr, --force-max-simd-bitwidth, --iova-mode, --legacy-mem, " \
 	"--log-level, --match-allocations, --single-file-segments, --vfio-intr"
@@ -157,6 +164,20 @@ static int read_one(struct sections *s, const struct entry *e, struct err *err)
 		);
 	if (check_option(e->name, err) < 0)
 		return -err->code;
+	for (unsigned i = 0; flags[i] != NULL; i++) {
+		if (strcmp(e->name, flags[i]) != 0)
+			continue;
+		if (value[0] != '\0')
+			return err_set(
+				err,
+				EINVAL,
+				"%s=%.32s: EAL's flag has no value: write %s",
+				e->name,
+				value,
+				e->name
+			);
+		return add(s->conf, e->name, "", err);
+	}
 	if (value[0] == '\0')
 		return err_set(err, EINVAL, "%s= has no value", e->name);
 	// a short option has its value behind it, a long one behind '='

@@ -4,6 +4,7 @@
 #include "task/gen/capture.h"
 
 #include "base/scope.h"
+#include "base/str.h"
 #include "task/gen/frame.h"
 
 #include <errno.h>
@@ -48,6 +49,24 @@ static int grow(struct loading *l, unsigned len, struct err *err)
 	return 0;
 }
 
+// What was cut when it was captured is no packet.
+static int check_whole(
+	const char *name, unsigned number, const struct pcap_pkthdr *h, struct err *err
+)
+{
+	if (h->caplen >= h->len)
+		return 0;
+	return err_set(
+		err,
+		EINVAL,
+		"'%.80s': packet %u has %u of its %u bytes: capture whole packets",
+		name,
+		number,
+		h->caplen,
+		h->len
+	);
+}
+
 static int check_packet(
 	const struct loading *l, const char *name, const struct pcap_pkthdr *h, struct err *err
 )
@@ -63,16 +82,8 @@ static int check_packet(
 			CAPTURE_PACKETS,
 			CAPTURE_BYTES >> 20
 		);
-	if (h->caplen < h->len)
-		return err_set(
-			err,
-			EINVAL,
-			"'%.80s': packet %u has %u of its %u bytes: capture whole packets",
-			name,
-			number,
-			h->caplen,
-			h->len
-		);
+	if (check_whole(name, number, h, err) < 0)
+		return -err->code;
 	if (h->caplen < RTE_ETHER_HDR_LEN || h->caplen > FRAME_MAX)
 		return err_set(
 			err,
@@ -128,33 +139,43 @@ static int add_packet(
 	return 0;
 }
 
+static int check_link(pcap_t *p, const char *name, struct err *err)
+{
+	if (pcap_datalink(p) == DLT_EN10MB)
+		return 0;
+	return err_set(
+		err,
+		EINVAL,
+		"'%.80s' is no capture of Ethernet: link type %d",
+		name,
+		pcap_datalink(p)
+	);
+}
+
+// After the packet of that number: why the file has no more.
+static int check_end(pcap_t *p, int why, const char *name, unsigned number, struct err *err)
+{
+	if (why == PCAP_ERROR_BREAK)
+		return 0;
+	return err_set(
+		err, EINVAL, "'%.80s', behind packet %u: %.160s", name, number, pcap_geterr(p)
+	);
+}
+
 static int read_all(struct loading *l, pcap_t *p, const char *name, struct err *err)
 {
 	struct pcap_pkthdr *h;
 	const uint8_t *bytes;
 	int r;
 
-	if (pcap_datalink(p) != DLT_EN10MB)
-		return err_set(
-			err,
-			EINVAL,
-			"'%.80s' is no capture of Ethernet: link type %d",
-			name,
-			pcap_datalink(p)
-		);
+	if (check_link(p, name, err) < 0)
+		return -err->code;
 	while ((r = pcap_next_ex(p, &h, &bytes)) == 1) {
 		if (add_packet(l, name, h, bytes, err) < 0)
 			return -err->code;
 	}
-	if (r != PCAP_ERROR_BREAK)
-		return err_set(
-			err,
-			EINVAL,
-			"'%.80s', behind packet %u: %.160s",
-			name,
-			l->c.n,
-			pcap_geterr(p)
-		);
+	if (check_end(p, r, name, l->c.n, err) < 0)
+		return -err->code;
 	if (l->c.n == 0)
 		return err_set(err, EINVAL, "'%.80s' has no packets", name);
 	return 0;
@@ -167,6 +188,40 @@ static void last_gap(struct capture *c)
 	for (uint32_t i = 0; i + 1 < c->n; i++)
 		sum += c->packet[i].gap / (c->n - 1);
 	c->packet[c->n - 1].gap = sum;
+}
+
+int capture_check(const char *path, struct err *err)
+{
+	char reason[PCAP_ERRBUF_SIZE] = "";
+	struct pcap_pkthdr *h;
+	const uint8_t *bytes;
+	unsigned n = 0;
+	pcap_t *p = pcap_open_offline(path, reason);
+	int r;
+
+	if (p == NULL) { // libpcap names the file, or does not
+		const char *why = str_starts(reason, path) ? reason + strlen(path) : "";
+
+		return err_set(
+			err,
+			EINVAL,
+			"'%s': %s; give the path of a capture",
+			path,
+			str_starts(why, ": ") ? why + 2 : reason
+		);
+	}
+	r = check_link(p, path, err);
+	while (r == 0) {
+		int next = pcap_next_ex(p, &h, &bytes);
+
+		if (next != 1) {
+			r = check_end(p, next, path, n, err);
+			break;
+		}
+		r = check_whole(path, ++n, h, err);
+	}
+	pcap_close(p);
+	return r;
 }
 
 int capture_load(FILE *f, const char *name, struct capture *ret, struct err *err)

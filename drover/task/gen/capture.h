@@ -34,4 +34,7 @@ int capture_read(const char *path, struct capture *ret, struct err *err);
 // The same from a stream, which is closed in any case. name: for errors.
 int capture_load(FILE *f, const char *name, struct capture *ret, struct err *err);
 
+// Whether a file is one of whole Ethernet packets, however many and long.
+int capture_check(const char *path, struct err *err);
+
 void capture_done(struct capture *c);

@@ -4,8 +4,12 @@
 directions, alone and two at once, with and without hugepages, short and long frames, tagged and not,
 against what the other side saw."""
 
+import contextlib
 import json
 import shutil
+import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -13,6 +17,7 @@ import time
 import frames
 import pcapfile
 import pytest
+from drover_run import Telemetry
 from uml import MORTAL
 from workload import SLOW, needs_pages, needs_root, unique, wait
 
@@ -125,14 +130,15 @@ class Drover:
         self.end()
 
 
-def config(ports, tasks, mtu=1500, more=""):
-    """ports: name to device; tasks: (from, to), all on one core."""
+def config(ports, *cores, mtu=1500, more="", keys=""):
+    """ports: name to device; cores: each a list of tasks (from, to)."""
     text = f"[global]\nname=devices\n{more}\n[defaults]\nmempool size=4K\n[core 0]\nmode=master\n"
     for i, (name, device) in enumerate(ports.items()):
         text += f"[port {i}]\nname={name}\ndevice={device}\nmtu={mtu}\n"
-    text += "[core 1]\nname=c\n"
-    for i, (rx, tx) in enumerate(tasks):
-        text += f"task={i}\nmode=none\nrx port={rx}\ntx port={tx}\n"
+    for i, tasks in enumerate(cores):
+        text += f"[core {i + 1}]\nname=c{i}\n"
+        for k, (rx, tx) in enumerate(tasks):
+            text += f"task={k}\nmode=none\nrx port={rx}\ntx port={tx}\n{keys}"
     return text
 
 
@@ -202,6 +208,11 @@ def settle(net):
         time.sleep(0.3)
 
 
+def around(names):
+    """From one to the other in both directions; what is alone gets its own back."""
+    return [(names[0], names[-1]), (names[-1], names[0])][: len(names)]
+
+
 def kernel_case(drover, directory, memory, kind, two, sizes, mtu=1500, setup=(), more=""):
     """What was sent, what came out and what drover says."""
     names = ["v0", "v1"] if two else ["v0"]
@@ -212,13 +223,7 @@ def kernel_case(drover, directory, memory, kind, two, sizes, mtu=1500, setup=(),
         outer = names if tap else [f"{n}x" for n in names]
         ports = {n: f"{kind}:{n}" for n in names}
         paths = [(outer[0], outer[-1])] + ([(outer[1], outer[0])] if two else [])
-        with Drover(
-            drover,
-            directory,
-            config(ports, [(names[0], names[-1])] + ([("v1", "v0")] if two else []), mtu, more),
-            memory,
-            net,
-        ) as d:
+        with Drover(drover, directory, config(ports, around(names), mtu=mtu, more=more), memory, net) as d:  # fmt: skip
             d.runs()
             for n in outer:
                 net.run("ip", "link", "set", "dev", n, "mtu", mtu, "up")
@@ -265,9 +270,7 @@ def test_xdp_jumbo(drover, tmp_path):
     )
     check_all(sent, taken, report)
     with Net("v0") as net, pytest.raises(AssertionError, match="mtu=9000.*at most 3"):
-        with Drover(
-            drover, tmp_path, config({"v0": "af_xdp:v0"}, [("v0", "v0")], 9000), "--no-huge", net
-        ) as d:
+        with Drover(drover, tmp_path, config({"v0": "af_xdp:v0"}, [("v0", "v0")], mtu=9000), "--no-huge", net) as d:
             d.runs()
 
 
@@ -287,3 +290,143 @@ def test_xdp_counts_what_it_cannot_carry(drover, tmp_path):
     port = next(p for p in report["ports"] if p["name"] == "v0")
     assert (port["opackets"], port["oerrors"]) == (100, 200)
     assert port["xdp"]["tx_invalid_descs"] == 0
+
+
+LINKS = {
+    "memif": ("memif:server:{}", "memif:client:{}"),
+    "vhost": ("vhost:{}", "virtio:{}"),
+    "virtio": ("virtio:{}", "vhost:{}"),
+}
+
+
+def link_case(drover, directory, memory, kind, two, sizes, mtu=1500, more=""):
+    """One drover sends back, or from one link to the other, what another one reads from captures and writes
+    to others; nothing is dropped that can wait. Each kind of end is once with either."""
+    names = ["l0", "l1"] if two else ["l0"]
+    own, other = ([f.format(directory / n) for n in names] for f in LINKS[kind])
+    keys = "drop=no\n"
+    near = config(dict(zip(names, own)), around(names), mtu=mtu, more=more, keys=keys)
+    sent, ports = {}, {}
+    for name, device, source in zip(names, other, (A, B)):
+        sent[name] = frames.make(source, sizes, COUNT)
+        pcapfile.write(directory / f"{name}.in", sent[name])
+        ports |= {
+            name: device, f"{name}in": f"pcap:{directory}/{name}.in", f"{name}out": f"pcap:-,{directory}/{name}.out"
+        }  # fmt: skip
+    reads, writes = [(f"{n}in", n) for n in names], [(n, f"{n}out") for n in names]
+    far = config(ports, reads, writes, mtu=mtu, more=more, keys=keys)
+    first, second = (far, near) if kind == "virtio" else (near, far)
+    with Drover(drover, directory, first, memory) as a:
+        a.runs()  # who listens
+        with Drover(drover, directory, second, memory) as b:
+            b.runs()
+            out = [directory / f"{n}.out" for n in names]
+            size = None
+            while size != (size := [p.stat().st_size for p in out]) or min(size) <= 24:
+                time.sleep(0.5)
+            for d in (a, b) if kind == "virtio" else (b, a):
+                d.end()
+    taken = {n: pcapfile.read(directory / f"{n}.out") for n in names}
+    back = dict(zip(names, reversed(names)))
+    return sent, {n: taken[back[n]] for n in names}, [a.end(), b.end()]
+
+
+@pytest.mark.parametrize("memory", MEMORY)
+@pytest.mark.parametrize("two", [False, True], ids=["alone", "two"])
+@pytest.mark.parametrize("kind", LINKS)
+def test_link(drover, tmp_path, kind, two, memory):
+    sent, taken, reports = link_case(drover, tmp_path, memory, kind, two, frames.SMALL)
+    for path, want in sent.items():
+        assert taken[path] == want, (path, len(want), len(taken[path]))
+    for report in reports:
+        for port in report["ports"]:
+            if port["name"] in sent:
+                assert (port["ipackets"], port["opackets"]) == (COUNT, COUNT)
+        assert counted(report, "imissed", "ierrors", "oerrors", "rx_nombuf")[1] == 0
+
+
+def sends(device, more="rate=20000\n"):
+    return f"[port 0]\nname=l0\ndevice={device}\n[core 0]\nmode=master\n[core 1]\nname=g\ntask=0\nmode=gen\ntx port=l0\n{more}"
+
+
+def port_of(d, name="l0"):
+    answer = Telemetry(f"/var/run/dpdk/{d.prefix}/dpdk_telemetry.v2").ask(f"/drover/ports,{name}")
+    return answer["ports"][name]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
+def test_memif_server_comes_back(drover, tmp_path, how):
+    """While a client sends, three times; nothing that was counted is forgotten."""
+    server = config({"l0": f"memif:server:{tmp_path}/s"}, [("l0", "l0")])
+    ended = Drover(drover, tmp_path, server, "--no-huge").runs()
+    with Drover(drover, tmp_path, sends(f"memif:client:{tmp_path}/s"), "--no-huge") as client:
+        client.runs()
+        before = 0
+        for _ in range(3):
+            wait(lambda: port_of(client)["opackets"] > before + 1000, 10, "packets")
+            ended.process.send_signal(how)
+            ended.process.communicate()
+            wait(lambda: port_of(client)["link"] == "down", 5, "the end of the link")
+            assert port_of(client)["opackets"] >= before + 1000
+            before = port_of(client)["opackets"]
+            ended = Drover(drover, tmp_path, server, "--no-huge").runs()
+            wait(lambda: port_of(client)["link"] == "up", 5, "the link")
+        wait(lambda: port_of(client)["opackets"] > before + 1000, 10, "packets")
+        ended.end()
+
+
+def test_memif_client_is_sent_away(drover, tmp_path):
+    """By a server that listens but has no port yet, as every server does while it starts."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as busy:
+        busy.bind(f"{tmp_path}/s")
+        busy.listen()
+        with Drover(drover, tmp_path, sends(f"memif:client:{tmp_path}/s"), "--no-huge") as client:
+            busy.settimeout(20)
+            busy.accept()[0].close()
+            time.sleep(0.5)
+            assert client.process.poll() is None and "traffic runs" not in client.said()
+            busy.close()
+            (tmp_path / "s").unlink()
+            server = config({"l0": f"memif:server:{tmp_path}/s"}, [("l0", "l0")])
+            with Drover(drover, tmp_path, server, "--no-huge") as d:
+                d.runs()
+                client.runs()  # it waits a minute for its link
+
+
+@pytest.mark.parametrize("kind", ["vhost:{}", "memif:server:{}"])
+def test_socket_of_who_was_killed(drover, tmp_path, kind):
+    text = config({"l0": kind.format(tmp_path / "s")}, [("l0", "l0")])
+    for _ in range(2):
+        d = Drover(drover, tmp_path, text, "--no-huge").runs()
+        d.process.kill()
+        d.process.communicate()
+        shutil.rmtree(f"/var/run/dpdk/{d.prefix}", ignore_errors=True)
+        assert (tmp_path / "s").is_socket()
+
+
+def test_virtio_reports_without_its_vhost(drover, tmp_path):
+    with Drover(drover, tmp_path, config({"l0": f"vhost:{tmp_path}/s"}, [("l0", "l0")]), "--no-huge") as a:
+        a.runs()
+        with Drover(drover, tmp_path, config({"l0": f"virtio:{tmp_path}/s"}, [("l0", "l0")]), "--no-huge") as b:
+            b.runs()
+            a.end()
+            wait(lambda: port_of(b)["link"] == "down", 5, "the end of the link")
+            assert b.end()["ports"] and b.process.returncode == 0
+
+
+def test_captures_that_are_no_frames(drover, tmp_path):
+    """Refused by the device as by the generator, in the same words."""
+    cases = {
+        (101, 60, 60): "is no capture of Ethernet: link type",
+        (1, 60, 1514): "packet 1 has 60 of its 1514 bytes: capture whole packets",
+        (1, 80, 80): "behind packet 0: truncated",
+    }
+    for (link, have, length), why in cases.items():
+        with open(tmp_path / "c", "wb") as f:
+            f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link))
+            f.write(struct.pack("<IIII", 0, 0, have, length) + bytes(60))
+        device = config({"l0": f"pcap:{tmp_path}/c"}, [("l0", "l0")])
+        for text in (device, sends("null", f"pcap file={tmp_path}/c\n")):
+            with pytest.raises(AssertionError, match=why):
+                with Drover(drover, tmp_path, text, "--no-huge") as d:
+                    d.runs()

@@ -21,9 +21,11 @@ struct plane_port {
 	uint16_t id;	     // of ethdev
 	uint16_t nrxq, ntxq; // queues handed out
 	struct task_gate gate;
-	struct xdp_sockets xdp;	   // none: it is of another kind
-	uint64_t retry;		   // links.c: TSC before which it is not connected again
-	struct rte_eth_stats seen; // and what it had counted when the other end left
+	struct xdp_sockets xdp;	    // none: it is of another kind
+	struct packet_port *packet; // NULL: the same
+	unsigned ifindex;	    // of its interface; 0: it has none
+	uint64_t retry;		    // links.c: TSC before which it is not connected again
+	struct rte_eth_stats seen;  // and what it had counted when the other end left
 };
 
 struct plane_lcore {

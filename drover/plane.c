@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "table/tables.h"
 
+#include <net/if.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -189,9 +190,11 @@ static int start_ports(struct plane *p, struct err *err)
 			       pool,
 			       &port->id,
 			       &port->xdp,
+			       &port->packet,
 			       err
 		       ) < 0)
 			return err_wrap(err, "%s:%u", p->conf->file, port->conf->line);
+		port->ifindex = if_nametoindex(port->device.interface);
 		port->gate.shared = ntxq < port->ntxq;
 		if (port->device.frames) { // its driver reads behind both
 			port->gate.max_segs = 1;

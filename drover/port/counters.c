@@ -3,7 +3,12 @@
 
 #include "port/counters.h"
 
+#include "base/scope.h"
+
+#include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 static uint64_t less(uint64_t a, uint64_t b)
 {
@@ -22,7 +27,11 @@ bool port_counters_get(const struct plane_port *p, struct port_counters *ret)
 	uint64_t unfit = __atomic_load_n(&p->gate.unfit, __ATOMIC_RELAXED);
 
 	memset(ret, 0, sizeof(*ret));
-	if (p->id == RTE_MAX_ETHPORTS || rte_eth_stats_get(p->id, &ret->eth) != 0)
+	if (p->id == RTE_MAX_ETHPORTS)
+		return false;
+	if (p->packet != NULL)
+		packet_count(p->packet, &ret->eth);
+	else if (rte_eth_stats_get(p->id, &ret->eth) != 0)
 		return false;
 	ret->eth.oerrors += unfit;
 	more(&ret->eth.ipackets, &p->seen.ipackets);
@@ -36,5 +45,29 @@ bool port_counters_get(const struct plane_port *p, struct port_counters *ret)
 		ret->eth.oerrors += ret->xdp.tx_invalid_descs;
 		ret->eth.opackets = less(ret->eth.opackets, ret->xdp.tx_invalid_descs);
 	}
+	return true;
+}
+
+// One of the same name that was made since is another.
+static bool interface_runs(const struct plane_port *p)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq r = {0};
+
+	if (if_nametoindex(p->device.interface) != p->ifindex)
+		return false;
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%.15s", p->device.interface);
+	return ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_UP)
+	       && (r.ifr_flags & IFF_RUNNING);
+}
+
+bool port_link(const struct plane_port *p, struct rte_eth_link *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (rte_eth_link_get_nowait(p->id, ret) != 0)
+		return false;
+	// the drivers of the kernel's interfaces say "up" for ever
+	if (p->ifindex != 0 && !interface_runs(p))
+		ret->link_status = RTE_ETH_LINK_DOWN;
 	return true;
 }

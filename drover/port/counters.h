@@ -15,3 +15,6 @@ struct port_counters {
 
 // False: the driver says nothing, and all is zero.
 bool port_counters_get(const struct plane_port *p, struct port_counters *ret);
+
+// False: the driver does not say.
+bool port_link(const struct plane_port *p, struct rte_eth_link *ret);

@@ -159,6 +159,18 @@ static int pcap(struct port_device *d, const char *arg, unsigned number, struct 
 	);
 }
 
+// The port itself is a null device that brings nothing (packet.c).
+static int af_packet(struct port_device *d, const char *arg, unsigned number, struct err *err)
+{
+	if (arg[0] == '\0' || strchr(arg, ',') != NULL || strlen(arg) >= IFNAMSIZ)
+		return err_set(
+			err, EINVAL, "device 'af_packet:%.64s': write af_packet:INTERFACE", arg
+		);
+	strcpy(d->interface, arg);
+	d->packet = true;
+	return vdev(d, "net_null", number, err, "no-rx=1");
+}
+
 static int unknown(const char *device, const char *kind, struct err *err)
 {
 	const char *near = str_nearest(kind, kinds);
@@ -188,11 +200,6 @@ static int named(
 		size_t needs; // where its name goes, in struct port_device; 0: nothing has to be there
 	} simple[] = {
 		{"tap", "net_tap", "iface=", "", 0},
-		{"af_packet",
-		 "net_af_packet",
-		 "iface=",
-		 "",
-		 offsetof(struct port_device, interface)},
 		{"af_xdp", "net_af_xdp", "iface=", "", offsetof(struct port_device, interface)},
 		{"vhost", "net_vhost", "iface=", ",queues=1", offsetof(struct port_device, makes)},
 		{"virtio",
@@ -317,6 +324,8 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 			    : err_set(
 				    err, EINVAL, "device '%.64s': write null or null:copy", device
 			    );
+	else if (str_eq(kind, "af_packet"))
+		r = af_packet(&d, arg, number, err);
 	else if (str_eq(kind, "pcap"))
 		r = pcap(&d, arg, number, err);
 	else if (str_eq(kind, "ring")) {

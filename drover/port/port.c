@@ -74,7 +74,7 @@ static int configure(
 
 	if (r < 0)
 		return err_set(err, -r, "port '%s': %s", conf->name, rte_strerror(-r));
-	if (dev->link)
+	if (dev->link || dev->packet)
 		info.max_rx_queues = info.max_tx_queues = 1;
 	if (nrxq > info.max_rx_queues)
 		return err_set(
@@ -112,6 +112,16 @@ static int configure(
 		ec.rxmode.mtu = mtu;
 	ec.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	r = rte_eth_dev_configure(port, nrxq, *ntxq, &ec);
+	if (r == -EINVAL && mtu > RTE_ETHER_MTU)
+		return err_set(
+			err,
+			-r,
+			"port '%s': mtu=%u: '%s' has frames of at most %u bytes",
+			conf->name,
+			mtu,
+			conf->device,
+			info.max_rx_pktlen
+		);
 	if (r < 0)
 		return err_set(err, -r, "configure port '%s': %s", conf->name, rte_strerror(-r));
 	return 0;
@@ -150,6 +160,7 @@ int port_start(
 	struct rte_mempool *pool,
 	uint16_t *ret_port,
 	struct xdp_sockets *ret_xdp,
+	struct packet_port **ret_packet,
 	struct err *err
 )
 {
@@ -171,6 +182,7 @@ int port_start(
 			conf->device
 		);
 	ret_xdp->n = 0;
+	*ret_packet = NULL;
 	if (dev->frames)
 		xdp_sockets_all(&before);
 	if (configure(conf, dev, port, nrxq, ntxq, err) < 0
@@ -178,6 +190,9 @@ int port_start(
 		return -err->code;
 	if (dev->frames)
 		xdp_sockets_since(&before, ret_xdp);
+	if (dev->packet
+	    && packet_start(dev->interface, conf->promiscuous, port, pool, ret_packet, err) < 0)
+		return err_wrap(err, "port '%s'", conf->name);
 	if (conf->mac.word == MAC_ADDRESS) {
 		struct rte_ether_addr addr;
 

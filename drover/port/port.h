@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "port/packet.h"
 #include "port/xdp.h"
 
 #include <rte_ether.h>
@@ -43,6 +44,7 @@ struct port_device {
 	bool link;
 	// AF_XDP: the kernel reads and writes its buffers, which must lie as that wants it (pool.c)
 	bool frames;
+	bool packet; // of packet.c: one queue each way
 	// What it needs of the machine, "" for nothing. A capture is read, or the socket of virtio
 	char reads[PORT_PATH];
 	bool capture;
@@ -67,7 +69,7 @@ struct rte_mempool;
 
 // Sets up, after rte_eal_init, the port of that ethdev name: queues, MTU, MAC, start. ntxq: queues to
 // send with; becomes 1 where it cannot have so many. ret_port: its ethdev number. ret_xdp: what AF_XDP
-// sockets it made.
+// sockets it made. ret_packet: of packet.c, or NULL.
 int port_start(
 	const struct conf_port *conf,
 	const struct port_device *dev,
@@ -76,6 +78,7 @@ int port_start(
 	struct rte_mempool *pool,
 	uint16_t *ret_port,
 	struct xdp_sockets *ret_xdp,
+	struct packet_port **ret_packet,
 	struct err *err
 );
 

@@ -300,14 +300,14 @@ static int put_port_counters(
 	return failed;
 }
 
-static int put_link(json_t *o, uint16_t id)
+static int put_link(json_t *o, const struct plane_port *p)
 {
 	char mac_text[RTE_ETHER_ADDR_FMT_SIZE] = "";
-	struct rte_eth_link link = {0};
-	struct rte_ether_addr mac = port_address(id);
+	struct rte_eth_link link;
+	struct rte_ether_addr mac = port_address(p->id);
 	int failed = 0;
 
-	if (rte_eth_link_get_nowait(id, &link) == 0) {
+	if (port_link(p, &link)) {
 		failed |= json_object_set_new(
 			o, "link", json_string(link.link_status ? "up" : "down")
 		);
@@ -330,7 +330,7 @@ json_t *report_port_json(struct plane *p, unsigned i)
 	failed |= json_object_set_new(o, "device", json_string(port->conf->device));
 	failed |= put_u64(o, "ethdev", port->id);
 	failed |= put_port_counters(o, port, b, seconds(p));
-	failed |= put_link(o, port->id);
+	failed |= put_link(o, port);
 	if (failed == 0)
 		return o;
 	json_decref(o);

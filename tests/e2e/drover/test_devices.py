@@ -257,7 +257,7 @@ def check_all(sent, taken, report):
 
 @pytest.mark.parametrize("memory", MEMORY)
 @pytest.mark.parametrize("two", [False, True], ids=["alone", "two"])
-@pytest.mark.parametrize("kind", ["af_xdp", "tap"])
+@pytest.mark.parametrize("kind", ["af_xdp", "af_packet", "tap"])
 def test_kernel(drover, tmp_path, kind, two, memory):
     """Through the kernel's interfaces and back, and from one to the other in both directions."""
     check_all(*kernel_case(drover, tmp_path, memory, kind, two, frames.SMALL))
@@ -430,3 +430,75 @@ def test_captures_that_are_no_frames(drover, tmp_path):
             with pytest.raises(AssertionError, match=why):
                 with Drover(drover, tmp_path, text, "--no-huge") as d:
                     d.runs()
+
+
+def test_af_packet_jumbo(drover, tmp_path):
+    """In several buffers of the ordinary size; what is longer than the interface said is counted."""
+    sizes = [60, 1972, 1990, 2006, 2100, 3000, 8000, 9014]
+    check_all(*kernel_case(drover, tmp_path, "--no-huge", "af_packet", True, sizes, 9000))
+    with Net("v0", mtu=1500) as net:
+        with Drover(drover, tmp_path, config({"v0": "af_packet:v0"}, [("v0", "v0")]), "--no-huge", net) as d:
+            d.runs()
+            for n in ("v0", "v0x"):
+                net.run("ip", "link", "set", "dev", n, "mtu", 9000)
+            pcapfile.write(tmp_path / "long", frames.make(A, [60, 3000], 100))
+            net.run(sys.executable, "-B", frames.__file__, "send", "v0x", tmp_path / "long")
+            wait(lambda: port_of(d, "v0")["ierrors"] == 50, 5, "errors")
+            assert port_of(d, "v0")["ipackets"] == 50
+
+
+def test_tap_refuses_jumbo(drover, tmp_path):
+    with Net() as net, pytest.raises(AssertionError, match="mtu=9000: 'tap:v0' has frames of at most 15"):
+        with Drover(drover, tmp_path, config({"v0": "tap:v0"}, [("v0", "v0")], mtu=9000), "--no-huge", net) as d:
+            d.runs()
+
+
+def test_af_packet_finishes_checksums(drover, tmp_path):
+    """Of a local kernel, which leaves them to the interface; and what it leaves that to cut up as well is
+    counted, until it is told not to."""
+    script = (
+        "ip netns add {n}; ip link set {d} netns {n}; ip -n {n} addr add 10.9.0.{i}/24 dev {d};"
+        "ip -n {n} link set {d} up; ip -n {n} link set lo up"
+    )
+    serve = "import socket,sys; s=socket.create_server(('10.9.0.2',5000)); print('ready',flush=True); c,_=s.accept(); n=0\nwhile d:=c.recv(65536): n+=len(d)\nprint(n)"
+    call = "import socket; c=socket.create_connection(('10.9.0.2',5000),timeout=10); c.settimeout(20); c.sendall(b'z'*2000000); c.close()"
+    names = [unique("dev"), unique("dev")]
+    with Net("v0", "v1") as net:
+        try:
+            for i, n in enumerate(names):
+                net.run("sh", "-ec", script.format(n=n, d=f"v{i}x", i=i + 1))
+                off = "ip netns exec {} ip link set dev {} gso_max_segs 1".format(n, f"v{i}x")
+                net.run("sh", "-ec", off)
+            text = config({n: f"af_packet:{n}" for n in ("v0", "v1")}, around(["v0", "v1"]))
+            with Drover(drover, tmp_path, text, "--no-huge", net) as d:
+                d.runs()
+                within = ["ip", "netns", "exec"]
+                server = net.popen(*within, names[1], sys.executable, "-c", serve, stdout=subprocess.PIPE, text=True)
+                assert server.stdout.readline() == "ready\n"
+                net.run(*within, names[0], sys.executable, "-c", call)
+                assert server.communicate(timeout=20 * SLOW)[0] == "2000000\n"
+        finally:
+            for n in names:
+                subprocess.run(["ip", "netns", "del", n], check=False)
+
+
+@pytest.mark.parametrize("kind", ["af_packet", "af_xdp"])
+def test_link_of_an_interface(drover, tmp_path, kind):
+    """Down with its peer, down when it is gone, and not that of another one with its name."""
+    with Net("v0") as net:
+        with Drover(drover, tmp_path, config({"v0": f"{kind}:v0"}, [("v0", "v0")]), "--no-huge", net) as d:
+            d.runs()
+
+            def link(state):
+                wait(lambda: port_of(d, "v0")["link"] == state, 5, f"the link {state}")
+
+            link("up")
+            net.run("ip", "link", "set", "dev", "v0x", "down")
+            link("down")
+            net.run("ip", "link", "set", "dev", "v0x", "up")
+            link("up")
+            net.run("ip", "link", "del", "dev", "v0x")
+            link("down")
+            net.run("sh", "-ec", "ip link add name v0 type veth peer name v0x; ip link set dev v0 up; ip link set dev v0x up")
+            time.sleep(0.5)
+            link("down")

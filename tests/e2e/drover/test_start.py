@@ -129,7 +129,7 @@ def test_wrong_options(drover, args, like, status):
         ("memif:client:nobodys", "no link 'nobodys'.*--link memif:nobodys"),
         ("vhost:/no/socket", "folder '/no': No such file"),
         ("virtio:/no/socket", "socket '/no/socket': No such file"),
-        ("af_packet:nobodys,qpairs=1", "no network interface 'nobodys'"),
+        ("af_packet:nobodys", "no network interface 'nobodys'"),
         ("af_xdp:nobodys", "no network interface 'nobodys'"),
         ("tap:longer-than-fifteen", "'tap:longer-than-fifteen': .*15 characters"),
         ("null:copies", "'null:copies': write null or null:copy"),

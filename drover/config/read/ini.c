@@ -85,7 +85,7 @@ static int parse_pair(char *s, struct entry *ret, struct err *err)
 	ret->header = false;
 	if (eq == NULL && ret->section == INI_EAL && str_starts(s, "--")) { // a flag
 		ret->name = s;
-		ret->value = "";
+		ret->value = s + strlen(s);
 		return 0;
 	}
 	if (eq == NULL)

@@ -4,7 +4,6 @@
 directions, alone and two at once, with and without hugepages, short and long frames, tagged and not,
 against what the other side saw."""
 
-import contextlib
 import json
 import shutil
 import signal
@@ -270,7 +269,13 @@ def test_xdp_jumbo(drover, tmp_path):
     )
     check_all(sent, taken, report)
     with Net("v0") as net, pytest.raises(AssertionError, match="mtu=9000.*at most 3"):
-        with Drover(drover, tmp_path, config({"v0": "af_xdp:v0"}, [("v0", "v0")], mtu=9000), "--no-huge", net) as d:
+        with Drover(
+            drover,
+            tmp_path,
+            config({"v0": "af_xdp:v0"}, [("v0", "v0")], mtu=9000),
+            "--no-huge",
+            net,
+        ) as d:
             d.runs()
 
 
@@ -405,9 +410,13 @@ def test_socket_of_who_was_killed(drover, tmp_path, kind):
 
 
 def test_virtio_reports_without_its_vhost(drover, tmp_path):
-    with Drover(drover, tmp_path, config({"l0": f"vhost:{tmp_path}/s"}, [("l0", "l0")]), "--no-huge") as a:
+    with Drover(
+        drover, tmp_path, config({"l0": f"vhost:{tmp_path}/s"}, [("l0", "l0")]), "--no-huge"
+    ) as a:
         a.runs()
-        with Drover(drover, tmp_path, config({"l0": f"virtio:{tmp_path}/s"}, [("l0", "l0")]), "--no-huge") as b:
+        with Drover(
+            drover, tmp_path, config({"l0": f"virtio:{tmp_path}/s"}, [("l0", "l0")]), "--no-huge"
+        ) as b:
             b.runs()
             a.end()
             wait(lambda: port_of(b)["link"] == "down", 5, "the end of the link")
@@ -437,7 +446,9 @@ def test_af_packet_jumbo(drover, tmp_path):
     sizes = [60, 1972, 1990, 2006, 2100, 3000, 8000, 9014]
     check_all(*kernel_case(drover, tmp_path, "--no-huge", "af_packet", True, sizes, 9000))
     with Net("v0", mtu=1500) as net:
-        with Drover(drover, tmp_path, config({"v0": "af_packet:v0"}, [("v0", "v0")]), "--no-huge", net) as d:
+        with Drover(
+            drover, tmp_path, config({"v0": "af_packet:v0"}, [("v0", "v0")]), "--no-huge", net
+        ) as d:
             d.runs()
             for n in ("v0", "v0x"):
                 net.run("ip", "link", "set", "dev", n, "mtu", 9000)
@@ -448,8 +459,12 @@ def test_af_packet_jumbo(drover, tmp_path):
 
 
 def test_tap_refuses_jumbo(drover, tmp_path):
-    with Net() as net, pytest.raises(AssertionError, match="mtu=9000: 'tap:v0' has frames of at most 15"):
-        with Drover(drover, tmp_path, config({"v0": "tap:v0"}, [("v0", "v0")], mtu=9000), "--no-huge", net) as d:
+    with Net() as net, pytest.raises(
+        AssertionError, match="mtu=9000: 'tap:v0' has frames of at most 15"
+    ):
+        with Drover(
+            drover, tmp_path, config({"v0": "tap:v0"}, [("v0", "v0")], mtu=9000), "--no-huge", net
+        ) as d:
             d.runs()
 
 
@@ -473,7 +488,15 @@ def test_af_packet_finishes_checksums(drover, tmp_path):
             with Drover(drover, tmp_path, text, "--no-huge", net) as d:
                 d.runs()
                 within = ["ip", "netns", "exec"]
-                server = net.popen(*within, names[1], sys.executable, "-c", serve, stdout=subprocess.PIPE, text=True)
+                server = net.popen(
+                    *within,
+                    names[1],
+                    sys.executable,
+                    "-c",
+                    serve,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
                 assert server.stdout.readline() == "ready\n"
                 net.run(*within, names[0], sys.executable, "-c", call)
                 assert server.communicate(timeout=20 * SLOW)[0] == "2000000\n"
@@ -486,7 +509,9 @@ def test_af_packet_finishes_checksums(drover, tmp_path):
 def test_link_of_an_interface(drover, tmp_path, kind):
     """Down with its peer, down when it is gone, and not that of another one with its name."""
     with Net("v0") as net:
-        with Drover(drover, tmp_path, config({"v0": f"{kind}:v0"}, [("v0", "v0")]), "--no-huge", net) as d:
+        with Drover(
+            drover, tmp_path, config({"v0": f"{kind}:v0"}, [("v0", "v0")]), "--no-huge", net
+        ) as d:
             d.runs()
 
             def link(state):
@@ -499,6 +524,10 @@ def test_link_of_an_interface(drover, tmp_path, kind):
             link("up")
             net.run("ip", "link", "del", "dev", "v0x")
             link("down")
-            net.run("sh", "-ec", "ip link add name v0 type veth peer name v0x; ip link set dev v0 up; ip link set dev v0x up")
+            net.run(
+                "sh",
+                "-ec",
+                "ip link add name v0 type veth peer name v0x; ip link set dev v0 up; ip link set dev v0x up",
+            )
             time.sleep(0.5)
             link("down")

@@ -195,6 +195,11 @@ static int put_drops(json_t *o, const struct task *t, const struct task_counters
 	return failed;
 }
 
+static json_t *bytes(const struct task *t, uint64_t n)
+{
+	return t->mode->blind ? json_null() : json_integer((json_int_t)n);
+}
+
 static int put_counters(json_t *o, const struct task *t, const struct task_counters *c, double s)
 {
 	// a generator receives nothing: its work is what it sends
@@ -203,8 +208,8 @@ static int put_counters(json_t *o, const struct task *t, const struct task_count
 
 	failed |= put_u64(o, "rx", c->rx);
 	failed |= put_u64(o, "tx", c->tx);
-	failed |= put_u64(o, "rx_bytes", c->rx_bytes);
-	failed |= put_u64(o, "tx_bytes", c->tx_bytes);
+	failed |= json_object_set_new(o, "rx_bytes", bytes(t, c->rx_bytes));
+	failed |= json_object_set_new(o, "tx_bytes", bytes(t, c->tx_bytes));
 	failed |= json_object_set_new(o, "rx_pps", rate(c->rx, s));
 	failed |= json_object_set_new(o, "tx_pps", rate(c->tx, s));
 	failed |= put_u64(o, "packets", work);

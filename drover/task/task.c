@@ -110,7 +110,12 @@ uint16_t task_offer_in_turn(const struct task_out *out, struct rte_mbuf **m, uin
 }
 
 uint16_t task_tx_rest(
-	struct task *t, struct task_out *out, struct rte_mbuf **m, uint16_t n, uint16_t sent
+	struct task *t,
+	struct task_out *out,
+	struct rte_mbuf **m,
+	uint16_t n,
+	uint16_t sent,
+	uint32_t *bytes
 )
 {
 	while (t->keep && !out->no_wait && sent < n
@@ -125,6 +130,8 @@ uint16_t task_tx_rest(
 	if (sent < n) {
 		out->dropped += n - sent;
 		t->counters.drops[DROP_TX_FULL] += n - sent;
+		for (uint16_t i = sent; bytes != NULL && i < n; i++)
+			*bytes -= m[i]->pkt_len;
 		rte_pktmbuf_free_bulk(m + sent, n - sent);
 	}
 	return sent;

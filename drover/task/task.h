@@ -35,7 +35,7 @@ enum {
 // wants "since" remembers where it began.
 struct task_counters {
 	uint64_t rx, tx;	     // packets
-	uint64_t rx_bytes, tx_bytes; // of the modes that look into packets; else see the port
+	uint64_t rx_bytes, tx_bytes; // of the same packets; 0 in a mode that is blind
 	uint64_t bursts;	     // polls that had packets
 	uint64_t polls;		     // all polls
 	uint64_t busy;		     // TSC cycles of polls with packets
@@ -106,6 +106,7 @@ struct task {
 	struct task_set set[PROTO_COUNT]; // set[PROTO_IPV4] has all outputs unless proto= says else
 	struct task_stage *stage;	  // one for each output, see task_put
 	uint16_t touched[TASK_OUTPUTS];
+	uint32_t put_bytes;		// of staged packets, of those who keep no sum of their own
 	uint64_t ctrl_due, ctrl_cycles; // TSC of the next look at the control path; cycles between
 	// The output to a port, by its ethdev number; TASK_OUTPUTS: none. For outputs to tasks, those
 	// of "remap=".
@@ -134,7 +135,8 @@ struct task_mode {
 	bool by_proto;		 // it tells protocols apart: "tx cores=… proto=arp"
 	// packets that go on are as they came, but for Ethernet addresses, labels and marks
 	bool passes;
-	uint8_t adds;		// and for so many bytes more in front
+	bool blind;   // it looks into no packet, not even at its length: no bytes are counted
+	uint8_t adds; // and for so many bytes more in front
 	const struct key *keys; // of its own, on top of the common ones; ends with a NULL name
 	size_t conf_size;	// of what the keys fill
 	void (*defaults)(void *conf); // NULL: zero
@@ -232,56 +234,78 @@ task_offer(const struct task_out *out, struct rte_mbuf **m, uint16_t n)
 }
 
 // The output was full after `sent` of n: the rest is dropped and counted, or offered again with
-// "drop=no". Out of line: the ordinary burst goes out in one call.
+// "drop=no". What is dropped is taken off *bytes (NULL: nobody counts them). Out of line: the ordinary
+// burst goes out in one call.
 uint16_t task_tx_rest(
-	struct task *t, struct task_out *out, struct rte_mbuf **m, uint16_t n, uint16_t sent
+	struct task *t,
+	struct task_out *out,
+	struct rte_mbuf **m,
+	uint16_t n,
+	uint16_t sent,
+	uint32_t *bytes
 );
 
-// Sends to the first output; what it does not take is dropped and counted, or offered again with
-// "drop=no". Returns what was sent.
-static __rte_always_inline uint16_t task_tx(struct task *t, struct rte_mbuf **m, uint16_t n)
+// Offers the burst to the output. What it does not take is dropped and counted, or offered again with
+// "drop=no", and is taken off *bytes (NULL: nobody counts them). Returns how many were sent.
+static __rte_always_inline uint16_t
+task_tx_to(struct task *t, struct task_out *out, struct rte_mbuf **m, uint16_t n, uint32_t *bytes)
 {
-	uint16_t sent = task_offer(&t->out[0], m, n);
+	uint16_t sent = task_offer(out, m, n);
 
 	if (unlikely(sent < n))
-		sent = task_tx_rest(t, &t->out[0], m, n, sent);
+		sent = task_tx_rest(t, out, m, n, sent, bytes);
 	t->counters.tx += sent;
+	return sent;
+}
+
+// Sends to the first output. bytes: of the burst, summed up before: what was sent is another's.
+static __rte_always_inline uint16_t
+task_tx(struct task *t, struct rte_mbuf **m, uint16_t n, uint32_t bytes)
+{
+	uint16_t sent = task_tx_to(t, &t->out[0], m, n, &bytes);
+
+	t->counters.tx_bytes += bytes;
 	return sent;
 }
 
 // The same to output `to` of several, which counts for itself.
 static __rte_always_inline uint16_t
-task_send(struct task *t, unsigned to, struct rte_mbuf **m, uint16_t n)
+task_send(struct task *t, unsigned to, struct rte_mbuf **m, uint16_t n, uint32_t bytes)
 {
-	struct task_out *out = &t->out[to];
-	uint16_t sent = task_offer(out, m, n);
+	uint16_t sent = task_tx_to(t, &t->out[to], m, n, &bytes);
 
-	if (unlikely(sent < n))
-		sent = task_tx_rest(t, out, m, n, sent);
-	t->counters.tx += sent;
-	out->sent += sent;
+	t->counters.tx_bytes += bytes;
+	t->out[to].sent += sent;
 	return sent;
 }
 
 // For tasks that decide by packet: task_put says where each goes, task_flush at the end of the burst
-// sends. At most BURST packets in between. With a single output as well.
-static __rte_always_inline void task_put(struct task *t, unsigned to, struct rte_mbuf *m)
+// sends. At most BURST packets in between. With a single output as well. *bytes grows by the packet's: a
+// variable of the loop that is given to task_flush or, off the fast path, t->put_bytes.
+static __rte_always_inline void task_put(
+	struct task *t, unsigned to, struct rte_mbuf *m, uint32_t *bytes
+)
 {
 	struct task_stage *s = &t->stage[to];
 
 	if (s->n == 0)
 		t->touched[t->ntouched++] = (uint16_t)to;
 	s->m[s->n++] = m;
+	*bytes += m->pkt_len;
 }
 
-static __rte_always_inline void task_flush(struct task *t)
+static __rte_always_inline void task_flush(struct task *t, uint32_t bytes)
 {
+	bytes += t->put_bytes;
 	for (uint16_t i = 0; i < t->ntouched; i++) {
 		struct task_stage *s = &t->stage[t->touched[i]];
+		struct task_out *out = &t->out[t->touched[i]];
 
-		task_send(t, t->touched[i], s->m, s->n);
+		out->sent += task_tx_to(t, out, s->m, s->n, &bytes);
 		s->n = 0;
 	}
+	t->counters.tx_bytes += bytes;
+	t->put_bytes = 0;
 	t->ntouched = 0;
 }
 

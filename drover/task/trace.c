@@ -60,6 +60,7 @@ static void send_on(struct task *t, struct rte_ring *ring, unsigned to, struct t
 	struct task_out *out = &t->out[to];
 	struct rte_mbuf *m[RING];
 	uint16_t n = (uint16_t)rte_ring_sc_dequeue_burst(ring, (void **)m, RING, NULL);
+	uint32_t left = UINT32_MAX; // less what is dropped
 	uint16_t sent;
 
 	if (n == 0)
@@ -69,8 +70,9 @@ static void send_on(struct task *t, struct rte_ring *ring, unsigned to, struct t
 		p->out_len = copy_bytes(m[0], p->out_data);
 	sent = task_offer(out, m, n);
 	if (sent < n)
-		sent = task_tx_rest(t, out, m, n, sent);
+		sent = task_tx_rest(t, out, m, n, sent, t->mode->blind ? NULL : &left);
 	t->counters.tx -= (uint64_t)(n - sent);
+	t->counters.tx_bytes -= UINT32_MAX - left;
 	if (t->nout > 1)
 		out->sent -= (uint64_t)(n - sent);
 	for (uint16_t i = 0; i < sent; i++, p->nsent++) {

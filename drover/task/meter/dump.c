@@ -30,6 +30,9 @@ struct dump {
 	uint64_t packets, bytes; // that may still be taken
 	uint64_t taken;
 	bool begun;
+	struct {
+		uint64_t taken, packets, bytes;
+	} base; // at the last clear
 };
 
 enum {
@@ -70,7 +73,8 @@ static uint16_t poll_dump(struct task *t)
 	struct dump *d = t->state;
 	struct rte_mbuf *m[BURST];
 	uint16_t n = task_rx(t, m);
-	uint64_t now, bytes = 0;
+	uint64_t now;
+	uint32_t bytes = 0;
 
 	if (unlikely(!d->begun)) {
 		dump_file_begin(d->file);
@@ -89,7 +93,7 @@ static uint16_t poll_dump(struct task *t)
 			take(t, d, m[i], now);
 	}
 	if (t->nout > 0)
-		task_tx(t, m, n);
+		task_tx(t, m, n, bytes);
 	else
 		rte_pktmbuf_free_bulk(m, n);
 	return n;
@@ -145,12 +149,27 @@ static void report_dump(struct task *t, void *object)
 	dump_file_figures(d->file, &f);
 	if (c != NULL)
 		json_object_set_new(object, "file", json_string(c->file));
-	json_object_set_new(object, "taken", json_integer((json_int_t)taken));
-	json_object_set_new(object, "written", json_integer((json_int_t)f.packets));
-	json_object_set_new(object, "written_bytes", json_integer((json_int_t)f.bytes));
+	json_object_set_new(object, "taken", json_integer((json_int_t)(taken - d->base.taken)));
+	json_object_set_new(
+		object, "written", json_integer((json_int_t)(f.packets - d->base.packets))
+	);
+	json_object_set_new(
+		object, "written_bytes", json_integer((json_int_t)(f.bytes - d->base.bytes))
+	);
 	json_object_set_new(object, "limit_reached", json_boolean(full));
 	if (f.error != 0)
 		json_object_set_new(object, "error", json_string(strerror(f.error)));
+}
+
+static void clear_dump(struct task *t)
+{
+	struct dump *d = t->state;
+	struct dump_figures f;
+
+	dump_file_figures(d->file, &f);
+	d->base.taken = __atomic_load_n(&d->taken, __ATOMIC_RELAXED);
+	d->base.packets = f.packets;
+	d->base.bytes = f.bytes;
 }
 
 static bool verdict_dump(struct task *t, char *line, size_t len)
@@ -201,6 +220,7 @@ static struct task_mode dump = {
 	.init = init_dump,
 	.done = done_dump,
 	.report = report_dump,
+	.clear = clear_dump,
 	.verdict = verdict_dump,
 };
 TASK_MODE(dump)

@@ -146,11 +146,23 @@ bool icmp_echo(struct icmp *c, struct rte_mbuf *m)
 	return true;
 }
 
+static json_t *count(const uint64_t *now, uint64_t base)
+{
+	return json_integer((json_int_t)(__atomic_load_n(now, __ATOMIC_RELAXED) - base));
+}
+
 void icmp_report(const struct icmp *c, void *object)
 {
-	json_object_set_new(object, "icmp_echoed", json_integer((json_int_t)c->echoed));
+	json_object_set_new(object, "icmp_echoed", count(&c->echoed, c->base.echoed));
 	if (c->from == 0)
 		return;
-	json_object_set_new(object, "icmp_sent", json_integer((json_int_t)c->sent));
-	json_object_set_new(object, "icmp_held", json_integer((json_int_t)c->held));
+	json_object_set_new(object, "icmp_sent", count(&c->sent, c->base.sent));
+	json_object_set_new(object, "icmp_held", count(&c->held, c->base.held));
+}
+
+void icmp_clear(struct icmp *c)
+{
+	c->base.echoed = __atomic_load_n(&c->echoed, __ATOMIC_RELAXED);
+	c->base.sent = __atomic_load_n(&c->sent, __ATOMIC_RELAXED);
+	c->base.held = __atomic_load_n(&c->held, __ATOMIC_RELAXED);
 }

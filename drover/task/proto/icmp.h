@@ -41,6 +41,9 @@ struct icmp {
 	uint64_t due;	     // when the next would be in time
 	uint64_t sent, held; // answers; those that would have been too many
 	uint64_t echoed;     // answers to ping
+	struct {
+		uint64_t sent, held, echoed;
+	} base; // at the last clear
 };
 
 enum icmp_error {
@@ -67,3 +70,6 @@ bool icmp_echo(struct icmp *c, struct rte_mbuf *m);
 
 // Adds icmp_echoed, icmp_sent and icmp_held to a task's report, when answers are configured. object: a json_t.
 void icmp_report(const struct icmp *c, void *object);
+
+// What icmp_report adds counts from zero.
+void icmp_clear(struct icmp *c);

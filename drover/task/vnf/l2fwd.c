@@ -30,16 +30,19 @@ static const char *const drops[] = {
 	[DROP_SHORT - DROP_COMMON] = "too short",
 };
 
-// Takes the packets without a whole header out of the burst. Returns how many are left.
-static __rte_noinline uint16_t drop_short(struct task *t, struct rte_mbuf **m, uint16_t n)
+// Takes the packets without a whole header out of the burst, and off *bytes. Returns how many are left.
+static __rte_noinline uint16_t
+drop_short(struct task *t, struct rte_mbuf **m, uint16_t n, uint32_t *bytes)
 {
 	uint16_t out = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		if (m[i]->data_len < RTE_ETHER_HDR_LEN)
-			task_drop(t, DROP_SHORT, m[i]);
-		else
+		if (m[i]->data_len >= RTE_ETHER_HDR_LEN) {
 			m[out++] = m[i];
+			continue;
+		}
+		*bytes -= m[i]->pkt_len;
+		task_drop(t, DROP_SHORT, m[i]);
 	}
 	return out;
 }
@@ -50,7 +53,7 @@ static uint16_t poll_l2fwd(struct task *t)
 	const __m128i shuffle = l->shuffle, fixed = l->fixed, keep = l->keep;
 	struct rte_mbuf *m[BURST];
 	uint16_t n = task_rx(t, m), out = n;
-	uint64_t bytes = 0;
+	uint32_t bytes = 0;
 	bool any_short = false;
 
 	if (n == 0)
@@ -67,9 +70,9 @@ static uint16_t poll_l2fwd(struct task *t)
 	}
 	t->counters.rx_bytes += bytes;
 	if (unlikely(any_short))
-		out = drop_short(t, m, n);
-	if (likely(out > 0 && task_tx(t, m, out) == n))
-		t->counters.tx_bytes += bytes;
+		out = drop_short(t, m, n, &bytes);
+	if (likely(out > 0))
+		task_tx(t, m, out, bytes);
 	return n;
 }
 

@@ -107,6 +107,7 @@ static uint16_t poll_lbnetwork(struct task *t)
 	const struct lbnetwork *l = t->state;
 	struct rte_mbuf *m[BURST];
 	uint16_t n = task_rx(t, m);
+	uint32_t bytes = 0, sent = 0;
 
 	for (uint16_t i = 0; i < AHEAD && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
@@ -116,13 +117,15 @@ static uint16_t poll_lbnetwork(struct task *t)
 
 		if (i + AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+		bytes += m[i]->pkt_len;
 		why = find_key(l, m[i], &key);
 		if (unlikely(why != 0))
 			task_drop(t, why, m[i]);
 		else
-			task_put(t, lb_output(t, PROTO_IPV4, lb_hash(key)), m[i]);
+			task_put(t, lb_output(t, PROTO_IPV4, lb_hash(key)), m[i], &sent);
 	}
-	task_flush(t);
+	t->counters.rx_bytes += bytes;
+	task_flush(t, sent);
 	return n;
 }
 

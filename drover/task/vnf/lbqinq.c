@@ -39,6 +39,7 @@ static uint16_t poll_lbqinq(struct task *t)
 	const struct lbqinq *l = t->state;
 	struct rte_mbuf *m[BURST];
 	uint16_t n = task_rx(t, m);
+	uint32_t bytes = 0, sent = 0;
 
 	for (uint16_t i = 0; i < AHEAD && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
@@ -48,6 +49,7 @@ static uint16_t poll_lbqinq(struct task *t)
 
 		if (i + AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+		bytes += m[i]->pkt_len;
 		if (unlikely(m[i]->data_len < QINQ_LEN) && !mbuf_pull(m[i], QINQ_LEN)) {
 			task_drop(t, DROP_SHORT, m[i]);
 			continue;
@@ -60,9 +62,10 @@ static uint16_t poll_lbqinq(struct task *t)
 		// the worker learns from it where the CPE is
 		if (likely(l->port != RTE_MAX_ETHPORTS))
 			m[i]->port = l->port;
-		task_put(t, lb_output(t, lb_proto(h->type), lb_hash(qinq_tags(v))), m[i]);
+		task_put(t, lb_output(t, lb_proto(h->type), lb_hash(qinq_tags(v))), m[i], &sent);
 	}
-	task_flush(t);
+	t->counters.rx_bytes += bytes;
+	task_flush(t, sent);
 	return n;
 }
 

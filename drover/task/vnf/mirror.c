@@ -55,15 +55,19 @@ static void send_again(struct task *t, unsigned to, struct rte_mbuf **m, uint16_
 {
 	const struct mirror *s = t->state;
 	struct rte_mbuf *more[BURST];
+	uint32_t bytes = 0;
 	uint16_t made = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		more[made] = again(t->pool, m[i], s->copy[to]);
-		made += more[made] != NULL;
+		if (unlikely(more[made] == NULL))
+			continue;
+		bytes += m[i]->pkt_len;
+		made++;
 	}
 	t->counters.drops[DROP_NO_BUFFER] += (uint64_t)(n - made);
 	if (likely(made > 0))
-		task_send(t, to, more, made);
+		task_send(t, to, more, made, bytes);
 }
 
 static uint16_t poll_mirror(struct task *t)
@@ -71,7 +75,7 @@ static uint16_t poll_mirror(struct task *t)
 	const struct mirror *s = t->state;
 	struct rte_mbuf *m[BURST];
 	uint16_t n = task_rx(t, m);
-	uint64_t bytes = 0;
+	uint32_t bytes = 0;
 
 	if (n == 0)
 		return 0;
@@ -83,7 +87,7 @@ static uint16_t poll_mirror(struct task *t)
 		for (uint32_t k = to == s->last; k < s->times; k++)
 			send_again(t, to, m, n);
 	}
-	task_send(t, s->last, m, n);
+	task_send(t, s->last, m, n, bytes);
 	return n;
 }
 

@@ -10,7 +10,7 @@ static uint16_t poll_none(struct task *t)
 	uint16_t n = task_rx(t, m);
 
 	if (n > 0)
-		task_tx(t, m, n);
+		task_tx_to(t, &t->out[0], m, n, NULL);
 	return n;
 }
 
@@ -29,6 +29,7 @@ static struct task_mode none = {
 	.wants_rx = true,
 	.wants_tx = true,
 	.passes = true,
+	.blind = true,
 	.init = init_none,
 };
 TASK_MODE(none)

@@ -144,7 +144,7 @@ static void police_packet(
 		if (at != 0)
 			police_mark(m, at, s->dscp[becomes]);
 	}
-	task_put(t, 0, m);
+	task_put(t, 0, m, &t->put_bytes);
 }
 
 static uint16_t poll_police(struct task *t)
@@ -165,7 +165,7 @@ static uint16_t poll_police(struct task *t)
 		police_packet(t, s, l, m[i], now);
 	}
 	t->counters.rx_bytes += bytes;
-	task_flush(t);
+	task_flush(t, 0);
 	return n;
 }
 

@@ -81,6 +81,7 @@ take_in(struct task *t,
 	struct taken *ret)
 {
 	const struct qinqdecap *q = t->state;
+	uint32_t bytes = 0;
 	uint16_t out = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -91,6 +92,7 @@ take_in(struct task *t,
 
 		if (i + AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+		bytes += m[i]->pkt_len;
 		if (unlikely(ip4_look(m[i], QINQ_LEN) != IP4_OK || !ordinary(q, m[i])))
 			why = qinqdecap_judge(t, m[i], users);
 		if (unlikely(why != 0)) {
@@ -109,6 +111,7 @@ take_in(struct task *t,
 		fib_prefetch(&fib, ret->ip[out]);
 		m[out++] = m[i];
 	}
+	t->counters.rx_bytes += bytes;
 	return out;
 }
 
@@ -145,6 +148,7 @@ static uint16_t poll_qinqdecap(struct task *t)
 	const struct fib fib = *live->fib;
 	struct user_live *users;
 	struct rte_mbuf *m[BURST];
+	uint32_t sent = 0;
 	struct taken taken;
 	uint16_t got = task_rx(t, m), n;
 
@@ -200,9 +204,9 @@ static uint16_t poll_qinqdecap(struct task *t)
 		}
 		ip4_age(ip);
 		encapsulate(m[i], head, users_key(users, number));
-		task_put(t, head->port, m[i]);
+		task_put(t, head->port, m[i], &sent);
 	}
-	task_flush(t);
+	task_flush(t, sent);
 	return got;
 }
 
@@ -309,8 +313,21 @@ static void report_qinqdecap(struct task *t, void *object)
 	json_object_set_new(
 		object, "routes", json_integer((json_int_t)route_table_routes(q->view.table))
 	);
-	json_object_set_new(object, "arp_answered", json_integer((json_int_t)q->answered));
+	json_object_set_new(
+		object,
+		"arp_answered",
+		json_integer((json_int_t
+		)(__atomic_load_n(&q->answered, __ATOMIC_RELAXED) - q->answered_base))
+	);
 	icmp_report(&q->icmp, object);
+}
+
+static void clear_qinqdecap(struct task *t)
+{
+	struct qinqdecap *q = t->state;
+
+	icmp_clear(&q->icmp);
+	q->answered_base = __atomic_load_n(&q->answered, __ATOMIC_RELAXED);
 }
 
 #define KEY_CONF struct qinqdecap_conf
@@ -358,5 +375,6 @@ static struct task_mode qinqdecap = {
 	.init = init_qinqdecap,
 	.done = done_qinqdecap,
 	.report = report_qinqdecap,
+	.clear = clear_qinqdecap,
 };
 TASK_MODE(qinqdecap)

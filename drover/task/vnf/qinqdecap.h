@@ -19,11 +19,11 @@ struct qinqdecap {
 	struct route_view view;
 	struct cpe_clock clock;
 	uint32_t polls;
-	uint16_t port;	   // where packets come from; RTE_MAX_ETHPORTS: each says so itself
-	bool arp;	   // learn from it, and answer
-	uint32_t gateway;  // as in a packet; 0: answer for every address
-	uint64_t answered; // ARP
-	bool source_route; // forward what its sender routed
+	uint16_t port;	  // where packets come from; RTE_MAX_ETHPORTS: each says so itself
+	bool arp;	  // learn from it, and answer
+	uint32_t gateway; // as in a packet; 0: answer for every address
+	uint64_t answered, answered_base; // ARP; at the last clear
+	bool source_route;		  // forward what its sender routed
 	struct icmp icmp;
 	uint32_t ours;	   // the address that is pinged, as in a packet; 0: none
 	__m128i ours_wide; // the same, four times

@@ -50,7 +50,7 @@ static unsigned take_arp(struct task *t, struct rte_mbuf *m, struct user_live *u
 	mbuf_cut(m, QINQ_LEN + ARP_LEN);
 	arp_reply(rte_pktmbuf_mtod(m, struct rte_ether_hdr *), QINQ_LEN, &q->outputs[to].mac);
 	q->answered++;
-	task_put(t, to, m);
+	task_put(t, to, m, &t->put_bytes);
 	return 0;
 }
 
@@ -86,7 +86,7 @@ static bool put_back(struct task *t, struct rte_mbuf *m, const struct qinq_hdr *
 	h.dst = came->src;
 	h.src = q->outputs[to].mac;
 	memcpy(at, &h, sizeof(h));
-	task_put(t, to, m);
+	task_put(t, to, m, &t->put_bytes);
 	return true;
 }
 

@@ -147,6 +147,7 @@ take_in(struct task *t,
 	struct taken *ret)
 {
 	const struct qinqencap *q = t->state;
+	uint32_t bytes = 0;
 	uint16_t out = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -157,6 +158,7 @@ take_in(struct task *t,
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
 			rte_prefetch0(rte_pktmbuf_mtod_offset(m[i + AHEAD], void *, 64));
 		}
+		bytes += m[i]->pkt_len;
 		at = look(q, m[i]);
 		if (unlikely(at == 0)) {
 			why = qinqencap_judge(t, m[i], users, &at);
@@ -175,6 +177,7 @@ take_in(struct task *t,
 		ret->inner[out] = (uint16_t)at;
 		m[out++] = m[i];
 	}
+	t->counters.rx_bytes += bytes;
 	return out;
 }
 
@@ -217,6 +220,7 @@ static uint16_t poll_qinqencap(struct task *t)
 	struct qinqencap *q = t->state;
 	const struct user_live *users;
 	struct rte_mbuf *m[BURST];
+	uint32_t sent = 0;
 	struct taken taken;
 	uint16_t got = task_rx(t, m), n;
 
@@ -263,9 +267,9 @@ static uint16_t poll_qinqencap(struct task *t)
 		}
 		ip4_age(ip);
 		tag(m[i], taken.inner[i], a, user, cpe.mac_port, q->ctype);
-		task_put(t, to, m[i]);
+		task_put(t, to, m[i], &sent);
 	}
-	task_flush(t);
+	task_flush(t, sent);
 	return got;
 }
 
@@ -330,6 +334,13 @@ static void report_qinqencap(struct task *t, void *object)
 	icmp_report(&q->icmp, object);
 }
 
+static void clear_qinqencap(struct task *t)
+{
+	struct qinqencap *q = t->state;
+
+	icmp_clear(&q->icmp);
+}
+
 #define KEY_CONF struct qinqencap_conf
 static const struct key keys[] = {
 	KEY_USER_TABLE(users, "subscribers: a table of [lua], or a file (.csv)"),
@@ -361,5 +372,6 @@ static struct task_mode qinqencap = {
 	TASK_DROP_NAMES(drops),
 	.init = init_qinqencap,
 	.report = report_qinqencap,
+	.clear = clear_qinqencap,
 };
 TASK_MODE(qinqencap)

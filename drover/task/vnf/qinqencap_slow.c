@@ -172,7 +172,7 @@ static unsigned take_ours(struct task *t, struct rte_mbuf *m, unsigned at)
 	memcpy(&eth.src_addr, q->access[to].head + RTE_ETHER_ADDR_LEN, RTE_ETHER_ADDR_LEN);
 	eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
 	memcpy(rte_pktmbuf_mtod(m, void *), &eth, sizeof(eth));
-	task_put(t, to, m);
+	task_put(t, to, m, &t->put_bytes);
 	return QINQENCAP_TAKEN;
 }
 
@@ -189,7 +189,7 @@ static unsigned take_ours_within(
 	    || rte_pktmbuf_headroom(m) < sizeof(struct tunnel))
 		return DROP_TO_US;
 	put_tunnel(m, &came.eth, &came.ip, came.key, &q->access[to]);
-	task_put(t, to, m);
+	task_put(t, to, m, &t->put_bytes);
 	return QINQENCAP_TAKEN;
 }
 
@@ -316,5 +316,5 @@ void qinqencap_give_up(
 		return;
 	}
 	put_tunnel(m, &came.eth, &came.ip, came.key, &q->access[to]);
-	task_put(t, to, m);
+	task_put(t, to, m, &t->put_bytes);
 }

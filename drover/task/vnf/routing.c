@@ -125,7 +125,7 @@ static bool answer(struct task *t, struct rte_mbuf *m)
 		write_head(m, head);
 	else if (!write_label(m, head))
 		return false;
-	task_put(t, head->port, m);
+	task_put(t, head->port, m, &t->put_bytes);
 	return true;
 }
 
@@ -206,6 +206,7 @@ static __rte_always_inline uint16_t
 take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_t *ips)
 {
 	const struct routing *r = t->state;
+	uint32_t bytes = 0;
 	uint16_t out = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -214,6 +215,7 @@ take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_
 
 		if (i + AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+		bytes += m[i]->pkt_len;
 		if (unlikely(ip4_look(m[i], L2) != IP4_OK || !ordinary(r, m[i], eth))) {
 			why = judge(t, m[i]);
 			eth = rte_pktmbuf_mtod(m[i], struct rte_ether_hdr *);
@@ -227,6 +229,7 @@ take_in(struct task *t, struct rte_mbuf **m, uint16_t n, struct fib fib, uint32_
 		fib_prefetch(&fib, ips[out]);
 		m[out++] = m[i];
 	}
+	t->counters.rx_bytes += bytes;
 	return out;
 }
 
@@ -236,6 +239,7 @@ static uint16_t poll_routing(struct task *t)
 	const struct route_live *live = route_live(&r->view);
 	const struct fib fib = *live->fib;
 	struct rte_mbuf *m[BURST];
+	uint32_t sent = 0;
 	uint32_t ips[BURST];
 	uint16_t got = task_rx(t, m), n;
 
@@ -264,9 +268,9 @@ static uint16_t poll_routing(struct task *t)
 			task_drop(t, DROP_HEADROOM, m[i]);
 			continue;
 		}
-		task_put(t, head->port, m[i]);
+		task_put(t, head->port, m[i], &sent);
 	}
-	task_flush(t);
+	task_flush(t, sent);
 	return got;
 }
 
@@ -330,6 +334,13 @@ static void report_routing(struct task *t, void *object)
 	icmp_report(&r->icmp, object);
 }
 
+static void clear_routing(struct task *t)
+{
+	struct routing *r = t->state;
+
+	icmp_clear(&r->icmp);
+}
+
 #define KEY_CONF struct routing_conf
 static const struct key keys[] = {
 	KEY_ROUTE_TABLE(routes),
@@ -352,5 +363,6 @@ static struct task_mode routing = {
 	.init = init_routing,
 	.done = done_routing,
 	.report = report_routing,
+	.clear = clear_routing,
 };
 TASK_MODE(routing)

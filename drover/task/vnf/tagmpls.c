@@ -38,12 +38,14 @@ static uint16_t poll_tagmpls(struct task *t)
 	const struct tagmpls *l = t->state;
 	struct rte_mbuf *m[BURST];
 	uint16_t n = task_rx(t, m), out = 0;
+	uint32_t bytes = 0, sent = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_ether_hdr eth;
 		const uint32_t *label;
 		char *at;
 
+		bytes += m[i]->pkt_len;
 		if (unlikely(m[i]->data_len < sizeof(eth)) && !mbuf_pull(m[i], sizeof(eth))) {
 			task_drop(t, DROP_SHORT, m[i]);
 			continue;
@@ -63,10 +65,12 @@ static uint16_t poll_tagmpls(struct task *t)
 		eth.ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_MPLS);
 		memcpy(at, &eth, sizeof(eth));
 		memcpy(at + sizeof(eth), label, sizeof(*label));
+		sent += m[i]->pkt_len;
 		m[out++] = m[i];
 	}
+	t->counters.rx_bytes += bytes;
 	if (out > 0)
-		task_tx(t, m, out);
+		task_tx(t, m, out, sent);
 	return n;
 }
 

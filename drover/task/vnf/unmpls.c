@@ -100,17 +100,23 @@ static uint16_t poll_unmpls(struct task *t)
 {
 	struct rte_mbuf *m[BURST];
 	uint16_t n = task_rx(t, m), out = 0;
+	uint32_t bytes = 0, sent = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		enum mpls_fault f = mpls_pop(m[i]);
+		enum mpls_fault f;
 
-		if (likely(f == MPLS_OK || f == MPLS_NONE))
-			m[out++] = m[i];
-		else
+		bytes += m[i]->pkt_len;
+		f = mpls_pop(m[i]);
+		if (unlikely(f != MPLS_OK && f != MPLS_NONE)) {
 			task_drop(t, drop_for(f), m[i]);
+			continue;
+		}
+		sent += m[i]->pkt_len;
+		m[out++] = m[i];
 	}
+	t->counters.rx_bytes += bytes;
 	if (out > 0)
-		task_tx(t, m, out);
+		task_tx(t, m, out, sent);
 	return n;
 }
 

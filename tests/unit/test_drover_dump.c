@@ -22,12 +22,26 @@
 static struct rig rig;
 static char name[32], path[64]; // the file's, and where it is
 static bool disk_hangs;
+static ssize_t disk_room = -1; // bytes; -1: no end
 
 // As of a disk that does not answer: librte_pcapng calls this one.
 ssize_t writev(int fd, const struct iovec *iov, int n)
 {
 	while (__atomic_load_n(&disk_hangs, __ATOMIC_ACQUIRE))
 		usleep(1000);
+	if (disk_room >= 0) {
+		ssize_t done = 0;
+
+		for (int i = 0; i < n && disk_room > 0; i++) {
+			size_t len = RTE_MIN(iov[i].iov_len, (size_t)disk_room);
+
+			assert_int_equal(write(fd, iov[i].iov_base, len), len);
+			disk_room -= (ssize_t)len;
+			done += (ssize_t)len;
+		}
+		errno = ENOSPC;
+		return done > 0 ? done : -1;
+	}
 	return syscall(SYS_writev, fd, iov, n);
 }
 
@@ -206,6 +220,36 @@ static void confined(void **)
 	assert_ok(dump_folder("/tmp", &err), &err);
 }
 
+// What is counted as written is what the file holds, whole packets, and no more.
+static void full_disk(void **)
+{
+	struct task *t = make(0, 0, 1023);
+	struct stat before, after;
+	char line[128] = "";
+	uint64_t block;
+
+	give(t, 1, LEN);
+	assert_written(t, 1);
+	block = number(t, "written_bytes");
+	assert_int_equal(stat(path, &before), 0);
+	disk_room = (ssize_t)(2 * block + block / 2);
+	give(t, 40, LEN);
+	for (unsigned ms = 0; ms < WAIT_MS && number(t, "not_written") != 38; ms++)
+		rte_delay_us_sleep(1000);
+	disk_room = -1;
+	give(t, 10, LEN); // there is room again, and it is too late
+	assert_int_equal(number(t, "taken"), 41);
+	assert_int_equal(number(t, "written"), 3);
+	assert_int_equal(number(t, "written_bytes"), 3 * block);
+	assert_int_equal(number(t, "not_written"), 38);
+	assert_int_equal(t->counters.drops[DROP_COMMON + 1], 10);
+	assert_true(t->mode->verdict(t, line, sizeof(line)));
+	assert_contains(line, "the file is not whole: No space left on device");
+	rig_done(t);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size - before.st_size, 2 * block);
+}
+
 // The end of a run does not wait for a disk that hangs.
 static void hanging_disk(void **)
 {
@@ -252,6 +296,7 @@ int main(void)
 		cmocka_unit_test(goes_on),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(confined),
+		cmocka_unit_test(full_disk),
 		cmocka_unit_test(hanging_disk),
 	};
 

@@ -31,7 +31,7 @@ struct dump {
 	uint64_t taken;
 	bool begun;
 	struct {
-		uint64_t taken, packets, bytes;
+		uint64_t taken, packets, bytes, failed;
 	} base; // at the last clear
 };
 
@@ -156,6 +156,9 @@ static void report_dump(struct task *t, void *object)
 	json_object_set_new(
 		object, "written_bytes", json_integer((json_int_t)(f.bytes - d->base.bytes))
 	);
+	json_object_set_new(
+		object, "not_written", json_integer((json_int_t)(f.failed - d->base.failed))
+	);
 	json_object_set_new(object, "limit_reached", json_boolean(full));
 	if (f.error != 0)
 		json_object_set_new(object, "error", json_string(strerror(f.error)));
@@ -170,6 +173,7 @@ static void clear_dump(struct task *t)
 	d->base.taken = __atomic_load_n(&d->taken, __ATOMIC_RELAXED);
 	d->base.packets = f.packets;
 	d->base.bytes = f.bytes;
+	d->base.failed = f.failed;
 }
 
 static bool verdict_dump(struct task *t, char *line, size_t len)

@@ -16,6 +16,7 @@ struct dump_file;
 
 struct dump_figures {
 	uint64_t packets, bytes; // written; bytes of the file
+	uint64_t failed;	 // packets that could not be
 	int error;		 // errno of the write that ended it, 0: none
 };
 

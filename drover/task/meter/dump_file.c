@@ -60,8 +60,8 @@ struct dump_file {
 	bool late;	// nothing more is to be written
 	unsigned where; // enum where
 	int error;
-	uint64_t packets, bytes;
-	struct dump_file *next; // of those left behind
+	uint64_t packets, bytes, failed; // failed: packets that the file does not have
+	struct dump_file *next;		 // of those left behind
 };
 
 static bool step(struct dump_file *f, unsigned from, unsigned to)
@@ -71,25 +71,60 @@ static bool step(struct dump_file *f, unsigned from, unsigned to)
 	);
 }
 
+struct written {
+	unsigned packets;
+	uint64_t bytes;
+	int error;
+};
+
+// Of a full disk the kernel takes what it has room for, and says why only to who writes again. The part of
+// a packet at the end is taken away: the file stays one that can be read.
+static void cut_part(int fd, uint64_t part)
+{
+	struct stat st;
+
+	if (part > 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size > part)
+		(void)!ftruncate(fd, st.st_size - (off_t)part);
+}
+
+static struct written write_packets(const struct dump_file *f, struct rte_mbuf **m, unsigned n)
+{
+	struct written w = {0};
+	uint32_t len[WRITE_BURST] = {0};
+	ssize_t r;
+
+	// before the write: after it the packets may be gone, as of one that was left behind
+	for (unsigned i = 0; i < n; i++)
+		len[i] = m[i]->pkt_len;
+	r = rte_pcapng_write_packets(f->out, m, (uint16_t)n);
+	if (r < 0)
+		w.error = errno != 0 ? errno : EIO;
+	while (r > 0 && w.packets < n && w.bytes + len[w.packets] <= (uint64_t)r)
+		w.bytes += len[w.packets++];
+	if (r >= 0 && w.packets < n) {
+		cut_part(f->fd, (uint64_t)r - w.bytes);
+		w.error = ENOSPC;
+	}
+	return w;
+}
+
 // False: left behind, nothing is to be touched any more.
 static bool write_burst(struct dump_file *f, struct rte_mbuf **m, unsigned n)
 {
-	ssize_t r;
-	int error;
+	struct written w = {0};
 
 	step(f, IN_PROGRAM, IN_KERNEL);
-	r = f->error == 0 ? rte_pcapng_write_packets(f->out, m, (uint16_t)n) : 0;
-	error = errno;
+	if (f->error == 0)
+		w = write_packets(f, m, n);
 	if (!step(f, IN_KERNEL, IN_PROGRAM))
 		return false;
-	if (r < 0)
-		__atomic_store_n(&f->error, error != 0 ? error : EIO, __ATOMIC_RELAXED);
+	if (w.error != 0)
+		__atomic_store_n(&f->error, w.error, __ATOMIC_RELAXED);
 	// other than its description says, librte_pcapng 22.11 does not
 	rte_pktmbuf_free_bulk(m, n);
-	if (f->error != 0)
-		return true;
-	__atomic_store_n(&f->bytes, f->bytes + (uint64_t)r, __ATOMIC_RELAXED);
-	__atomic_store_n(&f->packets, f->packets + n, __ATOMIC_RELAXED);
+	__atomic_store_n(&f->bytes, f->bytes + w.bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&f->packets, f->packets + w.packets, __ATOMIC_RELAXED);
+	__atomic_store_n(&f->failed, f->failed + n - w.packets, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -166,6 +201,7 @@ void dump_file_figures(const struct dump_file *f, struct dump_figures *ret)
 {
 	ret->packets = __atomic_load_n(&f->packets, __ATOMIC_RELAXED);
 	ret->bytes = __atomic_load_n(&f->bytes, __ATOMIC_RELAXED);
+	ret->failed = __atomic_load_n(&f->failed, __ATOMIC_RELAXED);
 	ret->error = __atomic_load_n(&f->error, __ATOMIC_RELAXED);
 }
 

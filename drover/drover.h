@@ -63,7 +63,8 @@ struct plane {
 	struct task *tasks[PLANE_TASKS];
 	unsigned nrings;
 	struct plane_ring rings[PLANE_RINGS];
-	uint64_t started; // TSC of the start of traffic
-	bool quit;	  // lcores end when set
-	bool go;	  // traffic runs
+	uint64_t started;  // TSC of the start of traffic
+	bool quit;	   // lcores end when set
+	bool go;	   // traffic runs
+	const char *stuck; // a core that did not end when it was told to; NULL: none
 };

@@ -277,6 +277,10 @@ int eal_plan(
 		res = add(&e, err, "--log-level=lib.eal:error");
 	if (res == 0)
 		res = add(&e, err, "--log-level=lib.telemetry:error");
+	for (unsigned i = 0; res == 0 && i < o->nlogs; i++)
+		res = add(
+			&e, err, "--log-level=%s%s", strchr(o->logs[i], ':') ? "" : "*:", o->logs[i]
+		);
 	if (res == 0)
 		res = add_devices(&e, c, err);
 	for (unsigned i = 0; res == 0 && i < c->neal; i++)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
+#include "base/flush.h"
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -36,6 +37,10 @@ static const char help[] =
 	"  --no-huge           ordinary memory instead of hugepages\n"
 	"  --dump-dir DIR      mode=dump writes below it; default: the configuration's folder\n"
 	"  --file-prefix NAME  EAL's; default drover-PID\n"
+	"  --log-level LEVEL   DPDK's messages: debug, info, notice, warning, error; of one part "
+	"of "
+	"it,\n"
+	"                      lib.eal:debug, pmd.net.*:info. More than once\n"
 	"  --json              the report at the end as JSON\n";
 
 static int fail(const struct err *err, int status)
@@ -57,6 +62,53 @@ static int split(
 	*name = text;
 	*value = eq + 1;
 	return 0;
+}
+
+// "[COMPONENT:]LEVEL", as EAL has it.
+static int add_log(struct run_options *o, const char *text, struct err *err)
+{
+	static const char *const levels[] = {
+		"emergency",
+		"alert",
+		"critical",
+		"error",
+		"warning",
+		"notice",
+		"info",
+		"debug",
+		NULL,
+	};
+	const char *colon = strrchr(text, ':'), *level = colon != NULL ? colon + 1 : text, *near;
+	size_t part = colon != NULL ? (size_t)(colon - text) : 0;
+
+	if (colon != NULL
+	    && (part == 0 || strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._*-") != part))
+		return err_set(
+			err,
+			EINVAL,
+			"--log-level '%.60s': '%.*s' is no part of DPDK, as lib.eal or pmd.* is",
+			text,
+			(int)(part < 40 ? part : 40),
+			text
+		);
+	for (size_t i = 0; levels[i] != NULL; i++) {
+		if (!str_eq(levels[i], level))
+			continue;
+		if (o->nlogs == ARRAY_LEN(o->logs))
+			return err_set(err, E2BIG, "--log-level: too many");
+		o->logs[o->nlogs++] = text;
+		return 0;
+	}
+	near = str_nearest(level, levels);
+	return err_set(
+		err,
+		EINVAL,
+		"--log-level '%.60s': '%.20s' is no level%s%s",
+		text,
+		level,
+		near != NULL ? "; did you mean " : ": emergency to debug",
+		near != NULL ? near : ""
+	);
 }
 
 static int set_option(int c, struct run_options *o, struct err *err)
@@ -109,6 +161,8 @@ static int set_option(int c, struct run_options *o, struct err *err)
 	case 'w':
 		o->dump_dir = optarg;
 		break;
+	case 'l':
+		return add_log(o, optarg, err);
 	case 'j':
 		o->json = true;
 		break;
@@ -136,6 +190,7 @@ static int cmd_run(int argc, char **argv)
 		{"file-prefix", required_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
+		{"log-level", required_argument, NULL, 'l'},
 		{"no-huge", no_argument, NULL, 'n'},
 		{"port", required_argument, NULL, 'p'},
 		{"squeeze", no_argument, NULL, 's'},
@@ -169,7 +224,7 @@ static int cmd_run(int argc, char **argv)
 	return EXIT_OK;
 }
 
-int main(int argc, char **argv)
+static int command_main(int argc, char **argv)
 {
 	static const char *const commands[] = {
 		"run", "check", "explain", "modes", "top", "trace", NULL};
@@ -203,4 +258,15 @@ int main(int argc, char **argv)
 		near != NULL ? "; did you mean " : "",
 		near != NULL ? near : "");
 	return fail(&err, EXIT_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+	int status = command_main(argc, argv);
+	struct err err;
+
+	// what was printed may still be here, and nobody has it
+	if (flush_stdout(&err) < 0 && status == EXIT_OK)
+		return fail(&err, EXIT_FAILED);
+	return status;
 }

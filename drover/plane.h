@@ -7,7 +7,9 @@
 
 int plane_build(const struct conf *c, const struct eal_plan *e, struct plane *ret, struct err *err);
 int plane_launch(struct plane *p, struct err *err); // lcores start, tasks wait for plane.go
+// Tells all cores to end and waits. A core that does not is said (p->stuck): what it uses stays.
 void plane_stop(struct plane *p);
+// Not when a core is stuck.
 void plane_done(struct plane *p);
 
 // rings.c: the rings between tasks, after all tasks are made and before ports are started.

@@ -18,6 +18,8 @@ struct run_options {
 	const char *prefix; // --file-prefix; NULL: "drover-PID"
 	bool no_huge;
 	const char *dump_dir; // that mode=dump writes below; NULL: the configuration's folder
+	unsigned nlogs;
+	const char *logs[8]; // "[COMPONENT:]LEVEL", of DPDK's messages
 };
 
 // Reads the file, starts EAL, ports and tasks; runs until a signal or the duration is over, and prints

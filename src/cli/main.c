@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include "base/debug.h"
+#include "base/flush.h"
 #include "base/scope.h"
 #include "base/str.h"
 
@@ -73,7 +74,7 @@ static void standard_descriptors(void)
 		close(fd);
 }
 
-int main(int argc, char **argv)
+static int command_main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"debug", no_argument, NULL, 'd'},
@@ -85,7 +86,6 @@ int main(int argc, char **argv)
 	struct err err;
 	int c;
 
-	standard_descriptors();
 	if (str_eq(getenv("PINFOLD_DEBUG") ?: "", "1"))
 		debug_begin();
 	optind = 0;
@@ -116,4 +116,17 @@ int main(int argc, char **argv)
 			return commands[i].main(argc - optind, argv + optind);
 	}
 	return unknown(argv[optind]);
+}
+
+int main(int argc, char **argv)
+{
+	struct err err;
+	int status;
+
+	standard_descriptors();
+	status = command_main(argc, argv);
+	// what was printed may still be here, and nobody has it
+	if (flush_stdout(&err) < 0 && status == STATUS_OK)
+		return cli_fail(&err);
+	return status;
 }

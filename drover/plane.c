@@ -288,12 +288,13 @@ void plane_stop(struct plane *p)
 	// a task that offers a burst again and again to a full output looks at this flag
 	for (unsigned i = 0; i < p->ntasks; i++)
 		__atomic_store_n(&p->tasks[i]->control.stopped, true, __ATOMIC_RELAXED);
-	for (unsigned i = 0; i < p->nlcores; i++) {
-		for (unsigned ms = 0; ms < STOP_MILLISECONDS; ms++) {
-			if (rte_eal_get_lcore_state(p->lcores[i].lcore) == WAIT)
-				break;
+	for (unsigned i = 0, ms = 0; i < p->nlcores && p->stuck == NULL;) {
+		if (rte_eal_get_lcore_state(p->lcores[i].lcore) == WAIT)
+			i++;
+		else if (ms++ < STOP_MILLISECONDS)
 			rte_delay_us_sleep(1000);
-		}
+		else
+			p->stuck = p->lcores[i].conf->name;
 	}
 }
 

@@ -5,12 +5,13 @@
 #include "plane.h"
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "ending.h"
 #include "links.h"
 #include "run.h"
+#include "runtime_dir.h"
 #include "stats/stats.h"
 #include "task/meter/dump.h"
 
@@ -158,41 +159,6 @@ static int traffic(
 	return r;
 }
 
-// Where EAL makes the directory of its runtime files, "dpdk/PREFIX": as eal_create_runtime_dir does.
-static int open_runtime_dirs(void)
-{
-	const char *top = getenv("RUNTIME_DIRECTORY");
-	_cleanup_free_ char *path = NULL;
-
-	if (top == NULL && getuid() == 0)
-		top = "/var/run";
-	else if (top == NULL)
-		top = getenv("XDG_RUNTIME_DIR");
-	if (asprintf(&path, "%s/dpdk", top != NULL ? top : "/tmp") < 0)
-		return -1;
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-// What has our pid in its name is of no use to anybody else, whoever left it.
-static bool runtime_dir_is_ours(const struct run_options *o)
-{
-	_cleanup_close_ int fd = open_runtime_dirs();
-
-	return o->prefix == NULL || fd < 0 || faccessat(fd, o->prefix, F_OK, 0) < 0;
-}
-
-// EAL leaves it.
-static void remove_runtime_dir(const struct run_options *o)
-{
-	_cleanup_close_ int fd = open_runtime_dirs();
-	char name[32];
-	struct err err;
-
-	snprintf(name, sizeof(name), "drover-%d", (int)getpid());
-	if (fd >= 0)
-		fs_remove_tree(fd, o->prefix != NULL ? o->prefix : name, &err);
-}
-
 static int run_plane(
 	const struct conf *c,
 	const struct eal_plan *e,
@@ -216,6 +182,9 @@ static int run_plane(
 		       plane.nports);
 	else if (r == 0)
 		r = traffic(&plane, o, set, err);
+	ending_begin(r == 0 ? 0 : 1);
+	if (plane.stuck != NULL)
+		ending_now("core '%s' does not end", plane.stuck);
 	plane_done(&plane);
 	dump_folder(NULL, err);
 	return r;
@@ -225,7 +194,6 @@ int drover_run(const struct run_options *o, struct err *err)
 {
 	struct eal_plan e = {0};
 	struct conf *c = NULL;
-	bool ours = false;
 	sigset_t set;
 	int r;
 
@@ -248,15 +216,15 @@ int drover_run(const struct run_options *o, struct err *err)
 			"and it is slow\n",
 			e.place.nlcores);
 	if (r == 0) {
-		ours = runtime_dir_is_ours(o);
+		runtime_dir_sweep();
+		runtime_dir_take(o->prefix);
 		r = start_eal(&e, err);
 	}
 	if (r == 0) {
 		r = run_plane(c, &e, o, &set, err);
 		rte_eal_cleanup();
 	}
-	if (ours)
-		remove_runtime_dir(o);
+	runtime_dir_remove();
 	eal_plan_done(&e);
 	conf_free(c);
 	return r;

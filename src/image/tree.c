@@ -106,11 +106,9 @@ static int make_parent(int root, const char *path, const char **ret, struct err 
 	return make_dirs(root, slash != NULL ? dir : "", err);
 }
 
-// Whoever may write to the file could have it grow for ever: its size is known.
-static int copy_bytes(int from, int to, const struct entry *e, struct err *err)
+// From where `from` and `to` stand.
+static int copy_data(int from, int to, uint64_t left, const struct entry *e, struct err *err)
 {
-	uint64_t left = e->bytes;
-
 	while (left > 0) {
 		ssize_t n = sendfile(to, from, NULL, left < COPY_STEP ? left : COPY_STEP);
 
@@ -123,6 +121,31 @@ static int copy_bytes(int from, int to, const struct entry *e, struct err *err)
 		left -= n > 0 ? (uint64_t)n : 0;
 	}
 	return 0;
+}
+
+// Whoever may write to the file could have it grow for ever: its size is known. Its holes stay holes: a small
+// file could else fill a disk.
+static int copy_bytes(int from, int to, const struct entry *e, struct err *err)
+{
+	const off_t size = (off_t)e->bytes;
+
+	for (off_t at = 0, hole; at < size; at = hole) {
+		off_t data = lseek(from, at, SEEK_DATA);
+
+		if (data < 0 && errno == ENXIO) // nothing but a hole from here on
+			break;
+		data = data < 0 ? at : data; // a file system that does not tell
+		hole = lseek(from, data, SEEK_HOLE);
+		hole = hole < 0 || hole > size ? size : hole;
+		if (data >= hole)
+			break;
+		if (lseek(from, data, SEEK_SET) < 0 || lseek(to, data, SEEK_SET) < 0)
+			return err_sys(err, errno, "copy '%s' to the image", e->path);
+		if (copy_data(from, to, (uint64_t)(hole - data), e, err) < 0)
+			return -err->code;
+	}
+	return ftruncate(to, size) == 0 ? 0
+					: err_sys(err, errno, "copy '%s' to the image", e->path);
 }
 
 static int copy_file(int dir, const char *name, const struct entry *e, struct err *err)

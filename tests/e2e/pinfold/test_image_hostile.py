@@ -383,6 +383,23 @@ def test_closed_files_stay_closed(tmp_path):
     assert stat.S_IMODE(os.stat(f"{tmp_path}/x{data}").st_mode) == 0o640
 
 
+def test_holes_stay_holes(tmp_path):
+    """A small file does not fill the disk of who builds an image of it."""
+    data = tmp_path / "data"
+    with data.open("wb") as f:
+        f.write(b"begin")
+        f.seek(200 << 20)
+        f.write(b"middle")
+        f.truncate(256 << 20)
+    build("-o", tmp_path / "x", "--add", data, "ls")
+    copy = Path(f"{tmp_path}/x{data}")
+    assert copy.stat().st_size == 256 << 20 and copy.stat().st_blocks * 512 < 1 << 20
+    with copy.open("rb") as f:
+        assert f.read(6) == b"begin\0"
+        f.seek((200 << 20) - 1)
+        assert f.read(8) == b"\0middle\0"
+
+
 # --- what is exchanged meanwhile ------------------------------------------------------------------
 
 

@@ -82,12 +82,12 @@ static void describe(struct lease *lease, const struct launch *launch)
 // Reading every function or cache takes its time: not for nothing.
 static unsigned parts_for(const struct start_request *req)
 {
-	const struct request *want = req->request;
+	const struct request *want = req->request; // NULL: of a grant that is defined, and chosen
 	unsigned parts = 0;
 
-	if (req->definition != NULL || want->nnics > 0 || want->near[0] != '\0')
+	if (want == NULL || want->nnics > 0 || want->near[0] != '\0')
 		parts |= HOST_PCI;
-	if (req->launch.look || want->cpu_count > 0)
+	if (req->launch.look || (want != NULL && want->cpu_count > 0))
 		parts |= HOST_SHARING;
 	return parts;
 }

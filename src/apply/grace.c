@@ -5,10 +5,10 @@
 // A write to cgroup.procs takes cgroup_threadgroup_rwsem for writing, and the first writer after a
 // pause waits for a grace period of RCU (rcu_sync_enter in kernel/rcu/sync.c): some 10 ms, more than all
 // else that a start costs. Writers that come soon afterwards do not wait. So a thread that moves itself
-// to where it is already, which changes nothing, begins the grace period while the host is read
-// and the plan is made; the runtime, which moves the container, then finds it over. The thread does so
-// several times: what it has bought lasts for one more grace period, and the runtime often came later
-// than that and paid again.
+// to where it is already, which changes nothing, begins the grace period while the runtime starts and
+// reads its configuration; when that moves the container, it finds it over. Not earlier: who waits holds
+// up whoever makes a cgroup, as a start does. The thread does so several times: what it has bought lasts
+// for one more grace period, and the runtime often came later than that and paid again.
 //
 // Itself alone: somebody may move this process between the look and the write, and must not find it moved
 // back. On v2 a single thread is refused then; on v1 it is moved, and ends with this.

@@ -99,8 +99,6 @@ int start_prepare(
 	struct start s = {.ledger = {.defs = -1, .leases = -1, .lock = -1}};
 	int r;
 
-	if (fs->real)
-		cgroup_begin_grace();
 	r = host_read(fs, parts_for(req), &s.host, err);
 	if (r == 0)
 		r = ledger_open(fs, fs->real, &s.ledger, err);

@@ -373,6 +373,8 @@ static int let_go(struct start *s, struct watch *w, struct channels *c, struct e
 {
 	if (apply_host(&s->plan, true, err) < 0 || start_log(s, c, err) < 0)
 		return -err->code;
+	// not before: whoever waits for a grace period keeps all others from making cgroups
+	cgroup_begin_grace();
 	// a child that is gone has said why, or will be waited for in vain
 	if (write(c->go[1], "g", 1) != 1)
 		kill(w->child, SIGKILL);

@@ -109,7 +109,7 @@ static void limit_memory_v2(struct plan *p, const char *dir, uint64_t bytes)
 // one more for pinfold-inside, the container's init
 static uint64_t work_pids(const struct plan *p)
 {
-	return p->lease.grant.pids + 1;
+	return p->lease.grant.pids + (site_has(&p->lease.site, SITE_HOST_FILES) ? 0 : 1);
 }
 
 // The keeper may move what is in the box into `work`, with an id that is none outside its namespace: the

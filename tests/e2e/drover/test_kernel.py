@@ -23,6 +23,7 @@ LINES = [
     (4094, 1, 7003),
 ]  # svlan, cvlan, gre_id
 LOCAL, CORE, CORE_MAC, CPE_MAC = "192.0.2.1", "192.0.2.2", "02:00:00:00:00:0d", "02:00:00:00:00:0c"
+BNG_MAC = "02:00:00:00:00:b1"
 UP, DOWN = "qinqdecapv4", "qinqencapv4"
 FILE = 4 << 20  # bytes
 SERVER, GATEWAY = "198.18.0.1", "10.0.0.1"
@@ -42,6 +43,7 @@ device=af_xdp:tcpe
 [port 1]
 name=inet0
 device=af_xdp:tcore
+mac={BNG_MAC}
 [defaults]
 mempool size=16K
 [core 0]
@@ -128,7 +130,7 @@ class Net:
     def set_up_core(self):
         self.core.run(
             f"ip link set vec0 up && ip addr add {CORE}/24 dev vec0 && ip addr add {SERVER}/32 dev lo",
-            f"ip neigh add {LOCAL} lladdr 02:00:00:00:00:b1 dev vec0",
+            f"ip neigh add {LOCAL} lladdr {BNG_MAC} dev vec0",
             "sysctl -qw net.mpls.platform_labels=10000 net.mpls.conf.vec0.input=1"
             " net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv4.ip_forward=1",
             f"ip -f mpls route add {LABEL} dev lo",

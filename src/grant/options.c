@@ -231,6 +231,9 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 	pool = g.shared_pool[0] != '\0';
 	if (pool && json_object_get(doc, "shared-cpus") == NULL)
 		return err_set(err, EINVAL, "read %s: key 'shared-cpus' is missing", what);
+	// what is empty is not written, and would be missing then
+	if (pool && idset_empty(&g.shared_cpus))
+		return err_set(err, EINVAL, "read %s: 'shared-cpus' names no CPU", what);
 	if (!pool && !idset_empty(&g.shared_cpus))
 		return err_set(err, EINVAL, "read %s: 'shared-cpus' without 'shared-pool'", what);
 	*ret = g;

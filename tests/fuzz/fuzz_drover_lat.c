@@ -77,7 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	o = json_object();
 	t->mode->report(t, o);
-	must(number(o, "received") + number(o, "corrupt") + number(o, "unknown_stream") == sent);
+	must(number(o, "received") + number(o, "corrupt") + number(o, "unstamped")
+		     + number(o, "unknown_stream")
+	     == sent);
 	must(number(o, "duplicates") + number(o, "stale") + number(o, "reordered")
 	     <= number(o, "received"));
 	json_decref(o);

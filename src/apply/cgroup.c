@@ -84,6 +84,9 @@ static int remove_in(int hierarchy, const char *path, void *arg, struct err *err
 			return 0;
 		if (fs_remove_tree(fd, name, err) < 0)
 			return -err->code;
+		// a mount may come to lie over it, where nobody finds it
+		if (below_top)
+			unlinkat(hierarchy, TOP, AT_REMOVEDIR);
 	} else {
 		if (!below_top)
 			cgroup_partition_end(fd, name);

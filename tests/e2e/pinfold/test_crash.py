@@ -247,7 +247,7 @@ def test_plain_directories_of_runc_go(pf):
         pytest.skip("needs runc, and a version 1 hierarchy of the hugetlb controller to unmount")
     script = (
         f"umount {top} && {pf.path} run --runtime {runc} --allow-missing=hugetlb --cpus {CPU} "
-        f"-- /bin/echo ran; s=$?; {pf.path} gc; find {top}/pinfold -mindepth 1; exit $s"
+        f"-- /bin/echo ran; s=$?; test ! -e {top}/pinfold || echo left; {pf.path} gc; exit $s"
     )
     p = subprocess.run(
         ["unshare", "-m", "sh", "-c", script],

@@ -9,7 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from workload import CPU, SLOW, Started
+from workload import CPU, SLOW, Command, Started
 
 OWNER, STRANGER = 64201, 64202  # of nobody: no account is made
 KEEPERS = Path("/run/pinfold/keepers")
@@ -20,7 +20,7 @@ def ids(uid):
     return {"user": uid, "group": uid, "extra_groups": [], "cwd": "/"}
 
 
-class Keep:
+class Keep(Command):
     """The command line as root (pf), as the owner (own) and as another user (other)."""
 
     def __init__(self, pf, directory):
@@ -51,11 +51,6 @@ class Keep:
             **ids(uid),
             **kw,
         )
-
-    def ok(self, *args, **kw):
-        p = self(*args, **kw)
-        assert p.returncode == 0, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
-        return p.stdout
 
     def fails(self, *args, like, status=125, **kw):
         p = self(*args, **kw)

@@ -139,7 +139,16 @@ class Started:
         return self.process.wait(seconds * SLOW)
 
 
-class Pinfold:
+class Command:
+    """What is called with arguments, and gives what became of it."""
+
+    def ok(self, *args, **kw):
+        p = self(*args, **kw)
+        assert p.returncode == 0, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
+        return p.stdout
+
+
+class Pinfold(Command):
     """The command line, and everything that was started with it."""
 
     def __init__(self, path, directory):
@@ -161,11 +170,6 @@ class Pinfold:
             check=False,
             **kw,
         )
-
-    def ok(self, *args, **kw):
-        p = self(*args, **kw)
-        assert p.returncode == 0, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
-        return p.stdout
 
     def fails(self, *args, like, status=125, **kw):
         """One line that begins with "pinfold: " and names the thing."""

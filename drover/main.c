@@ -5,9 +5,8 @@
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "client/commands.h"
 #include "run.h"
-#include "stats/stats.h"
-#include "stats/trace.h"
 
 #include <getopt.h>
 #include <stdio.h>

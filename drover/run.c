@@ -10,9 +10,10 @@
 #include "base/str.h"
 #include "ending.h"
 #include "links.h"
+#include "report/report.h"
 #include "run.h"
 #include "runtime_dir.h"
-#include "stats/stats.h"
+#include "serve/serve.h"
 #include "task/meter/dump.h"
 
 #include <errno.h>

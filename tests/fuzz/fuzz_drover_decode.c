@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-#include "stats/decode.h"
+#include "text/decode.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 // ring.
 #pragma once
 
-#include "stats/hdr.h"
+#include "record/hdr.h"
 #include "task/task.h"
 
 #include <rte_eal.h>

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "stats/decode.h"
+#include "text/decode.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "stats/hdr.h"
+#include "record/hdr.h"
 
 #include <jansson.h>
 #include <math.h>

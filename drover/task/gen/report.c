@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The pinfold authors
 // The control side of the generator: what was offered of what was asked for.
 
-#include "stats/figure.h"
 #include "task/gen/gen.h"
+#include "text/figure.h"
 #include "tsc.h"
 
 #include <jansson.h>

@@ -6,9 +6,9 @@
 //
 // Alone on its core it sees only what is not drover's. Tasks beside it on the core are gaps too.
 
-#include "stats/figure.h"
-#include "stats/hdr_pair.h"
+#include "record/hdr_pair.h"
 #include "task/task.h"
+#include "text/figure.h"
 #include "tsc.h"
 
 #include <inttypes.h>

@@ -3,8 +3,8 @@
 // The latency meter between its data path (lat.c) and its control side (lat_report.c).
 #pragma once
 
-#include "stats/hdr_pair.h"
-#include "stats/seq.h"
+#include "record/hdr_pair.h"
+#include "record/seq.h"
 #include "task/task.h"
 
 enum {

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The pinfold authors
 // The control side of the latency meter: says what was measured.
 
-#include "stats/figure.h"
 #include "task/meter/lat.h"
+#include "text/figure.h"
 #include "tsc.h"
 
 #include <inttypes.h>

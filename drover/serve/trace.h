@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The trace (task/trace.h) over telemetry, and its client. The answers want the report's lock.
+// The trace (task/trace.h) over telemetry. The answers want the report's lock.
 #pragma once
 
 #include "drover.h"
@@ -19,6 +19,3 @@ json_t *trace_packets_json(
 );
 
 json_t *trace_stop_json(const struct task *t, struct err *err);
-
-// drover trace
-int trace_main(int argc, char **argv);

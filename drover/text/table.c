@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/table.h"
+#include "text/table.h"
 
 #include <stdarg.h>
 #include <stdio.h>

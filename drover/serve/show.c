@@ -2,13 +2,11 @@
 // Copyright (c) 2026 The pinfold authors
 // Answers of telemetry that show: figures of tasks, ports and rings, and what drover is.
 
-#include "stats/answers.h"
-
-#include "stats/stats.h"
+#include "serve/answers.h"
 
 #include "base/str.h"
-#include "stats/report.h"
-#include "stats/telform.h"
+#include "report/report.h"
+#include "serve/telform.h"
 #include "tsc.h"
 
 #include <rte_cycles.h>

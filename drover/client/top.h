@@ -4,8 +4,8 @@
 #pragma once
 
 #include "base/err.h"
-#include "stats/client.h"
-#include "stats/table.h"
+#include "client/client.h"
+#include "text/table.h"
 
 #include <stdbool.h>
 

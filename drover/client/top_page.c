@@ -2,9 +2,9 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "base/str.h"
-#include "stats/figure.h"
-#include "stats/top.h"
-#include "stats/view.h"
+#include "client/top.h"
+#include "report/view.h"
+#include "text/figure.h"
 
 static const char *text(const json_t *object, const char *key)
 {

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // Entries are said as in a file (table/file.h), and read by the same parser.
 
-#include "stats/answers.h"
+#include "serve/answers.h"
 
 #include "table/file.h"
 #include "table/registry.h"

@@ -4,7 +4,7 @@
 // the lcore to change to the other one, and then has the first to itself.
 #pragma once
 
-#include "stats/hdr.h"
+#include "record/hdr.h"
 
 #include <rte_common.h>
 #include <stdbool.h>

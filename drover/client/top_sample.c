@@ -4,7 +4,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "stats/top.h"
+#include "client/top.h"
 
 #include <string.h>
 

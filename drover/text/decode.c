@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/decode.h"
+#include "text/decode.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -3,13 +3,13 @@
 // The /drover/… commands on DPDK's telemetry socket. Each answers with a JSON object, which telform.h
 // brings into what telemetry can carry. They run on a thread a client, one at a time (report_lock).
 
-#include "stats/stats.h"
+#include "serve/serve.h"
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "stats/answers.h"
-#include "stats/report.h"
-#include "stats/telform.h"
+#include "report/report.h"
+#include "serve/answers.h"
+#include "serve/telform.h"
 
 #include <rte_telemetry.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/trace.h"
+#include "serve/trace.h"
 
 #include "task/trace.h"
 #include "tsc.h"

@@ -3,7 +3,7 @@
 // The figures of tasks and ports as JSON. Counters belong to the lcores that write them and are never
 // reset: "clear" remembers where it was done.
 
-#include "stats/report.h"
+#include "report/report.h"
 
 #include "base/scope.h"
 #include "port/address.h"
@@ -410,7 +410,7 @@ json_t *report_json(struct plane *p)
 	return o;
 }
 
-void report_clear_locked(struct plane *p)
+void report_clear(struct plane *p)
 {
 	base_of = NULL; // counters as they are, not since the last clear
 	for (unsigned i = 0; i < p->ntasks; i++) {
@@ -426,11 +426,4 @@ void report_clear_locked(struct plane *p)
 		base.rings[i] = ring_figures(&p->rings[i]);
 	base.tsc = rte_rdtsc();
 	base_of = p;
-}
-
-void report_clear(struct plane *p)
-{
-	report_lock();
-	report_clear_locked(p);
-	report_unlock();
 }

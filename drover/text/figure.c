@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/figure.h"
+#include "text/figure.h"
 
 #include "base/scope.h"
 

@@ -2,13 +2,13 @@
 // Copyright (c) 2026 The pinfold authors
 // drover top: a live view of a running drover, over its telemetry socket.
 
-#include "stats/top.h"
+#include "client/top.h"
 
 #include "base/jread.h"
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "stats/stats.h"
+#include "client/commands.h"
 
 #include <getopt.h>
 #include <math.h>

@@ -3,8 +3,8 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "stats/figure.h"
-#include "stats/top.h"
+#include "client/top.h"
+#include "text/figure.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/view.h"
+#include "report/view.h"
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "stats/figure.h"
+#include "text/figure.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/telform.h"
+#include "serve/telform.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -2,15 +2,15 @@
 // Copyright (c) 2026 The pinfold authors
 // drover trace: what becomes of the next packets of some tasks, from a running drover.
 
+#include "task/trace.h"
 #include "base/clock.h"
 #include "base/jread.h"
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "stats/client.h"
-#include "stats/decode.h"
-#include "stats/trace.h"
-#include "task/trace.h"
+#include "client/client.h"
+#include "client/commands.h"
+#include "text/decode.h"
 
 #include <getopt.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/figure.h"
-#include "stats/view.h"
+#include "report/view.h"
+#include "text/figure.h"
 
 #include <stdio.h>
 

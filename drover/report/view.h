@@ -4,7 +4,7 @@
 // `drover top`, whose objects have an "interval" with the rates of now on top of the same figures.
 #pragma once
 
-#include "stats/table.h"
+#include "text/table.h"
 
 #include <jansson.h>
 

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Figures of a running plane, piece by piece. What is here wants the lock held.
+// Figures of a running plane.
 #pragma once
 
-#include "stats/stats.h"
+#include "drover.h"
 
 #include <jansson.h>
+
+// The figures of all tasks and ports as one JSON object (new reference), since the start or the last clear; and
+// as text for people.
+json_t *report_json(struct plane *p);
+void report_print(struct plane *p);
+
+// ---- Piece by piece: what follows wants the lock held.
 
 // One reader at a time: modes expect it, and telemetry answers on a thread a client.
 void report_lock(void);
@@ -22,7 +29,7 @@ json_t *report_port_json(struct plane *p, unsigned i);
 // the start or the last clear.
 json_t *report_ring_json(const struct plane *p, unsigned i);
 
-void report_clear_locked(struct plane *p);
+void report_clear(struct plane *p);
 
 // Nanoseconds of TSC time: now, and where the figures begin (0: traffic has not started).
 uint64_t report_now(void);

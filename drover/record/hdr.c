@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/hdr.h"
+#include "record/hdr.h"
 
 #include <jansson.h>
 #include <math.h>

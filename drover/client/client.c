@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/client.h"
+#include "client/client.h"
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "stats/telform.h"
+#include "serve/telform.h"
 
 #include <glob.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
 // The report at the end of a run, for people: from the same JSON that --json prints.
 
 #include "base/jread.h"
-#include "stats/stats.h"
-#include "stats/view.h"
+#include "report/report.h"
+#include "report/view.h"
 
 #include <stdio.h>
 

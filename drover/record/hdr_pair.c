@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/hdr_pair.h"
+#include "record/hdr_pair.h"
 
 #include <rte_cycles.h>
 

@@ -2,13 +2,11 @@
 // Copyright (c) 2026 The pinfold authors
 // Answers of telemetry that act on tasks: stop and start them, set a rate, trace packets.
 
-#include "stats/answers.h"
-
-#include "stats/stats.h"
+#include "serve/answers.h"
 
 #include "base/str.h"
-#include "stats/report.h"
-#include "stats/trace.h"
+#include "report/report.h"
+#include "serve/trace.h"
 
 #include <string.h>
 
@@ -151,6 +149,6 @@ json_t *answer_clear(struct plane *p, char *param, struct err *err)
 {
 	(void)param;
 	(void)err;
-	report_clear_locked(p);
+	report_clear(p);
 	return json_pack("{s:I}", "cleared", (json_int_t)p->ntasks);
 }

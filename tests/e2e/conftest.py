@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import tempfile
-import time
 
 import pytest
 
@@ -16,7 +15,7 @@ E2E = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(E2E, "lib"), os.path.dirname(E2E)]
 import owner
 import workload
-from leftovers import SETTLE, state
+from leftovers import changed, state
 from places import program
 
 SLOW = workload.SLOW
@@ -99,13 +98,8 @@ def leaks():
     """Fails the test unless the machine is as it was before, at most SETTLE seconds after it."""
     before = state()
     yield
-    deadline = time.monotonic() + SETTLE
-    while (after := state()) != before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    if after != before:
-        more = "\n".join(sorted(f"  + {line}" for line in after - before))
-        less = "\n".join(sorted(f"  - {line}" for line in before - after))
-        pytest.fail(f"the machine is not as it was before:\n{less}\n{more}", pytrace=False)
+    if left := changed(before):
+        pytest.fail(f"the machine is not as it was before:\n{left}", pytrace=False)
 
 
 @pytest.fixture

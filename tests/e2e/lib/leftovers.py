@@ -5,6 +5,7 @@
 import glob
 import os
 import stat
+import time
 
 from workload import SLOW
 
@@ -100,6 +101,15 @@ def processes():
 def state():
     """All that a lease may leave behind on the machine."""
     return mounts() | cgroups() | hugepages() | files() | processes()
+
+
+def changed(before):
+    """How the state differs from a former one SETTLE seconds from now: lines, "" as soon as it does not."""
+    deadline = time.monotonic() + SETTLE
+    while (after := state()) != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    less = [f"  - {line}" for line in sorted(before - after)]
+    return "\n".join(less + [f"  + {line}" for line in sorted(after - before)])
 
 
 def machine():

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""Every command that README.md, CONTRIBUTING.md, SECURITY.md and docs/ show is typed as it stands there, in
+the order of the document, and prints what is shown below it; or it is listed here with the reason why not."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import bng_packets as bng
+import documents
+import pytest
+
+from features import needs_partitions
+from leftovers import changed, state
+from places import TOP, program
+from shell import Shell
+from workload import CPUS, LEASES, SLOW, Pinfold, TESTPMD, free_pages
+
+ALICE = 64203  # of nobody: /etc/passwd names her in the shells alone
+DEFINITIONS = Path("/etc/pinfold/grants.d")
+IMAGES = "/var/lib/pinfold/images"
+PAGES = 300
+
+# what is not typed: a pattern of the command, and why
+NOT_TYPED = [
+    (r"\./try\b", "installs packages, then measures for three minutes"),
+    (r"\./check\b", "is what runs this test"),
+    (r"scripts/setup\b", "installs packages"),
+    (r"tests/guest/run\b", "boots a virtual machine: test_guest_harness.py has it"),
+    (r"PROX=/path/to/", "needs other projects' programs"),
+]
+# what a machine may lack: a pattern of the command, and the mark that says so
+NEEDS = [
+    (r"--partition\b", needs_partitions),
+    (r"--cpus 2-3\b", pytest.mark.skipif(not {2, 3} <= set(CPUS), reason="needs CPUs 2 and 3")),
+    (
+        r"apparmor_parser\b",
+        pytest.mark.skipif(
+            not os.path.exists("/etc/apparmor.d/pinfold-default"),
+            reason="AppArmor's profile is not installed here",
+        ),
+    ),
+    (r"\bdpdk-", pytest.mark.skipif(TESTPMD is None, reason="package dpdk is not installed")),
+]
+# what is refused, as the text beside it says: with 125
+REFUSED = [r"run --cpus 1 -- true$", r"--hugepages 2M=60000\b"]
+
+# The drover that a page about running ones speaks of.
+BNG = f"""[port 0]
+name=cpe0
+mac=02:00:00:00:00:aa
+device=memif:server:DIRECTORY/cpe.sock
+[port 1]
+name=inet0
+mac=02:00:00:00:00:01
+device=null
+[port 2]
+name=line
+device=memif:client:DIRECTORY/cpe.sock
+[defaults]
+mempool size=4K
+[core 0]
+mode=master
+[core 1]
+name=worker
+task=0
+mode=qinqdecapv4
+rx port=cpe0
+tx ports from routing table=inet0
+route table=tables.csv
+user table=tables.csv
+local ipv4=192.0.2.254
+[core 2]
+name=subscriber
+task=0
+mode=gen
+tx port=line
+rate=1k
+pkt inline={bng.access(bng.inner()).hex(" ")}
+"""
+BEFORE = {
+    "docs/drover-stats.md": [
+        "PREFIX=documents",
+        'drover run --no-huge --squeeze --file-prefix "$PREFIX" bng.cfg >drover.log 2>&1 &',
+        "for try in $(seq 200); do grep -q 'traffic runs' drover.log && break; sleep 0.1; done",
+    ]
+}
+
+TYPED, CALLS = [], []
+for document in documents.DOCUMENTS:
+    found, others = documents.commands(document)
+    TYPED += found
+    CALLS += others
+
+
+def reason(command):
+    return next((why for like, why in NOT_TYPED if re.match(like, command.text)), None)
+
+
+class Desk:
+    """Shells in which a document is typed, by root and by alice, in a directory of each."""
+
+    def __init__(self, pinfold, drover):
+        self.directory = tempfile.mkdtemp(prefix="pinfold-documents-")
+        self.users = {}
+        os.chmod(self.directory, 0o755)
+        for name, owner in [("root", 0), ("alice", ALICE), ("bin", 0), ("images", 0)]:
+            os.mkdir(f"{self.directory}/{name}")
+            os.chown(f"{self.directory}/{name}", owner, owner)
+        # the checkout may lie where only root passes
+        shutil.copy(pinfold, f"{self.directory}/bin/pinfold")
+        for name, own in [("passwd", "alice:x:%d:%d::/:/bin/sh\n"), ("group", "alice:x:%d:\n")]:
+            text = Path("/etc", name).read_text() + own.replace("%d", str(ALICE))
+            Path(self.directory, name).write_text(text)
+        Path(self.directory, "root/tables.csv").write_text(bng.tables())
+        Path(self.directory, "root/bng.cfg").write_text(BNG.replace("DIRECTORY", self.directory))
+        own = f"mount --bind {self.directory}"
+        self.users["#"] = self.shell(
+            ["unshare", "--mount", "--propagation=private", "bash", "-c"]
+            + [
+                f"{own}/passwd /etc/passwd && {own}/group /etc/group && "
+                f"mkdir -p /run/dpdk {IMAGES} && mount -t tmpfs tmpfs /run/dpdk && "
+                f"{own}/images {IMAGES} && exec bash --norc"
+            ],
+            f"{os.path.dirname(pinfold)}:{os.path.dirname(drover)}",
+            "root",
+        )
+
+    def shell(self, command, path, home):
+        return Shell(
+            command,
+            cwd=f"{self.directory}/{home}",
+            env={"PATH": f"{path}:{os.environ['PATH']}", "LANG": "C.UTF-8", "HOME": "/"},
+        )
+
+    def __call__(self, user, *args):
+        if user not in self.users:
+            root = self.users["#"].process.pid
+            who = f"--reuid={ALICE} --regid={ALICE} --clear-groups"
+            home = f"{self.directory}/alice"  # nsenter goes to the root of what it enters
+            self.users[user] = self.shell(
+                ["nsenter", f"--target={root}", "--mount", f"--wd={home}"]
+                + ["setpriv", *who.split(), "bash", "--norc"],
+                f"{self.directory}/bin",
+                "alice",
+            )
+        return self.users[user](*args)
+
+    def end(self):
+        for shell in self.users.values():
+            shell.end()
+        shutil.rmtree(self.directory)
+
+
+def names():
+    """Of all that has a grant or holds one."""
+    return {path.stem for where in (LEASES, DEFINITIONS) for path in where.glob("*.json")}
+
+
+class Typist:
+    """Has a desk for the document that is being typed; when the next one begins, all is put away."""
+
+    def __init__(self, pinfold, drover):
+        self.programs = pinfold, drover
+        self.root = Pinfold(pinfold, None)
+        self.document = self.desk = None
+
+    def at(self, document):
+        if document != self.document:
+            self.put_away()
+            self.before, self.document = state(), document
+            self.desk = Desk(*self.programs)
+            for line in BEFORE.get(document, []):
+                status, said = self.desk("#", line, 20)
+                assert status == 0, f"{line}: {said}"
+        return self.desk
+
+    def put_away(self):
+        if self.desk is None:
+            return
+        self.root.names = list(names())
+        self.root.grants = [path.stem for path in DEFINITIONS.glob("*.json")]
+        self.root.put_away()
+        self.desk.end()
+        self.desk = None
+        left = changed(self.before)
+        assert not left, f"after {self.document} the machine is not as it was before:\n{left}"
+
+
+@pytest.fixture(scope="module")
+def typist(pinfold):
+    if os.geteuid() != 0:
+        pytest.skip("runs containers: needs root")
+    if not {0, 1} <= set(CPUS):
+        pytest.skip("the documents name CPUs 0 and 1")
+    if free_pages() < PAGES:
+        pytest.skip(f"needs {PAGES} free hugepages of 2M, there are {free_pages()}")
+    if names():
+        pytest.skip(f"this machine has grants: {', '.join(sorted(names()))}")
+    one = Typist(pinfold, program("DROVER", "build/drover/drover"))
+    yield one
+    one.put_away()
+
+
+def marks(command):
+    why = reason(command)
+    if why is not None:
+        return [pytest.mark.skip(reason=f"not typed: {why}")]
+    return [mark for like, mark in NEEDS if re.search(like, command.text)]
+
+
+def parameters(commands):
+    return [
+        pytest.param(c, id=f"{c.where} {c.text.split('#')[0].strip()[:60]}", marks=marks(c))
+        for c in commands
+    ]
+
+
+def makes(command):
+    """A target of make: that there is one must do, as some build for minutes."""
+    return re.match(r"make\b", command.text) is not None
+
+
+@pytest.mark.parametrize("command", parameters([c for c in TYPED if not makes(c)]))
+def test_command(typist, command):
+    typed = typist.at(command.where.split(":")[0])
+    until = None
+    if command.interrupted:
+
+        def until(said):
+            return documents.missing(command.shown, said) is None
+
+    status, said = typed(command.user, command.text, 40 * SLOW, until)
+    print(said)
+    refused = any(re.search(like, command.text) for like in REFUSED)
+    if command.interrupted:
+        assert status in (0, 130), said
+    else:
+        assert status == (125 if refused else 0), said
+    line = documents.missing(command.shown, said)
+    assert line is None, f"{command.where} shows {line!r}, which was not printed:\n{said}"
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("command", parameters([c for c in TYPED if makes(c)]))
+def test_target(command):
+    line = command.text.split("#")[0].split()
+    p = subprocess.run([*line, "-n"], cwd=TOP, capture_output=True, text=True, check=False)
+    assert p.returncode == 0, p.stderr
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("call", CALLS, ids=[" ".join(call) for call in CALLS])
+def test_call(pinfold, inside, call):
+    """How a program is called is what its own help says."""
+    programs = {
+        "pinfold": pinfold,
+        "inside": inside,
+        "drover": program("DROVER", "build/drover/drover"),
+    }
+    words = call[1].removeprefix("/run/pinfold/").split()
+    assert words[0] in programs, f"{call[0]}: neither a command with a prompt nor a call: {call[1]}"
+    own = [] if words[0] == "inside" else [words[1]]  # the static one has a single text
+    p = subprocess.run(
+        [programs[words[0]], *own, "--help"], capture_output=True, text=True, check=False
+    )
+    assert p.returncode == 0, p.stderr
+    for option in re.findall(r"--[a-z-]+", call[1]):
+        assert option in p.stdout, f"{call[0]}: {option} is not in the help:\n{p.stdout}"
+
+
+@pytest.mark.anywhere
+def test_lists():
+    """No line of the lists above speaks of a command that no document shows."""
+    for like in [*(like for like, _ in NOT_TYPED + NEEDS), *REFUSED]:
+        assert any(re.search(like, c.text) for c in TYPED), f"{like!r} matches no command"

@@ -29,6 +29,9 @@ struct probe_call {
 	char error[24];	   // name of the errno or of the signal that ended it, "" on success
 };
 
+// The word for an errno, or 0.
+const char *probe_reach(int64_t code);
+
 // Number of calls in the table, and the i-th of them tried.
 size_t probe_ncalls(void);
 const char *probe_call_name(size_t i);

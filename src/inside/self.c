@@ -3,6 +3,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "grant/caps.h"
 #include "inside/files.h"
 #include "inside/show.h"
 
@@ -97,50 +98,6 @@ void show_netdevs(struct out *o)
 	out_strings(o, "netdevs", names.v, names.n);
 }
 
-static const char *const capabilities[] = {
-	"CAP_CHOWN",
-	"CAP_DAC_OVERRIDE",
-	"CAP_DAC_READ_SEARCH",
-	"CAP_FOWNER",
-	"CAP_FSETID",
-	"CAP_KILL",
-	"CAP_SETGID",
-	"CAP_SETUID",
-	"CAP_SETPCAP",
-	"CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE",
-	"CAP_NET_BROADCAST",
-	"CAP_NET_ADMIN",
-	"CAP_NET_RAW",
-	"CAP_IPC_LOCK",
-	"CAP_IPC_OWNER",
-	"CAP_SYS_MODULE",
-	"CAP_SYS_RAWIO",
-	"CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE",
-	"CAP_SYS_PACCT",
-	"CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT",
-	"CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE",
-	"CAP_SYS_TIME",
-	"CAP_SYS_TTY_CONFIG",
-	"CAP_MKNOD",
-	"CAP_LEASE",
-	"CAP_AUDIT_WRITE",
-	"CAP_AUDIT_CONTROL",
-	"CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE",
-	"CAP_MAC_ADMIN",
-	"CAP_SYSLOG",
-	"CAP_WAKE_ALARM",
-	"CAP_BLOCK_SUSPEND",
-	"CAP_AUDIT_READ",
-	"CAP_PERFMON",
-	"CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE",
-};
-
 struct names capabilities_in(const char *field)
 {
 	struct names names = {0};
@@ -151,12 +108,11 @@ struct names capabilities_in(const char *field)
 	for (unsigned bit = 0; bit < 64; bit++) {
 		if ((mask >> bit & 1) == 0)
 			continue;
-		if (bit < ARRAY_LEN(capabilities)) {
-			names_add(&names, capabilities[bit]);
-		} else {
+		if (bit < CAPS_MAX)
+			snprintf(buf, sizeof(buf), "CAP_%s", cap_name(bit));
+		else
 			snprintf(buf, sizeof(buf), "CAP_%u", bit);
-			names_add(&names, buf);
-		}
+		names_add(&names, buf);
 	}
 	return names;
 }

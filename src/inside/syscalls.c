@@ -150,10 +150,8 @@ const char *probe_call_name(size_t i)
 	return calls[i].name;
 }
 
-static const char *reach(const struct call *c, int code)
+const char *probe_reach(int64_t code)
 {
-	if (code != 0 && code == c->absent_errno)
-		return "absent";
 	switch (code) {
 	case EPERM:
 	case EACCES:
@@ -181,7 +179,8 @@ struct probe_call probe_call(size_t i)
 		snprintf(res.error, sizeof(res.error), "SIG%s", sigabbrev_np(r) ?: "");
 	} else {
 		if (r == 0)
-			res.reach = reach(&calls[i], (int)code);
+			res.reach = code != 0 && code == calls[i].absent_errno ? "absent"
+									       : probe_reach(code);
 		else
 			code = -r;
 		if (code != 0)

@@ -90,8 +90,10 @@ void skip(struct finding *f, const char *fmt, ...)
 	va_end(ap);
 }
 
-char *name_list(const struct names *names, size_t show, char *buf, size_t len)
+const char *name_list(const struct names *names, size_t show)
 {
+	static char buf[400];
+	const size_t len = sizeof(buf);
 	size_t n = 0;
 
 	snprintf(buf, len, "none");
@@ -100,6 +102,14 @@ char *name_list(const struct names *names, size_t show, char *buf, size_t len)
 	if (names->n > show && n < len)
 		snprintf(buf + n, len - n, " and %zu more", names->n - show);
 	return buf;
+}
+
+const char *audit_path(const char *dir)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%s/.pinfold-audit-%d", dir, (int)getpid());
+	return path;
 }
 
 struct attempt {
@@ -111,7 +121,10 @@ static void attempt(const void *arg, void *result)
 {
 	const struct attempt *t = arg;
 
-	t->property->check(t->audit, result);
+	if (t->property->calls != NULL)
+		audit_try_calls(t->property->calls, result);
+	else
+		t->property->check(t->audit, result);
 }
 
 static struct finding check(const struct audit *a, const struct property *p)

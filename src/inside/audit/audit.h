@@ -33,6 +33,7 @@ struct property {
 	const char *name;  // "cpu-affinity"
 	const char *tries; // what is tried, for people
 	void (*check)(const struct audit *a, struct finding *f);
+	const char *calls; // instead: names of syscalls.c, all are to be refused
 };
 
 // Each of the tables ends with a property without a name.
@@ -46,6 +47,12 @@ void pass(struct finding *f, const char *fmt, ...) printf_like(2, 3);
 void fail(struct finding *f, const char *fmt, ...) printf_like(2, 3);
 void skip(struct finding *f, const char *fmt, ...) printf_like(2, 3);
 
-// "a, b, c and 12 more" in buf, at most `show` of them. Returns buf, "none" for no names.
+// "a, b, c and 12 more", at most `show` of them; "none" for no names. It is good until the next one.
 struct names;
-char *name_list(const struct names *names, size_t show, char *buf, size_t len);
+const char *name_list(const struct names *names, size_t show);
+
+// A path in a directory for what is made there and goes at once. It is good until the next one.
+const char *audit_path(const char *dir);
+
+// Tries those calls of the table in syscalls.c whose names are in the list, "bpf reboot".
+void audit_try_calls(const char *list, struct finding *f);

@@ -25,8 +25,17 @@
 #define PR_SCHED_CORE 62
 #endif
 
-// Tries those calls of the table in syscalls.c; all that are in the list must be refused.
-static void calls(const char *const *list, struct finding *f)
+static bool listed(const char *list, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (const char *at = list; (at = strstr(at, name)) != NULL; at += len)
+		if ((at == list || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
+			return true;
+	return false;
+}
+
+void audit_try_calls(const char *list, struct finding *f)
 {
 	_cleanup_names_ struct names reached = {0}, absent = {0}, why = {0};
 	size_t tried = 0;
@@ -34,11 +43,8 @@ static void calls(const char *const *list, struct finding *f)
 
 	for (size_t i = 0; i < probe_ncalls(); i++) {
 		struct probe_call c;
-		bool wanted = false;
 
-		for (const char *const *l = list; *l != NULL; l++)
-			wanted = wanted || str_eq(*l, probe_call_name(i));
-		if (!wanted)
+		if (!listed(list, probe_call_name(i)))
 			continue;
 		c = probe_call(i);
 		if (str_eq(c.reach, "absent")) {
@@ -62,96 +68,12 @@ static void calls(const char *const *list, struct finding *f)
 		names_add_new(&why, c.error);
 	}
 	if (reached.n > 0)
-		fail(f,
-		     "%zu of %zu let through: %s",
-		     reached.n,
-		     tried,
-		     name_list(&reached, 12, text, sizeof(text)));
+		fail(f, "%zu of %zu let through: %s", reached.n, tried, name_list(&reached, 12));
 	else if (tried > 0)
-		pass(f,
-		     "%zu of %zu refused: %s",
-		     tried,
-		     tried,
-		     name_list(&why, 4, text, sizeof(text)));
+		pass(f, "%zu of %zu refused: %s", tried, tried, name_list(&why, 4));
 	// nothing refuses them, and nothing has to
 	if (absent.n > 0 && reached.n == 0)
-		skip(f, "not in this kernel: %s", name_list(&absent, 12, text, sizeof(text)));
-}
-
-static void by_mount(const struct audit *, struct finding *f)
-{
-	static const char *const list[] = {
-		"mount",
-		"umount2",
-		"fsopen",
-		"move_mount",
-		"pivot_root",
-		"chroot",
-		"unshare_user",
-		"setns",
-		"open_by_handle_at",
-		"mknodat",
-		NULL,
-	};
-
-	calls(list, f);
-}
-
-static void by_kernel(const struct audit *, struct finding *f)
-{
-	static const char *const list[] = {
-		"bpf", "init_module", "finit_module", "delete_module", "kexec_load", NULL};
-
-	calls(list, f);
-}
-
-static void by_surface(const struct audit *, struct finding *f)
-{
-	static const char *const list[] = {
-		"keyctl",
-		"add_key",
-		"request_key",
-		"perf_event_open",
-		"io_uring_setup",
-		"userfaultfd",
-		NULL,
-	};
-
-	calls(list, f);
-}
-
-static void by_processes(const struct audit *, struct finding *f)
-{
-	static const char *const list[] = {"ptrace", "process_vm_writev", "pidfd_getfd", NULL};
-
-	calls(list, f);
-}
-
-static void by_machine(const struct audit *, struct finding *f)
-{
-	static const char *const list[] = {
-		"reboot",
-		"swapon",
-		"swapoff",
-		"acct",
-		"settimeofday",
-		"clock_adjtime",
-		"sethostname",
-		"setdomainname",
-		"syslog",
-		"iopl",
-		"ioperm",
-		NULL,
-	};
-
-	calls(list, f);
-}
-
-static void by_table(const struct audit *, struct finding *f)
-{
-	static const char *const list[] = {"int80", "x32", NULL};
-
-	calls(list, f);
+		skip(f, "not in this kernel: %s", name_list(&absent, 12));
 }
 
 // Each tries what changes nothing where it is let through.
@@ -244,14 +166,24 @@ static void by_others(const struct audit *, struct finding *f)
 const struct property audit_calls[] = {
 	{"calls-mount",
 	 "mount, pivot_root, chroot, setns, open_by_handle_at and the like",
-	 by_mount},
-	{"calls-kernel", "bpf, kexec_load, load and unload modules", by_kernel},
-	{"calls-surface", "keys, perf_event_open, io_uring_setup, userfaultfd", by_surface},
-	{"calls-processes", "ptrace, process_vm_writev, pidfd_getfd", by_processes},
-	{"calls-machine", "reboot, swap, clock, host name, log, I/O ports", by_machine},
+	 .calls = "mount umount2 fsopen move_mount pivot_root chroot unshare_user setns "
+		  "open_by_handle_at mknodat"},
+	{"calls-kernel",
+	 "bpf, kexec_load, load and unload modules",
+	 .calls = "bpf init_module finit_module delete_module kexec_load"},
+	{"calls-surface",
+	 "keys, perf_event_open, io_uring_setup, userfaultfd",
+	 .calls = "keyctl add_key request_key perf_event_open io_uring_setup userfaultfd"},
+	{"calls-processes",
+	 "ptrace, process_vm_writev, pidfd_getfd",
+	 .calls = "ptrace process_vm_writev pidfd_getfd"},
+	{"calls-machine",
+	 "reboot, swap, clock, host name, log, I/O ports",
+	 .calls = "reboot swapon swapoff acct settimeofday clock_adjtime sethostname setdomainname "
+		  "syslog iopl ioperm"},
 	{"calls-others",
 	 "what others pay for: modules, kept waiting, interrupts, memory of the kernel's",
 	 by_others},
-	{"calls-32bit", "call the kernel by int 0x80 and by the x32 table", by_table},
+	{"calls-32bit", "call the kernel by int 0x80 and by the x32 table", .calls = "int80 x32"},
 	{0},
 };

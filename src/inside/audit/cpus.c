@@ -134,11 +134,10 @@ static void one_mount(const struct mntent *m, void *arg)
 static void cgroups(const struct audit *, struct finding *f)
 {
 	struct controls c = {0};
-	char text[400];
 
 	mounts_each(one_mount, &c);
 	if (c.open_ones.n > 0)
-		fail(f, "may write %s", name_list(&c.open_ones, 3, text, sizeof(text)));
+		fail(f, "may write %s", name_list(&c.open_ones, 3));
 	else if (c.mounts > 0)
 		pass(f, "%u cgroup mounts, none can be written", c.mounts);
 	else

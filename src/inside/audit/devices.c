@@ -32,13 +32,12 @@ static bool granted(const struct given *g, const char *path)
 static void nodes(const struct audit *a, struct finding *f)
 {
 	_cleanup_names_ struct names there = device_nodes(), more = {0};
-	char text[400];
 
 	for (size_t i = 0; i < there.n; i++)
 		if (!granted(&a->given, there.v[i]))
 			names_add(&more, there.v[i]);
 	if (more.n > 0)
-		fail(f, "may open %zu nodes: %s", more.n, name_list(&more, 6, text, sizeof(text)));
+		fail(f, "may open %zu nodes: %s", more.n, name_list(&more, 6));
 	else
 		pass(f, "none but the ordinary ones and %zu granted", there.n);
 }
@@ -65,9 +64,9 @@ static const struct device {
 static void try_node(const char *dir, const struct device *d, struct names *made, int *why)
 {
 	_cleanup_close_ int fd = -1;
-	char path[128], word[64];
+	const char *path = audit_path(dir);
+	char word[64];
 
-	snprintf(path, sizeof(path), "%s/.pinfold-audit-%d", dir, (int)getpid());
 	if (mknod(path, d->kind | 0600, makedev(d->major, d->minor)) < 0) {
 		*why = errno;
 		return;
@@ -97,7 +96,6 @@ static void make(const struct audit *, struct finding *f)
 {
 	static const char *const dirs[] = {"/tmp", "/run", "/dev/shm", "/dev", "/var/tmp", "."};
 	_cleanup_names_ struct names made = {0};
-	char text[400];
 	int why = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
@@ -106,7 +104,7 @@ static void make(const struct audit *, struct finding *f)
 		try_disk(dirs[i], &made, &why);
 	}
 	if (made.n > 0)
-		fail(f, "made %zu nodes: %s", made.n, name_list(&made, 5, text, sizeof(text)));
+		fail(f, "made %zu nodes: %s", made.n, name_list(&made, 5));
 	else
 		pass(f, "none could be made: %s", strerrorname_np(why) ?: "?");
 }

@@ -14,18 +14,16 @@
 // A file without a name, where the file system has such; else one that is removed at once. errno or 0.
 static int make_in(const char *dir)
 {
-	char path[128];
 	_cleanup_close_ int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 
 	if (fd >= 0)
 		return 0;
 	if (errno != EOPNOTSUPP && errno != EISDIR)
 		return errno;
-	snprintf(path, sizeof(path), "%s/.pinfold-audit-%d", dir, (int)getpid());
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = open(audit_path(dir), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return errno;
-	unlink(path);
+	unlink(audit_path(dir));
 	return 0;
 }
 
@@ -35,7 +33,6 @@ static void root(const struct audit *, struct finding *f)
 		"/", "/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/root", "/home"};
 	_cleanup_names_ struct names written = {0};
 	unsigned tried = 0;
-	char text[200];
 	int why = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
@@ -50,7 +47,7 @@ static void root(const struct audit *, struct finding *f)
 			why = r;
 	}
 	if (written.n > 0)
-		fail(f, "made files in %s", name_list(&written, 10, text, sizeof(text)));
+		fail(f, "made files in %s", name_list(&written, 10));
 	else
 		pass(f, "in none of %u places: %s", tried, strerrorname_np(why) ?: "?");
 }

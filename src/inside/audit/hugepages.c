@@ -123,30 +123,17 @@ static void by(const struct audit *a, way_fn way, struct finding *f)
 		pass(f, "this kernel has no hugepages");
 }
 
-static void by_anonymous(const struct audit *a, struct finding *f)
-{
-	by(a, anonymous, f);
-}
+#define BY(way)                                                        \
+	static void by_##way(const struct audit *a, struct finding *f) \
+	{                                                              \
+		by(a, way, f);                                         \
+	}
 
-static void by_shared(const struct audit *a, struct finding *f)
-{
-	by(a, shared, f);
-}
-
-static void by_populate(const struct audit *a, struct finding *f)
-{
-	by(a, populate, f);
-}
-
-static void by_memfd(const struct audit *a, struct finding *f)
-{
-	by(a, memfd, f);
-}
-
-static void by_sysv(const struct audit *a, struct finding *f)
-{
-	by(a, sysv, f);
-}
+BY(anonymous)
+BY(shared)
+BY(populate)
+BY(memfd)
+BY(sysv)
 
 // ---- files
 
@@ -159,11 +146,9 @@ struct files {
 // A new file without a name, on a hugetlbfs.
 static int new_file(const char *dir)
 {
-	char path[512];
-	int fd;
+	const char *path = audit_path(dir);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	snprintf(path, sizeof(path), "%s/.pinfold-audit-%d", dir, (int)getpid());
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		unlink(path);
 	return fd;

@@ -22,13 +22,12 @@ static void capabilities(const struct audit *, struct finding *f)
 		{"CapBnd", "bounding"},
 		{"CapAmb", "ambient"},
 	};
-	char text[200];
 
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
 		_cleanup_names_ struct names names = capabilities_in(sets[i].field);
 
 		if (names.n > 0)
-			fail(f, "%s: %s", sets[i].name, name_list(&names, 2, text, sizeof(text)));
+			fail(f, "%s: %s", sets[i].name, name_list(&names, 2));
 	}
 	if (f->verdict == AUDIT_NONE)
 		pass(f, "all five are empty");

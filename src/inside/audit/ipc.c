@@ -22,7 +22,7 @@ static void shared_memory(const struct audit *, struct finding *f)
 	_cleanup_fclose_ FILE *list = fopen("/proc/sysvipc/shm", "re");
 	_cleanup_names_ struct names others = {0};
 	unsigned seen = 0;
-	char line[512], text[200];
+	char line[512];
 
 	while (list != NULL && fgets(line, sizeof(line), list) != NULL) {
 		int id, maker;
@@ -42,9 +42,7 @@ static void shared_memory(const struct audit *, struct finding *f)
 	if (list == NULL)
 		pass(f, "there is no System V memory");
 	else if (others.n > 0)
-		fail(f,
-		     "segments that were made outside: %s",
-		     name_list(&others, 8, text, sizeof(text)));
+		fail(f, "segments that were made outside: %s", name_list(&others, 8));
 	else
 		pass(f, "%u segments, none from outside", seen);
 }
@@ -119,7 +117,7 @@ static void abstract(const struct audit *, struct finding *f)
 	_cleanup_fclose_ FILE *list = fopen("/proc/net/unix", "re");
 	_cleanup_names_ struct names others = {0};
 	unsigned seen = 0;
-	char line[512], text[400];
+	char line[512];
 
 	while (list != NULL && fgets(line, sizeof(line), list) != NULL) {
 		char *name = strchr(line, '@');
@@ -134,9 +132,7 @@ static void abstract(const struct audit *, struct finding *f)
 			names_add(&others, name);
 	}
 	if (others.n > 0)
-		fail(f,
-		     "connected to sockets from outside: %s",
-		     name_list(&others, 4, text, sizeof(text)));
+		fail(f, "connected to sockets from outside: %s", name_list(&others, 4));
 	else
 		pass(f, "%u abstract sockets, none from outside", seen);
 }

@@ -55,13 +55,12 @@ bool first_namespace(const char *kind)
 static void own(const struct audit *, struct finding *f)
 {
 	_cleanup_names_ struct names shared = {0};
-	char text[200];
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (first_namespace(kinds[i].name))
 			names_add(&shared, kinds[i].name);
 	if (shared.n > 0)
-		fail(f, "shared with the host: %s", name_list(&shared, 8, text, sizeof(text)));
+		fail(f, "shared with the host: %s", name_list(&shared, 8));
 	else
 		pass(f, "none is the host's");
 }
@@ -140,7 +139,7 @@ static void make(const struct audit *, struct finding *f)
 		}
 	}
 	if (made.n > 0)
-		fail(f, "made: %s", name_list(&made, 8, text, sizeof(text)));
+		fail(f, "made: %s", name_list(&made, 8));
 	else
 		pass(f, "none could be made: %s", strerrorname_np(why) ?: "?");
 }
@@ -175,7 +174,7 @@ static void join(const struct audit *, struct finding *f)
 		}
 	}
 	if (entered.n > 0)
-		fail(f, "entered: %s", name_list(&entered, 8, text, sizeof(text)));
+		fail(f, "entered: %s", name_list(&entered, 8));
 	else
 		pass(f, "none could be entered: %s", strerrorname_np(why) ?: "?");
 }

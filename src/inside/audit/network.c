@@ -27,7 +27,6 @@ static void interfaces(const struct audit *, struct finding *f)
 	_cleanup_names_ struct names others = {0};
 	struct if_nameindex *all = if_nameindex();
 	unsigned down = 0;
-	char text[200];
 
 	for (struct if_nameindex *i = all; i != NULL && i->if_index != 0; i++) {
 		if (str_eq(i->if_name, "lo"))
@@ -40,7 +39,7 @@ static void interfaces(const struct audit *, struct finding *f)
 	if (all == NULL || fd < 0)
 		fail(f, "could not be tried");
 	else if (others.n > 0)
-		fail(f, "up beside lo: %s", name_list(&others, 8, text, sizeof(text)));
+		fail(f, "up beside lo: %s", name_list(&others, 8));
 	else
 		pass(f, "only lo is up; %u are down", down);
 	if_freenameindex(all);

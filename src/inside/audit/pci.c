@@ -129,13 +129,12 @@ static void proc_bus(struct functions *x)
 static void functions(const struct audit *a, struct finding *f)
 {
 	struct functions x = {.given = &a->given};
-	char text[400];
 
 	walk(&x, AT_FDCWD, "/sys/bus/pci/devices", 1, true);
 	walk(&x, AT_FDCWD, "/sys/devices", DEPTH_MAX, false);
 	proc_bus(&x);
 	if (x.reached.n > 0)
-		fail(f, "%s", name_list(&x.reached, 5, text, sizeof(text)));
+		fail(f, "%s", name_list(&x.reached, 5));
 	else if (x.others.n > 0)
 		pass(f,
 		     "%zu are seen, and can be neither read past their public header nor written",

@@ -86,7 +86,6 @@ static void walk(struct walk *w, int fd, const char *path, unsigned depth)
 static void tree(const char *path, const char *const *telling, size_t n, struct finding *f)
 {
 	struct walk w = {.telling = telling, .ntelling = n};
-	char text[400];
 
 	walk(&w, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), path, DEPTH_MAX);
 	for (size_t i = 0; i < w.others.n; i++)
@@ -96,7 +95,7 @@ static void tree(const char *path, const char *const *telling, size_t n, struct 
 		     "%u of %u files can be written: %s",
 		     w.reached,
 		     w.seen,
-		     name_list(&w.told, 4, text, sizeof(text)));
+		     name_list(&w.told, 4));
 	else
 		pass(f, "none of %u files", w.seen);
 	names_done(&w.told);

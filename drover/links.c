@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #define HELLO_MILLISECONDS 100
 #define RETRY_MILLISECONDS 500 // to shake hands takes a few

@@ -12,7 +12,6 @@
 #include <rte_random.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 // Of a core that reads no port: for the few packets that its tasks make themselves.

@@ -7,12 +7,10 @@
 #include "plane.h"
 
 #include "base/scope.h"
-#include "base/str.h"
 #include "tsc.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
-#include <rte_lcore.h>
 #include <stdio.h>
 #include <string.h>
 

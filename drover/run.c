@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/jread.h"
 #include "base/scope.h"
-#include "base/str.h"
 #include "ending.h"
 #include "links.h"
 #include "report/report.h"
@@ -17,17 +16,14 @@
 #include "task/meter/dump.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_ethdev.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 #define LOOK_NS UINT64_C(100000000)
 #define LINK_MILLISECONDS 60000 // a generator waits so long for the other end of its link

@@ -3,7 +3,6 @@
 
 #include "config/config.h"
 
-#include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "config/link/link.h"

@@ -3,7 +3,6 @@
 // `drover explain`: who takes packets from where and sends them where, as text. Cores that one section
 // describes are drawn once.
 
-#include "base/scope.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "config/kind/core_names.h"

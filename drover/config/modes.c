@@ -2,14 +2,11 @@
 // Copyright (c) 2026 The pinfold authors
 // `drover modes`: what the tables of the modes say, for people and as JSON.
 
-#include "base/scope.h"
-#include "base/str.h"
 #include "config/section/section.h"
 #include "task/task.h"
 
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 static json_t *key_json(const struct key *key)
 {

@@ -3,7 +3,6 @@
 // A Lua machine with walls: memory, steps, time, and what there is to call.
 
 #include "base/scope.h"
-#include "base/str.h"
 #include "config/printable.h"
 #include "lua/private.h"
 

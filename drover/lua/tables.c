@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 // Tables of DPPD's form brought into numbers: routes with their next hops, subscribers, CPEs.
 
-#include "base/scope.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "config/hint.h"
@@ -12,7 +11,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 // A conversion under way: the entry at hand is on the stack's top.
 struct convert {

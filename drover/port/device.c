@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "port/port.h"
 
-#include <ctype.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,6 @@
 
 #include "port/packet.h"
 
-#include "base/scope.h"
-
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>

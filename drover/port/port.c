@@ -5,7 +5,6 @@
 #include "port/port.h"
 
 #include "base/scope.h"
-#include "base/str.h"
 #include "port/address.h"
 
 #include <rte_cycles.h>

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define FILE_LIMIT (UINT64_C(1) << 30)
 #define SHOWN 40 // characters of a wrong line in a message

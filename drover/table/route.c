@@ -8,11 +8,9 @@
 #include "table/fib.h"
 
 #include <errno.h>
-#include <rte_errno.h>
 #include <rte_malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define MORE_HOPS 1024 // that can be added before the headers need another place
 

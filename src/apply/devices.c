@@ -6,7 +6,6 @@
 
 #include "apply/apply.h"
 #include "base/scope.h"
-#include "base/str.h"
 
 #include <fcntl.h>
 #include <linux/bpf.h>

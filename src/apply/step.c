@@ -7,12 +7,10 @@
 #include "base/debug.h"
 #include "base/fs.h"
 #include "base/scope.h"
-#include "base/size.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>

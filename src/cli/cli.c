@@ -6,7 +6,6 @@
 #include "base/jread.h"
 #include "base/options.h"
 #include "base/scope.h"
-#include "base/str.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "base/scope.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"

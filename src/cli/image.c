@@ -10,7 +10,6 @@
 #include "cli/cli.h"
 
 #include <getopt.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

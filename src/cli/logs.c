@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "base/jread.h"
-#include "base/scope.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 static const struct command commands[] = {
 	{"audit", "try from inside a workload what it can reach", cmd_audit},

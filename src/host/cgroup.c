@@ -9,7 +9,6 @@
 #include "base/scope.h"
 #include "base/str.h"
 
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>

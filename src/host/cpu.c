@@ -6,7 +6,6 @@
 #include "host/hostfs.h"
 
 #include "base/scope.h"
-#include "base/str.h"
 
 #include <string.h>
 

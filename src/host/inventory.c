@@ -6,7 +6,6 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
-#include "base/str.h"
 
 #include <stdio.h>
 #include <string.h>

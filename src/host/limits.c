@@ -2,11 +2,9 @@
 // Copyright (c) 2026 The pinfold authors
 // How far the limits of a process may be raised here, and what the kernel limits for all together.
 
-#include "base/scope.h"
 #include "host/hostfs.h"
 
 #include <linux/capability.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>

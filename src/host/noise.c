@@ -6,7 +6,6 @@
 #include "host/noise.h"
 
 #include "base/scope.h"
-#include "base/str.h"
 #include "host/hostfs.h"
 
 #include <ctype.h>

@@ -4,7 +4,6 @@
 #include "image/cache.h"
 
 #include "base/scope.h"
-#include "base/str.h"
 #include "image/search.h"
 
 #include <ctype.h>

@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <glob.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -5,7 +5,6 @@
 // wrongness is chosen such that the kernel looks at permissions first, where it can be.
 
 #include "base/scope.h"
-#include "base/str.h"
 #include "inside/probe.h"
 
 #include <fcntl.h>

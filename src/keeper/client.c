@@ -7,11 +7,9 @@
 #include "base/status.h"
 #include "keeper/keeper.h"
 #include "keeper/wire.h"
-#include "plan/plan.h"
 #include "run/watch.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +18,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 
 #define START_SECONDS 90 // longer than any wait of the keeper for a start
 #define CONNECT_SECONDS 2

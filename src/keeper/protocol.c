@@ -7,7 +7,6 @@
 #include "base/scope.h"
 #include "base/str.h"
 
-#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/syscall.h>
 
 // Nothing of the command line that started it: above all not the ledger's lock.

@@ -9,7 +9,6 @@
 #include "base/scope.h"
 #include "base/str.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 

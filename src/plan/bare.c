@@ -3,7 +3,6 @@
 // A workload on the bare host: the grant's cgroups and, in a private mount namespace, its views.
 // Nothing else confines it.
 
-#include "base/scope.h"
 #include "plan/make.h"
 
 #include <string.h>

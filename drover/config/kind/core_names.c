@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 static bool number(const char **s, unsigned max, unsigned *ret)
 {

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 static int parse_imix(const struct key *key, const char *value, void *to, struct err *err)
 {

@@ -3,7 +3,6 @@
 
 #include "config/kind/tasks.h"
 
-#include "base/scope.h"
 #include "base/str.h"
 #include "config/kind/digits.h"
 

@@ -4,8 +4,6 @@
 
 #include "config/key.h"
 
-#include "base/scope.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

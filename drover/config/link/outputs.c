@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 // Tasks that others send to.
 
-#include "base/str.h"
 #include "config/link/private.h"
 #include "task/task.h"
 

@@ -10,7 +10,6 @@
 #include "config/read/vars.h"
 #include "lua/lua.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 
 #include "config/read/ini.h"
 
-#include "base/scope.h"
 #include "base/str.h"
 #include "config/hint.h"
 #include "config/printable.h"

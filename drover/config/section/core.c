@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 // [core LIST]: one section describes each core of its list.
 
-#include "base/scope.h"
 #include "config/section/private.h"
 
 #include <ctype.h>

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 // [eal options]: what is passed on to EAL, and what is refused because the grant decides it.
 
-#include "base/scope.h"
 #include "base/str.h"
 #include "config/section/private.h"
 

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 // Where a task sends to, as it is named: ports, and other tasks through rings.
 
-#include "base/scope.h"
 #include "config/section/private.h"
 #include "task/task.h"
 

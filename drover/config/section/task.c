@@ -7,7 +7,6 @@
 #include "config/section/private.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
 #define CTRL_FREQUENCY 1000

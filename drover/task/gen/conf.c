@@ -9,7 +9,6 @@
 #include "task/task.h"
 
 #include <stddef.h>
-#include <string.h>
 #include <strings.h>
 
 bool gen_timed(const struct gen_conf *c)

@@ -16,7 +16,6 @@
 #include "tsc.h"
 
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
 #include <rte_memcpy.h>
 
 // Bits below the cycle, of times between packets: 64 bits hold those of 32 packets at one a second.

@@ -8,7 +8,6 @@
 #include "task/proto/qinq.h"
 
 #include <limits.h>
-#include <rte_ethdev.h>
 #include <stdlib.h>
 
 // Without pkt size= a packet is as long as it must be.

@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <rte_cycles.h>
-#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_pcapng.h>

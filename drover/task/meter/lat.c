@@ -13,7 +13,6 @@
 #include "task/meter/meter.h"
 
 #include <rte_cycles.h>
-#include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
 

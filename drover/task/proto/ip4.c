@@ -3,8 +3,6 @@
 
 #include "task/proto/ip4.h"
 
-#include <rte_ether.h>
-
 bool mbuf_pull(struct rte_mbuf *m, unsigned want)
 {
 	if (m->data_len >= want)

@@ -10,7 +10,6 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
-#include <string.h>
 
 #define IP_LEN sizeof(struct rte_ipv4_hdr)
 #define GRE_SEQUENCE 0x1000 // RFC 2890

@@ -6,7 +6,6 @@
 #include "task/output.h"
 #include "task/task.h"
 
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_vect.h>
 #include <string.h>

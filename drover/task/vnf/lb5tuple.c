@@ -8,7 +8,6 @@
 #include "task/task.h"
 #include "task/vnf/lb.h"
 
-#include <rte_malloc.h>
 #include <rte_prefetch.h>
 
 #define AHEAD 4

@@ -5,7 +5,6 @@
 
 #include "task/proto/ip4.h"
 #include "task/proto/mpls.h"
-#include "task/proto/qinq.h"
 #include "task/task.h"
 #include "task/vnf/lb.h"
 

@@ -12,7 +12,6 @@
 #include "table/tables.h"
 
 #include <jansson.h>
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
 #include <rte_vect.h>

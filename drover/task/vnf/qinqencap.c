@@ -14,7 +14,6 @@
 #include "tsc.h"
 
 #include <jansson.h>
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
 #include <rte_vect.h>

@@ -15,9 +15,7 @@
 #include "table/route.h"
 #include "table/tables.h"
 
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
-#include <rte_mpls.h>
 #include <rte_prefetch.h>
 #include <rte_vect.h>
 #include <string.h>

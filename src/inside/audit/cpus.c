@@ -7,7 +7,6 @@
 #include "inside/files.h"
 #include "inside/probe.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>

@@ -7,7 +7,6 @@
 #include "inside/show.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define STATUS "/proc/self/status"
 

@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 // A segment whose maker has no number in this pid namespace was made outside of it.
 static void shared_memory(const struct audit *, struct finding *f)

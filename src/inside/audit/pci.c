@@ -9,7 +9,6 @@
 #include "inside/files.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>

@@ -7,7 +7,6 @@
 #include "inside/files.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>

@@ -11,9 +11,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 struct kind {
 	const char *name;

@@ -38,6 +38,12 @@ class Pci:
     physfn: str = ""
     totalvfs: int = 0
     numvfs: int = 0
+    override: str = ""
+    mac: str = ""
+    link: str = ""  # operstate
+    speed: int = 0
+    rdma: str = ""  # name of its InfiniBand device
+    address6: bool = False  # of the interface, and no route
     bridge: str = "0000:00:02.0"  # the root port it sits behind, "" for the root bus
 
 
@@ -265,6 +271,10 @@ def write_netdev(t, d, p):
     where = f"{d}/virtio0/net" if p.virtio else f"{d}/net"
     t.put(f"{where}/{p.netdev}/mtu", "1500")
     below = f"{where}/{p.netdev}"
+    t.link(f"sys/class/net/{p.netdev}", below)
+    t.put(f"{below}/address", p.mac or "02:00:00:00:00:01")
+    t.put(f"{below}/operstate", p.link or "down")
+    t.put(f"{below}/speed", str(p.speed or -1))
     for upper in p.uppers:
         above = f"sys/devices/virtual/net/{upper}"
         t.put(f"{above}/mtu", "1500")
@@ -286,6 +296,9 @@ def write_pci(t, m):
         t.put(f"{d}/numa_node", str(p.node))
         t.put(f"{d}/uevent", f"PCI_SLOT_NAME={p.bdf}")
         t.link(f"sys/bus/pci/devices/{p.bdf}", d)
+        t.put(f"{d}/driver_override", p.override or "(null)")
+        if p.rdma:
+            t.dir(f"{d}/infiniband/{p.rdma}")
         if p.driver:
             t.dir(f"sys/bus/pci/drivers/{p.driver}")
             t.link(f"{d}/driver", f"sys/bus/pci/drivers/{p.driver}")
@@ -381,6 +394,12 @@ def write_routes(t, m):
         )
     lines.append(f"{zero} 00 {zero} 00 {zero} ffffffff 00000001 00000000 00200200       lo")
     t.put("proc/net/ipv6_route", "\n".join(lines))
+    lines = [f"{zero[:-1]}1 01 80 10 80       lo"]
+    for number, p in enumerate(p for p in m.pci if p.netdev):
+        lines.append(f"fe80{zero[:-5]}1 {number + 2:02x} 40 20 80 {p.netdev:>8}")
+        if p.address6:
+            lines.append(f"2001{zero[:-5]}1 {number + 2:02x} 40 00 80 {p.netdev:>8}")
+    t.put("proc/net/if_inet6", "\n".join(lines))
 
 
 def write_proc(t, m):
@@ -675,6 +694,30 @@ def arm():
     )
 
 
+def mlx5():
+    """NICs whose driver stays in the kernel while DPDK works (ConnectX-6 Dx), and other NICs beside them."""
+    cx6 = {"vendor": 0x15B3, "device": 0x101D, "driver": "mlx5_core", "totalvfs": 8, "bridge": ""}
+    up = {"link": "up", "speed": 100000}
+    return Machine(
+        cpus=8,
+        cores=[(0, c) for c in range(8)],
+        nodes={0: Node(list(range(8)), 16 << 20, {2048: [512, 512, 0]})},
+        distances=[[10]],
+        pci=[
+            Pci("0000:01:00.0", group=10, netdev="eno1", driver="igb", device=0x1521, bridge=""),
+            Pci("0000:3b:00.0", group=20, netdev="ens1f0np0", rdma="mlx5_0", **up, **cx6),
+            Pci("0000:3b:00.1", group=21, netdev="ens1f1np1", rdma="mlx5_1", address6=True, **cx6),
+            Pci("0000:5e:00.0", group=30, netdev="ens2", driver="ice", device=0x159B, bridge=""),
+            Pci("0000:5f:00.0", group=31, driver="igb_uio", override="igb_uio", bridge=""),
+            Pci("0000:60:00.0", driver="ixgbe", netdev="ens3", bridge=""),
+        ],
+        l3=[list(range(8))],
+        routes=["eno1"],
+        hostname="mlx5",
+        iommu="dmar0",
+    )
+
+
 kinds = {
     "two": two,
     "two-v2": lambda: two("v2"),
@@ -687,6 +730,7 @@ kinds = {
     "epyc": epyc,
     "hybrid": hybrid,
     "arm": arm,
+    "mlx5": mlx5,
 }
 
 

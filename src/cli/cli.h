@@ -27,6 +27,7 @@ int cmd_grant(int argc, char **argv);
 int cmd_host(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
+int cmd_nic(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_run(int argc, char **argv);

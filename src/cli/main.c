@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	{"host", "what this machine has", cmd_host},
 	{"image", "root file systems for containers", cmd_image},
 	{"logs", "output of a detached workload", cmd_logs},
+	{"nic", "the NICs of this machine, and who drives them", cmd_nic},
 	{"plan", "show everything that run would do", cmd_plan},
 	{"ps", "the workloads that run", cmd_ps},
 	{"run", "start a program with a grant", cmd_run},

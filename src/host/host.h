@@ -77,6 +77,8 @@ struct host_pci {
 	// an interface of it, or a bond, bridge or VLAN on top of one, carries a default route, IPv4 or
 	// IPv6; netdev is then that interface
 	bool default_route;
+	bool addressed;	 // or an address of the host, or any route
+	char upper[16];	 // the bond, bridge or VLAN that an interface of it is a part of, or ""
 	char physfn[16]; // for a VF: BDF of its PF, else ""
 	unsigned totalvfs, numvfs;
 };

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The commands of pinfold nic.
+#pragma once
+
+int cmd_nic_list(int argc, char **argv);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What is to be known of a NIC beyond its PCI function (struct host_pci), for people and for who binds it.
+#pragma once
+
+#include "host/host.h"
+
+struct host_nic {
+	char override[64]; // driver_override: the driver that alone may take it, or ""
+	char mac[24];	   // of its interface, or ""
+	char link[16];	   // operstate of its interface: "up", "down", …, or ""
+	int speed;	   // Mbit/s, -1: not known
+	char rdma[32]; // its InfiniBand device: DPDK works beside the kernel's driver (mlx5), or ""
+};
+
+void host_nic_look(const struct hostfs *fs, const struct host_pci *p, struct host_nic *ret);
+
+// A driver that hands the function to a program: vfio-pci, uio_pci_generic, igb_uio.
+bool host_nic_for_programs(const char *driver);
+
+#define HOST_PCI_NAME 128
+
+// The names of a vendor and a device as the PCI ID repository has them, "" for what it does not know. Reads the
+// machine's own copy (package pci.ids, or hwdata).
+void host_pci_names(
+	const struct host_pci *p,
+	char vendor[static HOST_PCI_NAME],
+	char device[static HOST_PCI_NAME]
+);

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold nic on copies of other machines: what it lists, what it would do, what it refuses."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import fake_host
+import jsonschema
+import pytest
+from places import TOP
+
+PINFOLD = str(TOP / os.environ.get("PINFOLD", "build/src/cli/pinfold"))
+pytestmark = [pytest.mark.usefixtures("pinfold"), pytest.mark.anywhere]
+
+
+def nic(*args, tree=None):
+    command = [PINFOLD] + (["--host-tree", str(tree)] if tree else []) + ["nic", *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def listed(tree=None):
+    p = nic("list", "--json", tree=tree)
+    assert p.returncode == 0, p.stderr
+    schema = json.loads((TOP / "data/schemas/nics.json").read_text(encoding="utf-8"))
+    rows = json.loads(p.stdout)
+    jsonschema.Draft202012Validator(schema).validate(rows)
+    return {row["nic"]: row for row in rows}
+
+
+@pytest.fixture(params=list(fake_host.kinds))
+def fake(request, tmp_path):
+    machine = fake_host.kinds[request.param]()
+    return machine, fake_host.write(machine, str(tmp_path / request.param))
+
+
+@pytest.fixture
+def mlx5(tmp_path):
+    return fake_host.write(fake_host.mlx5(), str(tmp_path / "mlx5"))
+
+
+def test_list_of_every_machine(fake):
+    machine, tree = fake
+    seen = listed(tree)
+    wanted = [p for p in machine.pci if p.cls >> 16 == 2]
+    assert list(seen) == [p.bdf for p in wanted]
+    for p in wanted:
+        row = seen[p.bdf]
+        group = p.group if p.group >= 0 else None
+        assert (row["driver"], row["iommu_group"]) == (p.driver or None, group)
+        assert row["node"] == (p.node if p.node in machine.nodes else None)
+        assert (row["netdev"], row["rdma"]) == (p.netdev or None, p.rdma or None)
+        assert row["link"] == ((p.link or "down") if p.netdev and not p.virtio else row["link"])
+        assert (row["speed"], row["part_of"]) == (p.speed or None, (p.uppers or [None])[0])
+        assert row["driver_override"] == (p.override or None)
+        assert row["vfs"] == [v.bdf for v in machine.pci if v.physfn == p.bdf]
+        assert row["physfn"] == (p.physfn or None)
+        mates = [o.bdf for o in machine.pci if o is not p and o.group == p.group >= 0]
+        assert row["group_members"] == mates
+        routed = {*machine.routes, *machine.routes6} & {p.netdev, *p.uppers}
+        assert row["default_route"] == bool(routed and p.netdev)
+        assert row["address"] == bool(row["default_route"] or p.address6)
+    text = nic("list", tree=tree).stdout
+    assert [line.split()[0] for line in text.splitlines()[1:]] == list(seen)
+
+
+def test_names_are_those_of_lspci(mlx5):
+    if shutil.which("lspci") is None:
+        pytest.skip("lspci is not installed")
+    for row in listed(mlx5).values():
+        for key, ids in (("vendor", "{v}:"), ("device", "{v}:{d}")):
+            ids = ids.format(v=row["vendor"]["id"], d=row["device"]["id"])
+            known = Path("/usr/share/misc/pci.ids").read_text(encoding="utf-8", errors="replace")
+            name = row[key]["name"]
+            assert name and re.search(rf"^\t?{ids.rpartition(':')[2] or ids[:4]}  ", known, re.M)
+            assert f"  {name}\n" in known
+
+
+def test_list_says_who_would_miss_it(tmp_path):
+    machine = fake_host.big()
+    machine.pci[-1].address6 = True
+    tree = fake_host.write(machine, str(tmp_path / "t"))
+    lines = {line.split()[0]: line for line in nic("list", tree=tree).stdout.splitlines()}
+    routed = [p.bdf for p in machine.pci if p.uppers]
+    assert len(routed) == 2 and all("default route" in lines[bdf] for bdf in routed)
+    assert "  address  " in lines[machine.pci[-1].bdf]
+    assert "200 and 1 more" in lines["0000:f0:00.0"] and "8 VFs" in lines["0000:10:00.0"]
+    flags = ["--name", "fw", "--cpu-count", "1", "--nic", "0000:10:01.3", "--format", "json"]
+    p = subprocess.run(
+        [PINFOLD, "--host-tree", tree, "plan", *flags, "--", "/bin/true"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    grants = Path(tree, "etc/pinfold/grants.d")
+    grants.mkdir(parents=True)
+    (grants / "fw.json").write_text(json.dumps(json.loads(p.stdout)["grant"]))
+    p = nic("list", tree=tree)
+    assert "grant fw" in p.stdout, p.stderr
+    assert listed(tree)["0000:10:01.3"]["grant"] == "fw"
+    (grants / "fw.json").write_text("{")
+    p = nic("list", tree=tree)
+    assert p.returncode == 0 and "not every grant that has a NIC is known" in p.stderr
+
+
+def test_list_of_this_machine():
+    """The same functions that lspci knows."""
+    if shutil.which("lspci") is None:
+        pytest.skip("lspci is not installed")
+    out = subprocess.run(
+        ["lspci", "-Dn"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    wanted = [line.split()[0] for line in out.splitlines() if line.split()[1].startswith("02")]
+    assert sorted(listed()) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    "args, like",
+    [
+        ([], "nic wants a command"),
+        (["lst"], "did you mean 'nic list'"),
+        (["list", "--jsn"], "--json"),
+        (["list", "more"], "'more'"),
+    ],
+)
+def test_bad_command_lines(args, like):
+    p = nic(*args)
+    assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
+    assert p.stderr.count("\n") == 1

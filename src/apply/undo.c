@@ -6,6 +6,7 @@
 
 #include "base/debug.h"
 #include "base/dir.h"
+#include "base/event_log.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "ledger/files.h"
@@ -138,9 +139,19 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 		return 0;
 	if (r == 0)
 		r = lease_end(l, lease, err);
-	if (r < 0)
-		return err_wrap(err, "clean up after '%s'", lease->grant.name);
-	*count += r != LEASE_DRAINS;
+	if (r < 0) {
+		err_wrap(err, "clean up after '%s'", lease->grant.name);
+		if (l->fs.real)
+			event_log("%s", err->msg);
+		return -err->code;
+	}
+	if (r != LEASE_DRAINS) {
+		(*count)++;
+		if (l->fs.real)
+			event_log(
+				"'%s' was cleaned up: nobody watched it any more", lease->grant.name
+			);
+	}
 	return 0;
 }
 

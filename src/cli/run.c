@@ -3,6 +3,7 @@
 
 #include "run/run.h"
 #include "base/debug.h"
+#include "base/event_log.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/status.h"
@@ -76,17 +77,26 @@ int cli_supervise(struct cli_start *cs, int ready)
 		r = start_prepare(&req, &fs, &s, &err);
 		if (r == 0) {
 			r = run_workload(&s, &cs->launch, NULL, ready, &out, &err);
+			if (r == 0 && ready >= 0)
+				event_log(
+					"'%s' has ended with status %d",
+					s.lease.grant.name,
+					out.status
+				);
 			start_done(&s);
 		}
 	}
 	hostfs_close(&fs);
 	if (out.drains.code != 0 && ready < 0)
 		cli_fail(&out.drains);
-	if (r < 0 && ready >= 0)
+	else if (out.drains.code != 0)
+		event_log("%s", out.drains.msg);
+	if (r < 0 && ready >= 0) {
+		event_log("run -d: %s", err.msg);
 		news_tell(
 			ready, &(struct news){.what = NEWS_ENDED, .status = out.status, .err = err}
 		);
-	else if (r < 0)
+	} else if (r < 0)
 		cli_fail(&err);
 	return out.status;
 }

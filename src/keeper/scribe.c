@@ -3,6 +3,8 @@
 
 #include "keeper/scribe.h"
 
+#include "base/clock.h"
+#include "base/event_log.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "run/beside.h"
@@ -11,18 +13,23 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define END_MS 2000 // for the last words of a workload
+#define END_MS 2000   // for the last words of a workload
+#define TELL_BURST 32 // lines for the log of events at once,
+#define TELL_MS 2000  // and then one in so long
 
-// What the keeper says, a byte each.
+// What the keeper says, a byte each, and text behind one of them.
 enum {
 	WORD_BEGIN = 'b', // with the pipe of a new workload
 	WORD_STARTED = 's',
-	WORD_END = 'e', // answered with the same
+	WORD_END = 'e',	 // answered with the same
+	WORD_TELL = 't', // with a line for the log of events
 };
 
 // ---- the writer, root's. What it hears and reads is the owner's.
@@ -30,7 +37,9 @@ enum {
 struct writer {
 	int sock, from; // from: the pipe of the workload, -1: none
 	int now, before;
-	bool due; // the log is still that of a former workload
+	bool due;	  // the log is still that of a former workload
+	const char *name; // of the grant
+	int64_t told;	  // its owner has as many lines as the time allows
 	struct log_flow flow;
 };
 
@@ -56,6 +65,19 @@ static void end_pipe(struct writer *w)
 	log_flow_write(&w->flow, true, put, w);
 }
 
+// The owner may say what he wants, but not so much that nothing else is left in the log of events.
+static void tell(struct writer *w, const char *line)
+{
+	int64_t now = clock_ms();
+
+	if (w->told < now - TELL_BURST * TELL_MS)
+		w->told = now - TELL_BURST * TELL_MS;
+	if (w->told > now - TELL_MS)
+		return;
+	w->told += TELL_MS;
+	event_log("the keeper of '%s': %s", w->name, line);
+}
+
 // A word of the keeper's. False: it has gone.
 static bool hear(struct writer *w)
 {
@@ -63,8 +85,8 @@ static bool hear(struct writer *w)
 		struct cmsghdr align;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control;
-	char word = 0;
-	struct iovec iov = {&word, 1};
+	char text[1 + SCRIBE_TELL + 1] = "", word;
+	struct iovec iov = {text, sizeof(text) - 1};
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -80,6 +102,9 @@ static bool hear(struct writer *w)
 	c = CMSG_FIRSTHDR(&msg);
 	if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	word = text[0];
+	if (word == WORD_TELL)
+		tell(w, text + 1);
 	if (word == WORD_STARTED)
 		begin_log(w);
 	if (word == WORD_END || word == WORD_BEGIN)
@@ -172,7 +197,14 @@ int scribe_start(
 	int fds[2] = {-1, -1}, r;
 	pid_t pid = -1;
 
-	w = (struct writer){.sock = -1, .from = -1, .now = -1, .before = -1};
+	w = (struct writer){
+		.sock = -1,
+		.from = -1,
+		.now = -1,
+		.before = -1,
+		.name = lease->grant.name,
+		.told = INT64_MIN / 2,
+	};
 	r = open_file(&lease->grant, ".log", &w.now, &s.now, err);
 	if (r == 0)
 		r = open_file(&lease->grant, ".log.1", &w.before, &s.before, err);
@@ -250,4 +282,15 @@ void scribe_end(const struct scribe *s)
 
 	if (say(s, WORD_END, NULL) == 0 && poll(&p, 1, END_MS) > 0)
 		recv(s->sock, &word, 1, MSG_DONTWAIT);
+}
+
+void scribe_tell(const struct scribe *s, const char *fmt, ...)
+{
+	char text[1 + SCRIBE_TELL] = {WORD_TELL};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + 1, sizeof(text) - 1, fmt, ap);
+	va_end(ap);
+	send(s->sock, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Who writes the log of what a keeper starts in the background: a process of root's beside the workload. The
+// Who writes the log of what a keeper starts in the background, and has the keeper's events logged: a process of root's beside the workload. The
 // files are root's, so that their owner can neither let them grow nor change what they say; he has them for
 // reading.
 #pragma once
@@ -32,6 +32,12 @@ void scribe_done(struct scribe *s);
 // something or scribe_started. -1: the writer has gone.
 int scribe_begin(const struct scribe *s, int *from);
 void scribe_started(const struct scribe *s);
+
+// A line for the log of events (base/event_log.h), of so many bytes at most; of a flood most are left out.
+#define SCRIBE_TELL 400
+__attribute__((format(printf, 2, 3))) void scribe_tell(
+	const struct scribe *s, const char *fmt, ...
+);
 
 // It has ended: waits until all it said is in the log, but not for long.
 void scribe_end(const struct scribe *s);

@@ -42,6 +42,12 @@ void answer(struct client *c, int status, const char *error)
 	drop_client(c);
 }
 
+static void refuse(const struct loop *l, struct client *c, const char *why)
+{
+	scribe_tell(&l->k->scribe, "refused: %s", why);
+	answer(c, STATUS_FAILED, why);
+}
+
 static void answer_ps(struct loop *l, struct client *c)
 {
 	struct lease lease = l->k->lease;
@@ -124,15 +130,15 @@ static void start_run(
 			l->k->lease.grant.name,
 			l->k->lease.grant.name
 		);
-		answer(c, STATUS_FAILED, text);
+		refuse(l, c, text);
 		return;
 	}
 	if (req->detached && make_output(&l->k->scribe, &to) < 0) {
-		answer(c, STATUS_FAILED, "start a process: nobody writes its log");
+		refuse(l, c, "start a process: nobody writes its log");
 		return;
 	}
 	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
-		answer(c, STATUS_FAILED, "start a process: no pipe");
+		refuse(l, c, "start a process: no pipe");
 		return;
 	}
 	pid = fork();
@@ -145,7 +151,7 @@ static void start_run(
 	if (pid < 0) {
 		snprintf(text, sizeof(text), "start a process: %s", strerror(errno));
 		close(report[0]);
-		answer(c, STATUS_FAILED, text);
+		refuse(l, c, text);
 		return;
 	}
 	l->run = (struct workload){
@@ -172,7 +178,7 @@ static void start_exec(
 			"'%s' does not run; see pinfold ps",
 			l->k->lease.grant.name
 		);
-		answer(c, STATUS_FAILED, text);
+		refuse(l, c, text);
 		return;
 	}
 	c->pid = fork();
@@ -182,7 +188,7 @@ static void start_exec(
 	}
 	if (c->pid < 0) {
 		snprintf(text, sizeof(text), "start a process: %s", strerror(errno));
-		answer(c, STATUS_FAILED, text);
+		refuse(l, c, text);
 		return;
 	}
 	c->stage = STAGE_EXEC;
@@ -216,7 +222,7 @@ static void first_request(
 				"'%s' does not run; see pinfold ps",
 				l->k->lease.grant.name
 			);
-			answer(c, STATUS_FAILED, text);
+			refuse(l, c, text);
 			break;
 		}
 		c->stage = STAGE_STOP;
@@ -224,7 +230,7 @@ static void first_request(
 		end_run(l, (int64_t)req->seconds * 1000);
 		break;
 	default:
-		answer(c, STATUS_FAILED, "request: nothing runs that could get a signal");
+		refuse(l, c, "request: nothing runs that could get a signal");
 	}
 }
 
@@ -251,7 +257,7 @@ static void hear(struct loop *l, struct client *c)
 
 	if (wire_receive(c->fd, &m, &err) < 0) {
 		if (err.code == EMSGSIZE && c->stage == STAGE_ASK)
-			answer(c, STATUS_FAILED, err.msg);
+			refuse(l, c, err.msg);
 		else if (err.code != EAGAIN && err.code != EINTR)
 			client_gone(l, c);
 		return;
@@ -268,7 +274,7 @@ static void hear(struct loop *l, struct client *c)
 			err.code = 0;
 	}
 	if (c->stage == STAGE_ASK && err.code != 0)
-		answer(c, STATUS_FAILED, err.msg);
+		refuse(l, c, err.msg);
 	else if (c->stage == STAGE_ASK)
 		first_request(l, c, &req, m.fds);
 	else if (err.code == 0 && req.op == KEEPER_SIGNAL && c->stage == STAGE_RUN && l->run.pid > 0)
@@ -330,7 +336,7 @@ static void act_on_time(struct loop *l)
 		if (c->until == 0 || now < c->until)
 			continue;
 		if (c->stage == STAGE_ASK) {
-			answer(c, STATUS_FAILED, "request: none came in time");
+			refuse(l, c, "request: none came in time");
 		} else if (c->stage == STAGE_EXEC) {
 			kill(c->pid, SIGKILL);
 			c->until = now + GONE_MS;

@@ -9,6 +9,7 @@
 
 #include "apply/apply.h"
 #include "base/debug.h"
+#include "base/event_log.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
@@ -375,5 +376,11 @@ int keeper_start(const char *name, struct err *err)
 	}
 	hostfs_close(&fs);
 	launch_done(&req.launch);
-	return r < 0 ? err_wrap(err, "start the keeper of '%s'", name) : 0;
+	if (r == 0) {
+		event_log("the keeper of '%s' has started", name);
+		return 0;
+	}
+	err_wrap(err, "start the keeper of '%s'", name);
+	event_log("%s", err->msg);
+	return -err->code;
 }

@@ -4,6 +4,7 @@
 // as long as it lives, and does nothing but wait for its CPUs or nodes to go offline.
 
 #include "base/debug.h"
+#include "base/event_log.h"
 #include "base/scope.h"
 #include "keeper/keeper.h"
 #include "run/watch_cpus.h"
@@ -45,8 +46,10 @@ static _Noreturn void watch(int keeper, const struct lease *lease)
 		};
 
 		poll(fds, ARRAY_LEN(fds), cpu_watch_timeout(&w));
-		if (fds[0].revents != 0)
+		if (fds[0].revents != 0) {
+			event_log("the keeper of '%s' has ended", lease->grant.name);
 			_exit(0);
+		}
 		cpu_watch_look(&w);
 	}
 }

@@ -75,6 +75,9 @@ static void finish_run(struct loop *l)
 		status = end->status;
 		error = end->err.code != 0 ? end->err.msg : NULL;
 	}
+	if (error != NULL)
+		scribe_tell(&l->k->scribe, "%s", error);
+	scribe_tell(&l->k->scribe, "its workload has ended with status %d", status);
 	for (size_t i = 0; i < CLIENTS; i++) {
 		struct client *c = &l->clients[i];
 
@@ -95,6 +98,7 @@ static void tell_started(struct loop *l)
 	l->run.running = true;
 	if (l->run.detached)
 		scribe_started(&l->k->scribe);
+	scribe_tell(&l->k->scribe, "started: %s", l->run.command);
 	for (size_t i = 0; i < CLIENTS; i++) {
 		struct client *c = &l->clients[i];
 

@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 #include "base/clock.h"
+#include "base/event_log.h"
 #include "base/scope.h"
 #include "base/status.h"
 #include "run/news.h"
@@ -109,6 +110,8 @@ static void say_started(const struct watch *w)
 		log_keep(w->log);
 	snprintf(n.name, sizeof(n.name), "%s", w->name);
 	news_tell(w->ready, &n);
+	if (w->lease->detached && site_has(&w->lease->site, SITE_LEASE))
+		event_log("'%s' has started: %s", w->name, w->lease->command);
 }
 
 // How long to wait for the CPUs, once the program runs.

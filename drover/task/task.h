@@ -25,7 +25,7 @@
 struct rte_mempool;
 struct task;
 
-// Drops that any task can have. Those of a mode follow: DROP_X = DROP_COMMON, …, DROP_END.
+// Drops that any task can have. Those of a mode follow, by TASK_DROP_REASONS, up to DROP_END.
 enum {
 	DROP_TX_FULL = 0, // the output took fewer packets than it was offered
 	DROP_COMMON
@@ -165,17 +165,19 @@ const struct task_mode *task_modes(void); // the first, in order of name
 		task_mode_register(&m); \
 	}
 
-// Of struct task_mode: a name for each of the mode's drop reasons, [DROP_X - DROP_COMMON] = "…".
-#define TASK_DROP_NAMES(names)                                                                  \
-	.drops = (names),                                                                       \
-	.ndrops = ARRAY_LEN(names) + 0 * sizeof(struct {                                        \
-					     static_assert(                                     \
-						     ARRAY_LEN(names) == DROP_END - DROP_COMMON \
-							     && ARRAY_LEN(names) <= TASK_DROPS, \
-						     "a name for each drop reason"              \
-					     );                                                 \
-					     int none;                                          \
-				     })
+// The drop reasons of a mode, DROP_SHORT and so on, from its list: #define DROPS(DROP) DROP(SHORT, "too short") …
+#define TASK_DROP_REASONS(list)                 \
+	enum {                                  \
+		DROP_BEFORE = DROP_COMMON - 1,  \
+		list(TASK_DROP_NUMBER) DROP_END \
+	};                                      \
+	static_assert(DROP_END - DROP_COMMON <= TASK_DROPS, "as many as are counted")
+#define TASK_DROP_NUMBER(word, name) DROP_##word,
+
+// Of struct task_mode: their names.
+#define TASK_DROP_NAMES(list) \
+	.drops = (const char *const[]){list(TASK_DROP_NAME)}, .ndrops = DROP_END - DROP_COMMON
+#define TASK_DROP_NAME(word, name) [DROP_##word - DROP_COMMON] = (name),
 
 // The name of a drop reason by its number in counters.drops; NULL past the last.
 const char *task_drop_name(const struct task_mode *mode, unsigned reason);

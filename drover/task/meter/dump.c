@@ -35,18 +35,12 @@ struct dump {
 	} base; // at the last clear
 };
 
-enum {
-	DROP_BEHIND = DROP_COMMON,
-	DROP_FAILED,
-	DROP_EMPTY,
-	DROP_END
-};
+#define DROPS(DROP)                   \
+	DROP(BEHIND, "writer behind") \
+	DROP(FAILED, "write failed")  \
+	DROP(EMPTY, "empty")
 
-static const char *const drops[] = {
-	[DROP_BEHIND - DROP_COMMON] = "writer behind",
-	[DROP_FAILED - DROP_COMMON] = "write failed",
-	[DROP_EMPTY - DROP_COMMON] = "empty",
-};
+TASK_DROP_REASONS(DROPS);
 
 static __rte_always_inline void take(
 	struct task *t, struct dump *d, const struct rte_mbuf *m, uint64_t now
@@ -220,7 +214,7 @@ static struct task_mode dump = {
 	.keys = keys,
 	.conf_size = sizeof(struct dump_conf),
 	.defaults = defaults_dump,
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_dump,
 	.done = done_dump,
 	.report = report_dump,

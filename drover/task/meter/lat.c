@@ -25,13 +25,6 @@ struct lat_conf {
 	bool buckets;
 };
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_NO_METER - DROP_COMMON] = "no meter",
-	[DROP_CHECK - DROP_COMMON] = "check wrong",
-	[DROP_STREAM - DROP_COMMON] = "unknown stream",
-};
-
 // ---- the data path
 
 // Sent after the burst was asked for: it came while we took it, and the time is known to be shorter
@@ -261,7 +254,7 @@ static struct task_mode lat = {
 	.keys = keys,
 	.conf_size = sizeof(struct lat_conf),
 	.defaults = defaults_lat,
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_lat,
 	.done = done_lat,
 	.report = lat_report,

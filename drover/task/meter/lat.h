@@ -7,13 +7,13 @@
 #include "record/seq.h"
 #include "task/task.h"
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_NO_METER,
-	DROP_CHECK,
-	DROP_STREAM,
-	DROP_END
-};
+#define DROPS(DROP)                \
+	DROP(SHORT, "too short")   \
+	DROP(NO_METER, "no meter") \
+	DROP(CHECK, "check wrong") \
+	DROP(STREAM, "unknown stream")
+
+TASK_DROP_REASONS(DROPS);
 
 // What clear remembers.
 struct lat_base {

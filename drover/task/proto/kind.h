@@ -18,11 +18,14 @@ enum frame_kind {
 	KIND_END, // another
 };
 
-// The names of those reasons, from that place of the list on.
-#define KIND_DROPS(from)                                                          \
-	[(from) + KIND_ARP] = "arp", [(from) + KIND_IPV6] = "ipv6",               \
-		  [(from) + KIND_PPPOE] = "pppoe", [(from) + KIND_LLDP] = "lldp", \
-		  [(from) + KIND_CFM] = "cfm", [(from) + KIND_TAG] = "another tag"
+// Those reasons, of a list of TASK_DROP_REASONS: DROP_KIND + a kind.
+#define KIND_DROPS(DROP)          \
+	DROP(KIND, "arp")         \
+	DROP(KIND_IPV6, "ipv6")   \
+	DROP(KIND_PPPOE, "pppoe") \
+	DROP(KIND_LLDP, "lldp")   \
+	DROP(KIND_CFM, "cfm")     \
+	DROP(KIND_TAG, "another tag")
 
 // A priority tag (IEEE 802.1Q: a tag of VLAN 0) is taken away: the frame is one without. False: it has
 // none. With true the Ethernet header behind it is in the first segment.

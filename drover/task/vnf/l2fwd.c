@@ -20,14 +20,9 @@ struct l2fwd {
 	__m128i shuffle, fixed, keep;
 };
 
-enum {
-	DROP_SHORT = DROP_COMMON, // no room for a header,
-	DROP_END
-};
+#define DROPS(DROP) DROP(SHORT, "too short")
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-};
+TASK_DROP_REASONS(DROPS);
 
 // Takes the packets without a whole header out of the burst, and off *bytes. Returns how many are left.
 static __rte_noinline uint16_t
@@ -163,7 +158,7 @@ static struct task_mode l2fwd = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct l2fwd_conf),
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_l2fwd,
 };
 TASK_MODE(l2fwd)

@@ -13,16 +13,11 @@
 #define AHEAD 4
 #define L2 RTE_ETHER_HDR_LEN
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_NOT_IPV4,
-	DROP_END
-};
+#define DROPS(DROP)              \
+	DROP(SHORT, "too short") \
+	DROP(NOT_IPV4, "not ipv4")
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_NOT_IPV4 - DROP_COMMON] = "not ipv4",
-};
+TASK_DROP_REASONS(DROPS);
 
 static bool has_ports(const struct rte_ipv4_hdr *ip)
 {
@@ -107,7 +102,7 @@ static struct task_mode lb5tuple = {
 	.many_tx = true,
 	.by_proto = true,
 	.passes = true,
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_lb5tuple,
 };
 TASK_MODE(lb5tuple)

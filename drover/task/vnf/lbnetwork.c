@@ -21,20 +21,13 @@ struct lbnetwork {
 	bool untag;
 };
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_LABELS,
-	DROP_NOT_GRE,
-	DROP_RESERVED,
-	DROP_END
-};
+#define DROPS(DROP)                \
+	DROP(SHORT, "too short")   \
+	DROP(LABELS, "bad labels") \
+	DROP(NOT_GRE, "not gre")   \
+	DROP(RESERVED, "reserved label")
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_LABELS - DROP_COMMON] = "bad labels",
-	[DROP_NOT_GRE - DROP_COMMON] = "not gre",
-	[DROP_RESERVED - DROP_COMMON] = "reserved label",
-};
+TASK_DROP_REASONS(DROPS);
 
 // Where the IPv4 header begins; 0: *why says why there is none.
 static unsigned find_ip(const struct lbnetwork *l, struct rte_mbuf *m, unsigned *why)
@@ -160,7 +153,7 @@ static struct task_mode lbnetwork = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbnetwork_conf),
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_lbnetwork,
 };
 TASK_MODE(lbnetwork)

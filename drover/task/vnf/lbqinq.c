@@ -23,16 +23,11 @@ struct lbqinq {
 	uint16_t port; // where packets come from; RTE_MAX_ETHPORTS: each says so itself
 };
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_NOT_QINQ,
-	DROP_END
-};
+#define DROPS(DROP)              \
+	DROP(SHORT, "too short") \
+	DROP(NOT_QINQ, "not qinq")
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_NOT_QINQ - DROP_COMMON] = "not qinq",
-};
+TASK_DROP_REASONS(DROPS);
 
 static uint16_t poll_lbqinq(struct task *t)
 {
@@ -103,7 +98,7 @@ static struct task_mode lbqinq = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbqinq_conf),
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_lbqinq,
 };
 TASK_MODE(lbqinq)

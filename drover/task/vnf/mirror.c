@@ -31,14 +31,9 @@ struct mirror {
 	bool copy[TASK_OUTPUTS];
 };
 
-enum {
-	DROP_NO_BUFFER = DROP_COMMON,
-	DROP_END
-};
+#define DROPS(DROP) DROP(NO_BUFFER, "no buffer")
 
-static const char *const drops[] = {
-	[DROP_NO_BUFFER - DROP_COMMON] = "no buffer",
-};
+TASK_DROP_REASONS(DROPS);
 
 // One more of it; NULL: there is no buffer.
 static struct rte_mbuf *again(struct rte_mempool *pool, struct rte_mbuf *m, bool copy)
@@ -148,7 +143,7 @@ static struct task_mode mirror = {
 	.keys = keys,
 	.conf_size = sizeof(struct mirror_conf),
 	.defaults = defaults_mirror,
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_mirror,
 };
 TASK_MODE(mirror)

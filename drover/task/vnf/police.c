@@ -60,18 +60,14 @@ struct police {
 	} seen[COLOURS], base[COLOURS]; // by what the meter found
 };
 
-enum {
-	DROP_GREEN = DROP_COMMON, // and so on, in the order of the colours
-	DROP_UNKNOWN = DROP_GREEN + COLOURS,
-	DROP_END
-};
+#define DROPS(DROP)            \
+	DROP(GREEN, "green")   \
+	DROP(YELLOW, "yellow") \
+	DROP(RED, "red")       \
+	DROP(UNKNOWN, "unknown subscriber")
 
-static const char *const drops[] = {
-	[DROP_GREEN + COLOUR_GREEN - DROP_COMMON] = "green",
-	[DROP_GREEN + COLOUR_YELLOW - DROP_COMMON] = "yellow",
-	[DROP_GREEN + COLOUR_RED - DROP_COMMON] = "red",
-	[DROP_UNKNOWN - DROP_COMMON] = "unknown subscriber",
-};
+TASK_DROP_REASONS(DROPS);
+static_assert(DROP_RED == DROP_GREEN + COLOUR_RED, "in the order of the colours");
 
 // ---- whose packet it is
 
@@ -380,7 +376,7 @@ static struct task_mode police = {
 	.keys = keys,
 	.conf_size = sizeof(struct police_conf),
 	.defaults = defaults_police,
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_police,
 	.done = done_police,
 	.report = report_police,

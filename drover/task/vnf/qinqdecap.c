@@ -32,30 +32,6 @@ struct qinqdecap_conf {
 	struct icmp_conf icmp;
 };
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_NOT_QINQ - DROP_COMMON] = "not qinq",
-	[DROP_NOT_IPV4 - DROP_COMMON] = "not ipv4",
-	[DROP_HEADER - DROP_COMMON] = "bad header",
-	[DROP_SUM - DROP_COMMON] = "bad checksum",
-	[DROP_TTL - DROP_COMMON] = "ttl expired",
-	[DROP_UNKNOWN - DROP_COMMON] = "unknown subscriber",
-	[DROP_SOURCE - DROP_COMMON] = "bad source",
-	[DROP_NO_ROUTE - DROP_COMMON] = "no route",
-	[DROP_TOO_LONG - DROP_COMMON] = "too long",
-	[DROP_HEADROOM - DROP_COMMON] = "no headroom",
-	[DROP_ARP - DROP_COMMON] = "arp learned",
-	[DROP_BAD_ARP - DROP_COMMON] = "bad arp",
-	[DROP_OTHER - DROP_COMMON] = "for another host",
-	[DROP_GROUP - DROP_COMMON] = "to a group",
-	[DROP_SOURCE_ROUTE - DROP_COMMON] = "source routed",
-	[DROP_TO_US - DROP_COMMON] = "to this router",
-	[DROP_CPES - DROP_COMMON] = "too many cpes",
-	[DROP_DHCP - DROP_COMMON] = "dhcp",
-	[DROP_IGMP - DROP_COMMON] = "igmp",
-	KIND_DROPS(DROP_KIND - DROP_COMMON),
-};
-
 struct taken {
 	uint32_t ip[BURST];		 // destinations, host order
 	struct user_entry *entry[BURST]; // of the tags
@@ -370,7 +346,7 @@ static struct task_mode qinqdecap = {
 	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct qinqdecap_conf),
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_qinqdecap,
 	.done = done_qinqdecap,
 	.report = report_qinqdecap,

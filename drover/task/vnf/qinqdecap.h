@@ -33,30 +33,31 @@ struct qinqdecap {
 	struct output outputs[TASK_OUTPUTS];
 };
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_NOT_QINQ,
-	DROP_NOT_IPV4,
-	DROP_HEADER,
-	DROP_SUM,
-	DROP_TTL,
-	DROP_UNKNOWN,
-	DROP_SOURCE,
-	DROP_NO_ROUTE,
-	DROP_TOO_LONG,
-	DROP_HEADROOM,
-	DROP_ARP,
-	DROP_BAD_ARP,
-	DROP_OTHER,
-	DROP_GROUP,
-	DROP_SOURCE_ROUTE,
-	DROP_TO_US,
-	DROP_CPES,
-	DROP_DHCP,
-	DROP_IGMP,
-	DROP_KIND, // enum frame_kind
-	DROP_END = DROP_KIND + KIND_END
-};
+#define DROPS(DROP)                         \
+	DROP(SHORT, "too short")            \
+	DROP(NOT_QINQ, "not qinq")          \
+	DROP(NOT_IPV4, "not ipv4")          \
+	DROP(HEADER, "bad header")          \
+	DROP(SUM, "bad checksum")           \
+	DROP(TTL, "ttl expired")            \
+	DROP(UNKNOWN, "unknown subscriber") \
+	DROP(SOURCE, "bad source")          \
+	DROP(NO_ROUTE, "no route")          \
+	DROP(TOO_LONG, "too long")          \
+	DROP(HEADROOM, "no headroom")       \
+	DROP(ARP, "arp learned")            \
+	DROP(BAD_ARP, "bad arp")            \
+	DROP(OTHER, "for another host")     \
+	DROP(GROUP, "to a group")           \
+	DROP(SOURCE_ROUTE, "source routed") \
+	DROP(TO_US, "to this router")       \
+	DROP(CPES, "too many cpes")         \
+	DROP(DHCP, "dhcp")                  \
+	DROP(IGMP, "igmp")                  \
+	KIND_DROPS(DROP)
+
+TASK_DROP_REASONS(DROPS);
+static_assert(DROP_KIND_TAG == DROP_KIND + KIND_TAG, "in the order of enum frame_kind");
 
 #define QINQDECAP_TAKEN UINT32_MAX // the packet has gone another way
 

@@ -31,32 +31,6 @@ struct qinqencap_conf {
 	struct icmp_conf icmp;
 };
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_NOT_GRE - DROP_COMMON] = "not gre",
-	[DROP_LABELS - DROP_COMMON] = "bad labels",
-	[DROP_HEADER - DROP_COMMON] = "bad header",
-	[DROP_SUM - DROP_COMMON] = "bad checksum",
-	[DROP_FRAGMENT - DROP_COMMON] = "fragment of a tunnel",
-	[DROP_NOT_OURS - DROP_COMMON] = "not for us",
-	[DROP_NO_KEY - DROP_COMMON] = "gre without key",
-	[DROP_INNER - DROP_COMMON] = "bad inner packet",
-	[DROP_TTL - DROP_COMMON] = "ttl expired",
-	[DROP_UNKNOWN - DROP_COMMON] = "unknown subscriber",
-	[DROP_CPE - DROP_COMMON] = "unknown cpe",
-	[DROP_OUTPUT - DROP_COMMON] = "no output",
-	[DROP_TOO_LONG - DROP_COMMON] = "too long",
-	[DROP_OTHER - DROP_COMMON] = "for another host",
-	[DROP_GROUP - DROP_COMMON] = "to a group",
-	[DROP_SOURCE - DROP_COMMON] = "bad source",
-	[DROP_SOURCE_ROUTE - DROP_COMMON] = "source routed",
-	[DROP_TO_US - DROP_COMMON] = "to this router",
-	[DROP_CONGESTION - DROP_COMMON] = "congestion",
-	[DROP_RESERVED - DROP_COMMON] = "reserved label",
-	[DROP_GRE_FLAGS - DROP_COMMON] = "gre with more than a key",
-	KIND_DROPS(DROP_KIND - DROP_COMMON),
-};
-
 static __rte_always_inline uint32_t gre_start(const struct gre_hdr *g)
 {
 	uint32_t v;
@@ -368,7 +342,7 @@ static struct task_mode qinqencap = {
 	.keys = keys,
 	.conf_size = sizeof(struct qinqencap_conf),
 	.defaults = defaults,
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_qinqencap,
 	.report = report_qinqencap,
 	.clear = clear_qinqencap,

@@ -31,32 +31,33 @@ struct qinqencap {
 	struct access access[TASK_OUTPUTS];
 };
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_NOT_GRE,
-	DROP_LABELS,
-	DROP_HEADER,
-	DROP_SUM,
-	DROP_FRAGMENT,
-	DROP_NOT_OURS,
-	DROP_NO_KEY,
-	DROP_INNER,
-	DROP_TTL,
-	DROP_UNKNOWN,
-	DROP_CPE,
-	DROP_OUTPUT,
-	DROP_TOO_LONG,
-	DROP_OTHER,
-	DROP_GROUP,
-	DROP_SOURCE,
-	DROP_SOURCE_ROUTE,
-	DROP_TO_US,
-	DROP_CONGESTION,
-	DROP_RESERVED,
-	DROP_GRE_FLAGS,
-	DROP_KIND, // enum frame_kind
-	DROP_END = DROP_KIND + KIND_END
-};
+#define DROPS(DROP)                                 \
+	DROP(SHORT, "too short")                    \
+	DROP(NOT_GRE, "not gre")                    \
+	DROP(LABELS, "bad labels")                  \
+	DROP(HEADER, "bad header")                  \
+	DROP(SUM, "bad checksum")                   \
+	DROP(FRAGMENT, "fragment of a tunnel")      \
+	DROP(NOT_OURS, "not for us")                \
+	DROP(NO_KEY, "gre without key")             \
+	DROP(INNER, "bad inner packet")             \
+	DROP(TTL, "ttl expired")                    \
+	DROP(UNKNOWN, "unknown subscriber")         \
+	DROP(CPE, "unknown cpe")                    \
+	DROP(OUTPUT, "no output")                   \
+	DROP(TOO_LONG, "too long")                  \
+	DROP(OTHER, "for another host")             \
+	DROP(GROUP, "to a group")                   \
+	DROP(SOURCE, "bad source")                  \
+	DROP(SOURCE_ROUTE, "source routed")         \
+	DROP(TO_US, "to this router")               \
+	DROP(CONGESTION, "congestion")              \
+	DROP(RESERVED, "reserved label")            \
+	DROP(GRE_FLAGS, "gre with more than a key") \
+	KIND_DROPS(DROP)
+
+TASK_DROP_REASONS(DROPS);
+static_assert(DROP_KIND_TAG == DROP_KIND + KIND_TAG, "in the order of enum frame_kind");
 
 #define QINQENCAP_TAKEN UINT32_MAX // the packet has gone another way
 

@@ -41,40 +41,24 @@ struct routing {
 	struct output outputs[SPEC_HOP_PORTS];
 };
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_NOT_IPV4,
-	DROP_GROUP,
-	DROP_HEADER,
-	DROP_SUM,
-	DROP_TTL,
-	DROP_NO_ROUTE,
-	DROP_TOO_LONG,
-	DROP_HEADROOM,
-	DROP_OTHER,
-	DROP_SOURCE,
-	DROP_SOURCE_ROUTE,
-	DROP_TO_US,
-	DROP_KIND, // enum frame_kind
-	DROP_END = DROP_KIND + KIND_END
-};
+#define DROPS(DROP)                         \
+	DROP(SHORT, "too short")            \
+	DROP(NOT_IPV4, "not ipv4")          \
+	DROP(GROUP, "to a group")           \
+	DROP(HEADER, "bad header")          \
+	DROP(SUM, "bad checksum")           \
+	DROP(TTL, "ttl expired")            \
+	DROP(NO_ROUTE, "no route")          \
+	DROP(TOO_LONG, "too long")          \
+	DROP(HEADROOM, "no headroom")       \
+	DROP(OTHER, "for another host")     \
+	DROP(SOURCE, "bad source")          \
+	DROP(SOURCE_ROUTE, "source routed") \
+	DROP(TO_US, "to this router")       \
+	KIND_DROPS(DROP)
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_NOT_IPV4 - DROP_COMMON] = "not ipv4",
-	[DROP_GROUP - DROP_COMMON] = "to a group",
-	[DROP_HEADER - DROP_COMMON] = "bad header",
-	[DROP_SUM - DROP_COMMON] = "bad checksum",
-	[DROP_TTL - DROP_COMMON] = "ttl expired",
-	[DROP_NO_ROUTE - DROP_COMMON] = "no route",
-	[DROP_TOO_LONG - DROP_COMMON] = "too long",
-	[DROP_HEADROOM - DROP_COMMON] = "no headroom",
-	[DROP_OTHER - DROP_COMMON] = "for another host",
-	[DROP_SOURCE - DROP_COMMON] = "bad source",
-	[DROP_SOURCE_ROUTE - DROP_COMMON] = "source routed",
-	[DROP_TO_US - DROP_COMMON] = "to this router",
-	KIND_DROPS(DROP_KIND - DROP_COMMON),
-};
+TASK_DROP_REASONS(DROPS);
+static_assert(DROP_KIND_TAG == DROP_KIND + KIND_TAG, "in the order of enum frame_kind");
 
 #define TAKEN UINT32_MAX // the packet has gone another way
 
@@ -357,7 +341,7 @@ static struct task_mode routing = {
 	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct routing_conf),
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_routing,
 	.done = done_routing,
 	.report = report_routing,

@@ -20,18 +20,12 @@ struct tagmpls {
 	uint32_t longest;	// packet that the output takes with one label more
 };
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_TOO_LONG,
-	DROP_HEADROOM,
-	DROP_END
-};
+#define DROPS(DROP)                \
+	DROP(SHORT, "too short")   \
+	DROP(TOO_LONG, "too long") \
+	DROP(HEADROOM, "no headroom")
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_TOO_LONG - DROP_COMMON] = "too long",
-	[DROP_HEADROOM - DROP_COMMON] = "no headroom",
-};
+TASK_DROP_REASONS(DROPS);
 
 static uint16_t poll_tagmpls(struct task *t)
 {
@@ -105,7 +99,7 @@ static struct task_mode tagmpls = {
 	.adds = MPLS_LEN,
 	.keys = keys,
 	.conf_size = sizeof(struct tagmpls_conf),
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_tagmpls,
 };
 TASK_MODE(tagmpls)

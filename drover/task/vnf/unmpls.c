@@ -9,20 +9,13 @@
 #include <rte_ether.h>
 #include <string.h>
 
-enum {
-	DROP_SHORT = DROP_COMMON,
-	DROP_LABELS,
-	DROP_NOT_IP,
-	DROP_RESERVED,
-	DROP_END
-};
+#define DROPS(DROP)                \
+	DROP(SHORT, "too short")   \
+	DROP(LABELS, "bad labels") \
+	DROP(NOT_IP, "not ip")     \
+	DROP(RESERVED, "reserved label")
 
-static const char *const drops[] = {
-	[DROP_SHORT - DROP_COMMON] = "too short",
-	[DROP_LABELS - DROP_COMMON] = "bad labels",
-	[DROP_NOT_IP - DROP_COMMON] = "not ip",
-	[DROP_RESERVED - DROP_COMMON] = "reserved label",
-};
+TASK_DROP_REASONS(DROPS);
 
 static unsigned drop_for(enum mpls_fault f)
 {
@@ -134,7 +127,7 @@ static struct task_mode unmpls = {
 	.wants_rx = true,
 	.wants_tx = true,
 	.passes = true,
-	TASK_DROP_NAMES(drops),
+	TASK_DROP_NAMES(DROPS),
 	.init = init_unmpls,
 };
 TASK_MODE(unmpls)

@@ -170,10 +170,8 @@ int cmd_audit(int argc, char **argv)
 			return cli_fail(&err);
 		}
 	}
-	if (argc - optind != 1) {
-		err_set(&err, EINVAL, "audit: name one workload; see pinfold ps");
-		return cli_fail(&err);
-	}
+	if (argc - optind != 1)
+		return cli_refuse("audit: name one workload; see pinfold ps");
 	if (geteuid() != 0 && keeper_serves(argv[optind]))
 		return audit_own(argv[optind], json, all);
 	if (name_check("a workload", argv[optind], &err) < 0

@@ -10,8 +10,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#define COMMANDS_MAX 16
 
 const char *cli_host_tree;
 
@@ -19,6 +22,67 @@ int cli_fail(const struct err *err)
 {
 	fprintf(stderr, "pinfold: %s\n", err->msg);
 	return STATUS_FAILED;
+}
+
+int cli_refuse(const char *fmt, ...)
+{
+	char text[sizeof(((struct err *)NULL)->msg)];
+	struct err err;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	err_set(&err, EINVAL, "%s", text);
+	return cli_fail(&err);
+}
+
+int cli_dispatch(const struct command *commands, size_t n, const char *group, int argc, char **argv)
+{
+	const char *names[COMMANDS_MAX + 1] = {NULL}, *blank = *group != '\0' ? " " : "", *near;
+	char all[256] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < n && i < COMMANDS_MAX; i++) {
+		if (argc > 0 && str_eq(commands[i].name, argv[0]))
+			return commands[i].main(argc, argv);
+		names[i] = commands[i].name;
+		if (*group != '\0' && len < sizeof(all))
+			len += (size_t)snprintf(
+				all + len,
+				sizeof(all) - len,
+				"%s%s",
+				i == 0	    ? "say "
+				: i + 1 < n ? ", "
+					    : " or ",
+				names[i]
+			);
+	}
+	if (argc < 1 && *group == '\0')
+		return cli_refuse("no command given; see pinfold --help");
+	if (argc < 1)
+		return cli_refuse("%s: %s; see pinfold %s --help", group, all, group);
+	near = str_nearest(argv[0], names);
+	if (near != NULL)
+		return cli_refuse(
+			"unknown command '%s%s%s'; did you mean '%s%s%s'?",
+			group,
+			blank,
+			argv[0],
+			group,
+			blank,
+			near
+		);
+	return cli_refuse(
+		"unknown command '%s%s%s'; %s%ssee pinfold %s%s--help",
+		group,
+		blank,
+		argv[0],
+		all,
+		*all != '\0' ? "; " : "",
+		group,
+		blank
+	);
 }
 
 void cli_print_json(const json_t *value)

@@ -36,6 +36,13 @@ int cmd_stop(int argc, char **argv);
 
 // Prints "pinfold: MESSAGE" on standard error and returns STATUS_FAILED.
 int cli_fail(const struct err *err);
+int cli_refuse(const char *fmt, ...) printf_like(1, 2);
+
+// Runs the one of n commands that argv[0] names; says which there are where there is no such. group: the command
+// that they belong to, "" for pinfold itself.
+int cli_dispatch(
+	const struct command *commands, size_t n, const char *group, int argc, char **argv
+);
 
 // Global options, set before the command: --host-tree DIR lets the commands that only read (host,
 // plan, grant list) look at a copy of another machine's /sys and /proc.

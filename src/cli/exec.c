@@ -43,10 +43,8 @@ int cmd_exec(int argc, char **argv)
 		name = argv[optind++];
 	if (optind < argc && str_eq(argv[optind], "--"))
 		optind++;
-	if (optind >= argc) {
-		err_set(&err, EINVAL, "exec: say NAME and PROGRAM; see pinfold exec --help");
-		return cli_fail(&err);
-	}
+	if (optind >= argc)
+		return cli_refuse("exec: say NAME and PROGRAM; see pinfold exec --help");
 	launch.argv = argv + optind;
 	if (geteuid() != 0 && keeper_serves(name))
 		return cli_keeper_exec(name, &launch);

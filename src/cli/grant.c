@@ -157,33 +157,20 @@ static int show(int argc, char **argv)
 
 int cmd_grant(int argc, char **argv)
 {
-	static const char *const names[] = {
-		"create", "start", "stop", "list", "show", "remove", NULL};
-	static int (*const fns[])(int, char **) = {
-		cmd_grant_create, cmd_grant_start, cmd_grant_stop, list, show, cmd_grant_remove};
-	const char *near;
-	struct err err;
+	static const struct command commands[] = {
+		{"create", .main = cmd_grant_create},
+		{"start", .main = cmd_grant_start},
+		{"stop", .main = cmd_grant_stop},
+		{"list", .main = list},
+		{"show", .main = show},
+		{"remove", .main = cmd_grant_remove},
+	};
 
-	if (argc < 2) {
-		err_set(&err, EINVAL, "grant: say create, start, stop, list, show or remove");
-		return cli_fail(&err);
-	}
 	for (int i = 1; i < argc; i++) {
 		if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h")) {
 			cli_print_grant_help(help, "");
 			return STATUS_OK;
 		}
 	}
-	for (size_t i = 0; names[i] != NULL; i++) {
-		if (str_eq(names[i], argv[1]))
-			return fns[i](argc - 1, argv + 1);
-	}
-	near = str_nearest(argv[1], names);
-	err_set(&err,
-		EINVAL,
-		"grant: unknown command '%s'; %s%s",
-		argv[1],
-		near != NULL ? "did you mean " : "say create, start, stop, list, show or remove",
-		near != NULL ? near : "");
-	return cli_fail(&err);
+	return cli_dispatch(commands, ARRAY_LEN(commands), "grant", argc - 1, argv + 1);
 }

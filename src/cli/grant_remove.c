@@ -101,10 +101,8 @@ int cmd_grant_remove(int argc, char **argv)
 	struct err err;
 	int r;
 
-	if (argc < 2) {
-		err_set(&err, EINVAL, "grant remove: name at least one grant");
-		return cli_fail(&err);
-	}
+	if (argc < 2)
+		return cli_refuse("grant remove: name at least one grant");
 	r = cli_open_real(true, &fs, &l, &err);
 	if (r < 0)
 		return cli_fail(&err);

@@ -68,10 +68,8 @@ static int inventory(int argc, char **argv)
 			return cli_fail(&err);
 		}
 	}
-	if (optind < argc) {
-		err_set(&err, EINVAL, "host inventory takes no argument '%s'", argv[optind]);
-		return cli_fail(&err);
-	}
+	if (optind < argc)
+		return cli_refuse("host inventory takes no argument '%s'", argv[optind]);
 	if (read_inventory(&all_of_it, &err) < 0)
 		return cli_fail(&err);
 	if (json) {
@@ -86,25 +84,6 @@ static int inventory(int argc, char **argv)
 static const struct command commands[] = {
 	{"inventory", "what the machine has", inventory},
 };
-
-static int unknown(const char *word, struct err *err)
-{
-	const char *names[ARRAY_LEN(commands) + 1] = {NULL};
-	const char *near;
-
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		names[i] = commands[i].name;
-	if (word == NULL)
-		return err_set(
-			err, EINVAL, "host wants a command: 'host %s'; see host --help", names[0]
-		);
-	near = str_nearest(word, names);
-	if (near == NULL)
-		return err_set(err, EINVAL, "unknown command 'host %s'; see host --help", word);
-	return err_set(
-		err, EINVAL, "unknown command 'host %s'; did you mean 'host %s'?", word, near
-	);
-}
 
 int cmd_host(int argc, char **argv)
 {
@@ -122,12 +101,5 @@ int cmd_host(int argc, char **argv)
 		fputs(usage, stdout);
 		return STATUS_OK;
 	}
-	argc -= optind;
-	argv += optind;
-	for (size_t i = 0; argc > 0 && i < ARRAY_LEN(commands); i++) {
-		if (str_eq(argv[0], commands[i].name))
-			return commands[i].main(argc, argv);
-	}
-	unknown(argc > 0 ? argv[0] : NULL, &err);
-	return cli_fail(&err);
+	return cli_dispatch(commands, ARRAY_LEN(commands), "host", argc - optind, argv + optind);
 }

@@ -300,19 +300,14 @@ static int list(int argc, char **argv)
 
 int cmd_image(int argc, char **argv)
 {
-	struct err err;
+	static const struct command commands[] = {
+		{"build", .main = build},
+		{"list", .main = list},
+	};
 
-	if (argc >= 2 && str_eq(argv[1], "build"))
-		return build(argc - 1, argv + 1);
-	if (argc >= 2 && str_eq(argv[1], "list"))
-		return list(argc - 1, argv + 1);
 	if (argc >= 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
 		fputs(help, stdout);
 		return STATUS_OK;
 	}
-	if (argc < 2)
-		err_set(&err, EINVAL, "image: build or list? See pinfold image --help");
-	else
-		err_set(&err, EINVAL, "image: unknown command '%s'; build or list?", argv[1]);
-	return cli_fail(&err);
+	return cli_dispatch(commands, ARRAY_LEN(commands), "image", argc - 1, argv + 1);
 }

@@ -62,10 +62,8 @@ int cmd_logs(int argc, char **argv)
 		}
 		follow = true;
 	}
-	if (argc - optind != 1) {
-		err_set(&err, EINVAL, "logs: name one workload");
-		return cli_fail(&err);
-	}
+	if (argc - optind != 1)
+		return cli_refuse("logs: name one workload");
 	if (geteuid() != 0 && keeper_serves(argv[optind]))
 		return copy_kept_log(argv[optind], follow, &err) < 0 ? cli_fail(&err) : STATUS_OK;
 	if (name_check("a workload", argv[optind], &err) < 0

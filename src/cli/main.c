@@ -46,21 +46,6 @@ static void help(void)
 	     "  --help           print this; each command has its own --help");
 }
 
-static int unknown(const char *name)
-{
-	const char *names[ARRAY_LEN(commands) + 1] = {NULL}, *near;
-	struct err err;
-
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		names[i] = commands[i].name;
-	near = str_nearest(name, names);
-	if (near != NULL)
-		err_set(&err, EINVAL, "unknown command '%s'; did you mean '%s'?", name, near);
-	else
-		err_set(&err, EINVAL, "unknown command '%s'; see pinfold --help", name);
-	return cli_fail(&err);
-}
-
 // With one of them closed, the next file opened (the lock, a control file) would be standard output or
 // standard error, and be written to as such.
 static void standard_descriptors(void)
@@ -107,15 +92,7 @@ static int command_main(int argc, char **argv)
 			return cli_fail(&err);
 		}
 	}
-	if (optind >= argc) {
-		err_set(&err, EINVAL, "no command given; see pinfold --help");
-		return cli_fail(&err);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		if (str_eq(commands[i].name, argv[optind]))
-			return commands[i].main(argc - optind, argv + optind);
-	}
-	return unknown(argv[optind]);
+	return cli_dispatch(commands, ARRAY_LEN(commands), "", argc - optind, argv + optind);
 }
 
 int main(int argc, char **argv)

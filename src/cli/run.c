@@ -175,33 +175,27 @@ int cmd_run(int argc, char **argv)
 		cli_print_grant_help(run_help, launch_help);
 		return STATUS_OK;
 	}
-	if (cli_host_tree != NULL) {
-		err_set(&err, EINVAL, "run works on this machine only; use plan with --host-tree");
-		return cli_fail(&err);
-	}
+	if (cli_host_tree != NULL)
+		return cli_refuse("run works on this machine only; use plan with --host-tree");
 	if (geteuid() != 0 && cs.definition != NULL) {
 		status = cli_keeper_run(&cs);
 		launch_done(&cs.launch);
 		return status;
 	}
-	if (geteuid() != 0) {
-		err_set(&err,
-			EPERM,
+	if (geteuid() != 0)
+		return cli_refuse(
 			"run needs root: it makes cgroups and mounts; use sudo, or --grant NAME "
 			"with a grant "
-			"that root made for you");
-		return cli_fail(&err);
-	}
-	if (cs.definition != NULL && keeper_serves(cs.definition)) {
-		err_set(&err,
-			EBUSY,
+			"that root made for you"
+		);
+	if (cs.definition != NULL && keeper_serves(cs.definition))
+		return cli_refuse(
 			"grant '%s' is in the hands of its keeper; run as its owner, or first: "
 			"pinfold grant stop "
 			"%s",
 			cs.definition,
-			cs.definition);
-		return cli_fail(&err);
-	}
+			cs.definition
+		);
 	status = cs.launch.detached ? detach(&cs) : cli_supervise(&cs, -1);
 	launch_done(&cs.launch);
 	return status;

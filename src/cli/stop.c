@@ -54,16 +54,12 @@ int cmd_stop(int argc, char **argv)
 			return STATUS_OK;
 		}
 		v = strtoul(optarg, &end, 10);
-		if (*end != '\0' || end == optarg || v > 3600) {
-			err_set(&err, EINVAL, "-t '%s': seconds from 0 to 3600", optarg);
-			return cli_fail(&err);
-		}
+		if (*end != '\0' || end == optarg || v > 3600)
+			return cli_refuse("-t '%s': seconds from 0 to 3600", optarg);
 		seconds = (unsigned)v;
 	}
-	if (optind >= argc) {
-		err_set(&err, EINVAL, "stop: name at least one workload; see pinfold ps");
-		return cli_fail(&err);
-	}
+	if (optind >= argc)
+		return cli_refuse("stop: name at least one workload; see pinfold ps");
 	for (int i = optind; i < argc; i++) {
 		if (stop_one(argv[i], seconds, &err) < 0)
 			r = cli_fail(&err);

@@ -160,7 +160,7 @@ def test_plan_refuses_the_same(pf, flags, like):
         (["logs", "../../etc/passwd"], r"\.\./\.\./etc/passwd"),
         (["ps", "--jsn"], "did you mean '--json'"),
         (["gc", "--json"], "json"),
-        (["grant", "crate"], "did you mean create"),
+        (["grant", "crate"], "did you mean 'grant create'"),
         (["grant", "create"], "--name"),
         (["grant", "show", "no-such"], "no-such"),
         (["grant", "remove", "no-such"], "'no-such' does not exist"),

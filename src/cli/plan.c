@@ -27,9 +27,11 @@ static int print_plan(const struct plan *p, const char *format, struct err *err)
 		cli_print_json(doc);
 		json_decref(doc);
 	} else if (str_eq(format, "oci")) {
-		if (p->oci == NULL)
+		doc = plan_config(p);
+		if (doc == NULL)
 			return err_set(err, EINVAL, "--format oci: --in host has no container");
-		cli_print_json(p->oci);
+		cli_print_json(doc);
+		json_decref(doc);
 	} else {
 		return err_set(err, EINVAL, "--format '%s': text, json or oci", format);
 	}

@@ -75,8 +75,8 @@ int plan_bare(struct plan *p, struct err *err);
 // rights.c: what the process may do, as parts of config.json. New references, NULL when memory is out.
 json_t *rights_capabilities(const struct grant *g);
 json_t *rights_rlimits(const struct grant *g, const struct host_limits *host);
-// The filter of system calls. New reference.
-int rights_seccomp(struct plan *p, json_t **ret, struct err *err);
+// The filter of system calls, as JSON. New string.
+int rights_seccomp(struct plan *p, char **ret, struct err *err);
 // The AppArmor profile it runs under; NULL: none. Borrowed.
 int rights_apparmor(struct plan *p, const char **ret, struct err *err);
 void rights_notes(struct plan *p); // one a capability

@@ -32,6 +32,7 @@ int plan_pen(struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 	_cleanup_free_ char *sock = str_printf(KEEPERS_DIR "/%s.sock", g->name);
+	_cleanup_free_ char *filter = NULL;
 	struct step *s;
 
 	if (sock == NULL)
@@ -57,5 +58,8 @@ int plan_pen(struct plan *p, struct err *err)
 	if (plan_vfio(p, node, NULL, err) < 0)
 		return -err->code;
 	// a profile may be where its owner cannot read it
-	return rights_seccomp(p, &p->filter, err);
+	if (rights_seccomp(p, &filter, err) < 0)
+		return -err->code;
+	p->filter = json_loads(filter, 0, NULL);
+	return p->filter != NULL ? 0 : err_oom(err);
 }

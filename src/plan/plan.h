@@ -73,7 +73,7 @@ struct plan {
 	unsigned nsteps, room;
 	struct step *steps;
 	struct view view;  // the synthetic /sys and /proc
-	json_t *oci;	   // config.json; NULL for a workload on the bare host
+	json_t *oci;	   // config.json but for the filter of system calls; NULL on the bare host
 	json_t *argv;	   // what is executed at the end, in the fence
 	json_t *env;	   // environment of a workload on the bare host
 	struct idset cpus; // affinity of a workload on the bare host
@@ -103,6 +103,8 @@ void plan_done(struct plan *p);
 // there is a container (oci).
 void plan_carried_out(struct plan *p);
 
+// config.json as it is written, with the filter. New reference; NULL for a workload on the bare host.
+json_t *plan_config(const struct plan *p);
 // The two forms for reading. JSON: data/schemas/plan.json.
 json_t *plan_to_json(const struct plan *p);
 void plan_print(const struct plan *p, FILE *out);

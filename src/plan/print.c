@@ -103,7 +103,7 @@ json_t *plan_to_json(const struct plan *p)
 	json_object_set_new(doc, "steps", steps);
 	json_object_set_new(doc, "command", json_incref(p->argv));
 	if (p->oci != NULL)
-		json_object_set_new(doc, "oci", json_incref(p->oci));
+		json_object_set_new(doc, "oci", plan_config(p));
 	json_object_set_new(doc, "undo", undo);
 	json_object_set_new(doc, "notes", json_incref(p->notes));
 	return doc;

@@ -154,15 +154,16 @@ static void note_beyond(struct plan *p, const char *what, const json_t *profile,
 		);
 }
 
-static int from_file(struct plan *p, const json_t *base, json_t **ret, struct err *err)
+static int from_file(struct plan *p, json_t **ret, struct err *err)
 {
+	_cleanup_json_ json_t *base = seccomp_default(p->lease.grant.caps);
 	const char *choice = p->lease.grant.seccomp;
 	bool strict = str_starts(choice, "strict:");
 	const char *path = strict ? choice + strlen("strict:") : choice;
 	_cleanup_free_ char *what = str_printf("seccomp profile '%s'", path);
 	_cleanup_json_ json_t *profile = NULL;
 
-	if (what == NULL)
+	if (what == NULL || base == NULL)
 		return err_oom(err);
 	// the calls of its own are not in a recording
 	if (strict && p->launch->site.runtime.kind->calls_filtered)
@@ -195,43 +196,57 @@ static int from_file(struct plan *p, const json_t *base, json_t **ret, struct er
 	return 0;
 }
 
-int rights_seccomp(struct plan *p, json_t **ret, struct err *err)
+// Not the default one: what it is made from is a value first.
+static int make_filter(struct plan *p, uint64_t opened, json_t **ret, struct err *err)
 {
-	bool aio = str_eq(p->lease.grant.seccomp, "aio");
-	_cleanup_json_ json_t *base =
-		seccomp_default(p->lease.grant.caps | (aio ? SECCOMP_AIO : 0));
+	_cleanup_json_ json_t *base = NULL;
 
 	if (p->launch->filter != NULL) {
 		*ret = json_incref(p->launch->filter);
 		return 0;
 	}
-	if (base == NULL)
-		return err_oom(err);
-	if (p->launch->seccomp_listener != NULL && p->launch->site.runtime.kind->calls_filtered)
+	if (p->launch->seccomp_listener == NULL)
+		return from_file(p, ret, err);
+	base = seccomp_default(opened);
+	*ret = seccomp_notifying(base, p->launch->seccomp_listener);
+	return *ret != NULL ? 0 : err_oom(err);
+}
+
+int rights_seccomp(struct plan *p, char **ret, struct err *err)
+{
+	bool aio = str_eq(p->lease.grant.seccomp, "aio"), listened;
+	bool profile = p->lease.grant.seccomp[0] != '\0' && !aio;
+	uint64_t opened = p->lease.grant.caps | (aio ? SECCOMP_AIO : 0);
+	_cleanup_json_ json_t *filter = NULL;
+
+	listened = p->launch->filter == NULL && p->launch->seccomp_listener != NULL;
+	if (listened && p->launch->site.runtime.kind->calls_filtered)
 		return err_set(
 			err,
 			EINVAL,
 			"recording needs crun: runtime '%s' would wait for itself",
 			p->launch->site.runtime.path
 		);
-	if (aio)
+	if (aio && p->launch->filter == NULL)
 		plan_note(
 			p,
 			"--seccomp aio: asynchronous I/O takes of the events of the whole machine "
 			"(fs.aio-max-nr), and the container may take all"
 		);
-	if (p->lease.grant.seccomp[0] != '\0' && !aio && p->launch->seccomp_listener != NULL)
+	if (listened && profile)
 		return err_set(
 			err,
 			EINVAL,
 			"grant '%s' has a seccomp profile; record with the default one",
 			p->lease.grant.name
 		);
-	if (p->lease.grant.seccomp[0] != '\0' && !aio)
-		return from_file(p, base, ret, err);
-	*ret = p->launch->seccomp_listener != NULL
-		       ? seccomp_notifying(base, p->launch->seccomp_listener)
-		       : json_incref(base);
+	if (p->launch->filter == NULL && !listened && !profile) {
+		*ret = seccomp_default_text(opened);
+	} else {
+		if (make_filter(p, opened, &filter, err) < 0)
+			return -err->code;
+		*ret = json_dumps(filter, JSON_COMPACT);
+	}
 	return *ret != NULL ? 0 : err_oom(err);
 }
 

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "grant/caps.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // Appends the names in a string of the table.
@@ -22,89 +23,86 @@ static void append_names(json_t *names, const char *calls)
 		json_array_append_new(names, json_string(name));
 }
 
-static json_t *condition_args(const struct seccomp_condition *c)
-{
-	json_t *args = json_array();
+// ---- filters as text: a start has no time for some two thousand values of jansson's
 
-	for (unsigned i = 0; i < SECCOMP_COMPARES && c->compares[i].op != NULL; i++)
-		json_array_append_new(
-			args,
-			json_pack(
-				"{s:i, s:I, s:I, s:s}",
-				"index",
-				(int)c->compares[i].argument,
-				"value",
-				(json_int_t)c->compares[i].value,
-				"valueTwo",
-				(json_int_t)c->compares[i].value_two,
-				"op",
-				c->compares[i].op
-			)
-		);
-	return args;
+// Names with one space between them, as strings; none needs an escape.
+static void write_names(const char *calls, bool first, FILE *out)
+{
+	while (*calls != '\0') {
+		size_t n = strcspn(calls, " ");
+
+		fputs(first ? "\"" : ",\"", out);
+		fwrite(calls, 1, n, out);
+		fputc('"', out);
+		calls += n + (calls[n] == ' ');
+		first = false;
+	}
+}
+
+static void write_group(const struct seccomp_group *g, FILE *out)
+{
+	fputs(",{\"names\":[", out);
+	for (const struct seccomp_row *r = g->rows; r->calls != NULL; r++)
+		write_names(r->calls, r == g->rows, out);
+	fputs("],\"action\":\"SCMP_ACT_ALLOW\"}", out);
+}
+
+static void write_condition(const struct seccomp_condition *c, FILE *out)
+{
+	fprintf(out, ",{\"names\":[\"%s\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[", c->call);
+	for (unsigned i = 0; i < SECCOMP_COMPARES && c->compares[i].op != NULL; i++) {
+		const struct seccomp_compare *one = &c->compares[i];
+
+		fprintf(out,
+			"%s{\"index\":%u,\"value\":%lld,\"valueTwo\":%lld,\"op\":\"%s\"}",
+			i > 0 ? "," : "",
+			one->argument,
+			(long long)one->value,
+			(long long)one->value_two,
+			one->op);
+	}
+	fputs("]}", out);
 }
 
 // A filter that refuses, with one rule: clone3 has its flags and openat2 its mode in memory, where no
 // filter sees them. To be told that they are not there makes callers use clone and openat.
-static json_t *new_filter(void)
+static void write_begin(FILE *out)
 {
-	return json_pack(
-		"{s:s, s:i, s:[s], s:[{s:[s, s], s:s, s:i}]}",
-		"defaultAction",
-		"SCMP_ACT_ERRNO",
-		"defaultErrnoRet",
+	fprintf(out,
+		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":%d,"
+		"\"architectures\":[\"" SECCOMP_ARCHITECTURE "\"],\"syscalls\":["
+		"{\"names\":[\"clone3\",\"openat2\"],\"action\":\"SCMP_ACT_ERRNO\","
+		"\"errnoRet\":%d}",
 		EPERM,
-		"architectures",
-		SECCOMP_ARCHITECTURE,
-		"syscalls",
-		"names",
-		"clone3",
-		"openat2",
-		"action",
-		"SCMP_ACT_ERRNO",
-		"errnoRet",
-		ENOSYS
-	);
+		ENOSYS);
 }
 
-static void append_condition(json_t *rules, const struct seccomp_condition *c)
+char *seccomp_default_text(uint64_t caps)
 {
-	json_array_append_new(
-		rules,
-		json_pack(
-			"{s:[s], s:s, s:o}",
-			"names",
-			c->call,
-			"action",
-			"SCMP_ACT_ALLOW",
-			"args",
-			condition_args(c)
-		)
-	);
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return NULL;
+	write_begin(out);
+	for (const struct seccomp_group *g = seccomp_groups; g->name != NULL; g++) {
+		if ((g->needs & caps) == g->needs)
+			write_group(g, out);
+	}
+	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
+		if (c->cap < 0 || cap_has(caps, (unsigned)c->cap))
+			write_condition(c, out);
+	}
+	fputs("]}", out);
+	return fclose(out) == 0 ? steal_ptr(text) : NULL;
 }
 
 json_t *seccomp_default(uint64_t caps)
 {
-	json_t *filter = new_filter(), *calls = json_object_get(filter, "syscalls");
+	_cleanup_free_ char *text = seccomp_default_text(caps);
 
-	for (const struct seccomp_group *g = seccomp_groups; g->name != NULL; g++) {
-		json_t *names;
-
-		if ((g->needs & caps) != g->needs)
-			continue;
-		names = json_array();
-		for (const struct seccomp_row *r = g->rows; r->calls != NULL; r++)
-			append_names(names, r->calls);
-		json_array_append_new(
-			calls, json_pack("{s:o, s:s}", "names", names, "action", "SCMP_ACT_ALLOW")
-		);
-	}
-	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
-		if (c->cap >= 0 && !cap_has(caps, (unsigned)c->cap))
-			continue;
-		append_condition(calls, c);
-	}
-	return filter;
+	return text != NULL ? json_loads(text, 0, NULL) : NULL;
 }
 
 // ---- what a filter lets through
@@ -338,14 +336,18 @@ json_t *seccomp_notifying(const json_t *filter, const char *socket_path)
 
 json_t *seccomp_of_calls(const json_t *names, const bool *conditions)
 {
-	json_t *filter = new_filter(), *rules = json_object_get(filter, "syscalls");
+	_cleanup_free_ char *list = json_dumps(names, JSON_COMPACT), *text = NULL;
+	size_t len;
+	FILE *out = list != NULL ? open_memstream(&text, &len) : NULL;
 
-	json_array_append_new(
-		rules, json_pack("{s:O, s:s}", "names", names, "action", "SCMP_ACT_ALLOW")
-	);
+	if (out == NULL)
+		return NULL;
+	write_begin(out);
+	fprintf(out, ",{\"names\":%s,\"action\":\"SCMP_ACT_ALLOW\"}", list);
 	for (size_t i = 0; conditions != NULL && seccomp_conditions[i].call != NULL; i++) {
 		if (conditions[i])
-			append_condition(rules, &seccomp_conditions[i]);
+			write_condition(&seccomp_conditions[i], out);
 	}
-	return filter;
+	fputs("]}", out);
+	return fclose(out) == 0 ? json_loads(text, 0, NULL) : NULL;
 }

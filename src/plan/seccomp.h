@@ -58,6 +58,8 @@ extern const char seccomp_init_calls[]; // of the runtime's last steps and of pi
 // The default filter, with what goes with the capabilities (1 << CAP_…) and SECCOMP_… bits. Whatever it does not list
 // fails with EPERM. New reference, NULL when memory is out.
 json_t *seccomp_default(uint64_t caps);
+// The same as text, which is made in a tenth of the time. New string, NULL when memory is out.
+char *seccomp_default_text(uint64_t caps);
 
 // The profile's calls under the conditions of `base`, and what pinfold's init needs. Fails when the
 // profile allows what base refuses. what: the profile's name in messages.

@@ -125,11 +125,13 @@ static void limits_go_with_capabilities(void **)
 static void a_listener_is_in_the_filter(void **)
 {
 	struct launch launch = {.seccomp_listener = "/run/pinfold/record-1.sock"};
+	_cleanup_json_ json_t *config = NULL;
 	const json_t *filter;
 	struct plan p;
 
 	build("cpus=1", &launch, &p);
-	filter = json_object_get(json_object_get(p.oci, "linux"), "seccomp");
+	config = plan_config(&p);
+	filter = json_object_get(json_object_get(config, "linux"), "seccomp");
 	assert_string_equal(
 		json_string_value(json_object_get(filter, "listenerPath")), launch.seccomp_listener
 	);

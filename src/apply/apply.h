@@ -91,7 +91,7 @@ uint64_t pinned_inodes(uint64_t mark);
 int pinned_note(struct lease *lease, int pid, struct err *err);
 // The bytes of those of a lease that has no process any more that exist still. Where the kernel does not
 // tell (no ustat(2), as on arm64), 0.
-uint64_t pinned_bytes(const struct lease *lease);
+uint64_t pinned_bytes(const struct hostfs *fs, const struct lease *lease);
 
 // ---- end.c
 

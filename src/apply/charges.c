@@ -37,7 +37,7 @@ struct sum {
 static int read_u64(int dir, const char *name, uint64_t *ret)
 {
 	_cleanup_free_ char *text = NULL;
-	int r = fs_read(dir, name, 4096, &text, NULL);
+	int r = fs_read_system(dir, name, 4096, &text, NULL);
 
 	if (r == 0)
 		*ret = strtoull(text, NULL, 10);
@@ -78,7 +78,7 @@ static int add_memory(int dir, struct sum *s)
 	}
 	if (r < 0)
 		return r;
-	r = fs_read(dir, "memory.stat", 1u << 20, &text, NULL);
+	r = fs_read_system(dir, "memory.stat", 1u << 20, &text, NULL);
 	if (r < 0)
 		return r;
 	cache = stat_of(text, v2 ? "file" : "total_cache");
@@ -176,7 +176,7 @@ static int sum_up(
 	    )
 	    < 0)
 		return -err->code;
-	pinned = pinned_bytes(lease);
+	pinned = pinned_bytes(fs, lease);
 	if (s->charges.hugepages < pinned)
 		s->charges.hugepages = pinned;
 	// what a program of the bare host leaves lies in the host's own files: its tmpfs /run for EAL's

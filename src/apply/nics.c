@@ -81,7 +81,7 @@ static bool lease_of(const struct ledger *l, int pid, char ret[static NAME_MAX_L
 	_cleanup_free_ char *path = str_printf("proc/%d/cgroup", pid);
 	_cleanup_free_ char *text = NULL;
 
-	if (path == NULL || fs_read(l->fs.root, path, 1u << 16, &text, NULL) < 0)
+	if (path == NULL || fs_read_system(l->fs.root, path, 1u << 16, &text, NULL) < 0)
 		return false;
 	for (const char *at = text; (at = strstr(at, top)) != NULL; at += strlen(top)) {
 		const char *name = at + strlen(top) + 1;
@@ -106,7 +106,7 @@ static void add_process(int pid, void *arg)
 	if (lease_of(u->l, pid, name)) {
 		snprintf(who, sizeof(who), "'%s'", name);
 	} else {
-		if (path == NULL || fs_read(u->l->fs.root, path, 64, &comm, NULL) < 0)
+		if (path == NULL || fs_read_system(u->l->fs.root, path, 64, &comm, NULL) < 0)
 			return; // it has ended
 		comm[strcspn(comm, "\n")] = '\0';
 		str_plain(comm);

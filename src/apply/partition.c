@@ -41,7 +41,7 @@ int cgroup_partition(const char *dir, const char *kind, struct err *err)
 		return err_sys(err, errno, "open cgroup '%s'", dir);
 	if (fs_write_control(fd, FILE_NAME, kind, err) < 0)
 		return err_wrap(err, "make cgroup '%s' an %s partition", dir, kind);
-	r = fs_read(fd, FILE_NAME, 4096, &said, NULL);
+	r = fs_read_system(fd, FILE_NAME, 4096, &said, NULL);
 	if (r < 0)
 		return err_sys(err, -r, "read '%s/" FILE_NAME "'", dir);
 	said[strcspn(said, "\n")] = '\0';

@@ -7,6 +7,7 @@
 
 #include "apply/apply.h"
 
+#include "base/fs.h"
 #include "base/scope.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#define MOUNTS_MAX (64u << 20)
 #define FILES_BITS 32 // more files than there is memory for their inodes
 
 uint64_t pinned_inodes(uint64_t mark)
@@ -65,46 +67,48 @@ struct ustat_buf { // <linux/types.h>
 
 // True where the device is one that this process sees: not asked, since a server may be behind it that
 // does not answer.
-static bool is_visible(const char *wanted)
+static bool is_visible(const struct hostfs *fs, const char *wanted)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	char *device, *point, *type;
-	size_t room = 0;
+	_cleanup_free_ char *text = NULL;
+	char *device, *point, *type, *save = NULL;
 
-	while (f != NULL && getline(&line, &room, f) >= 0) {
+	if (fs_read_system(fs->root, "proc/self/mountinfo", MOUNTS_MAX, &text, NULL) < 0)
+		return false;
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
 		if (parse_line(line, &device, &point, &type) && str_eq(device, wanted))
 			return true;
 	}
 	return false;
 }
 
-static bool is_there(const char *device, uint64_t inodes)
+static bool is_there(const struct hostfs *fs, const char *device, uint64_t inodes)
 {
 	struct ustat_buf u;
 	unsigned maj, min;
 
-	return sscanf(device, "%u:%u", &maj, &min) == 2 && !is_visible(device)
+	return sscanf(device, "%u:%u", &maj, &min) == 2 && !is_visible(fs, device)
 	       && syscall(SYS_ustat, makedev(maj, min), &u) == 0
 	       && u.tinode >> FILES_BITS == inodes >> FILES_BITS;
 }
 #else
-static bool is_there(const char *device, uint64_t inodes)
+static bool is_there(const struct hostfs *fs, const char *device, uint64_t inodes)
 {
+	(void)fs;
 	(void)device;
 	(void)inodes;
 	return false;
 }
 #endif
 
-uint64_t pinned_bytes(const struct lease *lease)
+uint64_t pinned_bytes(const struct hostfs *fs, const struct lease *lease)
 {
 	const struct grant *g = &lease->grant;
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < lease->nundo && bytes == 0; i++) {
 		if (!str_eq(lease->undo[i].what, "hugetlbfs")
-		    || !is_there(lease->undo[i].path, pinned_inodes(lease_mark(lease))))
+		    || !is_there(fs, lease->undo[i].path, pinned_inodes(lease_mark(lease))))
 			continue;
 		for (unsigned k = 0; k < g->nhugepages; k++) {
 			if (!g->hugepages[k].anon)

@@ -144,10 +144,8 @@ int fs_open_regular(int fd)
 	return open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
-int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
+static int read_whole(int fd, size_t max, char **ret, size_t *ret_len)
 {
-	_cleanup_close_ int at = fs_open_in(dirfd, path, O_PATH, 0);
-	_cleanup_close_ int fd = at >= 0 ? fs_open_regular(at) : -1;
 	_cleanup_free_ char *buf = NULL;
 	size_t len = 0, room = 0;
 	ssize_t n;
@@ -180,6 +178,21 @@ int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len
 	return 0;
 }
 
+int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int at = fs_open_in(dirfd, path, O_PATH, 0);
+	_cleanup_close_ int fd = at >= 0 ? fs_open_regular(at) : -1;
+
+	return read_whole(fd, max, ret, ret_len);
+}
+
+int fs_read_system(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd = fs_open_in(dirfd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+
+	return read_whole(fd, max, ret, ret_len);
+}
+
 // The name of an entry of a directory: no path, and not the directory itself or its parent.
 static bool plain_name(const char *name)
 {
@@ -202,16 +215,41 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
+enum lasting {
+	WRITE_FLEETING,
+	WRITE_ATOMIC,
+	WRITE_DURABLE,
+};
+
+// ext4 writes a file out at once when it is renamed over another, and has its blocks to free when that goes;
+// of two that change places it does not.
+static int put_at(int dirfd, const char *tmp, const char *name, enum lasting how)
+{
+	if (how == WRITE_FLEETING) {
+		if (renameat2(dirfd, tmp, dirfd, name, RENAME_NOREPLACE) == 0)
+			return 0;
+		if (errno == EEXIST && renameat2(dirfd, tmp, dirfd, name, RENAME_EXCHANGE) == 0) {
+			if (unlinkat(dirfd, tmp, 0) == 0)
+				return 0;
+			// what was there is no file: it stays
+			renameat2(dirfd, tmp, dirfd, name, RENAME_EXCHANGE);
+		}
+		// a file system without them
+	}
+	return renameat(dirfd, tmp, dirfd, name) == 0 ? 0 : -errno;
+}
+
 static int write_renamed(
 	int dirfd,
 	const char *name,
 	const char *data,
 	size_t len,
 	mode_t mode,
-	bool durable,
+	enum lasting how,
 	struct err *err
 )
 {
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	_cleanup_free_ char *tmp = NULL;
 	_cleanup_close_ int fd = -1;
 	int r;
@@ -221,15 +259,16 @@ static int write_renamed(
 	tmp = str_printf(".%s.%d.tmp", name, (int)getpid());
 	if (tmp == NULL)
 		return err_oom(err);
-	unlinkat(dirfd, tmp, 0);
-	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	fd = openat(dirfd, tmp, flags, mode);
+	if (fd < 0 && errno == EEXIST && unlinkat(dirfd, tmp, 0) == 0)
+		fd = openat(dirfd, tmp, flags, mode);
 	if (fd < 0)
 		return err_sys(err, errno, "write '%s'", name);
 	r = write_all(fd, data, len);
-	if (r == 0 && (fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0)))
+	if (r == 0 && (fchmod(fd, mode) < 0 || (how == WRITE_DURABLE && fsync(fd) < 0)))
 		r = -errno;
-	if (r == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
-		r = -errno;
+	if (r == 0)
+		r = put_at(dirfd, tmp, name, how);
 	if (r < 0) {
 		unlinkat(dirfd, tmp, 0);
 		return err_sys(err, -r, "write '%s'", name);
@@ -241,14 +280,21 @@ int fs_write_atomic(
 	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
 )
 {
-	return write_renamed(dirfd, name, data, len, mode, false, err);
+	return write_renamed(dirfd, name, data, len, mode, WRITE_ATOMIC, err);
 }
 
 int fs_write_durable(
 	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
 )
 {
-	return write_renamed(dirfd, name, data, len, mode, true, err);
+	return write_renamed(dirfd, name, data, len, mode, WRITE_DURABLE, err);
+}
+
+int fs_write_fleeting(
+	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
+)
+{
+	return write_renamed(dirfd, name, data, len, mode, WRITE_FLEETING, err);
 }
 
 void fs_try_write(const char *file, const char *value)

@@ -27,14 +27,23 @@ int fs_open_regular(int fd);
 // ret_len may be NULL. Returns 0 or -errno; no message, so that callers can say what a missing file means.
 int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
 
-// Writes the file whole or not at all, also across a power failure: a temporary beside it, synced,
-// then renamed. name: no slash.
+// The same at half the price, where nobody but root and the kernel could have put anything but a file: in /proc,
+// /sys, cgroups and pinfold's own directories. Opened as it is, without waiting and without a terminal.
+int fs_read_system(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
+
+// Writes the file whole or not at all, for whoever reads it and whenever this process is killed: a temporary
+// beside it, then renamed. name: no slash.
 int fs_write_atomic(
 	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
 );
 
 // The same, and on disk when it returns: for what must outlive a power cut.
 int fs_write_durable(
+	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
+);
+
+// The same for what is of this boot: a power cut may leave it empty.
+int fs_write_fleeting(
 	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
 );
 

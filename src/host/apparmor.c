@@ -29,7 +29,9 @@ enum host_apparmor host_apparmor(const struct hostfs *fs, const char *profile)
 	if (hostfs_line(fs->root, "sys/module/apparmor/parameters/enabled", on, sizeof(on)) < 0
 	    || !str_eq(on, "Y"))
 		return HOST_APPARMOR_OFF;
-	if (fs_read(fs->root, "sys/kernel/security/apparmor/profiles", PROFILES_MAX, &text, NULL)
+	if (fs_read_system(
+		    fs->root, "sys/kernel/security/apparmor/profiles", PROFILES_MAX, &text, NULL
+	    )
 	    < 0)
 		return HOST_APPARMOR_NO_PROFILE;
 	for (char *line = strtok_r(text, "\n", &save); line != NULL;

@@ -6,6 +6,7 @@
 #include "host/cgroup.h"
 #include "host/hostfs.h"
 
+#include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
 
@@ -14,6 +15,7 @@
 #include <sys/vfs.h>
 
 #define USUAL_MOUNT "/sys/fs/cgroup"
+#define MOUNTS_MAX (64u << 20) // a container engine's overlays make long lines
 
 // Without these no grant can be held; freezer and devices may stay on version 1 beside version 2.
 #define LIMITS (HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_HUGETLB)
@@ -127,19 +129,20 @@ static void add_v2(const struct hostfs *fs, const char *where, struct host_cgrou
 
 static void read_mounts(const struct hostfs *fs, struct host_cgroup *v1, struct host_cgroup *v2)
 {
-	_cleanup_fclose_ FILE *f = hostfs_fopen(fs->root, "proc/mounts");
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0;
+	_cleanup_free_ char *text = NULL;
+	char *rest = NULL;
 
-	// a container engine's overlay mounts make long lines
-	while (f != NULL && getline(&line, &room, f) >= 0) {
+	if (fs_read_system(fs->root, "proc/mounts", MOUNTS_MAX, &text, NULL) < 0)
+		return;
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		char *save = NULL;
 		char *where, *type, *options;
 
-		strtok_r(line, " \n", &save);
-		where = strtok_r(NULL, " \n", &save);
-		type = strtok_r(NULL, " \n", &save);
-		options = strtok_r(NULL, " \n", &save);
+		strtok_r(line, " ", &save);
+		where = strtok_r(NULL, " ", &save);
+		type = strtok_r(NULL, " ", &save);
+		options = strtok_r(NULL, " ", &save);
 		if (options == NULL)
 			continue;
 		host_mount_unescape(where);

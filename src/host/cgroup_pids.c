@@ -29,7 +29,7 @@ int host_cgroup_pids(int dir, int **ret, size_t *ret_n)
 	_cleanup_free_ int *pids = NULL;
 	size_t n = 0, lines = 0;
 	char *save = NULL;
-	int r = fs_read(dir, "cgroup.procs", PROCS_MAX, &text, NULL);
+	int r = fs_read_system(dir, "cgroup.procs", PROCS_MAX, &text, NULL);
 
 	// EOPNOTSUPP: of a threaded cgroup, whose processes the one above names
 	if (r < 0 && !is_gone(r) && r != -EOPNOTSUPP)

@@ -105,7 +105,7 @@ int definitions_cancel(const struct ledger *l, struct err *err)
 	const char *what = "'" ETC_DIR "/grants.d/" INTENT "'";
 	json_t *names = NULL, *name;
 	size_t i, len;
-	int r = l->defs >= 0 ? fs_read(l->defs, INTENT, 1u << 20, &text, &len) : -ENOENT;
+	int r = l->defs >= 0 ? fs_read_system(l->defs, INTENT, 1u << 20, &text, &len) : -ENOENT;
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : err_sys(err, -r, "read %s", what);

@@ -29,7 +29,7 @@ int files_write(int dir, const char *name, const json_t *doc, bool durable, stru
 		return err_oom(err);
 	if (durable)
 		return fs_write_durable(dir, file, text, strlen(text), 0600, err);
-	return fs_write_atomic(dir, file, text, strlen(text), 0600, err);
+	return fs_write_fleeting(dir, file, text, strlen(text), 0600, err);
 }
 
 int files_read(int dir, const char *name, const char *what, json_t **ret, struct err *err)
@@ -42,7 +42,7 @@ int files_read(int dir, const char *name, const char *what, json_t **ret, struct
 
 	if (file == NULL || full == NULL)
 		return err_oom(err);
-	r = dir < 0 ? -ENOENT : fs_read(dir, file, 1u << 20, &text, &len);
+	r = dir < 0 ? -ENOENT : fs_read_system(dir, file, 1u << 20, &text, &len);
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "%s does not exist", full);
 	if (r < 0)

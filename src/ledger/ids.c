@@ -60,7 +60,7 @@ static void boot_of(const struct ledger *l, char ret[static 64])
 	_cleanup_free_ char *text = NULL;
 
 	ret[0] = '\0'; // a kernel that does not tell: RUN_DIR is of this boot
-	if (fs_read(l->fs.root, "proc/sys/kernel/random/boot_id", 63, &text, NULL) == 0)
+	if (fs_read_system(l->fs.root, "proc/sys/kernel/random/boot_id", 63, &text, NULL) == 0)
 		snprintf(ret, 64, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
@@ -81,7 +81,7 @@ static int given_read(const struct ledger *l, struct given *ret, struct err *err
 	*ret = g;
 	if (dir < 0)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "open '" RUN_DIR "'");
-	r = fs_read(dir, IDS_NAME ".json", 4096, &text, &len);
+	r = fs_read_system(dir, IDS_NAME ".json", 4096, &text, &len);
 	// empty: whoever made it was killed before anything was given out
 	if (r == -ENOENT || (r == 0 && len == 0))
 		return 0;
@@ -170,7 +170,7 @@ static int take_subids(
 {
 	_cleanup_free_ char *text = NULL;
 	char *save = NULL;
-	int r = fs_read(l->fs.root, path, 1u << 20, &text, NULL);
+	int r = fs_read_system(l->fs.root, path, 1u << 20, &text, NULL);
 
 	if (r == -ENOENT)
 		return 0;

@@ -15,7 +15,7 @@ bool lease_of_this_boot(const struct ledger *l, const struct lease *lease)
 {
 	_cleanup_free_ char *boot = NULL;
 
-	if (fs_read(l->fs.root, "proc/sys/kernel/random/boot_id", 4096, &boot, NULL) < 0)
+	if (fs_read_system(l->fs.root, "proc/sys/kernel/random/boot_id", 4096, &boot, NULL) < 0)
 		return true; // a kernel that does not tell: better too careful than too fast
 	boot[strcspn(boot, "\n")] = '\0';
 	return str_eq(boot, lease->boot_id);
@@ -34,7 +34,7 @@ static int any_process(int dir, const int *pids, size_t n, void *arg)
 static int populated(int dir)
 {
 	_cleanup_free_ char *text = NULL;
-	int r = fs_read(dir, "cgroup.events", 4096, &text, NULL);
+	int r = fs_read_system(dir, "cgroup.events", 4096, &text, NULL);
 
 	if (r == 0)
 		return strstr(text, "populated 1") != NULL;
@@ -145,7 +145,7 @@ uint64_t process_start(const struct hostfs *fs, int pid)
 	unsigned long long start;
 	char *field, state;
 
-	if (path == NULL || fs_read(fs->root, path, 4096, &text, NULL) < 0)
+	if (path == NULL || fs_read_system(fs->root, path, 4096, &text, NULL) < 0)
 		return 0;
 	// after the name, which may hold brackets and spaces: state is field 3, starttime field 22
 	field = strrchr(text, ')');

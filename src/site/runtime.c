@@ -129,7 +129,8 @@ static int cached_version(const char *path, const struct runtime_kind **ret, str
 		(long long)st.st_size
 	);
 	if (dir >= 0
-	    && fs_read(dir, "runtime-version", sizeof(stamp) + sizeof(line), &known, NULL) == 0
+	    && fs_read_system(dir, "runtime-version", sizeof(stamp) + sizeof(line), &known, NULL)
+		       == 0
 	    && str_starts(known, stamp))
 		return check_version(path, known + n, ret, err);
 	if (ask_version(path, line, sizeof(line), err) < 0

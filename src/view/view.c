@@ -115,7 +115,7 @@ void view_copy(struct view *v, const struct hostfs *fs, const char *path)
 	_cleanup_free_ char *parent = strndup(path, (size_t)(slash - path));
 	char *text = NULL;
 
-	if (has(v, path) || fs_read(fs->root, path, COPY_MAX, &text, NULL) < 0)
+	if (has(v, path) || fs_read_system(fs->root, path, COPY_MAX, &text, NULL) < 0)
 		return;
 	if (parent != NULL)
 		view_dirs(v, parent);

@@ -21,6 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int (*const writers[]
+)(int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err) = {
+	fs_write_atomic, fs_write_durable, fs_write_fleeting};
+
 static void put(const char *name, const char *text)
 {
 	struct err err;
@@ -166,6 +170,8 @@ static void reads_up_to_a_limit(void **)
 	assert_int_equal(fs_read(topfd, "five", 4, &got, &len), -EFBIG);
 	assert_int_equal(fs_read(topfd, "none", 4, &got, &len), -ENOENT);
 	assert_int_equal(fs_read(topfd, ".", 4, &got, &len), -EISDIR);
+	assert_int_equal(fs_read_system(topfd, "none", 4, &got, &len), -ENOENT);
+	assert_int_equal(fs_read_system(topfd, ".", 4, &got, &len), -EISDIR);
 	// untouched on failure
 	assert_ptr_equal(got, big);
 	assert_int_equal(len, 7);
@@ -177,6 +183,10 @@ static void reads_up_to_a_limit(void **)
 		assert_int_equal(len, n);
 		assert_int_equal(strlen(back), n);
 		assert_int_equal(fs_read(topfd, "n", n - 1, &got, NULL), -EFBIG);
+		scope_free(&back);
+		assert_int_equal(fs_read_system(topfd, "n", n, &back, &len), 0);
+		assert_int_equal(len, n);
+		assert_int_equal(fs_read_system(topfd, "n", n - 1, &got, NULL), -EFBIG);
 	}
 }
 
@@ -209,27 +219,38 @@ static void writes_whole_files(void **)
 {
 	mode_t mask = umask(077);
 	struct stat st;
+	struct err err;
 
-	put("a", "one");
-	put("a", "two!");
+	for (size_t i = 0; i < ARRAY_LEN(writers); i++) {
+		_cleanup_free_ char *left = str_printf(".a.%d.tmp", (int)getpid());
+
+		put(left, "of a process with our number that was killed");
+		assert_ok(writers[i](topfd, "a", "one", 3, 0600, &err), &err);
+		assert_ok(writers[i](topfd, "a", "two!", 4, 0644, &err), &err);
+		assert_holds(topfd, "a", "two!");
+		assert_int_equal(fstatat(topfd, "a", &st, 0), 0);
+		// the mode asked for, whatever the umask
+		assert_int_equal(st.st_mode & 07777, 0644);
+		assert_int_equal(entries(topfd), 1);
+		assert_int_equal(unlinkat(topfd, "a", 0), 0);
+	}
 	umask(mask);
-	assert_holds(topfd, "a", "two!");
-	assert_int_equal(fstatat(topfd, "a", &st, 0), 0);
-	// the mode asked for, whatever the umask
-	assert_int_equal(st.st_mode & 07777, 0644);
-	assert_int_equal(entries(topfd), 1);
 }
 
 static void replaces_a_link_and_not_its_target(void **)
 {
 	struct stat st;
+	struct err err;
 
 	put("target", "old");
-	assert_int_equal(symlinkat("target", topfd, "link"), 0);
-	put("link", "new");
-	assert_holds(topfd, "target", "old");
-	assert_int_equal(fstatat(topfd, "link", &st, AT_SYMLINK_NOFOLLOW), 0);
-	assert_true(S_ISREG(st.st_mode));
+	for (size_t i = 0; i < ARRAY_LEN(writers); i++) {
+		assert_int_equal(symlinkat("target", topfd, "link"), 0);
+		assert_ok(writers[i](topfd, "link", "new", 3, 0600, &err), &err);
+		assert_holds(topfd, "target", "old");
+		assert_int_equal(fstatat(topfd, "link", &st, AT_SYMLINK_NOFOLLOW), 0);
+		assert_true(S_ISREG(st.st_mode));
+		assert_int_equal(unlinkat(topfd, "link", 0), 0);
+	}
 }
 
 static void failed_writes_leave_nothing(void **)
@@ -239,10 +260,15 @@ static void failed_writes_leave_nothing(void **)
 
 	assert_int_equal(mkdirat(topfd, "dir", 0755), 0);
 	assert_int_equal(mkdirat(topfd, "dir/x", 0755), 0);
-	assert_fails(fs_write_atomic(topfd, "dir", "x", 1, 0600, &err), &err, "write 'dir'");
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_fails(fs_write_atomic(topfd, bad[i], "x", 1, 0600, &err), &err, "write '");
-	assert_int_equal(entries(topfd), 1);
+	for (size_t k = 0; k < ARRAY_LEN(writers); k++) {
+		assert_fails(writers[k](topfd, "dir", "x", 1, 0600, &err), &err, "write 'dir'");
+		for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+			assert_fails(
+				writers[k](topfd, bad[i], "x", 1, 0600, &err), &err, "write '"
+			);
+		assert_int_equal(entries(topfd), 1);
+		assert_int_equal(faccessat(topfd, "dir/x", F_OK, 0), 0);
+	}
 }
 
 static int full_disk(void)

@@ -10,6 +10,8 @@
 // Carries out the steps on the host, in order, under the ledger's lock and after the lease was written:
 // those that make cgroups and their limits, or the others, which come first.
 int apply_host(const struct plan *p, bool limits, struct err *err);
+// Whether there are such others: what a fence is made of.
+bool apply_host_first(const struct plan *p);
 
 // The steps of the process that becomes the workload, in order. STEP_FENCE: after site_unshare, while
 // the limits are made. STEP_ENTER: after both, under the lock still.

@@ -343,6 +343,15 @@ static bool is_limit(const struct step *s, int limits)
 	return s->where == STEP_HOST && limit == (limits != 0);
 }
 
+bool apply_host_first(const struct plan *p)
+{
+	for (unsigned i = 0; i < p->nsteps; i++) {
+		if (is_limit(&p->steps[i], false))
+			return true;
+	}
+	return false;
+}
+
 int apply_host(const struct plan *p, bool limits, struct err *err)
 {
 	return apply_if(p, is_limit, limits, err);

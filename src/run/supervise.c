@@ -372,9 +372,20 @@ static int start_log(struct start *s, struct channels *c, struct err *err)
 	return c->log.to < 0 ? 0 : log_start(&c->log, &s->ledger.fs, &s->plan.lease, err);
 }
 
+// The undo is on disk before the first step that changes the host is taken.
+static int begin_lease(struct start *s, struct cpu_watch *cpus, struct err *err)
+{
+	if (lease_write(&s->ledger, &s->plan.lease, err) < 0)
+		return -err->code;
+	cpu_watch_open(cpus, &s->ledger.fs, &s->plan.lease);
+	return apply_host(&s->plan, false, err);
+}
+
+// The child makes its fence meanwhile, which is its own and goes with it.
 static int let_go(struct start *s, struct watch *w, struct channels *c, struct err *err)
 {
-	if (apply_host(&s->plan, true, err) < 0 || start_log(s, c, err) < 0)
+	if ((w->unwritten && begin_lease(s, w->cpus, err) < 0)
+	    || apply_host(&s->plan, true, err) < 0 || start_log(s, c, err) < 0)
 		return -err->code;
 	// not before: whoever waits for a grace period keeps all others from making cgroups
 	cgroup_begin_grace();
@@ -389,11 +400,13 @@ static int let_go(struct start *s, struct watch *w, struct channels *c, struct e
 	return 0;
 }
 
+// cpus: NULL where the lease is a keeper's. unwritten: the lease is not on disk yet.
 static int watch_workload(
 	struct start *s,
 	const struct launch *launch,
 	struct channels *c,
 	struct cpu_watch *cpus,
+	bool unwritten,
 	int sfd,
 	int ready,
 	struct outcome *out,
@@ -408,6 +421,7 @@ static int watch_workload(
 		.name = s->plan.lease.grant.name,
 		.log = &c->log,
 		.cpus = cpus,
+		.unwritten = unwritten,
 		.relay = NO_RELAY,
 		.fs = &s->ledger.fs,
 		.lease = &s->plan.lease,
@@ -457,7 +471,7 @@ static int watch_workload(
 	return r;
 }
 
-// With its lease, whose undo is on disk before the first step is taken.
+// With its lease.
 static int run_leased(
 	struct start *s,
 	const struct launch *launch,
@@ -468,18 +482,13 @@ static int run_leased(
 	struct err *err
 )
 {
-	struct cpu_watch cpus;
+	struct cpu_watch cpus = {.fd = -1};
+	bool first = apply_host_first(&s->plan);
 	struct err undo_err;
-	int r = lease_write(&s->ledger, &s->plan.lease, err);
+	int r = first ? begin_lease(s, &cpus, err) : 0;
 
-	if (r < 0) {
-		log_discard(&c->log);
-		return r;
-	}
-	cpu_watch_open(&cpus, &s->ledger.fs, &s->plan.lease);
-	r = apply_host(&s->plan, false, err);
 	if (r == 0)
-		r = watch_workload(s, launch, c, &cpus, sfd, ready, ret, err);
+		r = watch_workload(s, launch, c, &cpus, !first, sfd, ready, ret, err);
 	log_end(&c->log, &s->ledger.fs, &s->plan.lease);
 	if (r < 0)
 		log_discard(&c->log);
@@ -514,7 +523,7 @@ int run_workload(
 	if (r == 0 && site_has(&s->plan.lease.site, SITE_LEASE))
 		r = run_leased(s, launch, &c, sfd, ready, ret, err);
 	else if (r == 0)
-		r = watch_workload(s, launch, &c, NULL, sfd, ready, ret, err);
+		r = watch_workload(s, launch, &c, NULL, false, sfd, ready, ret, err);
 	channels_done(&c);
 	watch_end(sfd, &old);
 	return r;

@@ -34,6 +34,7 @@ struct watch {
 	const struct lease *lease;
 	struct terminal *terminal; // of ours; NULL: none
 	struct cpu_watch *cpus;	   // NULL: somebody else's business
+	bool unwritten;		   // the lease is not on disk yet
 	bool hung_up;		   // the caller's side of it has gone
 	int size;		   // of a terminal of somebody else's: where to read it; -1: none
 };

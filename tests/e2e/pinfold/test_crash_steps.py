@@ -91,6 +91,14 @@ class RunBare(Run):
     victims = {"0": ["self", "all"], "0.0": ["self"], "0.1": ["self", "0", "all"]}
 
 
+class RunAlone(Run):
+    """Without a link the child makes its fence before the lease is on disk."""
+
+    def command(self):
+        alone = GRANT[: GRANT.index("--link")]
+        return ["run", "--name", self.name, *alone, "--", "/bin/true"]
+
+
 class RunIsolated(Run):
     flags = ["--partition", "isolated"]
 
@@ -242,6 +250,7 @@ class StartKeeper(Create):
 ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
 SCENARIOS = [
     Run,
+    RunAlone,
     RunBare,
     ISOLATED,
     RunDetached,
@@ -256,7 +265,16 @@ SCENARIOS = [
     StartKeeper,
 ]
 # of the calls in the default suite; these take longest
-SAMPLE = {Run: 30, RunBare: 14, RunDetached: 14, StopOrphan: 8, Gc: 10, Exec: 8, StartKeeper: 16}
+SAMPLE = {
+    Run: 30,
+    RunAlone: 20,
+    RunBare: 14,
+    RunDetached: 14,
+    StopOrphan: 8,
+    Gc: 10,
+    Exec: 8,
+    StartKeeper: 16,
+}
 
 
 def killat(pf, *args):

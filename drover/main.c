@@ -23,6 +23,7 @@ static const char help[] =
 	"       drover check [OPTION...] FILE   everything but traffic\n"
 	"       drover explain [OPTION...] FILE cores, tasks, rings and ports as a drawing\n"
 	"       drover modes [--json]           what tasks can do, and their keys\n"
+	"       drover ask [OPTION...] REQUEST  asks a running drover, or has it do something\n"
 	"       drover top [OPTION...]          a live view of a running drover\n"
 	"       drover trace [OPTION...] TASK [N] what becomes of the next packets of tasks\n\n"
 	"Options of run, check and explain:\n"
@@ -226,7 +227,7 @@ static int cmd_run(int argc, char **argv)
 static int command_main(int argc, char **argv)
 {
 	static const char *const commands[] = {
-		"run", "check", "explain", "modes", "top", "trace", NULL};
+		"run", "check", "explain", "modes", "ask", "top", "trace", NULL};
 	const char *command = argc > 1 ? argv[1] : "", *near;
 	struct err err;
 
@@ -244,6 +245,8 @@ static int command_main(int argc, char **argv)
 		conf_print_modes(argc > 2 && str_eq(argv[2], "--json"));
 		return EXIT_OK;
 	}
+	if (str_eq(command, "ask"))
+		return ask_main(argc - 1, argv + 1);
 	if (str_eq(command, "top"))
 		return top_main(argc - 1, argv + 1);
 	if (str_eq(command, "trace"))

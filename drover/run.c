@@ -12,8 +12,10 @@
 #include "report/report.h"
 #include "run.h"
 #include "runtime_dir.h"
+#include "serve/requests.h"
 #include "serve/serve.h"
 #include "task/meter/dump.h"
+#include "unix.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -23,7 +25,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #define LOOK_NS UINT64_C(100000000)
 #define LINK_MILLISECONDS 60000 // a generator waits so long for the other end of its link
@@ -32,16 +33,13 @@
 // listens on it any more.
 static void remove_stale_socket(const struct port_device *d)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	_cleanup_close_ int fd = -1;
 
-	if (d->listens == 0 || strlen(d->makes) >= sizeof(addr.sun_path))
+	if (d->listens == 0)
 		return;
-	strcpy(addr.sun_path, d->makes);
-	fd = socket(AF_UNIX, d->listens | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0
-	    && errno == ECONNREFUSED)
-		unlink(addr.sun_path);
+	fd = unix_connect(d->makes, d->listens | SOCK_NONBLOCK, 0);
+	if (fd < 0 && errno == ECONNREFUSED)
+		unlink(d->makes);
 }
 
 static int check_devices(const struct conf *c, const struct eal_plan *e, struct err *err)
@@ -130,10 +128,12 @@ static int traffic(
 )
 {
 	uint64_t duration = o->duration != 0 ? o->duration : p->conf->duration;
-	int r = telemetry_register(p, err);
+	int r = telemetry_register(err);
 
 	links_watch(p);
-
+	requests_of(p);
+	if (r == 0)
+		r = serve_start(rte_eal_get_runtime_dir(), err);
 	if (r == 0)
 		r = plane_launch(p, err);
 	if (r == 0 && generates(p))
@@ -145,10 +145,12 @@ static int traffic(
 		wait_signal(p, set, duration);
 	}
 	plane_stop(p);
+	serve_stop();
+	requests_of(NULL);
 	if (r == 0 && o->json) {
 		_cleanup_json_ json_t *doc = report_json(p);
 
-		json_dumpf(doc, stdout, JSON_INDENT(2));
+		json_dumpf(doc, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		putchar('\n');
 	} else if (r == 0) {
 		report_print(p);

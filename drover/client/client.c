@@ -3,181 +3,159 @@
 
 #include "client/client.h"
 
+#include "base/clock.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "serve/telform.h"
+#include "unix.h"
 
 #include <glob.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 
-#define SOCKET_NAME "dpdk_telemetry.v2"
-#define ANSWER_SECONDS 2    // a drover that polls answers at once; one that is stopped never
-#define MAX_LIMIT (1 << 20) // of what the other side says its longest answer is
-#define HELLO_MAX 1024
+#define SOCKET_NAME "drover.sock"
+#define ANSWER_MS 2000 // without a byte: a drover answers at once; one that is stopped, never
+#define ANSWER_ROOM (8 << 20) // a drover's answers have half of it at most
+#define PIECE 16384
+#define ALL_MS 20000 // for the whole of an answer
+
+bool client_option(struct client_target *t, int option, const char *value)
+{
+	if (option == 'f')
+		t->prefix = value;
+	else if (option == 's')
+		t->path = value;
+	return option == 'f' || option == 's';
+}
+
+int client_target_check(const struct client_target *t, struct err *err)
+{
+	if (t->path != NULL && t->prefix != NULL)
+		return err_set(err, EINVAL, "--socket and --file-prefix say the same: give one");
+	return 0;
+}
 
 void client_close(struct client *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
-	free(c->buf);
+	free(c->path);
 	*c = CLIENT_INIT;
 }
 
-// One message. Returns its length; 0: the other side is gone.
-static ssize_t receive(struct client *c, char *buf, size_t size, struct err *err)
+// More of the line at the end of what is there. Returns its length, or negative.
+static ssize_t receive_some(struct client *c, char *buf, size_t room, struct err *err)
 {
-	struct iovec iov = {.iov_base = buf, .iov_len = size - 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
 	do
-		n = recvmsg(c->fd, &msg, 0);
+		n = recv(c->fd, buf, room, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return err_set(err, ETIMEDOUT, "'%s' does not answer; is drover stopped?", c->path);
 	if (n < 0)
 		return err_sys(err, errno, "read from '%s'", c->path);
-	if (n == 0)
-		return err_set(err, ECONNRESET, "'%s' was closed", c->path);
-	if ((msg.msg_flags & MSG_TRUNC) != 0)
-		return err_set(err, EMSGSIZE, "an answer of '%s' is longer than it said", c->path);
-	buf[n] = '\0';
-	return n;
+	return n > 0 ? n : err_set(err, ECONNRESET, "'%s' was closed", c->path);
 }
 
-static int receive_hello(struct client *c, struct err *err)
+static int receive(struct client *c, char **ret, struct err *err)
 {
-	char hello[HELLO_MAX];
-	ssize_t n = receive(c, hello, sizeof(hello), err);
-	json_t *doc;
-	json_int_t max;
+	const int64_t until = clock_ms() + ALL_MS;
+	_cleanup_free_ char *line = NULL;
+	size_t len = 0, room = 0;
 
-	if (n < 0)
-		return (int)n;
-	doc = json_loadb(hello, (size_t)n, 0, NULL);
-	max = json_integer_value(json_object_get(doc, "max_output_len"));
-	c->pid = (int)json_integer_value(json_object_get(doc, "pid"));
-	json_decref(doc);
-	if (max <= 0 || max > MAX_LIMIT)
-		return err_set(err, EPROTO, "'%s' does not speak DPDK's telemetry", c->path);
-	c->max = (size_t)max;
-	c->buf = malloc(c->max + 1);
-	return c->buf != NULL ? 0 : err_oom(err);
-}
+	do {
+		char *more;
+		ssize_t n;
 
-static int connect_to(const char *path, struct client *ret, struct err *err)
-{
-	const struct timeval limit = {.tv_sec = ANSWER_SECONDS};
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	struct client c = CLIENT_INIT;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_set(
-			err,
-			ENAMETOOLONG,
-			"socket '%.200s': longer than %zu characters; use a link to it",
-			path,
-			sizeof(addr.sun_path) - 1
-		);
-	strcpy(addr.sun_path, path);
-	strcpy(c.path, path);
-	c.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (c.fd < 0)
-		return err_sys(err, errno, "make a socket");
-	setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(c.fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (connect(c.fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		err_sys(err, errno, "connect to '%s'", path);
-		client_close(&c);
-		return -err->code;
-	}
-	if (receive_hello(&c, err) < 0) {
-		if (err->code == ECONNRESET)
-			err_set(err, EBUSY, "'%s' has as many clients as it takes", path);
-		client_close(&c);
-		return -err->code;
-	}
-	*ret = c;
+		if (room - len < PIECE) {
+			room = room > 0 ? 2 * room : 4 * PIECE;
+			more = room <= ANSWER_ROOM ? realloc(line, room) : NULL;
+			if (more == NULL)
+				return err_set(
+					err, EMSGSIZE, "an answer of '%s' is too long", c->path
+				);
+			line = more;
+		}
+		n = receive_some(c, line + len, room - len - 1, err);
+		if (n < 0)
+			return (int)n;
+		len += (size_t)n;
+		line[len] = '\0';
+		if (clock_ms() > until)
+			return err_set(err, ETIMEDOUT, "an answer of '%s' has no end", c->path);
+	} while (line[len - 1] != '\n');
+	*ret = steal_ptr(line);
 	return 0;
 }
 
-// The answer without the frame {"COMMAND": answer}. A borrowed reference.
-static json_t *unwrap(json_t *doc, const char *command)
+// What becomes of strings, and of keys, may go to a terminal: str_plain, and no \u001b that would be a
+// control character again. Those that are left are of quotes and backslashes.
+static void make_plain(char *json)
 {
-	char name[64];
-
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(command, ","), command);
-	return json_object_get(doc, name);
+	str_plain(json);
+	for (char *c = strchr(json, '\\'); c != NULL; c = strchr(c + 1, '\\')) {
+		if (c[1] == '"' || c[1] == '\\')
+			c++;
+		else
+			*c = '?';
+	}
 }
 
-int client_ask(struct client *c, const char *command, json_t **ret, struct err *err)
+int client_ask(struct client *c, json_t *request, json_t **ret, struct err *err)
 {
-	json_t *doc, *answer, *error;
-	ssize_t n;
+	_cleanup_free_ char *line = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
+	_cleanup_free_ char *text = NULL,
+			    *with_end = line != NULL ? str_printf("%s\n", line) : NULL;
+	_cleanup_json_ json_t *answer = NULL;
+	const char *error;
 
+	json_decref(request);
+	if (with_end == NULL)
+		return err_oom(err);
 	if (c->fd < 0)
 		return err_set(err, ENOTCONN, "not connected");
-	if (send(c->fd, command, strlen(command), MSG_NOSIGNAL) < 0)
+	if (send(c->fd, with_end, strlen(with_end), MSG_NOSIGNAL) < 0 && errno != EPIPE)
 		return err_sys(err, errno, "write to '%s'", c->path);
-	n = receive(c, c->buf, c->max + 1, err);
-	if (n < 0)
-		return (int)n;
-	doc = json_loadb(c->buf, (size_t)n, 0, NULL);
-	answer = json_incref(unwrap(doc, command));
-	json_decref(doc);
-	if (answer == NULL || json_is_null(answer)) {
-		json_decref(answer);
-		return err_set(
-			err,
-			EPROTO,
-			"'%s' gives no answer to '%.60s'; is it a drover?",
-			c->path,
-			command
-		);
-	}
-	if (telform_decode(answer) < 0) {
-		json_decref(answer);
-		return err_oom(err);
-	}
-	error = json_object_get(answer, "error");
-	if (json_is_string(error)) {
-		err_set(err, EINVAL, "%s", json_string_value(error));
-		json_decref(answer);
-		return -EINVAL;
-	}
-	*ret = answer;
+	if (receive(c, &text, err) < 0)
+		return -err->code;
+	make_plain(text);
+	answer = json_loads(text, 0, NULL);
+	if (!json_is_object(answer))
+		return err_set(err, EPROTO, "'%s' does not answer as a drover", c->path);
+	error = json_string_value(json_object_get(answer, "error"));
+	if (error != NULL)
+		return err_set(err, EINVAL, "%s", error);
+	*ret = steal_ptr(answer);
 	return 0;
-}
-
-static int check_drover(struct client *c, struct err *err)
-{
-	json_t *info = NULL;
-	int r = client_ask(c, "/drover/info", &info, err);
-	bool yes = r == 0 && json_is_string(json_object_get(info, "version"));
-
-	json_decref(info);
-	if (yes || (r < 0 && r != -EPROTO))
-		return r;
-	return err_set(err, EPROTO, "'%s' belongs to a DPDK program that is not drover", c->path);
 }
 
 static int open_path(const char *path, struct client *ret, struct err *err)
 {
-	struct client c = CLIENT_INIT;
-	int r = connect_to(path, &c, err);
+	__attribute__((cleanup(client_close))) struct client c = {
+		.fd = unix_connect(path, SOCK_STREAM, ANSWER_MS), .path = strdup(path)};
+	_cleanup_json_ json_t *info = NULL;
 
-	if (r < 0)
-		return r;
-	r = check_drover(&c, err);
-	if (r < 0)
-		client_close(&c);
-	else
-		*ret = c;
-	return r;
+	if (c.fd < 0 && errno == EPROTOTYPE)
+		return err_set(
+			err,
+			EPROTO,
+			"'%s' is no socket of drover's own: beside that of DPDK's telemetry it "
+			"is " SOCKET_NAME,
+			path
+		);
+	if (c.fd < 0)
+		return err_sys(err, errno, "connect to '%s'", path);
+	if (c.path == NULL)
+		return err_oom(err);
+	if (client_ask(&c, json_pack("{s:s}", "request", "info"), &info, err) < 0)
+		return -err->code;
+	if (!json_is_string(json_object_get(info, "version")))
+		return err_set(err, EPROTO, "'%s' does not answer as a drover", path);
+	*ret = c;
+	c = CLIENT_INIT;
+	return 0;
 }
 
 // In a directory where anybody may put a socket, only one's own counts.
@@ -190,11 +168,14 @@ static bool trusted(const char *path)
 	return !str_starts(path, "/tmp/") || st.st_uid == geteuid();
 }
 
-// XDG_RUNTIME_DIR may name a directory that is searched anyway.
+// Directories may be others by another name: /var/run is /run, and XDG_RUNTIME_DIR may be any.
 static bool seen_before(const glob_t *found, size_t at)
 {
+	struct stat a, b;
+
 	for (size_t i = 0; i < at; i++) {
-		if (strcmp(found->gl_pathv[i], found->gl_pathv[at]) == 0)
+		if (stat(found->gl_pathv[i], &a) == 0 && stat(found->gl_pathv[at], &b) == 0
+		    && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
 			return true;
 	}
 	return false;

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// A client of DPDK's telemetry socket (version 2: SOCK_SEQPACKET, one message a command and one an
-// answer; DPDK's guide "Telemetry Library").
+// A client of drover's own socket (docs/drover-stats.md): a line with a request, a line with its answer.
 #pragma once
 
 #include "base/err.h"
 
 #include <jansson.h>
-#include <stddef.h>
-#include <sys/un.h>
+#include <stdbool.h>
 
 struct client {
-	int fd;	    // -1: not connected
-	int pid;    // of the other side, as it says; in a container: its own number
-	size_t max; // bytes of the longest answer
-	char *buf;
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	int fd; // -1: not connected
+	char *path;
 };
 
 #define CLIENT_INIT ((struct client){.fd = -1})
@@ -26,12 +21,16 @@ struct client_target {
 	const char *path;   // of the socket itself
 };
 
+// Takes an option "file-prefix" ('f') or "socket" ('s') into the target; false: it is another one.
+bool client_option(struct client_target *t, int option, const char *value);
+int client_target_check(const struct client_target *t, struct err *err);
+
 // Finds the socket, connects and makes sure that it is a drover: *ret is to be closed. ENOENT: none is
 // there; EEXIST: several, which the message names.
 int client_open(const struct client_target *target, struct client *ret, struct err *err);
 void client_close(struct client *c);
 
-// Sends a command ("/drover/stats,core1") and gives its answer, decoded (telform.h), as a new
-// reference. An answer that says {"error": …} fails with that message and EINVAL; everything else
-// that fails means that the connection is of no more use.
-int client_ask(struct client *c, const char *command, json_t **ret, struct err *err);
+// Sends a request, which is released (NULL: out of memory), and gives its answer as a new reference. What it says
+// may go to a terminal, whoever answers. An answer that says {"error": ...} fails with that message and EINVAL;
+// everything else that fails means that the connection is of no more use.
+int client_ask(struct client *c, json_t *request, json_t **ret, struct err *err);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// drover top: a live view of a running drover, over its telemetry socket.
+// drover top: a live view of a running drover, over its socket.
 
 #include "client/top.h"
 
@@ -27,7 +27,7 @@ enum {
 static const char help[] =
 	"Usage: drover top [OPTION...]\n\n"
 	"  --file-prefix NAME  of the drover to look at; default: the only one there is\n"
-	"  --socket PATH       its telemetry socket, for one in a container\n"
+	"  --socket PATH       its own, drover.sock, for one in a container\n"
 	"  --interval SECONDS  between two looks, 0.1 to 3600; default 1\n"
 	"  --once              print the figures of one interval and exit\n"
 	"  --json              print a line of JSON an interval instead\n\n"
@@ -70,9 +70,6 @@ static int parse_options(int argc, char **argv, struct top_options *o, struct er
 	optind = 0;
 	while ((c = options_next(argc, argv, "+hi:", longs, "drover top --help", err)) != -1) {
 		switch (c) {
-		case 'f':
-			o->target.prefix = optarg;
-			break;
 		case 'h':
 			return 1;
 		case 'i':
@@ -85,18 +82,14 @@ static int parse_options(int argc, char **argv, struct top_options *o, struct er
 		case '1':
 			o->once = true;
 			break;
-		case 's':
-			o->target.path = optarg;
-			break;
 		default:
-			return -err->code;
+			if (!client_option(&o->target, c, optarg))
+				return -err->code;
 		}
 	}
 	if (optind < argc)
 		return err_set(err, EINVAL, "top takes no '%.60s'; see --help", argv[optind]);
-	if (o->target.path != NULL && o->target.prefix != NULL)
-		return err_set(err, EINVAL, "--socket and --file-prefix say the same: give one");
-	return 0;
+	return client_target_check(&o->target, err);
 }
 
 static void sleep_seconds(double s)
@@ -112,7 +105,9 @@ static int print_sample(const json_t *sample, bool json)
 	struct lines l = {0};
 
 	if (json) {
-		json_dumpf(sample, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+		json_dumpf(
+			sample, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12)
+		);
 		putchar('\n');
 	} else {
 		page_lines(sample, 0, &l);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The parts of `drover top`: samples over telemetry, pages of text from them, and the screen.
+// The parts of `drover top`: samples over its socket, pages of text from them, and the screen.
 #pragma once
 
 #include "base/err.h"
@@ -20,9 +20,9 @@ struct top_options {
 
 // Everything that is shown, at one moment:
 //   {"socket", "info": {…}, "seconds": what the rates are over, "tasks": […], "ports": […],
-//    "rings": […]}
-// A task, port or ring is what the server says of it plus "interval": its rates since the sample before; since
-// the start or the last clear where there is none (prev NULL, another drover, a clear in between).
+//    "rings": […], …}
+// It is the answer to "report". A task, port or ring has an "interval" in addition: its rates since the sample
+// before; since the start or the last clear where there is none (prev NULL, another drover, a clear in between).
 // *ret is a new reference.
 int sample_take(struct client *c, const json_t *prev, json_t **ret, struct err *err);
 

@@ -19,12 +19,10 @@ static const char *name_of(const json_t *task)
 }
 
 // Asks; a refusal becomes the line.
-static int ask(
-	struct client *c, const char *command, bool *ok, char *line, size_t len, struct err *err
-)
+static int ask(struct client *c, json_t *request, bool *ok, char *line, size_t len, struct err *err)
 {
 	json_t *answer = NULL;
-	int r = command != NULL ? client_ask(c, command, &answer, err) : err_oom(err);
+	int r = client_ask(c, request, &answer, err);
 
 	json_decref(answer);
 	*ok = r == 0;
@@ -35,19 +33,17 @@ static int ask(
 	return r;
 }
 
-static bool is_running(const json_t *task)
-{
-	const json_t *v = json_object_get(task, "running");
-
-	return json_is_true(v) || json_integer_value(v) > 0;
-}
-
 static int toggle(struct client *c, json_t *task, char *line, size_t len, struct err *err)
 {
-	bool stop = is_running(task), ok;
-	_cleanup_free_ char *command =
-		str_printf("/drover/%s,%s", stop ? "stop" : "start", name_of(task));
-	int r = ask(c, command, &ok, line, len, err);
+	bool stop = json_is_true(json_object_get(task, "running")), ok;
+	const char *request = stop ? "stop" : "start";
+	int r =
+		ask(c,
+		    json_pack("{s:s, s:s}", "request", request, "task", name_of(task)),
+		    &ok,
+		    line,
+		    len,
+		    err);
 
 	if (r == 0 && ok) {
 		json_object_set_new(task, "running", json_boolean(!stop));
@@ -62,7 +58,6 @@ static int set_rate(
 {
 	const json_t *set = json_object_get(task, "rate_pps");
 	double now = json_number_value(set);
-	_cleanup_free_ char *command = NULL;
 	char figure[FIGURE_STR];
 	bool ok;
 	int r;
@@ -85,8 +80,20 @@ static int set_rate(
 	}
 	// a step that rounds to nothing is no step; 0 would be no limit
 	now = factor > 1 ? ceil(now * factor) : fmax(1, floor(now * factor));
-	command = str_printf("/drover/rate,%s,%.0f", name_of(task), now);
-	r = ask(c, command, &ok, line, len, err);
+	r = ask(c,
+		json_pack(
+			"{s:s, s:s, s:I}",
+			"request",
+			"rate",
+			"task",
+			name_of(task),
+			"pps",
+			(json_int_t)now
+		),
+		&ok,
+		line,
+		len,
+		err);
 	if (r == 0 && ok) {
 		json_object_set_new(task, "rate_pps", json_integer((json_int_t)now));
 		snprintf(line, len, "%s: rate %s", name_of(task), figure_pps(now, figure));
@@ -107,7 +114,7 @@ int action_do(
 	int r;
 
 	if (action == ACTION_CLEAR) {
-		r = ask(c, "/drover/clear", &ok, line, len, err);
+		r = ask(c, json_pack("{s:s}", "request", "clear"), &ok, line, len, err);
 		if (r == 0 && ok)
 			snprintf(line, len, "figures begin anew");
 		return r;

@@ -47,7 +47,6 @@ static void put_gap(struct lines *l, size_t before)
 void page_lines(const json_t *sample, size_t width, struct lines *l)
 {
 	const json_t *tasks = json_object_get(sample, "tasks");
-	json_int_t omitted = json_integer_value(json_object_get(sample, "ports_omitted"));
 	size_t before;
 
 	put_title(sample, l);
@@ -57,14 +56,9 @@ void page_lines(const json_t *sample, size_t width, struct lines *l)
 	put_gap(l, before);
 	before = l->n;
 	view_ports(json_object_get(sample, "ports"), width, l);
-	if (omitted > 0)
-		lines_add(l, LINE_TEXT, -1, "and %" JSON_INTEGER_FORMAT " more ports", omitted);
 	put_gap(l, before);
 	before = l->n;
 	view_rings(json_object_get(sample, "rings"), width, l);
-	omitted = json_integer_value(json_object_get(sample, "rings_omitted"));
-	if (omitted > 0)
-		lines_add(l, LINE_TEXT, -1, "and %" JSON_INTEGER_FORMAT " more rings", omitted);
 	put_gap(l, before);
 	before = l->n;
 	view_latency(tasks, width, l);

@@ -342,7 +342,7 @@ int screen_run(const struct top_options *o, struct err *err)
 
 	// several, or a wrong name: that does not pass by waiting
 	r = client_open(&o->target, &s.client, err);
-	if (r == -EEXIST || r == -EINVAL || r == -EPROTO || r == -ENAMETOOLONG)
+	if (r == -EEXIST || r == -EINVAL || r == -EPROTO)
 		return r;
 	terminal = newterm(NULL, stdout, stdin);
 	if (terminal == NULL) {

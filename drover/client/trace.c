@@ -27,7 +27,7 @@ static const char help[] =
 	"came\n"
 	"in, where it went and what went out, or why it was dropped.\n\n"
 	"  --file-prefix NAME  of the drover to look at; default: the only one there is\n"
-	"  --socket PATH       its telemetry socket, for one in a container\n"
+	"  --socket PATH       its own, drover.sock, for one in a container\n"
 	"  --seconds N         to wait for them, 1 to 3600; default 10\n"
 	"  --json              print a line of JSON a packet instead\n";
 
@@ -37,7 +37,7 @@ struct options {
 	bool json;
 	unsigned ntasks;
 	const char *task[TRACE_TASKS];
-	const char *count;
+	long count;
 };
 
 // What is known of one of the tasks.
@@ -64,6 +64,15 @@ static int parse_tasks(char *text, struct options *o, struct err *err)
 	return 0;
 }
 
+// From 1 on.
+static bool read_number(const char *text, long max, long *ret)
+{
+	char *end;
+
+	*ret = strtol(text, &end, 10);
+	return *ret >= 1 && *ret <= max && *end == '\0';
+}
+
 static int parse_options(int argc, char **argv, struct options *o, struct err *err)
 {
 	static const struct option longs[] = {
@@ -74,29 +83,33 @@ static int parse_options(int argc, char **argv, struct options *o, struct err *e
 		{"socket", required_argument, NULL, 's'},
 		{0},
 	};
-	char *end;
 	int c;
 
 	optind = 0;
 	while ((c = options_next(argc, argv, "+h", longs, "drover trace --help", err)) != -1) {
-		if (c == 'f')
-			o->target.prefix = optarg;
-		else if (c == 's')
-			o->target.path = optarg;
-		else if (c == 'j')
+		if (client_option(&o->target, c, optarg))
+			continue;
+		if (c == 'j')
 			o->json = true;
 		else if (c == 'h')
 			return 1;
 		else if (c != 't')
 			return -err->code;
-		else if ((o->seconds = strtol(optarg, &end, 10)) < 1 || o->seconds > 3600 || *end != '\0')
+		else if (!read_number(optarg, 3600, &o->seconds))
 			return err_set(err, EINVAL, "--seconds '%.24s': 1 to 3600", optarg);
 	}
 	if (argc - optind < 1 || argc - optind > 2)
 		return err_set(err, EINVAL, "trace: name a task, and a number of packets if not 1");
-	if (o->target.path != NULL && o->target.prefix != NULL)
-		return err_set(err, EINVAL, "--socket and --file-prefix say the same: give one");
-	o->count = argc - optind == 2 ? argv[optind + 1] : "1";
+	if (argc - optind == 2 && !read_number(argv[optind + 1], TRACE_PACKETS, &o->count))
+		return err_set(
+			err,
+			EINVAL,
+			"trace: '%.24s': a number of packets from 1 to %d",
+			argv[optind + 1],
+			TRACE_PACKETS
+		);
+	if (client_target_check(&o->target, err) < 0)
+		return -err->code;
 	return parse_tasks(argv[optind], o, err);
 }
 
@@ -107,29 +120,24 @@ static const char *text_of(const json_t *o, const char *key, const char *none)
 	return s != NULL ? s : none;
 }
 
-// "0", "1": pieces of one string. Returns how many bytes there are.
-static unsigned unhex(const json_t *pieces, uint8_t *ret)
+// Returns how many bytes there are.
+static unsigned unhex(const json_t *text, uint8_t *ret)
 {
-	const json_t *piece;
-	const char *key;
+	const char *s = json_string_value(text);
 	unsigned n = 0;
 
-	json_object_foreach ((json_t *)pieces, key, piece) {
-		const char *s = json_string_value(piece);
+	for (; s != NULL && s[0] != '\0' && s[1] != '\0' && n < TRACE_BYTES; s += 2) {
+		const char pair[] = {s[0], s[1], '\0'};
 
-		for (; s != NULL && s[0] != '\0' && s[1] != '\0' && n < TRACE_BYTES; s += 2) {
-			const char pair[] = {s[0], s[1], '\0'};
-
-			ret[n++] = (uint8_t)strtoul(pair, NULL, 16);
-		}
+		ret[n++] = (uint8_t)strtoul(pair, NULL, 16);
 	}
 	return n;
 }
 
-static void print_bytes(const char *what, const json_t *pieces)
+static void print_bytes(const char *what, const json_t *text)
 {
 	uint8_t bytes[TRACE_BYTES];
-	unsigned n = unhex(pieces, bytes);
+	unsigned n = unhex(text, bytes);
 	char line[DECODE_LINE];
 
 	decode_packet(bytes, n, line, sizeof(line));
@@ -145,8 +153,9 @@ static void print_bytes(const char *what, const json_t *pieces)
 static void print_packet(const struct options *o, const struct found *f)
 {
 	const json_t *p = f->packet, *outputs = json_object_get(p, "outputs"), *out;
-	const char *drop = text_of(p, "drop", NULL), *port = text_of(p, "port", NULL), *key;
+	const char *drop = text_of(p, "drop", NULL), *port = text_of(p, "port", NULL);
 	json_int_t sent = json_integer_value(json_object_get(p, "sent"));
+	size_t i;
 
 	if (o->ntasks > 1)
 		printf("%s ", o->task[f->task]);
@@ -157,10 +166,10 @@ static void print_packet(const struct options *o, const struct found *f)
 	       (long long)json_integer_value(json_object_get(p, "length")),
 	       port != NULL ? " from " : "",
 	       port != NULL ? port : "");
-	json_object_foreach ((json_t *)outputs, key, out) {
-		printf(" > %s", text_of(outputs, key, "?"));
+	json_array_foreach ((json_t *)outputs, i, out) {
+		printf(" > %s", json_is_string(out) ? json_string_value(out) : "?");
 	}
-	if ((size_t)sent > json_object_size(outputs))
+	if ((size_t)sent > json_array_size(outputs))
 		printf(" and others, %lld in all", (long long)sent);
 	if (drop != NULL)
 		printf("; counted as %s", drop);
@@ -188,7 +197,7 @@ static void print_json(const struct options *o, const struct found *f)
 	json_object_set_new(f->packet, "task", json_string(o->task[f->task]));
 	add_line(f->packet, "bytes", "in");
 	add_line(f->packet, "out_bytes", "out");
-	json_dumpf(f->packet, stdout, JSON_COMPACT);
+	json_dumpf(f->packet, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	putchar('\n');
 }
 
@@ -210,32 +219,32 @@ static int look_at(
 	struct err *err
 )
 {
-	unsigned before;
+	_cleanup_json_ json_t *doc = NULL;
+	json_t *packet, *q;
+	size_t i;
 
-	do {
-		_cleanup_free_ char *command =
-			str_printf("/drover/trace_packets,%s,%u", o->task[task], p->seen);
-		_cleanup_json_ json_t *doc = NULL;
-		const char *key;
-		json_t *packet;
-
-		before = p->seen;
-		if (command == NULL)
-			return err_oom(err);
-		if (client_ask(c, command, &doc, err) < 0)
-			return -err->code;
-		json_object_foreach (json_object_get(doc, "packets"), key, packet) {
-			if (p->seen == TRACE_PACKETS)
-				break;
-			list[(*n)++] = (struct found){
-				.packet = json_incref(packet),
-				.task = task,
-				.number = p->seen++,
-				.at_ns = json_integer_value(json_object_get(packet, "at_ns")),
-			};
-		}
-		p->over = json_integer_value(json_object_get(doc, "over")) != 0;
-	} while (p->seen > before);
+	q = json_pack(
+		"{s:s, s:s, s:i}",
+		"request",
+		"trace_packets",
+		"task",
+		o->task[task],
+		"from",
+		(int)p->seen
+	);
+	if (client_ask(c, q, &doc, err) < 0)
+		return -err->code;
+	json_array_foreach (json_object_get(doc, "packets"), i, packet) {
+		if (p->seen == TRACE_PACKETS)
+			break;
+		list[(*n)++] = (struct found){
+			.packet = json_incref(packet),
+			.task = task,
+			.number = p->seen++,
+			.at_ns = json_integer_value(json_object_get(packet, "at_ns")),
+		};
+	}
+	p->over = json_is_true(json_object_get(doc, "over"));
 	return 0;
 }
 
@@ -276,11 +285,16 @@ static int next_open(const struct options *o, const struct progress *p, unsigned
 static void stop(struct client *c, const struct options *o, const struct progress *p)
 {
 	for (int i = next_open(o, p, 0); i >= 0; i = next_open(o, p, (unsigned)i + 1)) {
-		_cleanup_free_ char *command = str_printf("/drover/trace_stop,%s", o->task[i]);
 		_cleanup_json_ json_t *doc = NULL;
 		struct err err;
 
-		if (command == NULL || client_ask(c, command, &doc, &err) < 0)
+		if (client_ask(
+			    c,
+			    json_pack("{s:s, s:s}", "request", "trace_stop", "task", o->task[i]),
+			    &doc,
+			    &err
+		    )
+		    < 0)
 			return;
 	}
 }
@@ -300,7 +314,7 @@ static int follow(struct client *c, const struct options *o, struct progress *p,
 			return err_set(
 				err,
 				ETIMEDOUT,
-				"task '%s' had %u of %s packets in %ld s",
+				"task '%s' had %u of %ld packets in %ld s",
 				o->task[open],
 				p[open].seen,
 				o->count,
@@ -313,13 +327,19 @@ static int follow(struct client *c, const struct options *o, struct progress *p,
 static int begin(struct client *c, const struct options *o, struct progress *p, struct err *err)
 {
 	for (unsigned i = 0; i < o->ntasks; i++) {
-		_cleanup_free_ char *command =
-			str_printf("/drover/trace,%s,%s", o->task[i], o->count);
 		_cleanup_json_ json_t *doc = NULL;
+		json_t *q;
 
-		if (command == NULL)
-			return err_oom(err);
-		if (client_ask(c, command, &doc, err) < 0)
+		q = json_pack(
+			"{s:s, s:s, s:i}",
+			"request",
+			"trace",
+			"task",
+			o->task[i],
+			"packets",
+			(int)o->count
+		);
+		if (client_ask(c, q, &doc, err) < 0)
 			return -err->code;
 		p[i].begun = true;
 	}
@@ -344,7 +364,7 @@ static int trace_run(const struct options *o, struct err *err)
 
 int trace_main(int argc, char **argv)
 {
-	struct options o = {.seconds = SECONDS};
+	struct options o = {.seconds = SECONDS, .count = 1};
 	struct err err;
 	int r = parse_options(argc, argv, &o, &err);
 

@@ -106,15 +106,6 @@ static double seconds(const struct plane *p)
 	return begin == 0 ? 0 : tsc_ns(since(ended != 0 ? ended : now, begin)) / 1e9;
 }
 
-struct task *report_find_task(const struct plane *p, const char *name)
-{
-	for (unsigned i = 0; i < p->ntasks; i++) {
-		if (strcmp(p->tasks[i]->name, name) == 0)
-			return p->tasks[i];
-	}
-	return NULL;
-}
-
 json_t *report_ratio(double dividend, double divisor)
 {
 	return divisor > 0 ? json_real(dividend / divisor) : json_null();
@@ -373,7 +364,7 @@ json_t *report_ring_json(const struct plane *p, unsigned i)
 	return NULL;
 }
 
-static json_t *all_json(struct plane *p)
+json_t *report_all(struct plane *p)
 {
 	json_t *o = json_object(), *tasks = json_array(), *ports = json_array();
 	json_t *rings = json_array();
@@ -405,7 +396,7 @@ json_t *report_json(struct plane *p)
 	json_t *o;
 
 	report_lock();
-	o = all_json(p);
+	o = report_all(p);
 	report_unlock();
 	return o;
 }

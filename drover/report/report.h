@@ -14,9 +14,12 @@ void report_print(struct plane *p);
 
 // ---- Piece by piece: what follows wants the lock held.
 
-// One reader at a time: modes expect it, and telemetry answers on a thread a client.
+// One reader at a time: modes expect it, and telemetry answers on a thread a client, beside drover's own.
 void report_lock(void);
 void report_unlock(void);
+
+// All of them: what report_json gives.
+json_t *report_all(struct plane *p);
 
 // One task: who it is, its counters since the start or the last clear, what follows from them, and
 // what its mode adds ("report", "verdict"). NULL: out of memory.
@@ -34,9 +37,6 @@ void report_clear(struct plane *p);
 // Nanoseconds of TSC time: now, and where the figures begin (0: traffic has not started).
 uint64_t report_now(void);
 uint64_t report_since(const struct plane *p);
-
-// The task of that name, or NULL.
-struct task *report_find_task(const struct plane *p, const char *name);
 
 // dividend / divisor as JSON, or JSON's null when nothing was counted.
 json_t *report_ratio(double dividend, double divisor);

@@ -71,8 +71,7 @@ static void words(const char *key, char name[static NAME_LEN])
 		*c = *c == '_' ? ' ' : *c;
 }
 
-// "tx full 12, too short 4" of an object of counts; those that are not zero. Telemetry made
-// underscores of the spaces.
+// "tx full 12, too short 4" of an object of counts; those that are not zero.
 static char *list_counts(const json_t *counts, const char *unit, char *buf, size_t size)
 {
 	size_t at = 0;
@@ -130,9 +129,8 @@ void view_tasks(const json_t *tasks, size_t width, struct lines *l)
 	size_t i;
 
 	json_array_foreach ((json_t *)tasks, i, task) {
-		const json_t *rates = rates_of(task), *running = json_object_get(task, "running");
-		bool on = json_is_true(running) || json_integer_value(running) > 0;
-		bool live = rates != task;
+		const json_t *rates = rates_of(task);
+		bool on = json_is_true(json_object_get(task, "running")), live = rates != task;
 
 		table_row(&t, (int)i);
 		table_cell(&t, "%s", text(task, "name"));
@@ -238,19 +236,12 @@ void view_rings(const json_t *rings, size_t width, struct lines *l)
 		table_lines(&t, width, l);
 }
 
-// A percentile in ns: "p99.9", which telemetry calls "p99_9".
+// A percentile in ns.
 static void put_latency(struct table *t, const json_t *latency, const char *key)
 {
 	const json_t *v = json_object_get(latency, key);
-	char other[16], buf[FIGURE_STR];
-	char *dot;
+	char buf[FIGURE_STR];
 
-	snprintf(other, sizeof(other), "%s", key);
-	dot = strchr(other, '.');
-	if (dot != NULL)
-		*dot = '_';
-	if (v == NULL)
-		v = json_object_get(latency, other);
 	table_cell(t, "%s", json_is_number(v) ? figure_time(json_number_value(v), buf) : "-");
 }
 

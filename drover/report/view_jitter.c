@@ -6,24 +6,19 @@
 
 #include <stdio.h>
 
-// A figure of an object; the key says its unit. "p99.9" is "p99_9" to telemetry.
-static void put(struct table *t, const json_t *object, const char *key, const char *other)
+// A figure of an object; the key says its unit.
+static void put(struct table *t, const json_t *object, const char *key)
 {
-	const json_t *v = json_object_get(object, key);
 	char buf[FIGURE_STR];
 
-	if (v == NULL && other != NULL)
-		v = json_object_get(object, other);
-	table_cell(t, "%s", figure_by_key(key, v, buf));
+	table_cell(t, "%s", figure_by_key(key, json_object_get(object, key), buf));
 }
 
-static void put_time(struct table *t, const json_t *times, const char *key, const char *other)
+static void put_time(struct table *t, const json_t *times, const char *key)
 {
 	const json_t *v = json_object_get(times, key);
 	char buf[FIGURE_STR];
 
-	if (v == NULL && other != NULL)
-		v = json_object_get(times, other);
 	table_cell(t, "%s", json_is_number(v) ? figure_time(json_number_value(v), buf) : "-");
 }
 
@@ -55,16 +50,16 @@ void view_jitter(const json_t *tasks, size_t width, struct lines *l)
 			continue;
 		table_row(&t, -1);
 		table_cell(&t, "%s", name != NULL ? name : "-");
-		put(&t, task, "cpu", NULL);
-		put(&t, report, "measured_seconds", NULL);
-		put(&t, report, "threshold_ns", NULL);
-		put(&t, report, "gaps", NULL);
-		put_time(&t, gap, "p50", NULL);
-		put_time(&t, gap, "p99", NULL);
-		put_time(&t, gap, "p99.9", "p99_9");
-		put_time(&t, gap, "max", NULL);
-		put(&t, report, "lost_ns", NULL);
-		put(&t, report, "lost_share", NULL);
+		put(&t, task, "cpu");
+		put(&t, report, "measured_seconds");
+		put(&t, report, "threshold_ns");
+		put(&t, report, "gaps");
+		put_time(&t, gap, "p50");
+		put_time(&t, gap, "p99");
+		put_time(&t, gap, "p99.9");
+		put_time(&t, gap, "max");
+		put(&t, report, "lost_ns");
+		put(&t, report, "lost_share");
 	}
 	table_lines(&t, width, l);
 }

@@ -1,42 +1,50 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Answers of telemetry that act on tasks: stop and start them, set a rate, trace packets.
+// Answers that act on tasks: stop and start them, set a rate, clear their figures.
 
 #include "serve/answers.h"
 
 #include "base/str.h"
 #include "report/report.h"
-#include "serve/trace.h"
 
 #include <string.h>
 
 #define RATE_MAX 1000000000000 // packets a second
 
-struct task *answer_find_task(struct plane *p, const char *name, struct err *err)
+const char *answer_text(const json_t *q, const char *key)
 {
-	const char *names[PLANE_TASKS + 1] = {NULL}, *near;
-	struct task *t = report_find_task(p, name);
-
-	if (t != NULL)
-		return t;
-	for (unsigned i = 0; i < p->ntasks; i++)
-		names[i] = p->tasks[i]->name;
-	near = str_nearest(name, names);
-	err_set(err,
-		ENOENT,
-		"no task '%.40s'%s%s; /drover/tasks lists them",
-		name,
-		near != NULL ? "; did you mean " : "",
-		near != NULL ? near : "");
-	return NULL;
+	return json_string_value(json_object_get(q, key));
 }
 
-static json_t *set_stopped(struct plane *p, const char *param, bool stopped, struct err *err)
+int answer_task(struct plane *p, const json_t *q, struct task **ret, struct err *err)
 {
-	struct task *only = *param != '\0' ? answer_find_task(p, param, err) : NULL;
+	const char *names[PLANE_TASKS + 1] = {NULL}, *near, *name = answer_text(q, "task");
+
+	*ret = NULL;
+	for (unsigned i = 0; i < p->ntasks && name != NULL; i++) {
+		names[i] = p->tasks[i]->name;
+		if (str_eq(names[i], name))
+			*ret = p->tasks[i];
+	}
+	if (name == NULL || *ret != NULL)
+		return 0;
+	near = str_nearest(name, names);
+	return err_set(
+		err,
+		ENOENT,
+		"no task '%.40s'%s%s; 'drover ask tasks' lists them",
+		name,
+		near != NULL ? "; did you mean " : "",
+		near != NULL ? near : ""
+	);
+}
+
+static json_t *set_stopped(struct plane *p, const json_t *q, bool stopped, struct err *err)
+{
+	struct task *only;
 	json_int_t n = 0;
 
-	if (*param != '\0' && only == NULL)
+	if (answer_task(p, q, &only, err) < 0)
 		return NULL;
 	for (unsigned i = 0; i < p->ntasks; i++) {
 		if (only != NULL && p->tasks[i] != only)
@@ -50,14 +58,14 @@ static json_t *set_stopped(struct plane *p, const char *param, bool stopped, str
 	return json_pack("{s:I}", stopped ? "stopped" : "started", n);
 }
 
-json_t *answer_start(struct plane *p, char *param, struct err *err)
+json_t *answer_start(struct plane *p, const json_t *q, struct err *err)
 {
-	return set_stopped(p, param, false, err);
+	return set_stopped(p, q, false, err);
 }
 
-json_t *answer_stop(struct plane *p, char *param, struct err *err)
+json_t *answer_stop(struct plane *p, const json_t *q, struct err *err)
 {
-	return set_stopped(p, param, true, err);
+	return set_stopped(p, q, true, err);
 }
 
 // "9500000", "9.5M", "500k", "10Mpps", or 0 and "max" for as fast as it goes.
@@ -86,19 +94,13 @@ static int parse_rate(const char *text, uint64_t *ret, struct err *err)
 	);
 }
 
-json_t *answer_rate(struct plane *p, char *param, struct err *err)
+json_t *answer_rate(struct plane *p, const json_t *q, struct err *err)
 {
-	char *comma = strchr(param, ',');
+	const char *text = answer_text(q, "pps");
+	uint64_t rate = (uint64_t)json_integer_value(json_object_get(q, "pps"));
 	struct task *t;
-	uint64_t rate = 0;
 
-	if (comma == NULL) {
-		err_set(err, EINVAL, "name a task and a rate: /drover/rate,TASK,PPS");
-		return NULL;
-	}
-	*comma = '\0';
-	t = answer_find_task(p, param, err);
-	if (t == NULL || parse_rate(comma + 1, &rate, err) < 0)
+	if (answer_task(p, q, &t, err) < 0 || (text != NULL && parse_rate(text, &rate, err) < 0))
 		return NULL;
 	if (t->mode->keys == NULL || key_find(t->mode->keys, "rate") == NULL) {
 		err_set(err, EINVAL, "task '%s' is '%s', which has no rate", t->name, t->mode->name
@@ -110,45 +112,8 @@ json_t *answer_rate(struct plane *p, char *param, struct err *err)
 	return json_pack("{s:s, s:I}", "task", t->name, "rate_pps", (json_int_t)rate);
 }
 
-// "TASK[,REST]": the task; *rest: what follows, "" when nothing does.
-static struct task *cut_task(struct plane *p, char *param, const char **rest, struct err *err)
+json_t *answer_clear(struct plane *p, const json_t *, struct err *)
 {
-	char *comma = strchr(param, ',');
-
-	if (comma != NULL)
-		*comma = '\0';
-	*rest = comma != NULL ? comma + 1 : "";
-	return answer_find_task(p, param, err);
-}
-
-json_t *answer_trace(struct plane *p, char *param, struct err *err)
-{
-	const char *rest;
-	struct task *t = cut_task(p, param, &rest, err);
-
-	return t != NULL ? trace_start_json(t, rest, err) : NULL;
-}
-
-json_t *answer_trace_packets(struct plane *p, char *param, struct err *err)
-{
-	const char *rest;
-	struct task *t = cut_task(p, param, &rest, err);
-
-	return t != NULL ? trace_packets_json(p, t, rest, err) : NULL;
-}
-
-json_t *answer_trace_stop(struct plane *p, char *param, struct err *err)
-{
-	const char *rest;
-	struct task *t = cut_task(p, param, &rest, err);
-
-	return t != NULL ? trace_stop_json(t, err) : NULL;
-}
-
-json_t *answer_clear(struct plane *p, char *param, struct err *err)
-{
-	(void)param;
-	(void)err;
 	report_clear(p);
 	return json_pack("{s:I}", "cleared", (json_int_t)p->ntasks);
 }

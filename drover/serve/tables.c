@@ -13,13 +13,10 @@
 
 #define CPES_SHOWN 32
 
-json_t *answer_tables(struct plane *p, char *param, struct err *err)
+json_t *answer_tables(struct plane *, const json_t *, struct err *)
 {
 	json_t *all = json_object();
 
-	(void)p;
-	(void)param;
-	(void)err;
 	for (const struct table *t = tables_first(); t != NULL; t = t->next) {
 		json_t *one = json_object();
 
@@ -44,51 +41,34 @@ json_t *answer_tables(struct plane *p, char *param, struct err *err)
 	return all;
 }
 
-// The table that the parameter begins with, and what follows its comma.
-static struct table *take_table(char *param, const char **rest, struct err *err)
+static struct table *find_table(const json_t *q, struct err *err)
 {
-	char *comma = strchr(param, ',');
-	struct table *t;
+	struct table *t = tables_find(answer_text(q, "table"));
 
-	if (comma != NULL)
-		*comma = '\0';
-	*rest = comma != NULL ? comma + 1 : "";
-	t = tables_find(param);
 	if (t == NULL)
-		err_set(err, ENOENT, "no table '%.64s'; /drover/tables lists them", param);
+		err_set(err,
+			ENOENT,
+			"no table '%.64s'; 'drover ask tables' lists them",
+			answer_text(q, "table"));
 	return t;
 }
 
-static struct route_table *take_routes(char *param, const char **rest, struct err *err)
+static struct route_table *find_routes(const json_t *q, struct err *err)
 {
-	struct table *t = take_table(param, rest, err);
+	struct table *t = find_table(q, err);
 
 	if (t != NULL && t->routes == NULL)
 		err_set(err, EINVAL, "table '%s' has no routes that a task uses", t->name);
 	return t != NULL ? t->routes : NULL;
 }
 
-static struct user_table *take_users(char *param, const char **rest, struct err *err)
+static struct user_table *find_users(const json_t *q, struct err *err)
 {
-	struct table *t = take_table(param, rest, err);
+	struct table *t = find_table(q, err);
 
 	if (t != NULL && t->users == NULL)
 		err_set(err, EINVAL, "table '%s' has no subscribers that a task uses", t->name);
 	return t != NULL ? t->users : NULL;
-}
-
-// One entry; s is to be released.
-static int parse_entry(
-	const char *kind, const char *rest, const char *more, struct spec *s, struct err *err
-)
-{
-	char line[256];
-	int n = snprintf(line, sizeof(line), "%s,%s%s", kind, rest, more);
-
-	*s = (struct spec){0};
-	if (n < 0 || (size_t)n >= sizeof(line) || strchr(line, '\n') != NULL)
-		return err_set(err, EINVAL, "'%.40s…' is no entry", rest);
-	return table_parse(line, (size_t)n, "parameter", s, err);
 }
 
 static void release(struct spec *s)
@@ -111,25 +91,46 @@ static json_t *done(int r, const char *what)
 	return r == 0 ? json_pack("{s:s}", "done", what) : NULL;
 }
 
-// One change of a table's routes or subscribers, as the entry says.
+// One change of a table's routes or subscribers.
 struct change {
-	const char *kind, *more; // around what the user writes, to make it an entry of a file
+	const char *kind, *keys[6], *end; // as an entry of a file: its values are those of the keys
 	const char *said;
 	int (*routes)(struct route_table *t, const struct spec *s, struct err *err); // or
 	int (*users)(struct user_table *t, const struct spec *s, struct err *err);
 };
 
-static json_t *change(const struct change *c, char *param, struct err *err)
+// *s is to be released.
+static int parse_entry(const struct change *c, const json_t *q, struct spec *s, struct err *err)
 {
-	const char *rest;
-	struct route_table *routes = c->routes != NULL ? take_routes(param, &rest, err) : NULL;
-	struct user_table *users = c->users != NULL ? take_users(param, &rest, err) : NULL;
-	struct spec s;
+	char line[256];
+	size_t at = (size_t)snprintf(line, sizeof(line), "%s", c->kind);
+
+	for (const char *const *key = c->keys; *key != NULL && at < sizeof(line); key++) {
+		const char *text = answer_text(q, *key);
+		json_int_t n = json_integer_value(json_object_get(q, *key));
+		size_t room = sizeof(line) - at;
+
+		at += (size_t
+		)(text != NULL ? snprintf(line + at, room, ",%s", text)
+			       : snprintf(line + at, room, ",%" JSON_INTEGER_FORMAT, n));
+	}
+	if (at < sizeof(line))
+		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s", c->end);
+	if (at >= sizeof(line) || strchr(line, '\n') != NULL)
+		return err_set(err, EINVAL, "'%.40s...' is no entry", line);
+	return table_parse(line, at, "the request", s, err);
+}
+
+static json_t *change(const struct change *c, const json_t *q, struct err *err)
+{
+	struct route_table *routes = c->routes != NULL ? find_routes(q, err) : NULL;
+	struct user_table *users = c->users != NULL ? find_users(q, err) : NULL;
+	struct spec s = {0};
 	int r;
 
 	if (routes == NULL && users == NULL)
 		return NULL;
-	r = parse_entry(c->kind, rest, c->more, &s, err);
+	r = parse_entry(c, q, &s, err);
 	if (r == 0)
 		r = routes != NULL ? c->routes(routes, &s, err) : c->users(users, &s, err);
 	release(&s);
@@ -141,21 +142,9 @@ static int hop_add(struct route_table *t, const struct spec *s, struct err *err)
 	return route_table_add_hop(t, &s->routes->hops[0], err);
 }
 
-json_t *answer_hop_add(struct plane *, char *param, struct err *err)
-{
-	return change(&(struct change){"hop", "", "hop added", .routes = hop_add}, param, err);
-}
-
 static int route_add(struct route_table *t, const struct spec *s, struct err *err)
 {
 	return route_table_add(t, &s->routes->routes[0], err);
-}
-
-json_t *answer_route_add(struct plane *, char *param, struct err *err)
-{
-	return change(
-		&(struct change){"route", "", "route added", .routes = route_add}, param, err
-	);
 }
 
 static int route_del(struct route_table *t, const struct spec *s, struct err *err)
@@ -163,23 +152,9 @@ static int route_del(struct route_table *t, const struct spec *s, struct err *er
 	return route_table_del(t, s->routes->routes[0].ip, s->routes->routes[0].depth, err);
 }
 
-json_t *answer_route_del(struct plane *, char *param, struct err *err)
-{
-	return change(
-		&(struct change){"route", ",0", "route removed", .routes = route_del}, param, err
-	);
-}
-
 static int user_add(struct user_table *t, const struct spec *s, struct err *err)
 {
 	return user_table_add(t, &s->users->list[0], err);
-}
-
-json_t *answer_user_add(struct plane *, char *param, struct err *err)
-{
-	return change(
-		&(struct change){"user", "", "subscriber added", .users = user_add}, param, err
-	);
 }
 
 static int user_del(struct user_table *t, const struct spec *s, struct err *err)
@@ -187,14 +162,19 @@ static int user_del(struct user_table *t, const struct spec *s, struct err *err)
 	return user_table_del(t, s->users->list[0].gre_id, err);
 }
 
-json_t *answer_user_del(struct plane *, char *param, struct err *err)
-{
-	return change(
-		&(struct change){"user,0,0", "", "subscriber removed", .users = user_del},
-		param,
-		err
-	);
-}
+#define CHANGE(name, ...)                                                       \
+	json_t *answer_##name(struct plane *, const json_t *q, struct err *err) \
+	{                                                                       \
+		static const struct change c = {__VA_ARGS__};                   \
+		return change(&c, q, err);                                      \
+	}
+
+CHANGE(hop_add, "hop", {"id", "address", "mac", "label", "port"}, "", "hop added", .routes = hop_add
+)
+CHANGE(route_add, "route", {"prefix", "hop"}, "", "route added", .routes = route_add)
+CHANGE(route_del, "route", {"prefix"}, ",0", "route removed", .routes = route_del)
+CHANGE(user_add, "user", {"svlan", "cvlan", "gre_id"}, "", "subscriber added", .users = user_add)
+CHANGE(user_del, "user,0,0", {"gre_id"}, "", "subscriber removed", .users = user_del)
 
 // What the table has of both kinds is replaced by what the file has of them.
 static int reload(struct table *t, const struct spec *s, struct err *err)
@@ -209,17 +189,16 @@ static int reload(struct table *t, const struct spec *s, struct err *err)
 	return 0;
 }
 
-json_t *answer_reload(struct plane *p, char *param, struct err *err)
+json_t *answer_reload(struct plane *, const json_t *q, struct err *err)
 {
-	const char *rest;
-	struct table *t = take_table(param, &rest, err);
+	struct table *t = find_table(q, err);
+	const char *file = answer_text(q, "file");
 	struct spec s = {0};
 	int r;
 
-	(void)p;
 	if (t == NULL)
 		return NULL;
-	r = tables_read(*rest != '\0' ? rest : t->name, &s, err);
+	r = tables_read(file != NULL ? file : t->name, &s, err);
 	if (r == 0)
 		r = reload(t, &s, err);
 	release(&s);
@@ -258,13 +237,11 @@ static void show_cpe(void *arg, const struct cpe_seen *c)
 	json_object_set_new(arg, name, json_string(text));
 }
 
-json_t *answer_cpes(struct plane *p, char *param, struct err *err)
+json_t *answer_cpes(struct plane *, const json_t *q, struct err *err)
 {
-	const char *rest;
-	struct user_table *t = take_users(param, &rest, err);
+	struct user_table *t = find_users(q, err);
 	json_t *all;
 
-	(void)p;
 	if (t == NULL)
 		return NULL;
 	all = json_object();

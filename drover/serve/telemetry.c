@@ -1,58 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// The /drover/… commands on DPDK's telemetry socket. Each answers with a JSON object, which telform.h
-// brings into what telemetry can carry. They run on a thread a client, one at a time (report_lock).
+// /drover/REQUEST[,ARGUMENT] on DPDK's telemetry socket, for exporters: it shows. What telform.h cannot carry is
+// left out, and said. They run on a thread a client, one at a time (report_lock).
 
 #include "serve/serve.h"
 
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "report/report.h"
-#include "serve/answers.h"
+#include "serve/requests.h"
 #include "serve/telform.h"
 
 #include <rte_telemetry.h>
 #include <string.h>
 
+#define PREFIX "/drover/"
 #define PARAM_MAX 256
-
-static struct plane *plane; // NULL: nothing to show
-
-struct command {
-	const char *name;
-	json_t *(*answer)(struct plane *p, char *param, struct err *err);
-	const char *help;
-};
-
-static const struct command commands[] = {
-	{"/drover/clear", answer_clear, "Figures begin anew. No parameters"},
-	{"/drover/cpes", answer_cpes, "The first CPEs of a table. Parameter: table"},
-	{"/drover/hop_add", answer_hop_add, "Parameters: table,id,address,mac,label,port"},
-	{"/drover/info", answer_info, "Version, configuration, uptime, pid. No parameters"},
-	{"/drover/irq", answer_irq, "Figures of jitter meters. Parameter: task (optional)"},
-	{"/drover/lat", answer_lat, "Latency of the meters. Parameter: task (optional)"},
-	{"/drover/modes", answer_modes, "Modes of tasks. No parameters"},
-	{"/drover/ports", answer_ports, "Counters of ports. Parameter: port (optional)"},
-	{"/drover/rate", answer_rate, "Sets the rate of a generator. Parameters: task,pps"},
-	{"/drover/rings",
-	 answer_rings,
-	 "Rings between tasks. Parameter: task at either end (optional)"},
-	{"/drover/reload", answer_reload, "Reads a table anew. Parameters: table,file"},
-	{"/drover/route_add", answer_route_add, "Parameters: table,prefix/depth,hop"},
-	{"/drover/route_del", answer_route_del, "Parameters: table,prefix/depth"},
-	{"/drover/start", answer_start, "Starts tasks. Parameter: task (optional, else all)"},
-	{"/drover/stats", answer_stats, "Figures of tasks. Parameter: task (optional)"},
-	{"/drover/stop", answer_stop, "Stops tasks. Parameter: task (optional, else all)"},
-	{"/drover/tables", answer_tables, "Sizes of tables. No parameters"},
-	{"/drover/tasks", answer_tasks, "Names of the tasks. No parameters"},
-	{"/drover/trace", answer_trace, "Traces packets. Parameters: task,number (default 1)"},
-	{"/drover/trace_packets",
-	 answer_trace_packets,
-	 "What was traced. Parameters: task,from number"},
-	{"/drover/trace_stop", answer_trace_stop, "Ends a trace. Parameter: task"},
-	{"/drover/user_add", answer_user_add, "Parameters: table,svlan,cvlan,gre id"},
-	{"/drover/user_del", answer_user_del, "Parameters: table,gre id"},
-};
 
 static void build_dict(struct rte_tel_data *d, const json_t *object);
 
@@ -99,65 +62,97 @@ static void build_strings(struct rte_tel_data *d, const json_t *array)
 	}
 }
 
-static json_t *answer(const char *cmd, char *param)
+// What of a list an answer has no room for is left out from its end on, and how much that is is said.
+static void fit_list(json_t *formed, const char *name, size_t had)
 {
-	struct err err = {.code = EINVAL, .msg = "unknown command"};
-	json_t *doc = NULL;
+	json_t *kept = json_object(), *v;
+	size_t left = TELFORM_MAX - 256;
+	const char *key;
 
-	report_lock();
-	if (plane == NULL || plane->conf == NULL
-	    || __atomic_load_n(&plane->quit, __ATOMIC_RELAXED)) {
-		err_set(&err, ESHUTDOWN, "drover is stopping");
-	} else {
-		for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-			if (str_eq(cmd, commands[i].name))
-				doc = commands[i].answer(plane, param, &err);
-		}
+	json_object_foreach (json_object_get(formed, name), key, v) {
+		size_t size = strlen(key) + 8 + telform_size(v);
+
+		if (size > left)
+			break;
+		left -= size;
+		json_object_set(kept, key, v);
 	}
-	report_unlock();
-	return doc != NULL ? doc : json_pack("{s:s}", "error", err.msg);
+	had -= json_object_size(kept);
+	json_object_set_new(formed, name, kept);
+	json_object_set_new(formed, "omitted", json_integer((json_int_t)had));
+}
+
+static void fit(json_t *formed, const json_t *doc)
+{
+	static const char *const lists[] = {"tasks", "ports", "rings"};
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		const json_t *list = json_object_get(doc, lists[i]);
+
+		if (json_is_object(list))
+			fit_list(formed, lists[i], json_object_size(list));
+	}
+	if (telform_size(formed) > TELFORM_MAX) {
+		// the mode says more than an answer can hold: its part goes, not a bit of each
+		json_object_del(formed, "report");
+		json_object_set_new(formed, "omitted", json_string("report"));
+	}
+}
+
+static json_t *answer(const char *cmd, const char *params)
+{
+	_cleanup_json_ json_t *q = json_pack("{s:s}", "request", cmd + strlen(PREFIX));
+	char param[PARAM_MAX], usage[USAGE_MAX];
+	const struct request *r = requests;
+	struct err err;
+
+	while (!str_eq(r->name, cmd + strlen(PREFIX)))
+		r++;
+	if (r->own) {
+		err_set(&err,
+			EPERM,
+			"telemetry only shows; this is for drover's own socket: drover ask %s",
+			request_usage(r, usage));
+		return request_refusal(&err);
+	}
+	snprintf(param, sizeof(param), "%s", params != NULL ? params : "");
+	param[strcspn(param, "\r\n")] = '\0';
+	str_plain(param);
+	if (param[0] != '\0' && r->args[0].name != NULL)
+		json_object_set_new(q, r->args[0].name, json_string(param));
+	r = request_check(q, requests, &err);
+	return r != NULL ? request_answer(r, q) : request_refusal(&err);
 }
 
 static int on_command(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	json_t *doc, *formed;
-	char param[PARAM_MAX];
+	_cleanup_json_ json_t *doc = answer(cmd, params), *formed = NULL;
 
-	snprintf(param, sizeof(param), "%s", params != NULL ? params : "");
-	param[strcspn(param, "\r\n")] = '\0';
-	doc = answer(cmd, param);
-	if (doc == NULL)
-		return -ENOMEM;
-	if (json_is_array(doc)) {
-		build_strings(d, doc);
-	} else {
-		formed = telform(doc);
-		if (formed != NULL && telform_size(formed) > TELFORM_MAX) {
-			// the mode says more than an answer can hold: its part goes, not a bit of each
-			json_object_del(formed, "report");
-			json_object_set_new(formed, "omitted", json_string("report"));
-		}
-		if (formed != NULL)
-			build_dict(d, formed);
-		json_decref(formed);
+	if (json_is_array(json_object_get(doc, "tasks"))) {
+		build_strings(d, json_object_get(doc, "tasks"));
+		return 0;
 	}
-	json_decref(doc);
+	formed = doc != NULL ? telform(doc) : NULL;
+	if (formed == NULL)
+		return -ENOMEM;
+	fit(formed, doc);
+	build_dict(d, formed);
 	return 0;
 }
 
-int telemetry_register(struct plane *p, struct err *err)
+int telemetry_register(struct err *err)
 {
-	static bool registered; // for ever: DPDK has no way back
+	static bool registered;
 
-	for (size_t i = 0; i < ARRAY_LEN(commands) && !registered; i++) {
-		int r = rte_telemetry_register_cmd(commands[i].name, on_command, commands[i].help);
+	for (const struct request *q = requests; q->name != NULL && !registered; q++) {
+		char name[64];
+		int r;
 
+		snprintf(name, sizeof(name), PREFIX "%s", q->name);
+		r = rte_telemetry_register_cmd(name, on_command, q->help);
 		if (r < 0)
-			return err_sys(err, -r, "register '%s' with telemetry", commands[i].name);
+			return err_sys(err, -r, "register '%s' with telemetry", name);
 	}
 	registered = true;
-	report_lock();
-	plane = p;
-	report_unlock();
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// JSON as DPDK's telemetry (22.11) can carry it, and back. Telemetry knows dictionaries of unsigned
+// JSON as DPDK's telemetry (22.11) can carry it. Telemetry knows dictionaries of unsigned
 // 64-bit and signed 32-bit integers and strings, whose keys are [A-Za-z0-9_/], and it drops in silence
 // what exceeds an answer. So:
 //   a number with a fraction   KEY: 0.25       → KEY_millionths: 250000 (rounded; ≥ 0 only)
@@ -27,7 +27,3 @@ json_t *telform(const json_t *object);
 
 // Bytes of a value in an answer.
 size_t telform_size(const json_t *value);
-
-// What a client makes of an answer: KEY_millionths becomes KEY again, strings are made printable, since
-// whoever answers may not be who it seems. Changes value in place; 0, or -1 when memory is out.
-int telform_decode(json_t *value);

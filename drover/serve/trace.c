@@ -1,40 +1,49 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
+// What of a trace (task/trace.h) is asked for over the socket.
 
-#include "serve/trace.h"
+#include "serve/answers.h"
 
+#include "drover.h"
 #include "task/trace.h"
 #include "tsc.h"
 
 #include <rte_cycles.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#define LINE_BYTES 48 // a string of telemetry has no room for more in hexadecimal
-
-// A number of the whole text, or the default when there is none.
-static int parse_number(
-	const char *text, unsigned none, unsigned min, unsigned max, unsigned *ret, struct err *err
+// A number of packets, or what is said where it is not given.
+static int read_number(
+	const json_t *q,
+	const char *key,
+	unsigned none,
+	unsigned min,
+	unsigned *ret,
+	struct err *err
 )
 {
-	unsigned long v = none;
-	char *end = (char *)text;
+	const json_t *v = json_object_get(q, key);
+	json_int_t n = v != NULL ? json_integer_value(v) : none;
 
-	if (*text != '\0')
-		v = *text >= '0' && *text <= '9' ? strtoul(text, &end, 10) : max + 1ul;
-	if (v < min || v > max || *end != '\0')
+	if (n < min || n > TRACE_PACKETS)
 		return err_set(
-			err, EINVAL, "'%.24s': a number of packets from %u to %u", text, min, max
+			err,
+			EINVAL,
+			"'%lld': a number of packets from %u to %d",
+			(long long)n,
+			min,
+			TRACE_PACKETS
 		);
-	*ret = (unsigned)v;
+	*ret = (unsigned)n;
 	return 0;
 }
 
-json_t *trace_start_json(struct task *t, const char *count, struct err *err)
+json_t *answer_trace(struct plane *p, const json_t *q, struct err *err)
 {
+	struct task *t;
 	unsigned n = 0;
 
-	if (parse_number(count, 1, 1, TRACE_PACKETS, &n, err) < 0 || trace_begin(t, n, err) < 0)
+	if (answer_task(p, q, &t, err) < 0 || read_number(q, "packets", 1, 1, &n, err) < 0
+	    || trace_begin(t, n, err) < 0)
 		return NULL;
 	return json_pack("{s:s, s:i}", "task", t->name, "wanted", (int)n);
 }
@@ -63,16 +72,11 @@ static const char *output_name(const struct plane *p, const struct task *t, unsi
 
 static json_t *hex(const uint8_t *data, uint32_t whole)
 {
-	unsigned len = RTE_MIN(whole, (uint32_t)TRACE_BYTES);
-	json_t *lines = json_array();
-	char text[2 * LINE_BYTES + 1];
+	char text[2 * TRACE_BYTES + 1] = "";
 
-	for (unsigned at = 0; at < len; at += LINE_BYTES) {
-		for (unsigned i = 0; i < LINE_BYTES && at + i < len; i++)
-			snprintf(text + 2 * i, 3, "%02x", data[at + i]);
-		json_array_append_new(lines, json_string(text));
-	}
-	return lines;
+	for (unsigned i = 0; i < RTE_MIN(whole, (uint32_t)TRACE_BYTES); i++)
+		snprintf(text + (size_t)2 * i, 3, "%02x", data[i]);
+	return json_string(text);
 }
 
 static json_t *packet_json(
@@ -106,51 +110,47 @@ static json_t *packet_json(
 	return o;
 }
 
-json_t *trace_packets_json(
-	const struct plane *p, const struct task *t, const char *from, struct err *err
-)
+json_t *answer_trace_packets(struct plane *p, const json_t *q, struct err *err)
 {
-	const struct trace *r = trace_of(t);
+	const struct trace *r;
 	json_t *doc, *packets;
-	uint32_t seen, end;
-	unsigned first = 0;
+	unsigned from = 0;
+	struct task *t;
+	uint32_t seen;
 
-	if (parse_number(from, 0, 0, TRACE_PACKETS, &first, err) < 0)
+	if (answer_task(p, q, &t, err) < 0 || read_number(q, "from", 0, 0, &from, err) < 0)
 		return NULL;
+	r = trace_of(t);
 	if (r == NULL) {
 		err_set(err,
 			ENOENT,
-			"task '%s' was not traced; /drover/trace,%s,N begins",
+			"task '%s' was not traced; 'drover trace %s' does it",
 			t->name,
 			t->name);
 		return NULL;
 	}
 	doc = json_object();
-	packets = json_object();
+	packets = json_array();
 	// in this order: what is over has all its packets
 	json_object_set_new(doc, "over", json_boolean(__atomic_load_n(&r->over, __ATOMIC_ACQUIRE)));
 	seen = __atomic_load_n(&r->seen, __ATOMIC_ACQUIRE);
-	json_object_set_new(doc, "task", json_string(r->task->name));
+	json_object_set_new(doc, "task", json_string(t->name));
 	json_object_set_new(doc, "wanted", json_integer(r->wanted));
 	json_object_set_new(doc, "seen", json_integer(seen));
-	end = RTE_MIN(seen, first + TRACE_ANSWER);
-	for (uint32_t i = first; i < end; i++) {
-		char key[12];
-
-		snprintf(key, sizeof(key), "%u", i);
-		json_object_set_new(
-			packets, key, packet_json(p, r->task, &r->packet[i], r->packet[0].tsc)
-		);
-	}
+	for (uint32_t i = from; i < seen; i++)
+		json_array_append_new(packets, packet_json(p, t, &r->packet[i], r->packet[0].tsc));
 	json_object_set_new(doc, "packets", packets);
 	return doc;
 }
 
-json_t *trace_stop_json(const struct task *t, struct err *err)
+json_t *answer_trace_stop(struct plane *p, const json_t *q, struct err *err)
 {
-	const struct trace *r = trace_of(t);
+	const struct trace *r;
+	struct task *t;
 
-	(void)err;
+	if (answer_task(p, q, &t, err) < 0)
+		return NULL;
 	trace_stop(t);
+	r = trace_of(t);
 	return json_pack("{s:i}", "seen", r != NULL ? (int)r->seen : 0);
 }

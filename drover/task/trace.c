@@ -210,14 +210,15 @@ int trace_begin(struct task *t, uint32_t wanted, struct err *err)
 			err,
 			EBUSY,
 			"%d tasks are traced already: wait for their packets, or "
-			"/drover/trace_stop,TASK",
+			"'drover ask trace_stop task=TASK'",
 			TRACE_TASKS
 		);
 	if (goes_on(trace))
 		return err_set(
 			err,
 			EBUSY,
-			"task '%s' is still traced: wait for its packets, or /drover/trace_stop,%s",
+			"task '%s' is still traced: wait for its packets, or 'drover ask "
+			"trace_stop task=%s'",
 			t->name,
 			t->name
 		);

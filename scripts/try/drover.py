@@ -49,7 +49,7 @@ class Drover(pair.Program):
         self.what = f"{'container' if kind == 'container' else 'bare process'} '{role}'"
         self.log = f"{w.dir}/{kind}-{role}.log"
         self.dir = f"{w.dir}/{number}-{role}"
-        self.pid = self.telemetry = None
+        self.pid = self.client = None
         self.began = time.monotonic()
         argv = self.container(words) if kind == "container" else self.bare(words)
         self.process = w.start(argv, self.log, stdin=subprocess.DEVNULL)
@@ -69,10 +69,10 @@ class Drover(pair.Program):
         argv = ["env", *where, "sh", "-c", BARE, "sh", DROVER, "run"]
         return [*argv, "--file-prefix", self.role, *words]
 
-    def telemetry_path(self):
+    def connect(self):
         if self.kind == "container":
-            return f"/proc/{self.pid}/root/run/dpdk/{self.role}/dpdk_telemetry.v2"
-        return f"{self.dir}/dpdk/{self.role}/dpdk_telemetry.v2"
+            return pair.Control(f"/proc/{self.pid}/root/run/dpdk/{self.role}/drover.sock")
+        return pair.Control(f"{self.dir}/dpdk/{self.role}/drover.sock")
 
     def crashed(self):
         """Ended by a signal, perhaps as pinfold reports it."""
@@ -82,7 +82,7 @@ class Drover(pair.Program):
     def ask(self, command):
         """An answer while the program runs."""
         try:
-            answer = self.telemetry.ask(command)
+            answer = self.client.ask(command)
         except (OSError, ValueError, KeyError):
             raise Failure(f"{self.what} does not answer '{command}'", self.log) from None
         if "error" in answer:
@@ -91,9 +91,9 @@ class Drover(pair.Program):
 
     def stop(self):
         """True if it ended well."""
-        if self.telemetry is not None:
-            self.telemetry.close()
-            self.telemetry = None
+        if self.client is not None:
+            self.client.close()
+            self.client = None
         return self.work.stop(self.process) == 0
 
 
@@ -102,11 +102,11 @@ def link_name(end):
 
 
 def forwards(p):
-    return p.telemetry.ask("/drover/info")["traffic"] == 1
+    return p.client.ask("info")["traffic"]
 
 
 def came_back(p):
-    return p.telemetry.ask("/drover/stats,tester.1")["rx"] > 0
+    return p.client.ask("stats task=tester.1")["rx"] > 0
 
 
 @dataclass
@@ -159,24 +159,20 @@ class Trial:
         return plain(value) | {"valid": self.valid()}
 
 
-def millionths(object_, key):
-    return object_.get(f"{key}_millionths", 0) / 1e6
-
-
 def load(vnf, tester):
     """The figures since the last clear."""
-    sent = tester.ask("/drover/stats,tester.0")
-    met = tester.ask("/drover/stats,tester.1")
-    ran = vnf.ask("/drover/stats,forward")
+    sent = tester.ask("stats task=tester.0")
+    met = tester.ask("stats task=tester.1")
+    ran = vnf.ask("stats task=forward")
     if "report" not in sent or "report" not in met or met["rx"] == 0 or ran["packets"] == 0:
         raise Failure(f"{tester.what}: packets no longer come back", tester.log)
     gen, lat = sent["report"], met["report"]
     span = (met["time_ns"] - met["since_ns"]) / 1e3
     wanted = gen["sent"] + gen["behind"]
     late = lat["latency"]
-    micro = {p: millionths(late, p) / 1e3 for p in ("p50", "p99", "p99_9", "max")}
+    micro = {p: late.get(p, 0) / 1e3 for p in ("p50", "p99", "p99.9", "max")}
     return Load(
-        offered=millionths(gen, "offered_pps") / 1e6,
+        offered=(gen.get("offered_pps") or 0) / 1e6,
         asked=gen["asked_pps"] / 1e6,
         behind=gen["behind"] / wanted if gen["asked_pps"] and wanted else 0.0,
         received=met["rx"] / span,
@@ -187,7 +183,7 @@ def load(vnf, tester):
         tester=(sent["busy_cycles"] + met["busy_cycles"]) / met["rx"],
         p50=micro["p50"],
         p99=micro["p99"],
-        p999=micro["p99_9"],
+        p999=micro["p99.9"],
         max=micro["max"],
     )
 
@@ -199,8 +195,8 @@ def window(t, vnf, tester, cpus, seconds):
         return time.monotonic(), [p.worker_time() for p in (vnf, tester)], pair.stolen(cpus)
 
     time.sleep(SETTLE)
-    tester.ask("/drover/clear")
-    vnf.ask("/drover/clear")
+    tester.ask("clear")
+    vnf.ask("clear")
     before = look()
     end = before[0] + seconds
     while (now := time.monotonic()) < end:
@@ -276,9 +272,9 @@ def any_crashed(programs):
 def end(t, programs):
     """A memif of DPDK 22.11 that polls may crash when its other end goes: both rest first."""
     for p in reversed(programs):
-        if p.telemetry is not None:
+        if p.client is not None:
             try:
-                p.telemetry.ask("/drover/stop")
+                p.client.ask("stop")
             except (OSError, ValueError, KeyError):
                 pass  # it has ended; stop() says how
     time.sleep(STOP_PAUSE)
@@ -300,7 +296,7 @@ def trial(w, mode, kind, cpus, number, seconds, half):
         t.first = tester.poll(came_back)[1] + tester.began - vnf.began
         t.overload = window(t, vnf, tester, cpus, seconds)
         if half:
-            tester.ask(f"/drover/rate,tester.0,{half}")
+            tester.ask(f"rate task=tester.0 pps={half}")
             t.half = window(t, vnf, tester, cpus, seconds)
     except (Failure, OSError, KeyError):
         if not any_crashed(programs):

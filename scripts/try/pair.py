@@ -98,6 +98,35 @@ class Telemetry:
         self.socket.close()
 
 
+def request(text):
+    """As `drover ask` takes it: "rate task=g pps=5000"."""
+    name, *rest = text.split()
+    arguments = (word.split("=", 1) for word in rest)
+    return {"request": name} | {k: int(v) if v.isdigit() else v for k, v in arguments}
+
+
+class Control:
+    """A client of a drover's own socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(2)
+        try:
+            self.socket.connect(path)
+        except BaseException:
+            self.socket.close()
+            raise
+        self.answers = self.socket.makefile("rb")
+
+    def ask(self, text):
+        self.socket.sendall(json.dumps(request(text)).encode() + b"\n")
+        return json.loads(self.answers.readline())
+
+    def close(self):
+        self.answers.close()
+        self.socket.close()
+
+
 def children(pid):
     try:
         return [int(p) for p in read(f"/proc/{pid}/task/{pid}/children").split()]
@@ -128,7 +157,7 @@ class Program:
         self.name = f"try-{os.getpid()}-{role}"
         self.log = f"{w.dir}/{kind}-{role}.log"
         self.what = f"{'container' if kind == 'container' else 'bare process'} '{role}'"
-        self.pid = self.telemetry = None
+        self.pid = self.client = None
         self.dir = f"{w.dir}/{number}-{role}"
         self.socket = f"{link}/memif.sock"
         self.began = time.monotonic()
@@ -152,10 +181,10 @@ class Program:
         where.append(f"RUNTIME_DIRECTORY={self.dir}")
         return ["env", *where, "unshare", "-m", "sh", "-c", BARE, "sh", *eal, "--", *own], self.log
 
-    def telemetry_path(self):
+    def connect(self):
         if self.kind == "container":
-            return f"/proc/{self.pid}/root/run/dpdk/rte/dpdk_telemetry.v2"
-        return f"{self.dir}/dpdk/{self.name}/dpdk_telemetry.v2"
+            return Telemetry(f"/proc/{self.pid}/root/run/dpdk/rte/dpdk_telemetry.v2")
+        return Telemetry(f"{self.dir}/dpdk/{self.name}/dpdk_telemetry.v2")
 
     def check(self):
         self.check_alive()
@@ -176,19 +205,19 @@ class Program:
             try:
                 if self.pid is None:
                     self.pid = find_program(self.process.pid, self.executable)
-                if self.pid is not None and self.telemetry is None:
-                    self.telemetry = Telemetry(self.telemetry_path())
-                if self.telemetry is not None and ready(self):
+                if self.pid is not None and self.client is None:
+                    self.client = self.connect()
+                if self.client is not None and ready(self):
                     return vain, time.monotonic() - self.began
             except (OSError, ValueError, KeyError, TypeError):
-                if self.telemetry is not None:
-                    self.telemetry.close()
-                    self.telemetry = None
+                if self.client is not None:
+                    self.client.close()
+                    self.client = None
             vain = now
             time.sleep(POLL)
 
     def stats(self):
-        return self.telemetry.ask("/ethdev/stats,0") or {}
+        return self.client.ask("/ethdev/stats,0") or {}
 
     def worker_time(self):
         """Seconds that the polling thread ran, and that it waited for its CPU."""
@@ -207,9 +236,9 @@ class Program:
 
     def stop(self):
         """True, or false when it crashed at the end, after all was measured."""
-        if self.telemetry is not None:
-            self.telemetry.close()
-            self.telemetry = None
+        if self.client is not None:
+            self.client.close()
+            self.client = None
         status = self.work.stop(self.process)
         if status not in (0, -signal.SIGSEGV, 128 + signal.SIGSEGV):
             raise Failure(f"{self.what} ended with status {status}", self.log)
@@ -303,7 +332,7 @@ def trial(w, kind, cpus, number, seconds):
         link = f"{w.dir}/{number}-link"
         os.mkdir(link)
     forwarder = Program(w, kind, "forwarder", cpus[1], number, link)
-    forwarder.poll(lambda p: p.telemetry.ask("/ethdev/info,0")["dev_started"] == 1)
+    forwarder.poll(lambda p: p.client.ask("/ethdev/info,0")["dev_started"] == 1)
     sender = Program(w, kind, "sender", cpus[0], number, link)
     early, first = sender.poll(lambda p: p.stats().get("ipackets", 0) > 0)
     rate, share, steal, gap = window(forwarder, sender, cpus, seconds)

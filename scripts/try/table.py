@@ -210,7 +210,7 @@ def show_notes(trials):
     term.note(
         "Bare: same binary, configuration and CPU, taskset, in the root cgroups, anonymous"
         f" hugepages (the container: {drover.PAGES} from a hugetlbfs of its own), no fence. Start"
-        " to forwarding: from the start of the command until telemetry says that its core polls"
+        " to forwarding: from the start of the command until it says itself that its core polls"
         f" both links, looked at every {pair.POLL * 1000:g} ms, at worst"
         f" {max(t.look for t in every) * 1000:.0f} ms apart. Start to first packet back: the tester"
         " is started then, so its own start is in it for both."

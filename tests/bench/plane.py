@@ -164,7 +164,9 @@ class Drover(Program):
 
     def idle(self):
         if self.telemetry is not None:
-            self.ask("/drover/stop")
+            control = pair.Control(f"{self.dir}/dpdk/bench/drover.sock")
+            control.ask("stop")
+            control.close()
 
     def leave(self):
         self.process.send_signal(signal.SIGINT)

@@ -16,7 +16,7 @@ import time
 import frames
 import pcapfile
 import pytest
-from drover_run import Telemetry
+from drover_run import Control
 from uml import MORTAL
 from workload import SLOW, needs_pages, needs_root, unique, wait
 
@@ -355,7 +355,7 @@ def sends(device, more="rate=20000\n"):
 
 
 def port_of(d, name="l0"):
-    answer = Telemetry(f"/var/run/dpdk/{d.prefix}/dpdk_telemetry.v2").ask(f"/drover/ports,{name}")
+    answer = Control(f"/var/run/dpdk/{d.prefix}/drover.sock").ask(f"ports port={name}")
     return answer["ports"][name]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import drover_packets as packets
 import pytest
-from drover_run import RUNTIME, Telemetry, execute, forward, full_config, granted
+from drover_run import RUNTIME, Control, execute, forward, full_config, granted
 from places import TOP
 
 from workload import CPU, needs_pages, needs_root, wait
@@ -267,10 +267,10 @@ def test_a_full_output_that_is_waited_for(drover, tmp_path):
     )
     try:
         assert "traffic runs" in p.stderr.readline()
-        t = Telemetry(f"{RUNTIME}/dpdk/drover-{p.pid}/dpdk_telemetry.v2")
-        wait(lambda: t.ask("/drover/ports,full")["ports"]["full"]["opackets"] == RING)
+        t = Control(f"{RUNTIME}/dpdk/drover-{p.pid}/drover.sock")
+        wait(lambda: t.ask("ports port=full")["ports"]["full"]["opackets"] == RING)
         time.sleep(0.2)
-        task = t.ask("/drover/stats,forward")
+        task = t.ask("stats task=forward")
         # the burst under way is counted when all of it is sent
         assert RING < task["rx"] <= RING + 32 and RING - 32 <= task["tx"] <= RING
         assert set(task["drops"].values()) == {0}

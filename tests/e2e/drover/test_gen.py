@@ -10,7 +10,7 @@ from collections import Counter
 
 import drover_packets as packets
 import pytest
-from drover_run import RUNTIME, Telemetry, execute
+from drover_run import RUNTIME, Control, execute
 from places import TOP
 from scapy.all import GRE, IP, UDP, Dot1Q, Ether, Raw, raw
 from scapy.contrib.mpls import MPLS
@@ -243,11 +243,11 @@ class Running:
             lambda: "traffic runs" in log.read_text() or self.process.poll() is not None, 30, config
         )
         assert self.process.poll() is None, log.read_text()
-        path = f"{RUNTIME}/dpdk/drover-{self.process.pid}/dpdk_telemetry.v2"
-        self.telemetry = Telemetry(path)
+        path = f"{RUNTIME}/dpdk/drover-{self.process.pid}/drover.sock"
+        self.control = Control(path)
 
     def tasks(self, mode=None):
-        tasks = self.telemetry.ask("/drover/stats")["tasks"].values()
+        tasks = self.control.ask("stats")["tasks"].values()
         return [t for t in tasks if mode in (None, t["mode"])]
 
     def end(self):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 import uml
-from drover_run import Telemetry
+from drover_run import Control
 from workload import unique, wait
 
 pytestmark = [pytest.mark.anywhere]
@@ -125,7 +125,7 @@ class Net:
             return "traffic runs" in text
 
         wait(runs, 30, "the start of drover")
-        self.telemetry = Telemetry(f"/var/run/dpdk/{self.prefix}/dpdk_telemetry.v2")
+        self.control = Control(f"/var/run/dpdk/{self.prefix}/drover.sock")
 
     def set_up_core(self):
         self.core.run(
@@ -161,12 +161,12 @@ class Net:
             )
 
     def task(self, mode):
-        tasks = self.telemetry.ask("/drover/stats")["tasks"].values()
+        tasks = self.control.ask("stats")["tasks"].values()
         return next(t for t in tasks if t["mode"] == mode)
 
     def mac(self):
         """Of the BNG, on the side of the CPEs."""
-        (port,) = self.telemetry.ask("/drover/ports,cpe0")["ports"].values()
+        (port,) = self.control.ask("ports port=cpe0")["ports"].values()
         return port["mac"].lower()
 
     def ping(self, line):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""Tables that change by telemetry while packets flow: whom it does not concern loses nothing."""
+"""Tables that change while packets flow: whom it does not concern loses nothing."""
 
 import json
 import subprocess
 
 import bng_packets as bng
 import pytest
-from drover_run import RUNTIME, Telemetry
+from drover_run import RUNTIME, Control
 from workload import wait
 
 pytestmark = [pytest.mark.anywhere]
@@ -66,7 +66,7 @@ class Live:
         if "traffic runs" not in said:
             self.process.kill()
             pytest.fail(said)
-        self.telemetry = Telemetry(f"{RUNTIME}/dpdk/drover-{self.process.pid}/dpdk_telemetry.v2")
+        self.control = Control(f"{RUNTIME}/dpdk/drover-{self.process.pid}/drover.sock")
 
     def __enter__(self):
         return self
@@ -76,7 +76,7 @@ class Live:
         self.process.wait()
 
     def ask(self, command):
-        return self.telemetry.ask(f"/drover/{command}")
+        return self.control.ask(command)
 
     def task(self):
         return next(t for t in self.ask("stats")["tasks"].values() if t["mode"] != "gen")
@@ -102,25 +102,27 @@ def lost(task):
 def test_routes(drover, tmp_path):
     """Nothing is lost while routes come and go, and the table is read anew."""
     with Live(drover, tmp_path, L3FWD, bng.tables()) as live:
-        assert live.ask("tables") == {"tables_csv": {"routes": 4, "hops": 2}}
-        hop = "hop_add,tables.csv,9,192.0.2.9,02:00:00:00:00:09,9,0"
+        assert live.ask("tables") == {"tables.csv": {"routes": 4, "hops": 2}}
+        hop = "hop_add table=tables.csv id=9 address=192.0.2.9 mac=02:00:00:00:00:09 label=9 port=0"
         assert "done" in live.ask(hop)
         for i in range(40):
             route = f"198.19.0.{i % 8 * 16}/28"
-            assert live.ask(f"route_add,tables.csv,{route},9") == {"done": "route added"}
+            assert live.ask(f"route_add table=tables.csv prefix={route} hop=9") == {
+                "done": "route added"
+            }
             if i % 8 == 7:
-                assert "done" in live.ask("reload,tables.csv,tables.csv")
+                assert "done" in live.ask("reload table=tables.csv file=tables.csv")
                 assert "done" in live.ask(hop)
             else:
-                assert "done" in live.ask(f"route_del,tables.csv,{route}")
+                assert "done" in live.ask(f"route_del table=tables.csv prefix={route}")
         for wrong in (
-            "route_add,tables.csv,198.19.0.1/28,9",
-            "route_add,tables.csv,1.0.0.0/8,77",
-            "route_del,tables.csv,9.0.0.0/8",
-            "reload,tables.csv,../x.csv",
-            "reload,none",
-            "user_add,tables.csv,1,1,1",
-            "hop_add,tables.csv,1",
+            "route_add table=tables.csv prefix=198.19.0.1/28 hop=9",
+            "route_add table=tables.csv prefix=1.0.0.0/8 hop=77",
+            "route_del table=tables.csv prefix=9.0.0.0/8",
+            "reload table=tables.csv file=../x.csv",
+            "reload table=none",
+            "user_add table=tables.csv svlan=1 cvlan=1 gre_id=1",
+            "hop_add table=tables.csv id=1",
             "route_add",
         ):
             assert "error" in live.ask(wrong), wrong
@@ -135,32 +137,34 @@ def test_subscribers(drover, tmp_path):
         assert lost(live.task()) == {}
         for n in (5, 63, 0):
             before = live.task()
-            assert "done" in live.ask(f"user_del,tables.csv,{700 + n}")
+            assert "done" in live.ask(f"user_del table=tables.csv gre_id={700 + n}")
             live.pass_on()
             # new ones, which want a larger table, are made beside the others
             for new in range(20):
                 assert "done" in live.ask(
-                    f"user_add,tables.csv,{100 + new},{n},{9000 + 100 * n + new}"
+                    f"user_add table=tables.csv svlan={100 + new} cvlan={n} gre_id={9000 + 100 * n + new}"
                 )
             live.pass_on()
-            assert "done" in live.ask(f"user_add,tables.csv,7,{n},{700 + n}")
+            assert "done" in live.ask(
+                f"user_add table=tables.csv svlan=7 cvlan={n} gre_id={700 + n}"
+            )
             live.pass_on()
             after = live.task()
-            assert set(lost(after)) == {"unknown_subscriber"}
-            missed = after["drops"]["unknown_subscriber"] - before["drops"]["unknown_subscriber"]
+            assert set(lost(after)) == {"unknown subscriber"}
+            missed = after["drops"]["unknown subscriber"] - before["drops"]["unknown subscriber"]
             # the one in 64 that it is, while it was away
             assert 3 <= missed <= (after["rx"] - before["rx"]) / len(LINES) + 1
             live.pass_on()
             assert lost(live.task()) == lost(after)
         (tmp_path / "fewer.csv").write_text(HOP + "user,7,1,701\n")
-        assert "done" in live.ask("reload,tables.csv,fewer.csv")
+        assert "done" in live.ask("reload table=tables.csv file=fewer.csv")
         begin = live.task()
         live.pass_on(100)
-        assert "done" in live.ask("reload,tables.csv,tables.csv")
+        assert "done" in live.ask("reload table=tables.csv file=tables.csv")
         live.pass_on()
         after = live.task()
         live.pass_on()
-        assert lost(live.task()) == lost(after) and set(lost(after)) == {"unknown_subscriber"}
+        assert lost(live.task()) == lost(after) and set(lost(after)) == {"unknown subscriber"}
         share = (after["tx"] - begin["tx"]) / (after["rx"] - begin["rx"])
         assert share < 0.5
         live.end()

@@ -187,6 +187,15 @@ def test_the_socket_that_a_killed_server_left_is_not_in_the_way(drover, tmp_path
     assert p.returncode == 0, p.stderr
 
 
+def test_a_file_in_the_place_of_a_socket_stays(drover, tmp_path):
+    (tmp_path / "t.cfg").write_text("[variables]\n$dir=/\n" + config(device="memif:server:$dir/s"))
+    with tempfile.TemporaryDirectory() as d:
+        Path(f"{d}/s").write_text("precious")
+        args = ["--duration=50ms", "-D", f"dir={d}", tmp_path / "t.cfg"]
+        p = execute(drover, "run", "--no-huge", *args)
+        assert p.returncode == 1 and Path(f"{d}/s").read_text() == "precious"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("state", ["traffic", "before", "full"])
 def test_a_signal_ends_it(drover, tmp_path, number, state):
@@ -204,7 +213,7 @@ def test_a_signal_ends_it(drover, tmp_path, number, state):
         )
         try:
             if state == "before":
-                where = f"{RUNTIME}/dpdk/drover-{p.pid}/dpdk_telemetry.v2"
+                where = f"{RUNTIME}/dpdk/drover-{p.pid}/drover.sock"
                 wait(lambda: os.path.exists(where), what="EAL's start")
                 time.sleep(0.3)
             else:

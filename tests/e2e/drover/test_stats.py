@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""drover's figures: the telemetry commands of a running drover, and drover top as their client, also of
-a server that is not what it should be."""
+"""drover's figures: what a running drover answers, over its own socket and over DPDK's telemetry, and drover top
+as a client, also of a server that is not what it should be."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import threading
 import time
 
 import pytest
-from drover_run import Running, Telemetry, top
+from drover_run import Control, Running, Telemetry, top
 
 pytestmark = [pytest.mark.anywhere]
 CONFIG = """
@@ -63,89 +63,139 @@ def running(drover, tmp_path_factory):
 
 
 @pytest.fixture
+def control(running):
+    c = Control(running.socket)
+    yield c
+    c.close()
+
+
+@pytest.fixture
 def tel(running):
-    t = Telemetry(running.socket)
+    t = Telemetry(running.telemetry)
     yield t
     t.s.close()
 
 
-def test_tasks_and_info(tel, running):
-    assert tel.ask("/drover/tasks") == [GEN, LAT, FWD, "pair.1"]
-    info = tel.ask("/drover/info")
-    assert info["name"] == "figures" and info["pid"] == tel.hello["pid"]
+def test_tasks_and_info(control, tel, running):
+    assert control.ask("tasks") == {"tasks": [GEN, LAT, FWD, "pair.1"]}
+    info = control.ask("info")
+    assert info["name"] == "figures" and info["pid"] == running.process.pid == tel.hello["pid"]
     assert info["configuration"].endswith("figures.cfg")
-    assert info["tasks"] == 4 and info["ports"] == 2 and info["traffic"] == 1
+    assert info["tasks"] == 4 and info["ports"] == 2 and info["traffic"]
 
 
-def test_stats_of_one_and_of_all(tel):
-    task = tel.ask(f"/drover/stats,{FWD}")
+def test_stats_of_one_and_of_all(control):
+    task = control.ask(f"stats task={FWD}")
     assert task["name"] == FWD and task["mode"] == "l2fwd" and task["rx"] > 0
     # net_null fills every burst; the counters are not read at one moment
-    assert task["packets_per_burst_millionths"] == pytest.approx(32e6, rel=1e-3)
-    assert task["drops"] == {"tx_full": 0, "too_short": 0}
+    assert task["packets_per_burst"] == pytest.approx(32, rel=1e-3)
+    assert task["drops"] == {"tx full": 0, "too short": 0}
     assert task["time_ns"] > task["since_ns"] > 0
-    listing = tel.ask("/drover/stats")
-    assert listing["omitted"] == 0
-    # keys are words of telemetry, names are exact
-    assert [t["name"] for t in listing["tasks"].values()] == [GEN, LAT, FWD, "pair.1"]
-    assert listing["tasks"]["pair_0"]["rx"] >= task["rx"]
+    tasks = control.ask("stats")["tasks"]
+    assert list(tasks) == [GEN, LAT, FWD, "pair.1"] and tasks[FWD]["rx"] >= task["rx"]
 
 
-def test_counters_only_grow_and_agree(tel):
-    first = tel.ask("/drover/stats")["tasks"]["pair_1"]
+def test_report_has_all_of_it(control):
+    report = control.ask("report")
+    assert [t["name"] for t in report["tasks"]] == [GEN, LAT, FWD, "pair.1"]
+    assert [p["name"] for p in report["ports"]] == ["loop", "nil"]
+    assert report["info"]["name"] == "figures" and report["time_ns"] > report["since_ns"] > 0
+
+
+def test_counters_only_grow_and_agree(control):
+    first = control.ask("stats")["tasks"]["pair.1"]
     time.sleep(0.2)
-    second = tel.ask("/drover/stats")["tasks"]["pair_1"]
+    second = control.ask("stats")["tasks"]["pair.1"]
     for key in ("rx", "tx", "bursts", "polls", "busy_cycles"):
         assert second[key] > first[key], key
     assert second["packets"] == second["rx"]
 
 
-def test_ports(tel):
-    ports = tel.ask("/drover/ports")["ports"]
-    assert list(ports) == ["loop", "nil"] or list(ports) == ["nil", "loop"]
+def test_ports(control):
+    ports = control.ask("ports")["ports"]
+    assert list(ports) == ["loop", "nil"]
     assert ports["nil"]["device"] == "null" and ports["nil"]["link"] == "up"
     assert ports["nil"]["ipackets"] > 0
-    assert list(tel.ask("/drover/ports,nil")["ports"]) == ["nil"]
+    assert list(control.ask("ports port=nil")["ports"]) == ["nil"]
 
 
-def test_latency(tel):
-    assert list(tel.ask("/drover/lat")["tasks"]) == [LAT]
+def test_latency(control):
+    assert list(control.ask("lat")["tasks"]) == [LAT]
     deadline = time.monotonic() + 10
     while True:
-        report = tel.ask(f"/drover/lat,{LAT}")["tasks"][LAT]
+        report = control.ask(f"lat task={LAT}")["tasks"][LAT]
         if report["latency"]["count"] > 0 or time.monotonic() > deadline:
             break
         time.sleep(0.1)
-    latency = report["latency"]
-    points = ["min", "p50", "p90", "p99", "p99_9", "p99_99", "max"]
-    values = [latency[f"{p}_millionths"] for p in points]
+    points = ["min", "p50", "p90", "p99", "p99.9", "p99.99", "max"]
+    values = [report["latency"][p] for p in points]
     # a TSC may run ahead of another's by about as much as a packet takes
     assert values == sorted(values) and values[0] >= 0 and values[-1] > 0
     assert report["lost"] == 0
 
 
-def test_stop_start_rate_clear(tel):
+def test_stop_start_rate_clear(control):
     def stats(name):
-        return tel.ask(f"/drover/stats,{name}")
+        return control.ask(f"stats task={name}")
 
-    assert tel.ask(f"/drover/stop,{FWD}") == {"stopped": 1}
-    assert stats(FWD)["running"] == 0
+    assert control.ask(f"stop task={FWD}") == {"stopped": 1}
+    assert stats(FWD)["running"] is False
     time.sleep(0.1)
     before = stats(FWD)["rx"]
     time.sleep(0.2)
     assert stats(FWD)["rx"] == before
-    assert tel.ask(f"/drover/start,{FWD}") == {"started": 1}
+    assert control.ask(f"start task={FWD}") == {"started": 1}
     time.sleep(0.2)
     assert stats(FWD)["rx"] > before
-    assert tel.ask("/drover/stop") == {"stopped": 4}
+    assert control.ask("stop") == {"stopped": 4}
     time.sleep(0.2)
-    assert tel.ask("/drover/clear") == {"cleared": 4}
+    assert control.ask("clear") == {"cleared": 4}
     assert stats(FWD)["rx"] == 0 and stats(LAT)["report"]["received"] == 0
-    assert tel.ask("/drover/ports,nil")["ports"]["nil"]["ipackets"] == 0
-    assert tel.ask("/drover/start") == {"started": 4}
-    assert tel.ask(f"/drover/rate,{GEN},2.5k") == {"task": GEN, "rate_pps": 2500}
+    assert control.ask("ports port=nil")["ports"]["nil"]["ipackets"] == 0
+    assert control.ask("start") == {"started": 4}
+    assert control.ask(f"rate task={GEN} pps=2.5k") == {"task": GEN, "rate_pps": 2500}
     assert stats(GEN)["rate_pps"] == 2500
-    assert tel.ask(f"/drover/rate,{GEN},1000pps")["rate_pps"] == 1000
+    assert control.ask(f"rate task={GEN} pps=1000")["rate_pps"] == 1000
+
+
+def test_telemetry_shows_the_same(control, tel):
+    """In its own words: exporters know them."""
+    assert tel.ask("/drover/tasks") == [GEN, LAT, FWD, "pair.1"]
+    task = tel.ask(f"/drover/stats,{FWD}")
+    assert task["packets_per_burst_millionths"] == pytest.approx(32e6, rel=1e-3)
+    assert task["drops"] == {"tx_full": 0, "too_short": 0} and task["running"] == 1
+    listing = tel.ask("/drover/stats")
+    assert listing["omitted"] == 0
+    # keys are words of telemetry, names are exact
+    assert [t["name"] for t in listing["tasks"].values()] == [GEN, LAT, FWD, "pair.1"]
+    assert listing["tasks"]["pair_0"]["rx"] >= task["rx"]
+    assert list(tel.ask("/drover/ports,nil")["ports"]) == ["nil"]
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        latency = tel.ask(f"/drover/lat,{LAT}")["tasks"][LAT]["latency"]
+        if latency["count"] > 0:
+            break
+        time.sleep(0.1)
+    assert {"p99_9_millionths", "p99_99_millionths"} <= set(latency)
+    assert tel.ask("/drover/info")["pid"] == control.ask("info")["pid"]
+
+
+@pytest.mark.parametrize(
+    "command, does_it",
+    [
+        (f"/drover/stop,{FWD}", "drover ask stop [task=...]"),
+        ("/drover/clear", "drover ask clear"),
+        ("/drover/rate,generator,5", "drover ask rate task=... pps=..."),
+        (f"/drover/trace,{FWD}", "drover ask trace task=... [packets=...]"),
+        ("/drover/reload,t", "drover ask reload table=... [file=...]"),
+    ],
+)
+def test_telemetry_changes_nothing(control, tel, command, does_it):
+    before = control.ask(f"stats task={FWD}")
+    answer = tel.ask(command)
+    assert list(answer) == ["error"] and does_it in answer["error"]
+    after = control.ask(f"stats task={FWD}")
+    assert after["running"] and after["since_ns"] == before["since_ns"]
 
 
 @pytest.mark.parametrize(
@@ -157,20 +207,11 @@ def test_stop_start_rate_clear(tel):
         ("/drover/stats,\x1b[2J\xff", "no task"),
         ("/drover/ports,none", "no port 'none'"),
         ("/drover/lat,pair.0", "measures no latency"),
-        ("/drover/lat,who", "no task"),
-        ("/drover/start,who", "no task"),
-        ("/drover/stop,who", "no task"),
-        ("/drover/rate", "/drover/rate,TASK,PPS"),
-        ("/drover/rate,", "/drover/rate,TASK,PPS"),
-        ("/drover/rate,generator,", "packets a second"),
-        ("/drover/rate,generator,-1", "packets a second"),
-        ("/drover/rate,generator,nan", "packets a second"),
-        ("/drover/rate,generator,1e99", "packets a second"),
-        ("/drover/rate,generator,5x", "packets a second"),
-        ("/drover/rate,meter,5", "has no rate"),
+        ("/drover/cpes", "'table' is missing"),
+        ("/drover/cpes,t", "no table 't'"),
     ],
 )
-def test_what_cannot_be_is_said(tel, command, says):
+def test_what_telemetry_cannot_show_is_said(tel, command, says):
     answer = tel.ask(command)
     assert list(answer) == ["error"] and says in answer["error"]
     assert tel.ask("/drover/tasks")  # and it goes on
@@ -181,10 +222,10 @@ def test_many_clients_at_once(running):
 
     def work():
         try:
-            t = Telemetry(running.socket)
+            t = Control(running.socket)
             for _ in range(30):
-                assert len(t.ask("/drover/stats")["tasks"]) == 4
-                t.ask("/drover/clear")
+                assert len(t.ask("stats")["tasks"]) == 4
+                t.ask("clear")
         except Exception as e:  # the thread's failure is the test's
             failures.append(repr(e))
 
@@ -206,10 +247,10 @@ def test_top_once(drover, running):
     assert "\x1b" not in r.stdout
 
 
-def test_top_json_has_the_same_figures(drover, running, tel):
-    before = tel.ask(f"/drover/stats,{FWD}")
+def test_top_json_has_the_same_figures(drover, running, control):
+    before = control.ask(f"stats task={FWD}")
     r = top(drover, "--once", "--json", "--interval", "0.5", "--socket", running.socket)
-    after = tel.ask(f"/drover/stats,{FWD}")
+    after = control.ask(f"stats task={FWD}")
     task = next(t for t in json.loads(r.stdout)["tasks"] if t["name"] == FWD)
     assert before["rx"] < task["rx"] <= after["rx"]
     assert task["packets_per_burst"] == pytest.approx(32, rel=1e-3)
@@ -220,9 +261,9 @@ def test_top_json_has_the_same_figures(drover, running, tel):
 
 def test_report_at_the_end(drover, tmp_path):
     r = Running(drover, tmp_path, f"report{os.getpid()}", CONFIG)
-    t = Telemetry(r.socket)
+    t = Control(r.socket)
     time.sleep(0.3)
-    t.ask("/drover/clear")
+    t.ask("clear")
     time.sleep(0.3)
     report = json.loads(r.end())
     assert report["name"] == "figures" and 0.2 < report["seconds"] < 10
@@ -238,15 +279,14 @@ def test_report_at_the_end(drover, tmp_path):
 
 
 class Fake:
-    """Speaks as telemetry does; what it answers is up to the test."""
+    """Speaks as a drover does; what it answers is up to the test."""
 
-    def __init__(self, answer, hello=None):
-        self.folder = tempfile.mkdtemp(prefix="tel")
+    def __init__(self, answer):
+        self.folder = tempfile.mkdtemp(prefix="drv")
         self.path = f"{self.folder}/s"
         self.answer = answer
-        self.hello = hello or json.dumps({"version": "v", "pid": 7, "max_output_len": 16384})
         self.asked = []
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen()
         threading.Thread(target=self.serve, daemon=True).start()
@@ -257,15 +297,15 @@ class Fake:
                 s, _ = self.listener.accept()
             except OSError:
                 return
-            with s:
+            with s, s.makefile("rb") as lines:
                 try:
-                    s.send(self.hello.encode())
-                    while command := s.recv(1024).decode():
-                        self.asked.append(command)
-                        reply = self.answer(command)
+                    for line in lines:
+                        self.asked.append(json.loads(line))
+                        reply = self.answer(self.asked[-1])
                         if reply is None:
                             break
-                        s.send(reply if isinstance(reply, bytes) else json.dumps(reply).encode())
+                        text = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
+                        s.sendall(text + b"\n")
                 except OSError:
                     pass
 
@@ -287,11 +327,9 @@ class Model:
         self.packets += 1000
         self.time += 100_000_000
         return {
-            "time_ns": self.time,
-            "since_ns": self.since,
             "name": "g",
             "mode": "gen",
-            "running": 1,
+            "running": True,
             "rate_pps": 10000,
             "rx": 0,
             "tx": self.packets,
@@ -299,19 +337,18 @@ class Model:
             "bursts": self.packets // 10,
             "busy_cycles": self.packets * 50,
             "idle_cycles": self.packets * 50,
-            "drops": {"tx_full": self.packets // 2},
+            "drops": {"tx full": self.packets // 2},
         } | self.changes
 
-    def __call__(self, command):
-        name = command.split(",")[0]
-        answers = {
-            "/drover/info": {"version": "1", "name": "fake", "pid": 7},
-            "/drover/tasks": ["g"],
-            "/drover/ports": {"ports": {}, "omitted": 0},
-        }
-        if name == "/drover/stats":
-            return {name: self.task()}
-        return {name: answers.get(name, {"ok": 1})}
+    def __call__(self, request):
+        info = {"version": "1", "name": "fake", "pid": 7}
+        if request["request"] == "info":
+            return info
+        if request["request"] != "report":
+            return {"ok": 1}
+        task = self.task()
+        moment = {"time_ns": self.time, "since_ns": self.since, "seconds": 9.9}
+        return moment | {"info": info, "tasks": [task], "ports": [], "rings": []}
 
 
 @pytest.fixture
@@ -341,7 +378,7 @@ def test_rates_are_differences(drover, fake):
         "cycles_per_packet": 50,
         "packets_per_burst": 10,
         "idle_share": 0.5,
-        "drops_pps": {"tx_full": 5000},
+        "drops_pps": {"tx full": 5000},
     }
 
 
@@ -354,30 +391,49 @@ def test_drops_are_named(drover, fake):
 def test_a_clear_in_between_counts_from_zero(drover, fake):
     model = Model()
 
-    def answer(command):
-        if command.startswith("/drover/stats") and model.packets == 1000:
+    def answer(request):
+        if request["request"] == "report" and model.packets == 1000:
             model.since, model.packets, model.time = 1_200_000_000, -500, 1_300_000_000
-        return model(command)
+        return model(request)
 
     interval = json.loads(once(drover, fake(answer)).stdout)["tasks"][0]["interval"]
     assert interval["seconds"] == pytest.approx(0.2) and interval["tx_pps"] == 2500
 
 
 def test_what_a_server_says_cannot_reach_the_terminal(drover, fake):
-    evil = Model(name="g\x1b]0;owned\x07", mode="\u202eevil", verdict="\x1b[2J\n\r\x9b")
-    r = top(drover, "--once", "--interval", "0.1", "--socket", fake(evil).path)
-    assert r.returncode == 0 and "owned" in r.stdout
-    assert all(" " <= c <= "~" or c == "\n" for c in r.stdout)
+    evil = Model(
+        name="g\x1b]0;owned\x07",
+        mode="\u202eevil",
+        verdict="\x1b[2J\n\r\x9b\\\x1b",
+        report={"\x1b[3m": 1, "\\": "\\u001b"},
+        drops={"\x1b[4m": 10000},
+    )
+
+    def raw(request):
+        """The same, with characters as they are in UTF-8, where JSON permits it."""
+        return json.dumps(evil(request), ensure_ascii=False).encode()
+
+    for server in (fake(evil), fake(raw)):
+        for way in ([], ["--json"]):
+            r = top(drover, "--once", *way, "--interval", "0.1", "--socket", server.path)
+            assert r.returncode == 0 and "owned" in r.stdout
+            assert all(" " <= c <= "~" or c == "\n" for c in r.stdout)
+
+
+def test_what_is_readable_is_left(drover, fake):
+    server = fake(Model(name='zürich \\ "a"'))
+    r = top(drover, "--once", "--json", "--interval", "0.1", "--socket", server.path)
+    assert json.loads(r.stdout)["tasks"][0]["name"] == 'z?u00fcrich \\ "a"'
 
 
 BAD = {
-    "not drover": lambda c: {c.split(",")[0]: None},
-    "cut": lambda c: b'{"/drover/info": {"version": "1", "na',
-    "not json": lambda c: b"\x00\xff\xfe",
-    "deep": lambda c: b"[" * 10000,
-    "longer than it said": lambda c: b"x" * 20000,
-    "wrong types": lambda c: {c.split(",")[0]: [1, {"a": None}, "b"]},
-    "hangs up": lambda c: None,
+    "not drover": lambda q: {"name": "fake"},
+    "cut": lambda q: b'{"version": "1", "na',
+    "not json": lambda q: b"\x00\xff\xfe",
+    "deep": lambda q: b"[" * 10000,
+    "without end": lambda q: b"x" * 20_000_000,
+    "wrong types": lambda q: [1, {"a": None}, "b"],
+    "hangs up": lambda q: None,
 }
 
 
@@ -388,25 +444,22 @@ def test_a_bad_server_is_one_line(drover, fake, kind):
     assert r.stderr.startswith("drover: ") and r.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("kind", ["tasks", "stats", "ports"])
-@pytest.mark.parametrize("value", [None, 1, "x", [], {}, [None, 1], {"a": 1}, {"ports": 5}])
+@pytest.mark.parametrize("kind", ["info", "tasks", "ports", "rings", "time_ns"])
+@pytest.mark.parametrize("value", [None, 1, "x", [], {}, [None, 1], {"a": 1}, [{"name": 5}]])
 def test_strange_answers_do_no_harm(drover, fake, kind, value):
     model = Model()
 
-    def answer(command):
-        name = command.split(",")[0]
-        return {name: value} if name == f"/drover/{kind}" else model(command)
+    def answer(request):
+        answer = model(request)
+        return answer | {kind: value} if request["request"] == "report" else answer
 
     r = top(drover, "--once", "--interval", "0.1", "--socket", fake(answer).path)
     assert r.returncode in (0, 1) and r.stderr.count("\n") <= 1
 
 
-@pytest.mark.parametrize(
-    "hello", ["{}", "no", '{"max_output_len": -1}', '{"max_output_len": 1e18}']
-)
-def test_a_strange_greeting(drover, fake, hello):
-    r = once(drover, fake(Model(), hello=hello))
-    assert r.returncode == 1 and "telemetry" in r.stderr
+def test_another_socket_is_told_apart(drover, running):
+    r = top(drover, "--once", "--socket", running.telemetry)
+    assert r.returncode == 1 and "drover.sock" in r.stderr
 
 
 def test_a_server_that_hangs(drover, fake):
@@ -491,16 +544,16 @@ def test_keys(drover, fake):
     server = fake(Model())
     t = Terminal(drover, "--interval", "0.2", "--socket", server.path)
     t.until("CYC/PKT")
-    for key, command in {
-        "s": "/drover/stop,g",
-        "c": "/drover/clear",
-        "+": "/drover/rate,g,11000",
+    for key, request in {
+        "s": {"request": "stop", "task": "g"},
+        "c": {"request": "clear"},
+        "+": {"request": "rate", "task": "g", "pps": 11000},
     }.items():
         t.type(key)
         deadline = time.monotonic() + 5
-        while command not in server.asked and time.monotonic() < deadline:
+        while request not in server.asked and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert command in server.asked
+        assert request in server.asked
     t.type("h")
     t.until("Keys of drover top")
     t.type("q")

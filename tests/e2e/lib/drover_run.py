@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""drover as a program: its configuration, a run to its end, and one that goes on and is asked by telemetry."""
+"""drover as a program: its configuration, a run to its end, and one that goes on and is asked."""
 
 import json
 import os
@@ -128,8 +128,33 @@ def published():
     return Path(where)
 
 
+class Control:
+    """A client of drover's own socket that owes nothing to drover's."""
+
+    def __init__(self, path):
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.settimeout(10)
+        self.s.connect(path)
+        self.answers = self.s.makefile("rb")
+
+    def ask(self, text):
+        """As `drover ask` takes it: "rate task=g pps=5000"."""
+        name, *rest = text.split()
+        arguments = (word.split("=", 1) for word in rest)
+        ints = {k: int(v) if v.isdigit() else v for k, v in arguments}
+        return self.send(json.dumps({"request": name} | ints).encode())
+
+    def send(self, line):
+        self.s.sendall(line + b"\n")
+        return json.loads(self.answers.readline())
+
+    def close(self):
+        self.answers.close()
+        self.s.close()
+
+
 class Telemetry:
-    """A client of the socket that owes nothing to drover's own."""
+    """A client of DPDK's socket that owes nothing to drover's own."""
 
     def __init__(self, path):
         deadline = time.monotonic() + 10
@@ -167,7 +192,8 @@ class Running:
             [drover, *args], stdout=subprocess.PIPE, stderr=self.log, cwd=cwd
         )
         self.directory = f"{RUNTIME}/dpdk/{prefix}"
-        self.socket = f"{self.directory}/dpdk_telemetry.v2"
+        self.socket = f"{self.directory}/drover.sock"
+        self.telemetry = f"{self.directory}/dpdk_telemetry.v2"
         deadline = time.monotonic() + 20
         while "traffic runs" not in self.messages():
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -57,11 +57,23 @@ static uint64_t stat_of(const char *text, const char *name)
 	return 0;
 }
 
+// What the runtime's cgroup has of a tmpfs. No workload is in there, but what writes its log is, and a log stays
+// when its workload has ended: where /var/log is a tmpfs, that is memory which nobody passed on.
+static uint64_t shmem_beside(int dir, const char *name)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return fs_read(dir, CGROUP_RUNTIME "/memory.stat", 1u << 20, &text, NULL) == 0
+		       ? stat_of(text, name)
+		       : 0;
+}
+
 // The page cache of files is the file system's: whoever reads them next has it. A tmpfs has none behind it.
 static int add_memory(int dir, struct sum *s)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t usage = 0, cache, shmem, slab;
+	uint64_t usage = 0, cache, shmem, logged, slab;
+	const char *shmem_name;
 	bool v2 = true;
 	int r;
 
@@ -81,12 +93,16 @@ static int add_memory(int dir, struct sum *s)
 	r = fs_read_system(dir, "memory.stat", 1u << 20, &text, NULL);
 	if (r < 0)
 		return r;
+	shmem_name = v2 ? "shmem" : "total_shmem";
 	cache = stat_of(text, v2 ? "file" : "total_cache");
-	shmem = stat_of(text, v2 ? "shmem" : "total_shmem");
+	shmem = stat_of(text, shmem_name);
+	logged = shmem_beside(dir, shmem_name);
 	slab = stat_of(text, "slab_reclaimable"); // v2 alone tells
-	cache = (cache > shmem ? cache - shmem : 0) + slab;
+	// another reading: it may be more by now than there was
+	logged = logged < shmem ? logged : shmem;
+	cache = (cache > shmem ? cache - shmem : 0) + slab + logged;
 	s->charges.memory += usage > cache ? usage - cache : 0;
-	s->lasting += shmem + stat_of(text, v2 ? "anon" : "total_rss");
+	s->lasting += shmem - logged + stat_of(text, v2 ? "anon" : "total_rss");
 	if (s->reclaim) {
 		_cleanup_free_ char *all = str_printf("%llu", (unsigned long long)usage);
 		struct err unused; // it frees what it can; what is left is looked at afterwards

@@ -22,7 +22,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define SHARE 20000u // of each: more than a program needs, less than a kernel gives root
+// Of each: more than a program needs, less than the kernel of a small machine gives root.
+#define SHARE 5000u
 
 // Each takes one more, which goes with this process: negative when there is none.
 static int timer(unsigned n)

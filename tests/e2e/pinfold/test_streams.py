@@ -391,6 +391,7 @@ def writer(lease):
 def test_log_costs_the_grant_and_has_a_rate(pf):
     """Its writer is on the granted CPU; the disk gets a burst and then a rate; the last is kept."""
     script = "head -c 200000000 /dev/zero; echo; echo last words; exec sleep 1000"
+    begin = time.monotonic()
     name = pf.detach(command=sh(script))
     pid = wait(lambda: writer(pf.lease(name)), what="the writer")
     status = Path(f"/proc/{pid}/status").read_text()
@@ -398,7 +399,10 @@ def test_log_costs_the_grant_and_has_a_rate(pf):
     log = LOGS / f"{name}.log"
     wait(lambda: b"last words" in log.read_bytes()[-100:], 30, "the end")
     written = int(re.search(r"^wchar: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.M)[1])
-    assert 64 * MIB <= written < 160 * MIB
+    allowed = 64 * MIB + 16 * MIB * (time.monotonic() - begin)
+    assert 64 * MIB <= written <= allowed + 16 * MIB
+    if allowed > 200000000:
+        pytest.skip("200 MB took so long here that they were never more than 16 MiB/s")
     assert re.search(r"\[pinfold: \d+ bytes left out: more than 16 MiB/s\]", pf.ok("logs", name))
     pf.ok("stop", "-t", "0", name)
 

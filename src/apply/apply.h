@@ -85,6 +85,31 @@ void nics_users(
 // EBUSY, with who uses them, when one of them is in use. As nics_in_use.
 int nics_check_free(const struct ledger *l, const struct grant *g, struct err *err);
 
+// ---- bindings.c: NICs that are taken from their drivers. The ledger is locked for all of them.
+
+struct binding;
+
+// Binds a NIC (plan/nic.h says what is refused before), for a lease of that name or, "", until it is given back.
+// Notes what was before, on disk, and when a step fails gives it back. One that is bound so is left as it is.
+int nic_bind(
+	const struct ledger *l,
+	const struct host *host,
+	const struct host_pci *nic,
+	const char *driver,
+	const char *lease,
+	bool noiommu,
+	struct err *err
+);
+// EBUSY: somebody has it open.
+int nic_return(const struct ledger *l, const struct binding *b, struct err *err);
+// Gives back those that were bound for the lease.
+int nics_return(const struct ledger *l, const char *lease, struct err *err);
+// Gives back those whose lease is gone, and those whose binding or giving back was cut short.
+int nics_collect(struct ledger *l, struct err *err);
+
+// module.c
+int apply_module(const struct step *s, struct err *err);
+
 // ---- pinned.c
 
 // How many inodes a hugetlbfs of a lease with this mark (lease_mark) is mounted with.

@@ -125,5 +125,7 @@ int lease_end(const struct ledger *l, const struct lease *lease, struct err *err
 		*err = first;
 		return -err->code;
 	}
+	if (current && nics_return(l, lease->grant.name, err) < 0)
+		return -err->code;
 	return lease_remove(l, lease->grant.name, err);
 }

@@ -307,6 +307,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_PARTITION] = do_partition,
 	[STEP_DEVICES] = do_devices,
 	[STEP_USERNS] = apply_userns,
+	[STEP_MODULE] = apply_module,
 };
 
 static int apply_if(

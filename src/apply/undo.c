@@ -235,6 +235,8 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 		_cleanup_close_ int run =
 			fs_open_in(l->fs.root, RUN_DIR, O_RDONLY | O_DIRECTORY, 0);
 
+		if (nics_collect(l, err) < 0 && first.code == 0)
+			first = *err;
 		if (definitions_cancel(l, err) < 0 && first.code == 0)
 			first = *err;
 		files_sweep(run);

@@ -12,11 +12,20 @@
 
 static const char help[] =
 	"Usage: pinfold nic list [--json]\n"
+	"       pinfold nic bind [OPTION...] NIC...\n"
+	"       pinfold nic unbind [OPTION...] NIC...\n"
+	"       pinfold nic restore\n"
 	"\n"
-	"  list    every NIC: driver, IOMMU group, NUMA node, interface, link, who holds it\n";
+	"  list     every NIC: driver, IOMMU group, NUMA node, interface, link, who holds it\n"
+	"  bind     to a driver for programs, vfio-pci\n"
+	"  unbind   back to the driver it had\n"
+	"  restore  after a reboot: those bound with --persist\n";
 
 static const struct command commands[] = {
+	{"bind", "to a driver for programs", cmd_nic_bind},
 	{"list", "every NIC and who holds it", cmd_nic_list},
+	{"restore", "those bound with --persist", cmd_nic_restore},
+	{"unbind", "back to the driver it had", cmd_nic_unbind},
 };
 
 static int unknown(const char *word)

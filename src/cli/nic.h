@@ -3,4 +3,7 @@
 // The commands of pinfold nic.
 #pragma once
 
+int cmd_nic_bind(int argc, char **argv);
 int cmd_nic_list(int argc, char **argv);
+int cmd_nic_restore(int argc, char **argv);
+int cmd_nic_unbind(int argc, char **argv);

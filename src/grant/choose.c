@@ -277,6 +277,11 @@ int grant_resolve(
 	struct idset certain;
 	int home = -1;
 
+	struct request chosen = *req;
+
+	if (choose_nics((struct terms *)&chosen, host, others, err) < 0)
+		return -err->code;
+	req = &chosen;
 	memcpy(&g, req, sizeof(struct terms));
 	g.nhugepages = 0; // choose_pages says which
 	options_usual(&g);
@@ -301,11 +306,6 @@ int grant_resolve(
 		return -err->code;
 	if (idset_empty(&g.mems))
 		g.mems = choose_mems(&g, host, home);
-	for (unsigned i = 0; i < g.nnics; i++) {
-		const struct host_pci *p = host_pci(host, g.nics[i].bdf);
-
-		g.nics[i].iommu_group = p != NULL ? p->iommu_group : -1;
-	}
 	if (grant_validate(&g, host, others, err) < 0)
 		return -err->code;
 	*ret = g;

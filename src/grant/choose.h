@@ -28,5 +28,17 @@ void choose_kind(const struct host *host, unsigned count, struct idset *left);
 // Whether this kernel has hugepages of a size.
 int check_page_size(const struct host *host, uint64_t size, struct err *err);
 
+// nics.c: puts NICs in place of what they have to be, and fills in the groups.
+int choose_nics(
+	struct terms *t, const struct host *host, const struct holdings *others, struct err *err
+);
+// Whether the NICs of g can be had.
+int check_nics(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+);
+
 // partition.c: whether this machine can make the CPUs of g an isolated partition.
 int check_partition(const struct grant *g, const struct host *host, struct err *err);

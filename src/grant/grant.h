@@ -38,9 +38,20 @@ struct grant_hugepages {
 	bool anon;	// for programs that take anonymous pages: no hugetlbfs mount
 };
 
+// What a NIC has to be; "" and 0: anything.
+struct nic_select {
+	char driver[32], pf[16];
+	unsigned vendor, device, node;
+	bool on_node;
+	unsigned count;
+	char text[96]; // as it was said
+};
+
 struct grant_nic {
-	char bdf[16];
+	char bdf[16]; // "" in a request: choose
 	int iommu_group;
+	bool bind; // to be bound to vfio-pci for the lease
+	struct nic_select select;
 };
 
 struct grant_link {

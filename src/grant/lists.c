@@ -8,7 +8,6 @@
 #include "grant/caps.h"
 #include "grant/options.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,96 +135,6 @@ const struct option_type option_hugepages = {
 	.write = write_hugepages,
 	.text = hugepages_text,
 	.schema = "hugepages"};
-
-// ---- NICs
-
-// "0000:3b:00.0" or "3b:00.0" in the kernel's spelling. False for anything else.
-static bool canonical_bdf(const char *s, char ret[static 16])
-{
-	static const char form[] = "xxxx:xx:yx.z"; // y: 0 or 1, z: 0 to 7
-	char buf[16];
-
-	if (snprintf(buf, sizeof(buf), "%s%s", strlen(s) == 7 ? "0000:" : "", s)
-	    != (int)sizeof(form) - 1)
-		return false;
-	for (size_t i = 0; form[i] != '\0'; i++) {
-		char c = buf[i];
-
-		if (form[i] == 'x' || form[i] == 'y' || form[i] == 'z') {
-			if (!isxdigit((unsigned char)c) || (form[i] == 'y' && c > '1')
-			    || (form[i] == 'z' && c > '7'))
-				return false;
-			buf[i] = (char)tolower((unsigned char)c);
-		} else if (c != form[i]) {
-			return false;
-		}
-	}
-	strcpy(ret, buf);
-	return true;
-}
-
-static int parse_nic(const struct reading *r, const char *bdf, struct err *err)
-{
-	struct grant_nic nic = {.iommu_group = -1};
-	struct terms *t = r->all;
-
-	if (!canonical_bdf(bdf, nic.bdf))
-		return err_set(
-			err,
-			EINVAL,
-			"NIC '%.32s' is not a PCI address as 0000:3b:00.0; see pinfold host "
-			"inventory",
-			bdf
-		);
-	for (unsigned i = 0; i < t->nnics; i++) {
-		if (str_eq(t->nics[i].bdf, nic.bdf))
-			return err_set(err, EINVAL, "NIC '%s' is asked for twice", nic.bdf);
-	}
-	if (t->nnics == GRANT_NICS)
-		return err_set(err, E2BIG, "NICs: more than %d", GRANT_NICS);
-	t->nics[t->nnics++] = nic;
-	return 0;
-}
-
-static int read_nic(const struct reading *r, const json_t *e, struct err *err)
-{
-	static const char *const keys[] = {"pci", "iommu-group", NULL};
-	struct terms *t = r->all;
-	const char *bdf = NULL;
-	uint64_t group = 0;
-
-	if (jread_keys(e, r->what, keys, err) < 0
-	    || jread_str(e, r->what, "pci", true, &bdf, err) < 0
-	    || jread_u64(e, r->what, "iommu-group", true, INT32_MAX, &group, err) < 0)
-		return -err->code;
-	if (parse_nic(r, bdf, err) < 0)
-		return err_wrap(err, "read %s", r->what);
-	t->nics[t->nnics - 1].iommu_group = (int)group;
-	return 0;
-}
-
-static json_t *write_nic(const struct row *, const void *all, unsigned i)
-{
-	const struct grant_nic *nic = &((const struct terms *)all)->nics[i];
-
-	return json_pack("{s:s, s:i}", "pci", nic->bdf, "iommu-group", nic->iommu_group);
-}
-
-static const char *nic_text(const struct row *, const void *all, unsigned i, char *buf)
-{
-	const struct grant_nic *nic = &((const struct terms *)all)->nics[i];
-
-	snprintf(buf, IDSET_STR, "%s (IOMMU group %d)", nic->bdf, nic->iommu_group);
-	return buf;
-}
-
-const struct option_type option_nics = {
-	.parse = parse_nic,
-	.element = read_nic,
-	.objects = OPTION_GRANT,
-	.write = write_nic,
-	.text = nic_text,
-	.schema = "nics"};
 
 // ---- links
 

@@ -57,6 +57,17 @@ bool host_nic_for_programs(const char *driver)
 	       || str_eq(driver, "igb_uio");
 }
 
+bool host_nic_bifurcated(const char *driver)
+{
+	return str_eq(driver, "mlx5_core") || str_eq(driver, "mlx4_core");
+}
+
+bool host_pci_harmless(const struct host_pci *p)
+{
+	return p->driver[0] == '\0' || str_eq(p->driver, "pcieport")
+	       || str_eq(p->driver, "pci-stub");
+}
+
 // ---- names
 
 // "VVVV  name", and below it, after a tab, "DDDD  name"; see the head of the file.

@@ -18,6 +18,12 @@ void host_nic_look(const struct hostfs *fs, const struct host_pci *p, struct hos
 // A driver that hands the function to a program: vfio-pci, uio_pci_generic, igb_uio.
 bool host_nic_for_programs(const char *driver);
 
+// A driver that stays while DPDK works beside it.
+bool host_nic_bifurcated(const char *driver);
+
+// It has no driver, or one that uses nothing of it (bridges, stubs): VFIO lets others of its group be used.
+bool host_pci_harmless(const struct host_pci *p);
+
 #define HOST_PCI_NAME 128
 
 // The names of a vendor and a device as the PCI ID repository has them, "" for what it does not know. Reads the

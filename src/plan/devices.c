@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "host/vfio.h"
 #include "plan/make.h"
+#include "plan/nic.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,16 @@ static void allow(struct plan *p, const char *box, const char *number)
 	);
 }
 
+// For a plan that is only read: what is bound for the lease has its numbers only then.
+static bool still_bound(const struct plan *p)
+{
+	for (unsigned i = 0; p->launch->look && i < p->lease.grant.nnics; i++) {
+		if (plan_nic_waits(p, i))
+			return true;
+	}
+	return false;
+}
+
 int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
@@ -66,7 +77,9 @@ int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err)
 
 	if (g->nnics == 0)
 		return 0;
-	if (host_vfio_container(p->fs, &rdev, err) < 0)
+	if (still_bound(p))
+		rdev = makedev(10, 196); // VFIO_MINOR of the kernel
+	else if (host_vfio_container(p->fs, &rdev, err) < 0)
 		return -err->code;
 	fn(p, "vfio", rdev, arg);
 	for (unsigned i = 0; i < g->nnics; i++) {
@@ -77,7 +90,9 @@ int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err)
 			seen = seen || g->nics[k].iommu_group == g->nics[i].iommu_group;
 		if (seen)
 			continue;
-		if (host_vfio_group(p->fs, g->nics[i].iommu_group, &rdev, err) < 0)
+		if (p->launch->look && plan_nic_waits(p, i))
+			rdev = 0;
+		else if (host_vfio_group(p->fs, g->nics[i].iommu_group, &rdev, err) < 0)
 			return -err->code;
 		snprintf(name, sizeof(name), "%d", g->nics[i].iommu_group);
 		fn(p, name, rdev, arg);

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "plan/make.h"
+#include "plan/nic.h"
 
 #include "base/jread.h"
 #include "base/scope.h"
@@ -16,7 +17,7 @@ struct step *plan_step(
 
 	if (value == NULL && kind != STEP_CGROUP && kind != STEP_JOIN && kind != STEP_TOUCH
 	    && kind != STEP_DIR && kind != STEP_NODE && kind != STEP_GIVE
-	    && kind != STEP_DETACH_HUGETLBFS)
+	    && kind != STEP_DETACH_HUGETLBFS && kind != STEP_MODULE)
 		p->failed = true;
 	if (value == NULL)
 		value = strdup("");
@@ -103,6 +104,8 @@ int plan_build(
 	p.lease.site = launch->site;
 	p.lease.detached = launch->detached;
 	r = rights_check(&p, err);
+	if (r == 0 && launch->look)
+		plan_nics_for_lease(&p);
 	if (r == 0 && site_has(site, SITE_LEASE))
 		r = plan_cgroup(&p, err);
 	if (r == 0 && site_has(site, SITE_PEN))

@@ -37,6 +37,7 @@ enum step_kind {
 	STEP_PARTITION,	       // make the cgroup `path` a partition of the kind `value`: "isolated"
 	STEP_DEVICES,	       // of cgroup v2: limit `path` to the devices `value`, "1:3 136:*"
 	STEP_USERNS, // make a user namespace at `path` that uid owns: its ids and limits, `value`
+	STEP_MODULE, // load the kernel module `path`
 	STEP_KINDS
 };
 
@@ -108,6 +109,8 @@ json_t *plan_config(const struct plan *p);
 // The two forms for reading. JSON: data/schemas/plan.json.
 json_t *plan_to_json(const struct plan *p);
 void plan_print(const struct plan *p, FILE *out);
+// The steps alone, numbered.
+void plan_print_steps(const struct plan *p, FILE *out);
 
 const char *step_name(enum step_kind kind);
 

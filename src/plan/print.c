@@ -29,6 +29,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_PARTITION] = "partition",
 	[STEP_DEVICES] = "devices",
 	[STEP_USERNS] = "userns",
+	[STEP_MODULE] = "module",
 };
 
 const char *step_name(enum step_kind kind)
@@ -172,6 +173,15 @@ static void make_plain(json_t *doc)
 			if (!str_eq(key, "value"))
 				json_plain(v);
 		}
+	}
+}
+
+void plan_print_steps(const struct plan *p, FILE *out)
+{
+	for (unsigned i = 0; i < p->nsteps; i++) {
+		_cleanup_json_ json_t *step = step_to_json(&p->steps[i]);
+
+		print_step(step, i + 1, out);
 	}
 }
 

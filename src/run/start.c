@@ -92,6 +92,31 @@ static unsigned parts_for(const struct start_request *req)
 	return parts;
 }
 
+static bool binds(const struct grant *g)
+{
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (g->nics[i].bind)
+			return true;
+	}
+	return false;
+}
+
+// What is bound for the lease alone is bound before there is a plan: only then it has a device node. A lease that
+// is never written leaves none bound (start_done).
+static int bind_nics(struct start *s, struct err *err)
+{
+	const struct grant *g = &s->lease.grant;
+
+	for (unsigned i = 0; i < g->nnics; i++) {
+		const struct host_pci *nic = host_pci(&s->host, g->nics[i].bdf);
+
+		if (g->nics[i].bind && nic != NULL
+		    && nic_bind(&s->ledger, &s->host, nic, "vfio-pci", g->name, false, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
 int start_prepare(
 	const struct start_request *req, const struct hostfs *fs, struct start *ret, struct err *err
 )
@@ -114,6 +139,8 @@ int start_prepare(
 		r = ids_choose_range(&s.ledger, &s.lease.uid_base, err);
 	if (r == 0)
 		r = ids_choose_link_groups(&s.ledger, &s.lease.grant, err);
+	if (r == 0 && fs->real && !req->launch.look)
+		r = bind_nics(&s, err);
 	if (r == 0) {
 		strcpy(s.lease.boot_id, s.host.boot_id);
 		s.lease.uid = req->launch.uid;
@@ -139,6 +166,11 @@ int start_prepare(
 
 void start_done(struct start *s)
 {
+	const struct grant *g = &s->lease.grant;
+	struct err unused;
+
+	if (s->ledger.lock >= 0 && binds(g) && !lease_exists(&s->ledger, g->name))
+		nics_return(&s->ledger, g->name, &unused);
 	if (s->planned)
 		plan_done(&s->plan);
 	ledger_close(&s->ledger);

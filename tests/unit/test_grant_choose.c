@@ -392,6 +392,65 @@ static void exclusive(void **)
 	host_done(&h);
 }
 
+static void assert_nics(const struct grant *g, unsigned n, const char *const *bdfs)
+{
+	assert_int_equal(g->nnics, n);
+	for (unsigned i = 0; i < n; i++)
+		assert_string_equal(g->nics[i].bdf, bdfs[i]);
+}
+
+// What a NIC has to be, instead of which.
+static void nics_by_selector(void **)
+{
+	struct holdings others = {0};
+	struct request req;
+	struct host h;
+	struct grant g;
+	struct err err;
+
+	fake_read("big", &h);
+	fake_grant(&h, &others, "cpu-count=1 nic=pf=10:00.0,count=2", &g);
+	assert_nics(&g, 2, (const char *[]){"0000:10:01.0", "0000:10:01.1"});
+	assert_int_equal(g.nics[1].iommu_group, 301);
+	// a named one is not chosen for another, nor one that somebody holds
+	fake_hold(&h, &others, "cpu-count=1 nic=10:01.1", false);
+	strcpy(others.held[0].grant.name, "other");
+	fake_grant(&h, &others, "cpu-count=1 nic=driver=vfio-pci,count=2 nic=10:01.0", &g);
+	assert_nics(&g, 3, (const char *[]){"0000:10:01.0", "0000:10:01.2", "0000:10:01.3"});
+	req = fake_request("cpu-count=1 nic=vendor=8086,device=1889,count=8");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "8 wanted, 7 are free");
+	// those of the host's bond are its own, one with VFs works for others, and those of a group go together
+	fake_grant(&h, &others, "cpu-count=1 nic=driver=ice,node=0,bind", &g);
+	assert_nics(&g, 1, (const char *[]){"0000:10:00.1"});
+	assert_true(g.nics[0].bind);
+	req = fake_request("cpu-count=1 nic=driver=ixgbe,bind");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "shares IOMMU group 200");
+	fake_grant(&h, &others, "cpu-count=1 nic=driver=ixgbe,count=2,bind", &g);
+	assert_int_equal(g.nnics, 2);
+	// CPUs and memory come from its node
+	assert_ids(&g.mems, "7");
+	holdings_done(&others);
+	host_done(&h);
+}
+
+static void nics_with_drivers_that_stay(void **)
+{
+	struct holdings others = {0};
+	struct request req;
+	struct host h;
+	struct grant g;
+	struct err err;
+
+	fake_read("mlx5", &h);
+	req = fake_request("cpu-count=1 nic=3b:00.0,bind");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "beside its kernel driver");
+	req = fake_request("cpu-count=1 nic=vendor=15b3,bind");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "1 wanted, 0 are free");
+	req = fake_request("cpu-count=1 nic=5e:00.0");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "pinfold nic bind 0000:5e");
+	host_done(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +474,8 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(pages_available),
 		cmocka_unit_test(exclusive),
+		cmocka_unit_test(nics_by_selector),
+		cmocka_unit_test(nics_with_drivers_that_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

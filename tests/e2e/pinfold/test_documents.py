@@ -31,6 +31,10 @@ NOT_TYPED = [
     (r"\./check\b", "is what runs this test"),
     (r"scripts/setup\b", "installs packages"),
     (r"tests/guest/run\b", "boots a virtual machine: test_guest_harness.py has it"),
+    (
+        r"pinfold (nic|run .*--nic)\b",
+        "of NICs that few machines have: test_nic.py, test_guest_bind.py",
+    ),
     (r"PROX=/path/to/", "needs other projects' programs"),
 ]
 # what a machine may lack: a pattern of the command, and the mark that says so

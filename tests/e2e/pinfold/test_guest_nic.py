@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from features import FAR, needs_nodes
+from nics import MODULES, PCI, nics
 
 from workload import (
     GUEST,
@@ -28,44 +29,12 @@ from workload import (
     wait,
 )
 
-PCI = Path("/sys/bus/pci/devices")
-MODULES = ("vfio-pci", "vfio_iommu_type1")
 pytestmark = [
     needs_root,
     needs_nodes,
     pytest.mark.guest,
     pytest.mark.skipif(not GUEST, reason="gives NICs away: only in the guest (tests/run guest)"),
 ]
-
-
-class Nic:
-    """A PCI function and its IOMMU group."""
-
-    def __init__(self, path):
-        self.path, self.bdf = path, path.name
-        self.group = int(os.readlink(path / "iommu_group").rpartition("/")[2])
-        self.node = int((path / "numa_node").read_text())
-
-    def bind(self, driver):
-        self.unbind()
-        (self.path / "driver_override").write_text(f"{driver}\n")
-        Path("/sys/bus/pci/drivers_probe").write_text(self.bdf)
-        assert os.readlink(self.path / "driver").endswith(f"/{driver}")
-
-    def unbind(self):
-        if (self.path / "driver").exists():
-            (self.path / "driver/unbind").write_text(self.bdf)
-        (self.path / "driver_override").write_text("\n")
-
-
-def nics(device):
-    """Functions by their device number, which says the model."""
-    return [
-        Nic(p)
-        for p in sorted(PCI.iterdir())
-        if (p / "class").read_text().startswith("0x0200")
-        and int((p / "device").read_text(), 16) == device
-    ]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -43,6 +43,7 @@ def test_install_and_uninstall(pinfold, tmp_path):
         f"{at}/share/bash-completion/completions/pinfold",
         f"{at}/share/bash-completion/completions/drover",
         f"{at}/lib/systemd/system/pinfold-keepers.service",
+        f"{at}/lib/systemd/system/pinfold-nics.service",
         "etc/apparmor.d/pinfold-default",
         f"{doc}/README.md",
         f"{doc}/SECURITY.md",
@@ -54,10 +55,11 @@ def test_install_and_uninstall(pinfold, tmp_path):
     wanted |= {f"{doc}/{name}" for name in named("docs", "*.md")}
     wanted |= {f"{doc}/examples/{name}" for name in named("data/drover", "*.cfg")}
     assert files(tmp_path) == wanted
-    unit = (tmp_path / at / "lib/systemd/system/pinfold-keepers.service").read_text()
-    assert "@" not in unit
-    for path in re.findall(r"=(?:file:/)?(/usr/local\S+)", unit):
-        assert (tmp_path / path.lstrip("/")).exists(), path
+    for name in ("keepers", "nics"):
+        unit = (tmp_path / at / f"lib/systemd/system/pinfold-{name}.service").read_text()
+        assert "@" not in unit
+        for path in re.findall(r"=(?:file:/)?(/usr/local\S+)", unit):
+            assert (tmp_path / path.lstrip("/")).exists(), path
     make("uninstall", tmp_path)
     assert files(tmp_path) == set()
 

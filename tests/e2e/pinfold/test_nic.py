@@ -132,3 +132,65 @@ def test_bad_command_lines(args, like):
     p = nic(*args)
     assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
     assert p.stderr.count("\n") == 1
+
+
+# --- bind and unbind, on copies -------------------------------------------------------------------
+
+
+def test_steps_of_bind_and_unbind(mlx5):
+    p = nic("bind", "--dry-run", "ens2", tree=mlx5)
+    assert p.returncode == 0, p.stderr
+    device = "/sys/bus/pci/devices/0000:5e:00.0"
+    assert [line.split(None, 1)[1] for line in p.stdout.splitlines()] == [
+        "module     vfio-pci",
+        "module     vfio_iommu_type1",
+        f"set        {device}/driver_override = vfio-pci",
+        f"set        {device}/driver/unbind = 0000:5e:00.0",
+        "set        /sys/bus/pci/drivers/vfio-pci/bind = 0000:5e:00.0",
+    ]
+    p = nic("unbind", "--dry-run", "5f:00.0", tree=mlx5)
+    assert "drivers_probe = 0000:5f:00.0" in p.stdout, p.stderr
+
+
+@pytest.mark.parametrize(
+    "machine, args, like",
+    [
+        ("mlx5", ["bind"], "which NIC"),
+        ("mlx5", ["bind", "5e:00.0"], "without --host-tree"),
+        ("mlx5", ["bind", "--dry-run", "7f:00.0"], "NIC '7f:00.0' does not exist"),
+        ("mlx5", ["bind", "--dry-run", "ens2", "5e:00.0"], "named twice"),
+        ("mlx5", ["bind", "--dry-run", "eno1"], "carries the default route .*--force"),
+        ("mlx5", ["bind", "--dry-run", "3b:00.0"], "beside its kernel driver .mlx5_core."),
+        ("mlx5", ["bind", "--dry-run", "--force", "3b:00.1"], "beside its kernel driver"),
+        ("mlx5", ["bind", "--dry-run", "ens3"], "no IOMMU group.*--unsafe-noiommu"),
+        ("mlx5", ["bind", "--dry-run", "--unsafe-noiommu", "ens3"], "CONFIG_VFIO_NOIOMMU"),
+        ("mlx5", ["bind", "--dry-run", "--driver", "ice", "ens2"], "none of vfio-pci"),
+        ("mlx5", ["unbind", "--dry-run", "ens2"], "not bound to a driver for programs, but to ice"),
+        ("big", ["bind", "--dry-run", "f0:00.0"], "group 200 with 0000:f0:00.1 .*in one command"),
+        ("big", ["bind", "--dry-run", "ens2"], "carries the default route"),
+        ("two", ["bind", "--dry-run", "00:04.0"], "0000:00:04.0 is no NIC"),
+    ],
+)
+def test_bind_refuses(tmp_path, machine, args, like):
+    tree = fake_host.write(fake_host.kinds[machine](), str(tmp_path / "t"))
+    p = nic(*args, tree=tree)
+    assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
+    assert p.stderr.count("\n") == 1 and p.stdout == ""
+
+
+def test_force_and_groups(tmp_path):
+    tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
+    for args in (["f0:00.0", "f0:00.1"], ["--force", "ens2"], ["--driver", "igb_uio", "f0:00.1"]):
+        p = nic("bind", "--dry-run", *args, tree=tree)
+        assert p.returncode == 0 and "driver_override" in p.stdout, p.stderr
+
+
+def test_noiommu_is_loud(tmp_path):
+    """Where the kernel has it."""
+    tree = fake_host.write(fake_host.mlx5(), str(tmp_path / "t"))
+    parameter = Path(tree, "sys/module/vfio/parameters/enable_unsafe_noiommu_mode")
+    parameter.parent.mkdir(parents=True)
+    parameter.write_text("N\n")
+    p = nic("bind", "--dry-run", "--unsafe-noiommu", "ens3", tree=tree)
+    assert p.returncode == 0 and "WARNING: no IOMMU confines NIC 0000:60:00.0" in p.stderr
+    assert "enable_unsafe_noiommu_mode = Y" in p.stdout

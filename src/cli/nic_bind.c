@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold nic bind, unbind and restore. What outlives a boot is kept as driverctl(8) keeps it: the name of the driver
+// in /etc/driverctl.d/pci-ADDRESS.
+
+#include "cli/nic.h"
+
+#include "apply/apply.h"
+#include "base/dir.h"
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/request.h"
+#include "host/nic.h"
+#include "plan/nic.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PERSIST_DIR "/etc/driverctl.d"
+
+static const char bind_usage[] =
+	"Usage: pinfold nic bind [--driver NAME] [--persist] [--force] [--dry-run] NIC...\n"
+	"\n"
+	"Binds NICs, named by PCI address or interface, to a driver for programs.\n"
+	"\n"
+	"  --driver NAME      vfio-pci (default), uio_pci_generic or igb_uio\n"
+	"  --persist          also after a reboot\n"
+	"  --force            though the host has an address on it or is reached through it\n"
+	"  --unsafe-noiommu   to vfio-pci without an IOMMU: the program can then read and write\n"
+	"                     all of the host's memory\n"
+	"  --dry-run          show the steps, and change nothing\n"
+	"  -h, --help         this text\n";
+
+static const char unbind_usage[] = "Usage: pinfold nic unbind [--persist] [--dry-run] NIC...\n"
+				   "\n"
+				   "Gives NICs back to the drivers they had.\n"
+				   "\n"
+				   "  --persist   forget that it is to be bound after a reboot\n"
+				   "  --dry-run   show the steps, and change nothing\n"
+				   "  -h, --help  this text\n";
+
+struct work {
+	struct nic_wish wish;
+	bool persist, dry;
+	struct hostfs fs;
+	struct ledger ledger;
+	struct host host;
+	struct holdings others;
+};
+
+static int parse(
+	int argc,
+	char **argv,
+	const struct option *longs,
+	const char *usage,
+	struct work *w,
+	bool *ret_help,
+	struct err *err
+)
+{
+	int c;
+
+	*ret_help = false;
+	w->wish.driver = "vfio-pci";
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "h", longs, err)) >= 0) {
+		switch (c) {
+		case 'h':
+			fputs(usage, stdout);
+			*ret_help = true;
+			return 0;
+		case 'd':
+			w->wish.driver = optarg;
+			break;
+		case 'f':
+			w->wish.force = true;
+			break;
+		case 'n':
+			w->dry = true;
+			break;
+		case 'p':
+			w->persist = true;
+			break;
+		case 'u':
+			w->wish.unsafe_noiommu = true;
+			break;
+		default:
+			return -err->code;
+		}
+	}
+	if (optind == argc)
+		return err_set(err, EINVAL, "nic %s: which NIC? see pinfold nic list", argv[0]);
+	return 0;
+}
+
+static void close_work(struct work *w)
+{
+	holdings_done(&w->others);
+	ledger_close(&w->ledger);
+	host_done(&w->host);
+	hostfs_close(&w->fs);
+}
+
+// A copy of a machine's files is only looked at.
+static int open_work(struct work *w, struct err *err)
+{
+	int r;
+
+	*w = (struct work){.wish = w->wish, .persist = w->persist, .dry = w->dry};
+	w->ledger = (struct ledger){.defs = -1, .leases = -1, .lock = -1};
+	w->fs.root = -1;
+	r = w->dry ? cli_open_host(&w->fs, err) : cli_open_real(true, &w->fs, &w->ledger, err);
+	if (r == 0 && w->dry)
+		r = ledger_open(&w->fs, false, &w->ledger, err);
+	if (r == 0 && !w->dry)
+		r = ledger_lock(&w->ledger, err);
+	// what ended, or was killed in the middle, has nothing any more
+	if (r == 0 && !w->dry)
+		gc_leases(&w->ledger, NULL, err);
+	if (r == 0)
+		r = host_read(&w->fs, HOST_PCI, &w->host, err);
+	if (r == 0)
+		r = ledger_holdings(&w->ledger, NULL, &w->others, err);
+	return r;
+}
+
+static int find_all(struct work *w, char **names, struct err *err)
+{
+	struct nic_wish *wish = &w->wish;
+
+	for (; *names != NULL; names++) {
+		const struct host_pci *p = nic_find(&w->host, *names, err);
+
+		if (p == NULL)
+			return -err->code;
+		for (unsigned i = 0; i < wish->n; i++) {
+			if (wish->nics[i] == p)
+				return err_set(err, EINVAL, "NIC %s is named twice", p->bdf);
+		}
+		if (wish->n == GRANT_NICS)
+			return err_set(err, E2BIG, "NICs: more than %d", GRANT_NICS);
+		wish->nics[wish->n++] = p;
+	}
+	return 0;
+}
+
+static int show(struct plan *p, struct err *err)
+{
+	int r = p->failed ? err_oom(err) : 0;
+
+	if (r == 0)
+		plan_print_steps(p, stdout);
+	plan_done(p);
+	return r;
+}
+
+// ---- after a reboot
+
+static int persist(const char *bdf, const char *driver, struct err *err)
+{
+	_cleanup_close_ int dir = fs_mkdirs(PERSIST_DIR, 0755, err);
+	_cleanup_free_ char *name = str_printf("pci-%s", bdf), *text = str_printf("%s\n", driver);
+
+	if (dir < 0)
+		return dir;
+	if (name == NULL || text == NULL)
+		return err_oom(err);
+	return fs_write_durable(dir, name, text, strlen(text), 0644, err);
+}
+
+static bool persists(const char *bdf)
+{
+	_cleanup_free_ char *path = str_printf(PERSIST_DIR "/pci-%s", bdf);
+
+	return path != NULL && access(path, F_OK) == 0;
+}
+
+static int forget(const char *bdf, struct err *err)
+{
+	_cleanup_free_ char *path = str_printf(PERSIST_DIR "/pci-%s", bdf);
+
+	if (path == NULL)
+		return err_oom(err);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove '%s'", path);
+	return 0;
+}
+
+// ---- bind
+
+// All, or none.
+static int bind_all(struct work *w, struct err *err)
+{
+	const struct nic_wish *wish = &w->wish;
+	struct binding b;
+	struct err unused;
+	int r = 0;
+
+	for (unsigned i = 0; i < wish->n; i++) {
+		const struct host_pci *nic = wish->nics[i];
+
+		r = nic_bind(
+			&w->ledger, &w->host, nic, wish->driver, "", wish->unsafe_noiommu, err
+		);
+		if (r == 0 && w->persist)
+			r = persist(nic->bdf, wish->driver, err);
+		for (unsigned k = i; r < 0 && k-- > 0;) {
+			nic = wish->nics[k];
+			if (!str_eq(nic->driver, wish->driver)
+			    && binding_read(&w->ledger, nic->bdf, &b, &unused) == 0)
+				nic_return(&w->ledger, &b, &unused);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int bind_them(struct work *w, char **names, struct err *err)
+{
+	const struct nic_wish *wish = &w->wish;
+
+	if (find_all(w, names, err) < 0 || nic_check(wish, &w->host, &w->fs, &w->others, err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < wish->n; i++) {
+		if (wish->nics[i]->iommu_group < 0 && str_eq(wish->driver, "vfio-pci"))
+			fprintf(stderr,
+				"pinfold: WARNING: no IOMMU confines NIC %s: its program can read "
+				"and write all of this host's memory\n",
+				wish->nics[i]->bdf);
+	}
+	if (!w->dry)
+		return bind_all(w, err);
+	for (unsigned i = 0; i < wish->n; i++) {
+		struct plan p = {0};
+
+		if (str_eq(wish->nics[i]->driver, wish->driver))
+			continue;
+		plan_nic_bind(&p, wish->nics[i], wish->driver, wish->unsafe_noiommu);
+		if (show(&p, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+int cmd_nic_bind(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"driver", required_argument, NULL, 'd'},
+		{"dry-run", no_argument, NULL, 'n'},
+		{"force", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{"persist", no_argument, NULL, 'p'},
+		{"unsafe-noiommu", no_argument, NULL, 'u'},
+		{0},
+	};
+	struct work w = {0};
+	struct err err;
+	bool help;
+	int r = parse(argc, argv, longs, bind_usage, &w, &help, &err);
+
+	if (r < 0)
+		return cli_fail(&err);
+	if (help)
+		return STATUS_OK;
+	r = open_work(&w, &err);
+	if (r == 0)
+		r = bind_them(&w, argv + optind, &err);
+	close_work(&w);
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
+}
+
+// ---- unbind
+
+// What is known of how it was; of one that somebody else has bound, that the kernel may choose.
+static int former(
+	const struct work *w, const struct host_pci *nic, struct binding *ret, struct err *err
+)
+{
+	int r = binding_read(&w->ledger, nic->bdf, ret, err);
+
+	if (r != -ENOENT)
+		return r;
+	if (!host_nic_for_programs(nic->driver))
+		return err_set(
+			err,
+			EINVAL,
+			"NIC %s is not bound to a driver for programs, but to %s",
+			nic->bdf,
+			nic->driver[0] != '\0' ? nic->driver : "none"
+		);
+	*ret = (struct binding){.kept = true, .probe = true};
+	strcpy(ret->bdf, nic->bdf);
+	strcpy(ret->driver, nic->driver);
+	strcpy(ret->boot_id, w->host.boot_id);
+	return 0;
+}
+
+static int unbind_one(struct work *w, const struct host_pci *nic, struct err *err)
+{
+	struct plan p = {0};
+	struct binding b;
+
+	if (former(w, nic, &b, err) < 0 || nic_check_holders(nic, &w->others, err) < 0)
+		return -err->code;
+	if (w->dry) {
+		plan_nic_return(&p, nic, &b);
+		return show(&p, err);
+	}
+	if (nic_return(&w->ledger, &b, err) < 0 || (w->persist && forget(nic->bdf, err) < 0))
+		return -err->code;
+	if (persists(nic->bdf))
+		fprintf(stderr,
+			"pinfold: NIC %s is bound again at the next boot; --persist forgets that\n",
+			nic->bdf);
+	return 0;
+}
+
+int cmd_nic_unbind(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"dry-run", no_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},
+		{"persist", no_argument, NULL, 'p'},
+		{0},
+	};
+	struct work w = {0};
+	struct err err;
+	bool help;
+	int r = parse(argc, argv, longs, unbind_usage, &w, &help, &err);
+
+	if (r < 0)
+		return cli_fail(&err);
+	if (help)
+		return STATUS_OK;
+	r = open_work(&w, &err);
+	if (r == 0)
+		r = find_all(&w, argv + optind, &err);
+	for (unsigned i = 0; r == 0 && i < w.wish.n; i++)
+		r = unbind_one(&w, w.wish.nics[i], &err);
+	close_work(&w);
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
+}
+
+// ---- restore
+
+// One that cannot be had does not keep the others.
+static int restore_one(struct work *w, const char *bdf, const char *driver, struct err *err)
+{
+	w->wish.driver = driver;
+	w->wish.n = 0;
+	return bind_them(w, (char *[]){(char *)bdf, NULL}, err);
+}
+
+static int restore_all(struct work *w, struct err *err)
+{
+	_cleanup_close_ int dir = open(PERSIST_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *d = dir >= 0 ? dir_open(dir, ".", 0) : NULL;
+	struct dirent *e;
+	int r = 0;
+
+	while (d != NULL && (e = dir_next(d)) != NULL) {
+		_cleanup_free_ char *driver = NULL;
+
+		if (!str_starts(e->d_name, "pci-")
+		    || fs_read(dir, e->d_name, 64, &driver, NULL) < 0)
+			continue;
+		driver[strcspn(driver, "\n")] = '\0';
+		// driverctl's own: other drivers, other devices
+		if (!host_nic_for_programs(driver))
+			continue;
+		if (restore_one(w, e->d_name + strlen("pci-"), driver, err) < 0) {
+			cli_fail(err);
+			r = -err->code;
+		}
+	}
+	return r;
+}
+
+int cmd_nic_restore(int argc, char **argv)
+{
+	struct work w = {0};
+	struct err err;
+	bool help;
+	int r = cli_simple_options(
+		argc,
+		argv,
+		"Usage: pinfold nic restore\n"
+		"Binds what nic bind --persist (or driverctl) has noted, after a reboot.",
+		NULL,
+		&help,
+		&err
+	);
+
+	if (r < 0)
+		return cli_fail(&err);
+	if (help)
+		return STATUS_OK;
+	r = open_work(&w, &err);
+	if (r < 0)
+		cli_fail(&err);
+	else
+		r = restore_all(&w, &err);
+	close_work(&w);
+	return r < 0 ? STATUS_FAILED : STATUS_OK;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// NICs: those that fit what a request says of them, and whether a grant can have its own.
+
+#include "grant/choose.h"
+
+#include "base/scope.h"
+#include "host/nic.h"
+
+#include <string.h>
+
+#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
+
+static bool granted_nic(const struct terms *t, const char *bdf)
+{
+	for (unsigned i = 0; i < t->nnics; i++) {
+		if (str_eq(t->nics[i].bdf, bdf))
+			return true;
+	}
+	return false;
+}
+
+static const struct grant *holder_of(const struct holdings *others, const char *bdf)
+{
+	for (unsigned i = 0; i < others->n; i++) {
+		if (granted_nic((const struct terms *)&others->held[i].grant, bdf))
+			return &others->held[i].grant;
+	}
+	return NULL;
+}
+
+// ---- what may be chosen
+
+static bool fits(const struct nic_select *s, const struct host_pci *p)
+{
+	return (s->driver[0] == '\0' || str_eq(s->driver, p->driver[0] != '\0' ? p->driver : "none")
+	       )
+	       && (s->vendor == 0 || s->vendor == p->vendor)
+	       && (s->device == 0 || s->device == p->device)
+	       && (!s->on_node || (int)s->node == p->node)
+	       && (s->pf[0] == '\0' || str_eq(s->pf, p->physfn));
+}
+
+// Whether nobody would miss it, and it can be had. One whose functions work for others is left alone.
+static bool is_free(const struct grant_nic *want, const struct host_pci *p)
+{
+	bool ready = str_eq(p->driver, "vfio-pci");
+
+	return p->class >> 16 == CLASS_NETWORK && p->iommu_group >= 0 && !p->default_route
+	       && !p->addressed && p->upper[0] == '\0' && p->numvfs == 0
+	       && (ready || (want->bind && !host_nic_bifurcated(p->driver)));
+}
+
+static int choose_some(
+	struct terms *t,
+	const struct grant_nic *want,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	unsigned left = want->select.count;
+
+	// those first that need not be taken from a driver
+	for (unsigned bound = 2; bound-- > 0 && left > 0;) {
+		for (unsigned i = 0; i < host->npci && left > 0; i++) {
+			const struct host_pci *p = &host->pci[i];
+			struct grant_nic *nic = &t->nics[t->nnics];
+
+			if (str_eq(p->driver, "vfio-pci") != (bound == 1) || !fits(&want->select, p)
+			    || !is_free(want, p) || granted_nic(t, p->bdf)
+			    || holder_of(others, p->bdf) != NULL)
+				continue;
+			if (t->nnics == GRANT_NICS)
+				return err_set(err, E2BIG, "NICs: more than %d", GRANT_NICS);
+			*nic = (struct grant_nic){.bind = want->bind};
+			strcpy(nic->bdf, p->bdf);
+			t->nnics++;
+			left--;
+		}
+	}
+	if (left == 0)
+		return 0;
+	return err_set(
+		err,
+		EBUSY,
+		"NIC '%s': %u wanted, %u %s free%s; see pinfold nic list",
+		want->select.text,
+		want->select.count,
+		want->select.count - left,
+		want->select.count - left == 1 ? "is" : "are",
+		want->bind ? "" : " and bound to vfio-pci (say ,bind to have them bound)"
+	);
+}
+
+int choose_nics(
+	struct terms *t, const struct host *host, const struct holdings *others, struct err *err
+)
+{
+	struct grant_nic asked[GRANT_NICS];
+	unsigned n = t->nnics;
+
+	memcpy(asked, t->nics, n * sizeof(asked[0]));
+	t->nnics = 0;
+	// the named ones first: none of them is chosen for another
+	for (unsigned named = 2; named-- > 0;) {
+		for (unsigned i = 0; i < n; i++) {
+			if ((asked[i].bdf[0] != '\0') != (named == 1))
+				continue;
+			if (named == 0 && choose_some(t, &asked[i], host, others, err) < 0)
+				return -err->code;
+			if (named == 1)
+				t->nics[t->nnics++] = asked[i];
+		}
+	}
+	for (unsigned i = 0; i < t->nnics; i++) {
+		const struct host_pci *p = host_pci(host, t->nics[i].bdf);
+
+		t->nics[i].iommu_group = p != NULL ? p->iommu_group : -1;
+	}
+	return 0;
+}
+
+// ---- what is refused
+
+// A group is the unit of isolation: whoever has one of its functions has them all.
+static int check_group(
+	const struct grant *g, const struct host_pci *nic, const struct host *host, struct err *err
+)
+{
+	for (unsigned i = 0; i < host->npci; i++) {
+		const struct host_pci *p = &host->pci[i];
+
+		if (p->iommu_group != nic->iommu_group || host_pci_harmless(p)
+		    || granted_nic((const struct terms *)g, p->bdf))
+			continue;
+		return err_set(
+			err,
+			EBUSY,
+			"NIC %s shares IOMMU group %d with %s (driver %s); grant both, or bind the "
+			"other to "
+			"no driver",
+			nic->bdf,
+			nic->iommu_group,
+			p->bdf,
+			p->driver
+		);
+	}
+	return 0;
+}
+
+static int check_driver(const struct grant_nic *nic, const struct host_pci *p, struct err *err)
+{
+	if (str_eq(p->driver, "vfio-pci"))
+		return 0;
+	if (host_nic_bifurcated(p->driver))
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"NIC %s: DPDK works beside its kernel driver (%s), and such NICs cannot be "
+			"granted yet; see docs/nics.md",
+			p->bdf,
+			p->driver
+		);
+	if (!nic->bind)
+		return err_set(
+			err,
+			EBUSY,
+			"NIC %s is bound to %s; bind it to vfio-pci first: pinfold nic bind %s, or "
+			"say --nic %s,bind",
+			p->bdf,
+			p->driver[0] != '\0' ? p->driver : "no driver",
+			p->bdf,
+			p->bdf
+		);
+	if (p->addressed || p->upper[0] != '\0')
+		return err_set(
+			err,
+			EBUSY,
+			"NIC %s (%s) %s%s; take it from there first",
+			p->bdf,
+			p->netdev,
+			p->upper[0] != '\0' ? "is a port of "
+					    : "has an address or a route of this host",
+			p->upper
+		);
+	return 0;
+}
+
+static int check_nic(
+	const struct grant *g,
+	const struct grant_nic *nic,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	const struct host_pci *p = host_pci(host, nic->bdf);
+	const struct grant *holder = holder_of(others, nic->bdf);
+
+	if (p == NULL)
+		return err_set(
+			err, ENODEV, "NIC %s does not exist; see pinfold nic list", nic->bdf
+		);
+	if (p->default_route)
+		return err_set(
+			err,
+			EBUSY,
+			"NIC %s (%s) carries the default route of this host; choose another",
+			p->bdf,
+			p->netdev
+		);
+	if (holder != NULL)
+		return err_set(
+			err, EBUSY, "NIC %s is granted to '%s' already", p->bdf, holder->name
+		);
+	if (check_driver(nic, p, err) < 0)
+		return -err->code;
+	if (p->iommu_group < 0)
+		return err_set(
+			err,
+			ENODEV,
+			"NIC %s is in no IOMMU group, so nothing could confine it; turn the IOMMU "
+			"on "
+			"(intel_iommu=on or the firmware's VT-d/AMD-Vi)",
+			p->bdf
+		);
+	// what the workload gets is the device node of this group
+	if (p->iommu_group != nic->iommu_group)
+		return err_set(
+			err,
+			EINVAL,
+			"NIC %s is in IOMMU group %d, not %d as grant '%s' says; make the grant "
+			"again",
+			p->bdf,
+			p->iommu_group,
+			nic->iommu_group,
+			g->name
+		);
+	return check_group(g, p, host, err);
+}
+
+int check_nics(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (check_nic(g, &g->nics[i], host, others, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}

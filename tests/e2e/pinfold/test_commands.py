@@ -55,11 +55,12 @@ def test_ps_of_a_long_command(pf):
 
 def test_ps_of_an_odd_command(pf):
     """What the program is called does not break the table."""
-    _, name = pf.begin(script="echo up; : '\n\t\033[31m'; exec sleep 1000")
+    _, name = pf.begin(script="echo up; : '\n\t\033[31m\u009b'; exec sleep 1000")
     lines = pf.ok("ps").splitlines()
     assert sum(x.startswith(f"{name} ") for x in lines) == 1
     assert len(lines) == len(pf.ps()) + 1
-    assert "\033" not in pf.ok("ps")
+    assert not {"\033", "\u009b"} & set(pf.ok("ps"))
+    assert pf.ok("ps", "--json").isascii()
 
 
 # --- stop -----------------------------------------------------------------------------------------

@@ -445,6 +445,64 @@ def test_files_of_others_stay_theirs(kept):
     assert kept.run("-v", "/run/pinfold:/data:ro", "--", "/bin/ls", "/data/leases").returncode != 0
 
 
+UNDO_MOUNTS = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+MS_REMOUNT, MS_BIND, MNT_DETACH = 32, 4096, 2
+rows = [line.split() for line in open("/proc/self/mountinfo")]
+rows = [row for row in rows if row[4] != "/proc"]  # the keeper's own, of its processes
+assert libc.mount(b"t", b"/tmp", b"tmpfs", 0, None) == 0, os.strerror(ctypes.get_errno())
+assert libc.umount2(b"/tmp", 0) == 0
+for row in rows:
+    point, options = row[4].encode().decode("unicode_escape").encode("latin1"), row[5].split(",")
+    if libc.umount2(point, MNT_DETACH) == 0:
+        print("taken off", row[4])
+    for flag in {"ro", "nosuid", "nodev", "noexec"} & set(options):
+        bits = {"ro": 1, "nosuid": 2, "nodev": 4, "noexec": 8}
+        keep = sum(bits[f] for f in bits if f in options and f != flag)
+        if libc.mount(None, point, None, MS_REMOUNT | MS_BIND | keep, None) == 0:
+            print("not", flag, "any more:", row[4])
+print(len(rows), "mounts")
+"""
+
+
+def test_what_root_mounted_stays(kept):
+    """Who has all rights in the keeper's namespaces, more than it has itself, gets no further."""
+    enter = ["nsenter", "-t", str(kept.keeper()), "-U", "-m", "-p"]
+    enter += [PYTHON, "-I", "-c", UNDO_MOUNTS]
+    p = subprocess.run(enter, capture_output=True, text=True, timeout=20 * SLOW, check=False)
+    assert p.returncode == 0, p.stderr
+    *undone, last = p.stdout.splitlines()
+    assert int(last.split()[0]) > 10
+    assert undone == []
+    assert kept.shell("echo here") == "here\n"
+
+
+def test_one_that_stands_still(kept):
+    """Its owner may stop it; root's commands wait for it no longer than they say."""
+    os.kill(kept.keeper(), signal.SIGSTOP)
+    begin = time.monotonic()
+    rows = {r["name"]: r for r in kept.pf.json("ps", "--json")}
+    assert kept.name in rows
+    assert time.monotonic() - begin < 2 + 5 * SLOW
+    begin = time.monotonic()
+    kept.pf.ok("grant", "stop", kept.name)
+    assert time.monotonic() - begin < 10 + 5 * SLOW
+    assert not (LEASES / f"{kept.name}.json").exists()
+
+
+@pytest.mark.full
+@pytest.mark.limit(90)
+def test_stop_behind_one_that_stands_still(kept):
+    kept.ok("run", "-d", "--grant", kept.name, "--", "/bin/sleep", "1000")
+    os.kill(kept.keeper(), signal.SIGSTOP)
+    begin = time.monotonic()
+    p = kept.pf("stop", kept.name, seconds=60)
+    taken = time.monotonic() - begin
+    assert taken < 20 + 5 * SLOW, (taken, p.returncode, p.stderr)
+    kept.pf.ok("grant", "stop", kept.name)
+
+
 def test_only_the_owner(kept):
     name = kept.name
     kept.ok("run", "-d", "--grant", name, "--", "/bin/sleep", "1000")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// pinfold host inventory: what this machine has.
+// pinfold host: what this machine has, and what it needs for virtual machines.
 
 #include "cli/cli.h"
 #include "cli/host_print.h"
@@ -9,14 +9,19 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/host.h"
+#include "launch/launch.h"
 
 #include <getopt.h>
 
 static const char usage[] =
 	"Usage: pinfold host inventory [--json] [--all]\n"
+	"       pinfold host kernel\n"
 	"\n"
-	"Shows what the machine has: CPUs, caches, NUMA nodes, hugepages, network functions,\n"
-	"cgroups. Reads only; nothing is changed.\n"
+	"inventory shows what the machine has: CPUs, caches, NUMA nodes, hugepages, network\n"
+	"functions, cgroups. It reads only; nothing is changed.\n"
+	"\n"
+	"kernel fetches a kernel for run --in vm, with apt, into /var/cache/pinfold-guest. It is\n"
+	"not installed.\n"
 	"\n"
 	"  --json      everything, as JSON\n"
 	"  --all       every PCI function, not only those of networks\n"
@@ -81,8 +86,30 @@ static int inventory(int argc, char **argv)
 	return STATUS_OK;
 }
 
+// Becomes the script that does it, which is beside pinfold-inside where it is installed.
+static int kernel(int argc, char **argv)
+{
+	_cleanup_free_ char *script = NULL;
+	struct err err;
+
+	if (argc > 1) {
+		err_set(&err, EINVAL, "host kernel takes no argument '%s'", argv[1]);
+		return cli_fail(&err);
+	}
+	if (geteuid() != 0) {
+		err_set(&err, EPERM, "host kernel needs root: it writes to '" VM_CACHE "'");
+		return cli_fail(&err);
+	}
+	script = launch_find_beside("../vm/", "fetch-kernel");
+	if (script != NULL)
+		execl(script, script, NULL);
+	err_set(&err, ENOENT, "find fetch-kernel beside this program or in ../libexec/pinfold");
+	return cli_fail(&err);
+}
+
 static const struct command commands[] = {
 	{"inventory", "what the machine has", inventory},
+	{"kernel", "a kernel for virtual machines", kernel},
 };
 
 int cmd_host(int argc, char **argv)

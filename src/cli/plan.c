@@ -8,13 +8,34 @@
 #include "cli/request.h"
 
 #include <stdio.h>
+#include <string.h>
+
+// of a word that needs no quotes; no word of ours has a quote
+#define SHELL_PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+.,:/%@"
 
 static const char plan_help[] =
-	"Usage: pinfold plan [OPTION...] [--format text|json|oci] [--] [PROGRAM [ARG...]]\n\n"
+	"Usage: pinfold plan [OPTION...] [--format text|json|oci|qemu] [--] [PROGRAM [ARG...]]\n\n"
 	"Shows everything that pinfold run with the same options would do. Changes nothing.\n\n";
 
 // For a plan without a program.
 static char *const no_program[] = {(char *)"PROGRAM", NULL};
+
+// A line an option, as a shell takes them.
+static void print_words(const json_t *words)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (words, i, e) {
+		const char *s = json_string_value(e);
+		bool plain = strspn(s, SHELL_PLAIN) == strlen(s);
+
+		if (i > 0)
+			fputs(s[0] == '-' ? " \\\n\t" : " ", stdout);
+		printf(plain ? "%s" : "'%s'", s);
+	}
+	putchar('\n');
+}
 
 static int print_plan(const struct plan *p, const char *format, struct err *err)
 {
@@ -32,8 +53,12 @@ static int print_plan(const struct plan *p, const char *format, struct err *err)
 			return err_set(err, EINVAL, "--format oci: --in host has no container");
 		cli_print_json(doc);
 		json_decref(doc);
+	} else if (str_eq(format, "qemu")) {
+		if (p->qemu == NULL)
+			return err_set(err, EINVAL, "--format qemu: only --in vm has a QEMU");
+		print_words(p->qemu);
 	} else {
-		return err_set(err, EINVAL, "--format '%s': text, json or oci", format);
+		return err_set(err, EINVAL, "--format '%s': text, json, oci or qemu", format);
 	}
 	return 0;
 }

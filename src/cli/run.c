@@ -49,6 +49,7 @@ int cli_complete(
 			&runtime_crun,
 			l->runtime != NULL ? l->runtime : "/usr/bin/crun"
 		);
+		vm_assume(&l->vm);
 		return 0;
 	}
 	if (launch_find_tools(l, err) < 0)

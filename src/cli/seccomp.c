@@ -142,7 +142,7 @@ static int check_record(const struct cli_start *cs, struct err *err)
 {
 	if (cs->launch.argv[0] == NULL)
 		return err_set(err, EINVAL, "no program given; see pinfold seccomp record --help");
-	if (!site_has(&cs->launch.site, SITE_CONTAINER))
+	if (cs->launch.site.place != PLACE_CONTAINER)
 		return err_set(err, EINVAL, "seccomp record: --in host has no filter");
 	if (cs->launch.detached)
 		return err_set(

@@ -325,7 +325,7 @@ static int join(const char *word)
 
 // Standard input, output and error as a message over the status descriptor: the runtime has others, which it
 // gives to the container's user whatever files they are, and keeps open as long as it runs.
-static int receive_streams(int sock)
+int inside_streams(int sock)
 {
 	union {
 		struct cmsghdr align;
@@ -406,7 +406,7 @@ static int options(int argc, char **argv, struct init *in)
 	if (optind >= argc)
 		return inside_fail("init: no program given");
 	in->argv = argv + optind;
-	return streams ? receive_streams(in->status_fd) : 0;
+	return streams ? inside_streams(in->status_fd) : 0;
 }
 
 int inside_init(int argc, char **argv)

@@ -12,5 +12,8 @@ int inside_audit(int argc, char **argv);
 int inside_init(int argc, char **argv);
 int inside_show(int argc, char **argv);
 
+// init.c: standard input, output and error as a message over a socket. 0, or the exit status.
+int inside_streams(int sock);
+
 // One line on standard error: "pinfold-inside: MESSAGE". Returns STATUS_FAILED.
 int inside_fail(const char *fmt, ...) printf_like(1, 2);

@@ -4,9 +4,11 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "inside/inside.h"
+#include "inside/vm/vm.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char help[] =
 	"Usage: pinfold-inside init [--status-fd N] [--cpus LIST] [--] CMD [ARG...]\n"
@@ -37,8 +39,10 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
+	{"attach", inside_attach},
 	{"audit", inside_audit},
 	{"init", inside_init},
+	{"machine", inside_machine},
 	{"show", inside_show},
 };
 
@@ -57,6 +61,9 @@ int inside_fail(const char *fmt, ...)
 
 int main(int argc, char **argv)
 {
+	// the kernel starts it so, and nobody else can be the first process from there
+	if (getpid() == 1 && str_eq(argv[0], "/init"))
+		return guest_main();
 	if (argc < 2)
 		return inside_fail("no command given; see pinfold-inside --help");
 	if (str_eq(argv[1], "--version")) {

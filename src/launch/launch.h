@@ -5,6 +5,7 @@
 
 #include "ledger/ledger.h"
 #include "site/site.h"
+#include "vm/vm.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -36,6 +37,9 @@ struct launch {
 	bool terminal, interactive, detached;
 	const char *runtime;	// path that is asked for; NULL: the first that is installed
 	const char *inside;	// path of pinfold-inside on the host
+	struct vm_tools vm;	// of a virtual machine
+	const char *accel;	// "kvm" or "tcg"; NULL: the best that works
+	bool no_prealloc;	// hugepages are taken when the guest takes them
 	bool found;		// by launch_find_tools, which made it
 	unsigned allow_missing; // HOST_CG_* bits
 	bool look;		// only a plan to be read, not carried out
@@ -66,6 +70,10 @@ int launch_check(const struct launch *launch, struct err *err);
 int launch_set_hostname(const char *s, struct launch *launch, struct err *err);
 
 // ---- tools.c
+
+// The path of a program that is installed with this one; built: where it is in a build tree, seen from here. New
+// string, NULL when it is not there.
+char *launch_find_beside(const char *built, const char *name);
 
 // The path of pinfold-inside on the host. New string, NULL when it is not installed.
 char *launch_find_inside(void);

@@ -13,7 +13,7 @@
 
 const char launch_help[] =
 	"\nProgram:\n"
-	"  --in container|host     host: the grant's cgroups and views, no other fence\n"
+	"  --in container|vm|host  host: the grant's cgroups and views, no other fence\n"
 	"  --image DIR|NAME        root file system; without it /usr, /etc and /opt of the host\n"
 	"  -v HOST:TARGET[:ro]     show a file or directory of the host\n"
 	"  -e NAME=VALUE           environment\n"
@@ -25,12 +25,14 @@ const char launch_help[] =
 	"  -d                      in the background; output goes to pinfold logs\n"
 	"  --runtime PATH          crun or runc; default: the first that is installed\n"
 	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
-	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n";
+	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n"
+	"  --accel auto|kvm|tcg    of a virtual machine; tcg emulates its CPUs, slowly\n"
+	"  --prealloc yes|no       of a virtual machine: take its hugepages at once (default)\n";
 
 // Only what a place is asked for by: whether a user's keeper starts it is not for him to say.
 static int set_place(const char *s, struct launch *launch, struct err *err)
 {
-	static const enum site_place known[] = {PLACE_CONTAINER, PLACE_HOST};
+	static const enum site_place known[] = {PLACE_CONTAINER, PLACE_VM, PLACE_HOST};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		struct site site = site_of(known[i]);
@@ -40,7 +42,7 @@ static int set_place(const char *s, struct launch *launch, struct err *err)
 		launch->site = site;
 		return 0;
 	}
-	return err_set(err, EINVAL, "--in '%s': container or host", s);
+	return err_set(err, EINVAL, "--in '%s': container, vm or host", s);
 }
 
 static int set_image(const char *s, struct launch *launch, struct err *err)
@@ -87,6 +89,22 @@ static int set_env(const char *s, struct launch *launch, struct err *err)
 	return launch_parse_env(s, launch->env, &launch->nenv, err);
 }
 
+static int set_accel(const char *s, struct launch *launch, struct err *err)
+{
+	if (!str_eq(s, "auto") && !str_eq(s, "kvm") && !str_eq(s, "tcg"))
+		return err_set(err, EINVAL, "--accel '%.32s': auto, kvm or tcg", s);
+	launch->accel = s;
+	return 0;
+}
+
+static int set_prealloc(const char *s, struct launch *launch, struct err *err)
+{
+	if (!str_eq(s, "yes") && !str_eq(s, "no"))
+		return err_set(err, EINVAL, "--prealloc '%.32s': yes or no", s);
+	launch->no_prealloc = str_eq(s, "no");
+	return 0;
+}
+
 // One that is kept as it is, or that is said without a value.
 #define TEXT(member) .at = offsetof(struct launch, member), .has_arg = required_argument
 #define FLAG(member) .at = offsetof(struct launch, member), .has_arg = no_argument
@@ -107,6 +125,8 @@ static const struct {
 	{"allow-missing", 'M', required_argument, launch_parse_allow_missing},
 	{"runtime", 'R', TEXT(runtime)},
 	{"apparmor", 'A', required_argument, set_apparmor},
+	{"accel", 'X', required_argument, set_accel},
+	{"prealloc", 'P', required_argument, set_prealloc},
 	{"interactive", 'i', FLAG(interactive)},
 	{"tty", 't', FLAG(terminal)},
 	{"detach", 'd', FLAG(detached)},
@@ -144,8 +164,8 @@ static unsigned asked(const struct launch *l)
 	return (l->image != NULL ? ASK_IMAGE : 0) | (l->nvolumes > 0 ? ASK_VOLUMES : 0)
 	       | (l->user != NULL ? ASK_USER : 0) | (l->hostname != NULL ? ASK_HOSTNAME : 0)
 	       | (l->terminal ? ASK_TERMINAL : 0) | (l->runtime != NULL ? ASK_RUNTIME : 0)
-	       | (l->apparmor != NULL ? ASK_APPARMOR : 0)
-	       | (l->allow_missing != 0 ? ASK_WAIVER : 0);
+	       | (l->apparmor != NULL ? ASK_APPARMOR : 0) | (l->allow_missing != 0 ? ASK_WAIVER : 0)
+	       | (l->accel != NULL || l->no_prealloc ? ASK_GUEST : 0);
 }
 
 int launch_check(const struct launch *l, struct err *err)

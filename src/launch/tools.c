@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 // Beside the program that runs: in a build tree, then where it is installed.
-char *launch_find_inside(void)
+char *launch_find_beside(const char *built, const char *name)
 {
-	static const char *const below[] = {"", "../inside/", "../libexec/pinfold/"};
+	const char *const below[] = {"", built, "../libexec/pinfold/"};
 	char self[PATH_MAX], *slash;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -23,13 +23,18 @@ char *launch_find_inside(void)
 	slash = strrchr(self, '/');
 	slash[1] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
-		_cleanup_free_ char *path = str_printf("%s%spinfold-inside", self, below[i]);
+		_cleanup_free_ char *path = str_printf("%s%s%s", self, below[i], name);
 		char *real = path != NULL ? realpath(path, NULL) : NULL;
 
 		if (real != NULL)
 			return real;
 	}
 	return NULL;
+}
+
+char *launch_find_inside(void)
+{
+	return launch_find_beside("../inside/", "pinfold-inside");
 }
 
 int launch_find_tools(struct launch *launch, struct err *err)
@@ -45,5 +50,5 @@ int launch_find_tools(struct launch *launch, struct err *err)
 			"it"
 		);
 	launch->found = true;
-	return 0;
+	return site_has(&launch->site, SITE_GUEST) ? vm_find(launch->inside, &launch->vm, err) : 0;
 }

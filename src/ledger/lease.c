@@ -182,7 +182,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		return err_set(
 			err,
 			EINVAL,
-			"read %s: place '%s' is none of container, host and keeper",
+			"read %s: place '%s' is none of container, vm, host and keeper",
 			what,
 			place
 		);

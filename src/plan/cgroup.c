@@ -109,7 +109,8 @@ static void limit_memory_v2(struct plan *p, const char *dir, uint64_t bytes)
 // one more for pinfold-inside, the container's init
 static uint64_t work_pids(const struct plan *p)
 {
-	return p->lease.grant.pids + (site_has(&p->lease.site, SITE_HOST_FILES) ? 0 : 1);
+	return p->lease.grant.pids + p->lease.site.pids
+	       + (site_has(&p->lease.site, SITE_HOST_FILES) ? 0 : 1);
 }
 
 // The keeper may move what is in the box into `work`, with an id that is none outside its namespace: the
@@ -156,7 +157,7 @@ static bool have(const struct host *host, unsigned bit)
 static void limit_work_v2(struct plan *p, const char *dir)
 {
 	if (have(p->host, HOST_CG_MEMORY)) {
-		limit_memory_v2(p, dir, p->lease.grant.memory);
+		limit_memory_v2(p, dir, plan_memory(p));
 		set(p, str_printf("%s/memory.oom.group", dir), strdup("1"));
 	}
 	if (have(p->host, HOST_CG_PIDS))
@@ -301,7 +302,7 @@ static void runtime_memory_v1(struct plan *p, const char *box)
 		return;
 	}
 	make(p, inner, "");
-	limit_sockets_v1(p, inner, p->lease.grant.memory);
+	limit_sockets_v1(p, inner, plan_memory(p));
 }
 
 static int plan_v1(struct plan *p, struct err *err)
@@ -343,7 +344,7 @@ static int plan_v1(struct plan *p, struct err *err)
 	if (have(p->host, HOST_CG_MEMORY)) {
 		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_memory);
 
-		limit_v1(p, box, limit_memory_v1, KEEPER_MEMORY, p->lease.grant.memory);
+		limit_v1(p, box, limit_memory_v1, KEEPER_MEMORY, plan_memory(p));
 		runtime_memory_v1(p, box);
 	}
 	if (have(p->host, HOST_CG_PIDS)) {

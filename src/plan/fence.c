@@ -233,8 +233,6 @@ int plan_fence(struct plan *p, struct err *err)
 	if (site_has(site, SITE_LEASE) && plan_links(p, err) < 0)
 		return -err->code;
 	if (site_has(site, SITE_PAGES))
-		plan_hugetlbfs(
-			p, p->lease.uid_base + p->launch->uid, p->lease.uid_base + p->launch->gid
-		);
+		plan_hugetlbfs(p, p->lease.uid_base + plan_uid(p), p->lease.uid_base + plan_gid(p));
 	return add_view(p, err);
 }

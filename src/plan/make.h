@@ -23,6 +23,12 @@ void plan_link(struct plan *p, char *path, char *to);
 // Binds `from` over `to`.
 struct step *plan_bind(struct plan *p, char *from, char *to, bool readonly);
 
+// The ids of the container's first process, as the container counts: the program's, or QEMU's.
+uint32_t plan_uid(const struct plan *p);
+uint32_t plan_gid(const struct plan *p);
+// What the workload's cgroup may take of ordinary memory, bytes.
+uint64_t plan_memory(const struct plan *p);
+
 // notes.c: what a person should know. Who only looks is also told what else may run on the CPUs.
 void plan_note(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void plan_notes(struct plan *p);
@@ -60,6 +66,9 @@ char *plan_directory_of(const char *path);
 // For a keeper's pen: what those roots show of the host.
 void plan_root_sources(struct plan *p);
 int plan_root(struct plan *p, struct err *err);
+// Calls fn for each directory of the host's root that is shown.
+typedef void (*plan_shown_fn)(struct plan *p, const char *name, void *arg);
+void plan_each_shown(struct plan *p, plan_shown_fn fn, void *arg);
 // oci.c: config.json of the container and the command that starts it.
 int plan_oci(struct plan *p, struct err *err);
 // pen.c: what a keeper finds, made by root: hugetlbfs, device nodes, links, places for its own mounts.
@@ -69,6 +78,22 @@ void plan_userns(struct plan *p);
 // mounts.c: appends the "mounts" of config.json, and to rules the "devices" of its resources. What the
 // host lends is taken into the box by steps of the plan.
 int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err);
+// vm.c: what QEMU finds in its container, and what the guest is told.
+int plan_vm(struct plan *p, struct err *err);
+#define PLAN_VM RUN_DIR "/vm" // in the container: job.json, kernel, initramfs, root, volumes
+#define PLAN_VM_CPUS 288      // QEMU's limit of a q35 machine
+
+// vm_args.c: the granted CPUs as the guest sees them: CPU i of it runs on id[i] of the host.
+struct plan_vm_cpus {
+	unsigned n, sockets, cores, threads;
+	unsigned id[PLAN_VM_CPUS];
+};
+int plan_vm_cpus(const struct plan *p, struct plan_vm_cpus *ret, struct err *err);
+// Memory of the guest that is no hugepages of the grant, bytes: whole hugepages of 2 MiB.
+uint64_t plan_vm_memory(const struct plan *p);
+// QEMU's command with an accelerator, "tcg" or "kvm". New reference, NULL when memory is out.
+json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel);
+
 // bare.c: argv and environment of a workload on the host.
 int plan_bare(struct plan *p, struct err *err);
 

@@ -54,8 +54,8 @@ static void base_mounts(struct plan *p, json_t *mounts)
 		owner,
 		sizeof(owner),
 		"nosuid,nodev,mode=0755,size=16m,uid=%u,gid=%u",
-		p->launch->uid,
-		p->launch->gid
+		plan_uid(p),
+		plan_gid(p)
 	);
 	mount(p, mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
 	mount(p, mounts, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=64k");
@@ -135,11 +135,17 @@ static void volume_mounts(struct plan *p, json_t *mounts)
 	for (unsigned i = 0; i < p->launch->nvolumes; i++) {
 		const struct launch_volume *v = &p->launch->volumes[i];
 
+		struct launch_volume shown = *v;
+		_cleanup_free_ char *place = NULL;
+
+		// a guest's QEMU has them side by side, and hands them on
+		if (site_has(&p->lease.site, SITE_GUEST))
+			shown.target = place = str_printf(PLAN_VM "/volumes/%u", i);
 		host_mount(
 			p,
 			mounts,
 			str_printf("volume-%u", i),
-			v,
+			&shown,
 			v->readonly ? "rbind,ro,nosuid,nodev" : "rbind,rw,nosuid,nodev"
 		);
 	}
@@ -158,15 +164,46 @@ static void hugepage_mounts(struct plan *p, json_t *mounts)
 	}
 }
 
+// noexec: QEMU hands it on, and starts nothing of it.
+#define GUEST_ROOT "bind,ro,nosuid,nodev,noexec"
+
+// One by one: crun leaves out what is mounted below a mount that it is told of.
+static void guest_directory(struct plan *p, const char *name, void *arg)
+{
+	_cleanup_free_ char *from = str_printf(FENCE_DIR "/in/guest/%s", name);
+	_cleanup_free_ char *target = str_printf(PLAN_VM "/root/%s", name);
+
+	mount(p, arg, target, "bind", from, GUEST_ROOT);
+}
+
+// What QEMU reads: the kernel, and the root of its guest.
+static void guest_mounts(struct plan *p, json_t *mounts)
+{
+	const struct launch_volume files[] = {
+		{.source = p->launch->vm.kernel, .target = PLAN_VM "/kernel", .readonly = true},
+		{.source = p->launch->vm.initramfs,
+		 .target = PLAN_VM "/initramfs",
+		 .readonly = true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		host_mount(
+			p, mounts, str_printf("vm-%zu", i), &files[i], "bind,ro,nosuid,nodev,noexec"
+		);
+	mount(p, mounts, PLAN_VM "/root", "bind", FENCE_DIR "/in/guest", GUEST_ROOT);
+	if (p->launch->image == NULL)
+		plan_each_shown(p, guest_directory, mounts);
+}
+
 struct device {
 	json_t *mounts, *rules;
 };
 
 // A node of our own, owned by the container's user, is bound in: the host's node keeps its owner.
-static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
+static void device_at(
+	struct plan *p, const struct device *d, const char *target, const char *name, dev_t rdev
+)
 {
-	const struct device *d = arg;
-	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
 	_cleanup_free_ char *from = str_printf("%s/%s", p->lease.site.nodes, name);
 
 	if (site_has(&p->lease.site, SITE_NODES)) {
@@ -174,8 +211,8 @@ static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 			plan_fence_step(p, STEP_NODE, from != NULL ? strdup(from) : NULL, NULL);
 
 		s->mode = 0600;
-		s->uid = p->lease.uid_base + p->launch->uid;
-		s->gid = p->lease.uid_base + p->launch->gid;
+		s->uid = p->lease.uid_base + plan_uid(p);
+		s->gid = p->lease.uid_base + plan_gid(p);
 		s->rdev = rdev;
 	}
 	mount(p, d->mounts, target, "bind", from, "bind,rw,nosuid,noexec");
@@ -197,6 +234,13 @@ static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 	);
 }
 
+static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
+{
+	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
+
+	device_at(p, arg, target, name, rdev);
+}
+
 int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 {
 	struct device d = {.mounts = mounts, .rules = rules};
@@ -205,8 +249,14 @@ int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 	view_mounts(p, mounts);
 	own_mounts(p, mounts);
 	hugepage_mounts(p, mounts);
-	if (p->lease.grant.nnics > 0 && site_has(&p->lease.site, SITE_NODES))
+	if ((p->lease.grant.nnics > 0 || p->kvm) && site_has(&p->lease.site, SITE_NODES))
 		plan_dir(p, strdup(p->lease.site.nodes));
+	if (p->kvm)
+		device_at(
+			p, &d, "/dev/kvm", "kvm", makedev(10, 232)
+		); // KVM_MINOR of linux/miscdevice.h
+	if (site_has(&p->lease.site, SITE_GUEST))
+		guest_mounts(p, mounts);
 	if (plan_vfio(p, device, &d, err) < 0)
 		return -err->code;
 	volume_mounts(p, mounts);

@@ -47,11 +47,13 @@ static json_t *limits(const struct plan *p, json_t *rules)
 		);
 	if ((have & HOST_CG_MEMORY) != 0)
 		json_object_set_new(
-			res, "memory", json_pack("{s:I}", "limit", (json_int_t)g->memory)
+			res, "memory", json_pack("{s:I}", "limit", (json_int_t)plan_memory(p))
 		);
 	if ((have & HOST_CG_PIDS) != 0)
 		json_object_set_new(
-			res, "pids", json_pack("{s:I}", "limit", (json_int_t)(g->pids + 1))
+			res,
+			"pids",
+			json_pack("{s:I}", "limit", (json_int_t)(g->pids + 1 + p->lease.site.pids))
 		);
 	json_object_set_new(res, "hugepageLimits", pages);
 	return res;
@@ -174,13 +176,18 @@ static json_t *linux_part(struct plan *p, json_t *rules)
 static json_t *process(const struct plan *p, const char *hostname, const char *apparmor)
 {
 	const struct site *site = &p->lease.site;
-	json_t *doc = process_of(
+	const char *user[PROCESS_USER + 1] = {NULL};
+	char numbers[32];
+	json_t *doc;
+
+	process_user(site, p->launch->uid, p->launch->gid, numbers, user);
+	doc = process_of(
 		&p->lease,
 		&p->host->limits,
 		p->launch->terminal,
-		p->launch->uid,
-		p->launch->gid,
-		process_args(site, p->launch->terminal, NULL, p->launch->argv),
+		plan_uid(p),
+		plan_gid(p),
+		process_args(site, site->starts, p->launch->terminal, user, p->launch->argv),
 		process_env(site, hostname, p->launch->terminal, p->launch->nenv, p->launch->env)
 	);
 

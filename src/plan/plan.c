@@ -112,6 +112,8 @@ int plan_build(
 		r = plan_pen(&p, err);
 	if (r == 0 && site_has(site, SITE_FENCE))
 		r = plan_fence(&p, err);
+	if (r == 0 && site_has(site, SITE_GUEST))
+		r = plan_vm(&p, err);
 	if (r == 0 && site_has(site, SITE_CONTAINER)) {
 		r = plan_root(&p, err);
 		if (r == 0)
@@ -136,6 +138,21 @@ int plan_build(
 	return 0;
 }
 
+uint32_t plan_uid(const struct plan *p)
+{
+	return site_has(&p->lease.site, SITE_GUEST) ? 0 : p->launch->uid;
+}
+
+uint32_t plan_gid(const struct plan *p)
+{
+	return site_has(&p->lease.site, SITE_GUEST) ? 0 : p->launch->gid;
+}
+
+uint64_t plan_memory(const struct plan *p)
+{
+	return p->lease.grant.memory + p->lease.site.memory;
+}
+
 static void done_but_lease(struct plan *p)
 {
 	for (unsigned i = 0; i < p->nsteps; i++) {
@@ -150,7 +167,8 @@ static void done_but_lease(struct plan *p)
 	json_decref(p->env);
 	json_decref(p->notes);
 	json_decref(p->filter);
-	p->argv = p->env = p->notes = p->filter = NULL;
+	json_decref(p->qemu);
+	p->argv = p->env = p->notes = p->filter = p->qemu = NULL;
 }
 
 void plan_carried_out(struct plan *p)

@@ -81,6 +81,8 @@ struct plan {
 	unsigned nlimits;  // of a container: what its runtime has, and hands on
 	struct right_limit limits[HOST_RLIMITS];
 	json_t *filter; // of system calls, of a keeper's containers
+	json_t *qemu;	// QEMU's command, first of those to be tried; NULL: no virtual machine
+	bool kvm;	// QEMU is to try it
 	json_t *notes;	// things a person should know, one string each
 	bool failed;	// memory ran out while it grew
 	// what it is made from, while it is
@@ -134,10 +136,24 @@ unsigned rights_limits(
 
 // ---- process.c: a process of a container, as config.json and the exec of a runtime take it
 
-// The command of pinfold-inside that starts the program argv at that site; more: options, NULL-terminated. New
+// The command of pinfold-inside, one of the site's, that starts the program argv; more: options, NULL-terminated. New
 // reference, NULL when memory is out.
 json_t *process_args(
-	const struct site *site, bool terminal, const char *const *more, char *const *argv
+	const struct site *site,
+	const char *command,
+	bool terminal,
+	const char *const *more,
+	char *const *argv
+);
+// Words for process_args about the user of a program in a virtual machine, where the process in the container is
+// QEMU's. Returns how many.
+#define PROCESS_USER 4
+unsigned process_user(
+	const struct site *site,
+	uint32_t uid,
+	uint32_t gid,
+	char buf[static 32],
+	const char *ret[static PROCESS_USER]
 );
 // With the rights of the grant. Takes args, an array of strings. limits: of this host.
 json_t *process_of(

@@ -6,11 +6,17 @@
 #include "base/scope.h"
 #include "plan/make.h"
 
+#include <stdio.h>
+
 json_t *process_args(
-	const struct site *site, bool terminal, const char *const *more, char *const *argv
+	const struct site *site,
+	const char *command,
+	bool terminal,
+	const char *const *more,
+	char *const *argv
 )
 {
-	json_t *args = json_pack("[s, s]", INSIDE, "init");
+	json_t *args = json_pack("[s, s]", INSIDE, command);
 
 	for (unsigned i = 0; i < site->njoins; i++) {
 		json_array_append_new(args, json_string("--join-fd"));
@@ -28,6 +34,25 @@ json_t *process_args(
 	for (; *argv != NULL; argv++)
 		json_array_append_new(args, json_string(*argv));
 	return args;
+}
+
+unsigned process_user(
+	const struct site *site,
+	uint32_t uid,
+	uint32_t gid,
+	char buf[static 32],
+	const char *ret[static PROCESS_USER]
+)
+{
+	if (!site_has(site, SITE_GUEST))
+		return 0;
+	snprintf(buf, 16, "%u", uid);
+	snprintf(buf + 16, 16, "%u", gid);
+	ret[0] = "--uid";
+	ret[1] = buf;
+	ret[2] = "--gid";
+	ret[3] = buf + 16;
+	return PROCESS_USER;
 }
 
 json_t *process_env(

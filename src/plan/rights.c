@@ -216,7 +216,8 @@ int rights_seccomp(struct plan *p, char **ret, struct err *err)
 {
 	bool aio = str_eq(p->lease.grant.seccomp, "aio"), listened;
 	bool profile = p->lease.grant.seccomp[0] != '\0' && !aio;
-	uint64_t opened = p->lease.grant.caps | (aio ? SECCOMP_AIO : 0);
+	uint64_t opened = p->lease.grant.caps | (aio ? SECCOMP_AIO : 0)
+			  | (site_has(&p->lease.site, SITE_GUEST) ? SECCOMP_QEMU : 0);
 	_cleanup_json_ json_t *filter = NULL;
 
 	listened = p->launch->filter == NULL && p->launch->seccomp_listener != NULL;
@@ -315,7 +316,8 @@ int rights_check(const struct plan *p, struct err *err)
 		err,
 		EINVAL,
 		"grant '%s': capabilities, system call profiles and AppArmor are for containers, "
-		"not --in host",
-		g->name
+		"not --in %s",
+		g->name,
+		p->lease.site.name
 	);
 }

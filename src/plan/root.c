@@ -24,8 +24,9 @@ static const char *const places[] = {"proc", "sys", "dev", "run", "tmp", "var"};
 // A directory of the host under an overlay, whose files are of its own: a watch or a lock on them says
 // nothing about what the host does with the files below, and keeps no program of it waiting. An overlay
 // wants two layers; the upper one is empty.
-static void show(struct plan *p, const char *name)
+static void show(struct plan *p, const char *name, void *arg)
 {
+	(void)arg;
 	plan_dir(p, str_printf(FENCE_DIR "/root/%s", name));
 	plan_fence_step(
 		p,
@@ -36,8 +37,9 @@ static void show(struct plan *p, const char *name)
 }
 
 // For a keeper, whose user namespace may take nothing for a layer that has other mounts below it.
-static void source(struct plan *p, const char *name)
+static void source(struct plan *p, const char *name, void *arg)
 {
+	(void)arg;
 	plan_dir(p, str_printf(PEN_ROOT "/%s", name));
 	plan_bind(p, str_printf("/%s", name), str_printf(PEN_ROOT "/%s", name), true);
 }
@@ -57,31 +59,30 @@ static bool is_directory(const struct hostfs *fs, const char *path)
 	return fd >= 0;
 }
 
-// Calls fn for each directory of the host's root that is shown.
-static void each_shown(struct plan *p, void (*fn)(struct plan *p, const char *name))
+void plan_each_shown(struct plan *p, plan_shown_fn fn, void *arg)
 {
 	struct stat st;
 
 	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
 		if (is_directory(p->fs, shown[i]))
-			fn(p, shown[i]);
+			fn(p, shown[i], arg);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
 		if (fstatat(p->fs->root, merged[i], &st, AT_SYMLINK_NOFOLLOW) == 0
 		    && S_ISDIR(st.st_mode))
-			fn(p, merged[i]);
+			fn(p, merged[i], arg);
 	}
 }
 
 void plan_root_sources(struct plan *p)
 {
 	plan_dir(p, strdup(PEN_ROOT));
-	each_shown(p, source);
+	plan_each_shown(p, source, NULL);
 }
 
 static void host_root(struct plan *p)
 {
-	each_shown(p, show);
+	plan_each_shown(p, show, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
 		char target[256];
 		ssize_t n = readlinkat(p->fs->root, merged[i], target, sizeof(target) - 1);
@@ -174,9 +175,29 @@ static int image_root(struct plan *p, int image, struct err *err)
 	return 0;
 }
 
+// QEMU's root is as that of a program without an image, and what would be the program's it hands to its guest:
+// before there is a /sys, which the guest has one of its own.
+static int guest_root(struct plan *p, int image, struct err *err)
+{
+	const char *source = image >= 0 ? p->launch->image : FENCE_DIR "/root";
+	_cleanup_free_ char *place = plan_take_in(p, "guest", source, true, true);
+	struct stat st;
+
+	if (place == NULL)
+		return err_oom(err);
+	if (image < 0)
+		return 0;
+	if (fstat(image, &st) < 0)
+		return err_sys(err, errno, "look at image '%s'", p->launch->image);
+	plan_expect(p, st.st_dev, st.st_ino);
+	return 0;
+}
+
 int plan_root(struct plan *p, struct err *err)
 {
-	const char *top = p->launch->image != NULL ? FENCE_DIR "/skeleton" : FENCE_DIR "/root";
+	bool guest = site_has(&p->lease.site, SITE_GUEST);
+	bool layered = p->launch->image != NULL && !guest;
+	const char *top = layered ? FENCE_DIR "/skeleton" : FENCE_DIR "/root";
 	_cleanup_close_ int image = -1;
 
 	if (p->launch->image != NULL) {
@@ -188,22 +209,24 @@ int plan_root(struct plan *p, struct err *err)
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		struct step *s;
 
-		if (p->launch->image != NULL && str_eq(places[i], "var"))
+		if (layered && str_eq(places[i], "var"))
 			continue;
 		s = plan_fence_step(p, STEP_DIR, str_printf("%s/%s", top, places[i]), NULL);
 		// runc gives a tmpfs the mode of the directory it is mounted on
 		s->mode = str_eq(places[i], "tmp") ? 01777 : 0755;
 	}
-	if (p->launch->image == NULL) {
+	if (!layered) {
 		plan_link(p, str_printf("%s/var/run", top), strdup("../run"));
 		plan_link(p, str_printf("%s/var/tmp", top), strdup("../tmp"));
 		host_root(p);
 	}
-	for (unsigned i = 0; i < p->launch->nvolumes; i++) {
+	for (unsigned i = 0; !guest && i < p->launch->nvolumes; i++) {
 		if (volume_point(p, &p->launch->volumes[i], top, image, err) < 0)
 			return -err->code;
 	}
-	if (p->launch->image != NULL && image_root(p, image, err) < 0)
+	if (layered && image_root(p, image, err) < 0)
+		return -err->code;
+	if (guest && guest_root(p, image, err) < 0)
 		return -err->code;
 	show_sys(p);
 	return 0;

@@ -17,6 +17,8 @@
 
 // Beside the bits of capabilities: what a grant's --seccomp opens.
 #define SECCOMP_AIO (UINT64_C(1) << 63)
+// And what QEMU needs beside what any program does.
+#define SECCOMP_QEMU (UINT64_C(1) << 62)
 
 // Calls that belong together and why they are there (or are not).
 struct seccomp_row {

@@ -143,6 +143,11 @@ static const struct seccomp_row aio[] = {
 	{NULL, NULL},
 };
 
+static const struct seccomp_row qemu[] = {
+	{"seccomp", "its -sandbox: a filter of its own, which takes away more"},
+	{NULL, NULL},
+};
+
 const struct seccomp_group seccomp_groups[] = {
 	{"files",
 	 "EAL reads the (synthetic) /sys, maps hugepage files and keeps a runtime directory. What "
@@ -172,6 +177,11 @@ const struct seccomp_group seccomp_groups[] = {
 	 "container could take them all. So these are there only for a grant that says so.",
 	 aio,
 	 SECCOMP_AIO},
+	{"QEMU, with --in vm",
+	 "The program of the container is QEMU then, under the same filter; the guest has a kernel "
+	 "of its own, and makes none of these calls.",
+	 qemu,
+	 SECCOMP_QEMU},
 	{NULL, NULL, NULL},
 };
 

@@ -30,11 +30,19 @@
 #define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
 
 // Our init says 126 and 127 as container tools do, which the runtime's exec does not.
-static json_t *arguments(const struct lease *lease, const struct launch *launch)
+static json_t *arguments(
+	const struct lease *lease, const struct launch *launch, uint32_t uid, uint32_t gid
+)
 {
-	const char *more[4], **m = more;
-	char cpus[IDSET_STR];
+	const struct site *site = &lease->site;
+	const char *more[4 + PROCESS_USER], **m = more;
+	char cpus[IDSET_STR], user[32];
 
+	// a guest has numbers of its own
+	if (site_has(site, SITE_GUEST)) {
+		m[process_user(site, uid, gid, user, m)] = NULL;
+		return process_args(site, site->execs, launch->terminal, more, launch->argv);
+	}
 	idset_format(&lease->grant.shared_cpus, cpus, sizeof(cpus));
 	// it becomes the program: a workload that has taken its processes leaves none to fork, but the
 	// kernel lets a process be moved to where the limit is reached. The size of a terminal comes later
@@ -46,7 +54,7 @@ static json_t *arguments(const struct lease *lease, const struct launch *launch)
 		*m++ = cpus;
 	}
 	*m = NULL;
-	return process_args(&lease->site, launch->terminal, more, launch->argv);
+	return process_args(site, site->execs, launch->terminal, more, launch->argv);
 }
 
 // A file of the memory that says which process is meant: the options of crun's exec know no groups.
@@ -60,6 +68,7 @@ static int process_file(
 	_cleanup_close_ int fd = -1;
 	_cleanup_json_ json_t *doc = NULL;
 	uint32_t uid = lease->uid, gid = lease->gid;
+	bool guest;
 	int file;
 
 	if (process_check(launch->argv, launch->nenv, launch->env, err) < 0)
@@ -72,13 +81,14 @@ static int process_file(
 			launch->user,
 			IDS_PER_LEASE
 		);
+	guest = site_has(&lease->site, SITE_GUEST);
 	doc = process_of(
 		lease,
 		limits,
 		launch->terminal,
-		uid,
-		gid,
-		arguments(lease, launch),
+		guest ? 0 : uid,
+		guest ? 0 : gid,
+		arguments(lease, launch, uid, gid),
 		process_env(&lease->site, NULL, launch->terminal, launch->nenv, launch->env)
 	);
 	if (doc == NULL)

@@ -154,6 +154,8 @@ int start_prepare(
 	}
 	if (r == 0 && fs->real && !req->launch.look)
 		r = nics_check_free(&s.ledger, &s.lease.grant, err);
+	if (r == 0 && fs->real && !req->launch.look && site_has(&req->launch.site, SITE_GUEST))
+		r = vm_make_initramfs(&req->launch.vm, req->launch.inside, err);
 	if (r == 0 && fs->real && !req->launch.look)
 		r = ids_take(&s.ledger, &s.lease, err);
 	if (r < 0) {

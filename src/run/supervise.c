@@ -54,11 +54,12 @@ static int give_up(struct watch *w, struct err *err)
 }
 
 // Reads what the container's init says: "started PID" or "failed ERRNO", and "ended STATUS". Of the last
-// the last one counts, which is said when no program is left that could say it.
-static void read_status(struct watch *w, int fd)
+// the last one counts, which is said when no program is left that could say it. True when nobody is left who says
+// anything.
+static bool read_status(struct watch *w, int fd)
 {
 	char buf[4096], *save = NULL;
-	ssize_t n;
+	ssize_t n = -1;
 	int ended;
 
 	// whoever else has the other end may say more and more: not without end
@@ -75,6 +76,7 @@ static void read_status(struct watch *w, int fd)
 				w->phase = PHASE_RUNNING;
 		}
 	}
+	return n == 0;
 }
 
 // True when the child has ended.
@@ -164,7 +166,7 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 	bool ended = false;
 
 	while (!ended) {
-		bool starting = w->phase == PHASE_STARTING;
+		bool starting = w->phase == PHASE_STARTING, closed = false;
 		struct pollfd fds[] = {
 			{.fd = sfd, .events = POLLIN},
 			{.fd = starting ? fd : -1, .events = POLLIN},
@@ -175,7 +177,7 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 
 		poll(fds, ARRAY_LEN(fds), timeout(w));
 		if (fds[1].revents != 0)
-			read_status(w, fd);
+			closed = read_status(w, fd);
 		if (begin_relay(w, false, err) < 0) {
 			kill(w->child, SIGKILL);
 			waitpid(w->child, &w->status, 0);
@@ -184,7 +186,7 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 		if (fds[1].revents != 0) {
 			if (w->phase == PHASE_RUNNING)
 				say_started(w);
-			else if (w->phase == PHASE_STARTING)
+			else if (w->phase == PHASE_STARTING && closed)
 				fd = -1; // closed without a word: the child's end tells
 		}
 		if ((fds[0].revents & POLLIN) != 0)

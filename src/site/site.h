@@ -6,6 +6,8 @@
 
 #include "site/runtime.h"
 
+#include <stdint.h>
+
 #define RUN_DIR "/run/pinfold" // state of this boot
 // A workload's private tmpfs. It is mounted in a mount namespace of its own, so every workload has it at the
 // same place and nothing of it is left when the workload is gone.
@@ -25,6 +27,7 @@ enum site_place {
 	PLACE_HOST,   // the bare host: the grant's cgroups and views
 	PLACE_KEEPER, // the keeper of a user's grant
 	PLACE_KEPT,   // a container that a keeper starts, where root has made what only root can
+	PLACE_VM,     // a virtual machine, whose QEMU runs in a container of its own
 	PLACES
 };
 
@@ -42,6 +45,7 @@ enum {
 	SITE_HOST_FILES = 1 << 9,  // the host's own files and devices
 	SITE_SUPERVISOR = 1 << 10, // who wrote its lease watches its CPUs
 	SITE_BELOW = 1 << 11,	   // less privileges than its mounts: they are bound as a whole
+	SITE_GUEST = 1 << 12,	   // a kernel of its own, which its program runs under
 };
 
 // What may be asked for there.
@@ -55,6 +59,7 @@ enum {
 	ASK_APPARMOR = 1 << 6,
 	ASK_RIGHTS = 1 << 7, // capabilities, profiles of system calls
 	ASK_WAIVER = 1 << 8, // to do without a limit
+	ASK_GUEST = 1 << 9,  // how a virtual machine is to be
 };
 
 #define SITE_JOINS 2
@@ -74,6 +79,12 @@ struct site {
 	const char *nodes; // directory with its nodes of VFIO
 	// above the directories of the host's root that are layers of its own; "": the root itself
 	const char *layers;
+
+	// pinfold-inside's command that stands for its program, and for one of pinfold exec
+	const char *starts, *execs;
+	// what is taken there beside the grant, by what is no program of its own
+	uint64_t memory;
+	unsigned pids;
 
 	const char *const *environment; // of its program: "NAME=value", NULL-terminated
 

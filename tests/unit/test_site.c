@@ -36,7 +36,7 @@ static void names(void **)
 {
 	struct site s;
 
-	assert_int_equal(site_named("vm", &s), -EINVAL);
+	assert_int_equal(site_named("zone", &s), -EINVAL);
 	assert_int_equal(site_named("", &s), -EINVAL);
 	assert_int_equal(site_named("keeper", &s), 0);
 	assert_int_equal(s.place, PLACE_KEEPER); // as its lease says

@@ -3,6 +3,7 @@
 """What of a machine tests ask for that few build machines have; the guest (tests/guest) has it all."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ needs_partitions = pytest.mark.skipif(
 needs_nodes = pytest.mark.skipif(
     len(NODES) != 2 or len(ONLINE) != 2,
     reason=f"needs two NUMA nodes with CPUs and memory, and no others; {ELSEWHERE}",
+)
+
+
+GUESTS = Path(os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest"))
+needs_guests = pytest.mark.skipif(
+    shutil.which("qemu-system-x86_64") is None or not any(GUESTS.glob("linux-*/vmlinux")),
+    reason=f"needs QEMU, and a kernel for guests in {GUESTS}: pinfold host kernel",
 )
 
 

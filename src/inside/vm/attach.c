@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The host's end of another program in a guest that runs: takes a free virtio-serial port.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "inside/inside.h"
+#include "inside/vm/end.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+// A lock says that a slot is used: QEMU takes one connection and lets others wait.
+static int connect_free(int *ret_lock, struct err *err)
+{
+	for (unsigned i = 1; i < VM_SLOTS; i++) {
+		struct sockaddr_un a = {.sun_family = AF_UNIX};
+		_cleanup_free_ char *lock = str_printf(VM_SOCKETS "/%u.lock", i);
+		_cleanup_close_ int held = -1, fd = -1;
+
+		snprintf(a.sun_path, sizeof(a.sun_path), VM_SOCKETS "/%u", i);
+		held = lock != NULL ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+		if (held < 0)
+			return err_sys(err, errno, "find a free port: there is no machine here");
+		if (flock(held, LOCK_EX | LOCK_NB) < 0)
+			continue;
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+			return err_sys(err, errno, "connect to '%s'", a.sun_path);
+		*ret_lock = steal_fd(&held);
+		return steal_fd(&fd);
+	}
+	return err_set(
+		err,
+		EBUSY,
+		"%d other programs have been started with pinfold exec, no more can be",
+		VM_SLOTS - 1
+	);
+}
+
+static int take(void *arg, enum frame_type type, const char *text, size_t len, struct err *err)
+{
+	return end_frame(arg, type, text, len, err);
+}
+
+static int take_signals(struct end *e, int sfd, struct err *err)
+{
+	struct signalfd_siginfo si;
+
+	while (read(sfd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (end_signal(e, (int)si.ssi_signo, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+static int watch(struct end *e, int sfd, struct err *err)
+{
+	while (!e->over) {
+		struct pollfd fds[PUMP_FDS + 1];
+
+		pump_wait(&e->pump, fds);
+		fds[PUMP_FDS] = (struct pollfd){.fd = sfd, .events = POLLIN};
+		poll(fds, PUMP_FDS + 1, -1);
+		if (take_signals(e, sfd, err) < 0 || pump_work(&e->pump, fds, take, e, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+int inside_attach(int argc, char **argv)
+{
+	int errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 30), lock = -1, port, sfd, r;
+	_cleanup_json_ json_t *job = NULL;
+	struct err err = {0};
+	struct end e;
+	sigset_t all;
+
+	r = end_options(argc, argv, &e);
+	if (r != 0)
+		return r;
+	sigfillset(&all);
+	sfd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	r = jread_file(AT_FDCWD, VM_DIR "/job.json", "the machine's description", &job, &err);
+	port = r == 0 ? connect_free(&lock, &err) : -1;
+	if (port < 0 || end_open(&e, port, &err) < 0
+	    || end_start(&e, json_string_value(json_object_get(job, "shared")), &err) < 0
+	    || watch(&e, sfd, &err) < 0) {
+		dprintf(errors, "pinfold-inside: %s\n", err.msg);
+		e.code = STATUS_FAILED;
+		if (!e.started)
+			return STATUS_FAILED;
+	}
+	return end_finish(&e, sfd);
+}

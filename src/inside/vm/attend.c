@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The guest's end of one program. It is started as in a container, by pinfold-inside init.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "inside/inside.h"
+#include "inside/vm/vm.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define STATUS_FD 9
+#define ARGS_MAX 8192
+
+struct attendant {
+	struct pump pump;
+	pid_t init; // 0: not yet
+	int status; // pipe from it
+	bool ended, said, terminal;
+	int code; // exit status
+};
+
+static int number_of(const json_t *doc, const char *key)
+{
+	return (int)json_integer_value(json_object_get(doc, key));
+}
+
+// Borrowed strings, NULL-terminated, after `n` words that are there.
+static void words(const json_t *list, char **ret, size_t n)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (list, i, e) {
+		if (n + 1 < ARGS_MAX && json_is_string(e))
+			ret[n++] = (char *)json_string_value(e);
+	}
+	ret[n] = NULL;
+}
+
+static _Noreturn void become(
+	const struct attendant *a, const json_t *job, const int fds[static PUMP_STREAMS], int status
+)
+{
+	static char *argv[ARGS_MAX], *env[ARGS_MAX];
+	const char *cpus = json_string_value(json_object_get(job, "cpus"));
+	gid_t gid = (gid_t)number_of(job, "gid");
+	const struct rlimit locked = {RLIM_INFINITY, RLIM_INFINITY};
+	char fd[16];
+	size_t n = 0;
+	sigset_t none;
+
+	argv[n++] = (char *)"pinfold-inside";
+	argv[n++] = (char *)"init";
+	argv[n++] = (char *)"--status-fd";
+	snprintf(fd, sizeof(fd), "%d", STATUS_FD);
+	argv[n++] = fd;
+	if (cpus != NULL && cpus[0] != '\0') {
+		argv[n++] = (char *)"--cpus";
+		argv[n++] = (char *)cpus;
+	}
+	argv[n++] = (char *)"--";
+	words(json_object_get(job, "argv"), argv, n);
+	words(json_object_get(job, "env"), env, 0);
+	setsid();
+	for (int i = 0; i < PUMP_STREAMS; i++)
+		dup2(fds[i], i);
+	dup2(status, STATUS_FD);
+	if (a->terminal)
+		ioctl(0, TIOCSCTTY, 0);
+	close_range(STATUS_FD + 1, ~0u, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	umask(022);
+	setrlimit(RLIMIT_MEMLOCK, &locked);
+	if (chdir("/") == 0 && setgroups(0, NULL) == 0 && setgid(gid) == 0
+	    && setuid((uid_t)number_of(job, "uid")) == 0)
+		execve("/proc/self/exe", argv, env);
+	dprintf(STATUS_FD, "failed %d\n", errno);
+	_exit(STATUS_FAILED);
+}
+
+// The program's ends in fds, ours handed to the pump.
+static int open_pipes(struct attendant *a, int fds[static PUMP_STREAMS], struct err *err)
+{
+	for (unsigned i = 0; i < PUMP_STREAMS; i++) {
+		int p[2];
+
+		if (pipe2(p, O_CLOEXEC) < 0)
+			return err_sys(err, errno, "make a pipe");
+		// the program may open them again by name
+		fchmod(p[i == 0 ? 0 : 1], i == 0 ? 0444 : 0222);
+		fds[i] = p[i == 0 ? 0 : 1];
+		if (i > 0)
+			pump_source(&a->pump, i, p[0]);
+		else if (pump_sink(&a->pump, i, p[1], err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+static int open_terminal(
+	struct attendant *a, const json_t *job, int fds[static PUMP_STREAMS], struct err *err
+)
+{
+	uint32_t size = (uint32_t)number_of(job, "size");
+	struct winsize w = {.ws_row = (uint16_t)(size >> 16), .ws_col = (uint16_t)size};
+	int master, slave;
+
+	if (openpty(&master, &slave, NULL, NULL, &w) < 0)
+		return err_sys(err, errno, "make a terminal");
+	fcntl(master, F_SETFD, FD_CLOEXEC);
+	if (fchown(slave, (uid_t)number_of(job, "uid"), (gid_t)-1) < 0)
+		return err_sys(err, errno, "give the terminal away");
+	for (int i = 0; i < PUMP_STREAMS; i++)
+		fds[i] = fcntl(slave, F_DUPFD_CLOEXEC, 0);
+	close(slave);
+	pump_source(&a->pump, 1, fcntl(master, F_DUPFD_CLOEXEC, 0));
+	return pump_sink(&a->pump, 0, master, err);
+}
+
+static int start(struct attendant *a, const char *text, size_t len, struct err *err)
+{
+	_cleanup_json_ json_t *job = NULL;
+	int fds[PUMP_STREAMS] = {-1, -1, -1}, status[2], r;
+
+	if (a->init != 0)
+		return err_set(err, EPROTO, "a second program");
+	if (jread_parse(text, len, "the program", &job, err) < 0)
+		return -err->code;
+	a->terminal = json_is_true(json_object_get(job, "terminal"));
+	r = a->terminal ? open_terminal(a, job, fds, err) : open_pipes(a, fds, err);
+	if (r < 0)
+		return r;
+	if (pipe2(status, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, errno, "make a pipe");
+	a->init = fork();
+	if (a->init < 0)
+		return err_sys(err, errno, "fork");
+	if (a->init == 0)
+		become(a, job, fds, status[1]);
+	for (int i = 0; i < PUMP_STREAMS; i++)
+		close(fds[i]);
+	close(status[1]);
+	a->status = status[0];
+	return 0;
+}
+
+static int take(void *arg, enum frame_type type, const char *text, size_t len, struct err *err)
+{
+	struct attendant *a = arg;
+	uint32_t n = 0;
+
+	if (type == FRAME_START)
+		return start(a, text, len, err);
+	if (pump_number(text, len, &n, err) < 0)
+		return -err->code;
+	if (type == FRAME_SIGNAL && a->init > 0 && n < NSIG)
+		kill(a->init, (int)n);
+	if (type == FRAME_SIZE && a->terminal && a->pump.source[1].fd >= 0) {
+		struct winsize w = {.ws_row = (uint16_t)(n >> 16), .ws_col = (uint16_t)n};
+
+		ioctl(a->pump.source[1].fd, TIOCSWINSZ, &w);
+	}
+	return 0;
+}
+
+// What the program's init says of it: as run/supervise.c reads it of a container's.
+static int read_status(struct attendant *a, struct err *err)
+{
+	char buf[512], *save = NULL;
+	ssize_t n = read(a->status, buf, sizeof(buf) - 1);
+	int v, r = 0;
+
+	if (n <= 0) {
+		if (n == 0 || errno != EAGAIN) {
+			close(a->status);
+			a->status = -1;
+		}
+		return 0;
+	}
+	buf[n] = '\0';
+	for (char *line = strtok_r(buf, "\n", &save); r == 0 && line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (str_starts(line, "started"))
+			r = pump_send(&a->pump, FRAME_STARTED, NULL, 0, err);
+		else if (sscanf(line, "failed %d", &v) == 1)
+			r = pump_send_number(&a->pump, FRAME_FAILED, (uint32_t)v, err);
+		else if (sscanf(line, "ended %d", &v) == 1)
+			a->said = true, a->code = v & 0xff;
+	}
+	return r;
+}
+
+static int reap(struct attendant *a, struct err *err)
+{
+	int status;
+
+	if (a->init <= 0 || waitpid(a->init, &status, WNOHANG) != a->init)
+		return 0;
+	a->ended = true;
+	while (a->status >= 0 && read_status(a, err) == 0 && a->status >= 0) {
+		struct pollfd p = {.fd = a->status, .events = POLLIN};
+
+		if (poll(&p, 1, 0) <= 0)
+			break;
+	}
+	if (!a->said)
+		a->code = status_of_wait(status);
+	return 0;
+}
+
+// All that the program has said, then its status, then an end.
+static int finish(struct attendant *a, struct err *err)
+{
+	bool said = false;
+
+	for (;;) {
+		struct pollfd fds[PUMP_FDS];
+
+		if (!said && !pump_drain(&a->pump, err)) {
+			said = true;
+			if (pump_send_number(&a->pump, FRAME_ENDED, (uint32_t)a->code, err) < 0)
+				return -err->code;
+		}
+		if (said && pump_sent(&a->pump))
+			return 0;
+		pump_wait(&a->pump, fds);
+		if (poll(fds, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (pump_work(&a->pump, fds, take, a, err) < 0)
+			return -err->code;
+	}
+}
+
+int attend(struct pump *p)
+{
+	struct attendant a = {.pump = *p, .status = -1};
+	struct err err = {0};
+	sigset_t set;
+	int sfd, r = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	while (r == 0 && !a.ended) {
+		struct pollfd fds[PUMP_FDS + 2];
+		struct signalfd_siginfo si;
+
+		pump_wait(&a.pump, fds);
+		fds[PUMP_FDS] = (struct pollfd){.fd = sfd, .events = POLLIN};
+		fds[PUMP_FDS + 1] = (struct pollfd){.fd = a.status, .events = POLLIN};
+		poll(fds, PUMP_FDS + 2, -1);
+		while (read(sfd, &si, sizeof(si)) > 0)
+			;
+		if (fds[PUMP_FDS + 1].revents != 0)
+			r = read_status(&a, &err);
+		if (r == 0)
+			r = pump_work(&a.pump, fds, take, &a, &err);
+		if (r == 0)
+			r = reap(&a, &err);
+	}
+	if (r == 0)
+		r = finish(&a, &err);
+	// what runs when the host's end has gone goes on without streams, as in a container
+	if (r < 0 && r != -EPIPE)
+		dprintf(STDERR_FILENO, "pinfold-inside: attend: %s\n", err.msg);
+	return a.code;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// QEMU's control socket: one JSON document a line (qemu-qmp-ref(7)). QEMU may be in the hands of its guest: what it
+// says is bounded, and waited for no longer than said.
+#pragma once
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define QMP_LINE 262144u // the longest is the console's end, escaped
+
+struct qmp {
+	int fd;
+	char *buf; // QMP_LINE bytes
+	size_t len;
+	bool stopped;	// an event said so: it does not run any more
+	char event[64]; // the one that did
+};
+
+int qmp_open(struct qmp *q, int fd, struct err *err);
+void qmp_done(struct qmp *q);
+
+// The greeting and what follows it.
+int qmp_begin(struct qmp *q, struct err *err);
+// arguments: taken over, NULL: none. ret: a new reference to what it returns, NULL: not wanted.
+int qmp_command(struct qmp *q, const char *name, json_t *arguments, json_t **ret, struct err *err);
+// Takes the events that have come. -EPIPE: QEMU has closed it.
+int qmp_events(struct qmp *q, struct err *err);

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A virtual machine. QEMU is the program of a container with the grant, so it has the fence that any program has; what
+// the container has, QEMU makes the guest of: the granted CPUs are its CPUs, the hugepages its memory, the root file
+// system that a container would have its root.
+
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "plan/make.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MEMORY_MIN (UINT64_C(160) << 20) // of the guest: kernel, pinfold's init, a small program
+#define SECONDS_KVM 20			 // a machine that has not come up by then will not
+#define SECONDS_TCG 50			 // within those that a start has (run/supervise.c)
+
+static int check(const struct plan *p, struct err *err)
+{
+	const struct grant *g = &p->lease.grant;
+
+	if (g->memory < MEMORY_MIN)
+		return err_set(
+			err,
+			EINVAL,
+			"grant '%s': a virtual machine takes at least --memory %lluM: its kernel "
+			"is in it",
+			g->name,
+			(unsigned long long)MEMORY_MIN >> 20
+		);
+	if (g->nnics > 0)
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"grant '%s': a NIC cannot be handed on to a virtual machine yet",
+			g->name
+		);
+	if (g->nlinks > 0)
+		return err_set(
+			err,
+			EINVAL,
+			"grant '%s': a memif is memory that processes of one kernel share, which a "
+			"virtual machine is not; leave link '%s' out",
+			g->name,
+			g->links[0].name
+		);
+	if (strchr(g->name, ',') != NULL)
+		return err_set(err, EINVAL, "grant '%s': QEMU takes no comma", g->name);
+	return 0;
+}
+
+// ---- what the guest is told
+
+static unsigned guest_cpu(const struct plan_vm_cpus *cpus, unsigned id)
+{
+	unsigned i;
+
+	for (i = 0; i < cpus->n && cpus->id[i] != id; i++)
+		;
+	return i;
+}
+
+static struct idset guest_cpus(const struct plan_vm_cpus *cpus, const struct idset *of)
+{
+	struct idset ret = {0};
+
+	idset_foreach (id, of)
+		idset_add(&ret, guest_cpu(cpus, (unsigned)id));
+	return ret;
+}
+
+// The grant in the guest's numbers: its CPUs from 0, and one node.
+static json_t *guest_grant(const struct plan *p, const struct plan_vm_cpus *cpus)
+{
+	json_t *doc = plan_inner_grant(p), *e;
+	struct idset own = guest_cpus(cpus, &p->lease.grant.cpus);
+	struct idset shared = guest_cpus(cpus, &p->lease.grant.shared_cpus);
+	size_t i;
+
+	json_object_set_new(doc, "cpus", json_idset(&own));
+	if (!idset_empty(&shared))
+		json_object_set_new(doc, "shared-cpus", json_idset(&shared));
+	json_object_set_new(doc, "mems", json_string("0"));
+	json_array_foreach (json_object_get(doc, "hugepages"), i, e)
+		json_object_set_new(e, "node", json_integer(0));
+	return doc;
+}
+
+static json_t *guest_pages(const struct plan *p)
+{
+	const struct grant *g = &p->lease.grant;
+	uint64_t sizes[HOST_PAGE_SIZES];
+	unsigned n = plan_fs_sizes(g, p->host, sizes);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned long long bytes = sizes[i] * grant_pages(g, sizes[i], -1, true, false);
+		_cleanup_free_ char *path = plan_hugepage_target(g, sizes[i]);
+		char size[SIZE_STR];
+
+		json_array_append_new(
+			list,
+			json_pack(
+				"{s:s, s:o}",
+				"path",
+				path,
+				"options",
+				json_sprintf(
+					"pagesize=%s,size=%llu,min_size=%llu,uid=%u,gid=%u,"
+					"mode=0700",
+					size_format(sizes[i], size),
+					bytes,
+					bytes,
+					p->launch->uid,
+					p->launch->gid
+				)
+			)
+		);
+	}
+	return list;
+}
+
+static json_t *guest_volumes(const struct plan *p)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < p->launch->nvolumes; i++) {
+		const struct launch_volume *v = &p->launch->volumes[i];
+
+		json_array_append_new(
+			list,
+			json_pack(
+				"{s:s, s:b, s:b}",
+				"target",
+				v->target,
+				"file",
+				!v->directory,
+				"readonly",
+				v->readonly
+			)
+		);
+	}
+	return list;
+}
+
+static json_t *setup(const struct plan *p, const struct plan_vm_cpus *cpus)
+{
+	return json_pack(
+		"{s:s, s:I, s:I, s:o, s:o, s:o}",
+		"hostname",
+		p->launch->hostname != NULL ? p->launch->hostname : p->lease.grant.name,
+		"uid",
+		(json_int_t)p->launch->uid,
+		"gid",
+		(json_int_t)p->launch->gid,
+		"grant",
+		guest_grant(p, cpus),
+		"hugetlbfs",
+		guest_pages(p),
+		"volumes",
+		guest_volumes(p)
+	);
+}
+
+// ---- what pinfold-inside machine is told
+
+static json_t *try(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel)
+{
+	return json_pack(
+		"{s:s, s:i, s:o}",
+		"accel",
+		accel,
+		"seconds",
+		str_eq(accel, "kvm") ? SECONDS_KVM : SECONDS_TCG,
+		"argv",
+		plan_vm_args(p, cpus, accel)
+	);
+}
+
+// The accelerators to be tried, in turn.
+static json_t *tries(struct plan *p, const struct plan_vm_cpus *cpus)
+{
+	const char *asked = p->launch->accel != NULL ? p->launch->accel : "auto";
+	bool kvm = str_eq(asked, "kvm") || (str_eq(asked, "auto") && vm_kvm_likely(p->fs->root));
+	json_t *list = json_array();
+
+	p->kvm = kvm;
+	if (kvm)
+		json_array_append_new(list, try(p, cpus, "kvm"));
+	if (!str_eq(asked, "kvm"))
+		json_array_append_new(list, try(p, cpus, "tcg"));
+	if (str_eq(asked, "auto") && !kvm)
+		plan_note(
+			p,
+			"emulated CPU: this machine has no KVM that runs guests (no kvm_intel or "
+			"kvm_amd); it shows that things work, not how fast"
+		);
+	if (str_eq(asked, "tcg"))
+		plan_note(p, "emulated CPU, as asked for: it shows that things work, not how fast");
+	return list;
+}
+
+// QEMU's own threads run on the shared CPUs, or where there are none beside the guest's on its own.
+static json_t *job(struct plan *p, const struct plan_vm_cpus *cpus)
+{
+	const struct grant *g = &p->lease.grant;
+	struct idset all = grant_all_cpus(g), shared = guest_cpus(cpus, &g->shared_cpus);
+	json_t *pin = json_array();
+
+	for (unsigned i = 0; i < cpus->n; i++)
+		json_array_append_new(pin, json_sprintf("%u", cpus->id[i]));
+	return json_pack(
+		"{s:o, s:o, s:o, s:s, s:o, s:o}",
+		"tries",
+		tries(p, cpus),
+		"pin",
+		pin,
+		"emulator",
+		json_idset(idset_empty(&g->shared_cpus) ? &all : &g->shared_cpus),
+		"cpus",
+		"",
+		"shared",
+		json_idset(&shared),
+		"setup",
+		setup(p, cpus)
+	);
+}
+
+// ---- files and mounts
+
+static void own(struct plan *p, const char *below, char *content)
+{
+	char *path = str_printf(FENCE_DIR "/own/vm%s", below);
+
+	if (content != NULL)
+		plan_file(p, path, content);
+	else
+		plan_dir(p, path);
+}
+
+static void note_topology(struct plan *p, const struct plan_vm_cpus *cpus)
+{
+	struct idset all = grant_all_cpus(&p->lease.grant), nodes = host_nodes_of(p->host, &all);
+
+	if (cpus->threads == 1 && cpus->n > 1 && cpus->sockets == 1) {
+		for (unsigned i = 1; i < cpus->n; i++) {
+			const struct host_cpu *a = host_cpu(p->host, cpus->id[i - 1]);
+			const struct host_cpu *b = host_cpu(p->host, cpus->id[i]);
+
+			if (a->package == b->package && a->core != b->core)
+				continue;
+			plan_note(
+				p,
+				"the granted CPUs are not the same number of each core: to the "
+				"guest each is a core"
+			);
+			break;
+		}
+	}
+	if (idset_count(&nodes) > 1 || idset_count(&p->lease.grant.mems) > 1)
+		plan_note(
+			p,
+			"the guest has one NUMA node, though the grant is of several: its memory "
+			"is "
+			"of those, and it does not know which of which"
+		);
+}
+
+int plan_vm(struct plan *p, struct err *err)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	struct plan_vm_cpus cpus;
+
+	if (check(p, err) < 0 || plan_vm_cpus(p, &cpus, err) < 0)
+		return -err->code;
+	doc = job(p, &cpus);
+	if (doc == NULL)
+		return err_oom(err);
+	note_topology(p, &cpus);
+	p->qemu = json_incref(
+		json_object_get(json_array_get(json_object_get(doc, "tries"), 0), "argv")
+	);
+	own(p, "", NULL);
+	own(p, "/job.json", json_dumps(doc, JSON_INDENT(1)));
+	own(p, "/kernel", strdup(""));
+	own(p, "/initramfs", strdup(""));
+	own(p, "/root", NULL);
+	if (p->launch->nvolumes > 0)
+		own(p, "/volumes", NULL);
+	for (unsigned i = 0; i < p->launch->nvolumes; i++) {
+		char below[32];
+
+		snprintf(below, sizeof(below), "/volumes/%u", i);
+		own(p, below, p->launch->volumes[i].directory ? NULL : strdup(""));
+	}
+	return 0;
+}

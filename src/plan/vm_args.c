@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// QEMU's command for a grant (qemu-system-x86_64(1)): its CPUs with their topology, its hugepages and ordinary memory
+// as the guest's memory, and nothing else that QEMU would add by itself.
+
+#include "base/scope.h"
+#include "base/size.h"
+#include "plan/make.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SLOTS 9 // as VM_SLOTS in inside/vm/vm.h, where the descriptors are from too
+#define QMP_FD 10
+#define PROGRAM_FD 11
+#define TRANSLATED 64 // MiB of translated code; QEMU's own choice is a quarter of the host's memory
+#define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+// ---- CPUs
+
+static int by_place(const void *a, const void *b)
+{
+	const struct host_cpu *const *x = a, *const *y = b;
+
+	if ((*x)->package != (*y)->package)
+		return (*x)->package < (*y)->package ? -1 : 1;
+	if ((*x)->core != (*y)->core)
+		return (*x)->core < (*y)->core ? -1 : 1;
+	return (*x)->id < (*y)->id ? -1 : 1;
+}
+
+// How many of the sorted CPUs from the first are on its package, or its core.
+static unsigned together(const struct host_cpu *const *cpus, unsigned n, bool core)
+{
+	unsigned i;
+
+	for (i = 1; i < n && cpus[i]->package == cpus[0]->package
+		    && (!core || cpus[i]->core == cpus[0]->core);
+	     i++)
+		;
+	return i;
+}
+
+// Every socket with as many cores, every core with as many threads; else each CPU is a core to the guest.
+static void topology(const struct host_cpu *const *cpus, struct plan_vm_cpus *ret)
+{
+	unsigned socket = together(cpus, ret->n, false), core = together(cpus, ret->n, true);
+	bool even = ret->n % socket == 0 && socket % core == 0 && cpus[0]->core >= 0;
+
+	for (unsigned i = 0; even && i < ret->n; i += socket)
+		even = together(cpus + i, ret->n - i, false) == socket;
+	for (unsigned i = 0; even && i < ret->n; i += core)
+		even = together(cpus + i, ret->n - i, true) == core;
+	ret->sockets = even ? ret->n / socket : 1;
+	ret->threads = even ? core : 1;
+	ret->cores = ret->n / ret->sockets / ret->threads;
+}
+
+int plan_vm_cpus(const struct plan *p, struct plan_vm_cpus *ret, struct err *err)
+{
+	struct idset all = grant_all_cpus(&p->lease.grant);
+	const struct host_cpu *cpus[PLAN_VM_CPUS] = {NULL};
+
+	ret->n = 0;
+	idset_foreach (id, &all) {
+		const struct host_cpu *c = host_cpu(p->host, (unsigned)id);
+
+		if (ret->n == PLAN_VM_CPUS || c == NULL)
+			return err_set(
+				err,
+				EINVAL,
+				"grant '%s': a virtual machine has at most %d CPUs, all of them "
+				"online",
+				p->lease.grant.name,
+				PLAN_VM_CPUS
+			);
+		cpus[ret->n++] = c;
+	}
+	qsort(cpus, ret->n, sizeof(cpus[0]), by_place);
+	for (unsigned i = 0; i < ret->n; i++)
+		ret->id[i] = cpus[i]->id;
+	topology(cpus, ret);
+	return 0;
+}
+
+// ---- words
+
+static void add(json_t *argv, const char *option, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void add(json_t *argv, const char *option, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	json_array_append_new(argv, json_string(option));
+	if (fmt == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(argv, json_string(text));
+}
+
+static void add_cpus(json_t *argv, const struct plan_vm_cpus *cpus, bool kvm)
+{
+	if (kvm)
+		add(argv, "-accel", "kvm");
+	else
+		add(argv, "-accel", "tcg,thread=multi,tb-size=%d", TRANSLATED);
+	add(argv, "-machine", "q35,usb=off,vmport=off,graphics=off,dump-guest-core=off");
+	add(argv, "-cpu", kvm ? "host" : "max");
+	add(argv,
+	    "-smp",
+	    "%u,sockets=%u,cores=%u,threads=%u",
+	    cpus->n,
+	    cpus->sockets,
+	    cpus->cores,
+	    cpus->threads);
+}
+
+// ---- memory
+
+uint64_t plan_vm_memory(const struct plan *p)
+{
+	return p->lease.grant.memory & ~((UINT64_C(2) << 20) - 1);
+}
+
+// All of it is shared, so that a peer of a vhost-user link can have it, and each part is a node to QEMU, which has
+// no other way to put several together; the guest is told to take them for one (numa=off). The cgroup says which nodes
+// of the host they are from: to bind memory itself is refused to every container (mbind in seccomp_calls.c).
+static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
+{
+	const struct grant *g = &p->lease.grant;
+	uint64_t all = plan_vm_memory(p) + grant_hugepage_bytes(g, -1);
+	const char *prealloc = p->launch->no_prealloc ? "off" : "on";
+
+	add(argv, "-m", "%lluM", (unsigned long long)all >> 20);
+	add(argv,
+	    "-object",
+	    "memory-backend-memfd,id=memory,size=%lluM,share=on",
+	    (unsigned long long)plan_vm_memory(p) >> 20);
+	add(argv, "-numa", "node,nodeid=0,cpus=0-%u,memdev=memory", ncpus - 1);
+	for (unsigned i = 0; i < g->nhugepages; i++) {
+		const struct grant_hugepages *h = &g->hugepages[i];
+		unsigned long long mib = h->size * h->count >> 20;
+		char size[SIZE_STR];
+		_cleanup_free_ char *dir = plan_hugepage_target(g, h->size);
+
+		if (h->anon)
+			add(argv,
+			    "-object",
+			    "memory-backend-memfd,id=pages%u,hugetlb=on,hugetlbsize=%s,size=%lluM,"
+			    "share=on,prealloc=%s",
+			    i,
+			    size_format(h->size, size),
+			    mib,
+			    prealloc);
+		else
+			add(argv,
+			    "-object",
+			    "memory-backend-file,id=pages%u,mem-path=%s,size=%lluM,share=on,"
+			    "prealloc=%s",
+			    i,
+			    dir != NULL ? dir : "",
+			    mib,
+			    prealloc);
+		add(argv, "-numa", "node,nodeid=%u,memdev=pages%u", i + 1, i);
+	}
+}
+
+// ---- the kernel
+
+// The guest's own pages of each size, out of the part that is backed by those of the host: it lies at the end, and
+// is where the kernel puts what can be moved (movablecore), which it takes hugepages from first.
+static void kernel_line(const struct plan *p, char *buf, size_t len, bool kvm)
+{
+	const struct grant *g = &p->lease.grant;
+	size_t n = (size_t)snprintf(
+		buf, len, "console=ttyS0 loglevel=4 panic=-1 numa=off tsc=reliable no_timer_check"
+	);
+
+	// an emulated "rep stosb" goes byte by byte; and what mends a real CPU costs here and mends nothing
+	if (!kvm)
+		n += (size_t
+		)snprintf(buf + n, len - n, " mitigations=off clearcpuid=erms,rep_good,fsrm");
+	if (grant_hugepage_bytes(g, -1) > 0)
+		n += (size_t)snprintf(
+			buf + n,
+			len - n,
+			" movablecore=%lluM",
+			(unsigned long long)grant_hugepage_bytes(g, -1) >> 20
+		);
+	for (unsigned i = 0; i < p->host->nsizes; i++) {
+		uint64_t size = p->host->hugepages[i].size;
+		uint64_t count = grant_pages(g, size, -1, true, true);
+		char text[SIZE_STR];
+
+		if (count > 0 && n < len)
+			n += (size_t)snprintf(
+				buf + n,
+				len - n,
+				" hugepagesz=%s hugepages=%llu",
+				size_format(size, text),
+				(unsigned long long)count
+			);
+	}
+}
+
+// ---- devices
+
+static void add_ports(json_t *argv)
+{
+	add(argv, "-chardev", "ringbuf,id=console,size=65536");
+	add(argv, "-serial", "chardev:console");
+	add(argv, "-chardev", "socket,id=control,fd=%d", QMP_FD);
+	add(argv, "-mon", "chardev=control,mode=control");
+	add(argv, "-device", "virtio-serial-pci,id=ports,max_ports=16,addr=0x2");
+	add(argv, "-chardev", "socket,id=port0,fd=%d", PROGRAM_FD);
+	for (int i = 1; i < SLOTS; i++)
+		add(argv, "-chardev", "socket,id=port%d,path=/run/vm/%d,server=on,wait=off", i, i);
+	for (int i = 0; i < SLOTS; i++)
+		add(argv,
+		    "-device",
+		    "virtserialport,chardev=port%d,name=pinfold.%d,nr=%d",
+		    i,
+		    i,
+		    i + 1);
+}
+
+static void add_files(const struct plan *p, json_t *argv)
+{
+	add(argv,
+	    "-fsdev",
+	    "local,id=root,path=" PLAN_VM "/root,security_model=none,readonly=on,multidevs=remap");
+	add(argv, "-device", "virtio-9p-pci,fsdev=root,mount_tag=root,addr=0x3");
+	if (p->launch->nvolumes == 0)
+		return;
+	add(argv,
+	    "-fsdev",
+	    "local,id=volumes,path=" PLAN_VM "/volumes,security_model=none,multidevs=remap");
+	add(argv, "-device", "virtio-9p-pci,fsdev=volumes,mount_tag=volumes,addr=0x4");
+}
+
+json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel)
+{
+	json_t *argv = json_pack("[s]", p->launch->vm.qemu);
+	bool kvm = str_eq(accel, "kvm");
+	char line[1024];
+
+	add(argv, "-name", "%s,debug-threads=on", p->lease.grant.name);
+	add(argv, "-nodefaults", NULL);
+	add(argv, "-no-user-config", NULL);
+	add(argv, "-display", "none");
+	// it stays when its guest ends, to be asked why
+	add(argv, "-no-reboot", NULL);
+	add(argv, "-no-shutdown", NULL);
+	// until its CPUs are pinned
+	add(argv, "-S", NULL);
+	add(argv, "-sandbox", SANDBOX);
+	add_cpus(argv, cpus, kvm);
+	add_memory(p, argv, cpus->n);
+	add(argv, "-kernel", PLAN_VM "/kernel");
+	add(argv, "-initrd", PLAN_VM "/initramfs");
+	kernel_line(p, line, sizeof(line), kvm);
+	add(argv, "-append", "%s", line);
+	add_ports(argv);
+	add_files(p, argv);
+	return argv;
+}

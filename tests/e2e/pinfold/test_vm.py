@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold run --in vm: the very grant and image in a guest, its ends, its faults."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from features import needs_guests
+from workload import (
+    CPU,
+    LEASES,
+    OTHER,
+    SLOW,
+    ids,
+    kill,
+    needs_pages,
+    needs_root,
+    needs_two,
+    processes_of,
+    unique,
+    wait,
+)
+
+pytestmark = [needs_root, needs_guests, pytest.mark.limit(150)]
+
+VM = ("--in", "vm", "--accel", "tcg", "--memory", "192M")
+BOOT = 70 * SLOW  # longer than a start may take
+
+
+def qemu_of(pf, name):
+    """The process number of its QEMU."""
+
+    def found():
+        for pid in processes_of(pf.lease(name)):
+            try:
+                if os.readlink(f"/proc/{pid}/exe").endswith("/qemu-system-x86_64"):
+                    return pid
+            except OSError:
+                pass
+        return None
+
+    return wait(found, 10, "QEMU")
+
+
+def test_program_and_status(pf):
+    script = "echo out; echo err >&2; cat; uname -r; exit 77"
+    p = pf.run(*VM, "-i", "--", "/bin/sh", "-c", script, input="in\n", seconds=BOOT)
+    assert (p.returncode, p.stderr) == (77, "err\n")
+    out = p.stdout.splitlines()
+    assert out[:2] == ["out", "in"] and len(out) == 3
+    assert out[2] != os.uname().release
+
+
+@needs_two
+@needs_pages(64)
+def test_guest_has_the_grant(pf):
+    cpus = f"{min(CPU, OTHER)},{max(CPU, OTHER)}"
+    script = """
+        cat /run/pinfold/grant.json; echo; echo ---
+        nproc; grep HugePages_Total /proc/meminfo; grep MemTotal /proc/meminfo
+        grep -c . /sys/devices/system/node/online; cat /sys/devices/system/node/online
+        grep hugetlbfs /proc/mounts; id -u; hostname; cat /proc/buddyinfo
+    """
+    p = pf.run(
+        *VM, "--hugepages", "2M=64", "-u", "1000", "--hostname", "there", "--", "/bin/sh", "-c",
+        script, cpu=cpus, seconds=BOOT,
+    )  # fmt: skip
+    assert p.returncode == 0, p.stderr
+    grant, _, rest = p.stdout.partition("---\n")
+    grant, lines = json.loads(grant), rest.splitlines()
+    assert grant["cpus"] == "0-1" and grant["mems"] == "0"
+    assert grant["machine"] == {"accel": "tcg", "emulated": True}
+    assert lines[0] == "2" and lines[1].split() == ["HugePages_Total:", "64"]
+    # what is not the hugepages of the grant is its memory, but for what the kernel keeps from the start
+    assert 192 * 1024 * 0.7 < int(lines[2].split()[1]) - 64 * 2048 <= 192 * 1024
+    assert lines[3:5] == ["1", "0"]
+    assert (
+        "/dev/hugepages hugetlbfs" in lines[5] and "size=134217728,min_size=134217728" in lines[5]
+    )
+    assert lines[6:8] == ["1000", "there"]
+    # they come from the part of memory that is hugepages of the host, and leave little of it
+    movable = next(line for line in lines if "Movable" in line).split()[4:]
+    assert sum(int(n) << order for order, n in enumerate(movable)) * 4096 < 16 << 20
+
+
+def check_pinned(qemu, cpus):
+    """Each virtual CPU has a thread on one granted CPU, and the rest of QEMU runs on those as well."""
+    where = {}
+    for task in Path(f"/proc/{qemu}/task").iterdir():
+        comm = (task / "comm").read_text().strip()
+        allowed = re.search(r"Cpus_allowed_list:\s+(\S+)", (task / "status").read_text())[1]
+        where.setdefault(comm if comm.startswith("CPU ") else "other", set()).add(allowed)
+    other = where.pop("other")
+    assert where == {f"CPU {i}/TCG": {str(cpu)} for i, cpu in enumerate(sorted(cpus))}
+    assert len(other) == 1 and ids(other.pop()) == set(cpus)
+
+
+def check_fence(qemu, base):
+    """QEMU is what any program in a container is: nobody outside, without rights, in a network of its own."""
+    status = Path(f"/proc/{qemu}/status").read_text()
+    assert re.search(rf"^Uid:\s+{base}\s+{base}\s+{base}\s+{base}$", status, re.M)
+    for field in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb"):
+        assert re.search(rf"^{field}:\s+0+$", status, re.M)
+    # its own filter beside the container's
+    assert re.search(r"^Seccomp_filters:\s+2$", status, re.M)
+    for space in ("net", "pid", "mnt", "ipc", "uts", "user", "cgroup"):
+        assert os.readlink(f"/proc/{qemu}/ns/{space}") != os.readlink(f"/proc/self/ns/{space}")
+    net = Path(f"/proc/{qemu}/net/dev").read_text().splitlines()[2:]
+    assert [line.split(":")[0].strip() for line in net] == ["lo"]
+
+
+@needs_two
+def test_while_it_runs(pf):
+    """Its processes on the host, and exec, logs, ps, stop."""
+    script = "echo begun; trap 'echo told; exit 5' TERM; while :; do sleep 1; done"
+    cpus = f"{CPU},{OTHER}"
+    name = pf.detach(*VM, name=unique("vm"), cpu=cpus, command=("/bin/sh", "-c", script))
+    qemu = qemu_of(pf, name)
+    check_pinned(qemu, {CPU, OTHER})
+    check_fence(qemu, pf.lease(name)["uid-base"])
+    assert pf.ps()[name]["in"] == "vm"
+    p = pf("exec", "-i", name, "--", "/bin/sh", "-c", "cat; uname -r; exit 9", input="x\n")
+    assert p.returncode == 9 and p.stdout.splitlines()[0] == "x"
+    assert pf("exec", name, "--", "/no/such").returncode == 127
+    # as many as there are ports, one after the other and at once
+    begun = [pf.start("exec", name, "--", "/bin/sleep", "30") for _ in range(3)]
+    assert pf("exec", name, "--", "/bin/echo", "y").stdout == "y\n"
+    for b in begun:
+        b.signal(signal.SIGTERM)
+        assert b.end() == 128 + signal.SIGTERM
+    wait(lambda: "begun" in pf("logs", name).stdout, 10, "output")
+    pf.ok("stop", name)
+    assert "told" in pf("logs", name).stdout
+    assert not (LEASES / f"{name}.json").exists()
+
+
+def test_volumes(pf, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/old").write_text("old\n")
+    (tmp_path / "file").write_text("file\n")
+    os.chmod(tmp_path / "there", 0o777)
+    p = pf.run(
+        *VM, "-v", f"{tmp_path}/there:/data", "-v", f"{tmp_path}/there:/read:ro",
+        "-v", f"{tmp_path}/file:/etc/some/file:ro", "--", "/bin/sh", "-c",
+        "cat /data/old /etc/some/file; echo new >/data/new; ls /read; echo no >/read/no; echo $?",
+        seconds=BOOT,
+    )  # fmt: skip
+    assert p.stdout.splitlines() == ["old", "file", "new", "old", "2"], p.stderr
+    assert (tmp_path / "there/new").read_text() == "new\n"
+    assert not (tmp_path / "there/no").exists()
+
+
+def test_output_flood(pf):
+    """A program that says more than anybody reads is held up, and ends with its reader."""
+    p = subprocess.Popen(
+        [
+            pf.path,
+            "run",
+            "--cpus",
+            str(CPU),
+            *VM,
+            "--",
+            "/bin/sh",
+            "-c",
+            "yes | head -c 3000000; yes",
+        ],
+        stdout=subprocess.PIPE,
+    )
+    got = p.stdout.read(3000000)
+    assert got == b"y\n" * 1500000
+    p.stdout.close()
+    assert p.wait(BOOT) == 128 + signal.SIGPIPE or p.returncode != 125
+
+
+# ---- faults
+
+
+def test_no_kernel(pf, tmp_path):
+    env = {**os.environ, "PINFOLD_GUEST_CACHE": str(tmp_path)}
+    pf.fails("run", *VM, "--cpus", str(CPU), "--", "/bin/true", like="pinfold host kernel", env=env)
+
+
+def test_refusals(pf):
+    for flags, like in (
+        (("--memory", "64M"), "a virtual machine takes at least --memory 160M"),
+        (("--link", "memif:a"), "a memif is memory"),
+        (("--cap", "NET_RAW"), "not --in vm"),
+        (("--accel", "xen"), "auto, kvm or tcg"),
+    ):
+        pf.fails("run", "--in", "vm", "--cpus", str(CPU), *flags, "--", "/bin/true", like=like)
+    pf.fails("run", "--accel", "tcg", "--cpus", str(CPU), "--", "/bin/true", like="--in vm")
+    p = pf.run("--in", "vm", "--", "/no/such")
+    assert p.returncode == 127
+
+
+def test_guest_panic(pf):
+    """It says why it ended, and leaves nothing."""
+    script = "echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger; sleep 100"
+    p = pf.run(*VM, "--", "/bin/sh", "-c", script, seconds=BOOT)
+    assert p.returncode == 125
+    assert "the guest stopped" in p.stderr and "panic" in p.stderr
+
+
+@pytest.mark.parametrize("victim", ["qemu", "supervisor"])
+def test_killed(pf, victim):
+    name = unique("vm")
+    s = pf.start("run", *VM, "--name", name, "--cpus", str(CPU), "--", "/bin/sh", "-c",
+                 "echo up; exec sleep 1000")  # fmt: skip
+    s.until("up", BOOT)
+    if victim == "qemu":
+        kill(qemu_of(pf, name))
+        assert s.end() == 125
+        assert "QEMU was killed by signal 9" in s.text()
+        return
+    s.process.kill()
+    s.process.wait()
+    pf.ok("stop", name)
+    pf.ok("gc")
+
+
+@pytest.mark.parametrize("after", [0.05, 0.3, 1, 4])
+def test_supervisor_killed_while_it_starts(pf, after):
+    name = unique("vm")
+    s = pf.start("run", *VM, "--name", name, "--cpus", str(CPU), "--", "/bin/sleep", "1000")
+    time.sleep(after)
+    s.process.kill()
+    s.process.wait()
+    if (LEASES / f"{name}.json").exists():
+        pf("stop", name, "-t", "0")
+    pf.ok("gc")
+    assert not (LEASES / f"{name}.json").exists()
+
+
+def test_kvm_that_does_not_run(pf):
+    """Asked for by name it is an error with a reason, within its time."""
+    if not Path("/dev/kvm").exists():
+        pytest.skip("there is no /dev/kvm")
+    if any(Path(f"/sys/module/kvm_{m}").exists() for m in ("intel", "amd")):
+        pytest.skip("KVM may well work here")
+    begun = time.monotonic()
+    p = pf.run("--in", "vm", "--accel", "kvm", "--memory", "192M", "--", "/bin/true", seconds=BOOT)
+    assert p.returncode == 125
+    assert re.search("did not come up within|internal error|QEMU ended|killed", p.stderr), p.stderr
+    assert time.monotonic() - begun < 40 * SLOW
+
+
+def test_second_takes_no_disk(pf):
+    cache = Path(os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest"))
+    name = pf.detach(*VM, name=unique("vm"))
+    before = sorted((p, p.stat().st_size) for p in cache.rglob("initramfs-*"))
+    assert before
+    pf.ok("stop", name)
+    pf.run(*VM, "--", "/bin/true", seconds=BOOT)
+    assert sorted((p, p.stat().st_size) for p in cache.rglob("initramfs-*")) == before

@@ -8,10 +8,10 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "dpdk.h"
 #include "serve/requests.h"
 #include "serve/telform.h"
 
-#include <rte_telemetry.h>
 #include <string.h>
 
 #define PREFIX "/drover/"
@@ -28,7 +28,7 @@ static void build_entry(struct rte_tel_data *d, const char *key, const json_t *v
 	} else if (json_is_integer(v) && json_integer_value(v) < 0) {
 		rte_tel_data_add_dict_int(d, key, (int)json_integer_value(v));
 	} else if (json_is_integer(v)) {
-		rte_tel_data_add_dict_u64(d, key, (uint64_t)json_integer_value(v));
+		rte_tel_data_add_dict_uint(d, key, (uint64_t)json_integer_value(v));
 	} else if (json_is_object(v)) {
 		inner = rte_tel_data_alloc();
 		if (inner == NULL)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "dpdk.h"
 #include "tsc.h"
 
 #include <errno.h>
@@ -16,8 +17,6 @@
 #include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_lcore.h>
-#include <rte_pcapng.h>
 #include <rte_ring.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +47,9 @@ struct dump_file {
 	uint32_t snaplen;
 	uint16_t first_port;
 	bool known[RTE_MAX_ETHPORTS]; // ports that the file names
-	uint64_t tsc, ns;	      // of one moment; ns since 1970
-	uint64_t ns_per_cycle;	      // times 2^32
+	// of one moment: base is ns since 1970, or what DPDK makes them of
+	uint64_t tsc, base;
+	uint64_t per_cycle; // of base, times 2^32
 	// of the writer
 	int fd;
 	rte_pcapng_t *out; // has the descriptor, once traffic runs
@@ -138,18 +138,18 @@ static bool begin(struct dump_file *f)
 	return step(f, IN_KERNEL, IN_PROGRAM);
 }
 
-static void *writer(void *arg)
+static dpdk_thread_result writer(void *arg)
 {
 	struct dump_file *f = arg;
 	struct rte_mbuf *m[WRITE_BURST];
 
 	while (!__atomic_load_n(&f->begun, __ATOMIC_ACQUIRE)) {
 		if (__atomic_load_n(&f->quit, __ATOMIC_ACQUIRE))
-			return NULL;
+			return 0;
 		nap_us(IDLE_US);
 	}
 	if (!begin(f))
-		return NULL;
+		return 0;
 	while (!__atomic_load_n(&f->late, __ATOMIC_ACQUIRE)) {
 		bool quit = __atomic_load_n(&f->quit, __ATOMIC_ACQUIRE);
 		unsigned n = rte_ring_sc_dequeue_burst(f->ring, (void **)m, WRITE_BURST, NULL);
@@ -159,14 +159,14 @@ static void *writer(void *arg)
 		if (n == 0)
 			nap_us(IDLE_US);
 	}
-	return NULL;
+	return 0;
 }
 
 // The time that librte_pcapng 22.11 writes is centuries off for packets from before its first one.
 static void put_time(const struct dump_file *f, struct rte_mbuf *copy, uint64_t tsc)
 {
-	unsigned __int128 ns = (unsigned __int128)(tsc - f->tsc) * f->ns_per_cycle;
-	uint64_t at = f->ns + (uint64_t)(ns >> 32);
+	unsigned __int128 since = (unsigned __int128)(tsc - f->tsc) * f->per_cycle;
+	uint64_t at = f->base + (uint64_t)(since >> 32);
 	uint32_t halves[2] = {(uint32_t)(at >> 32), (uint32_t)at};
 
 	memcpy(rte_pktmbuf_mtod_offset(copy, void *, BLOCK_TIME), halves, sizeof(halves));
@@ -175,8 +175,7 @@ static void put_time(const struct dump_file *f, struct rte_mbuf *copy, uint64_t 
 bool dump_file_put(struct dump_file *f, const struct rte_mbuf *m, uint64_t tsc)
 {
 	uint16_t port = m->port < RTE_MAX_ETHPORTS && f->known[m->port] ? m->port : f->first_port;
-	struct rte_mbuf *copy =
-		rte_pcapng_copy(port, 0, m, f->pool, f->snaplen, tsc, RTE_PCAPNG_DIRECTION_IN);
+	struct rte_mbuf *copy = dpdk_pcapng_copy(port, m, f->pool, f->snaplen);
 
 	if (copy == NULL)
 		return false;
@@ -283,8 +282,9 @@ static void set_clock(struct dump_file *f)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	f->tsc = rte_rdtsc();
-	f->ns = (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
-	f->ns_per_cycle = (uint64_t)(((unsigned __int128)NS << 32) / tsc_hz());
+	f->base = DPDK_PCAPNG_TSC ? f->tsc : (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
+	f->per_cycle = (uint64_t
+	)(((unsigned __int128)(DPDK_PCAPNG_TSC ? rte_get_tsc_hz() : NS) << 32) / tsc_hz());
 }
 
 static int start(struct dump_file *f, const char *path, struct err *err)
@@ -306,7 +306,7 @@ static int start(struct dump_file *f, const char *path, struct err *err)
 		return -err->code;
 	set_clock(f);
 	// beside the lcores
-	r = rte_ctrl_thread_create(&f->thread, "drover-dump", NULL, writer, f);
+	r = dpdk_thread(&f->thread, "drover-dump", writer, f);
 	if (r != 0)
 		return err_set(err, EAGAIN, "file '%s': no thread for its writer", path);
 	f->running = true;

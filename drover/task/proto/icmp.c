@@ -20,7 +20,7 @@
 struct head {
 	struct rte_ipv4_hdr ip;
 	struct rte_icmp_hdr icmp;
-} __rte_packed;
+} __attribute__((packed));
 
 void icmp_init(struct icmp *c, const struct icmp_conf *conf)
 {

@@ -20,7 +20,7 @@ struct qinq_hdr {
 	uint16_t stype, stag; // as in the packet
 	uint16_t ctype, ctag;
 	uint16_t type;
-} __rte_packed __rte_aligned(2);
+} __attribute__((packed)) __rte_aligned(2);
 
 #define QINQ_LEN sizeof(struct qinq_hdr) // 22
 
@@ -31,7 +31,7 @@ struct tunnel_hdr {
 	struct rte_ipv4_hdr ip;
 	uint16_t gre_flags, gre_type;
 	uint32_t gre_key;
-} __rte_packed __rte_aligned(2);
+} __attribute__((packed)) __rte_aligned(2);
 
 #define TUNNEL_LEN sizeof(struct tunnel_hdr) // 46
 #define TUNNEL_AFTER_LABEL (sizeof(struct rte_ipv4_hdr) + 8)

@@ -64,7 +64,7 @@ static_assert(DROP_KIND_TAG == DROP_KIND + KIND_TAG, "in the order of enum frame
 struct gre_hdr {
 	uint16_t flags, type;
 	uint32_t key;
-} __rte_packed;
+} __attribute__((packed));
 
 // Judges any packet: what to drop it for, 0, or QINQENCAP_TAKEN; and where its inner header begins, *ret, for
 // 0 and DROP_TTL. A mark of congestion on the tunnel is one of the packet then (RFC 6040).

@@ -62,7 +62,7 @@ struct tunnel {
 	struct rte_ether_hdr eth;
 	struct rte_ipv4_hdr ip;
 	struct gre_hdr gre;
-} __rte_packed __rte_aligned(2);
+} __attribute__((packed)) __rte_aligned(2);
 
 // Where the answer to a packet goes that came in that tunnel: back, without a label, as which one is for
 // that machine only the routes say.

@@ -74,28 +74,28 @@ static int set_rate(
 	if (now == 0)
 		now = json_number_value(json_object_get(json_object_get(task, "interval"), "tx_pps")
 		);
-	if (now < 1) {
+	if (now <= 0) {
 		snprintf(line, len, "%s sends nothing", name_of(task));
 		return 0;
 	}
 	// a step that rounds to nothing is no step; 0 would be no limit
-	now = factor > 1 ? ceil(now * factor) : fmax(1, floor(now * factor));
+	now = factor > 1 ? ceil(now * factor) : fmax(fmin(now, 1), floor(now * factor));
 	r = ask(c,
 		json_pack(
-			"{s:s, s:s, s:I}",
+			"{s:s, s:s, s:o}",
 			"request",
 			"rate",
 			"task",
 			name_of(task),
 			"pps",
-			(json_int_t)now
+			now == floor(now) ? figure_number(now) : json_sprintf("%.9f", now)
 		),
 		&ok,
 		line,
 		len,
 		err);
 	if (r == 0 && ok) {
-		json_object_set_new(task, "rate_pps", json_integer((json_int_t)now));
+		json_object_set_new(task, "rate_pps", figure_number(now));
 		snprintf(line, len, "%s: rate %s", name_of(task), figure_pps(now, figure));
 	}
 	return r;

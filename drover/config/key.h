@@ -28,9 +28,13 @@ struct key_mac {
 	uint8_t addr[6];
 };
 
-// "10Mpps", "500kpps", "1250000000" with unit bps elsewhere; 0: as fast as it goes.
+// "10Mpps", "500kpps", "0.5": not slower than PPS_MIN, as the time between packets is a number of 64 bits;
+// 0: as fast as it goes.
+#define PPS_MIN 0.1
+#define PPS_MAX 1e12
+
 struct key_rate {
-	uint64_t pps;
+	double pps;
 };
 
 struct key_bytes {

@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "port/address.h"
 #include "port/counters.h"
+#include "text/figure.h"
 #include "tsc.h"
 
 #include <math.h>
@@ -167,7 +168,7 @@ static int put_who(json_t *o, const struct plane *p, const struct task *t)
 	failed |= put_u64(o, "lcore", t->lcore);
 	failed |= json_object_set_new(o, "running", json_boolean(running));
 	if (t->mode->keys != NULL && key_find(t->mode->keys, "rate") != NULL)
-		failed |= put_u64(o, "rate_pps", counter(&t->control.rate));
+		failed |= json_object_set_new(o, "rate_pps", figure_number(task_rate(&t->control)));
 	return failed;
 }
 

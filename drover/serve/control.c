@@ -6,10 +6,10 @@
 
 #include "base/str.h"
 #include "report/report.h"
+#include "text/figure.h"
 
+#include <stdio.h>
 #include <string.h>
-
-#define RATE_MAX 1000000000000 // packets a second
 
 const char *answer_text(const json_t *q, const char *key)
 {
@@ -68,48 +68,38 @@ json_t *answer_stop(struct plane *p, const json_t *q, struct err *err)
 	return set_stopped(p, q, true, err);
 }
 
-// "9500000", "9.5M", "500k", "10Mpps", or 0 and "max" for as fast as it goes.
-static int parse_rate(const char *text, uint64_t *ret, struct err *err)
+// A number, or text as a configuration says it, or "max" for as fast as it goes.
+static int read_rate(const json_t *q, double *ret, struct err *err)
 {
-	char *end;
-	double v;
+	static const struct key key = {.name = "pps", .kind = &kind_rate};
+	const json_t *v = json_object_get(q, "pps");
+	struct key_rate rate = {.pps = json_number_value(v)};
+	char number[32];
 
-	if (str_eq(text, "max")) {
-		*ret = 0;
-		return 0;
-	}
-	v = *text >= '0' && *text <= '9' ? strtod(text, &end) : -1;
-	if (v >= 0) {
-		double unit = *end == 'k' ? 1e3 : *end == 'M' ? 1e6 : *end == 'G' ? 1e9 : 1;
-
-		end += unit != 1;
-		v *= unit;
-		if ((*end == '\0' || str_eq(end, "pps")) && v <= RATE_MAX) {
-			*ret = (uint64_t)(v + 0.5);
-			return 0;
-		}
-	}
-	return err_set(
-		err, EINVAL, "rate '%.24s': packets a second such as 500000, 9.5M, or max", text
-	);
+	snprintf(number, sizeof(number), "%.9f", rate.pps);
+	if (json_is_string(v) && str_eq(json_string_value(v), "max"))
+		rate.pps = 0;
+	else if (key_parse(&key, json_is_string(v) ? json_string_value(v) : number, &rate, err) < 0)
+		return -err->code;
+	*ret = rate.pps;
+	return 0;
 }
 
 json_t *answer_rate(struct plane *p, const json_t *q, struct err *err)
 {
-	const char *text = answer_text(q, "pps");
-	uint64_t rate = (uint64_t)json_integer_value(json_object_get(q, "pps"));
+	double rate = 0;
 	struct task *t;
 
-	if (answer_task(p, q, &t, err) < 0 || (text != NULL && parse_rate(text, &rate, err) < 0))
+	if (answer_task(p, q, &t, err) < 0 || read_rate(q, &rate, err) < 0)
 		return NULL;
 	if (t->mode->keys == NULL || key_find(t->mode->keys, "rate") == NULL) {
 		err_set(err, EINVAL, "task '%s' is '%s', which has no rate", t->name, t->mode->name
 		);
 		return NULL;
 	}
-	__atomic_store_n(&t->control.rate, rate, __ATOMIC_RELAXED);
+	__atomic_store(&t->control.rate, &rate, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&t->control.epoch, 1, __ATOMIC_RELEASE);
-	return json_pack("{s:s, s:I}", "task", t->name, "rate_pps", (json_int_t)rate);
+	return json_pack("{s:s, s:o}", "task", t->name, "rate_pps", figure_number(rate));
 }
 
 json_t *answer_clear(struct plane *p, const json_t *, struct err *)

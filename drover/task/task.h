@@ -47,9 +47,17 @@ struct task_counters {
 struct task_control {
 	bool stopped;	// the task polls nothing
 	bool held;	// the same for a moment: a port of it is started anew
-	uint64_t rate;	// gen: packets a second, 0: as fast as it can
+	double rate;	// gen: packets a second, 0: as fast as it can; see task_rate
 	uint32_t epoch; // incremented whenever rate changes
 };
+
+static inline double task_rate(const struct task_control *c)
+{
+	double rate;
+
+	__atomic_load(&c->rate, &rate, __ATOMIC_RELAXED);
+	return rate;
+}
 
 // Where a task takes packets from: a queue of a port or, when ring is not NULL, a ring that another
 // task fills.

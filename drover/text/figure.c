@@ -25,7 +25,7 @@ char *figure_pps(double pps, char buf[static FIGURE_STR])
 		return scaled(pps / 1e6, " Mpps", buf);
 	if (pps >= 1000)
 		return scaled(pps / 1e3, " kpps", buf);
-	snprintf(buf, FIGURE_STR, "%.0f pps", pps);
+	snprintf(buf, FIGURE_STR, pps < 10 ? "%.2g pps" : "%.0f pps", pps);
 	return buf;
 }
 
@@ -79,6 +79,11 @@ static bool ends(const char *s, const char *end)
 	size_t n = strlen(s), e = strlen(end);
 
 	return n >= e && strcmp(s + n - e, end) == 0;
+}
+
+json_t *figure_number(double v)
+{
+	return v == floor(v) && fabs(v) < 1e15 ? json_integer((json_int_t)v) : json_real(v);
 }
 
 char *figure_by_key(const char *key, const json_t *value, char buf[static FIGURE_STR])

@@ -18,6 +18,9 @@ char *figure_count(double n, char buf[static FIGURE_STR]);
 // "1:02:03" of seconds
 char *figure_clock(double seconds, char buf[static FIGURE_STR]);
 
+// As JSON: a whole one as an integer.
+json_t *figure_number(double v);
+
 // Any number of a report by the end of its key: _ns, _pps, _bits_per_second, _share
 // (percent), _seconds; others as they
 // are. "-" when it is none.

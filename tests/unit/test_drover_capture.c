@@ -150,6 +150,62 @@ static void captures_keep_their_time(void **)
 	unlink(f.path);
 }
 
+// Sets the seconds of a packet of 60 bytes, as the file has them.
+static void set_seconds(const struct file *f, unsigned number, uint32_t seconds)
+{
+	int fd = open(f->path, O_WRONLY);
+
+	assert_int_equal(pwrite(fd, &seconds, 4, 24 + number * (16 + 60)), 4);
+	close(fd);
+}
+
+static void times_that_cannot_be_are_counted(void **)
+{
+	struct capture c = {0};
+	struct err err = {0};
+	struct file f;
+	struct task *t;
+	char line[160];
+
+	file_begin(&f, DLT_EN10MB);
+	for (unsigned i = 0; i < 6; i++)
+		file_add(&f, i, 60, 60, 1000);
+	file_end(&f);
+	// beyond 2038 is a time as others are
+	for (unsigned i = 0; i < 6; i++)
+		set_seconds(&f, i, INT32_MAX + i);
+	assert_ok(capture_read(f.path, &c, &err), &err);
+	assert_int_equal(c.odd, 0);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(c.packet[i].gap, 1000001000);
+	capture_done(&c);
+	// 76 years later, back again, and an hour back
+	set_seconds(&f, 0, 1700000000);
+	set_seconds(&f, 1, 4100000000);
+	for (unsigned i = 2; i < 6; i++)
+		set_seconds(&f, i, 1700000000 + i);
+	set_seconds(&f, 4, 1700000000 - 3600);
+	set_seconds(&f, 5, 1700000000 - 3599);
+	assert_ok(capture_read(f.path, &c, &err), &err);
+	assert_int_equal(c.odd, 3);
+	assert_int_equal(c.packet[0].gap, 0);
+	assert_int_equal(c.packet[1].gap, 0);
+	assert_int_equal(c.packet[2].gap, 1000001000);
+	assert_int_equal(c.packet[3].gap, 0);
+	assert_int_equal(c.packet[4].gap, 1000001000);
+	capture_done(&c);
+	t = replay(&f, "timing=capture\n");
+	assert_int_equal(number(t, "odd_times"), 3);
+	rte_pktmbuf_free(next(t));
+	assert_true(t->mode->verdict(t, line, sizeof(line)));
+	assert_contains(line, "3 of the capture's 6 times");
+	end(t);
+	t = replay(&f, "rate=100\n");
+	assert_false(t->mode->verdict(t, line, sizeof(line)));
+	end(t);
+	unlink(f.path);
+}
+
 static void write_bytes(const char *path, const void *bytes, size_t n)
 {
 	int fd = open(path, O_WRONLY | O_TRUNC);
@@ -228,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(captures_are_sent),
 		cmocka_unit_test(captures_keep_their_time),
+		cmocka_unit_test(times_that_cannot_be_are_counted),
 		cmocka_unit_test(wrong_captures),
 	};
 

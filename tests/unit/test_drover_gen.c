@@ -5,11 +5,13 @@
 #include "unit.h"
 
 #include "drover_rig.h"
+#include "task/gen/gen.h"
 #include "task/meter/meter.h"
 #include "tsc.h"
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <rte_cycles.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
@@ -244,11 +246,33 @@ static void keeps_the_rate(void **)
 static void bytes_of_the_wire(void **)
 {
 	_cleanup_free_ void *conf = rig_conf("gen");
+	struct err err;
 	struct task *t;
 
 	rig_set("gen", conf, "bps", 1250000000); // 10 Gbit/s
 	t = make("gen", conf);
 	assert_int_equal(t->control.rate, 14880952);
+	rig_done(t);
+	assert_true(key_parse(key_find(task_mode_find("gen")->keys, "bps"), "0", conf, &err) < 0);
+	// no whole number of packets, and less than one
+	rig_set("gen", conf, "bps", 126);
+	t = make("gen", conf);
+	assert_true(t->control.rate == 1.5);
+	run(t, 5);
+	assert_true(
+		fabs((double)((struct gen *)t->state)->interval / 0x1p22 * 1.5 - (double)tsc_hz())
+		< (double)tsc_hz() / 1000
+	);
+	rig_done(t);
+	rig_set("gen", conf, "bps", 0);
+	((struct key_rate *)rig_at("gen", conf, "rate"))->pps = 0.25;
+	t = make("gen", conf);
+	run(t, 5);
+	assert_true(
+		fabs((double)((struct gen *)t->state)->interval / 0x1p22 / 4 - (double)tsc_hz())
+		< (double)tsc_hz() / 1000
+	);
+	assert_int_equal(((struct gen *)t->state)->n.sent, 1);
 	rig_done(t);
 }
 

@@ -388,7 +388,7 @@ static void refuses(void **)
 		{"range_offset=3", "stands behind its range="},
 		{"range=1-2\nrand_offset=3", "stands behind its random="},
 		{"range=1-2\nrange=1-2", "the one before it has no range_offset="},
-		{"bps=8", "less than a packet in 10 seconds"},
+		{"bps=8", "less than a packet of 60 bytes in 10 seconds"},
 		{"imix=59", "wants sizes 60..9014"},
 		{"imix=60,", "wants sizes"},
 		{"imix=60:0", "weights are from 1"},

@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 
 #define SECOND UINT64_C(1000000000)
-#define GAP_MAX (365 * 24 * 3600 * SECOND) // no sum of its cycles overflows
+#define GAP_MAX (365 * 24 * 3600 * SECOND)
+#define ERA (INT64_C(1) << 32) // seconds of a pcap file have 32 bits without a sign
 
 struct loading {
 	struct capture c;
@@ -101,9 +102,28 @@ static int check_packet(
 // ns; 0 for what cannot be.
 static uint64_t time_of(const struct pcap_pkthdr *h)
 {
-	uint64_t seconds = (uint64_t)h->ts.tv_sec, part = (uint64_t)h->ts.tv_usec;
+	int64_t seconds = h->ts.tv_sec;
+	uint64_t part = (uint64_t)h->ts.tv_usec;
 
-	return seconds < UINT64_MAX / SECOND / 2 && part < SECOND ? seconds * SECOND + part : 0;
+	if (seconds < 0 && seconds >= INT32_MIN)
+		seconds += ERA; // libpcap takes what is later than 2038 for earlier than 1970
+	if (seconds < 0 || (uint64_t)seconds >= UINT64_MAX / SECOND / 2 || part >= SECOND)
+		return 0;
+	return (uint64_t)seconds * SECOND + part;
+}
+
+// Between the last packet and the next one.
+static void pass_time(struct loading *l, uint64_t now)
+{
+	struct capture *c = &l->c;
+
+	if (c->n > 0 && (now < l->before || now - l->before > GAP_MAX))
+		c->odd++;
+	else if (c->n > 0)
+		c->packet[c->n - 1].gap = now - l->before;
+	// packets out of order do not make the capture longer; a clock that was set goes on from there
+	if (c->n == 0 || now > l->before || l->before - now > SECOND)
+		l->before = now;
 }
 
 static int add_packet(
@@ -115,20 +135,13 @@ static int add_packet(
 )
 {
 	unsigned len = h->caplen < FRAME_MIN ? FRAME_MIN : h->caplen;
-	uint64_t now = time_of(h);
 	struct capture *c = &l->c;
 
 	if (check_packet(l, name, h, err) < 0 || grow(l, len, err) < 0)
 		return -err->code;
 	memcpy(c->data + c->bytes, bytes, h->caplen);
 	memset(c->data + c->bytes + h->caplen, 0, len - h->caplen);
-	if (c->n > 0 && now > l->before) {
-		uint64_t gap = now - l->before;
-
-		c->packet[c->n - 1].gap = gap < GAP_MAX ? gap : GAP_MAX;
-	}
-	if (c->n == 0 || now > l->before)
-		l->before = now;
+	pass_time(l, time_of(h));
 	c->packet[c->n++] = (struct capture_packet){
 		.at = (uint32_t)c->bytes,
 		.len = (uint16_t)len,

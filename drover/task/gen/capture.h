@@ -15,11 +15,12 @@
 struct capture_packet {
 	uint32_t at;  // in data
 	uint16_t len; // FRAME_MIN to FRAME_MAX: shorter ones are padded with zeros
-	uint64_t gap; // ns until the next one; of the last, the mean of the others
+	uint64_t gap; // ns until the next one, at most a year; of the last, the mean of the others
 };
 
 struct capture {
-	uint32_t n; // 1 or more
+	uint32_t n;   // 1 or more
+	uint32_t odd; // of their times cannot be
 	unsigned shortest, longest;
 	uint64_t bytes;
 	struct capture_packet *packet;
@@ -28,7 +29,9 @@ struct capture {
 
 // Reads all of a regular file. Fails with one line for what is no capture of Ethernet, is damaged, holds
 // no packet, one that was cut when it was captured or is longer than FRAME_MAX, or more than the limits
-// above. Times that go back count as no time. Free with capture_done.
+// above. A time that cannot be, before that of
+// an earlier packet or more than a year later, is counted as odd, and no time passes until it. Free with
+// capture_done.
 int capture_read(const char *path, struct capture *ret, struct err *err);
 
 // The same from a stream, which is closed in any case. name: for errors.

@@ -141,7 +141,7 @@ const struct key gen_keys[] = {
 	KEY_RATE("rate", rate, "default: as fast as it can"),
 	KEY_U64("bps",
 		bps,
-		0,
+		1,
 		0,
 		"the rate in bytes a second of the wire: with CRC, preamble and gap, 24 bytes a "
 		"packet"),

@@ -18,22 +18,22 @@
 #include <rte_cycles.h>
 #include <rte_memcpy.h>
 
-// Bits below the cycle, of times between packets: 64 bits hold those of 32 packets at one a second.
-#define FRACTION 24
+// Bits below the cycle, of times between packets: 64 bits hold those of BURST packets at PPS_MIN and 10 GHz.
+#define FRACTION 22
 #define FRACTION_MASK ((UINT64_C(1) << FRACTION) - 1)
 
 static __rte_noinline void gen_start(struct gen *g, const struct task_control *c, uint64_t now)
 {
 	struct gen_many *m = g->many;
-	uint64_t rate;
+	double rate;
 
 	g->epoch = __atomic_load_n(&c->epoch, __ATOMIC_ACQUIRE);
-	rate = __atomic_load_n(&c->rate, __ATOMIC_RELAXED);
-	if (g->pps > 0 && rate == g->pps_as)
-		g->interval = (uint64_t)(tsc_rate().hz * (double)(FRACTION_MASK + 1) / g->pps);
+	rate = task_rate(c);
+	if (rate > 0)
+		g->interval =
+			RTE_MAX((uint64_t)(tsc_rate().hz * (double)(FRACTION_MASK + 1) / rate), 1u);
 	else
-		g->interval = rate > 0 ? (tsc_hz() << FRACTION) / rate : 0;
-	g->interval = rate > 0 ? RTE_MAX(g->interval, 1u) : 0;
+		g->interval = 0;
 	g->burst_cycles = (g->interval * g->burst) >> FRACTION;
 	if (m != NULL) {
 		// a rate that is asked for at run time takes the place of the capture's times

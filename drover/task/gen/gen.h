@@ -13,8 +13,6 @@
 
 #define WIRE_OVERHEAD 24 // bytes: preamble, gap and CRC
 
-#define WIRE_OVERHEAD 24 // bytes: preamble, gap and CRC
-
 // What clear remembers.
 struct gen_figures {
 	uint64_t sent, full, late;
@@ -34,10 +32,11 @@ struct gen_many {
 	const struct gen_packet *packet; // in the order in which they are sent
 	const uint8_t *data;		 // heads of HEAD bytes, or whole packets
 	bool whole;
-	bool by_bytes;		      // a packet has the time that its bytes take
-	bool timed;		      // now: when packets are due is what gap says
-	uint64_t per_byte;	      // 2^-FRACTION cycles; 0: all packets have the same time
-	const uint64_t *gap;	      // cycles until the next packet; NULL: no times of its own
+	bool by_bytes;	     // a packet has the time that its bytes take
+	bool timed;	     // now: when packets are due is what gap says
+	uint64_t per_byte;   // 2^-FRACTION cycles; 0: all packets have the same time
+	const uint64_t *gap; // cycles until the next packet; NULL: no times of its own
+	uint32_t odd;	     // times of the capture that cannot be: no time passes until them
 	const struct vary_base *base; // by size
 	double wire;		      // bytes on the wire, mean
 	struct vary vary;
@@ -49,8 +48,6 @@ struct gen {
 	// the next packet is due at next + fraction * 2^-FRACTION
 	uint64_t next, fraction;
 	uint64_t interval; // 2^-FRACTION cycles, mean; 0: as fast as it can
-	double pps;	   // of bps=, which control.rate is a part of; 0: not given
-	uint64_t pps_as;   // what control.rate is as long as that holds
 	uint64_t burst_cycles;
 	uint64_t catch_up;     // cycles: what is due for longer is not offered
 	uint64_t left, end;    // packets; TSC

@@ -16,7 +16,6 @@
 #define POOL_SPARE 8191
 #define POOL_CACHE 256
 #define POOL_TAILROOM 64
-#define SLOWEST 0.1 // packets a second: a burst's time is a number of 64 bits
 
 uint64_t gen_cycles(uint64_t ns)
 {
@@ -163,18 +162,23 @@ static int set_rate(struct task *t, struct gen *g, const struct gen_conf *c, str
 {
 	double wire = wire_mean(g);
 
-	t->control.rate = c->bps > 0 ? (uint64_t)((double)c->bps / wire) : c->rate.pps;
-	if (c->bps > 0 && t->control.rate == 0)
-		t->control.rate = 1; // g->pps says less
-	g->pps = (double)c->bps / wire;
-	g->pps_as = t->control.rate;
-	if (c->bps > 0 && g->pps < SLOWEST)
+	t->control.rate = c->bps > 0 ? (double)c->bps / wire : c->rate.pps;
+	if (c->bps > 0 && (double)c->bps < PPS_MIN * (g->size + WIRE_OVERHEAD))
 		return err_set(
 			err,
 			EINVAL,
-			"bps=%llu is less than a packet in %.0f seconds: ask for more",
+			"bps=%llu is less than a packet of %u bytes in %.0f seconds: ask for more",
 			(unsigned long long)c->bps,
-			1 / SLOWEST
+			g->size,
+			1 / PPS_MIN
+		);
+	if (t->control.rate > PPS_MAX)
+		return err_set(
+			err,
+			EINVAL,
+			"bps=%llu is more than %.0f packets a second: ask for less",
+			(unsigned long long)c->bps,
+			PPS_MAX
 		);
 	if (g->many != NULL) {
 		g->many->by_bytes = c->bps > 0;

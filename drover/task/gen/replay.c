@@ -5,7 +5,20 @@
 #include "task/gen/make.h"
 #include "task/meter/meter.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+// A line at once, for `drover check` and for who would not wait until the end.
+static void warn_odd(const struct making *m, const struct capture *cap)
+{
+	fprintf(stderr,
+		"drover: warning: task '%s': pcap file=%.80s: %u of %u times cannot be, before an "
+		"earlier packet's or over a year later: no time passes until those\n",
+		m->task->name,
+		m->c->capture,
+		cap->odd,
+		cap->n);
+}
 
 static int keep_capture(struct making *m, const struct capture *cap, struct err *err)
 {
@@ -42,6 +55,9 @@ static int keep_capture(struct making *m, const struct capture *cap, struct err 
 			m->c, &none, false, data + packet[i].at, m->body, packet[i].len, &sums
 		);
 	}
+	if (gap != NULL && cap->odd > 0)
+		warn_odd(m, cap);
+	many->odd = gap != NULL ? cap->odd : 0;
 	many->n = cap->n;
 	many->whole = true;
 	return 0;

@@ -7,7 +7,6 @@
 #include "tsc.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <rte_cycles.h>
 
 static struct gen_figures figures(const struct gen *g)
@@ -57,27 +56,22 @@ static void report_many(const struct gen *g, const struct gen_figures *f, json_t
 		json_object_set_new(object, "capture_packets", json_integer(m->n));
 	else
 		json_object_set_new(object, "pkt_sizes", json_integer(m->sizes));
-	if (m->gap != NULL)
+	if (m->gap != NULL) {
 		json_object_set_new(object, "delayed_ns", json_real(1e9 * seconds(f->delayed)));
-}
-
-static double asked_pps(const struct task *t, const struct gen *g)
-{
-	uint64_t rate = __atomic_load_n(&t->control.rate, __ATOMIC_RELAXED);
-
-	return g->pps > 0 && rate == g->pps_as ? g->pps : (double)rate;
+		json_object_set_new(object, "odd_times", json_integer(m->odd));
+	}
 }
 
 void gen_report(struct task *t, void *object)
 {
 	const struct gen *g = t->state;
 	struct gen_figures f = figures(g);
-	double asked = asked_pps(t, g);
+	double asked = task_rate(&t->control);
 	json_t *o = json_pack(
 		"{s:o,s:f,s:f,s:f,s:I,s:I,s:I,s:I,s:o,s:i}",
 		"asked_pps",
 		// 0: as fast as it can
-		asked == floor(asked) ? json_integer((json_int_t)asked) : json_real(asked),
+		figure_number(asked),
 		"offered_pps",
 		per_second((double)f.sent, &f),
 		"asked_bits_per_second",
@@ -135,6 +129,20 @@ static bool delayed(const struct gen_figures *f, char *line, size_t len)
 	return true;
 }
 
+static bool odd(const struct gen *g, char *line, size_t len)
+{
+	if (g->many == NULL || g->many->odd == 0)
+		return false;
+	snprintf(
+		line,
+		len,
+		"%u of the capture's %u times cannot be: no time passed until those",
+		g->many->odd,
+		g->many->n
+	);
+	return true;
+}
+
 // More than one in a thousand was not offered.
 bool gen_verdict(struct task *t, char *line, size_t len)
 {
@@ -144,7 +152,7 @@ bool gen_verdict(struct task *t, char *line, size_t len)
 	char offered[FIGURE_STR], asked[FIGURE_STR];
 
 	if (behind * 1000 <= f.sent + behind)
-		return delayed(&f, line, len);
+		return delayed(&f, line, len) || odd(g, line, len);
 	snprintf(
 		line,
 		len,

@@ -155,6 +155,9 @@ def test_stop_start_rate_clear(control):
     assert control.ask("start") == {"started": 4}
     assert control.ask(f"rate task={GEN} pps=2.5k") == {"task": GEN, "rate_pps": 2500}
     assert stats(GEN)["rate_pps"] == 2500
+    assert control.ask(f"rate task={GEN} pps=0.4")["rate_pps"] == pytest.approx(0.4)
+    assert stats(GEN)["rate_pps"] == pytest.approx(0.4)  # and not 0, "as fast as it can"
+    assert "wants packets" in str(control.ask(f"rate task={GEN} pps=0.01"))
     assert control.ask(f"rate task={GEN} pps=1000")["rate_pps"] == 1000
 
 

@@ -16,11 +16,13 @@
 #define TOS 0xc0       // precedence "internetwork control" (4.3.2.5)
 #define TOS_KEPT 0x1c  // of the packet's: what is neither precedence nor ECN
 #define TTL 64
+#define ECHO_REPLY 0 // types, whose names are not the same in all releases of DPDK
+#define ECHO_REQUEST 8
 
 struct head {
 	struct rte_ipv4_hdr ip;
 	struct rte_icmp_hdr icmp;
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 
 void icmp_init(struct icmp *c, const struct icmp_conf *conf)
 {
@@ -128,13 +130,12 @@ bool icmp_echo(struct icmp *c, struct rte_mbuf *m)
 		& rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))
 		       != 0
 	    || ip4_nowhere(ip->src_addr) || m->pkt_len < sizeof(*ip) + sizeof(*echo)
-	    || !mbuf_pull(m, m->pkt_len) || echo->icmp_type != RTE_IP_ICMP_ECHO_REQUEST
-	    || echo->icmp_code != 0 || rte_raw_cksum(echo, m->pkt_len - sizeof(*ip)) != 0xffff
-	    || !within_rate(c))
+	    || !mbuf_pull(m, m->pkt_len) || echo->icmp_type != ECHO_REQUEST || echo->icmp_code != 0
+	    || rte_raw_cksum(echo, m->pkt_len - sizeof(*ip)) != 0xffff || !within_rate(c))
 		return false;
-	echo->icmp_type = RTE_IP_ICMP_ECHO_REPLY;
+	echo->icmp_type = ECHO_REPLY;
 	// RFC 1624; the type is a word's first byte
-	sum = echo->icmp_cksum + (uint32_t)RTE_IP_ICMP_ECHO_REQUEST;
+	sum = echo->icmp_cksum + (uint32_t)ECHO_REQUEST;
 	echo->icmp_cksum = (uint16_t)((sum >> 16) + sum);
 	ip->dst_addr = ip->src_addr;
 	ip->src_addr = us;

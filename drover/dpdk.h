@@ -4,11 +4,18 @@
 #pragma once
 
 #include <pthread.h>
+#include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_pcapng.h>
 #include <rte_telemetry.h>
 #include <rte_thread.h>
 #include <rte_version.h>
+
+// Why a call failed. DPDK leaves 0 behind where it has no reason, which is none, and not "Success".
+static inline const char *dpdk_why(int code)
+{
+	return code != 0 ? rte_strerror(code) : "DPDK gives no reason";
+}
 
 #if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
 #define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64

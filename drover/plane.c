@@ -4,6 +4,7 @@
 
 #include "plane.h"
 
+#include "dpdk.h"
 #include "links.h"
 
 #include "base/scope.h"
@@ -12,7 +13,6 @@
 
 #include <net/if.h>
 #include <rte_cycles.h>
-#include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
@@ -275,7 +275,7 @@ int plane_launch(struct plane *p, struct err *err)
 				-r,
 				"start core '%s': %s",
 				p->lcores[i].conf->name,
-				rte_strerror(-r)
+				dpdk_why(-r)
 			);
 	}
 	return 0;

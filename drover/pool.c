@@ -5,8 +5,8 @@
 #include "plane.h"
 
 #include "base/scope.h"
+#include "dpdk.h"
 
-#include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_random.h>
@@ -46,7 +46,7 @@ static int make(
 			"it smaller with "
 			"mempool size= in [defaults]",
 			n,
-			rte_strerror(rte_errno)
+			dpdk_why(rte_errno)
 		);
 	return 0;
 }
@@ -187,7 +187,7 @@ static int make_frames(
 			"hugepages, or make it smaller with mempool size=",
 			n,
 			page,
-			rte_strerror(rte_errno)
+			dpdk_why(rte_errno)
 		);
 	r = rte_mempool_set_ops_byname(mp, rte_mbuf_best_mempool_ops(), NULL);
 	if (r == 0) {

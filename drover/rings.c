@@ -7,10 +7,10 @@
 #include "plane.h"
 
 #include "base/scope.h"
+#include "dpdk.h"
 #include "tsc.h"
 
 #include <rte_cycles.h>
-#include <rte_errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,7 +71,7 @@ static int make_ring(
 				"make a ring of %u packets: %s; grant more hugepages, or make it "
 				"smaller with ring size=",
 				from->conf->ring_size,
-				rte_strerror(rte_errno)
+				dpdk_why(rte_errno)
 			);
 	}
 	*r = (struct plane_ring){

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "dpdk.h"
 #include "ending.h"
 #include "links.h"
 #include "report/report.h"
@@ -20,7 +21,6 @@
 #include <errno.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
-#include <rte_errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,10 +64,7 @@ static int start_eal(const struct eal_plan *e, struct err *err)
 	argv[e->argc] = NULL;
 	if (rte_eal_init((int)e->argc, argv) < 0)
 		return err_set(
-			err,
-			rte_errno,
-			"start EAL: %s; its messages are above",
-			rte_strerror(rte_errno)
+			err, rte_errno, "start EAL: %s; its messages are above", dpdk_why(rte_errno)
 		);
 	return 0;
 }

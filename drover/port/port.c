@@ -5,10 +5,10 @@
 #include "port/port.h"
 
 #include "base/scope.h"
+#include "dpdk.h"
 #include "port/address.h"
 
 #include <rte_cycles.h>
-#include <rte_errno.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_ring.h>
@@ -32,7 +32,7 @@ static struct rte_ring *ring_of(const char *name, const char *direction, struct 
 			full, RING_SIZE, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ
 		);
 	if (r == NULL)
-		err_set(err, rte_errno, "make ring '%s': %s", full, rte_strerror(rte_errno));
+		err_set(err, rte_errno, "make ring '%s': %s", full, dpdk_why(rte_errno));
 	return r;
 }
 
@@ -52,7 +52,7 @@ static int make_ring_port(const struct port_device *dev, struct err *err)
 	if (rte_eth_from_rings(dev->name + strlen("net_ring_"), &rx, 1, &tx, 1, rte_socket_id())
 	    < 0)
 		return err_set(
-			err, rte_errno, "make port '%s': %s", dev->name, rte_strerror(rte_errno)
+			err, rte_errno, "make port '%s': %s", dev->name, dpdk_why(rte_errno)
 		);
 	return 0;
 }
@@ -72,7 +72,7 @@ static int configure(
 	int r = rte_eth_dev_info_get(port, &info);
 
 	if (r < 0)
-		return err_set(err, -r, "port '%s': %s", conf->name, rte_strerror(-r));
+		return err_set(err, -r, "port '%s': %s", conf->name, dpdk_why(-r));
 	if (dev->link || dev->packet)
 		info.max_rx_queues = info.max_tx_queues = 1;
 	if (nrxq > info.max_rx_queues)
@@ -122,7 +122,7 @@ static int configure(
 			info.max_rx_pktlen
 		);
 	if (r < 0)
-		return err_set(err, -r, "configure port '%s': %s", conf->name, rte_strerror(-r));
+		return err_set(err, -r, "configure port '%s': %s", conf->name, dpdk_why(-r));
 	return 0;
 }
 
@@ -146,7 +146,7 @@ static int queues(
 		r = rte_eth_tx_queue_setup(port, q, ntxd, (unsigned)socket, NULL);
 	if (r < 0)
 		return err_set(
-			err, -r, "set up the queues of port '%s': %s", conf->name, rte_strerror(-r)
+			err, -r, "set up the queues of port '%s': %s", conf->name, dpdk_why(-r)
 		);
 	return 0;
 }
@@ -203,7 +203,7 @@ int port_start(
 				-r,
 				"set the address of port '%s': %s",
 				conf->name,
-				rte_strerror(-r)
+				dpdk_why(-r)
 			);
 		// ring and pcap have none to set
 		port_address_set(port, &addr);
@@ -218,7 +218,7 @@ int port_start(
 			conf->device
 		);
 	if (r < 0)
-		return err_set(err, -r, "start port '%s': %s", conf->name, rte_strerror(-r));
+		return err_set(err, -r, "start port '%s': %s", conf->name, dpdk_why(-r));
 	if (conf->promiscuous)
 		rte_eth_promiscuous_enable(port); // what cannot is promiscuous anyway
 	*ret_port = port;

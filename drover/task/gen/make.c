@@ -4,11 +4,11 @@
 
 #include "task/gen/make.h"
 
+#include "dpdk.h"
 #include "task/meter/meter.h"
 #include "tsc.h"
 
 #include <rte_cycles.h>
-#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <stdlib.h>
@@ -119,7 +119,7 @@ static int make_pool(struct task *t, struct gen *g, const uint8_t *frame, struct
 			"make a pool of %u packets of %u bytes: %s; grant more hugepages",
 			n,
 			room,
-			rte_strerror(rte_errno)
+			dpdk_why(rte_errno)
 		);
 	rte_mempool_obj_iter(g->pool, fill_object, &fill);
 	return 0;

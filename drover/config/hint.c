@@ -27,6 +27,31 @@ const char *hint(char buf[static HINT_MAX], const char *word, const char *const 
 	return buf;
 }
 
+// Keys of DPPD and PROX that drover does without, and what to say instead: no key of ours that sounds alike.
+static const char *elsewhere(const char *word)
+{
+	static const struct {
+		const char *name, *instead;
+	} keys[] = {
+		{"min bulk size", "a generator sends what is due: leave it out"},
+		{"max bulk size", "burst= is the most that a generator sends at once"},
+		{"bulk size", "burst= is the most that a generator sends at once"},
+		{"accuracy pos", "lat pos= is enough: the meter has its time there too"},
+		{"packet id pos", "lat pos= is enough: the meter has its number there too"},
+		{"sig pos", "lat pos= is enough: the meter has its mark there too"},
+		{"signature", "lat pos= is enough: the meter has its mark there too"},
+		{"bucket size", "buckets=yes reports the whole histogram"},
+		{"rx ring", "rings of another DPDK process are not taken: use memif:"},
+		{"tx ring", "rings of another DPDK process are not taken: use memif:"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (key_name_eq(keys[i].name, word))
+			return keys[i].instead;
+	}
+	return NULL;
+}
+
 const char *hint_key(
 	char buf[static HINT_MAX],
 	const char *word,
@@ -35,9 +60,13 @@ const char *hint_key(
 	const char *const *more
 )
 {
-	const char *words[128];
+	const char *words[128], *instead = elsewhere(word);
 	size_t n = 0;
 
+	if (instead != NULL) {
+		snprintf(buf, HINT_MAX, "; %s", instead);
+		return buf;
+	}
 	for (; a != NULL && a->name != NULL && n + 1 < ARRAY_LEN(words); a++)
 		words[n++] = a->name;
 	for (; b != NULL && b->name != NULL && n + 1 < ARRAY_LEN(words); b++)

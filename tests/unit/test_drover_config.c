@@ -498,6 +498,8 @@ static const struct bad bad_cores[] = {
 	{PORTS GEN "pkt size=18446744073709551680\n", 11, "wants number"},
 	{PORTS GEN "bps=18446744073709551615K\n", 11, "wants number"},
 	{PORTS GEN "src ip=1.2.3\n", 11, "wants IPv4 address"},
+	{PORTS GEN "min bulk size=1\n", 11, "; a generator sends what is due"},
+	{PORTS GEN "Max  Bulk Size=1\n", 11, "; burst= is the most"},
 	{PORTS GEN "rate=10Mbps\n", 11, "rate=10Mbps: wants packets a second"},
 	{PORTS GEN "rate=0.09\n", 11, "wants packets"},
 	{PORTS GEN "rate=2000Gpps\n", 11, "wants packets"},

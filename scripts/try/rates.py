@@ -2,22 +2,18 @@
 # Copyright (c) 2026 The pinfold authors
 """What came out of the trials of pair.py, for people and as JSON."""
 
-import statistics
-
 import pair
 import stats
 import term
 
 
 def results(pairs):
-    """Figures from the pairs of trials: medians of both, and the ratio."""
+    """Figures from the pairs of trials: means of both, and the ratio."""
     found = {}
     for name, of in (("rate", lambda t: t.mpps), ("first", lambda t: t.first * 1000)):
-        found[name] = {
-            "container": statistics.median(of(c) for c, _ in pairs),
-            "bare": statistics.median(of(b) for _, b in pairs),
-            "ratio": stats.ratio([(of(c), of(b)) for c, b in pairs]),
-        }
+        both = [(of(c), of(b)) for c, b in pairs]
+        container, bare = stats.means(both)
+        found[name] = {"container": container, "bare": bare, "ratio": stats.ratio(both)}
     return found
 
 
@@ -34,7 +30,7 @@ def show(pairs, cpus, seconds):
     rate, first = found["rate"], found["first"]
     verdict, bad = judge(pairs, rate["ratio"])
     term.heading("Packets there and back, and the time to the first")
-    head = ["median", "containers", "bare processes", "ratio (95 % interval)", ""]
+    head = ["mean", "containers", "bare processes", "ratio (95 % interval)", ""]
     rows = [
         [
             "came back, Mpps",

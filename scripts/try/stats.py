@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""Figures from repeats: medians, and ratios with their 95 % interval."""
+"""Figures from repeats: means, and ratios with their 95 % interval."""
 
 import math
 import statistics
@@ -92,6 +92,11 @@ class Ratio:
             "pairs": self.pairs,
             "verdict": self.verdict(),
         }
+
+
+def means(pairs):
+    """Of both: their quotient is the ratio, so that a difference of them never says otherwise."""
+    return tuple(math.exp(statistics.fmean(math.log(p[i]) for p in pairs)) for i in (0, 1))
 
 
 def ratio(pairs):

@@ -37,14 +37,14 @@ OF_START = [
 
 def figure(pairs, of, compare):
     both = [(of(c), of(b)) for c, b in pairs]
-    value = {
+    if compare and all(c > 0 and b > 0 for c, b in both):
+        container, bare = stats.means(both)
+        return {"container": container, "bare": bare, "ratio": stats.ratio(both)}
+    return {
         "container": statistics.median(c for c, _ in both),
         "bare": statistics.median(b for _, b in both),
         "ratio": None,
     }
-    if compare and all(c > 0 and b > 0 for c, b in both):
-        value["ratio"] = stats.ratio(both)
-    return value
 
 
 def choose(pairs, when):
@@ -59,7 +59,7 @@ def choose(pairs, when):
 class Part:
     """The figures of one load, or of the start."""
 
-    figures: dict  # key: medians of both, and the ratio
+    figures: dict  # key: means of both and their ratio, or medians
     pairs: int  # that they are from
     sound: bool  # false: too few of them can be compared for a verdict
 
@@ -112,7 +112,7 @@ def rows(head, part, keys):
 
 def show_mode(mode, found, half):
     term.heading(f"{mode}: {LONG[mode]}")
-    head = ["median", "container", "bare process", "ratio (95 % interval)", ""]
+    head = ["mean", "container", "bare process", "ratio (95 % interval)", ""]
     lines, marks = [], {}
     for name, when, keys in (
         ("overload: as fast as the link takes", "overload", OF_LOAD),
@@ -193,7 +193,7 @@ def show_quiet(every, pairs):
             f" {drover.LIKE['overload']:g} from one trial to the other."
         )
     term.note(
-        "Medians and ratios are of the pairs in which the CPUs were there, the rate was offered and"
+        "Means (of figures without a ratio: medians) and ratios are of the pairs in which the CPUs were there, the rate was offered and"
         " the machine was alike for both; where these are too few, of all, and there is no verdict:"
         " disturbed."
     )

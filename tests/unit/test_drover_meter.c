@@ -6,6 +6,7 @@
 
 #include "drover_rig.h"
 #include "task/meter/meter.h"
+#include "task/meter/source.h"
 #include "tsc.h"
 
 #include <jansson.h>
@@ -183,6 +184,56 @@ static void first_and_last_missing(void **)
 	expect(.received = 991, .before = 4, .reordered = 1);
 	give(3);
 	expect(.received = 992, .before = 4, .reordered = 1, .duplicates = 1);
+}
+
+static void after_last_is(uint64_t want)
+{
+	json_t *o = report();
+
+	assert_int_equal(number(o, "after_last"), want);
+	assert_int_equal(number(o, "lost"), 0);
+	json_decref(o);
+}
+
+// The generator knows how many it sent; what it sends now may be on its way.
+static void what_is_missing_at_the_end(void **)
+{
+	uint64_t sent = 1000;
+	struct meter_source s = {.run = 1, .sent = &sent, .task = "g"}, other = {2, &sent, "h"};
+	struct err err;
+	char line[256];
+
+	assert_ok(source_add(0, &s, &err), &err);
+	assert_fails(source_add(0, &other, &err), &err, "stream=0 is what task 'g' sends");
+	after_last_is(0); // it may be for another meter
+	range(0, 990);
+	after_last_is(10);
+	assert_true(lat->mode->verdict(lat, line, sizeof(line)));
+	assert_contains(line, "10 sent after the last that came");
+	range(990, 1000);
+	after_last_is(0);
+	source_remove(0, &sent);
+	sent = 2000;
+	after_last_is(0);
+	// another run's
+	assert_ok(source_add(0, &other, &err), &err);
+	after_last_is(0);
+	source_remove(0, &sent);
+}
+
+static void a_number_that_was_said(void **)
+{
+	_cleanup_free_ void *conf = rig_conf("lat");
+	struct err err;
+
+	rig_done(lat);
+	rig_set("lat", conf, "count", 1000);
+	lat = rig_task(&rig, "lat", conf, &err);
+	after_last_is(0);
+	range(0, 997);
+	after_last_is(3);
+	range(997, 1005);
+	after_last_is(0);
 }
 
 static void duplicates(void **)
@@ -655,6 +706,8 @@ int main(void)
 		meter_test(in_order),
 		meter_test(every_seventh_lost),
 		meter_test(first_and_last_missing),
+		meter_test(what_is_missing_at_the_end),
+		meter_test(a_number_that_was_said),
 		meter_test(duplicates),
 		meter_test(neighbours_swapped),
 		meter_test(held_back),

@@ -6,6 +6,7 @@
 
 #include "dpdk.h"
 #include "task/meter/meter.h"
+#include "task/meter/source.h"
 #include "tsc.h"
 
 #include <rte_cycles.h>
@@ -131,6 +132,7 @@ void gen_done(struct task *t)
 
 	if (g == NULL)
 		return;
+	source_remove((uint8_t)g->stream, &g->n.sent);
 	rte_pktmbuf_free_bulk(g->held, g->nheld);
 	// packets that are still in a ring belong to whoever empties it
 	if (g->pool != NULL && rte_mempool_full(g->pool))
@@ -192,6 +194,7 @@ int gen_make(struct task *t, const void *arg, struct err *err)
 	const struct gen_conf *c = arg;
 	struct gen *g = rte_zmalloc_socket("gen", sizeof(*g), RTE_CACHE_LINE_SIZE, t->socket);
 	uint8_t stream = (uint8_t)(c->stream == STREAM_UNSET ? t->index : c->stream);
+	uint8_t run = (uint8_t)(rte_rdtsc() >> 8);
 	struct making m = {.task = t, .g = g, .c = c};
 	int r;
 
@@ -216,13 +219,15 @@ int gen_make(struct task *t, const void *arg, struct err *err)
 	g->meter_last = c->pos == KEY_POS_END;
 	g->burst = (uint16_t)c->burst;
 	g->stream = stream;
-	g->id = meter_id(stream, (uint8_t)(rte_rdtsc() >> 8), 0);
+	g->id = meter_id(stream, run, 0);
 	if (c->count > 0)
 		g->left = RTE_MIN(g->left, c->count);
 	g->end = UINT64_MAX;
 	g->duration = gen_cycles(c->duration);
 	g->catch_up = gen_cycles(c->catch_up);
-	if (set_rate(t, g, c, err) < 0) {
+	if (set_rate(t, g, c, err) < 0
+	    || (g->meter
+		&& source_add(stream, &(struct meter_source){run, &g->n.sent, t->name}, err) < 0)) {
 		gen_done(t);
 		return -err->code;
 	}

@@ -23,6 +23,7 @@
 struct lat_conf {
 	uint32_t pos, streams;
 	bool buckets;
+	uint64_t count;
 };
 
 // ---- the data path
@@ -227,6 +228,7 @@ static int init_lat(struct task *t, const void *arg, struct err *err)
 		return -err->code;
 	}
 	l->buckets = c->buckets;
+	l->count = c->count;
 	t->state = l;
 	t->poll = poll_lat;
 	return 0;
@@ -243,6 +245,13 @@ static const struct key keys[] = {
 	),
 	KEY_U32("streams", streams, 1, METER_STREAMS, "streams are numbered below this; default 16"
 	),
+	KEY_U64("count",
+		count,
+		0,
+		0,
+		"how many packets the generator of each stream sends, if it is in another drover: "
+		"so "
+		"that the last ones are missed too"),
 	KEY_BOOL("buckets", buckets, "report the whole histogram; default no"),
 	{NULL},
 };

@@ -30,6 +30,7 @@ struct lat {
 
 	// of the control side
 	bool buckets;
+	uint64_t count;	  // packets of each stream, where no generator here says it; 0: not known
 	struct hdr error; // of the meter itself
 	struct lat_base base;
 	struct seq_figures *stream_base;

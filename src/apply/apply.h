@@ -195,6 +195,20 @@ int cgroup_each_hierarchy(
 // Where a hierarchy is mounted now, of those a plan would use.
 int cgroup_hierarchy(const struct hostfs *fs, char *ret, size_t len, struct err *err);
 
+// A control file under its names in the two versions of cgroups; NULL: it has none.
+struct cgroup_control {
+	const char *v2, *v1;
+};
+
+// The box of the lease with the cgroup `group` (plan_lease_cgroup), in the hierarchy where it has this file. A
+// descriptor, -1: nowhere.
+int cgroup_open_box(
+	const struct hostfs *fs,
+	const char *group,
+	const struct cgroup_control *c,
+	const char **ret_file
+);
+
 // Removes the cgroup `path` ("pinfold/NAME" or "pinfold-NAME") and all below it in every hierarchy,
 // waiting a moment for processes that are ending.
 int cgroup_remove(
@@ -229,6 +243,49 @@ int cgroup_partition(const char *dir, const char *kind, struct err *err);
 // Gives the CPUs of the lease's cgroup `name`, and of its box, back. Its removal would do so too, but at
 // some time: the next that wants them would find them taken.
 void cgroup_partition_end(int dir, const char *name);
+
+// ---- hits.c: limits that a workload ran into
+
+// How often. Of a lease since it began, of a keeper's for as long as the keeper runs.
+struct hits {
+	uint64_t killed;    // processes that the kernel killed for memory …
+	uint64_t over;	    // … and how often it was since the grant's was used up
+	uint64_t refused;   // new processes
+	uint64_t hugepages; // more of them than granted; those that reserve them first are told so
+};
+
+// What the cgroups tell just now. On v1 the kernel counts where the process was, which for a container is a
+// cgroup that the runtime takes away at its end.
+void hits_read(const struct hostfs *fs, const struct lease *lease, struct hits *ret);
+
+// One line about those after `before`, with the cure; "" when there are none worth a word. status: of the program
+// that ended, -1: it goes on.
+#define HITS_LINE 320
+void hits_text(
+	const struct hits *h,
+	const struct hits *before,
+	const struct grant *g,
+	int status,
+	char buf[static HITS_LINE]
+);
+
+// To be told of more of them, for who polls.
+struct hits_event {
+	enum {
+		HITS_NONE,
+		HITS_RING,
+		HITS_MEMORY,
+		HITS_PIDS
+	} kind;
+	int fd; // -1: there is none
+	short events;
+};
+// About memory, once the box is there.
+struct hits_event hits_on_memory(const struct hostfs *fs, const struct lease *lease);
+// About processes, once the program's cgroup is there.
+struct hits_event hits_on_pids(const struct hostfs *fs, const struct lease *lease);
+// After a poll: true if there was something, which *h knows then. Closes one whose cgroup has gone.
+bool hits_told(struct hits_event *e, short revents, struct hits *h);
 
 // ---- offline.c: granted CPUs and nodes that are taken off the machine
 

@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/cgroup.h"
+#include "host/hostfs.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#define CGROUP_ROOT "sys/fs/cgroup"
 #define TOP "pinfold" // all leases but those with a partition, pinfold-NAME, are below it
 #define REMOVE_MILLISECONDS 3000
 #define DEPTH_MAX 256
@@ -186,6 +188,34 @@ int cgroup_hierarchy(const struct hostfs *fs, char *ret, size_t len, struct err 
 		snprintf(ret, len, "%s/%s", cg.mount, dirs[i]);
 	}
 	return 0;
+}
+
+static bool has(int dir, const char *file)
+{
+	return file != NULL && faccessat(dir, file, F_OK, 0) == 0;
+}
+
+int cgroup_open_box(
+	const struct hostfs *fs,
+	const char *group,
+	const struct cgroup_control *c,
+	const char **ret_file
+)
+{
+	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, CGROUP_ROOT);
+
+	// v2 is the directory itself, v1 has one for each hierarchy
+	for (const char *name = "."; d != NULL && name != NULL; name = hostfs_next(d)) {
+		_cleanup_free_ char *path = str_printf("%s/%s/box", name, group);
+		_cleanup_close_ int fd =
+			path != NULL ? fs_open_in(dirfd(d), path, O_RDONLY | O_DIRECTORY, 0) : -1;
+
+		if (fd >= 0 && (has(fd, c->v2) || has(fd, c->v1))) {
+			*ret_file = has(fd, c->v2) ? c->v2 : c->v1;
+			return steal_fd(&fd);
+		}
+	}
+	return -1;
 }
 
 int cgroup_remove(const struct hostfs *fs, const char *hierarchy, const char *path, struct err *err)

@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CGROUP_ROOT "sys/fs/cgroup"
 #define KILL_MILLISECONDS 5000
 
 enum standing offline_judge(
@@ -42,48 +41,19 @@ enum standing offline_judge(
 
 // ---- the cgroup
 
-// A control file under its names in the two versions of cgroups.
-struct control {
-	const char *v2, *v1;
-};
-
-static const struct control effective_cpus = {"cpuset.cpus.effective", "cpuset.effective_cpus"};
-static const struct control effective_mems = {"cpuset.mems.effective", "cpuset.effective_mems"};
-static const struct control partition = {"cpuset.cpus.partition", NULL};
-static const struct control frozen_itself = {"cgroup.freeze", "freezer.self_freezing"};
-static const struct control freezer = {"cgroup.freeze", "freezer.state"};
-static const struct control freezer_v1 = {NULL, "freezer.state"};
-
-static bool has(int dir, const char *file)
-{
-	return file != NULL && faccessat(dir, file, F_OK, 0) == 0;
-}
-
-// The box of the lease `group`, in the hierarchy where it has this file. A descriptor, -1: nowhere.
-static int open_box(
-	const struct hostfs *fs, const char *group, const struct control *c, const char **ret_file
-)
-{
-	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, CGROUP_ROOT);
-
-	// v2 is the directory itself, v1 has one for each hierarchy
-	for (const char *name = "."; d != NULL && name != NULL; name = hostfs_next(d)) {
-		_cleanup_free_ char *path = str_printf("%s/%s/box", name, group);
-		_cleanup_close_ int fd =
-			path != NULL ? fs_open_in(dirfd(d), path, O_RDONLY | O_DIRECTORY, 0) : -1;
-
-		if (fd >= 0 && (has(fd, c->v2) || has(fd, c->v1))) {
-			*ret_file = has(fd, c->v2) ? c->v2 : c->v1;
-			return steal_fd(&fd);
-		}
-	}
-	return -1;
-}
+static const struct cgroup_control effective_cpus = {
+	"cpuset.cpus.effective", "cpuset.effective_cpus"};
+static const struct cgroup_control effective_mems = {
+	"cpuset.mems.effective", "cpuset.effective_mems"};
+static const struct cgroup_control partition = {"cpuset.cpus.partition", NULL};
+static const struct cgroup_control frozen_itself = {"cgroup.freeze", "freezer.self_freezing"};
+static const struct cgroup_control freezer = {"cgroup.freeze", "freezer.state"};
+static const struct cgroup_control freezer_v1 = {NULL, "freezer.state"};
 
 static bool is_frozen(const struct hostfs *fs, const char *group)
 {
 	const char *file;
-	_cleanup_close_ int box = open_box(fs, group, &frozen_itself, &file);
+	_cleanup_close_ int box = cgroup_open_box(fs, group, &frozen_itself, &file);
 	int v = 0;
 
 	return box >= 0 && hostfs_int(box, file, &v) == 0 && v == 1;
@@ -109,7 +79,7 @@ bool offline_frozen(const struct hostfs *fs, const char *name)
 static int set_frozen(const struct hostfs *fs, const char *group, bool frozen, struct err *err)
 {
 	const char *file;
-	_cleanup_close_ int box = open_box(fs, group, &freezer, &file);
+	_cleanup_close_ int box = cgroup_open_box(fs, group, &freezer, &file);
 
 	if (box < 0)
 		return err_set(err, ENOENT, "freeze cgroup '%s': it has no freezer", group);
@@ -122,7 +92,8 @@ void offline_let_die(const struct hostfs *fs, const struct lease *lease)
 {
 	_cleanup_free_ char *group = plan_lease_cgroup(&lease->grant);
 	const char *file;
-	_cleanup_close_ int box = group != NULL ? open_box(fs, group, &freezer_v1, &file) : -1;
+	_cleanup_close_ int box =
+		group != NULL ? cgroup_open_box(fs, group, &freezer_v1, &file) : -1;
 	struct err unused;
 
 	if (box >= 0)
@@ -149,7 +120,7 @@ static void read_online(const struct hostfs *fs, const struct lease *lease, stru
 static void look_at(
 	const struct hostfs *fs,
 	const char *group,
-	const struct control *control,
+	const struct cgroup_control *control,
 	const char *kind,
 	const struct idset *granted,
 	const struct idset *online,
@@ -157,7 +128,7 @@ static void look_at(
 )
 {
 	const char *file;
-	_cleanup_close_ int box = open_box(fs, group, control, &file);
+	_cleanup_close_ int box = cgroup_open_box(fs, group, control, &file);
 	struct idset effective, lost = *granted;
 	char ids[IDSET_STR];
 	enum standing s;
@@ -261,7 +232,7 @@ static int move_back(int dir, const int *pids, size_t n, void *arg)
 static void restore_v1(const struct hostfs *fs, const struct lease *lease, const char *group)
 {
 	const char *file;
-	_cleanup_close_ int box = open_box(fs, group, &effective_cpus, &file);
+	_cleanup_close_ int box = cgroup_open_box(fs, group, &effective_cpus, &file);
 	static const char *const above[] = {"../..", ".."}, *const below[] = {".", "c"};
 	_cleanup_close_ int inner = -1, all = -1;
 	struct idset cpus = grant_all_cpus(&lease->grant), mems = lease->grant.mems;
@@ -293,7 +264,7 @@ static void restore_v1(const struct hostfs *fs, const struct lease *lease, const
 static void isolate_again(const struct hostfs *fs, const char *group)
 {
 	const char *file;
-	_cleanup_close_ int box = open_box(fs, group, &partition, &file);
+	_cleanup_close_ int box = cgroup_open_box(fs, group, &partition, &file);
 	_cleanup_close_ int lease =
 		box >= 0 ? openat(box, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	const int dirs[] = {lease, box};

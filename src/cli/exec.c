@@ -54,5 +54,7 @@ int cmd_exec(int argc, char **argv)
 	cli_close_real(&fs, &l);
 	if (r < 0)
 		cli_fail(&err);
+	else if (out.note[0] != '\0')
+		fprintf(stderr, "pinfold: '%s': %s\n", name, out.note);
 	return out.status;
 }

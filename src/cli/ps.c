@@ -19,7 +19,8 @@ struct ps {
 	json_t *rows;
 };
 
-// What it lacks of its grant, and that it is frozen: both are to be seen from outside. Who has its NICs.
+// What it lacks of its grant, that it is frozen, which limits it ran into: all to be seen from outside. Who has its
+// NICs.
 static void add_note(
 	const struct ledger *l,
 	const struct lease *lease,
@@ -29,9 +30,15 @@ static void add_note(
 	json_t *row
 )
 {
-	char note[OFFLINE_LINE], users[OFFLINE_LINE - 32];
+	char note[HITS_LINE], users[HITS_LINE - 32];
+	const struct hits none = {0};
+	struct hits hits;
 
 	offline_say(o, note, sizeof(note));
+	if (note[0] == '\0') {
+		hits_read(&l->fs, lease, &hits);
+		hits_text(&hits, &none, &lease->grant, -1, note);
+	}
 	if (used && note[0] == '\0' && site_has(&lease->site, SITE_SUPERVISOR)
 	    && !lease_supervised(l, lease))
 		strcpy(note, "its supervisor is gone: only further commands look after its CPUs");

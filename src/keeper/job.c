@@ -124,6 +124,8 @@ _Noreturn void keeper_job_run(
 {
 	struct outcome out = {.status = STATUS_FAILED};
 	struct streams streams = NO_STREAMS;
+	_cleanup_close_ int log = fcntl(k->output, F_DUPFD_CLOEXEC, 0); // -1: it is not detached
+	const char *name = k->lease.grant.name;
 	struct start s = {0};
 	struct launch launch;
 	struct err err = {0};
@@ -147,6 +149,10 @@ _Noreturn void keeper_job_run(
 	}
 	if (r == 0)
 		err = (struct err){0};
+	if (r == 0 && out.note[0] != '\0' && log >= 0)
+		dprintf(log, "pinfold: '%s': %s\n", name, out.note);
+	else if (r == 0 && out.note[0] != '\0')
+		err_set(&err, ECHILD, "'%s': %s", name, out.note);
 	news_tell(report, &(struct news){.what = NEWS_ENDED, .status = out.status, .err = err});
 	_exit(out.status);
 }
@@ -168,8 +174,10 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	struct lease lease = k->lease;
 	uint32_t uid = k->lease.uid, gid;
 	struct err err = {0};
+	struct hits before;
 
 	begin_process();
+	hits_read(&k->fs, &lease, &before);
 	memcpy(launch.env, req->env, sizeof(launch.env));
 	// what is wrong with a user that cannot be read is said later
 	if (launch.user != NULL)
@@ -178,5 +186,8 @@ _Noreturn void keeper_job_exec(struct keeper *k, const struct keeper_request *re
 	    || keeper_open_work(k, uid, &lease.site, &err) < 0
 	    || exec_in_container(NULL, &lease, &launch, &k->host.limits, &streams, &out, &err) < 0)
 		dprintf(errors, "pinfold: %s\n", err.msg);
+	exec_note(&k->fs, &lease, &before, &out);
+	if (out.note[0] != '\0')
+		dprintf(errors, "pinfold: '%s': %s\n", lease.grant.name, out.note);
 	_exit(out.status);
 }

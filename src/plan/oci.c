@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+// The box above has them too. On v1 it alone: the kernel counts what went over a limit where the limit is, and this
+// cgroup the runtime takes away at once.
 static json_t *limits(const struct plan *p, json_t *rules)
 {
 	const struct grant *g = &p->lease.grant;
@@ -17,6 +19,8 @@ static json_t *limits(const struct plan *p, json_t *rules)
 	json_t *res = json_object(), *pages = json_array();
 	unsigned have = p->host->cgroup.controllers;
 
+	if (p->host->cgroup.version == HOST_CGROUP_V1)
+		have &= ~(unsigned)(HOST_CG_MEMORY | HOST_CG_HUGETLB);
 	for (unsigned i = 0; i < p->host->nsizes && (have & HOST_CG_HUGETLB) != 0; i++) {
 		uint64_t size = p->host->hugepages[i].size;
 		char name[SIZE_STR];

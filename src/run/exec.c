@@ -380,6 +380,22 @@ int exec_in_container(
 	return r;
 }
 
+void exec_note(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	const struct hits *before,
+	struct outcome *out
+)
+{
+	struct hits now;
+
+	// what else the workload ran into meanwhile, its supervisor says
+	if (out->status != 128 + SIGKILL && out->status != 128 + SIGBUS)
+		return;
+	hits_read(fs, lease, &now);
+	hits_text(&now, before, &lease->grant, out->status, out->note);
+}
+
 int exec_in_workload(
 	struct ledger *l,
 	const char *name,
@@ -389,6 +405,7 @@ int exec_in_workload(
 )
 {
 	struct host_limits limits;
+	struct hits before;
 	struct offline o;
 	struct lease lease;
 	char line[OFFLINE_LINE];
@@ -422,5 +439,8 @@ int exec_in_workload(
 	if (!site_has(&lease.site, SITE_CONTAINER))
 		return become_bare(&l->fs, &lease, launch, ret, err);
 	host_read_limits(&l->fs, &limits);
-	return exec_in_container(&l->fs, &lease, launch, &limits, NULL, ret, err);
+	hits_read(&l->fs, &lease, &before);
+	r = exec_in_container(&l->fs, &lease, launch, &limits, NULL, ret, err);
+	exec_note(&l->fs, &lease, &before, ret);
+	return r;
 }

@@ -3,6 +3,7 @@
 // Starting, watching and ending workloads.
 #pragma once
 
+#include "apply/apply.h"
 #include "base/err.h"
 #include "grant/grant.h"
 #include "launch/launch.h"
@@ -38,7 +39,8 @@ void start_done(struct start *s);
 struct outcome {
 	int status; // exit status for the caller: the program's, 128+signal, 125, 126, 127
 	bool program_ran;
-	struct err drains; // says who has what it passed on; code 0: nothing is left of it
+	char note[HITS_LINE]; // which limit it ran into at its end; "": none
+	struct err drains;    // says who has what it passed on; code 0: nothing is left of it
 };
 
 // Carries the plan out, waits for the end and takes everything back; a site without a lease leaves that to
@@ -95,4 +97,12 @@ int exec_in_container(
 	struct streams *given,
 	struct outcome *ret,
 	struct err *err
+);
+
+// Which limit it ran into, if it was killed: before is what the workload had run into when it began.
+void exec_note(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	const struct hits *before,
+	struct outcome *out
 );

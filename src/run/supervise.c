@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "run/news.h"
 #include "run/run.h"
+#include "run/say.h"
 #include "run/watch.h"
 
 #include <ctype.h>
@@ -114,6 +115,8 @@ static void say_started(const struct watch *w)
 	news_tell(w->ready, &n);
 	if (w->lease->detached && site_has(&w->lease->site, SITE_LEASE))
 		event_log("'%s' has started: %s", w->name, w->lease->command);
+	if (w->limits != NULL)
+		limit_watch_started(w->limits);
 }
 
 // How long to wait for the CPUs, once the program runs.
@@ -144,15 +147,23 @@ static int begin_relay(struct watch *w, bool ended, struct err *err)
 // How long to wait for anything.
 static int timeout(const struct watch *w)
 {
-	int cpus = cpus_timeout(w), relay;
+	int waits[] = {
+		cpus_timeout(w),
+		w->limits != NULL ? limit_watch_timeout(w->limits) : -1,
+		-1,
+	};
+	int64_t relay = w->streams != NULL ? w->relay_at - clock_ms() : -1;
+	int least = -1;
 
 	if (w->phase == PHASE_STARTING)
 		return left(w);
-	if (w->streams == NULL)
-		return cpus;
-	relay = (int)(w->relay_at - clock_ms());
-	relay = relay > 0 ? relay : 0;
-	return cpus < 0 || relay < cpus ? relay : cpus;
+	if (w->streams != NULL)
+		waits[2] = relay > 0 ? (int)relay : 0;
+	for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+		if (waits[i] >= 0 && (least < 0 || waits[i] < least))
+			least = waits[i];
+	}
+	return least;
 }
 
 // Our end of the program's output while nobody carries it; -1: there is none, or somebody does.
@@ -163,18 +174,24 @@ static int unrelayed(const struct watch *w, int stream)
 
 int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 {
-	bool ended = false;
+	bool ended = false, asked = false;
 
 	while (!ended) {
 		bool starting = w->phase == PHASE_STARTING, closed = false;
 		struct pollfd fds[] = {
 			{.fd = sfd, .events = POLLIN},
-			{.fd = starting ? fd : -1, .events = POLLIN},
+			{.fd = starting || (w->limits != NULL && !asked) ? fd : -1,
+			 .events = POLLIN},
 			{.fd = w->cpus != NULL && !starting ? w->cpus->fd : -1, .events = POLLIN},
 			{.fd = unrelayed(w, 1), .events = POLLIN},
 			{.fd = unrelayed(w, 2), .events = POLLIN},
+			{.fd = -1}, // LIMIT_FDS
+			{.fd = -1},
 		};
+		struct pollfd *limits = &fds[ARRAY_LEN(fds) - LIMIT_FDS];
 
+		if (w->limits != NULL)
+			limit_watch_poll(w->limits, limits);
 		poll(fds, ARRAY_LEN(fds), timeout(w));
 		if (fds[1].revents != 0)
 			closed = read_status(w, fd);
@@ -183,7 +200,11 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 			waitpid(w->child, &w->status, 0);
 			return -err->code;
 		}
-		if (fds[1].revents != 0) {
+		if (fds[1].revents != 0 && !starting) {
+			// the runtime is about to take its cgroup away; once, whoever says more
+			limit_watch_ask(w->limits);
+			asked = true;
+		} else if (fds[1].revents != 0) {
 			if (w->phase == PHASE_RUNNING)
 				say_started(w);
 			else if (w->phase == PHASE_STARTING && closed)
@@ -193,6 +214,8 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 			ended = take_signal(w, sfd, fd);
 		if (!ended && w->cpus != NULL && w->phase == PHASE_RUNNING)
 			cpu_watch_look(w->cpus);
+		if (!ended && w->limits != NULL && w->phase == PHASE_RUNNING)
+			limit_watch_look(w->limits, limits);
 		if (!ended && w->phase == PHASE_STARTING && left(w) == 0)
 			return give_up(w, err);
 	}
@@ -394,6 +417,7 @@ static int let_go(struct start *s, struct watch *w, struct channels *c, struct e
 	// a child that is gone has said why, or will be waited for in vain
 	if (write(c->go[1], "g", 1) != 1)
 		kill(w->child, SIGKILL);
+	limit_watch_open(w->limits, &s->ledger.fs, &s->plan.lease);
 	streams_handed_over(&c->streams);
 	if (c->streams.ours[1] >= 0)
 		w->streams = &c->streams;
@@ -415,6 +439,7 @@ static int watch_workload(
 	struct err *err
 )
 {
+	struct limit_watch limits = {0};
 	struct watch w = {
 		.phase = PHASE_STARTING,
 		.ended = -1,
@@ -424,6 +449,7 @@ static int watch_workload(
 		.log = &c->log,
 		.cpus = cpus,
 		.unwritten = unwritten,
+		.limits = &limits,
 		.relay = NO_RELAY,
 		.fs = &s->ledger.fs,
 		.lease = &s->plan.lease,
@@ -464,6 +490,8 @@ static int watch_workload(
 		r = watch_child(&w, sfd, container ? c->status[0] : -1, err);
 	if (r == 0)
 		r = conclude(&w, &s->plan, launch, c, out, err);
+	limit_watch_end(&limits, out->status, out->note);
+	limit_watch_close(&limits);
 	if (relay_end(&w.relay, sfd, &lost) < 0 && r == 0) {
 		*err = lost;
 		r = -err->code;
@@ -496,6 +524,8 @@ static int run_leased(
 		log_discard(&c->log);
 	else
 		log_keep(&c->log);
+	if (r == 0 && ret->note[0] != '\0')
+		say_of(&s->plan.lease, ret->note);
 	if (end_lease(s, ret, &undo_err) < 0 && r == 0) {
 		*err = undo_err;
 		r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
@@ -528,5 +558,10 @@ int run_workload(
 		r = watch_workload(s, launch, &c, NULL, false, sfd, ready, ret, err);
 	channels_done(&c);
 	watch_end(sfd, &old);
+	if (r < 0 && ret->note[0] != '\0') {
+		const struct err why = *err;
+
+		err_set(err, why.code, "%s; %s", why.msg, ret->note);
+	}
 	return r;
 }

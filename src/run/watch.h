@@ -5,6 +5,7 @@
 
 #include "run/child.h"
 #include "run/watch_cpus.h"
+#include "run/watch_limits.h"
 
 #include <signal.h>
 #include <stdint.h>
@@ -32,11 +33,12 @@ struct watch {
 	struct relay relay;
 	const struct hostfs *fs; // for the relay
 	const struct lease *lease;
-	struct terminal *terminal; // of ours; NULL: none
-	struct cpu_watch *cpus;	   // NULL: somebody else's business
-	bool unwritten;		   // the lease is not on disk yet
-	bool hung_up;		   // the caller's side of it has gone
-	int size;		   // of a terminal of somebody else's: where to read it; -1: none
+	struct terminal *terminal;  // of ours; NULL: none
+	struct cpu_watch *cpus;	    // NULL: somebody else's business
+	struct limit_watch *limits; // NULL: somebody else's business
+	bool unwritten;		    // the lease is not on disk yet
+	bool hung_up;		    // the caller's side of it has gone
+	int size;		    // of a terminal of somebody else's: where to read it; -1: none
 };
 
 // When a start that begins now has failed.

@@ -11,12 +11,10 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "run/say.h"
 
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -78,23 +76,6 @@ int cpu_watch_timeout(const struct cpu_watch *w)
 	return w->due == 0 ? -1 : left > 0 ? (int)left : 0;
 }
 
-static void say(const struct cpu_watch *w, const char *line)
-{
-	const struct grant *g = &w->lease->grant;
-	_cleanup_free_ char *log = str_printf(LOG_DIR "/%s.log", g->name);
-	_cleanup_close_ int fd = -1;
-	struct pollfd room = {.events = POLLOUT};
-
-	if (w->lease->detached || !site_has(&w->lease->site, SITE_SUPERVISOR))
-		fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW) : -1;
-	else
-		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-	// nobody may read there any more, or for a while: the workload matters more than the word
-	room.fd = fd;
-	if (fd >= 0 && poll(&room, 1, 0) == 1 && room.revents == POLLOUT)
-		dprintf(fd, "pinfold: '%s': %s\n", g->name, line);
-}
-
 // Whether there was something to read, which is not looked at: the files tell more, and a queue that ran
 // over tells nothing.
 static bool drain(int fd)
@@ -133,6 +114,6 @@ void cpu_watch_look(struct cpu_watch *w)
 	if (w->killed || str_eq(line, w->said))
 		return;
 	w->killed = o.killed;
-	say(w, line[0] != '\0' ? line : "all of its grant is online again: it goes on");
+	say_of(w->lease, line[0] != '\0' ? line : "all of its grant is online again: it goes on");
 	strcpy(w->said, line);
 }

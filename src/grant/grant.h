@@ -55,7 +55,7 @@ struct grant_nic {
 };
 
 struct grant_link {
-	char kind[16]; // "memif"
+	char kind[16]; // "memif", "vhost-user"
 	char name[NAME_MAX_LEN + 1];
 	uint32_t gid; // host group that both ends share; 0 until a lease has it
 };

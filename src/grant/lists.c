@@ -138,15 +138,21 @@ const struct option_type option_hugepages = {
 
 // ---- links
 
-// "memif:NAME"
+// "memif:NAME", "vhost-user:NAME"
 static int parse_link(const struct reading *r, const char *s, struct err *err)
 {
-	struct grant_link l = {.kind = "memif"};
+	static const char *const kinds[] = {"memif", "vhost-user"};
+	struct grant_link l = {0};
 	struct terms *t = r->all;
+	size_t kind = strcspn(s, ":");
 
-	if (!str_starts(s, "memif:"))
-		return err_set(err, EINVAL, "link '%.64s': write memif:NAME", s);
-	s += strlen("memif:");
+	for (size_t i = 0; i < ARRAY_LEN(kinds) && l.kind[0] == '\0'; i++) {
+		if (s[kind] == ':' && strlen(kinds[i]) == kind && strncmp(s, kinds[i], kind) == 0)
+			strcpy(l.kind, kinds[i]);
+	}
+	if (l.kind[0] == '\0')
+		return err_set(err, EINVAL, "link '%.64s': write memif:NAME or vhost-user:NAME", s);
+	s += kind + 1;
 	if (name_check("a link", s, err) < 0)
 		return -err->code;
 	strcpy(l.name, s);

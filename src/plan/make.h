@@ -80,8 +80,10 @@ void plan_userns(struct plan *p);
 int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err);
 // vm.c: what QEMU finds in its container, and what the guest is told.
 int plan_vm(struct plan *p, struct err *err);
-#define PLAN_VM RUN_DIR "/vm" // in the container: job.json, kernel, initramfs, root, volumes
-#define PLAN_VM_CPUS 288      // QEMU's limit of a q35 machine
+#define PLAN_VM RUN_DIR "/vm"  // in the container: job.json, kernel, initramfs, root, volumes
+#define PLAN_VM_CPUS 288       // QEMU's limit of a q35 machine
+#define PLAN_VM_LINK_SLOT 0x10 // of the PCI bus: the first link's
+#define PLAN_VM_LINKS 14       // up to 0x1d; 0x1f is QEMU's
 
 // vm_args.c: the granted CPUs as the guest sees them: CPU i of it runs on id[i] of the host.
 struct plan_vm_cpus {

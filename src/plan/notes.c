@@ -209,6 +209,30 @@ static void note_noise(struct plan *p, const struct idset *cpus)
 		);
 }
 
+// What one end of a link can do to the other, once for each kind.
+static void note_links(struct plan *p)
+{
+	static const struct {
+		const char *kind, *says;
+	} kinds[] = {
+		{"memif",
+		 "the two ends of a link (%s) trust each other: DPDK's memif driver believes what "
+		 "its peer writes, and a hostile one can take over the program"},
+		{"vhost-user",
+		 "the two ends of a link (%s) trust each other: the server of vhost-user has all "
+		 "of its client's shared memory, of a virtual machine all there is"},
+	};
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		for (unsigned i = 0; i < p->lease.grant.nlinks; i++) {
+			if (!str_eq(p->lease.grant.links[i].kind, kinds[k].kind))
+				continue;
+			plan_note(p, kinds[k].says, p->lease.grant.links[i].name);
+			break;
+		}
+	}
+}
+
 void plan_notes(struct plan *p)
 {
 	struct idset cpus = grant_all_cpus(&p->lease.grant);
@@ -219,14 +243,7 @@ void plan_notes(struct plan *p)
 		note_siblings(p, &p->lease.grant.cpus);
 		note_noise(p, &p->lease.grant.cpus);
 	}
-	if (p->lease.grant.nlinks > 0)
-		plan_note(
-			p,
-			"the two ends of a link (%s) trust each other: DPDK's memif driver "
-			"believes "
-			"what its peer writes, and a hostile one can take over the program",
-			p->lease.grant.links[0].name
-		);
+	note_links(p);
 	if (p->launch->allow_missing != 0)
 		plan_note(p, "limits were waived with --allow-missing: the fence has a gap");
 }

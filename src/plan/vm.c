@@ -36,14 +36,34 @@ static int check(const struct plan *p, struct err *err)
 			"grant '%s': a NIC cannot be handed on to a virtual machine yet",
 			g->name
 		);
-	if (g->nlinks > 0)
+	// the guest's pages of that size begin where those of the host do, only behind whole ones
+	if (grant_pages(g, UINT64_C(1) << 30, -1, true, true) > 0
+	    && g->memory % (UINT64_C(1) << 30) != 0)
 		return err_set(
 			err,
 			EINVAL,
-			"grant '%s': a memif is memory that processes of one kernel share, which a "
-			"virtual machine is not; leave link '%s' out",
+			"grant '%s': a virtual machine with hugepages of 1G takes --memory in "
+			"whole GiB",
+			g->name
+		);
+	for (unsigned i = 0; i < g->nlinks; i++) {
+		if (str_eq(g->links[i].kind, "memif"))
+			return err_set(
+				err,
+				EINVAL,
+				"grant '%s': a memif is memory that processes of one kernel share, "
+				"which a virtual machine is not; make link '%s' a vhost-user one",
+				g->name,
+				g->links[i].name
+			);
+	}
+	if (g->nlinks > PLAN_VM_LINKS)
+		return err_set(
+			err,
+			E2BIG,
+			"grant '%s': a virtual machine has at most %d links",
 			g->name,
-			g->links[0].name
+			PLAN_VM_LINKS
 		);
 	if (strchr(g->name, ',') != NULL)
 		return err_set(err, EINVAL, "grant '%s': QEMU takes no comma", g->name);
@@ -70,6 +90,25 @@ static struct idset guest_cpus(const struct plan_vm_cpus *cpus, const struct ids
 	return ret;
 }
 
+// Where the NIC of a link is in the guest.
+static json_t *link_nic(size_t i)
+{
+	return json_sprintf("0000:00:%02x.0", PLAN_VM_LINK_SLOT + (unsigned)i);
+}
+
+// Its driver is one that programs take NICs from. A guest has no IOMMU, and is its own judge of who may use it.
+static json_t *guest_nics(const struct plan *p)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < p->lease.grant.nlinks; i++)
+		json_array_append_new(
+			list,
+			json_pack("{s:o, s:s}", "pci", link_nic(i), "driver", "uio_pci_generic")
+		);
+	return list;
+}
+
 // The grant in the guest's numbers: its CPUs from 0, and one node.
 static json_t *guest_grant(const struct plan *p, const struct plan_vm_cpus *cpus)
 {
@@ -82,6 +121,10 @@ static json_t *guest_grant(const struct plan *p, const struct plan_vm_cpus *cpus
 	if (!idset_empty(&shared))
 		json_object_set_new(doc, "shared-cpus", json_idset(&shared));
 	json_object_set_new(doc, "mems", json_string("0"));
+	json_array_foreach (json_object_get(doc, "links"), i, e) {
+		json_object_del(e, "dir");
+		json_object_set_new(e, "pci", link_nic(i));
+	}
 	json_array_foreach (json_object_get(doc, "hugepages"), i, e)
 		json_object_set_new(e, "node", json_integer(0));
 	return doc;
@@ -147,7 +190,7 @@ static json_t *guest_volumes(const struct plan *p)
 static json_t *setup(const struct plan *p, const struct plan_vm_cpus *cpus)
 {
 	return json_pack(
-		"{s:s, s:I, s:I, s:o, s:o, s:o}",
+		"{s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
 		"hostname",
 		p->launch->hostname != NULL ? p->launch->hostname : p->lease.grant.name,
 		"uid",
@@ -159,7 +202,9 @@ static json_t *setup(const struct plan *p, const struct plan_vm_cpus *cpus)
 		"hugetlbfs",
 		guest_pages(p),
 		"volumes",
-		guest_volumes(p)
+		guest_volumes(p),
+		"nics",
+		guest_nics(p)
 	);
 }
 

@@ -142,8 +142,10 @@ static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
 	    "memory-backend-memfd,id=memory,size=%lluM,share=on",
 	    (unsigned long long)plan_vm_memory(p) >> 20);
 	add(argv, "-numa", "node,nodeid=0,cpus=0-%u,memdev=memory", ncpus - 1);
-	for (unsigned i = 0; i < g->nhugepages; i++) {
-		const struct grant_hugepages *h = &g->hugepages[i];
+	// the largest first: behind smaller ones they would not begin where pages of theirs may
+	for (unsigned k = g->nhugepages; k-- > 0;) {
+		const struct grant_hugepages *h = &g->hugepages[k];
+		unsigned i = g->nhugepages - 1 - k;
 		unsigned long long mib = h->size * h->count >> 20;
 		char size[SIZE_STR];
 		_cleanup_free_ char *dir = plan_hugepage_target(g, h->size);
@@ -243,6 +245,28 @@ static void add_files(const struct plan *p, json_t *argv)
 	add(argv, "-device", "virtio-9p-pci,fsdev=volumes,mount_tag=volumes,addr=0x4");
 }
 
+// QEMU is the client: it waits for whoever listens, and comes back when that one was away.
+static void add_links(const struct plan *p, json_t *argv)
+{
+	for (unsigned i = 0; i < p->lease.grant.nlinks; i++) {
+		const char *name = p->lease.grant.links[i].name;
+
+		add(argv,
+		    "-chardev",
+		    "socket,id=link%u,path=" LINKS_DIR "/%s/vhost.sock,reconnect=1",
+		    i,
+		    name);
+		add(argv, "-netdev", "vhost-user,id=net%u,chardev=link%u,queues=1", i, i);
+		add(argv,
+		    "-device",
+		    "virtio-net-pci,netdev=net%u,addr=0x%x,romfile=,disable-legacy=on,"
+		    "mac=52:54:00:76:6d:%02x",
+		    i,
+		    PLAN_VM_LINK_SLOT + i,
+		    i);
+	}
+}
+
 json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel)
 {
 	json_t *argv = json_pack("[s]", p->launch->vm.qemu);
@@ -267,5 +291,6 @@ json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, cons
 	add(argv, "-append", "%s", line);
 	add_ports(argv);
 	add_files(p, argv);
+	add_links(p, argv);
 	return argv;
 }

@@ -99,8 +99,8 @@ static const struct bad_flag {
 	{"nic", "node=1024", "from 0 to 1023"},
 	{"nic", "pf=eth0", "not a PCI address"},
 	{"nic", "node=0,count=65", "from 1 to 64"},
-	{"link", "a", "write memif:NAME"},
-	{"link", "vhost:a", "write memif:NAME"},
+	{"link", "a", "write memif:NAME or vhost-user:NAME"},
+	{"link", "vhost:a", "write memif:NAME or vhost-user:NAME"},
 	{"link", "memif:", "1 to 48 of a-z"},
 	{"link", "memif:a/b", "1 to 48 of a-z"},
 	{"cap", "SYS_ADMIN", "is not granted to anybody"},
@@ -232,7 +232,7 @@ static const struct bad_text {
 	 "did you mean 'node'"},
 	{"{\"nics\": [1]}", "'nics': an entry is not a string"},
 	{"{\"nics\": [\"eth0\"]}", "not a PCI address"},
-	{"{\"links\": [\"tap:a\"]}", "write memif:NAME"},
+	{"{\"links\": [\"tap:a\"]}", "write memif:NAME or vhost-user:NAME"},
 };
 
 static void refused_requests(void **)
@@ -300,7 +300,8 @@ static const struct bad_text bad_grants[] = {
 	{"{" GOOD ", \"nics\": [\"3b:00.0\"]}", "'pci' is missing"},
 	{"{" GOOD ", \"nics\": [{\"pci\": \"3b:00.0\"}]}", "'iommu-group' is missing"},
 	{"{" GOOD ", \"nics\": [{\"pci\": \"3b:00.0\", \"iommu-group\": -1}]}", "whole number"},
-	{"{" GOOD ", \"links\": [{\"kind\": \"tap\", \"name\": \"a\"}]}", "write memif:NAME"},
+	{"{" GOOD ", \"links\": [{\"kind\": \"tap\", \"name\": \"a\"}]}",
+	 "write memif:NAME or vhost-user:NAME"},
 	{"{" GOOD ", \"links\": [{\"kind\": \"memif\"}]}", "'name' is missing"},
 	{"{" GOOD ", \"links\": [{\"kind\": \"mem\", \"name\": \"if:a\"}]}", "memif:NAME"},
 	{"{" GOOD ", \"partition\": \"root\"}", "the only kind is isolated"},

@@ -340,6 +340,11 @@ static void nics(const json_t *list)
 		_cleanup_free_ char *override =
 			str_printf(ROOT "/sys/bus/pci/devices/%s/driver_override", word(e, "pci"));
 
+		_cleanup_free_ char *bound =
+			str_printf(ROOT "/sys/bus/pci/devices/%s/driver/unbind", word(e, "pci"));
+
+		if (bound != NULL && access(bound, W_OK) == 0)
+			write_to(bound, word(e, "pci"));
 		write_to(override, word(e, "driver"));
 		write_to(ROOT "/sys/bus/pci/drivers_probe", word(e, "pci"));
 	}

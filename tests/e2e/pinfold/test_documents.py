@@ -14,7 +14,7 @@ import bng_packets as bng
 import documents
 import pytest
 
-from features import needs_partitions
+from features import needs_guests, needs_partitions
 from leftovers import changed, state
 from places import TOP, program
 from shell import Shell
@@ -35,11 +35,13 @@ NOT_TYPED = [
         r"pinfold (nic|run .*--nic)\b",
         "of NICs that few machines have: test_nic.py, test_guest_bind.py",
     ),
+    (r"pinfold host kernel\b", "fetches a package of 70 MB"),
     (r"PROX=/path/to/", "needs other projects' programs"),
 ]
 # what a machine may lack: a pattern of the command, and the mark that says so
 NEEDS = [
     (r"--partition\b", needs_partitions),
+    (r"--in vm\b", needs_guests),
     (r"--cpus 2-3\b", pytest.mark.skipif(not {2, 3} <= set(CPUS), reason="needs CPUs 2 and 3")),
     (
         r"apparmor_parser\b",

@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 #include "base/clock.h"
+#include "base/debug.h"
 #include "base/event_log.h"
 #include "base/scope.h"
 #include "base/status.h"
@@ -70,6 +71,11 @@ static bool read_status(struct watch *w, int fd)
 		     line = strtok_r(NULL, "\n", &save)) {
 			if (sscanf(line, "ended %d", &ended) == 1)
 				w->ended = ended & 0xff;
+			// of a virtual machine: its accelerator, and how long each part of its start took
+			else if (str_starts(line, "machine ")) {
+				str_plain(line);
+				debug_step(debug_time(), "boot", "guest", line + 8, 0, NULL);
+			}
 			// an init that the program replaces has said before that it starts
 			else if (sscanf(line, "failed %d", &w->exec_errno) == 1)
 				w->phase = PHASE_FAILED;

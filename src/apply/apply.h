@@ -107,6 +107,8 @@ int nics_return(const struct ledger *l, const char *lease, struct err *err);
 // Gives back those whose lease is gone, and those whose binding or giving back was cut short.
 int nics_collect(struct ledger *l, struct err *err);
 
+// netns.c
+int apply_netns(const struct step *s, struct err *err);
 // module.c
 int apply_module(const struct step *s, struct err *err);
 

@@ -308,6 +308,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_DEVICES] = do_devices,
 	[STEP_USERNS] = apply_userns,
 	[STEP_MODULE] = apply_module,
+	[STEP_NETNS] = apply_netns,
 };
 
 static int apply_if(

@@ -8,6 +8,7 @@
 #include "grant/avail.h"
 #include "grant/options.h"
 
+#include <linux/capability.h>
 #include <string.h>
 
 #define EAL_LCORES 128 // Debian's EAL numbers lcores 0 to 127: CPUs beyond need --lcores
@@ -304,6 +305,11 @@ int grant_resolve(
 		return -err->code;
 	if (choose_pages(req, host, others, home, &g, err) < 0)
 		return -err->code;
+	// net_tap of DPDK sets what it has opened up anew
+	for (unsigned i = 0; i < g.nports; i++) {
+		if (!g.ports[i].vhost)
+			g.caps |= UINT64_C(1) << CAP_NET_ADMIN;
+	}
 	if (idset_empty(&g.mems))
 		g.mems = choose_mems(&g, host, home);
 	if (grant_validate(&g, host, others, err) < 0)

@@ -16,6 +16,8 @@
 #define GRANT_HUGEPAGES 32 // (size, node) pairs
 #define GRANT_NICS 64
 #define GRANT_LINKS 32
+#define GRANT_PORTS 7 // an odd number: no padding before the next field
+#define GRANT_PORT_ADDRESSES 4
 #define GRANT_MEMORY_MIN (UINT64_C(8) << 20) // bytes of ordinary memory
 #define GRANT_SECCOMP 256		     // bytes of the name of a system call profile
 
@@ -60,6 +62,15 @@ struct grant_link {
 	uint32_t gid; // host group that both ends share; 0 until a lease has it
 };
 
+// An interface in the container's own network namespace, of which a program is the other end.
+struct grant_port {
+	char name[16];
+	bool vhost;   // for virtio-user over vhost-net
+	unsigned mtu; // 0: the kernel's
+	unsigned naddresses;
+	char addresses[GRANT_PORT_ADDRESSES][64]; // "192.0.2.1/24"
+};
+
 // What a request and a grant say alike. A field has a row in options.def: its flag, its key, its bounds.
 struct terms {
 	enum grant_kind kind;
@@ -77,6 +88,8 @@ struct terms {
 	struct grant_nic nics[GRANT_NICS];
 	unsigned nlinks;
 	struct grant_link links[GRANT_LINKS];
+	unsigned nports;
+	struct grant_port ports[GRANT_PORTS];
 	uint64_t caps;		     // 1 << CAP_… (grant/caps.h)
 	char seccomp[GRANT_SECCOMP]; // "strict:FILE", "FILE", "aio"; "": the default profile
 };
@@ -125,6 +138,11 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 
 // Lines for a person.
 void grant_print(const struct grant *g, FILE *out);
+
+// port_option.c: "exc0,192.0.2.1/24,mtu=1400", the form that it is asked for in.
+#define GRANT_PORT_STR 320
+char *grant_port_text(const struct grant_port *p, char buf[static GRANT_PORT_STR]);
+int grant_port_parse(const char *text, struct grant_port *ret, struct err *err);
 
 // ---- choose.c, validate.c: request + host + what others hold → grant
 

@@ -61,8 +61,8 @@ struct option_type {
 // types.c: one value; lists.c: several, and the owner
 extern const struct option_type option_name, option_text, option_word, option_number, option_size,
 	option_list, option_shared, option_seccomp;
-extern const struct option_type option_hugepages, option_nics, option_links, option_caps,
-	option_owner;
+extern const struct option_type option_hugepages, option_nics, option_links, option_ports,
+	option_caps, option_owner;
 
 static inline void *option_at(const struct row *o, const void *all)
 {

@@ -51,6 +51,11 @@ void plan_weight_v2(struct plan *p, const char *top, const char *lease);
 // the groups of its NICs. None without NICs.
 typedef void (*plan_vfio_fn)(struct plan *p, const char *name, dev_t rdev, void *arg);
 int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err);
+// netns.c: calls fn with the devices of kernel ports, "net/tun" and "vhost-net", whose nodes it plans.
+void plan_port_nodes(struct plan *p, plan_vfio_fn fn, void *arg);
+bool plan_has_vhost(const struct grant *g);
+// The network namespace with the kernel ports, if there are some.
+void plan_netns(struct plan *p);
 // Nodes of our own in directory `top` for what every container has (null, zero, …), bound over those in
 // /dev of the workload's mount namespace: from there a runtime takes them.
 void plan_nodes(struct plan *p, const char *top);

@@ -199,22 +199,10 @@ struct device {
 	json_t *mounts, *rules;
 };
 
-// A node of our own, owned by the container's user, is bound in: the host's node keeps its owner.
-static void device_at(
-	struct plan *p, const struct device *d, const char *target, const char *name, dev_t rdev
+static void add_device(
+	struct plan *p, const struct device *d, const char *target, const char *from, dev_t rdev
 )
 {
-	_cleanup_free_ char *from = str_printf("%s/%s", p->lease.site.nodes, name);
-
-	if (site_has(&p->lease.site, SITE_NODES)) {
-		struct step *s =
-			plan_fence_step(p, STEP_NODE, from != NULL ? strdup(from) : NULL, NULL);
-
-		s->mode = 0600;
-		s->uid = p->lease.uid_base + plan_uid(p);
-		s->gid = p->lease.uid_base + plan_gid(p);
-		s->rdev = rdev;
-	}
 	mount(p, d->mounts, target, "bind", from, "bind,rw,nosuid,noexec");
 	json_array_append_new(
 		d->rules,
@@ -234,11 +222,39 @@ static void device_at(
 	);
 }
 
+// A node of our own, owned by the container's user, is bound in: the host's node keeps its owner.
+static void device_at(
+	struct plan *p, const struct device *d, const char *target, const char *name, dev_t rdev
+)
+{
+	_cleanup_free_ char *from = str_printf("%s/%s", p->lease.site.nodes, name);
+
+	if (site_has(&p->lease.site, SITE_NODES)) {
+		struct step *s =
+			plan_fence_step(p, STEP_NODE, from != NULL ? strdup(from) : NULL, NULL);
+
+		s->mode = 0600;
+		s->uid = p->lease.uid_base + plan_uid(p);
+		s->gid = p->lease.uid_base + plan_gid(p);
+		s->rdev = rdev;
+	}
+	add_device(p, d, target, from, rdev);
+}
+
 static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 {
 	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
 
 	device_at(p, arg, target, name, rdev);
+}
+
+static void port_device(struct plan *p, const char *name, dev_t rdev, void *arg)
+{
+	const char *file = strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name;
+	_cleanup_free_ char *target = str_printf("/dev/%s", name);
+	_cleanup_free_ char *from = str_printf(PLAN_NET "/%s", file);
+
+	add_device(p, arg, target, from, rdev);
 }
 
 int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
@@ -259,6 +275,7 @@ int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 		guest_mounts(p, mounts);
 	if (plan_vfio(p, device, &d, err) < 0)
 		return -err->code;
+	plan_port_nodes(p, port_device, &d);
 	volume_mounts(p, mounts);
 	return 0;
 }

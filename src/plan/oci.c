@@ -135,13 +135,18 @@ static const char *const readonly[] = {
 
 // Without a lease of its own it is in cgroups whose limits are the grant's, and in a namespace of them; and in a
 // user namespace whose limits hold for all that is made in it.
-static json_t *namespaces_of(const struct site *site)
+static json_t *namespaces_of(const struct plan *p)
 {
+	const struct site *site = &p->lease.site;
 	static const char *const names[] = {"pid", "network", "ipc", "uts", "mount", "cgroup"};
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (site_has(site, SITE_LEASE) || !str_eq(names[i], "cgroup"))
+		if (p->lease.grant.nports > 0 && str_eq(names[i], "network"))
+			json_array_append_new(
+				list, json_pack("{s:s, s:s}", "type", "network", "path", PLAN_NETNS)
+			);
+		else if (site_has(site, SITE_LEASE) || !str_eq(names[i], "cgroup"))
 			json_array_append_new(list, json_pack("{s:s}", "type", names[i]));
 	}
 	if (site_has(site, SITE_USERNS))
@@ -167,7 +172,7 @@ static json_t *linux_part(struct plan *p, json_t *rules)
 		"cgroupsPath",
 		limited ? json_sprintf("/%s/box/c", cgroup) : NULL,
 		"namespaces",
-		namespaces_of(&p->lease.site),
+		namespaces_of(p),
 		"resources",
 		limited ? limits(p, rules) : NULL,
 		"maskedPaths",
@@ -287,6 +292,7 @@ int plan_oci(struct plan *p, struct err *err)
 	p->nlimits = rights_limits(&p->lease.grant, &p->host->limits, p->limits);
 	if (site_has(&p->lease.site, SITE_USERNS))
 		plan_userns(p);
+	plan_netns(p);
 	if (p->oci == NULL || p->argv == NULL)
 		return err_oom(err);
 	text = json_dumps(p->oci, JSON_COMPACT);

@@ -16,7 +16,9 @@
 #include <sys/types.h>
 
 #define PLAN_USERNS FENCE_DIR "/userns"
-#define PLAN_LINK_GID 65536u // group ids of links inside a container: above its own range
+#define PLAN_NETNS FENCE_DIR "/netns"
+#define PLAN_NET FENCE_DIR "/net" // devices for kernel ports
+#define PLAN_LINK_GID 65536u	  // group ids of links inside a container: above its own range
 
 enum step_kind {
 	STEP_CGROUP, // make the cgroup directory `path`
@@ -38,6 +40,7 @@ enum step_kind {
 	STEP_DEVICES,	       // of cgroup v2: limit `path` to the devices `value`, "1:3 136:*"
 	STEP_USERNS, // make a user namespace at `path` that uid owns: its ids and limits, `value`
 	STEP_MODULE, // load the kernel module `path`
+	STEP_NETNS, // make a network namespace at `path`, in the user namespace, with taps `value` that uid owns
 	STEP_KINDS
 };
 

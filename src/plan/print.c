@@ -30,6 +30,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_DEVICES] = "devices",
 	[STEP_USERNS] = "userns",
 	[STEP_MODULE] = "module",
+	[STEP_NETNS] = "netns",
 };
 
 const char *step_name(enum step_kind kind)

@@ -309,6 +309,15 @@ int rights_check(const struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 
+	if (g->nports > 0
+	    && (!site_has(&p->lease.site, SITE_USERNS) || site_has(&p->lease.site, SITE_GUEST)))
+		return err_set(
+			err,
+			EINVAL,
+			"grant '%s': kernel ports are for containers that root starts, neither "
+			"--in host or vm nor through a keeper",
+			g->name
+		);
 	if ((p->lease.site.may & ASK_RIGHTS) != 0
 	    || (g->caps == 0 && g->seccomp[0] == '\0' && p->launch->apparmor == NULL))
 		return 0;

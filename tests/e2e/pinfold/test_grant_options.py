@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from owner import OWNER
 from places import TOP
 from workload import CPU, OTHER, PYTHON, needs_pages, needs_root, needs_two, unique
 
@@ -102,6 +103,14 @@ OPTIONS = {
     "links": Option(
         ["--link", "memif:LINK"], "os.access('/run/pinfold/links/LINK', os.W_OK)", True
     ),
+    "kernel-ports": Option(
+        ["--kernel-port", "kp0,192.0.2.7/24"],
+        "'kp0' in [name for _, name in socket.if_nameindex()]",
+        True,
+        refused={
+            name: "neither --in host or vm nor through a keeper" for name in ("host", "keeper")
+        },
+    ),
     "caps": Option(
         ["--cap", "NET_RAW"],
         "int(status('CapEff'), 16) >> 13 & 1",
@@ -137,8 +146,13 @@ class Site:
         if self.name == "host":
             return self.pf("run", "--in", "host", *flags, *python)
         if self.name == "keeper":
-            cpus = flags.index("--cpus")
-            self.keep.grant(*flags[:cpus], *flags[cpus + 2 :])
+            name = unique()
+            owner = ("--owner", f"{OWNER}:{OWNER}")
+            p = self.pf("grant", "create", "--name", name, *owner, *flags)
+            if p.returncode != 0:
+                return p
+            self.pf.grants.append(name)
+            self.keep.name = name
             p = self.keep.run(*python)
             self.pf.ok("grant", "remove", self.keep.name)
             return p

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Kernel ports as an option: "exc0,192.0.2.1/24,mtu=1400".
+
+#include "grant/options.h"
+
+#include "base/scope.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(sizeof(((struct grant_port *)0)->name) == IFNAMSIZ, "a name of the kernel's");
+
+// "192.0.2.1/24", "2001:db8::1/64"
+static int add_address(struct grant_port *p, const char *word, struct err *err)
+{
+	char buf[64], *slash;
+	unsigned char bytes[16];
+	bool six = strchr(word, ':') != NULL;
+	uint64_t prefix;
+
+	if (p->naddresses == GRANT_PORT_ADDRESSES)
+		return err_set(err, E2BIG, "more than %d addresses", GRANT_PORT_ADDRESSES);
+	if (strlen(word) >= sizeof(buf))
+		return err_set(err, EINVAL, "'%.64s' is no address", word);
+	strcpy(buf, word);
+	slash = strchr(buf, '/');
+	if (slash == NULL)
+		return err_set(err, EINVAL, "'%s': write ADDRESS/PREFIX, mtu=N or vhost", word);
+	*slash++ = '\0';
+	if (inet_pton(six ? AF_INET6 : AF_INET, buf, bytes) != 1)
+		return err_set(err, EINVAL, "'%s' is no address", buf);
+	if (option_parse_number("prefix length", slash, 1, six ? 128 : 32, &prefix, err) < 0)
+		return -err->code;
+	strcpy(p->addresses[p->naddresses++], word);
+	return 0;
+}
+
+static int parse_word(struct grant_port *p, const char *word, struct err *err)
+{
+	uint64_t mtu;
+
+	if (str_eq(word, "vhost")) {
+		p->vhost = true;
+		return 0;
+	}
+	if (!str_starts(word, "mtu="))
+		return add_address(p, word, err);
+	// the kernel's own bounds of a tap
+	if (option_parse_number("mtu", word + strlen("mtu="), 68, 65521, &mtu, err) < 0)
+		return -err->code;
+	p->mtu = (unsigned)mtu;
+	return 0;
+}
+
+static int check_name(const char *s, struct err *err)
+{
+	static const char known[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	if (s[0] == '\0' || strlen(s) >= IFNAMSIZ || strspn(s, known) != strlen(s) || s[0] == '.'
+	    || s[0] == '-' || str_eq(s, "lo"))
+		return err_set(
+			err,
+			EINVAL,
+			"kernel port '%.32s': a name has 1 to %d of a-z, A-Z, 0-9, '.', '_', '-', "
+			"and is not lo",
+			s,
+			IFNAMSIZ - 1
+		);
+	return 0;
+}
+
+static int parse_port(const struct reading *r, const char *text, struct err *err)
+{
+	struct terms *t = r->all;
+	struct grant_port p = {0};
+	char buf[512], *save = NULL, *word;
+
+	if (strlen(text) >= sizeof(buf))
+		return err_set(err, EINVAL, "kernel port '%.64s': too long", text);
+	strcpy(buf, text);
+	word = strtok_r(buf, ",", &save);
+	if (check_name(word != NULL ? word : "", err) < 0)
+		return -err->code;
+	strcpy(p.name, word);
+	while ((word = strtok_r(NULL, ",", &save)) != NULL) {
+		if (parse_word(&p, word, err) < 0)
+			return err_wrap(err, "kernel port '%s'", p.name);
+	}
+	for (unsigned i = 0; i < t->nports; i++) {
+		if (str_eq(t->ports[i].name, p.name))
+			return err_set(err, EINVAL, "kernel port '%s' is asked for twice", p.name);
+	}
+	if (t->nports == GRANT_PORTS)
+		return err_set(err, E2BIG, "kernel ports: more than %d", GRANT_PORTS);
+	t->ports[t->nports++] = p;
+	return 0;
+}
+
+char *grant_port_text(const struct grant_port *p, char buf[static GRANT_PORT_STR])
+{
+	int n = snprintf(buf, GRANT_PORT_STR, "%s", p->name);
+
+	for (unsigned i = 0; i < p->naddresses; i++)
+		n += snprintf(buf + n, GRANT_PORT_STR - (size_t)n, ",%s", p->addresses[i]);
+	if (p->mtu != 0)
+		n += snprintf(buf + n, GRANT_PORT_STR - (size_t)n, ",mtu=%u", p->mtu);
+	if (p->vhost)
+		snprintf(buf + n, GRANT_PORT_STR - (size_t)n, ",vhost");
+	return buf;
+}
+
+int grant_port_parse(const char *text, struct grant_port *ret, struct err *err)
+{
+	struct terms t = {0};
+	struct reading r = {.all = &t};
+
+	if (parse_port(&r, text, err) < 0)
+		return -err->code;
+	*ret = t.ports[0];
+	return 0;
+}
+
+static json_t *write_port(const struct row *, const void *all, unsigned i)
+{
+	char buf[GRANT_PORT_STR];
+
+	return json_string(grant_port_text(&((const struct terms *)all)->ports[i], buf));
+}
+
+static const char *port_text(const struct row *, const void *all, unsigned i, char *buf)
+{
+	char text[GRANT_PORT_STR];
+
+	snprintf(
+		buf, IDSET_STR, "%s", grant_port_text(&((const struct terms *)all)->ports[i], text)
+	);
+	return buf;
+}
+
+const struct option_type option_ports = {
+	.parse = parse_port, .write = write_port, .text = port_text, .schema = "kernel-ports"};

@@ -163,6 +163,7 @@ int nics_collect(struct ledger *l, struct err *err)
 		return 0;
 	if (binding_each(l, collect_one, &c, err) < 0)
 		return -err->code;
+	binding_sweep(l);
 	if (c.first.code != 0)
 		*err = c.first;
 	return -c.first.code;

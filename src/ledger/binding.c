@@ -94,8 +94,13 @@ int binding_remove(const struct ledger *l, const char *bdf, struct err *err)
 
 	if (dir >= 0 && files_remove(dir, bdf, err) < 0)
 		return -err->code;
-	unlinkat(l->fs.root, NICS_DIR + 1, AT_REMOVEDIR); // the last one
+	binding_sweep(l);
 	return 0;
+}
+
+void binding_sweep(const struct ledger *l)
+{
+	unlinkat(l->fs.root, NICS_DIR + 1, AT_REMOVEDIR); // where it is empty
 }
 
 int binding_each(const struct ledger *l, binding_fn fn, void *arg, struct err *err)

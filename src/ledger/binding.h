@@ -27,6 +27,8 @@ int binding_read(
 	const struct ledger *l, const char *bdf, struct binding *ret, struct err *err
 ); // -ENOENT
 int binding_remove(const struct ledger *l, const char *bdf, struct err *err);
+// Removes the directory when there are none, also after a writer that was killed.
+void binding_sweep(const struct ledger *l);
 // In order of address, until fn returns non-zero. One that cannot be read is the failure at the end.
 typedef int (*binding_fn)(const struct binding *b, void *arg, struct err *err);
 int binding_each(const struct ledger *l, binding_fn fn, void *arg, struct err *err);

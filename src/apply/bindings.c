@@ -95,25 +95,28 @@ int nic_bind(
 	struct host_pci now;
 	struct err failed, unused;
 
+	// the host may have been read before a collection gave it back
+	if (!look_at(&l->fs, nic->bdf, &now))
+		return err_set(err, ENODEV, "NIC %s does not exist any more", nic->bdf);
 	host_nic_look(&l->fs, nic, &details);
-	if (str_eq(nic->driver, driver))
+	if (str_eq(now.driver, driver))
 		return 0;
-	if (check_unused(l, nic, nic->driver, err) < 0)
+	if (check_unused(l, &now, now.driver, err) < 0)
 		return -err->code;
 	snprintf(b.bdf, sizeof(b.bdf), "%s", nic->bdf);
 	snprintf(b.driver, sizeof(b.driver), "%s", driver);
-	snprintf(b.former, sizeof(b.former), "%s", nic->driver);
+	snprintf(b.former, sizeof(b.former), "%s", now.driver);
 	snprintf(b.former_override, sizeof(b.former_override), "%s", details.override);
 	snprintf(b.lease, sizeof(b.lease), "%s", lease);
 	snprintf(b.boot_id, sizeof(b.boot_id), "%s", host->boot_id);
 	// from one driver for programs to another: what is given back at last is the first
-	if (binding_read(l, nic->bdf, &before, err) == 0 && str_eq(before.driver, nic->driver)) {
+	if (binding_read(l, nic->bdf, &before, err) == 0 && str_eq(before.driver, now.driver)) {
 		strcpy(b.former, before.former);
 		strcpy(b.former_override, before.former_override);
 	}
 	if (binding_write(l, &b, err) < 0)
 		return -err->code;
-	plan_nic_bind(&p, nic, driver, noiommu);
+	plan_nic_bind(&p, &now, driver, noiommu);
 	if (carry_out(&p, nic->bdf, &failed) < 0) {
 		// its module took it when it was loaded: an override was there already
 		look_at(&l->fs, nic->bdf, &now);

@@ -63,7 +63,7 @@ static int parse_options(
 		return -err->code;
 	if (optind == argc)
 		return err_set(err, EINVAL, "ask: name a request; 'drover ask help' lists them");
-	*request = json_pack("{s:s}", "request", argv[optind]);
+	*request = client_request(argv[optind], NULL);
 	if (*request == NULL)
 		return err_set(err, EINVAL, "ask: '%.60s' is no UTF-8", argv[optind]);
 	while (++optind < argc) {
@@ -80,13 +80,17 @@ int ask_main(int argc, char **argv)
 	struct client_target target = {0};
 	struct err err;
 	int r = parse_options(argc, argv, &target, &request, &err);
+	bool ok = false;
 
 	if (r > 0) {
 		fputs(help, stdout);
 		return 0;
 	}
-	if (r < 0 || client_open(&target, &c, &err) < 0
-	    || client_ask(&c, json_incref(request), &answer, &err) < 0) {
+	if (r == 0 && client_open(&target, &c, &err) == 0) {
+		client_wait(&c, 60); // a table may be large
+		ok = client_ask(&c, json_incref(request), &answer, &err) == 0;
+	}
+	if (!ok) {
 		fprintf(stderr, "drover: %s\n", err.msg);
 		return r < 0 ? 2 : 1;
 	}

@@ -13,12 +13,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #define SOCKET_NAME "drover.sock"
 #define ANSWER_MS 2000 // without a byte: a drover answers at once; one that is stopped, never
 #define ANSWER_ROOM (8 << 20) // a drover's answers have half of it at most
 #define PIECE 16384
-#define ALL_MS 20000 // for the whole of an answer
+#define ALL_MS 100000 // for the whole of an answer
 
 bool client_option(struct client_target *t, int option, const char *value)
 {
@@ -42,6 +43,13 @@ void client_close(struct client *c)
 		close(c->fd);
 	free(c->path);
 	*c = CLIENT_INIT;
+}
+
+void client_wait(struct client *c, unsigned seconds)
+{
+	const struct timeval limit = {.tv_sec = seconds};
+
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 }
 
 // More of the line at the end of what is there. Returns its length, or negative.
@@ -103,6 +111,11 @@ static void make_plain(char *json)
 	}
 }
 
+json_t *client_request(const char *name, const char *task)
+{
+	return json_pack("{s:s, s:s*}", "request", name, "task", task);
+}
+
 int client_ask(struct client *c, json_t *request, json_t **ret, struct err *err)
 {
 	_cleanup_free_ char *line = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
@@ -149,7 +162,7 @@ static int open_path(const char *path, struct client *ret, struct err *err)
 		return err_sys(err, errno, "connect to '%s'", path);
 	if (c.path == NULL)
 		return err_oom(err);
-	if (client_ask(&c, json_pack("{s:s}", "request", "info"), &info, err) < 0)
+	if (client_ask(&c, client_request("info", NULL), &info, err) < 0)
 		return -err->code;
 	if (!json_is_string(json_object_get(info, "version")))
 		return err_set(err, EPROTO, "'%s' does not answer as a drover", path);

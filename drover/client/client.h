@@ -29,6 +29,11 @@ int client_target_check(const struct client_target *t, struct err *err);
 // there; EEXIST: several, which the message names.
 int client_open(const struct client_target *target, struct client *ret, struct err *err);
 void client_close(struct client *c);
+// How long an answer may take to begin; two seconds otherwise.
+void client_wait(struct client *c, unsigned seconds);
+
+// A request of that name, about a task (NULL: about none).
+json_t *client_request(const char *name, const char *task);
 
 // Sends a request, which is released (NULL: out of memory), and gives its answer as a new reference. What it says
 // may go to a terminal, whoever answers. An answer that says {"error": ...} fails with that message and EINVAL;

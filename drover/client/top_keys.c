@@ -36,14 +36,8 @@ static int ask(struct client *c, json_t *request, bool *ok, char *line, size_t l
 static int toggle(struct client *c, json_t *task, char *line, size_t len, struct err *err)
 {
 	bool stop = json_is_true(json_object_get(task, "running")), ok;
-	const char *request = stop ? "stop" : "start";
-	int r =
-		ask(c,
-		    json_pack("{s:s, s:s}", "request", request, "task", name_of(task)),
-		    &ok,
-		    line,
-		    len,
-		    err);
+	json_t *request = client_request(stop ? "stop" : "start", name_of(task));
+	int r = ask(c, request, &ok, line, len, err);
 
 	if (r == 0 && ok) {
 		json_object_set_new(task, "running", json_boolean(!stop));
@@ -59,6 +53,7 @@ static int set_rate(
 	const json_t *set = json_object_get(task, "rate_pps");
 	double now = json_number_value(set);
 	char figure[FIGURE_STR];
+	json_t *request;
 	bool ok;
 	int r;
 
@@ -80,20 +75,11 @@ static int set_rate(
 	}
 	// a step that rounds to nothing is no step; 0 would be no limit
 	now = factor > 1 ? ceil(now * factor) : fmax(fmin(now, 1), floor(now * factor));
-	r = ask(c,
-		json_pack(
-			"{s:s, s:s, s:o}",
-			"request",
-			"rate",
-			"task",
-			name_of(task),
-			"pps",
-			now == floor(now) ? figure_number(now) : json_sprintf("%.9f", now)
-		),
-		&ok,
-		line,
-		len,
-		err);
+	request = client_request("rate", name_of(task));
+	json_object_set_new(
+		request, "pps", now == floor(now) ? figure_number(now) : json_sprintf("%.9f", now)
+	);
+	r = ask(c, request, &ok, line, len, err);
 	if (r == 0 && ok) {
 		json_object_set_new(task, "rate_pps", figure_number(now));
 		snprintf(line, len, "%s: rate %s", name_of(task), figure_pps(now, figure));
@@ -114,7 +100,7 @@ int action_do(
 	int r;
 
 	if (action == ACTION_CLEAR) {
-		r = ask(c, json_pack("{s:s}", "request", "clear"), &ok, line, len, err);
+		r = ask(c, client_request("clear", NULL), &ok, line, len, err);
 		if (r == 0 && ok)
 			snprintf(line, len, "figures begin anew");
 		return r;

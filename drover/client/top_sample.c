@@ -133,7 +133,7 @@ int sample_take(struct client *c, const json_t *prev, json_t **ret, struct err *
 	json_t *sample = NULL;
 	double seconds;
 
-	if (client_ask(c, json_pack("{s:s}", "request", "report"), &sample, err) < 0)
+	if (client_ask(c, client_request("report", NULL), &sample, err) < 0)
 		return -err->code;
 	json_object_set_new(sample, "socket", json_string(c->path));
 	json_object_del(sample, "seconds");

@@ -223,15 +223,8 @@ static int look_at(
 	json_t *packet, *q;
 	size_t i;
 
-	q = json_pack(
-		"{s:s, s:s, s:i}",
-		"request",
-		"trace_packets",
-		"task",
-		o->task[task],
-		"from",
-		(int)p->seen
-	);
+	q = client_request("trace_packets", o->task[task]);
+	json_object_set_new(q, "from", json_integer(p->seen));
 	if (client_ask(c, q, &doc, err) < 0)
 		return -err->code;
 	json_array_foreach (json_object_get(doc, "packets"), i, packet) {
@@ -288,13 +281,7 @@ static void stop(struct client *c, const struct options *o, const struct progres
 		_cleanup_json_ json_t *doc = NULL;
 		struct err err;
 
-		if (client_ask(
-			    c,
-			    json_pack("{s:s, s:s}", "request", "trace_stop", "task", o->task[i]),
-			    &doc,
-			    &err
-		    )
-		    < 0)
+		if (client_ask(c, client_request("trace_stop", o->task[i]), &doc, &err) < 0)
 			return;
 	}
 }
@@ -330,15 +317,8 @@ static int begin(struct client *c, const struct options *o, struct progress *p, 
 		_cleanup_json_ json_t *doc = NULL;
 		json_t *q;
 
-		q = json_pack(
-			"{s:s, s:s, s:i}",
-			"request",
-			"trace",
-			"task",
-			o->task[i],
-			"packets",
-			(int)o->count
-		);
+		q = client_request("trace", o->task[i]);
+		json_object_set_new(q, "packets", json_integer(o->count));
 		if (client_ask(c, q, &doc, err) < 0)
 			return -err->code;
 		p[i].begun = true;

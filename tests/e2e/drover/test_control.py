@@ -194,9 +194,9 @@ def test_half_a_request_has_its_time(running, control):
             slow.sendall(b" ")
             before = time.monotonic()
             assert control.ask("tasks")["tasks"]
-            assert time.monotonic() - before < 2
+            assert time.monotonic() - before < LIMIT
             time.sleep(0.2)
-    assert LIMIT - 1 < time.monotonic() - begin < 2 * LIMIT + 2
+    assert LIMIT - 1 < time.monotonic() - begin < 3 * LIMIT
     assert everything(silent) == b""
     silent.close()
     slow.close()
@@ -220,7 +220,7 @@ def test_a_client_that_never_reads(running, control):
         assert control.ask("tasks")["tasks"]
         most = max(most, time.monotonic() - start)
         time.sleep(0.1)
-    assert most < 2 and memory(running.process.pid) - before < 40000
+    assert most < LIMIT and memory(running.process.pid) - before < 40000
     for s in hogs:
         s.settimeout(LIMIT)
         everything(s)  # has an end

@@ -222,22 +222,22 @@ def test_all_subscribers_at_once(net):
 def test_path_mtu(net):
     """What does not fit behind label and tunnel is answered, and the CPE's kernel takes note of it."""
     net.cpe.run("ip route flush cache")
-    too_long = net.task(UP)["drops"]["too_long"]
+    too_long = net.task(UP)["drops"]["too long"]
     assert "mtu" not in net.cpe.run(f"ip route get {SERVER}")
     status, out = net.cpe.ask(f"ping -c 1 -w 10 -M do -s {MTU - 28 + 1} {SERVER}")
     assert status != 0 and f"From {GATEWAY} icmp_seq=1 Frag needed and DF set (mtu = {MTU})" in out
-    assert net.task(UP)["drops"]["too_long"] == too_long + 1
+    assert net.task(UP)["drops"]["too long"] == too_long + 1
     assert f"mtu {MTU}" in net.cpe.run(f"ip route get {SERVER}")
     assert "1 received" in net.cpe.run(f"ping -c 1 -W 10 -M do -s {MTU - 28} {SERVER}")
     # it cuts to pieces what is longer
     assert "2 received" in net.cpe.run(f"ping -c 2 -i 0.05 -W 10 -s 4000 {SERVER}")
-    assert net.task(UP)["drops"]["too_long"] == too_long + 1
+    assert net.task(UP)["drops"]["too long"] == too_long + 1
 
 
 def test_tcp(net):
     """A file down and a file up. The CPE's kernel begins with packets that are too long."""
     net.cpe.run("ip route flush cache")
-    too_long = net.task(UP)["drops"]["too_long"]
+    too_long = net.task(UP)["drops"]["too long"]
     data = random.Random(1).randbytes(FILE)
     (net.directory / "file").write_bytes(data)
     want = hashlib.sha256(data).hexdigest()
@@ -245,7 +245,7 @@ def test_tcp(net):
         kernel.run(f"busybox httpd -p {own}:80 -h {net.directory}")
         get = f"busybox timeout 30 busybox wget -q -O - http://{own}/file | sha256sum"
         assert other.ask(get, 40)[1].split()[0] == want
-    assert net.task(UP)["drops"]["too_long"] > too_long
+    assert net.task(UP)["drops"]["too long"] > too_long
     assert f"mtu {MTU}" in net.cpe.run(f"ip route get {SERVER}")
 
 
@@ -274,10 +274,10 @@ def test_age(net):
     # it would ask for the gateway again, some seconds after it spoke
     net.cpe.run(f"ip neigh replace {GATEWAY} lladdr {net.mac()} dev q3 nud permanent")
     assert "1 received" in net.core.run(f"ping -c 1 -W 10 {address(3)}")
-    unknown = net.task(DOWN)["drops"]["unknown_cpe"]
+    unknown = net.task(DOWN)["drops"]["unknown cpe"]
     time.sleep(AGE + 1.5)
     status, out = net.core.ask(f"ping -c 1 -w 10 {address(3)}")
     assert status != 0 and "Destination Host Unreachable" in out
-    assert net.task(DOWN)["drops"]["unknown_cpe"] == unknown + 1
+    assert net.task(DOWN)["drops"]["unknown cpe"] == unknown + 1
     net.ping(3)
     assert "1 received" in net.core.run(f"ping -c 1 -W 10 {address(3)}")

@@ -173,19 +173,19 @@ const struct task_mode *task_modes(void); // the first, in order of name
 		task_mode_register(&m); \
 	}
 
-// The drop reasons of a mode, DROP_SHORT and so on, from its list: #define DROPS(DROP) DROP(SHORT, "too short") …
-#define TASK_DROP_REASONS(list)                 \
-	enum {                                  \
-		DROP_BEFORE = DROP_COMMON - 1,  \
-		list(TASK_DROP_NUMBER) DROP_END \
-	};                                      \
+// The drop reasons of a mode, DROP_SHORT and so on, and their names, from its list: #define DROPS(DROP) DROP(SHORT, "too short") …
+#define TASK_DROP_REASONS(list)                                                      \
+	enum {                                                                       \
+		DROP_BEFORE = DROP_COMMON - 1,                                       \
+		list(TASK_DROP_NUMBER) DROP_END                                      \
+	};                                                                           \
+	__rte_unused static const char *const drop_names[] = {list(TASK_DROP_NAME)}; \
 	static_assert(DROP_END - DROP_COMMON <= TASK_DROPS, "as many as are counted")
 #define TASK_DROP_NUMBER(word, name) DROP_##word,
-
-// Of struct task_mode: their names.
-#define TASK_DROP_NAMES(list) \
-	.drops = (const char *const[]){list(TASK_DROP_NAME)}, .ndrops = DROP_END - DROP_COMMON
 #define TASK_DROP_NAME(word, name) [DROP_##word - DROP_COMMON] = (name),
+
+// Of struct task_mode.
+#define TASK_DROP_NAMES .drops = drop_names, .ndrops = DROP_END - DROP_COMMON
 
 // The name of a drop reason by its number in counters.drops; NULL past the last.
 const char *task_drop_name(const struct task_mode *mode, unsigned reason);

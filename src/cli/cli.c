@@ -74,7 +74,8 @@ int cli_dispatch(const struct command *commands, size_t n, const char *group, in
 			near
 		);
 	return cli_refuse(
-		"unknown command '%s%s%s'; %s%ssee pinfold %s%s--help",
+		"unknown command '%s%s%s'; %s%s"
+		"see pinfold %s%s--help",
 		group,
 		blank,
 		argv[0],

@@ -214,7 +214,7 @@ static struct task_mode dump = {
 	.keys = keys,
 	.conf_size = sizeof(struct dump_conf),
 	.defaults = defaults_dump,
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_dump,
 	.done = done_dump,
 	.report = report_dump,

@@ -263,7 +263,7 @@ static struct task_mode lat = {
 	.keys = keys,
 	.conf_size = sizeof(struct lat_conf),
 	.defaults = defaults_lat,
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_lat,
 	.done = done_lat,
 	.report = lat_report,

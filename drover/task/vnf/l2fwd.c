@@ -158,7 +158,7 @@ static struct task_mode l2fwd = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct l2fwd_conf),
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_l2fwd,
 };
 TASK_MODE(l2fwd)

@@ -102,7 +102,7 @@ static struct task_mode lb5tuple = {
 	.many_tx = true,
 	.by_proto = true,
 	.passes = true,
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_lb5tuple,
 };
 TASK_MODE(lb5tuple)

@@ -153,7 +153,7 @@ static struct task_mode lbnetwork = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbnetwork_conf),
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_lbnetwork,
 };
 TASK_MODE(lbnetwork)

@@ -98,7 +98,7 @@ static struct task_mode lbqinq = {
 	.passes = true,
 	.keys = keys,
 	.conf_size = sizeof(struct lbqinq_conf),
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_lbqinq,
 };
 TASK_MODE(lbqinq)

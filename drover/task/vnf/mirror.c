@@ -143,7 +143,7 @@ static struct task_mode mirror = {
 	.keys = keys,
 	.conf_size = sizeof(struct mirror_conf),
 	.defaults = defaults_mirror,
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_mirror,
 };
 TASK_MODE(mirror)

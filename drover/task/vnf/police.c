@@ -376,7 +376,7 @@ static struct task_mode police = {
 	.keys = keys,
 	.conf_size = sizeof(struct police_conf),
 	.defaults = defaults_police,
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_police,
 	.done = done_police,
 	.report = report_police,

@@ -346,7 +346,7 @@ static struct task_mode qinqdecap = {
 	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct qinqdecap_conf),
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_qinqdecap,
 	.done = done_qinqdecap,
 	.report = report_qinqdecap,

@@ -342,7 +342,7 @@ static struct task_mode qinqencap = {
 	.keys = keys,
 	.conf_size = sizeof(struct qinqencap_conf),
 	.defaults = defaults,
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_qinqencap,
 	.report = report_qinqencap,
 	.clear = clear_qinqencap,

@@ -341,7 +341,7 @@ static struct task_mode routing = {
 	.many_tx = true,
 	.keys = keys,
 	.conf_size = sizeof(struct routing_conf),
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_routing,
 	.done = done_routing,
 	.report = report_routing,

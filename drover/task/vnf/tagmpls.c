@@ -99,7 +99,7 @@ static struct task_mode tagmpls = {
 	.adds = MPLS_LEN,
 	.keys = keys,
 	.conf_size = sizeof(struct tagmpls_conf),
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_tagmpls,
 };
 TASK_MODE(tagmpls)

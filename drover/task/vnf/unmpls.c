@@ -127,7 +127,7 @@ static struct task_mode unmpls = {
 	.wants_rx = true,
 	.wants_tx = true,
 	.passes = true,
-	TASK_DROP_NAMES(DROPS),
+	TASK_DROP_NAMES,
 	.init = init_unmpls,
 };
 TASK_MODE(unmpls)

@@ -137,12 +137,15 @@ static int fill(const struct step *s, struct err *err)
 
 // In a process of its own, which says how it went and stays until it is killed: as long as it is there the
 // namespace is.
-static _Noreturn void hold(const struct step *s, int fd)
+static _Noreturn void hold(const struct step *s, pid_t parent, int fd)
 {
 	struct err err = {0};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	fill(s, &err);
+	// to enter a user namespace takes it back
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
 	if (send(fd, &err, sizeof(err), MSG_NOSIGNAL) == (ssize_t)sizeof(err))
 		recv(fd, &err, sizeof(err), 0);
 	_exit(0);
@@ -164,8 +167,8 @@ int apply_netns(const struct step *s, struct err *err)
 {
 	_cleanup_close_ int here = -1, there = -1;
 	struct err told = {0};
+	pid_t parent = getpid(), pid;
 	int pair[2], r;
-	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "make a socket");
@@ -174,8 +177,10 @@ int apply_netns(const struct step *s, struct err *err)
 	pid = fork();
 	if (pid < 0)
 		return err_sys(err, errno, "start a process");
-	if (pid == 0)
-		hold(s, there);
+	if (pid == 0) {
+		close(here); // its other end tells that the parent has died
+		hold(s, parent, there);
+	}
 	scope_close(&there);
 	there = -1;
 	if (recv(here, &told, sizeof(told), 0) != (ssize_t)sizeof(told))

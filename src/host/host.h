@@ -171,7 +171,7 @@ enum {
 	HOST_CACHES = 1 << 0,
 	HOST_PCI = 1 << 1,
 	HOST_SHARING = 1 << 2, // l2, l3 and speed
-	HOST_ALL = ~0,
+	HOST_ALL = HOST_CACHES | HOST_PCI | HOST_SHARING,
 };
 
 // Reads the machine. *ret is to be released with host_done. Fails only where nothing sensible can be

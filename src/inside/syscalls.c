@@ -81,7 +81,7 @@ static const struct call calls[] = {
 	{"pivot_root", SYS_pivot_root, {NOWHERE, NOWHERE}},
 	// To the root it has: only with a path that exists the permission is looked at.
 	{"chroot", SYS_chroot, {ADDRESS("/")}},
-	{"mknodat", SYS_mknodat, {AT_FDCWD, NOWHERE, S_IFCHR | 0600}},
+	{"mknodat", SYS_mknodat, {(unsigned long)AT_FDCWD, NOWHERE, S_IFCHR | 0600}},
 	{"unshare_user", SYS_unshare, {CLONE_NEWUSER}},
 	{"setns", SYS_setns, {NO_FD}},
 	// E2BIG after the permission was checked.
@@ -103,7 +103,9 @@ static const struct call calls[] = {
 	// Unknown flags and too many segments. No segments would unload the image that is loaded.
 	{"kexec_load", SYS_kexec_load, {0, ALL_BITS, NOWHERE, ALL_BITS}},
 	// ESTALE.
-	{"open_by_handle_at", SYS_open_by_handle_at, {AT_FDCWD, ADDRESS(&no_handle), O_PATH}},
+	{"open_by_handle_at",
+	 SYS_open_by_handle_at,
+	 {(unsigned long)AT_FDCWD, ADDRESS(&no_handle), O_PATH}},
 	{"reboot", SYS_reboot, {0, 0, 0x7fffffff}},
 	{"swapon", SYS_swapon, {NOWHERE}},
 	{"swapoff", SYS_swapoff, {NOWHERE}},

@@ -72,7 +72,7 @@ static const struct site sites[PLACES] = {
 			.place = PLACE_KEPT,
 			.name = "keeper",
 			.has = SITE_FENCE | SITE_CONTAINER | SITE_BELOW,
-			.may = ~(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER | ASK_GUEST),
+			.may = ~(unsigned)(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER | ASK_GUEST),
 			.refusal = "--in host and vm, --runtime, --apparmor and --allow-missing "
 				   "are root's; a keeper has what root gave it",
 			.state = PEN_DIR "/state",

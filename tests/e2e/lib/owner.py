@@ -52,13 +52,6 @@ class Keep(Command):
             **kw,
         )
 
-    def fails(self, *args, like, status=125, **kw):
-        p = self(*args, **kw)
-        assert p.returncode == status, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
-        assert p.stderr.startswith("pinfold: ") and p.stderr.count("\n") == 1, p.stderr
-        assert like in p.stderr, p.stderr
-        return p.stderr
-
     def run(self, *args, **kw):
         return self("run", "--grant", self.name, *args, **kw)
 

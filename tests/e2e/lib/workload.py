@@ -147,6 +147,16 @@ class Command:
         assert p.returncode == 0, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
         return p.stdout
 
+    def fails(self, *args, like, status=125, **kw):
+        """One line that begins with "pinfold: " and names the thing."""
+        p = self(*args, **kw)
+        assert p.returncode == status, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
+        assert p.stderr.startswith("pinfold: ") and p.stderr.count("\n") == 1, p.stderr
+        assert p.stderr.endswith("\n")
+        assert re.search(like, p.stderr), f"{p.stderr!r} is not like {like!r}"
+        assert p.stdout == ""
+        return p.stderr
+
 
 class Pinfold(Command):
     """The command line, and everything that was started with it."""
@@ -170,16 +180,6 @@ class Pinfold(Command):
             check=False,
             **kw,
         )
-
-    def fails(self, *args, like, status=125, **kw):
-        """One line that begins with "pinfold: " and names the thing."""
-        p = self(*args, **kw)
-        assert p.returncode == status, f"{args}: status {p.returncode}\n{p.stdout}{p.stderr}"
-        assert p.stderr.startswith("pinfold: ") and p.stderr.count("\n") == 1, p.stderr
-        assert p.stderr.endswith("\n")
-        assert re.search(like, p.stderr), f"{p.stderr!r} is not like {like!r}"
-        assert p.stdout == ""
-        return p.stderr
 
     def run(self, *args, cpu=CPU, **kw):
         """pinfold run with one CPU."""

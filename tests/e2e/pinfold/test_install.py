@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The pinfold authors
 """make install puts everything where it belongs, and make uninstall takes all of it away."""
 
+import json
 import os
 import re
 import subprocess
@@ -29,6 +30,26 @@ def make(target, destdir):
 
 def named(folder, pattern):
     return {p.name for p in (TOP / folder).glob(pattern)}
+
+
+@pytest.mark.limit(120)
+def test_builds_without_tests(tmp_path):
+    """A packager needs no library of the tests; the programs are all there."""
+
+    def meson(*args):
+        return subprocess.run(
+            ["meson", *args], cwd=TOP, capture_output=True, text=True, check=True
+        ).stdout
+
+    meson("setup", "-Dtests=false", str(tmp_path / "build"))
+    needed = json.loads(meson("introspect", "--dependencies", str(tmp_path / "build")))
+    assert "cmocka" not in {d["name"] for d in needed}
+    targets = json.loads(meson("introspect", "--targets", str(tmp_path / "build")))
+    assert {t["name"] for t in targets if t["type"] == "executable"} >= {
+        "drover",
+        "pinfold",
+        "pinfold-inside",
+    }
 
 
 @pytest.mark.limit(300)

@@ -29,7 +29,7 @@ static const struct site sites[PLACES] = {
 			.name = "container",
 			.has = SITE_LEASE | SITE_FENCE | SITE_CONTAINER | SITE_IDS | SITE_USERNS
 			       | SITE_PAGES | SITE_NODES | SITE_SUPERVISOR,
-			.may = ~ASK_GUEST,
+			.may = ~(unsigned)ASK_GUEST,
 			.refusal = "--accel and --prealloc are for --in vm",
 			.state = RUNTIME_DIR,
 			.starts = "init",
@@ -92,7 +92,7 @@ static const struct site sites[PLACES] = {
 			.name = "vm",
 			.has = SITE_LEASE | SITE_FENCE | SITE_CONTAINER | SITE_IDS | SITE_USERNS
 			       | SITE_PAGES | SITE_NODES | SITE_SUPERVISOR | SITE_GUEST,
-			.may = ~(ASK_RIGHTS | ASK_APPARMOR),
+			.may = ~(unsigned)(ASK_RIGHTS | ASK_APPARMOR),
 			.refusal = "--apparmor is for containers",
 			.state = RUNTIME_DIR,
 			.manager = "cgroupfs",

@@ -60,6 +60,7 @@ def test_install_and_uninstall(pinfold, tmp_path):
     wanted = {
         f"{at}/bin/pinfold",
         f"{at}/bin/drover",
+        f"{at}/libexec/pinfold/fetch-kernel",
         f"{at}/libexec/pinfold/pinfold-inside",
         f"{at}/share/bash-completion/completions/pinfold",
         f"{at}/share/bash-completion/completions/drover",

@@ -193,6 +193,13 @@ int fs_read_system(int dirfd, const char *path, size_t max, char **ret, size_t *
 	return read_whole(fd, max, ret, ret_len);
 }
 
+int fs_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return root < 0 ? -errno : fs_read(root, path, max, ret, ret_len);
+}
+
 // The name of an entry of a directory: no path, and not the directory itself or its parent.
 static bool plain_name(const char *name)
 {

@@ -27,6 +27,9 @@ int fs_open_regular(int fd);
 // ret_len may be NULL. Returns 0 or -errno; no message, so that callers can say what a missing file means.
 int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
 
+// The same of an absolute path, for what is the machine's own.
+int fs_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
+
 // The same at half the price, where nobody but root and the kernel could have put anything but a file: in /proc,
 // /sys, cgroups and pinfold's own directories. Opened as it is, without waiting and without a terminal.
 int fs_read_system(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);

@@ -59,6 +59,7 @@ static int create_all(
 	const struct request *req,
 	unsigned count,
 	const uint32_t owner[2],
+	unsigned claim_by,
 	struct err *err
 )
 {
@@ -77,6 +78,7 @@ static int create_all(
 		if (r == 0) {
 			g.owner_uid = owner[0];
 			g.owner_gid = owner[1];
+			g.claim_by = claim_by;
 			r = definition_write(l, &g, err);
 		}
 		holdings_done(&others);
@@ -90,12 +92,28 @@ static int create_all(
 	return r;
 }
 
+// "annotation,env"
+static int parse_claims(const char *list, unsigned *ret, struct err *err)
+{
+	_cleanup_free_ char *copy = strdup(list);
+	char *save = NULL;
+
+	if (copy == NULL)
+		return err_oom(err);
+	for (char *w = strtok_r(copy, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save)) {
+		if (grant_parse_claim(w, ret, err) < 0)
+			return err_wrap(err, "--claim-by");
+	}
+	return *ret != 0 ? 0 : err_set(err, EINVAL, "--claim-by: the list is empty");
+}
+
 static int parse_create(
 	int argc,
 	char **argv,
 	struct request *req,
 	unsigned *count,
 	uint32_t owner[2],
+	unsigned *claim_by,
 	struct err *err
 )
 {
@@ -104,11 +122,12 @@ static int parse_create(
 		{"count", required_argument, NULL, 'n'},
 		{"from", required_argument, NULL, 'f'},
 		{"owner", required_argument, NULL, 'o'},
+		{"claim-by", required_argument, NULL, 'c'},
 	};
 	bool any = false;
 	int c;
 
-	cli_request_options(longs + 4, ARRAY_LEN(longs) - 5);
+	cli_request_options(longs + 5, ARRAY_LEN(longs) - 6);
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "", longs, err)) != -1) {
 		if (c == '?')
@@ -119,6 +138,10 @@ static int parse_create(
 			if (cli_parse_owner(optarg, &owner[0], &owner[1], err) < 0)
 				return -err->code;
 			continue; // no flag of the request
+		} else if (c == 'c') {
+			if (parse_claims(optarg, claim_by, err) < 0)
+				return -err->code;
+			continue;
 		} else if (c == 'n') {
 			char *end;
 			unsigned long n = strtoul(optarg, &end, 10);
@@ -148,6 +171,13 @@ static int parse_create(
 		return err_set(err, EINVAL, "grant create: say --name NAME");
 	if (owner[0] != 0 && req->kind == GRANT_POOL)
 		return err_set(err, EINVAL, "grant create: a pool runs nothing, it has no owner");
+	if (*claim_by != 0 && (owner[0] != 0 || req->kind == GRANT_POOL))
+		return err_set(
+			err,
+			EINVAL,
+			"grant create: containers of engines claim neither a pool nor a user's "
+			"grant"
+		);
 	if (*count > 1 && !idset_empty(&req->cpus))
 		return err_set(err, EINVAL, "grant create --count: say --cpu-count N, not --cpus");
 	return 0;
@@ -189,11 +219,12 @@ int cmd_grant_create(int argc, char **argv)
 	struct ledger l;
 	struct hostfs fs;
 	uint32_t owner[2] = {0};
-	unsigned count = 1;
+	unsigned count = 1, claim_by = 0;
 	struct err err;
 	int r;
 
-	if (parse_create(argc, argv, &req, &count, owner, &err) < 0 || cli_open_host(&fs, &err) < 0)
+	if (parse_create(argc, argv, &req, &count, owner, &claim_by, &err) < 0
+	    || cli_open_host(&fs, &err) < 0)
 		return cli_fail(&err);
 	r = host_read(&fs, HOST_PCI | HOST_SHARING, &host, &err);
 	if (r == 0)
@@ -205,7 +236,7 @@ int cmd_grant_create(int argc, char **argv)
 		if (r == 0 && cli_host_tree == NULL)
 			gc_leases(&l, NULL, &err);
 		if (r == 0)
-			r = create_all(&l, &host, &req, count, owner, &err);
+			r = create_all(&l, &host, &req, count, owner, claim_by, &err);
 		ledger_unlock(&l);
 		if (r == 0)
 			r = start_all(&l, &req, count, owner[0] != 0, &err);

@@ -33,6 +33,12 @@ enum grant_offline {
 	OFFLINE_WARN,	    // it goes on elsewhere
 };
 
+// How an engine's container may name it, beside the command line: bits.
+enum grant_claim {
+	CLAIM_BY_ANNOTATION = 1 << 0, // in the container's annotations
+	CLAIM_BY_ENV = 1 << 1,	      // in its environment, as Docker and Swarm have it
+};
+
 struct grant_hugepages {
 	uint64_t size;	// bytes of one page
 	uint64_t count; // pages
@@ -105,6 +111,7 @@ struct request {
 struct grant {
 	struct terms;
 	struct idset shared_cpus; // of the pool
+	unsigned claim_by;	  // CLAIM_BY_…
 	// the user, not root, who may use it through a keeper; 0: nobody but root
 	uint32_t owner_uid, owner_gid;
 };
@@ -135,6 +142,9 @@ void request_print_help(FILE *out);
 // The format of data/schemas/grant.json. New reference.
 json_t *grant_to_json(const struct grant *g);
 int grant_from_json(const json_t *doc, const char *what, struct grant *ret, struct err *err);
+
+// A word of --claim-by, added.
+int grant_parse_claim(const char *word, unsigned *ret, struct err *err);
 
 // Lines for a person.
 void grant_print(const struct grant *g, FILE *out);

@@ -236,6 +236,65 @@ static json_t *write_caps(const struct row *, const void *all, unsigned)
 const struct option_type option_caps = {
 	.parse = parse_cap, .list = true, .write = write_caps, .schema = "caps"};
 
+// ---- how containers of engines may name it
+
+static const struct {
+	const char *word;
+	enum grant_claim bit;
+} claims[] = {
+	{"annotation", CLAIM_BY_ANNOTATION},
+	{"env", CLAIM_BY_ENV},
+};
+
+int grant_parse_claim(const char *word, unsigned *ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+		if (str_eq(word, claims[i].word)) {
+			*ret |= claims[i].bit;
+			return 0;
+		}
+	}
+	return err_set(err, EINVAL, "claim by '%.32s': annotation or env", word);
+}
+
+static int parse_claim(const struct reading *r, const char *word, struct err *err)
+{
+	return grant_parse_claim(word, &((struct grant *)r->all)->claim_by, err);
+}
+
+static json_t *write_claims(const struct row *, const void *all, unsigned)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+		if ((((const struct grant *)all)->claim_by & claims[i].bit) != 0)
+			json_array_append_new(list, json_string(claims[i].word));
+	}
+	return list;
+}
+
+static const char *claims_text(const struct row *, const void *all, unsigned, char *buf)
+{
+	const unsigned bits = ((const struct grant *)all)->claim_by;
+
+	snprintf(
+		buf,
+		IDSET_STR,
+		"%s%s%s",
+		(bits & CLAIM_BY_ANNOTATION) != 0 ? "annotation" : "",
+		bits == (CLAIM_BY_ANNOTATION | CLAIM_BY_ENV) ? ", " : "",
+		(bits & CLAIM_BY_ENV) != 0 ? "env" : ""
+	);
+	return buf;
+}
+
+const struct option_type option_claims = {
+	.parse = parse_claim,
+	.list = true,
+	.write = write_claims,
+	.text = claims_text,
+	.schema = "claims"};
+
 // ---- the owner, who is not root: root needs no keeper, and a group of 0 would be root's
 
 static int read_owner(const struct reading *r, struct err *err)

@@ -62,7 +62,7 @@ struct option_type {
 extern const struct option_type option_name, option_text, option_word, option_number, option_size,
 	option_list, option_shared, option_seccomp;
 extern const struct option_type option_hugepages, option_nics, option_links, option_ports,
-	option_caps, option_owner;
+	option_caps, option_claims, option_owner;
 
 static inline void *option_at(const struct row *o, const void *all)
 {

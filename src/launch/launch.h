@@ -45,6 +45,8 @@ struct launch {
 	bool look;		// only a plan to be read, not carried out
 	const char *apparmor;	// profile, or "unconfined"; NULL: pinfold's own where it is loaded
 	json_t *filter; // of system calls, where the grant's was read before; NULL: read it. Borrowed
+	const json_t *spec;	      // of an engine's container: its config.json; borrowed
+	const char *config;	      // and where that lies, absolute
 	const char *seccomp_listener; // socket that is asked about every call; NULL: none
 };
 

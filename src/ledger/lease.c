@@ -182,13 +182,13 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		return err_set(
 			err,
 			EINVAL,
-			"read %s: place '%s' is none of container, vm, host and keeper",
+			"read %s: place '%s' is none of container, vm, engine, host and keeper",
 			what,
 			place
 		);
 	if (groups_from_json(doc, what, &lease.grant, err) < 0)
 		return -err->code;
-	if (runtime[0] != '\0' || site_has(&lease.site, SITE_CONTAINER))
+	if (runtime[0] != '\0' || site_has(&lease.site, SITE_CONTAINER | SITE_SPEC))
 		runtime_assume(&lease.site.runtime, runc ? &runtime_runc : &runtime_crun, runtime);
 	lease.uid_base = (uint32_t)base;
 	lease.uid = (uint32_t)uid;

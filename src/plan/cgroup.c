@@ -53,7 +53,7 @@ static char *ids(const struct idset *s)
 // The runtime is the first that makes the lease count as in use.
 static void join_runtime(struct plan *p, const char *lease)
 {
-	if (site_has(&p->lease.site, SITE_CONTAINER))
+	if (site_has(&p->lease.site, SITE_CONTAINER | SITE_SPEC))
 		plan_step(p, STEP_JOIN, STEP_ENTER, str_printf("%s/" CGROUP_RUNTIME, lease), NULL);
 }
 
@@ -66,7 +66,7 @@ static void join(struct plan *p, const char *dir)
 // all that it starts.
 static void join_box(struct plan *p, const char *box)
 {
-	if (!site_has(&p->lease.site, SITE_CONTAINER))
+	if (!site_has(&p->lease.site, SITE_CONTAINER | SITE_SPEC))
 		join(p, box);
 }
 
@@ -295,7 +295,7 @@ static void runtime_memory_v1(struct plan *p, const char *box)
 {
 	_cleanup_free_ char *inner = str_printf("%s/c", box);
 
-	if (!site_has(&p->lease.site, SITE_CONTAINER))
+	if (!site_has(&p->lease.site, SITE_CONTAINER | SITE_SPEC))
 		return;
 	if (inner == NULL) {
 		p->failed = true;
@@ -359,7 +359,8 @@ static int plan_v1(struct plan *p, struct err *err)
 		join_box(p, box);
 	}
 	// in a container the runtime makes it, as in every hierarchy
-	if (!site_has(&p->lease.site, SITE_CONTAINER) && have(p->host, HOST_CG_FREEZER)) {
+	if (!site_has(&p->lease.site, SITE_CONTAINER | SITE_SPEC)
+	    && have(p->host, HOST_CG_FREEZER)) {
 		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_freezer);
 
 		join_box(p, box);

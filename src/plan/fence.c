@@ -48,7 +48,7 @@ static int add_view(struct plan *p, struct err *err)
 		}
 	}
 	// On the bare host there is no runtime that would bind the view: it is done here.
-	for (unsigned i = 0; !whole && i < v->ncovers; i++) {
+	for (unsigned i = 0; site_has(&p->lease.site, SITE_HOST_FILES) && i < v->ncovers; i++) {
 		struct step *s = plan_bind(
 			p,
 			str_printf(FENCE_DIR "/view/%s", v->covers[i].path),
@@ -224,11 +224,11 @@ int plan_fence(struct plan *p, struct err *err)
 		plan_bind(p, strdup(FENCE_DIR "/own/grant.json"), strdup(GRANT_FILE), true);
 	}
 	plan_dir(p, strdup(FENCE_DIR "/in"));
-	if (site_has(site, SITE_CONTAINER))
+	if (site_has(site, SITE_CONTAINER | SITE_SPEC))
 		plan_dir(p, strdup(FENCE_DIR "/none"));
 	if (site_has(site, SITE_NODES))
 		plan_nodes(p, FENCE_DIR "/dev");
-	if (site_has(site, SITE_CONTAINER))
+	if (site_has(site, SITE_CONTAINER | SITE_SPEC))
 		add_tools(p, p->launch->inside);
 	if (site_has(site, SITE_LEASE) && plan_links(p, err) < 0)
 		return -err->code;

@@ -101,6 +101,10 @@ uint64_t plan_vm_memory(const struct plan *p);
 // QEMU's command with an accelerator, "tcg" or "kvm". New reference, NULL when memory is out.
 json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel);
 
+// The same of an engine's container, beside its own.
+int plan_spec_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err);
+// spec.c: config.json of an engine's container, with the grant in it, over the engine's own.
+int plan_spec(struct plan *p, struct err *err);
 // bare.c: argv and environment of a workload on the host.
 int plan_bare(struct plan *p, struct err *err);
 

@@ -92,7 +92,9 @@ static void host_mount(
 // The files of /proc; /sys lies in the root.
 static void view_mounts(struct plan *p, json_t *mounts)
 {
-	static const char options[] = "bind,ro,nosuid,nodev,noexec";
+	// in a directory others are bound
+	const char *options = site_has(&p->lease.site, SITE_SPEC) ? "rbind,ro,nosuid,nodev,noexec"
+								  : "bind,ro,nosuid,nodev,noexec";
 	const struct view *v = &p->view;
 
 	for (unsigned i = 0; i < v->ncovers; i++) {
@@ -257,11 +259,10 @@ static void port_device(struct plan *p, const char *name, dev_t rdev, void *arg)
 	add_device(p, arg, target, from, rdev);
 }
 
-int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
+int plan_spec_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 {
 	struct device d = {.mounts = mounts, .rules = rules};
 
-	base_mounts(p, mounts);
 	view_mounts(p, mounts);
 	own_mounts(p, mounts);
 	hugepage_mounts(p, mounts);
@@ -276,6 +277,14 @@ int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 	if (plan_vfio(p, device, &d, err) < 0)
 		return -err->code;
 	plan_port_nodes(p, port_device, &d);
+	return 0;
+}
+
+int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
+{
+	base_mounts(p, mounts);
+	if (plan_spec_mounts(p, mounts, rules, err) < 0)
+		return -err->code;
 	volume_mounts(p, mounts);
 	return 0;
 }

@@ -120,6 +120,8 @@ int plan_build(
 			r = plan_oci(&p, err);
 	} else if (r == 0 && site_has(site, SITE_HOST_FILES)) {
 		r = plan_bare(&p, err);
+	} else if (r == 0 && site_has(site, SITE_SPEC)) {
+		r = plan_spec(&p, err);
 	}
 	if (r == 0) {
 		plan_notes(&p);
@@ -194,6 +196,7 @@ json_t *plan_inner_grant(const struct plan *p)
 	size_t i;
 
 	json_object_del(doc, "owner");
+	json_object_del(doc, "claim-by");
 	for (unsigned k = 0; k < n; k++) {
 		_cleanup_free_ char *target =
 			site_has(&p->lease.site, SITE_HOST_FILES)

@@ -429,6 +429,10 @@ int exec_in_workload(
 			lease.grant.owner_uid,
 			lease.grant.owner_gid
 		);
+	if (site_has(&lease.site, SITE_SPEC))
+		return err_set(
+			err, EPERM, "exec in '%s': its container is an engine's; ask that one", name
+		);
 	offline_look(&l->fs, &lease, &o);
 	if (o.frozen) { // the program would be too, before it had begun
 		offline_say(&o, line, sizeof(line));

@@ -142,7 +142,7 @@ static int cached_version(const char *path, const struct runtime_kind **ret, str
 	return 0;
 }
 
-static char *find_installed(void)
+char *runtime_installed(void)
 {
 	static const char *const dirs[] = {
 		"/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/bin"};
@@ -167,7 +167,7 @@ void runtime_assume(struct runtime *ret, const struct runtime_kind *kind, const 
 
 int runtime_find(struct runtime *ret, const char *asked, struct err *err)
 {
-	_cleanup_free_ char *path = asked != NULL ? realpath(asked, NULL) : find_installed();
+	_cleanup_free_ char *path = asked != NULL ? realpath(asked, NULL) : runtime_installed();
 	const struct runtime_kind *kind;
 
 	if (path == NULL && asked != NULL)

@@ -108,6 +108,16 @@ static const struct site sites[PLACES] = {
 			.status_fd = 3,
 			.join_fd = 4,
 		},
+	[PLACE_ENGINE] =
+		{
+			.place = PLACE_ENGINE,
+			.name = "engine",
+			.has = SITE_LEASE | SITE_FENCE | SITE_SPEC | SITE_PAGES | SITE_NODES,
+			.refusal = "all but the grant is asked of the engine",
+			.pages = FENCE_DIR "/huge",
+			.nodes = FENCE_DIR "/vfio",
+			.status_fd = -1,
+		},
 };
 
 struct site site_of(enum site_place place)

@@ -28,6 +28,7 @@ enum site_place {
 	PLACE_KEEPER, // the keeper of a user's grant
 	PLACE_KEPT,   // a container that a keeper starts, where root has made what only root can
 	PLACE_VM,     // a virtual machine, whose QEMU runs in a container of its own
+	PLACE_ENGINE, // a container of an engine, whose config.json gets the grant
 	PLACES
 };
 
@@ -45,6 +46,7 @@ enum {
 	SITE_HOST_FILES = 1 << 9,  // the host's own files and devices
 	SITE_SUPERVISOR = 1 << 10, // who wrote its lease watches its CPUs
 	SITE_BELOW = 1 << 11,	   // less privileges than its mounts: they are bound as a whole
+	SITE_SPEC = 1 << 13,	   // an engine's config.json, and whatever that says
 	SITE_GUEST = 1 << 12,	   // a kernel of its own, which its program runs under
 };
 

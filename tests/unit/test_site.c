@@ -21,7 +21,9 @@ static void members_go_together(void **)
 		assert_true(!container || s.join_fd > s.status_fd);
 		assert_true(!container || (s.nodes != NULL && s.layers != NULL));
 		// a program has an environment, and somebody who mounts or has mounted its hugepages
-		assert_int_equal(site_has(&s, SITE_FENCE), s.environment != NULL);
+		assert_int_equal(
+			site_has(&s, SITE_FENCE) && !site_has(&s, SITE_SPEC), s.environment != NULL
+		);
 		assert_non_null(s.pages);
 		assert_true(!site_has(&s, SITE_HOST_FILES) || !container);
 		assert_true(!site_has(&s, SITE_USERNS) || site_has(&s, SITE_IDS));

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "runtime/claim.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "site/site.h"
+
+#include <string.h>
+
+#define PREFIX "dev.pinfold."
+
+// Swarm hands generic resources on as DOCKER_RESOURCE_KIND=NAME.
+static const struct {
+	const char *variable;
+	const char *where;
+} variables[] = {
+	{"PINFOLD_GRANT=", "environment PINFOLD_GRANT"},
+	{"DOCKER_RESOURCE_PINFOLD=", "environment DOCKER_RESOURCE_PINFOLD"},
+};
+
+bool claim_possible(const char *text, size_t len)
+{
+	static const char *const words[] = {PREFIX, "PINFOLD"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (memmem(text, len, words[i], strlen(words[i])) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static int take(
+	struct claim *c, const char *name, enum grant_claim way, const char *where, struct err *err
+)
+{
+	if (name_check("a grant", name, err) < 0)
+		return err_wrap(err, "%s", where);
+	if (c->name != NULL && !str_eq(c->name, name))
+		return err_set(
+			err,
+			EINVAL,
+			"%s names grant '%s', %s '%s': name one",
+			c->where,
+			c->name,
+			where,
+			name
+		);
+	// of two that agree the first, which says more about who asks
+	if (c->name == NULL)
+		*c = (struct claim){.name = name, .way = way, .where = where};
+	return 0;
+}
+
+static int read_annotations(const json_t *doc, struct claim *c, struct err *err)
+{
+	static const char *const known[] = {CLAIM_ANNOTATION, NULL};
+	const char *key, *near;
+	json_t *value;
+
+	json_object_foreach (json_object_get(doc, "annotations"), key, value) {
+		if (!str_starts(key, PREFIX))
+			continue;
+		near = str_nearest(key, known);
+		if (!str_eq(key, CLAIM_ANNOTATION))
+			return err_set(
+				err,
+				EINVAL,
+				"annotation '%.64s' is none of pinfold's%s%s",
+				key,
+				near != NULL ? "; did you mean " : ", which is ",
+				CLAIM_ANNOTATION
+			);
+		if (!json_is_string(value))
+			return err_set(err, EINVAL, "annotation " CLAIM_ANNOTATION " is no text");
+		if (take(c,
+			 json_string_value(value),
+			 CLAIM_BY_ANNOTATION,
+			 "annotation " CLAIM_ANNOTATION,
+			 err)
+		    < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+static int read_environment(const json_t *doc, struct claim *c, struct err *err)
+{
+	const json_t *env = json_object_get(json_object_get(doc, "process"), "env");
+	json_t *e;
+	size_t i;
+
+	json_array_foreach ((json_t *)env, i, e) {
+		const char *s = json_string_value(e);
+
+		for (size_t k = 0; s != NULL && k < ARRAY_LEN(variables); k++) {
+			size_t n = strlen(variables[k].variable);
+
+			// what a container of pinfold's own has there is no name
+			if (!str_starts(s, variables[k].variable) || str_eq(s + n, GRANT_FILE))
+				continue;
+			if (take(c, s + n, CLAIM_BY_ENV, variables[k].where, err) < 0)
+				return -err->code;
+		}
+	}
+	return 0;
+}
+
+int claim_read(const json_t *doc, struct claim *ret, struct err *err)
+{
+	struct claim c = {0};
+
+	if (read_annotations(doc, &c, err) < 0 || read_environment(doc, &c, err) < 0)
+		return -err->code;
+	*ret = c;
+	return 0;
+}

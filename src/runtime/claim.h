@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Which grant a container asks for, in the config.json that its engine wrote. Images and tenants write annotations
+// and environment as well as the engine does: both say no more than a name, of a grant that is made to be claimed so.
+#pragma once
+
+#include "base/err.h"
+#include "grant/grant.h"
+
+#include <jansson.h>
+
+#define CLAIM_ANNOTATION "dev.pinfold.grant"
+
+struct claim {
+	const char *name;     // of the grant, borrowed from the document; NULL: it asks for none
+	enum grant_claim way; // a bit
+	const char *where;    // for messages: "annotation dev.pinfold.grant"
+};
+
+// False if the text of a config.json can have no claim: it has none of the words.
+bool claim_possible(const char *text, size_t len);
+
+// Refuses what is nearly a claim (an annotation of ours that is none), and two that differ.
+int claim_read(const json_t *doc, struct claim *ret, struct err *err);

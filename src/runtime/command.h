@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The command line of an OCI runtime, as crun and runc have it: what of it says which container is meant. Whatever
+// else it has is the runtime's business.
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+struct command {
+	const char *name;		     // "create"; NULL: there is none
+	const char *root, *log, *log_format; // NULL: not said
+	const char *bundle, *config;	     // of create and run; NULL: not said
+	const char *id;			     // of the container; NULL: there is none
+};
+
+// Borrows from argv.
+void command_read(int argc, char *const *argv, struct command *ret);
+
+// True for those that make a container.
+bool command_makes(const struct command *c);

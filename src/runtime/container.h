@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A container of an engine that has a grant: its lease is found by the runtime's state directory and its own name.
+#pragma once
+
+#include "base/err.h"
+#include "runtime/claim.h"
+#include "runtime/command.h"
+
+#include <stdbool.h>
+
+// The file that says which lease it has: "/run/pinfold/engine/ID-MARK". Nothing is made. -EINVAL for a name that is
+// none.
+int container_file(const struct command *c, char **ret, struct err *err);
+
+// True if it has one, as far as that can be seen at once.
+bool container_has_grant(const struct command *c);
+
+// Makes it, with the grant that it claims: does what argv says, in the fence. Fails with nothing left; else
+// *ret_status is the runtime's.
+int container_make(
+	char *const *argv,
+	const struct command *c,
+	const char *config,
+	json_t *spec,
+	const struct claim *claim,
+	int *ret_status,
+	struct err *err
+);
+
+// Does what argv says, which deletes it, and takes its lease back.
+int container_delete(char *const *argv, const struct command *c, int *ret_status, struct err *err);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold-runtime: an OCI runtime for engines, in front of crun or runc. What is none of its business it becomes at
+// once, with arguments, descriptors and environment as they are: whoever started it cannot tell.
+
+#include "base/fs.h"
+#include "base/jdoc.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "runtime/below.h"
+#include "runtime/claim.h"
+#include "runtime/command.h"
+#include "runtime/container.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define FAILED 1 // as runtimes say it
+
+// An engine shows its user what a runtime's log says last, or its standard error.
+static void log_error(const struct command *c, const char *msg)
+{
+	_cleanup_close_ int fd =
+		c->log != NULL ? open(c->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+	_cleanup_json_ json_t *line = NULL;
+	_cleanup_free_ char *text = NULL;
+	time_t now = time(NULL);
+	struct tm tm;
+	char at[32];
+
+	if (fd < 0)
+		return;
+	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	line = json_pack("{s:s, s:s, s:s}", "msg", msg, "level", "error", "time", at);
+	text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
+	if (c->log_format != NULL && str_eq(c->log_format, "json") && text != NULL)
+		dprintf(fd, "%s\n", text);
+	else
+		dprintf(fd, "%s: %s\n", at, msg);
+}
+
+static int fail(const struct command *c, const struct err *err)
+{
+	char msg[sizeof(err->msg) + 32];
+
+	snprintf(msg, sizeof(msg), "pinfold-runtime: %s", err->msg);
+	str_plain(msg);
+	fprintf(stderr, "%s\n", msg);
+	log_error(c, msg);
+	return FAILED;
+}
+
+// The config.json that the runtime will read: absolute. -errno.
+static int config_of(const struct command *c, char ret[static PATH_MAX])
+{
+	_cleanup_free_ char *path = c->config != NULL && c->config[0] == '/'
+					    ? strdup(c->config)
+					    : str_printf(
+						    "%s/%s",
+						    c->bundle != NULL ? c->bundle : ".",
+						    c->config != NULL ? c->config : "config.json"
+					    );
+
+	return path == NULL ? -ENOMEM : realpath(path, ret) == NULL ? -errno : 0;
+}
+
+// 1: made, with the runtime's *ret_status. 0: it claims nothing.
+static int make(char *const *argv, const struct command *c, int *ret_status, struct err *err)
+{
+	_cleanup_json_ json_t *spec = NULL;
+	_cleanup_free_ char *text = NULL;
+	char config[PATH_MAX];
+	struct claim claim;
+	size_t len;
+
+	// what cannot be read the runtime cannot either, and says so in its own words
+	if (config_of(c, config) < 0 || fs_read_file(config, JDOC_MAX, &text, &len) < 0
+	    || !claim_possible(text, len))
+		return 0;
+	if (jdoc_parse(text, len, "config.json", &spec, err) < 0
+	    || claim_read(spec, &claim, err) < 0)
+		return -err->code;
+	if (claim.name == NULL)
+		return 0;
+	return container_make(argv, c, config, spec, &claim, ret_status, err) < 0 ? -err->code : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct command c;
+	struct err err;
+	int status = FAILED, r = 0;
+
+	command_read(argc, argv, &c);
+	if (command_makes(&c))
+		r = make(argv, &c, &status, &err);
+	else if (c.name != NULL && str_eq(c.name, "delete") && container_has_grant(&c))
+		r = container_delete(argv, &c, &status, &err) < 0 ? -err.code : 1;
+	if (r > 0)
+		return status;
+	if (r == 0)
+		below_exec(argv, &err);
+	return fail(&c, &err);
+}

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold-runtime with a grant: a container of an engine gets what its annotation or environment names."""
+
+import json
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bundle import BUSYBOX, Bundle, Runtime, spec
+from places import program
+from workload import CPU, LEASES, NODE, needs_pages, needs_root, unique, wait
+
+CRUN = shutil.which("crun")
+pytestmark = [
+    needs_root,
+    pytest.mark.skipif(CRUN is None, reason="package crun is not installed"),
+    pytest.mark.skipif(not BUSYBOX.exists(), reason="package busybox-static is not installed"),
+]
+SLEEP = ["/bin/sleep", "1000"]
+ENGINE = Path("/run/pinfold/engine")
+
+
+class Engine:
+    """Starts containers as an engine does: create, start, exec, kill, delete."""
+
+    def __init__(self, pf, top):
+        self.pf, self.names = pf, []
+        self.runtime = Runtime(
+            program("PINFOLD_RUNTIME", "build/src/cli/pinfold-runtime"), top / "state"
+        )
+        self.bundle = Bundle(top / "bundle", spec(*SLEEP))
+
+    def doc(self, grant, *argv, way="annotation"):
+        doc = spec(*(argv or SLEEP))
+        doc["linux"]["cgroupsPath"] = f"/{unique('engine')}"
+        if way == "annotation":
+            doc["annotations"] = {"dev.pinfold.grant": grant}
+        else:
+            doc["process"]["env"].append(f"{way}={grant}")
+        return doc
+
+    def call(self, verb, doc, *args, name=None, **kw):
+        self.names.append(name or unique("c"))
+        self.bundle.write(doc)
+        return self.runtime(verb, "--bundle", str(self.bundle.top), *args, self.names[-1], **kw)
+
+    def create(self, doc, name=None):
+        self.names.append(name or unique("c"))
+        self.bundle.write(doc)
+        before = (self.bundle.top / "config.json").read_bytes()
+        assert self.runtime.create("--bundle", str(self.bundle.top), self.names[-1]) == 0
+        assert (self.bundle.top / "config.json").read_bytes() == before, "it is the engine's"
+        return self.names[-1]
+
+    def start(self, doc, name=None):
+        name = self.create(doc, name)
+        assert self.runtime("start", name).returncode == 0
+        return name
+
+    def sh(self, name, script):
+        p = self.runtime("exec", name, "/bin/sh", "-c", script)
+        assert p.returncode == 0, p
+        return p.stdout.decode()
+
+    def fails(self, doc, like, verb="create", **kw):
+        """One line, in the log too, and nothing is made."""
+        log = self.bundle.top / "log"
+        before = set(LEASES.glob("*"))
+        p = self.call(verb, doc, before=["--log", str(log), "--log-format", "json"], **kw)
+        text = p.stderr.decode()
+        assert p.returncode == 1 and p.stdout == b"", p
+        assert text.startswith("pinfold-runtime: ") and text.count("\n") == 1 and like in text, text
+        last = json.loads(log.read_text().splitlines()[-1])
+        assert (last["level"], last["msg"]) == ("error", text.rstrip("\n"))
+        assert set(LEASES.glob("*")) == before
+        assert self.runtime("state", self.names[-1]).returncode != 0
+        return text
+
+
+@pytest.fixture
+def engine(pf, tmp_path):
+    e = Engine(pf, tmp_path)
+    yield e
+    for name in e.names:
+        e.runtime("delete", "--force", name)
+
+
+def granted(pf, *flags, by="annotation,env", **kw):
+    return pf.grant("--cpus", CPU, "--claim-by", by, *flags, **kw)
+
+
+@needs_pages(16)
+@pytest.mark.guest
+def test_a_container_finds_its_grant(pf, engine):
+    grant = granted(pf, "--hugepages", "2M=16", "--memory", "96M", "--pids", "50")
+    name = engine.start(engine.doc(grant))
+    row = pf.ps()[grant]
+    assert (row["state"], row["in"], row["cpus"]) == ("running", "engine", str(CPU))
+    assert name in row["command"]
+    # what it sees
+    assert engine.sh(name, "cat /sys/devices/system/cpu/online") == f"{CPU}\n"
+    assert engine.sh(name, "ls -d /sys/devices/system/cpu/cpu[0-9]*").split() == [
+        f"/sys/devices/system/cpu/cpu{CPU}"
+    ]
+    assert engine.sh(name, "cat /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages") == "16\n"
+    assert engine.sh(name, "grep -c ^processor /proc/cpuinfo") == "1\n"
+    assert engine.sh(name, "ls /sys/bus/pci/devices") == ""
+    inner = json.loads(engine.sh(name, "cat $PINFOLD_GRANT"))
+    assert inner["name"] == grant and "claim-by" not in inner
+    shown = json.loads(engine.sh(name, "/run/pinfold/inside show --json"))
+    assert shown["cpus"]["affinity"] == shown["cpus"]["eal"] == str(CPU)
+    # and what holds it
+    assert engine.sh(name, "grep Cpus_allowed_list /proc/self/status").split()[1] == str(CPU)
+    assert engine.sh(name, "grep Mems_allowed_list /proc/self/status").split()[1] == str(NODE)
+    assert f",size={32 << 20}," in engine.sh(name, "grep hugetlbfs /proc/mounts")
+    locked = engine.sh(name, "grep 'Max locked memory' /proc/1/limits").split()
+    want, most = (32 + 96) << 20, resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+    assert int(locked[3]) >= (want if most == resource.RLIM_INFINITY else min(want, most))
+    p = engine.runtime("exec", name, "/bin/sh", "-c", "echo x > /run/pinfold/grant.json")
+    assert p.returncode != 0
+    # its end
+    assert engine.runtime("kill", name, "KILL").returncode == 0
+    wait(lambda: engine.runtime.state(name)["status"] == "stopped", what="its end")
+    assert engine.runtime("delete", name).returncode == 0
+    assert grant not in pf.ps() and not list(ENGINE.glob(f"{name}-*"))
+
+
+@pytest.mark.parametrize("way", ["annotation", "PINFOLD_GRANT", "DOCKER_RESOURCE_PINFOLD"])
+def test_run_and_its_end(pf, engine, way):
+    """The runtime's own `run`: status and output are the program's, and the lease ends with it."""
+    grant = granted(pf)
+    script = "grep Cpus_allowed_list /proc/self/status; exit 9"
+    p = engine.call("run", engine.doc(grant, "/bin/sh", "-c", script, way=way))
+    assert (p.returncode, p.stdout.split()[1], p.stderr) == (9, str(CPU).encode(), b"")
+    assert grant not in pf.ps()
+
+
+def test_one_at_a_time(pf, engine):
+    grant = granted(pf)
+    first = engine.start(engine.doc(grant))
+    assert f"'{grant}' is in use" in engine.fails(engine.doc(grant), grant)
+    pf.fails("run", "--grant", grant, "--", "true", like="in use")
+    pf.fails("exec", grant, "--", "true", like="engine's")
+    assert engine.runtime("delete", "--force", first).returncode == 0
+    assert engine.runtime("delete", "--force", engine.start(engine.doc(grant))).returncode == 0
+
+
+def test_claims_that_are_refused(pf, engine):
+    grant = granted(pf, by="annotation")
+    closed = pf.grant("--memory", "16M", "--cpu-count", 1)
+    for doc, like in (
+        (engine.doc(grant, way="PINFOLD_GRANT"), "not made to be claimed by environment"),
+        (engine.doc(closed), "not made to be claimed by annotation"),
+        (engine.doc("nothing"), "grant 'nothing' does not exist"),
+        (engine.doc("../x"), "annotation dev.pinfold.grant"),
+        (engine.doc("") | {"annotations": {"dev.pinfold.grnat": grant}}, "dev.pinfold.grant"),
+        (engine.doc(grant) | {"annotations": {"dev.pinfold.grant": 7}}, "no text"),
+    ):
+        engine.fails(doc, like)
+    both = engine.doc(grant)
+    both["process"]["env"].append("PINFOLD_GRANT=other")
+    engine.fails(both, "name one")
+    cpus = engine.doc(grant)
+    cpus["linux"]["resources"] = {"cpu": {"cpus": "0-63"}}
+    engine.fails(cpus, "its grant has")
+    for part in ("process", "linux", "mounts"):
+        bad = engine.doc(grant)
+        bad[part] = "text"
+        engine.fails(bad, part)
+    engine.fails('{"annotations": {"dev.pinfold.grant": "x"', "config.json")
+
+
+def test_a_start_that_fails_leaves_nothing(pf, engine):
+    """The program is not there: the runtime's own word and status, and the grant is free."""
+    grant = granted(pf)
+    p = engine.call("run", engine.doc(grant, "/bin/nothing"))
+    assert p.returncode != 0 and b"nothing" in p.stderr
+    assert grant not in pf.ps()
+    assert engine.runtime("delete", "--force", engine.start(engine.doc(grant))).returncode == 0
+
+
+def test_what_the_engine_wrote_is_kept(pf, engine):
+    """Numbers that JSON readers bend, members that nobody knows, mounts and limits of the engine's own."""
+    grant = granted(pf)
+    doc = engine.doc(grant)
+    doc["process"]["rlimits"] = [
+        {"type": "RLIMIT_FSIZE", "hard": 18446744073709551615, "soft": 18446744073709551615},
+        {"type": "RLIMIT_NOFILE", "hard": 77, "soft": 66},
+    ]
+    doc["x-unknown"] = {"big": 123456789012345678901234567890, "part": 0.1}
+    doc["mounts"].append(
+        {"destination": "/data", "type": "tmpfs", "source": "tmpfs", "options": ["size=64k"]}
+    )
+    name = engine.start(doc)
+    assert "unlimited" in engine.sh(name, "grep 'Max file size' /proc/1/limits")
+    assert engine.sh(name, "grep 'Max open files' /proc/1/limits").split()[3:5] == ["66", "77"]
+    assert "64k" in engine.sh(name, "grep ' /data ' /proc/mounts")
+    kept = (Path(engine.runtime.root) / name / "config.json").read_text()
+    assert '"big":123456789012345678901234567890,"part":0.1' in kept
+
+
+def test_an_engine_that_was_killed(pf, engine):
+    """Its container is killed behind its back: the next start takes the grant back."""
+    grant = granted(pf)
+    name = engine.start(engine.doc(grant))
+    subprocess.run(["kill", "-9", str(engine.runtime.state(name)["pid"])], check=True)
+    wait(lambda: engine.runtime.state(name)["status"] == "stopped", what="its end")
+    assert engine.runtime("delete", "--force", engine.start(engine.doc(grant))).returncode == 0
+    assert engine.runtime("delete", "--force", name).returncode == 0
+    assert grant not in pf.ps()

@@ -335,7 +335,7 @@ def test_other_facts(here):
 @pytest.mark.parametrize(
     "args, words",
     [
-        (["host"], "say inventory; see pinfold host --help"),
+        (["host"], "say inventory or kernel; see pinfold host --help"),
         (["host", "inventry"], "did you mean 'host inventory'"),
         (["host", "zzzzzzzz"], "unknown command 'host zzzzzzzz'"),
         (["host", "inventory", "--jsn"], "--json"),

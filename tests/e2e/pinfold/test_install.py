@@ -59,6 +59,7 @@ def test_install_and_uninstall(pinfold, tmp_path):
     doc = f"{at}/share/doc/pinfold"
     wanted = {
         f"{at}/bin/pinfold",
+        f"{at}/bin/pinfold-runtime",
         f"{at}/bin/drover",
         f"{at}/libexec/pinfold/fetch-kernel",
         f"{at}/libexec/pinfold/pinfold-inside",

@@ -96,7 +96,7 @@ static int add_memory(int dir, struct sum *s)
 	shmem_name = v2 ? "shmem" : "total_shmem";
 	cache = stat_of(text, v2 ? "file" : "total_cache");
 	shmem = stat_of(text, shmem_name);
-	logged = shmem_beside(dir, shmem_name);
+	logged = shmem > 0 ? shmem_beside(dir, shmem_name) : 0;
 	slab = stat_of(text, "slab_reclaimable"); // v2 alone tells
 	// another reading: it may be more by now than there was
 	logged = logged < shmem ? logged : shmem;

@@ -4,6 +4,7 @@
 // path.
 
 #include "apply/apply.h"
+#include "apply/maker.h"
 
 #include "base/scope.h"
 
@@ -151,18 +152,6 @@ static _Noreturn void hold(const struct step *s, pid_t parent, int fd)
 	_exit(0);
 }
 
-static int keep(pid_t pid, const char *path, struct err *err)
-{
-	_cleanup_close_ int fd =
-		open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-	char ns[64];
-
-	snprintf(ns, sizeof(ns), "/proc/%d/ns/net", (int)pid);
-	if (fd < 0 || mount(ns, path, NULL, MS_BIND, NULL) < 0)
-		return err_sys(err, errno, "keep the network namespace at '%s'", path);
-	return 0;
-}
-
 int apply_netns(const struct step *s, struct err *err)
 {
 	_cleanup_close_ int here = -1, there = -1;
@@ -183,12 +172,15 @@ int apply_netns(const struct step *s, struct err *err)
 	}
 	scope_close(&there);
 	there = -1;
-	if (recv(here, &told, sizeof(told), 0) != (ssize_t)sizeof(told))
+	r = maker_wait(here, "make a network namespace", err);
+	if (r < 0)
+		; // said
+	else if (recv(here, &told, sizeof(told), 0) != (ssize_t)sizeof(told))
 		r = err_set(err, EPIPE, "make a network namespace: its maker died");
 	else if (told.code != 0)
 		r = err_set(err, told.code, "%s", told.msg);
 	else
-		r = keep(pid, s->path, err);
+		r = maker_keep(pid, "net", "network", s->path, err);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	return r;

@@ -3,13 +3,13 @@
 // Making a user namespace whose owner is not root, and which is found at a path.
 
 #include "apply/apply.h"
+#include "apply/maker.h"
 
 #include "base/fs.h"
 #include "base/scope.h"
 
 #include <fcntl.h>
 #include <linux/securebits.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,8 +19,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-
-#define MAKE_MILLISECONDS 10000
 
 // What there may be of each in the namespace, whoever asks for it: /proc/sys/user/max_…. A runtime makes
 // namespaces of its own in it, once for each container.
@@ -155,16 +153,10 @@ static _Noreturn void hold(const struct want *w, pid_t parent, int fd)
 
 static int hear(int fd, const char *what, struct err *err)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int r, n;
+	int r;
 
-	do {
-		n = poll(&p, 1, MAKE_MILLISECONDS);
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return err_set(
-			err, ETIMEDOUT, "%s: no word for %d s", what, MAKE_MILLISECONDS / 1000
-		);
+	if (maker_wait(fd, what, err) < 0)
+		return -err->code;
 	if (recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r))
 		return err_set(err, EPIPE, "%s: it ended without a word", what);
 	return r < 0 ? err_sys(err, -r, "%s", what) : 0;
@@ -180,19 +172,6 @@ static int write_map(pid_t pid, const char *file, const char *map, struct err *e
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, map, len) != (ssize_t)len)
 		return err_sys(err, errno, "make user namespace: write its %s", file);
-	return 0;
-}
-
-// Bound to a path it lasts as long as the mount namespace that has the path.
-static int keep(pid_t pid, const char *path, struct err *err)
-{
-	_cleanup_close_ int fd =
-		open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-	char ns[64];
-
-	snprintf(ns, sizeof(ns), "/proc/%d/ns/user", (int)pid);
-	if (fd < 0 || mount(ns, path, NULL, MS_BIND, NULL) < 0)
-		return err_sys(err, errno, "keep the user namespace at '%s'", path);
 	return 0;
 }
 
@@ -262,5 +241,5 @@ int apply_userns(const struct step *s, struct err *err)
 	    || write_map(maker.pid, "uid_map", w.uid_map, err) < 0
 	    || write_map(maker.pid, "gid_map", w.gid_map, err) < 0)
 		return -err->code;
-	return keep(maker.pid, s->path, err);
+	return maker_keep(maker.pid, "user", "user", s->path, err);
 }

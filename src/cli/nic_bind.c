@@ -190,6 +190,31 @@ static int forget(const char *bdf, struct err *err)
 	return 0;
 }
 
+// A command that does something with the NICs that are named.
+static int with_nics(
+	int argc,
+	char **argv,
+	const struct option *longs,
+	const char *usage,
+	int (*run)(struct work *w, char **names, struct err *err)
+)
+{
+	struct work w = {0};
+	struct err err;
+	bool help;
+	int r = parse(argc, argv, longs, usage, &w, &help, &err);
+
+	if (r < 0)
+		return cli_fail(&err);
+	if (help)
+		return STATUS_OK;
+	r = open_work(&w, &err);
+	if (r == 0)
+		r = run(&w, argv + optind, &err);
+	close_work(&w);
+	return r < 0 ? cli_fail(&err) : STATUS_OK;
+}
+
 // ---- bind
 
 // All, or none.
@@ -258,20 +283,8 @@ int cmd_nic_bind(int argc, char **argv)
 		{"unsafe-noiommu", no_argument, NULL, 'u'},
 		{0},
 	};
-	struct work w = {0};
-	struct err err;
-	bool help;
-	int r = parse(argc, argv, longs, bind_usage, &w, &help, &err);
 
-	if (r < 0)
-		return cli_fail(&err);
-	if (help)
-		return STATUS_OK;
-	r = open_work(&w, &err);
-	if (r == 0)
-		r = bind_them(&w, argv + optind, &err);
-	close_work(&w);
-	return r < 0 ? cli_fail(&err) : STATUS_OK;
+	return with_nics(argc, argv, longs, bind_usage, bind_them);
 }
 
 // ---- unbind
@@ -320,6 +333,15 @@ static int unbind_one(struct work *w, const struct host_pci *nic, struct err *er
 	return 0;
 }
 
+static int unbind_them(struct work *w, char **names, struct err *err)
+{
+	int r = find_all(w, names, err);
+
+	for (unsigned i = 0; r == 0 && i < w->wish.n; i++)
+		r = unbind_one(w, w->wish.nics[i], err);
+	return r;
+}
+
 int cmd_nic_unbind(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -328,22 +350,8 @@ int cmd_nic_unbind(int argc, char **argv)
 		{"persist", no_argument, NULL, 'p'},
 		{0},
 	};
-	struct work w = {0};
-	struct err err;
-	bool help;
-	int r = parse(argc, argv, longs, unbind_usage, &w, &help, &err);
 
-	if (r < 0)
-		return cli_fail(&err);
-	if (help)
-		return STATUS_OK;
-	r = open_work(&w, &err);
-	if (r == 0)
-		r = find_all(&w, argv + optind, &err);
-	for (unsigned i = 0; r == 0 && i < w.wish.n; i++)
-		r = unbind_one(&w, w.wish.nics[i], &err);
-	close_work(&w);
-	return r < 0 ? cli_fail(&err) : STATUS_OK;
+	return with_nics(argc, argv, longs, unbind_usage, unbind_them);
 }
 
 // ---- restore

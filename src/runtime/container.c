@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define ENGINE_DIR RUN_DIR "/engine" // a file each: the name of the lease
 #define ID_MAX 200
 
 // ---- which it is
@@ -48,7 +47,7 @@ int container_file(const struct command *c, char **ret, struct err *err)
 			".",
 			id
 		);
-	*ret = str_printf(ENGINE_DIR "/%s-%016llx", id, (unsigned long long)mark_of(c->root));
+	*ret = str_printf(ENGINES_DIR "/%s-%016llx", id, (unsigned long long)mark_of(c->root));
 	return *ret != NULL ? 0 : err_oom(err);
 }
 
@@ -246,7 +245,7 @@ static void fill_launch(
 
 static int write_file(const char *file, const char *name, struct err *err)
 {
-	_cleanup_close_ int dir = fs_mkdirs(ENGINE_DIR, 0711, err);
+	_cleanup_close_ int dir = fs_mkdirs(ENGINES_DIR, 0711, err);
 
 	if (dir < 0)
 		return dir;

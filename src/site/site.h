@@ -16,7 +16,9 @@
 #define PEN_ROOT PEN_DIR "/root" // directories of the host's root
 #define KEEPERS_DIR RUN_DIR "/keepers" // NAME.sock of every keeper
 #define LINKS_DIR RUN_DIR "/links"
-#define RUNTIME_DIR RUN_DIR "/runtime"	 // state of crun or runc
+#define RUNTIME_DIR RUN_DIR "/runtime" // state of crun or runc
+#define ENGINES_DIR \
+	RUN_DIR "/engine" // of every container of an engine with a grant a file: the name of its lease
 #define GRANT_FILE RUN_DIR "/grant.json" // what a workload has, for itself
 #define INSIDE RUN_DIR "/inside"	 // pinfold-inside, in a container
 

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "unit.h"
+
+#include "base/jread.h"
+#include "bench/bench.h"
+#include "bench/result.h"
+
+#include <math.h>
+
+static const struct environment host = {.name = "host", .present = true};
+static const struct environment container = {.name = "container", .present = true};
+static const struct environment vm = {.name = "vm", .present = true, .emulated = true};
+
+static struct row *measured(struct result *r, const struct environment *e, double base)
+{
+	struct row *row = result_measured(r, "exec to ready", e, "ms");
+
+	for (unsigned i = 0; i < 10; i++)
+		row_sample(row, base * (1 + 0.001 * i));
+	row->less = true;
+	return row;
+}
+
+static struct result begin(void)
+{
+	return (struct result){
+		.experiment = strdup("startup"),
+		.title = strdup("Start-up"),
+		.figure = strdup("Fig. 3"),
+	};
+}
+
+static void compares(void **)
+{
+	scope_cleanup(result_done) struct result r = begin();
+	struct row *a = measured(&r, &container, 20), *b = measured(&r, &host, 10), *ratio;
+
+	ratio = result_ratio(&r, NULL, a, b);
+	assert_string_equal(ratio->env, "container/host");
+	assert_int_equal(ratio->kind, ROW_RATIO);
+	assert_int_equal(ratio->verdict, VERDICT_DIFFERENT);
+	assert_true(fabs(ratio->value.mid - 2) < 1e-9);
+	row_claim(ratio, CLAIM_BELOW, 1);
+	assert_int_equal(ratio->claim, CLAIM_FAILS);
+	row_claim(ratio, CLAIM_ABOVE, 1);
+	assert_int_equal(ratio->claim, CLAIM_HOLDS);
+	row_claim(ratio, CLAIM_ABOUT, 2);
+	assert_int_equal(ratio->claim, CLAIM_HOLDS);
+	row_claim(ratio, CLAIM_ABOUT, 1);
+	assert_int_equal(ratio->claim, CLAIM_FAILS);
+}
+
+static void never_beside_an_emulated_one(void **)
+{
+	scope_cleanup(result_done) struct result r = begin();
+	struct row *a = measured(&r, &vm, 2000), *b = measured(&r, &container, 10);
+	struct row *ratio = result_ratio(&r, NULL, b, a);
+
+	assert_int_equal(ratio->kind, ROW_MISSING);
+	assert_contains(ratio->reason, "the CPU of 'vm' is emulated here (TCG)");
+	assert_int_equal(ratio->n, 0);
+	row_claim(ratio, CLAIM_BELOW, 1);
+	assert_int_equal(ratio->claim, CLAIM_CANNOT);
+}
+
+static void says_what_is_missing(void **)
+{
+	scope_cleanup(result_done) struct result r = begin();
+	struct row *a = result_missing(&r, "exec to ready", &vm, "there is no %s", "QEMU");
+	struct row *b = measured(&r, &host, 10), *none, *ratio;
+
+	ratio = result_ratio(&r, NULL, a, b);
+	assert_string_equal(ratio->reason, "vm: there is no QEMU");
+	none = result_measured(&r, "nothing", &host, "ms");
+	row_settle(none);
+	assert_true(none->invalid);
+	assert_string_equal(none->reason, "no trial was made");
+}
+
+static void sizes_are_exact(void **)
+{
+	scope_cleanup(result_done) struct result r = begin();
+	struct row *a = result_measured(&r, "size", &container, "MB");
+	struct row *b = result_measured(&r, "size", &host, "MB"), *ratio;
+
+	row_exact(a, 10);
+	row_exact(b, 10);
+	ratio = result_ratio(&r, NULL, a, b);
+	assert_int_equal(ratio->verdict, VERDICT_SAME);
+	assert_true(a->value.low == 10 && a->value.high == 10);
+}
+
+static void writes_and_reads(void **)
+{
+	scope_cleanup(result_done) struct result r = begin(), back = {0};
+	_cleanup_json_ json_t *doc = NULL, *again = NULL;
+	struct row *a = measured(&r, &container, 20), *b = measured(&r, &host, 10), *ratio, *fact;
+	struct err err;
+
+	row_sample(a, NAN);
+	row_paper(a, 1500, "1.5 s");
+	ratio = result_ratio(&r, "start", a, b);
+	row_claim(ratio, CLAIM_BELOW, 1);
+	result_missing(&r, "exec to ready", &vm, "no kernel");
+	fact = result_fact(&r, "CPUs shown", &container);
+	row_text(fact, "%d", 1);
+	row_claim_is(fact, CLAIM_HOLDS);
+	result_settle(&r);
+	doc = result_to_json(&r);
+	assert_ok(result_from_json(doc, &back, &err), &err);
+	assert_int_equal(back.n, 5);
+	assert_int_equal(back.rows[0]->n, 11);
+	assert_true(isnan(back.rows[0]->samples[10]));
+	assert_int_equal(back.rows[2]->claim, CLAIM_FAILS);
+	again = result_to_json(&back);
+	assert_true(json_equal(doc, again));
+}
+
+static void refuses(void **)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {
+		{"[]", "no object"},
+		{"{\"experiment\": \"x\"}", "'experiment' or 'title' is missing"},
+		{"{\"experiment\": \"x\", \"title\": \"t\", \"row\": []}", "rows"},
+		{"{\"experiment\": \"x\", \"title\": \"t\", \"rows\": [1]}", "a row of 'x'"},
+		{"{\"experiment\": \"x\", \"title\": \"t\", \"rows\": [{\"kind\": \"odd\", "
+		 "\"name\": \"n\"}]}",
+		 "there is no kind of row 'odd'"},
+		{"{\"experiment\": \"x\", \"title\": \"t\", \"rows\": [{\"kind\": \"fact\"}]}",
+		 "it has no name"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_json_ json_t *doc = json_loads(cases[i].text, 0, NULL);
+		struct result r = {0};
+		struct err err;
+
+		assert_fails(result_from_json(doc, &r, &err), &err, cases[i].words);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(compares),
+		cmocka_unit_test(never_beside_an_emulated_one),
+		cmocka_unit_test(says_what_is_missing),
+		cmocka_unit_test(sizes_are_exact),
+		cmocka_unit_test(writes_and_reads),
+		cmocka_unit_test(refuses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

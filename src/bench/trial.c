@@ -58,16 +58,16 @@ static void check(const struct series *s, struct trial *t)
 static int attempt(struct bench *b, struct series *s, struct trial *t, struct err *err)
 {
 	static unsigned number;
-	struct watch *w;
+	struct stalls *w;
 	int r;
 
 	for (unsigned i = 0; i < TRIAL_VALUES; i++)
 		t->value[i] = NAN;
 	t->invalid = false;
 	t->number = ++number;
-	w = watch_begin();
+	w = stalls_watch();
 	r = s->run(b, s->arg, t, err);
-	t->seen = watch_end(w);
+	t->seen = stalls_end(w);
 	if (bench_cancelled())
 		return bench_check(err);
 	if (r < 0)

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "bench/watch.h"
+#include "bench/stalls.h"
 
 #include <stdbool.h>
 
@@ -22,7 +22,7 @@ struct trial {
 		attempt; // 0, 1, …: names of files and sockets must not be those of an earlier attempt
 	unsigned number;	    // unique in the program's run: for such names
 	double value[TRIAL_VALUES]; // NAN at first
-	struct watch_report seen;   // stalls and steal while it ran
+	struct stalls_report seen;  // stalls and steal while it ran
 	bool invalid;
 	char why[256];
 };

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COMMANDS_MAX 16
+#define COMMANDS_MAX 24
 
 const char *cli_host_tree;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "bench/watch.h"
+#include "bench/stalls.h"
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -15,7 +15,7 @@
 
 #define NAP_US 1000
 
-struct watch {
+struct stalls {
 	pthread_t thread;
 	atomic_bool end;
 	int64_t began_ns;
@@ -52,7 +52,7 @@ static void ticks(uint64_t *stolen, uint64_t *all)
 static void *watching(void *arg)
 {
 	const struct sched_param first = {.sched_priority = 1};
-	struct watch *w = arg;
+	struct stalls *w = arg;
 	// a stall may come before this thread's first turn
 	int64_t before = w->began_ns;
 
@@ -68,7 +68,7 @@ static void *watching(void *arg)
 		before = now;
 		if (late > w->worst)
 			w->worst = late;
-		if (late > WATCH_STALL_MS) {
+		if (late > STALL_MS) {
 			w->stalls++;
 			w->stalled += late;
 		}
@@ -76,9 +76,9 @@ static void *watching(void *arg)
 	return NULL;
 }
 
-struct watch *watch_begin(void)
+struct stalls *stalls_watch(void)
 {
-	struct watch *w = need(calloc(1, sizeof(*w)));
+	struct stalls *w = need(calloc(1, sizeof(*w)));
 
 	w->began_ns = clock_ns();
 	ticks(&w->stolen, &w->all);
@@ -87,9 +87,9 @@ struct watch *watch_begin(void)
 	return w;
 }
 
-struct watch_report watch_end(struct watch *w)
+struct stalls_report stalls_end(struct stalls *w)
 {
-	struct watch_report r = {0};
+	struct stalls_report r = {0};
 	uint64_t stolen, all;
 
 	if (!atomic_load(&w->end)) {

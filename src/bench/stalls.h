@@ -6,19 +6,19 @@
 
 #include <stdint.h>
 
-struct watch;
+struct stalls;
 
-struct watch_report {
+struct stalls_report {
 	double seconds;
 	double stall_ms; // the longest time for which the thread was not run after it was due
-	double stalled;	 // share of the time in stalls above WATCH_STALL_MS
+	double stalled;	 // share of the time in stalls above STALL_MS
 	unsigned stalls; // their number
 	double steal;	 // share of all CPUs' time that was stolen (/proc/stat)
 	double load;	 // average of the last minute, at the end
 };
 
-#define WATCH_STALL_MS 4.0
+#define STALL_MS 4.0
 
 // Where no thread can be had the report is of the time stolen alone.
-struct watch *watch_begin(void);
-struct watch_report watch_end(struct watch *w);
+struct stalls *stalls_watch(void);
+struct stalls_report stalls_end(struct stalls *w);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "bench/run.h"
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/child.h"
+#include "bench/need.h"
+#include "bench/open.h"
+#include "bench/progress.h"
+#include "bench/provenance.h"
+#include "bench/reasons.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MACHINE "machine"
+
+int bench_choose_named(const char *const *names, uint64_t *ret, struct err *err)
+{
+	const char *known[64] = {"all"};
+	const struct experiment *const *all;
+	unsigned n = experiment_list(&all);
+	uint64_t set = 0;
+
+	for (unsigned i = 0; i < n && i + 2 < ARRAY_LEN(known); i++)
+		known[i + 1] = all[i]->name;
+	for (; *names != NULL; names++) {
+		uint64_t before = set;
+
+		for (unsigned i = 0; i < n; i++) {
+			if (str_eq(*names, "all") || str_eq(*names, all[i]->name))
+				set |= 1ull << i;
+		}
+		if (set == before && experiment_find(*names) == NULL) {
+			const char *near = str_nearest(*names, known);
+
+			return err_set(
+				err,
+				ENOENT,
+				"there is no experiment '%s'; %s%s%s",
+				*names,
+				near != NULL ? "did you mean '" : "see pinfold bench list",
+				near != NULL ? near : "",
+				near != NULL ? "'?" : ""
+			);
+		}
+	}
+	*ret = set;
+	return 0;
+}
+
+static struct result begin(const struct bench *b, const struct experiment *e)
+{
+	return (struct result){
+		.experiment = need(strdup(e->name)),
+		.title = need(strdup(e->title)),
+		.figure = need(strdup(e->figure)),
+		.about = need(strdup(e->about)),
+		.dropped = b->size == BENCH_QUICK && e->dropped != NULL ? need(strdup(e->dropped))
+									: NULL,
+	};
+}
+
+// All of it is missing here.
+static void none(struct result *r, const struct experiment *e, const json_t *reasons)
+{
+	const json_t *first = json_array_get(reasons, 0);
+	struct row *row = result_missing(
+		r,
+		e->title,
+		NULL,
+		"%s",
+		json_string_value(first) ?: "this machine lacks what it needs"
+	);
+
+	row_claim_is(row, CLAIM_CANNOT);
+}
+
+// Fails only at ctrl-C.
+static int one(struct bench *b, const struct experiment *e, struct results *all, struct err *err)
+{
+	scope_cleanup(result_done) struct result r = begin(b, e);
+	int64_t began = clock_ms();
+	json_t *reasons;
+	bool possible;
+	int status = 0;
+
+	bench_say(b, "%s: begins", e->name);
+	b->until_ms = began + 1000 * (int64_t)e->seconds[b->size];
+	reasons = experiment_lacks(b, e, &possible);
+	if (possible)
+		status = e->run(b, &r, err);
+	else
+		none(&r, e, reasons);
+	json_decref(reasons);
+	children_stop(b);
+	result_settle(&r);
+	r.seconds = (double)(clock_ms() - began) / 1e3;
+	r.complete = !bench_cancelled();
+	if (status < 0)
+		r.failed = need(strdup(err->msg));
+	if (r.n > 0 || r.complete)
+		results_put(all, &r);
+	return bench_check(err);
+}
+
+static unsigned seconds_of(uint64_t set, enum bench_size size)
+{
+	const struct experiment *const *list;
+	unsigned n = experiment_list(&list), sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += set >> i & 1 ? list[i]->seconds[size] : 0;
+	return sum;
+}
+
+static int run_all(
+	struct bench *b,
+	const struct run_how *how,
+	uint64_t set,
+	struct results *all,
+	struct err *err
+)
+{
+	const struct experiment *const *list;
+	unsigned n = experiment_list(&list);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct result *done = results_find(all, list[i]->name);
+		struct err wrong;
+		int r;
+
+		if (!(set >> i & 1))
+			continue;
+		if (done != NULL && done->complete)
+			set &= ~(1ull << i);
+		b->progress->until_ms =
+			clock_ms() + 1000 * (int64_t)seconds_of(set >> i << i, how->size);
+		if (done != NULL && done->complete)
+			continue;
+		r = one(b, list[i], all, err);
+		if (results_write(how->dir, all, &wrong) < 0) {
+			*err = wrong;
+			return -err->code;
+		}
+		progress_clear(b->progress);
+		if (how->said != NULL && results_find(all, list[i]->name) != NULL)
+			how->said(results_find(all, list[i]->name));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int open_dir(const struct run_how *how, struct results *all, struct err *err)
+{
+	_cleanup_free_ char *file = need(str_printf("%s/%s", how->dir, RESULTS_FILE));
+	_cleanup_close_ int fd = -1;
+	bool there = access(file, F_OK) == 0;
+
+	if (how->resume)
+		return results_read(how->dir, all, err);
+	if (there)
+		return err_set(
+			err,
+			EEXIST,
+			"'%s' has results already: go on with --resume %s, or name another with -o",
+			how->dir,
+			how->dir
+		);
+	if (mkdir(how->dir, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make directory '%s'", how->dir);
+	all->size = need(strdup(how->size == BENCH_QUICK ? "quick" : "full"));
+	return 0;
+}
+
+int bench_run(const struct run_how *how, struct results *ret, struct err *err)
+{
+	scope_cleanup(results_done) struct results all = {0};
+	scope_cleanup(bench_close) struct bench b = {0};
+	struct run_how h = *how;
+	struct progress progress;
+	uint64_t set, first;
+	int r;
+
+	if (bench_choose_named(how->names, &set, err) < 0
+	    || bench_choose_named((const char *const[]){MACHINE, NULL}, &first, err) < 0
+	    || open_dir(how, &all, err) < 0)
+		return -err->code;
+	h.size = str_eq(all.size, "full") ? BENCH_FULL : BENCH_QUICK;
+	if (bench_open(&b, h.size, err) < 0)
+		return -err->code;
+	progress_begin(&progress);
+	b.progress = &progress;
+	if (all.provenance == NULL)
+		all.provenance = provenance(&b);
+	r = run_all(&b, &h, set | first, &all, err);
+	progress_clear(&progress);
+	*ret = all;
+	all = (struct results){0};
+	return r;
+}

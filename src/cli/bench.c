@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold bench: the figures and tables of the paper, on this machine.
+
+#include "bench/bench.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/need.h"
+#include "bench/open.h"
+#include "bench/reasons.h"
+#include "bench/run.h"
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char help[] =
+	"Usage: pinfold bench list [--json]\n"
+	"       pinfold bench run [--quick|--full] [-o DIR | --resume DIR] NAME...|all\n\n"
+	"Measures on this machine what the paper measured in 2015, and compares host, container\n"
+	"and virtual machine.\n\n"
+	"list  the experiments: what each measures, how long it takes, what this machine lacks\n"
+	"run   runs them, the machine's own judgement first, into a directory. Ctrl-C keeps what\n"
+	"      is done\n"
+	"  --quick         all of it in some 20 minutes on two CPUs (default)\n"
+	"  --full          more repeats, and what a quick run leaves out\n"
+	"  -o, --output DIR  default: pinfold-bench-DATE-TIME\n"
+	"  --resume DIR    goes on where a run was stopped: what is complete stays\n";
+
+static json_t *row_of(const struct bench *b, const struct experiment *e)
+{
+	bool possible;
+	json_t *lacked = experiment_lacks(b, e, &possible);
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:o, s:s?}",
+		"name",
+		e->name,
+		"figure",
+		e->figure,
+		"title",
+		e->title,
+		"about",
+		e->about,
+		"quick-seconds",
+		(int)e->seconds[BENCH_QUICK],
+		"full-seconds",
+		(int)e->seconds[BENCH_FULL],
+		"possible",
+		possible,
+		"lacks",
+		lacked,
+		"quick-drops",
+		e->dropped
+	);
+}
+
+// Words, broken into lines behind an indentation.
+static void wrapped(const char *text, unsigned indent)
+{
+	unsigned at = 0;
+
+	while (*text != '\0') {
+		unsigned word = (unsigned)strcspn(text, " ");
+
+		if (at > 0 && at + 1 + word > 88 - indent) {
+			putchar('\n');
+			at = 0;
+		}
+		at += (unsigned)printf("%*s%.*s", at == 0 ? (int)indent : 1, "", (int)word, text)
+		      - (at == 0 ? indent : 0);
+		text += word;
+		text += strspn(text, " ");
+	}
+	putchar('\n');
+}
+
+static void print_one(json_t *row)
+{
+	const char *figure = json_string_value(json_object_get(row, "figure"));
+	const char *drops = json_string_value(json_object_get(row, "quick-drops"));
+	json_t *lacked = json_object_get(row, "lacks"), *reason;
+	size_t i;
+
+	printf("%-11s %s%s%s  (about %d s quick, %d s full)\n",
+	       json_string_value(json_object_get(row, "name")),
+	       json_string_value(json_object_get(row, "title")),
+	       *figure != '\0' ? ", " : "",
+	       figure,
+	       (int)json_integer_value(json_object_get(row, "quick-seconds")),
+	       (int)json_integer_value(json_object_get(row, "full-seconds")));
+	wrapped(json_string_value(json_object_get(row, "about")), 12);
+	if (drops != NULL) {
+		_cleanup_free_ char *line = need(str_printf("--quick leaves out: %s", drops));
+
+		wrapped(line, 12);
+	}
+	json_array_foreach (lacked, i, reason) {
+		_cleanup_free_ char *line =
+			need(str_printf("! this machine: %s", json_string_value(reason)));
+
+		wrapped(line, 12);
+	}
+}
+
+static int list(int argc, char **argv)
+{
+	_cleanup_json_ json_t *rows = json_array();
+	scope_cleanup(bench_close) struct bench b = {0};
+	const struct experiment *const *all;
+	unsigned n = experiment_list(&all);
+	bool json = false, wants_help;
+	struct err err;
+
+	if (cli_simple_options(argc, argv, help, &json, &wants_help, &err) < 0)
+		return cli_fail(&err);
+	if (wants_help)
+		return STATUS_OK;
+	if (bench_open(&b, BENCH_QUICK, &err) < 0)
+		return cli_fail(&err);
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(rows, row_of(&b, all[i]));
+	if (json) {
+		cli_print_json(rows);
+		return STATUS_OK;
+	}
+	json_plain(rows);
+	for (unsigned i = 0; i < n; i++)
+		print_one(json_array_get(rows, i));
+	return STATUS_OK;
+}
+
+// One line of what an experiment gave.
+static void said(const struct result *r)
+{
+	unsigned claims[CLAIM_END] = {0}, missing = 0;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		claims[r->rows[i]->claim]++;
+		missing += r->rows[i]->kind == ROW_MISSING || r->rows[i]->invalid;
+	}
+	printf("%-11s %3u rows in %.0f s", r->experiment, r->n, r->seconds);
+	for (unsigned c = CLAIM_HOLDS; c < CLAIM_END; c++) {
+		if (claims[c] > 0)
+			printf(", %u %s", claims[c], claim_name(c));
+	}
+	if (claims[CLAIM_CANNOT] == 0 && missing > 0)
+		printf(", %u without a figure", missing);
+	puts(r->complete ? "" : ": stopped before its end");
+	if (r->failed != NULL)
+		printf("%-11s %s\n", "", r->failed);
+	fflush(stdout);
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"full", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{"output", required_argument, NULL, 'o'},
+		{"quick", no_argument, NULL, 'q'},
+		{"resume", required_argument, NULL, 'r'},
+		{0},
+	};
+	scope_cleanup(results_done) struct results all = {0};
+	struct run_how how = {.size = BENCH_QUICK, .said = said};
+	char dir[64];
+	struct err err;
+	int c, sizes = 0, r;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "ho:", longs, &err)) != -1) {
+		switch (c) {
+		case 'h':
+			fputs(help, stdout);
+			return STATUS_OK;
+		case 'f':
+		case 'q':
+			how.size = c == 'f' ? BENCH_FULL : BENCH_QUICK;
+			sizes++;
+			break;
+		case 'o':
+		case 'r':
+			if (how.dir != NULL)
+				return cli_refuse("bench run: one directory: -o or --resume");
+			how.dir = optarg;
+			how.resume = c == 'r';
+			break;
+		default:
+			return cli_fail(&err);
+		}
+	}
+	if (sizes > 1)
+		return cli_refuse("bench run: either --quick or --full");
+	if (how.resume && sizes > 0)
+		return cli_refuse(
+			"bench run: --resume goes on as the run was begun: leave --%s out",
+			how.size == BENCH_FULL ? "full" : "quick"
+		);
+	if (optind >= argc)
+		return cli_refuse("bench run: name experiments, or all; see pinfold bench list");
+	if (geteuid() != 0)
+		return cli_refuse("bench run needs root: it starts containers; use sudo");
+	if (how.dir == NULL) {
+		time_t now = time(NULL);
+		struct tm tm;
+
+		strftime(dir, sizeof(dir), "pinfold-bench-%Y%m%d-%H%M%S", gmtime_r(&now, &tm));
+		how.dir = dir;
+	}
+	how.names = (const char *const *)argv + optind;
+	r = bench_run(&how, &all, &err);
+	if (r == -ECANCELED) {
+		fprintf(stderr,
+			"pinfold: stopped; what was found is in '%s': go on with pinfold bench run "
+			"--resume %s\n",
+			how.dir,
+			how.dir);
+		return 128 + SIGINT;
+	}
+	if (r < 0)
+		return cli_fail(&err);
+	printf("Results: %s/" RESULTS_FILE "\n", how.dir);
+	return STATUS_OK;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+	static const struct command commands[] = {
+		{"list", .main = list},
+		{"run", .main = run},
+	};
+
+	if (argc > 1 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
+		fputs(help, stdout);
+		return STATUS_OK;
+	}
+	return cli_dispatch(commands, ARRAY_LEN(commands), "bench", argc - 1, argv + 1);
+}

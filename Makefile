@@ -28,7 +28,7 @@ format:
 
 # what tests compare with; read the difference before you commit it
 golden: all
-	UPDATE_GOLDEN=1 tests/run e2e tests/e2e/pinfold/test_plan.py -k test_golden
+	UPDATE_GOLDEN=1 tests/run e2e tests/e2e/pinfold/test_plan.py tests/e2e/pinfold/test_doctor.py -k test_golden
 	/usr/bin/python3 -B tests/e2e/lib/golden_packets.py >tests/golden/drover-packets.txt
 
 tidy: $(BUILD)/build.ninja

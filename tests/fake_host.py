@@ -68,6 +68,7 @@ class Machine:
     routes: list = field(default_factory=list)  # names with a default route, IPv4
     routes6: list = field(default_factory=list)
     model: str = "Fake CPU"
+    flags: str = "fpu pdpe1gb"
     cpufreq: bool = False
     lxcfs: bool = False
     iommu: str = ""  # name of an Intel IOMMU in front of the functions that have a group
@@ -80,6 +81,7 @@ class Machine:
     capacity: dict = field(default_factory=dict)  # CPU -> cpu_capacity
     irqs: list = field(default_factory=list)  # (number, handler or "", list of CPUs)
     tasks: list = field(default_factory=list)  # (pid, name, flags, list of CPUs)
+    files: dict = field(default_factory=dict)  # path -> text, besides or instead of what is above
 
 
 def format_list(ids):
@@ -426,7 +428,7 @@ def write_proc(t, m):
         "\n".join(
             f"processor\t: {c}\nvendor_id\t: GenuineIntel\nmodel name\t: {m.model}\n"
             f"physical id\t: {m.cores[c][0]}\ncore id\t\t: {m.cores[c][1]}\n"
-            "flags\t\t: fpu pdpe1gb\n"
+            f"flags\t\t: {m.flags}\n"
             for c in online
         ),
     )
@@ -468,6 +470,8 @@ def write(m, directory):
     parts = [write_cpus, write_nodes, write_pci, write_vfio, write_cgroup, write_routes]
     for part in parts + [write_proc, write_noise, write_root]:
         part(t, m)
+    for path, text in m.files.items():
+        t.put(path, text)
     return directory
 
 

@@ -16,6 +16,7 @@
 static const struct command commands[] = {
 	{"audit", "try from inside a workload what it can reach", cmd_audit},
 	{"bench", "measure what the paper did, on this machine", cmd_bench},
+	{"doctor", "whether this machine is prepared, and what cures it", cmd_doctor},
 	{"exec", "run another program in a workload that runs", cmd_exec},
 	{"gc", "clean up after what died", cmd_gc},
 	{"grant", "create, list, show, remove named grants", cmd_grant},

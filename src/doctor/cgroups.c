@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The controllers that hold a grant.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "doctor/doctor.h"
+#include "host/hostfs.h"
+
+#include <string.h>
+
+static const struct {
+	const char *name;
+	unsigned bit;
+} needed[] = {
+	{"cpuset", HOST_CG_CPUSET},
+	{"memory", HOST_CG_MEMORY},
+	{"pids", HOST_CG_PIDS},
+	{"hugetlb", HOST_CG_HUGETLB},
+};
+
+static void look_at_controller(struct doctor *d, const char *name, unsigned bit)
+{
+	const struct host_cgroup *cg = &d->host->cgroup;
+	bool there = (cg->controllers & bit) != 0, v1 = cg->version == HOST_CGROUP_V1;
+
+	if (there) {
+		doctor_find(d, VERDICT_PASS, "controllers", "%s", name);
+		doctor_read(d, v1 ? "/proc/mounts" : "%s/cgroup.controllers", cg->mount);
+		return;
+	}
+	if ((cg->known & bit) == 0) {
+		doctor_find(
+			d, VERDICT_FAIL, "controllers", "%s: this kernel does not have it", name
+		);
+		doctor_read(d, "/proc/cgroups");
+		doctor_cure(
+			d,
+			str_eq(name, "memory")
+				? "take cgroup_disable=memory off the kernel's command line"
+				: "a kernel that is built with it"
+		);
+		return;
+	}
+	doctor_find(
+		d, VERDICT_FAIL, "controllers", "%s: the kernel has it, and it is not mounted", name
+	);
+	doctor_read(d, "/proc/cgroups, /proc/mounts");
+	if (v1)
+		doctor_cure(
+			d,
+			"mkdir -p %s/%s && mount -t cgroup -o %s none %s/%s",
+			cg->mount,
+			name,
+			name,
+			cg->mount,
+			name
+		);
+	else
+		doctor_cure(d, "let go of it in version 1: umount the hierarchy of %s", name);
+}
+
+// Written by whoever makes cgroups below the root: pinfold does it itself; engines count on it.
+static void look_at_children(struct doctor *d)
+{
+	char path[300], text[1024], missing[128] = "";
+
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", d->host->cgroup.mount);
+	if (hostfs_line(d->fs->root, path, text, sizeof(text)) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		if (strstr(text, needed[i].name) == NULL) {
+			strcat(missing, " ");
+			strcat(missing, needed[i].name);
+		}
+	}
+	doctor_find(
+		d,
+		missing[0] == '\0' ? VERDICT_PASS : VERDICT_WARN,
+		"below-the-root",
+		missing[0] == '\0'
+			? "all of them are passed on"
+			: "not passed on, so containers of engines are not limited by:%s",
+		missing
+	);
+	doctor_read(d, "%s: %s", path, text);
+	if (missing[0] != '\0')
+		doctor_cure(
+			d, "echo '+%s' > %s (pinfold run does it for itself)", missing + 1, path
+		);
+}
+
+void doctor_cgroups(struct doctor *d)
+{
+	const struct host_cgroup *cg = &d->host->cgroup;
+
+	if (cg->version == HOST_CGROUP_NONE) {
+		doctor_find(d, VERDICT_FAIL, "version", "no cgroups are mounted");
+		doctor_read(d, "/proc/mounts");
+		doctor_cure(d, "mount -t cgroup2 none /sys/fs/cgroup");
+		return;
+	}
+	doctor_find(
+		d,
+		VERDICT_PASS,
+		"version",
+		"%s at %s",
+		cg->version == HOST_CGROUP_V2 ? "2" : "1",
+		cg->mount
+	);
+	doctor_read(d, "/proc/mounts");
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		if (needed[i].bit != HOST_CG_HUGETLB || doctor_wants_pages(d))
+			look_at_controller(d, needed[i].name, needed[i].bit);
+	}
+	if ((cg->controllers & HOST_CG_HUGETLB) != 0 && doctor_wants_pages(d)) {
+		bool rsvd = (cg->controllers & HOST_CG_HUGETLB_RSVD) != 0;
+
+		doctor_find(
+			d,
+			rsvd ? VERDICT_PASS : VERDICT_WARN,
+			"reservations",
+			rsvd ? "limits of reserved hugepages"
+			     : "no limits of reserved hugepages (Linux 5.7): who takes too many is "
+			       "killed by SIGBUS"
+		);
+		doctor_read(
+			d, "/proc/sys/kernel/osrelease: %s, hugetlb.*.rsvd.*", d->host->release
+		);
+		if (!rsvd)
+			doctor_cure(d, "Linux 5.7 or newer");
+	}
+	if (cg->version == HOST_CGROUP_V2)
+		look_at_children(d);
+}

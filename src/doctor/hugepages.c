@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Reserved hugepages of each size on each node, and mounts of hugetlbfs (Documentation/admin-guide/mm/hugetlbpage.rst).
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "base/str.h"
+#include "doctor/doctor.h"
+#include "doctor/mounts.h"
+#include "host/hostfs.h"
+
+#include <string.h>
+
+// On a node, or the machine's of a kernel without nodes.
+static void pool_path(
+	const struct host *h, const struct host_node *n, uint64_t size, char *ret, size_t len
+)
+{
+	char dir[HOST_POOL_DIR];
+
+	if (h->numa)
+		snprintf(
+			ret,
+			len,
+			"/sys/devices/system/node/node%u/hugepages/%s/nr_hugepages",
+			n->id,
+			host_pool_dir(size, dir)
+		);
+	else
+		snprintf(
+			ret,
+			len,
+			"/sys/kernel/mm/hugepages/%s/nr_hugepages",
+			host_pool_dir(size, dir)
+		);
+}
+
+static uint64_t total_bytes(const struct host *h)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < h->nsizes; i++)
+		sum += h->hugepages[i].total * h->hugepages[i].size;
+	return sum;
+}
+
+static void look_at_pool(struct doctor *d, const struct host_node *n, unsigned index)
+{
+	const struct host_hugepages *p = &n->hugepages[index], *all = &d->host->hugepages[index];
+	char size[SIZE_STR], path[160];
+
+	if (all->total == 0)
+		return; // a size that nobody uses
+	size_format(all->size, size);
+	pool_path(d->host, n, all->size, path, sizeof(path));
+	if (p->total == 0 && !idset_empty(&n->cpus)) {
+		doctor_find(
+			d,
+			VERDICT_WARN,
+			"pages",
+			"node %u has CPUs and no hugepages of %s: programs there take those of "
+			"another "
+			"node",
+			n->id,
+			size
+		);
+		doctor_cure(d, "echo N > %s", path);
+	} else if (p->total > 0) {
+		doctor_find(
+			d,
+			VERDICT_PASS,
+			"pages",
+			"%s on node %u: %llu, %llu of them free",
+			size,
+			n->id,
+			(unsigned long long)p->total,
+			(unsigned long long)p->free
+		);
+	} else {
+		return;
+	}
+	doctor_read(d, "%s: %llu", path, (unsigned long long)p->total);
+}
+
+static void look_at_overcommit(struct doctor *d, unsigned index)
+{
+	char path[128], dir[HOST_POOL_DIR], size[SIZE_STR];
+	uint64_t n;
+
+	host_pool_dir(d->host->hugepages[index].size, dir);
+	snprintf(path, sizeof(path), "sys/kernel/mm/hugepages/%s/nr_overcommit_hugepages", dir);
+	if (hostfs_u64(d->fs->root, path, &n) < 0)
+		return;
+	size_format(d->host->hugepages[index].size, size);
+	if (n == 0) {
+		if (d->host->hugepages[index].total == 0)
+			return;
+		doctor_find(d, VERDICT_PASS, "overcommit", "%s: none", size);
+		doctor_read(d, "/%s: 0", path);
+		return;
+	}
+	doctor_find(
+		d,
+		VERDICT_WARN,
+		"overcommit",
+		"%s: programs may take %llu more than are reserved, out of everybody's memory",
+		size,
+		(unsigned long long)n
+	);
+	doctor_read(d, "/%s: %llu", path, (unsigned long long)n);
+	doctor_cure(d, "echo 0 > /%s", path);
+}
+
+// True if others than its owner may make files there, or the owner is not root.
+static bool is_open(const char *options)
+{
+	char mode[16] = "755", uid[16] = "0";
+	size_t n;
+
+	mount_option(options, "mode", mode, sizeof(mode));
+	mount_option(options, "uid", uid, sizeof(uid));
+	n = strlen(mode);
+	return !str_eq(uid, "0") || (n > 0 && ((mode[n - 1] - '0') & 2) != 0);
+}
+
+static void look_at_mount(const struct mount_line *m, void *arg)
+{
+	struct doctor *d = arg;
+	char size[24];
+
+	if (!str_eq(m->type, "hugetlbfs") || str_starts(m->where, "/run/pinfold/"))
+		return;
+	if (mount_option(m->options, "size", size, sizeof(size)) || !is_open(m->options)) {
+		doctor_find(
+			d,
+			VERDICT_PASS,
+			"mounts",
+			"%s: %s",
+			m->where,
+			is_open(m->options) ? "of limited size" : "for root alone"
+		);
+		doctor_read(d, "/proc/mounts: %s", m->options);
+		return;
+	}
+	doctor_find(
+		d,
+		VERDICT_WARN,
+		"mounts",
+		"%s: a hugetlbfs without size=, where others than root may take all pages",
+		m->where
+	);
+	doctor_read(d, "/proc/mounts: %s", m->options);
+	doctor_cure(d, "umount %s (pinfold mounts one of its own for each workload)", m->where);
+}
+
+void doctor_hugepages(struct doctor *d)
+{
+	const struct host *h = d->host;
+
+	if (!doctor_wants_pages(d))
+		return;
+	if (h->nsizes == 0) {
+		doctor_find(d, VERDICT_FAIL, "pages", "this kernel has no hugepages");
+		doctor_read(d, "/sys/kernel/mm/hugepages");
+		doctor_cure(d, "a kernel with CONFIG_HUGETLBFS");
+		return;
+	}
+	if (total_bytes(h) == 0) {
+		char dir[HOST_POOL_DIR];
+
+		doctor_find(d, VERDICT_FAIL, "pages", "no hugepages are reserved");
+		doctor_read(d, "/sys/kernel/mm/hugepages/*/nr_hugepages: 0");
+		doctor_cure(
+			d,
+			"echo 512 > /sys/kernel/mm/hugepages/%s/nr_hugepages",
+			host_pool_dir(
+				h->default_hugepage != 0 ? h->default_hugepage
+							 : h->hugepages[0].size,
+				dir
+			)
+		);
+	}
+	for (unsigned i = 0; i < h->nsizes; i++) {
+		for (unsigned k = 0; k < h->nnodes; k++)
+			look_at_pool(d, &h->nodes[k], i);
+		look_at_overcommit(d, i);
+	}
+	mounts_each(d->fs, look_at_mount, d);
+}

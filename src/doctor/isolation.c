@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Whether the CPUs that programs poll on are theirs alone, as the kernel was told at its start.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "doctor/doctor.h"
+#include "host/hostfs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// "isolcpus=nohz,domain,2-7": flags before the list.
+static struct idset list_of(const char *value)
+{
+	struct idset s = {0};
+
+	while (*value >= 'a' && *value <= 'z') {
+		value += strcspn(value, ",");
+		value += *value == ',';
+	}
+	if (idset_parse_below(value, IDSET_MAX, &s) < 0)
+		return (struct idset){0};
+	return s;
+}
+
+static void compare(
+	struct doctor *d,
+	const struct idset *have,
+	const char *check,
+	const char *word,
+	const char *read,
+	const char *why
+)
+{
+	struct idset missing = d->cpus;
+	char list[IDSET_STR], all[IDSET_STR];
+
+	idset_andnot(&missing, have);
+	idset_format(&missing, list, sizeof(list));
+	if (idset_empty(&missing)) {
+		doctor_find(
+			d,
+			VERDICT_PASS,
+			check,
+			"all of %s",
+			idset_format(&d->cpus, all, sizeof(all))
+		);
+	} else {
+		doctor_find(d, VERDICT_WARN, check, "not CPUs %s: %s", list, why);
+		if (d->host->cgroup.partition != HOST_PARTITION_NONE && str_eq(word, "isolcpus"))
+			doctor_cure(
+				d,
+				"--partition isolated in the grant, or boot with isolcpus=%s",
+				idset_format(&d->cpus, all, sizeof(all))
+			);
+		else
+			doctor_cure(
+				d, "boot with %s=%s", word, idset_format(&d->cpus, all, sizeof(all))
+			);
+	}
+	doctor_read(
+		d, "%s: %s", read, idset_empty(have) ? "none" : idset_format(have, all, sizeof(all))
+	);
+}
+
+static void look_at_siblings(struct doctor *d)
+{
+	struct idset outside = {0};
+	char list[IDSET_STR], all[IDSET_STR];
+
+	idset_foreach (cpu, &d->cpus) {
+		const struct host_cpu *c = host_cpu(d->host, (unsigned)cpu);
+
+		if (c != NULL)
+			idset_or(&outside, &c->siblings);
+	}
+	idset_andnot(&outside, &d->cpus);
+	if (idset_empty(&outside)) {
+		doctor_find(d, VERDICT_PASS, "siblings", "whole cores");
+	} else {
+		struct idset whole = outside;
+
+		idset_or(&whole, &d->cpus);
+		doctor_find(
+			d,
+			VERDICT_WARN,
+			"siblings",
+			"CPUs %s are hyper-threads of the same cores, and others may run there",
+			idset_format(&outside, list, sizeof(list))
+		);
+		doctor_cure(d, "--cpus %s", idset_format(&whole, all, sizeof(all)));
+	}
+	doctor_read(d, "/sys/devices/system/cpu/cpu*/topology/thread_siblings_list");
+}
+
+static void look_at_workqueues(struct doctor *d)
+{
+	static const char path[] = "sys/devices/virtual/workqueue/cpumask";
+	char text[IDSET_STR / 2], *end;
+	struct idset may = {0};
+	unsigned bit = 0;
+
+	if (hostfs_line(d->fs->root, path, text, sizeof(text)) < 0)
+		return;
+	// 32-bit words in hexadecimal, the last one first
+	for (end = text + strlen(text); end > text; end--) {
+		static const char digits[] = "0123456789abcdef";
+		const char *at = strchr(digits, end[-1]);
+
+		if (end[-1] == ',')
+			continue;
+		if (at == NULL)
+			return;
+		for (unsigned i = 0; i < 4; i++) {
+			if (((at - digits) >> i & 1) != 0)
+				idset_add(&may, bit + i);
+		}
+		bit += 4;
+	}
+	idset_and(&may, &d->cpus);
+	doctor_find(
+		d,
+		idset_empty(&may) ? VERDICT_PASS : VERDICT_WARN,
+		"workqueues",
+		idset_empty(&may) ? "unbound work of the kernel runs elsewhere"
+				  : "unbound work of the kernel may run there"
+	);
+	doctor_read(d, "/%s: %s", path, text);
+	if (!idset_empty(&may)) {
+		struct idset rest = d->host->online;
+		char mask[IDSET_STR / 2];
+
+		idset_andnot(&rest, &d->cpus);
+		if (!idset_empty(&rest))
+			doctor_cure(
+				d,
+				"echo %s > /%s",
+				idset_format_mask(
+					&rest,
+					(unsigned)idset_count(&d->host->possible),
+					mask,
+					sizeof(mask)
+				),
+				path
+			);
+		else
+			doctor_cure(d, "leave the host a CPU that is not granted");
+	}
+}
+
+static void look_at_governor(struct doctor *d)
+{
+	unsigned n = 0, slow = 0;
+	char path[96], word[32], first[32] = "";
+
+	idset_foreach (cpu, &d->cpus) {
+		snprintf(
+			path,
+			sizeof(path),
+			"sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor",
+			cpu
+		);
+		if (hostfs_line(d->fs->root, path, word, sizeof(word)) < 0)
+			continue;
+		n++;
+		if (!str_eq(word, "performance") && slow++ == 0)
+			strcpy(first, word);
+	}
+	if (n == 0)
+		return; // as in a virtual machine: nothing to choose
+	doctor_find(
+		d,
+		slow > 0 ? VERDICT_WARN : VERDICT_PASS,
+		"frequency",
+		slow > 0 ? "%u of %u CPUs change their frequency (governor %s)"
+			 : "governor performance",
+		slow,
+		n,
+		first
+	);
+	doctor_read(d, "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor");
+	if (slow > 0)
+		doctor_cure(
+			d,
+			"echo performance | tee "
+			"/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+		);
+}
+
+void doctor_isolation(struct doctor *d)
+{
+	char value[IDSET_STR];
+	struct idset nocbs;
+
+	if (idset_empty(&d->cpus)) {
+		doctor_find(
+			d,
+			VERDICT_SKIP,
+			"cpus",
+			d->wanted != NULL	  ? "the grant cannot be had, so it has no CPUs"
+			: d->root || !d->fs->real ? "no CPU is granted or isolated; name some: "
+						    "pinfold doctor --cpus LIST"
+						  : "no CPU is isolated, and what is granted needs "
+						    "root: sudo pinfold doctor"
+		);
+		return;
+	}
+	doctor_find(
+		d,
+		VERDICT_PASS,
+		"cpus",
+		"CPUs %s are looked at: %s",
+		idset_format(&d->cpus, value, sizeof(value)),
+		d->whose
+	);
+	compare(d,
+		&d->host->isolated,
+		"isolated",
+		"isolcpus",
+		"/sys/devices/system/cpu/isolated",
+		"the scheduler moves other programs there");
+	compare(d,
+		&d->host->nohz_full,
+		"tickless",
+		"nohz_full",
+		"/sys/devices/system/cpu/nohz_full",
+		"the timer interrupts programs there up to 1000 times a second");
+	value[0] = '\0';
+	doctor_cmdline(d, "rcu_nocbs", value, sizeof(value));
+	nocbs = list_of(value);
+	// it is implied
+	idset_or(&nocbs, &d->host->nohz_full);
+	compare(d,
+		&nocbs,
+		"rcu",
+		"rcu_nocbs",
+		"/proc/cmdline, rcu_nocbs",
+		"callbacks of RCU run there");
+	look_at_siblings(d);
+	look_at_workqueues(d);
+	look_at_governor(d);
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Each NIC: whether it can be granted, and what is in the way.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "doctor/doctor.h"
+#include "host/hostfs.h"
+#include "host/nic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
+
+static bool asked_for(const struct doctor *d, const struct host_pci *p)
+{
+	const struct terms *t =
+		d->grant != NULL ? (const struct terms *)d->grant : (const struct terms *)d->wanted;
+
+	if (t == NULL)
+		return p->class >> 16 == CLASS_NETWORK;
+	for (unsigned i = 0; i < t->nnics; i++) {
+		if (str_eq(t->nics[i].bdf, p->bdf))
+			return true;
+	}
+	return false;
+}
+
+// The others of its group that have a driver of their own: "0000:03:00.1 (ixgbe)".
+static unsigned group_mates(const struct host *h, const struct host_pci *p, char *ret, size_t len)
+{
+	unsigned n = 0;
+	size_t have = 0;
+
+	ret[0] = '\0';
+	for (unsigned i = 0; i < h->npci; i++) {
+		const struct host_pci *q = &h->pci[i];
+
+		if (q == p || q->iommu_group != p->iommu_group || host_pci_harmless(q)
+		    || str_eq(q->driver, "vfio-pci"))
+			continue;
+		n++;
+		if (have < len)
+			have += (size_t)snprintf(
+				ret + have,
+				len - have,
+				"%s%s (%s)",
+				n > 1 ? ", " : "",
+				q->bdf,
+				q->driver
+			);
+	}
+	return n;
+}
+
+// Memory that the firmware writes to behind the kernel's back: VFIO takes no such device. Lines are
+// "0xFIRST 0xLAST TYPE" (Documentation/ABI/testing/sysfs-kernel-iommu_groups).
+static bool has_firmware_memory(const struct doctor *d, int group)
+{
+	char path[80], line[128];
+	_cleanup_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "sys/kernel/iommu_groups/%d/reserved_regions", group);
+	f = hostfs_fopen(d->fs->root, path);
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (strstr(line, " direct\n") != NULL)
+			return true;
+	}
+	return false;
+}
+
+static bool can_be_reset(const struct doctor *d, const struct host_pci *p)
+{
+	_cleanup_free_ char *reset = str_printf("sys/%s/reset", p->path),
+			    *method = str_printf("sys/%s/reset_method", p->path);
+
+	return reset == NULL || method == NULL || doctor_exists(d, reset)
+	       || doctor_exists(d, method);
+}
+
+// What the host itself does with it; NULL: nothing.
+static const char *host_use(const struct host_pci *p)
+{
+	return p->default_route	     ? "the default route goes through it"
+	       : p->upper[0] != '\0' ? "it is a port of a bond, bridge or VLAN"
+	       : p->addressed	     ? "the host has an address on it"
+				     : NULL;
+}
+
+static enum verdict if_asked(const struct doctor *d, enum verdict otherwise)
+{
+	return d->wanted != NULL ? VERDICT_FAIL : otherwise;
+}
+
+// The first reason why it cannot be granted as it is. True: there is one, and it is said.
+static bool is_refused(struct doctor *d, const struct host_pci *p)
+{
+	const char *use = host_use(p);
+	char mates[256];
+
+	if (use != NULL) {
+		doctor_find(
+			d, if_asked(d, VERDICT_PASS), "nic", "%s stays the host's: %s", p->bdf, use
+		);
+		doctor_read(d, "/proc/net, /sys/%s/net/%s", p->path, p->netdev);
+		doctor_cure(d, "pinfold nic bind --force %s (the host loses it)", p->bdf);
+	} else if (host_nic_bifurcated(p->driver)) {
+		doctor_find(
+			d,
+			if_asked(d, VERDICT_WARN),
+			"nic",
+			"%s works with DPDK beside its kernel driver (%s), which cannot be granted",
+			p->bdf,
+			p->driver
+		);
+		doctor_read(d, "/sys/%s/driver", p->path);
+		doctor_cure(
+			d, "a VF or NIC of another maker; or --in host, which does not fence it"
+		);
+	} else if (p->iommu_group < 0) {
+		doctor_find(
+			d,
+			if_asked(d, VERDICT_WARN),
+			"nic",
+			"%s is in no IOMMU group: nothing keeps it from the host's memory",
+			p->bdf
+		);
+		doctor_read(d, "/sys/%s/iommu_group", p->path);
+		doctor_cure(d, "see the group iommu of this report");
+	} else if (has_firmware_memory(d, p->iommu_group)) {
+		doctor_find(
+			d,
+			if_asked(d, VERDICT_WARN),
+			"nic",
+			"%s: the firmware uses memory of its own with it (RMRR), so VFIO does not "
+			"take it",
+			p->bdf
+		);
+		doctor_read(
+			d, "/sys/kernel/iommu_groups/%d/reserved_regions: direct", p->iommu_group
+		);
+		doctor_cure(
+			d, "turn its management by the firmware off there, or use another slot"
+		);
+	} else if (group_mates(d->host, p, mates, sizeof(mates)) > 0) {
+		doctor_find(
+			d,
+			if_asked(d, VERDICT_WARN),
+			"nic",
+			"%s shares IOMMU group %d with %s: \"group is not viable\"",
+			p->bdf,
+			p->iommu_group,
+			mates
+		);
+		doctor_read(d, "/sys/kernel/iommu_groups/%d/devices", p->iommu_group);
+		doctor_cure(
+			d, "pinfold nic bind all of them, or use a slot behind a port with ACS"
+		);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void look_at_driver(struct doctor *d, const struct host_pci *p)
+{
+	bool ready = str_eq(p->driver, "vfio-pci");
+
+	if (!ready && host_nic_for_programs(p->driver)) {
+		doctor_find(
+			d,
+			if_asked(d, VERDICT_WARN),
+			"nic",
+			"%s is bound to %s, which keeps it from no memory",
+			p->bdf,
+			p->driver
+		);
+		doctor_cure(d, "pinfold nic bind %s", p->bdf);
+	} else {
+		doctor_find(
+			d,
+			VERDICT_PASS,
+			"nic",
+			"%s can be granted: IOMMU group %d, node %d, driver %s%s",
+			p->bdf,
+			p->iommu_group,
+			p->node,
+			p->driver[0] != '\0' ? p->driver : "none",
+			ready ? "" : " (give it with --nic NIC,bind)"
+		);
+	}
+	doctor_read(d, "/sys/%s/driver", p->path);
+}
+
+static void look_at_rest(struct doctor *d, const struct host_pci *p)
+{
+	if (p->node < 0 && d->host->nnodes > 1) {
+		doctor_find(
+			d,
+			VERDICT_WARN,
+			"nic-node",
+			"%s: the firmware does not tell its NUMA node, so CPUs cannot be chosen "
+			"near it",
+			p->bdf
+		);
+		doctor_read(d, "/sys/%s/numa_node: -1", p->path);
+		doctor_cure(
+			d,
+			"a newer firmware; or find the node by trying: --cpus of one, then of "
+			"another"
+		);
+	}
+	if (d->fs->real && !can_be_reset(d, p)) {
+		doctor_find(
+			d,
+			VERDICT_WARN,
+			"nic-reset",
+			"%s cannot be reset: what one program leaves in it, the next one finds",
+			p->bdf
+		);
+		doctor_read(d, "/sys/%s/reset_method: none", p->path);
+		doctor_cure(d, "grant it to programs that trust each other, or grant VFs");
+	}
+	if (str_eq(p->driver, "vfio-pci") && p->numvfs > 0) {
+		doctor_find(
+			d,
+			VERDICT_WARN,
+			"nic-token",
+			"%s is bound to vfio-pci and has VFs: programs with those need its VF "
+			"token",
+			p->bdf
+		);
+		doctor_read(d, "/sys/%s/sriov_numvfs: %u", p->path, p->numvfs);
+		doctor_cure(d, "leave the PF to its kernel driver: pinfold nic unbind %s", p->bdf);
+	}
+}
+
+void doctor_nics(struct doctor *d)
+{
+	unsigned n = 0;
+
+	if (!doctor_wants_nics(d))
+		return;
+	for (unsigned i = 0; i < d->host->npci; i++) {
+		const struct host_pci *p = &d->host->pci[i];
+
+		if (!asked_for(d, p))
+			continue;
+		n++;
+		if (!is_refused(d, p)) {
+			look_at_driver(d, p);
+			look_at_rest(d, p);
+		}
+	}
+	if (n == 0) {
+		doctor_find(
+			d,
+			VERDICT_SKIP,
+			"nic",
+			d->wanted == NULL ? "this machine has none"
+					  : "the grant names none that is known"
+		);
+		doctor_read(d, "/sys/bus/pci/devices");
+	}
+}

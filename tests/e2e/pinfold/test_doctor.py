@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold doctor: what it says of fake machines, sick and healthy ones, and of this one.
+
+UPDATE_GOLDEN=1 writes tests/golden anew; read the difference before you keep it.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import fake_host
+import jsonschema
+import pytest
+from places import TOP
+from workload import needs_pages, needs_root
+
+GOLDEN = TOP / "tests/golden"
+SCHEMA = json.loads((TOP / "data/schemas/doctor.json").read_text())
+MODERN = "fpu sse4_2 pdpe1gb constant_tsc nonstop_tsc"
+
+
+def run(pinfold, *args, tree=None, **kwargs):
+    command = [pinfold] + (["--host-tree", str(tree)] if tree else []) + ["doctor", *args]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, **kwargs
+    )
+
+
+def report(pinfold, *args, tree=None):
+    p = run(pinfold, "--json", *args, tree=tree)
+    assert p.returncode in (0, 1), p.stderr
+    doc = json.loads(p.stdout)
+    jsonschema.validate(doc, SCHEMA)
+    verdicts = [c["verdict"] for c in doc["checks"]]
+    for word, count in zip(
+        ["PASS", "WARN", "FAIL", "SKIP"], ["passed", "warned", "failed", "skipped"]
+    ):
+        assert verdicts.count(word) == doc[count]
+    assert (p.returncode == 1) == (doc["failed"] > 0)
+    return doc
+
+
+def find(doc, check, like=""):
+    """The checks of that name, "group/check", whose finding has the words."""
+    group, name = check.split("/")
+    return [
+        c for c in doc["checks"] if (c["group"], c["check"]) == (group, name) and like in c["found"]
+    ]
+
+
+def one(doc, check, like=""):
+    found = find(doc, check, like)
+    assert len(found) == 1, found or [c for c in doc["checks"] if c["group"] in check]
+    return found[0]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A function that writes a kind of machine with changes, and says where."""
+
+    def make(kind, files=None, **changes):
+        m = fake_host.kinds[kind]()
+        m.flags = MODERN
+        m.files = files or {}
+        for name, value in changes.items():
+            setattr(m, name, value)
+        tree = tmp_path / f"{kind}-{len(os.listdir(tmp_path))}"
+        return Path(fake_host.write(m, str(tree)))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def healthy(pinfold, tmp_path_factory):
+    """A function that says what is said of a kind of machine as it is."""
+    reports = {}
+
+    def ask(kind):
+        if kind not in reports:
+            m = fake_host.kinds[kind]()
+            m.flags = MODERN
+            reports[kind] = report(
+                pinfold, tree=fake_host.write(m, str(tmp_path_factory.mktemp("trees") / kind))
+            )
+        return reports[kind]
+
+    return ask
+
+
+# --- fake machines --------------------------------------------------------------------------------
+
+
+GOLDENS = {
+    "doctor-paper": ("paper", ""),
+    "doctor-paper-nic": ("paper", "--cpu-count 4 --nic 82:00.0 --hugepages 1G=4"),
+    "doctor-two-bare": ("two-bare", ""),
+    "doctor-mlx5": ("mlx5", ""),
+}
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("name", GOLDENS)
+def test_golden(pinfold, machine, name):
+    kind, flags = GOLDENS[name]
+    p = run(pinfold, "--all", *flags.split(), tree=machine(kind))
+    assert p.returncode in (0, 1) and p.stderr == ""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        path.write_text(p.stdout)
+    assert p.stdout == path.read_text(), "see UPDATE_GOLDEN=1"
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("kind", ["two", "two-v2", "big", "gpus", "hybrid", "arm", "mlx5"])
+def test_any_machine(pinfold, machine, kind):
+    """Each check says where it read what it found, and what is not in order has a cure."""
+    doc = report(pinfold, tree=machine(kind))
+    assert len(doc["checks"]) > 10
+    for c in doc["checks"]:
+        assert "\n" not in c["found"] and c["found"]
+        if c["verdict"] in ("WARN", "FAIL"):
+            assert c["read"] and c["cure"], c
+
+
+# what is changed of a healthy machine, and what is to be said then
+SICK = [
+    ("paper", {"flags": "fpu"}, "processor/instructions", "FAIL", "SSE4.2"),
+    ("paper", {"flags": "fpu sse4_2"}, "processor/pages-of-1g", "WARN", "1G"),
+    ("paper", {"isolated": ""}, "isolation/cpus", "SKIP", "no CPU is granted or isolated"),
+    ("paper", {"isolated": "1-11"}, "isolation/siblings", "WARN", "25-35"),
+    ("paper", {"isolated": "1-23"}, "isolation/tickless", "WARN", "12"),
+    ("paper", {"cmdline": "ro", "nohz_full": ""}, "isolation/rcu", "WARN", "1-11"),
+    ("two", {"cgroup": "v1-bare"}, "cgroups/controllers", "FAIL", "not mounted"),
+]
+# the same by files
+SICK_FILES = [
+    ("proc/sys/kernel/nmi_watchdog", "1", "noise/nmi-watchdog", "WARN"),
+    ("proc/sys/kernel/timer_migration", "0", "noise/timer-migration", "WARN"),
+    ("proc/sys/vm/stat_interval", "1", "noise/statistics", "WARN"),
+    ("proc/sys/kernel/numa_balancing", "1", "memory/numa-balancing", "WARN"),
+    ("sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never",
+     "memory/transparent-hugepages", "WARN"),
+    ("sys/kernel/mm/ksm/run", "1", "memory/same-page-merging", "WARN"),
+    ("proc/swaps", "Filename Type\n/dev/sda2 partition 1 0 -2", "memory/swap", "WARN"),
+    ("proc/sys/vm/max_map_count", "1000", "limits/mappings", "WARN"),
+    ("sys/module/apparmor/parameters/enabled", "Y", "security/apparmor", "WARN"),
+    ("sys/fs/selinux/enforce", "1", "security/selinux", "WARN"),
+    ("proc/sys/user/max_user_namespaces", "0", "security/user-namespaces", "FAIL"),
+    ("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y", "iommu/unsafe-noiommu", "FAIL"),
+    ("sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y",
+     "iommu/interrupt-remapping", "WARN"),
+    ("sys/kernel/iommu_groups/40/reserved_regions", "0x0 0xfff direct\n0xfee00000 0xfeefffff msi",
+     "nics/nic", "WARN"),
+    ("sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages", "5",
+     "hugepages/overcommit", "WARN"),
+    ("sys/devices/virtual/workqueue/cpumask", "ffff,ffffffff", "isolation/workqueues", "WARN"),
+    ("sys/devices/system/cpu/cpufreq/policy1/scaling_governor", "powersave",
+     "isolation/frequency", "WARN"),
+]  # fmt: skip
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("kind, changes, check, verdict, words", SICK)
+def test_sick(pinfold, machine, healthy, kind, changes, check, verdict, words):
+    assert (
+        find(report(pinfold, tree=machine(kind, **changes)), check, words)[0]["verdict"] == verdict
+    )
+    assert verdict not in [c["verdict"] for c in find(healthy(kind), check)]
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("path, text, check, verdict", SICK_FILES)
+def test_sick_file(pinfold, machine, healthy, path, text, check, verdict):
+    doc = report(pinfold, tree=machine("paper", files={path: text}))
+    assert verdict in [c["verdict"] for c in find(doc, check)], doc
+    assert verdict not in [c["verdict"] for c in find(healthy("paper"), check)]
+
+
+@pytest.mark.anywhere
+def test_mounts(pinfold, machine):
+    """A hugetlbfs that others may fill without limit, and such as are no trouble."""
+    tree = machine("paper")
+    mounts = tree / "proc/mounts"
+    fine = ["rw,mode=755,pagesize=2M", "rw,size=64M,mode=1777"]
+    lines = [f"none /mnt/{i} hugetlbfs {o} 0 0" for i, o in enumerate(fine + ["rw,mode=1777"])]
+    mounts.write_text(mounts.read_text() + "\n".join(lines + [""]))
+    found = find(report(pinfold, tree=tree), "hugepages/mounts")
+    assert [c["verdict"] for c in found] == ["PASS", "PASS", "WARN"]
+    assert found[2]["cure"].startswith("umount /mnt/2 ")
+
+
+@pytest.mark.anywhere
+def test_grant_flags(pinfold, machine):
+    """Only what the grant needs is examined, and what it lacks is a failure."""
+    tree = machine("two")
+    doc = report(pinfold, "--cpus", "1", tree=tree)
+    assert doc["failed"] == 0, doc
+    assert not {"iommu", "nics", "hugepages"} & {c["group"] for c in doc["checks"]}
+    assert "CPUs 1 are looked at" in one(doc, "isolation/cpus")["found"]
+    doc = report(pinfold, "--cpus", "1", "--nic", "00:03.0", tree=tree)
+    assert one(doc, "iommu/iommu")["verdict"] == "FAIL"
+    assert one(doc, "nics/nic")["verdict"] == "FAIL"
+    doc = report(pinfold, "--cpus", "9", "--hugepages", "2M=9999", tree=tree)
+    assert "CPU 9 does not exist" in one(doc, "grant/grant")["found"] or "9999" in str(doc)
+    assert one(doc, "grant/grant")["verdict"] == "FAIL"
+    doc = report(pinfold, "--cpu-count", "4", "--nic", "82:00.0", tree=machine("paper"))
+    assert "CPUs 13-16 are" in one(doc, "isolation/cpus")["found"]
+    assert one(doc, "nics/nic")["verdict"] == "PASS"
+
+
+@pytest.mark.anywhere
+def test_for_a_grant(pinfold, machine):
+    tree = machine("paper")
+    (tree / "run").mkdir()
+    create = ["grant", "create", "--name", "slot", "--cpus", "1-2", "--hugepages", "2M=64@0"]
+    subprocess.run([pinfold, "--host-tree", str(tree), *create], check=True, stdout=subprocess.PIPE)
+    doc = report(pinfold, "--for", "slot", tree=tree)
+    assert doc["grant"] == "slot" and one(doc, "grant/grant")["verdict"] == "PASS"
+    assert "CPUs 1-2 are looked at" in one(doc, "isolation/cpus")["found"]
+    # it holds the CPUs: of the whole machine they are what is looked at
+    doc = report(pinfold, tree=tree)
+    assert "CPUs 1-2 are looked at: they are granted" in one(doc, "isolation/cpus")["found"]
+    p = run(pinfold, "--for", "slot", "--cpus", "3", tree=tree)
+    assert p.returncode == 125 and "leave the other grant flags out" in p.stderr
+    p = run(pinfold, "--for", "none", tree=tree)
+    assert p.returncode == 125 and "'none'" in p.stderr
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize(
+    "words, like",
+    [
+        (["--jsn"], "did you mean '--json'"),
+        (["x"], "'x' is no option"),
+        (["--in", "jail"], "container, vm or host"),
+        (["--hugepages", "2M"], "2M"),
+    ],
+)
+def test_nonsense(pinfold, words, like):
+    p = run(pinfold, *words)
+    assert p.returncode == 125 and like in p.stderr and p.stderr.count("\n") == 1
+
+
+# --- this machine ---------------------------------------------------------------------------------
+
+
+@needs_root
+@needs_pages(8)
+@pytest.mark.guest
+def test_here(pinfold):
+    """The kernel is the judge."""
+    doc = report(pinfold)
+    assert doc["root"] is True
+    pages = [c["found"] for c in find(doc, "hugepages/pages", "2M")]
+    total = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages").read_text()
+    assert sum(int(text.split(": ")[1].split(",")[0]) for text in pages) == int(total)
+    groups = (
+        os.listdir("/sys/kernel/iommu_groups") if Path("/sys/kernel/iommu_groups").exists() else []
+    )
+    assert (one(doc, "iommu/iommu")["verdict"] == "PASS") == bool(groups)
+    assert one(doc, "runtime/oci-runtime")["verdict"] == "PASS"
+    for c in find(doc, "cgroups/controllers"):
+        assert c["verdict"] == "PASS"  # or nothing of these tests would run
+    swap = len(Path("/proc/swaps").read_text().splitlines()) > 1
+    assert (one(doc, "memory/swap")["verdict"] == "WARN") == swap
+
+
+@needs_root
+def test_without_root(pinfold, tmp_path):
+    """It says which checks it could not make."""
+    copy = tmp_path / "pinfold"
+    copy.write_bytes(Path(pinfold).read_bytes())
+    copy.chmod(0o755)
+    for directory in [tmp_path, *tmp_path.parents][:3]:
+        directory.chmod(0o755)
+    p = run(str(copy), "--json", user=65534, group=65534, extra_groups=[])
+    doc = json.loads(p.stdout)
+    jsonschema.validate(doc, SCHEMA)
+    assert doc["root"] is False
+    assert "needs root" in one(doc, "leftovers/map-files")["found"]
+    p = run(str(copy), user=65534, group=65534, extra_groups=[])
+    assert p.stdout.splitlines()[-1].startswith("not as root")
+
+
+@needs_root
+@needs_pages(8)
+def test_leftovers(pinfold, tmp_path):
+    """A file of hugepages that a program has locked, and one that nobody has."""
+    where = tmp_path / "huge"
+    where.mkdir()
+    subprocess.run(["mount", "-t", "hugetlbfs", "-o", "size=4M", "none", str(where)], check=True)
+    try:
+        (where / "rtemap_0").touch()
+        (where / "rtemap_1").touch()
+        with open(where / "rtemap_1", encoding="utf-8") as f:
+            subprocess.run(["flock", "--shared", "--nonblock", str(f.fileno())],
+                           pass_fds=[f.fileno()], check=True)  # fmt: skip
+            c = one(report(pinfold), "leftovers/map-files", str(where))
+            assert "1 of 2 files" in c["found"] and "rtemap_0" in c["found"]
+            assert c["cure"] == f"rm {where}/rtemap_*"
+        assert "2 of 2" in one(report(pinfold), "leftovers/map-files", str(where))["found"]
+    finally:
+        subprocess.run(["umount", str(where)], check=True)

@@ -3,6 +3,8 @@
 
 #include "port/packet.h"
 
+#include "port/checksum.h"
+
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
@@ -34,31 +36,6 @@ struct packet_port {
 	uint64_t opackets, obytes, oerrors;
 	uint64_t missed; // the kernel forgets what was read
 };
-
-// The Internet checksum from where the kernel was to make it (RFC 1071).
-static void finish_checksum(uint8_t *data, unsigned len, unsigned start, unsigned offset)
-{
-	uint64_t sum = 0;
-	uint16_t word;
-
-	if (start + offset + sizeof(word) > len)
-		return;
-	for (unsigned i = start; i + 1 < len; i += 2) {
-		memcpy(&word, data + i, sizeof(word));
-		sum += word;
-	}
-	if ((len - start) % 2 != 0) {
-		word = 0;
-		memcpy(&word, data + len - 1, 1);
-		sum += word;
-	}
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	word = (uint16_t)~sum;
-	if (word == 0) // which means "none" for UDP, and is the same for TCP
-		word = 0xffff;
-	memcpy(data + start + offset, &word, sizeof(word));
-}
 
 // Appends to a chain of buffers. False: there are no more.
 static bool put(struct packet_port *p, struct rte_mbuf *m, const uint8_t *data, unsigned len)
@@ -133,7 +110,7 @@ static uint16_t receive(
 			p->ierrors++;
 		} else {
 			if (how.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-				finish_checksum(data, h->tp_len, how.csum_start, how.csum_offset);
+				checksum_finish(data, h->tp_len, how.csum_start, how.csum_offset);
 			m[n] = make(p, h, data, h->tp_len);
 			if (m[n] == NULL) {
 				p->nombuf++;

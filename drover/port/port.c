@@ -189,6 +189,8 @@ int port_start(
 		return -err->code;
 	if (dev->frames)
 		xdp_sockets_since(&before, ret_xdp);
+	if (dev->frames && xdp_is_software(dev->interface) && xdp_finish_checksums(port, nrxq) < 0)
+		return err_set(err, ENOTSUP, "this DPDK was built without callbacks");
 	if (dev->packet
 	    && packet_start(dev->interface, conf->promiscuous, port, pool, ret_packet, err) < 0)
 		return err_wrap(err, "port '%s'", conf->name);

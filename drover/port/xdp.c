@@ -4,11 +4,18 @@
 #include "port/xdp.h"
 
 #include "base/scope.h"
+#include "port/checksum.h"
 
 #include <dirent.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <rte_ethdev.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #ifndef SOL_XDP
@@ -76,4 +83,37 @@ void xdp_sockets_count(const struct xdp_sockets *s, struct xdp_statistics *ret)
 		ret->rx_fill_ring_empty_descs += one.rx_fill_ring_empty_descs;
 		ret->tx_ring_empty_descs += one.tx_ring_empty_descs;
 	}
+}
+
+// A card has an address on some bus.
+bool xdp_is_software(const char *interface)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq r = {.ifr_data = (char *)&info};
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%.15s", interface);
+	return ioctl(fd, SIOCETHTOOL, &r) < 0 || strpbrk(info.bus_info, "0123456789") == NULL;
+}
+
+static uint16_t finish(
+	uint16_t port, uint16_t queue, struct rte_mbuf **m, uint16_t n, uint16_t max, void *arg
+)
+{
+	(void)port;
+	(void)queue;
+	(void)max;
+	(void)arg;
+	for (uint16_t i = 0; i < n; i++)
+		checksum_finish_half(rte_pktmbuf_mtod(m[i], uint8_t *), m[i]->data_len);
+	return n;
+}
+
+int xdp_finish_checksums(uint16_t port, uint16_t nrxq)
+{
+	for (uint16_t q = 0; q < nrxq; q++) {
+		if (rte_eth_add_rx_callback(port, q, finish, NULL) == NULL)
+			return -1;
+	}
+	return 0;
 }

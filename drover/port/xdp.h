@@ -5,6 +5,8 @@
 #pragma once
 
 #include <linux/if_xdp.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define XDP_SOCKETS 64
 
@@ -21,3 +23,9 @@ void xdp_sockets_since(const struct xdp_sockets *before, struct xdp_sockets *ret
 
 // Adds up what the kernel says of each.
 void xdp_sockets_count(const struct xdp_sockets *s, struct xdp_statistics *ret);
+
+// Whether that interface is software (veth, tap, a bridge): what a local kernel sends there has no card below it.
+bool xdp_is_software(const char *interface);
+
+// From now on what that ethdev port receives has its checksums finished.
+int xdp_finish_checksums(uint16_t port, uint16_t nrxq);

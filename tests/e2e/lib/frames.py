@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
 """Frames that cannot be mistaken for each other, and the kernel as the other end of a device: as a
-program, in its network namespace, `frames.py send IFACE PCAP` or `take IFACE PCAP SOURCE`, which takes
-frames of that source address until its standard input ends."""
+program, in its network namespace, `frames.py send IFACE PCAP`, `finish IFACE PCAP`, which sends those of to_finish,
+or `take IFACE PCAP SOURCE`, which takes frames of that source address until its standard input ends."""
 
 import ctypes
 import select
@@ -14,7 +14,7 @@ import time
 
 import pcapfile
 
-ETH_P_ALL, SOL_PACKET, AUXDATA, OUTGOING = 3, 263, 8, 4
+ETH_P_ALL, SOL_PACKET, AUXDATA, OUTGOING, VNET_HDR = 3, 263, 8, 4, 15
 VLAN_VALID, TPID_VALID = 0x10, 0x40
 # no tag, a C-tag, an S-tag, both, two C-tags, a priority tag
 TAGS = [(), (0x8100,), (0x88A8,), (0x88A8, 0x8100), (0x8100, 0x8100)]
@@ -42,8 +42,14 @@ def raw(interface):
     return s
 
 
-def send(interface, frames):
+def to_finish(frame, start=None, offset=0):
+    """One whose checksum is left to the card, or, without a start, is not."""
+    return struct.pack("=BBHHHH", start is not None, 0, 0, 0, start or 0, offset) + frame
+
+
+def send(interface, frames, left_to_card=0):
     with raw(interface) as s:
+        s.setsockopt(SOL_PACKET, VNET_HDR, left_to_card)
         for i, frame in enumerate(frames):
             s.send(frame)
             if i % 16 == 15:
@@ -84,8 +90,8 @@ def take(interface, source):
 def main():
     ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: nothing stays behind
     what, interface, path = sys.argv[1:4]
-    if what == "send":
-        send(interface, pcapfile.read(path))
+    if what in ("send", "finish"):
+        send(interface, pcapfile.read(path), int(what == "finish"))
     else:
         pcapfile.write(path, take(interface, bytes.fromhex(sys.argv[4])))
 

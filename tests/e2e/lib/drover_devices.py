@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""Devices of drover and what is at their other ends: a kernel in a network of its own, or another drover."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import frames
+import pcapfile
+import pytest
+from drover_run import Control
+from uml import MORTAL
+from workload import SLOW, needs_pages, unique, wait
+
+COUNT = 900
+A, B = bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b")
+MEMORY = [
+    pytest.param("--no-huge", id="no-huge"),
+    pytest.param(None, id="huge", marks=needs_pages(256)),
+]
+
+
+class Net:
+    """A network of its own: pairs of interfaces, NAME for drover and NAMEx for its kernel."""
+
+    def __init__(self, *pairs, mtu=1500):
+        script = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1;"
+        for name in pairs:
+            script += f"ip link add name {name} mtu {mtu} type veth peer name {name}x mtu {mtu};"
+            script += f"ip link set dev {name} up; ip link set dev {name}x up;"
+        self.holder = subprocess.Popen(
+            [*MORTAL, "unshare", "--net", "sh", "-ec", f"{script} echo ready; exec sleep infinity"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        said = self.holder.stdout.readline()
+        if said != "ready\n":
+            self.end()
+            pytest.skip(f"no network namespace with veth here: {said.strip()}")
+        self.enter = ["nsenter", "-t", str(self.holder.pid), "-n"]
+
+    def run(self, *args):
+        p = subprocess.run(
+            [*self.enter, *map(str, args)],
+            capture_output=True,
+            text=True,
+            timeout=20 * SLOW,
+            check=True,
+        )
+        return p.stdout
+
+    def popen(self, *args, **kw):
+        return subprocess.Popen([*MORTAL, *self.enter, *map(str, args)], **kw)
+
+    def end(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+class Kernels:
+    """Two of one's own, each with an address of both families on what is at the other end of v0 or v1."""
+
+    SCRIPT = """ip netns add {n}; ip link set {dev} netns {n}; ip -n {n} addr add 10.9.0.{i}/24 dev {dev}
+ip -n {n} addr add fd00::{i}/64 dev {dev} nodad; ip -n {n} link set {dev} up; ip -n {n} link set lo up"""
+
+    def __init__(self, kind, directory):
+        self.kind, self.directory = kind, directory
+        self.names = [unique("dev"), unique("dev")]
+        self.net = Net(*([] if kind == "tap" else ["v0", "v1"]))
+        self.moved = False
+
+    def device(self, i):
+        return f"v{i}" if self.kind == "tap" else f"v{i}x"
+
+    @staticmethod
+    def address(i, family):
+        return f"10.9.0.{i + 1}" if family == "4" else f"fd00::{i + 1}"
+
+    def connect(self):
+        """A tap is there when drover runs."""
+        if self.moved:
+            return
+        self.moved = True
+        for i, n in enumerate(self.names):
+            script = self.SCRIPT.format(n=n, dev=self.device(i), i=i + 1)
+            self.net.run("sh", "-ec", "sysctl -qw net.ipv6.conf.default.disable_ipv6=0; " + script)
+
+    def each(self, command):
+        self.connect()
+        for i in (0, 1):
+            self.run(i, "sh", "-ec", command.format(dev=self.device(i)))
+
+    def run(self, i, *args):
+        return self.net.run("ip", "netns", "exec", self.names[i], *args)
+
+    def popen(self, i, *args, **kw):
+        return self.net.popen("ip", "netns", "exec", self.names[i], *args, **kw)
+
+    def counters(self, i):
+        """As nstat has them."""
+        found = {}
+        for name in ("snmp", "netstat", "snmp6"):
+            lines = [line.split() for line in self.run(i, "cat", f"/proc/net/{name}").splitlines()]
+            if name == "snmp6":
+                found |= {key: int(n) for key, n in lines}
+                continue
+            for keys, values in zip(lines[::2], lines[1::2]):
+                found |= {keys[0] + k: int(v) for k, v in zip(keys[1:], values[1:])}
+        return found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for n in self.names:
+            subprocess.run(["ip", "netns", "del", n], check=False, stderr=subprocess.DEVNULL)
+        self.net.end()
+
+
+class Drover:
+    """A running drover; end() gives its report."""
+
+    def __init__(self, drover, directory, text, memory, net=None, args=()):
+        self.prefix = unique("devices")
+        self.log = directory / f"{self.prefix}.log"
+        (directory / f"{self.prefix}.cfg").write_text(text)
+        args = [
+            drover,
+            "run",
+            "--squeeze",
+            "--json",
+            "--file-prefix",
+            self.prefix,
+            *args,
+            directory / f"{self.prefix}.cfg",
+        ]
+        if memory:
+            args.insert(2, memory)
+        with open(self.log, "w", encoding="utf-8") as log:
+            start = (
+                net.popen if net else lambda *a, **k: subprocess.Popen([*MORTAL, *map(str, a)], **k)
+            )
+            self.process = start(*args, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.report = None
+
+    def said(self):
+        return self.log.read_text(encoding="utf-8")
+
+    def runs(self):
+        def running():
+            assert self.process.poll() is None, self.said()
+            return "traffic runs" in self.said()
+
+        wait(running, 30, "the start of drover")
+        return self
+
+    def end(self):
+        if self.report is None:
+            self.process.terminate()
+            try:
+                out, _ = self.process.communicate(timeout=20 * SLOW)
+            finally:
+                self.process.kill()
+                shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
+            self.report = json.loads(out) if out else {}
+        return self.report
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def config(ports, *cores, mtu=1500, more="", keys=""):
+    """ports: name to device; cores: each a list of tasks (from, to)."""
+    text = f"[global]\nname=devices\n{more}\n[defaults]\nmempool size=4K\n[core 0]\nmode=master\n"
+    for i, (name, device) in enumerate(ports.items()):
+        text += f"[port {i}]\nname={name}\ndevice={device}\nmtu={mtu}\n"
+    for i, tasks in enumerate(cores):
+        text += f"[core {i + 1}]\nname=c{i}\n"
+        for k, (rx, tx) in enumerate(tasks):
+            text += f"task={k}\nmode=none\nrx port={rx}\ntx port={tx}\n{keys}"
+    return text
+
+
+class Ends:
+    """The kernel at the other ends: what is sent into each, and what comes out of which."""
+
+    def __init__(self, net, directory, paths, sizes, count=COUNT):
+        self.net, self.directory = net, directory
+        self.sent, self.takers = {}, {}
+        sources = dict(zip(paths, (A, B)))
+        for path in paths:
+            self.sent[path] = frames.make(sources[path], sizes, count)
+            pcapfile.write(directory / f"{path[0]}.in", self.sent[path])
+        for path in paths:
+            self.takers[path] = net.popen(
+                sys.executable,
+                "-B",
+                frames.__file__,
+                "take",
+                path[1],
+                directory / f"{path[1]}.out",
+                sources[path].hex(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            assert self.takers[path].stdout.readline() == "ready\n"
+
+    def send(self):
+        senders = [
+            self.net.popen(
+                sys.executable,
+                "-B",
+                frames.__file__,
+                "send",
+                path[0],
+                self.directory / f"{path[0]}.in",
+            )
+            for path in self.sent
+        ]
+        for s in senders:
+            assert s.wait(30 * SLOW) == 0
+
+    def taken(self):
+        found = {}
+        for path, p in self.takers.items():
+            p.communicate(timeout=20 * SLOW)
+            found[path] = pcapfile.read(self.directory / f"{path[1]}.out")
+        return found
+
+
+def counted(report, *errors):
+    """Of all ports and tasks."""
+    ports = {k: sum(p.get(k, 0) for p in report["ports"]) for k in errors}
+    drops = sum(sum(t["drops"].values()) for t in report["tasks"])
+    return ports, drops
+
+
+def settle(net):
+    """Until nothing moves any more."""
+    before = None
+    for _ in range(100):
+        now = net.run("cat", "/proc/net/dev")
+        if now == before:
+            return
+        before = now
+        time.sleep(0.3)
+
+
+def around(names):
+    """From one to the other in both directions; what is alone gets its own back."""
+    return [(names[0], names[-1]), (names[-1], names[0])][: len(names)]
+
+
+def kernel_case(drover, directory, memory, kind, two, sizes, mtu=1500, setup=(), more=""):
+    """What was sent, what came out and what drover says."""
+    names = ["v0", "v1"] if two else ["v0"]
+    tap = kind == "tap"
+    with Net(*([] if tap else names), mtu=mtu) as net:
+        for command in setup:
+            net.run("sh", "-ec", command)
+        outer = names if tap else [f"{n}x" for n in names]
+        ports = {n: f"{kind}:{n}" for n in names}
+        paths = [(outer[0], outer[-1])] + ([(outer[1], outer[0])] if two else [])
+        with Drover(drover, directory, config(ports, around(names), mtu=mtu, more=more), memory, net) as d:  # fmt: skip
+            d.runs()
+            for n in outer:
+                net.run("ip", "link", "set", "dev", n, "mtu", mtu, "up")
+            ends = Ends(net, directory, paths, sizes)
+            ends.send()
+            settle(net)
+            report = d.end() if not tap else None
+            taken = ends.taken()
+            report = report or d.end()
+    return ends.sent, taken, report
+
+
+def check_all(sent, taken, report):
+    for path, want in sent.items():
+        missing = [len(f) for f in want if f not in taken[path]]
+        assert taken[path] == want, (
+            path,
+            len(want),
+            len(taken[path]),
+            missing[:20],
+            report["ports"],
+        )
+    total = sum(map(len, sent.values()))
+    assert sum(p["opackets"] for p in report["ports"]) == total
+    assert sum(p["ipackets"] for p in report["ports"]) == total
+    assert counted(report, "imissed", "ierrors", "oerrors", "rx_nombuf") == (
+        dict.fromkeys(("imissed", "ierrors", "oerrors", "rx_nombuf"), 0),
+        0,
+    )
+
+
+LINKS = {
+    "memif": ("memif:server:{}", "memif:client:{}"),
+    "vhost": ("vhost:{}", "virtio:{}"),
+    "virtio": ("virtio:{}", "vhost:{}"),
+}
+
+
+def link_case(drover, directory, memory, kind, two, sizes, mtu=1500, more=""):
+    """One drover sends back, or from one link to the other, what another one reads from captures and writes
+    to others; nothing is dropped that can wait. Each kind of end is once with either."""
+    names = ["l0", "l1"] if two else ["l0"]
+    own, other = ([f.format(directory / n) for n in names] for f in LINKS[kind])
+    keys = "drop=no\n"
+    near = config(dict(zip(names, own)), around(names), mtu=mtu, more=more, keys=keys)
+    sent, ports = {}, {}
+    for name, device, source in zip(names, other, (A, B)):
+        sent[name] = frames.make(source, sizes, COUNT)
+        pcapfile.write(directory / f"{name}.in", sent[name])
+        ports |= {
+            name: device, f"{name}in": f"pcap:{directory}/{name}.in", f"{name}out": f"pcap:-,{directory}/{name}.out"
+        }  # fmt: skip
+    reads, writes = [(f"{n}in", n) for n in names], [(n, f"{n}out") for n in names]
+    far = config(ports, reads, writes, mtu=mtu, more=more, keys=keys)
+    first, second = (far, near) if kind == "virtio" else (near, far)
+    with Drover(drover, directory, first, memory) as a:
+        a.runs()  # who listens
+        with Drover(drover, directory, second, memory) as b:
+            b.runs()
+            out = [directory / f"{n}.out" for n in names]
+            size = None
+            while size != (size := [p.stat().st_size for p in out]) or min(size) <= 24:
+                time.sleep(0.5)
+            for d in (a, b) if kind == "virtio" else (b, a):
+                d.end()
+    taken = {n: pcapfile.read(directory / f"{n}.out") for n in names}
+    back = dict(zip(names, reversed(names)))
+    return sent, {n: taken[back[n]] for n in names}, [a.end(), b.end()]
+
+
+def sends(device, more="rate=20000\n"):
+    return f"[port 0]\nname=l0\ndevice={device}\n[core 0]\nmode=master\n[core 1]\nname=g\ntask=0\nmode=gen\ntx port=l0\n{more}"
+
+
+def port_of(d, name="l0"):
+    answer = Control(f"/var/run/dpdk/{d.prefix}/drover.sock").ask(f"ports port={name}")
+    return answer["ports"][name]

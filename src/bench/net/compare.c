@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "bench/net/compare.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/need.h"
+
+#include <math.h>
+#include <string.h>
+
+struct comparing {
+	struct compare *c;
+	unsigned place[TRIAL_SIDES]; // of the series' sides
+};
+
+void compare_tester(struct compare *c, struct trial *t, const struct window *w)
+{
+	double cycles = window_tester_cycles(w), before = c->cycles;
+	bool same_round = c->round == t->round && before > 0;
+
+	c->round = t->round;
+	c->cycles = cycles;
+	if (same_round && !window_alike(before, cycles, c->few))
+		trial_invalid(
+			t,
+			"the machine had another speed: a packet cost the tester %.0f cycles, and "
+			"%.0f on the side before",
+			cycles,
+			before
+		);
+}
+
+static int trial(struct bench *b, void *arg, struct trial *t, struct err *err)
+{
+	const struct comparing *g = arg;
+	struct compare *c = g->c;
+	const struct compare_side *side = &c->side[g->place[t->side]];
+	const struct rig_how how = {
+		.env = side->env,
+		.function = c->function,
+		.size = c->size,
+		.link = side->link,
+		.number = t->number,
+		.wrap = side->wrap,
+		.cpu = c->cpu,
+	};
+	_cleanup_rig_ struct rig rig = RIG_INIT;
+
+	if (rig_start(b, &how, &rig, err) < 0)
+		return -err->code;
+	return c->measure(c, &rig, t, err);
+}
+
+static struct row *make_row(
+	struct result *r, const struct compare *c, unsigned side, unsigned value
+)
+{
+	const struct environment *env = c->side[side].env;
+	_cleanup_free_ char *name = need(str_printf("%s: %s", c->what, c->value[value].name));
+	struct row *row;
+
+	if (!env->present) {
+		result_missing(r, name, env, "%s", env->why);
+		return NULL;
+	}
+	row = result_measured(r, name, env, c->value[value].unit);
+	row->less = c->value[value].less;
+	return row;
+}
+
+int compare_run(struct bench *b, struct result *r, struct compare *c, struct err *err)
+{
+	struct comparing g = {.c = c};
+	struct series s = {
+		.what = c->what,
+		.rounds = c->rounds,
+		.least = 1,
+		.run = trial,
+		.arg = &g,
+	};
+	int done = 0;
+
+	// value by value, as a person compares them
+	for (unsigned v = 0; v < c->nvalues; v++) {
+		for (unsigned i = 0; i < c->nsides; i++)
+			c->row[i][v] = make_row(r, c, i, v);
+	}
+	for (unsigned i = 0; i < c->nsides; i++) {
+		if (!c->side[i].env->present)
+			continue;
+		g.place[s.nsides] = i;
+		memcpy(s.row[s.nsides], c->row[i], sizeof(c->row[i]));
+		s.side[s.nsides++] = c->side[i].env->name;
+	}
+	c->cycles = 0;
+	if (s.nsides > 0)
+		done = series_run(b, &s, &c->report, err);
+	for (unsigned v = 0; v < c->nvalues; v++) {
+		for (unsigned i = 1; i < c->nsides && c->value[v].ratio; i++) {
+			if (c->row[0][v] != NULL && c->row[i][v] != NULL)
+				c->ratio[i][v] = result_ratio(r, NULL, c->row[i][v], c->row[0][v]);
+		}
+	}
+	return done;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The same function and traffic on several sides in turn, each trial with programs of its own; rows of all values, and
+// ratios to the first side.
+#pragma once
+
+#include "bench/net/rig.h"
+#include "bench/trial.h"
+
+#define COMPARE_VALUES 24
+
+struct compare_side {
+	const struct environment *env;
+	const char *const *wrap; // as in struct rig_how
+	enum rig_link link;
+};
+
+struct compare_value {
+	const char *name, *unit;
+	bool less;  // is better
+	bool ratio; // to the first side
+};
+
+struct compare {
+	const char *what; // "none, 64 B": the rows' names begin with it
+	const struct function *function;
+	const struct frame_size *size;
+	unsigned nsides;
+	struct compare_side side[TRIAL_SIDES];
+	unsigned nvalues;
+	struct compare_value value[COMPARE_VALUES];
+	unsigned rounds;
+	int cpu;  // 1 + the function's; 0: the usual one
+	bool few; // packets come one at a time: what a packet costs the tester may differ less
+
+	// Traffic in a rig that stands; fills t->value in the order of `value`. EAGAIN: a disturbed trial.
+	int (*measure)(struct compare *c, struct rig *rig, struct trial *t, struct err *err);
+	void *arg;
+
+	// what came out: rows of sides and values; ratios are those of a side to the first one
+	struct row *row[TRIAL_SIDES][COMPARE_VALUES];
+	struct row *ratio[TRIAL_SIDES][COMPARE_VALUES];
+	struct series_report report;
+
+	unsigned round; // its own: of the last trial that was valid,
+	double cycles;	// and what a packet cost the tester there
+};
+
+// Fails only with ECANCELED. Sides whose environment is not present get rows that say why.
+int compare_run(struct bench *b, struct result *r, struct compare *c, struct err *err);
+
+// Of a trial's first window: a trial in which a packet cost the tester, which is the same on all sides, something else
+// than on the side before is none to compare.
+void compare_tester(struct compare *c, struct trial *t, const struct window *w);

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// §4.0: what is taken from a core that polls, and by whom, on CPUs with and without a tick.
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/idset.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/need.h"
+#include "bench/net/compare.h"
+#include "bench/net/control.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+#define CPU_DIR "/sys/devices/system/cpu"
+#define FILE_MAX (4u << 20)
+#define SOURCES 64
+
+// Looks at the TSC as fast as it can and takes down gaps.
+static const struct function function_irq = {
+	.name = "irq",
+	.vnf = "[core 0]\n"
+	       "mode=master\n"
+	       "[core 1]\n"
+	       "name=jitter\n"
+	       "task=0\n"
+	       "mode=irq\n"
+	       "threshold=1us\n",
+	.pages = 16,
+};
+
+enum {
+	GAPS,
+	MEDIAN,
+	P99,
+	P999,
+	MAX,
+	SHARE,
+	TICKS,
+	VALUES
+};
+
+struct settings {
+	double seconds;
+	int cpu;
+	char sources[400]; // of the last trial, for the remark
+};
+
+// ---- /proc/interrupts
+
+struct source {
+	char name[64];
+	uint64_t n;
+};
+
+// The counts of one CPU's column. Returns how many lines there were.
+static unsigned read_interrupts(int cpu, struct source *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char *save = NULL, *line;
+	int column = -1, at = 0;
+	unsigned n = 0;
+
+	if (fs_read_file("/proc/interrupts", FILE_MAX, &text, NULL) < 0)
+		return 0;
+	line = strtok_r(text, "\n", &save);
+	// "CPU0 CPU1 …": those that are online
+	for (char *p = line; p != NULL && (p = strstr(p, "CPU")) != NULL; p += 3, at++) {
+		if (atoi(p + 3) == cpu)
+			column = at;
+	}
+	while (column >= 0 && n < SOURCES && (line = strtok_r(NULL, "\n", &save)) != NULL) {
+		char *p = strchr(line, ':'), *name = line + strspn(line, " ");
+		unsigned long long count = 0;
+		int i;
+
+		if (p == NULL)
+			continue;
+		*p++ = '\0';
+		for (i = 0; i <= column; i++) {
+			char *end;
+
+			count = strtoull(p, &end, 10);
+			if (end == p)
+				break;
+			p = end;
+		}
+		if (i <= column)
+			continue;
+		// what is behind the counts says what a number is
+		if (isdigit((unsigned char)name[0]) && strrchr(p, ' ') != NULL)
+			snprintf(ret[n].name, sizeof(ret[n].name), "%s", strrchr(p, ' ') + 1);
+		else
+			snprintf(ret[n].name, sizeof(ret[n].name), "%s", name);
+		ret[n++].n = count;
+	}
+	return n;
+}
+
+// The largest differences a second, as "LOC 250, RES 12". The ticks are those of the local timer.
+static double differences(
+	const struct source *a,
+	const struct source *b,
+	unsigned n,
+	double seconds,
+	char *buf,
+	size_t len
+)
+{
+	double ticks = NAN;
+	bool used[SOURCES] = {0};
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < n; i++) {
+		if (str_eq(a[i].name, "LOC"))
+			ticks = (double)(b[i].n - a[i].n) / seconds;
+	}
+	for (unsigned k = 0; k < 5; k++) {
+		unsigned best = n;
+
+		for (unsigned i = 0; i < n; i++) {
+			if (!used[i] && b[i].n > a[i].n
+			    && (best == n || b[i].n - a[i].n > b[best].n - a[best].n))
+				best = i;
+		}
+		if (best == n || at >= len)
+			break;
+		used[best] = true;
+		at += (size_t)snprintf(
+			buf + at,
+			len - at,
+			"%s%s %.1f",
+			k > 0 ? ", " : "",
+			b[best].name,
+			(double)(b[best].n - a[best].n) / seconds
+		);
+	}
+	return ticks;
+}
+
+// ---- a trial
+
+static double of(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+
+	return json_is_number(v) ? json_number_value(v) : 0;
+}
+
+static int measure(struct compare *c, struct rig *rig, struct trial *t, struct err *err)
+{
+	struct settings *s = c->arg;
+	struct rig_drover *d = &rig->vnf;
+	_cleanup_json_ json_t *answer = NULL;
+	struct source before[SOURCES], after[SOURCES];
+	const json_t *report, *gap;
+	unsigned n;
+	double seconds;
+
+	bench_pause(100);
+	n = read_interrupts(s->cpu, before);
+	if (control_tell(d->control, d->what, json_pack("{s:s}", "request", "clear"), err) < 0)
+		return -err->code;
+	bench_pause((unsigned)(1e3 * s->seconds));
+	if (control_ask(d->control, d->what, json_pack("{s:s}", "request", "irq"), &answer, err)
+	    < 0)
+		return -err->code;
+	if (read_interrupts(s->cpu, after) != n)
+		return err_set(err, EAGAIN, "an interrupt was taken or given up meanwhile");
+	report = json_object_iter_value(json_object_iter(json_object_get(answer, "tasks")));
+	gap = json_object_get(report, "gap");
+	seconds = of(report, "measured_seconds");
+	if (seconds <= 0)
+		return err_set(err, EPROTO, "%s has measured nothing", d->what);
+	t->value[GAPS] = of(report, "gaps") / seconds;
+	t->value[MEDIAN] = of(gap, "p50") / 1e3;
+	t->value[P99] = of(gap, "p99") / 1e3;
+	t->value[P999] = of(gap, "p99.9") / 1e3;
+	t->value[MAX] = of(gap, "max") / 1e3;
+	t->value[SHARE] = 100 * of(report, "lost_share");
+	t->value[TICKS] = differences(before, after, n, seconds, s->sources, sizeof(s->sources));
+	return 0;
+}
+
+// ---- kinds of CPUs
+
+static void kernel_list(const char *name, struct idset *ret)
+{
+	_cleanup_free_ char *path = need(str_printf(CPU_DIR "/%s", name)), *text = NULL;
+	struct err none;
+
+	*ret = (struct idset){0};
+	if (fs_read_file(path, 65536, &text, NULL) == 0 && idset_parse(text, ret, &none) < 0)
+		*ret = (struct idset){0};
+}
+
+static int on_cpu(
+	struct bench *b,
+	struct result *r,
+	const char *kind,
+	int cpu,
+	struct settings *s,
+	struct err *err
+)
+{
+	_cleanup_free_ char *what = need(str_printf("%s CPU", kind));
+	struct compare c = {
+		.what = what,
+		.function = &function_irq,
+		.size = function_none.sizes,
+		.nsides = 2,
+		.side = {{.env = &b->env[ENV_HOST]}, {.env = &b->env[ENV_CONTAINER]}},
+		.cpu = 1 + cpu,
+		.nvalues = VALUES,
+		.value =
+			{
+				[GAPS] =
+					{.name = "gaps of 1 µs and more",
+					 .unit = "/s",
+					 .less = true},
+				[MEDIAN] = {.name = "gap, median", .unit = "µs", .less = true},
+				[P99] = {.name = "gap, 99 %", .unit = "µs", .less = true},
+				[P999] = {.name = "gap, 99.9 %", .unit = "µs", .less = true},
+				[MAX] = {.name = "gap, longest", .unit = "µs", .less = true},
+				[SHARE] =
+					{.name = "share of the core's time in gaps",
+					 .unit = "%",
+					 .less = true,
+					 .ratio = true},
+				[TICKS] = {.name = "timer interrupts", .unit = "/s", .less = true},
+			},
+		.rounds = bench_choose(b, 5, 12),
+		.measure = measure,
+		.arg = s,
+	};
+	int done;
+
+	s->cpu = cpu;
+	s->sources[0] = '\0';
+	done = compare_run(b, r, &c, err);
+	for (unsigned i = 0; i < c.nsides; i++) {
+		struct row *row = c.row[i][TICKS];
+
+		if (row == NULL)
+			continue;
+		row_paper(
+			row,
+			NAN,
+			"a full dyntick kernel has no advantage for these functions (§6.4.1)"
+		);
+		if (s->sources[0] != '\0')
+			row_text(
+				row,
+				"CPU %d; interrupts a second in the last trial: %s",
+				cpu,
+				s->sources
+			);
+	}
+	return done;
+}
+
+static int run(struct bench *b, struct result *r, struct err *err)
+{
+	struct settings s = {.seconds = b->size == BENCH_QUICK ? 1 : 10};
+	struct idset isolated, nohz, normal;
+	const struct {
+		const char *kind;
+		const struct idset *cpus;
+		const char *why;
+	} kinds[] = {
+		{"an isolated",
+		 &isolated,
+		 "the kernel was started without isolcpus=, so no CPU is isolated"},
+		{"a nohz_full",
+		 &nohz,
+		 "the kernel was started without nohz_full=, or cannot stop its tick"},
+	};
+
+	kernel_list("isolated", &isolated);
+	kernel_list("nohz_full", &nohz);
+	kernel_list("online", &normal);
+	idset_andnot(&normal, &isolated);
+	idset_andnot(&normal, &nohz);
+	if (idset_has(&normal, (unsigned)b->cpu_vnf)
+	    && on_cpu(b, r, "a normal", b->cpu_vnf, &s, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		int cpu = idset_first(kinds[i].cpus);
+		_cleanup_free_ char *what = need(str_printf("%s CPU", kinds[i].kind));
+
+		if (cpu < 0)
+			result_missing(r, what, NULL, "%s", kinds[i].why);
+		else if (on_cpu(b, r, kinds[i].kind, cpu, &s, err) < 0)
+			return -err->code;
+	}
+	if (access("/sys/kernel/tracing/osnoise", F_OK) != 0)
+		result_missing(
+			r, "osnoise tracer", NULL, "this kernel has none, or tracefs is not mounted"
+		);
+	return 0;
+}
+
+static bool jitter_lacks(const struct bench *b, struct reasons *r)
+{
+	if (b->drover == NULL)
+		lacks(r, "drover is not beside pinfold");
+	return b->drover != NULL;
+}
+
+static const struct experiment jitter = {
+	.name = "jitter",
+	.figure = "§4.0",
+	.title = "What is taken from a core that polls",
+	.about = "A core of drover that looks at its clock all the time and takes down every gap "
+		 "of a "
+		 "microsecond and more, as a bare process and in a container, on normal, isolated "
+		 "and "
+		 "nohz_full CPUs; and which interrupts came.",
+	.dropped = "long trials",
+	.seconds = {30, 280},
+	.order = 100,
+	.lacks = jitter_lacks,
+	.run = run,
+};
+EXPERIMENT(jitter);

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Tab. 4 and 5: how long a packet takes, there and back through both links.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/need.h"
+#include "bench/net/compare.h"
+#include "bench/net/instruments.h"
+
+#include <math.h>
+
+#define PDR 0.005
+#define NAME_LEN 48
+
+// Of the rate at which PDR is lost: the same for all sides.
+static const double loads[] = {0.1, 0.5, 0.9};
+
+static const struct {
+	enum quantile q;
+	const char *name;
+} quantiles[] = {
+	{Q50, "median"},
+	{Q99, "99 %"},
+	{Q999, "99.9 %"},
+	{Q9999, "99.99 %"},
+	{QMAX, "maximum"},
+};
+
+enum {
+	MEAN,
+	MAX,
+	AT_LOADS
+};
+#define VALUES (AT_LOADS + ARRAY_LEN(loads) * ARRAY_LEN(quantiles))
+
+struct settings {
+	double seconds;
+	unsigned rounds;
+	double pdr; // packets a second
+};
+
+// The paper's figures, by environment: Tab. 4 for none, Tab. 5 for l2fwd.
+static const struct paper {
+	const struct function *function;
+	const char *figure;
+	struct {
+		double mean, max;
+	} us[3]; // ENV_HOST, ENV_CONTAINER, ENV_VM
+} papers[] = {
+	{&function_none, "Tab. 4", {{11.4375, 53}, {11.3955, 56}, {11.1735, 457}}},
+	{&function_l2fwd, "Tab. 5", {{493.148, 565.441}, {530.065, 599.067}, {518.032, 974.435}}},
+};
+
+static double micro(const struct window *w, enum quantile q)
+{
+	return w->latency_ns[q] / 1e3;
+}
+
+static int measure(struct compare *c, struct rig *rig, struct trial *t, struct err *err)
+{
+	const struct settings *s = c->arg;
+	unsigned at = AT_LOADS;
+	struct window w;
+
+	if (rig_offer_valid(rig, 0, s->seconds, &w, err) < 0)
+		return -err->code;
+	compare_tester(c, t, &w);
+	t->value[MEAN] = micro(&w, QMEAN);
+	t->value[MAX] = micro(&w, QMAX);
+	for (size_t i = 0; i < ARRAY_LEN(loads) && s->pdr > 0; i++) {
+		if (rig_offer_valid(rig, loads[i] * s->pdr, s->seconds, &w, err) < 0)
+			return -err->code;
+		for (size_t q = 0; q < ARRAY_LEN(quantiles); q++)
+			t->value[at++] = micro(&w, quantiles[q].q);
+	}
+	return 0;
+}
+
+// The rate that the loads are parts of: of a bare process, less than 0 where it cannot be found.
+static int find_pdr(struct bench *b, const struct function *f, double *ret, struct err *err)
+{
+	static unsigned used = 1000000; // not those of trials
+	const unsigned number = used++;
+	struct search s = {
+		.first = 0.1,
+		.final = 0.2,
+		.limit = 8,
+		.ngoals = 1,
+		.goal = {{.loss = PDR, .exceed = 0.5, .width = 0.02, .sum = 0.4}},
+	};
+	const struct rig_how how = {
+		.env = &b->env[ENV_HOST],
+		.function = f,
+		.size = &f->sizes[0],
+		.number = number,
+	};
+	_cleanup_rig_ struct rig rig = RIG_INIT;
+	struct rig_search found;
+	struct window w;
+
+	bench_say(b, "latency: the rate of %s with 0.5 %% loss", f->name);
+	if (rig_start(b, &how, &rig, err) < 0 || rig_offer_valid(&rig, 0, 0.2, &w, err) < 0)
+		return -err->code;
+	s.max = 1.25 * window_received(&w);
+	s.min = s.max / 50;
+	if (rig_search(&rig, &s, &found, err) < 0)
+		return -err->code;
+	*ret = search_result(&s, 0).lower;
+	return *ret > 0 ? 0 : err_set(err, EAGAIN, "packets are lost at any rate");
+}
+
+static void name_values(struct compare *c, char names[VALUES][NAME_LEN])
+{
+	unsigned at = AT_LOADS;
+
+	c->value[MEAN] = (struct compare_value){
+		.name = "mean at overload", .unit = "µs", .less = true, .ratio = true};
+	c->value[MAX] = (struct compare_value){
+		.name = "maximum at overload", .unit = "µs", .less = true, .ratio = true};
+	for (size_t i = 0; i < ARRAY_LEN(loads); i++) {
+		for (size_t q = 0; q < ARRAY_LEN(quantiles); q++, at++) {
+			snprintf(
+				names[at],
+				NAME_LEN,
+				"%s at %.0f %% of PDR",
+				quantiles[q].name,
+				100 * loads[i]
+			);
+			c->value[at] = (struct compare_value){
+				.name = names[at],
+				.unit = "µs",
+				.less = true,
+				// of the others there is too little in a trial
+				.ratio = quantiles[q].q == Q50 || quantiles[q].q == Q99,
+			};
+		}
+	}
+}
+
+static void cite(struct compare *c, const struct paper *p)
+{
+	static const char *const about[] = {
+		[MEAN] = "average, NIC to NIC", [MAX] = "maximum, NIC to NIC"};
+
+	for (unsigned i = 0; i < c->nsides; i++) {
+		for (unsigned v = MEAN; v <= MAX; v++) {
+			struct row *row = c->row[i][v];
+			enum env_kind kind = c->side[i].env->kind;
+
+			if (row == NULL)
+				continue;
+			row_figure(row, p->figure);
+			row_paper(
+				row, v == MEAN ? p->us[kind].mean : p->us[kind].max, "%s", about[v]
+			);
+		}
+	}
+	if (c->nsides < 2 || c->ratio[1][MEAN] == NULL)
+		return;
+	row_figure(c->ratio[1][MEAN], p->figure);
+	row_paper(
+		c->ratio[1][MEAN],
+		p->us[ENV_CONTAINER].mean / p->us[ENV_HOST].mean,
+		"%s",
+		p->function == &function_l2fwd
+			? "containers introduce a higher latency on average (of a full queue)"
+			: "no difference to speak of"
+	);
+	row_claim(c->ratio[1][MEAN], p->function == &function_l2fwd ? CLAIM_ABOVE : CLAIM_ABOUT, 1);
+}
+
+static int compare(
+	struct bench *b,
+	struct result *r,
+	struct settings *s,
+	const struct paper *p,
+	bool vm,
+	struct err *err
+)
+{
+	_cleanup_free_ char *what = need(str_printf("%s, 64 B", p->function->name));
+	struct compare c = {
+		.what = what,
+		.function = p->function,
+		.size = &p->function->sizes[0],
+		.nsides = vm ? 1 : 2,
+		// in a virtual machine as the paper has it, and no more
+		.nvalues = vm ? (unsigned)AT_LOADS : (unsigned)VALUES,
+		.rounds = s->rounds,
+		.measure = measure,
+		.arg = s,
+	};
+	char names[VALUES][NAME_LEN];
+	int done;
+
+	if (vm)
+		c.side[0] = (struct compare_side){.env = &b->env[ENV_VM], .link = RIG_VHOST};
+	else
+		for (unsigned i = 0; i < c.nsides; i++)
+			c.side[i].env = &b->env[i == 0 ? ENV_HOST : ENV_CONTAINER];
+	name_values(&c, names);
+	done = compare_run(b, r, &c, err);
+	cite(&c, p);
+	return done;
+}
+
+static int run(struct bench *b, struct result *r, struct err *err)
+{
+	if (instruments_loopback(b, r, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < ARRAY_LEN(papers); i++) {
+		const struct paper *p = &papers[i];
+		struct settings s = {
+			.seconds = b->size == BENCH_QUICK ? 0.4 : 2,
+			.rounds = bench_choose(b, 8, 20),
+		};
+		struct row *row;
+
+		if (find_pdr(b, p->function, &s.pdr, err) < 0) {
+			if (err->code == ECANCELED)
+				return -err->code;
+			row = result_measured(r, "100 % of PDR", NULL, "Mpps");
+			row_invalid(row, "%s: %s", p->function->name, err->msg);
+		} else {
+			_cleanup_free_ char *name =
+				need(str_printf("%s: 100 %% of PDR", p->function->name));
+
+			row = result_measured(r, name, NULL, "Mpps");
+			row_sample(row, s.pdr / 1e6);
+			row_text(row, "of a bare process; loads of all sides are parts of it");
+		}
+		if (compare(b, r, &s, p, false, err) < 0)
+			return -err->code;
+		if (b->size == BENCH_QUICK && i > 0)
+			continue;
+		s.pdr = 0;
+		s.rounds = b->env[ENV_VM].emulated || b->size == BENCH_QUICK ? 1 : s.rounds;
+		if (compare(b, r, &s, p, true, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+static const struct experiment latency = {
+	.name = "latency",
+	.figure = "Tab. 4, 5",
+	.title = "How long a packet takes",
+	.about = "none and l2fwd as a bare process and in a container: mean and maximum at "
+		 "overload, "
+		 "as the paper has them, which is how long a queue is; and percentiles at 10, 50 "
+		 "and "
+		 "90 % of the rate with 0.5 % loss, which is what forwarding takes. Times are "
+		 "there and "
+		 "back through both links.",
+	.dropped = "l2fwd in a virtual machine, long trials",
+	.seconds = {150, 900},
+	.order = 80,
+	.lacks = rig_lacks,
+	.run = run,
+};
+EXPERIMENT(latency);

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// How the two programs of a rig are started: words and files.
+
+#include "bench/net/launch.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/need.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LINKS "/run/pinfold/links"
+
+// ---- words of a command, which belong to it
+
+struct words {
+	unsigned n;
+	char *v[RIG_WORDS + 24];
+};
+
+static void words_done(struct words *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		free(w->v[i]);
+}
+
+static void printf_like(2, 3) add(struct words *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->n + 1 == ARRAY_LEN(w->v))
+		abort();
+	va_start(ap, fmt);
+	if (vasprintf(&w->v[w->n], fmt, ap) < 0)
+		need(NULL);
+	va_end(ap);
+	w->v[++w->n] = NULL;
+}
+
+// ---- files
+
+// The text with its sizes, below the experiment's directory. A path (free it), or NULL with err.
+static char *write_config(
+	const struct bench *b,
+	const char *name,
+	const char *text,
+	const struct frame_size *size,
+	struct err *err
+)
+{
+	char *path = bench_path(b, "%s", name);
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
+
+	while (f != NULL && *text != '\0') {
+		const char *put = NULL;
+		size_t skip = 1;
+
+		if (str_starts(text, "$size"))
+			put = size->key, skip = strlen("$size");
+		else if (str_starts(text, "$back"))
+			put = size->back, skip = strlen("$back");
+		if (put != NULL)
+			fputs(put, f);
+		else
+			fputc(*text, f);
+		text += skip;
+	}
+	if (f == NULL || fflush(f) != 0 || chmod(path, 0644) < 0) {
+		err_sys(err, errno, "write '%s'", path);
+		free(path);
+		return NULL;
+	}
+	return path;
+}
+
+// ---- where the links are
+
+static void link_name(const struct rig_how *how, const char *end, char *buf, size_t len)
+{
+	snprintf(buf, len, "bench-%d-%u-%s", (int)getpid(), how->number, end);
+}
+
+static bool in_links(const struct rig_how *how)
+{
+	return how->env != NULL && how->env->kind != ENV_HOST;
+}
+
+// As the tester names it, who is on the host.
+char *launch_link(const struct bench *b, const struct rig_how *how, const char *end)
+{
+	char name[64];
+
+	link_name(how, end, name, sizeof(name));
+	if (!in_links(how))
+		return bench_path(b, "%s.sock", name);
+	return need(
+		str_printf(LINKS "/%s/%s.sock", name, how->link == RIG_VHOST ? "vhost" : "memif")
+	);
+}
+
+// A port of the function's drover, and of the tester's at its other end.
+static void vnf_port(
+	const struct bench *b, const struct rig_how *how, const char *end, struct words *w
+)
+{
+	_cleanup_free_ char *path = launch_link(b, how, end);
+	char name[64];
+
+	link_name(how, end, name, sizeof(name));
+	add(w, "--port");
+	if (how->env->kind == ENV_VM)
+		add(w, "%s=0000:00:%s.0", end, str_eq(end, "in") ? "10" : "11");
+	else if (how->link == RIG_VHOST)
+		add(w, "%s=vhost:%s", end, path);
+	else if (how->env->kind == ENV_HOST)
+		add(w, "%s=memif:server:%s", end, path);
+	else
+		add(w, "%s=memif:server:%s", end, name);
+}
+
+static void tester_port(
+	const struct bench *b,
+	const struct rig_how *how,
+	const char *port,
+	const char *end,
+	struct words *w
+)
+{
+	_cleanup_free_ char *path = launch_link(b, how, end);
+
+	add(w, "--port");
+	if (how->env == NULL)
+		add(w, "%s=ring:loop", port);
+	else if (how->env->kind == ENV_VM)
+		add(w, "%s=vhost:%s", port, path);
+	else if (how->link == RIG_VHOST)
+		add(w, "%s=virtio:%s", port, path);
+	else
+		add(w, "%s=memif:client:%s", port, path);
+}
+
+// ---- a drover
+
+static int start(
+	struct bench *b,
+	struct rig_drover *d,
+	struct child_how *child,
+	const struct words *w,
+	const char *role,
+	unsigned number,
+	struct err *err
+)
+{
+	d->log = bench_path(b, "%u-%s.log", number, role);
+	child->argv = (const char *const *)w->v;
+	child->log = d->log;
+	return child_start(b, child, &d->child, err);
+}
+
+static int vnf_cpu(const struct bench *b, const struct rig_how *how)
+{
+	return how->cpu > 0 ? how->cpu - 1 : b->cpu_vnf;
+}
+
+static int start_bare(
+	struct bench *b,
+	struct rig_drover *d,
+	const char *role,
+	int cpu,
+	unsigned number,
+	const char *const *wrap,
+	const struct words *own,
+	struct err *err
+)
+{
+	_cleanup_free_ char *dir = bench_path(b, "%u-%s", number, role),
+			    *runtime = need(str_printf("RUNTIME_DIRECTORY=%s", dir));
+	const char *const env[] = {runtime, NULL};
+	struct child_how child = {.env = env, .cpu = 1 + cpu, .bare = true};
+	__attribute__((cleanup(words_done))) struct words w = {0};
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make '%s'", dir);
+	for (; wrap != NULL && *wrap != NULL; wrap++)
+		add(&w, "%s", *wrap);
+	add(&w, "%s", b->drover);
+	for (unsigned i = 0; i < own->n; i++)
+		add(&w, "%s", own->v[i]);
+	snprintf(d->what, sizeof(d->what), "bare process '%s'", role);
+	return start(b, d, &child, &w, role, number, err);
+}
+
+// In a container or a virtual machine, with the configuration at /cfg and drover at /drover.
+static int start_granted(
+	struct bench *b,
+	struct rig_drover *d,
+	const struct rig_how *how,
+	const char *config,
+	const struct words *own,
+	struct err *err
+)
+{
+	__attribute__((cleanup(words_done))) struct words w = {0};
+	_cleanup_free_ char *drovers = need(strdup(b->drover));
+	bool vm = how->env->kind == ENV_VM;
+	static const char *const ends[] = {"in", "out"};
+	struct child_how child = {0};
+
+	*strrchr(drovers, '/') = '\0';
+	add(&w, "%s", b->pinfold);
+	add(&w, "run");
+	if (vm) {
+		add(&w, "--in");
+		add(&w, "vm");
+		add(&w, "--memory");
+		add(&w, "256M");
+	}
+	add(&w, "--name");
+	add(&w, "bench-%d-%u", (int)getpid(), how->number);
+	add(&w, "--cpus");
+	add(&w, "%d", vnf_cpu(b, how));
+	add(&w, "--hugepages");
+	add(&w, "2M=%u", how->function->pages);
+	for (size_t i = 0; i < ARRAY_LEN(ends) && how->function->tester != NULL; i++) {
+		char name[64];
+
+		link_name(how, ends[i], name, sizeof(name));
+		add(&w, "--link");
+		add(&w, "%s:%s", vm || how->link == RIG_VHOST ? "vhost-user" : "memif", name);
+	}
+	add(&w, "-v");
+	add(&w, "%s:/drover:ro", drovers);
+	add(&w, "-v");
+	add(&w, "%s:/cfg:ro", config);
+	add(&w, "--");
+	add(&w, "/drover/drover");
+	for (unsigned i = 0; i < own->n; i++)
+		add(&w, "%s", own->v[i]);
+	snprintf(d->what, sizeof(d->what), "%s 'vnf'", vm ? "virtual machine" : "container");
+	return start(b, d, &child, &w, "vnf", how->number, err);
+}
+
+int launch_vnf(struct bench *b, struct rig *rig, struct err *err)
+{
+	const struct rig_how *how = rig->how;
+	_cleanup_free_ char *name = need(str_printf("%u-vnf.cfg", how->number)),
+			    *config = write_config(b, name, how->function->vnf, how->size, err);
+	__attribute__((cleanup(words_done))) struct words w = {0};
+	bool bare = how->env->kind == ENV_HOST;
+
+	if (config == NULL)
+		return -err->code;
+	add(&w, "run");
+	add(&w, "--file-prefix");
+	add(&w, "vnf");
+	if (how->function->tester != NULL) {
+		vnf_port(b, how, "in", &w);
+		vnf_port(b, how, "out", &w);
+	}
+	add(&w, "%s", bare ? config : "/cfg");
+	if (bare)
+		return start_bare(
+			b, &rig->vnf, "vnf", vnf_cpu(b, how), how->number, how->wrap, &w, err
+		);
+	return start_granted(b, &rig->vnf, how, config, &w, err);
+}
+
+int launch_tester(struct bench *b, struct rig *rig, struct err *err)
+{
+	const struct rig_how *how = rig->how;
+	_cleanup_free_ char *name = need(str_printf("%u-tester.cfg", how->number)),
+			    *config = write_config(b, name, how->function->tester, how->size, err);
+	__attribute__((cleanup(words_done))) struct words w = {0};
+
+	if (config == NULL)
+		return -err->code;
+	add(&w, "run");
+	add(&w, "--file-prefix");
+	add(&w, "tester");
+	tester_port(b, how, "out", "in", &w);
+	tester_port(b, how, "back", "out", &w);
+	add(&w, "%s", config);
+	return start_bare(b, &rig->tester, "tester", b->cpu_tester, how->number, NULL, &w, err);
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Fig. 11: packets a second that a function can process in different environments.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/need.h"
+#include "bench/net/compare.h"
+#include "bench/net/instruments.h"
+
+#include <math.h>
+#include <string.h>
+
+#define WORDS_SAME                                                                                \
+	"Fig. 11 is a plot without numbers; §6.4.1 says of it: stable and similar on the host, " \
+	"in "                                                                                     \
+	"a container and in KVM"
+#define WORDS_L2FWD                                                                      \
+	"Fig. 11 is a plot without numbers; §6.4.1 says of it: the only test in which " \
+	"containers do worse than the host, and KVM worse than containers"
+
+enum {
+	RATE,
+	CYCLES,
+	IDLE,
+	OVERLOAD_VALUES
+};
+enum {
+	NDR,
+	PDR,
+	SEARCH_VALUES
+};
+
+struct settings {
+	double seconds; // of traffic at overload
+	unsigned rounds;
+	struct search search; // filled in but for its loads
+	unsigned search_rounds;
+};
+
+static const struct function *const functions[] = {
+	&function_none, &function_l2fwd, &function_l3fwd, &function_bng};
+
+static struct settings settings_of(const struct bench *b)
+{
+	bool quick = b->size == BENCH_QUICK;
+	double sum = quick ? 0.6 : 4;
+
+	return (struct settings){
+		.seconds = quick ? 0.4 : 1,
+		.rounds = quick ? 8 : 14,
+		.search =
+			{
+				.first = quick ? 0.1 : 0.25,
+				.final = quick ? 0.3 : 1,
+				.limit = quick ? 15 : 90,
+				.ngoals = SEARCH_VALUES,
+				.goal =
+					{
+						{.loss = 0.005,
+						 .exceed = 0.5,
+						 .width = 0.005,
+						 .sum = sum},
+						{.loss = 0,
+						 .exceed = 0.5,
+						 .width = 0.005,
+						 .sum = sum},
+					},
+			},
+		.search_rounds = quick ? 3 : 6,
+	};
+}
+
+// ---- overload
+
+static int overload(struct compare *c, struct rig *rig, struct trial *t, struct err *err)
+{
+	const struct settings *s = c->arg;
+	struct window w;
+
+	if (rig_offer_valid(rig, 0, s->seconds, &w, err) < 0)
+		return -err->code;
+	compare_tester(c, t, &w);
+	t->value[RATE] = window_received(&w) / 1e6;
+	t->value[CYCLES] = window_cycles(&w);
+	t->value[IDLE] = 100 * window_idle(&w);
+	return 0;
+}
+
+// Of a rate that the tester limited nobody should think that it is the function's.
+static void remark_limit(struct compare *c)
+{
+	for (unsigned i = 0; i < c->nsides; i++) {
+		struct row *idle = c->row[i][IDLE], *rate = c->row[i][RATE];
+
+		if (idle == NULL)
+			continue;
+		row_settle(idle);
+		if (idle->value.n > 0 && idle->value.mid > 5)
+			row_text(
+				rate,
+				"the tester is the limit: the function was idle for %.0f %% of its "
+				"time; its cycles a packet say what it costs",
+				idle->value.mid
+			);
+	}
+}
+
+static void claim(struct compare *c, unsigned value)
+{
+	bool l2fwd = c->function == &function_l2fwd;
+	struct row *ratio = c->ratio[1][value];
+
+	if (ratio == NULL)
+		return;
+	row_paper(ratio, NAN, "%s", l2fwd ? WORDS_L2FWD : WORDS_SAME);
+	row_claim(ratio, l2fwd ? CLAIM_BELOW : CLAIM_ABOUT, 1);
+}
+
+static struct compare both(struct bench *b, const struct function *f, const struct frame_size *z)
+{
+	return (struct compare){
+		.function = f,
+		.size = z,
+		.nsides = 2,
+		.side = {{.env = &b->env[ENV_HOST]}, {.env = &b->env[ENV_CONTAINER]}},
+	};
+}
+
+static int at_overload(
+	struct bench *b,
+	struct result *r,
+	struct settings *s,
+	const struct function *f,
+	const struct frame_size *z,
+	struct err *err
+)
+{
+	_cleanup_free_ char *what = need(str_printf("%s, %s B", f->name, z->name));
+	struct compare c = both(b, f, z);
+	int done;
+
+	c.what = what;
+	c.nvalues = OVERLOAD_VALUES;
+	c.value[RATE] = (struct compare_value){.name = "overload", .unit = "Mpps", .ratio = true};
+	c.value[CYCLES] = (struct compare_value){
+		.name = "a packet", .unit = "cycles", .less = true, .ratio = true};
+	c.value[IDLE] = (struct compare_value){.name = "idle at overload", .unit = "%"};
+	c.rounds = s->rounds;
+	c.measure = overload;
+	c.arg = s;
+	done = compare_run(b, r, &c, err);
+	remark_limit(&c);
+	claim(&c, RATE);
+	return done;
+}
+
+// ---- the highest rates without loss
+
+static int search(struct compare *c, struct rig *rig, struct trial *t, struct err *err)
+{
+	const struct settings *s = c->arg;
+	struct search search = s->search;
+	struct rig_search found;
+	struct window w;
+
+	if (rig_offer_valid(rig, 0, 0.2, &w, err) < 0)
+		return -err->code;
+	compare_tester(c, t, &w);
+	search.max = 1.25 * window_received(&w);
+	search.min = search.max / 100;
+	if (rig_search(rig, &search, &found, err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < SEARCH_VALUES; i++) {
+		// goals are the other way round: the highest loss first
+		struct search_result res = search_result(&search, SEARCH_VALUES - 1 - i);
+
+		t->value[i] = res.throughput / 1e6;
+		if (res.end == SEARCH_MIN)
+			trial_invalid(t, "packets are lost at any rate");
+		if (res.end == SEARCH_MAX && found.beyond_tester)
+			trial_invalid(
+				t,
+				"even %.3g Mpps, the most that the tester can offer, are not too "
+				"much",
+				search.max / 1e6
+			);
+	}
+	return 0;
+}
+
+static int searched(
+	struct bench *b,
+	struct result *r,
+	struct settings *s,
+	const struct function *f,
+	const struct frame_size *z,
+	struct err *err
+)
+{
+	_cleanup_free_ char *what = need(str_printf("%s, %s B", f->name, z->name));
+	struct compare c = both(b, f, z);
+	int done;
+
+	c.what = what;
+	c.nvalues = SEARCH_VALUES;
+	c.value[NDR] =
+		(struct compare_value){.name = "no-drop rate", .unit = "Mpps", .ratio = true};
+	c.value[PDR] = (struct compare_value){
+		.name = "rate with 0.5 % loss", .unit = "Mpps", .ratio = true};
+	c.rounds = s->search_rounds;
+	c.measure = search;
+	c.arg = s;
+	done = compare_run(b, r, &c, err);
+	claim(&c, PDR);
+	return done;
+}
+
+// ---- whether the search finds what is known
+
+static int known(struct compare *c, struct rig *rig, struct trial *t, struct err *err)
+{
+	const struct settings *s = c->arg;
+	struct search search = s->search;
+	struct rig_search found;
+
+	search.min = FUNCTION_POLICED / 50;
+	search.max = FUNCTION_POLICED * 5;
+	// in 0.1 s a port of 200 kpps lets through 20000, and 100 more that its bucket holds
+	search.first = fmax(search.first, 0.2);
+	search.final = fmax(search.final, 0.5);
+	if (rig_search(rig, &search, &found, err) < 0)
+		return -err->code;
+	t->value[NDR] = search_result(&search, 1).throughput / 1e6;
+	t->value[PDR] = search_result(&search, 0).throughput / 1e6;
+	return 0;
+}
+
+// A port that is policed to a rate is a device whose capacity is known.
+static int known_capacity(struct bench *b, struct result *r, struct settings *s, struct err *err)
+{
+	struct compare c = both(b, &function_policed, &function_policed.sizes[0]);
+	struct row *row;
+	int done;
+
+	c.what = "a port policed to 0.2 Mpps";
+	c.nsides = 1;
+	c.nvalues = SEARCH_VALUES;
+	c.value[NDR] = (struct compare_value){.name = "no-drop rate", .unit = "Mpps"};
+	c.value[PDR] = (struct compare_value){.name = "rate with 0.5 % loss", .unit = "Mpps"};
+	c.rounds = 1;
+	c.measure = known;
+	c.arg = s;
+	done = compare_run(b, r, &c, err);
+	row = c.row[0][NDR];
+	row_settle(row);
+	if (row->value.n > 0)
+		row_text(
+			row,
+			"the search found what is known with an error of %.2f %%",
+			100 * fabs(row->value.mid * 1e6 / FUNCTION_POLICED - 1)
+		);
+	return done;
+}
+
+// ---- a virtual machine
+
+// Once: its CPU is emulated, or its start takes long.
+static int in_vm(struct bench *b, struct result *r, struct settings *s, struct err *err)
+{
+	const struct environment *env = &b->env[ENV_VM];
+	struct compare c = both(b, &function_none, &function_none.sizes[0]);
+
+	c.what = "none, 64 B";
+	c.nsides = 1;
+	c.side[0] = (struct compare_side){.env = env, .link = RIG_VHOST};
+	c.nvalues = 1;
+	c.value[RATE] = (struct compare_value){.name = "overload", .unit = "Mpps"};
+	c.rounds = env->emulated || b->size == BENCH_QUICK ? 1 : s->rounds;
+	c.measure = overload;
+	c.arg = s;
+	return compare_run(b, r, &c, err);
+}
+
+static int run(struct bench *b, struct result *r, struct err *err)
+{
+	struct settings s = settings_of(b);
+	bool full = b->size == BENCH_FULL;
+
+	if (instruments_loopback(b, r, err) < 0 || known_capacity(b, r, &s, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
+		const struct function *f = functions[i];
+
+		for (const struct frame_size *z = f->sizes; z->name != NULL; z++) {
+			bool first = z == f->sizes;
+
+			if ((full || first) && at_overload(b, r, &s, f, z, err) < 0)
+				return -err->code;
+			if ((full ? first || z[1].name == NULL : first && i < 2)
+			    && searched(b, r, &s, f, z, err) < 0)
+				return -err->code;
+		}
+	}
+	return in_vm(b, r, &s, err);
+}
+
+static const struct experiment throughput = {
+	.name = "throughput",
+	.figure = "Fig. 11",
+	.title = "Packets a second that a function can process",
+	.about = "none, l2fwd, l3fwd and a BNG as a bare process, in a container and in a virtual "
+		 "machine, over memif (of a virtual machine vhost-user): at overload, and the "
+		 "highest rates with no loss and with 0.5 % (MLRsearch, RFC 9971).",
+	.dropped = "sizes above the smallest and IMIX, the highest rates of l3fwd and of the BNG, "
+		   "long trials",
+	.seconds = {330, 4500},
+	.order = 70,
+	.lacks = rig_lacks,
+	.run = run,
+};
+EXPERIMENT(throughput);

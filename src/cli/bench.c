@@ -234,6 +234,9 @@ int cmd_bench(int argc, char **argv)
 		{"run", .main = run},
 	};
 
+	// of an experiment's, not for people
+	if (argc > 1 && str_eq(argv[1], "filtered"))
+		return cli_bench_filtered(argc - 1, argv + 1);
 	if (argc > 1 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
 		fputs(help, stdout);
 		return STATUS_OK;

@@ -22,6 +22,7 @@ struct command {
 
 int cmd_audit(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cli_bench_filtered(int argc, char **argv); // a step of one of its experiments
 int cmd_doctor(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_gc(int argc, char **argv);

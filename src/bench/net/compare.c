@@ -105,3 +105,13 @@ int compare_run(struct bench *b, struct result *r, struct compare *c, struct err
 	}
 	return done;
 }
+
+bool compare_tiny(void)
+{
+	return getenv(COMPARE_TINY) != NULL;
+}
+
+unsigned compare_rounds(const struct bench *b, unsigned quick, unsigned full)
+{
+	return compare_tiny() ? 2 : bench_choose(b, quick, full);
+}

@@ -52,3 +52,8 @@ int compare_run(struct bench *b, struct result *r, struct compare *c, struct err
 // Of a trial's first window: a trial in which a packet cost the tester, which is the same on all sides, something else
 // than on the side before is none to compare.
 void compare_tester(struct compare *c, struct trial *t, const struct window *w);
+
+// As bench_choose, but for tests, which set COMPARE_TINY in the environment to have few rounds of what there is least of.
+#define COMPARE_TINY "PINFOLD_BENCH_TINY"
+bool compare_tiny(void);
+unsigned compare_rounds(const struct bench *b, unsigned quick, unsigned full);

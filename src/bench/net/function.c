@@ -182,7 +182,7 @@ const struct function function_policed = {
 	.name = "policed",
 	.vnf = PORTS "[defaults]\nmempool size=8K\n" FORWARD "mode=police\n"
 		     "cir=16800000\n"
-		     "cbs=8400\n"
+		     "cbs=16800\n"
 		     "ebs=0\n",
 	.tester = ONE_WAY(""),
 	.sizes = sizes,

@@ -234,7 +234,7 @@ static int on_cpu(
 					 .ratio = true},
 				[TICKS] = {.name = "timer interrupts", .unit = "/s", .less = true},
 			},
-		.rounds = bench_choose(b, 5, 12),
+		.rounds = compare_rounds(b, 5, 12),
 		.measure = measure,
 		.arg = s,
 	};
@@ -266,7 +266,7 @@ static int on_cpu(
 
 static int run(struct bench *b, struct result *r, struct err *err)
 {
-	struct settings s = {.seconds = b->size == BENCH_QUICK ? 1 : 10};
+	struct settings s = {.seconds = compare_tiny() ? 0.2 : b->size == BENCH_QUICK ? 1 : 10};
 	struct idset isolated, nohz, normal;
 	const struct {
 		const char *kind;

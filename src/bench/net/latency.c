@@ -213,7 +213,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		const struct paper *p = &papers[i];
 		struct settings s = {
 			.seconds = b->size == BENCH_QUICK ? 0.4 : 2,
-			.rounds = bench_choose(b, 8, 20),
+			.rounds = compare_rounds(b, 8, 20),
 		};
 		struct row *row;
 

@@ -111,7 +111,9 @@ static void vnf_port(
 
 	link_name(how, end, name, sizeof(name));
 	add(w, "--port");
-	if (how->env->kind == ENV_VM)
+	if (how->link == RIG_AF_XDP)
+		add(w, "%s=af_xdp:f%s", end, end);
+	else if (how->env->kind == ENV_VM)
 		add(w, "%s=0000:00:%s.0", end, str_eq(end, "in") ? "10" : "11");
 	else if (how->link == RIG_VHOST)
 		add(w, "%s=vhost:%s", end, path);
@@ -134,6 +136,8 @@ static void tester_port(
 	add(w, "--port");
 	if (how->env == NULL)
 		add(w, "%s=ring:loop", port);
+	else if (how->link == RIG_AF_XDP)
+		add(w, "%s=af_xdp:t%s", port, end);
 	else if (how->env->kind == ENV_VM)
 		add(w, "%s=vhost:%s", port, path);
 	else if (how->link == RIG_VHOST)
@@ -243,6 +247,22 @@ static int start_granted(
 	return start(b, d, &child, &w, "vnf", how->number, err);
 }
 
+// Two pairs of interfaces in a network of their own, which goes with its programs; nothing but packets of the tester
+// passes there.
+static const char *const veths[] = {
+	"unshare",
+	"--net",
+	"sh",
+	"-ec",
+	"echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 || true\n"
+	"ip link add tin type veth peer name fin\n"
+	"ip link add tout type veth peer name fout\n"
+	"for i in tin fin tout fout; do ip link set $i up; done\n"
+	"exec \"$@\"",
+	"sh",
+	NULL,
+};
+
 int launch_vnf(struct bench *b, struct rig *rig, struct err *err)
 {
 	const struct rig_how *how = rig->how;
@@ -263,16 +283,56 @@ int launch_vnf(struct bench *b, struct rig *rig, struct err *err)
 	add(&w, "%s", bare ? config : "/cfg");
 	if (bare)
 		return start_bare(
-			b, &rig->vnf, "vnf", vnf_cpu(b, how), how->number, how->wrap, &w, err
+			b,
+			&rig->vnf,
+			"vnf",
+			vnf_cpu(b, how),
+			how->number,
+			how->link == RIG_AF_XDP ? veths : how->wrap,
+			&w,
+			err
 		);
 	return start_granted(b, &rig->vnf, how, config, &w, err);
 }
 
+// ---- the tester
+
+// Both in one process, with rings between their cores.
+static const char in_one[] = "[defaults]\n"
+			     "mempool size=16K\n"
+			     "[core 0]\n"
+			     "mode=master\n"
+			     "[core 1]\n"
+			     "name=tester\n"
+			     "task=0\n"
+			     "mode=gen\n"
+			     "tx cores=2t0\n"
+			     "ring size=1024\n"
+			     "rate=1000\n"
+			     "$size\n"
+			     "task=1\n"
+			     "mode=lat\n"
+			     "rx ring=yes\n"
+			     "[core 2]\n"
+			     "name=forward\n"
+			     "task=0\n"
+			     "mode=none\n"
+			     "rx ring=yes\n"
+			     "tx cores=1t1\n"
+			     "ring size=1024\n";
+
 int launch_tester(struct bench *b, struct rig *rig, struct err *err)
 {
 	const struct rig_how *how = rig->how;
+	bool ring = how->link == RIG_RING;
 	_cleanup_free_ char *name = need(str_printf("%u-tester.cfg", how->number)),
-			    *config = write_config(b, name, how->function->tester, how->size, err);
+			    *config = write_config(
+				    b, name, ring ? in_one : how->function->tester, how->size, err
+			    ),
+			    *cpus = need(str_printf("%d,%d", b->cpu_tester, b->cpu_vnf)),
+			    *net = need(str_printf("--net=/proc/%d/ns/net", (int)rig->vnf.pid));
+	const char *const two_cpus[] = {"taskset", "-c", cpus, NULL};
+	const char *const in_net[] = {"nsenter", net, NULL};
 	__attribute__((cleanup(words_done))) struct words w = {0};
 
 	if (config == NULL)
@@ -280,8 +340,21 @@ int launch_tester(struct bench *b, struct rig *rig, struct err *err)
 	add(&w, "run");
 	add(&w, "--file-prefix");
 	add(&w, "tester");
-	tester_port(b, how, "out", "in", &w);
-	tester_port(b, how, "back", "out", &w);
+	if (!ring) {
+		tester_port(b, how, "out", "in", &w);
+		tester_port(b, how, "back", "out", &w);
+	}
 	add(&w, "%s", config);
-	return start_bare(b, &rig->tester, "tester", b->cpu_tester, how->number, NULL, &w, err);
+	return start_bare(
+		b,
+		&rig->tester,
+		"tester",
+		b->cpu_tester,
+		how->number,
+		ring			  ? two_cpus
+		: how->link == RIG_AF_XDP ? in_net
+					  : NULL,
+		&w,
+		err
+	);
 }

@@ -27,6 +27,12 @@
 #define END_MS 10000
 #define PAGES_FREE "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 
+// There is no process of the function's own.
+static bool alone(const struct rig_how *how)
+{
+	return how->env == NULL || how->link == RIG_RING;
+}
+
 // ---- until they are there
 
 // It has ended before its time, or ctrl-C was pressed.
@@ -170,7 +176,7 @@ static int wait_packets(struct bench *b, struct rig *rig, struct err *err)
 		struct window w;
 
 		if (check(b, &rig->tester, err) < 0
-		    || (rig->how->env != NULL && check(b, &rig->vnf, err) < 0)
+		    || (!alone(rig->how) && check(b, &rig->vnf, err) < 0)
 		    || traffic_read(rig, &w, err) < 0)
 			return -err->code;
 		if (w.received > 0)
@@ -235,7 +241,7 @@ int rig_start(struct bench *b, const struct rig_how *how, struct rig *ret, struc
 	*ret = RIG_INIT;
 	ret->b = b;
 	ret->how = how;
-	r = how->env != NULL ? start_vnf(b, ret, err) : 0;
+	r = alone(how) ? 0 : start_vnf(b, ret, err);
 	if (r == 0 && how->function->tester != NULL)
 		r = begin(b, ret, err);
 	if (r < 0)

@@ -48,7 +48,7 @@ static struct settings settings_of(const struct bench *b)
 
 	return (struct settings){
 		.seconds = quick ? 0.4 : 1,
-		.rounds = quick ? 8 : 14,
+		.rounds = compare_rounds(b, 8, 14),
 		.search =
 			{
 				.first = quick ? 0.1 : 0.25,
@@ -67,7 +67,7 @@ static struct settings settings_of(const struct bench *b)
 						 .sum = sum},
 					},
 			},
-		.search_rounds = quick ? 3 : 6,
+		.search_rounds = compare_rounds(b, 3, 6),
 	};
 }
 
@@ -226,7 +226,7 @@ static int known(struct compare *c, struct rig *rig, struct trial *t, struct err
 
 	search.min = FUNCTION_POLICED / 50;
 	search.max = FUNCTION_POLICED * 5;
-	// in 0.1 s a port of 200 kpps lets through 20000, and 100 more that its bucket holds
+	// in 0.1 s a port of 200 kpps lets through 20000, and 200 more that its bucket holds
 	search.first = fmax(search.first, 0.2);
 	search.final = fmax(search.final, 0.5);
 	if (rig_search(rig, &search, &found, err) < 0)

@@ -97,10 +97,13 @@ struct ran {
 
 static struct ran look(const struct rig *rig)
 {
+	// both polling threads are in one process
+	const int threads = rig->how->link == RIG_RING ? 2 : 1;
+
 	return (struct ran){
 		.at = clock_ns(),
 		.vnf = process_ran_ns(rig->vnf.pid),
-		.tester = process_ran_ns(rig->tester.pid),
+		.tester = process_ran_ns(rig->tester.pid) / threads,
 		.waited = process_waited_ns(rig->vnf.pid, rig->vnf.tid),
 	};
 }

@@ -86,14 +86,15 @@ void window_add_task(struct window *w, const json_t *task, bool tester)
 	const json_t *report = json_object_get(task, "report"), *v;
 	const char *key;
 
-	if (tester) {
+	if (tester && (str_eq(mode, "gen") || str_eq(mode, "lat"))) {
 		w->tester_busy += number(task, "busy_cycles");
 		if (str_eq(mode, "gen"))
 			add_generator(w, report);
-		else if (str_eq(mode, "lat"))
+		else
 			add_meter(w, report);
 		return;
 	}
+	// of a function, which may run in the tester's process
 	w->vnf_known = true;
 	w->rx += count(task, "rx");
 	w->tx += count(task, "tx");

@@ -3,10 +3,13 @@
 // Plans as values: the order of steps, what undoes them, mounts, refusals.
 
 #include "fake.h"
+#include "scratch.h"
 
 #include "ledger/ledger.h"
 #include "plan/plan.h"
 #include "run/run.h"
+
+#include <sys/sysmacros.h>
 
 static const char *const program[] = {"/usr/bin/true", NULL};
 
@@ -474,6 +477,46 @@ static void nics(void **)
 	done(&s);
 }
 
+// The node and the rule have the number that the host has at this moment; the lease, which is kept, has none.
+static void assert_numbers(struct scene *s, unsigned maj, unsigned min)
+{
+	_cleanup_json_ json_t *lease = NULL;
+	_cleanup_free_ char *allowed = NULL, *kept = NULL;
+	char rule[64], number[16];
+	int i;
+
+	make(s);
+	i = find(&s->plan, STEP_NODE, FENCE_DIR "/vfio/40");
+	assert_true(i >= 0);
+	assert_true(s->plan.steps[i].rdev == makedev(maj, min));
+	allowed = json_dumps(rules(&s->plan), JSON_COMPACT);
+	snprintf(rule, sizeof(rule), "\"major\":%u,\"minor\":%u,", maj, min);
+	assert_contains(allowed, rule);
+	lease = lease_to_json(&s->plan.lease);
+	kept = json_dumps(lease, JSON_COMPACT);
+	snprintf(number, sizeof(number), "%u", maj);
+	assert_null(strstr(kept, number));
+	plan_done(&s->plan);
+}
+
+static void device_numbers(void **)
+{
+	_cleanup_free_ char *copy = NULL;
+	struct scene s;
+	struct err err;
+
+	prepare("paper", "cpus=13 nic=82:00.0 hugepages=1G=1@1", &s);
+	hostfs_close(&s.fs);
+	copy = str_printf("cp -r '%s/paper/.' %s", getenv("FAKE_HOSTS"), top);
+	assert_int_equal(system(copy), 0);
+	assert_ok(hostfs_open(top, &s.fs, &err), &err);
+	assert_numbers(&s, 240, 2);
+	assert_ok(fs_write_control(s.fs.root, "sys/class/vfio/40/dev", "4091:777", &err), &err);
+	assert_numbers(&s, 4091, 777);
+	host_done(&s.host);
+	hostfs_close(&s.fs);
+}
+
 static void fenced(void **)
 {
 	static const char *const sets[] = {
@@ -666,6 +709,7 @@ int main(void)
 		cmocka_unit_test(nothing_of_the_host_itself),
 		cmocka_unit_test(from_lxcfs),
 		cmocka_unit_test(nics),
+		cmocka_unit_test_setup_teardown(device_numbers, setup, teardown),
 		cmocka_unit_test(fenced),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(no_cgroups),

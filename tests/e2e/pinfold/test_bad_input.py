@@ -5,6 +5,8 @@
 import json
 import os
 import re
+import signal
+import stat
 import subprocess
 from pathlib import Path
 
@@ -12,7 +14,18 @@ import fake_host
 import pytest
 from trees import listing, never_opened, small_image
 
-from workload import CPU, OTHER, PYTHON, free_pages, ids, needs_pages, needs_root, needs_two, unique
+from workload import (
+    CPU,
+    LEASES,
+    OTHER,
+    PYTHON,
+    free_pages,
+    ids,
+    needs_pages,
+    needs_root,
+    needs_two,
+    unique,
+)
 
 
 pytestmark = [needs_root, pytest.mark.anywhere]
@@ -422,6 +435,28 @@ def test_without_root(pf):
     one_line(p, "run needs root")
     p = pf("gc", user=65534, group=65534, extra_groups=[], env=env)
     one_line(p, "needs root")
+
+
+def below(top):
+    """All of it but what is mounted there, as the directory of a link is, and files that go meanwhile."""
+    for where, dirs, files in os.walk(top):
+        dirs[:] = [name for name in dirs if not os.path.ismount(os.path.join(where, name))]
+        yield from (p for name in [*dirs, *files] if (p := Path(where, name)).exists())
+
+
+def test_only_root_writes_what_is_believed(pf):
+    """Whatever the caller's umask: grants, leases, and the directories that they are in."""
+    name = unique("g")
+    pf.grants.append(name)
+    pf.ok("grant", "create", "--name", name, "--cpus", CPU, umask=0)
+    s, name = pf.begin("--link", f"memif:{unique('l')}", cpu=OTHER, umask=0)
+    kept = [path for top in ("/etc/pinfold", "/run/pinfold") for path in [Path(top), *below(top)]]
+    assert LEASES / f"{name}.json" in kept and len(kept) > 6
+    for path in kept:
+        st = path.lstat()
+        assert st.st_uid == 0 and (stat.S_ISLNK(st.st_mode) or st.st_mode & 0o022 == 0), path
+    s.signal(signal.SIGTERM)
+    s.end()
 
 
 # --- images from a stranger -----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "base/flush.h"
+#include "base/hint.h"
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -78,7 +79,8 @@ static int add_log(struct run_options *o, const char *text, struct err *err)
 		"debug",
 		NULL,
 	};
-	const char *colon = strrchr(text, ':'), *level = colon != NULL ? colon + 1 : text, *near;
+	const char *colon = strrchr(text, ':'), *level = colon != NULL ? colon + 1 : text;
+	char buf[HINT_MAX];
 	size_t part = colon != NULL ? (size_t)(colon - text) : 0;
 
 	if (colon != NULL
@@ -99,15 +101,14 @@ static int add_log(struct run_options *o, const char *text, struct err *err)
 		o->logs[o->nlogs++] = text;
 		return 0;
 	}
-	near = str_nearest(level, levels);
+	hint(buf, level, levels);
 	return err_set(
 		err,
 		EINVAL,
-		"--log-level '%.60s': '%.20s' is no level%s%s",
+		"--log-level '%.60s': '%.20s' is no level%s",
 		text,
 		level,
-		near != NULL ? "; did you mean " : ": emergency to debug",
-		near != NULL ? near : ""
+		buf[0] != '\0' ? buf : ": emergency to debug"
 	);
 }
 
@@ -224,11 +225,35 @@ static int cmd_run(int argc, char **argv)
 	return EXIT_OK;
 }
 
+static int cmd_modes(int argc, char **argv)
+{
+	struct err err;
+
+	if (argc > 2 || (argc == 2 && !str_eq(argv[1], "--json"))) {
+		err_set(&err, EINVAL, "modes: '%s' is no option; there is --json", argv[argc - 1]);
+		return fail(&err, EXIT_USAGE);
+	}
+	conf_print_modes(argc == 2);
+	return EXIT_OK;
+}
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+} commands[] = {
+	{"ask", ask_main},
+	{"check", cmd_run},
+	{"explain", cmd_run},
+	{"modes", cmd_modes},
+	{"run", cmd_run},
+	{"top", top_main},
+	{"trace", trace_main},
+};
+
 static int command_main(int argc, char **argv)
 {
-	static const char *const commands[] = {
-		"run", "check", "explain", "modes", "ask", "top", "trace", NULL};
-	const char *command = argc > 1 ? argv[1] : "", *near;
+	const char *command = argc > 1 ? argv[1] : "";
+	char buf[HINT_MAX];
 	struct err err;
 
 	if (str_eq(command, "--help") || str_eq(command, "-h")) {
@@ -239,26 +264,19 @@ static int command_main(int argc, char **argv)
 		puts("drover " PINFOLD_VERSION);
 		return EXIT_OK;
 	}
-	if (str_eq(command, "run") || str_eq(command, "check") || str_eq(command, "explain"))
-		return cmd_run(argc - 1, argv + 1);
-	if (str_eq(command, "modes")) {
-		conf_print_modes(argc > 2 && str_eq(argv[2], "--json"));
-		return EXIT_OK;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (str_eq(commands[i].name, command))
+			return commands[i].main(argc - 1, argv + 1);
 	}
-	if (str_eq(command, "ask"))
-		return ask_main(argc - 1, argv + 1);
-	if (str_eq(command, "top"))
-		return top_main(argc - 1, argv + 1);
-	if (str_eq(command, "trace"))
-		return trace_main(argc - 1, argv + 1);
-	near = str_nearest(command, commands);
-	err_set(&err,
-		EINVAL,
-		"%s '%s'%s%s; see drover --help",
-		argc > 1 ? "unknown command" : "no command",
-		command,
-		near != NULL ? "; did you mean " : "",
-		near != NULL ? near : "");
+	hint_table(buf, "", command, commands, ARRAY_LEN(commands));
+	if (argc < 2)
+		err_set(&err, EINVAL, "no command given; see drover --help");
+	else
+		err_set(&err,
+			EINVAL,
+			"unknown command '%s'%s",
+			command,
+			buf[0] != '\0' ? buf : "; see drover --help");
 	return fail(&err, EXIT_USAGE);
 }
 

@@ -4,28 +4,9 @@
 #include "config/hint.h"
 
 #include "base/scope.h"
-#include "base/str.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-
-const char *hint(char buf[static HINT_MAX], const char *word, const char *const *words)
-{
-	const char *nearest = str_nearest(word, words);
-	char lower[64];
-	size_t n = strlen(word);
-
-	if (nearest == NULL && n < sizeof(lower)) {
-		for (size_t i = 0; i <= n; i++)
-			lower[i] = (char)tolower((unsigned char)word[i]);
-		nearest = str_nearest(lower, words);
-	}
-	buf[0] = '\0';
-	if (nearest != NULL)
-		snprintf(buf, HINT_MAX, "; did you mean '%.64s'?", nearest);
-	return buf;
-}
 
 // Keys of DPPD and PROX that drover does without, and what to say instead: no key of ours that sounds alike.
 static const char *elsewhere(const char *word)

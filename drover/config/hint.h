@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// "did you mean": the nearest word that would have been right.
+// "did you mean" of a configuration: what is said of a key or a name that there is not.
 #pragma once
 
+#include "base/hint.h"
 #include "config/key.h"
 
-// "; did you mean 'X'?", or "" when no word is near. Words: NULL-terminated.
-#define HINT_MAX 96
-const char *hint(char buf[static HINT_MAX], const char *word, const char *const *words);
-// The same among the keys of up to two tables (NULL: none) and further words (NULL: none).
+// hint() among the keys of up to two tables (NULL: none) and further words (NULL: none).
 const char *hint_key(
 	char buf[static HINT_MAX],
 	const char *word,

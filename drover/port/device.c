@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // device= of a port, as an argument of EAL.
 
+#include "base/hint.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "port/port.h"
@@ -172,16 +173,14 @@ static int af_packet(struct port_device *d, const char *arg, unsigned number, st
 
 static int unknown(const char *device, const char *kind, struct err *err)
 {
-	const char *near = str_nearest(kind, kinds);
+	char buf[HINT_MAX];
 
 	return err_set(
 		err,
 		EINVAL,
-		"device '%.64s': neither a PCI address nor a kind of device%s%s%s",
+		"device '%.64s': neither a PCI address nor a kind of device%s",
 		device,
-		near != NULL ? "; did you mean '" : "",
-		near != NULL ? near : "",
-		near != NULL ? ":…'?" : ""
+		hint(buf, kind, kinds)
 	);
 }
 

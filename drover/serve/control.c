@@ -4,6 +4,7 @@
 
 #include "serve/answers.h"
 
+#include "base/hint.h"
 #include "base/str.h"
 #include "report/report.h"
 #include "text/figure.h"
@@ -18,7 +19,8 @@ const char *answer_text(const json_t *q, const char *key)
 
 int answer_task(struct plane *p, const json_t *q, struct task **ret, struct err *err)
 {
-	const char *names[PLANE_TASKS + 1] = {NULL}, *near, *name = answer_text(q, "task");
+	const char *names[PLANE_TASKS + 1] = {NULL}, *name = answer_text(q, "task");
+	char buf[HINT_MAX];
 
 	*ret = NULL;
 	for (unsigned i = 0; i < p->ntasks && name != NULL; i++) {
@@ -28,14 +30,13 @@ int answer_task(struct plane *p, const json_t *q, struct task **ret, struct err 
 	}
 	if (name == NULL || *ret != NULL)
 		return 0;
-	near = str_nearest(name, names);
+	hint(buf, name, names);
 	return err_set(
 		err,
 		ENOENT,
-		"no task '%.40s'%s%s; 'drover ask tasks' lists them",
+		"no task '%.40s'%s",
 		name,
-		near != NULL ? "; did you mean " : "",
-		near != NULL ? near : ""
+		buf[0] != '\0' ? buf : "; 'drover ask tasks' lists them"
 	);
 }
 

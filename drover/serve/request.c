@@ -3,13 +3,12 @@
 
 #include "serve/request.h"
 
+#include "base/hint.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 
 #include <stdint.h>
-
-#define NAMES_MAX 48
 
 const char *request_usage(const struct request *r, char buf[static USAGE_MAX])
 {
@@ -27,20 +26,18 @@ const char *request_usage(const struct request *r, char buf[static USAGE_MAX])
 
 static const struct request *find(const char *name, const struct request *rows, struct err *err)
 {
-	const char *names[NAMES_MAX] = {NULL}, *near;
+	char buf[HINT_MAX];
 
-	for (unsigned i = 0; rows[i].name != NULL && i + 1 < NAMES_MAX; i++) {
+	for (unsigned i = 0; rows[i].name != NULL; i++) {
 		if (str_eq(rows[i].name, name))
 			return &rows[i];
-		names[i] = rows[i].name;
 	}
-	near = str_nearest(name, names);
+	hint_table(buf, "", name, rows, SIZE_MAX);
 	err_set(err,
 		EINVAL,
-		"no request '%.40s'%s%s; 'drover ask help' lists them",
+		"no request '%.40s'%s",
 		name,
-		near != NULL ? "; did you mean " : "",
-		near != NULL ? near : "");
+		buf[0] != '\0' ? buf : "; 'drover ask help' lists them");
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "base/jread.h"
+#include "base/hint.h"
 
 #include "base/fs.h"
 #include "base/scope.h"
@@ -48,24 +49,21 @@ int jread_keys(const json_t *obj, const char *what, const char *const *known, st
 	json_t *value;
 
 	json_object_foreach ((json_t *)obj, key, value) {
-		const char *near;
+		char buf[HINT_MAX];
 		size_t i;
 
 		for (i = 0; known[i] != NULL && !str_eq(known[i], key); i++)
 			;
 		if (known[i] != NULL)
 			continue;
-		near = str_nearest(key, known);
-		if (near != NULL)
-			return err_set(
-				err,
-				EINVAL,
-				"read %s: unknown key '%.64s'; did you mean '%s'?",
-				what,
-				key,
-				near
-			);
-		return err_set(err, EINVAL, "read %s: unknown key '%.64s'", what, key);
+		return err_set(
+			err,
+			EINVAL,
+			"read %s: unknown key '%.64s'%s",
+			what,
+			key,
+			hint(buf, key, known)
+		);
 	}
 	return 0;
 }

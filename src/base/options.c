@@ -3,27 +3,24 @@
 
 #include "base/options.h"
 
-#include "base/scope.h"
+#include "base/hint.h"
 #include "base/str.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LONGS_MAX 96
-
 static int unknown(char *word, const struct option *longs, const char *help, struct err *err)
 {
-	const char *names[LONGS_MAX] = {NULL}, *near = NULL;
+	char buf[HINT_MAX] = "";
 
-	for (size_t n = 0; longs[n].name != NULL && n + 1 < ARRAY_LEN(names); n++)
-		names[n] = longs[n].name;
 	word[strcspn(word, "=")] = '\0';
 	if (str_starts(word, "--"))
-		near = str_nearest(word + 2, names);
-	if (near != NULL)
-		err_set(err, EINVAL, "unknown option '%s'; did you mean '--%s'?", word, near);
+		hint_table(buf, "--", word + 2, longs, SIZE_MAX);
+	if (buf[0] != '\0')
+		err_set(err, EINVAL, "unknown option '%s'%s", word, buf);
 	else
 		err_set(err, EINVAL, "unknown option '%s'; see %s", word, help);
 	return '?';

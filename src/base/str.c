@@ -6,7 +6,6 @@
 #include "base/scope.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,52 +38,6 @@ int name_check(const char *what, const char *name, struct err *err)
 			NAME_MAX_LEN
 		);
 	return 0;
-}
-
-#define WORD_MAX 48
-
-// Edit distance (Levenshtein), or UINT_MAX for words that are too long to be a typo.
-static unsigned distance(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b);
-	unsigned row[WORD_MAX + 1];
-
-	if (la > WORD_MAX || lb > WORD_MAX)
-		return UINT_MAX;
-	for (unsigned j = 0; j <= lb; j++)
-		row[j] = j;
-	for (unsigned i = 1; i <= la; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned j = 1; j <= lb; j++) {
-			unsigned above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-
-			if (above + 1 < best)
-				best = above + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-			diagonal = above;
-		}
-	}
-	return row[lb];
-}
-
-const char *str_nearest(const char *s, const char *const *words)
-{
-	unsigned best = (unsigned)strlen(s) / 2 + 1;
-	const char *nearest = NULL;
-
-	for (; *words != NULL; words++) {
-		unsigned d = distance(s, *words);
-
-		if (d < best) {
-			best = d;
-			nearest = *words;
-		}
-	}
-	return nearest;
 }
 
 // The length of the character at s, 0: no UTF-8 (RFC 3629).

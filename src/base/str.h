@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Strings: formatting, names, and the nearest word to a misspelt one.
+// Strings: formatting, names, text that is safe for a terminal.
 #pragma once
 
 #include "base/err.h"
@@ -15,9 +15,6 @@ char *str_printf(const char *fmt, ...) printf_like(1, 2);
 // digit: names become file names, cgroup names and host names.
 #define NAME_MAX_LEN 48
 int name_check(const char *what, const char *name, struct err *err);
-
-// Of the NULL-terminated list, the word nearest to s by edit distance, or NULL if none is near.
-const char *str_nearest(const char *s, const char *const *words);
 
 // Makes text of others safe for a person's terminal, in place and in its length: control characters, also
 // those from U+0080 on, and characters that turn the direction of a line round or take no room become

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/hint.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/child.h"
@@ -37,16 +38,15 @@ int bench_choose_named(const char *const *names, uint64_t *ret, struct err *err)
 				set |= 1ull << i;
 		}
 		if (set == before && experiment_find(*names) == NULL) {
-			const char *near = str_nearest(*names, known);
+			char buf[HINT_MAX];
 
+			hint(buf, *names, known);
 			return err_set(
 				err,
 				ENOENT,
-				"there is no experiment '%s'; %s%s%s",
+				"there is no experiment '%s'%s",
 				*names,
-				near != NULL ? "did you mean '" : "see pinfold bench list",
-				near != NULL ? near : "",
-				near != NULL ? "'?" : ""
+				buf[0] != '\0' ? buf : "; see pinfold bench list"
 			);
 		}
 	}

@@ -159,7 +159,6 @@ static int run(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"full", no_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
 		{"output", required_argument, NULL, 'o'},
 		{"quick", no_argument, NULL, 'q'},
 		{"resume", required_argument, NULL, 'r'},
@@ -172,11 +171,8 @@ static int run(int argc, char **argv)
 	int c, sizes = 0, r;
 
 	optind = 0;
-	while ((c = cli_getopt(argc, argv, "ho:", longs, &err)) != -1) {
+	while ((c = cli_getopt(argc, argv, "o:", longs, &err)) != -1) {
 		switch (c) {
-		case 'h':
-			fputs(help, stdout);
-			return STATUS_OK;
 		case 'f':
 		case 'q':
 			how.size = c == 'f' ? BENCH_FULL : BENCH_QUICK;
@@ -229,17 +225,10 @@ static int run(int argc, char **argv)
 
 int cmd_bench(int argc, char **argv)
 {
-	static const struct command commands[] = {
-		{"list", .main = list},
-		{"run", .main = run},
-	};
+	static const struct command commands[] = {{"list", list}, {"run", run}, {0}};
 
 	// of an experiment's, not for people
 	if (argc > 1 && str_eq(argv[1], "filtered"))
 		return cli_bench_filtered(argc - 1, argv + 1);
-	if (argc > 1 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
-		fputs(help, stdout);
-		return STATUS_OK;
-	}
-	return cli_dispatch(commands, ARRAY_LEN(commands), "bench", argc - 1, argv + 1);
+	return cli_group(&(struct group){"bench", help, NULL, commands}, argc, argv);
 }

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 
+#include "base/hint.h"
 #include "base/jread.h"
 #include "base/options.h"
 #include "base/scope.h"
@@ -11,10 +12,9 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#define COMMANDS_MAX 24
 
 const char *cli_host_tree;
 
@@ -37,53 +37,78 @@ int cli_refuse(const char *fmt, ...)
 	return cli_fail(&err);
 }
 
-int cli_dispatch(const struct command *commands, size_t n, const char *group, int argc, char **argv)
+// "say inventory or kernel; see pinfold host --help"
+static void advise(const struct command *commands, const char *group, char *buf, size_t room)
 {
-	const char *names[COMMANDS_MAX + 1] = {NULL}, *blank = *group != '\0' ? " " : "", *near;
-	char all[256] = "";
 	size_t len = 0;
 
-	for (size_t i = 0; i < n && i < COMMANDS_MAX; i++) {
-		if (argc > 0 && str_eq(commands[i].name, argv[0]))
-			return commands[i].main(argc, argv);
-		names[i] = commands[i].name;
-		if (*group != '\0' && len < sizeof(all))
-			len += (size_t)snprintf(
-				all + len,
-				sizeof(all) - len,
-				"%s%s",
-				i == 0	    ? "say "
-				: i + 1 < n ? ", "
-					    : " or ",
-				names[i]
-			);
-	}
-	if (argc < 1 && *group == '\0')
-		return cli_refuse("no command given; see pinfold --help");
-	if (argc < 1)
-		return cli_refuse("%s: %s; see pinfold %s --help", group, all, group);
-	near = str_nearest(argv[0], names);
-	if (near != NULL)
-		return cli_refuse(
-			"unknown command '%s%s%s'; did you mean '%s%s%s'?",
-			group,
-			blank,
-			argv[0],
-			group,
-			blank,
-			near
+	for (size_t i = 0; *group != '\0' && commands[i].name != NULL && len < room; i++)
+		len += (size_t)snprintf(
+			buf + len,
+			room - len,
+			"%s%s",
+			i == 0			       ? "say "
+			: commands[i + 1].name != NULL ? ", "
+						       : " or ",
+			commands[i].name
 		);
-	return cli_refuse(
-		"unknown command '%s%s%s'; %s%s"
-		"see pinfold %s%s--help",
-		group,
-		blank,
-		argv[0],
-		all,
-		*all != '\0' ? "; " : "",
-		group,
-		blank
-	);
+	if (*group != '\0' && len < room)
+		snprintf(buf + len, room - len, "; see pinfold %s --help", group);
+	else
+		snprintf(buf, room, "see pinfold --help");
+}
+
+int cli_dispatch(const struct command *commands, const char *group, int argc, char **argv)
+{
+	char advice[256], before[32] = "", near[HINT_MAX];
+
+	for (size_t i = 0; argc > 0 && commands[i].name != NULL; i++) {
+		if (str_eq(commands[i].name, argv[0]))
+			return commands[i].main(argc, argv);
+	}
+	advise(commands, group, advice, sizeof(advice));
+	if (*group != '\0')
+		snprintf(before, sizeof(before), "%s ", group);
+	if (argc < 1 && *group == '\0')
+		return cli_refuse("no command given; %s", advice);
+	if (argc < 1)
+		return cli_refuse("%s: %s", group, advice);
+	if (hint_table(near, before, argv[0], commands, SIZE_MAX)[0] != '\0')
+		return cli_refuse("unknown command '%s%s'%s", before, argv[0], near);
+	return cli_refuse("unknown command '%s%s'; %s", before, argv[0], advice);
+}
+
+// To a command that has no --help of its own.
+static bool wants_help(const struct group *g, int argc, char **argv)
+{
+	for (const struct command *c = g->commands; argc > 1 && c->name != NULL; c++) {
+		if (c->helps && str_eq(c->name, argv[1]))
+			return false;
+	}
+	for (int i = 2; i < argc && !str_eq(argv[i], "--"); i++) {
+		if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h"))
+			return true;
+	}
+	return false;
+}
+
+int cli_group(const struct group *g, int argc, char **argv)
+{
+	static const struct option longs[] = {{"help", no_argument, NULL, 'h'}, {0}};
+	struct err err;
+	int c;
+
+	optind = 0;
+	c = cli_getopt(argc, argv, "h", longs, &err);
+	if (c == '?')
+		return cli_fail(&err);
+	if (c == 'h' || wants_help(g, argc, argv)) {
+		fputs(g->help, stdout);
+		if (g->more != NULL)
+			g->more();
+		return STATUS_OK;
+	}
+	return cli_dispatch(g->commands, g->name, argc - 1, argv + 1);
 }
 
 void cli_print_json(const json_t *value)

@@ -16,8 +16,16 @@ void cli_print_version(void);
 // A command gets its own argc and argv, argv[0] being its name, and returns the exit status.
 struct command {
 	const char *name;
-	const char *summary;
 	int (*main)(int argc, char **argv);
+	const char *summary; // of pinfold's own
+	bool helps;	     // of a group's: has a --help of its own
+};
+
+// A command that has others: pinfold NAME COMMAND.
+struct group {
+	const char *name, *help;
+	void (*more)(void);		// prints what follows the help; NULL: nothing
+	const struct command *commands; // the last has no name
 };
 
 int cmd_audit(int argc, char **argv);
@@ -41,11 +49,11 @@ int cmd_stop(int argc, char **argv);
 int cli_fail(const struct err *err);
 int cli_refuse(const char *fmt, ...) printf_like(1, 2);
 
-// Runs the one of n commands that argv[0] names; says which there are where there is no such. group: the command
-// that they belong to, "" for pinfold itself.
-int cli_dispatch(
-	const struct command *commands, size_t n, const char *group, int argc, char **argv
-);
+// Runs the command that argv[0] names; says which there are where there is no such. group: what they belong to, ""
+// for pinfold itself.
+int cli_dispatch(const struct command *commands, const char *group, int argc, char **argv);
+// The same of a group's, argv[0] being its name; with --help, also of a command that has none, prints what it is for.
+int cli_group(const struct group *g, int argc, char **argv);
 
 // Global options, set before the command: --host-tree DIR lets the commands that only read (host,
 // plan, grant list) look at a copy of another machine's /sys and /proc.

@@ -156,22 +156,22 @@ static int show(int argc, char **argv)
 	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }
 
+static void print_flags(void)
+{
+	cli_print_grant_help("", "");
+}
+
 int cmd_grant(int argc, char **argv)
 {
 	static const struct command commands[] = {
-		{"create", .main = cmd_grant_create},
-		{"start", .main = cmd_grant_start},
-		{"stop", .main = cmd_grant_stop},
-		{"list", .main = list},
-		{"show", .main = show},
-		{"remove", .main = cmd_grant_remove},
+		{"create", cmd_grant_create},
+		{"start", cmd_grant_start},
+		{"stop", cmd_grant_stop},
+		{"list", list},
+		{"show", show},
+		{"remove", cmd_grant_remove},
+		{0},
 	};
 
-	for (int i = 1; i < argc; i++) {
-		if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h")) {
-			cli_print_grant_help(help, "");
-			return STATUS_OK;
-		}
-	}
-	return cli_dispatch(commands, ARRAY_LEN(commands), "grant", argc - 1, argv + 1);
+	return cli_group(&(struct group){"grant", help, print_flags, commands}, argc, argv);
 }

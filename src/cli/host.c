@@ -48,7 +48,6 @@ static int inventory(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"all", no_argument, NULL, 'a'},
-		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
@@ -58,14 +57,11 @@ static int inventory(int argc, char **argv)
 	int c;
 
 	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, &err)) >= 0) {
+	while ((c = cli_getopt(argc, argv, "", longs, &err)) >= 0) {
 		switch (c) {
 		case 'a':
 			all = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return STATUS_OK;
 		case 'j':
 			json = true;
 			break;
@@ -108,25 +104,12 @@ static int kernel(int argc, char **argv)
 }
 
 static const struct command commands[] = {
-	{"inventory", "what the machine has", inventory},
-	{"kernel", "a kernel for virtual machines", kernel},
+	{"inventory", inventory},
+	{"kernel", kernel},
+	{0},
 };
 
 int cmd_host(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	struct err err;
-	int c;
-
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, &err)) >= 0) {
-		if (c != 'h')
-			return cli_fail(&err);
-		fputs(usage, stdout);
-		return STATUS_OK;
-	}
-	return cli_dispatch(commands, ARRAY_LEN(commands), "host", argc - optind, argv + optind);
+	return cli_group(&(struct group){"host", usage, NULL, commands}, argc, argv);
 }

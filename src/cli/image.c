@@ -134,13 +134,12 @@ static int build_options(
 		{"pmd", required_argument, NULL, 'p'},
 		{"add", required_argument, NULL, 'a'},
 		{"replace", no_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	int opt;
 
 	optind = 0;
-	while ((opt = cli_getopt(argc, argv, "o:h", longs, err)) != -1) {
+	while ((opt = cli_getopt(argc, argv, "o:", longs, err)) != -1) {
 		switch (opt) {
 		case 'o':
 			*output = optarg;
@@ -154,9 +153,6 @@ static int build_options(
 		case 'r':
 			req->replace = true;
 			break;
-		case 'h':
-			fputs(help, stdout);
-			return 1;
 		default:
 			return -err->code;
 		}
@@ -178,16 +174,13 @@ static int build(int argc, char **argv)
 	_cleanup_free_ char *path = NULL;
 	const char *output = NULL;
 	struct err err;
-	int r;
 
 	if (add == NULL) {
 		err_oom(&err);
 		return cli_fail(&err);
 	}
-	r = build_options(argc, argv, &req, add, &output, &err);
-	if (r > 0)
-		return STATUS_OK;
-	if (r < 0 || output == NULL || image_path(output, &path, &err) < 0)
+	if (build_options(argc, argv, &req, add, &output, &err) < 0
+	    || image_path(output, &path, &err) < 0)
 		return cli_fail(&err);
 	req.dir = path;
 	if (build_blocked(&req, &manifest, &err) < 0)
@@ -265,7 +258,6 @@ static int list(int argc, char **argv)
 	static const char *const keys[] = {"name", "size", "files", "dpdk", "program", NULL};
 	static const struct option longs[] = {
 		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	_cleanup_json_ json_t *rows = json_array();
@@ -274,13 +266,9 @@ static int list(int argc, char **argv)
 	int opt, r = 0;
 
 	optind = 0;
-	while ((opt = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
+	while ((opt = cli_getopt(argc, argv, "", longs, &err)) != -1) {
 		if (opt == '?')
 			return cli_fail(&err);
-		if (opt == 'h') {
-			fputs(help, stdout);
-			return STATUS_OK;
-		}
 		json = true;
 	}
 	if (optind >= argc)
@@ -300,14 +288,7 @@ static int list(int argc, char **argv)
 
 int cmd_image(int argc, char **argv)
 {
-	static const struct command commands[] = {
-		{"build", .main = build},
-		{"list", .main = list},
-	};
+	static const struct command commands[] = {{"build", build}, {"list", list}, {0}};
 
-	if (argc >= 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
-		fputs(help, stdout);
-		return STATUS_OK;
-	}
-	return cli_dispatch(commands, ARRAY_LEN(commands), "image", argc - 1, argv + 1);
+	return cli_group(&(struct group){"image", help, NULL, commands}, argc, argv);
 }

@@ -14,21 +14,22 @@
 #include <stdio.h>
 
 static const struct command commands[] = {
-	{"audit", "try from inside a workload what it can reach", cmd_audit},
-	{"bench", "measure what the paper did, on this machine", cmd_bench},
-	{"doctor", "whether this machine is prepared, and what cures it", cmd_doctor},
-	{"exec", "run another program in a workload that runs", cmd_exec},
-	{"gc", "clean up after what died", cmd_gc},
-	{"grant", "create, list, show, remove named grants", cmd_grant},
-	{"host", "what this machine has", cmd_host},
-	{"image", "root file systems for containers", cmd_image},
-	{"logs", "output of a detached workload", cmd_logs},
-	{"nic", "the NICs of this machine, and who drives them", cmd_nic},
-	{"plan", "show everything that run would do", cmd_plan},
-	{"ps", "the workloads that run", cmd_ps},
-	{"run", "start a program with a grant", cmd_run},
-	{"seccomp", "the system calls a workload may make; record what it makes", cmd_seccomp},
-	{"stop", "end workloads", cmd_stop},
+	{"audit", cmd_audit, "try from inside a workload what it can reach"},
+	{"bench", cmd_bench, "measure what the paper did, on this machine"},
+	{"doctor", cmd_doctor, "whether this machine is prepared, and what cures it"},
+	{"exec", cmd_exec, "run another program in a workload that runs"},
+	{"gc", cmd_gc, "clean up after what died"},
+	{"grant", cmd_grant, "create, list, show, remove named grants"},
+	{"host", cmd_host, "what this machine has"},
+	{"image", cmd_image, "root file systems for containers"},
+	{"logs", cmd_logs, "output of a detached workload"},
+	{"nic", cmd_nic, "the NICs of this machine, and who drives them"},
+	{"plan", cmd_plan, "show everything that run would do"},
+	{"ps", cmd_ps, "the workloads that run"},
+	{"run", cmd_run, "start a program with a grant"},
+	{"seccomp", cmd_seccomp, "the system calls a workload may make; record what it makes"},
+	{"stop", cmd_stop, "end workloads"},
+	{0},
 };
 
 static void help(void)
@@ -37,7 +38,7 @@ static void help(void)
 	     "Gives a DPDK program exactly the cores, memory, hugepages, NICs and links it was "
 	     "granted.\n\n"
 	     "Commands:");
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+	for (size_t i = 0; commands[i].name != NULL; i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].summary);
 	puts("\nOptions:\n"
 	     "  --debug          tell each step as it is applied or undone, with times; also with\n"
@@ -94,7 +95,7 @@ static int command_main(int argc, char **argv)
 			return cli_fail(&err);
 		}
 	}
-	return cli_dispatch(commands, ARRAY_LEN(commands), "", argc - optind, argv + optind);
+	return cli_dispatch(commands, "", argc - optind, argv + optind);
 }
 
 int main(int argc, char **argv)

@@ -30,10 +30,9 @@ static const char record_help[] =
 	"let it\n"
 	"do all it can, and end it as it will be ended.\n\n";
 
-static int show(int argc, char **argv, struct err *err)
+static int show(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"help", no_argument, NULL, 'h'},
 		{"cap", required_argument, NULL, 'c'},
 		{"json", no_argument, NULL, 'j'},
 		{"markdown", no_argument, NULL, 'm'},
@@ -41,27 +40,25 @@ static int show(int argc, char **argv, struct err *err)
 	};
 	struct request req = {0};
 	int c, form = 't';
+	struct err err;
 
 	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
+	while ((c = cli_getopt(argc, argv, "", longs, &err)) != -1) {
 		switch (c) {
-		case 'h':
-			fputs(help, stdout);
-			return 0;
 		case 'c':
-			if (request_set_flag(&req, "cap", optarg, err) < 0)
-				return -err->code;
+			if (request_set_flag(&req, "cap", optarg, &err) < 0)
+				return cli_fail(&err);
 			break;
 		case 'j':
 		case 'm':
 			form = c;
 			break;
 		default:
-			return -err->code;
+			return cli_fail(&err);
 		}
 	}
 	if (optind < argc)
-		return err_set(err, EINVAL, "seccomp show: '%s' is no option", argv[optind]);
+		return cli_refuse("seccomp show: '%s' is no option", argv[optind]);
 	if (form == 'j') {
 		_cleanup_json_ json_t *doc = seccomp_table_to_json(req.caps);
 
@@ -71,7 +68,7 @@ static int show(int argc, char **argv, struct err *err)
 	} else {
 		seccomp_print_text(req.caps, stdout);
 	}
-	return 0;
+	return STATUS_OK;
 }
 
 // ---- record
@@ -178,42 +175,33 @@ static int record_run(struct cli_start *cs, int *ret_status, struct err *err)
 	return write_profile(&out, profile, calls, err);
 }
 
-static int record(int argc, char **argv, int *ret_status, struct err *err)
+static int record(int argc, char **argv)
 {
 	struct cli_start cs = {0};
+	int status = STATUS_OK, r;
 	bool wants_help;
-	int r;
+	struct err err;
 
-	r = cli_parse_start(argc, argv, CLI_START_RECORD, &cs, &wants_help, err);
+	r = cli_parse_start(argc, argv, CLI_START_RECORD, &cs, &wants_help, &err);
 	if (r == 0 && wants_help) {
 		cli_print_grant_help(record_help, launch_help);
-		return 0;
+		return STATUS_OK;
 	}
 	if (r == 0)
-		r = check_record(&cs, err);
+		r = check_record(&cs, &err);
 	if (r == 0)
-		r = record_run(&cs, ret_status, err);
+		r = record_run(&cs, &status, &err);
 	launch_done(&cs.launch);
-	return r;
+	return r < 0 ? cli_fail(&err) : status;
 }
 
 int cmd_seccomp(int argc, char **argv)
 {
-	const char *word = argc > 1 ? argv[1] : "";
-	int status = STATUS_OK, r;
-	struct err err;
+	static const struct command commands[] = {
+		{"show", show},
+		{"record", record, .helps = true},
+		{0},
+	};
 
-	if (str_eq(word, "show"))
-		r = show(argc - 1, argv + 1, &err);
-	else if (str_eq(word, "record"))
-		r = record(argc - 1, argv + 1, &status, &err);
-	else if (str_eq(word, "--help") || str_eq(word, "-h"))
-		r = fputs(help, stdout) < 0;
-	else
-		r =
-			err_set(&err,
-				EINVAL,
-				"seccomp: '%s': say show or record; see pinfold seccomp --help",
-				word);
-	return r < 0 ? cli_fail(&err) : status;
+	return cli_group(&(struct group){"seccomp", help, NULL, commands}, argc, argv);
 }

@@ -4,6 +4,7 @@
 
 #include "grant/caps.h"
 
+#include "base/hint.h"
 #include "base/scope.h"
 #include "base/str.h"
 
@@ -93,20 +94,15 @@ _Static_assert(ARRAY_LEN(caps) == CAPS_MAX, "each capability has a line");
 
 static int unknown(const char *name, struct err *err)
 {
-	const char *names[ARRAY_LEN(caps) + 1] = {NULL}, *near;
+	char buf[HINT_MAX];
 
-	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
-		names[i] = caps[i].name;
-	near = str_nearest(name, names);
-	if (near != NULL)
-		return err_set(
-			err, EINVAL, "capability '%.32s' is unknown; did you mean '%s'?", name, near
-		);
+	hint_table(buf, "", name, caps, ARRAY_LEN(caps));
 	return err_set(
 		err,
 		EINVAL,
-		"capability '%.32s' is unknown; write it as in NET_RAW (see capabilities(7))",
-		name
+		"capability '%.32s' is unknown%s",
+		name,
+		buf[0] != '\0' ? buf : "; write it as in NET_RAW (see capabilities(7))"
 	);
 }
 

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // NICs as an option: an address, or what a NIC has to be.
 
+#include "base/hint.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "grant/options.h"
@@ -53,7 +54,7 @@ static int parse_word(struct nic_select *s, const char *word, struct err *err)
 		"driver", "vendor", "device", "node", "pf", "count", "bind", NULL};
 	const char *value = strchr(word, '=');
 	size_t n = value != NULL ? (size_t)(value++ - word) : 0;
-	const char *near;
+	char key[32], buf[HINT_MAX];
 	uint64_t v;
 
 	if (n == strlen("driver") && str_starts(word, "driver=")) {
@@ -84,14 +85,13 @@ static int parse_word(struct nic_select *s, const char *word, struct err *err)
 		s->count = (unsigned)v;
 		return 0;
 	}
-	near = str_nearest(word, keys);
+	snprintf(key, sizeof(key), "%.*s", (int)strcspn(word, "="), word);
 	return err_set(
 		err,
 		EINVAL,
-		"'%.32s' is none of driver=, vendor=, device=, node=, pf=, count= and bind%s%s",
+		"'%.32s' is none of driver=, vendor=, device=, node=, pf=, count= and bind%s",
 		word,
-		near != NULL ? "; did you mean " : "",
-		near != NULL ? near : ""
+		hint(buf, key, keys)
 	);
 }
 

@@ -4,6 +4,7 @@
 #include "image/pmd.h"
 
 #include "base/fs.h"
+#include "base/hint.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -169,7 +170,7 @@ static int take_named(
 )
 {
 	_cleanup_free_ char *net = str_printf("net_%s", word);
-	const char *near;
+	char buf[HINT_MAX];
 
 	if (net == NULL)
 		return err_oom(err);
@@ -177,18 +178,9 @@ static int take_named(
 		return take_one(s, d, word, taken, err);
 	if (has(d, net))
 		return take_one(s, d, net, taken, err);
-	near = str_nearest(word, (const char *const *)d->names)
-		       ?: str_nearest(net, (const char *const *)d->names);
-	return err_set(
-		err,
-		ENOENT,
-		"take driver '%s': not in '%s'%s%s%s",
-		word,
-		d->dir,
-		near != NULL ? "; did you mean '" : "",
-		near != NULL ? near : "",
-		near != NULL ? "'?" : ""
-	);
+	if (hint(buf, word, (const char *const *)d->names)[0] == '\0')
+		hint(buf, net, (const char *const *)d->names);
+	return err_set(err, ENOENT, "take driver '%s': not in '%s'%s", word, d->dir, buf);
 }
 
 static int take_list(

@@ -55,22 +55,18 @@ static int take(
 
 static int read_annotations(const json_t *doc, struct claim *c, struct err *err)
 {
-	static const char *const known[] = {CLAIM_ANNOTATION, NULL};
-	const char *key, *near;
+	const char *key;
 	json_t *value;
 
 	json_object_foreach (json_object_get(doc, "annotations"), key, value) {
 		if (!str_starts(key, PREFIX))
 			continue;
-		near = str_nearest(key, known);
 		if (!str_eq(key, CLAIM_ANNOTATION))
 			return err_set(
 				err,
 				EINVAL,
-				"annotation '%.64s' is none of pinfold's%s%s",
-				key,
-				near != NULL ? "; did you mean " : ", which is ",
-				CLAIM_ANNOTATION
+				"annotation '%.64s' is none of pinfold's; write " CLAIM_ANNOTATION,
+				key
 			);
 		if (!json_is_string(value))
 			return err_set(err, EINVAL, "annotation " CLAIM_ANNOTATION " is no text");

@@ -59,34 +59,6 @@ static void refuses_names(void **)
 	assert_fails(name_check("grant", too_long, &err), &err, "1 to 48");
 }
 
-static void finds_the_nearest_word(void **)
-{
-	static const char *const words[] = {"cpus", "mems", "hugepages", "name", NULL};
-	static const char *const none[] = {NULL};
-
-	assert_string_equal(str_nearest("cpu", words), "cpus");
-	assert_string_equal(str_nearest("cpsu", words), "cpus");
-	assert_string_equal(str_nearest("hugepage", words), "hugepages");
-	assert_string_equal(str_nearest("huge-pages", words), "hugepages");
-	assert_string_equal(str_nearest("names", words), "name");
-	assert_null(str_nearest("zzzzzz", words));
-	assert_null(str_nearest("", words));
-	assert_null(str_nearest("cpu", none));
-}
-
-// A word that is far too long resembles nothing.
-static void long_words_have_no_neighbour(void **)
-{
-	static const char *const words[] = {"cpus", NULL};
-	char big[400];
-
-	for (size_t n = 1; n < sizeof(big); n++) {
-		memset(big, 'z', n);
-		big[n] = '\0';
-		assert_null(str_nearest(big, words));
-	}
-}
-
 static void makes_plain(void **)
 {
 	static const char *const cases[][2] = {
@@ -123,8 +95,6 @@ int main(void)
 		cmocka_unit_test(compares),
 		cmocka_unit_test(takes_names),
 		cmocka_unit_test(refuses_names),
-		cmocka_unit_test(finds_the_nearest_word),
-		cmocka_unit_test(long_words_have_no_neighbour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

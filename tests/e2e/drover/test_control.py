@@ -100,7 +100,7 @@ def test_ask(drover, running):
     p = ask(drover, "--file-prefix", running.prefix, "help")
     assert p.returncode == 0 and "rate task=... pps=..." in json.loads(p.stdout)
     p = ask(drover, "--file-prefix", running.prefix, "stats", "task=wroker")
-    assert p.returncode == 1 and "did you mean worker" in p.stderr and p.stderr.count("\n") == 1
+    assert p.returncode == 1 and "did you mean 'worker'" in p.stderr and p.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_usage_of_ask(drover, args, says):
         (b'{"request": "st\\u0000op"}', "the request"),
         (b"{}", "'request' is missing"),
         (b'{"request": 7}', "'request' is not a string"),
-        (b'{"request": "ports_"}', "did you mean ports; 'drover ask help' lists them"),
+        (b'{"request": "ports_"}', "did you mean 'ports'?"),
         (b'{"request": "\\u001b[2J"}', "no request"),
         (b'{"request": "stop", "tsk": "worker"}', "did you mean 'task'"),
         (b'{"request": "stop", "task": 5}', "'task' is not a string"),
         (b'{"request": "stop", "task": null}', "'task' is not a string"),
         (b'{"request": "stop", "task": ["worker"]}', "'task' is not a string"),
-        (b'{"request": "stop", "task": "worker1"}', "did you mean worker"),
+        (b'{"request": "stop", "task": "worker1"}', "did you mean 'worker'"),
         (b'{"request": "stop", "task": ""}', "no task ''"),
         (b'{"request": "ports", "port": "none"}', "no port 'none'"),
         (b'{"request": "rate", "task": "maker"}', "'pps' is missing: drover ask rate"),

@@ -159,7 +159,7 @@ def test_messages_of_dpdk(drover, conf):
 
 @pytest.mark.parametrize(
     ("level", "says"),
-    [("debg", "'debg' is no level; did you mean debug"), ("lib.eal:", "'' is no level"),
+    [("debg", "'debg' is no level; did you mean 'debug'"), ("lib.eal:", "'' is no level"),
      ("Lib eal:debug", "'Lib eal' is no part of DPDK"), (":debug", "is no part of DPDK")],
 )  # fmt: skip
 def test_levels_that_are_none(drover, conf, level, says):

@@ -101,8 +101,10 @@ def test_options_that_are_not_passed_on(drover, tmp_path, option):
     [
         (["run"], "configuration file", 2),
         (["run", "a", "b"], "configuration file", 2),
-        (["rum", "a"], "did you mean run", 2),
-        ([], "no command", 2),
+        (["rum", "a"], "did you mean 'run'", 2),
+        ([], "no command given; see drover --help", 2),
+        (["zzzzzz"], "unknown command 'zzzzzz'; see drover --help", 2),
+        (["modes", "--jsn"], "'--jsn' is no option", 2),
         (["run", "--squeez3", "a"], "did you mean '--squeeze'", 2),
         (["run", "--duration"], "wants a value", 2),
         (["run", "--duration", "soon", "a"], "--duration", 2),

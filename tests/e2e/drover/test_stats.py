@@ -204,7 +204,7 @@ def test_telemetry_changes_nothing(control, tel, command, does_it):
 @pytest.mark.parametrize(
     "command, says",
     [
-        ("/drover/stats,metre", "did you mean meter"),
+        ("/drover/stats,metre", "did you mean 'meter'"),
         ("/drover/stats," + "x" * 900, "no task"),
         ("/drover/stats,%s%n%s", "no task"),
         ("/drover/stats,\x1b[2J\xff", "no task"),

@@ -205,7 +205,7 @@ def test_one_after_the_other(drover, running):
     "args, status, says",
     [
         (["maker.0"], 1, "task 'maker.0' receives nothing to trace"),
-        (["many.9"], 1, "no task 'many.9'; did you mean many."),
+        (["many.9"], 1, "no task 'many.9'; did you mean 'many."),
         (["many.0", "129"], 2, "'129': a number of packets from 1 to 128"),
         (["many.0", "x"], 2, "'x': a number of packets"),
         ([], 2, "name a task"),

@@ -173,7 +173,6 @@ def test_plan_refuses_the_same(pf, flags, like):
         (["logs", "../../etc/passwd"], r"\.\./\.\./etc/passwd"),
         (["ps", "--jsn"], "did you mean '--json'"),
         (["gc", "--json"], "json"),
-        (["grant", "crate"], "did you mean 'grant create'"),
         (["grant", "create"], "--name"),
         (["grant", "show", "no-such"], "no-such"),
         (["grant", "remove", "no-such"], "'no-such' does not exist"),
@@ -187,6 +186,33 @@ def test_plan_refuses_the_same(pf, flags, like):
 )
 def test_commands(pf, words, like):
     pf.fails(*words, like=like)
+
+
+# commands that have others, of which the last has a --help of its own or shows the group's
+GROUPS = {
+    "bench": ["list", "run"],
+    "grant": ["create", "start", "stop", "list", "show", "remove"],
+    "host": ["inventory", "kernel"],
+    "image": ["build", "list"],
+    "nic": ["list", "restore", "unbind", "bind"],
+    "seccomp": ["show", "record"],
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_commands_of_a_group(pf, group):
+    commands = GROUPS[group]
+    every = (
+        f"say (({'|'.join(commands)})(, | or |; )){{{len(commands)}}}see pinfold {group} --help$"
+    )
+    pf.fails(group, like=f"^pinfold: {group}: {every}")
+    pf.fails(group, "zzzzzzzz", like=f"^pinfold: unknown command '{group} zzzzzzzz'; {every}")
+    for name in commands:
+        like = f"unknown command '{group} {name}x'; did you mean '{group} {name}'"
+        pf.fails(group, f"{name}x", like=like)
+    pf.fails(group, "--hepl", like="unknown option '--hepl'; did you mean '--help'")
+    for words in [["--help"], ["-h"], *([name, "--help"] for name in commands)]:
+        assert pf.ok(group, *words).startswith(f"Usage: pinfold {group} "), words
 
 
 def test_spare_words_are_refused(pf):

@@ -335,9 +335,6 @@ def test_other_facts(here):
 @pytest.mark.parametrize(
     "args, words",
     [
-        (["host"], "say inventory or kernel; see pinfold host --help"),
-        (["host", "inventry"], "did you mean 'host inventory'"),
-        (["host", "zzzzzzzz"], "unknown command 'host zzzzzzzz'"),
         (["host", "inventory", "--jsn"], "--json"),
         (["host", "inventory", "more"], "'more'"),
     ],
@@ -349,14 +346,6 @@ def test_wrong_usage(args, words):
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
     assert words in result.stderr
-
-
-@pytest.mark.parametrize("args", [["host", "--help"], ["host", "inventory", "--help"]])
-@pytest.mark.anywhere
-def test_help(args):
-    result = run(*args)
-    assert result.returncode == 0
-    assert "--json" in result.stdout
 
 
 @pytest.mark.anywhere

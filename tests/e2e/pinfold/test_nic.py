@@ -122,8 +122,6 @@ def test_list_of_this_machine():
 @pytest.mark.parametrize(
     "args, like",
     [
-        ([], "nic wants a command"),
-        (["lst"], "did you mean 'nic list'"),
         (["list", "--jsn"], "--json"),
         (["list", "more"], "'more'"),
     ],

@@ -24,8 +24,13 @@ struct plane_port {
 	struct xdp_sockets xdp;	    // none: it is of another kind
 	struct packet_port *packet; // NULL: the same
 	unsigned ifindex;	    // of its interface; 0: it has none
+	struct rte_mempool *pool;   // of what it receives
 	uint64_t retry;		    // links.c: TSC before which it is not connected again
-	struct rte_eth_stats seen;  // and what it had counted when the other end left
+	int hello; // and the connection to a vhost that is asked whether it is there; -1: none
+	bool down, settled; // and its vhost was found gone, and its driver has taken note of that
+	bool held;	    // and no lcore may be in it
+	struct rte_eth_stats seen; // and what it had counted when the other end left
+	struct rte_eth_stats past; // and what the devices before this one had counted
 };
 
 struct plane_lcore {

@@ -31,6 +31,7 @@ static void find_ports(struct plane *p, const struct conf *c, const struct eal_p
 			.conf = &c->ports[i],
 			.device = e->devices[i],
 			.id = RTE_MAX_ETHPORTS,
+			.hello = -1,
 		};
 	}
 }
@@ -178,15 +179,14 @@ static int start_ports(struct plane *p, struct err *err)
 		struct plane_port *port = &p->ports[i];
 		uint16_t nrxq = port->nrxq > 0 ? port->nrxq : 1,
 			 ntxq = port->ntxq > 0 ? port->ntxq : 1;
-		struct rte_mempool *pool;
 
-		if (plane_pool_port(p, i, &pool, err) < 0
+		if (plane_pool_port(p, i, &port->pool, err) < 0
 		    || port_start(
 			       port->conf,
 			       &port->device,
 			       nrxq,
 			       &ntxq,
-			       pool,
+			       port->pool,
 			       &port->id,
 			       &port->xdp,
 			       &port->packet,
@@ -198,7 +198,7 @@ static int start_ports(struct plane *p, struct err *err)
 		if (port->device.frames) { // its driver reads behind both
 			port->gate.max_segs = 1;
 			port->gate.max_len =
-				rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+				rte_pktmbuf_data_room_size(port->pool) - RTE_PKTMBUF_HEADROOM;
 		}
 		port->gate.squeezed = p->lcores[0].squeezed;
 		rte_spinlock_init(&port->gate.lock);

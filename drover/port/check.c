@@ -6,14 +6,19 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "port/port.h"
+#include "port/vhost.h"
 #include "task/gen/capture.h"
 
 #include <errno.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define ANSWER_MILLISECONDS 5000
 
 static int check_capture(const char *path, struct err *err)
 {
@@ -23,6 +28,37 @@ static int check_capture(const char *path, struct err *err)
 	if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
 		return 0;
 	return capture_check(path, err);
+}
+
+static int check_vhost(const char *path, struct err *err)
+{
+	struct pollfd p = {.events = POLLIN};
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	char answer;
+
+	// it may be the kernel's
+	if (access(path, R_OK | W_OK) < 0 || stat(path, &st) < 0)
+		return err_sys(err, errno, "socket '%s'", path);
+	if (!S_ISSOCK(st.st_mode))
+		return 0;
+	p.fd = fd = vhost_ask(path);
+	if (fd < 0)
+		return err_sys(
+			err,
+			errno,
+			"socket '%s': nobody is at the other end; start that first",
+			path
+		);
+	if (poll(&p, 1, ANSWER_MILLISECONDS) == 1 && recv(fd, &answer, 1, MSG_DONTWAIT) == 1)
+		return 0;
+	return err_set(
+		err,
+		ETIMEDOUT,
+		"socket '%s': who listens there does not answer as a vhost does within %d s",
+		path,
+		ANSWER_MILLISECONDS / 1000
+	);
 }
 
 static int check_folder(const struct port_device *d, struct err *err)
@@ -58,8 +94,8 @@ int port_check(const struct port_device *d, struct err *err)
 {
 	if (d->capture && d->reads[0] != '\0' && check_capture(d->reads, err) < 0)
 		return -err->code;
-	if (!d->capture && d->reads[0] != '\0' && access(d->reads, R_OK | W_OK) < 0)
-		return err_sys(err, errno, "socket '%s'", d->reads);
+	if (d->virtio && check_vhost(d->reads, err) < 0)
+		return -err->code;
 	if (d->makes[0] != '\0' && check_folder(d, err) < 0)
 		return -err->code;
 	if (d->interface[0] != '\0' && if_nametoindex(d->interface) == 0)

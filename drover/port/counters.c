@@ -22,6 +22,26 @@ static void more(uint64_t *a, const uint64_t *seen)
 	*a = *a > b ? *a : b;
 }
 
+static void add(struct rte_eth_stats *a, const struct rte_eth_stats *b)
+{
+	a->ipackets += b->ipackets;
+	a->opackets += b->opackets;
+	a->ibytes += b->ibytes;
+	a->obytes += b->obytes;
+	a->imissed += b->imissed;
+	a->ierrors += b->ierrors;
+	a->oerrors += b->oerrors;
+	a->rx_nombuf += b->rx_nombuf;
+}
+
+void port_counters_keep(struct plane_port *p)
+{
+	struct rte_eth_stats now;
+
+	if (rte_eth_stats_get(p->id, &now) == 0)
+		add(&p->past, &now);
+}
+
 bool port_counters_get(const struct plane_port *p, struct port_counters *ret)
 {
 	uint64_t unfit = __atomic_load_n(&p->gate.unfit, __ATOMIC_RELAXED);
@@ -34,6 +54,7 @@ bool port_counters_get(const struct plane_port *p, struct port_counters *ret)
 	else if (rte_eth_stats_get(p->id, &ret->eth) != 0)
 		return false;
 	ret->eth.oerrors += unfit;
+	add(&ret->eth, &p->past);
 	more(&ret->eth.ipackets, &p->seen.ipackets);
 	more(&ret->eth.opackets, &p->seen.opackets);
 	more(&ret->eth.ibytes, &p->seen.ibytes);
@@ -64,6 +85,9 @@ static bool interface_runs(const struct plane_port *p)
 bool port_link(const struct plane_port *p, struct rte_eth_link *ret)
 {
 	memset(ret, 0, sizeof(*ret));
+	// links.c has asked, and its driver complains each time
+	if (__atomic_load_n(&p->down, __ATOMIC_RELAXED))
+		return true;
 	if (rte_eth_link_get_nowait(p->id, ret) != 0)
 		return false;
 	// the drivers of the kernel's interfaces say "up" for ever

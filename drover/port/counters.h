@@ -16,5 +16,8 @@ struct port_counters {
 // False: the driver says nothing, and all is zero.
 bool port_counters_get(const struct plane_port *p, struct port_counters *ret);
 
+// Before its device is replaced: the next one counts from zero.
+void port_counters_keep(struct plane_port *p);
+
 // False: the driver does not say.
 bool port_link(const struct plane_port *p, struct rte_eth_link *ret);

@@ -8,6 +8,7 @@
 #include "dpdk.h"
 #include "port/address.h"
 
+#include <rte_bus_vdev.h>
 #include <rte_cycles.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
@@ -251,4 +252,53 @@ void port_stop(uint16_t port)
 {
 	rte_eth_dev_stop(port);
 	rte_eth_dev_close(port);
+}
+
+// What the driver of a virtual device takes, with the address that the port had: it would draw another.
+static void device_arguments(
+	const struct port_device *dev, const struct rte_ether_addr *mac, char *ret, size_t size
+)
+{
+	const char *args = strchr(dev->argument, ',');
+	char text[RTE_ETHER_ADDR_FMT_SIZE];
+
+	args = args != NULL ? args + 1 : "";
+	rte_ether_format_addr(text, sizeof(text), mac);
+	if (strstr(args, ",mac=") != NULL || rte_is_zero_ether_addr(mac))
+		snprintf(ret, size, "%s", args);
+	else
+		snprintf(ret, size, "%s,mac=%s", args, text);
+}
+
+int port_replace(
+	const struct conf_port *conf,
+	const struct port_device *dev,
+	uint16_t nrxq,
+	uint16_t ntxq,
+	struct rte_mempool *pool,
+	uint16_t port,
+	struct err *err
+)
+{
+	const struct rte_ether_addr mac = port_address(port);
+	char args[PORT_DEVARGS + RTE_ETHER_ADDR_FMT_SIZE + 8];
+	struct packet_port *packet;
+	struct xdp_sockets xdp;
+	uint16_t made;
+	int r;
+
+	device_arguments(dev, &mac, args, sizeof(args));
+	port_address_set(port, &mac);
+	if (rte_eth_dev_is_valid_port(port))
+		port_stop(port);
+	rte_vdev_uninit(dev->name);
+	r = rte_vdev_init(dev->name, args);
+	if (r < 0)
+		return err_set(err, -r, "make port '%s' anew: %s", conf->name, dpdk_why(-r));
+	// where another one is away as well, it got that one's number
+	if (rte_eth_dev_get_port_by_name(dev->name, &made) < 0 || made != port) {
+		rte_vdev_uninit(dev->name);
+		return err_set(err, EBUSY, "port '%s' waits for another to be back", conf->name);
+	}
+	return port_start(conf, dev, nrxq, &ntxq, pool, &made, &xdp, &packet, err);
 }

@@ -45,7 +45,7 @@ struct port_device {
 	// AF_XDP: the kernel reads and writes its buffers, which must lie as that wants it (pool.c)
 	bool frames;
 	bool packet; // of packet.c: one queue each way
-	// What it needs of the machine, "" for nothing. A capture is read, or the socket of virtio
+	// What it needs of the machine, "" for nothing. A capture is read, or the socket of a vhost
 	char reads[PORT_PATH];
 	bool capture;
 	char makes[PORT_PATH]; // a socket or a capture
@@ -85,3 +85,15 @@ int port_start(
 // Waits until every port's link is up, at most that long. False: some is not.
 bool port_wait_links(const uint16_t *ports, unsigned n, unsigned milliseconds);
 void port_stop(uint16_t port);
+
+// Makes the virtual device of a port anew, which keeps its ethdev number and its address, and starts it. No lcore
+// may be in it. On failure there is no port: it is tried again.
+int port_replace(
+	const struct conf_port *conf,
+	const struct port_device *dev,
+	uint16_t nrxq,
+	uint16_t ntxq,
+	struct rte_mempool *pool,
+	uint16_t port,
+	struct err *err
+);

@@ -8,7 +8,7 @@ import socket
 import time
 
 import pytest
-from drover_devices import Drover, Net, config, port_of, sends
+from drover_devices import MEMORY, Drover, Net, config, port_of, sends
 from workload import needs_root, wait
 
 pytestmark = [pytest.mark.anywhere, needs_root]
@@ -64,18 +64,79 @@ def test_socket_of_who_was_killed(drover, tmp_path, kind):
         assert (tmp_path / "s").is_socket()
 
 
-def test_virtio_reports_without_its_vhost(drover, tmp_path):
-    with Drover(
-        drover, tmp_path, config({"l0": f"vhost:{tmp_path}/s"}, [("l0", "l0")]), "--no-huge"
-    ) as a:
-        a.runs()
-        with Drover(
-            drover, tmp_path, config({"l0": f"virtio:{tmp_path}/s"}, [("l0", "l0")]), "--no-huge"
-        ) as b:
-            b.runs()
-            a.end()
-            wait(lambda: port_of(b)["link"] == "down", 5, "the end of the link")
-            assert b.end()["ports"] and b.process.returncode == 0
+@pytest.mark.parametrize("memory", MEMORY)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
+def test_vhost_comes_back(drover, tmp_path, how, memory):
+    """While who is its client sends, three times: the client's port has its address and its figures still, and
+    packets pass in both directions within 5 s."""
+    vhost = config({"l0": f"vhost:{tmp_path}/s"}, [("l0", "l0")])
+    ended = Drover(drover, tmp_path, vhost, memory).runs()
+    with Drover(drover, tmp_path, sends(f"virtio:{tmp_path}/s"), memory) as client:
+        client.runs()
+        mac = port_of(client)["mac"]
+        for _ in range(3):
+            before = port_of(client)
+            wait(lambda: port_of(client)["ipackets"] > before["ipackets"] + 500, 10, "packets")
+            ended.process.send_signal(how)
+            ended.process.communicate()
+            wait(lambda: port_of(client)["link"] == "down", 5, "the end of the link")
+            gone = port_of(client)
+            assert gone["opackets"] >= gone["ipackets"] > before["ipackets"] + 500
+            ended = Drover(drover, tmp_path, vhost, memory).runs()
+            wait(lambda: port_of(client)["link"] == "up", 5, "the link")
+            assert port_of(client)["mac"] == mac
+            assert port_of(client)["ipackets"] >= gone["ipackets"]
+            wait(lambda: port_of(ended)["ipackets"] > 500, 5, "packets")
+        report = client.end()
+        assert client.process.returncode == 0
+        (task,), (port,) = report["tasks"], report["ports"]
+        assert task["tx"] == port["opackets"] > 4 * 500
+        ended.end()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
+def test_client_of_a_vhost_comes_back(drover, tmp_path, how):
+    """Each finds it as the first one did."""
+    vhost = config({"l0": f"vhost:{tmp_path}/s"}, [("l0", "l0")])
+    with Drover(drover, tmp_path, vhost, "--no-huge") as d:
+        d.runs()
+        for _ in range(3):
+            before = port_of(d)
+            client = Drover(drover, tmp_path, sends(f"virtio:{tmp_path}/s"), "--no-huge").runs()
+            wait(lambda: port_of(client)["ipackets"] > 500, 10, "packets")
+            client.process.send_signal(how)
+            client.process.communicate()
+            shutil.rmtree(f"/var/run/dpdk/{client.prefix}", ignore_errors=True)
+            wait(lambda: port_of(d)["link"] == "down", 5, "the end of the link")
+            assert port_of(d)["opackets"] > before["opackets"] + 500
+
+
+def test_vhost_that_does_not_answer(drover, tmp_path):
+    """Neither who starts nor who waits for it to come back hangs by it; and who waits sends on by another port."""
+    vhost = config({"l0": f"vhost:{tmp_path}/s"}, [("l0", "l0")])
+    text = config(
+        {"l0": f"virtio:{tmp_path}/s", "a": "null", "b": "null"}, [("l0", "l0")], [("a", "b")]
+    )
+    with Drover(drover, tmp_path, vhost, "--no-huge") as d:
+        d.runs()
+        client = Drover(drover, tmp_path, text, "--no-huge").runs()
+        d.end()
+    with socket.socket(socket.AF_UNIX) as mute, client:
+        mute.bind(f"{tmp_path}/s")
+        mute.listen()
+        wait(lambda: port_of(client)["link"] == "down", 5, "the end of the link")
+        before = port_of(client, "b")["opackets"]
+        time.sleep(1)
+        assert port_of(client, "b")["opackets"] > before
+        assert client.said().count("is down") == 1
+        with pytest.raises(AssertionError, match="does not answer as a vhost does within 5 s"):
+            with Drover(drover, tmp_path, text, "--no-huge") as other:
+                other.runs()
+        ports = {p["name"]: p for p in client.end()["ports"]}
+        assert client.process.returncode == 0 and ports["l0"]["link"] == "down"
+    with pytest.raises(AssertionError, match="s': nobody is at the other end; start that first"):
+        with Drover(drover, tmp_path, text, "--no-huge") as other:
+            other.runs()
 
 
 @pytest.mark.parametrize("kind", ["af_packet", "af_xdp"])

@@ -200,6 +200,11 @@ static int start_ports(struct plane *p, struct err *err)
 			port->gate.max_len =
 				rte_pktmbuf_data_room_size(port->pool) - RTE_PKTMBUF_HEADROOM;
 		}
+		// in more than one slot, DPDK 22.11 marks them as the beginning of a longer packet for ever
+		if (port->device.memif) {
+			port->gate.max_segs = 1;
+			port->gate.max_len = port->device.slot;
+		}
 		port->gate.squeezed = p->lcores[0].squeezed;
 		rte_spinlock_init(&port->gate.lock);
 	}

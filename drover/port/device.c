@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define MEMIF_SLOT 2048
+
 static const char *const kinds[] = {
 	"memif",
 	"null",
@@ -78,6 +80,17 @@ static int vdev(
 	return 0;
 }
 
+// As its argument bsize= says, or its driver's default.
+static unsigned memif_slot(const char *args)
+{
+	const char *said = strstr(args, ",bsize=");
+	unsigned slot = MEMIF_SLOT;
+
+	if (said != NULL)
+		sscanf(said, ",bsize=%u", &slot);
+	return slot;
+}
+
 // "server:PATH[,KEY=VALUE…]". A path without a slash names a link of the grant.
 static int memif(struct port_device *d, const char *arg, unsigned number, struct err *err)
 {
@@ -102,6 +115,7 @@ static int memif(struct port_device *d, const char *arg, unsigned number, struct
 			err, EINVAL, "device 'memif:%s': the path of the socket is missing", arg
 		);
 	d->memif = true;
+	d->slot = memif_slot(extra);
 	snprintf(
 		d->makes,
 		sizeof(d->makes),
@@ -337,6 +351,7 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 		if (arg[0] == '\0')
 			return err_set(err, EINVAL, "device '%s': write vdev:ARGS", device);
 		d.memif = str_starts(arg, "net_memif");
+		d.slot = memif_slot(arg);
 		if (!is_driver(arg))
 			return err_set(
 				err,

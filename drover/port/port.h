@@ -50,6 +50,7 @@ struct port_device {
 	bool capture;
 	char makes[PORT_PATH]; // a socket or a capture
 	bool memif;	       // it gets its address when it is made
+	unsigned slot;	       // of memif: bytes that its driver sends whole; see plane.c
 	int listens;	       // on a socket of that type; 0: it does not
 	bool client;	       // it connects to a memif that another one makes
 	bool virtio;	       // the end that shares all its memory

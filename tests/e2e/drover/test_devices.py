@@ -12,11 +12,12 @@ import pcapfile
 import pytest
 from drover_devices import (
     A,
+    B,
     COUNT,
-    LINKS,
     MEMORY,
     Drover,
     Net,
+    arrived,
     check_all,
     config,
     counted,
@@ -31,29 +32,42 @@ from workload import needs_root, wait
 pytestmark = [pytest.mark.anywhere, needs_root]
 
 
-@pytest.mark.parametrize("memory", MEMORY)
-@pytest.mark.parametrize("two", [False, True], ids=["alone", "two"])
+every_memory = pytest.mark.parametrize("memory", MEMORY)
+alone_and_two = pytest.mark.parametrize("two", [False, True], ids=["alone", "two"])
+ERRORS = ("imissed", "ierrors", "oerrors", "rx_nombuf")
+NONE = dict.fromkeys(ERRORS, 0), 0
+JUMBO = [60, 1972, 1990, 2006, 2048, 2100, 3000, 4096, 8000, 9014]
+
+
+@every_memory
+@alone_and_two
 @pytest.mark.parametrize("kind", ["af_xdp", "af_packet", "tap"])
 def test_kernel(drover, tmp_path, kind, two, memory):
     """Through the kernel's interfaces and back, and from one to the other in both directions."""
     check_all(*kernel_case(drover, tmp_path, memory, kind, two, frames.SMALL))
 
 
-def test_xdp_jumbo(drover, tmp_path):
-    """As much as a page holds; a longer frame is counted, and a greater MTU refused."""
-    sent, taken, report = kernel_case(
-        drover, tmp_path, "--no-huge", "af_xdp", True, [60, 2500, 3414], 3400
-    )
-    check_all(sent, taken, report)
-    with Net("v0") as net, pytest.raises(AssertionError, match="mtu=9000.*at most 3"):
-        with Drover(
-            drover,
-            tmp_path,
-            config({"v0": "af_xdp:v0"}, [("v0", "v0")], mtu=9000),
-            "--no-huge",
-            net,
-        ) as d:
-            d.runs()
+@every_memory
+@alone_and_two
+@pytest.mark.parametrize(
+    "kind, mtu, sizes",
+    [("af_xdp", 3400, [60, 2048, 2500, 3414]), ("af_packet", 9000, JUMBO)],
+    ids=["af_xdp", "af_packet"],
+)
+def test_kernel_jumbo(drover, tmp_path, kind, mtu, sizes, two, memory):
+    """As much as a page holds, and in several buffers of the ordinary size."""
+    check_all(*kernel_case(drover, tmp_path, memory, kind, two, sizes, mtu))
+
+
+@pytest.mark.parametrize(
+    "kind, why", [("af_xdp", "at most 3"), ("tap", "'tap:v0' has frames of at most 15")]
+)
+def test_mtu_that_cannot_be(drover, tmp_path, kind, why):
+    text = config({"v0": f"{kind}:v0"}, [("v0", "v0")], mtu=9000)
+    with Net(*([] if kind == "tap" else ["v0"])) as net:
+        with pytest.raises(AssertionError, match=f"mtu=9000.*{why}"):
+            with Drover(drover, tmp_path, text, "--no-huge", net) as d:
+                d.runs()
 
 
 def test_xdp_counts_what_it_cannot_carry(drover, tmp_path):
@@ -74,18 +88,101 @@ def test_xdp_counts_what_it_cannot_carry(drover, tmp_path):
     assert port["xdp"]["tx_invalid_descs"] == 0
 
 
-@pytest.mark.parametrize("memory", MEMORY)
-@pytest.mark.parametrize("two", [False, True], ids=["alone", "two"])
-@pytest.mark.parametrize("kind", LINKS)
-def test_link(drover, tmp_path, kind, two, memory):
-    sent, taken, reports = link_case(drover, tmp_path, memory, kind, two, frames.SMALL)
+@every_memory
+@alone_and_two
+@pytest.mark.parametrize(
+    "kind, sizes, mtu, more",
+    [
+        ("memif", frames.SMALL, 1500, ""),
+        ("memif-jumbo", JUMBO, 1500, "mbuf size=9216"),
+        ("vhost", frames.SMALL, 1500, ""),
+        ("vhost", JUMBO, 9000, ""),
+        ("virtio", frames.SMALL, 1500, ""),
+        ("virtio", JUMBO, 9000, ""),
+    ],
+    ids=["memif", "memif-jumbo", "vhost", "vhost-jumbo", "virtio", "virtio-jumbo"],
+)
+def test_link(drover, tmp_path, kind, sizes, mtu, more, two, memory):
+    sent, taken, reports = link_case(drover, tmp_path, memory, kind, two, sizes, mtu, more)
     for path, want in sent.items():
         assert taken[path] == want, (path, len(want), len(taken[path]))
     for report in reports:
         for port in report["ports"]:
             if port["name"] in sent:
                 assert (port["ipackets"], port["opackets"]) == (COUNT, COUNT)
-        assert counted(report, "imissed", "ierrors", "oerrors", "rx_nombuf")[1] == 0
+        assert counted(report, *ERRORS) == NONE
+
+
+@every_memory
+@pytest.mark.parametrize("more", ["", "mbuf size=256", "mbuf size=9216"])
+def test_memif_counts_what_it_cannot_carry(drover, tmp_path, more, memory):
+    """What is longer than a slot of it, or in several buffers: the ring goes round some times, and no other packet
+    is the worse for it."""
+    sent = frames.make(A, JUMBO, 6000)
+    room = {"": 2048, "mbuf size=256": 256, "mbuf size=9216": 2048}[more]
+    fit = [f for f in sent if len(f) <= room]
+    pcapfile.write(tmp_path / "in", sent)
+    back = config(
+        {"l0": f"memif:server:{tmp_path}/s", "out": f"pcap:-,{tmp_path}/out"}, [("l0", "out")]
+    )
+    text = config(
+        {"l0": f"memif:client:{tmp_path}/s", "in": f"pcap:{tmp_path}/in"},
+        [("in", "l0")],
+        more=f"{more}\nstart time=1s",
+        keys="drop=no\n",
+    ).replace("size=4K", "size=64K")
+    with Drover(drover, tmp_path, back, memory) as d, Drover(drover, tmp_path, text, memory) as c:
+        d.runs()
+        c.runs()
+        arrived(d, "out", len(fit))
+        (port,) = (p for p in c.end()["ports"] if p["name"] == "l0")
+        d.end()
+    assert pcapfile.read(tmp_path / "out") == fit
+    assert (port["opackets"], port["oerrors"]) == (len(fit), len(sent) - len(fit))
+
+
+@every_memory
+@alone_and_two
+@pytest.mark.parametrize(
+    "mtu, sizes", [(1500, frames.SMALL), (9000, JUMBO)], ids=["small", "jumbo"]
+)
+def test_rings_and_captures(drover, tmp_path, mtu, sizes, two, memory):
+    """From a capture into a ring, and out of it into another, whole and counted by each; a ring alone gives back
+    what it got."""
+    names = ["r0", "r1"] if two else ["r0"]
+    ports, cores, sent = {}, [], {}
+    for name, source in zip(names, (A, B)):
+        sent[name] = frames.make(source, sizes, COUNT)
+        pcapfile.write(tmp_path / f"{name}.in", sent[name])
+        ports[f"{name}in"] = f"pcap:{tmp_path}/{name}.in"
+        ports[f"{name}out"] = f"pcap:-,{tmp_path}/{name}.out"
+        ports[name] = "ring:both" if two else "ring:one"
+        cores.append([(f"{name}in", name), (name, f"{name}out")])
+    text = config(ports, *cores, mtu=mtu, keys="drop=no\n")
+    with Drover(drover, tmp_path, text, memory) as d:
+        d.runs()
+        for name in names:
+            arrived(d, f"{name}out", COUNT)
+        report = d.end()
+    for name, other in zip(names, reversed(names)):
+        assert pcapfile.read(tmp_path / f"{name}.out") == sent[other]
+    for port in report["ports"]:
+        want = {"in": (COUNT, 0), "ut": (0, COUNT)}.get(port["name"][-2:], (COUNT, COUNT))
+        assert (port["ipackets"], port["opackets"]) == want
+    assert counted(report, *ERRORS) == NONE
+
+
+@every_memory
+@pytest.mark.parametrize("kind", ["null", "null:copy"])
+def test_null(drover, tmp_path, kind, memory):
+    """Of what comes from nowhere and goes there each is counted once, at both ends and between."""
+    with Drover(drover, tmp_path, config({"n": kind}, [("n", "n")]), memory) as d:
+        d.runs()
+        wait(lambda: port_of(d, "n")["ipackets"] > 10 * COUNT)
+        report = d.end()
+    (port,), (task,) = report["ports"], report["tasks"]
+    assert port["ipackets"] == port["opackets"] == task["rx"] == task["tx"] > 10 * COUNT
+    assert counted(report, *ERRORS) == NONE
 
 
 def test_captures_that_are_no_frames(drover, tmp_path):
@@ -106,10 +203,8 @@ def test_captures_that_are_no_frames(drover, tmp_path):
                     d.runs()
 
 
-def test_af_packet_jumbo(drover, tmp_path):
-    """In several buffers of the ordinary size; what is longer than the interface said is counted."""
-    sizes = [60, 1972, 1990, 2006, 2100, 3000, 8000, 9014]
-    check_all(*kernel_case(drover, tmp_path, "--no-huge", "af_packet", True, sizes, 9000))
+def test_af_packet_counts_what_is_too_long(drover, tmp_path):
+    """For what the interface said at the start."""
     with Net("v0", mtu=1500) as net:
         with Drover(
             drover, tmp_path, config({"v0": "af_packet:v0"}, [("v0", "v0")]), "--no-huge", net
@@ -121,13 +216,3 @@ def test_af_packet_jumbo(drover, tmp_path):
             net.run(sys.executable, "-B", frames.__file__, "send", "v0x", tmp_path / "long")
             wait(lambda: port_of(d, "v0")["ierrors"] == 50, 5, "errors")
             assert port_of(d, "v0")["ipackets"] == 50
-
-
-def test_tap_refuses_jumbo(drover, tmp_path):
-    with Net() as net, pytest.raises(
-        AssertionError, match="mtu=9000: 'tap:v0' has frames of at most 15"
-    ):
-        with Drover(
-            drover, tmp_path, config({"v0": "tap:v0"}, [("v0", "v0")], mtu=9000), "--no-huge", net
-        ) as d:
-            d.runs()

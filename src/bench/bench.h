@@ -52,6 +52,7 @@ struct bench {
 	int cpu_tester;	  // for what loads it; the same where there is but one
 	unsigned ncpus;	  // that this process may use
 	int64_t until_ms; // clock_ms(): the experiment's time is up, and no further round begins
+	const struct results *found; // of the experiments before this one
 	struct progress *progress;
 	struct children *children;
 };

@@ -120,7 +120,8 @@ static _Noreturn void become(const struct child_how *how, pid_t parent, int in, 
 	if (how->log != NULL)
 		log = open(how->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (null < 0 || log < 0 || dup2(in >= 0 ? in : null, 0) < 0
-	    || dup2(out >= 0 ? out : log, 1) < 0 || dup2(log, 2) < 0)
+	    || dup2(out >= 0 ? out : log, 1) < 0
+	    || dup2(how->stderr_too && out >= 0 ? out : log, 2) < 0)
 		_exit(STATUS_FAILED);
 	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	for (const char *const *e = how->env; e != NULL && *e != NULL; e++)
@@ -151,6 +152,7 @@ int child_start(struct bench *b, const struct child_how *how, struct child *ret,
 		memmove(c.what, c.what + 1, strlen(c.what));
 	fflush(NULL);
 	c.began_ns = clock_ns();
+	c.always = how->always;
 	c.pid = fork();
 	if (c.pid == 0)
 		become(how, parent, in[0], out[1]);
@@ -207,7 +209,7 @@ int child_wait(struct bench *b, struct child *c, unsigned milliseconds, struct e
 
 	if (c->pid == 0)
 		return 0;
-	while (!bench_cancelled()) {
+	while (c->always || !bench_cancelled()) {
 		int64_t left = until - clock_ms();
 
 		if (ended_within(c, left > 0 ? (int)left : 0)) {
@@ -288,7 +290,7 @@ static char *drain(struct child *c, unsigned milliseconds, struct err *err)
 		int64_t left = until - clock_ms();
 		ssize_t got;
 
-		if (bench_cancelled()) {
+		if (!c->always && bench_cancelled()) {
 			bench_check(err);
 			return NULL;
 		}

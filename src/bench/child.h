@@ -21,8 +21,10 @@ struct child_how {
 	const char *dir;	 // where it starts; NULL: where this process is
 	int cpu;		 // 1 + the CPU it is pinned to; 0: any
 	bool bare;		 // out of all cgroups that this process is in, into the root ones
+	bool always;		 // also after ctrl-C: it puts something away
 	bool stdin_pipe;	 // child.in writes to its standard input
 	bool stdout_pipe;	 // child.out reads its standard output, and not the log
+	bool stderr_too;	 // and its standard error
 };
 
 struct child {
@@ -32,6 +34,7 @@ struct child {
 	int status;	  // as a shell has it, once it has ended
 	int64_t began_ns; // clock_ns() just before the fork
 	char what[64];	  // for messages
+	bool always;	  // see child_how
 	struct child *next;
 };
 

@@ -35,16 +35,21 @@ static void find_program(
 	struct bench *b, struct environment *e, const char *const *argv, const char *missing
 )
 {
+	const char *text;
 	struct err err;
 
 	e->present = version_of(b, argv, e, &err) == 0;
-	if (!e->present)
-		snprintf(
-			e->why,
-			sizeof(e->why),
-			"%.150s",
-			err.code == EIO && strstr(err.msg, "status 127") != NULL ? missing : err.msg
-		);
+	if (e->present)
+		return;
+	// "docker: ended with …": its name stands before it anyway
+	text = str_starts(err.msg, argv[0]) ? err.msg + strlen(argv[0]) : err.msg;
+	text += strspn(text, ": ");
+	snprintf(
+		e->why,
+		sizeof(e->why),
+		"%.150s",
+		err.code == EIO && strstr(err.msg, "status 127") != NULL ? missing : text
+	);
 }
 
 // A kernel that pinfold host kernel has fetched.

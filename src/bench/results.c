@@ -11,6 +11,7 @@
 #include "bench/bench.h"
 #include "bench/need.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -132,7 +133,7 @@ int results_from_json(const json_t *doc, const char *what, struct results *ret, 
 
 int results_read(const char *dir, struct results *ret, struct err *err)
 {
-	_cleanup_free_ char *path = NULL, *text = NULL, *what = NULL;
+	_cleanup_free_ char *path = NULL, *real = NULL, *text = NULL, *what = NULL;
 	_cleanup_json_ json_t *doc = NULL;
 	struct stat st;
 	size_t len = 0;
@@ -142,7 +143,8 @@ int results_read(const char *dir, struct results *ret, struct err *err)
 		       ? need(strdup(dir))
 		       : need(str_printf("%s/%s", dir, RESULTS_FILE));
 	what = need(str_printf("results '%s'", path));
-	r = fs_read_file(path, JDOC_MAX, &text, &len);
+	real = realpath(path, NULL);
+	r = real != NULL ? fs_read_file(real, JDOC_MAX, &text, &len) : -errno;
 	if (r < 0)
 		return err_sys(err, -r, "read %s", what);
 	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);

@@ -92,6 +92,7 @@ static int one(struct bench *b, const struct experiment *e, struct results *all,
 
 	bench_say(b, "%s: begins", e->name);
 	b->until_ms = began + 1000 * (int64_t)e->seconds[b->size];
+	b->found = all;
 	reasons = experiment_lacks(b, e, &possible);
 	if (possible)
 		status = e->run(b, &r, err);

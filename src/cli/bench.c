@@ -2,24 +2,29 @@
 // Copyright (c) 2026 The pinfold authors
 // pinfold bench: the figures and tables of the paper, on this machine.
 
-#include "bench/bench.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "bench/compare.h"
 #include "bench/need.h"
 #include "bench/open.h"
 #include "bench/reasons.h"
+#include "bench/report/report.h"
+#include "bench/report/words.h"
 #include "bench/run.h"
 #include "cli/cli.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 static const char help[] =
 	"Usage: pinfold bench list [--json]\n"
-	"       pinfold bench run [--quick|--full] [-o DIR | --resume DIR] NAME...|all\n\n"
+	"       pinfold bench run [--quick|--full] [-o DIR | --resume DIR] NAME...|all\n"
+	"       pinfold bench report DIR\n"
+	"       pinfold bench compare [--json] [--all] [--fail-on WHAT[,WHAT]] DIR-A DIR-B\n\n"
 	"Measures on this machine what the paper measured in 2015, and compares host, container\n"
 	"and virtual machine.\n\n"
 	"list  the experiments: what each measures, how long it takes, what this machine lacks\n"
@@ -28,7 +33,12 @@ static const char help[] =
 	"  --quick         all of it in some 20 minutes on two CPUs (default)\n"
 	"  --full          more repeats, and what a quick run leaves out\n"
 	"  -o, --output DIR  default: pinfold-bench-DATE-TIME\n"
-	"  --resume DIR    goes on where a run was stopped: what is complete stays\n";
+	"  --resume DIR    goes on where a run was stopped: what is complete stays\n"
+	"report  writes report.html, which needs no other file, and report.md into the directory;\n"
+	"        run does that too\n"
+	"compare  says which rows of B differ from A, and exits with 1 where --fail-on matches:\n"
+	"  --fail-on WHAT  worse, worse=PERCENT (by more than that), changed, missing\n"
+	"  --all           also the rows that are the same\n";
 
 static json_t *row_of(const struct bench *b, const struct experiment *e)
 {
@@ -155,6 +165,39 @@ static void said(const struct result *r)
 	fflush(stdout);
 }
 
+// ---- report
+
+static int write_report(const struct results *all, const char *dir, struct err *err)
+{
+	unsigned figures = 0;
+
+	if (report_write(all, dir, &figures, err) < 0)
+		return -err->code;
+	printf("Report:  %s/report.html and report.md, %u figures%s\n",
+	       dir,
+	       figures,
+	       figures == 0 ? " (drawn where gnuplot is installed)" : "");
+	return 0;
+}
+
+static int report(int argc, char **argv)
+{
+	scope_cleanup(results_done) struct results all = {0};
+	struct err err;
+
+	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
+		fputs(help, stdout);
+		return STATUS_OK;
+	}
+	if (argc != 2 || argv[1][0] == '-')
+		return cli_refuse("bench report: name one directory of results");
+	if (results_read(argv[1], &all, &err) < 0 || write_report(&all, argv[1], &err) < 0)
+		return cli_fail(&err);
+	return STATUS_OK;
+}
+
+// ---- run
+
 static int run(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -220,12 +263,119 @@ static int run(int argc, char **argv)
 	if (r < 0)
 		return cli_fail(&err);
 	printf("Results: %s/" RESULTS_FILE "\n", how.dir);
-	return STATUS_OK;
+	return write_report(&all, how.dir, &err) < 0 ? cli_fail(&err) : STATUS_OK;
+}
+
+// ---- compare
+
+static void print_compared(const struct compared *c)
+{
+	const struct row *any = c->a != NULL ? c->a : c->b;
+	_cleanup_free_ char *a = c->a != NULL ? words_value(c->a) : NULL;
+	_cleanup_free_ char *b = c->b != NULL ? words_value(c->b) : NULL;
+	_cleanup_free_ char *line = NULL;
+
+	line = need(str_printf(
+		"%-12s %s: %s%s%s: %s -> %s",
+		change_name(c->change),
+		c->experiment,
+		any->name,
+		*any->env != '\0' ? ", " : "",
+		any->env,
+		a != NULL && *a != '\0' ? a : "-",
+		b != NULL && *b != '\0' ? b : "-"
+	));
+	str_plain(line);
+	fputs(line, stdout);
+	if (isfinite(c->ratio.low) && !any->exact)
+		printf("; B/A %.3f (%.3f to %.3f)", c->ratio.mid, c->ratio.low, c->ratio.high);
+	putchar('\n');
+}
+
+struct compare_how {
+	bool json, all, fails;
+	struct fail_on on;
+};
+
+static int print_all(const struct compare_how *how, const struct compared *c, unsigned n)
+{
+	_cleanup_json_ json_t *rows = need(json_array());
+	unsigned count[CHANGE_END] = {0}, failed = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		count[c[i].change]++;
+		failed += how->fails && fail_on_matches(&how->on, &c[i]);
+		if (how->json)
+			json_array_append_new(rows, compared_to_json(&c[i]));
+		else if (how->all || (c[i].change != CHANGE_SAME && c[i].change != CHANGE_INCONCLUSIVE))
+			print_compared(&c[i]);
+	}
+	if (how->json)
+		cli_print_json(rows);
+	for (unsigned k = 0; !how->json && k < CHANGE_END; k++)
+		printf("%s%u %s", k > 0 ? ", " : "", count[k], change_name(k));
+	if (!how->json)
+		putchar('\n');
+	if (failed > 0)
+		fprintf(stderr, "pinfold: %u rows match --fail-on\n", failed);
+	return failed > 0 ? 1 : STATUS_OK;
+}
+
+static int compare(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"all", no_argument, NULL, 'a'},
+		{"fail-on", required_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{"json", no_argument, NULL, 'j'},
+		{0},
+	};
+	scope_cleanup(results_done) struct results a = {0}, b = {0};
+	_cleanup_free_ struct compared *found = NULL;
+	struct compare_how how = {0};
+	struct err err;
+	unsigned n;
+	int c;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
+		switch (c) {
+		case 'a':
+			how.all = true;
+			break;
+		case 'f':
+			how.fails = true;
+			if (fail_on_parse(optarg, &how.on, &err) < 0)
+				return cli_fail(&err);
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return STATUS_OK;
+		case 'j':
+			how.json = true;
+			break;
+		default:
+			return cli_fail(&err);
+		}
+	}
+	if (argc - optind != 2)
+		return cli_refuse("bench compare: name two directories of results");
+	if (results_read(argv[optind], &a, &err) < 0
+	    || results_read(argv[optind + 1], &b, &err) < 0)
+		return cli_fail(&err);
+	n = results_compare(&a, &b, &found);
+	return print_all(&how, found, n);
 }
 
 int cmd_bench(int argc, char **argv)
 {
-	static const struct command commands[] = {{"list", list}, {"run", run}, {0}};
+	static const struct command commands[] = {
+		{"list", list},
+		{"run", run},
+		{"report", report},
+		{"compare", compare},
+		{0},
+	};
 
 	// of an experiment's, not for people
 	if (argc > 1 && str_eq(argv[1], "filtered"))

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "bench/exp/footprint.h"
+
+#include "base/dir.h"
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/need.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+
+#define PIDS 512
+
+// "Key:   123 kB" in MiB; 0 where there is no such line.
+static double field(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	return at != NULL ? strtod(at + strlen(key), NULL) / 1024 : 0;
+}
+
+static pid_t parent_of(int proc, const char *pid)
+{
+	_cleanup_free_ char *path = need(str_printf("%s/stat", pid)), *text = NULL;
+	const char *at;
+	int parent = 0;
+
+	if (fs_read_system(proc, path, 4096, &text, NULL) < 0)
+		return 0;
+	// behind the name, which may have anything in it
+	at = strrchr(text, ')');
+	if (at == NULL || sscanf(at, ") %*c %d", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+struct family {
+	pid_t pid[PIDS], parent[PIDS];
+	bool in[PIDS];
+	unsigned n;
+};
+
+static bool is_in(const struct family *f, pid_t pid)
+{
+	for (unsigned i = 0; i < f->n; i++) {
+		if (f->in[i] && f->pid[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+// Marks `first`, the children of `parent`, and all below them.
+static void mark(struct family *f, pid_t first, pid_t parent)
+{
+	bool more = true;
+
+	for (unsigned i = 0; i < f->n; i++)
+		f->in[i] = f->pid[i] == first || f->parent[i] == parent;
+	while (more) {
+		more = false;
+		for (unsigned i = 0; i < f->n; i++) {
+			if (!f->in[i] && is_in(f, f->parent[i]))
+				f->in[i] = more = true;
+		}
+	}
+}
+
+static void add_process(int proc, pid_t pid, struct footprint *sum)
+{
+	_cleanup_free_ char *path = need(str_printf("%d/smaps_rollup", pid)), *text = NULL;
+
+	if (fs_read_system(proc, path, 1 << 16, &text, NULL) < 0)
+		return;
+	sum->processes++;
+	sum->pss += field(text, "\nPss:");
+	sum->pss_anon += field(text, "\nPss_Anon:");
+	sum->pss_file += field(text, "\nPss_File:") + field(text, "\nPss_Shmem:");
+	sum->hugepages += field(text, "\nShared_Hugetlb:") + field(text, "\nPrivate_Hugetlb:");
+}
+
+// Bytes of the kernel's in the memory cgroup of a process, in MiB.
+static double kernel_of(int proc, pid_t pid)
+{
+	_cleanup_free_ char *path = need(str_printf("%d/cgroup", pid)), *text = NULL;
+	char *save = NULL, *line;
+
+	if (fs_read_system(proc, path, 1 << 16, &text, NULL) < 0)
+		return NAN;
+	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		_cleanup_free_ char *file = NULL, *value = NULL;
+		const char *at = strstr(line, ":memory:");
+
+		if (at != NULL) {
+			file = need(str_printf(
+				"/sys/fs/cgroup/memory%s/memory.kmem.usage_in_bytes",
+				at + strlen(":memory:")
+			));
+			if (fs_read_file(file, 64, &value, NULL) == 0)
+				return strtod(value, NULL) / (1 << 20);
+		} else if (str_starts(line, "0::")) {
+			file = need(str_printf("/sys/fs/cgroup%s/memory.stat", line + 3));
+			if (fs_read_file(file, 1 << 16, &value, NULL) == 0
+			    && strstr(value, "\nkernel ") != NULL)
+				return field(value, "\nkernel ") / 1024;
+		}
+	}
+	return NAN;
+}
+
+int footprint_take(pid_t first, pid_t parent, struct footprint *ret, struct err *err)
+{
+	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, "/proc", 0);
+	_cleanup_free_ struct family *f = need(calloc(1, sizeof(*f)));
+	struct footprint sum = {.kernel = NAN};
+	struct dirent *e;
+	pid_t last = 0;
+
+	while (d != NULL && (e = dir_next(d)) != NULL && f->n < PIDS) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+
+		if (!isdigit((unsigned char)e->d_name[0]) || pid == getpid())
+			continue;
+		f->pid[f->n] = pid;
+		f->parent[f->n++] = parent_of(dirfd(d), e->d_name);
+	}
+	mark(f, first, parent);
+	for (unsigned i = 0; d != NULL && i < f->n; i++) {
+		if (!f->in[i])
+			continue;
+		add_process(dirfd(d), f->pid[i], &sum);
+		last = f->pid[i];
+	}
+	if (sum.processes == 0)
+		return err_set(err, ESRCH, "read the memory of process %d: it has ended", first);
+	sum.kernel = kernel_of(dirfd(d), last);
+	*ret = sum;
+	return 0;
+}
+
+double footprint_available(void)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return fs_read_file("/proc/meminfo", 1 << 16, &text, NULL) == 0
+		       ? field(text, "MemAvailable:")
+		       : NAN;
+}

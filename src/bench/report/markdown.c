@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The report as Markdown.
+
+#include "bench/report/report.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/report/words.h"
+
+#include <math.h>
+#include <string.h>
+
+// A cell of a table: no bar, no line break, nothing that would be markup.
+static void cell(FILE *f, const char *text)
+{
+	fputs("| ", f);
+	for (; *text != '\0'; text++) {
+		if (strchr("|\\`*_<>[]", *text) != NULL)
+			fputc('\\', f);
+		fputc(*text == '\n' ? ' ' : *text, f);
+	}
+	fputc(' ', f);
+}
+
+static void cell_free(FILE *f, char *text)
+{
+	cell(f, text);
+	free(text);
+}
+
+static void summary(FILE *f, const struct results *all)
+{
+	struct words_count c = words_claims(all);
+
+	fprintf(f,
+		"Of what the paper says, %u statements hold today, %u do not, %u are inconclusive, "
+		"and %u cannot be "
+		"measured here.\n\n"
+		"| | | in 2015 | here, today | |\n|---|---|---|---|---|\n",
+		c.of[CLAIM_HOLDS],
+		c.of[CLAIM_FAILS],
+		c.of[CLAIM_INCONCLUSIVE],
+		c.of[CLAIM_CANNOT]);
+	for (unsigned e = 0; e < all->n; e++) {
+		for (unsigned i = 0; i < all->of[e].n; i++) {
+			const struct row *row = all->of[e].rows[i];
+			char *value;
+
+			if (row->claim == CLAIM_NONE)
+				continue;
+			value = words_value(row);
+			cell(f, row->figure);
+			cell_free(f, str_printf("%s, %s", row->name, row->env));
+			cell_free(f, words_paper(row));
+			cell(f, row->claim == CLAIM_CANNOT ? row->reason ?: "" : value);
+			cell(f, words_verdict(row));
+			fputs("|\n", f);
+			free(value);
+		}
+	}
+	fputc('\n', f);
+}
+
+static void matrix(FILE *f, const struct result *r)
+{
+	const char *envs[WORDS_ENVS];
+	unsigned n = words_environments(r, envs);
+
+	fputs("| |", f);
+	for (unsigned k = 0; k < n; k++)
+		fprintf(f, " %s |", envs[k]);
+	fputs("\n|---|", f);
+	for (unsigned k = 0; k < n; k++)
+		fputs("---|", f);
+	fputc('\n', f);
+	for (unsigned i = 0; i < r->n; i++) {
+		const char *name = r->rows[i]->name;
+		bool first = true;
+
+		for (unsigned k = 0; k < i; k++)
+			first &= !str_eq(r->rows[k]->name, name);
+		if (!first)
+			continue;
+		cell(f, name);
+		for (unsigned k = 0; k < n; k++) {
+			const struct row *row = result_find(r, name, envs[k]);
+			_cleanup_free_ char *value = row != NULL ? words_value(row) : NULL;
+			const char *verdict = row != NULL ? words_verdict(row) : "";
+
+			cell_free(
+				f,
+				str_printf(
+					"%s%s%s",
+					value != NULL && *value != '\0' ? value : "–",
+					*verdict != '\0' ? ": " : "",
+					verdict
+				)
+			);
+		}
+		fputs("|\n", f);
+	}
+	fputc('\n', f);
+}
+
+static void list(FILE *f, const struct result *r)
+{
+	fputs("| | where | here | n | in 2015 | |\n|---|---|---|---|---|---|\n", f);
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct row *row = r->rows[i];
+
+		if (row->kind == ROW_MISSING || row->invalid)
+			continue;
+		cell(f, row->name);
+		cell_free(f, str_printf("%s%s", row->env, row->emulated ? " (emulated CPU)" : ""));
+		cell_free(f, words_value(row));
+		cell_free(f, row->kind == ROW_FACT ? strdup("") : str_printf("%u", row->value.n));
+		cell_free(f, words_paper(row));
+		cell(f, words_verdict(row));
+		fputs("|\n", f);
+	}
+	fputc('\n', f);
+}
+
+static void missing(FILE *f, const struct result *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct row *row = r->rows[i];
+
+		if (row->kind == ROW_MISSING || row->invalid)
+			fprintf(f,
+				"* %s%s%s: cannot be measured here, because: %s\n",
+				row->name,
+				*row->env != '\0' ? ", " : "",
+				row->env,
+				row->reason ?: "");
+	}
+	if (r->dropped != NULL)
+		fprintf(f, "* a quick run leaves out: %s\n", r->dropped);
+	if (r->failed != NULL)
+		fprintf(f, "* it ended early: %s\n", r->failed);
+	fputc('\n', f);
+}
+
+void markdown_write(FILE *f, const struct results *all, const struct figures *figures)
+{
+	const char *key;
+	json_t *v;
+
+	fprintf(f,
+		"# The paper's figures, on this machine\n\n"
+		"Measured by `pinfold bench run --%s` on %s.\n\n## Summary\n\n",
+		all->size,
+		json_string_value(json_object_get(all->provenance, "time")) ?: "?");
+	summary(f, all);
+	for (unsigned e = 0; e < all->n; e++) {
+		const struct result *r = &all->of[e];
+
+		fprintf(f,
+			"## %s%s%s\n\n%s\n\n",
+			r->title,
+			r->figure != NULL && *r->figure != '\0' ? ", " : "",
+			r->figure ?: "",
+			r->about ?: "");
+		for (unsigned i = 0; i < figures->n; i++) {
+			if (figures->of[i].of == r && figures->of[i].svg != NULL)
+				fprintf(f, "![%s](%s)\n\n", figures->of[i].name, figures->of[i].file
+				);
+		}
+		(words_matrix(r) ? matrix : list)(f, r);
+		missing(f, r);
+	}
+	fputs("## Set-up\n\n| | |\n|---|---|\n", f);
+	json_object_foreach (all->provenance, key, v) {
+		cell(f, key);
+		cell(f, json_string_value(v) ?: "");
+		fputs("|\n", f);
+	}
+}

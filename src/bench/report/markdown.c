@@ -86,13 +86,18 @@ static void matrix(FILE *f, const struct result *r)
 		for (unsigned k = 0; k < n; k++) {
 			const struct row *row = result_find(r, name, envs[k]);
 			_cleanup_free_ char *value = row != NULL ? words_value(row) : NULL;
+			_cleanup_free_ char *paper = row != NULL ? words_paper(row) : NULL;
 			const char *verdict = row != NULL ? words_verdict(row) : "";
+			bool said = paper != NULL && *paper != '\0';
 
 			cell_free(
 				f,
 				str_printf(
-					"%s%s%s",
+					"%s%s%s%s%s%s",
 					value != NULL && *value != '\0' ? value : "–",
+					said ? " (2015: " : "",
+					said ? paper : "",
+					said ? ")" : "",
 					*verdict != '\0' ? ": " : "",
 					verdict
 				)

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold bench: the list, a short run that is disturbed on purpose, ctrl-C and --resume, report, compare."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from places import TOP
+from workload import SLOW
+
+SCHEMA = json.loads((TOP / "data/schemas/bench.json").read_text(encoding="utf-8"))
+# of the paper, and the machine's own judgement
+NAMES = {
+    *("machine", "startup", "disk", "memory", "density", "config", "view", "isolation", "table3"),
+    *("throughput", "latency", "cost", "jitter", "links"),
+}
+# no kernel for guests: an emulated one would take most of the time
+ENV = {**os.environ, "PINFOLD_GUEST_CACHE": "/nonexistent"}
+
+
+def bench(pinfold, *words, status=0):
+    p = subprocess.run(
+        [pinfold, "bench", *map(str, words)],
+        env=ENV,
+        capture_output=True,
+        text=True,
+        timeout=55 * SLOW,
+    )
+    assert p.returncode == status, p.stdout + p.stderr
+    return p.stdout if status == 0 else p.stderr
+
+
+def begin(pinfold, *words):
+    return subprocess.Popen(
+        [pinfold, "bench", "run", *map(str, words)],
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def results(directory):
+    doc = json.loads((directory / "results.json").read_text(encoding="utf-8"))
+    jsonschema.validate(doc, SCHEMA)
+    return doc, {e["experiment"]: e for e in doc["experiments"]}
+
+
+def descendants(pid):
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return []
+    return [int(c) for c in children] + [d for c in children for d in descendants(int(c))]
+
+
+def named(pid, name):
+    """The first descendant that runs the program."""
+    for p in descendants(pid):
+        try:
+            if Path(f"/proc/{p}/comm").read_text(encoding="ascii").strip() == name:
+                return p
+        except OSError:
+            pass
+    return None
+
+
+def wait_for(what, seconds=20):
+    deadline = time.monotonic() + seconds * SLOW
+    while not (value := what()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.005)
+    return value
+
+
+def test_list(pinfold):
+    rows = json.loads(bench(pinfold, "list", "--json"))
+    assert {r["name"] for r in rows} == NAMES
+    for r in rows:
+        assert r["about"] and r["quick-seconds"] <= r["full-seconds"], r
+        assert r["possible"] or r["lacks"], r
+    # all of a quick run is done within 20 minutes
+    assert sum(r["quick-seconds"] for r in rows) <= 20 * 60
+    text = bench(pinfold, "list")
+    assert all(re.search(rf"^{name} ", text, re.M) for name in NAMES)
+    assert "there is no kernel for guests" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ([], "say list, run, report or compare"),
+        (["lst"], "did you mean"),
+        (["run"], "name experiments, or all"),
+        (["run", "strtup"], "there is no experiment 'strtup'; did you mean 'startup'?"),
+        (["run", "--quick", "--full", "view"], "either --quick or --full"),
+        (["run", "--quik", "view"], "did you mean '--quick'?"),
+        (["run", "-o", "a", "--resume", "b", "view"], "one directory"),
+        (["run", "--full", "--resume", "b", "view"], "leave --full out"),
+        (["run", "--resume", "/nonexistent", "view"], "No such file"),
+        (["run", "-o", "/nonexistent/x", "view"], "make directory '/nonexistent/x'"),
+        (["report"], "name one directory"),
+        (["report", "/nonexistent"], "read results '/nonexistent/results.json'"),
+        (["compare", "/nonexistent"], "name two directories"),
+        (["compare", "--fail-on", "bad", "a", "b"], "say worse"),
+        (["compare", "--fail-on", "worse=x", "a", "b"], "a number of percent"),
+    ],
+)
+def test_bad_input(pinfold, words, said):
+    error = bench(pinfold, *words, status=125)
+    assert said in error and error.count("\n") == 1
+
+
+def test_results_that_are_none(pinfold, tmp_path):
+    for text in ("", "[]", "{}", '{"version": 2}', '{"version": 1, "size": "big"}'):
+        (tmp_path / "results.json").write_text(text, encoding="utf-8")
+        error = bench(pinfold, "report", tmp_path, status=125)
+        assert "results.json" in error and error.count("\n") == 1
+
+
+class Page(HTMLParser):
+    """Whether tags are closed in order, and what it would fetch."""
+
+    void = {"meta", "br", "img"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.addresses, self.ids = [], [], set()
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.addresses += [attrs[a] for a in ("src", "href") if a in attrs]
+        self.ids |= {attrs["id"]} if "id" in attrs else set()
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.limit(90)
+def test_a_run_that_is_disturbed(pinfold, leaks, tmp_path):
+    """A function that is killed in its trial is started again, and nothing of the first is in its way."""
+    where = tmp_path / "r"
+    p = begin(pinfold, "--quick", "-o", where, "view", "config")
+    killed = 0
+    while p.poll() is None and killed < 2:
+        if pid := named(p.pid, "drover"):
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+            wait_for(lambda: not Path(f"/proc/{pid}").exists())
+        time.sleep(0.005)
+    out, error = p.communicate(timeout=60 * SLOW)
+    assert p.returncode == 0, out + error
+    assert "view" in out and "Report:" in out
+
+    doc, found = results(where)
+    assert [e["experiment"] for e in doc["experiments"]] == ["machine", "config", "view"]
+    assert all(e["complete"] for e in doc["experiments"]), out + error
+    rows = [r for r in found["config"]["rows"] if r["kind"] == "measured"]
+    assert killed == 2 and sum(r.get("repeated", 0) for r in rows) >= 1, rows
+    assert not any(r.get("invalid") for r in rows), rows
+    seen = {(r["name"], r.get("environment")): r for r in found["view"]["rows"]}
+    assert seen["shows CPUs that were not given", "container"]["claim"] == "does not"
+    assert "no kernel for guests" in seen["what it shows", "vm"]["reason"]
+    for word in ("kernel", "command line", "CPU", "pinning", "revision", "compiler", "hugepages"):
+        assert doc["set-up"][word]
+
+    html = (where / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
+    assert {"summary", "machine", "config", "view", "set-up"} <= page.ids
+    # it needs no other file, nor the network
+    assert all(a.startswith(("#", "data:")) for a in page.addresses), page.addresses
+    assert "does not" in html and "How to read it" in html
+    drawn = list((where / "figures").glob("*.svg")) if shutil.which("gnuplot") else []
+    assert len([a for a in page.addresses if a.startswith("data:")]) == len(drawn)
+    assert not shutil.which("gnuplot") or len(drawn) >= 2
+    markdown = (where / "report.md").read_text(encoding="utf-8")
+    assert "## What a program sees, Fig. 5, 6" in markdown
+
+    # with itself nothing is different
+    changes = json.loads(bench(pinfold, "compare", "--json", where, where))
+    assert {c["change"] for c in changes} <= {"same", "inconclusive"}
+    bench(pinfold, "compare", "--fail-on", "worse,changed,missing", where, where)
+
+
+@pytest.mark.limit(90)
+def test_ctrl_c_and_resume(pinfold, leaks, tmp_path):
+    where = tmp_path / "r"
+    p = begin(pinfold, "-o", where, "disk", "density")
+    wait_for(lambda: (where / "results.json").exists())
+    wait_for(lambda: named(p.pid, "pinfold"))
+    p.send_signal(signal.SIGINT)
+    out, error = p.communicate(timeout=30 * SLOW)
+    assert p.returncode == 130, out + error
+    assert f"--resume {where}" in error
+    doc, found = results(where)
+    assert found["machine"]["complete"]
+    assert not all(found.get(n, {"complete": False})["complete"] for n in ("disk", "density"))
+    assert "has results already" in bench(pinfold, "run", "-o", where, "disk", status=125)
+    machine = found["machine"]["rows"]
+
+    bench(pinfold, "run", "--resume", where, "disk")
+    doc, found = results(where)
+    assert found["disk"]["complete"] and found["machine"]["rows"] == machine
+    rows = {(r["name"], r.get("environment")): r for r in found["disk"]["rows"]}
+    assert rows["what an instance adds to its image", "container"]["claim"] == "holds today"
+
+
+def test_compare_says_what_is_worse(pinfold, tmp_path):
+    def write(name, values, text):
+        row = {"kind": "measured", "name": "start", "environment": "host", "unit": "ms"}
+        row |= {"less-is-better": True, "samples": values}
+        row["interval"] = {"value": values[0], "low": None, "high": None, "n": len(values)}
+        e = {"experiment": "startup", "title": "t", "complete": True, "seconds": 1}
+        e["rows"] = [row, {"kind": "fact", "name": "seen", "text": text}]
+        doc = {"version": 1, "size": "quick", "set-up": {}, "experiments": [e]}
+        jsonschema.validate(doc, SCHEMA)
+        (tmp_path / name).write_text(json.dumps(doc), encoding="utf-8")
+        return tmp_path / name
+
+    a = write("a.json", [10, 10.1, 9.9, 10], "one")
+    b = write("b.json", [12, 12.1, 11.9, 12], "two")
+    out = bench(pinfold, "compare", a, b)
+    assert re.search(r"^worse +startup: start, host: .* B/A 1\.20", out, re.M)
+    assert re.search(r"^changed +startup: seen: one -> two", out, re.M)
+    assert re.search(r"^better +startup: start", bench(pinfold, "compare", b, a), re.M)
+    for words, fails in {
+        "worse": True,
+        "worse=10": True,
+        "worse=30": False,
+        "changed": True,
+        "missing": False,
+    }.items():
+        bench(pinfold, "compare", "--fail-on", words, a, b, status=1 if fails else 0)
+    bench(pinfold, "compare", "--fail-on", "worse", b, a)

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A report and a comparison from a file of results that does not change.
+
+#include "unit.h"
+
+#include "base/fs.h"
+#include "base/jread.h"
+#include "base/str.h"
+#include "bench/compare.h"
+#include "bench/report/report.h"
+#include "bench/report/words.h"
+#include "bench/results.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+
+static char *golden(const char *name)
+{
+	return str_printf("%s/tests/golden/%s", getenv("PINFOLD_SOURCE"), name);
+}
+
+static struct results read_golden(void)
+{
+	_cleanup_free_ char *path = golden("bench-results.json");
+	struct results all = {0};
+	struct err err;
+
+	assert_ok(results_read(path, &all, &err), &err);
+	return all;
+}
+
+static char *written(void (*write)(FILE *, const struct results *, const struct figures *))
+{
+	scope_cleanup(results_done) struct results all = read_golden();
+	const struct figures none = {0};
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	write(f, &all, &none);
+	fclose(f);
+	return text;
+}
+
+// UPDATE_GOLDEN=1 writes it anew: read the difference.
+static void markdown_is_as_it_was(void **)
+{
+	_cleanup_free_ char *path = golden("bench-report.md"), *text = written(markdown_write);
+	_cleanup_free_ char *was = NULL;
+
+	if (getenv("UPDATE_GOLDEN") != NULL) {
+		_cleanup_fclose_ FILE *f = fopen(path, "w");
+
+		fputs(text, f);
+	} else {
+		assert_int_equal(fs_read_file(path, 1 << 20, &was, NULL), 0);
+		assert_string_equal(text, was);
+	}
+}
+
+static void html_says_all_of_it(void **)
+{
+	static const char *const words[] = {
+		"<b>1</b> hold today",
+		"<b>1</b> do not hold",
+		"<b>1</b> cannot be measured here",
+		"20.8 ms (20 to 22)",
+		"2 disturbed trials made again",
+		"(emulated CPU)",
+		"that is +19 ms",
+		"exec to ready, container/vm, because: the CPU of 'vm' is emulated here (TCG)",
+		"exec to ready, podman, because: podman: ended with status 126",
+		"1500 ms: a container (Docker, default): 1.5 s",
+		"0-1 &lt;script&gt;",
+		"A quick run leaves out: repeats",
+		"It was not completed: stopped by a signal",
+		"Example CPU | 2 cores",
+	};
+	_cleanup_free_ char *text = written(html_write);
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		assert_contains(text, words[i]);
+	assert_null(strstr(text, "<script"));
+}
+
+// gnuplot draws what it says, with the paper's figure and the emulated one apart.
+static void figures_are_drawn(void **)
+{
+	scope_cleanup(results_done) struct results all = read_golden();
+	scope_cleanup(figures_done) struct figures figures = {0};
+	char dir[] = "/tmp/test-report-XXXXXX";
+	_cleanup_close_ int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct err err;
+
+	if (system("gnuplot --version >/dev/null 2>&1") != 0)
+		skip_because("gnuplot is not installed");
+	assert_non_null(mkdtemp(dir));
+	assert_ok(figures_draw(&all, dir, &figures, &err), &err);
+	assert_int_equal(figures.n, 1);
+	assert_int_equal(figures.of[0].n, 3);
+	assert_true(figures.of[0].log);
+	for (const char *const *w =
+		     (const char *const[]){"container", "vm (emulated)", "the paper, 2015", NULL};
+	     *w != NULL;
+	     w++)
+		assert_contains(figures.of[0].svg, *w);
+	assert_ok(fs_remove_tree(tmp, dir + strlen("/tmp/"), &err), &err);
+}
+
+static void writes_what_it_read(void **)
+{
+	scope_cleanup(results_done) struct results all = read_golden();
+	_cleanup_json_ json_t *doc = results_to_json(&all);
+	struct results back = {0};
+	struct err err;
+
+	assert_ok(results_from_json(doc, "again", &back, &err), &err);
+	assert_int_equal(back.n, all.n);
+	assert_int_equal(back.of[1].n, 6);
+	results_done(&back);
+}
+
+static const struct compared *find(
+	const struct compared *c, unsigned n, const char *name, const char *env
+)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct row *row = c[i].a != NULL ? c[i].a : c[i].b;
+
+		if (str_eq(row->name, name) && str_eq(row->env, env))
+			return &c[i];
+	}
+	fail_msg("no row '%s', '%s'", name, env);
+	return NULL;
+}
+
+static void compares_two_runs(void **)
+{
+	scope_cleanup(results_done) struct results a = read_golden(), b = read_golden();
+	_cleanup_free_ struct compared *c = NULL;
+	const struct compared *one;
+	struct fail_on on;
+	struct err err;
+	unsigned n;
+
+	// the container's start takes half as long again, and the host has one PCI function more
+	for (unsigned i = 0; i < b.of[1].rows[1]->n; i++)
+		b.of[1].rows[1]->samples[i] *= 1.5;
+	b.of[2].rows[1]->samples[0] = b.of[2].rows[1]->value.mid = 7;
+	free(b.of[2].rows[2]->text);
+	b.of[2].rows[2]->text = strdup("0-1");
+	b.of[1].rows[0]->kind = ROW_MISSING;
+	n = results_compare(&a, &b, &c);
+
+	one = find(c, n, "exec to ready", "container");
+	assert_int_equal(one->change, CHANGE_WORSE);
+	assert_true(fabs(one->ratio.mid - 1.5) < 1e-6);
+	assert_ok(fail_on_parse("worse=20,missing", &on, &err), &err);
+	assert_true(fail_on_matches(&on, one));
+	assert_true(fail_on_matches(&on, find(c, n, "exec to ready", "host")));
+	assert_ok(fail_on_parse("worse=60", &on, &err), &err);
+	assert_false(fail_on_matches(&on, one));
+	assert_int_equal(find(c, n, "PCI functions shown", "host")->change, CHANGE_BETTER);
+	assert_int_equal(
+		find(c, n, "CPUs that a DPDK program finds", "container")->change, CHANGE_WORDS
+	);
+	assert_int_equal(find(c, n, "exec to ready", "vm")->change, CHANGE_INCONCLUSIVE);
+	assert_int_equal(find(c, n, "what can be told apart", "")->change, CHANGE_SAME);
+}
+
+static void numbers_for_people(void **)
+{
+	static const struct {
+		double value;
+		const char *text;
+	} cases[] = {
+		{0, "0"},
+		{6, "6"},
+		{1234, "1234"},
+		{0.04321, "0.0432"},
+		{1.234, "1.23"},
+		{12.34, "12.3"},
+		{123.4, "123"},
+		{12345678.9, "1.23e+07"},
+		{NAN, "?"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_free_ char *text = words_number(cases[i].value);
+
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(markdown_is_as_it_was),
+		cmocka_unit_test(html_says_all_of_it),
+		cmocka_unit_test(figures_are_drawn),
+		cmocka_unit_test(writes_what_it_read),
+		cmocka_unit_test(compares_two_runs),
+		cmocka_unit_test(numbers_for_people),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -228,10 +228,12 @@ static int start_tester(struct bench *b, struct rig *rig, struct err *err)
 // The tester and the first packets.
 static int begin(struct bench *b, struct rig *rig, struct err *err)
 {
+	struct window w;
+
 	if (start_tester(b, rig, err) < 0 || find_tasks(rig, err) < 0
 	    || wait_packets(b, rig, err) < 0 || traffic_stop(rig, err) < 0)
 		return -err->code;
-	return warm_up(rig, err);
+	return warm_up(rig, err) < 0 || traffic_settle(rig, &w, err) < 0 ? -err->code : 0;
 }
 
 int rig_start(struct bench *b, const struct rig_how *how, struct rig *ret, struct err *err)

@@ -136,8 +136,7 @@ static int begin(struct rig *rig, double pps, struct err *err)
 	return 0;
 }
 
-// Reads when nothing more arrives.
-static int finish(struct rig *rig, struct window *w, struct err *err)
+int traffic_settle(struct rig *rig, struct window *w, struct err *err)
 {
 	uint64_t before = UINT64_MAX;
 
@@ -167,7 +166,7 @@ int rig_offer(struct rig *rig, double pps, double seconds, struct window *ret, s
 	after = look(rig);
 	if (!whole)
 		return bench_check(err);
-	if (finish(rig, &w, err) < 0)
+	if (traffic_settle(rig, &w, err) < 0)
 		return -err->code;
 	w.asked = pps;
 	w.vnf_ran = ran(w.seconds, after.at - before.at, before.vnf, after.vnf);

@@ -14,3 +14,6 @@ int traffic_stop(struct rig *rig, struct err *err);
 
 // All counters since they were cleared; no times of the CPUs.
 int traffic_read(struct rig *rig, struct window *ret, struct err *err);
+
+// The same once nothing more arrives.
+int traffic_settle(struct rig *rig, struct window *ret, struct err *err);

@@ -4,19 +4,17 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
-#include "base/idset.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "bench/need.h"
 #include "bench/net/compare.h"
 #include "bench/net/control.h"
+#include "bench/net/cpus.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
 
-#define CPU_DIR "/sys/devices/system/cpu"
 #define FILE_MAX (4u << 20)
 #define SOURCES 64
 
@@ -187,18 +185,6 @@ static int measure(struct compare *c, struct rig *rig, struct trial *t, struct e
 	return 0;
 }
 
-// ---- kinds of CPUs
-
-static void kernel_list(const char *name, struct idset *ret)
-{
-	_cleanup_free_ char *path = need(str_printf(CPU_DIR "/%s", name)), *text = NULL;
-	struct err none;
-
-	*ret = (struct idset){0};
-	if (fs_read_file(path, 65536, &text, NULL) == 0 && idset_parse(text, ret, &none) < 0)
-		*ret = (struct idset){0};
-}
-
 static int on_cpu(
 	struct bench *b,
 	struct result *r,
@@ -208,9 +194,8 @@ static int on_cpu(
 	struct err *err
 )
 {
-	_cleanup_free_ char *what = need(str_printf("%s CPU", kind));
 	struct compare c = {
-		.what = what,
+		.what = kind,
 		.function = &function_irq,
 		.size = function_none.sizes,
 		.nsides = 2,
@@ -267,35 +252,15 @@ static int on_cpu(
 static int run(struct bench *b, struct result *r, struct err *err)
 {
 	struct settings s = {.seconds = compare_tiny() ? 0.2 : b->size == BENCH_QUICK ? 1 : 10};
-	struct idset isolated, nohz, normal;
-	const struct {
-		const char *kind;
-		const struct idset *cpus;
-		const char *why;
-	} kinds[] = {
-		{"an isolated",
-		 &isolated,
-		 "the kernel was started without isolcpus=, so no CPU is isolated"},
-		{"a nohz_full",
-		 &nohz,
-		 "the kernel was started without nohz_full=, or cannot stop its tick"},
-	};
+	struct cpu_kind kinds[CPU_KINDS];
 
-	kernel_list("isolated", &isolated);
-	kernel_list("nohz_full", &nohz);
-	kernel_list("online", &normal);
-	idset_andnot(&normal, &isolated);
-	idset_andnot(&normal, &nohz);
-	if (idset_has(&normal, (unsigned)b->cpu_vnf)
-	    && on_cpu(b, r, "a normal", b->cpu_vnf, &s, err) < 0)
-		return -err->code;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		int cpu = idset_first(kinds[i].cpus);
-		_cleanup_free_ char *what = need(str_printf("%s CPU", kinds[i].kind));
+	cpu_kinds(b, kinds);
+	for (unsigned i = 0; i < CPU_KINDS; i++) {
+		const struct cpu_kind *k = &kinds[i];
 
-		if (cpu < 0)
-			result_missing(r, what, NULL, "%s", kinds[i].why);
-		else if (on_cpu(b, r, kinds[i].kind, cpu, &s, err) < 0)
+		if (k->cpu < 0)
+			result_missing(r, k->name, NULL, "%s", k->why);
+		else if (on_cpu(b, r, k->name, k->cpu, &s, err) < 0)
 			return -err->code;
 	}
 	if (access("/sys/kernel/tracing/osnoise", F_OK) != 0)

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "bench/need.h"
 #include "bench/net/compare.h"
+#include "bench/net/cpus.h"
 #include "bench/net/instruments.h"
 
 #include <math.h>
@@ -28,6 +29,8 @@ enum {
 enum {
 	NDR,
 	PDR,
+	RATES,
+	EXCUSED = RATES,
 	SEARCH_VALUES
 };
 
@@ -53,8 +56,10 @@ static struct settings settings_of(const struct bench *b)
 			{
 				.first = quick ? 0.1 : 0.25,
 				.final = quick ? 0.3 : 1,
-				.limit = quick ? 15 : 90,
-				.ngoals = SEARCH_VALUES,
+				.limit = compare_tiny() ? 3
+					 : quick	? 15
+							: 90,
+				.ngoals = RATES,
 				.goal =
 					{
 						{.loss = 0.005,
@@ -133,14 +138,22 @@ static int at_overload(
 	struct settings *s,
 	const struct function *f,
 	const struct frame_size *z,
+	const struct cpu_kind *kind,
 	struct err *err
 )
 {
-	_cleanup_free_ char *what = need(str_printf("%s, %s B", f->name, z->name));
+	_cleanup_free_ char *what = need(str_printf(
+		"%s, %s B%s%s",
+		f->name,
+		z->name,
+		kind != NULL ? ", " : "",
+		kind != NULL ? kind->name : ""
+	));
 	struct compare c = both(b, f, z);
 	int done;
 
 	c.what = what;
+	c.cpu = kind != NULL ? 1 + kind->cpu : 0;
 	c.nvalues = OVERLOAD_VALUES;
 	c.value[RATE] = (struct compare_value){.name = "overload", .unit = "Mpps", .ratio = true};
 	c.value[CYCLES] = (struct compare_value){
@@ -171,9 +184,10 @@ static int search(struct compare *c, struct rig *rig, struct trial *t, struct er
 	search.min = search.max / 100;
 	if (rig_search(rig, &search, &found, err) < 0)
 		return -err->code;
-	for (unsigned i = 0; i < SEARCH_VALUES; i++) {
+	t->value[EXCUSED] = 100 * found.excused;
+	for (unsigned i = 0; i < RATES; i++) {
 		// goals are the other way round: the highest loss first
-		struct search_result res = search_result(&search, SEARCH_VALUES - 1 - i);
+		struct search_result res = search_result(&search, RATES - 1 - i);
 
 		t->value[i] = res.throughput / 1e6;
 		if (res.end == SEARCH_MIN)
@@ -208,6 +222,8 @@ static int searched(
 		(struct compare_value){.name = "no-drop rate", .unit = "Mpps", .ratio = true};
 	c.value[PDR] = (struct compare_value){
 		.name = "rate with 0.5 % loss", .unit = "Mpps", .ratio = true};
+	c.value[EXCUSED] = (struct compare_value){
+		.name = "packets of a trial that stalls explain", .unit = "%", .less = true};
 	c.rounds = s->search_rounds;
 	c.measure = search;
 	c.arg = s;
@@ -245,7 +261,7 @@ static int known_capacity(struct bench *b, struct result *r, struct settings *s,
 
 	c.what = "a port policed to 0.2 Mpps";
 	c.nsides = 1;
-	c.nvalues = SEARCH_VALUES;
+	c.nvalues = RATES;
 	c.value[NDR] = (struct compare_value){.name = "no-drop rate", .unit = "Mpps"};
 	c.value[PDR] = (struct compare_value){.name = "rate with 0.5 % loss", .unit = "Mpps"};
 	c.rounds = 1;
@@ -282,6 +298,27 @@ static int in_vm(struct bench *b, struct result *r, struct settings *s, struct e
 	return compare_run(b, r, &c, err);
 }
 
+// §4.0: l2fwd on CPUs without a tick, where there are such.
+static int on_kinds(struct bench *b, struct result *r, struct settings *s, struct err *err)
+{
+	const struct function *f = &function_l2fwd;
+	struct cpu_kind kinds[CPU_KINDS];
+
+	cpu_kinds(b, kinds);
+	for (unsigned i = 1; i < CPU_KINDS; i++) {
+		_cleanup_free_ char *name =
+			need(str_printf("%s, %s B, %s", f->name, f->sizes->name, kinds[i].name));
+
+		if (kinds[i].cpu < 0)
+			result_missing(r, name, NULL, "%s", kinds[i].why);
+		else if (kinds[i].cpu == b->cpu_tester)
+			result_missing(r, name, NULL, "the only one is the tester's");
+		else if (at_overload(b, r, s, f, f->sizes, &kinds[i], err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
 static int run(struct bench *b, struct result *r, struct err *err)
 {
 	struct settings s = settings_of(b);
@@ -296,13 +333,15 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		for (const struct frame_size *z = f->sizes; z->name != NULL; z++) {
 			bool first = z == f->sizes;
 
-			if ((full || first) && at_overload(b, r, &s, f, z, err) < 0)
+			if ((full || first) && at_overload(b, r, &s, f, z, NULL, err) < 0)
 				return -err->code;
 			if ((full ? first || z[1].name == NULL : first && i < 2)
 			    && searched(b, r, &s, f, z, err) < 0)
 				return -err->code;
 		}
 	}
+	if (on_kinds(b, r, &s, err) < 0)
+		return -err->code;
 	return compare_tiny() ? 0 : in_vm(b, r, &s, err);
 }
 

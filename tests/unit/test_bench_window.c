@@ -211,8 +211,8 @@ static void test_ports(void **state)
 static void test_alike(void **state)
 {
 	(void)state;
-	assert_true(window_alike(100, 120, false) && !window_alike(100, 130, false));
-	assert_true(window_alike(110, 100, true) && !window_alike(120, 100, true));
+	assert_true(window_alike(100, 120) && !window_alike(100, 130));
+	assert_true(window_alike(120, 100) && !window_alike(130, 100));
 }
 
 int main(void)

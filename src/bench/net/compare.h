@@ -30,8 +30,7 @@ struct compare {
 	unsigned nvalues;
 	struct compare_value value[COMPARE_VALUES];
 	unsigned rounds;
-	int cpu;  // 1 + the function's; 0: the usual one
-	bool few; // packets come one at a time: what a packet costs the tester may differ less
+	int cpu; // 1 + the function's; 0: the usual one
 
 	// Traffic in a rig that stands; fills t->value in the order of `value`. EAGAIN: a disturbed trial.
 	int (*measure)(struct compare *c, struct rig *rig, struct trial *t, struct err *err);
@@ -42,8 +41,9 @@ struct compare {
 	struct row *ratio[TRIAL_SIDES][COMPARE_VALUES];
 	struct series_report report;
 
-	unsigned round; // its own: of the last trial that was valid,
-	double cycles;	// and what a packet cost the tester there
+	// its own: of the last trial whose tester was compared, and what a packet cost it there
+	unsigned round, tested;
+	double cycles;
 };
 
 // Fails only with ECANCELED. Sides whose environment is not present get rows that say why.

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ENOUGH 0.95 // of its CPU that a polling process must have had
+#define ALIKE 1.25
 #define BEHIND 0.01 // of the packets that the generator may be too late for
 
 void window_clear(struct window *w)
@@ -257,7 +258,7 @@ bool window_valid(const struct window *w, char *why, size_t len)
 	return false;
 }
 
-bool window_alike(double a, double b, bool few)
+bool window_alike(double a, double b)
 {
-	return fmax(a, b) <= (few ? 1.15 : 1.25) * fmin(a, b);
+	return fmax(a, b) <= ALIKE * fmin(a, b);
 }

@@ -73,9 +73,9 @@ bool window_beyond_tester(const struct window *w);
 // Whether it counts; `why` says why not. A load that is beyond the tester is not valid either.
 bool window_valid(const struct window *w, char *why, size_t len);
 
-// Whether the tester paid the same for a packet in both, within a quarter (`few`: 15 %, packets one at a time): else
-// the machine had another speed for one of them.
-bool window_alike(double tester_cycles_a, double tester_cycles_b, bool few);
+// Whether the tester paid the same for a packet in both, within a quarter: else the machine had another speed for one of
+// them.
+bool window_alike(double tester_cycles_a, double tester_cycles_b);
 
 // Adds one task's answer to "stats", and one port's to "ports". tester: it is the tester's.
 void window_add_task(struct window *w, const json_t *task, bool tester);

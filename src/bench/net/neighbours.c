@@ -2,12 +2,14 @@
 // Copyright (c) 2026 The pinfold authors
 // §3.9: what a function in a container loses to what others do in theirs.
 
+#include "base/clock.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/need.h"
 #include "bench/net/compare.h"
 #include "bench/net/control.h"
+#include "bench/net/process.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -95,6 +97,7 @@ static const struct neighbour {
 enum {
 	RATE,
 	CYCLES,
+	SHARE,
 	VALUES
 };
 
@@ -161,6 +164,7 @@ static int read_function(
 	struct rig_drover *d = &rig->vnf;
 	_cleanup_json_ json_t *stats = NULL;
 	const json_t *task = NULL, *v;
+	int64_t began = clock_ns(), ran = process_ran_ns(d->pid);
 	const char *name;
 	double ns, packets;
 
@@ -171,6 +175,12 @@ static int read_function(
 	if (control_ask(d->control, d->what, json_pack("{s:s}", "request", "stats"), &stats, err)
 	    < 0)
 		return -err->code;
+	ran = process_ran_ns(d->pid) - ran;
+	t->value[SHARE] = 100 * (double)ran / (double)(clock_ns() - began);
+	if (noise->pid == 0 && t->value[SHARE] < 100 * WINDOW_ENOUGH)
+		return err_set(
+			err, EAGAIN, "alone it had only %.0f %% of its CPU", t->value[SHARE]
+		);
 	if (noise->pid != 0 && !child_runs(rig->b, noise))
 		return err_set(
 			err, EAGAIN, "the neighbour has ended with status %d", noise->status
@@ -218,6 +228,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		.value =
 			{
 				[RATE] = {.name = "packets", .unit = "Mpps", .ratio = true},
+				[SHARE] = {.name = "share of its CPU", .unit = "%"},
 				[CYCLES] =
 					{.name = "a packet",
 					 .unit = "cycles",

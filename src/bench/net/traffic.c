@@ -11,10 +11,12 @@
 
 #include <math.h>
 
-#define ARRIVE_MS 5	// between two looks whether something still arrives
-#define ARRIVE_MOST 100 // looks
-#define ATTEMPTS 5	// at a window
-#define LOWERED 4	// times that a search's highest load may turn out to be beyond the tester
+#define ARRIVE_MS 5	   // between two looks whether something still arrives
+#define ARRIVE_MOST 100	   // looks
+#define ATTEMPTS 5	   // at a window
+#define SEARCH_ATTEMPTS 10 // at one of a search, which would be lost as a whole
+#define EXCUSED 0.005 // share of a search's trial that stalls may explain: so far off a rate may be
+#define LOWERED 4     // times that a search's highest load may turn out to be beyond the tester
 
 static int tell(struct rig_drover *d, json_t *request, struct err *err)
 {
@@ -194,6 +196,26 @@ int rig_offer_valid(
 	return err_set(err, EAGAIN, "%s", why);
 }
 
+// Whether it says something about the load: not where stalls, if they were long, make the difference.
+static bool clear(const struct search *s, const struct window *w, char *why, size_t len)
+{
+	for (unsigned i = 0; i < s->ngoals; i++) {
+		double most = s->goal[i].loss;
+
+		if (window_loss(w) <= most || window_vnf_loss(w) > most
+		    || window_excused(w) <= EXCUSED)
+			continue;
+		snprintf(
+			why,
+			len,
+			"all that was lost, %.1f %%, may be due to stalls of the machine",
+			100 * window_loss(w)
+		);
+		return false;
+	}
+	return true;
+}
+
 int rig_search(struct rig *rig, struct search *s, struct rig_search *ret, struct err *err)
 {
 	struct rig_search found = {0};
@@ -207,7 +229,7 @@ int rig_search(struct rig *rig, struct search *s, struct rig_search *ret, struct
 
 		if (rig_offer(rig, load, seconds, &w, err) < 0)
 			return -err->code;
-		if (window_valid(&w, why, sizeof(why))) {
+		if (window_valid(&w, why, sizeof(why)) && clear(s, &w, why, sizeof(why))) {
 			found.excused = fmax(found.excused, window_excused(&w));
 			search_add(s, load, seconds, window_vnf_loss(&w));
 			disturbed = 0;
@@ -218,7 +240,7 @@ int rig_search(struct rig *rig, struct search *s, struct rig_search *ret, struct
 			search_begin(s);
 		} else {
 			found.repeated++;
-			if (++disturbed == ATTEMPTS)
+			if (++disturbed == SEARCH_ATTEMPTS)
 				return err_set(err, EAGAIN, "%s", why);
 		}
 	}

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ENOUGH 0.95 // of its CPU that a polling process must have had
 #define ALIKE 1.25
 #define BEHIND 0.01 // of the packets that the generator may be too late for
 
@@ -194,7 +193,7 @@ bool window_beyond_tester(const struct window *w)
 
 static bool had_cpu(const struct window *w, const char *who, double ran, char *why, size_t len)
 {
-	if (isnan(ran) || ran >= ENOUGH * w->seconds)
+	if (isnan(ran) || ran >= WINDOW_ENOUGH * w->seconds)
 		return true;
 	snprintf(
 		why,

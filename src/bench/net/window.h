@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define WINDOW_ENOUGH 0.95 // of its CPU that a polling process must have had
+
 struct window {
 	double asked;	// packets a second; 0: as many as there can be
 	double seconds; // of traffic

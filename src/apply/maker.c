@@ -8,14 +8,58 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 #define MAKE_MILLISECONDS 10000
 
-int maker_wait(int fd, const char *what, struct err *err)
+// Says how it went, and stays until it is killed.
+static _Noreturn void hold(maker_fn make, const void *arg, pid_t parent, int fd)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct err err = {0};
+
+	make(arg, &err);
+	// to make or enter a user namespace takes it back
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	if (send(fd, &err, sizeof(err), MSG_NOSIGNAL) == (ssize_t)sizeof(err))
+		recv(fd, &err, sizeof(err), 0);
+	_exit(0);
+}
+
+int maker_begin(struct maker *ret, maker_fn make, const void *arg, struct err *err)
+{
+	_cleanup_close_ int here = -1, there = -1;
+	pid_t parent = getpid(), pid;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket");
+	here = pair[0];
+	there = pair[1];
+	pid = fork();
+	if (pid < 0)
+		return err_sys(err, errno, "start a process");
+	if (pid == 0) {
+		// above all not the ends of pipes that others wait to see closed
+		if (there > STDERR_FILENO + 1)
+			close_range(STDERR_FILENO + 1, (unsigned)there - 1, 0);
+		close_range((unsigned)there + 1, ~0u, 0);
+		hold(make, arg, parent, there);
+	}
+	*ret = (struct maker){pid, steal_fd(&here)};
+	return 0;
+}
+
+int maker_wait(const struct maker *m, const char *what, struct err *err)
+{
+	struct pollfd p = {.fd = m->fd, .events = POLLIN};
+	struct err told;
 	int n;
 
 	do {
@@ -25,17 +69,33 @@ int maker_wait(int fd, const char *what, struct err *err)
 		return err_set(
 			err, ETIMEDOUT, "%s: no word for %d s", what, MAKE_MILLISECONDS / 1000
 		);
-	return 0;
+	if (recv(m->fd, &told, sizeof(told), 0) != (ssize_t)sizeof(told))
+		return err_set(err, EPIPE, "%s: its maker died", what);
+	if (told.code != 0)
+		*err = told;
+	return -told.code;
 }
 
-int maker_keep(pid_t pid, const char *kind, const char *word, const char *path, struct err *err)
+int maker_keep(
+	const struct maker *m, const char *kind, const char *word, const char *path, struct err *err
+)
 {
 	_cleanup_close_ int fd =
 		open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
 	char ns[64];
 
-	snprintf(ns, sizeof(ns), "/proc/%d/ns/%s", (int)pid, kind);
+	snprintf(ns, sizeof(ns), "/proc/%d/ns/%s", (int)m->pid, kind);
 	if (fd < 0 || mount(ns, path, NULL, MS_BIND, NULL) < 0)
 		return err_sys(err, errno, "keep the %s namespace at '%s'", word, path);
 	return 0;
+}
+
+void maker_end(struct maker *m)
+{
+	if (m->pid == 0)
+		return;
+	kill(m->pid, SIGKILL);
+	waitpid(m->pid, NULL, 0);
+	close(m->fd);
+	m->pid = 0;
 }

@@ -13,14 +13,10 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 // As in linux/ipv6.h, which does not go together with the C library's headers.
 struct address6 {
@@ -116,8 +112,9 @@ static int make_port(int fd, const char *text, uid_t owner, struct err *err)
 	return e < 0 ? err_sys(err, -e, "kernel port '%s': set it up", p.name) : 0;
 }
 
-static int fill(const struct step *s, struct err *err)
+static int fill(const void *arg, struct err *err)
 {
+	const struct step *s = arg;
 	_cleanup_close_ int user = open(PLAN_USERNS, O_RDONLY | O_CLOEXEC), fd = -1;
 	_cleanup_free_ char *copy = strdup(s->value);
 	char *save = NULL;
@@ -136,52 +133,16 @@ static int fill(const struct step *s, struct err *err)
 	return 0;
 }
 
-// In a process of its own, which says how it went and stays until it is killed: as long as it is there the
-// namespace is.
-static _Noreturn void hold(const struct step *s, pid_t parent, int fd)
-{
-	struct err err = {0};
-
-	fill(s, &err);
-	// to enter a user namespace takes it back
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	if (send(fd, &err, sizeof(err), MSG_NOSIGNAL) == (ssize_t)sizeof(err))
-		recv(fd, &err, sizeof(err), 0);
-	_exit(0);
-}
-
 int apply_netns(const struct step *s, struct err *err)
 {
-	_cleanup_close_ int here = -1, there = -1;
-	struct err told = {0};
-	pid_t parent = getpid(), pid;
-	int pair[2], r;
+	struct maker maker;
+	int r = maker_begin(&maker, fill, s, err);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, errno, "make a socket");
-	here = pair[0];
-	there = pair[1];
-	pid = fork();
-	if (pid < 0)
-		return err_sys(err, errno, "start a process");
-	if (pid == 0) {
-		close(here); // its other end tells that the parent has died
-		hold(s, parent, there);
-	}
-	scope_close(&there);
-	there = -1;
-	r = maker_wait(here, "make a network namespace", err);
 	if (r < 0)
-		; // said
-	else if (recv(here, &told, sizeof(told), 0) != (ssize_t)sizeof(told))
-		r = err_set(err, EPIPE, "make a network namespace: its maker died");
-	else if (told.code != 0)
-		r = err_set(err, told.code, "%s", told.msg);
-	else
-		r = maker_keep(pid, "net", "network", s->path, err);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+		return r;
+	r = maker_wait(&maker, "make a network namespace", err);
+	if (r == 0)
+		r = maker_keep(&maker, "net", "network", s->path, err);
+	maker_end(&maker);
 	return r;
 }

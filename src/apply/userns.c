@@ -11,14 +11,10 @@
 #include <fcntl.h>
 #include <linux/securebits.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 
 // What there may be of each in the namespace, whoever asks for it: /proc/sys/user/max_…. A runtime makes
 // namespaces of its own in it, once for each container.
@@ -102,7 +98,7 @@ static int parse(const struct step *s, struct want *ret, struct err *err)
 }
 
 // A kernel without one of the files has no such limit, nor what it would limit.
-static int set_maxima(void)
+static int set_maxima(struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(maxima); i++) {
 		char path[64];
@@ -114,52 +110,27 @@ static int set_maxima(void)
 		if (fd < 0 && errno == ENOENT)
 			continue;
 		if (fd < 0 || write(fd, maxima[i].value, len) != (ssize_t)len)
-			return -errno;
+			return err_sys(err, errno, "make user namespace: write '%s'", path);
 	}
 	return 0;
 }
 
 // As the owner, whose limits the namespace keeps. It gives up no capability: without them some kernels
 // let nobody make a namespace.
-static int enter(const struct want *w)
+static int enter(const void *arg, struct err *err)
 {
+	const struct want *w = arg;
+
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
 		const struct rlimit l = {w->limits[i], w->limits[i]};
 
 		if (w->limited[i] && setrlimit((__rlimit_resource_t)kept[i].resource, &l) < 0)
-			return -errno;
+			return err_sys(err, errno, "make user namespace: set %s", kept[i].name);
 	}
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0
 	    || setresuid((uid_t)-1, w->owner, (uid_t)-1) < 0 || unshare(CLONE_NEWUSER) < 0)
-		return -errno;
-	return 0;
-}
-
-// In a process of its own, which says how it went and stays until it is killed: as long as it is there the
-// namespace is.
-static _Noreturn void hold(const struct want *w, pid_t parent, int fd)
-{
-	int r = enter(w);
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	if (r == 0)
-		r = set_maxima();
-	if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) == (ssize_t)sizeof(r))
-		recv(fd, &r, sizeof(r), 0);
-	_exit(0);
-}
-
-static int hear(int fd, const char *what, struct err *err)
-{
-	int r;
-
-	if (maker_wait(fd, what, err) < 0)
-		return -err->code;
-	if (recv(fd, &r, sizeof(r), 0) != (ssize_t)sizeof(r))
-		return err_set(err, EPIPE, "%s: it ended without a word", what);
-	return r < 0 ? err_sys(err, -r, "%s", what) : 0;
+		return err_sys(err, errno, "make user namespace");
+	return set_maxima(err);
 }
 
 static int write_map(pid_t pid, const char *file, const char *map, struct err *err)
@@ -176,10 +147,7 @@ static int write_map(pid_t pid, const char *file, const char *map, struct err *e
 }
 
 // Begun by the supervisor, for the child that it forks next.
-static struct {
-	pid_t pid; // 0: none
-	int fd;
-} maker;
+static struct maker maker;
 
 static const struct step *find_step(const struct plan *p)
 {
@@ -193,42 +161,18 @@ static const struct step *find_step(const struct plan *p)
 int apply_userns_begin(const struct plan *p, struct err *err)
 {
 	const struct step *s = find_step(p);
-	_cleanup_close_ int here = -1, there = -1;
-	pid_t parent = getpid(), pid;
 	struct want w;
-	int pair[2];
 
 	if (s == NULL)
 		return 0;
 	if (parse(s, &w, err) < 0)
 		return -err->code;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, errno, "make a socket");
-	here = pair[0];
-	there = pair[1];
-	pid = fork();
-	if (pid < 0)
-		return err_sys(err, errno, "start a process");
-	if (pid == 0) {
-		// above all not the ends of pipes that others wait to see closed
-		if (there > STDERR_FILENO + 1)
-			close_range(STDERR_FILENO + 1, (unsigned)there - 1, 0);
-		close_range((unsigned)there + 1, ~0u, 0);
-		hold(&w, parent, there);
-	}
-	maker.pid = pid;
-	maker.fd = steal_fd(&here);
-	return 0;
+	return maker_begin(&maker, enter, &w, err);
 }
 
 void apply_userns_end(void)
 {
-	if (maker.pid == 0)
-		return;
-	kill(maker.pid, SIGKILL);
-	waitpid(maker.pid, NULL, 0);
-	close(maker.fd);
-	maker.pid = 0;
+	maker_end(&maker);
 }
 
 int apply_userns(const struct step *s, struct err *err)
@@ -237,9 +181,9 @@ int apply_userns(const struct step *s, struct err *err)
 
 	if (maker.pid == 0)
 		return err_set(err, ESRCH, "make user namespace: it was not begun");
-	if (parse(s, &w, err) < 0 || hear(maker.fd, "make user namespace", err) < 0
+	if (parse(s, &w, err) < 0 || maker_wait(&maker, "make user namespace", err) < 0
 	    || write_map(maker.pid, "uid_map", w.uid_map, err) < 0
 	    || write_map(maker.pid, "gid_map", w.gid_map, err) < 0)
 		return -err->code;
-	return maker_keep(maker.pid, "user", "user", s->path, err);
+	return maker_keep(&maker, "user", "user", s->path, err);
 }

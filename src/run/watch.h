@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Waiting for a runtime that was started, and for what its init says. supervise.c
+// Waiting for a runtime that was started, and for what its init says.
 #pragma once
 
 #include "run/child.h"
@@ -43,6 +43,12 @@ struct watch {
 
 // When a start that begins now has failed.
 int64_t watch_limit(void);
+// How many milliseconds are left of a start, 0 when its time is over.
+int watch_left(const struct watch *w);
+// Then: kills it. Returns the error. One limit for the whole start, however often a signal wakes us.
+int watch_give_up(struct watch *w, struct err *err);
+// Says that it runs, where that is to be said.
+void watch_started(const struct watch *w);
 
 // Blocks the signals that are watched for. terminal: those about one as well. Returns a signalfd, or -1.
 int watch_signals(bool terminal, sigset_t *old);

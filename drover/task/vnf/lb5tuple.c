@@ -8,9 +8,6 @@
 #include "task/task.h"
 #include "task/vnf/lb.h"
 
-#include <rte_prefetch.h>
-
-#define AHEAD 4
 #define L2 RTE_ETHER_HDR_LEN
 
 #define DROPS(DROP)              \
@@ -28,8 +25,7 @@ static bool has_ports(const struct rte_ipv4_hdr *ip)
 	       && (ip->fragment_offset & fragment) == 0;
 }
 
-// What to drop it for, or 0 and the hash.
-static __rte_always_inline unsigned hash(struct rte_mbuf *m, uint32_t *ret)
+static __rte_always_inline unsigned choose(const struct task *t, struct rte_mbuf *m, unsigned *ret)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, L2);
 	unsigned l4 = L2 + sizeof(*ip);
@@ -55,36 +51,14 @@ static __rte_always_inline unsigned hash(struct rte_mbuf *m, uint32_t *ret)
 			return DROP_SHORT;
 		memcpy(&ports, rte_pktmbuf_mtod_offset(m, void *, l4), sizeof(ports));
 	}
-	*ret = rte_hash_crc_4byte(
-		ports, rte_hash_crc_8byte(addresses, 0x9e3779b9u ^ ip->next_proto_id)
-	);
+	addresses = rte_hash_crc_8byte(addresses, 0x9e3779b9u ^ ip->next_proto_id);
+	*ret = lb_output(t, PROTO_IPV4, rte_hash_crc_4byte(ports, (uint32_t)addresses));
 	return 0;
 }
 
 static uint16_t poll_lb5tuple(struct task *t)
 {
-	struct rte_mbuf *m[BURST];
-	uint16_t n = task_rx(t, m);
-	uint32_t bytes = 0, sent = 0;
-
-	for (uint16_t i = 0; i < AHEAD && i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
-	for (uint16_t i = 0; i < n; i++) {
-		uint32_t h = 0;
-		unsigned why;
-
-		if (i + AHEAD < n)
-			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
-		bytes += m[i]->pkt_len;
-		why = hash(m[i], &h);
-		if (unlikely(why != 0))
-			task_drop(t, why, m[i]);
-		else
-			task_put(t, lb_output(t, PROTO_IPV4, h), m[i], &sent);
-	}
-	t->counters.rx_bytes += bytes;
-	task_flush(t, sent);
-	return n;
+	return lb_poll(t, choose);
 }
 
 static int init_lb5tuple(struct task *t, const void *conf, struct err *err)

@@ -9,13 +9,6 @@
 #include "task/vnf/lb.h"
 
 #include <rte_malloc.h>
-#include <rte_prefetch.h>
-
-#define AHEAD 4
-
-struct lbnetwork_conf {
-	bool untag;
-};
 
 struct lbnetwork {
 	bool untag;
@@ -67,13 +60,11 @@ static unsigned find_ip(const struct lbnetwork *l, struct rte_mbuf *m, unsigned 
 	return 0;
 }
 
-// What to drop it for, or 0 and the key.
-static __rte_always_inline unsigned find_key(
-	const struct lbnetwork *l, struct rte_mbuf *m, uint32_t *ret
-)
+static __rte_always_inline unsigned choose(const struct task *t, struct rte_mbuf *m, unsigned *ret)
 {
 	const struct rte_ipv4_hdr *ip;
-	unsigned why, at = find_ip(l, m, &why);
+	unsigned why, at = find_ip(t->state, m, &why);
+	uint32_t key;
 
 	if (unlikely(at == 0))
 		return why;
@@ -90,40 +81,19 @@ static __rte_always_inline unsigned find_key(
 	at += (ip->version_ihl & 15u) * 4;
 	if (unlikely(m->data_len < at + 8) && !mbuf_pull(m, at + 8))
 		return DROP_SHORT;
-	memcpy(ret, rte_pktmbuf_mtod_offset(m, void *, at + 4), sizeof(*ret));
+	memcpy(&key, rte_pktmbuf_mtod_offset(m, void *, at + 4), sizeof(key));
+	*ret = lb_output(t, PROTO_IPV4, lb_hash(key));
 	return 0;
 }
 
 static uint16_t poll_lbnetwork(struct task *t)
 {
-	const struct lbnetwork *l = t->state;
-	struct rte_mbuf *m[BURST];
-	uint16_t n = task_rx(t, m);
-	uint32_t bytes = 0, sent = 0;
-
-	for (uint16_t i = 0; i < AHEAD && i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
-	for (uint16_t i = 0; i < n; i++) {
-		uint32_t key = 0;
-		unsigned why;
-
-		if (i + AHEAD < n)
-			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
-		bytes += m[i]->pkt_len;
-		why = find_key(l, m[i], &key);
-		if (unlikely(why != 0))
-			task_drop(t, why, m[i]);
-		else
-			task_put(t, lb_output(t, PROTO_IPV4, lb_hash(key)), m[i], &sent);
-	}
-	t->counters.rx_bytes += bytes;
-	task_flush(t, sent);
-	return n;
+	return lb_poll(t, choose);
 }
 
 static int init_lbnetwork(struct task *t, const void *arg, struct err *err)
 {
-	const struct lbnetwork_conf *c = arg;
+	const struct lbnetwork *c = arg;
 	struct lbnetwork *l;
 
 	if (task_make_stage(t, err) < 0)
@@ -131,13 +101,13 @@ static int init_lbnetwork(struct task *t, const void *arg, struct err *err)
 	l = rte_zmalloc_socket("lbnetwork", sizeof(*l), RTE_CACHE_LINE_SIZE, t->socket);
 	if (l == NULL)
 		return err_oom(err);
-	l->untag = c->untag;
+	*l = *c;
 	t->state = l;
 	t->poll = poll_lbnetwork;
 	return 0;
 }
 
-#define KEY_CONF struct lbnetwork_conf
+#define KEY_CONF struct lbnetwork
 static const struct key keys[] = {
 	KEY_BOOL("untag mpls", untag, "MPLS labels are taken away"),
 	{NULL},
@@ -152,7 +122,7 @@ static struct task_mode lbnetwork = {
 	.by_proto = true,
 	.passes = true,
 	.keys = keys,
-	.conf_size = sizeof(struct lbnetwork_conf),
+	.conf_size = sizeof(struct lbnetwork),
 	TASK_DROP_NAMES,
 	.init = init_lbnetwork,
 };

@@ -10,9 +10,6 @@
 #include "task/vnf/lb.h"
 
 #include <rte_malloc.h>
-#include <rte_prefetch.h>
-
-#define AHEAD 4
 
 struct lbqinq_conf {
 	uint32_t stype;
@@ -29,39 +26,27 @@ struct lbqinq {
 
 TASK_DROP_REASONS(DROPS);
 
-static uint16_t poll_lbqinq(struct task *t)
+static __rte_always_inline unsigned choose(const struct task *t, struct rte_mbuf *m, unsigned *ret)
 {
 	const struct lbqinq *l = t->state;
-	struct rte_mbuf *m[BURST];
-	uint16_t n = task_rx(t, m);
-	uint32_t bytes = 0, sent = 0;
+	const struct qinq_hdr *h = rte_pktmbuf_mtod(m, struct qinq_hdr *);
+	uint64_t v;
 
-	for (uint16_t i = 0; i < AHEAD && i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
-	for (uint16_t i = 0; i < n; i++) {
-		const struct qinq_hdr *h = rte_pktmbuf_mtod(m[i], struct qinq_hdr *);
-		uint64_t v;
+	if (unlikely(m->data_len < QINQ_LEN) && !mbuf_pull(m, QINQ_LEN))
+		return DROP_SHORT;
+	memcpy(&v, &h->stype, sizeof(v));
+	if (unlikely((v & QINQ_TYPES_MASK) != l->types))
+		return DROP_NOT_QINQ;
+	// the worker learns from it where the CPE is
+	if (likely(l->port != RTE_MAX_ETHPORTS))
+		m->port = l->port;
+	*ret = lb_output(t, lb_proto(h->type), lb_hash(qinq_tags(v)));
+	return 0;
+}
 
-		if (i + AHEAD < n)
-			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
-		bytes += m[i]->pkt_len;
-		if (unlikely(m[i]->data_len < QINQ_LEN) && !mbuf_pull(m[i], QINQ_LEN)) {
-			task_drop(t, DROP_SHORT, m[i]);
-			continue;
-		}
-		memcpy(&v, &h->stype, sizeof(v));
-		if (unlikely((v & QINQ_TYPES_MASK) != l->types)) {
-			task_drop(t, DROP_NOT_QINQ, m[i]);
-			continue;
-		}
-		// the worker learns from it where the CPE is
-		if (likely(l->port != RTE_MAX_ETHPORTS))
-			m[i]->port = l->port;
-		task_put(t, lb_output(t, lb_proto(h->type), lb_hash(qinq_tags(v))), m[i], &sent);
-	}
-	t->counters.rx_bytes += bytes;
-	task_flush(t, sent);
-	return n;
+static uint16_t poll_lbqinq(struct task *t)
+{
+	return lb_poll(t, choose);
 }
 
 static int init_lbqinq(struct task *t, const void *arg, struct err *err)

@@ -39,6 +39,13 @@ static __rte_always_inline uint16_t ip4_sum(const void *ip)
 	return (uint16_t)((sum >> 16) + sum);
 }
 
+// The drop reasons of a mode for them.
+#define IP4_DROPS                                                                           \
+	{                                                                                   \
+		[IP4_SHORT] = DROP_SHORT, [IP4_HEADER] = DROP_HEADER, [IP4_SUM] = DROP_SUM, \
+		[IP4_SOURCE] = DROP_SOURCE_ROUTE                                            \
+	}
+
 // Judges the header that begins `at` bytes into the packet, and what it says of the packet's length. A
 // header in several segments is brought into the first one. Ethernet's padding is cut off. With IP4_OK and
 // IP4_SOURCE the whole header is in the first segment.

@@ -141,11 +141,14 @@ static unsigned untagged_drop(const struct qinqdecap *q, const struct rte_mbuf *
 	return kind == KIND_LLDP || kind == KIND_CFM ? DROP_KIND + kind : DROP_NOT_QINQ;
 }
 
+static const uint8_t faults[] = IP4_DROPS;
+
 unsigned qinqdecap_judge(struct task *t, struct rte_mbuf *m, struct user_live *users)
 {
 	const struct qinqdecap *q = t->state;
 	const struct rte_ipv4_hdr *ip;
 	const struct qinq_hdr *h;
+	enum ip4_fault fault;
 	enum frame_kind kind;
 	bool group, ours;
 	unsigned why;
@@ -170,20 +173,9 @@ unsigned qinqdecap_judge(struct task *t, struct rte_mbuf *m, struct user_live *u
 	}
 	if (!group && !ours)
 		return DROP_OTHER;
-	switch (ip4_check(m, QINQ_LEN)) {
-	case IP4_SHORT:
-		return DROP_SHORT;
-	case IP4_HEADER:
-		return DROP_HEADER;
-	case IP4_SUM:
-		return DROP_SUM;
-	case IP4_SOURCE:
-		if (!q->source_route)
-			return DROP_SOURCE_ROUTE;
-		break;
-	case IP4_OK:
-		break;
-	}
+	fault = ip4_check(m, QINQ_LEN);
+	if (fault != IP4_OK && !(fault == IP4_SOURCE && q->source_route))
+		return faults[fault];
 	if (group || ip4_group(ip->dst_addr))
 		return group_drop(m);
 	if (ip4_nowhere(ip->src_addr) || ip->src_addr == q->ours)

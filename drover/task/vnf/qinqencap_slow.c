@@ -244,6 +244,8 @@ static unsigned judge_outer(struct task *t, struct rte_mbuf *m, unsigned at, uns
 	return 0;
 }
 
+static const uint8_t faults[] = IP4_DROPS;
+
 unsigned qinqencap_judge(
 	struct task *t, struct rte_mbuf *m, const struct user_live *users, unsigned *ret
 )
@@ -251,6 +253,7 @@ unsigned qinqencap_judge(
 	const struct qinqencap *q = t->state;
 	const struct gre_hdr *gre;
 	unsigned why, at = find_outer(m, &why), gre_at = 0;
+	enum ip4_fault fault;
 	enum frame_kind kind;
 	uint8_t tos;
 
@@ -258,20 +261,9 @@ unsigned qinqencap_judge(
 		return why;
 	if (!own_takes(&q->own, m))
 		return (*rte_pktmbuf_mtod(m, const uint8_t *) & 1) != 0 ? DROP_GROUP : DROP_OTHER;
-	switch (ip4_check(m, at)) {
-	case IP4_SHORT:
-		return DROP_SHORT;
-	case IP4_HEADER:
-		return DROP_HEADER;
-	case IP4_SUM:
-		return DROP_SUM;
-	case IP4_SOURCE:
-		if (!q->source_route)
-			return DROP_SOURCE_ROUTE;
-		break;
-	case IP4_OK:
-		break;
-	}
+	fault = ip4_check(m, at);
+	if (fault != IP4_OK && !(fault == IP4_SOURCE && q->source_route))
+		return faults[fault];
 	why = judge_outer(t, m, at, &gre_at);
 	if (why != 0)
 		return why;

@@ -133,12 +133,15 @@ static __rte_noinline void give_up(
 		rte_pktmbuf_free(m);
 }
 
+static const uint8_t faults[] = IP4_DROPS;
+
 // What to drop it for, 0, or TAKEN. It may begin elsewhere then.
 static __rte_noinline unsigned judge(struct task *t, struct rte_mbuf *m)
 {
 	struct routing *r = t->state;
 	const struct rte_ether_hdr *eth;
 	const struct rte_ipv4_hdr *ip;
+	enum ip4_fault fault;
 	enum frame_kind kind;
 	bool group;
 
@@ -156,20 +159,9 @@ static __rte_noinline unsigned judge(struct task *t, struct rte_mbuf *m)
 	group = (eth->dst_addr.addr_bytes[0] & 1) != 0;
 	if (group || !own_takes(&r->own, m))
 		return group ? DROP_GROUP : DROP_OTHER;
-	switch (ip4_check(m, L2)) {
-	case IP4_SHORT:
-		return DROP_SHORT;
-	case IP4_HEADER:
-		return DROP_HEADER;
-	case IP4_SUM:
-		return DROP_SUM;
-	case IP4_SOURCE:
-		if (!r->source_route)
-			return DROP_SOURCE_ROUTE;
-		break;
-	case IP4_OK:
-		break;
-	}
+	fault = ip4_check(m, L2);
+	if (fault != IP4_OK && !(fault == IP4_SOURCE && r->source_route))
+		return faults[fault];
 	if (ip4_group(ip->dst_addr))
 		return DROP_GROUP;
 	if (ip4_nowhere(ip->src_addr) || ip->src_addr == r->icmp.from)

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // A configuration is refused with a place and a reason, or everything in it holds what it promises.
 
+#include "../unit/own_modes.h"
 #include "fuzz.h"
 
 #include "config/config.h"
@@ -100,25 +101,7 @@ static struct task_mode gen = {
 	.next = &none,
 };
 
-const struct task_mode *task_modes(void)
-{
-	return &gen;
-}
-
-const struct task_mode *task_mode_find(const char *name)
-{
-	if (strcmp(name, "gen") == 0)
-		return &gen;
-	if (strcmp(name, "lb") == 0)
-		return &lb;
-	return strcmp(name, "none") == 0 || strcmp(name, "nop") == 0 ? &none : NULL;
-}
-
-const char *task_drop_name(const struct task_mode *mode, unsigned reason)
-{
-	(void)mode;
-	return reason == 0 ? "tx full" : NULL;
-}
+OWN_MODES(gen)
 
 static void must_be_text(const char *s, size_t room)
 {

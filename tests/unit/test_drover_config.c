@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // drover's configuration reader, with modes of the test's own: no EAL runs here.
 
+#include "own_modes.h"
 #include "unit.h"
 
 #include "config/config.h"
@@ -54,7 +55,7 @@ static void all_defaults(void *conf)
 	((struct all_conf *)conf)->u32 = 64;
 }
 
-static const char *const all_drops[] = {"too short", NULL};
+static const char *const all_drops[] = {"too short"};
 
 static struct task_mode none = {
 	.name = "none",
@@ -86,29 +87,11 @@ static struct task_mode gen = {
 	.conf_size = sizeof(struct all_conf),
 	.defaults = all_defaults,
 	.drops = all_drops,
+	.ndrops = 1,
 	.next = &l2fwd,
 };
 
-const struct task_mode *task_modes(void)
-{
-	return &gen;
-}
-
-const struct task_mode *task_mode_find(const char *name)
-{
-	for (const struct task_mode *m = &gen; m != NULL; m = m->next) {
-		if (strcmp(m->name, name) == 0 || (m->alias != NULL && strcmp(m->alias, name) == 0))
-			return m;
-	}
-	return NULL;
-}
-
-const char *task_drop_name(const struct task_mode *mode, unsigned reason)
-{
-	if (reason == 0)
-		return "tx full";
-	return mode->drops != NULL && reason == 1 ? mode->drops[0] : NULL;
-}
+OWN_MODES(gen)
 
 // ---- what is right
 

@@ -3,6 +3,7 @@
 // The DPPD dialect beyond single tasks: rings between tasks, tables from Lua. Modes are the test's own:
 // no EAL runs here.
 
+#include "own_modes.h"
 #include "unit.h"
 
 #include "config/config.h"
@@ -34,9 +35,6 @@ static const struct key worker_keys[] = {
 	{NULL},
 };
 
-static struct task_mode none = {.name = "none", .alias = "nop", .wants_rx = true, .wants_tx = true};
-static struct task_mode lb = {
-	.name = "lb", .wants_rx = true, .wants_tx = true, .many_tx = true, .by_proto = true};
 static struct task_mode worker = {
 	.name = "worker",
 	.wants_rx = true,
@@ -45,28 +43,17 @@ static struct task_mode worker = {
 	.keys = worker_keys,
 	.conf_size = sizeof(struct worker_conf),
 };
+static struct task_mode lb = {
+	.name = "lb",
+	.wants_rx = true,
+	.wants_tx = true,
+	.many_tx = true,
+	.by_proto = true,
+	.next = &worker};
+static struct task_mode none = {
+	.name = "none", .alias = "nop", .wants_rx = true, .wants_tx = true, .next = &lb};
 
-const struct task_mode *task_modes(void)
-{
-	none.next = &lb;
-	lb.next = &worker;
-	return &none;
-}
-
-const struct task_mode *task_mode_find(const char *name)
-{
-	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next) {
-		if (strcmp(m->name, name) == 0 || (m->alias != NULL && strcmp(m->alias, name) == 0))
-			return m;
-	}
-	return NULL;
-}
-
-const char *task_drop_name(const struct task_mode *mode, unsigned reason)
-{
-	(void)mode;
-	return reason == 0 ? "tx full" : NULL;
-}
+OWN_MODES(none)
 
 // ---- names of tasks
 

@@ -222,7 +222,7 @@ static int init_tasks(struct plane *p, struct err *err)
 	for (unsigned i = 0; i < p->ntasks; i++) {
 		struct task *t = p->tasks[i];
 
-		if (t->mode->init(t, t->conf->conf, err) < 0)
+		if (task_begin(t, t->conf->conf, err) < 0)
 			return err_wrap(
 				err, "%s:%u: task '%s'", p->conf->file, t->conf->line, t->name
 			);
@@ -305,23 +305,15 @@ void plane_stop(struct plane *p)
 void plane_done(struct plane *p)
 {
 	links_watch(NULL);
-	for (unsigned i = 0; i < p->ntasks; i++) {
-		struct task *t = p->tasks[i];
-
-		if (t->mode->done != NULL)
-			t->mode->done(t);
-		else
-			rte_free(t->state);
-	}
+	for (unsigned i = 0; i < p->ntasks; i++)
+		task_end(p->tasks[i]);
 	for (unsigned i = 0; i < p->nports; i++) {
 		if (p->ports[i].id != RTE_MAX_ETHPORTS)
 			port_stop(p->ports[i].id);
 	}
 	plane_rings_done(p);
-	for (unsigned i = 0; i < p->ntasks; i++) {
-		rte_free(p->tasks[i]->stage);
+	for (unsigned i = 0; i < p->ntasks; i++)
 		rte_free(p->tasks[i]);
-	}
 	tables_end();
 	memset(p, 0, sizeof(*p));
 }

@@ -137,12 +137,29 @@ uint16_t task_tx_rest(
 	return sent;
 }
 
-int task_make_stage(struct task *t, struct err *err)
+int task_begin(struct task *t, const void *conf, struct err *err)
 {
-	if (t->stage != NULL)
-		return 0;
-	t->stage = rte_zmalloc_socket(
-		"stage", t->nout * sizeof(*t->stage), RTE_CACHE_LINE_SIZE, t->socket
-	);
-	return t->stage != NULL ? 0 : err_oom(err);
+	const struct task_mode *m = t->mode;
+	size_t stage = m->puts ? t->nout * sizeof(*t->stage) : 0;
+	int r = 0;
+
+	t->state = rte_zmalloc_socket(m->name, m->state_size, RTE_CACHE_LINE_SIZE, t->socket);
+	t->stage = rte_zmalloc_socket("stage", stage, RTE_CACHE_LINE_SIZE, t->socket);
+	// of no bytes there is nothing
+	if ((m->state_size > 0 && t->state == NULL) || (stage > 0 && t->stage == NULL))
+		r = err_oom(err);
+	if (r == 0)
+		r = m->init(t, conf, err);
+	if (r < 0)
+		task_end(t);
+	return r;
+}
+
+void task_end(struct task *t)
+{
+	if (t->state != NULL && t->mode->done != NULL)
+		t->mode->done(t);
+	rte_free(t->state);
+	rte_free(t->stage);
+	t->state = t->stage = NULL;
 }

@@ -150,9 +150,12 @@ struct task_mode {
 	void (*defaults)(void *conf); // NULL: zero
 	const char *const *drops;     // names of its drop reasons, by TASK_DROP_NAMES; NULL: none
 	unsigned ndrops;
-	// Makes t->state from conf, and t->poll. Everything is allocated here, on t->socket.
+	size_t state_size; // of t->state; 0: none
+	bool puts;	   // it sends by task_put
+	// Fills t->state, all zeros, from conf, and sets t->poll. Everything is allocated here, on t->socket.
 	int (*init)(struct task *t, const void *conf, struct err *err);
-	void (*done)(struct task *t); // NULL: rte_free(t->state)
+	// Frees what is in t->state, also where init has failed. NULL: nothing is.
+	void (*done)(struct task *t);
 	// For `drover top`, telemetry and the end of a run: adds the mode's own figures. Called on the
 	// control thread. NULL: none. object: a json_t.
 	void (*report)(struct task *t, void *object);
@@ -319,5 +322,6 @@ static __rte_always_inline void task_flush(struct task *t, uint32_t bytes)
 	t->ntouched = 0;
 }
 
-// Makes t->stage on t->socket, when a mode with task_put wants it. Freed with the task.
-int task_make_stage(struct task *t, struct err *err);
+// Makes what its mode needs, as conf has it. On failure nothing is left of it.
+int task_begin(struct task *t, const void *conf, struct err *err);
+void task_end(struct task *t);

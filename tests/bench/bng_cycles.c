@@ -213,7 +213,7 @@ static struct task *make_task(const struct bench *b, const char *mode, const cha
 		set_text(mode, conf, "route table", "routes");
 	if (users != NULL)
 		set_text(mode, conf, "user table", users);
-	if (t->mode->init(t, conf, &err) < 0) {
+	if (task_begin(t, conf, &err) < 0) {
 		fprintf(stderr, "bng_cycles: %s\n", err.msg);
 		exit(1);
 	}
@@ -463,7 +463,7 @@ static void both_ways(struct bench *b, struct fib fib, unsigned k, uint32_t user
 	s.loop = bare_up;
 	snprintf(name, sizeof(name), "upstream %u", users);
 	measure(b, name, UP, users, &s);
-	s.t->mode->done(s.t);
+	task_end(s.t);
 	s.t = make_task(b, "qinqencapv4", table);
 	s.loop = bare_down;
 	snprintf(name, sizeof(name), "downstream %u", users);

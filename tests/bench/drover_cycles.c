@@ -107,7 +107,7 @@ static struct task *make_task(const struct bench *b, const char *mode, struct er
 	t->nout = 1;
 	t->out[0] = (struct task_out){.port = b->port};
 	conf = calloc(1, t->mode->conf_size + 1);
-	if (t->mode->init(t, conf, err) < 0)
+	if (task_begin(t, conf, err) < 0)
 		t = NULL;
 	free(conf);
 	return t;

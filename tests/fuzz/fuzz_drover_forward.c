@@ -62,11 +62,11 @@ static void make_way(struct way *w, const char *mode)
 	if (!w->mirror)
 		return;
 	// it was made for one output: once more for two
-	rte_free(w->t->state);
+	task_end(w->t);
 	w->t->nout = 2;
 	w->t->out[0].port = twin_port;
 	w->t->out[1].port = w->port;
-	must(w->t->mode->init(w->t, conf, &err) == 0);
+	must(task_begin(w->t, conf, &err) == 0);
 }
 
 static void start(void)

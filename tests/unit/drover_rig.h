@@ -143,7 +143,7 @@ static inline struct task *rig_task(
 	t->nout = t->mode->wants_tx ? 1 : 0;
 	t->out[0] = (struct task_out){.port = t->mode->wants_tx ? r->port : RTE_MAX_ETHPORTS};
 	t->set[PROTO_IPV4] = (struct task_set){0, t->nout};
-	if (t->mode->init(t, conf, err) < 0) {
+	if (task_begin(t, conf, err) < 0) {
 		rte_free(t);
 		return NULL;
 	}
@@ -152,11 +152,7 @@ static inline struct task *rig_task(
 
 static inline void rig_done(struct task *t)
 {
-	if (t->mode->done != NULL)
-		t->mode->done(t);
-	else
-		rte_free(t->state);
-	rte_free(t->stage);
+	task_end(t);
 	rte_free(t);
 }
 

@@ -23,14 +23,13 @@ static struct task *make(const char *mode, const char *yes)
 		rig_set(mode, conf, yes, 1);
 	t = rig_task(&rig, mode, conf, &err);
 	assert_non_null(t);
-	rte_free(t->stage);
-	t->stage = NULL;
+	task_end(t);
 	t->nout = OUTPUTS;
 	for (unsigned i = 0; i < OUTPUTS; i++)
 		t->out[i] = (struct task_out){.port = ports[i]};
 	t->set[PROTO_IPV4] = (struct task_set){0, 3};
 	t->set[PROTO_ARP] = (struct task_set){3, 1};
-	assert_ok(task_make_stage(t, &err), &err);
+	assert_ok(task_begin(t, conf, &err), &err);
 	return t;
 }
 

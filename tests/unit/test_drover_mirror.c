@@ -20,18 +20,17 @@ static struct task *make(const uint16_t *to, unsigned n, unsigned times)
 {
 	_cleanup_free_ void *conf = rig_conf("mirror");
 	struct err err = {0};
-	struct task *t, *again;
+	struct task *t;
 
 	rig_set("mirror", conf, "multiplier", times);
 	t = rig_task(&rig, "mirror", conf, &err);
 	assert_non_null(t);
 	// once more, as it looks at its outputs when it is made
-	again = t;
-	rte_free(again->state);
+	task_end(t);
 	t->nout = (uint16_t)n;
 	for (unsigned i = 0; i < n; i++)
 		t->out[i] = (struct task_out){.port = to[i]};
-	assert_ok(t->mode->init(t, conf, &err), &err);
+	assert_ok(task_begin(t, conf, &err), &err);
 	return t;
 }
 

@@ -305,6 +305,7 @@ static struct task_mode gen = {
 	.keys = gen_keys,
 	.conf_size = sizeof(struct gen_conf),
 	.defaults = gen_defaults,
+	.state_size = sizeof(struct gen),
 	.init = gen_make,
 	.done = gen_done,
 	.report = gen_report,

@@ -130,8 +130,6 @@ void gen_done(struct task *t)
 {
 	struct gen *g = t->state;
 
-	if (g == NULL)
-		return;
 	source_remove((uint8_t)g->stream, &g->n.sent);
 	rte_pktmbuf_free_bulk(g->held, g->nheld);
 	// packets that are still in a ring belong to whoever empties it
@@ -144,8 +142,6 @@ void gen_done(struct task *t)
 		rte_free((void *)(uintptr_t)g->many->base);
 		rte_free(g->many);
 	}
-	rte_free(g);
-	t->state = NULL;
 }
 
 // Bytes that a packet takes on the wire, mean.
@@ -192,15 +188,12 @@ static int set_rate(struct task *t, struct gen *g, const struct gen_conf *c, str
 int gen_make(struct task *t, const void *arg, struct err *err)
 {
 	const struct gen_conf *c = arg;
-	struct gen *g = rte_zmalloc_socket("gen", sizeof(*g), RTE_CACHE_LINE_SIZE, t->socket);
+	struct gen *g = t->state;
 	uint8_t stream = (uint8_t)(c->stream == STREAM_UNSET ? t->index : c->stream);
 	uint8_t run = (uint8_t)(rte_rdtsc() >> 8);
 	struct making m = {.task = t, .g = g, .c = c};
 	int r;
 
-	t->state = g;
-	if (g == NULL)
-		return err_oom(err);
 	g->left = UINT64_MAX;
 	r = gen_check(c, err);
 	if (r == 0)
@@ -210,10 +203,8 @@ int gen_make(struct task *t, const void *arg, struct err *err)
 		r = make_pool(t, g, m.body, err);
 	}
 	free(m.body);
-	if (r < 0) {
-		gen_done(t);
+	if (r < 0)
 		return r;
-	}
 	g->pos = (uint16_t)gen_meter_pos(c, m.largest);
 	g->meter = gen_meter_wanted(c);
 	g->meter_last = c->pos == KEY_POS_END;
@@ -227,10 +218,8 @@ int gen_make(struct task *t, const void *arg, struct err *err)
 	g->catch_up = gen_cycles(c->catch_up);
 	if (set_rate(t, g, c, err) < 0
 	    || (g->meter
-		&& source_add(stream, &(struct meter_source){run, &g->n.sent, t->name}, err) < 0)) {
-		gen_done(t);
+		&& source_add(stream, &(struct meter_source){run, &g->n.sent, t->name}, err) < 0))
 		return -err->code;
-	}
 	g->delay = gen_cycles(c->delay);
 	t->poll = poll_gen_later;
 	if (g->delay == 0)

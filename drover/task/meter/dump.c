@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <rte_cycles.h>
-#include <rte_malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,40 +95,29 @@ static uint16_t poll_dump(struct task *t)
 static void done_dump(struct task *t)
 {
 	struct dump *d = t->state;
-
 	struct dump_figures f = {0};
 
-	if (d != NULL && !dump_file_close(d->file, &f) && f.error == 0)
+	if (!dump_file_close(d->file, &f) && f.error == 0)
 		fprintf(stderr,
 			"drover: warning: task '%s': the file is not whole: %" PRIu64
 			" packets were not written within %d s\n",
 			t->name,
 			d->taken - f.packets,
 			DUMP_CLOSE_SECONDS);
-	rte_free(d);
-	t->state = NULL;
 }
 
 static int init_dump(struct task *t, const void *arg, struct err *err)
 {
 	const struct dump_conf *c = arg;
-	struct dump *d;
+	struct dump *d = t->state;
 
 	if (c->file[0] == '\0')
 		return err_set(err, EINVAL, "file= is missing: where packets are written");
-	d = rte_zmalloc_socket("dump", sizeof(*d), RTE_CACHE_LINE_SIZE, t->socket);
-	if (d == NULL)
-		return err_oom(err);
 	d->snaplen = c->snaplen;
 	d->packets = c->packets > 0 ? c->packets : UINT64_MAX;
 	d->bytes = c->bytes > 0 ? c->bytes : UINT64_MAX;
-	t->state = d;
-	if (dump_file_open(c->file, c->snaplen, c->buffers, t->socket, &d->file, err) < 0) {
-		done_dump(t);
-		return -err->code;
-	}
 	t->poll = poll_dump;
-	return 0;
+	return dump_file_open(c->file, c->snaplen, c->buffers, t->socket, &d->file, err);
 }
 
 static void report_dump(struct task *t, void *object)
@@ -215,6 +203,7 @@ static struct task_mode dump = {
 	.conf_size = sizeof(struct dump_conf),
 	.defaults = defaults_dump,
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct dump),
 	.init = init_dump,
 	.done = done_dump,
 	.report = report_dump,

@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <rte_cycles.h>
-#include <rte_malloc.h>
 
 #define LOOKS 256 // of one poll: some 5 us
 #define THRESHOLD 1000
@@ -71,14 +70,12 @@ static uint16_t poll_irq(struct task *t)
 static int init_irq(struct task *t, const void *arg, struct err *err)
 {
 	const struct irq_conf *c = arg;
-	struct irq *q = rte_zmalloc_socket("irq", sizeof(*q), RTE_CACHE_LINE_SIZE, t->socket);
+	struct irq *q = t->state;
 
-	if (q == NULL)
-		return err_oom(err);
+	(void)err;
 	q->threshold = (uint64_t)((double)c->threshold * (double)tsc_hz() / 1e9);
 	q->buckets = c->buckets;
 	hdr_pair_init(&q->gaps);
-	t->state = q;
 	t->poll = poll_irq;
 	return 0;
 }
@@ -217,6 +214,7 @@ static struct task_mode irq = {
 	.keys = keys,
 	.conf_size = sizeof(struct irq_conf),
 	.defaults = defaults_irq,
+	.state_size = sizeof(struct irq),
 	.init = init_irq,
 	.report = report_irq,
 	.clear = clear_irq,

@@ -145,39 +145,29 @@ static void self_bursts(struct lat *l, struct rte_ring *ring, struct rte_mbuf **
 	}
 }
 
-static void free_lat(struct lat *l)
+static void empty(struct lat *l)
 {
-	if (l == NULL)
-		return;
 	rte_free(l->streams);
 	rte_free(l->stream_base);
-	rte_free(l);
 }
 
-static struct lat *new_lat(uint32_t pos, uint32_t streams, int socket)
+// False: there is no memory.
+static bool fill(struct lat *l, uint32_t pos, uint32_t streams, int socket)
 {
-	struct lat *l = rte_zmalloc_socket("lat", sizeof(*l), RTE_CACHE_LINE_SIZE, socket);
-
-	if (l == NULL)
-		return NULL;
 	l->pos = pos;
 	l->last = pos == KEY_POS_END;
 	l->nstreams = streams;
 	l->streams = rte_zmalloc_socket("lat", streams * sizeof(*l->streams), 0, socket);
 	l->stream_base = rte_zmalloc_socket("lat", streams * sizeof(*l->stream_base), 0, socket);
-	if (l->streams == NULL || l->stream_base == NULL) {
-		free_lat(l);
-		return NULL;
-	}
 	hdr_pair_init(&l->times);
 	hdr_clear(&l->error);
-	return l;
+	return l->streams != NULL && l->stream_base != NULL;
 }
 
 static int self_measure(struct hdr *ret, int socket, struct err *err)
 {
 	static unsigned serial;
-	struct lat *l = new_lat(METER_POS, 1, socket);
+	struct lat *l = rte_zmalloc_socket("lat", sizeof(*l), RTE_CACHE_LINE_SIZE, socket);
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mbuf *m[BURST];
 	struct rte_mempool *pool;
@@ -189,7 +179,7 @@ static int self_measure(struct hdr *ret, int socket, struct err *err)
 		name, 2 * BURST - 1, 0, 0, RTE_PKTMBUF_HEADROOM + 2 * RTE_CACHE_LINE_SIZE, socket
 	);
 	ring = rte_ring_create(name, 2 * BURST, socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	if (l != NULL && pool != NULL && ring != NULL
+	if (l != NULL && fill(l, METER_POS, 1, socket) && pool != NULL && ring != NULL
 	    && rte_pktmbuf_alloc_bulk(pool, m, BURST) == 0) {
 		for (unsigned i = 0; i < BURST; i++)
 			m[i]->data_len = m[i]->pkt_len = METER_POS + METER_SIZE;
@@ -200,7 +190,9 @@ static int self_measure(struct hdr *ret, int socket, struct err *err)
 	}
 	rte_ring_free(ring);
 	rte_mempool_free(pool);
-	free_lat(l);
+	if (l != NULL)
+		empty(l);
+	rte_free(l);
 	if (r < 0)
 		return err_set(
 			err,
@@ -212,24 +204,20 @@ static int self_measure(struct hdr *ret, int socket, struct err *err)
 
 static void done_lat(struct task *t)
 {
-	free_lat(t->state);
-	t->state = NULL;
+	empty(t->state);
 }
 
 static int init_lat(struct task *t, const void *arg, struct err *err)
 {
 	const struct lat_conf *c = arg;
-	struct lat *l = new_lat(c->pos, c->streams, t->socket);
+	struct lat *l = t->state;
 
-	if (l == NULL)
+	if (!fill(l, c->pos, c->streams, t->socket))
 		return err_oom(err);
-	if (self_measure(&l->error, t->socket, err) < 0) {
-		free_lat(l);
+	if (self_measure(&l->error, t->socket, err) < 0)
 		return -err->code;
-	}
 	l->buckets = c->buckets;
 	l->count = c->count;
-	t->state = l;
 	t->poll = poll_lat;
 	return 0;
 }
@@ -264,6 +252,7 @@ static struct task_mode lat = {
 	.conf_size = sizeof(struct lat_conf),
 	.defaults = defaults_lat,
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct lat),
 	.init = init_lat,
 	.done = done_lat,
 	.report = lat_report,

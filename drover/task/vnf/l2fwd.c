@@ -6,7 +6,6 @@
 #include "task/output.h"
 #include "task/task.h"
 
-#include <rte_malloc.h>
 #include <rte_vect.h>
 #include <string.h>
 
@@ -92,11 +91,9 @@ static int init_l2fwd(struct task *t, const void *arg, struct err *err)
 	const struct l2fwd_conf *c = arg;
 	uint8_t shuffle[16], fixed[16] = {0}, keep[16];
 	struct rte_ether_addr own;
-	struct l2fwd *l = rte_zmalloc_socket("l2fwd", sizeof(*l), RTE_CACHE_LINE_SIZE, t->socket);
+	struct l2fwd *l = t->state;
 
-	if (l == NULL)
-		return err_oom(err);
-	t->state = l;
+	(void)err;
 	own = output_of(t, 0).mac;
 	for (unsigned i = 0; i < 16; i++) {
 		shuffle[i] = (uint8_t)i;
@@ -159,6 +156,7 @@ static struct task_mode l2fwd = {
 	.keys = keys,
 	.conf_size = sizeof(struct l2fwd_conf),
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct l2fwd),
 	.init = init_l2fwd,
 };
 TASK_MODE(l2fwd)

@@ -64,8 +64,9 @@ static uint16_t poll_lb5tuple(struct task *t)
 static int init_lb5tuple(struct task *t, const void *conf, struct err *err)
 {
 	(void)conf;
+	(void)err;
 	t->poll = poll_lb5tuple;
-	return task_make_stage(t, err);
+	return 0;
 }
 
 static struct task_mode lb5tuple = {
@@ -77,6 +78,7 @@ static struct task_mode lb5tuple = {
 	.by_proto = true,
 	.passes = true,
 	TASK_DROP_NAMES,
+	.puts = true,
 	.init = init_lb5tuple,
 };
 TASK_MODE(lb5tuple)

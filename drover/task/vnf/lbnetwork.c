@@ -8,8 +8,6 @@
 #include "task/task.h"
 #include "task/vnf/lb.h"
 
-#include <rte_malloc.h>
-
 struct lbnetwork {
 	bool untag;
 };
@@ -91,18 +89,10 @@ static uint16_t poll_lbnetwork(struct task *t)
 	return lb_poll(t, choose);
 }
 
-static int init_lbnetwork(struct task *t, const void *arg, struct err *err)
+static int init_lbnetwork(struct task *t, const void *conf, struct err *err)
 {
-	const struct lbnetwork *c = arg;
-	struct lbnetwork *l;
-
-	if (task_make_stage(t, err) < 0)
-		return -err->code;
-	l = rte_zmalloc_socket("lbnetwork", sizeof(*l), RTE_CACHE_LINE_SIZE, t->socket);
-	if (l == NULL)
-		return err_oom(err);
-	*l = *c;
-	t->state = l;
+	(void)err;
+	memcpy(t->state, conf, sizeof(struct lbnetwork));
 	t->poll = poll_lbnetwork;
 	return 0;
 }
@@ -124,6 +114,8 @@ static struct task_mode lbnetwork = {
 	.keys = keys,
 	.conf_size = sizeof(struct lbnetwork),
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct lbnetwork),
+	.puts = true,
 	.init = init_lbnetwork,
 };
 TASK_MODE(lbnetwork)

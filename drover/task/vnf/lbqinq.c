@@ -9,8 +9,6 @@
 #include "task/task.h"
 #include "task/vnf/lb.h"
 
-#include <rte_malloc.h>
-
 struct lbqinq_conf {
 	uint32_t stype;
 };
@@ -52,17 +50,13 @@ static uint16_t poll_lbqinq(struct task *t)
 static int init_lbqinq(struct task *t, const void *arg, struct err *err)
 {
 	const struct lbqinq_conf *c = arg;
-	struct lbqinq *l;
+	struct lbqinq *l = t->state;
 	uint16_t stype;
 
-	if (qinq_stype(c->stype, &stype, err) < 0 || task_make_stage(t, err) < 0)
+	if (qinq_stype(c->stype, &stype, err) < 0)
 		return -err->code;
-	l = rte_zmalloc_socket("lbqinq", sizeof(*l), RTE_CACHE_LINE_SIZE, t->socket);
-	if (l == NULL)
-		return err_oom(err);
 	l->types = qinq_types(stype);
 	l->port = t->nrx == 1 && t->rx[0].ring == NULL ? t->rx[0].port : RTE_MAX_ETHPORTS;
-	t->state = l;
 	t->poll = poll_lbqinq;
 	return 0;
 }
@@ -84,6 +78,8 @@ static struct task_mode lbqinq = {
 	.keys = keys,
 	.conf_size = sizeof(struct lbqinq_conf),
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct lbqinq),
+	.puts = true,
 	.init = init_lbqinq,
 };
 TASK_MODE(lbqinq)

@@ -10,7 +10,6 @@
 #include "task/task.h"
 
 #include <rte_ethdev.h>
-#include <rte_malloc.h>
 #include <string.h>
 
 #define TIMES_MAX 32
@@ -98,10 +97,9 @@ static bool writes(const struct task_out *out)
 static int init_mirror(struct task *t, const void *arg, struct err *err)
 {
 	const struct mirror_conf *c = arg;
-	struct mirror *s = rte_zmalloc_socket("mirror", sizeof(*s), RTE_CACHE_LINE_SIZE, t->socket);
+	struct mirror *s = t->state;
 
-	if (s == NULL)
-		return err_oom(err);
+	(void)err;
 	s->times = c->times;
 	s->last = t->nout - 1u;
 	for (unsigned i = 0; i < t->nout; i++) {
@@ -109,7 +107,6 @@ static int init_mirror(struct task *t, const void *arg, struct err *err)
 		if (!s->copy[i])
 			s->last = i;
 	}
-	t->state = s;
 	t->poll = poll_mirror;
 	return 0;
 }
@@ -144,6 +141,7 @@ static struct task_mode mirror = {
 	.conf_size = sizeof(struct mirror_conf),
 	.defaults = defaults_mirror,
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct mirror),
 	.init = init_mirror,
 };
 TASK_MODE(mirror)

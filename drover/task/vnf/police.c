@@ -243,10 +243,7 @@ static void done_police(struct task *t)
 {
 	struct police *s = t->state;
 
-	if (s != NULL)
-		rte_free(s->meters);
-	rte_free(s);
-	t->state = NULL;
+	rte_free(s->meters);
 }
 
 static int fill(struct police *s, const struct police_conf *c, int socket, struct err *err)
@@ -269,20 +266,8 @@ static int fill(struct police *s, const struct police_conf *c, int socket, struc
 
 static int init_police(struct task *t, const void *arg, struct err *err)
 {
-	struct police *s;
-
-	if (task_make_stage(t, err) < 0)
-		return -err->code;
-	s = rte_zmalloc_socket("police", sizeof(*s), RTE_CACHE_LINE_SIZE, t->socket);
-	if (s == NULL)
-		return err_oom(err);
-	t->state = s;
-	if (fill(s, arg, t->socket, err) < 0) {
-		done_police(t);
-		return -err->code;
-	}
 	t->poll = poll_police;
-	return 0;
+	return fill(t->state, arg, t->socket, err);
 }
 
 static void report_police(struct task *t, void *object)
@@ -377,6 +362,8 @@ static struct task_mode police = {
 	.conf_size = sizeof(struct police_conf),
 	.defaults = defaults_police,
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct police),
+	.puts = true,
 	.init = init_police,
 	.done = done_police,
 	.report = report_police,

@@ -12,7 +12,6 @@
 #include "table/tables.h"
 
 #include <jansson.h>
-#include <rte_malloc.h>
 #include <rte_prefetch.h>
 #include <rte_vect.h>
 #include <string.h>
@@ -225,7 +224,7 @@ static int init_qinqdecap(struct task *t, const void *arg, struct err *err)
 	const struct qinqdecap_conf *c = arg;
 	struct route_table *routes;
 	struct user_table *users;
-	struct qinqdecap *q;
+	struct qinqdecap *q = t->state;
 	uint16_t stype;
 
 	if (c->routes[0] == '\0' || c->users[0] == '\0')
@@ -237,11 +236,8 @@ static int init_qinqdecap(struct task *t, const void *arg, struct err *err)
 		);
 	if (qinq_stype(c->stype, &stype, err) < 0
 	    || tables_users(c->users, t->socket, &users, err) < 0
-	    || tables_routes(c->routes, t->socket, &routes, err) < 0 || task_make_stage(t, err) < 0)
+	    || tables_routes(c->routes, t->socket, &routes, err) < 0)
 		return -err->code;
-	q = rte_zmalloc_socket("qinqdecap", sizeof(*q), RTE_CACHE_LINE_SIZE, t->socket);
-	if (q == NULL)
-		return err_oom(err);
 	q->types = qinq_types(stype);
 	q->users = users;
 	q->local = c->local;
@@ -260,22 +256,15 @@ static int init_qinqdecap(struct task *t, const void *arg, struct err *err)
 	q->noutputs = t->nout < SPEC_HOP_PORTS ? t->nout : SPEC_HOP_PORTS;
 	for (unsigned i = 0; i < t->nout; i++)
 		q->outputs[i] = output_of(t, i);
-	if (route_view_make(routes, q->noutputs, fill_head, q, t->socket, &q->view, err) < 0) {
-		rte_free(q);
-		return -err->code;
-	}
-	t->state = q;
 	t->poll = poll_qinqdecap;
-	return 0;
+	return route_view_make(routes, q->noutputs, fill_head, q, t->socket, &q->view, err);
 }
 
 static void done_qinqdecap(struct task *t)
 {
 	struct qinqdecap *q = t->state;
 
-	if (q != NULL)
-		route_view_done(&q->view);
-	rte_free(q);
+	route_view_done(&q->view);
 }
 
 static void report_qinqdecap(struct task *t, void *object)
@@ -347,6 +336,8 @@ static struct task_mode qinqdecap = {
 	.keys = keys,
 	.conf_size = sizeof(struct qinqdecap_conf),
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct qinqdecap),
+	.puts = true,
 	.init = init_qinqdecap,
 	.done = done_qinqdecap,
 	.report = report_qinqdecap,

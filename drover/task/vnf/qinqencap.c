@@ -14,7 +14,6 @@
 #include "tsc.h"
 
 #include <jansson.h>
-#include <rte_malloc.h>
 #include <rte_prefetch.h>
 #include <rte_vect.h>
 #include <string.h>
@@ -250,19 +249,15 @@ static int init_qinqencap(struct task *t, const void *arg, struct err *err)
 {
 	const struct qinqencap_conf *c = arg;
 	struct user_table *users;
-	struct qinqencap *q;
+	struct qinqencap *q = t->state;
 	uint16_t stype;
 
 	if (c->users[0] == '\0')
 		return err_set(err, EINVAL, "mode qinqencapv4 wants a user table=");
 	if (qinq_stype(c->stype, &stype, err) < 0
 	    || tables_users(c->users, t->socket, &users, err) < 0
-	    || (c->cpes[0] != '\0' && tables_cpes(c->cpes, users, err) < 0)
-	    || task_make_stage(t, err) < 0)
+	    || (c->cpes[0] != '\0' && tables_cpes(c->cpes, users, err) < 0))
 		return -err->code;
-	q = rte_zmalloc_socket("qinqencap", sizeof(*q), RTE_CACHE_LINE_SIZE, t->socket);
-	if (q == NULL)
-		return err_oom(err);
 	q->users = users;
 	q->local = rte_cpu_to_be_32(c->local);
 	q->ctype = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
@@ -285,7 +280,6 @@ static int init_qinqencap(struct task *t, const void *arg, struct err *err)
 		memcpy(q->access[i].head + RTE_ETHER_ADDR_LEN, &o.mac, sizeof(o.mac));
 		memcpy(q->access[i].head + 12, &stype, sizeof(stype));
 	}
-	t->state = q;
 	t->poll = poll_qinqencap;
 	return 0;
 }
@@ -343,6 +337,8 @@ static struct task_mode qinqencap = {
 	.conf_size = sizeof(struct qinqencap_conf),
 	.defaults = defaults,
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct qinqencap),
+	.puts = true,
 	.init = init_qinqencap,
 	.report = report_qinqencap,
 	.clear = clear_qinqencap,

@@ -15,7 +15,6 @@
 #include "table/route.h"
 #include "table/tables.h"
 
-#include <rte_malloc.h>
 #include <rte_prefetch.h>
 #include <rte_vect.h>
 #include <string.h>
@@ -266,15 +265,12 @@ static int init_routing(struct task *t, const void *arg, struct err *err)
 {
 	const struct routing_conf *c = arg;
 	struct route_table *table;
-	struct routing *r;
+	struct routing *r = t->state;
 
 	if (c->routes[0] == '\0')
 		return err_set(err, EINVAL, "mode routing wants a route table=");
-	if (tables_routes(c->routes, t->socket, &table, err) < 0 || task_make_stage(t, err) < 0)
+	if (tables_routes(c->routes, t->socket, &table, err) < 0)
 		return -err->code;
-	r = rte_zmalloc_socket("routing", sizeof(*r), RTE_CACHE_LINE_SIZE, t->socket);
-	if (r == NULL)
-		return err_oom(err);
 	r->mpls = c->mpls;
 	r->source_route = c->source_route;
 	own_init(&r->own, t, rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4));
@@ -283,22 +279,15 @@ static int init_routing(struct task *t, const void *arg, struct err *err)
 	r->noutputs = t->nout < SPEC_HOP_PORTS ? t->nout : SPEC_HOP_PORTS;
 	for (unsigned i = 0; i < r->noutputs; i++)
 		r->outputs[i] = output_of(t, i);
-	if (route_view_make(table, r->noutputs, fill_head, r, t->socket, &r->view, err) < 0) {
-		rte_free(r);
-		return -err->code;
-	}
-	t->state = r;
 	t->poll = poll_routing;
-	return 0;
+	return route_view_make(table, r->noutputs, fill_head, r, t->socket, &r->view, err);
 }
 
 static void done_routing(struct task *t)
 {
 	struct routing *r = t->state;
 
-	if (r != NULL)
-		route_view_done(&r->view);
-	rte_free(r);
+	route_view_done(&r->view);
 }
 
 static void report_routing(struct task *t, void *object)
@@ -334,6 +323,8 @@ static struct task_mode routing = {
 	.keys = keys,
 	.conf_size = sizeof(struct routing_conf),
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct routing),
+	.puts = true,
 	.init = init_routing,
 	.done = done_routing,
 	.report = report_routing,

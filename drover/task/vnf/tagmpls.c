@@ -8,7 +8,6 @@
 #include "task/task.h"
 
 #include <rte_ether.h>
-#include <rte_malloc.h>
 #include <string.h>
 
 struct tagmpls_conf {
@@ -71,15 +70,12 @@ static uint16_t poll_tagmpls(struct task *t)
 static int init_tagmpls(struct task *t, const void *arg, struct err *err)
 {
 	const struct tagmpls_conf *c = arg;
-	struct tagmpls *l =
-		rte_zmalloc_socket("tagmpls", sizeof(*l), RTE_CACHE_LINE_SIZE, t->socket);
+	struct tagmpls *l = t->state;
 
-	if (l == NULL)
-		return err_oom(err);
+	(void)err;
 	l->above = rte_cpu_to_be_32(c->label << 12 | MPLS_TTL);
 	l->bottom = l->above | rte_cpu_to_be_32(1 << 8);
 	l->longest = (uint32_t)RTE_ETHER_HDR_LEN + output_of(t, 0).mtu - MPLS_LEN;
-	t->state = l;
 	t->poll = poll_tagmpls;
 	return 0;
 }
@@ -100,6 +96,7 @@ static struct task_mode tagmpls = {
 	.keys = keys,
 	.conf_size = sizeof(struct tagmpls_conf),
 	TASK_DROP_NAMES,
+	.state_size = sizeof(struct tagmpls),
 	.init = init_tagmpls,
 };
 TASK_MODE(tagmpls)

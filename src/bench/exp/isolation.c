@@ -141,13 +141,6 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		else
 			show(r, e, doc);
 	}
-	result_missing(
-		r,
-		"what noisy neighbours cost",
-		NULL,
-		"not measured by this version: memory bandwidth, cache and packet floods beside a "
-		"function that forwards"
-	);
 	return bench_check(err);
 }
 

@@ -256,7 +256,7 @@ static const struct experiment latency = {
 	.dropped = "l2fwd in a virtual machine, long trials",
 	.seconds = {150, 900},
 	.order = 80,
-	.lacks = rig_lacks,
+	.lacks = rig_lacks_vm,
 	.run = run,
 };
 EXPERIMENT(latency);

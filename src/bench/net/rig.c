@@ -83,8 +83,14 @@ static bool polls(struct rig_drover *d)
 	       && json_is_true(json_object_get(info, "traffic"));
 }
 
+// answers: as soon as it can be asked; else once its cores poll.
 static int wait_ready(
-	struct bench *b, struct rig_drover *d, const char *role, unsigned number, struct err *err
+	struct bench *b,
+	struct rig_drover *d,
+	const char *role,
+	unsigned number,
+	bool answers,
+	struct err *err
 )
 {
 	int64_t until = clock_ms() + START_MS;
@@ -94,7 +100,7 @@ static int wait_ready(
 			return -err->code;
 		if (d->control < 0)
 			connect_to(b, d, role, number);
-		if (d->control >= 0 && polls(d))
+		if (d->control >= 0 && (answers || polls(d)))
 			break;
 		if (clock_ms() > until)
 			return err_set(
@@ -210,17 +216,20 @@ static int start_vnf(struct bench *b, struct rig *rig, struct err *err)
 	// in a guest it cannot be asked: packets that come back say that it is there
 	if (rig->how->env->kind == ENV_VM)
 		return wait_links(b, rig, err);
-	r = wait_ready(b, &rig->vnf, "vnf", rig->how->number, err);
+	r = wait_ready(b, &rig->vnf, "vnf", rig->how->number, false, err);
 	rig->ready_s = (double)(clock_ns() - rig->vnf.child.began_ns) / 1e9;
 	return r;
 }
 
 static int start_tester(struct bench *b, struct rig *rig, struct err *err)
 {
+	// its generators wait until the guest has taken the links
+	bool vm = rig->how->env != NULL && rig->how->env->kind == ENV_VM;
+
 	if (launch_tester(b, rig, err) < 0
-	    || wait_ready(b, &rig->tester, "tester", rig->how->number, err) < 0)
+	    || wait_ready(b, &rig->tester, "tester", rig->how->number, vm, err) < 0)
 		return -err->code;
-	if (rig->how->env != NULL && rig->how->env->kind == ENV_VM)
+	if (vm)
 		open_sockets(b, rig->how);
 	return 0;
 }
@@ -315,9 +324,16 @@ bool rig_lacks(const struct bench *b, struct reasons *r)
 		      RIG_PAGES);
 		can = false;
 	}
-	if (!b->env[ENV_VM].present)
-		lacks(r, "no virtual machine: %s", b->env[ENV_VM].why);
-	else if (b->env[ENV_VM].emulated)
-		lacks(r, "no KVM: virtual machines are emulated, and compared with nothing");
 	return can;
+}
+
+bool rig_lacks_vm(const struct bench *b, struct reasons *r)
+{
+	const struct environment *vm = &b->env[ENV_VM];
+
+	if (!vm->present)
+		lacks(r, "no virtual machine: %s", vm->why);
+	else if (vm->emulated)
+		lacks(r, "no KVM: virtual machines are emulated, and compared with nothing");
+	return rig_lacks(b, r);
 }

@@ -56,6 +56,8 @@ struct rig {
 
 // What it needs of the machine; adds to r what is lacking. False: nothing can be measured.
 bool rig_lacks(const struct bench *b, struct reasons *r);
+// The same of one that has rows of a virtual machine.
+bool rig_lacks_vm(const struct bench *b, struct reasons *r);
 
 // Starts both and waits until packets come back; generators are stopped then. A function without a tester is started
 // alone. On failure all is ended.

@@ -356,7 +356,7 @@ static const struct experiment throughput = {
 		   "long trials",
 	.seconds = {330, 4500},
 	.order = 70,
-	.lacks = rig_lacks,
+	.lacks = rig_lacks_vm,
 	.run = run,
 };
 EXPERIMENT(throughput);

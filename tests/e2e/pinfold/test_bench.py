@@ -22,7 +22,7 @@ SCHEMA = json.loads((TOP / "data/schemas/bench.json").read_text(encoding="utf-8"
 # of the paper, and the machine's own judgement
 NAMES = {
     *("machine", "startup", "disk", "memory", "density", "config", "view", "isolation", "table3"),
-    *("throughput", "latency", "cost", "jitter", "links"),
+    *("throughput", "latency", "cost", "jitter", "links", "neighbours"),
 }
 # no kernel for guests: an emulated one would take most of the time
 ENV = {**os.environ, "PINFOLD_GUEST_CACHE": "/nonexistent"}

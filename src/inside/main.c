@@ -12,7 +12,7 @@
 
 static const char help[] =
 	"Usage: pinfold-inside init [--status-fd N] [--cpus LIST] [--] CMD [ARG...]\n"
-	"       pinfold-inside show [--json] [--probe]\n"
+	"       pinfold-inside show [--json] [--probe] | --eal | --env\n"
 	"       pinfold-inside audit [--json] [--all] [--grant FILE]\n"
 	"\n"
 	"  init   runs CMD as the first process of a container: forwards signals, reaps orphans,\n"
@@ -26,6 +26,8 @@ static const char help[] =
 	"           --json          as JSON\n"
 	"           --probe         also try: hugepages that can be taken, CPUs it can run on,\n"
 	"                           system calls that should be refused; changes nothing\n"
+	"           --eal           instead, arguments of EAL for the whole grant, in one line\n"
+	"           --env           instead, the grant as variables of a shell\n"
 	"  audit  tries to get out, says PASS or FAIL of each property; exits with 0 when all\n"
 	"         hold, with 1 when one does not, with 125 when it could not run\n"
 	"           --json          as JSON\n"

@@ -11,6 +11,7 @@
 #include "inside/files.h"
 #include "inside/inside.h"
 #include "inside/probe.h"
+#include "inside/share.h"
 
 #include <getopt.h>
 #include <mntent.h>
@@ -197,17 +198,25 @@ static int show(struct out *o, bool probe)
 int inside_show(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{"eal", no_argument, NULL, 'e'},
+		{"env", no_argument, NULL, 'v'},
 		{"json", no_argument, NULL, 'j'},
 		{"probe", no_argument, NULL, 'p'},
 		{0},
 	};
 	struct out o = {0};
 	bool probe = false;
-	int opt;
+	int opt, form = 0;
 
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (opt) {
+		case 'e':
+		case 'v':
+			if (form != 0 && form != opt)
+				return inside_fail("show: say --eal or --env, not both");
+			form = opt;
+			break;
 		case 'j':
 			o.json = true;
 			break;
@@ -220,5 +229,9 @@ int inside_show(int argc, char **argv)
 	}
 	if (optind < argc)
 		return inside_fail("show: unexpected argument '%s'", argv[optind]);
+	if (form != 0 && (o.json || probe))
+		return inside_fail("show: --eal and --env go with nothing else");
+	if (form != 0)
+		return share_show(form == 'e' ? SHARE_EAL : SHARE_ENV);
 	return show(&o, probe);
 }

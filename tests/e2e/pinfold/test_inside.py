@@ -81,6 +81,8 @@ def test_version_and_help():
         ["init", "--cpus", "8192", "true"],
         ["show", "--nonsense"],
         ["show", "extra"],
+        ["show", "--eal", "--env"],
+        ["show", "--eal", "--json"],
     ],
 )
 def test_usage_errors_are_one_line(args):
@@ -453,6 +455,47 @@ def test_show_keys_are_the_same_with_and_without_probe():
     assert plain["cpus"]["runnable"] is None and plain["syscalls"] is None
     for h in plain["hugepages"]:
         assert set(h) == {"size", "total", "free", "takeable"} and h["takeable"] is None
+
+
+GRANT = {
+    "format": 1,
+    "name": "fw",
+    "cpus": "2-3",
+    "mems": "0",
+    "memory": "64M",
+    "pids": 32,
+    "hugepages": [{"size": "2M", "count": 16, "node": 0}],
+    "hugetlbfs": [{"size": "2M", "path": "/dev/hugepages"}],
+    "nics": [{"pci": "0000:3b:00.1", "iommu-group": 7}],
+}
+
+
+@pytest.mark.parametrize(
+    "more, eal",
+    [
+        ({}, "-l 2-3 -a 0000:3b:00.1 --huge-dir /dev/hugepages --file-prefix fw"),
+        ({"nics": []}, "-l 2-3 --no-pci --huge-dir /dev/hugepages --file-prefix fw"),
+        (
+            {"cpus": "4", "shared-cpus": "200", "nics": [], "hugepages": [], "hugetlbfs": []},
+            "--lcores 0@4,1@200 --no-pci --no-huge --file-prefix fw",
+        ),
+    ],
+)
+def test_show_eal_and_env(tmp_path, more, eal):
+    """What EAL and a shell are told of the grant."""
+    path = tmp_path / "grant.json"
+    path.write_text(json.dumps(GRANT | more))
+    before = ["env", f"PINFOLD_GRANT={path}"]
+    assert run("show", "--eal", before=before).stdout == f"{eal}\n"
+    text = run("show", "--env", before=before).stdout
+    script = f'{text}printf "%s|" "$PINFOLD_NAME" "$PINFOLD_MEMORY" "$PINFOLD_EAL"'
+    p = subprocess.run(["/bin/sh", "-uc", script], capture_output=True, text=True, check=True)
+    assert p.stdout == f"fw|{64 << 20}|{eal}|"
+
+
+def test_show_eal_without_a_grant(tmp_path):
+    p = run("show", "--eal", before=["env", f"PINFOLD_GRANT={tmp_path}/none"])
+    assert p.returncode == 125 and "no grant" in p.stderr
 
 
 def test_show_agrees_with_the_kernel():

@@ -169,13 +169,14 @@ int cgroup_count(
 	return 0;
 }
 
-// False where the kernel has no such file. v2: the lease's own directory holds no process.
+// False where the kernel has no such file, or where there is nothing below: an engine's container is in the
+// directory itself. v2: with others below it holds no process.
 static bool kill_whole(int dir, bool all)
 {
 	struct err unused;
 	_cleanup_closedir_ DIR *d = NULL;
 	struct dirent *e;
-	bool done = true;
+	bool done = true, any = false;
 
 	if (all)
 		return fs_write_control(dir, "cgroup.kill", "1", &unused) == 0;
@@ -187,8 +188,9 @@ static bool kill_whole(int dir, bool all)
 			continue;
 		sub = openat(dirfd(d), e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		done = sub >= 0 && fs_write_control(sub, "cgroup.kill", "1", &unused) == 0;
+		any = true;
 	}
-	return d != NULL && done;
+	return d != NULL && done && any;
 }
 
 static bool not_this_process(int pid, void *arg)

@@ -243,6 +243,7 @@ static const struct {
 	enum grant_claim bit;
 } claims[] = {
 	{"annotation", CLAIM_BY_ANNOTATION},
+	{"cdi", CLAIM_BY_CDI},
 	{"env", CLAIM_BY_ENV},
 };
 
@@ -254,7 +255,7 @@ int grant_parse_claim(const char *word, unsigned *ret, struct err *err)
 			return 0;
 		}
 	}
-	return err_set(err, EINVAL, "claim by '%.32s': annotation or env", word);
+	return err_set(err, EINVAL, "claim by '%.32s': annotation, cdi or env", word);
 }
 
 static int parse_claim(const struct reading *r, const char *word, struct err *err)
@@ -276,15 +277,15 @@ static json_t *write_claims(const struct row *, const void *all, unsigned)
 static const char *claims_text(const struct row *, const void *all, unsigned, char *buf)
 {
 	const unsigned bits = ((const struct grant *)all)->claim_by;
+	size_t n = 0;
 
-	snprintf(
-		buf,
-		IDSET_STR,
-		"%s%s%s",
-		(bits & CLAIM_BY_ANNOTATION) != 0 ? "annotation" : "",
-		bits == (CLAIM_BY_ANNOTATION | CLAIM_BY_ENV) ? ", " : "",
-		(bits & CLAIM_BY_ENV) != 0 ? "env" : ""
-	);
+	buf[0] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+		if ((bits & claims[i].bit) != 0)
+			n += (size_t)snprintf(
+				buf + n, IDSET_STR - n, "%s%s", n > 0 ? ", " : "", claims[i].word
+			);
+	}
 	return buf;
 }
 

@@ -14,6 +14,8 @@
 #include <sys/types.h>
 
 #define LAUNCH_LISTS 64
+// Stands for the program of an engine's container, whose name follows.
+#define LAUNCH_CONTAINER "(container)"
 
 struct launch_volume {
 	const char *source; // absolute path on the host

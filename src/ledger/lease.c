@@ -182,7 +182,8 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 		return err_set(
 			err,
 			EINVAL,
-			"read %s: place '%s' is none of container, vm, engine, host and keeper",
+			"read %s: place '%s' is none of container, vm, engine, given, host and "
+			"keeper",
 			what,
 			place
 		);

@@ -35,7 +35,8 @@ struct lease {
 	// CPUs until that ends (apply/end.c).
 	bool draining;
 	char boot_id[40];
-	char cgroup[256];	   // below "/": the directory whose population says "in use"
+	// below "/": the directory whose population says "in use"; "": not known yet
+	char cgroup[256];
 	uint32_t uid_base;	   // first host id of its user range, 0: none
 	uint32_t uid, gid;	   // of the program, as the container counts
 	int64_t started;	   // seconds since the epoch

@@ -265,6 +265,9 @@ int plan_spec_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *
 
 	view_mounts(p, mounts);
 	own_mounts(p, mounts);
+	// an engine that gave pages and devices itself has mounted and made them
+	if (site_has(&p->lease.site, SITE_SPEC) && !site_has(&p->lease.site, SITE_PAGES))
+		return 0;
 	hugepage_mounts(p, mounts);
 	if ((p->lease.grant.nnics > 0 || p->kvm) && site_has(&p->lease.site, SITE_NODES))
 		plan_dir(p, strdup(p->lease.site.nodes));

@@ -78,6 +78,8 @@ static int edit_cgroup(struct plan *p, json_t *system, struct err *err)
 	if (cpu == NULL)
 		return not_a_spec("linux.resources.cpu", err);
 	json_object_set_new(system, "cgroupsPath", json_sprintf("/%s/box/c", group));
+	// Kubernetes says that there are to be none, for each size, where a pod asks for none
+	json_object_del(resources, "hugepageLimits");
 	if (set_ids(cpu, "cpus", &cpus, "--cpuset-cpus", err) < 0
 	    || set_ids(cpu, "mems", &p->lease.grant.mems, "--cpuset-mems", err) < 0)
 		return -err->code;
@@ -267,8 +269,10 @@ int plan_spec(struct plan *p, struct err *err)
 	system = p->oci != NULL ? json_object_get(p->oci, "linux") : NULL;
 	if (!json_is_object(system))
 		return not_a_spec("linux", err);
-	if (edit_cgroup(p, system, err) < 0 || edit_mounts(p, p->oci, rules, err) < 0
-	    || edit_process(p, p->oci, err) < 0 || edit_seccomp(system, err) < 0)
+	// an engine that limits it itself goes on to do so
+	if ((site_has(&p->lease.site, SITE_LEASE) && edit_cgroup(p, system, err) < 0)
+	    || edit_mounts(p, p->oci, rules, err) < 0 || edit_process(p, p->oci, err) < 0
+	    || edit_seccomp(system, err) < 0)
 		return -err->code;
 	devices = array_in(json_object_get(system, "resources"), "devices");
 	if (devices == NULL)

@@ -20,11 +20,25 @@ struct start {
 	bool planned;
 };
 
-// What is asked for. Exactly one of request (by flags) and definition (by name) is used.
+// A grant that somebody else chose, and that is taken as it is, whatever others hold.
+struct start_given {
+	int (*make
+	)(const struct start_given *given,
+	  const struct host *host,
+	  const struct hostfs *fs,
+	  struct grant *ret, // but its name
+	  struct err *err);
+	const char *name;
+	bool pci;	    // the host's PCI devices have to be known
+	const json_t *spec; // borrowed
+};
+
+// What is asked for. Exactly one of request (by flags), definition (by name) and given is used.
 struct start_request {
 	const struct request *request;
-	const char *definition; // NULL: the request
+	const char *definition;
 	struct launch launch;
+	const struct start_given *given;
 };
 
 // Reads the host, takes the lock, collects what is dead, resolves the grant and makes the plan. fs:

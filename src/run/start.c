@@ -10,6 +10,40 @@
 #include <string.h>
 #include <time.h>
 
+static int in_use(const struct ledger *l, const char *name, struct err *err)
+{
+	struct lease lease;
+	const char *id = "";
+	struct err unused;
+
+	if (lease_read(l, name, &lease, &unused) == 0
+	    && str_starts(lease.command, LAUNCH_CONTAINER " "))
+		id = lease.command + strlen(LAUNCH_CONTAINER " ");
+	return err_set(
+		err,
+		EBUSY,
+		"grant '%s' is in use%s%s%s; see pinfold ps, or pinfold stop %s",
+		name,
+		id[0] != '\0' ? " by container '" : "",
+		id,
+		id[0] != '\0' ? "'" : "",
+		name
+	);
+}
+
+static int take_given(struct start *s, const struct start_given *given, struct err *err)
+{
+	struct grant g;
+
+	if (lease_exists(&s->ledger, given->name) || definition_exists(&s->ledger, given->name))
+		return in_use(&s->ledger, given->name, err);
+	if (given->make(given, &s->host, &s->ledger.fs, &g, err) < 0)
+		return -err->code;
+	snprintf(g.name, sizeof(g.name), "%s", given->name);
+	s->lease.grant = g;
+	return 0;
+}
+
 static int resolve_grant(struct start *s, const struct start_request *req, struct err *err)
 {
 	struct holdings others = {0};
@@ -23,13 +57,7 @@ static int resolve_grant(struct start *s, const struct start_request *req, struc
 		return -err->code;
 	if (req->definition != NULL) {
 		if (lease_exists(&s->ledger, req->definition))
-			return err_set(
-				err,
-				EBUSY,
-				"grant '%s' is in use; see pinfold ps, or pinfold stop %s",
-				req->definition,
-				req->definition
-			);
+			return in_use(&s->ledger, req->definition, err);
 		r = definition_read(&s->ledger, req->definition, &g, err);
 		if (r == -ENOENT)
 			return err_set(
@@ -85,6 +113,8 @@ static unsigned parts_for(const struct start_request *req)
 	const struct request *want = req->request; // NULL: of a grant that is defined, and chosen
 	unsigned parts = 0;
 
+	if (req->given != NULL)
+		return req->given->pci ? HOST_PCI : 0;
 	if (want == NULL || want->nnics > 0 || want->near[0] != '\0')
 		parts |= HOST_PCI;
 	if (req->launch.look || (want != NULL && want->cpu_count > 0))
@@ -134,7 +164,8 @@ int start_prepare(
 			gc_leases(&s.ledger, NULL, err);
 	}
 	if (r == 0)
-		r = resolve_grant(&s, req, err);
+		r = req->given != NULL ? take_given(&s, req->given, err)
+				       : resolve_grant(&s, req, err);
 	if (r == 0 && site_has(&req->launch.site, SITE_IDS))
 		r = ids_choose_range(&s.ledger, &s.lease.uid_base, err);
 	if (r == 0)
@@ -152,7 +183,7 @@ int start_prepare(
 		r = plan_build(&s.lease, &req->launch, &s.host, fs, &s.plan, err);
 		s.planned = r == 0;
 	}
-	if (r == 0 && fs->real && !req->launch.look)
+	if (r == 0 && fs->real && !req->launch.look && req->given == NULL)
 		r = nics_check_free(&s.ledger, &s.lease.grant, err);
 	if (r == 0 && fs->real && !req->launch.look && site_has(&req->launch.site, SITE_GUEST))
 		r = vm_make_initramfs(&req->launch.vm, req->launch.inside, err);

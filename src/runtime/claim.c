@@ -22,7 +22,7 @@ static const struct {
 
 bool claim_possible(const char *text, size_t len)
 {
-	static const char *const words[] = {PREFIX, "PINFOLD"};
+	static const char *const words[] = {PREFIX, "PINFOLD", CDI_DIR "/"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (memmem(text, len, words[i], strlen(words[i])) != NULL)
@@ -103,11 +103,28 @@ static int read_environment(const json_t *doc, struct claim *c, struct err *err)
 	return 0;
 }
 
+static int read_devices(const json_t *doc, struct claim *c, struct err *err)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(doc, "mounts"), i, e) {
+		const char *source = json_string_value(json_object_get(e, "source"));
+
+		if (source != NULL && str_starts(source, CDI_DIR "/")
+		    && take(c, source + strlen(CDI_DIR "/"), CLAIM_BY_CDI, "CDI device", err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
 int claim_read(const json_t *doc, struct claim *ret, struct err *err)
 {
 	struct claim c = {0};
 
-	if (read_annotations(doc, &c, err) < 0 || read_environment(doc, &c, err) < 0)
+	// first what says most about who asks
+	if (read_devices(doc, &c, err) < 0 || read_annotations(doc, &c, err) < 0
+	    || read_environment(doc, &c, err) < 0)
 		return -err->code;
 	*ret = c;
 	return 0;

@@ -31,19 +31,63 @@ static const struct valued global[] = {
 	{NULL},
 };
 
-// Of create and run.
+// Of create, run and restore; of checkpoint, which shares some with the last.
 static const struct valued making[] = {
 	{"bundle", 'b', FIELD(bundle)},
 	{"config", 'f', FIELD(config)},
 	{"console-socket", 0, NOWHERE},
-	{"pid-file", 0, NOWHERE},
+	{"pid-file", 0, FIELD(pid_file)},
 	{"pidfd-socket", 0, NOWHERE},
 	{"preserve-fds", 0, NOWHERE},
+	{"empty-ns", 0, NOWHERE},
+	{"image-path", 0, NOWHERE},
+	{"lsm-mount-context", 0, NOWHERE},
+	{"lsm-profile", 0, NOWHERE},
+	{"manage-cgroups-mode", 0, NOWHERE},
+	{"network-lock", 0, NOWHERE},
+	{"page-server", 0, NOWHERE},
+	{"parent-path", 0, NOWHERE},
+	{"status-fd", 0, NOWHERE},
+	{"work-path", 0, NOWHERE},
+	{NULL},
+};
+
+static const struct valued updating[] = {
+	{"cpuset-cpus", 0, FIELD(cpus)},
+	{"cpuset-mems", 0, FIELD(mems)},
+	{"resources", 'r', FIELD(resources)},
+	{"blkio-weight", 0, NOWHERE},
+	{"cpu-burst", 0, NOWHERE},
+	{"cpu-idle", 0, NOWHERE},
+	{"cpu-period", 0, NOWHERE},
+	{"cpu-quota", 0, NOWHERE},
+	{"cpu-rt-period", 0, NOWHERE},
+	{"cpu-rt-runtime", 0, NOWHERE},
+	{"cpu-share", 0, NOWHERE},
+	{"kernel-memory", 0, NOWHERE},
+	{"kernel-memory-tcp", 0, NOWHERE},
+	{"l3-cache-schema", 0, NOWHERE},
+	{"mem-bw-schema", 0, NOWHERE},
+	{"memory", 0, NOWHERE},
+	{"memory-reservation", 0, NOWHERE},
+	{"memory-swap", 0, NOWHERE},
+	{"pids-limit", 0, NOWHERE},
 	{NULL},
 };
 
 // The other commands have their container first, or after options without values.
 static const struct valued none[] = {{NULL}};
+
+static const struct {
+	const char *name;
+	const struct valued *options;
+} commands[] = {
+	{"create", making},
+	{"run", making},
+	{"restore", making},
+	{"checkpoint", making},
+	{"update", updating},
+};
 
 static bool is_option(const char *word, const struct valued *v, const char **value)
 {
@@ -70,6 +114,8 @@ static int options(
 	for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
 		if (str_eq(argv[i], "--"))
 			return i + 1;
+		const char *word = argv[i];
+
 		for (const struct valued *v = known; v->name != NULL; v++) {
 			const char *value;
 
@@ -79,15 +125,32 @@ static int options(
 				value = argv[++i];
 			if (v->at != NOWHERE)
 				*(const char **)((char *)ret + v->at) = value;
+			word = NULL;
 			break;
 		}
+		if (word != NULL && (str_eq(word, "--detach") || str_eq(word, "-d")))
+			ret->detached = true;
 	}
 	return i;
 }
 
+bool command_is(const struct command *c, const char *name)
+{
+	return c->name != NULL && str_eq(c->name, name);
+}
+
 bool command_makes(const struct command *c)
 {
-	return c->name != NULL && (str_eq(c->name, "create") || str_eq(c->name, "run"));
+	return command_is(c, "create") || command_is(c, "run") || command_is(c, "restore");
+}
+
+static const struct valued *options_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (str_eq(name, commands[i].name))
+			return commands[i].options;
+	}
+	return none;
 }
 
 void command_read(int argc, char *const *argv, struct command *ret)
@@ -99,7 +162,7 @@ void command_read(int argc, char *const *argv, struct command *ret)
 	if (i >= argc)
 		return;
 	ret->name = argv[i];
-	i = options(argc, argv, i + 1, command_makes(ret) ? making : none, ret);
+	i = options(argc, argv, i + 1, options_of(ret->name), ret);
 	if (i < argc)
 		ret->id = argv[i];
 }

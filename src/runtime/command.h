@@ -9,14 +9,18 @@
 #include <stdbool.h>
 
 struct command {
-	const char *name;		     // "create"; NULL: there is none
-	const char *root, *log, *log_format; // NULL: not said
-	const char *bundle, *config;	     // of create and run; NULL: not said
-	const char *id;			     // of the container; NULL: there is none
+	const char *name;			// "create"; NULL: there is none
+	const char *root, *log, *log_format;	// NULL: not said
+	const char *bundle, *config, *pid_file; // of create, run and restore; NULL: not said
+	const char *cpus, *mems, *resources;	// of update; NULL: not said
+	bool detached;				// of run and restore
+	const char *id;				// of the container; NULL: there is none
 };
 
 // Borrows from argv.
 void command_read(int argc, char *const *argv, struct command *ret);
+
+bool command_is(const struct command *c, const char *name);
 
 // True for those that make a container.
 bool command_makes(const struct command *c);

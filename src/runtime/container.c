@@ -7,17 +7,13 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/status.h"
-#include "run/run.h"
 #include "runtime/below.h"
+#include "runtime/child.h"
+#include "runtime/update.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 
 #define ID_MAX 200
 
@@ -59,279 +55,117 @@ bool container_has_grant(const struct command *c)
 	return container_file(c, &file, &unused) == 0 && access(file, F_OK) == 0;
 }
 
-// ---- the runtime as a child
-
-// What an engine may send; the rest is for this process. SIGKILL of it leaves the child alone.
-static const int passed[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
-
-static int take_signals(sigset_t *old)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
-		sigaddset(&set, passed[i]);
-	sigprocmask(SIG_BLOCK, &set, old);
-	return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
-// Until it has ended; returns its exit status.
-static int wait_for(pid_t child, int sfd)
-{
-	struct signalfd_siginfo si;
-	int status = 0;
-
-	while (waitpid(child, &status, WNOHANG) == 0) {
-		if (read(sfd, &si, sizeof(si)) == (ssize_t)sizeof(si) && si.ssi_signo != SIGCHLD
-		    && si.ssi_code != SI_KERNEL) // of the terminal's whole group
-			kill(child, (int)si.ssi_signo);
-	}
-	return status_of_wait(status);
-}
-
-// ---- create and run
-
-// What the child tells before it becomes the runtime: it is in its cgroup and has its mounts; or a struct err.
-enum {
-	WORD_ENTERED = 'e',
-	WORD_FAILED = 'f'
-};
-
-static int enter(const struct plan *p, pid_t parent, int report, struct err *err)
-{
-	const char word = WORD_ENTERED;
-	char answer;
-
-	// until its lease is in use nobody may start in it
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		return err_set(err, ESRCH, "start a process: who started it is gone");
-	if (site_unshare(err) < 0 || apply_steps(p, STEP_FENCE, err) < 0
-	    || apply_steps(p, STEP_ENTER, err) < 0)
-		return -err->code;
-	// answered when its mounts are noted
-	if (write(report, &word, 1) != 1 || read(report, &answer, 1) != 1)
-		return err_set(err, EPIPE, "start a process: who started it is gone");
-	prctl(PR_SET_PDEATHSIG, 0);
-	return 0;
-}
-
-// The umask, the descriptors, the environment and all else are the engine's.
-static _Noreturn void become(
-	const struct plan *p,
-	char *const *argv,
-	pid_t parent,
-	int report,
-	mode_t mask,
-	const sigset_t *old
+// Its lease, with the ledger open; -ENOENT: it has none.
+static int open_lease(
+	const char *file,
+	bool lock,
+	struct hostfs *fs,
+	struct ledger *l,
+	struct lease *ret,
+	struct err *err
 )
 {
-	const char word = WORD_FAILED;
-	struct err err;
+	_cleanup_free_ char *name = NULL;
+	int r = fs_read_file(file, 4096, &name, NULL);
 
-	if (enter(p, parent, report, &err) == 0) {
-		sigprocmask(SIG_SETMASK, old, NULL);
-		umask(mask);
-		below_exec_cgroupfs(argv, &err);
+	if (r < 0)
+		return err_sys(err, -r, "read '%s'", file);
+	if (hostfs_open("/", fs, err) < 0)
+		return -err->code;
+	r = ledger_open(fs, true, l, err);
+	if (r == 0) {
+		r = lock ? ledger_lock(l, err) : 0;
+		if (r == 0)
+			r = lease_read(l, name, ret, err);
+		if (r < 0)
+			ledger_close(l);
 	}
-	if (write(report, &word, 1) != 1 || write(report, &err, sizeof(err)) != sizeof(err))
-		_exit(STATUS_FAILED);
-	_exit(STATUS_FAILED);
+	if (r < 0)
+		hostfs_close(fs);
+	return r;
 }
 
-static int hear(int fd, char *word, struct err *err)
+static void close_lease(struct hostfs *fs, struct ledger *l)
 {
-	struct err theirs;
+	ledger_close(l);
+	hostfs_close(fs);
+}
 
-	if (read(fd, word, 1) != 1)
-		return 0; // it has become the runtime
-	if (*word != WORD_FAILED)
-		return 1;
-	if (read(fd, &theirs, sizeof(theirs)) != (ssize_t)sizeof(theirs))
-		return err_set(err, EPIPE, "start a process: it ended without a word");
-	*err = theirs;
+static int refuse(const struct command *c, const char *file, const char *verb, struct err *err)
+{
+	struct hostfs fs;
+	struct ledger l;
+	struct lease lease;
+	struct err unused;
+	int r = open_lease(file, false, &fs, &l, &lease, &unused);
+
+	err_set(err,
+		EOPNOTSUPP,
+		"%s container '%s': it has grant '%s', whose devices and memory are of this "
+		"machine",
+		verb,
+		c->id,
+		r == 0 ? lease.grant.name : "");
+	if (r == 0)
+		close_lease(&fs, &l);
 	return -err->code;
 }
 
-static int run_below(
-	struct start *s, char *const *argv, mode_t mask, int *ret_status, struct err *err
-)
+int container_check(const struct command *c, struct err *err)
 {
-	_cleanup_close_ int here = -1, there = -1, sfd = -1;
-	struct lease *lease = &s->plan.lease;
-	pid_t parent = getpid(), child;
-	sigset_t old;
-	int pair[2], r;
-	char word = 0;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, errno, "make a socket");
-	here = pair[0];
-	there = pair[1];
-	sfd = take_signals(&old);
-	child = sfd >= 0 ? fork() : -1;
-	if (child < 0)
-		return err_sys(err, errno, "start a process");
-	if (child == 0)
-		become(&s->plan, argv, parent, there, mask, &old);
-	close(steal_fd(&there));
-	r = hear(here, &word, err);
-	if (r > 0) {
-		r = pinned_note(lease, (int)child, err);
-		if (r == 0)
-			r = lease_write(&s->ledger, lease, err);
-		ledger_unlock(&s->ledger);
-		if (r == 0 && write(here, "g", 1) == 1)
-			r = hear(here, &word, err);
-	}
-	if (r < 0)
-		kill(child, SIGKILL);
-	*ret_status = wait_for(child, sfd);
-	return r;
-}
-
-static int check_claim(const struct start *s, const struct claim *claim, struct err *err)
-{
-	const struct grant *g = &s->plan.lease.grant;
-
-	if (g->owner_uid != 0)
-		return err_set(err, EPERM, "grant '%s' belongs to user %u", g->name, g->owner_uid);
-	if ((g->claim_by & claim->way) == 0)
-		return err_set(
-			err,
-			EPERM,
-			"grant '%s' is not made to be claimed by %s: pinfold grant create "
-			"--claim-by=%s",
-			g->name,
-			claim->where,
-			claim->way == CLAIM_BY_ENV ? "env" : "annotation"
-		);
-	return 0;
-}
-
-// The host's id of the program's user.
-static uint32_t host_id(const json_t *spec, const char *which, const char *maps)
-{
-	const json_t *user = json_object_get(json_object_get(spec, "process"), "user"), *e;
-	json_int_t id = json_integer_value(json_object_get(user, which));
-	size_t i;
-
-	json_array_foreach (json_object_get(json_object_get(spec, "linux"), maps), i, e) {
-		json_int_t inside = json_integer_value(json_object_get(e, "containerID"));
-		json_int_t n = json_integer_value(json_object_get(e, "size"));
-
-		if (id >= inside && id - inside < n)
-			return (uint32_t
-			)(id - inside + json_integer_value(json_object_get(e, "hostID")));
-	}
-	return (uint32_t)id;
-}
-
-// What ps shows: whose container it is.
-static void fill_launch(
-	struct launch *launch, const json_t *spec, const char *config, char **argv, const char *id
-)
-{
-	argv[0] = (char *)"(container)";
-	argv[1] = (char *)id;
-	argv[2] = NULL;
-	launch->argv = argv;
-	launch->site = site_of(PLACE_ENGINE);
-	launch->spec = spec;
-	launch->config = config;
-	launch->uid = host_id(spec, "uid", "uidMappings");
-	launch->gid = host_id(spec, "gid", "gidMappings");
-}
-
-static int write_file(const char *file, const char *name, struct err *err)
-{
-	_cleanup_close_ int dir = fs_mkdirs(ENGINES_DIR, 0711, err);
-
-	if (dir < 0)
-		return dir;
-	return fs_write_atomic(dir, strrchr(file, '/') + 1, name, strlen(name), 0600, err);
-}
-
-static int make_leased(
-	struct start *s,
-	char *const *argv,
-	const struct command *c,
-	const char *file,
-	int *ret_status,
-	struct err *err
-)
-{
-	struct lease *lease = &s->plan.lease;
-	const mode_t mask = umask(022); // what is made here must be passable for every user
-	bool stays;
-	struct err unused;
-	int r = lease_note(lease, "tree", file, err);
-
-	if (r == 0)
-		r = lease_write(&s->ledger, lease, err);
-	if (r < 0)
-		return r;
-	r = write_file(file, lease->grant.name, err);
-	if (r == 0)
-		r = apply_host(&s->plan, false, err);
-	if (r == 0)
-		r = apply_host(&s->plan, true, err);
-	if (r == 0)
-		r = run_below(s, argv, mask, ret_status, err);
-	stays = r == 0 && *ret_status == 0 && str_eq(c->name, "create");
-	if (!stays && s->ledger.lock < 0 && ledger_lock(&s->ledger, &unused) < 0)
-		return r; // the next collection does it
-	if (!stays)
-		lease_end(&s->ledger, lease, r == 0 ? &unused : &(struct err){0});
-	return r;
-}
-
-int container_make(
-	char *const *argv,
-	const struct command *c,
-	const char *config,
-	json_t *spec,
-	const struct claim *claim,
-	int *ret_status,
-	struct err *err
-)
-{
-	struct start_request req = {.definition = claim->name};
 	_cleanup_free_ char *file = NULL;
-	char *words[3];
 	struct hostfs fs;
-	struct start s;
+	struct ledger l;
+	struct lease lease;
 	int r;
 
-	if (geteuid() != 0)
-		return err_set(err, EPERM, "grant '%s' is for engines that are root", claim->name);
 	if (container_file(c, &file, err) < 0)
 		return -err->code;
-	fill_launch(&req.launch, spec, config, words, c->id);
-	if (below_site(&req.launch.site, err) < 0)
-		return -err->code;
-	req.launch.inside = launch_find_inside();
-	if (req.launch.inside == NULL)
-		return err_set(err, ENOENT, "find pinfold-inside in ../libexec/pinfold");
-	if (hostfs_open("/", &fs, err) < 0)
-		return -err->code;
-	r = start_prepare(&req, &fs, &s, err);
-	if (r == 0) {
-		r = check_claim(&s, claim, err);
-		if (r == 0)
-			r = make_leased(&s, argv, c, file, ret_status, err);
-		start_done(&s);
-	}
-	hostfs_close(&fs);
+	if (command_is(c, "checkpoint"))
+		return refuse(c, file, "checkpoint", err);
+	if (!command_is(c, "update"))
+		return 0;
+	r = open_lease(file, false, &fs, &l, &lease, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r; // it has ended
+	r = update_check(c, &lease.grant, err);
+	close_lease(&fs, &l);
 	return r;
 }
 
 // ---- delete
 
+void container_unmake(const struct command *c)
+{
+	char *words[] = {
+		(char *)"",
+		(char *)"--root",
+		(char *)c->root,
+		(char *)"delete",
+		(char *)"--force",
+		(char *)c->id,
+		NULL};
+	pid_t child = fork();
+	struct err unused;
+
+	if (child == 0) {
+		if (c->root == NULL) {
+			words[1] = words[3];
+			words[2] = words[4];
+			words[3] = words[5];
+			words[4] = NULL;
+		}
+		below_exec(words, &unused);
+		_exit(STATUS_FAILED);
+	}
+	if (child > 0)
+		waitpid(child, NULL, 0);
+}
+
 int container_delete(char *const *argv, const struct command *c, int *ret_status, struct err *err)
 {
-	_cleanup_free_ char *file = NULL, *name = NULL;
-	_cleanup_close_ int sfd = -1;
+	_cleanup_free_ char *file = NULL;
+	_cleanup_close_ int signals = -1;
 	struct ledger l;
 	struct lease lease;
 	struct hostfs fs;
@@ -341,8 +175,8 @@ int container_delete(char *const *argv, const struct command *c, int *ret_status
 
 	if (container_file(c, &file, err) < 0)
 		return -err->code;
-	sfd = take_signals(&old);
-	child = sfd >= 0 ? fork() : -1;
+	signals = child_signals(&old);
+	child = signals >= 0 ? fork() : -1;
 	if (child < 0)
 		return err_sys(err, errno, "start a process");
 	if (child == 0) {
@@ -350,20 +184,15 @@ int container_delete(char *const *argv, const struct command *c, int *ret_status
 		below_exec(argv, err);
 		_exit(STATUS_FAILED);
 	}
-	*ret_status = wait_for(child, sfd);
-	r = fs_read_file(file, 4096, &name, NULL);
-	if (r < 0 || hostfs_open("/", &fs, err) < 0)
-		return r == -ENOENT ? 0 : err_sys(err, -r, "read '%s'", file);
-	r = ledger_open(&fs, true, &l, err);
-	if (r == 0)
-		r = ledger_lock(&l, err);
-	if (r == 0 && lease_read(&l, name, &lease, err) == 0
-	    && (*ret_status == 0 || !lease_in_use(&l, &lease))) {
+	*ret_status = child_wait(child, signals);
+	r = open_lease(file, true, &fs, &l, &lease, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (*ret_status == 0 || !lease_in_use(&l, &lease)) {
 		r = lease_end(&l, &lease, err);
 		// what it passed on is used: it drains, which pinfold ps shows
 		r = r == LEASE_DRAINS ? 0 : r;
 	}
-	ledger_close(&l);
-	hostfs_close(&fs);
+	close_lease(&fs, &l);
 	return r;
 }

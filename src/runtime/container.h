@@ -16,8 +16,11 @@ int container_file(const struct command *c, char **ret, struct err *err);
 // True if it has one, as far as that can be seen at once.
 bool container_has_grant(const struct command *c);
 
-// Makes it, with the grant that it claims: does what argv says, in the fence. Fails with nothing left; else
-// *ret_status is the runtime's.
+// Refuses what it cannot have: a checkpoint, and an update that makes untrue what it was shown.
+int container_check(const struct command *c, struct err *err);
+
+// Makes it, with the grant that it claims, or with what the engine gave it itself where it claims none: does what
+// argv says, in the fence. Fails with nothing left; else *ret_status is the runtime's.
 int container_make(
 	char *const *argv,
 	const struct command *c,
@@ -27,6 +30,9 @@ int container_make(
 	int *ret_status,
 	struct err *err
 );
+
+// Has the runtime delete it, as what failed.
+void container_unmake(const struct command *c);
 
 // Does what argv says, which deletes it, and takes its lease back.
 int container_delete(char *const *argv, const struct command *c, int *ret_status, struct err *err);

@@ -12,6 +12,7 @@
 #include "runtime/claim.h"
 #include "runtime/command.h"
 #include "runtime/container.h"
+#include "runtime/derive.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -75,17 +76,29 @@ static int make(char *const *argv, const struct command *c, int *ret_status, str
 	_cleanup_free_ char *text = NULL;
 	char config[PATH_MAX];
 	struct claim claim;
+	bool claims;
 	size_t len;
 
 	// what cannot be read the runtime cannot either, and says so in its own words
-	if (config_of(c, config) < 0 || fs_read_file(config, JDOC_MAX, &text, &len) < 0
-	    || !claim_possible(text, len))
+	if (config_of(c, config) < 0 || fs_read_file(config, JDOC_MAX, &text, &len) < 0)
 		return 0;
-	if (jdoc_parse(text, len, "config.json", &spec, err) < 0
-	    || claim_read(spec, &claim, err) < 0)
+	claims = claim_possible(text, len);
+	// without root nothing can be added to what an engine gave
+	if (!claims && (geteuid() != 0 || !derive_possible(text, len)))
+		return 0;
+	if (jdoc_parse(text, len, "config.json", &spec, err) < 0)
+		return claims ? -err->code : 0;
+	if (claim_read(spec, &claim, err) < 0)
 		return -err->code;
-	if (claim.name == NULL)
+	if (claim.name == NULL && (geteuid() != 0 || !derive_needed(spec)))
 		return 0;
+	if (command_is(c, "restore"))
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"restore container '%.200s': one with a grant is made anew",
+			c->id != NULL ? c->id : ""
+		);
 	return container_make(argv, c, config, spec, &claim, ret_status, err) < 0 ? -err->code : 1;
 }
 
@@ -98,8 +111,10 @@ int main(int argc, char **argv)
 	command_read(argc, argv, &c);
 	if (command_makes(&c))
 		r = make(argv, &c, &status, &err);
-	else if (c.name != NULL && str_eq(c.name, "delete") && container_has_grant(&c))
+	else if (command_is(&c, "delete") && container_has_grant(&c))
 		r = container_delete(argv, &c, &status, &err) < 0 ? -err.code : 1;
+	else if ((command_is(&c, "update") || command_is(&c, "checkpoint")) && container_has_grant(&c))
+		r = container_check(&c, &err);
 	if (r > 0)
 		return status;
 	if (r == 0)

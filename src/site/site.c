@@ -118,6 +118,14 @@ static const struct site sites[PLACES] = {
 			.nodes = FENCE_DIR "/vfio",
 			.status_fd = -1,
 		},
+	[PLACE_GIVEN] =
+		{
+			.place = PLACE_GIVEN,
+			.name = "given",
+			.has = SITE_FENCE | SITE_SPEC,
+			.refusal = "all is asked of the engine",
+			.status_fd = -1,
+		},
 };
 
 struct site site_of(enum site_place place)

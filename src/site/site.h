@@ -19,6 +19,7 @@
 #define RUNTIME_DIR RUN_DIR "/runtime" // state of crun or runc
 #define ENGINES_DIR \
 	RUN_DIR "/engine" // of every container of an engine with a grant a file: the name of its lease
+#define CDI_DIR RUN_DIR "/cdi"		 // is none: mounts of its files stand for grants
 #define GRANT_FILE RUN_DIR "/grant.json" // what a workload has, for itself
 #define INSIDE RUN_DIR "/inside"	 // pinfold-inside, in a container
 
@@ -31,6 +32,7 @@ enum site_place {
 	PLACE_KEPT,   // a container that a keeper starts, where root has made what only root can
 	PLACE_VM,     // a virtual machine, whose QEMU runs in a container of its own
 	PLACE_ENGINE, // a container of an engine, whose config.json gets the grant
+	PLACE_GIVEN,  // one that the engine gave hugepages or devices itself, and limits it
 	PLACES
 };
 

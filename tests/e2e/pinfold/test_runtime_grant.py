@@ -212,3 +212,155 @@ def test_an_engine_that_was_killed(pf, engine):
     assert engine.runtime("delete", "--force", engine.start(engine.doc(grant))).returncode == 0
     assert engine.runtime("delete", "--force", name).returncode == 0
     assert grant not in pf.ps()
+
+
+def given(engine, pages=8):
+    """Limits of hugepages and CPUs by the engine alone, as Kubernetes has them."""
+    doc = spec(*SLEEP)
+    doc["linux"]["cgroupsPath"] = f"/{unique('engine')}"
+    doc["linux"]["resources"] = {
+        "cpu": {"cpus": str(CPU), "mems": str(NODE)},
+        "memory": {"limit": 64 << 20},
+        "hugepageLimits": [
+            {"pageSize": "2MB", "limit": pages << 21},
+            {"pageSize": "1GB", "limit": 0},
+        ],
+    }
+    doc["process"]["rlimits"] = [{"type": "RLIMIT_MEMLOCK", "hard": 65536, "soft": 65536}]
+    doc["linux"]["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["set_mempolicy"], "action": "SCMP_ACT_ERRNO"}],
+    }
+    return doc
+
+
+def create_given(engine, doc):
+    """As an engine: with a file for the number of the first process."""
+    engine.names.append(unique("c"))
+    engine.bundle.write(doc)
+    words = ["--bundle", str(engine.bundle.top), "--pid-file", str(engine.bundle.top / "pid")]
+    assert engine.runtime.create(*words, engine.names[-1]) == 0
+    return engine.names[-1]
+
+
+@needs_pages(8)
+@pytest.mark.guest
+def test_what_the_engine_gave(pf, engine):
+    """Its hugepages and CPUs are taken as they are, and whoever else has them."""
+    grant = granted(pf)
+    first = engine.start(engine.doc(grant))
+    doc = given(engine)
+    name = create_given(engine, doc)
+    assert engine.runtime("start", name).returncode == 0
+    row = next(r for r in pf.ps().values() if r["in"] == "given")
+    assert (row["state"], row["cpus"]) == ("running", str(CPU))
+    assert row["name"].startswith(f"ctr-{name[:10]}")
+    # its limits are where the engine put them, and what it had no words for is there too
+    pid = engine.runtime.state(name)["pid"]
+    assert doc["linux"]["cgroupsPath"] in Path(f"/proc/{pid}/cgroup").read_text()
+    found = list(
+        Path("/sys/fs/cgroup").glob(f"**{doc['linux']['cgroupsPath']}/**/hugetlb.2MB.rsvd.[lm]*")
+    )
+    assert {
+        int(f.read_text()) for f in found if f.name != "hugetlb.2MB.rsvd.max_usage_in_bytes"
+    } == {16 << 20}
+    # what it sees, and can take
+    seen = json.loads(engine.sh(name, "/run/pinfold/inside show --json --probe"))
+    assert seen["cpus"]["online"] == seen["cpus"]["eal"] == str(CPU)
+    pages = next(p for p in seen["hugepages"] if p["size"] == "2M")
+    assert (pages["total"], pages["takeable"]) == (8, 8)
+    locked = engine.sh(name, "grep 'Max locked memory' /proc/1/limits").split()
+    assert int(locked[3]) > 65536
+    # what its profile says about a call holds; what it does not say is added
+    kept = json.loads((Path(engine.runtime.root) / name / "config.json").read_text())
+    assert kept["linux"]["seccomp"]["syscalls"] == [
+        {"names": ["set_mempolicy"], "action": "SCMP_ACT_ERRNO"},
+        {"names": ["get_mempolicy"], "action": "SCMP_ACT_ALLOW"},
+    ]
+    # another that has the same is not refused either
+    other = create_given(engine, given(engine))
+    for one in (other, name, first):
+        assert engine.runtime("delete", "--force", one).returncode == 0
+    assert pf.ps() == {}
+    assert not [f for one in (other, name, first) for f in ENGINE.glob(f"{one}-*")]
+
+
+def test_only_hugepages_and_devices_are_taken(pf, engine):
+    """CPUs alone, and limits of no hugepages, are none of pinfold's business."""
+    doc = given(engine, pages=0)
+    name = create_given(engine, doc)
+    assert pf.ps() == {}
+    kept = json.loads((Path(engine.runtime.root) / name / "config.json").read_text())
+    assert kept == doc
+
+
+@needs_pages(8)
+def test_a_given_container_that_was_killed(pf, engine):
+    name = create_given(engine, given(engine))
+    grant = next(iter(pf.ps()))
+    pf.ok("stop", "-t", "0", grant)
+    assert pf.ps() == {}
+    assert engine.runtime("delete", "--force", name).returncode == 0
+
+
+def one_line(p, *like):
+    text = p.stderr.decode()
+    assert p.returncode == 1 and p.stdout == b"", p
+    assert text.startswith("pinfold-runtime: ") and text.count("\n") == 1, text
+    for word in like:
+        assert word in text
+
+
+def test_updates(pf, engine):
+    """What the container was shown stays true."""
+    grant = granted(pf)
+    name = engine.start(engine.doc(grant))
+    other = str(int(CPU) + 1)
+    one_line(engine.runtime("update", "--cpuset-cpus", other, name), f"grant '{grant}' has {CPU}")
+    doc = json.dumps({"cpu": {"cpus": other}}).encode()
+    one_line(engine.runtime("update", "-r", "-", name, input=doc, stdin=None), grant)
+    doc = {
+        "cpu": {"cpus": str(CPU)},
+        "pids": {"limit": 9},
+        "hugepageLimits": [{"pageSize": "2MB", "limit": 0}],
+    }
+    p = engine.runtime("update", "--resources=-", name, input=json.dumps(doc).encode(), stdin=None)
+    assert p.returncode == 0, p
+    assert engine.runtime("update", "--pids-limit", "20", name).returncode == 0
+    one_line(engine.runtime("update", "--resources", "/nowhere", name), "/nowhere")
+    assert engine.sh(name, "grep Cpus_allowed_list /proc/self/status").split()[1] == str(CPU)
+
+
+def test_checkpoints_are_refused(pf, engine):
+    grant = granted(pf)
+    name = engine.start(engine.doc(grant))
+    one_line(engine.runtime("checkpoint", "--image-path", "/x", name), name, grant)
+    engine.bundle.write(engine.doc(grant))
+    one_line(engine.runtime("restore", "--bundle", str(engine.bundle.top), unique("c")), "restore")
+    assert engine.sh(name, "echo on") == "on\n"
+
+
+def test_over_runc(pf, engine, tmp_path):
+    runc = shutil.which("runc")
+    if runc is None:
+        pytest.skip("package runc is not installed")
+    grant = granted(pf)
+    etc = tmp_path / "etc"
+    (etc / "grants.d").mkdir(parents=True)
+    (etc / "runtime.json").write_text(json.dumps({"runtime": runc}))
+    # in a mount namespace of its own: the file is the machine's
+    script = tmp_path / "over-runc"
+    script.write_text(
+        "#!/bin/sh\n"
+        '[ "$1" = in ] || exec unshare -m --propagation slave "$0" in "$@"\n'
+        f"mount --bind /etc/pinfold/grants.d {etc}/grants.d\n"
+        f"mount --rbind {etc} /etc/pinfold\n"
+        f'shift\nexec {engine.runtime.path} "$@"\n'
+    )
+    script.chmod(0o755)
+    engine.runtime.path = str(script)
+    name = engine.start(engine.doc(grant))
+    assert engine.sh(name, "cat /sys/devices/system/cpu/online") == f"{CPU}\n"
+    assert pf.ps()[grant]["state"] == "running"
+    assert engine.runtime("delete", "--force", name).returncode == 0
+    assert grant not in pf.ps()

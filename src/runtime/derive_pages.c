@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Hugepages that an engine gave: by limits, and by file systems of its own.
+
+#include "runtime/derive_parts.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/size.h"
+#include "runtime/derive.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+
+#define MOUNTS_MAX (64u << 20)
+#define UNLIMITED UINT64_MAX
+
+// Where this mount namespace, which is the engine's, has one: the mounts of proc(5), of that type alone.
+char *derive_hugetlbfs(void)
+{
+	_cleanup_free_ char *text = NULL;
+	char *found, *to, *save = NULL;
+
+	if (fs_read_file("/proc/self/mounts", MOUNTS_MAX, &text, NULL) < 0
+	    || (found = calloc(1, strlen(text) + 2)) == NULL)
+		return NULL;
+	to = found;
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		char *place = strchr(line, ' '), *type, *end;
+
+		type = place != NULL ? strchr(place + 1, ' ') : NULL;
+		if (type == NULL || !str_starts(type, " hugetlbfs "))
+			continue;
+		end = type;
+		*end = '\0';
+		to = stpcpy(stpcpy(to, place + 1), "\n");
+	}
+	return found;
+}
+
+// A line of them is the place itself, or lies above it.
+static bool lies_below(const char *mounts, const char *place)
+{
+	for (const char *line = mounts; line != NULL && *line != '\0';) {
+		size_t n = strcspn(line, "\n");
+
+		if (n > 1 && strncmp(place, line, n) == 0 && (place[n] == '\0' || place[n] == '/'))
+			return true;
+		line += n + (line[n] == '\n');
+	}
+	return false;
+}
+
+bool derive_is_hugetlbfs(const json_t *mount, const char *mounts)
+{
+	return str_eq(derive_text(mount, "type"), "hugetlbfs")
+	       || lies_below(mounts, derive_text(mount, "source"));
+}
+
+// "2MB" of the specification; "2M" of a mount.
+static uint64_t page_size(const char *text)
+{
+	char buf[32];
+	uint64_t bytes;
+	struct err err;
+	size_t n = (size_t)snprintf(buf, sizeof(buf), "%s", text);
+
+	if (n > 1 && n < sizeof(buf) && buf[n - 1] == 'B')
+		buf[n - 1] = '\0';
+	return size_parse(buf, &bytes, &err) == 0 ? bytes : 0;
+}
+
+// The pages of a size that a limit says; UNLIMITED: none does, or it says that there is none (a number beyond 63 bits
+// is text here, base/jdoc.h).
+static uint64_t limit_of(const json_t *spec, uint64_t size)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (
+		json_object_get(derive_in(spec, "linux", "resources"), "hugepageLimits"), i, e
+	) {
+		const json_t *limit = json_object_get(e, "limit");
+		json_int_t bytes = json_integer_value(limit);
+
+		if (page_size(derive_text(e, "pageSize")) == size && json_is_integer(limit))
+			return bytes > 0 ? (uint64_t)bytes / size : 0;
+	}
+	return UNLIMITED;
+}
+
+bool derive_limits(const json_t *spec, uint64_t size)
+{
+	return limit_of(spec, size) != UNLIMITED;
+}
+
+// An option "NAME=SIZE" of a mount, bytes; 0: it has none that says so.
+static uint64_t option_of(const json_t *mount, const char *name)
+{
+	const size_t n = strlen(name);
+	const json_t *e;
+	uint64_t bytes;
+	struct err err;
+	size_t i;
+
+	json_array_foreach (json_object_get(mount, "options"), i, e) {
+		const char *s = json_string_value(e);
+
+		if (s != NULL && strncmp(s, name, n) == 0 && s[n] == '='
+		    && size_parse(s + n + 1, &bytes, &err) == 0)
+			return bytes;
+	}
+	return 0;
+}
+
+struct pages {
+	uint64_t size, count; // UNLIMITED
+};
+
+// A file system that is mounted already tells itself. It is the engine's, and of the kernel alone: no server can
+// keep the answer back.
+static struct pages pages_of(const json_t *mount, const struct host *host)
+{
+	struct pages p = {.size = option_of(mount, "pagesize"), .count = UNLIMITED};
+	uint64_t bytes = option_of(mount, "size");
+	struct statfs st;
+
+	if (!str_eq(derive_text(mount, "type"), "hugetlbfs")) {
+		if (statfs(derive_text(mount, "source"), &st) < 0)
+			return (struct pages){0};
+		p.size = (uint64_t)st.f_bsize;
+		// 0, or a negative number that lost its sign: it has no limit
+		if (st.f_blocks > 0 && st.f_blocks < UINT32_MAX)
+			p.count = st.f_blocks;
+		return p;
+	}
+	if (p.size == 0)
+		p.size = host->default_hugepage;
+	if (bytes > 0 && p.size > 0)
+		p.count = bytes / p.size;
+	return p;
+}
+
+// The pages of a size that it may take, and whether anything says so; of no mount and no limit none.
+static uint64_t pages_given(
+	const json_t *spec, const struct host *host, const char *mounts, uint64_t size
+)
+{
+	uint64_t limit = limit_of(spec, size), sum = 0;
+	bool mounted = false;
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(spec, "mounts"), i, e) {
+		struct pages p = {0};
+
+		if (derive_is_hugetlbfs(e, mounts))
+			p = pages_of(e, host);
+		if (p.size != size)
+			continue;
+		mounted = true;
+		sum = p.count > UNLIMITED - sum ? UNLIMITED : sum + p.count;
+	}
+	if (limit == UNLIMITED && !mounted)
+		return 0;
+	return mounted && sum < limit ? sum : limit;
+}
+
+static void add_pages(struct grant *g, uint64_t size, int node, uint64_t count)
+{
+	if (count > 0 && g->nhugepages < GRANT_HUGEPAGES)
+		g->hugepages[g->nhugepages++] = (struct grant_hugepages){
+			.size = size, .count = count, .node = node, .anon = true};
+}
+
+// Which node they come from is the kernel's choice: here the first that have them.
+static void spread_pages(struct grant *g, const struct host *host, unsigned index, uint64_t count)
+{
+	const uint64_t size = host->hugepages[index].size;
+	int last = -1;
+
+	idset_foreach (id, &g->mems) {
+		const struct host_node *n = host_node(host, (unsigned)id);
+		uint64_t some = n != NULL ? n->hugepages[index].total : 0;
+
+		last = id;
+		if (some > count)
+			some = count;
+		add_pages(g, size, id, some);
+		count -= some;
+	}
+	// more than its nodes have
+	for (unsigned i = 0; count > 0 && i < g->nhugepages; i++) {
+		if (g->hugepages[i].size == size) {
+			g->hugepages[i].count += count;
+			return;
+		}
+	}
+	if (last >= 0)
+		add_pages(g, size, last, count);
+}
+
+void derive_pages(const json_t *spec, const struct host *host, struct grant *g)
+{
+	_cleanup_free_ char *mounts = derive_hugetlbfs();
+
+	for (unsigned i = 0; i < host->nsizes; i++) {
+		const struct host_hugepages *pool = &host->hugepages[i];
+		uint64_t count = pages_given(spec, host, mounts, pool->size);
+
+		if (count == UNLIMITED)
+			count = pool->free > pool->reserved ? pool->free - pool->reserved : 0;
+		if (count > pool->total)
+			count = pool->total;
+		spread_pages(g, host, i, count);
+	}
+}

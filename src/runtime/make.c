@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A container is made: its lease is written, its fence stands around the runtime, and then the runtime does it.
+
+#include "apply/apply.h"
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/status.h"
+#include "run/run.h"
+#include "runtime/below.h"
+#include "runtime/child.h"
+#include "runtime/container.h"
+#include "runtime/derive.h"
+#include "runtime/place.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+// What the child tells before it becomes the runtime: it is in its cgroup and has its mounts; or a struct err.
+enum {
+	WORD_ENTERED = 'e',
+	WORD_FAILED = 'f'
+};
+
+static int enter(const struct plan *p, pid_t parent, int report, struct err *err)
+{
+	const char word = WORD_ENTERED;
+	char answer;
+
+	// until its lease is in use nobody may start in it
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		return err_set(err, ESRCH, "start a process: who started it is gone");
+	if (site_unshare(err) < 0 || apply_steps(p, STEP_FENCE, err) < 0
+	    || apply_steps(p, STEP_ENTER, err) < 0)
+		return -err->code;
+	// answered when its mounts are noted
+	if (write(report, &word, 1) != 1 || read(report, &answer, 1) != 1)
+		return err_set(err, EPIPE, "start a process: who started it is gone");
+	prctl(PR_SET_PDEATHSIG, 0);
+	return 0;
+}
+
+// The umask, the descriptors, the environment and all else are the engine's.
+static _Noreturn void become(
+	const struct plan *p,
+	char *const *argv,
+	pid_t parent,
+	int report,
+	mode_t mask,
+	const sigset_t *old
+)
+{
+	const char word = WORD_FAILED;
+	struct err err;
+
+	if (enter(p, parent, report, &err) == 0) {
+		sigprocmask(SIG_SETMASK, old, NULL);
+		umask(mask);
+		if (site_has(&p->lease.site, SITE_LEASE))
+			below_exec_cgroupfs(argv, &err);
+		else
+			below_exec(argv, &err);
+	}
+	if (write(report, &word, 1) != 1 || write(report, &err, sizeof(err)) != sizeof(err))
+		_exit(STATUS_FAILED);
+	_exit(STATUS_FAILED);
+}
+
+static int hear(int fd, char *word, struct err *err)
+{
+	struct err theirs;
+
+	if (read(fd, word, 1) != 1)
+		return 0; // it has become the runtime
+	if (*word != WORD_FAILED)
+		return 1;
+	if (read(fd, &theirs, sizeof(theirs)) != (ssize_t)sizeof(theirs))
+		return err_set(err, EPIPE, "start a process: it ended without a word");
+	*err = theirs;
+	return -err->code;
+}
+
+static int run_below(
+	struct start *s, char *const *argv, mode_t mask, int *ret_status, struct err *err
+)
+{
+	_cleanup_close_ int here = -1, there = -1, sfd = -1;
+	struct lease *lease = &s->plan.lease;
+	pid_t parent = getpid(), child;
+	sigset_t old;
+	int pair[2], r;
+	char word = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket");
+	here = pair[0];
+	there = pair[1];
+	sfd = child_signals(&old);
+	child = sfd >= 0 ? fork() : -1;
+	if (child < 0)
+		return err_sys(err, errno, "start a process");
+	if (child == 0)
+		become(&s->plan, argv, parent, there, mask, &old);
+	close(steal_fd(&there));
+	r = hear(here, &word, err);
+	if (r > 0) {
+		r = pinned_note(lease, (int)child, err);
+		if (r == 0)
+			r = lease_write(&s->ledger, lease, err);
+		ledger_unlock(&s->ledger);
+		if (r == 0 && write(here, "g", 1) == 1)
+			r = hear(here, &word, err);
+	}
+	if (r < 0)
+		kill(child, SIGKILL);
+	*ret_status = child_wait(child, sfd);
+	return r;
+}
+
+static int check_claim(const struct start *s, const struct claim *claim, struct err *err)
+{
+	const struct grant *g = &s->plan.lease.grant;
+
+	if (g->owner_uid != 0)
+		return err_set(err, EPERM, "grant '%s' belongs to user %u", g->name, g->owner_uid);
+	if ((g->claim_by & claim->way) == 0)
+		return err_set(
+			err,
+			EPERM,
+			"grant '%s' is not made to be claimed by %s: pinfold grant create "
+			"--claim-by=%s",
+			g->name,
+			claim->where,
+			claim->way == CLAIM_BY_CDI   ? "cdi"
+			: claim->way == CLAIM_BY_ENV ? "env"
+						     : "annotation"
+		);
+	return 0;
+}
+
+// The host's id of the program's user.
+static uint32_t host_id(const json_t *spec, const char *which, const char *maps)
+{
+	const json_t *user = json_object_get(json_object_get(spec, "process"), "user"), *e;
+	json_int_t id = json_integer_value(json_object_get(user, which));
+	size_t i;
+
+	json_array_foreach (json_object_get(json_object_get(spec, "linux"), maps), i, e) {
+		json_int_t inside = json_integer_value(json_object_get(e, "containerID"));
+		json_int_t n = json_integer_value(json_object_get(e, "size"));
+
+		if (id >= inside && id - inside < n)
+			return (uint32_t
+			)(id - inside + json_integer_value(json_object_get(e, "hostID")));
+	}
+	return (uint32_t)id;
+}
+
+// What ps shows: whose container it is.
+static void fill_launch(
+	struct launch *launch, const json_t *spec, const char *config, char **argv, const char *id
+)
+{
+	argv[0] = (char *)LAUNCH_CONTAINER;
+	argv[1] = (char *)id;
+	argv[2] = NULL;
+	launch->argv = argv;
+	launch->site = site_of(PLACE_ENGINE);
+	launch->spec = spec;
+	launch->config = config;
+	launch->uid = host_id(spec, "uid", "uidMappings");
+	launch->gid = host_id(spec, "gid", "gidMappings");
+}
+
+static int write_file(const char *file, const char *name, struct err *err)
+{
+	_cleanup_close_ int dir = fs_mkdirs(ENGINES_DIR, 0711, err);
+
+	if (dir < 0)
+		return dir;
+	return fs_write_atomic(dir, strrchr(file, '/') + 1, name, strlen(name), 0600, err);
+}
+
+// ---- where the engine limits it itself
+
+// Of a container whose limits are the engine's; of all that there are no two with one name.
+static void given_name(const struct command *c, const char *file, char ret[static NAME_MAX_LEN + 1])
+{
+	const char *mark = strrchr(file, '-');
+	char id[13];
+	size_t n;
+
+	snprintf(id, sizeof(id), "%s", c->id);
+	for (n = 0; id[n] != '\0'; n++) {
+		if (id[n] >= 'A' && id[n] <= 'Z')
+			id[n] = (char)(id[n] - 'A' + 'a');
+		else if (id[n] == '+')
+			id[n] = '-';
+	}
+	snprintf(ret, NAME_MAX_LEN + 1, "ctr-%s%.17s", id, mark);
+}
+
+static int make_given(
+	const struct start_given *given,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct grant *ret,
+	struct err *err
+)
+{
+	return derive_grant(given->spec, host, fs, ret, err);
+}
+
+static int first_process(const struct command *c, int *ret, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (c->pid_file == NULL)
+		return err_set(err, EINVAL, "create: an engine says --pid-file");
+	r = fs_read_file(c->pid_file, 64, &text, NULL);
+	if (r < 0)
+		return err_sys(err, -r, "read '%.200s'", c->pid_file);
+	*ret = atoi(text);
+	return *ret > 0 ? 0 : err_set(err, EINVAL, "read '%.200s': no process", c->pid_file);
+}
+
+// It is made, and not started yet.
+static int settle_given(
+	struct start *s, const struct command *c, const json_t *spec, struct err *err
+)
+{
+	int pid = 0;
+
+	if (first_process(c, &pid, err) < 0
+	    || place_note(pid, &s->host, &s->ledger.fs, spec, &s->plan.lease, err) < 0
+	    || ledger_lock(&s->ledger, err) < 0)
+		return -err->code;
+	if (lease_write(&s->ledger, &s->plan.lease, err) < 0)
+		return -err->code;
+	ledger_unlock(&s->ledger);
+	return 0;
+}
+
+// ---- all of it
+
+static int make_leased(
+	struct start *s,
+	char *const *argv,
+	const struct command *c,
+	const char *file,
+	const json_t *spec,
+	int *ret_status,
+	struct err *err
+)
+{
+	struct lease *lease = &s->plan.lease;
+	const mode_t mask = umask(022); // what is made here must be passable for every user
+	bool stays;
+	struct err unused;
+	int r = lease_note(lease, "tree", file, err);
+
+	if (r == 0)
+		r = lease_write(&s->ledger, lease, err);
+	if (r < 0)
+		return r;
+	r = write_file(file, lease->grant.name, err);
+	if (r == 0)
+		r = apply_host(&s->plan, false, err);
+	if (r == 0)
+		r = apply_host(&s->plan, true, err);
+	if (r == 0)
+		r = run_below(s, argv, mask, ret_status, err);
+	stays = r == 0 && *ret_status == 0 && (command_is(c, "create") || c->detached);
+	if (stays && !site_has(&lease->site, SITE_LEASE)) {
+		r = settle_given(s, c, spec, err);
+		stays = r == 0;
+		if (r < 0)
+			container_unmake(c);
+	}
+	if (!stays && s->ledger.lock < 0 && ledger_lock(&s->ledger, &unused) < 0)
+		return r; // the next collection does it
+	if (!stays)
+		lease_end(&s->ledger, lease, r == 0 ? &unused : &(struct err){0});
+	return r;
+}
+
+int container_make(
+	char *const *argv,
+	const struct command *c,
+	const char *config,
+	json_t *spec,
+	const struct claim *claim,
+	int *ret_status,
+	struct err *err
+)
+{
+	struct start_request req = {.definition = claim->name};
+	struct start_given given = {.make = make_given, .spec = spec};
+	char name[NAME_MAX_LEN + 1];
+	_cleanup_free_ char *file = NULL;
+	char *words[3];
+	struct hostfs fs;
+	struct start s;
+	int r;
+
+	if (geteuid() != 0)
+		return err_set(err, EPERM, "grant '%s' is for engines that are root", claim->name);
+	if (container_file(c, &file, err) < 0)
+		return -err->code;
+	fill_launch(&req.launch, spec, config, words, c->id);
+	if (claim->name == NULL) {
+		given_name(c, file, name);
+		given.name = name;
+		given.pci = derive_has_devices(spec);
+		req.given = &given;
+		req.launch.site = site_of(PLACE_GIVEN);
+	}
+	if (below_site(&req.launch.site, err) < 0)
+		return -err->code;
+	req.launch.inside = launch_find_inside();
+	if (req.launch.inside == NULL)
+		return err_set(err, ENOENT, "find pinfold-inside in ../libexec/pinfold");
+	if (hostfs_open("/", &fs, err) < 0)
+		return -err->code;
+	r = start_prepare(&req, &fs, &s, err);
+	if (r == 0) {
+		r = claim->name != NULL ? check_claim(&s, claim, err) : 0;
+		if (r == 0)
+			r = make_leased(&s, argv, c, file, spec, ret_status, err);
+		start_done(&s);
+	}
+	hostfs_close(&fs);
+	return r;
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "runtime/update.h"
+
+#include "base/fs.h"
+#include "base/jdoc.h"
+#include "base/jread.h"
+#include "base/scope.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+// Its cgroup has them, and its view shows them.
+static int check_ids(
+	const char *what,
+	const char *asked,
+	const struct idset *granted,
+	const struct grant *g,
+	struct err *err
+)
+{
+	struct idset set = {0};
+	char text[IDSET_STR];
+
+	if (asked == NULL || asked[0] == '\0')
+		return 0;
+	if (idset_parse(asked, &set, err) == 0 && idset_equal(&set, granted))
+		return 0;
+	return err_set(
+		err,
+		EBUSY,
+		"update %s to %.64s: grant '%s' has %s for as long as its container lives",
+		what,
+		asked,
+		g->name,
+		idset_format(granted, text, sizeof(text))
+	);
+}
+
+int update_check_resources(json_t *doc, const struct grant *g, struct err *err)
+{
+	const json_t *cpu = json_object_get(doc, "cpu");
+	struct idset cpus = grant_all_cpus(g);
+	const char *key;
+	json_t *value;
+
+	if (check_ids("cpus", json_string_value(json_object_get(cpu, "cpus")), &cpus, g, err) < 0
+	    || check_ids("mems", json_string_value(json_object_get(cpu, "mems")), &g->mems, g, err)
+		       < 0)
+		return -err->code;
+	json_object_foreach (json_object_get(doc, "unified"), key, value) {
+		if (str_starts(key, "hugetlb.") || str_starts(key, "cpuset."))
+			return err_set(
+				err, EBUSY, "update %.64s: grant '%s' says what it is", key, g->name
+			);
+	}
+	json_object_del(doc, "hugepageLimits");
+	return 0;
+}
+
+static int read_all(int fd, char **ret, size_t *ret_len, struct err *err)
+{
+	_cleanup_free_ char *text = malloc(JDOC_MAX + 1);
+	size_t n = 0;
+	ssize_t some;
+
+	if (text == NULL)
+		return err_oom(err);
+	while (n < JDOC_MAX && (some = read(fd, text + n, JDOC_MAX - n)) != 0) {
+		if (some < 0 && errno != EINTR)
+			return err_sys(err, errno, "read resources");
+		n += some > 0 ? (size_t)some : 0;
+	}
+	text[n] = '\0';
+	*ret = steal_ptr(text);
+	*ret_len = n;
+	return 0;
+}
+
+// Its standard input, as if nobody had read it.
+static int put_back(const char *text, struct err *err)
+{
+	_cleanup_close_ int fd = memfd_create("resources", MFD_CLOEXEC);
+	size_t len = strlen(text);
+
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET) < 0
+	    || dup2(fd, STDIN_FILENO) < 0)
+		return err_sys(err, errno, "keep resources");
+	return 0;
+}
+
+static int check_document(
+	const struct command *c, const struct grant *g, bool input, struct err *err
+)
+{
+	_cleanup_free_ char *text = NULL, *kept = NULL;
+	_cleanup_json_ json_t *doc = NULL;
+	size_t len;
+	int r = input ? read_all(STDIN_FILENO, &text, &len, err)
+		      : fs_read_file(c->resources, JDOC_MAX, &text, &len);
+
+	if (r < 0)
+		return input ? r : err_sys(err, -r, "read resources '%.200s'", c->resources);
+	if (jdoc_parse(text, len, "resources", &doc, err) < 0)
+		return -err->code;
+	if (!input && json_object_get(doc, "hugepageLimits") != NULL)
+		return err_set(
+			err, EBUSY, "update hugepageLimits: grant '%s' says what they are", g->name
+		);
+	if (update_check_resources(doc, g, err) < 0)
+		return -err->code;
+	if (!input)
+		return 0;
+	kept = jdoc_print(doc);
+	return kept != NULL ? put_back(kept, err) : err_oom(err);
+}
+
+int update_check(const struct command *c, const struct grant *g, struct err *err)
+{
+	struct idset cpus = grant_all_cpus(g);
+
+	if (check_ids("cpus", c->cpus, &cpus, g, err) < 0
+	    || check_ids("mems", c->mems, &g->mems, g, err) < 0)
+		return -err->code;
+	if (c->resources == NULL)
+		return 0;
+	return check_document(c, g, str_eq(c->resources, "-"), err);
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold-runtime: command lines, what an engine gave a container, and what it may change.
+
+#include "fake.h"
+
+#include "runtime/command.h"
+#include "runtime/derive.h"
+#include "runtime/update.h"
+
+#include <string.h>
+
+// ---- command lines
+
+static struct command read_words(const char *line)
+{
+	static char copy[512];
+	char *argv[32] = {0}, *save = NULL;
+	struct command c;
+	int argc = 0;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *w = strtok_r(copy, " ", &save); w != NULL && argc < 31;
+	     w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	command_read(argc, argv, &c);
+	return c;
+}
+
+static void reads_commands(void **)
+{
+	struct command c = read_words(
+		"rt --root /r --log=/l --log-format json --systemd-cgroup create --bundle /b "
+		"--pid-file /p --no-pivot x"
+	);
+
+	assert_string_equal(c.name, "create");
+	assert_string_equal(c.root, "/r");
+	assert_string_equal(c.log, "/l");
+	assert_string_equal(c.bundle, "/b");
+	assert_string_equal(c.pid_file, "/p");
+	assert_string_equal(c.id, "x");
+	assert_false(c.detached);
+	assert_true(command_makes(&c));
+	c = read_words("rt run -b /b -d x");
+	assert_true(c.detached);
+	assert_string_equal(c.id, "x");
+	c = read_words("rt update --memory 100 --cpuset-cpus=1-2 -r - x");
+	assert_string_equal(c.id, "x");
+	assert_string_equal(c.cpus, "1-2");
+	assert_string_equal(c.resources, "-");
+	c = read_words("rt checkpoint --image-path /i --leave-running x");
+	assert_string_equal(c.id, "x");
+	assert_false(command_makes(&c));
+	c = read_words("rt delete --force x");
+	assert_string_equal(c.id, "x");
+	c = read_words("rt");
+	assert_null(c.name);
+	c = read_words("rt --root");
+	assert_null(c.name);
+}
+
+// ---- what an engine gave
+
+struct scene {
+	struct hostfs fs;
+	struct host host;
+	struct grant grant;
+};
+
+static bool derives(struct scene *s, const char *kind, const char *text)
+{
+	json_t *spec = json_loads(text, 0, NULL);
+	struct grant again;
+	struct err err;
+	json_t *doc;
+	bool needed;
+
+	assert_non_null(spec);
+	fake_open(kind, &s->fs, &s->host);
+	needed = derive_needed(spec);
+	assert_ok(derive_grant(spec, &s->host, &s->fs, &s->grant, &err), &err);
+	json_decref(spec);
+	// a lease with it can be read again
+	strcpy(s->grant.name, "ctr-x");
+	doc = grant_to_json(&s->grant);
+	assert_ok(grant_from_json(doc, "lease", &again, &err), &err);
+	assert_memory_equal(&again.hugepages, &s->grant.hugepages, sizeof(again.hugepages));
+	json_decref(doc);
+	return needed;
+}
+
+static void done(struct scene *s)
+{
+	host_done(&s->host);
+	hostfs_close(&s->fs);
+}
+
+#define LIMITS(cpu, pages) \
+	"{\"linux\": {\"resources\": {\"cpu\": {" cpu "}, \"hugepageLimits\": [" pages "]}}}"
+#define PAGES(size, limit) "{\"pageSize\": \"" size "\", \"limit\": " limit "}"
+
+static void takes_limits_of_hugepages(void **)
+{
+	char text[IDSET_STR];
+	struct scene s;
+
+	assert_true(
+		derives(&s,
+			"paper",
+			LIMITS("\"cpus\": \"2-3\", \"mems\": \"0\"",
+			       PAGES("2MB", "33554432") "," PAGES("1GB", "2147483648")))
+	);
+	assert_string_equal(idset_format(&s.grant.cpus, text, sizeof(text)), "2-3");
+	assert_true(idset_empty(&s.grant.shared_cpus));
+	assert_string_equal(idset_format(&s.grant.mems, text, sizeof(text)), "0");
+	assert_int_equal(grant_pages(&s.grant, MIB2, 0, true, true), 16);
+	assert_int_equal(grant_pages(&s.grant, GIB, 0, true, true), 2);
+	// no mount of pinfold's is for them
+	assert_int_equal(grant_pages(&s.grant, MIB2, -1, true, false), 0);
+	assert_int_equal(s.grant.memory, s.host.mem_total);
+	done(&s);
+}
+
+static void takes_little_memory_and_no_limit(void **)
+{
+	struct scene s;
+
+	assert_true(derives(
+		&s,
+		"paper",
+		"{\"linux\": {\"resources\": {\"memory\": {\"limit\": 4096}, \"pids\": {\"limit\": "
+		"-1}, \"hugepageLimits\": [" PAGES("2MB", "9223372036854771712") "]}}}"
+	));
+	assert_int_equal(s.grant.memory, 4096);
+	assert_int_equal(grant_pages(&s.grant, MIB2, -1, true, true), 512);
+	done(&s);
+}
+
+static void takes_none_without_hugepages_or_devices(void **)
+{
+	char text[IDSET_STR];
+	struct scene s;
+
+	assert_false(derives(&s, "paper", LIMITS("\"cpus\": \"2-3\"", "")));
+	done(&s);
+	assert_false(derives(&s, "paper", LIMITS("", PAGES("2MB", "0") "," PAGES("1GB", "0"))));
+	// CPUs that nobody chose are everybody's
+	assert_true(idset_empty(&s.grant.cpus));
+	assert_string_equal(idset_format(&s.grant.shared_cpus, text, sizeof(text)), "0-47");
+	assert_int_equal(s.grant.nhugepages, 0);
+	done(&s);
+	assert_false(derives(&s, "paper", "{}"));
+	done(&s);
+}
+
+static void spreads_pages_over_nodes(void **)
+{
+	struct scene s;
+
+	assert_true(derives(&s, "paper", LIMITS("", PAGES("2MB", "629145600"))));
+	assert_int_equal(grant_pages(&s.grant, MIB2, 0, true, true), 256);
+	assert_int_equal(grant_pages(&s.grant, MIB2, 1, true, true), 44);
+	done(&s);
+	// more than the node has, and than the machine
+	assert_true(derives(&s, "paper", LIMITS("\"mems\": \"1\"", PAGES("2MB", "2097152000"))));
+	assert_int_equal(grant_pages(&s.grant, MIB2, 1, true, true), 512);
+	done(&s);
+}
+
+static void takes_mounts(void **)
+{
+	struct scene s;
+
+	assert_true(derives(
+		&s,
+		"paper",
+		"{\"mounts\": [{\"destination\": \"/h\", \"type\": \"hugetlbfs\", \"options\": "
+		"[\"pagesize=2M\", \"size=64M\"]}]}"
+	));
+	assert_int_equal(grant_pages(&s.grant, MIB2, -1, true, true), 32);
+	done(&s);
+	// a limit below
+	assert_true(derives(
+		&s,
+		"paper",
+		"{\"mounts\": [{\"destination\": \"/h\", \"type\": \"hugetlbfs\", \"options\": "
+		"[\"size=64M\"]}], \"linux\": {\"resources\": {\"hugepageLimits\": [" PAGES(
+			"2MB", "8388608"
+		) "]}}}"
+	));
+	assert_int_equal(grant_pages(&s.grant, MIB2, -1, true, true), 4);
+	done(&s);
+	// one that nobody limits: what is free
+	assert_true(derives(
+		&s, "paper", "{\"mounts\": [{\"destination\": \"/h\", \"type\": \"hugetlbfs\"}]}"
+	));
+	assert_int_equal(grant_pages(&s.grant, MIB2, -1, true, true), 512);
+	done(&s);
+}
+
+#define NODE(path, major, minor) \
+	"{\"path\": \"" path "\", \"type\": \"c\", \"major\": " major ", \"minor\": " minor "}"
+
+static void takes_devices(void **)
+{
+	struct scene s;
+
+	assert_true(
+		derives(&s,
+			"paper",
+			"{\"linux\": {\"devices\": [" NODE("/dev/vfio/vfio", "10", "196") "," NODE(
+				"/dev/vfio/31", "240", "1"
+			) "," NODE("/dev/null", "1", "3") "]}}")
+	);
+	assert_int_equal(s.grant.nnics, 1);
+	assert_string_equal(s.grant.nics[0].bdf, "0000:03:00.1");
+	assert_int_equal(s.grant.nics[0].iommu_group, 31);
+	done(&s);
+	assert_false(derives(
+		&s, "paper", "{\"linux\": {\"devices\": [" NODE("/dev/vfio/vfio", "10", "196") "]}}"
+	));
+	assert_int_equal(s.grant.nnics, 0);
+	done(&s);
+	// numbers that are none
+	assert_true(
+		derives(&s,
+			"paper",
+			"{\"linux\": {\"devices\": [" NODE(
+				"/dev/vfio/31", "-1", "99999999999"
+			) ", 7, {\"path\": \"/dev/vfio/30\"}]}}")
+	);
+	assert_int_equal(s.grant.nnics, 0);
+	done(&s);
+}
+
+static void refuses_what_is_no_list(void **)
+{
+	json_t *spec = json_loads(LIMITS("\"cpus\": \"x-\"", ""), 0, NULL);
+	struct scene s;
+	struct err err;
+
+	fake_open("paper", &s.fs, &s.host);
+	assert_fails(derive_grant(spec, &s.host, &s.fs, &s.grant, &err), &err, "config.json");
+	json_decref(spec);
+	done(&s);
+}
+
+// ---- updates
+
+static void keeps_updates_true(void **)
+{
+	static const char *const fine[] = {
+		"{}",
+		"{\"memory\": {\"limit\": 1}}",
+		"{\"cpu\": {\"cpus\": \"2-3\", \"mems\": \"0\", \"shares\": 7}}",
+		"{\"cpu\": {\"cpus\": \"\"}, \"hugepageLimits\": [" PAGES("2MB", "0") "]}",
+		"[]",
+	};
+	static const char *const refused[] = {
+		"{\"cpu\": {\"cpus\": \"2\"}}",
+		"{\"cpu\": {\"cpus\": \"2-4\"}}",
+		"{\"cpu\": {\"cpus\": \"x\"}}",
+		"{\"cpu\": {\"mems\": \"1\"}}",
+		"{\"unified\": {\"hugetlb.2MB.rsvd.max\": \"max\"}}",
+	};
+	struct grant g = {.name = "fw"};
+	struct err err;
+
+	idset_add(&g.cpus, 2);
+	idset_add(&g.shared_cpus, 3);
+	idset_add(&g.mems, 0);
+	for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+		json_t *doc = json_loads(fine[i], 0, NULL);
+
+		assert_ok(update_check_resources(doc, &g, &err), &err);
+		assert_null(json_object_get(doc, "hugepageLimits"));
+		json_decref(doc);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		json_t *doc = json_loads(refused[i], 0, NULL);
+
+		assert_fails(update_check_resources(doc, &g, &err), &err, "grant 'fw'");
+		json_decref(doc);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_commands),
+		cmocka_unit_test(takes_limits_of_hugepages),
+		cmocka_unit_test(takes_little_memory_and_no_limit),
+		cmocka_unit_test(takes_none_without_hugepages_or_devices),
+		cmocka_unit_test(spreads_pages_over_nodes),
+		cmocka_unit_test(takes_mounts),
+		cmocka_unit_test(takes_devices),
+		cmocka_unit_test(refuses_what_is_no_list),
+		cmocka_unit_test(keeps_updates_true),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -117,9 +117,9 @@ int jdoc_parse(const char *text, size_t len, const char *what, json_t **ret, str
 	return err_set(err, EINVAL, "read %s: line %d: %s", what, e.line, e.text);
 }
 
-char *jdoc_print(const json_t *doc)
+static char *print(const json_t *doc, size_t flags)
 {
-	char *text = json_dumps(doc, JSON_COMPACT), *to, *from, *mark;
+	char *text = json_dumps(doc, flags), *to, *from, *mark;
 	const size_t n = strlen("\"" MARK);
 
 	if (text == NULL)
@@ -135,4 +135,19 @@ char *jdoc_print(const json_t *doc)
 	}
 	memmove(to, from, strlen(from) + 1);
 	return text;
+}
+
+char *jdoc_print(const json_t *doc)
+{
+	return print(doc, JSON_COMPACT);
+}
+
+char *jdoc_print_lines(const json_t *doc)
+{
+	_cleanup_free_ char *text = print(doc, JSON_INDENT(4));
+	char *line = NULL;
+
+	if (text != NULL && asprintf(&line, "%s\n", text) < 0)
+		line = NULL;
+	return line;
 }

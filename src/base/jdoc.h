@@ -14,5 +14,6 @@
 // jdoc_print makes numbers again; duplicate keys are refused. *ret is a new reference.
 int jdoc_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err);
 
-// In one line. New string (free it), NULL when memory is out.
+// In one line; in several, for people. New string (free it), NULL when memory is out.
 char *jdoc_print(const json_t *doc);
+char *jdoc_print_lines(const json_t *doc);

@@ -31,6 +31,7 @@ struct group {
 int cmd_audit(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cli_bench_filtered(int argc, char **argv); // a step of one of its experiments
+int cmd_cdi(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
@@ -42,6 +43,7 @@ int cmd_nic(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_runtime(int argc, char **argv);
 int cmd_seccomp(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 

@@ -24,7 +24,7 @@ static const char help[] =
 	"/grants.d and hold what they name until they are removed.\n"
 	"  --pool                  CPUs that several grants may share (--shared-cpus)\n"
 	"  --count N               N equal grants, NAME-1 to NAME-N; all of them or none\n"
-	"  --claim-by HOW[,HOW]     containers of engines may name it: by annotation, or env\n"
+	"  --claim-by HOW[,HOW]     containers of engines may name it: by annotation, cdi, env\n"
 	"  --owner USER[:GID]      that user may run programs in it, without root, through a\n"
 	"                          keeper: create starts it, and after a reboot start does\n\n";
 

@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "cli/cli.h"
 #include "cli/request.h"
+#include "engine/engine.h"
 #include "keeper/keeper.h"
 
 #include <stdio.h>
@@ -237,6 +238,8 @@ int cmd_grant_create(int argc, char **argv)
 			gc_leases(&l, NULL, &err);
 		if (r == 0)
 			r = create_all(&l, &host, &req, count, owner, claim_by, &err);
+		if (r == 0 && (claim_by & CLAIM_BY_CDI) != 0 && cli_host_tree == NULL)
+			r = cdi_refresh(&l, &err);
 		ledger_unlock(&l);
 		if (r == 0)
 			r = start_all(&l, &req, count, owner[0] != 0, &err);

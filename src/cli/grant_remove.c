@@ -6,6 +6,7 @@
 
 #include "apply/apply.h"
 #include "cli/cli.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <string.h>
@@ -111,6 +112,8 @@ int cmd_grant_remove(int argc, char **argv)
 		gc_leases(&l, NULL, &err);
 	for (int i = 1; r == 0 && i < argc; i++)
 		r = grant_remove_one(&l, argv[i], &err);
+	if (r == 0)
+		r = cdi_refresh(&l, &err);
 	cli_close_real(&fs, &l);
 	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }

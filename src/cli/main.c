@@ -16,6 +16,7 @@
 static const struct command commands[] = {
 	{"audit", cmd_audit, "try from inside a workload what it can reach"},
 	{"bench", cmd_bench, "measure what the paper did, on this machine"},
+	{"cdi", cmd_cdi, "grants as devices of the Container Device Interface"},
 	{"doctor", cmd_doctor, "whether this machine is prepared, and what cures it"},
 	{"exec", cmd_exec, "run another program in a workload that runs"},
 	{"gc", cmd_gc, "clean up after what died"},
@@ -27,6 +28,7 @@ static const struct command commands[] = {
 	{"plan", cmd_plan, "show everything that run would do"},
 	{"ps", cmd_ps, "the workloads that run"},
 	{"run", cmd_run, "start a program with a grant"},
+	{"runtime", cmd_runtime, "tell container engines of pinfold-runtime"},
 	{"seccomp", cmd_seccomp, "the system calls a workload may make; record what it makes"},
 	{"stop", cmd_stop, "end workloads"},
 	{0},

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Grants as devices of CDI (Container Device Interface, tags.cncf.io/container-device-interface, SPEC.md). A device
+// is a mount that no image can ask for, from a path that does not exist: pinfold-runtime takes it as the grant's name,
+// and with any other runtime the container does not start.
+
+#include "engine/engine.h"
+
+#include "base/jdoc.h"
+#include "base/jread.h"
+#include "base/scope.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define VERSION_MOUNTS "0.3.0"
+#define VERSION_DIGITS "0.5.0" // names of devices may begin with a digit
+
+static int add_device(const struct grant *g, void *arg, struct err *err)
+{
+	json_t *devices = arg;
+	_cleanup_free_ char *path = str_printf(CDI_DIR "/%s", g->name);
+	json_t *mount, *device;
+
+	if ((g->claim_by & CLAIM_BY_CDI) == 0)
+		return 0;
+	if (path == NULL)
+		return err_oom(err);
+	mount = json_pack(
+		"{s:s, s:s, s:[s, s]}",
+		"hostPath",
+		path,
+		"containerPath",
+		path,
+		"options",
+		"bind",
+		"ro"
+	);
+	device = json_pack("{s:s, s:{s:[o]}}", "name", g->name, "containerEdits", "mounts", mount);
+	return json_array_append_new(devices, device) < 0 ? err_oom(err) : 0;
+}
+
+static bool begins_with_digit(const json_t *devices)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach ((json_t *)devices, i, e) {
+		const char *name = json_string_value(json_object_get(e, "name"));
+
+		if (name != NULL && strchr("0123456789", name[0]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+int cdi_document(const struct ledger *l, json_t **ret, struct err *err)
+{
+	_cleanup_json_ json_t *devices = json_array();
+
+	if (definition_each(l, add_device, devices, err) < 0)
+		return -err->code;
+	// a document without devices is none
+	*ret = json_array_size(devices) == 0
+		       ? json_null()
+		       : json_pack(
+			       "{s:s, s:s, s:O}",
+			       "cdiVersion",
+			       begins_with_digit(devices) ? VERSION_DIGITS : VERSION_MOUNTS,
+			       "kind",
+			       "pinfold.dev/grant",
+			       "devices",
+			       devices
+		       );
+	return *ret != NULL ? 0 : err_oom(err);
+}
+
+int cdi_refresh(const struct ledger *l, struct err *err)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	if (cdi_document(l, &doc, err) < 0)
+		return -err->code;
+	if (json_is_null(doc) && access(CDI_FILE, F_OK) < 0)
+		return 0;
+	text = json_is_null(doc) ? strdup("") : jdoc_print_lines(doc);
+	return text != NULL ? engine_write(CDI_FILE, "", text, err) : err_oom(err);
+}

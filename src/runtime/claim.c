@@ -103,6 +103,22 @@ static int read_environment(const json_t *doc, struct claim *c, struct err *err)
 	return 0;
 }
 
+bool claim_is_for_others(const json_t *doc)
+{
+	static const char *const keys[] = {
+		"io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *type = json_string_value(
+			json_object_get(json_object_get(doc, "annotations"), keys[i])
+		);
+
+		if (type != NULL && str_eq(type, "sandbox"))
+			return true;
+	}
+	return false;
+}
+
 static int read_devices(const json_t *doc, struct claim *c, struct err *err)
 {
 	const json_t *e;

@@ -20,5 +20,8 @@ struct claim {
 // False if the text of a config.json can have no claim: it has none of the words.
 bool claim_possible(const char *text, size_t len);
 
+// True for the container that holds a pod's namespaces: it has the pod's annotations, and runs nothing.
+bool claim_is_for_others(const json_t *doc);
+
 // Refuses what is nearly a claim (an annotation of ours that is none), and two that differ.
 int claim_read(const json_t *doc, struct claim *ret, struct err *err);

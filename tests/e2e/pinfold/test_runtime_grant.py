@@ -364,3 +364,17 @@ def test_over_runc(pf, engine, tmp_path):
     assert pf.ps()[grant]["state"] == "running"
     assert engine.runtime("delete", "--force", name).returncode == 0
     assert grant not in pf.ps()
+
+
+@pytest.mark.parametrize("key", ["cri.container-type", "cri-o.ContainerType"])
+def test_a_pods_own_container_takes_no_grant(pf, engine, key):
+    """It has the annotations of its pod, whose grant is for a container that comes after it."""
+    grant = granted(pf)
+    doc = engine.doc(grant)
+    doc["annotations"][f"io.kubernetes.{key}"] = "sandbox"
+    sandbox = engine.start(doc)
+    assert pf.ps() == {}
+    name = engine.start(engine.doc(grant))
+    assert pf.ps()[grant]["command"].endswith(name)
+    for one in (name, sandbox):
+        assert engine.runtime("delete", "--force", one).returncode == 0

@@ -210,6 +210,22 @@ static void sweep_recorders(int run)
 	}
 }
 
+// Of engines' containers whose lease could not be read, or was written by nobody who went on.
+static void sweep_engines(const struct ledger *l, int run)
+{
+	const char *name = strrchr(ENGINES_DIR, '/') + 1;
+	_cleanup_closedir_ DIR *d = run >= 0 ? dir_open(run, name, O_NOFOLLOW) : NULL;
+	struct dirent *e;
+
+	while ((e = dir_next(d)) != NULL) {
+		_cleanup_free_ char *lease = NULL;
+
+		if (fs_read_system(dirfd(d), e->d_name, 4096, &lease, NULL) == 0
+		    && !lease_exists(l, lease))
+			unlinkat(dirfd(d), e->d_name, 0);
+	}
+}
+
 int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 {
 	_cleanup_names_ struct names names = {0};
@@ -241,6 +257,7 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 			first = *err;
 		files_sweep(run);
 		sweep_recorders(run);
+		sweep_engines(l, run);
 		files_sweep(l->leases);
 		files_sweep(l->defs);
 	}

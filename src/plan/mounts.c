@@ -89,12 +89,28 @@ static void host_mount(
 	free(name);
 }
 
-// The files of /proc; /sys lies in the root.
+#define VIEW_OPTIONS "bind,ro,nosuid,nodev,noexec"
+
+// What of the host is bound into a directory of the view. One by one: crun leaves out what is mounted below a mount
+// that it is told of, where the container has a user namespace.
+static void view_binds(struct plan *p, json_t *mounts, const char *cover)
+{
+	const struct view *v = &p->view;
+	size_t n = strlen(cover);
+
+	for (unsigned i = 0; i < v->n; i++) {
+		const char *path = v->entries[i].path;
+		_cleanup_free_ char *target = str_printf("/%s", path);
+		_cleanup_free_ char *from = str_printf(FENCE_DIR "/view/%s", path);
+
+		if (v->entries[i].kind == VIEW_BIND && str_starts(path, cover) && path[n] == '/')
+			mount(p, mounts, target, "bind", from, VIEW_OPTIONS);
+	}
+}
+
+// The files of /proc; /sys lies in the root, but for a container of an engine.
 static void view_mounts(struct plan *p, json_t *mounts)
 {
-	// in a directory others are bound
-	const char *options = site_has(&p->lease.site, SITE_SPEC) ? "rbind,ro,nosuid,nodev,noexec"
-								  : "bind,ro,nosuid,nodev,noexec";
 	const struct view *v = &p->view;
 
 	for (unsigned i = 0; i < v->ncovers; i++) {
@@ -105,9 +121,11 @@ static void view_mounts(struct plan *p, json_t *mounts)
 			.source = c->from, .target = target, .readonly = true};
 
 		if (c->from != NULL)
-			host_mount(p, mounts, str_printf("view-%u", i), &other, options);
+			host_mount(p, mounts, str_printf("view-%u", i), &other, VIEW_OPTIONS);
 		else
-			mount(p, mounts, target, "bind", from, options);
+			mount(p, mounts, target, "bind", from, VIEW_OPTIONS);
+		if (c->from == NULL)
+			view_binds(p, mounts, c->path);
 	}
 }
 

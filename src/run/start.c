@@ -174,8 +174,11 @@ int start_prepare(
 		r = bind_nics(&s, err);
 	if (r == 0) {
 		strcpy(s.lease.boot_id, s.host.boot_id);
-		s.lease.uid = req->launch.uid;
-		s.lease.gid = req->launch.gid;
+		// of an engine's container the ids are the host's, and nobody starts another program as them
+		if (!site_has(&req->launch.site, SITE_SPEC)) {
+			s.lease.uid = req->launch.uid;
+			s.lease.gid = req->launch.gid;
+		}
 		s.lease.started = (int64_t)time(NULL);
 		s.lease.supervisor = (int)getpid();
 		s.lease.supervisor_start = process_start(fs, s.lease.supervisor);

@@ -20,11 +20,12 @@ static void members_go_together(void **)
 		assert_int_equal(container, s.state != NULL && s.manager != NULL);
 		assert_true(!container || s.join_fd > s.status_fd);
 		assert_true(!container || (s.nodes != NULL && s.layers != NULL));
-		// a program has an environment, and somebody who mounts or has mounted its hugepages
+		// a program has an environment, and somebody who mounts or has mounted its hugepages: an engine that
+		// gave them itself says nobody where
 		assert_int_equal(
 			site_has(&s, SITE_FENCE) && !site_has(&s, SITE_SPEC), s.environment != NULL
 		);
-		assert_non_null(s.pages);
+		assert_int_equal(s.pages != NULL, s.place != PLACE_GIVEN);
 		assert_true(!site_has(&s, SITE_HOST_FILES) || !container);
 		assert_true(!site_has(&s, SITE_USERNS) || site_has(&s, SITE_IDS));
 		// what may not be asked for is refused with a reason

@@ -76,13 +76,13 @@ static void *watching(void *arg)
 	return NULL;
 }
 
-struct stalls *stalls_watch(void)
+struct stalls *stalls_watch(bool thread)
 {
 	struct stalls *w = need(calloc(1, sizeof(*w)));
 
 	w->began_ns = clock_ns();
 	ticks(&w->stolen, &w->all);
-	if (pthread_create(&w->thread, NULL, watching, w) != 0)
+	if (!thread || pthread_create(&w->thread, NULL, watching, w) != 0)
 		atomic_store(&w->end, true);
 	return w;
 }

@@ -4,6 +4,7 @@
 // it wakes, and the time that a hypervisor below took.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct stalls;
@@ -19,6 +20,6 @@ struct stalls_report {
 
 #define STALL_MS 4.0
 
-// Where no thread can be had the report is of the time stolen alone.
-struct stalls *stalls_watch(void);
+// Where no thread can be had, or none is wanted, the report is of the time stolen alone.
+struct stalls *stalls_watch(bool thread);
 struct stalls_report stalls_end(struct stalls *w);

@@ -65,7 +65,7 @@ static int attempt(struct bench *b, struct series *s, struct trial *t, struct er
 		t->value[i] = NAN;
 	t->invalid = false;
 	t->number = ++number;
-	w = stalls_watch();
+	w = stalls_watch(!s->polls);
 	r = s->run(b, s->arg, t, err);
 	t->seen = stalls_end(w);
 	if (bench_cancelled())

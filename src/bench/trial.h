@@ -41,8 +41,9 @@ struct series {
 	unsigned rounds;   // of each side
 	unsigned least;	   // rounds that are made even if the time is up
 	unsigned attempts; // of a trial, the first one included; 0: 3
-	double stall_ms;   // a longer stall makes a trial invalid; 0: none does
-	double steal;	   // the same for the share of time stolen below this machine
+	bool polls; // its programs have all CPUs and see stalls themselves: nothing else wakes there
+	double stall_ms; // a longer stall makes a trial invalid; 0: none does
+	double steal;	 // the same for the share of time stolen below this machine
 	trial_fn run;
 	void *arg;
 	// rows[side][value]: where its values go; NULL: nowhere

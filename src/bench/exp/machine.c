@@ -129,7 +129,7 @@ static int stalls(struct bench *b, struct result *r, struct err *err)
 		struct stalls *watch;
 
 		bench_say(b, "machine: looking for stalls, %u s of %u", i + 1, seconds);
-		watch = stalls_watch();
+		watch = stalls_watch(true);
 		bench_pause(1000);
 		w = stalls_end(watch);
 		if (bench_check(err) < 0)

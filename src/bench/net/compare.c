@@ -81,6 +81,7 @@ int compare_run(struct bench *b, struct result *r, struct compare *c, struct err
 		.what = c->what,
 		.rounds = c->rounds,
 		.least = 1,
+		.polls = true,
 		.run = trial,
 		.arg = &g,
 	};

@@ -80,7 +80,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 					 .unit = "µs",
 					 .less = true},
 			},
-		.rounds = compare_rounds(b, 5, 14),
+		.rounds = compare_rounds(b, 4, 14),
 		.measure = measure,
 		.arg = &s,
 	};
@@ -113,7 +113,7 @@ static const struct experiment links = {
 		 "shared "
 		 "memory (IVSHMEM) is not there yet.",
 	.dropped = "long trials",
-	.seconds = {70, 260},
+	.seconds = {50, 260},
 	.order = 120,
 	.lacks = rig_lacks,
 	.run = run,

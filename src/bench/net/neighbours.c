@@ -235,7 +235,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 					 .less = true,
 					 .ratio = true},
 			},
-		.rounds = compare_rounds(b, 5, 14),
+		.rounds = compare_rounds(b, 4, 14),
 		.measure = measure,
 		.arg = &s,
 	};
@@ -258,7 +258,7 @@ static const struct experiment experiment = {
 		 "often as it "
 		 "can, or moves packets as fast as it can.",
 	.dropped = "long trials",
-	.seconds = {70, 330},
+	.seconds = {50, 330},
 	.order = 55,
 	.lacks = rig_lacks,
 	.run = run,

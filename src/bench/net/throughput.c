@@ -51,7 +51,7 @@ static struct settings settings_of(const struct bench *b)
 
 	return (struct settings){
 		.seconds = quick ? 0.4 : 1,
-		.rounds = compare_rounds(b, 8, 14),
+		.rounds = compare_rounds(b, 7, 14),
 		.search =
 			{
 				.first = quick ? 0.1 : 0.25,
@@ -354,7 +354,7 @@ static const struct experiment throughput = {
 		 "highest rates with no loss and with 0.5 % (MLRsearch, RFC 9971).",
 	.dropped = "sizes above the smallest and IMIX, the highest rates of l3fwd and of the BNG, "
 		   "long trials",
-	.seconds = {330, 4500},
+	.seconds = {300, 4500},
 	.order = 70,
 	.lacks = rig_lacks_vm,
 	.run = run,

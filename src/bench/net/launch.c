@@ -13,12 +13,13 @@
 #include <sys/stat.h>
 
 #define LINKS "/run/pinfold/links"
+#define WORDS 48
 
 // ---- words of a command, which belong to it
 
 struct words {
 	unsigned n;
-	char *v[RIG_WORDS + 24];
+	char *v[WORDS];
 };
 
 static void words_done(struct words *w)

@@ -5,7 +5,6 @@
 #include "bench/net/rig.h"
 
 #include "base/clock.h"
-#include "base/dir.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
@@ -16,7 +15,6 @@
 #include "bench/net/process.h"
 #include "bench/net/traffic.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 

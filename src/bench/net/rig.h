@@ -13,7 +13,6 @@
 
 #define RIG_TASKS 4
 #define RIG_PAGES 224 // of 2 MiB: a BNG and its tester
-#define RIG_WORDS 24
 
 enum rig_link {
 	RIG_MEMIF,

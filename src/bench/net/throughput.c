@@ -56,7 +56,7 @@ static struct settings settings_of(const struct bench *b)
 			{
 				.first = quick ? 0.1 : 0.25,
 				.final = quick ? 0.3 : 1,
-				.limit = compare_tiny() ? 3
+				.limit = compare_tiny() ? 1.5
 					 : quick	? 15
 							: 90,
 				.ngoals = RATES,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
 """What the pages promise about the sources: SECURITY.md names a test that is there for each thing it promises, and
-every property of pinfold audit."""
+every property of pinfold audit; architecture.md has its words in order."""
 
 import re
 
@@ -92,3 +92,9 @@ def test_every_rule_names_a_test():
 def test_every_property_of_the_audit_is_in_a_row():
     found = set().union(*(audited(row[2]) for row in rows(section("What a container can reach"))))
     assert properties() - found == set() and len(found) > 40
+
+
+def test_words_are_in_order():
+    page = (TOP / "docs/architecture.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| (\w+) \|", page.split("## Words")[1].split("##")[0], re.M)
+    assert words == sorted(words) and len(words) > 10

@@ -19,16 +19,17 @@
 
 // ---- which it is
 
-// FNV-1a: of two state directories containers may have the same name.
-static uint64_t mark_of(const char *root)
+// FNV-1a
+uint64_t container_mark(const char *text)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-	for (const char *c = root != NULL ? root : ""; *c != '\0'; c++)
+	for (const char *c = text != NULL ? text : ""; *c != '\0'; c++)
 		h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
 	return h;
 }
 
+// Of two state directories containers may have the same name.
 int container_file(const struct command *c, char **ret, struct err *err)
 {
 	static const char known[] =
@@ -43,7 +44,9 @@ int container_file(const struct command *c, char **ret, struct err *err)
 			".",
 			id
 		);
-	*ret = str_printf(ENGINES_DIR "/%s-%016llx", id, (unsigned long long)mark_of(c->root));
+	*ret = str_printf(
+		ENGINES_DIR "/%s-%016llx", id, (unsigned long long)container_mark(c->root)
+	);
 	return *ret != NULL ? 0 : err_oom(err);
 }
 

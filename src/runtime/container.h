@@ -8,10 +8,14 @@
 #include "runtime/command.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 // The file that says which lease it has: "/run/pinfold/engine/ID-MARK". Nothing is made. -EINVAL for a name that is
 // none.
 int container_file(const struct command *c, char **ret, struct err *err);
+
+// A number that another text hardly has.
+uint64_t container_mark(const char *text);
 
 // True if it has one, as far as that can be seen at once.
 bool container_has_grant(const struct command *c);

@@ -188,10 +188,9 @@ static int write_file(const char *file, const char *name, struct err *err)
 
 // ---- where the engine limits it itself
 
-// Of a container whose limits are the engine's; of all that there are no two with one name.
+// Of a container whose limits are the engine's: for people the beginning of its id, and a mark of all of it.
 static void given_name(const struct command *c, const char *file, char ret[static NAME_MAX_LEN + 1])
 {
-	const char *mark = strrchr(file, '-');
 	char id[13];
 	size_t n;
 
@@ -202,7 +201,13 @@ static void given_name(const struct command *c, const char *file, char ret[stati
 		else if (id[n] == '+')
 			id[n] = '-';
 	}
-	snprintf(ret, NAME_MAX_LEN + 1, "ctr-%s%.17s", id, mark);
+	snprintf(
+		ret,
+		NAME_MAX_LEN + 1,
+		"ctr-%s-%08x",
+		id,
+		(unsigned)(container_mark(file) & UINT32_MAX)
+	);
 }
 
 static int make_given(

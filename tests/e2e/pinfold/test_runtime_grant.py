@@ -234,9 +234,9 @@ def given(engine, pages=8):
     return doc
 
 
-def create_given(engine, doc):
+def create_given(engine, doc, name=None):
     """As an engine: with a file for the number of the first process."""
-    engine.names.append(unique("c"))
+    engine.names.append(name or unique("c"))
     engine.bundle.write(doc)
     words = ["--bundle", str(engine.bundle.top), "--pid-file", str(engine.bundle.top / "pid")]
     assert engine.runtime.create(*words, engine.names[-1]) == 0
@@ -283,6 +283,15 @@ def test_what_the_engine_gave(pf, engine):
         assert engine.runtime("delete", "--force", one).returncode == 0
     assert pf.ps() == {}
     assert not [f for one in (other, name, first) for f in ENGINE.glob(f"{one}-*")]
+
+
+@needs_pages(8)
+def test_names_that_begin_alike(pf, engine):
+    """Of ids that people choose, and that differ only at their end."""
+    start = unique("Worker+of-mine")
+    for end in ("1", "2"):
+        create_given(engine, given(engine, pages=4), f"{start}-{end}")
+    assert [row["in"] for row in pf.ps().values()] == ["given", "given"]
 
 
 def test_only_hugepages_and_devices_are_taken(pf, engine):

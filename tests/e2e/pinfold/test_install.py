@@ -98,7 +98,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 @pytest.mark.parametrize(
     "words, wanted",
     [
-        ("pinfold ru", {"run"}),
+        ("pinfold ru", {"run", "runtime"}),
         ("pinfold run --hugep", {"--hugepages"}),
         ("pinfold run --cpus 1 -- --he", {""}),
         ("drover run --squ", {"--squeeze"}),

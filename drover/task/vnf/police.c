@@ -14,8 +14,10 @@
 #include "task/task.h"
 #include "tsc.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <rte_cycles.h>
+#include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_meter.h>
 #include <stdio.h>
@@ -264,10 +266,52 @@ static int fill(struct police *s, const struct police_conf *c, int socket, struc
 	return make_meters(s, c, socket, err);
 }
 
+// The longest untagged frame that its inputs bring.
+static uint32_t longest(const struct task *t)
+{
+	uint16_t mtu, most = RTE_ETHER_MTU;
+
+	for (unsigned i = 0; i < t->nrx; i++) {
+		if (t->rx[i].ring == NULL && rte_eth_dev_get_mtu(t->rx[i].port, &mtu) == 0)
+			most = RTE_MAX(most, mtu);
+	}
+	return (uint32_t)most + RTE_ETHER_HDR_LEN;
+}
+
+// A packet that is longer than a bucket never has room in it, however slowly others come (RFC 2697 and 2698 say
+// how large it should be at least).
+static void warn_bucket(
+	const struct task *t, const char *key, uint64_t bytes, uint32_t wanted, const char *colour
+)
+{
+	if (bytes > 0 && bytes < wanted)
+		fprintf(stderr,
+			"drover: warning: task '%s': %s=%" PRIu64
+			" is less than the longest packet with its overhead=, which is never %s: "
+			"say "
+			"%s=%" PRIu32 " or more\n",
+			t->name,
+			key,
+			bytes,
+			colour,
+			key,
+			wanted);
+}
+
 static int init_police(struct task *t, const void *arg, struct err *err)
 {
+	const struct police_conf *conf = arg;
+	struct police *s = t->state;
+	uint32_t wanted;
+
 	t->poll = poll_police;
-	return fill(t->state, arg, t->socket, err);
+	if (fill(s, conf, t->socket, err) < 0)
+		return -err->code;
+	wanted = longest(t) + s->overhead;
+	warn_bucket(t, "cbs", conf->cbs, wanted, "green");
+	warn_bucket(t, "ebs", conf->ebs, wanted, "yellow");
+	warn_bucket(t, "pbs", conf->pbs, wanted, "anything but red");
+	return 0;
 }
 
 static void report_police(struct task *t, void *object)

@@ -245,6 +245,30 @@ def test_police_refuses(drover, tmp_path, keys, says):
     assert p.returncode == 1 and says in p.stderr and "test.cfg:" in p.stderr
 
 
+@pytest.mark.parametrize(
+    "keys, says",
+    [
+        ("cbs=1513", ["cbs=1513 is less than the longest packet", "cbs=1514 or more"]),
+        ("cbs=1514", []),
+        ("cbs=0\nebs=1", ["ebs=1 is less", "never yellow"]),
+        ("cbs=9000\nsub mode=trtcm\npir=1\npbs=64", ["pbs=64 is less", "but red"]),
+        ("cbs=1514\noverhead=24", ["cbs=1514 is less", "cbs=1538 or more"]),
+    ],
+)
+def test_police_warns_of_a_small_bucket(drover, tmp_path, keys, says):
+    """In which no packet of full size ever fits: it is taken all the same, and the cure is named."""
+    packets.write(tmp_path / "in.pcap", [])
+    text = police(keys)
+    if "overhead" in keys:
+        text = text.replace("overhead=0\n", "", 1)
+    (tmp_path / "test.cfg").write_text(INPUT + text)
+    p = execute(drover, "check", "--no-huge", "--squeeze", "test.cfg", cwd=tmp_path)
+    assert p.returncode == 0, p.stderr
+    warnings = [line for line in p.stderr.splitlines() if "warning: task 'first'" in line]
+    assert len(warnings) == bool(says)
+    assert all(word in warnings[0] for word in says)
+
+
 # ---- dump
 
 tshark = pytest.mark.skipif(

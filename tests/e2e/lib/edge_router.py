@@ -171,6 +171,49 @@ def routing(own, source_route=False, gate=False):
         yield dropped(f"priority cut at {n}", cut, "another tag")
 
 
+def fields(own):
+    """What a router leaves as it is, and where it sends nothing."""
+    for tos in (*range(4), *range(0xB8, 0xBC)):
+        p = bng.inner(tos=tos)
+        yield f"ecn {tos & 3}, dscp {tos >> 2}", frame(p), out_to(aged(p), own, 0, False), None
+    for flags, frag in (
+        ("MF", 0),
+        ("MF", 100),
+        (0, 100),
+        (0, 8191),
+        ("DF", 100),
+        ("DF+MF", 0),
+        ("DF+MF", 7),
+        ("evil+MF", 5),
+        ("evil+DF+MF", 8191),
+    ):
+        for size in (28, 60, 1500):
+            p = bng.inner(size, flags=flags, frag=frag)
+            name = f"fragment at {frag}, {flags}, {size} bytes"
+            yield name, frame(p), out_to(aged(p), own, 0, False), None
+    for ttl in (0, 1):
+        for name, p in (
+            ("options", bng.inner(ttl=ttl, options=[RECORD])),
+            ("a fragment", bng.inner(ttl=ttl, flags="MF")),
+            ("a last fragment", bng.inner(ttl=ttl, frag=9)),
+            ("ecn", bng.inner(ttl=ttl, tos=3)),
+        ):
+            yield dropped(f"ttl {ttl}, {name}", frame(p), "ttl expired")
+    for to, hop in (
+        ("198.18.0.0", 0),
+        ("198.18.255.255", 0),
+        ("198.19.255.255", 1),
+        ("203.0.113.0", 1),
+        ("203.0.113.255", 1),
+    ):
+        p = bng.inner(to=to)
+        yield f"to {to}", frame(p), out_to(aged(p), own, hop, False), None
+    for to in ("0.0.0.0", "0.1.2.3", "127.1.2.3", "240.0.0.1", "255.255.255.254"):
+        yield dropped(f"to {to}", frame(bng.inner(to=to)), "no route")
+    for to in ("224.0.0.22", "232.1.2.3"):
+        yield dropped(f"to {to}", frame(bng.inner(to=to)), "to a group")
+
+
 def routing_pings(own):
     reply = Replies()
     for name, p, answered in pings(GATE, FAR):

@@ -3,9 +3,11 @@
 # Copyright (c) 2026 The pinfold authors
 """Frames that cannot be mistaken for each other, and the kernel as the other end of a device: as a
 program, in its network namespace, `frames.py send IFACE PCAP`, `finish IFACE PCAP`, which sends those of to_finish,
-or `take IFACE PCAP SOURCE`, which takes frames of that source address until its standard input ends."""
+`take IFACE PCAP SOURCE`, which takes frames of that source address until its standard input ends, or
+`judge IFACE PCAP OTHER`, which prints what comes out of the other interface for each frame."""
 
 import ctypes
+import json
 import select
 import socket
 import struct
@@ -87,11 +89,42 @@ def take(interface, source):
             return taken
 
 
+def marker(number):
+    """Of the payload of what follows each frame that is judged."""
+    return b"behind %08d" % number
+
+
+def judge(interface, other, cases):
+    """Of each frame, sent alone, what comes before the marker that was sent behind it; None: it cannot be sent."""
+    found = []
+    with raw(interface) as s, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as out:
+        out.setsockopt(SOL_PACKET, AUXDATA, 1)
+        out.bind((other, ETH_P_ALL))
+        out.settimeout(10)
+        for frame, behind in zip(cases[::2], cases[1::2]):
+            came = []
+            try:
+                s.send(frame)
+            except OSError:
+                found.append(None)
+                continue
+            s.send(behind)
+            while not came or behind[42:] not in came[-1]:
+                data, control, _, address = out.recvmsg(1 << 17, 64)
+                if address[2] != OUTGOING:
+                    came.append(whole(data, control))
+            found.append([frame.hex() for frame in came[:-1]])
+            time.sleep(0.003)  # a kernel answers by ICMP a thousand times a second
+    json.dump(found, sys.stdout)
+
+
 def main():
     ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: nothing stays behind
     what, interface, path = sys.argv[1:4]
     if what in ("send", "finish"):
         send(interface, pcapfile.read(path), int(what == "finish"))
+    elif what == "judge":
+        judge(interface, sys.argv[4], pcapfile.read(path))
     else:
         pcapfile.write(path, take(interface, bytes.fromhex(sys.argv[4])))
 

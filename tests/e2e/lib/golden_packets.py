@@ -56,6 +56,7 @@ TASKS = [
     ("routing", old(bng.routed)),
     ("routing", edge.routing),
     ("routing", router.routing),
+    ("routing", router.fields),
     ("routing,source route=yes", functools.partial(router.routing, source_route=True)),
     (f"routing,{GATE}", functools.partial(router.routing, gate=True)),
     (f"routing,icmp ipv4={edge.GATE},icmp rate=1001", router.routing_pings),

@@ -17,6 +17,7 @@ enum {
 // and that the machine takes from it for a while in `stalls` of 100 trials.
 struct device {
 	double capacity, room, always;
+	double excused; // share that is missing in each trial, and not its loss
 	unsigned stalls;
 	unsigned seed;
 };
@@ -50,13 +51,14 @@ static struct search new_search(void)
 
 static void run(struct search *s, struct device *d)
 {
-	double load, seconds;
+	double load, seconds, loss;
 
 	search_begin(s);
 	while (search_next(s, &load, &seconds)) {
 		assert_true(load >= s->min && load <= s->max);
 		assert_true(seconds >= s->first * 0.99 && seconds <= s->final * 1.01);
-		search_add(s, load, seconds, lose(d, load, seconds));
+		loss = lose(d, load, seconds);
+		search_add(s, load, seconds, loss, (1 - loss) * (1 - d->excused));
 	}
 	assert_true(s->n < SEARCH_TRIALS);
 }
@@ -158,6 +160,21 @@ static void test_stalls(void **state)
 	assert_true(near >= 80);
 }
 
+// What did not come through is in no rate, whoever lost it.
+static void test_excused(void **state)
+{
+	struct device d = {.capacity = 2e6, .excused = 0.003};
+	struct search s = new_search();
+	struct search_result r;
+
+	(void)state;
+	run(&s, &d);
+	r = search_result(&s, NDR);
+	assert_int_equal(r.end, SEARCH_FOUND);
+	assert_near(r.lower, 2e6, 0.005);
+	assert_near(r.throughput, r.lower * 0.997, 1e-6);
+}
+
 static void test_limit(void **state)
 {
 	struct device d = {.capacity = 3e6};
@@ -178,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_beyond_max),
 		cmocka_unit_test(test_always_loses),
 		cmocka_unit_test(test_stalls),
+		cmocka_unit_test(test_excused),
 		cmocka_unit_test(test_limit),
 	};
 

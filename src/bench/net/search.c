@@ -142,7 +142,7 @@ static double pending(
 }
 
 // Of all trials at a load, what came through, as a share.
-static double through(const struct search *s, double load)
+static double forwarded(const struct search *s, double load)
 {
 	double seconds = 0, received = 0;
 
@@ -164,7 +164,7 @@ static double go_down(struct search *s, unsigned i, const struct phase *p, doubl
 	if (load > 0 && load < upper * (1 - NEAR) && sum_up(s, load, p->seconds, 0).low == 0
 	    && sum_up(s, load, p->seconds, 0).high == 0)
 		return load;
-	guess = upper * through(s, upper) / (1 - s->goal[i].loss) * (1 - p->width / 2);
+	guess = upper * forwarded(s, upper) / (1 - s->goal[i].loss) * (1 - p->width / 2);
 	if (s->state[i].step == 0 && guess < upper * (1 - p->width / 2)) {
 		s->state[i].step = p->width;
 		return guess;
@@ -233,17 +233,17 @@ bool search_next(struct search *s, double *ret_load, double *ret_seconds)
 	return false;
 }
 
-void search_add(struct search *s, double load, double seconds, double loss)
+void search_add(struct search *s, double load, double seconds, double loss, double through)
 {
 	if (s->n == SEARCH_TRIALS)
 		return;
-	s->trial[s->n++] = (struct search_trial){load, seconds, loss};
+	s->trial[s->n++] = (struct search_trial){load, seconds, loss, through};
 	s->seconds += seconds;
 }
 
-// The loss that the trials at a load had at most, but for the share of their time in which more may be lost: of
-// those that last longest where the sum was not reached, the missing time counts as lost.
-static double quantile_loss(
+// The share that came through in the trials at a load, at least, but for the share of their time in which more may be
+// lost. Where the sum was not reached, the missing time counts as lost.
+static double quantile_through(
 	const struct search *s, const struct search_goal *g, const struct phase *p, double load
 )
 {
@@ -257,7 +257,7 @@ static double quantile_loss(
 
 		if (!same(r->load, load) || r->seconds < p->seconds * (1 - NEAR))
 			continue;
-		for (at = n++; at > 0 && of[at - 1].loss > r->loss; at--)
+		for (at = n++; at > 0 && of[at - 1].through < r->through; at--)
 			of[at] = of[at - 1];
 		of[at] = *r;
 		whole += r->seconds;
@@ -266,9 +266,9 @@ static double quantile_loss(
 	for (unsigned i = 0; i < n; i++) {
 		left -= of[i].seconds;
 		if (left <= 0)
-			return of[i].loss;
+			return of[i].through;
 	}
-	return n > 0 ? of[n - 1].loss : 1;
+	return n > 0 ? of[n - 1].through : 0;
 }
 
 struct search_result search_result(const struct search *s, unsigned goal)
@@ -286,7 +286,7 @@ struct search_result search_result(const struct search *s, unsigned goal)
 	if (s->state[goal].phase == s->phases) {
 		r.end = r.lower == 0 ? SEARCH_MIN : r.upper == 0 ? SEARCH_MAX : SEARCH_FOUND;
 	}
-	r.throughput = r.lower > 0 ? r.lower * (1 - quantile_loss(s, g, &p, r.lower)) : 0;
+	r.throughput = r.lower > 0 ? r.lower * quantile_through(s, g, &p, r.lower) : 0;
 	if (r.upper == 0)
 		r.upper = NAN;
 	return r;

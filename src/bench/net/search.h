@@ -22,7 +22,8 @@ struct search_goal {
 struct search_trial {
 	double load;	// packets a second
 	double seconds; // that it lasted
-	double loss;	// share, 0..1
+	double loss;	// share, 0..1, that decides about the load
+	double through; // share that came through: not all that is missing need be the device's loss
 };
 
 // To be filled in before search_begin: min, max, first, final, goals; limit 0: no end.
@@ -49,7 +50,7 @@ void search_begin(struct search *s);
 // Which trial is next: a load and how long. False: all is found, or the limit is reached.
 bool search_next(struct search *s, double *ret_load, double *ret_seconds);
 
-void search_add(struct search *s, double load, double seconds, double loss);
+void search_add(struct search *s, double load, double seconds, double loss, double through);
 
 enum search_end {
 	SEARCH_FOUND,
@@ -62,7 +63,7 @@ struct search_result {
 	enum search_end end;
 	double lower;	   // the highest load below `upper` at which no more was lost
 	double upper;	   // the lowest one at which more was; NAN where none was
-	double throughput; // at `lower`, of what was received (conditional throughput)
+	double throughput; // at `lower`, of what came through (conditional throughput)
 	unsigned trials;
 };
 

@@ -231,7 +231,7 @@ int rig_search(struct rig *rig, struct search *s, struct rig_search *ret, struct
 			return -err->code;
 		if (window_valid(&w, why, sizeof(why)) && clear(s, &w, why, sizeof(why))) {
 			found.excused = fmax(found.excused, window_excused(&w));
-			search_add(s, load, seconds, window_vnf_loss(&w));
+			search_add(s, load, seconds, window_vnf_loss(&w), 1 - window_loss(&w));
 			disturbed = 0;
 		} else if (window_beyond_tester(&w) && lowered++ < LOWERED) {
 			// what it did offer, and a little less

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
+#include "launch/config.h"
 #include "run/news.h"
 
 #include <fcntl.h>
@@ -38,6 +39,8 @@ int cli_complete(
 	*ret_status = STATUS_FAILED;
 	if (l->argv[0] == NULL && need_program)
 		return err_set(err, EINVAL, "no program given; see pinfold run --help");
+	if (cli_host_tree == NULL && config_read(l, err) < 0)
+		return -err->code;
 	if (launch_find_user(l, fs, err) < 0)
 		return -err->code;
 	if (!site_has(&l->site, SITE_CONTAINER))

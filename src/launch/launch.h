@@ -17,6 +17,8 @@
 // Stands for the program of an engine's container, whose name follows.
 #define LAUNCH_CONTAINER "(container)"
 
+struct config; // config.h
+
 struct launch_volume {
 	const char *source; // absolute path on the host
 	dev_t dev;	    // and what was there when it was looked up
@@ -33,9 +35,10 @@ struct launch {
 	const char *env[LAUNCH_LISTS]; // "NAME=value"
 	unsigned nvolumes;
 	struct launch_volume volumes[LAUNCH_LISTS];
-	const char *user;     // as it is asked for; NULL: 0
-	uint32_t uid, gid;    // in the container
-	const char *hostname; // NULL: the grant's name
+	struct config *config_files; // --config; NULL: none
+	const char *user;	     // as it is asked for; NULL: 0
+	uint32_t uid, gid;	     // in the container
+	const char *hostname;	     // NULL: the grant's name
 	bool terminal, interactive, detached;
 	const char *runtime;	// path that is asked for; NULL: the first that is installed
 	const char *inside;	// path of pinfold-inside on the host

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // The options of a command line that say what is launched, and where.
 
+#include "launch/config.h"
 #include "launch/launch.h"
 
 #include "base/scope.h"
@@ -17,6 +18,8 @@ const char launch_help[] =
 	"  --image DIR|NAME        root file system; without it /usr, /etc and /opt of the host\n"
 	"  -v HOST:TARGET[:ro]     show a file or directory of the host\n"
 	"  -e NAME=VALUE           environment\n"
+	"  --config FILE|DIR|URL   a copy that the program finds; CONFIG in its words is the path\n"
+	"  --sha256 HEX            what the file or URL before it must have\n"
 	"  -u, --user UID[:GID]|NAME  in the container; default 0, which is nobody outside\n"
 	"  --hostname NAME         default: the name of the grant\n"
 	"  -i                      keep standard input; else it is /dev/null\n"
@@ -120,6 +123,8 @@ static const struct {
 	{"image", 'm', required_argument, set_image},
 	{"volume", 'v', required_argument, launch_parse_volume},
 	{"env", 'e', required_argument, set_env},
+	{"config", 'C', required_argument, config_ask},
+	{"sha256", 'S', required_argument, config_expect},
 	{"user", 'u', TEXT(user)},
 	{"hostname", 'H', required_argument, launch_set_hostname},
 	{"allow-missing", 'M', required_argument, launch_parse_allow_missing},
@@ -162,9 +167,10 @@ int launch_option(struct launch *launch, int letter, const char *value, struct e
 static unsigned asked(const struct launch *l)
 {
 	return (l->image != NULL ? ASK_IMAGE : 0) | (l->nvolumes > 0 ? ASK_VOLUMES : 0)
-	       | (l->user != NULL ? ASK_USER : 0) | (l->hostname != NULL ? ASK_HOSTNAME : 0)
-	       | (l->terminal ? ASK_TERMINAL : 0) | (l->runtime != NULL ? ASK_RUNTIME : 0)
-	       | (l->apparmor != NULL ? ASK_APPARMOR : 0) | (l->allow_missing != 0 ? ASK_WAIVER : 0)
+	       | (l->config_files != NULL ? ASK_CONFIG : 0) | (l->user != NULL ? ASK_USER : 0)
+	       | (l->hostname != NULL ? ASK_HOSTNAME : 0) | (l->terminal ? ASK_TERMINAL : 0)
+	       | (l->runtime != NULL ? ASK_RUNTIME : 0) | (l->apparmor != NULL ? ASK_APPARMOR : 0)
+	       | (l->allow_missing != 0 ? ASK_WAIVER : 0)
 	       | (l->accel != NULL || l->no_prealloc ? ASK_GUEST : 0);
 }
 

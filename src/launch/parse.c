@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "launch/config.h"
 #include "launch/launch.h"
 
 #include <ctype.h>
@@ -221,5 +222,6 @@ void launch_done(struct launch *launch)
 		free((char *)launch->volumes[i].target);
 	}
 	free((char *)launch->image);
+	config_done(launch->config_files);
 	*launch = (struct launch){0};
 }

@@ -6,6 +6,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/size.h"
+#include "launch/config.h"
 #include "plan/make.h"
 
 #include <string.h>
@@ -146,6 +147,24 @@ char *plan_take_in(
 	return place;
 }
 
+// Directory after directory: a path's are before it, and those that are there already are left.
+static void file_below(struct plan *p, const char *top, const char *name, const char *text)
+{
+	char *path = str_printf("%s/%s", top, name);
+
+	for (char *s = path != NULL ? path + strlen(top) : NULL; s != NULL; s = strchr(s + 1, '/'))
+		plan_dir(p, strndup(path, (size_t)(s - path)));
+	plan_file(p, path, strdup(text));
+}
+
+void plan_config_files(struct plan *p, const char *top)
+{
+	const struct config *c = p->launch->config_files;
+
+	for (unsigned i = 0; c != NULL && i < c->nfiles; i++)
+		file_below(p, top, c->files[i].name, c->files[i].text);
+}
+
 // What is /run/pinfold in a container: a mount of its own, read-only. As a directory of the container's
 // /run the workload could rename it, and pinfold exec would run what it put in its place.
 static void add_own(struct plan *p, char *grant)
@@ -154,6 +173,9 @@ static void add_own(struct plan *p, char *grant)
 
 	plan_dir(p, strdup(FENCE_DIR "/own"));
 	plan_file(p, strdup(FENCE_DIR "/own/grant.json"), grant);
+	// to a guest QEMU hands them on
+	if (!site_has(&p->lease.site, SITE_GUEST))
+		plan_config_files(p, FENCE_DIR "/own/config");
 	if (site_has(&p->lease.site, SITE_HOST_FILES))
 		return;
 	plan_file(p, strdup(FENCE_DIR "/own/inside"), strdup("")); // bound over

@@ -65,6 +65,8 @@ int plan_devices(
 );
 // fence.c: tmpfs, views, hugetlbfs, links, device nodes.
 int plan_fence(struct plan *p, struct err *err);
+// The files of --config below the directory `top`, which they make.
+void plan_config_files(struct plan *p, const char *top);
 // The directory of an absolute path. New string, NULL when memory is out.
 char *plan_directory_of(const char *path);
 // root.c: the root file system of a container.

@@ -184,6 +184,11 @@ static json_t *guest_volumes(const struct plan *p)
 			)
 		);
 	}
+	if (p->launch->config_files != NULL)
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:b, s:b}", "target", CONFIG_DIR, "file", 0, "readonly", 1)
+		);
 	return list;
 }
 
@@ -316,6 +321,7 @@ int plan_vm(struct plan *p, struct err *err)
 {
 	_cleanup_json_ json_t *doc = NULL;
 	struct plan_vm_cpus cpus;
+	char config[64];
 
 	if (check(p, err) < 0 || plan_vm_cpus(p, &cpus, err) < 0)
 		return -err->code;
@@ -331,7 +337,7 @@ int plan_vm(struct plan *p, struct err *err)
 	own(p, "/kernel", strdup(""));
 	own(p, "/initramfs", strdup(""));
 	own(p, "/root", NULL);
-	if (p->launch->nvolumes > 0)
+	if (p->launch->nvolumes > 0 || p->launch->config_files != NULL)
 		own(p, "/volumes", NULL);
 	for (unsigned i = 0; i < p->launch->nvolumes; i++) {
 		char below[32];
@@ -339,5 +345,8 @@ int plan_vm(struct plan *p, struct err *err)
 		snprintf(below, sizeof(below), "/volumes/%u", i);
 		own(p, below, p->launch->volumes[i].directory ? NULL : strdup(""));
 	}
+	// behind the volumes, as the guest is told
+	snprintf(config, sizeof(config), FENCE_DIR "/own/vm/volumes/%u", p->launch->nvolumes);
+	plan_config_files(p, config);
 	return 0;
 }

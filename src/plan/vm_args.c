@@ -237,7 +237,7 @@ static void add_files(const struct plan *p, json_t *argv)
 	    "-fsdev",
 	    "local,id=root,path=" PLAN_VM "/root,security_model=none,readonly=on,multidevs=remap");
 	add(argv, "-device", "virtio-9p-pci,fsdev=root,mount_tag=root,addr=0x3");
-	if (p->launch->nvolumes == 0)
+	if (p->launch->nvolumes == 0 && p->launch->config_files == NULL)
 		return;
 	add(argv,
 	    "-fsdev",

@@ -48,7 +48,7 @@ static const struct site sites[PLACES] = {
 			.name = "host",
 			.has = SITE_LEASE | SITE_FENCE | SITE_PAGES | SITE_HOST_FILES
 			       | SITE_SUPERVISOR,
-			.may = ASK_WAIVER,
+			.may = ASK_WAIVER | ASK_CONFIG,
 			.refusal = "--in host runs the program as it is: --image, -v, --user, "
 				   "--hostname, --runtime, --apparmor, --accel and -t are for "
 				   "containers and virtual machines",
@@ -72,9 +72,10 @@ static const struct site sites[PLACES] = {
 			.place = PLACE_KEPT,
 			.name = "keeper",
 			.has = SITE_FENCE | SITE_CONTAINER | SITE_BELOW,
-			.may = ~(unsigned)(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER | ASK_GUEST),
-			.refusal = "--in host and vm, --runtime, --apparmor and --allow-missing "
-				   "are root's; a keeper has what root gave it",
+			.may = ~(unsigned
+			)(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER | ASK_GUEST | ASK_CONFIG),
+			.refusal = "--in host and vm, --runtime, --apparmor, --allow-missing and "
+				   "--config are root's; a keeper has what root gave it",
 			.state = PEN_DIR "/state",
 			.starts = "init",
 			.execs = "init",

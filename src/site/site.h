@@ -21,6 +21,7 @@
 	RUN_DIR "/engine" // of every container of an engine with a grant a file: the name of its lease
 #define CDI_DIR RUN_DIR "/cdi"		 // is none: mounts of its files stand for grants
 #define GRANT_FILE RUN_DIR "/grant.json" // what a workload has, for itself
+#define CONFIG_DIR RUN_DIR "/config"	 // in a container or guest: what --config brought
 #define INSIDE RUN_DIR "/inside"	 // pinfold-inside, in a container
 
 #define SITE_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,6 +67,7 @@ enum {
 	ASK_RIGHTS = 1 << 7, // capabilities, profiles of system calls
 	ASK_WAIVER = 1 << 8, // to do without a limit
 	ASK_GUEST = 1 << 9,  // how a virtual machine is to be
+	ASK_CONFIG = 1 << 10,
 };
 
 #define SITE_JOINS 2

@@ -113,6 +113,23 @@ def test_race_of_gc(pf):
     assert {s.end() for s in collectors} == {0}
 
 
+@pytest.mark.parametrize("flags", [(), ("-t",)], ids=["pipes", "terminal"])
+def test_gc_before_the_last_words(pf, flags):
+    """A lease that was taken back while its supervisor was held up: neither output nor status is lost."""
+    name = unique()
+    s = pf.start(
+        "run", "--name", name, "--cpus", str(CPU), *flags, "--",
+        "/bin/sh", "-c", "sleep 0.5; echo last; exit 7",
+    )  # fmt: skip
+    wait((LEASES / f"{name}.json").exists, what="the lease")
+    pf.program(name, "sleep")
+    s.signal(signal.SIGSTOP)
+    wait(lambda: pf.ok("gc") == "1 cleaned up\n", what="the collection")
+    s.signal(signal.SIGCONT)
+    assert s.end() == 7, s.text()
+    assert s.text().splitlines() == ["last"]
+
+
 # --- leases on disk -------------------------------------------------------------------------------
 
 

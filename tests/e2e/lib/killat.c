@@ -6,6 +6,7 @@
 //
 //   killat -l FILE -- COMMAND...       undisturbed; a line for each call: ROLE N ALIVE NAME RESULT PATH
 //   killat -k ROLE:N -v WHO -- COMMAND...  WHO: roles with commas between them, or "all"
+//   -s SECONDS: that it may take, 40 if not said
 //
 // A role is the way from the command to a process: 0 is the command itself, 0.1 its second child. ALIVE:
 // how many processes and threads there are at the call. With -f it is over when the command itself has
@@ -372,11 +373,12 @@ static pid_t start(char **argv)
 int main(int argc, char **argv)
 {
 	int c, status, result = 125;
+	unsigned seconds = LIMIT_SECONDS;
 	bool first_only = false;
 	pid_t first, pid;
 	char *colon;
 
-	while ((c = getopt(argc, argv, "+fl:k:v:")) != -1) {
+	while ((c = getopt(argc, argv, "+fl:k:v:s:")) != -1) {
 		if (c == 'l') {
 			list = fopen(optarg, "we");
 			if (list == NULL)
@@ -387,6 +389,8 @@ int main(int argc, char **argv)
 			kill_at = (unsigned)atoi(colon + 1);
 		} else if (c == 'f') {
 			first_only = true;
+		} else if (c == 's') {
+			seconds = (unsigned)atoi(optarg);
 		} else if (c == 'v') {
 			victims = optarg;
 		} else {
@@ -395,7 +399,7 @@ int main(int argc, char **argv)
 	}
 	if (optind == argc || (list == NULL && (kill_role == NULL || victims == NULL)))
 		return 125;
-	alarm(LIMIT_SECONDS);
+	alarm(seconds);
 	first = start(argv + optind);
 	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
 		if (WIFSTOPPED(status)) {

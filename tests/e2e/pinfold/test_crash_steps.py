@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from features import needs_partitions
+from features import needs_guests, needs_partitions
 from leftovers import machine
 from places import TOP
 from workload import (
@@ -42,6 +42,7 @@ class Scenario:
     """A command that is killed. The machine as it must be again is taken before prepare()."""
 
     trace = ()  # more options of killat
+    seconds = 40  # that it may take
     # whose calls count, and who is killed there; "self" is the caller
     victims = {"0": ["self"]}
 
@@ -108,6 +109,13 @@ class RunDetached(Run):
 
     flags = ["-d"]
     victims = {"0": ["self"], "0.0": ["self"], "0.0.0": ["self", "all"], "0.0.0.3": ["self"]}
+
+
+class RunVm(Run):
+    """QEMU and its guest are 0.2.0.0 and what that starts."""
+
+    flags = ["--in", "vm", "--accel", "tcg", "--memory", "192M"]
+    seconds = 120
 
 
 class RunFirst(Run):
@@ -247,6 +255,7 @@ class StartKeeper(Create):
         super().put_away()
 
 
+VM = pytest.param(RunVm, marks=[needs_guests])
 ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
 SCENARIOS = [
     Run,
@@ -254,6 +263,7 @@ SCENARIOS = [
     RunBare,
     ISOLATED,
     RunDetached,
+    VM,
     RunFirst,
     Stop,
     StopOrphan,
@@ -270,6 +280,7 @@ SAMPLE = {
     RunAlone: 20,
     RunBare: 14,
     RunDetached: 14,
+    RunVm: 5,
     StopOrphan: 8,
     Gc: 10,
     Exec: 8,
@@ -277,14 +288,14 @@ SAMPLE = {
 }
 
 
-def killat(pf, *args):
+def killat(pf, s, *args):
     with open(pf.directory / "killat.out", "wb") as out:
         return subprocess.run(
-            [KILLAT, *map(str, args)],
+            [KILLAT, "-s", str(s.seconds), *map(str, s.trace), *map(str, args)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            timeout=50,
+            timeout=s.seconds + 10,
             check=False,
         ).returncode
 
@@ -296,7 +307,7 @@ def points(pf, s):
     """
     listing = pf.directory / "calls"
     s.prepare()
-    status = killat(pf, *s.trace, "-l", listing, "--", pf.path, *s.command())
+    status = killat(pf, s, "-l", listing, "--", pf.path, *s.command())
     assert status == 0, (pf.directory / "killat.out").read_text()
     s.put_away()
     s.done()
@@ -318,7 +329,7 @@ def die(pf, s, before, point):
     s.prepare()
     status = killat(
         pf,
-        *s.trace,
+        s,
         "-k",
         f"{role}:{number}",
         "-v",
@@ -344,7 +355,7 @@ def die(pf, s, before, point):
     pytest.fail(f"after the death at {what}:\n{less}\n{more}", pytrace=False)
 
 
-@pytest.mark.limit(1500 if FULL else 60)
+@pytest.mark.limit(1500 if FULL else 150)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
 def test_death_at_every_step(pf, scenario):
     # what the first run makes and keeps

@@ -245,6 +245,80 @@ def test_no_kernel(pf, tmp_path):
     pf.fails("run", *VM, "--cpus", str(CPU), "--", "/bin/true", like="pinfold host kernel", env=env)
 
 
+def test_no_qemu(pf):
+    """As on a machine without it: hidden in a mount namespace."""
+    script = 'mount --bind /dev/null /usr/bin/qemu-system-x86_64 && exec "$@"'
+    p = subprocess.run(
+        ["unshare", "-m", "/bin/sh", "-c", script, "sh", pf.path, "run", "--in", "vm", "--cpus",
+         str(CPU), "--", "/bin/true"],
+        capture_output=True, text=True, timeout=BOOT, check=False,
+    )  # fmt: skip
+    assert p.returncode == 125
+    assert "apt install qemu-system-x86" in p.stderr and p.stderr.count("\n") == 1, p.stderr
+
+
+def test_more_hugepages_than_there_are(pf):
+    begun = time.monotonic()
+    pf.fails(
+        "run", *VM, "--cpus", str(CPU), "--hugepages", "2M=100000", "--", "/bin/true",
+        like="hugepages",
+    )  # fmt: skip
+    assert time.monotonic() - begun < 5 * SLOW
+
+
+def test_stop_of_what_does_not_listen(pf):
+    """Neither the program nor its guest is asked for longer than stop was told."""
+    script = "trap '' TERM INT HUP; echo deaf; while :; do sleep 1; done"
+    name = pf.detach(*VM, name=unique("vm"), command=("/bin/sh", "-c", script))
+    wait(lambda: "deaf" in pf("logs", name).stdout, 10, "output")
+    begun = time.monotonic()
+    pf.ok("stop", "-t", "1", name)
+    assert time.monotonic() - begun < 15 * SLOW
+    assert not (LEASES / f"{name}.json").exists()
+
+
+def test_console_flood(pf):
+    """Nobody reads the guest's console; who writes there holds up nothing."""
+    script = "head -c 2000000 /dev/zero | tr '\\0' x >/dev/ttyS0; echo written; exit 3"
+    p = pf.run(*VM, "--", "/bin/sh", "-c", script, seconds=BOOT)
+    assert (p.returncode, p.stdout) == (3, "written\n"), p.stderr
+
+
+# Loaded at 16 MiB, entered by the note that QEMU looks for in a kernel (PVH), and there it stays.
+STUCK = """
+    .section .note.pvh, "a", @note
+    .long 4, 4, 18
+    .asciz "Xen"
+    .long start
+    .text
+    .globl start
+start:
+    .code32
+    jmp start
+"""
+
+
+@pytest.mark.full
+def test_guest_that_does_not_come_up(pf, tmp_path):
+    cache = Path(os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest"))
+    real = max(cache.glob("linux-*"), key=lambda d: d.stat().st_mtime)
+    stuck = tmp_path / real.name
+    stuck.mkdir()
+    (stuck / "lib").symlink_to(real / "lib")
+    (tmp_path / "stuck.S").write_text(STUCK)
+    subprocess.run(
+        ["gcc", "-nostdlib", "-static", "-Wl,-Ttext=0x1000000", "-Wl,--build-id=none", "-o",
+         stuck / "vmlinux", tmp_path / "stuck.S"],
+        check=True,
+    )  # fmt: skip
+    for d in (tmp_path.parent, tmp_path, stuck):
+        d.chmod(0o755)
+    env = {**os.environ, "PINFOLD_GUEST_CACHE": str(tmp_path)}
+    pf.fails(
+        "run", *VM, "--cpus", str(CPU), "--", "/bin/true", like="within 50 s", seconds=90, env=env
+    )
+
+
 def test_refusals(pf):
     for flags, like in (
         (("--memory", "64M"), "a virtual machine takes at least --memory 160M"),

@@ -279,9 +279,12 @@ struct hits_event {
 		HITS_MEMORY,
 		HITS_PIDS
 	} kind;
-	int fd; // -1: there is none
+	int fd;	     // -1: there is none
+	int control; // HITS_RING: of what rings it
 	short events;
 };
+#define HITS_NO_EVENT ((struct hits_event){.fd = -1, .control = -1})
+void hits_event_close(struct hits_event *e);
 // About memory, once the box is there.
 struct hits_event hits_on_memory(const struct hostfs *fs, const struct lease *lease);
 // About processes, once the program's cgroup is there.

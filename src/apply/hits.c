@@ -191,7 +191,7 @@ static bool read_file(const struct hits_event *e, struct hits *h)
 
 static struct hits_event event_of_file(int kind, int fd)
 {
-	struct hits_event e = {.kind = kind, .fd = fd, .events = POLLPRI};
+	struct hits_event e = {.kind = kind, .fd = fd, .control = -1, .events = POLLPRI};
 	struct hits unused = {0};
 
 	if (fd >= 0)
@@ -208,8 +208,9 @@ static struct hits_event event_of_v1(int box, int control)
 
 	snprintf(line, sizeof(line), "%d %d", fd, control);
 	if (fd < 0 || fs_write_control(box, "cgroup.event_control", line, &unused) < 0)
-		return (struct hits_event){.fd = -1};
-	return (struct hits_event){.kind = HITS_RING, .fd = steal_fd(&fd), .events = POLLIN};
+		return HITS_NO_EVENT;
+	return (struct hits_event){
+		.kind = HITS_RING, .fd = steal_fd(&fd), .control = control, .events = POLLIN};
 }
 
 struct hits_event hits_on_memory(const struct hostfs *fs, const struct lease *lease)
@@ -219,9 +220,16 @@ struct hits_event hits_on_memory(const struct hostfs *fs, const struct lease *le
 	_cleanup_close_ int box = group != NULL ? cgroup_open_box(fs, group, &memory, &file) : -1;
 	_cleanup_close_ int fd = box >= 0 ? openat(box, file, O_RDONLY | O_CLOEXEC) : -1;
 
+	struct hits_event e = HITS_NO_EVENT;
+
 	if (fd < 0)
-		return (struct hits_event){.fd = -1};
-	return file == memory.v2 ? event_of_file(HITS_MEMORY, steal_fd(&fd)) : event_of_v1(box, fd);
+		return e;
+	if (file == memory.v2)
+		return event_of_file(HITS_MEMORY, steal_fd(&fd));
+	e = event_of_v1(box, fd);
+	if (e.control == fd)
+		steal_fd(&fd);
+	return e;
 }
 
 struct hits_event hits_on_pids(const struct hostfs *fs, const struct lease *lease)
@@ -239,22 +247,34 @@ struct hits_event hits_on_pids(const struct hostfs *fs, const struct lease *leas
 	return event_of_file(HITS_PIDS, fd);
 }
 
+void hits_event_close(struct hits_event *e)
+{
+	scope_close(&e->fd);
+	scope_close(&e->control);
+	e->fd = e->control = -1;
+}
+
 bool hits_told(struct hits_event *e, short revents, struct hits *h)
 {
 	uint64_t n = 0;
+	char c;
 
 	if (e->fd < 0 || revents == 0)
 		return false;
 	if (e->kind == HITS_RING) {
 		if (read(e->fd, &n, sizeof(n)) != (ssize_t)sizeof(n))
 			return false;
+		// it is rung once more when the cgroup is removed, whose files cannot be read then
+		if (pread(e->control, &c, 1, 0) < 0) {
+			hits_event_close(e);
+			n--;
+		}
 		h->killed += n;
 		h->over += n;
-		return true;
+		return n > 0;
 	}
 	if (read_file(e, h))
 		return true;
-	scope_close(&e->fd);
-	e->fd = -1;
+	hits_event_close(e);
 	return false;
 }

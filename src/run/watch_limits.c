@@ -17,7 +17,7 @@ void limit_watch_open(struct limit_watch *w, const struct hostfs *fs, const stru
 	*w = (struct limit_watch){
 		.fs = fs,
 		.lease = lease,
-		.on = {hits_on_memory(fs, lease), {.fd = -1}},
+		.on = {hits_on_memory(fs, lease), HITS_NO_EVENT},
 	};
 	// a keeper had others in its cgroup before
 	if (!site_has(&lease->site, SITE_LEASE))
@@ -34,7 +34,7 @@ void limit_watch_started(struct limit_watch *w)
 void limit_watch_close(struct limit_watch *w)
 {
 	for (int i = 0; w->fs != NULL && i < LIMIT_FDS; i++)
-		scope_close(&w->on[i].fd);
+		hits_event_close(&w->on[i]);
 	w->fs = NULL;
 }
 

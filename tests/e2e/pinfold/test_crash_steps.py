@@ -97,7 +97,14 @@ class RunAlone(Run):
 
     def command(self):
         alone = GRANT[: GRANT.index("--link")]
-        return ["run", "--name", self.name, *alone, "--", "/bin/true"]
+        return ["run", "--name", self.name, *alone, *self.flags, "--", "/bin/true"]
+
+
+class RunVm(RunAlone):
+    """QEMU and its guest are 0.2.0.0 and what that starts."""
+
+    flags = ["--in", "vm", "--accel", "tcg", "--memory", "192M"]
+    seconds = 120
 
 
 class RunIsolated(Run):
@@ -109,13 +116,6 @@ class RunDetached(Run):
 
     flags = ["-d"]
     victims = {"0": ["self"], "0.0": ["self"], "0.0.0": ["self", "all"], "0.0.0.3": ["self"]}
-
-
-class RunVm(Run):
-    """QEMU and its guest are 0.2.0.0 and what that starts."""
-
-    flags = ["--in", "vm", "--accel", "tcg", "--memory", "192M"]
-    seconds = 120
 
 
 class RunFirst(Run):

@@ -34,6 +34,7 @@ int cli_bench_filtered(int argc, char **argv); // a step of one of its experimen
 int cmd_cdi(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_grant(int argc, char **argv);
 int cmd_host(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{"cdi", cmd_cdi, "grants as devices of the Container Device Interface"},
 	{"doctor", cmd_doctor, "whether this machine is prepared, and what cures it"},
 	{"exec", cmd_exec, "run another program in a workload that runs"},
+	{"explain", cmd_explain, "what messages of DPDK, QEMU and engines mean"},
 	{"gc", cmd_gc, "clean up after what died"},
 	{"grant", cmd_grant, "create, list, show, remove named grants"},
 	{"host", cmd_host, "what this machine has"},

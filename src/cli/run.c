@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "run/run.h"
+#include "base/clock.h"
 #include "base/debug.h"
 #include "base/event_log.h"
 #include "base/fs.h"
@@ -9,6 +10,7 @@
 #include "base/status.h"
 #include "cli/cli.h"
 #include "cli/request.h"
+#include "explain/explain.h"
 #include "keeper/keeper.h"
 #include "launch/config.h"
 #include "run/news.h"
@@ -20,6 +22,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#define FIRST_SECONDS 60 // a program that fails so soon has failed to start
 #define READY_SECONDS 90 // longer than any wait of the supervisor for its start
 
 static const char run_help[] =
@@ -60,6 +63,23 @@ int cli_complete(
 	return l->argv[0] != NULL ? launch_check_program(l, fs, ret_status, err) : 0;
 }
 
+// What a program that failed at its start has said, in words that help. It was told to end: nothing.
+static void explain_failure(const struct outcome *out, int64_t begun)
+{
+	static const int told[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+	const struct known_message *m;
+
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		if (out->status == 128 + told[i])
+			return;
+	}
+	if (!out->program_ran || out->status == 0 || clock_ms() - begun > FIRST_SECONDS * 1000)
+		return;
+	m = explain_text(out->last);
+	if (m != NULL)
+		fprintf(stderr, "pinfold: why it failed: %s; cure: %s\n", m->cause, m->cure);
+}
+
 int cli_supervise(struct cli_start *cs, int ready)
 {
 	struct start_request req = {
@@ -71,6 +91,7 @@ int cli_supervise(struct cli_start *cs, int ready)
 	struct hostfs fs;
 	struct start s;
 	struct err err;
+	int64_t begun = clock_ms();
 	int r;
 
 	if (hostfs_open("/", &fs, &err) < 0)
@@ -91,6 +112,8 @@ int cli_supervise(struct cli_start *cs, int ready)
 		}
 	}
 	hostfs_close(&fs);
+	if (r == 0 && ready < 0)
+		explain_failure(&out, begun);
 	if (out.drains.code != 0 && ready < 0)
 		cli_fail(&out.drains);
 	else if (out.drains.code != 0)

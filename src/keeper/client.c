@@ -278,7 +278,7 @@ int keeper_run(const char *name, const struct keeper_request *req, int *ret_stat
 	if (r == 0)
 		r = follow(&s, req, &reply, err);
 	close(s.sock);
-	if (relay_end(&s.relay, s.sfd, &lost) < 0 && r == 0) {
+	if (relay_end(&s.relay, s.sfd, NULL, &lost) < 0 && r == 0) {
 		*err = lost;
 		r = -err->code;
 	}

@@ -343,7 +343,7 @@ static int watch_exec(struct execution *x, int sfd, struct outcome *ret, struct 
 	r = watch_child(&w, sfd, c->status[0], err);
 	if (r == 0)
 		r = conclude(&w, x, ret, err);
-	if (relay_end(&w.relay, sfd, &lost) < 0 && r == 0) {
+	if (relay_end(&w.relay, sfd, NULL, &lost) < 0 && r == 0) {
 		*err = lost;
 		ret->status = STATUS_FAILED;
 		r = -err->code;

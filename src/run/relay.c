@@ -12,8 +12,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -26,8 +28,15 @@
 #define END_OF_FILE "\x04" // as typed at a terminal
 #define GONE (POLLERR | POLLHUP | POLLNVAL)
 
+// A ring, which the threads of both streams write.
+struct relay_last {
+	atomic_size_t said; // bytes, of which the last are here
+	char text[RELAY_LAST];
+};
+
 // One stream: from the program or to it.
 struct way {
+	struct relay_last *last; // NULL: nobody wants to know
 	int from, to;
 	int control; // shared by all
 	int done[2]; // of the input: [1] is closed at its end
@@ -77,6 +86,42 @@ static int deliver(struct way *w, bool until_end, const char *data, size_t len)
 	return 0;
 }
 
+static void remember(struct relay_last *last, const char *data, size_t len)
+{
+	size_t at;
+
+	if (last == NULL)
+		return;
+	if (len > RELAY_LAST) {
+		data += len - RELAY_LAST;
+		len = RELAY_LAST;
+	}
+	at = atomic_fetch_add(&last->said, len);
+	for (size_t i = 0; i < len; i++)
+		last->text[(at + i) % RELAY_LAST] = data[i];
+}
+
+// Gives the ring back.
+static void recall(struct relay_last *last, char ret[RELAY_LAST + 1])
+{
+	size_t said, len, n = 0;
+
+	if (ret != NULL)
+		ret[0] = '\0';
+	if (last == NULL)
+		return;
+	said = atomic_load(&last->said);
+	len = said < RELAY_LAST ? said : RELAY_LAST;
+	for (size_t i = said - len; ret != NULL && i < said; i++) {
+		char c = last->text[i % RELAY_LAST];
+
+		ret[n++] = c != '\0' ? c : ' ';
+	}
+	if (ret != NULL)
+		ret[n] = '\0';
+	munmap(last, sizeof(*last));
+}
+
 // Nobody is there any more who could read it; a terminal that has hung up says EIO.
 static bool nobody(int fd, int e)
 {
@@ -124,6 +169,7 @@ static void carry_out(struct way *w)
 			break; // a terminal says EIO
 		if (got < 0)
 			continue;
+		remember(w->last, w->buf, (size_t)got);
 		e = deliver(w, false, w->buf, (size_t)got);
 		left -= ending && !w->terminal ? (size_t)got : 0;
 	}
@@ -204,7 +250,11 @@ static void wait_input(struct way *in, const struct streams *s)
 }
 
 static _Noreturn void relay_main(
-	struct streams *s, int control, const struct hostfs *fs, const struct lease *lease
+	struct streams *s,
+	int control,
+	struct relay_last *last,
+	const struct hostfs *fs,
+	const struct lease *lease
 )
 {
 	static char bufs[STREAMS][CHUNK]; // not touched before it is used
@@ -229,7 +279,8 @@ static _Noreturn void relay_main(
 	for (int i = 0; i < STREAMS; i++) {
 		struct way *w = &ways[i];
 
-		*w = (struct way){.control = control, .terminal = s->terminal, .buf = bufs[i]};
+		*w = (struct way){
+			.last = last, .control = control, .terminal = s->terminal, .buf = bufs[i]};
 		if (s->ours[i] < 0)
 			continue;
 		w->from = i == 0 ? STDIN_FILENO : s->ours[i];
@@ -297,16 +348,21 @@ int relay_start(
 	struct err *err
 )
 {
+	struct relay_last *last =
+		mmap(NULL, sizeof(*last), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0
+		);
 	int fds[2];
 	pid_t pid;
 
+	if (last == MAP_FAILED)
+		last = NULL; // it is no more than a help
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return err_sys(err, errno, "make a socket");
 	pid = fork();
 	if (pid == 0) {
 		close(fds[1]);
 		streams_handed_over(s);
-		relay_main(s, fds[0], fs, lease);
+		relay_main(s, fds[0], last, fs, lease);
 	}
 	close(fds[0]);
 	if (pid < 0) {
@@ -314,7 +370,7 @@ int relay_start(
 		close(fds[1]);
 		return -err->code;
 	}
-	*ret = (struct relay){.pid = pid, .control = fds[1]};
+	*ret = (struct relay){.pid = pid, .control = fds[1], .last = last};
 	// standard error stays, for what pinfold itself has to say
 	if (!s->terminal) {
 		leave(STDIN_FILENO);
@@ -346,11 +402,13 @@ static bool told_to_end(int sfd)
 		   || si.ssi_signo == SIGQUIT);
 }
 
-int relay_end(struct relay *r, int sfd, struct err *err)
+int relay_end(struct relay *r, int sfd, char last[RELAY_LAST + 1], struct err *err)
 {
 	struct pollfd p = {.fd = sfd, .events = POLLIN};
 	int status;
 
+	if (last != NULL)
+		last[0] = '\0';
 	if (r->pid == 0)
 		return 0;
 	// it may have ended by itself
@@ -362,6 +420,7 @@ int relay_end(struct relay *r, int sfd, struct err *err)
 	}
 	status = r->status;
 	scope_close(&r->control);
+	recall(r->last, last);
 	*r = (struct relay)NO_RELAY;
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != EPIPE)
 		return err_sys(err, WEXITSTATUS(status), "write what the program said");

@@ -51,11 +51,16 @@ bool streams_wanted(struct streams *s, bool ended);
 // Nothing is left to be carried.
 bool streams_closed(const struct streams *s);
 
+#define RELAY_LAST 4096 // bytes of what a program said last
+
+struct relay_last; // of the process that carries, seen here
+
 struct relay {
 	pid_t pid;   // 0: none
 	int status;  // of one that relay_gone has found
 	bool nobody; // nobody took any more what the program said
 	int control; // a byte: the program has ended
+	struct relay_last *last;
 };
 
 #define NO_RELAY              \
@@ -80,5 +85,6 @@ bool relay_gone(struct relay *r);
 
 // The program has ended: waits until all it said is delivered; what somebody else goes on writing is not.
 // sfd: a signalfd with SIGCHLD; another signal that ends programs is obeyed. Fails when something could not
-// be delivered, but not when nobody reads any more. 0 without a relay.
-int relay_end(struct relay *r, int sfd, struct err *err);
+// be delivered, but not when nobody reads any more. 0 without a relay. last: gets what the program said last, as
+// text, on both of its streams; NULL: not wanted.
+int relay_end(struct relay *r, int sfd, char last[RELAY_LAST + 1], struct err *err);

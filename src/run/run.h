@@ -53,8 +53,9 @@ void start_done(struct start *s);
 struct outcome {
 	int status; // exit status for the caller: the program's, 128+signal, 125, 126, 127
 	bool program_ran;
-	char note[HITS_LINE]; // which limit it ran into at its end; "": none
-	struct err drains;    // says who has what it passed on; code 0: nothing is left of it
+	char note[HITS_LINE];	   // which limit it ran into at its end; "": none
+	struct err drains;	   // says who has what it passed on; code 0: nothing is left of it
+	char last[RELAY_LAST + 1]; // what it said last, where that was carried
 };
 
 // Carries the plan out, waits for the end and takes everything back; a site without a lease leaves that to

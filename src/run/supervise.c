@@ -231,7 +231,7 @@ static int watch_workload(
 		r = conclude(&w, &s->plan, launch, c, out, err);
 	limit_watch_end(&limits, out->status, out->note);
 	limit_watch_close(&limits);
-	if (relay_end(&w.relay, sfd, &lost) < 0 && r == 0) {
+	if (relay_end(&w.relay, sfd, out->last, &lost) < 0 && r == 0) {
 		*err = lost;
 		r = -err->code;
 		out->status = STATUS_FAILED;

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold explain: messages as programs print them here, and what run says when a program fails at its start."""
+
+import json
+import subprocess
+
+import pytest
+
+from workload import CPU, needs_pages, needs_root, needs_testpmd
+
+TESTPMD = ["dpdk-testpmd", "--no-pci", "--file-prefix", "explain"]
+# what is run, and what is said of what it prints; nothing of it takes a hugepage
+PRODUCED = [
+    (["--in-memory", "-l", "0,127"], "a CPU that it may not use"),
+    (["--in-memory", "--no-huge", "--legacy-mem", "-l", "0"], "the two exclude each other"),
+    (["--in-memory", "-l", "0", "-m", "900000"], "asks for more than it has"),
+    (["--no-huge", "-m", "64", "--vdev", "net_nonsense0"], "no driver of that name"),
+    (["--no-huge", "-d", "/nonexistent.so"], "not in its root"),
+    (["--no-huge", "-m", "64", "--lcores", "0@0,1@0", "--vdev", "net_null0"], "packet buffers"),
+    (["--no-huge", "-m", "64", "--lcores", "0@0", "--vdev", "net_null0", "--",
+      "--total-num-mbufs=2048"], "testpmd wants two lcores"),
+    (["--no-huge", "-m", "64", "--lcores", "0@0,1@0", "--vdev",
+      "net_vhost0,iface=/nonexistent/x", "--", "--total-num-mbufs=2048"], "directory of its socket"),
+    (["--no-huge", "-m", "64", "--lcores", "0@0,1@0", "--vdev", "net_af_xdp0,iface=nosuch"],
+     "no interface of that name"),
+]  # fmt: skip
+
+
+def explain(pinfold, text, *args):
+    return subprocess.run(
+        [pinfold, "explain", *args], input=text, capture_output=True, text=True, check=False
+    )
+
+
+@needs_root
+@needs_testpmd
+@pytest.mark.parametrize("words, cause", PRODUCED, ids=lambda p: str(p)[:40])
+def test_produced(pinfold, words, cause):
+    p = subprocess.run(
+        TESTPMD + words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=50,
+        check=False,
+    )
+    assert p.returncode != 0, p.stdout
+    said = explain(pinfold, p.stdout)
+    assert said.returncode == 0, p.stdout
+    assert cause in said.stdout and "\n  cure   " in said.stdout, said.stdout
+
+
+@pytest.mark.anywhere
+def test_forms(pinfold, tmp_path):
+    text = "hello\nEAL: lcore 7 unavailable\nEAL: lcore 8 unavailable\n"
+    doc = json.loads(explain(pinfold, text, "--json").stdout)
+    assert [m["line"] for m in doc] == ["EAL: lcore 7 unavailable"]  # a cause is said once
+    assert set(doc[0]) == {"line", "of", "cause", "cure", "source"}
+    file = tmp_path / "log"
+    file.write_text(text)
+    assert "lcore 7" in explain(pinfold, "", str(file)).stdout
+    p = explain(pinfold, "all is well\n")
+    assert (p.returncode, p.stdout) == (1, "no message that is known here\n")
+    assert json.loads(explain(pinfold, "", "--json").stdout) == []
+    p = explain(pinfold, "", str(tmp_path / "none"))
+    assert p.returncode == 125 and p.stderr.count("\n") == 1
+    p = explain(pinfold, "x\x1b[2J lcore 7 unavailable\n")
+    assert "\x1b" not in p.stdout
+
+
+@needs_root
+@needs_testpmd
+@needs_pages(40)
+def test_run_says_why(pf):
+    """The mistake of whoever types the README's own command without its last words."""
+    lcores = f"0@{CPU},1@{CPU}"
+    words = ["dpdk-testpmd", "--lcores", lcores, "--vdev", "net_null0"]
+    p = pf.run("--hugepages", "2M=40", "--", *words)
+    assert p.returncode == 1
+    last = p.stderr.splitlines()[-1]
+    assert last.startswith("pinfold: why it failed: its packet buffers do not fit"), p.stderr
+    assert "--total-num-mbufs=2048" in last
+    # what works, and what is told to end, has nothing to explain
+    p = pf.run("--hugepages", "2M=40", "--", *words, "--", "--total-num-mbufs=2048")
+    assert p.returncode == 0 and "why it failed" not in p.stderr
+    p = pf.run("--", "/bin/sh", "-c", "echo 'EAL: lcore 7 unavailable'; kill -TERM $$")
+    assert "why it failed" not in p.stderr
+    p = pf.run("--", "/bin/sh", "-c", "echo 'EAL: lcore 7 unavailable'; exit 3")
+    assert p.returncode == 3 and "leave -l and --lcores out" in p.stderr
+    p = pf.run("--", "/bin/sh", "-c", "seq 20000; echo 'EAL: lcore 7 unavailable'; exit 3")
+    assert p.returncode == 3 and "leave -l and --lcores out" in p.stderr

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "unit.h"
+
+#include "base/str.h"
+#include "explain/explain.h"
+
+#include <string.h>
+
+// Each message is known as it was printed, and is not taken for another.
+static void knows_its_examples(void **)
+{
+	for (size_t i = 0; i < known_messages_n; i++) {
+		const struct known_message *m = &known_messages[i];
+
+		if (explain_line(m->example) != m)
+			fail_msg("'%s' is not found by '%s'", m->example, m->like);
+		assert_true(strlen(m->cause) > 10 && strlen(m->cure) > 5 && m->source[0] != '\0');
+		assert_null(strchr(m->cure, '\n'));
+	}
+}
+
+static void knows_no_other(void **)
+{
+	static const char *const fine[] = {
+		"",
+		"EAL: Detected CPU lcores: 2",
+		"EAL: Selected IOVA mode 'VA'",
+		"EAL: Multi-process socket /var/run/dpdk/rte/mp_socket",
+		"EAL: Error - exiting with code: 1",
+		"Port 0 is closed",
+		"[*?\\",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fine); i++)
+		assert_null(explain_line(fine[i]));
+}
+
+// Programs go on to complain of what follows.
+static void takes_the_first(void **)
+{
+	const struct known_message *m = explain_text(
+		"EAL: Detected CPU lcores: 2\n"
+		"EAL: Not enough memory available! Requested: 5000MB, available: 1024MB\n"
+		"EAL: FATAL: Cannot init memory\n"
+	);
+
+	assert_non_null(m);
+	assert_true(strstr(m->cause, "-m or --socket-mem") != NULL);
+	assert_null(explain_text(""));
+	assert_null(explain_text("nothing\n\nof\nit"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_its_examples),
+		cmocka_unit_test(knows_no_other),
+		cmocka_unit_test(takes_the_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

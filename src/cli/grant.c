@@ -14,7 +14,8 @@
 #include <string.h>
 
 static const char help[] =
-	"Usage: pinfold grant create --name NAME [--pool] [--count N] [GRANT FLAG...]\n"
+	"Usage: pinfold grant create --name NAME [--pool] [--count N|max] [--dry-run] [GRANT "
+	"FLAG...]\n"
 	"       pinfold grant start NAME...|--all\n"
 	"       pinfold grant stop NAME...|--all\n"
 	"       pinfold grant list [--json]\n"
@@ -23,7 +24,11 @@ static const char help[] =
 	"Named grants are kept in " ETC_DIR
 	"/grants.d and hold what they name until they are removed.\n"
 	"  --pool                  CPUs that several grants may share (--shared-cpus)\n"
-	"  --count N               N equal grants, NAME-1 to NAME-N; all of them or none\n"
+	"  --count N|max           N equal grants, NAME-1 to NAME-N; all of them or none. max: as "
+	"many\n"
+	"                          as fit, each on one NUMA node\n"
+	"  --reserve LIST          CPUs that none of them gets, for the host\n"
+	"  --dry-run [--json]      show them, what limits them and what is left; nothing is made\n"
 	"  --claim-by HOW[,HOW]     containers of engines may name it: by annotation, cdi, env\n"
 	"  --owner USER[:GID]      that user may run programs in it, without root, through a\n"
 	"                          keeper: create starts it, and after a reboot start does\n\n";

@@ -8,12 +8,22 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "cli/cli.h"
+#include "cli/host.h"
 #include "cli/request.h"
 #include "engine/engine.h"
 #include "keeper/keeper.h"
 
 #include <stdio.h>
 #include <string.h>
+
+struct wanted {
+	struct request request;
+	unsigned count;
+	bool max, dry, json;
+	struct idset reserve; // CPUs that are left to the host
+	uint32_t owner[2];
+	unsigned claim_by;
+};
 
 // The name of the n-th of several equal grants. False: it does not fit.
 static bool slot_name(char to[NAME_MAX_LEN + 1], const char *base, unsigned n)
@@ -53,18 +63,45 @@ static int note_names(
 	return definitions_begin(l, names, err);
 }
 
-// Definitions made with --count are all or none, also when this process is killed.
-static int create_all(
-	struct ledger *l,
-	const struct host *host,
-	const struct request *req,
-	unsigned count,
-	const uint32_t owner[2],
-	unsigned claim_by,
-	struct err *err
+// What others hold, and what is left to the host.
+static int read_others(
+	const struct ledger *l, const struct wanted *w, struct holdings *ret, struct err *err
 )
 {
+	const struct grant host = {.kind = GRANT_POOL, .name = "--reserve", .cpus = w->reserve};
+	int r = ledger_holdings(l, NULL, ret, err);
+
+	if (r == 0 && !idset_empty(&w->reserve))
+		r = holdings_add(ret, &host, false, err);
+	return r;
+}
+
+// As many as fit, each on one node.
+static int count_all(
+	const struct ledger *l, const struct host *host, struct wanted *w, struct err *err
+)
+{
+	struct holdings others = {0};
+	struct slots s;
+	int r = read_others(l, w, &others, err);
+
+	if (r == 0)
+		r = slots_fill(&w->request, host, &others, SLOTS_MAX, true, &s, err);
+	holdings_done(&others);
+	if (r == 0 && s.n == 0)
+		r = err_set(err, s.why.code, "%s", s.why.msg);
+	w->count = s.n;
+	return r;
+}
+
+// Definitions made with --count are all or none, also when this process is killed.
+static int create_all(
+	struct ledger *l, const struct host *host, const struct wanted *w, struct err *err
+)
+{
+	const struct request *req = &w->request;
 	struct request one = *req;
+	unsigned count = w->count;
 	struct err unused;
 	int r = count > 1 ? note_names(l, req, count, err) : 0;
 
@@ -73,13 +110,13 @@ static int create_all(
 		struct grant g;
 
 		name_of(one.name, req, count, i);
-		r = ledger_holdings(l, NULL, &others, err);
+		r = read_others(l, w, &others, err);
 		if (r == 0)
 			r = grant_resolve(&one, host, &others, &g, err);
 		if (r == 0) {
-			g.owner_uid = owner[0];
-			g.owner_gid = owner[1];
-			g.claim_by = claim_by;
+			g.owner_uid = w->owner[0];
+			g.owner_gid = w->owner[1];
+			g.claim_by = w->claim_by;
 			r = definition_write(l, &g, err);
 		}
 		holdings_done(&others);
@@ -108,27 +145,23 @@ static int parse_claims(const char *list, unsigned *ret, struct err *err)
 	return *ret != 0 ? 0 : err_set(err, EINVAL, "--claim-by: the list is empty");
 }
 
-static int parse_create(
-	int argc,
-	char **argv,
-	struct request *req,
-	unsigned *count,
-	uint32_t owner[2],
-	unsigned *claim_by,
-	struct err *err
-)
+static int parse_create(int argc, char **argv, struct wanted *w, struct err *err)
 {
-	struct option longs[32] = {
+	struct request *req = &w->request;
+	struct option longs[40] = {
 		{"pool", no_argument, NULL, 'p'},
 		{"count", required_argument, NULL, 'n'},
 		{"from", required_argument, NULL, 'f'},
 		{"owner", required_argument, NULL, 'o'},
 		{"claim-by", required_argument, NULL, 'c'},
+		{"dry-run", no_argument, NULL, 'd'},
+		{"json", no_argument, NULL, 'j'},
+		{"reserve", required_argument, NULL, 'r'},
 	};
 	bool any = false;
 	int c;
 
-	cli_request_options(longs + 5, ARRAY_LEN(longs) - 6);
+	cli_request_options(longs + 8, ARRAY_LEN(longs) - 9);
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "", longs, err)) != -1) {
 		if (c == '?')
@@ -136,22 +169,34 @@ static int parse_create(
 		if (c == 'p') {
 			req->kind = GRANT_POOL;
 		} else if (c == 'o') {
-			if (cli_parse_owner(optarg, &owner[0], &owner[1], err) < 0)
+			if (cli_parse_owner(optarg, &w->owner[0], &w->owner[1], err) < 0)
 				return -err->code;
 			continue; // no flag of the request
 		} else if (c == 'c') {
-			if (parse_claims(optarg, claim_by, err) < 0)
+			if (parse_claims(optarg, &w->claim_by, err) < 0)
 				return -err->code;
+			continue;
+		} else if (c == 'd' || c == 'j') {
+			*(c == 'd' ? &w->dry : &w->json) = true;
+			continue;
+		} else if (c == 'r') {
+			if (idset_parse(optarg, &w->reserve, err) < 0)
+				return err_wrap(err, "--reserve");
 			continue;
 		} else if (c == 'n') {
 			char *end;
 			unsigned long n = strtoul(optarg, &end, 10);
 
-			if (*end != '\0' || n == 0 || n > 4096)
+			w->max = str_eq(optarg, "max");
+			if (!w->max && (*end != '\0' || n == 0 || n > SLOTS_MAX))
 				return err_set(
-					err, EINVAL, "--count '%s': a number from 1 to 4096", optarg
+					err,
+					EINVAL,
+					"--count '%s': a number from 1 to %d, or max",
+					optarg,
+					SLOTS_MAX
 				);
-			*count = (unsigned)n;
+			w->count = w->max ? SLOTS_MAX : (unsigned)n;
 		} else if (c == 'f') {
 			if (any)
 				return err_set(
@@ -170,16 +215,22 @@ static int parse_create(
 		return err_set(err, EINVAL, "grant create: '%s' is no option", argv[optind]);
 	if (req->name[0] == '\0')
 		return err_set(err, EINVAL, "grant create: say --name NAME");
-	if (owner[0] != 0 && req->kind == GRANT_POOL)
+	if (w->json && !w->dry)
+		return err_set(err, EINVAL, "grant create: --json goes with --dry-run");
+	if (cli_captured && !w->dry)
+		return err_set(
+			err, EINVAL, "grant create: in a capture nothing is made; say --dry-run"
+		);
+	if (w->owner[0] != 0 && req->kind == GRANT_POOL)
 		return err_set(err, EINVAL, "grant create: a pool runs nothing, it has no owner");
-	if (*claim_by != 0 && (owner[0] != 0 || req->kind == GRANT_POOL))
+	if (w->claim_by != 0 && (w->owner[0] != 0 || req->kind == GRANT_POOL))
 		return err_set(
 			err,
 			EINVAL,
 			"grant create: containers of engines claim neither a pool nor a user's "
 			"grant"
 		);
-	if (*count > 1 && !idset_empty(&req->cpus))
+	if (w->count > 1 && !idset_empty(&req->cpus))
 		return err_set(err, EINVAL, "grant create --count: say --cpu-count N, not --cpus");
 	return 0;
 }
@@ -213,39 +264,61 @@ static int start_all(
 	return r;
 }
 
+// Nothing is locked: it may look different a moment later.
+static int show(struct hostfs *fs, const struct host *host, const struct wanted *w, struct err *err)
+{
+	struct holdings others = {0};
+	struct ledger l;
+	int r = ledger_open(fs, false, &l, err);
+
+	if (r < 0)
+		return r;
+	r = read_others(&l, w, &others, err);
+	ledger_close(&l);
+	if (r == 0)
+		r = grant_slots_show(&w->request, host, &others, w->count, w->max, w->json, err);
+	holdings_done(&others);
+	return r;
+}
+
+static int make(struct hostfs *fs, const struct host *host, struct wanted *w, struct err *err)
+{
+	struct ledger l;
+	int r = ledger_open(fs, true, &l, err);
+
+	if (r < 0)
+		return r;
+	r = ledger_lock(&l, err);
+	// what cannot be collected keeps what it holds; in a copy of another machine nothing is ours to end
+	if (r == 0 && cli_host_tree == NULL)
+		gc_leases(&l, NULL, err);
+	if (r == 0 && w->max)
+		r = count_all(&l, host, w, err);
+	if (r == 0)
+		r = create_all(&l, host, w, err);
+	if (r == 0 && (w->claim_by & CLAIM_BY_CDI) != 0 && cli_host_tree == NULL)
+		r = cdi_refresh(&l, err);
+	ledger_unlock(&l);
+	if (r == 0)
+		r = start_all(&l, &w->request, w->count, w->owner[0] != 0, err);
+	ledger_close(&l);
+	return r;
+}
+
 int cmd_grant_create(int argc, char **argv)
 {
-	struct request req = {0};
+	struct wanted w = {.count = 1};
 	struct host host = {0};
-	struct ledger l;
 	struct hostfs fs;
-	uint32_t owner[2] = {0};
-	unsigned count = 1, claim_by = 0;
 	struct err err;
 	int r;
 
-	if (parse_create(argc, argv, &req, &count, owner, &claim_by, &err) < 0
-	    || cli_open_host(&fs, &err) < 0)
+	if (parse_create(argc, argv, &w, &err) < 0 || cli_open_host(&fs, &err) < 0)
 		return cli_fail(&err);
 	r = host_read(&fs, HOST_PCI | HOST_SHARING, &host, &err);
 	if (r == 0)
-		r = ledger_open(&fs, true, &l, &err);
-	if (r == 0) {
-		r = ledger_lock(&l, &err);
-		// what cannot be collected keeps what it holds; in a copy of another machine nothing
-		// is ours to end
-		if (r == 0 && cli_host_tree == NULL)
-			gc_leases(&l, NULL, &err);
-		if (r == 0)
-			r = create_all(&l, &host, &req, count, owner, claim_by, &err);
-		if (r == 0 && (claim_by & CLAIM_BY_CDI) != 0 && cli_host_tree == NULL)
-			r = cdi_refresh(&l, &err);
-		ledger_unlock(&l);
-		if (r == 0)
-			r = start_all(&l, &req, count, owner[0] != 0, &err);
-		ledger_close(&l);
-	}
+		r = w.dry ? show(&fs, &host, &w, &err) : make(&fs, &host, &w, &err);
 	host_done(&host);
 	hostfs_close(&fs);
-	return r < 0 ? cli_fail(&err) : STATUS_OK;
+	return r < 0 ? cli_fail(&err) : r;
 }

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // pinfold host: what this machine has, and what it needs for virtual machines.
 
+#include "cli/host.h"
 #include "cli/cli.h"
 #include "cli/host_print.h"
 
@@ -15,10 +16,16 @@
 
 static const char usage[] =
 	"Usage: pinfold host inventory [--json] [--all]\n"
+	"       pinfold host free [--json]\n"
+	"       pinfold host capture > FILE\n"
 	"       pinfold host kernel\n"
 	"\n"
 	"inventory shows what the machine has: CPUs, caches, NUMA nodes, hugepages, network\n"
 	"functions, cgroups. It reads only; nothing is changed.\n"
+	"\n"
+	"free shows what of it a new grant could have; capture prints what pinfold reads of it, "
+	"for\n"
+	"pinfold --host-tree FILE on another machine.\n"
 	"\n"
 	"kernel fetches a kernel for run --in vm, with apt, into /var/cache/pinfold-guest. It is\n"
 	"not installed.\n"
@@ -104,6 +111,8 @@ static int kernel(int argc, char **argv)
 }
 
 static const struct command commands[] = {
+	{"capture", cmd_host_capture, .helps = true},
+	{"free", cmd_host_free, .helps = true},
 	{"inventory", inventory},
 	{"kernel", kernel},
 	{0},

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "cli/cli.h"
+#include "cli/host.h"
 
 #include "base/debug.h"
 #include "base/flush.h"
@@ -22,7 +23,7 @@ static const struct command commands[] = {
 	{"explain", cmd_explain, "what messages of DPDK, QEMU and engines mean"},
 	{"gc", cmd_gc, "clean up after what died"},
 	{"grant", cmd_grant, "create, list, show, remove named grants"},
-	{"host", cmd_host, "what this machine has"},
+	{"host", cmd_host, "what this machine has, and what of it is free"},
 	{"image", cmd_image, "root file systems for containers"},
 	{"logs", cmd_logs, "output of a detached workload"},
 	{"nic", cmd_nic, "the NICs of this machine, and who drives them"},
@@ -46,8 +47,9 @@ static void help(void)
 	puts("\nOptions:\n"
 	     "  --debug          tell each step as it is applied or undone, with times; also with\n"
 	     "                   PINFOLD_DEBUG=1; of run -d in the system's log\n"
-	     "  --host-tree DIR  look at a copy of another machine's /sys and /proc; nothing is "
-	     "changed\n"
+	     "  --host-tree DIR  look at a copy of another machine's /sys and /proc, or at a file "
+	     "of\n"
+	     "                   pinfold host capture; nothing is changed\n"
 	     "  --version        print version, revision, compiler, DPDK and runtime\n"
 	     "  --help           print this; each command has its own --help");
 }
@@ -98,6 +100,8 @@ static int command_main(int argc, char **argv)
 			return cli_fail(&err);
 		}
 	}
+	if (cli_host_tree != NULL && cli_unpack_tree(cli_host_tree, &err) < 0)
+		return cli_fail(&err);
 	return cli_dispatch(commands, "", argc - optind, argv + optind);
 }
 

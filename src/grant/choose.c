@@ -75,7 +75,7 @@ static int home_node(
 )
 {
 	struct idset free_cpus = avail_cpus(host, others);
-	unsigned best_cpus = 0;
+	unsigned best_cpus = 0, best_low = 0;
 	int best = -1;
 	bool best_fits = false;
 
@@ -107,12 +107,13 @@ static int home_node(
 			return 0;
 		}
 	}
-	// Nothing said: the node where the pages are and, of those, the one with most free CPUs.
+	// Nothing said: the node where the pages are and, of those, the one with most free CPUs, first of those that
+	// are chosen first.
 	for (unsigned i = 0; i < host->nnodes; i++) {
 		const struct host_node *n = &host->nodes[i];
 		struct idset left = n->cpus;
 		bool fits = pages_fit(req, host, others, (int)n->id);
-		unsigned count;
+		unsigned count, low = 0;
 
 		if (idset_empty(&n->cpus)
 		    || (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id)))
@@ -121,9 +122,14 @@ static int home_node(
 		count = idset_count(&left);
 		if (count > req->cpu_count) // enough is enough
 			count = req->cpu_count;
-		if (best < 0 || (fits && !best_fits) || (fits == best_fits && count > best_cpus)) {
+		idset_foreach (cpu, &left)
+			low += low < count && cpu < EAL_LCORES;
+		if (best < 0 || (fits && !best_fits)
+		    || (fits == best_fits
+			&& (low > best_low || (low == best_low && count > best_cpus)))) {
 			best = (int)n->id;
 			best_cpus = count;
+			best_low = low;
 			best_fits = fits;
 		}
 	}

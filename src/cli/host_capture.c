@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold host capture, and --host-tree with what it has made.
+
+#include "cli/host.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "cli/cli.h"
+#include "host/capture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CAPTURE_MAX (256u << 20)
+
+bool cli_captured;
+
+static char unpacked[] = "/tmp/pinfold-host-XXXXXX";
+
+static const char usage[] =
+	"Usage: pinfold host capture > FILE\n"
+	"\n"
+	"Prints what pinfold reads of this machine, to be looked at on another one:\n"
+	"  pinfold --host-tree FILE host inventory    (doctor, plan, host free, grant create "
+	"--dry-run)\n"
+	"It has names of processes, addresses of interfaces and, for root, grants in it.";
+
+int cmd_host_capture(int argc, char **argv)
+{
+	json_t *doc;
+	struct err err;
+	bool help;
+
+	if (cli_simple_options(argc, argv, usage, NULL, &help, &err) < 0)
+		return cli_fail(&err);
+	if (help)
+		return STATUS_OK;
+	if (cli_host_tree != NULL)
+		return cli_refuse("host capture: this machine is captured, without --host-tree");
+	if (isatty(STDOUT_FILENO))
+		return cli_refuse("host capture: say where to: pinfold host capture > FILE");
+	if (geteuid() != 0)
+		fprintf(stderr,
+			"pinfold: without root grants and some settings are left out; sudo pinfold "
+			"host "
+			"capture has them\n");
+	if (capture_take(&doc, &err) < 0)
+		return cli_fail(&err);
+	cli_print_json(doc);
+	json_decref(doc);
+	return STATUS_OK;
+}
+
+static void remove_unpacked(void)
+{
+	_cleanup_close_ int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct err unused;
+
+	fs_remove_tree(tmp, unpacked + strlen("/tmp/"), &unused);
+}
+
+int cli_unpack_tree(const char *path, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int dir = -1;
+	struct stat st;
+	size_t len;
+	int r;
+
+	if (stat(path, &st) < 0 || S_ISDIR(st.st_mode))
+		return 0; // hostfs_open has words for what is not there
+	r = fs_read_file(path, CAPTURE_MAX, &text, &len);
+	if (r < 0)
+		return err_sys(err, -r, "read host tree '%s'", path);
+	if (mkdtemp(unpacked) == NULL)
+		return err_sys(err, errno, "make a directory in /tmp");
+	atexit(remove_unpacked);
+	dir = open(unpacked, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(err, errno, "open '%s'", unpacked);
+	if (capture_unpack(text, len, path, dir, err) < 0)
+		return -err->code;
+	cli_captured = true;
+	cli_host_tree = unpacked;
+	return 0;
+}

@@ -82,7 +82,7 @@ static int count_all(
 )
 {
 	struct holdings others = {0};
-	struct slots s;
+	struct slots s = {0};
 	int r = read_others(l, w, &others, err);
 
 	if (r == 0)

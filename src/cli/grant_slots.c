@@ -119,7 +119,7 @@ int grant_slots_show(
 {
 	_cleanup_json_ json_t *doc = NULL, *rows = json_array();
 	unsigned before = others->n;
-	struct slots s;
+	struct slots s = {0};
 	bool all;
 
 	if (slots_fill(req, host, others, most, local, &s, err) < 0)

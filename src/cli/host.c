@@ -18,6 +18,7 @@ static const char usage[] =
 	"Usage: pinfold host inventory [--json] [--all]\n"
 	"       pinfold host free [--json]\n"
 	"       pinfold host capture > FILE\n"
+	"       pinfold host ticks [--json] [--cpus LIST] [--seconds N]\n"
 	"       pinfold host kernel\n"
 	"\n"
 	"inventory shows what the machine has: CPUs, caches, NUMA nodes, hugepages, network\n"
@@ -26,6 +27,8 @@ static const char usage[] =
 	"free shows what of it a new grant could have; capture prints what pinfold reads of it, "
 	"for\n"
 	"pinfold --host-tree FILE on another machine.\n"
+	"\n"
+	"ticks counts what interrupts the CPUs that are granted.\n"
 	"\n"
 	"kernel fetches a kernel for run --in vm, with apt, into /var/cache/pinfold-guest. It is\n"
 	"not installed.\n"
@@ -115,6 +118,7 @@ static const struct command commands[] = {
 	{"free", cmd_host_free, .helps = true},
 	{"inventory", inventory},
 	{"kernel", kernel},
+	{"ticks", cmd_host_ticks, .helps = true},
 	{0},
 };
 

@@ -12,6 +12,7 @@
 
 int cmd_host_capture(int argc, char **argv);
 int cmd_host_free(int argc, char **argv);
+int cmd_host_ticks(int argc, char **argv);
 
 // host_capture.c: where --host-tree names a capture, unpacks it and puts its directory there, until the end.
 int cli_unpack_tree(const char *path, struct err *err);

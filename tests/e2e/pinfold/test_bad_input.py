@@ -192,7 +192,7 @@ def test_commands(pf, words, like):
 GROUPS = {
     "bench": ["list", "run"],
     "grant": ["create", "start", "stop", "list", "show", "remove"],
-    "host": ["capture", "free", "inventory", "kernel"],
+    "host": ["capture", "free", "inventory", "kernel", "ticks"],
     "image": ["build", "list"],
     "nic": ["list", "restore", "unbind", "bind"],
     "seccomp": ["show", "record"],

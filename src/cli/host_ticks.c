@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold host ticks: what interrupts the CPUs that programs poll on.
+
+#include "host/ticks.h"
+
+#include "base/clock.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/host.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SECONDS_MAX 60
+
+static const char usage[] = "Usage: pinfold host ticks [--json] [--cpus LIST] [--seconds N]\n"
+			    "\n"
+			    "Counts for a second, or N, what interrupts CPUs: those that are "
+			    "granted or, where none is, those\n"
+			    "that are isolated, or those of LIST. A polling program loses time to "
+			    "each interrupt; on a CPU\n"
+			    "without ticks (nohz_full) that is busy with one program, the timer "
+			    "comes about once a second.";
+
+struct args {
+	bool json, help;
+	struct idset cpus;
+	unsigned seconds;
+};
+
+static int parse(int argc, char **argv, struct args *a, struct err *err)
+{
+	static const struct option longs[] = {
+		{"cpus", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
+		{"json", no_argument, NULL, 'j'},
+		{"seconds", required_argument, NULL, 's'},
+		{0},
+	};
+	char *end;
+	int c;
+
+	a->seconds = 1;
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
+		switch (c) {
+		case 'c':
+			if (idset_parse(optarg, &a->cpus, err) < 0)
+				return err_wrap(err, "--cpus");
+			break;
+		case 'h':
+			a->help = true;
+			break;
+		case 'j':
+			a->json = true;
+			break;
+		case 's':
+			a->seconds = (unsigned)strtoul(optarg, &end, 10);
+			if (*end != '\0' || a->seconds < 1 || a->seconds > SECONDS_MAX)
+				return err_set(
+					err,
+					EINVAL,
+					"--seconds '%s': a number from 1 to %d",
+					optarg,
+					SECONDS_MAX
+				);
+			break;
+		default:
+			return -err->code;
+		}
+	}
+	return optind == argc ? 0
+			      : err_set(err, EINVAL, "host ticks: '%s' is no option", argv[optind]);
+}
+
+// Those that are granted, else those that are isolated.
+static int usual_cpus(
+	const struct hostfs *fs, const struct host *h, struct idset *ret, struct err *err
+)
+{
+	struct holdings others = {0};
+	struct ledger l;
+	int r;
+
+	// definitions and leases are root's to read
+	if (geteuid() == 0) {
+		r = ledger_open(fs, false, &l, err);
+		if (r < 0)
+			return r;
+		r = ledger_holdings(&l, NULL, &others, err);
+		ledger_close(&l);
+		if (r < 0)
+			return r;
+	}
+	for (unsigned i = 0; i < others.n; i++)
+		idset_or(ret, &others.held[i].grant.cpus);
+	holdings_done(&others);
+	if (idset_empty(ret))
+		*ret = h->isolated;
+	idset_and(ret, &h->online);
+	return idset_empty(ret) ? err_set(
+		       err, ENOENT, "no CPU is granted or isolated; name some with --cpus LIST"
+	       )
+				: 0;
+}
+
+static const struct host_tick *tick_of(const struct host_tick *t, unsigned n, unsigned cpu)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (t[i].cpu == cpu)
+			return &t[i];
+	}
+	return NULL;
+}
+
+struct count {
+	const struct host_tick *from, *to;
+	unsigned nfrom, nto;
+	double seconds;
+};
+
+// Of all the time that the kernel counted meanwhile. -1: it counted none, or the CPU came or went.
+static double percent(const struct count *c, unsigned cpu, bool stolen)
+{
+	const struct host_tick *a = tick_of(c->from, c->nfrom, cpu),
+			       *b = tick_of(c->to, c->nto, cpu);
+	double busy, lost, all;
+
+	if (a == NULL || b == NULL)
+		return -1;
+	busy = (double)(b->busy - a->busy);
+	lost = (double)(b->stolen - a->stolen);
+	all = busy + lost + (double)(b->idle - a->idle);
+	return all > 0 ? 100 * (stolen ? lost : busy) / all : -1;
+}
+
+static json_t *known(double v)
+{
+	return v >= 0 ? json_real(v) : json_null();
+}
+
+static json_t *row_of(const struct host *h, const struct count *c, unsigned cpu)
+{
+	const struct host_tick *a = tick_of(c->from, c->nfrom, cpu),
+			       *b = tick_of(c->to, c->nto, cpu);
+	const struct host_cpu *self = host_cpu(h, cpu);
+	double sibling = -1;
+
+	if (a == NULL || b == NULL || self == NULL)
+		return NULL;
+	idset_foreach (s, &self->siblings) {
+		double busy = s != (int)cpu ? percent(c, (unsigned)s, false) : -1;
+
+		if (busy > sibling)
+			sibling = busy;
+	}
+	return json_pack(
+		"{s:i, s:b, s:b, s:f, s:f, s:o, s:o, s:o}",
+		"cpu",
+		(int)cpu,
+		"isolated",
+		idset_has(&h->isolated, cpu),
+		"tickless",
+		idset_has(&h->nohz_full, cpu),
+		"ticks",
+		(double)(b->timer - a->timer) / c->seconds,
+		"interrupts",
+		(double)(b->interrupts - a->interrupts) / c->seconds,
+		"busy",
+		known(percent(c, cpu, false)),
+		"stolen",
+		known(percent(c, cpu, true)),
+		"sibling",
+		known(sibling)
+	);
+}
+
+static int count_ticks(const struct args *a, json_t *rows, struct err *err)
+{
+	struct host_tick *from scope_cleanup(scope_free) = NULL,
+			       *to scope_cleanup(scope_free) = NULL;
+	struct idset cpus = a->cpus;
+	struct count c;
+	struct hostfs fs;
+	struct host h;
+	int64_t begun;
+	int r = hostfs_open("/", &fs, err);
+
+	if (r < 0)
+		return r;
+	r = host_read(&fs, 0, &h, err);
+	if (r == 0) {
+		if (idset_empty(&cpus))
+			r = usual_cpus(&fs, &h, &cpus, err);
+		else if (!idset_subset(&cpus, &h.online))
+			r = err_set(err, ENODEV, "--cpus: not all of them are online");
+		begun = clock_ns();
+		if (r == 0)
+			r = host_ticks(&fs, &from, &c.nfrom, err);
+		if (r == 0) {
+			nap_ms(a->seconds * 1000);
+			r = host_ticks(&fs, &to, &c.nto, err);
+		}
+		c.seconds = (double)(clock_ns() - begun) / 1e9;
+		c.from = from;
+		c.to = to;
+		idset_foreach (cpu, &cpus) {
+			json_t *row = r == 0 ? row_of(&h, &c, (unsigned)cpu) : NULL;
+
+			if (row != NULL)
+				json_array_append_new(rows, row);
+		}
+		host_done(&h);
+	}
+	hostfs_close(&fs);
+	return r;
+}
+
+int cmd_host_ticks(int argc, char **argv)
+{
+	static const char *const keys[] = {
+		"cpu",
+		"isolated",
+		"tickless",
+		"ticks",
+		"interrupts",
+		"busy",
+		"stolen",
+		"sibling",
+		NULL};
+	_cleanup_json_ json_t *rows = json_array();
+	struct args a = {0};
+	struct err err;
+
+	if (parse(argc, argv, &a, &err) < 0)
+		return cli_fail(&err);
+	if (a.help) {
+		puts(usage);
+		return STATUS_OK;
+	}
+	if (cli_host_tree != NULL)
+		return cli_refuse(
+			"host ticks: only a machine that runs has any; leave --host-tree out"
+		);
+	if (count_ticks(&a, rows, &err) < 0)
+		return cli_fail(&err);
+	cli_print_rows(rows, keys, a.json);
+	return STATUS_OK;
+}

@@ -79,13 +79,14 @@ int log_flow_wait(const struct log_flow *f);
 
 // ---- reading, log_read.c
 
-// Copies what there is to out. given: descriptors of NAME.log and NAME.log.1, for who may not open them;
+// Copies what there is to out, or its last *tail lines (NULL: all of it). given: descriptors of NAME.log and NAME.log.1, for who may not open them;
 // NULL: they are opened. alive: goes on until that says the workload is gone; NULL: does not.
 typedef bool (*log_alive_fn)(const struct ledger *l, const char *name);
 int log_copy(
 	const struct ledger *l,
 	const char *name,
 	const int *given,
+	const unsigned long *tail,
 	log_alive_fn alive,
 	FILE *out,
 	struct err *err

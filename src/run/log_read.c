@@ -96,10 +96,37 @@ static int begin_again(const struct place *p, struct reader *r, FILE *out, struc
 	return 0;
 }
 
+// Where the last *lines lines of a file begin; *lines becomes how many are to come from what was before it. A line that is
+// not ended yet is one.
+static off_t find_tail(int fd, unsigned long *lines)
+{
+	struct stat st;
+	char buf[4096], byte;
+	off_t at = fstat(fd, &st) == 0 ? st.st_size : 0;
+	bool unended = at > 0 && pread(fd, &byte, 1, at - 1) == 1 && byte != '\n';
+	// the newline before them is looked for, and the one at the end is none
+	unsigned long left = *lines + (unended ? 0 : 1);
+
+	while (at > 0 && left > 0) {
+		off_t from = at > (off_t)sizeof(buf) ? at - (off_t)sizeof(buf) : 0;
+		ssize_t n = pread(fd, buf, (size_t)(at - from), from);
+
+		if (n <= 0)
+			return at;
+		for (; n > 0; n--, at--) {
+			if (buf[n - 1] == '\n' && --left == 0)
+				break;
+		}
+	}
+	*lines = left > 0 && at == 0 ? left - 1 : 0;
+	return at;
+}
+
 int log_copy(
 	const struct ledger *l,
 	const char *name,
 	const int *given,
+	const unsigned long *tail,
 	log_alive_fn alive,
 	FILE *out,
 	struct err *err
@@ -109,6 +136,7 @@ int log_copy(
 	_cleanup_free_ char *old = str_printf(LOG_DIR "/%s.log.1", name);
 	const struct place p = {path, old, given};
 	_cleanup_close_ int before = -1;
+	unsigned long lines = tail != NULL ? *tail : 0;
 	struct reader r = {-1, 0};
 	bool last = alive == NULL;
 	int e = 0;
@@ -125,8 +153,10 @@ int log_copy(
 			name
 		);
 	before = open_old(&p);
-	if (before >= 0 && !same_file(before, r.fd))
-		e = copy_file(before, 0, out, err);
+	if (tail != NULL)
+		r.at = find_tail(r.fd, &lines);
+	if (before >= 0 && !same_file(before, r.fd) && (tail == NULL || lines > 0))
+		e = copy_file(before, tail != NULL ? find_tail(before, &lines) : 0, out, err);
 	while (e == 0) {
 		if (begin_again(&p, &r, out, err) < 0 || copy_rest(&r, out, err) < 0
 		    || next_file(&p, &r, out, err) < 0)

@@ -299,6 +299,30 @@ def test_logs_are_of_the_last(pf):
     assert st.st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize("end", ["\\n", ""], ids=["ended", "unended"])
+def test_logs_tail(pf, end):
+    script = f"seq 3000; printf 'last{end}'"
+    name = pf.detach(command=("/bin/sh", "-c", script))
+    wait(lambda: name not in pf.ps(), what="the end")
+    whole = pf.ok("logs", name)
+    lines = whole.splitlines(keepends=True)
+    assert len(lines) == 3001
+    for n in (0, 1, 2, 1500, 3000, 3001, 9999):
+        assert pf.ok("logs", "--tail", n, name) == "".join(lines[len(lines) - min(n, 3001) :])
+    assert pf.ok("logs", "-n", 2, "-f", name) == "".join(lines[-2:])
+    # what is in the file before counts, too
+    log = Path(f"/var/log/pinfold/{name}.log")
+    before = log.with_suffix(".log.1")
+    before.write_text("one\ntwo\n")
+    log.write_text("three\nfour\n")
+    assert pf.ok("logs", "-n", 3, name) == "two\nthree\nfour\n"
+    assert pf.ok("logs", "-n", 2, name) == "three\nfour\n"
+    assert pf.ok("logs", "-n", 9, name) == "one\ntwo\nthree\nfour\n"
+    before.unlink()
+    for words in (["--tail", "-1"], ["--tail", "x"], ["-n", ""]):
+        pf.fails("logs", *words, name, like="a number of lines")
+
+
 # --- gc -------------------------------------------------------------------------------------------
 
 

@@ -229,6 +229,10 @@ static int cmd_modes(int argc, char **argv)
 {
 	struct err err;
 
+	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
+		fputs(help, stdout);
+		return EXIT_OK;
+	}
 	if (argc > 2 || (argc == 2 && !str_eq(argv[1], "--json"))) {
 		err_set(&err, EINVAL, "modes: '%s' is no option; there is --json", argv[argc - 1]);
 		return fail(&err, EXIT_USAGE);

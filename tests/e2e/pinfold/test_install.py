@@ -62,6 +62,7 @@ def test_install_and_uninstall(pinfold, tmp_path):
         f"{at}/bin/pinfold-runtime",
         f"{at}/bin/drover",
         f"{at}/libexec/pinfold/fetch-kernel",
+        f"{at}/libexec/pinfold/pinfold-fetch",
         f"{at}/libexec/pinfold/pinfold-inside",
         f"{at}/share/bash-completion/completions/pinfold",
         f"{at}/share/bash-completion/completions/drover",

@@ -320,7 +320,7 @@ class Trials:
         """A trial that did not crash."""
         while True:
             self.number += 1
-            t = trial(self.work, mode, kind, self.cpus, self.number, seconds, half)
+            t = trial(self.work, mode, kind, self.cpus, self.work.number(), seconds, half)
             complete = t.overload is not None and (t.half is not None or not half)
             if t.clean:
                 return t

@@ -349,16 +349,15 @@ def schedule(repeats):
 def measure(w, cpus, repeats, seconds, say):
     """All trials, as pairs (container, bare). Pairs with a disturbed trial are repeated once, as
     long as there are not many of them."""
-    pairs, number, spare = [], 0, max(1, repeats // 2)
+    pairs, spare = [], max(1, repeats // 2)
     for i, order in enumerate(schedule(repeats)):
         again = ""
         while True:
             done = {}
             for kind in order:
-                number += 1
                 what = "containers" if kind == "container" else "bare processes"
                 say(f"{what} send packets, {i + 1} of {repeats}{again}")
-                done[kind] = trial(w, kind, cpus, number, seconds)
+                done[kind] = trial(w, kind, cpus, w.number(), seconds)
             if again or spare == 0 or all(t.valid() for t in done.values()):
                 break
             again = " again: it was disturbed"

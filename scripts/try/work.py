@@ -66,6 +66,12 @@ class Work:
         self.dir = tempfile.mkdtemp(prefix="pinfold-", dir="/run")
         self.running = []
         self.lent = []
+        self.numbers = 0
+
+    def number(self):
+        """For names of files and sockets: no trial, and none that is made again, has it twice."""
+        self.numbers += 1
+        return self.numbers
 
     def __enter__(self):
         return self

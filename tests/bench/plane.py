@@ -350,15 +350,13 @@ def session(w, make, mode, cpus, number, seconds, sides=("drover", "testpmd"), w
 def forward(w, cpus, repeats, seconds, say):
     """Pairs (drover, testpmd) of trials by link and mode, one list for each session."""
     found = {"crashed": 0, "cases": {}}
-    number = 0
     for link, make in (("memif", memif_side), ("null", null_side)):
         for mode, peer in PEERS.items():
             sessions = []
             while len(sessions) < repeats:
                 say(f"{mode} and testpmd {peer} over {link}, {len(sessions) + 1} of {repeats}")
-                number += 1
                 try:
-                    sessions.append(session(w, make, mode, cpus, number, seconds))
+                    sessions.append(session(w, make, mode, cpus, w.number(), seconds))
                 except Crashed:
                     found["crashed"] += 1
                     if found["crashed"] > CRASHES:
@@ -450,12 +448,10 @@ def gen_trial(w, cpus, number, seconds):
 
 def generator(w, cpus, repeats, seconds, say):
     found = {"crashed": 0, "trials": [], "numbers": []}
-    number = 0
     while len(found["trials"]) < repeats:
-        number += 1
         say(f"generator and latency meter, {len(found['trials']) + 1} of {repeats}")
         try:
-            t, numbers = gen_trial(w, cpus, number, seconds)
+            t, numbers = gen_trial(w, cpus, w.number(), seconds)
         except Crashed:
             found["crashed"] += 1
             if found["crashed"] > CRASHES:

@@ -5,7 +5,6 @@
 Both are others' programs, found by the environment: PROX=, DPDK_L3FWD=.
 """
 
-import itertools
 import os
 import re
 import signal
@@ -120,7 +119,6 @@ CASES = (
     Case("routing, 1024 routes", "l3fwd", None, 0, "lpm", traffic.prefixes(1024)),
     Case("routing, 65536 routes", "l3fwd", 1.0, 0, "fib", traffic.prefixes(65536)),
 )
-NUMBERS = itertools.count()  # of sessions
 VARIABLE = {"PROX": "PROX", "l3fwd": "DPDK_L3FWD"}
 
 
@@ -330,6 +328,5 @@ def compare(w, case, cpus, repeats, seconds, say):
     for i in range(repeats):
         say(f"{case.name}, drover and {case.peer}, {i + 1} of {repeats}")
         sides = ("drover", case.peer, BARE)
-        number = next(NUMBERS)
-        found.turns += plane.session(w, side, case, cpus, number, seconds, sides, WINDOWS)
+        found.turns += plane.session(w, side, case, cpus, w.number(), seconds, sides, WINDOWS)
     return found

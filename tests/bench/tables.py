@@ -79,14 +79,14 @@ def prepare(w):
     return forms
 
 
-def start(w, form, number, cpu):
+def start(w, form, cpu):
     """Seconds from the start of the program until traffic runs."""
     began = time.monotonic()
     program = plane.Drover(
         w,
         f"tables {form}",
         cpu,
-        f"tables-{form}-{number}",
+        f"tables-{form}-{w.number()}",
         f"{w.dir}/tables-{form}.cfg",
         {"cpe0": "null", "inet0": "null"},
     )
@@ -105,7 +105,7 @@ def bench(w, cpus):
     for i in range(RUNS):
         for form in forms:
             term.progress.say(f"start-up with large tables, {form}, {i + 1} of {RUNS}")
-            found[form].append(start(w, form, i, ",".join(map(str, cpus))))
+            found[form].append(start(w, form, ",".join(map(str, cpus))))
     term.heading("Start-up with a million routes and a million subscribers")
     rows, value = [], {}
     for form, seconds in found.items():

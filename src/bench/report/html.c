@@ -96,6 +96,21 @@ static void counts(FILE *f, const struct results *all)
 	fputs("</ul>\n", f);
 }
 
+static void headlines(FILE *f, const struct results *all)
+{
+	char *sentence[WORDS_HEADLINES];
+	unsigned n = words_headlines(all, sentence);
+
+	fputs(n > 0 ? "<ul class=\"headlines\">" : "", f);
+	for (unsigned i = 0; i < n; i++) {
+		fputs("<li>", f);
+		text(f, sentence[i]);
+		fputs("</li>\n", f);
+		free(sentence[i]);
+	}
+	fputs(n > 0 ? "</ul>\n" : "", f);
+}
+
 static void summary_row(FILE *f, const struct result *r, const struct row *row)
 {
 	_cleanup_free_ char *value = words_value(row);
@@ -120,6 +135,7 @@ static void summary(FILE *f, const struct results *all)
 	const struct result *machine = results_find(all, "machine");
 
 	fputs("<section id=\"summary\"><h2>Summary</h2>\n", f);
+	headlines(f, all);
 	counts(f, all);
 	for (unsigned i = 0; machine != NULL && i < machine->n; i++) {
 		const struct row *row = machine->rows[i];

@@ -32,7 +32,14 @@ static void cell_free(FILE *f, char *text)
 static void summary(FILE *f, const struct results *all)
 {
 	struct words_count c = words_claims(all);
+	char *sentence[WORDS_HEADLINES];
+	unsigned n = words_headlines(all, sentence);
 
+	for (unsigned i = 0; i < n; i++) {
+		fprintf(f, "* %s\n", sentence[i]);
+		free(sentence[i]);
+	}
+	fputc('\n', f);
 	fprintf(f,
 		"Of what the paper says, %u statements hold today, %u do not, %u are inconclusive, "
 		"and %u cannot be "

@@ -34,6 +34,7 @@ static const char report_style[] =
 	"1rem;list-style:none}"
 	".counts li{border:1.5px solid;border-radius:.4rem;padding:.3rem .9rem}"
 	".counts b{font-size:1.5rem}"
+	".headlines{max-width:46rem;padding-left:1.2rem;font-size:1.05rem}"
 	".figures{display:flex;flex-wrap:wrap;gap:1rem}"
 	"figure{margin:.5rem 0;flex:1 1 26rem;max-width:34rem}"
 	"figure img{width:100%;height:auto}"

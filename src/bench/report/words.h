@@ -28,3 +28,7 @@ struct words_count {
 	unsigned of[CLAIM_END];
 };
 struct words_count words_claims(const struct results *all);
+
+// What somebody reads who reads nothing else: sentences, to be freed. Returns how many.
+#define WORDS_HEADLINES 8
+unsigned words_headlines(const struct results *all, char *ret[WORDS_HEADLINES]);

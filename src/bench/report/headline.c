@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What somebody reads who reads nothing else: one sentence each about what was measured.
+
+#include "bench/report/words.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/need.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct row *found(
+	const struct results *all, const char *experiment, const char *name, const char *env
+)
+{
+	const struct result *r = results_find(all, experiment);
+	const struct row *row = r != NULL ? result_find(r, name, env) : NULL;
+
+	return row != NULL && row->kind == ROW_MEASURED && !row->invalid ? row : NULL;
+}
+
+// "69.2 ms".
+static char *value(const struct row *row)
+{
+	_cleanup_free_ char *number = words_number(row->value.mid);
+
+	return need(str_printf("%s %s", number, row->unit));
+}
+
+static char *startup(const struct results *all)
+{
+	const struct row *box = found(all, "startup", "exec to ready", "container");
+	const struct row *bare = found(all, "startup", "exec to ready", "host");
+	const struct row *vm = found(all, "startup", "exec to ready", "vm");
+	_cleanup_free_ char *a = box != NULL ? value(box) : NULL,
+			    *b = bare != NULL ? value(bare) : NULL;
+	_cleanup_free_ char *c = vm != NULL ? value(vm) : NULL;
+
+	if (a == NULL || b == NULL)
+		return NULL;
+	return need(str_printf(
+		"A container is ready after %s, a bare process after %s%s%s%s. In 2015 a container "
+		"took 1.5 s and a "
+		"virtual machine 21 s.",
+		a,
+		b,
+		c != NULL ? ", a virtual machine after " : "",
+		c != NULL ? c : "",
+		c != NULL && vm->emulated ? " (its CPU is emulated here: not comparable)" : ""
+	));
+}
+
+static char *memory(const struct results *all)
+{
+	static const char name[] = "ordinary memory (PSS of all its processes)";
+	const struct row *box = found(all, "memory", name, "container");
+	const struct row *vm = found(all, "memory", name, "vm of 256M, not preallocated");
+	_cleanup_free_ char *a = box != NULL ? value(box) : NULL,
+			    *b = vm != NULL ? value(vm) : NULL;
+
+	if (a == NULL)
+		return NULL;
+	return need(str_printf(
+		"An idle container takes %s%s%s. In 2015 it was 17 MB, and 125 MB of a virtual "
+		"machine of 256 MB.",
+		a,
+		b != NULL ? ", a virtual machine of 256 MiB " : "",
+		b != NULL ? b : ""
+	));
+}
+
+static char *isolation(const struct results *all)
+{
+	static const char held[] = "properties that hold", open[] = "properties that do not";
+	const struct row *h = found(all, "isolation", held, "container");
+	const struct row *o = found(all, "isolation", open, "container");
+	const struct row *plain = found(all, "isolation", open, "crun");
+	_cleanup_free_ char *other = NULL;
+
+	if (h == NULL || o == NULL)
+		return NULL;
+	if (plain != NULL)
+		other = need(str_printf(", %.0f of one of crun's own defaults", plain->value.mid));
+	return need(str_printf(
+		"Of %.0f ways out of a container that were tried %.0f are open%s.",
+		h->value.mid + o->value.mid,
+		o->value.mid,
+		other != NULL ? other : ""
+	));
+}
+
+// How the container fares against the host in all comparisons of an experiment.
+static char *against_host(const struct results *all, const char *experiment, const char *what)
+{
+	const struct result *r = results_find(all, experiment);
+	unsigned count[VERDICT_END] = {0}, n = 0;
+
+	for (unsigned i = 0; r != NULL && i < r->n; i++) {
+		const struct row *row = r->rows[i];
+
+		if (row->kind != ROW_RATIO || strstr(row->env, "container") == NULL
+		    || strstr(row->env, "/host") == NULL)
+			continue;
+		count[row->verdict]++;
+		n++;
+	}
+	if (n == 0)
+		return NULL;
+	return need(str_printf(
+		"%s, container against host, in %u comparisons: no difference in %u, different in "
+		"%u, inconclusive in "
+		"%u.",
+		what,
+		n,
+		count[VERDICT_SAME],
+		count[VERDICT_DIFFERENT],
+		count[VERDICT_INCONCLUSIVE]
+	));
+}
+
+static void add(char *out[WORDS_HEADLINES], unsigned *n, char *sentence)
+{
+	if (sentence != NULL && *n < WORDS_HEADLINES)
+		out[(*n)++] = sentence;
+}
+
+unsigned words_headlines(const struct results *all, char *ret[WORDS_HEADLINES])
+{
+	unsigned n = 0;
+
+	add(ret, &n, startup(all));
+	add(ret, &n, memory(all));
+	add(ret, &n, against_host(all, "throughput", "Throughput"));
+	add(ret, &n, against_host(all, "latency", "Latency"));
+	add(ret, &n, isolation(all));
+	return n;
+}

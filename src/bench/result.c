@@ -213,7 +213,11 @@ static const char *apart(const struct row *a, const struct row *b, char *buf, si
 		const struct row *one = i == 0 ? a : b;
 
 		if (one->kind == ROW_MISSING || one->invalid) {
-			snprintf(buf, len, "%s: %s", one->env, one->reason);
+			// a reason may begin with who says it
+			if (str_starts(one->reason, one->env))
+				snprintf(buf, len, "%s", one->reason);
+			else
+				snprintf(buf, len, "%s: %s", one->env, one->reason);
 			return buf;
 		}
 	}

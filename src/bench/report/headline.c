@@ -21,12 +21,14 @@ static const struct row *found(
 	return row != NULL && row->kind == ROW_MEASURED && !row->invalid ? row : NULL;
 }
 
-// "69.2 ms".
+// "69.2 ms", "15.7 s".
 static char *value(const struct row *row)
 {
-	_cleanup_free_ char *number = words_number(row->value.mid);
+	bool seconds = str_eq(row->unit, "ms") && row->value.mid >= 1000;
+	_cleanup_free_ char *number =
+		words_number(seconds ? row->value.mid / 1000 : row->value.mid);
 
-	return need(str_printf("%s %s", number, row->unit));
+	return need(str_printf("%s %s", number, seconds ? "s" : row->unit));
 }
 
 static char *startup(const struct results *all)

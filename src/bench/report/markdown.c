@@ -41,9 +41,8 @@ static void summary(FILE *f, const struct results *all)
 	}
 	fputc('\n', f);
 	fprintf(f,
-		"Of what the paper says, %u statements hold today, %u do not, %u are inconclusive, "
-		"and %u cannot be "
-		"measured here.\n\n"
+		"Of what the paper says: holds today %u, does not %u, inconclusive %u, cannot be "
+		"measured here %u.\n\n"
 		"| | | in 2015 | here, today | |\n|---|---|---|---|---|\n",
 		c.of[CLAIM_HOLDS],
 		c.of[CLAIM_FAILS],

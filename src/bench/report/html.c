@@ -250,6 +250,7 @@ static void matrix(FILE *f, const struct result *r)
 			any |= result_find(r, name, envs[k]) != NULL;
 		if (!first || !any)
 			continue;
+		fputs("<tr>", f);
 		cell(f, "", "what", name);
 		for (unsigned k = 0; k < n; k++)
 			matrix_cell(f, envs[k], result_find(r, name, envs[k]));

@@ -26,14 +26,25 @@ NAMES = {
     *("machine", "startup", "disk", "memory", "density", "config", "view", "isolation", "table3"),
     *("throughput", "latency", "cost", "jitter", "links", "neighbours"),
 }
-# no kernel for guests: an emulated one would take most of the time
-ENV = {**os.environ, "PINFOLD_GUEST_CACHE": "/nonexistent"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def surroundings(tmp_path_factory):
+    """No kernel for guests: an emulated one would take most of the time. And no podman, which mounts and unmounts
+    its storage when it likes."""
+    bin_ = tmp_path_factory.mktemp("bin")
+    for name in ("podman", "docker"):
+        (bin_ / name).write_text("#!/bin/sh\nexit 127\n", encoding="ascii")
+        (bin_ / name).chmod(0o755)
+    with pytest.MonkeyPatch.context() as m:
+        m.setenv("PINFOLD_GUEST_CACHE", "/nonexistent")
+        m.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
+        yield
 
 
 def bench(pinfold, *words, status=0):
     p = subprocess.run(
         [pinfold, "bench", *map(str, words)],
-        env=ENV,
         capture_output=True,
         text=True,
         timeout=55 * SLOW,
@@ -45,7 +56,6 @@ def bench(pinfold, *words, status=0):
 def begin(pinfold, *words):
     return subprocess.Popen(
         [pinfold, "bench", "run", *map(str, words)],
-        env=ENV,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

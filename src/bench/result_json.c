@@ -291,6 +291,9 @@ int result_from_json(const json_t *doc, struct result *ret, struct err *err)
 		return -err->code;
 	if (r.experiment == NULL || r.title == NULL)
 		return err_set(err, EINVAL, "%s: 'experiment' or 'title' is missing", what);
+	// files are named by it
+	if (name_check("experiment", r.experiment, err) < 0)
+		return -err->code;
 	r.seconds = number_of(json_object_get(doc, "seconds"));
 	if (read_rows(rows, &r, err) < 0)
 		return -err->code;

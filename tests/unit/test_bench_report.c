@@ -60,6 +60,15 @@ static void markdown_is_as_it_was(void **)
 	}
 }
 
+static unsigned count(const char *text, const char *word)
+{
+	unsigned n = 0;
+
+	for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+		n++;
+	return n;
+}
+
 static void html_says_all_of_it(void **)
 {
 	static const char *const words[] = {
@@ -83,6 +92,8 @@ static void html_says_all_of_it(void **)
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		assert_contains(text, words[i]);
 	assert_null(strstr(text, "<script"));
+	assert_int_equal(count(text, "<tr>"), count(text, "</tr>"));
+	assert_int_equal(count(text, "<td"), count(text, "</td>"));
 }
 
 // gnuplot draws what it says, with the paper's figure and the emulated one apart.
@@ -101,6 +112,7 @@ static void figures_are_drawn(void **)
 	assert_int_equal(figures.n, 1);
 	assert_int_equal(figures.of[0].n, 3);
 	assert_true(figures.of[0].log);
+	assert_int_not_equal(access("/tmp/test-report-ran", F_OK), 0);
 	for (const char *const *w =
 		     (const char *const[]){"container", "vm (emulated)", "the paper, 2015", NULL};
 	     *w != NULL;

@@ -126,6 +126,8 @@ static void refuses(void **)
 		{"[]", "no object"},
 		{"{\"experiment\": \"x\"}", "'experiment' or 'title' is missing"},
 		{"{\"experiment\": \"x\", \"title\": \"t\", \"row\": []}", "rows"},
+		{"{\"experiment\": \"../x\", \"title\": \"t\", \"rows\": []}",
+		 "name experiment '../x'"},
 		{"{\"experiment\": \"x\", \"title\": \"t\", \"rows\": [1]}", "a row of 'x'"},
 		{"{\"experiment\": \"x\", \"title\": \"t\", \"rows\": [{\"kind\": \"odd\", "
 		 "\"name\": \"n\"}]}",

@@ -84,33 +84,62 @@ static void add_process(int proc, pid_t pid, struct footprint *sum)
 	sum->hugepages += field(text, "\nShared_Hugetlb:") + field(text, "\nPrivate_Hugetlb:");
 }
 
-// Bytes of the kernel's in the memory cgroup of a process, in MiB.
-static double kernel_of(int proc, pid_t pid)
+// The memory cgroup of a process: its path below the hierarchy, and whether that is v1's. "" where it has none.
+static void group_of(int proc, pid_t pid, char *path, size_t len, bool *v1)
 {
-	_cleanup_free_ char *path = need(str_printf("%d/cgroup", pid)), *text = NULL;
+	_cleanup_free_ char *file = need(str_printf("%d/cgroup", pid)), *text = NULL;
 	char *save = NULL, *line;
 
-	if (fs_read_system(proc, path, 1 << 16, &text, NULL) < 0)
-		return NAN;
+	path[0] = '\0';
+	if (fs_read_system(proc, file, 1 << 16, &text, NULL) < 0)
+		return;
 	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
-		_cleanup_free_ char *file = NULL, *value = NULL;
 		const char *at = strstr(line, ":memory:");
 
-		if (at != NULL) {
-			file = need(str_printf(
-				"/sys/fs/cgroup/memory%s/memory.kmem.usage_in_bytes",
-				at + strlen(":memory:")
-			));
-			if (fs_read_file(file, 64, &value, NULL) == 0)
-				return strtod(value, NULL) / (1 << 20);
-		} else if (str_starts(line, "0::")) {
-			file = need(str_printf("/sys/fs/cgroup%s/memory.stat", line + 3));
-			if (fs_read_file(file, 1 << 16, &value, NULL) == 0
-			    && strstr(value, "\nkernel ") != NULL)
-				return field(value, "\nkernel ") / 1024;
+		if (at == NULL && (!str_starts(line, "0::") || path[0] != '\0'))
+			continue;
+		*v1 = at != NULL;
+		snprintf(path, len, "%s", at != NULL ? at + strlen(":memory:") : line + 3);
+	}
+}
+
+// The kernel's memory in a cgroup, in MiB.
+static double kernel_of(const char *path, bool v1)
+{
+	_cleanup_free_ char *file = need(str_printf(
+		v1 ? "/sys/fs/cgroup/memory%s/memory.kmem.usage_in_bytes"
+		   : "/sys/fs/cgroup%s/memory.stat",
+		path
+	));
+	_cleanup_free_ char *text = NULL;
+
+	if (fs_read_file(file, 1 << 16, &text, NULL) < 0)
+		return NAN;
+	if (v1)
+		return strtod(text, NULL) / (1 << 20);
+	return strstr(text, "\nkernel ") != NULL ? field(text, "\nkernel ") / 1024 : NAN;
+}
+
+// Of the deepest group that any of them is in: the program's. One of this process's own groups, or the root, is not of
+// the instance alone.
+static double kernel_of_family(int proc, const struct family *f)
+{
+	char own[1024], best[1024] = "", path[1024];
+	bool v1 = false, best_v1 = false;
+
+	group_of(proc, getpid(), own, sizeof(own), &v1);
+	for (unsigned i = 0; i < f->n; i++) {
+		if (!f->in[i])
+			continue;
+		group_of(proc, f->pid[i], path, sizeof(path), &v1);
+		if (strlen(path) > strlen(best)) {
+			snprintf(best, sizeof(best), "%s", path);
+			best_v1 = v1;
 		}
 	}
-	return NAN;
+	if (strlen(best) < 2 || str_eq(best, own))
+		return NAN;
+	return kernel_of(best, best_v1);
 }
 
 int footprint_take(pid_t first, pid_t parent, struct footprint *ret, struct err *err)
@@ -119,7 +148,6 @@ int footprint_take(pid_t first, pid_t parent, struct footprint *ret, struct err 
 	_cleanup_free_ struct family *f = need(calloc(1, sizeof(*f)));
 	struct footprint sum = {.kernel = NAN};
 	struct dirent *e;
-	pid_t last = 0;
 
 	while (d != NULL && (e = dir_next(d)) != NULL && f->n < PIDS) {
 		pid_t pid = (pid_t)atoi(e->d_name);
@@ -134,11 +162,10 @@ int footprint_take(pid_t first, pid_t parent, struct footprint *ret, struct err 
 		if (!f->in[i])
 			continue;
 		add_process(dirfd(d), f->pid[i], &sum);
-		last = f->pid[i];
 	}
 	if (sum.processes == 0)
 		return err_set(err, ESRCH, "read the memory of process %d: it has ended", first);
-	sum.kernel = kernel_of(dirfd(d), last);
+	sum.kernel = kernel_of_family(dirfd(d), f);
 	*ret = sum;
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 #define SETTLE_MS 400
 #define LIMIT_MS 20000
@@ -221,6 +222,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		ENV_HOST, ENV_CONTAINER, ENV_CRUN, ENV_PODMAN, ENV_DOCKER};
 	const struct environment *vm = &b->env[ENV_VM];
 	struct instances boxes = {0}, vms = {0};
+	int status;
 
 	// what a runtime leaves behind on purpose (conmon) is this process's then, and counts
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -243,11 +245,15 @@ static int run(struct bench *b, struct result *r, struct err *err)
 	} else {
 		result_missing(r, names[PSS], vm, "%s", vm->why);
 	}
-	if (series_of(b, r, &boxes, bench_choose(b, 5, 20), err) < 0
-	    || series_of(b, r, &vms, bench_choose(b, 1, 4), err) < 0)
-		return -err->code;
-	paper(r, &vms);
-	return 0;
+	status = series_of(b, r, &boxes, bench_choose(b, 5, 20), err);
+	if (status == 0)
+		status = series_of(b, r, &vms, bench_choose(b, 1, 4), err);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue;
+	if (status == 0)
+		paper(r, &vms);
+	return status;
 }
 
 static bool lacking(const struct bench *b, struct reasons *r)

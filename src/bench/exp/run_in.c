@@ -223,9 +223,11 @@ static void engine_words(
 
 	add_all(p, words);
 	add(p, hold(p, str_printf("%d", b->cpu_vnf)));
-	// its own default may be more than this machine lets anybody have
+	// its own defaults may be more than this machine lets anybody have
 	if (str_eq(engine, "podman"))
-		add_all(p, (const char *[]){"--ulimit", "host", NULL});
+		add_all(p,
+			(const char *[]
+			){"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", NULL});
 	if (how->detached)
 		add(p, "--detach");
 }

@@ -7,6 +7,7 @@
 #include "bench/exp/run_in.h"
 #include "bench/need.h"
 #include "bench/reasons.h"
+#include "bench/report/words.h"
 #include "bench/results.h"
 
 #include <math.h>
@@ -24,13 +25,15 @@ static const struct row *found(
 // What a row has to say, in one word or figure; NULL: nothing.
 static char *told(const struct row *row)
 {
+	_cleanup_free_ char *text = NULL;
+
 	if (row == NULL || row->kind == ROW_MISSING || row->invalid)
 		return NULL;
-	if (row->kind == ROW_FACT)
-		return need(strdup(row->text));
-	return need(str_printf(
-		"%.4g %s%s", row->value.mid, row->unit, row->emulated ? " (emulated CPU)" : ""
-	));
+	text = words_short(row);
+	// sizes are what they are also where the CPU is emulated
+	return row->emulated && str_eq(row->unit, "ms")
+		       ? need(str_printf("%s (emulated CPU)", text))
+		       : steal_ptr(text);
 }
 
 // A row of the table for one environment.
@@ -82,8 +85,10 @@ static void from(
 	const char *paper_vm
 )
 {
-	_cleanup_free_ char *why =
-		need(str_printf("'%s' has not measured it in this run", experiment));
+	bool ran = b->found != NULL && results_find(b->found, experiment) != NULL;
+	_cleanup_free_ char *why = need(
+		str_printf(ran ? "'%s' has no figure of it" : "'%s' is not in this run", experiment)
+	);
 	const struct row *c = found(b, experiment, of, "container"),
 			 *v = found(b, experiment, of, vm_env);
 	const struct environment *vm = &b->env[ENV_VM];

@@ -89,17 +89,17 @@ static void scale(struct figure *f)
 	f->log = most / least > LOG_FROM;
 }
 
-// Text of gnuplot's in double quotes.
+// Text of gnuplot's in single quotes: in double ones it would run what stands in backquotes.
 static void quoted(FILE *g, const char *text)
 {
-	fputc('"', g);
+	fputc('\'', g);
 	for (; *text != '\0'; text++) {
-		if (strchr("\"\\", *text) != NULL)
-			fputc('\\', g);
+		if (*text == '\'')
+			fputc('\'', g);
 		if ((unsigned char)*text >= ' ')
 			fputc(*text, g);
 	}
-	fputc('"', g);
+	fputc('\'', g);
 }
 
 static void labels(FILE *g, const struct figure *f)
@@ -201,7 +201,8 @@ static void script(FILE *g, const struct figure *f, const char *file)
 	const char *sep = "plot ";
 
 	fprintf(g,
-		"set terminal svg size %d,%u dynamic font 'sans-serif,13' background 'white'\n"
+		"set terminal svg size %d,%u dynamic noenhanced font 'sans-serif,13' background "
+		"'white'\n"
 		"set output ",
 		WIDTH,
 		116 + BAR * f->n);

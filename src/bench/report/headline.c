@@ -21,24 +21,14 @@ static const struct row *found(
 	return row != NULL && row->kind == ROW_MEASURED && !row->invalid ? row : NULL;
 }
 
-// "69.2 ms", "15.7 s".
-static char *value(const struct row *row)
-{
-	bool seconds = str_eq(row->unit, "ms") && row->value.mid >= 1000;
-	_cleanup_free_ char *number =
-		words_number(seconds ? row->value.mid / 1000 : row->value.mid);
-
-	return need(str_printf("%s %s", number, seconds ? "s" : row->unit));
-}
-
 static char *startup(const struct results *all)
 {
 	const struct row *box = found(all, "startup", "exec to ready", "container");
 	const struct row *bare = found(all, "startup", "exec to ready", "host");
 	const struct row *vm = found(all, "startup", "exec to ready", "vm");
-	_cleanup_free_ char *a = box != NULL ? value(box) : NULL,
-			    *b = bare != NULL ? value(bare) : NULL;
-	_cleanup_free_ char *c = vm != NULL ? value(vm) : NULL;
+	_cleanup_free_ char *a = box != NULL ? words_short(box) : NULL,
+			    *b = bare != NULL ? words_short(bare) : NULL;
+	_cleanup_free_ char *c = vm != NULL ? words_short(vm) : NULL;
 
 	if (a == NULL || b == NULL)
 		return NULL;
@@ -59,8 +49,8 @@ static char *memory(const struct results *all)
 	static const char name[] = "ordinary memory (PSS of all its processes)";
 	const struct row *box = found(all, "memory", name, "container");
 	const struct row *vm = found(all, "memory", name, "vm of 256M, not preallocated");
-	_cleanup_free_ char *a = box != NULL ? value(box) : NULL,
-			    *b = vm != NULL ? value(vm) : NULL;
+	_cleanup_free_ char *a = box != NULL ? words_short(box) : NULL,
+			    *b = vm != NULL ? words_short(vm) : NULL;
 
 	if (a == NULL)
 		return NULL;

@@ -11,15 +11,20 @@
 #include <math.h>
 #include <string.h>
 
-// A cell of a table: no bar, no line break, nothing that would be markup.
-static void cell(FILE *f, const char *text)
+// No bar, no line break, nothing that would be markup.
+static void plain(FILE *f, const char *text)
 {
-	fputs("| ", f);
 	for (; *text != '\0'; text++) {
 		if (strchr("|\\`*_<>[]", *text) != NULL)
 			fputc('\\', f);
 		fputc(*text == '\n' ? ' ' : *text, f);
 	}
+}
+
+static void cell(FILE *f, const char *text)
+{
+	fputs("| ", f);
+	plain(f, text);
 	fputc(' ', f);
 }
 
@@ -73,10 +78,10 @@ static void matrix(FILE *f, const struct result *r)
 	const char *envs[WORDS_ENVS];
 	unsigned n = words_environments(r, envs);
 
-	fputs("| |", f);
+	fputs("| ", f);
 	for (unsigned k = 0; k < n; k++)
-		fprintf(f, " %s |", envs[k]);
-	fputs("\n|---|", f);
+		cell(f, envs[k]);
+	fputs("|\n|---|", f);
 	for (unsigned k = 0; k < n; k++)
 		fputs("---|", f);
 	fputc('\n', f);
@@ -138,18 +143,26 @@ static void missing(FILE *f, const struct result *r)
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct row *row = r->rows[i];
 
-		if (row->kind == ROW_MISSING || row->invalid)
-			fprintf(f,
-				"* %s%s%s: cannot be measured here, because: %s\n",
-				row->name,
-				*row->env != '\0' ? ", " : "",
-				row->env,
-				row->reason ?: "");
+		if (row->kind != ROW_MISSING && !row->invalid)
+			continue;
+		fputs("* ", f);
+		plain(f, row->name);
+		fputs(*row->env != '\0' ? ", " : "", f);
+		plain(f, row->env);
+		fputs(": cannot be measured here, because: ", f);
+		plain(f, row->reason ?: "");
+		fputc('\n', f);
 	}
-	if (r->dropped != NULL)
-		fprintf(f, "* a quick run leaves out: %s\n", r->dropped);
-	if (r->failed != NULL)
-		fprintf(f, "* it ended early: %s\n", r->failed);
+	if (r->dropped != NULL) {
+		fputs("* a quick run leaves out: ", f);
+		plain(f, r->dropped);
+		fputc('\n', f);
+	}
+	if (r->failed != NULL) {
+		fputs("* it ended early: ", f);
+		plain(f, r->failed);
+		fputc('\n', f);
+	}
 	fputc('\n', f);
 }
 
@@ -160,23 +173,24 @@ void markdown_write(FILE *f, const struct results *all, const struct figures *fi
 
 	fprintf(f,
 		"# The paper's figures, on this machine\n\n"
-		"Measured by `pinfold bench run --%s` on %s.\n\n## Summary\n\n",
-		all->size,
-		json_string_value(json_object_get(all->provenance, "time")) ?: "?");
+		"Measured by `pinfold bench run --%s` on ",
+		all->size);
+	plain(f, json_string_value(json_object_get(all->provenance, "time")) ?: "?");
+	fputs(".\n\n## Summary\n\n", f);
 	summary(f, all);
 	for (unsigned e = 0; e < all->n; e++) {
 		const struct result *r = &all->of[e];
 
-		fprintf(f,
-			"## %s%s%s\n\n%s\n\n",
-			r->title,
-			r->figure != NULL && *r->figure != '\0' ? ", " : "",
-			r->figure ?: "",
-			r->about ?: "");
+		fputs("## ", f);
+		plain(f, r->title);
+		fputs(r->figure != NULL && *r->figure != '\0' ? ", " : "", f);
+		plain(f, r->figure ?: "");
+		fputs("\n\n", f);
+		plain(f, r->about ?: "");
+		fputs("\n\n", f);
 		for (unsigned i = 0; i < figures->n; i++) {
 			if (figures->of[i].of == r && figures->of[i].svg != NULL)
-				fprintf(f, "![%s](%s)\n\n", figures->of[i].name, figures->of[i].file
-				);
+				fprintf(f, "![](%s)\n\n", figures->of[i].file);
 		}
 		(words_matrix(r) ? matrix : list)(f, r);
 		missing(f, r);

@@ -50,6 +50,17 @@ char *words_value(const struct row *row)
 	return need(str_printf("%s (%s to %s)", value, low, high));
 }
 
+char *words_short(const struct row *row)
+{
+	bool seconds = str_eq(row->unit, "ms") && row->value.mid >= 1000;
+	_cleanup_free_ char *number = NULL;
+
+	if (row->kind != ROW_MEASURED || row->invalid)
+		return words_value(row);
+	number = words_number(seconds ? row->value.mid / 1000 : row->value.mid);
+	return seconds ? need(str_printf("%s s", number)) : with_unit(row, number);
+}
+
 char *words_paper(const struct row *row)
 {
 	_cleanup_free_ char *number = NULL, *value = NULL;

@@ -9,6 +9,8 @@
 char *words_number(double v);
 // "12.5 ms", and where there is more than one sample " (11.9 to 13.4)"; of a fact its text; "" of what is missing.
 char *words_value(const struct row *row);
+// Without the interval, and long times in seconds: "15.7 s".
+char *words_short(const struct row *row);
 // The paper's: its figure with the unit and its words; "" where it says nothing.
 char *words_paper(const struct row *row);
 // "no difference", "holds today": of a claim that, else of the comparison; "" of neither.

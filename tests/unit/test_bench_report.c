@@ -114,7 +114,7 @@ static void figures_are_drawn(void **)
 	assert_true(figures.of[0].log);
 	assert_int_not_equal(access("/tmp/test-report-ran", F_OK), 0);
 	for (const char *const *w =
-		     (const char *const[]){"container", "vm (emulated)", "the paper, 2015", NULL};
+		     (const char *const[]){"container", "emulated CPU", "the paper, 2015", NULL};
 	     *w != NULL;
 	     w++)
 		assert_contains(figures.of[0].svg, *w);

@@ -150,10 +150,10 @@ static void add(
 		snprintf(
 			i->label,
 			sizeof(i->label),
-			"%s of %s%s",
+			"%s %s%s",
 			e->name,
 			memory,
-			str_eq(prealloc, "no") ? ", not preallocated" : ""
+			str_eq(prealloc, "no") ? ", on use" : ""
 		);
 	else
 		snprintf(i->label, sizeof(i->label), "%s", e->name);

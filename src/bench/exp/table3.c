@@ -254,7 +254,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 	     "memory footprint",
 	     "memory",
 	     "ordinary memory (PSS of all its processes)",
-	     "vm of 256M, not preallocated",
+	     "vm 256M, on use",
 	     17,
 	     "small",
 	     "large");

@@ -106,12 +106,8 @@ static void labels(FILE *g, const struct figure *f)
 {
 	fputs("set ytics (", g);
 	for (unsigned i = 0; i < f->n; i++) {
-		_cleanup_free_ char *label = need(str_printf(
-			"%s%s", f->rows[i]->env, f->rows[i]->emulated ? " (emulated)" : ""
-		));
-
 		fputs(i > 0 ? ", " : "", g);
-		quoted(g, label);
+		quoted(g, f->rows[i]->env);
 		fprintf(g, " %u", f->n - i);
 	}
 	fputs(") scale 0\n", g);
@@ -187,7 +183,8 @@ static void script(FILE *g, const struct figure *f, const char *file)
 		 "using 1:2:3:4:5:6 with boxxyerror fs solid 1 noborder lc rgb '#0072B2' title "
 		 "'measured here'"},
 		{"emulated",
-		 "using 1:2:3:4:5:6 with boxxyerror fs pattern 4 border lc rgb '#56B4E9' title "
+		 "using 1:2:3:4:5:6 with boxxyerror fs pattern 4 border lc rgb '#56B4E9' lc rgb "
+		 "'#56B4E9' title "
 		 "'here, emulated CPU: not comparable'"},
 		{"bars",
 		 "using 1:2:7:8 with xerrorbars pt 0 lw 1.6 lc rgb '#222222' title '95 % "
@@ -205,11 +202,13 @@ static void script(FILE *g, const struct figure *f, const char *file)
 		"'white'\n"
 		"set output ",
 		WIDTH,
-		116 + BAR * f->n);
+		110 + BAR * f->n);
 	quoted(g, file);
 	fputs("\nset encoding utf8\nset border 1 lc rgb '#555555'\nset tics nomirror\n"
 	      "set grid xtics lt 1 lc rgb '#dddddd' lw 0.7\n"
-	      "set key tmargin left Left reverse maxcols 2 samplen 1.5 font ',11'\nset xlabel ",
+	      "set key at screen 0.01,0.99 left top Left reverse vertical maxrows 2 samplen 1.5 "
+	      "font ',11'\n"
+	      "set tmargin 4\nset xlabel ",
 	      g);
 	quoted(g, *f->unit != '\0' ? f->unit : " ");
 	fprintf(g, "\nset yrange [0.4:%g]\nset xrange [%g:*]\n", f->n + 0.6, base);

@@ -48,7 +48,7 @@ static char *memory(const struct results *all)
 {
 	static const char name[] = "ordinary memory (PSS of all its processes)";
 	const struct row *box = found(all, "memory", name, "container");
-	const struct row *vm = found(all, "memory", name, "vm of 256M, not preallocated");
+	const struct row *vm = found(all, "memory", name, "vm 256M, on use");
 	_cleanup_free_ char *a = box != NULL ? words_short(box) : NULL,
 			    *b = vm != NULL ? words_short(vm) : NULL;
 

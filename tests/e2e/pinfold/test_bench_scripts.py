@@ -17,7 +17,7 @@ from workload import SLOW, needs_pages
 @pytest.mark.anywhere
 @needs_pages(320)
 @pytest.mark.limit(90)
-def test_a_crash_in_the_generator(pinfold, drover, leaks, tmp_path):
+def test_a_crash_in_the_generator(pinfold, leaks, tmp_path):
     """Both parts have a link in each trial, and the second is disturbed on purpose."""
     argv = [TOP / "tests/bench/run.py", "--only", "pair", "--only", "generator"]
     argv += ["--repeats", "2", "--seconds", "0.3", "--json", tmp_path / "found.json"]

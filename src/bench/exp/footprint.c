@@ -132,14 +132,12 @@ static double kernel_of_family(int proc, const struct family *f)
 		if (!f->in[i])
 			continue;
 		group_of(proc, f->pid[i], path, sizeof(path), &v1);
-		if (strlen(path) > strlen(best)) {
+		if (strlen(path) > strlen(best) && !str_eq(path, own)) {
 			snprintf(best, sizeof(best), "%s", path);
 			best_v1 = v1;
 		}
 	}
-	if (strlen(best) < 2 || str_eq(best, own))
-		return NAN;
-	return kernel_of(best, best_v1);
+	return strlen(best) < 2 ? NAN : kernel_of(best, best_v1);
 }
 
 int footprint_take(pid_t first, pid_t parent, struct footprint *ret, struct err *err)

@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "bench/bench.h"
 #include "bench/child.h"
+#include "bench/need.h"
 #include "bench/trial.h"
 
 #include <errno.h>
@@ -74,19 +76,14 @@ static int twice(struct bench *b, void *arg, struct trial *t, struct err *err)
 // How far apart two runs of the same may seem, in words a person can use.
 static void tell(struct result *r, const struct row *ratio, const char *what)
 {
-	struct row *row = result_fact(r, "what can be told apart", NULL);
+	_cleanup_free_ char *name = need(str_printf("what can be told apart, %s", what));
+	struct row *row = result_fact(r, name, NULL);
 	double width = fmax(ratio->value.high - 1, 1 - ratio->value.low) * 100;
 
 	if (!isfinite(width))
-		row_text(row, "%s: too few trials to say", what);
+		row_text(row, "too few trials to say");
 	else
-		row_text(
-			row,
-			"%s: in %u rounds, differences above %.1f %%",
-			what,
-			ratio->value.n,
-			width
-		);
+		row_text(row, "in %u rounds, differences above %.1f %%", ratio->value.n, width);
 }
 
 static int a_against_a(struct bench *b, struct result *r, struct err *err)

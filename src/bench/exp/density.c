@@ -251,7 +251,7 @@ static const struct experiment density = {
 		 "machine holds, and what runs "
 		 "out first: by its inventory, and by starting them until one is refused; and how "
 		 "many on one shared CPU.",
-	.seconds = {40, 40},
+	.seconds = {20, 20},
 	.order = 30,
 	.lacks = lacking,
 	.run = run,

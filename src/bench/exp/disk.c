@@ -224,7 +224,7 @@ static const struct experiment disk = {
 	.about = "What images take on disk, what an instance adds to its image, and what there is "
 		 "to add where the root is "
 		 "the host's own, read-only.",
-	.seconds = {40, 40},
+	.seconds = {20, 20},
 	.order = 15,
 	.lacks = lacking,
 	.run = run,

@@ -272,7 +272,7 @@ static const struct experiment memory = {
 		 "hugepages taken at once "
 		 "and not.",
 	.dropped = "guests of 1 and 2 GiB; repeats: 5 of each instead of 20",
-	.seconds = {110, 500},
+	.seconds = {90, 450},
 	.order = 20,
 	.lacks = lacking,
 	.run = run,

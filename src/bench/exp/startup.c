@@ -336,7 +336,7 @@ static const struct experiment startup = {
 		 "ended, in each environment in turn; and until a network function forwards its "
 		 "first packet.",
 	.dropped = "repeats: 12 of each instead of 40, 2 instead of 5 of an emulated VM",
-	.seconds = {120, 600},
+	.seconds = {90, 500},
 	.order = 10,
 	.lacks = lacking,
 	.run = run,

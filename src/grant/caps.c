@@ -38,7 +38,8 @@ static const struct cap {
 	{"NET_ADMIN",
 	 CAP_NET_ADMIN,
 	 "interfaces, routes and packet filters of the container's own network, and with them much "
-	 "more of the kernel's network code",
+	 "more of the kernel's network code; queues and tables there are memory that no cgroup "
+	 "counts",
 	 NULL},
 	{"NET_BIND_SERVICE",
 	 CAP_NET_BIND_SERVICE,
@@ -46,7 +47,8 @@ static const struct cap {
 	 NULL},
 	{"NET_RAW",
 	 CAP_NET_RAW,
-	 "raw and packet sockets in the container's own network; adds socket(AF_PACKET)",
+	 "raw and packet sockets in the container's own network; adds socket(AF_PACKET), whose "
+	 "rings are memory that no cgroup counts, as much as the machine has",
 	 NULL},
 	{"SETGID", CAP_SETGID, "setgid and setgroups among the groups of the container", NULL},
 	{"SETUID", CAP_SETUID, "setuid among the users of the container", NULL},

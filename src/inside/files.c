@@ -63,6 +63,25 @@ struct names names_of_dir(const char *path, const char *prefix)
 	return s;
 }
 
+struct names names_of_netdevs(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/net/dev", "re");
+	_cleanup_free_ char *line = NULL;
+	struct names s = {0};
+	size_t room = 0;
+
+	while (f != NULL && getline(&line, &room, f) > 0) {
+		char *name = line + strspn(line, " "), *end = strchr(name, ':');
+
+		if (end == NULL) // of the two lines above the table
+			continue;
+		*end = '\0';
+		names_add(&s, name);
+	}
+	names_sort(&s);
+	return s;
+}
+
 char *line_of(const char *path, char *buf, size_t len)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");

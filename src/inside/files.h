@@ -24,6 +24,9 @@ void names_sort(struct names *s);
 // The entries of a directory that start with prefix ("" for all), but no dot files.
 struct names names_of_dir(const char *path, const char *prefix);
 
+// The interfaces of this process's network namespace, without a socket of netlink's.
+struct names names_of_netdevs(void);
+
 // The first line of a file without its newline, "" if it cannot be read. Returns buf.
 char *line_of(const char *path, char *buf, size_t len);
 

@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -83,18 +82,11 @@ void show_devices(struct out *o)
 
 void show_netdevs(struct out *o)
 {
-	_cleanup_names_ struct names names = {0};
-	struct if_nameindex *all = if_nameindex();
+	// not /sys/class/net first, which may be that of another network namespace
+	_cleanup_names_ struct names names = names_of_netdevs();
 
-	// The kernel is asked first: /sys/class/net may be that of another network namespace.
-	if (all != NULL) {
-		for (struct if_nameindex *i = all; i->if_index != 0; i++)
-			names_add(&names, i->if_name);
-		if_freenameindex(all);
-		names_sort(&names);
-	} else {
+	if (names.n == 0)
 		names = names_of_dir("/sys/class/net", "");
-	}
 	out_strings(o, "netdevs", names.v, names.n);
 }
 

@@ -41,7 +41,7 @@ struct seccomp_compare {
 
 // Allowed when all the arguments compare so; several lines for a call: any of them.
 #define SECCOMP_COMPARES 3
-#define SECCOMP_CONDITIONS_MAX 128
+#define SECCOMP_CONDITIONS_MAX 256
 struct seccomp_condition {
 	const char *call;				   // NULL ends the list
 	struct seccomp_compare compares[SECCOMP_COMPARES]; // one without an op ends them

@@ -16,6 +16,7 @@
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -187,6 +188,20 @@ static bool lets(const json_t *filter, const char *call, const uint64_t args[6])
 
 #define LETS(filter, call, ...) lets(filter, call, (const uint64_t[6]){__VA_ARGS__})
 
+// A filter with the rules for one call alone: it is asked a million times.
+static json_t *only(const json_t *filter, const char *call)
+{
+	json_t *rules = json_array(), *rule;
+	size_t i;
+
+	json_array_foreach (json_object_get(filter, "syscalls"), i, rule) {
+		if (str_eq(json_string_value(json_array_get(json_object_get(rule, "names"), 0)),
+			   call))
+			json_array_append(rules, rule);
+	}
+	return json_pack("{s:o}", "syscalls", rules);
+}
+
 static void conditions(void **)
 {
 	static const char *const conditional[] = {
@@ -236,15 +251,51 @@ static bool is_one_of(uint64_t value, const unsigned *list, size_t n)
 // Commands of which all are open but a few.
 static void commands(void **)
 {
-	static const unsigned lines[] = {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD},
-			      files[] = {F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ};
-	_cleanup_json_ json_t *filter = seccomp_default(0);
+	static const unsigned lines[] =
+		{TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, 0x8906 /* SIOCGSTAMP */, 0x8907},
+			      files[] = {F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ},
+			      tap[] =
+				      {0xca,
+				       0xcb,
+				       0xcc,
+				       0xcd,
+				       0xce,
+				       0xcf,
+				       0xd0,
+				       0xd2,
+				       0xd3,
+				       0xd4,
+				       0xd7,
+				       0xd8,
+				       0xd9,
+				       0xda,
+				       0xdc,
+				       0xdd,
+				       0xde,
+				       0xdf},
+			      attaching[] = {
+				      TUNATTACHFILTER,
+				      TUNDETACHFILTER,
+				      TUNGETFILTER,
+				      TUNSETSTEERINGEBPF,
+				      TUNSETFILTEREBPF,
+				      TUNSETTXFILTER};
+	_cleanup_json_ json_t *filter = seccomp_default(0), *devices = only(filter, "ioctl");
 
-	for (uint64_t cmd = 0; cmd <= 0xffff; cmd++)
-		assert_int_equal(
-			LETS(filter, "ioctl", 0, cmd), !is_one_of(cmd, lines, ARRAY_LEN(lines))
-		);
+	// those of tap, from 0x54c8 on, are a list
+	for (uint64_t cmd = 0; cmd <= 0xffff; cmd++) {
+		bool want = cmd >= 0x54c0 && cmd <= 0x54ff
+				    ? is_one_of(cmd & 0xff, tap, ARRAY_LEN(tap))
+				    : !is_one_of(cmd, lines, ARRAY_LEN(lines));
+
+		if (LETS(devices, "ioctl", 0, cmd) != want)
+			fail_msg("ioctl %#x", (unsigned)cmd);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(attaching); i++)
+		assert_false(LETS(filter, "ioctl", 0, attaching[i]));
+	assert_false(LETS(filter, "ioctl", 0, 0x80108906)); // SIOCGSTAMP_NEW
 	assert_true(LETS(filter, "ioctl", 0, TUNSETIFF));
+	assert_true(LETS(filter, "ioctl", 0, TUNSETVNETHDRSZ));
 	assert_true(LETS(filter, "ioctl", 0, 0x3b64)); // VFIO
 	// the kernel looks at the lower half of the number
 	assert_false(LETS(filter, "ioctl", 0, TIOCSETD | UINT64_C(1) << 32));
@@ -259,6 +310,125 @@ static void commands(void **)
 		assert_int_equal(LETS(filter, "madvise", 0, 0, advice), advice != 25);
 	for (unsigned option = 0; option < 128; option++)
 		assert_int_equal(LETS(filter, "prctl", option), option != 22 && option != 62);
+}
+
+struct option {
+	int level, number;
+};
+
+// Whether a filter lets through each of a list, up to one of level -1.
+static void assert_options(const json_t *filter, const struct option *list, bool want)
+{
+	for (; list->level >= 0; list++) {
+		if (LETS(filter, "setsockopt", 3, (uint64_t)list->level, (uint64_t)list->number)
+		    != want)
+			fail_msg("option %d of level %d", list->number, list->level);
+	}
+}
+
+// Options by level and number: what keeps memory that nothing counts, has a table that the machine has once,
+// or interrupts every CPU is in no list.
+static void options(void **)
+{
+	static const struct option open[] = {
+		{SOL_SOCKET, SO_REUSEADDR},
+		{SOL_SOCKET, SO_RCVBUF},
+		{SOL_SOCKET, SO_PASSCRED},
+		{SOL_SOCKET, SO_RCVTIMEO},
+		{SOL_SOCKET, SO_BINDTODEVICE},
+		{IPPROTO_IP, IP_TOS},
+		{IPPROTO_IP, IP_PKTINFO},
+		{IPPROTO_TCP, TCP_NODELAY},
+		{IPPROTO_TCP, TCP_CORK},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT},
+		{IPPROTO_UDP, 103}, // UDP_SEGMENT
+		{IPPROTO_IPV6, IPV6_V6ONLY},
+		{IPPROTO_IPV6, IPV6_RECVPKTINFO},
+		{-1, 0},
+	};
+	static const struct option closed[] = {
+		{SOL_SOCKET, SO_ATTACH_BPF},
+		{SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF},
+		{SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF},
+		{SOL_SOCKET, SO_TIMESTAMP},
+		{SOL_SOCKET, SO_TIMESTAMPNS},
+		{SOL_SOCKET, SO_TIMESTAMPING},
+		{SOL_SOCKET, 63}, // SO_TIMESTAMP_NEW, NS_NEW, ING_NEW
+		{SOL_SOCKET, 64},
+		{SOL_SOCKET, 65},
+		{SOL_SOCKET, SO_ZEROCOPY},
+		{IPPROTO_IP, 16}, // IP_IPSEC_POLICY
+		{IPPROTO_IP, IP_MINTTL},
+		{IPPROTO_TCP, TCP_MD5SIG},
+		{IPPROTO_TCP, TCP_ULP},
+		{IPPROTO_TCP, 32},  // TCP_MD5SIG_EXT
+		{IPPROTO_TCP, 37},  // TCP_TX_DELAY
+		{IPPROTO_TCP, 38},  // TCP_AO_ADD_KEY
+		{IPPROTO_UDP, 1},   // UDP_CORK
+		{IPPROTO_UDP, 100}, // UDP_ENCAP
+		{IPPROTO_UDP, 104}, // UDP_GRO
+		{IPPROTO_IPV6, 32}, // IPV6_FLOWLABEL_MGR
+		{IPPROTO_IPV6, 73}, // IPV6_MINHOPCOUNT
+		{263, 22},	    // PACKET_FANOUT_DATA
+		{282, 1},	    // SOL_TLS
+		{-1, 0},
+	};
+	static const struct option admin[] = {
+		{IPPROTO_IP, IP_ADD_MEMBERSHIP},
+		{IPPROTO_IP, MCAST_JOIN_GROUP},
+		{IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP},
+		{IPPROTO_IPV6, IPV6_JOIN_ANYCAST},
+		{IPPROTO_IPV6, MCAST_JOIN_GROUP},
+		{IPPROTO_IP, 64}, // IPT_SO_SET_REPLACE
+		{-1, 0},
+	};
+	static const struct option raw[] = {
+		{SOL_SOCKET, SO_ATTACH_FILTER},
+		{263, 5}, // PACKET_RX_RING
+		{-1, 0},
+	};
+	_cleanup_json_ json_t *none = seccomp_default(0), *all = seccomp_default(~UINT64_C(0));
+
+	assert_options(none, open, true);
+	assert_options(all, open, true);
+	assert_options(none, closed, false);
+	assert_options(all, closed, false);
+	assert_options(none, admin, false);
+	assert_options(all, admin, true);
+	assert_options(none, raw, false);
+	assert_options(all, raw, true);
+	// the kernel looks at the lower halves of the numbers
+	assert_false(LETS(none, "setsockopt", 3, 1 | UINT64_C(1) << 32, SO_TIMESTAMP));
+	assert_false(LETS(none, "setsockopt", 3, 1, SO_TIMESTAMP | UINT64_C(1) << 32));
+}
+
+// What is begun and not sent no cgroup counts.
+static void nothing_is_left_unsent(void **)
+{
+	static const struct {
+		const char *call;
+		unsigned flags;
+		uint64_t more;
+	} calls[] = {
+		{"sendto", 3, MSG_MORE},
+		{"sendmsg", 2, MSG_MORE},
+		{"sendmmsg", 3, MSG_MORE},
+		{"splice", 5, SPLICE_F_MORE},
+	};
+	_cleanup_json_ json_t *filter = seccomp_default(~UINT64_C(0));
+
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		uint64_t args[6] = {0};
+
+		assert_true(lets(filter, calls[i].call, args));
+		args[calls[i].flags] = i < 3 ? MSG_DONTWAIT | MSG_NOSIGNAL : SPLICE_F_MOVE;
+		assert_true(lets(filter, calls[i].call, args));
+		args[calls[i].flags] |= calls[i].more;
+		assert_false(lets(filter, calls[i].call, args));
+	}
+	for (unsigned advice = 0; advice < 6; advice++)
+		assert_int_equal(LETS(filter, "fadvise64", 0, 0, 0, advice), advice != 4);
+	assert_false(LETS(filter, "syncfs", 0));
 }
 
 // No call sets a bit that makes a program run as its owner or group.
@@ -301,20 +471,6 @@ static void no_set_id(void **)
 	assert_false(LETS(filter, "fchmodat2", 0));
 }
 
-// A filter with the rules for one call alone: it is asked a million times.
-static json_t *only(const json_t *filter, const char *call)
-{
-	json_t *rules = json_array(), *rule;
-	size_t i;
-
-	json_array_foreach (json_object_get(filter, "syscalls"), i, rule) {
-		if (str_eq(json_string_value(json_array_get(json_object_get(rule, "names"), 0)),
-			   call))
-			json_array_append(rules, rule);
-	}
-	return json_pack("{s:o}", "syscalls", rules);
-}
-
 // Every family, type and protocol; nothing but what is listed.
 static void sockets(void **)
 {
@@ -341,8 +497,8 @@ static void sockets(void **)
 		{AF_INET6, SOCK_DGRAM, IPPROTO_UDP, NONE},
 		{AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, RAW},
 		{AF_INET6, SOCK_RAW, -1, RAW},
-		{AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, NONE},
-		{AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE, NONE},
+		{AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, ADMIN},
+		{AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE, ADMIN},
 		{AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, ADMIN},
 		{AF_NETLINK, SOCK_DGRAM, NETLINK_NETFILTER, ADMIN},
 		{AF_PACKET, SOCK_RAW, -1, RAW},
@@ -441,6 +597,21 @@ static void read_source(const char *path, char **ret)
 
 	assert_true(dir >= 0);
 	assert_int_equal(fs_read(dir, path, 1u << 20, ret, NULL), 0);
+}
+
+static void page_says_how_many(void **)
+{
+	static const char words[] = "the default profile allows ";
+	_cleanup_json_ json_t *filter = seccomp_default(0);
+	_cleanup_free_ char *page = NULL;
+	unsigned said = 0;
+
+	read_source("docs/seccomp.md", &page);
+	for (const char *at = page; (at = strstr(at, words)) != NULL; said++) {
+		at += strlen(words);
+		assert_int_equal(strtoul(at, NULL, 10), seccomp_count(filter));
+	}
+	assert_true(said > 0);
 }
 
 static void page_shows_the_table(void **)
@@ -738,11 +909,14 @@ int main(void)
 		cmocka_unit_test(nothing_dangerous),
 		cmocka_unit_test(conditions),
 		cmocka_unit_test(commands),
+		cmocka_unit_test(options),
+		cmocka_unit_test(nothing_is_left_unsent),
 		cmocka_unit_test(no_set_id),
 		cmocka_unit_test(sockets),
 		cmocka_unit_test(packet_sockets_want_net_raw),
 		cmocka_unit_test(refused_is_refused),
 		cmocka_unit_test(page_shows_the_table),
+		cmocka_unit_test(page_says_how_many),
 		cmocka_unit_test(bad_files),
 		cmocka_unit_test(default_is_a_file),
 		cmocka_unit_test(whose_file),

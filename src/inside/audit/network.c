@@ -24,24 +24,23 @@ static void interfaces(const struct audit *, struct finding *f)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	_cleanup_names_ struct names others = {0};
-	struct if_nameindex *all = if_nameindex();
+	_cleanup_names_ struct names all = names_of_netdevs();
 	unsigned down = 0;
 
-	for (struct if_nameindex *i = all; i != NULL && i->if_index != 0; i++) {
-		if (str_eq(i->if_name, "lo"))
+	for (size_t i = 0; i < all.n; i++) {
+		if (str_eq(all.v[i], "lo"))
 			continue;
-		if (up(fd, i->if_name))
-			names_add(&others, i->if_name);
+		if (up(fd, all.v[i]))
+			names_add(&others, all.v[i]);
 		else
 			down++;
 	}
-	if (all == NULL || fd < 0)
+	if (all.n == 0 || fd < 0)
 		fail(f, "could not be tried");
 	else if (others.n > 0)
 		fail(f, "up beside lo: %s", name_list(&others, 8));
 	else
 		pass(f, "only lo is up; %u are down", down);
-	if_freenameindex(all);
 	if (fd >= 0)
 		close(fd);
 }

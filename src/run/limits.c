@@ -16,6 +16,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#endif
+
+// Nanoseconds that a program not asking for better may be woken late; 0 would be those of who calls.
+#define TIMER_SLACK 50000
+
 // Those that rights_limits does not name. config.json could not say it: its numbers end below that.
 static const int unlimited[] = {
 	RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_LOCKS, RLIMIT_RSS, RLIMIT_RTTIME};
@@ -26,6 +33,18 @@ static bool failed(long r)
 	return r < 0 && errno != ENOSYS;
 }
 
+// What prctl(2) and /proc/self hand on to children besides, each as the system has it. What a kernel does not
+// have it does not hand on.
+static void give_up_habits(void)
+{
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
+	prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0);
+	fs_try_write("/proc/self/coredump_filter", "0x33");
+	// root's daemons are often spared when memory runs out
+	fs_try_write("/proc/self/oom_score_adj", "0");
+}
+
 int run_give_up_priorities(struct err *err)
 {
 	const struct sched_param none = {0};
@@ -33,12 +52,12 @@ int run_give_up_priorities(struct err *err)
 	// an owner of a grant may not raise what he has lowered
 	if (failed(sched_setscheduler(0, SCHED_OTHER, &none))
 	    || (getpriority(PRIO_PROCESS, 0) != 0 && failed(setpriority(PRIO_PROCESS, 0, 0)))
-	    || failed(personality(PER_LINUX)) || failed(prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0))
+	    || failed(personality(PER_LINUX))
+	    || failed(prctl(PR_SET_TIMERSLACK, TIMER_SLACK, 0, 0, 0))
 	    || failed(syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0))
 	    || failed(syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0)))
 		return err_sys(err, errno, "give up priorities");
-	// root's daemons are often spared when memory runs out
-	fs_try_write("/proc/self/oom_score_adj", "0");
+	give_up_habits();
 	return 0;
 }
 

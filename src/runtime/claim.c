@@ -22,7 +22,8 @@ static const struct {
 
 bool claim_possible(const char *text, size_t len)
 {
-	static const char *const words[] = {PREFIX, "PINFOLD", CDI_DIR "/"};
+	// the words may be written with escapes
+	static const char *const words[] = {PREFIX, "PINFOLD", CDI_DIR "/", "\\u"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (memmem(text, len, words[i], strlen(words[i])) != NULL)

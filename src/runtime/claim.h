@@ -17,7 +17,7 @@ struct claim {
 	const char *where;    // for messages: "annotation dev.pinfold.grant"
 };
 
-// False if the text of a config.json can have no claim: it has none of the words.
+// False if the text of a config.json can have no claim: it has none of the words, and no escape to write one with.
 bool claim_possible(const char *text, size_t len);
 
 // True for the container that holds a pod's namespaces: it has the pod's annotations, and runs nothing.

@@ -78,9 +78,22 @@ static int make(char *const *argv, const struct command *c, int *ret_status, str
 	struct claim claim;
 	bool claims;
 	size_t len;
+	int r;
 
 	// what cannot be read the runtime cannot either, and says so in its own words
-	if (config_of(c, config) < 0 || fs_read_file(config, JDOC_MAX, &text, &len) < 0)
+	if (config_of(c, config) < 0)
+		return 0;
+	r = fs_read_file(config, JDOC_MAX, &text, &len);
+	// but one that is too large here it does read, and a grant in it would be passed over
+	if (r == -EFBIG || r == -E2BIG)
+		return err_set(
+			err,
+			EFBIG,
+			"'%s' is larger than %u MiB, and may name a grant",
+			config,
+			JDOC_MAX >> 20
+		);
+	if (r < 0)
 		return 0;
 	claims = claim_possible(text, len);
 	// without root nothing can be added to what an engine gave

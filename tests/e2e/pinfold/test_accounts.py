@@ -227,7 +227,9 @@ import ctypes, os
 libc = ctypes.CDLL(None)
 print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0), libc.syscall(252, 1, 0),
       open("/proc/self/oom_score_adj").read().strip(), open("/proc/self/personality").read().strip(),
-      "default" in open("/proc/self/numa_maps").readline())
+      "default" in open("/proc/self/numa_maps").readline(), libc.prctl(30, 0, 0, 0, 0),
+      libc.prctl(42, 0, 0, 0, 0), libc.prctl(34, 0, 0, 0, 0),
+      int(open("/proc/self/coredump_filter").read(), 16))
 """
 IOPRIO_SET, SET_MEMPOLICY, INTERLEAVE, NO_RANDOM = 251, 238, 3, 0x0040000
 
@@ -240,10 +242,14 @@ def hand_on():
     LIBC.syscall(SET_MEMPOLICY, INTERLEAVE, ctypes.byref(ctypes.c_ulong(1)), 64)
     LIBC.personality(NO_RANDOM)
     Path("/proc/self/oom_score_adj").write_text("500")
+    LIBC.prctl(29, 1000000000, 0, 0, 0)  # PR_SET_TIMERSLACK
+    LIBC.prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE
+    LIBC.prctl(33, 1, 1, 0, 0)  # PR_MCE_KILL, to be killed early
+    Path("/proc/self/coredump_filter").write_text("0x1ff")
 
 
 def test_no_priority_is_inherited(pf):
-    plain = "0 0 0 0 00000000 True\n"
+    plain = "0 0 0 0 00000000 True 50000 0 2 51\n"
     script = [PYTHON, "-I", "-c", PRIORITIES]
     assert pf.ok("run", "--cpus", CPU, "--", *script, preexec_fn=hand_on) == plain
     _, name = pf.begin()

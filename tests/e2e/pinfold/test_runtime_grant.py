@@ -172,6 +172,10 @@ def test_claims_that_are_refused(pf, engine):
         bad[part] = "text"
         engine.fails(bad, part)
     engine.fails('{"annotations": {"dev.pinfold.grant": "x"', "config.json")
+    # a name written with an escape, and what is too large to look for one
+    text = json.dumps(engine.doc("nothing"))
+    engine.fails(text.replace("dev.", "dev\\u002e"), "grant 'nothing' does not exist")
+    engine.fails(text + " " * (17 << 20), "larger than 16 MiB")
 
 
 def test_a_start_that_fails_leaves_nothing(pf, engine):

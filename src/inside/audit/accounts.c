@@ -6,16 +6,21 @@
 #include "inside/audit/audit.h"
 
 #include "base/scope.h"
+#include "grant/caps.h"
 
 #include <errno.h>
 #include <linux/aio_abi.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <linux/seccomp.h>
 #include <mqueue.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -109,17 +114,27 @@ static void core_program(const struct audit *, struct finding *f)
 
 // Each filter is compiled into memory of which the machine has a certain amount (net.core.bpf_jit_limit): who
 // has all of it keeps others from starting what has a system call filter.
-static void filters(const struct audit *, struct finding *f)
+static void filters(const struct audit *a, struct finding *f)
 {
 	struct sock_filter pass_all = {BPF_RET | BPF_K, 0, 0, ~0u};
 	const struct sock_fprog program = {1, &pass_all};
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0)
+	if (fd >= 0 && !cap_has(a->given.caps, CAP_NET_RAW)
+	    && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0)
 		fail(f, "a socket has a filter");
 	if (fd >= 0
 	    && setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0)
 		fail(f, "a group of sockets has a filter");
+	// asked of what is no tap and no packet socket: the answer is the filter's, or that of who was reached
+	if (fd >= 0 && (ioctl(fd, TUNATTACHFILTER, &program) == 0 || errno != EPERM))
+		fail(f, "a tap takes a filter");
+	if (fd >= 0 && (ioctl(fd, TUNSETSTEERINGEBPF, &program) == 0 || errno != EPERM))
+		fail(f, "a tap takes a program");
+	if (fd >= 0
+	    && (setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof(program)) == 0
+		|| errno != EPERM))
+		fail(f, "a group of packet sockets takes a filter");
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == 0 || errno == EFAULT)
 		fail(f, "prctl takes a filter of system calls");
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) == 0 || errno == EFAULT)

@@ -19,6 +19,9 @@ static bool granted(const struct given *g, const char *path)
 {
 	char group[32];
 
+	if ((g->nports > 0 && str_eq(path, "/dev/net/tun"))
+	    || (g->vhost && str_eq(path, "/dev/vhost-net")))
+		return true;
 	if (g->nnics > 0 && str_eq(path, "/dev/vfio/vfio"))
 		return true;
 	for (unsigned i = 0; i < g->nnics; i++) {

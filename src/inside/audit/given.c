@@ -5,7 +5,9 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
+#include "grant/caps.h"
 
+#include <linux/capability.h>
 #include <string.h>
 
 #define FILE_MAX (1u << 20)
@@ -116,6 +118,66 @@ static int read_mounts(const json_t *doc, const char *what, struct given *g, str
 	return 0;
 }
 
+static int texts(
+	const json_t *doc, const char *what, const char *key, json_t **ret, struct err *err
+)
+{
+	size_t i;
+	json_t *e;
+
+	*ret = NULL;
+	if (jread_array(doc, what, key, ret, err) < 0)
+		return -err->code;
+	json_array_foreach (*ret, i, e)
+		if (!json_is_string(e))
+			return err_set(
+				err, EINVAL, "read %s: '%s' holds what is no text", what, key
+			);
+	return 0;
+}
+
+static int read_caps(const json_t *doc, const char *what, struct given *g, struct err *err)
+{
+	json_t *list, *e;
+	size_t i;
+
+	if (texts(doc, what, "caps", &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, e) {
+		unsigned cap;
+
+		if (cap_parse(json_string_value(e), &cap, err) < 0)
+			return err_wrap(err, "read %s", what);
+		g->caps |= UINT64_C(1) << cap;
+	}
+	return 0;
+}
+
+// "NAME,ADDRESS/PREFIX…,vhost"
+static int read_ports(const json_t *doc, const char *what, struct given *g, struct err *err)
+{
+	json_t *list, *e;
+	size_t i;
+
+	if (texts(doc, what, "kernel-ports", &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, e) {
+		const char *text = json_string_value(e);
+		size_t n = strcspn(text, ",");
+
+		if (i == GIVEN_PORTS)
+			return too_many(what, "kernel-ports", GIVEN_PORTS, err);
+		if (n >= GIVEN_PORT_NAME)
+			return err_set(
+				err, E2BIG, "read %s: a kernel port's name is too long", what
+			);
+		memcpy(g->ports[g->nports++], text, n);
+		g->vhost = g->vhost || strstr(text, ",vhost") != NULL;
+		g->caps |= UINT64_C(1) << CAP_NET_ADMIN;
+	}
+	return 0;
+}
+
 int given_parse(const char *text, size_t len, const char *what, struct given *ret, struct err *err)
 {
 	_cleanup_json_ json_t *doc = NULL;
@@ -143,7 +205,8 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 	    || jread_u64(doc, what, "pids", true, UINT32_MAX, &g.pids, err) < 0
 	    || jread_str(doc, what, "seccomp", false, &seccomp, err) < 0
 	    || read_pages(doc, what, &g, err) < 0 || read_nics(doc, what, &g, err) < 0
-	    || read_mounts(doc, what, &g, err) < 0)
+	    || read_mounts(doc, what, &g, err) < 0 || read_caps(doc, what, &g, err) < 0
+	    || read_ports(doc, what, &g, err) < 0)
 		return -err->code;
 	g.aio = str_eq(seccomp, "aio");
 	idset_or(&g.cpus, &shared);

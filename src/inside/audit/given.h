@@ -12,6 +12,8 @@
 #define GIVEN_PAGES 32
 #define GIVEN_NICS 64
 #define GIVEN_MOUNTS 16
+#define GIVEN_PORTS 16
+#define GIVEN_PORT_NAME 16 // IFNAMSIZ
 
 struct given {
 	bool known; // false: there is no grant, so nothing is granted
@@ -20,7 +22,11 @@ struct given {
 	struct idset mems;
 	uint64_t memory; // bytes
 	uint64_t pids;
-	bool aio; // asynchronous I/O
+	bool aio;      // asynchronous I/O
+	uint64_t caps; // 1 << CAP_…; a kernel port brings NET_ADMIN
+	bool vhost;    // of a kernel port
+	unsigned nports;
+	char ports[GIVEN_PORTS][GIVEN_PORT_NAME]; // interfaces of kernel ports
 	unsigned npages;
 	struct {
 		uint64_t size, count;

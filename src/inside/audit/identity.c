@@ -2,15 +2,18 @@
 // Copyright (c) 2026 The pinfold authors
 // Who this process is for the kernel.
 
+#include "base/str.h"
+#include "grant/caps.h"
 #include "inside/audit/audit.h"
 #include "inside/files.h"
 #include "inside/show.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define STATUS "/proc/self/status"
 
-static void capabilities(const struct audit *, struct finding *f)
+static void capabilities(const struct audit *a, struct finding *f)
 {
 	static const struct {
 		const char *field, *name;
@@ -23,12 +26,21 @@ static void capabilities(const struct audit *, struct finding *f)
 	};
 
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
-		_cleanup_names_ struct names names = capabilities_in(sets[i].field);
+		_cleanup_names_ struct names names = capabilities_in(sets[i].field), more = {0};
+		struct err err;
+		unsigned cap;
 
-		if (names.n > 0)
-			fail(f, "%s: %s", sets[i].name, name_list(&names, 2));
+		for (size_t k = 0; k < names.n; k++) {
+			if (cap_parse(names.v[k] + strlen("CAP_"), &cap, &err) < 0
+			    || !cap_has(a->given.caps, cap))
+				names_add(&more, names.v[k]);
+		}
+		if (more.n > 0)
+			fail(f, "%s: %s", sets[i].name, name_list(&more, 2));
 	}
-	if (f->verdict == AUDIT_NONE)
+	if (f->verdict == AUDIT_NONE && a->given.caps != 0)
+		pass(f, "all five have what is granted, and no more");
+	else if (f->verdict == AUDIT_NONE)
 		pass(f, "all five are empty");
 }
 

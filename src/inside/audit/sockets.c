@@ -3,11 +3,13 @@
 // Sockets by family, type and protocol: each protocol is a part of the kernel of its own.
 
 #include "base/scope.h"
+#include "grant/caps.h"
 #include "inside/audit/audit.h"
 #include "inside/files.h"
 #include "inside/probe.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -16,36 +18,38 @@
 struct kind {
 	const char *name;
 	int family, type, protocol;
+	unsigned cap; // what opens it; 0 (CAP_CHOWN): nothing
 };
 
 static const struct kind kinds[] = {
-	{"packet", AF_PACKET, SOCK_RAW, 0},
-	{"packet-dgram", AF_PACKET, SOCK_DGRAM, 0},
-	{"raw-icmp", AF_INET, SOCK_RAW, IPPROTO_ICMP},
-	{"raw", AF_INET, SOCK_RAW, IPPROTO_RAW},
-	{"raw6", AF_INET6, SOCK_RAW, IPPROTO_ICMPV6},
-	{"ping", AF_INET, SOCK_DGRAM, IPPROTO_ICMP},
-	{"ping6", AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6},
-	{"mptcp", AF_INET, SOCK_STREAM, IPPROTO_MPTCP},
-	{"mptcp6", AF_INET6, SOCK_STREAM, IPPROTO_MPTCP},
-	{"udplite", AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE},
-	{"udplite6", AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE},
-	{"sctp", AF_INET, SOCK_STREAM, IPPROTO_SCTP},
-	{"sctp-seqpacket", AF_INET6, SOCK_SEQPACKET, IPPROTO_SCTP},
-	{"dccp", AF_INET, SOCK_DCCP, IPPROTO_DCCP},
-	{"l2tp", AF_INET, SOCK_DGRAM, 115},
-	{"netlink-sock-diag", AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG},
-	{"netlink-xfrm", AF_NETLINK, SOCK_RAW, NETLINK_XFRM},
-	{"netlink-audit", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT},
-	{"netlink-netfilter", AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER},
-	{"netlink-uevent", AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT},
-	{"netlink-generic", AF_NETLINK, SOCK_RAW, NETLINK_GENERIC},
-	{"netlink-crypto", AF_NETLINK, SOCK_DGRAM, NETLINK_CRYPTO},
-	{"vsock", AF_VSOCK, SOCK_STREAM, 0},
-	{"alg", AF_ALG, SOCK_SEQPACKET, 0},
-	{"key", AF_KEY, SOCK_RAW, 2},
-	{"xdp", AF_XDP, SOCK_RAW, 0},
-	{"tipc", AF_TIPC, SOCK_STREAM, 0},
+	{"packet", AF_PACKET, SOCK_RAW, 0, CAP_NET_RAW},
+	{"packet-dgram", AF_PACKET, SOCK_DGRAM, 0, CAP_NET_RAW},
+	{"raw-icmp", AF_INET, SOCK_RAW, IPPROTO_ICMP, CAP_NET_RAW},
+	{"raw", AF_INET, SOCK_RAW, IPPROTO_RAW, CAP_NET_RAW},
+	{"raw6", AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, CAP_NET_RAW},
+	{"ping", AF_INET, SOCK_DGRAM, IPPROTO_ICMP, CAP_NET_RAW},
+	{"ping6", AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, CAP_NET_RAW},
+	{"mptcp", AF_INET, SOCK_STREAM, IPPROTO_MPTCP, 0},
+	{"mptcp6", AF_INET6, SOCK_STREAM, IPPROTO_MPTCP, 0},
+	{"udplite", AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, 0},
+	{"udplite6", AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE, 0},
+	{"sctp", AF_INET, SOCK_STREAM, IPPROTO_SCTP, 0},
+	{"sctp-seqpacket", AF_INET6, SOCK_SEQPACKET, IPPROTO_SCTP, 0},
+	{"dccp", AF_INET, SOCK_DCCP, IPPROTO_DCCP, 0},
+	{"l2tp", AF_INET, SOCK_DGRAM, 115, 0},
+	{"netlink-route", AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, CAP_NET_ADMIN},
+	{"netlink-sock-diag", AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG, 0},
+	{"netlink-xfrm", AF_NETLINK, SOCK_RAW, NETLINK_XFRM, 0},
+	{"netlink-audit", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT, 0},
+	{"netlink-netfilter", AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, CAP_NET_ADMIN},
+	{"netlink-uevent", AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT, 0},
+	{"netlink-generic", AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, 0},
+	{"netlink-crypto", AF_NETLINK, SOCK_DGRAM, NETLINK_CRYPTO, 0},
+	{"vsock", AF_VSOCK, SOCK_STREAM, 0, 0},
+	{"alg", AF_ALG, SOCK_SEQPACKET, 0, 0},
+	{"key", AF_KEY, SOCK_RAW, 2, 0},
+	{"xdp", AF_XDP, SOCK_RAW, 0, 0},
+	{"tipc", AF_TIPC, SOCK_STREAM, 0, 0},
 };
 
 // They go with the child.
@@ -75,13 +79,18 @@ static bool refused(int64_t (*fn)(const void *arg), const struct kind *k)
 	return r == 0 && !str_eq(probe_reach(code), "reachable");
 }
 
-static void sockets(const struct audit *, struct finding *f)
+static bool granted(const struct given *g, const struct kind *k)
 {
-	static const struct kind pair = {"pair-tipc", AF_TIPC, SOCK_STREAM, 0};
+	return k->cap != 0 && cap_has(g->caps, k->cap);
+}
+
+static void sockets(const struct audit *a, struct finding *f)
+{
+	static const struct kind pair = {"pair-tipc", AF_TIPC, SOCK_STREAM, 0, 0};
 	_cleanup_names_ struct names open = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (!refused(open_one, &kinds[i]))
+		if (!granted(&a->given, &kinds[i]) && !refused(open_one, &kinds[i]))
 			names_add(&open, kinds[i].name);
 	}
 	if (!refused(open_pair, &pair))
@@ -93,7 +102,7 @@ static void sockets(const struct audit *, struct finding *f)
 		     ARRAY_LEN(kinds) + 1,
 		     name_list(&open, 16));
 	else
-		pass(f, "none of %zu kinds", ARRAY_LEN(kinds) + 1);
+		pass(f, "none of %zu kinds that is not granted", ARRAY_LEN(kinds) + 1);
 }
 
 const struct property audit_sockets[] = {

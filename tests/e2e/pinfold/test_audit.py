@@ -60,6 +60,23 @@ def test_workload(pf, schema, place):
     assert pf.ok("exec", name, "--", "cat", "/proc/sys/kernel/hostname") == f"{name}\n"
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [("--kernel-port", "k0,10.77.0.1/16"), ("--cap", "NET_ADMIN"), ("--cap", "NET_RAW")],
+    ids=["port", "admin", "raw"],
+)
+def test_what_is_granted_is_no_failure(pf, flags):
+    """And it is one where the grant does not say so."""
+    if flags[0] == "--kernel-port" and not Path("/dev/net/tun").exists():
+        pytest.skip("this kernel has no taps")
+    p = pf.run(*flags, "--memory", "64M", "--", INSIDE, "audit", "--json")
+    assert bad(p.stdout) == [] and p.returncode == 0
+    less = {"format": 1, "name": "x", "cpus": "0", "mems": "0", "memory": "64M", "pids": 9}
+    script = f"echo '{json.dumps(less)}' >/tmp/g; exec {INSIDE} audit --grant /tmp/g --json"
+    p = pf.run(*flags, "--", "sh", "-c", script)
+    assert {"capabilities", "sockets"} <= {x["name"] for x in bad(p.stdout)}
+
+
 def test_text_says_the_same(pf):
     name = pf.detach()
     words = re.findall(r"^(PASS|FAIL|SKIP)  (\S+) ", pf.ok("audit", name), re.M)

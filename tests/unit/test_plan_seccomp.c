@@ -15,6 +15,7 @@
 #include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -252,7 +253,7 @@ static bool is_one_of(uint64_t value, const unsigned *list, size_t n)
 static void commands(void **)
 {
 	static const unsigned lines[] =
-		{TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, 0x8906 /* SIOCGSTAMP */, 0x8907},
+		{TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, SIOCGSTAMP_OLD, SIOCGSTAMPNS_OLD},
 			      files[] = {F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ},
 			      tap[] =
 				      {0xca,

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "bench/bench.h"
+#include "bench/leases.h"
 #include "bench/need.h"
 
 #include <ctype.h>
@@ -250,6 +251,8 @@ void child_stop(struct bench *b, struct child *c, unsigned milliseconds)
 	kill(-c->pid, SIGKILL);
 	kill(c->pid, SIGKILL);
 	reap(b, c);
+	if (!ended)
+		leases_stop(b);
 }
 
 void children_stop(struct bench *b)
@@ -259,6 +262,7 @@ void children_stop(struct bench *b)
 
 		child_stop(b, &c, STOP_MS);
 	}
+	leases_stop(b);
 }
 
 void child_last_line(const char *log, char *buf, size_t len)

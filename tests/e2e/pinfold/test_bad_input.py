@@ -190,11 +190,13 @@ def test_commands(pf, words, like):
 
 # commands that have others, of which the last has a --help of its own or shows the group's
 GROUPS = {
-    "bench": ["list", "run"],
+    "bench": ["list", "run", "report", "compare"],
+    "cdi": ["generate"],
     "grant": ["create", "start", "stop", "list", "show", "remove"],
     "host": ["capture", "free", "inventory", "kernel", "ticks"],
     "image": ["build", "list"],
     "nic": ["list", "restore", "unbind", "bind"],
+    "runtime": ["configure"],
     "seccomp": ["show", "record"],
 }
 

@@ -3,6 +3,7 @@
 """Container engines, each with directories, sockets and a mount namespace of its own: nothing of this machine's
 is touched, and what an engine that was killed has mounted goes with its namespace."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -35,6 +36,18 @@ def root_of(directory, *programs, pinfold):
     return top
 
 
+def top_groups():
+    """The cgroups at the top of every hierarchy, of which engines leave theirs."""
+    return {p for depth in ("*/", "*/*/") for p in Path("/sys/fs/cgroup").glob(depth)}
+
+
+def remove_group(group):
+    """Those that are empty, and those below."""
+    for where, _, _ in os.walk(group, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(where)
+
+
 class Engine(Command):
     """What every engine can do. claim: how a container of it names its grant."""
 
@@ -49,6 +62,7 @@ class Engine(Command):
     def __init__(self, directory, root, runtime):
         self.top, self.root, self.runtime = Path(directory), root, runtime
         self.names, self.daemons = [], []
+        self.groups = top_groups()
         self.space = subprocess.Popen(["unshare", "-m", "sleep", "infinity"])
         place = f"/proc/{self.space.pid}/ns/mnt"
         wait(lambda: os.readlink(place) != os.readlink("/proc/self/ns/mnt"), what="a namespace")
@@ -153,6 +167,8 @@ class Engine(Command):
         self.space.kill()
         self.space.wait()
         self.end_strays()
+        for group in top_groups() - self.groups:
+            remove_group(group)
 
     def strays(self):
         """Shims and monitors, which outlive it: they name its directory."""

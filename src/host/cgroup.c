@@ -5,6 +5,7 @@
 
 #include "host/cgroup.h"
 #include "host/hostfs.h"
+#include "host/mounts.h"
 
 #include "base/fs.h"
 #include "base/scope.h"
@@ -15,7 +16,6 @@
 #include <sys/vfs.h>
 
 #define USUAL_MOUNT "/sys/fs/cgroup"
-#define MOUNTS_MAX (64u << 20) // a container engine's overlays make long lines
 
 // Without these no grant can be held; freezer and devices may stay on version 1 beside version 2.
 #define LIMITS (HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_HUGETLB)
@@ -127,32 +127,21 @@ static void add_v2(const struct hostfs *fs, const char *where, struct host_cgrou
 	}
 }
 
-static void read_mounts(const struct hostfs *fs, struct host_cgroup *v1, struct host_cgroup *v2)
+struct hierarchies {
+	const struct hostfs *fs;
+	struct host_cgroup *v1, *v2;
+};
+
+static void add_mount(const struct mount_line *m, void *arg)
 {
-	_cleanup_free_ char *text = NULL;
-	char *rest = NULL;
+	const struct hierarchies *h = arg;
 
-	if (fs_read_system(fs->root, "proc/mounts", MOUNTS_MAX, &text, NULL) < 0)
+	if (m->where[0] != '/')
 		return;
-	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		char *save = NULL;
-		char *where, *type, *options;
-
-		strtok_r(line, " ", &save);
-		where = strtok_r(NULL, " ", &save);
-		type = strtok_r(NULL, " ", &save);
-		options = strtok_r(NULL, " ", &save);
-		if (options == NULL)
-			continue;
-		host_mount_unescape(where);
-		if (where[0] != '/')
-			continue;
-		if (str_eq(type, "cgroup"))
-			add_v1(fs, where, options, v1);
-		else if (str_eq(type, "cgroup2"))
-			add_v2(fs, where, v2);
-	}
+	if (str_eq(m->type, "cgroup"))
+		add_v1(h->fs, m->where, m->options, h->v1);
+	else if (str_eq(m->type, "cgroup2"))
+		add_v2(h->fs, m->where, h->v2);
 }
 
 // subsys_name hierarchy num_cgroups enabled
@@ -224,7 +213,7 @@ void host_cgroup_mounts(const struct hostfs *fs, struct host_cgroup *ret)
 {
 	struct host_cgroup v1 = {0}, v2 = {0};
 
-	read_mounts(fs, &v1, &v2);
+	mounts_each(fs, add_mount, &(struct hierarchies){fs, &v1, &v2});
 	// a tie without any: an empty version 2 is still what there is
 	if (__builtin_popcount(v2.controllers & LIMITS)
 		    > __builtin_popcount(v1.controllers & LIMITS)

@@ -9,9 +9,11 @@
 #include <stddef.h>
 
 struct mount_line {
-	const char *where, *type, *options;
+	const char *where, *type;
+	char *options; // may be cut up
 };
 
+// Calls fn with each. A file that cannot be read has none.
 typedef void (*mount_fn)(const struct mount_line *m, void *arg);
 void mounts_each(const struct hostfs *fs, mount_fn fn, void *arg);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "doctor/mounts.h"
+#include "host/mounts.h"
 
 #include "base/fs.h"
 #include "base/scope.h"

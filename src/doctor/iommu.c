@@ -60,47 +60,25 @@ static void look_at_iommu(struct doctor *d)
 		);
 }
 
-static void look_at_remapping(struct doctor *d)
+// A parameter that makes VFIO unsafe where it is on.
+static void look_at_parameter(
+	struct doctor *d,
+	const char *path,
+	const char *check,
+	enum verdict verdict,
+	const char *bad,
+	const char *good
+)
 {
-	static const char path[] = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
 	char value[8];
-	bool bad;
+	bool on;
 
 	if (hostfs_line(d->fs->root, path, value, sizeof(value)) < 0)
 		return;
-	bad = value[0] == 'Y' || value[0] == '1';
-	doctor_find(
-		d,
-		bad ? VERDICT_WARN : VERDICT_PASS,
-		"interrupt-remapping",
-		bad ? "not asked for: a NIC can send any CPU any interrupt, and with it the host"
-		    : "asked for"
-	);
+	on = value[0] == 'Y' || value[0] == '1';
+	doctor_find(d, on ? verdict : VERDICT_PASS, check, "%s", on ? bad : good);
 	doctor_read(d, "/%s: %s", path, value);
-	if (bad)
-		doctor_cure(d, "echo N > /%s", path);
-}
-
-static void look_at_noiommu(struct doctor *d)
-{
-	static const char path[] = "sys/module/vfio/parameters/enable_unsafe_noiommu_mode";
-	char value[8];
-	bool bad;
-
-	if (hostfs_line(d->fs->root, path, value, sizeof(value)) < 0)
-		return;
-	bad = value[0] == 'Y' || value[0] == '1';
-	doctor_find(
-		d,
-		bad ? VERDICT_FAIL : VERDICT_PASS,
-		"unsafe-noiommu",
-		bad ? "on: a NIC that is bound so reads and writes all memory, and EAL uses "
-		      "physical "
-		      "addresses in every container"
-		    : "off"
-	);
-	doctor_read(d, "/%s: %s", path, value);
-	if (bad)
+	if (on)
 		doctor_cure(d, "echo N > /%s", path);
 }
 
@@ -136,8 +114,23 @@ void doctor_iommu(struct doctor *d)
 	if (!doctor_wants_nics(d))
 		return;
 	look_at_iommu(d);
-	look_at_remapping(d);
+	look_at_parameter(
+		d,
+		"sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+		"interrupt-remapping",
+		VERDICT_WARN,
+		"not asked for: a NIC can send any CPU any interrupt, and with it the host",
+		"asked for"
+	);
 	look_at_module(d, "vfio-pci");
 	look_at_module(d, "vfio_iommu_type1");
-	look_at_noiommu(d);
+	look_at_parameter(
+		d,
+		"sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+		"unsafe-noiommu",
+		VERDICT_FAIL,
+		"on: a NIC that is bound so reads and writes all memory, and EAL uses physical "
+		"addresses in every container",
+		"off"
+	);
 }

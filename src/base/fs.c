@@ -144,7 +144,7 @@ int fs_open_regular(int fd)
 	return open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
-static int read_whole(int fd, size_t max, char **ret, size_t *ret_len)
+int fs_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *buf = NULL;
 	size_t len = 0, room = 0;
@@ -183,14 +183,14 @@ int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len
 	_cleanup_close_ int at = fs_open_in(dirfd, path, O_PATH, 0);
 	_cleanup_close_ int fd = at >= 0 ? fs_open_regular(at) : -1;
 
-	return read_whole(fd, max, ret, ret_len);
+	return fs_read_fd(fd, max, ret, ret_len);
 }
 
 int fs_read_system(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
 {
 	_cleanup_close_ int fd = fs_open_in(dirfd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 
-	return read_whole(fd, max, ret, ret_len);
+	return fs_read_fd(fd, max, ret, ret_len);
 }
 
 int fs_read_file(const char *path, size_t max, char **ret, size_t *ret_len)

@@ -27,6 +27,9 @@ int fs_open_regular(int fd);
 // ret_len may be NULL. Returns 0 or -errno; no message, so that callers can say what a missing file means.
 int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
 
+// The same of what is open, from where it is. -1: -errno.
+int fs_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
+
 // The same of an absolute path, for what is the machine's own.
 int fs_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
 

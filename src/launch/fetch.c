@@ -3,6 +3,7 @@
 
 #include "launch/fetch.h"
 
+#include "base/fs.h"
 #include "base/scope.h"
 #include "launch/launch.h"
 
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -64,21 +64,6 @@ static void line_of_file(int fd, char *buf, size_t len)
 	str_plain(buf);
 }
 
-static int take(int fd, char **ret, size_t *ret_len, struct err *err)
-{
-	_cleanup_free_ char *text = NULL;
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || (text = malloc((size_t)st.st_size + 1)) == NULL)
-		return err_oom(err);
-	if (pread(fd, text, (size_t)st.st_size, 0) != st.st_size)
-		return err_sys(err, EIO, "read what came");
-	text[st.st_size] = '\0';
-	*ret_len = (size_t)st.st_size;
-	*ret = steal_ptr(text);
-	return 0;
-}
-
 int fetch_url(
 	const char *url, size_t max, unsigned seconds, char **ret, size_t *ret_len, struct err *err
 )
@@ -87,7 +72,7 @@ int fetch_url(
 	_cleanup_close_ int out = memfd_create("fetched", MFD_CLOEXEC);
 	_cleanup_close_ int errors = memfd_create("errors", MFD_CLOEXEC);
 	char why[256];
-	int status;
+	int status, r;
 	pid_t child;
 
 	if (program == NULL)
@@ -109,5 +94,7 @@ int fetch_url(
 	line_of_file(errors, why, sizeof(why));
 	if (status != 0)
 		return err_set(err, EIO, "%s", why[0] != '\0' ? why : "pinfold-fetch was killed");
-	return take(out, ret, ret_len, err);
+	// where its end was is where this one is
+	r = lseek(out, 0, SEEK_SET) < 0 ? -errno : fs_read_fd(out, max, ret, ret_len);
+	return r < 0 ? err_sys(err, -r, "read what came") : 0;
 }

@@ -147,22 +147,31 @@ char *plan_take_in(
 	return place;
 }
 
-// Directory after directory: a path's are before it, and those that are there already are left.
-static void file_below(struct plan *p, const char *top, const char *name, const char *text)
+// A file, and before it the directories that it does not share with the one before: one directory's files, and all below
+// it, come together.
+static void file_below(
+	struct plan *p, const char *top, const char *before, const struct config_file *f
+)
 {
-	char *path = str_printf("%s/%s", top, name);
+	char *path = str_printf("%s/%s", top, f->name);
+	const char *name = path != NULL ? path + strlen(top) + 1 : NULL;
 
-	for (char *s = path != NULL ? path + strlen(top) : NULL; s != NULL; s = strchr(s + 1, '/'))
-		plan_dir(p, strndup(path, (size_t)(s - path)));
-	plan_file(p, path, strdup(text));
+	for (const char *s = name != NULL ? strchr(name, '/') : NULL; s != NULL;
+	     s = strchr(s + 1, '/')) {
+		if (strncmp(before, name, (size_t)(s - name) + 1) != 0)
+			plan_dir(p, strndup(path, (size_t)(s - path)));
+	}
+	plan_file(p, path, strdup(f->text));
 }
 
 void plan_config_files(struct plan *p, const char *top)
 {
 	const struct config *c = p->launch->config_files;
 
+	if (c != NULL && c->nfiles > 0)
+		plan_dir(p, strdup(top));
 	for (unsigned i = 0; c != NULL && i < c->nfiles; i++)
-		file_below(p, top, c->files[i].name, c->files[i].text);
+		file_below(p, top, i > 0 ? c->files[i - 1].name : "", &c->files[i]);
 }
 
 // What is /run/pinfold in a container: a mount of its own, read-only. As a directory of the container's

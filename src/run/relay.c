@@ -348,16 +348,15 @@ int relay_start(
 	struct err *err
 )
 {
-	struct relay_last *last =
-		mmap(NULL, sizeof(*last), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0
-		);
+	struct relay_last *last;
 	int fds[2];
 	pid_t pid;
 
-	if (last == MAP_FAILED)
-		last = NULL; // it is no more than a help
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return err_sys(err, errno, "make a socket");
+	last = mmap(NULL, sizeof(*last), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (last == MAP_FAILED)
+		last = NULL; // it is no more than a help
 	pid = fork();
 	if (pid == 0) {
 		close(fds[1]);
@@ -368,6 +367,7 @@ int relay_start(
 	if (pid < 0) {
 		err_sys(err, errno, "start a process");
 		close(fds[1]);
+		recall(last, NULL);
 		return -err->code;
 	}
 	*ret = (struct relay){.pid = pid, .control = fds[1], .last = last};

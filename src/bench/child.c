@@ -240,6 +240,7 @@ void child_stop(struct bench *b, struct child *c, unsigned milliseconds)
 {
 	int64_t until = clock_ms() + milliseconds, left;
 	bool ended = false;
+	pid_t pid;
 
 	if (c->pid == 0)
 		return;
@@ -250,9 +251,10 @@ void child_stop(struct bench *b, struct child *c, unsigned milliseconds)
 	// also of a group whose first process has ended
 	kill(-c->pid, SIGKILL);
 	kill(c->pid, SIGKILL);
+	pid = c->pid;
 	reap(b, c);
 	if (!ended)
-		leases_stop(b);
+		leases_stop(b, pid);
 }
 
 void children_stop(struct bench *b)
@@ -262,7 +264,7 @@ void children_stop(struct bench *b)
 
 		child_stop(b, &c, STOP_MS);
 	}
-	leases_stop(b);
+	leases_stop(b, 0);
 }
 
 void child_last_line(const char *log, char *buf, size_t len)

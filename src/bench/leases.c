@@ -4,6 +4,7 @@
 #include "bench/leases.h"
 
 #include "base/dir.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/bench.h"
@@ -26,7 +27,18 @@ static void stop(struct bench *b, const char *name)
 	(void)child_run(b, &how, STOP_MS, -1, NULL, NULL, &unused);
 }
 
-void leases_stop(struct bench *b)
+// Whose it is; 0 where it has just gone.
+static pid_t supervisor_of(int leases, const char *file)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	struct err unused;
+
+	if (jread_file(leases, file, "a lease", &doc, &unused) < 0)
+		return 0;
+	return (pid_t)json_integer_value(json_object_get(doc, "supervisor"));
+}
+
+void leases_stop(struct bench *b, pid_t supervisor)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	static bool stopping; // a stop that hangs is not answered by another
@@ -42,7 +54,8 @@ void leases_stop(struct bench *b)
 		_cleanup_free_ char *name = strdup(e->d_name);
 		char *suffix = name != NULL ? strrchr(name, '.') : NULL;
 
-		if (suffix == NULL || !str_eq(suffix, SUFFIX) || !str_starts(name, prefix))
+		if (suffix == NULL || !str_eq(suffix, SUFFIX) || !str_starts(name, prefix)
+		    || (supervisor != 0 && supervisor_of(dirfd(d), e->d_name) != supervisor))
 			continue;
 		*suffix = '\0';
 		stop(b, name);

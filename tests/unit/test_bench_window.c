@@ -52,12 +52,25 @@ static struct window window(const char *gen, const char *lat, const char *vnf)
 	return w;
 }
 
-static void assert_reason(const struct window *w, const char *words)
+static void assert_invalid(const struct window *w, const char *words)
 {
 	char why[200] = "";
 
 	assert_false(window_valid(w, why, sizeof(why)));
 	assert_contains(why, words);
+}
+
+// For a reason that is the machine's or the tester's.
+static void assert_reason(const struct window *w, const char *words)
+{
+	assert_invalid(w, words);
+	assert_false(window_broken(w));
+}
+
+static void assert_broken(const struct window *w, const char *words)
+{
+	assert_invalid(w, words);
+	assert_true(window_broken(w));
 }
 
 static void assert_close(double a, double b)
@@ -136,26 +149,26 @@ static void test_reasons(void **state)
 
 	(void)state;
 	w = window(GEN("1000000", "0", "0"), LAT("0", "0", "0"), VNF("1000000", "0", "1000000"));
-	assert_reason(&w, "no packet came back");
+	assert_broken(&w, "no packet came back");
 	w = window(GEN("0", "0", "0"), LAT("0", "0", "0"), VNF("0", "0", "0"));
-	assert_reason(&w, "sent nothing");
+	assert_broken(&w, "sent nothing");
 	w = window(
 		GEN("1000000", "0", "0"), LAT("1000000", "3", "0"), VNF("1000000", "1000000", "0")
 	);
-	assert_reason(&w, "3 packets came twice");
+	assert_broken(&w, "3 packets came twice");
 	w = window(
 		GEN("1000000", "0", "0"), LAT("1000000", "0", "2"), VNF("1000000", "1000000", "0")
 	);
-	assert_reason(&w, "2 damaged");
+	assert_broken(&w, "2 damaged");
 	w = window(
 		GEN("1000000", "0", "0"), LAT("999000", "0", "0"), VNF("1000000", "1000000", "0")
 	);
 	assert_int_equal(window_unaccounted(&w), 1000);
-	assert_reason(&w, "1000 too few");
+	assert_broken(&w, "1000 too few");
 	w = window(
 		GEN("1000000", "0", "0"), LAT("1000000", "0", "0"), VNF("1000000", "999000", "1000")
 	);
-	assert_reason(&w, "1000 too many");
+	assert_broken(&w, "1000 too many");
 	w = window(
 		GEN("900000", "0", "100000"), LAT("900000", "0", "0"), VNF("900000", "900000", "0")
 	);

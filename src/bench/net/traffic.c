@@ -218,10 +218,10 @@ static bool clear(const struct search *s, const struct window *w, char *why, siz
 
 int rig_search(struct rig *rig, struct search *s, struct rig_search *ret, struct err *err)
 {
-	struct rig_search found = {0};
 	double load, seconds;
 	unsigned lowered = 0, disturbed = 0;
 
+	*ret = (struct rig_search){0};
 	search_begin(s);
 	while (search_next(s, &load, &seconds)) {
 		struct window w;
@@ -230,20 +230,21 @@ int rig_search(struct rig *rig, struct search *s, struct rig_search *ret, struct
 		if (rig_offer(rig, load, seconds, &w, err) < 0)
 			return -err->code;
 		if (window_valid(&w, why, sizeof(why)) && clear(s, &w, why, sizeof(why))) {
-			found.excused = fmax(found.excused, window_excused(&w));
+			ret->excused = fmax(ret->excused, window_excused(&w));
 			search_add(s, load, seconds, window_vnf_loss(&w), 1 - window_loss(&w));
 			disturbed = 0;
 		} else if (window_beyond_tester(&w) && lowered++ < LOWERED) {
 			// what it did offer, and a little less
-			found.beyond_tester = true;
+			ret->beyond_tester = true;
 			s->max = fmax(s->min, 0.98 * window_offered(&w));
 			search_begin(s);
 		} else {
-			found.repeated++;
-			if (++disturbed == SEARCH_ATTEMPTS)
+			ret->repeated++;
+			if (++disturbed == SEARCH_ATTEMPTS) {
+				ret->broken = window_broken(&w);
 				return err_set(err, EAGAIN, "%s", why);
+			}
 		}
 	}
-	*ret = found;
 	return 0;
 }

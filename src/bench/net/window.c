@@ -206,6 +206,12 @@ static bool had_cpu(const struct window *w, const char *who, double ran, char *w
 	return false;
 }
 
+bool window_broken(const struct window *w)
+{
+	return w->sent == 0 || w->received == 0 || w->duplicates > 0 || w->corrupt > 0
+	       || window_unaccounted(w) != 0;
+}
+
 bool window_valid(const struct window *w, char *why, size_t len)
 {
 	int64_t gone = window_unaccounted(w);

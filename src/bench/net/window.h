@@ -72,6 +72,9 @@ int64_t window_unaccounted(const struct window *w);
 // The generator could not do what was asked of it, and no stall was why: the load is beyond the tester.
 bool window_beyond_tester(const struct window *w);
 
+// What came back is not what was sent: no stall of the machine explains that.
+bool window_broken(const struct window *w);
+
 // Whether it counts; `why` says why not. A load that is beyond the tester is not valid either.
 bool window_valid(const struct window *w, char *why, size_t len);
 

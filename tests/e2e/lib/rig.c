@@ -73,6 +73,15 @@ static void print_window(const struct window *w)
 	));
 }
 
+// The line of a trial that failed says whether the machine was too busy for it.
+static int failed(const struct err *err, bool broken)
+{
+	bool busy = err->code == EAGAIN && !broken;
+
+	print(json_pack("{s:s, s:b}", "error", err->msg, "busy", busy));
+	return -err->code;
+}
+
 static int search(struct rig *rig, double max, struct err *err)
 {
 	struct search s = {
@@ -92,7 +101,7 @@ static int search(struct rig *rig, double max, struct err *err)
 	struct search_result ndr, pdr;
 
 	if (rig_search(rig, &s, &found, err) < 0)
-		return -err->code;
+		return failed(err, found.broken);
 	pdr = search_result(&s, 0);
 	ndr = search_result(&s, 1);
 	print(json_pack(
@@ -120,6 +129,7 @@ static int command(struct rig *rig, const char *const *word, unsigned *ret_words
 	struct window w;
 	int r;
 
+	window_clear(&w);
 	*ret_words = 3;
 	if (str_eq(word[0], "search")) {
 		*ret_words = 2;
@@ -127,9 +137,10 @@ static int command(struct rig *rig, const char *const *word, unsigned *ret_words
 	}
 	r = str_eq(word[0], "valid") ? rig_offer_valid(rig, atof(word[1]), atof(word[2]), &w, err)
 				     : rig_offer(rig, atof(word[1]), atof(word[2]), &w, err);
-	if (r == 0)
-		print_window(&w);
-	return r;
+	if (r < 0)
+		return failed(err, window_broken(&w));
+	print_window(&w);
+	return 0;
 }
 
 static int run(struct bench *b, int argc, const char *const *argv, struct err *err)
@@ -165,8 +176,7 @@ static int run(struct bench *b, int argc, const char *const *argv, struct err *e
 
 		if (getchar() == EOF)
 			return err_set(err, EPIPE, "nobody is there");
-		if (command(&rig, argv + at, &words, err) < 0)
-			print(json_pack("{s:s}", "error", err->msg));
+		(void)command(&rig, argv + at, &words, err);
 		at += (int)words;
 	}
 	return bench_check(err);

@@ -27,16 +27,18 @@ enum ip4_fault {
 static __rte_always_inline uint16_t ip4_sum(const void *ip)
 {
 	uint64_t a, b, sum;
-	uint32_t c;
+	uint32_t c, half;
 
 	memcpy(&a, ip, 8);
 	memcpy(&b, (const char *)ip + 8, 8);
 	memcpy(&c, (const char *)ip + 16, 4);
-	sum = (a >> 32) + (a & 0xffffffff) + (b >> 32) + (b & 0xffffffff) + c;
-	sum = (sum >> 32) + (sum & 0xffffffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return (uint16_t)((sum >> 16) + sum);
+	sum = a + b;
+	sum += sum < b;
+	sum += c;
+	sum += sum < c;
+	// a number plus its halves exchanged: the upper half is the sum of both, its carry added again
+	half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+	return (uint16_t)((half + (half << 16 | half >> 16)) >> 16);
 }
 
 // The drop reasons of a mode for them.

@@ -15,8 +15,14 @@
 enum bench_size {
 	BENCH_QUICK,
 	BENCH_FULL,
+	BENCH_BRIEF, // for a first look: some experiments, and of each the least that can be compared
 	BENCH_SIZES
 };
+
+// "quick", "full", "brief".
+const char *bench_size_name(enum bench_size size);
+// False: it is none of them.
+bool bench_size_find(const char *name, enum bench_size *ret);
 
 enum env_kind {
 	ENV_HOST,      // a bare pinned process in the root cgroup
@@ -58,12 +64,12 @@ struct bench {
 };
 
 struct experiment {
-	const char *name;	       // one word
-	const char *figure;	       // "Fig. 11", "Tab. 4, 5", "§3.7"
-	const char *title;	       // a heading of the report
-	const char *about;	       // what it measures, in one or two sentences
-	const char *dropped;	       // what a quick run leaves out; NULL: nothing
-	unsigned seconds[BENCH_SIZES]; // about how long it takes
+	const char *name;		  // one word
+	const char *figure;		  // "Fig. 11", "Tab. 4, 5", "§3.7"
+	const char *title;		  // a heading of the report
+	const char *about;		  // what it measures, in one or two sentences
+	const char *dropped[BENCH_SIZES]; // what a run of that size leaves out; NULL: nothing
+	unsigned seconds[BENCH_SIZES]; // about how long it takes; 0: it is not part of such a run
 	unsigned order;		       // in the list and the report, as the paper has them
 	// Adds what of it this machine lacks; NULL: it needs nothing. Returns false where nothing of it can be measured.
 	bool (*lacks)(const struct bench *b, struct reasons *r);
@@ -100,8 +106,8 @@ void bench_say(struct bench *b, const char *fmt, ...) printf_like(2, 3);
 // A path below b->work. To be freed.
 char *bench_path(const struct bench *b, const char *fmt, ...) printf_like(2, 3);
 
-// quick or full, by b->size.
+// quick or full, by b->size; a brief run is a quick one with less in it.
 static inline unsigned bench_choose(const struct bench *b, unsigned quick, unsigned full)
 {
-	return b->size == BENCH_QUICK ? quick : full;
+	return b->size == BENCH_FULL ? full : quick;
 }

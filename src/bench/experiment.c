@@ -30,6 +30,28 @@ unsigned experiment_list(const struct experiment *const **ret)
 	return count;
 }
 
+static const char *const sizes[BENCH_SIZES] = {
+	[BENCH_QUICK] = "quick",
+	[BENCH_FULL] = "full",
+	[BENCH_BRIEF] = "brief",
+};
+
+const char *bench_size_name(enum bench_size size)
+{
+	return sizes[size];
+}
+
+bool bench_size_find(const char *name, enum bench_size *ret)
+{
+	for (unsigned i = 0; i < BENCH_SIZES; i++) {
+		if (str_eq(name, sizes[i])) {
+			*ret = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 const struct experiment *experiment_find(const char *name)
 {
 	for (unsigned i = 0; i < count; i++) {

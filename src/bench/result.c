@@ -36,6 +36,7 @@ static void row_free(struct row *row)
 	free(row->of_unit);
 	free(row->text);
 	free(row->reason);
+	free(row->repeated_why);
 	free(row->paper_words);
 	free(row);
 }
@@ -196,7 +197,7 @@ void row_settle(struct row *row)
 		row->value.low = row->value.high = row->value.mid;
 	if (row->value.n == 0) {
 		row->invalid = true;
-		because(row, "no trial was made");
+		because(row, row->n > 0 ? "no trial gave a figure" : "no trial was made");
 	}
 }
 
@@ -275,6 +276,8 @@ struct row *result_ratio(
 	row->less = a->less;
 	row->of_unit = need(strdup(b->unit));
 	row->repeated = a->repeated + b->repeated;
+	if (a->repeated_why != NULL || b->repeated_why != NULL)
+		row->repeated_why = need(strdup(a->repeated_why ?: b->repeated_why));
 	row_figure(row, a->figure);
 	if (why != NULL) {
 		row->reason = need(strdup(why));

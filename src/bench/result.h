@@ -58,6 +58,7 @@ struct row {
 	bool invalid;	      // no trial was valid; `reason` says why
 	char *reason;
 	unsigned repeated; // trials that were disturbed and made again
+	char *repeated_why; // of the last of them; NULL: not known
 	double paper;	   // its figure of 2015, in the row's unit; NAN: none
 	char *paper_words; // what it says of it; NULL: nothing
 	enum claim_verdict claim;

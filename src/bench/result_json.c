@@ -98,6 +98,7 @@ static json_t *row_to_json(const struct row *r)
 	set_words(row, "reason", r->reason);
 	if (r->repeated > 0)
 		json_object_set_new(row, "repeated", json_integer(r->repeated));
+	set_words(row, "repeated-because", r->repeated_why);
 	if (r->paper_words != NULL) {
 		json_t *paper = need(json_object());
 
@@ -188,6 +189,7 @@ static int read_words(const json_t *o, const char *what, struct row *row, struct
 		{"of-unit", &row->of_unit},
 		{"text", &row->text},
 		{"reason", &row->reason},
+		{"repeated-because", &row->repeated_why},
 	};
 	const char *verdict = NULL, *claim = NULL;
 
@@ -212,7 +214,7 @@ static int read_row(const json_t *o, const char *experiment, struct row *row, st
 		"kind",	      "name",	  "environment",    "figure",  "unit",
 		"emulated",   "exact",	  "less-is-better", "samples", "interval",
 		"difference", "of-unit",  "verdict",	    "text",    "invalid",
-		"reason",     "repeated", "paper",	    "claim",   NULL,
+		"reason",     "repeated", "repeated-because", "paper", "claim", NULL,
 	};
 	const json_t *samples = json_object_get(o, "samples"), *paper = json_object_get(o, "paper"),
 		     *v;

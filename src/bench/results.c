@@ -8,7 +8,6 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "bench/bench.h"
 #include "bench/need.h"
 
 #include <errno.h>
@@ -23,7 +22,6 @@ void results_done(struct results *r)
 	for (unsigned i = 0; i < r->n; i++)
 		result_done(&r->of[i]);
 	free(r->of);
-	free(r->size);
 	json_decref(r->provenance);
 	*r = (struct results){0};
 }
@@ -68,7 +66,7 @@ json_t *results_to_json(const struct results *all)
 	json_t *doc = need(json_object()), *list = need(json_array());
 
 	json_object_set_new(doc, "version", json_integer(VERSION));
-	json_object_set_new(doc, "size", json_string(all->size));
+	json_object_set_new(doc, "size", json_string(bench_size_name(all->size)));
 	json_object_set(doc, "set-up", all->provenance);
 	for (unsigned i = 0; i < all->n; i++)
 		json_array_append_new(list, result_to_json(&all->of[i]));
@@ -116,9 +114,8 @@ int results_from_json(const json_t *doc, const char *what, struct results *ret, 
 	    || jread_array(doc, what, "experiments", &list, err) < 0
 	    || read_setup(doc, what, &all, err) < 0)
 		return -err->code;
-	if (!str_eq(size, "quick") && !str_eq(size, "full"))
-		return err_set(err, EINVAL, "%s: 'size' is neither quick nor full", what);
-	all.size = need(strdup(size));
+	if (!bench_size_find(size, &all.size))
+		return err_set(err, EINVAL, "%s: 'size' is none of brief, quick, full", what);
 	json_array_foreach (list, i, v) {
 		scope_cleanup(result_done) struct result r = {0};
 

@@ -3,12 +3,13 @@
 // results.json in a directory of results: the set-up, and the results of the experiments in their order.
 #pragma once
 
+#include "bench/bench.h"
 #include "bench/result.h"
 
 #define RESULTS_FILE "results.json"
 
 struct results {
-	char *size;	    // "quick" or "full"
+	enum bench_size size;
 	json_t *provenance; // an object of words
 	struct result *of;
 	unsigned n;

@@ -21,7 +21,9 @@
 
 #define MACHINE "machine"
 
-int bench_choose_named(const char *const *names, uint64_t *ret, struct err *err)
+int bench_choose_named(
+	const char *const *names, enum bench_size size, uint64_t *ret, struct err *err
+)
 {
 	const char *known[64] = {"all"};
 	const struct experiment *const *all;
@@ -34,7 +36,18 @@ int bench_choose_named(const char *const *names, uint64_t *ret, struct err *err)
 		uint64_t before = set;
 
 		for (unsigned i = 0; i < n; i++) {
-			if (str_eq(*names, "all") || str_eq(*names, all[i]->name))
+			bool named = str_eq(*names, all[i]->name);
+
+			if (named && all[i]->seconds[size] == 0)
+				return err_set(
+					err,
+					EINVAL,
+					"a %s run has no '%s': leave --%s out",
+					bench_size_name(size),
+					*names,
+					bench_size_name(size)
+				);
+			if (named || (str_eq(*names, "all") && all[i]->seconds[size] > 0))
 				set |= 1ull << i;
 		}
 		if (set == before && experiment_find(*names) == NULL) {
@@ -61,8 +74,7 @@ static struct result begin(const struct bench *b, const struct experiment *e)
 		.title = need(strdup(e->title)),
 		.figure = need(strdup(e->figure)),
 		.about = need(strdup(e->about)),
-		.dropped = b->size == BENCH_QUICK && e->dropped != NULL ? need(strdup(e->dropped))
-									: NULL,
+		.dropped = e->dropped[b->size] != NULL ? need(strdup(e->dropped[b->size])) : NULL,
 	};
 }
 
@@ -158,7 +170,8 @@ static int run_all(
 	return 0;
 }
 
-static int open_dir(const struct run_how *how, struct results *all, struct err *err)
+// What is there already, and so the size of the run.
+static int look_at_dir(const struct run_how *how, struct results *all, struct err *err)
 {
 	_cleanup_free_ char *file = need(str_printf("%s/%s", how->dir, RESULTS_FILE));
 	_cleanup_close_ int fd = -1;
@@ -174,9 +187,14 @@ static int open_dir(const struct run_how *how, struct results *all, struct err *
 			how->dir,
 			how->dir
 		);
-	if (mkdir(how->dir, 0755) < 0 && errno != EEXIST)
+	all->size = how->size;
+	return 0;
+}
+
+static int make_dir(const struct run_how *how, struct err *err)
+{
+	if (!how->resume && mkdir(how->dir, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make directory '%s'", how->dir);
-	all->size = need(strdup(how->size == BENCH_QUICK ? "quick" : "full"));
 	return 0;
 }
 
@@ -189,11 +207,12 @@ int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 	uint64_t set, first;
 	int r;
 
-	if (bench_choose_named(how->names, &set, err) < 0
-	    || bench_choose_named((const char *const[]){MACHINE, NULL}, &first, err) < 0
-	    || open_dir(how, &all, err) < 0)
+	if (look_at_dir(how, &all, err) < 0
+	    || bench_choose_named(how->names, all.size, &set, err) < 0
+	    || bench_choose_named((const char *const[]){MACHINE, NULL}, all.size, &first, err) < 0
+	    || make_dir(how, err) < 0)
 		return -err->code;
-	h.size = str_eq(all.size, "full") ? BENCH_FULL : BENCH_QUICK;
+	h.size = all.size;
 	if (bench_open(&b, h.size, err) < 0)
 		return -err->code;
 	progress_begin(&progress);

@@ -9,9 +9,9 @@
 
 struct run_how {
 	enum bench_size size;
-	const char *dir;		      // made if it is not there
-	bool resume;			      // what is complete in it is left alone
-	const char *const *names;	      // of experiments, or "all"; ends with NULL
+	const char *dir;	  // made if it is not there
+	bool resume;		  // what is complete in it is left alone
+	const char *const *names; // of experiments, or "all" of that size; ends with NULL
 	void (*said)(const struct result *r); // called after each; may be NULL
 };
 
@@ -19,5 +19,7 @@ struct run_how {
 // ctrl-C: -ECANCELED, and what was found is on disk. *ret: all results in the directory.
 int bench_run(const struct run_how *how, struct results *ret, struct err *err);
 
-// The experiments that are named, as a set of their places in experiment_list().
-int bench_choose_named(const char *const *names, uint64_t *ret, struct err *err);
+// The experiments that are named, of those that a run of that size has, as a set of their places in experiment_list().
+int bench_choose_named(
+	const char *const *names, enum bench_size size, uint64_t *ret, struct err *err
+);

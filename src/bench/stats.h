@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-// Nothing is called a difference, or none, from fewer.
+// Nothing is called a difference, or none, from fewer, and no interval is given.
 #define STATS_PAIRS_MIN 3
 // A ratio whose whole interval lies within 1 ± STATS_SAME is no difference.
 #define STATS_SAME 0.03
@@ -35,7 +35,7 @@ double stats_t95(double degrees);
 double stats_percentile(const double *v, unsigned n, double part);
 
 // The median and its 95 % interval: from 6 values on from the order of the values, which asks nothing of their
-// distribution (binomial); of 2 to 5 from Student's t about their mean, stretched to hold the median.
+// distribution (binomial); of 3 to 5 from Student's t about their mean, stretched to hold the median.
 struct interval stats_median(const double *v, unsigned n);
 
 // a against b, from n pairs that were measured one beside the other.

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "bench/bench.h"
+#include "bench/need.h"
 
 #include <errno.h>
 #include <math.h>
@@ -23,15 +24,30 @@ struct side {
 	char why[256];
 };
 
+static void because(struct trial *t, const char *fmt, va_list ap)
+{
+	if (t->invalid)
+		return;
+	t->invalid = true;
+	vsnprintf(t->why, sizeof(t->why), fmt, ap);
+}
+
 void trial_invalid(struct trial *t, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (t->invalid)
-		return;
-	t->invalid = true;
 	va_start(ap, fmt);
-	vsnprintf(t->why, sizeof(t->why), fmt, ap);
+	because(t, fmt, ap);
+	va_end(ap);
+}
+
+void trial_final(struct trial *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	t->final = !t->invalid;
+	va_start(ap, fmt);
+	because(t, fmt, ap);
 	va_end(ap);
 }
 
@@ -63,7 +79,7 @@ static int attempt(struct bench *b, struct series *s, struct trial *t, struct er
 
 	for (unsigned i = 0; i < TRIAL_VALUES; i++)
 		t->value[i] = NAN;
-	t->invalid = false;
+	t->invalid = t->final = false;
 	t->number = ++number;
 	w = stalls_watch(!s->polls);
 	r = s->run(b, s->arg, t, err);
@@ -87,7 +103,11 @@ static void note(struct series *s, const struct trial *t, struct side *side)
 		while (row->n < t->round)
 			row_sample(row, NAN);
 		row_sample(row, t->invalid ? NAN : t->value[v]);
+		if (t->attempt == 0)
+			continue;
 		row->repeated += t->attempt;
+		free(row->repeated_why);
+		row->repeated_why = need(strdup(t->before));
 	}
 	side->failed = t->invalid ? side->failed + 1 : 0;
 	if (t->invalid)
@@ -125,9 +145,10 @@ static int one(
 			rep->worst_stall_ms = t.seen.stall_ms;
 		if (t.seen.steal > rep->steal)
 			rep->steal = t.seen.steal;
-		if (!t.invalid || t.attempt + 1 >= most)
+		if (!t.invalid || t.final || t.attempt + 1 >= most)
 			break;
 		rep->repeated++;
+		memcpy(t.before, t.why, sizeof(t.before));
 	}
 	rep->invalid += t.invalid;
 	note(s, &t, side);

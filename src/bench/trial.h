@@ -24,11 +24,15 @@ struct trial {
 	double value[TRIAL_VALUES]; // NAN at first
 	struct stalls_report seen;  // stalls and steal while it ran
 	bool invalid;
+	bool final; // it is invalid, and would be each time
 	char why[256];
+	char before[256]; // of the attempt before this one
 };
 
 // It is to be repeated. The first reason counts.
 void trial_invalid(struct trial *t, const char *fmt, ...) printf_like(2, 3);
+// It is not to be repeated: what was asked cannot be measured with what there is.
+void trial_final(struct trial *t, const char *fmt, ...) printf_like(2, 3);
 
 // One trial. A failure is an invalid trial too, with the error as its reason; whatever was started is ended and every
 // name that was taken is free when it returns, since it may be called again.

@@ -10,6 +10,7 @@
 #include "bench/open.h"
 #include "bench/reasons.h"
 #include "bench/report/report.h"
+#include "bench/report/terminal.h"
 #include "bench/report/words.h"
 #include "bench/run.h"
 #include "cli/cli.h"
@@ -22,7 +23,8 @@
 
 static const char help[] =
 	"Usage: pinfold bench list [--json]\n"
-	"       pinfold bench run [--quick|--full] [-o DIR | --resume DIR] NAME...|all\n"
+	"       pinfold bench run [--brief|--quick|--full] [-o DIR | --resume DIR] NAME...|all\n"
+	"       pinfold bench show DIR\n"
 	"       pinfold bench report DIR\n"
 	"       pinfold bench compare [--json] [--all] [--fail-on WHAT[,WHAT]] DIR-A DIR-B\n\n"
 	"Measures on this machine what the paper measured in 2015, and compares host, container\n"
@@ -30,10 +32,12 @@ static const char help[] =
 	"list  the experiments: what each measures, how long it takes, what this machine lacks\n"
 	"run   runs them, the machine's own judgement first, into a directory. Ctrl-C keeps what\n"
 	"      is done\n"
+	"  --brief         a first look in some three minutes: startup, view, throughput, latency\n"
 	"  --quick         all of it in some 20 minutes on two CPUs (default)\n"
 	"  --full          more repeats, and what a quick run leaves out\n"
 	"  -o, --output DIR  default: pinfold-bench-DATE-TIME\n"
 	"  --resume DIR    goes on where a run was stopped: what is complete stays\n"
+	"show  what was found, for a terminal: the paper's statements, and what was compared\n"
 	"report  writes report.html, which needs no other file, and report.md into the directory;\n"
 	"        run does that too\n"
 	"compare  says which rows of B differ from A, and exits with 1 where --fail-on matches:\n"
@@ -46,7 +50,7 @@ static json_t *row_of(const struct bench *b, const struct experiment *e)
 	json_t *lacked = experiment_lacks(b, e, &possible);
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:o, s:s?}",
+		"{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:o, s:s?}",
 		"name",
 		e->name,
 		"figure",
@@ -55,6 +59,8 @@ static json_t *row_of(const struct bench *b, const struct experiment *e)
 		e->title,
 		"about",
 		e->about,
+		"brief-seconds",
+		(int)e->seconds[BENCH_BRIEF],
 		"quick-seconds",
 		(int)e->seconds[BENCH_QUICK],
 		"full-seconds",
@@ -64,55 +70,39 @@ static json_t *row_of(const struct bench *b, const struct experiment *e)
 		"lacks",
 		lacked,
 		"quick-drops",
-		e->dropped
+		e->dropped[BENCH_QUICK]
 	);
-}
-
-// Words, broken into lines behind an indentation.
-static void wrapped(const char *text, unsigned indent)
-{
-	unsigned at = 0;
-
-	while (*text != '\0') {
-		unsigned word = (unsigned)strcspn(text, " ");
-
-		if (at > 0 && at + 1 + word > 88 - indent) {
-			putchar('\n');
-			at = 0;
-		}
-		at += (unsigned)printf("%*s%.*s", at == 0 ? (int)indent : 1, "", (int)word, text)
-		      - (at == 0 ? indent : 0);
-		text += word;
-		text += strspn(text, " ");
-	}
-	putchar('\n');
 }
 
 static void print_one(json_t *row)
 {
 	const char *figure = json_string_value(json_object_get(row, "figure"));
 	const char *drops = json_string_value(json_object_get(row, "quick-drops"));
+	int brief = (int)json_integer_value(json_object_get(row, "brief-seconds"));
 	json_t *lacked = json_object_get(row, "lacks"), *reason;
 	size_t i;
 
-	printf("%-11s %s%s%s  (about %d s quick, %d s full)\n",
+	printf("%-11s %s%s%s  (about ",
 	       json_string_value(json_object_get(row, "name")),
 	       json_string_value(json_object_get(row, "title")),
 	       *figure != '\0' ? ", " : "",
-	       figure,
+	       figure);
+	if (brief > 0)
+		printf("%d s brief, ", brief);
+	printf("%d s quick, %d s full)\n",
 	       (int)json_integer_value(json_object_get(row, "quick-seconds")),
 	       (int)json_integer_value(json_object_get(row, "full-seconds")));
-	wrapped(json_string_value(json_object_get(row, "about")), 12);
+	terminal_wrap(stdout, json_string_value(json_object_get(row, "about")), 12, 100);
 	if (drops != NULL) {
 		_cleanup_free_ char *line = need(str_printf("--quick leaves out: %s", drops));
 
-		wrapped(line, 12);
+		terminal_wrap(stdout, line, 12, 100);
 	}
 	json_array_foreach (lacked, i, reason) {
 		_cleanup_free_ char *line =
 			need(str_printf("! this machine: %s", json_string_value(reason)));
 
-		wrapped(line, 12);
+		terminal_wrap(stdout, line, 12, 100);
 	}
 }
 
@@ -201,6 +191,7 @@ static int report(int argc, char **argv)
 static int run(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{"brief", no_argument, NULL, 'b'},
 		{"full", no_argument, NULL, 'f'},
 		{"output", required_argument, NULL, 'o'},
 		{"quick", no_argument, NULL, 'q'},
@@ -216,9 +207,10 @@ static int run(int argc, char **argv)
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "o:", longs, &err)) != -1) {
 		switch (c) {
+		case 'b':
 		case 'f':
 		case 'q':
-			how.size = c == 'f' ? BENCH_FULL : BENCH_QUICK;
+			how.size = c == 'b' ? BENCH_BRIEF : c == 'f' ? BENCH_FULL : BENCH_QUICK;
 			sizes++;
 			break;
 		case 'o':
@@ -233,11 +225,11 @@ static int run(int argc, char **argv)
 		}
 	}
 	if (sizes > 1)
-		return cli_refuse("bench run: either --quick or --full");
+		return cli_refuse("bench run: one of --brief, --quick, --full");
 	if (how.resume && sizes > 0)
 		return cli_refuse(
 			"bench run: --resume goes on as the run was begun: leave --%s out",
-			how.size == BENCH_FULL ? "full" : "quick"
+			bench_size_name(how.size)
 		);
 	if (optind >= argc)
 		return cli_refuse("bench run: name experiments, or all; see pinfold bench list");
@@ -262,8 +254,28 @@ static int run(int argc, char **argv)
 	}
 	if (r < 0)
 		return cli_fail(&err);
-	printf("Results: %s/" RESULTS_FILE "\n", how.dir);
+	terminal_headlines(stdout, &all, terminal_width(stdout));
+	printf("Results: %s/" RESULTS_FILE "; pinfold bench show has them as tables\n", how.dir);
 	return write_report(&all, how.dir, &err) < 0 ? cli_fail(&err) : STATUS_OK;
+}
+
+// ---- show
+
+static int show(int argc, char **argv)
+{
+	scope_cleanup(results_done) struct results all = {0};
+	struct err err;
+
+	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
+		fputs(help, stdout);
+		return STATUS_OK;
+	}
+	if (argc != 2 || argv[1][0] == '-')
+		return cli_refuse("bench show: name one directory of results");
+	if (results_read(argv[1], &all, &err) < 0)
+		return cli_fail(&err);
+	terminal_write(stdout, &all, terminal_width(stdout));
+	return STATUS_OK;
 }
 
 // ---- compare
@@ -372,6 +384,7 @@ int cmd_bench(int argc, char **argv)
 	static const struct command commands[] = {
 		{"list", list},
 		{"run", run},
+		{"show", show},
 		{"report", report},
 		{"compare", compare},
 		{0},

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "bench/compare.h"
 #include "bench/report/report.h"
+#include "bench/report/terminal.h"
 #include "bench/report/words.h"
 #include "bench/results.h"
 
@@ -94,6 +95,42 @@ static void html_says_all_of_it(void **)
 	assert_null(strstr(text, "<script"));
 	assert_int_equal(count(text, "<tr>"), count(text, "</tr>"));
 	assert_int_equal(count(text, "<td"), count(text, "</td>"));
+}
+
+// In columns that fit, and nothing of a file's moves the cursor.
+static void terminal_says_what_matters(void **)
+{
+	static const char *const words[] = {
+		"What the paper says, and what is so here, today",
+		"holds today",
+		"exec to ready  container/host",
+		"+19 ms",
+		"PCI functions shown",
+		"Of the paper's statements 1 hold today, 1 do not",
+	};
+	scope_cleanup(results_done) struct results all = read_golden();
+	_cleanup_free_ char *text = NULL;
+	char *save = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	free(all.of[2].rows[2]->text);
+	all.of[2].rows[2]->text = strdup("0-1\033[2J");
+	terminal_write(f, &all, 80);
+	fclose(f);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		assert_contains(text, words[i]);
+	assert_null(strchr(text, '\033'));
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		unsigned columns = 0;
+
+		for (const char *at = line; *at != '\0'; at++)
+			columns += ((unsigned char)*at & 0xc0) != 0x80;
+		// a table is as wide as what is in it
+		if (str_starts(line, "    "))
+			assert_true(columns <= 80);
+	}
 }
 
 // gnuplot draws what it says, with the paper's figure and the emulated one apart.
@@ -211,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(markdown_is_as_it_was),
 		cmocka_unit_test(html_says_all_of_it),
+		cmocka_unit_test(terminal_says_what_matters),
 		cmocka_unit_test(figures_are_drawn),
 		cmocka_unit_test(writes_what_it_read),
 		cmocka_unit_test(compares_two_runs),

@@ -19,6 +19,7 @@ struct script {
 	unsigned calls, numbers[64], sides[64];
 	unsigned disturbed; // attempts of side 1 that say they are invalid
 	unsigned broken;    // attempts of side 1 that fail
+	unsigned final;	    // attempts of side 1 that say that no other would be better
 	unsigned still;	    // attempts in which this whole process stands still
 	unsigned cancel_at; // the call that presses ctrl-C
 };
@@ -53,6 +54,10 @@ static int scripted(struct bench *, void *arg, struct trial *t, struct err *err)
 	if (t->side == 1 && s->disturbed > 0) {
 		s->disturbed--;
 		trial_invalid(t, "the generator was %s", "late");
+	}
+	if (t->side == 1 && s->final > 0) {
+		s->final--;
+		trial_final(t, "it is above %u", 5);
 	}
 	if (s->still > 0) {
 		s->still--;
@@ -160,6 +165,17 @@ static void leaves_out_a_side_that_fails(void **)
 	assert_int_equal(ratio->claim, CLAIM_CANNOT);
 }
 
+static void repeats_nothing_in_vain(void **)
+{
+	struct script script = {.final = 100};
+	struct series_report rep = run(&script);
+
+	// one attempt in each of two rounds
+	assert_int_equal(rep.trials, 4 + 2);
+	assert_int_equal(rep.repeated, 0);
+	assert_string_equal(rows[1]->reason, "it is above 5");
+}
+
 // A real stall: this process is stopped, and the thread that watches sees it.
 static void sees_the_machine_stand_still(void **)
 {
@@ -199,6 +215,49 @@ static void ends_when_the_time_is_up(void **)
 	rep = run(&script);
 	assert_int_equal(rep.rounds, 2);
 	assert_int_equal(script.calls, 4);
+}
+
+// Fixed arithmetic, as experiments time what they measure.
+static int timed(struct bench *, void *, struct trial *t, struct err *)
+{
+	volatile uint64_t x = 88172645463325252u;
+	int64_t began = clock_ns();
+
+	for (unsigned i = 0; i < 20000; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+	}
+	t->value[0] = (double)(clock_ns() - began) / 1e6;
+	return 0;
+}
+
+// A against A, really measured, on this machine as it is: in a hundred comparisons no more are called different than
+// the stated 5 %, and what chance adds to that once in a thousand such tests (binomial).
+static void equals_are_not_called_different(void **)
+{
+	unsigned different = 0;
+
+	s.run = timed;
+	s.rounds = 10;
+	s.polls = true;
+	for (unsigned i = 0; i < 100; i++) {
+		struct result again = {0};
+		struct series_report rep;
+		struct err err;
+		const struct row *ratio;
+
+		for (unsigned side = 0; side < 2; side++)
+			s.row[side][0] = result_measured(&again, "A", &b.env[side], "ms");
+		assert_ok(series_run(&b, &s, &rep, &err), &err);
+		ratio = result_ratio(&again, NULL, s.row[1][0], s.row[0][0]);
+		assert_int_equal(ratio->kind, ROW_RATIO);
+		assert_int_equal(ratio->value.low > 1, ratio->difference.low > 0);
+		different += ratio->verdict == VERDICT_DIFFERENT;
+		result_done(&again);
+	}
+	print_message("%u of 100 are called different\n", different);
+	assert_true(different <= 13);
 }
 
 static void runs_programs(void **)
@@ -250,9 +309,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(repeats_what_was_disturbed, begin, end),
 		cmocka_unit_test_setup_teardown(gives_up_with_the_reason, begin, end),
 		cmocka_unit_test_setup_teardown(leaves_out_a_side_that_fails, begin, end),
+		cmocka_unit_test_setup_teardown(repeats_nothing_in_vain, begin, end),
 		cmocka_unit_test_setup_teardown(sees_the_machine_stand_still, begin, end),
 		cmocka_unit_test_setup_teardown(keeps_what_was_done_at_ctrl_c, begin, end),
 		cmocka_unit_test_setup_teardown(ends_when_the_time_is_up, begin, end),
+		cmocka_unit_test_setup_teardown(equals_are_not_called_different, begin, end),
 		cmocka_unit_test_setup_teardown(runs_programs, begin, end),
 	};
 

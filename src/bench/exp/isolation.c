@@ -156,7 +156,7 @@ static const struct experiment isolation = {
 	.title = "Isolation",
 	.about = "pinfold audit in each environment, with what the container was granted: which "
 		 "ways out of it are closed.",
-	.seconds = {40, 40},
+	.seconds = {30, 30},
 	.order = 50,
 	.lacks = lacking,
 	.run = run,

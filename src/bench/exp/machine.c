@@ -183,7 +183,7 @@ static const struct experiment machine = {
 	.about = "Judges the machine before anything else: the same program against itself, "
 		 "stalls, stolen time and "
 		 "speeds, and so what can be told apart here. Always run first.",
-	.seconds = {10, 60},
+	.seconds = {10, 60, 10},
 	.order = 0,
 	.run = run,
 };

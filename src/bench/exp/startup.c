@@ -276,7 +276,7 @@ static int phases(struct bench *b, struct result *r, struct sides *s, struct err
 		.what = "startup",
 		.side = {"phases of a container"},
 		.nsides = 1,
-		.rounds = bench_choose(b, 8, 20),
+		.rounds = b->size == BENCH_BRIEF ? 4 : bench_choose(b, 8, 20),
 		.least = 2,
 		.run = told,
 		.arg = s,
@@ -307,7 +307,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		       trial,
 		       READY,
 		       ENDED,
-		       bench_choose(b, 12, 40),
+		       b->size == BENCH_BRIEF ? 8 : bench_choose(b, 12, 40),
 		       &s,
 		       err
 	       ) < 0
@@ -357,8 +357,10 @@ static const struct experiment startup = {
 		 "until the command has "
 		 "ended, in each environment in turn; and until a network function forwards its "
 		 "first packet.",
-	.dropped = "repeats: 12 of each instead of 40, 2 instead of 5 of an emulated VM",
-	.seconds = {90, 500},
+	.dropped[BENCH_QUICK] =
+		"repeats: 12 of each instead of 40, 2 instead of 5 of an emulated VM",
+	.dropped[BENCH_BRIEF] = "an emulated VM; repeats: 8 of each instead of 40",
+	.seconds = {70, 500, 30},
 	.order = 10,
 	.lacks = lacking,
 	.run = run,

@@ -58,6 +58,31 @@ static void hugepages(struct row *row, const json_t *seen)
 	row_text(row, "%s", *all != '\0' ? all : "none");
 }
 
+// "0, outside 1879048192": a user's number, and who that is on the host where it is somebody else.
+static void user(struct row *row, const json_t *seen)
+{
+	unsigned id = (unsigned)json_integer_value(at(seen, "ids", "euid")), first, outer;
+	const char *map = json_string_value(json_array_get(at(seen, "ids", "uid_map"), 0));
+
+	if (map == NULL || sscanf(map, "%u %u", &first, &outer) != 2 || first == outer)
+		row_text(row, "%u", id);
+	else
+		row_text(row, "%u, outside %u", id, outer + id - first);
+}
+
+static const char *filter(const json_t *seen)
+{
+	static const char *const modes[] = {"none", "strict", "filter"};
+	json_int_t mode = json_integer_value(json_object_get(seen, "seccomp"));
+
+	return mode >= 0 && mode < (json_int_t)ARRAY_LEN(modes) ? modes[mode] : "?";
+}
+
+static const char *yes(const json_t *value, bool is)
+{
+	return json_is_true(value) == is ? "yes" : "no";
+}
+
 static unsigned reachable(const json_t *seen)
 {
 	json_t *list = json_object_get(seen, "syscalls"), *call;
@@ -114,7 +139,17 @@ static void show(struct result *r, const struct environment *e, const json_t *se
 	count(r, "PCI functions shown", e, "§5.3.1", json_object_get(seen, "pci"));
 	count(r, "device nodes", e, "§2.2.2", json_object_get(seen, "devices"));
 	count(r, "network interfaces", e, "§2.1.2", json_object_get(seen, "netdevs"));
+	row = result_measured(r, "processes seen", e, "");
+	row_figure(row, "§2.1.2");
+	row_exact(row, json_number_value(json_object_get(seen, "processes")));
+	row = result_fact(r, "user", e);
+	row_figure(row, "§3.9");
+	user(row, seen);
 	count(r, "capabilities", e, "§3.9", at(seen, "capabilities", "effective"));
+	fact(r, "may gain privileges", e, "§3.9", yes(json_object_get(seen, "no_new_privs"), false)
+	);
+	fact(r, "root is writable", e, "§3.9", yes(json_object_get(seen, "root_writable"), true));
+	fact(r, "system call filter", e, "§3.9", filter(seen));
 	row = result_measured(r, "risky system calls let through", e, "");
 	row_figure(row, "§3.9");
 	row_exact(row, reachable(seen));
@@ -238,7 +273,7 @@ static const struct experiment view = {
 	.about = "What each environment shows to a program that was given one CPU and 16 "
 		 "hugepages: CPUs, memory, hugepages, "
 		 "PCI functions, devices; and what it can reach of them.",
-	.seconds = {30, 30},
+	.seconds = {30, 30, 15},
 	.order = 40,
 	.lacks = lacking,
 	.run = run,

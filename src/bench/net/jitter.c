@@ -251,7 +251,7 @@ static int on_cpu(
 
 static int run(struct bench *b, struct result *r, struct err *err)
 {
-	struct settings s = {.seconds = compare_tiny() ? 0.2 : b->size == BENCH_QUICK ? 1 : 10};
+	struct settings s = {.seconds = compare_tiny() ? 0.2 : b->size != BENCH_FULL ? 1 : 10};
 	struct cpu_kind kinds[CPU_KINDS];
 
 	cpu_kinds(b, kinds);
@@ -286,7 +286,7 @@ static const struct experiment jitter = {
 		 "microsecond and more, as a bare process and in a container, on normal, isolated "
 		 "and "
 		 "nohz_full CPUs; and which interrupts came.",
-	.dropped = "long trials",
+	.dropped[BENCH_QUICK] = "long trials",
 	.seconds = {30, 280},
 	.order = 100,
 	.lacks = jitter_lacks,

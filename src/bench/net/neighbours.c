@@ -217,7 +217,7 @@ static int measure(struct compare *c, struct rig *rig, struct trial *t, struct e
 static int run(struct bench *b, struct result *r, struct err *err)
 {
 	static const struct frame_size none = {0};
-	struct settings s = {.seconds = b->size == BENCH_QUICK ? 0.5 : 2};
+	struct settings s = {.seconds = b->size != BENCH_FULL ? 0.5 : 2};
 	struct environment env[ARRAY_LEN(neighbours)];
 	struct compare c = {
 		.what = "l3fwd in a container",
@@ -235,7 +235,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 					 .less = true,
 					 .ratio = true},
 			},
-		.rounds = compare_rounds(b, 4, 14),
+		.rounds = compare_rounds(b, 10, 14),
 		.measure = measure,
 		.arg = &s,
 	};
@@ -257,8 +257,8 @@ static const struct experiment experiment = {
 		 "another CPU fills memory, asks for more hugepages than it may have, forks as "
 		 "often as it "
 		 "can, or moves packets as fast as it can.",
-	.dropped = "long trials",
-	.seconds = {50, 330},
+	.dropped[BENCH_QUICK] = "long trials",
+	.seconds = {100, 330},
 	.order = 55,
 	.lacks = rig_lacks,
 	.run = run,

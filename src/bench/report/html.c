@@ -259,6 +259,16 @@ static void matrix(FILE *f, const struct result *r)
 	fputs("</tbody></table>\n", f);
 }
 
+static void remade(FILE *f, const struct row *row)
+{
+	fprintf(f, "<br><small>%u disturbed trials made again", row->repeated);
+	if (row->repeated_why != NULL) {
+		fputs(", the last because: ", f);
+		text(f, row->repeated_why);
+	}
+	fputs("</small>", f);
+}
+
 static void list_row(FILE *f, const struct row *row)
 {
 	fputs("<tr>", f);
@@ -285,7 +295,7 @@ static void list_row(FILE *f, const struct row *row)
 		fputs("</small>", f);
 	}
 	if (row->repeated > 0)
-		fprintf(f, "<br><small>%u disturbed trials made again</small>", row->repeated);
+		remade(f, row);
 	fputs("</td>", f);
 	cell_free(
 		f,
@@ -311,7 +321,7 @@ static void list(FILE *f, const struct result *r)
 	fputs("</tbody></table>\n", f);
 }
 
-static void missing(FILE *f, const struct result *r)
+static void missing(FILE *f, const struct result *r, enum bench_size size)
 {
 	bool any = false;
 
@@ -332,7 +342,7 @@ static void missing(FILE *f, const struct result *r)
 	}
 	fputs(any ? "</ul>\n" : "", f);
 	if (r->dropped != NULL) {
-		fputs("<p><small>A quick run leaves out: ", f);
+		fprintf(f, "<p><small>A %s run leaves out: ", bench_size_name(size));
 		text(f, r->dropped);
 		fputs("</small></p>\n", f);
 	}
@@ -343,7 +353,9 @@ static void missing(FILE *f, const struct result *r)
 	}
 }
 
-static void experiment(FILE *f, const struct result *r, const struct figures *figures)
+static void experiment(
+	FILE *f, const struct result *r, const struct figures *figures, enum bench_size size
+)
 {
 	fprintf(f, "<section id=\"%s\"><h2>", r->experiment);
 	if (r->figure != NULL && *r->figure != '\0') {
@@ -356,7 +368,7 @@ static void experiment(FILE *f, const struct result *r, const struct figures *fi
 	fputs("</p>\n", f);
 	figures_of(f, r, figures);
 	(words_matrix(r) ? matrix : list)(f, r);
-	missing(f, r);
+	missing(f, r, size);
 	fputs("</section>\n", f);
 }
 
@@ -400,7 +412,7 @@ void html_write(FILE *f, const struct results *all, const struct figures *figure
 	      "functions</h1>\n<p>The "
 	      "figures and tables of 2015, measured on this machine by <code>pinfold bench run --",
 	      f);
-	text(f, all->size);
+	text(f, bench_size_name(all->size));
 	fputs("</code>, ", f);
 	text(f, json_string_value(json_object_get(all->provenance, "time")) ?: "");
 	fputs(": ", f);
@@ -410,7 +422,7 @@ void html_write(FILE *f, const struct results *all, const struct figures *figure
 	fputs("</p></header>\n<main>\n", f);
 	summary(f, all);
 	for (unsigned i = 0; i < all->n; i++)
-		experiment(f, &all->of[i], figures);
+		experiment(f, &all->of[i], figures, all->size);
 	fputs(how_to_read, f);
 	setup(f, all);
 	fputs("</main></body></html>\n", f);

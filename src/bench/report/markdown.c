@@ -138,7 +138,7 @@ static void list(FILE *f, const struct result *r)
 	fputc('\n', f);
 }
 
-static void missing(FILE *f, const struct result *r)
+static void missing(FILE *f, const struct result *r, enum bench_size size)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct row *row = r->rows[i];
@@ -154,7 +154,7 @@ static void missing(FILE *f, const struct result *r)
 		fputc('\n', f);
 	}
 	if (r->dropped != NULL) {
-		fputs("* a quick run leaves out: ", f);
+		fprintf(f, "* a %s run leaves out: ", bench_size_name(size));
 		plain(f, r->dropped);
 		fputc('\n', f);
 	}
@@ -174,7 +174,7 @@ void markdown_write(FILE *f, const struct results *all, const struct figures *fi
 	fprintf(f,
 		"# The paper's figures, on this machine\n\n"
 		"Measured by `pinfold bench run --%s` on ",
-		all->size);
+		bench_size_name(all->size));
 	plain(f, json_string_value(json_object_get(all->provenance, "time")) ?: "?");
 	fputs(".\n\n## Summary\n\n", f);
 	summary(f, all);
@@ -193,7 +193,7 @@ void markdown_write(FILE *f, const struct results *all, const struct figures *fi
 				fprintf(f, "![](%s)\n\n", figures->of[i].file);
 		}
 		(words_matrix(r) ? matrix : list)(f, r);
-		missing(f, r);
+		missing(f, r, all->size);
 	}
 	fputs("## Set-up\n\n| | |\n|---|---|\n", f);
 	json_object_foreach (all->provenance, key, v) {

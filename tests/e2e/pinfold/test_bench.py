@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from places import TOP
+from processes import named
 from workload import SLOW
 
 # figures of an emulated machine would say nothing more
@@ -66,25 +67,6 @@ def results(directory):
     doc = json.loads((directory / "results.json").read_text(encoding="utf-8"))
     jsonschema.validate(doc, SCHEMA)
     return doc, {e["experiment"]: e for e in doc["experiments"]}
-
-
-def descendants(pid):
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    except OSError:
-        return []
-    return [int(c) for c in children] + [d for c in children for d in descendants(int(c))]
-
-
-def named(pid, name):
-    """The first descendant that runs the program."""
-    for p in descendants(pid):
-        try:
-            if Path(f"/proc/{p}/comm").read_text(encoding="ascii").strip() == name:
-                return p
-        except OSError:
-            pass
-    return None
 
 
 def wait_for(what, seconds=20):

@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 10
 # the name of one fuzz target, or nothing for all
 FUZZ ?=
 
-.PHONY: all check lint format golden tidy unit asan fuzz e2e guest bench install uninstall clean
+.PHONY: all check lint format golden tidy unit asan fuzz e2e guest bench bench-drover install uninstall clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -59,7 +59,13 @@ e2e: all
 guest: all
 	tests/run guest
 
+# the figures and tables of the paper, 20 minutes: BENCH='--full throughput', or other words of pinfold bench run
+BENCH ?= --quick all
 bench: all
+	$(BUILD)/src/cli/pinfold bench run $(BENCH)
+
+# drover beside bare loops and others' programs
+bench-drover: all
 	tests/bench/run.py
 
 install: all

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""drover against a bare loop, against testpmd, and its generator: bare processes, pinned."""
+"""drover against a bare loop and against testpmd: bare processes, pinned."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import statistics
 import time
 from dataclasses import dataclass
 
-import pair
+import machine
 import stats
 import work
 from work import Failure, read
@@ -20,43 +20,13 @@ DROVER = f"{work.TOP}/build/drover/drover"
 CYCLES = f"{work.TOP}/build/tests/bench/drover_cycles"
 DATA = f"{work.TOP}/data/drover"
 CYCLES_BOUND = 1.35  # times the bare loop
-OFFER_BOUND = 10.0  # Mpps
 PAGES = 320  # of 2 MiB, for all programs that are there at a time
 MBUFS = 8192  # of testpmd; as many as in data/drover/{none,l2fwd}.cfg
 PEERS = {"none": "io", "l2fwd": "macswap"}  # mode of drover: of testpmd
 START_LIMIT = 20  # seconds until packets come
-SETTLE = 0.4  # seconds of traffic that are not counted
-SWITCH = 0.1  # the same, after a program was continued
+SWITCH = 0.1  # seconds of traffic that are not counted after a program was continued
 WINDOWS = 8  # of each side in a session, in turns
 CRASHES = 6  # trials that may be lost by it
-
-GEN = """
-[port 0]
-name=out
-[global]
-start time=200ms
-[core 0]
-mode=master
-[core 1]
-name=gen
-task=0
-mode=gen
-tx port=out
-pkt size=60
-"""
-LAT = """
-[port 0]
-name=in
-[defaults]
-mempool size=8K
-[core 0]
-mode=master
-[core 1]
-name=lat
-task=0
-mode=lat
-rx port=in
-"""
 
 
 class Crashed(Failure):
@@ -99,7 +69,7 @@ class Program:
             try:
                 if self.telemetry is None:
                     path = f"{self.dir}/dpdk/bench/dpdk_telemetry.v2"
-                    self.telemetry = pair.Telemetry(path)
+                    self.telemetry = machine.Telemetry(path)
                 if ready(self):
                     return
             except (OSError, ValueError, KeyError, TypeError):
@@ -164,7 +134,7 @@ class Drover(Program):
 
     def idle(self):
         if self.telemetry is not None:
-            control = pair.Control(f"{self.dir}/dpdk/bench/drover.sock")
+            control = machine.Control(f"{self.dir}/dpdk/bench/drover.sock")
             control.ask("stop")
             control.close()
 
@@ -238,13 +208,13 @@ class Trial:
     steal: float  # seconds
 
     def valid(self):
-        return self.share >= pair.ENOUGH
+        return self.share >= machine.ENOUGH
 
 
-def window(seconds, programs, cpus, count, settle=SETTLE):
+def window(seconds, programs, cpus, count):
     """count() gives (packets, seconds)."""
-    time.sleep(settle)
-    steal, began = pair.stolen(cpus), time.monotonic()
+    time.sleep(SWITCH)
+    steal, began = machine.stolen(cpus), time.monotonic()
     ran = [p.worker_time() for p in programs]
     before = count()
     time.sleep(seconds)
@@ -256,7 +226,7 @@ def window(seconds, programs, cpus, count, settle=SETTLE):
     if after[0] <= before[0]:
         raise Failure(f"{programs[0].what}: no packets", programs[0].log)
     mpps = (after[0] - before[0]) / (after[1] - before[1]) / 1e6
-    return Trial(mpps, share, pair.stolen(cpus) - steal)
+    return Trial(mpps, share, machine.stolen(cpus) - steal)
 
 
 def memif(role, link, end_name):
@@ -334,7 +304,7 @@ def session(w, make, mode, cpus, number, seconds, sides=("drover", "testpmd"), w
             for who in order:
                 side = standing[who]
                 side.go_on()
-                done[who] = window(seconds, side.programs, side.cpus, side.count, SWITCH)
+                done[who] = window(seconds, side.programs, side.cpus, side.count)
                 side.pause()
             turns.append(tuple(done[who] for who in sides))
             order = order[::-1]
@@ -403,64 +373,3 @@ def cycles(w, cpu):
     found = json.loads(text[text.index("{") :])
     ours, theirs = flags("/task/vnf/none.c"), flags("/drover_cycles.c")
     return found | {"flags": ours, "same_flags": ours == theirs and ours != "unknown"}
-
-
-# ---- the generator
-
-
-def gen_trial(w, cpus, number, seconds):
-    link = f"{w.dir}/{number}-link"
-    os.mkdir(link)
-    files = {}
-    for name, text in (("gen", GEN), ("lat", LAT)):
-        files[name] = f"{w.dir}/{number}-{name}.cfg"
-        with open(files[name], "w", encoding="ascii") as f:
-            f.write(text)
-    programs = []
-    try:
-        lat = Drover(w, "lat", cpus[1], number, files["lat"], {"in": memif("server", link, "s")})
-        programs.append(lat)
-        lat.runs()
-        gen = Drover(w, "gen", cpus[0], number, files["gen"], {"out": memif("client", link, "s")})
-        programs.append(gen)
-        gen.runs()
-        lat.wait(lambda p: p.telemetry.ask("/drover/stats,lat")["rx"] > 0)
-
-        def offered():
-            t = gen.task("gen")
-            return t["tx"], t["time_ns"] / 1e9
-
-        trial = window(seconds, (gen, lat), cpus, offered)
-        gen.idle()
-        time.sleep(0.25)  # what is in the link arrives
-        meter = lat.ask("/drover/lat")["tasks"]["lat"]
-        port = lat.ask("/drover/ports")["ports"]["in"]
-        sent = gen.task("gen")["tx"]
-        end(*programs)
-        programs.clear()
-        bad = {k: meter[k] for k in ("lost", "duplicates", "reordered", "corrupt")}
-        missed = port["imissed"] + port["ierrors"] + port["rx_nombuf"]
-        numbers = {"sent": sent, "received": meter["received"], **bad, "missed_by_port": missed}
-        return trial, numbers
-    finally:
-        drop(*programs)
-
-
-def generator(w, cpus, repeats, seconds, say):
-    found = {"crashed": 0, "trials": [], "numbers": []}
-    while len(found["trials"]) < repeats:
-        say(f"generator and latency meter, {len(found['trials']) + 1} of {repeats}")
-        try:
-            t, numbers = gen_trial(w, cpus, w.number(), seconds)
-        except Crashed:
-            found["crashed"] += 1
-            if found["crashed"] > CRASHES:
-                raise
-            continue
-        found["trials"].append(t)
-        found["numbers"].append(numbers)
-    total = {k: sum(n[k] for n in found["numbers"]) for k in found["numbers"][0]}
-    found["mpps"] = statistics.median(t.mpps for t in found["trials"])
-    clean = all(v == 0 for k, v in total.items() if k not in ("sent", "received"))
-    found["all_arrived"] = clean and total["sent"] == total["received"]
-    return found | {"total": total}

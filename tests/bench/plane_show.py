@@ -98,35 +98,6 @@ def quiet(crashed, disturbed, trials):
     term.note(text)
 
 
-def bench_generator(w, cpus, repeats, seconds):
-    found = plane.generator(w, cpus, repeats, seconds, term.progress.say)
-    mpps, total = [t.mpps for t in found["trials"]], found["total"]
-    word = "met" if found["mpps"] >= plane.OFFER_BOUND else "missed"
-    term.heading("The generator on one core, over memif to the latency meter on another")
-    term.out(
-        f"  offered, Mpps of 64 B: {found['mpps']:.2f} ({min(mpps):.2f} to {max(mpps):.2f});"
-        f" must be at least {plane.OFFER_BOUND:g}: {verdict(word)}"
-    )
-    arrived = "met" if found["all_arrived"] else "missed"
-    names = ("lost", "duplicates", "reordered", "corrupt", "missed_by_port")
-    rest = ", ".join(f"{n.replace('_', ' ')} {total[n]}" for n in names)
-    term.out(f"  sent {total['sent']}, received {total['received']}, {rest}: {verdict(arrived)}")
-    term.note(
-        f"Median of {len(mpps)} trials of {seconds:g} s; gen on CPU {cpus[0]}, lat on CPU"
-        f" {cpus[1]}, two processes. The meter numbers, stamps and checks every packet."
-    )
-    quiet(found["crashed"], 0, found["trials"])
-    return {
-        "offered_mpps": round(found["mpps"], 3),
-        "bound": plane.OFFER_BOUND,
-        "verdict": "missed" if "missed" in (word, arrived) else word,
-        "all_arrived": found["all_arrived"],
-        "mpps": [round(m, 3) for m in mpps],
-        "crashed": found["crashed"],
-        **total,
-    }
-
-
 def missed(value):
     """Whether any verdict in it is that a bound is missed."""
     if isinstance(value, dict):

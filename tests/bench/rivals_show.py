@@ -4,7 +4,7 @@
 
 import statistics
 
-import pair
+import machine
 import plane
 import plane_show
 import rivals
@@ -64,7 +64,7 @@ def show(cases, repeats, seconds, cpus):
         f" subscriber or to random destinations in random order; what is sent vanishes. {rivals.BARE}:"
         f" drover's mode=none there, the part that is neither's work. BNG: {traffic.USERS}"
         f" subscribers, {len(traffic.BNG_NETS)} routes, burst 32 (PROX: 64). Ratio of the turns in"
-        f" which both had {pair.ENOUGH:.0%} of the CPU."
+        f" which both had {machine.ENOUGH:.0%} of the CPU."
     )
     for case, found in cases.items():
         for who, notes in found.notes.items():

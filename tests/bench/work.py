@@ -2,7 +2,6 @@
 # Copyright (c) 2026 The pinfold authors
 """The place of work: programs run with a limit, what they left behind is taken back."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,8 +15,6 @@ import term
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PINFOLD = f"{TOP}/build/src/cli/pinfold"
-INSIDE = f"{TOP}/build/src/inside/pinfold-inside"
-RUN = "/run/pinfold"
 PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB"
 
 
@@ -62,10 +59,9 @@ class Work:
     """A folder for logs and sockets, the programs that run, and what was lent by the machine."""
 
     def __init__(self):
-        self.fresh = not os.path.isdir(RUN)
         self.dir = tempfile.mkdtemp(prefix="pinfold-", dir="/run")
         self.running = []
-        self.lent = []
+        self.lent = None  # what takes it back
         self.numbers = 0
 
     def number(self):
@@ -83,16 +79,12 @@ class Work:
         for process in list(reversed(self.running)):
             self.stop(process)
         try:
-            if os.access(PINFOLD, os.X_OK) and os.path.isdir(f"{RUN}/leases"):
-                subprocess.run([PINFOLD, "gc"], capture_output=True, timeout=30, check=False)
-            while self.lent:
-                subprocess.run(self.lent.pop(), cwd=TOP, timeout=60, check=False)
+            if self.lent:
+                subprocess.run(self.lent, cwd=TOP, timeout=60, check=False)
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
-            if self.fresh:
-                forget_state()
 
-    def call(self, argv, limit, what, quiet=True, **more):
+    def call(self, argv, limit, what, **more):
         """Runs to the end. Returns its output; a failure says what, with the end of its output."""
         log = f"{self.dir}/{os.path.basename(argv[0])}.log"
         with open(log, "wb") as errors:
@@ -100,7 +92,7 @@ class Work:
                 argv,
                 cwd=TOP,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if quiet else None,
+                stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
                 **more,
@@ -159,32 +151,18 @@ class Work:
             self.running.remove(process)
         return process.returncode
 
-    def lend(self, script, *words):
-        """scripts/NAME up …; taken back at the end."""
-        self.lent.append([f"scripts/{script}", "down"])
-        self.call([f"scripts/{script}", "up", *words], 60, f"scripts/{script}")
-
     def lend_hugepages(self, count):
         """So many free ones of 2 MiB, beside what others use."""
         used = int(read(f"{PAGES}/nr_hugepages")) - int(read(f"{PAGES}/free_hugepages"))
         promised = int(read(f"{PAGES}/resv_hugepages"))
-        self.lend("hugepages", str(used + promised + count))
-
-
-def forget_state():
-    """Removes pinfold's own state below /run, which was not there before, when nobody uses it."""
-    try:
-        with open(f"{RUN}/lock", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.listdir(f"{RUN}/leases"):
-                shutil.rmtree(RUN)
-    except OSError:
-        pass  # in use, or never made
+        script = "scripts/hugepages"
+        self.lent = [script, "down"]
+        self.call([script, "up", str(used + promised + count)], 60, script)
 
 
 def need_root():
     if os.geteuid() != 0:
-        raise Failure("not root, and containers with hugepages need it: run it with sudo")
+        raise Failure("not root, and hugepages need it: run it with sudo")
 
 
 def write_json(path, value):

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""./try: a short run of pinfold bench, printed for people, that gives back all that it takes."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from places import TOP
+from workload import SLOW, needs_root, needs_two, wait
+
+BUILT = "build/src/cli/pinfold"
+pytestmark = [
+    pytest.mark.anywhere,
+    needs_root,
+    needs_two,
+    # it makes and runs what is in build/
+    pytest.mark.skipif(
+        (TOP / os.environ.get("PINFOLD", BUILT)).resolve() != TOP / BUILT,
+        reason="the tested pinfold is not the one that ./try runs",
+    ),
+]
+
+
+def begin(*words):
+    # few rounds of what there is least of: the figures say nothing about a machine
+    env = os.environ | {"PINFOLD_BENCH_TINY": "1", "PINFOLD_GUEST_CACHE": "/nonexistent"}
+    return subprocess.Popen(
+        [TOP / "try", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+
+
+@pytest.mark.limit(170)
+def test_a_first_look(pinfold, leaks, tmp_path):
+    p = begin("-o", tmp_path / "kept")
+    out, error = p.communicate(timeout=160 * SLOW)
+    assert p.returncode == 0, out + error
+    # host and container with real packets, side by side, and what they see
+    for word in ("In short", "exec to ready", "none, 64 B: overload", "container/host"):
+        assert word in out, out
+    seen = next(line for line in out.splitlines() if "CPUs that it can run on" in line)
+    assert len(seen.split()) >= 8, seen
+    assert "all that was taken is put back" in out.splitlines()[-1]
+    doc = json.loads((tmp_path / "kept/results.json").read_text(encoding="utf-8"))
+    assert doc["size"] == "brief" and (tmp_path / "kept/report.html").exists()
+    names = [e["experiment"] for e in doc["experiments"]]
+    assert names == ["machine", "startup", "view", "throughput", "latency"]
+    assert all(e["complete"] and "failed" not in e for e in doc["experiments"]), doc
+
+
+@pytest.mark.limit(60)
+def test_interrupted(pinfold, leaks):
+    """A signal to the script alone, while a program of the measurement runs."""
+    p = begin()
+    wait(lambda: list(Path("/tmp").glob("pinfold-try-*/results/results.json")), 50, "a result")
+    time.sleep(0.5)
+    p.send_signal(signal.SIGTERM)
+    out, error = p.communicate(timeout=40 * SLOW)
+    assert p.returncode == 143 and "all that was taken is put back" in error, out + error
+    assert not list(Path("/tmp").glob("pinfold-try-*"))
+
+
+@pytest.mark.parametrize(
+    "words, status, said",
+    [
+        (["--help"], 0, "Usage: ./try [-o DIR]"),
+        (["--no"], 2, "unknown word '--no'"),
+        (["-o"], 2, "-o wants a directory"),
+    ],
+)
+def test_words(pinfold, words, status, said):
+    p = begin(*words)
+    out, error = p.communicate(timeout=20 * SLOW)
+    assert p.returncode == status and said in out + error, out + error

@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/child.h"
+#include "bench/docker.h"
 #include "bench/environment.h"
 #include "bench/need.h"
 #include "bench/open.h"
@@ -212,6 +213,7 @@ int bench_open(struct bench *ret, enum bench_size size, struct err *err)
 void bench_close(struct bench *b)
 {
 	children_stop(b);
+	docker_done();
 	free(b->children);
 	if (b->work != NULL) {
 		struct err ignored;

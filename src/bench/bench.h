@@ -40,6 +40,7 @@ struct environment {
 	const char *name; // "host", "container", "vm", …
 	bool present;
 	bool emulated;	  // its CPU is (TCG)
+	bool own;	  // its daemon is one of the benchmark's (docker.h)
 	char version[64]; // of what makes it
 	char why[160];	  // it is not present
 };

@@ -229,6 +229,15 @@ int child_wait(struct bench *b, struct child *c, unsigned milliseconds, struct e
 	return bench_check(err);
 }
 
+bool child_known(const struct bench *b, pid_t pid)
+{
+	const struct child *c = b->children != NULL ? b->children->first : NULL;
+
+	while (c != NULL && c->pid != pid)
+		c = c->next;
+	return c != NULL;
+}
+
 bool child_runs(struct bench *b, struct child *c)
 {
 	if (c->pid != 0 && ended_within(c, 0))

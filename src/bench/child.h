@@ -46,6 +46,9 @@ int child_wait(struct bench *b, struct child *c, unsigned milliseconds, struct e
 // Whether it runs; if it does not, c->status is set.
 bool child_runs(struct bench *b, struct child *c);
 
+// Whether the process was started here, and nobody has waited for it.
+bool child_known(const struct bench *b, pid_t pid);
+
 // SIGTERM; SIGKILL to its group after so many milliseconds. Nothing where it has ended already.
 void child_stop(struct bench *b, struct child *c, unsigned milliseconds);
 

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "bench/bench.h"
 #include "bench/child.h"
+#include "bench/docker.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -120,4 +121,6 @@ void environments_find(struct bench *b)
 	find_program(b, &b->env[ENV_CRUN], crun, "crun is not installed");
 	find_program(b, &b->env[ENV_PODMAN], podman, "podman is not installed");
 	find_program(b, &b->env[ENV_DOCKER], docker, "docker is not installed");
+	if (!b->env[ENV_DOCKER].present)
+		docker_could(b, &b->env[ENV_DOCKER]);
 }

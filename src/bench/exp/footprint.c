@@ -55,13 +55,14 @@ static bool is_in(const struct family *f, pid_t pid)
 	return false;
 }
 
-// Marks `first`, the children of `parent`, and all below them.
-static void mark(struct family *f, pid_t first, pid_t parent)
+// Marks `first`, the children of `parent` but `other`, and all below them.
+static void mark(struct family *f, pid_t first, pid_t parent, pid_t other)
 {
 	bool more = true;
 
 	for (unsigned i = 0; i < f->n; i++)
-		f->in[i] = f->pid[i] == first || f->parent[i] == parent;
+		f->in[i] = f->pid[i] == first
+			   || (f->parent[i] == parent && f->pid[i] != other);
 	while (more) {
 		more = false;
 		for (unsigned i = 0; i < f->n; i++) {
@@ -140,7 +141,7 @@ static double kernel_of_family(int proc, const struct family *f)
 	return strlen(best) < 2 ? NAN : kernel_of(best, best_v1);
 }
 
-int footprint_take(pid_t first, pid_t parent, struct footprint *ret, struct err *err)
+int footprint_take(pid_t first, pid_t parent, pid_t other, struct footprint *ret, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, "/proc", 0);
 	_cleanup_free_ struct family *f = need(calloc(1, sizeof(*f)));
@@ -155,7 +156,7 @@ int footprint_take(pid_t first, pid_t parent, struct footprint *ret, struct err 
 		f->pid[f->n] = pid;
 		f->parent[f->n++] = parent_of(dirfd(d), e->d_name);
 	}
-	mark(f, first, parent);
+	mark(f, first, parent, other);
 	for (unsigned i = 0; d != NULL && i < f->n; i++) {
 		if (!f->in[i])
 			continue;

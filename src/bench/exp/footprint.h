@@ -18,8 +18,8 @@ struct footprint {
 };
 
 // Of a process and all its descendants; those that a runtime let go count to `parent`, if it is a subreaper and has no
-// other children.
-int footprint_take(pid_t first, pid_t parent, struct footprint *ret, struct err *err);
+// other children but `other` (0: none).
+int footprint_take(pid_t first, pid_t parent, pid_t other, struct footprint *ret, struct err *err);
 
 // "MemAvailable" of the machine, in MiB.
 double footprint_available(void);

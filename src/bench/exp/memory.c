@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "bench/docker.h"
 #include "bench/exp/footprint.h"
 #include "bench/exp/ready.h"
 #include "bench/exp/run_in.h"
@@ -125,7 +126,8 @@ static int trial(struct bench *b, void *arg, struct trial *t, struct err *err)
 		if (r == 0 && !bench_pause(SETTLE_MS))
 			r = bench_check(err);
 		if (r == 0)
-			r = footprint_take(c.pid, getpid(), &f, err);
+			// the daemon is there once, however many instances
+			r = footprint_take(c.pid, getpid(), docker_daemon(b), &f, err);
 		if (r == 0)
 			put(t, &f, before);
 		// an engine's program is the first of its container, which no signal ends that it does not take

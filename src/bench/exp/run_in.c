@@ -7,6 +7,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "bench/docker.h"
 #include "bench/need.h"
 
 #include <errno.h>
@@ -275,7 +276,7 @@ int run_in_command(
 		add_all(p, how->program);
 		break;
 	case ENV_DOCKER:
-		if (docker_image(b, image, err) < 0)
+		if (docker_up(b, err) < 0 || docker_image(b, image, err) < 0)
 			return -err->code;
 		engine_words(b, "docker", how, p);
 		add(p, "pinfold-bench");

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+
+#include "bench/docker.h"
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/child.h"
+#include "bench/need.h"
+
+#include <glob.h>
+#include <string.h>
+
+#define UP_MS 30000
+#define ASK_MS 5000
+
+// what its containers' cgroups are below; one for each benchmark
+#define PARENT "/pinfold-bench-%d"
+
+static pid_t daemon_pid;
+static bool began;
+
+static bool runs(struct bench *b, const char *const *argv, char **ret_out)
+{
+	struct err unused;
+
+	return child_run(b, &(struct child_how){.argv = argv}, ASK_MS, 0, ret_out, NULL, &unused)
+	       == 0;
+}
+
+bool docker_could(struct bench *b, struct environment *e)
+{
+	static const char *const client[] = {"docker", "--version", NULL};
+	static const char *const server[] = {"dockerd", "--version", NULL};
+	static const char *const below[] = {"containerd", "--version", NULL};
+	_cleanup_free_ char *out = NULL;
+	const char *v;
+
+	if (geteuid() != 0 || !runs(b, client, NULL) || !runs(b, below, NULL)
+	    || !runs(b, server, &out))
+		return false;
+	out[strcspn(out, "\n,")] = '\0';
+	str_plain(out);
+	v = strstr(out, "version ");
+	snprintf(
+		e->version,
+		sizeof(e->version),
+		"%.30s, with a daemon of its own",
+		v != NULL ? v + strlen("version ") : out
+	);
+	e->present = e->own = true;
+	e->why[0] = '\0';
+	return true;
+}
+
+static int begin(struct bench *b, struct child *ret, struct err *err)
+{
+	_cleanup_free_ char *dir = bench_path(b, "docker"), *log = bench_path(b, "dockerd.log"),
+			    *host = need(str_printf("unix://%s/docker.sock", dir)),
+			    *data = need(str_printf("%s/data", dir)),
+			    *exec = need(str_printf("%s/exec", dir)),
+			    *pid = need(str_printf("%s/pid", dir)),
+			    *parent = need(str_printf(PARENT, (int)getpid()));
+	// sockets of shims are in /run/containerd, whoever starts them
+	const char *const argv[] = {
+		"unshare",
+		"--mount",
+		"sh",
+		"-ec",
+		"mkdir -p /run/containerd; mount -t tmpfs none /run/containerd; exec dockerd \"$@\"",
+		"sh",
+		"--host",
+		host,
+		"--data-root",
+		data,
+		"--exec-root",
+		exec,
+		"--pidfile",
+		pid,
+		"--cgroup-parent",
+		parent,
+		"--bridge",
+		"none",
+		"--iptables=false",
+		"--ip-forward=false",
+		"--exec-opt",
+		"native.cgroupdriver=cgroupfs",
+		NULL,
+	};
+	_cleanup_close_ int fd = fs_mkdirs(dir, 0700, err);
+
+	if (fd < 0)
+		return -err->code;
+	if (setenv("DOCKER_HOST", host, 1) < 0)
+		return err_oom(err);
+	began = true;
+	return child_start(b, &(struct child_how){.argv = argv, .log = log}, ret, err);
+}
+
+int docker_up(struct bench *b, struct err *err)
+{
+	static const char *const ask[] = {"docker", "version", NULL};
+	_cleanup_free_ char *log = bench_path(b, "dockerd.log");
+	int64_t until = clock_ms() + UP_MS;
+	struct child c;
+	char line[400];
+
+	if (!b->env[ENV_DOCKER].own || docker_daemon(b) != 0)
+		return 0;
+	bench_say(b, "docker: its daemon starts");
+	if (begin(b, &c, err) < 0)
+		return -err->code;
+	daemon_pid = c.pid;
+	while (!runs(b, ask, NULL)) {
+		if (bench_check(err) < 0)
+			return -err->code;
+		if (child_runs(b, &c) && clock_ms() < until) {
+			bench_pause(50);
+			continue;
+		}
+		child_last_line(log, line, sizeof(line));
+		child_stop(b, &c, ASK_MS);
+		return err_set(err, EIO, "docker: its daemon does not start: %s", line);
+	}
+	return 0;
+}
+
+pid_t docker_daemon(const struct bench *b)
+{
+	return daemon_pid != 0 && child_known(b, daemon_pid) ? daemon_pid : 0;
+}
+
+void docker_done(void)
+{
+	static const char *const where[] = {"/sys/fs/cgroup" PARENT, "/sys/fs/cgroup/*" PARENT};
+
+	for (size_t i = 0; began && i < ARRAY_LEN(where); i++) {
+		_cleanup_free_ char *pattern = need(str_printf(where[i], (int)getpid()));
+		glob_t found = {0};
+
+		if (glob(pattern, 0, NULL, &found) == 0) {
+			for (size_t k = 0; k < found.gl_pathc; k++)
+				rmdir(found.gl_pathv[k]);
+		}
+		globfree(&found);
+	}
+	if (began)
+		rmdir("/run/containerd"); // if it is empty
+	began = false;
+}

@@ -45,6 +45,15 @@ struct environment {
 	char why[160];	  // it is not present
 };
 
+// A second machine, whose tester loads functions of this one over real ports. It is reached by ssh without a password.
+struct remote {
+	const char *host;    // as ssh has it
+	const char *drover;  // its path there
+	const char *cpu;     // there, of the tester
+	const char *port[2]; // devices of drover there: what goes out, and what comes back
+	const char *own[2];  // here, at their other ends: what comes in, and what goes out
+};
+
 // Where an experiment adds what it lacks on this machine.
 struct reasons;
 void lacks(struct reasons *r, const char *fmt, ...) printf_like(2, 3);
@@ -58,6 +67,7 @@ struct bench {
 	int cpu_vnf;	  // the CPU for what is measured
 	int cpu_tester;	  // for what loads it; the same where there is but one
 	unsigned ncpus;	  // that this process may use
+	const struct remote *remote; // NULL: the tester is here, and links are shared memory
 	int64_t until_ms; // clock_ms(): the experiment's time is up, and no further round begins
 	const struct results *found; // of the experiments before this one
 	struct progress *progress;

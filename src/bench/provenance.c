@@ -161,6 +161,8 @@ json_t *provenance(struct bench *b)
 	say_machine(p);
 	say(p, "pinning", pinning);
 	say_versions(b, p);
+	if (b->remote != NULL)
+		say(p, "second machine", b->remote->host);
 	for (unsigned i = 0; i < ENV_KINDS; i++) {
 		const struct environment *e = &b->env[i];
 		_cleanup_free_ char *name = NULL;

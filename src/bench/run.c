@@ -217,6 +217,7 @@ int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 		return -err->code;
 	progress_begin(&progress);
 	b.progress = &progress;
+	b.remote = how->remote;
 	if (all.provenance == NULL)
 		all.provenance = provenance(&b);
 	r = run_all(&b, &h, set | first, &all, err);

@@ -9,17 +9,14 @@
 #include "bench/need.h"
 #include "bench/open.h"
 #include "bench/reasons.h"
-#include "bench/report/report.h"
 #include "bench/report/terminal.h"
 #include "bench/report/words.h"
-#include "bench/run.h"
 #include "cli/cli.h"
 
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const char help[] =
 	"Usage: pinfold bench list [--json]\n"
@@ -37,6 +34,10 @@ static const char help[] =
 	"  --full          more repeats, and what a quick run leaves out\n"
 	"  -o, --output DIR  default: pinfold-bench-DATE-TIME\n"
 	"  --resume DIR    goes on where a run was stopped: what is complete stays\n"
+	"  --remote HOST   the tester of throughput, latency and cost is on a second machine, by ssh\n"
+	"                  (docs/experiments.md), with --port in=DEVICE, --port out=DEVICE here,\n"
+	"                  --remote-port out=DEVICE, --remote-port back=DEVICE there, and\n"
+	"                  --remote-cpu CPU (1), --remote-drover PATH (drover)\n"
 	"show  what was found, for a terminal: the paper's statements, and what was compared\n"
 	"report  writes report.html, which needs no other file, and report.md into the directory;\n"
 	"        run does that too\n"
@@ -133,42 +134,7 @@ static int list(int argc, char **argv)
 	return STATUS_OK;
 }
 
-// One line of what an experiment gave.
-static void said(const struct result *r)
-{
-	unsigned claims[CLAIM_END] = {0}, missing = 0;
-
-	for (unsigned i = 0; i < r->n; i++) {
-		claims[r->rows[i]->claim]++;
-		missing += r->rows[i]->kind == ROW_MISSING || r->rows[i]->invalid;
-	}
-	printf("%-11s %3u rows in %.0f s", r->experiment, r->n, r->seconds);
-	for (unsigned c = CLAIM_HOLDS; c < CLAIM_END; c++) {
-		if (claims[c] > 0)
-			printf(", %u %s", claims[c], claim_name(c));
-	}
-	if (claims[CLAIM_CANNOT] == 0 && missing > 0)
-		printf(", %u without a figure", missing);
-	puts(r->complete ? "" : ": stopped before its end");
-	if (r->failed != NULL)
-		printf("%-11s %s\n", "", r->failed);
-	fflush(stdout);
-}
-
 // ---- report
-
-static int write_report(const struct results *all, const char *dir, struct err *err)
-{
-	unsigned figures = 0;
-
-	if (report_write(all, dir, &figures, err) < 0)
-		return -err->code;
-	printf("Report:  %s/report.html and report.md, %u figures%s\n",
-	       dir,
-	       figures,
-	       figures == 0 ? " (drawn where gnuplot is installed)" : "");
-	return 0;
-}
 
 static int report(int argc, char **argv)
 {
@@ -181,82 +147,9 @@ static int report(int argc, char **argv)
 	}
 	if (argc != 2 || argv[1][0] == '-')
 		return cli_refuse("bench report: name one directory of results");
-	if (results_read(argv[1], &all, &err) < 0 || write_report(&all, argv[1], &err) < 0)
+	if (results_read(argv[1], &all, &err) < 0 || cli_bench_report(&all, argv[1], &err) < 0)
 		return cli_fail(&err);
 	return STATUS_OK;
-}
-
-// ---- run
-
-static int run(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{"brief", no_argument, NULL, 'b'},
-		{"full", no_argument, NULL, 'f'},
-		{"output", required_argument, NULL, 'o'},
-		{"quick", no_argument, NULL, 'q'},
-		{"resume", required_argument, NULL, 'r'},
-		{0},
-	};
-	scope_cleanup(results_done) struct results all = {0};
-	struct run_how how = {.size = BENCH_QUICK, .said = said};
-	char dir[64];
-	struct err err;
-	int c, sizes = 0, r;
-
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "o:", longs, &err)) != -1) {
-		switch (c) {
-		case 'b':
-		case 'f':
-		case 'q':
-			how.size = c == 'b' ? BENCH_BRIEF : c == 'f' ? BENCH_FULL : BENCH_QUICK;
-			sizes++;
-			break;
-		case 'o':
-		case 'r':
-			if (how.dir != NULL)
-				return cli_refuse("bench run: one directory: -o or --resume");
-			how.dir = optarg;
-			how.resume = c == 'r';
-			break;
-		default:
-			return cli_fail(&err);
-		}
-	}
-	if (sizes > 1)
-		return cli_refuse("bench run: one of --brief, --quick, --full");
-	if (how.resume && sizes > 0)
-		return cli_refuse(
-			"bench run: --resume goes on as the run was begun: leave --%s out",
-			bench_size_name(how.size)
-		);
-	if (optind >= argc)
-		return cli_refuse("bench run: name experiments, or all; see pinfold bench list");
-	if (geteuid() != 0)
-		return cli_refuse("bench run needs root: it starts containers; use sudo");
-	if (how.dir == NULL) {
-		time_t now = time(NULL);
-		struct tm tm;
-
-		strftime(dir, sizeof(dir), "pinfold-bench-%Y%m%d-%H%M%S", gmtime_r(&now, &tm));
-		how.dir = dir;
-	}
-	how.names = (const char *const *)argv + optind;
-	r = bench_run(&how, &all, &err);
-	if (r == -ECANCELED) {
-		fprintf(stderr,
-			"pinfold: stopped; what was found is in '%s': go on with pinfold bench run "
-			"--resume %s\n",
-			how.dir,
-			how.dir);
-		return 128 + SIGINT;
-	}
-	if (r < 0)
-		return cli_fail(&err);
-	terminal_headlines(stdout, &all, terminal_width(stdout));
-	printf("Results: %s/" RESULTS_FILE "; pinfold bench show has them as tables\n", how.dir);
-	return write_report(&all, how.dir, &err) < 0 ? cli_fail(&err) : STATUS_OK;
 }
 
 // ---- show
@@ -383,7 +276,7 @@ int cmd_bench(int argc, char **argv)
 {
 	static const struct command commands[] = {
 		{"list", list},
-		{"run", run},
+		{"run", cli_bench_run},
 		{"show", show},
 		{"report", report},
 		{"compare", compare},

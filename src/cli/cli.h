@@ -31,6 +31,9 @@ struct group {
 int cmd_audit(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cli_bench_filtered(int argc, char **argv); // a step of one of its experiments
+int cli_bench_run(int argc, char **argv);
+struct results;
+int cli_bench_report(const struct results *all, const char *dir, struct err *err);
 int cmd_cdi(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_exec(int argc, char **argv);

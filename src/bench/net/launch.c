@@ -4,42 +4,17 @@
 
 #include "bench/net/launch.h"
 
+#include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/need.h"
+#include "bench/net/argv.h"
+#include "bench/net/remote.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define LINKS "/run/pinfold/links"
-#define WORDS 48
-
-// ---- words of a command, which belong to it
-
-struct words {
-	unsigned n;
-	char *v[WORDS];
-};
-
-static void words_done(struct words *w)
-{
-	for (unsigned i = 0; i < w->n; i++)
-		free(w->v[i]);
-}
-
-static void printf_like(2, 3) add(struct words *w, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (w->n + 1 == ARRAY_LEN(w->v))
-		abort();
-	va_start(ap, fmt);
-	if (vasprintf(&w->v[w->n], fmt, ap) < 0)
-		need(NULL);
-	va_end(ap);
-	w->v[++w->n] = NULL;
-}
 
 // ---- files
 
@@ -104,24 +79,26 @@ char *launch_link(const struct bench *b, const struct rig_how *how, const char *
 
 // A port of the function's drover, and of the tester's at its other end.
 static void vnf_port(
-	const struct bench *b, const struct rig_how *how, const char *end, struct words *w
+	const struct bench *b, const struct rig_how *how, const char *end, struct argv *w
 )
 {
 	_cleanup_free_ char *path = launch_link(b, how, end);
 	char name[64];
 
 	link_name(how, end, name, sizeof(name));
-	add(w, "--port");
-	if (how->link == RIG_AF_XDP)
-		add(w, "%s=af_xdp:f%s", end, end);
+	argv_add(w, "--port");
+	if (remote_tests(b, how))
+		argv_add(w, "%s=%s", end, b->remote->own[str_eq(end, "out")]);
+	else if (how->link == RIG_AF_XDP)
+		argv_add(w, "%s=af_xdp:f%s", end, end);
 	else if (how->env->kind == ENV_VM)
-		add(w, "%s=0000:00:%s.0", end, str_eq(end, "in") ? "10" : "11");
+		argv_add(w, "%s=0000:00:%s.0", end, str_eq(end, "in") ? "10" : "11");
 	else if (how->link == RIG_VHOST)
-		add(w, "%s=vhost:%s", end, path);
+		argv_add(w, "%s=vhost:%s", end, path);
 	else if (how->env->kind == ENV_HOST)
-		add(w, "%s=memif:server:%s", end, path);
+		argv_add(w, "%s=memif:server:%s", end, path);
 	else
-		add(w, "%s=memif:server:%s", end, name);
+		argv_add(w, "%s=memif:server:%s", end, name);
 }
 
 static void tester_port(
@@ -129,22 +106,24 @@ static void tester_port(
 	const struct rig_how *how,
 	const char *port,
 	const char *end,
-	struct words *w
+	struct argv *w
 )
 {
 	_cleanup_free_ char *path = launch_link(b, how, end);
 
-	add(w, "--port");
+	argv_add(w, "--port");
 	if (how->env == NULL)
-		add(w, "%s=ring:loop", port);
+		argv_add(w, "%s=ring:loop", port);
+	else if (remote_tests(b, how))
+		argv_add(w, "%s=%s", port, b->remote->port[str_eq(port, "back")]);
 	else if (how->link == RIG_AF_XDP)
-		add(w, "%s=af_xdp:t%s", port, end);
+		argv_add(w, "%s=af_xdp:t%s", port, end);
 	else if (how->env->kind == ENV_VM)
-		add(w, "%s=vhost:%s", port, path);
+		argv_add(w, "%s=vhost:%s", port, path);
 	else if (how->link == RIG_VHOST)
-		add(w, "%s=virtio:%s", port, path);
+		argv_add(w, "%s=virtio:%s", port, path);
 	else
-		add(w, "%s=memif:client:%s", port, path);
+		argv_add(w, "%s=memif:client:%s", port, path);
 }
 
 // ---- a drover
@@ -153,7 +132,7 @@ static int start(
 	struct bench *b,
 	struct rig_drover *d,
 	struct child_how *child,
-	const struct words *w,
+	const struct argv *w,
 	const char *role,
 	unsigned number,
 	struct err *err
@@ -177,7 +156,7 @@ static int start_bare(
 	int cpu,
 	unsigned number,
 	const char *const *wrap,
-	const struct words *own,
+	const struct argv *own,
 	struct err *err
 )
 {
@@ -185,15 +164,15 @@ static int start_bare(
 			    *runtime = need(str_printf("RUNTIME_DIRECTORY=%s", dir));
 	const char *const env[] = {runtime, NULL};
 	struct child_how child = {.env = env, .cpu = 1 + cpu, .bare = true};
-	__attribute__((cleanup(words_done))) struct words w = {0};
+	_cleanup_argv_ struct argv w = {0};
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make '%s'", dir);
 	for (; wrap != NULL && *wrap != NULL; wrap++)
-		add(&w, "%s", *wrap);
-	add(&w, "%s", b->drover);
+		argv_add(&w, "%s", *wrap);
+	argv_add(&w, "%s", b->drover);
 	for (unsigned i = 0; i < own->n; i++)
-		add(&w, "%s", own->v[i]);
+		argv_add(&w, "%s", own->v[i]);
 	snprintf(d->what, sizeof(d->what), "bare process '%s'", role);
 	return start(b, d, &child, &w, role, number, err);
 }
@@ -204,46 +183,51 @@ static int start_granted(
 	struct rig_drover *d,
 	const struct rig_how *how,
 	const char *config,
-	const struct words *own,
+	const struct argv *own,
 	struct err *err
 )
 {
-	__attribute__((cleanup(words_done))) struct words w = {0};
+	_cleanup_argv_ struct argv w = {0};
 	_cleanup_free_ char *drovers = need(strdup(b->drover));
 	bool vm = how->env->kind == ENV_VM;
 	static const char *const ends[] = {"in", "out"};
 	struct child_how child = {0};
 
 	*strrchr(drovers, '/') = '\0';
-	add(&w, "%s", b->pinfold);
-	add(&w, "run");
+	argv_add(&w, "%s", b->pinfold);
+	argv_add(&w, "run");
 	if (vm) {
-		add(&w, "--in");
-		add(&w, "vm");
-		add(&w, "--memory");
-		add(&w, "256M");
+		argv_add(&w, "--in");
+		argv_add(&w, "vm");
+		argv_add(&w, "--memory");
+		argv_add(&w, "256M");
 	}
-	add(&w, "--name");
-	add(&w, "bench-%d-%u", (int)getpid(), how->number);
-	add(&w, "--cpus");
-	add(&w, "%d", vnf_cpu(b, how));
-	add(&w, "--hugepages");
-	add(&w, "2M=%u", how->function->pages);
+	argv_add(&w, "--name");
+	argv_add(&w, "bench-%d-%u", (int)getpid(), how->number);
+	argv_add(&w, "--cpus");
+	argv_add(&w, "%d", vnf_cpu(b, how));
+	argv_add(&w, "--hugepages");
+	argv_add(&w, "2M=%u", how->function->pages);
 	for (size_t i = 0; i < ARRAY_LEN(ends) && how->function->tester != NULL; i++) {
 		char name[64];
 
+		if (remote_tests(b, how)) {
+			argv_add(&w, "--nic");
+			argv_add(&w, "%s", b->remote->own[i]);
+			continue;
+		}
 		link_name(how, ends[i], name, sizeof(name));
-		add(&w, "--link");
-		add(&w, "%s:%s", vm || how->link == RIG_VHOST ? "vhost-user" : "memif", name);
+		argv_add(&w, "--link");
+		argv_add(&w, "%s:%s", vm || how->link == RIG_VHOST ? "vhost-user" : "memif", name);
 	}
-	add(&w, "-v");
-	add(&w, "%s:/drover:ro", drovers);
-	add(&w, "-v");
-	add(&w, "%s:/cfg:ro", config);
-	add(&w, "--");
-	add(&w, "/drover/drover");
+	argv_add(&w, "-v");
+	argv_add(&w, "%s:/drover:ro", drovers);
+	argv_add(&w, "-v");
+	argv_add(&w, "%s:/cfg:ro", config);
+	argv_add(&w, "--");
+	argv_add(&w, "/drover/drover");
 	for (unsigned i = 0; i < own->n; i++)
-		add(&w, "%s", own->v[i]);
+		argv_add(&w, "%s", own->v[i]);
 	snprintf(d->what, sizeof(d->what), "%s 'vnf'", vm ? "virtual machine" : "container");
 	return start(b, d, &child, &w, "vnf", how->number, err);
 }
@@ -269,19 +253,19 @@ int launch_vnf(struct bench *b, struct rig *rig, struct err *err)
 	const struct rig_how *how = rig->how;
 	_cleanup_free_ char *name = need(str_printf("%u-vnf.cfg", how->number)),
 			    *config = write_config(b, name, how->function->vnf, how->size, err);
-	__attribute__((cleanup(words_done))) struct words w = {0};
+	_cleanup_argv_ struct argv w = {0};
 	bool bare = how->env->kind == ENV_HOST;
 
 	if (config == NULL)
 		return -err->code;
-	add(&w, "run");
-	add(&w, "--file-prefix");
-	add(&w, "vnf");
+	argv_add(&w, "run");
+	argv_add(&w, "--file-prefix");
+	argv_add(&w, "vnf");
 	if (how->function->tester != NULL) {
 		vnf_port(b, how, "in", &w);
 		vnf_port(b, how, "out", &w);
 	}
-	add(&w, "%s", bare ? config : "/cfg");
+	argv_add(&w, "%s", bare ? config : "/cfg");
 	if (bare)
 		return start_bare(
 			b,
@@ -334,18 +318,25 @@ int launch_tester(struct bench *b, struct rig *rig, struct err *err)
 			    *net = need(str_printf("--net=/proc/%d/ns/net", (int)rig->vnf.pid));
 	const char *const two_cpus[] = {"taskset", "-c", cpus, NULL};
 	const char *const in_net[] = {"nsenter", net, NULL};
-	__attribute__((cleanup(words_done))) struct words w = {0};
+	_cleanup_argv_ struct argv w = {0};
 
 	if (config == NULL)
 		return -err->code;
-	add(&w, "run");
-	add(&w, "--file-prefix");
-	add(&w, "tester");
+	argv_add(&w, "run");
+	argv_add(&w, "--file-prefix");
+	argv_add(&w, "tester");
 	if (!ring) {
 		tester_port(b, how, "out", "in", &w);
 		tester_port(b, how, "back", "out", &w);
 	}
-	add(&w, "%s", config);
+	if (remote_tests(b, how)) {
+		_cleanup_free_ char *text = NULL;
+		int r = fs_read_file(config, 1 << 20, &text, NULL);
+
+		return r < 0 ? err_sys(err, -r, "read '%s'", config)
+			     : remote_start(b, rig, text, &w, err);
+	}
+	argv_add(&w, "%s", config);
 	return start_bare(
 		b,
 		&rig->tester,

@@ -13,6 +13,7 @@
 #include "bench/net/control.h"
 #include "bench/net/launch.h"
 #include "bench/net/process.h"
+#include "bench/net/remote.h"
 #include "bench/net/traffic.h"
 
 #include <string.h>
@@ -54,11 +55,19 @@ static int check(struct bench *b, struct rig_drover *d, struct err *err)
 	);
 }
 
-static void connect_to(const struct bench *b, struct rig_drover *d, const char *role, unsigned n)
+static void connect_to(
+	const struct bench *b, struct rig_drover *d, const char *role, const struct rig_how *how
+)
 {
+	const unsigned n = how->number;
 	_cleanup_free_ char *path = NULL;
 	struct err none;
 
+	if (str_eq(role, "tester") && remote_tests(b, how)) {
+		path = remote_socket(b, how);
+		d->control = control_open(path, &none);
+		return;
+	}
 	if (d->pid == 0)
 		d->pid = process_find(d->child.pid, "drover");
 	if (d->pid == 0)
@@ -76,9 +85,12 @@ static bool polls(struct rig_drover *d)
 	_cleanup_json_ json_t *info = NULL;
 	struct err none;
 
-	return control_ask(d->control, d->what, json_pack("{s:s}", "request", "info"), &info, &none)
-		       == 0
-	       && json_is_true(json_object_get(info, "traffic"));
+	if (control_ask(d->control, d->what, json_pack("{s:s}", "request", "info"), &info, &none) == 0)
+		return json_is_true(json_object_get(info, "traffic"));
+	// ssh takes a connection that nobody is at the other end of yet
+	scope_close(&d->control);
+	d->control = -1;
+	return false;
 }
 
 // answers: as soon as it can be asked; else once its cores poll.
@@ -86,7 +98,7 @@ static int wait_ready(
 	struct bench *b,
 	struct rig_drover *d,
 	const char *role,
-	unsigned number,
+	const struct rig_how *how,
 	bool answers,
 	struct err *err
 )
@@ -97,7 +109,7 @@ static int wait_ready(
 		if (check(b, d, err) < 0)
 			return -err->code;
 		if (d->control < 0)
-			connect_to(b, d, role, number);
+			connect_to(b, d, role, how);
 		if (d->control >= 0 && (answers || polls(d)))
 			break;
 		if (clock_ms() > until)
@@ -106,7 +118,7 @@ static int wait_ready(
 			);
 		nap_ms(LOOK_MS);
 	}
-	d->tid = process_thread(d->pid, "worker");
+	d->tid = d->pid > 0 ? process_thread(d->pid, "worker") : 0;
 	return 0;
 }
 
@@ -214,7 +226,7 @@ static int start_vnf(struct bench *b, struct rig *rig, struct err *err)
 	// in a guest it cannot be asked: packets that come back say that it is there
 	if (rig->how->env->kind == ENV_VM)
 		return wait_links(b, rig, err);
-	r = wait_ready(b, &rig->vnf, "vnf", rig->how->number, false, err);
+	r = wait_ready(b, &rig->vnf, "vnf", rig->how, false, err);
 	rig->ready_s = (double)(clock_ns() - rig->vnf.child.began_ns) / 1e9;
 	return r;
 }
@@ -225,7 +237,7 @@ static int start_tester(struct bench *b, struct rig *rig, struct err *err)
 	bool vm = rig->how->env != NULL && rig->how->env->kind == ENV_VM;
 
 	if (launch_tester(b, rig, err) < 0
-	    || wait_ready(b, &rig->tester, "tester", rig->how->number, vm, err) < 0)
+	    || wait_ready(b, &rig->tester, "tester", rig->how, vm, err) < 0)
 		return -err->code;
 	if (vm)
 		open_sockets(b, rig->how);
@@ -262,6 +274,14 @@ static void end_one(struct rig *rig, struct rig_drover *d)
 {
 	scope_close(&d->control);
 	d->control = -1;
+	// on a second machine it ends by that, and its ports are free then
+	if (d->child.pid != 0 && d->child.in >= 0) {
+		struct err none;
+
+		scope_close(&d->child.in);
+		d->child.in = -1;
+		child_wait(rig->b, &d->child, END_MS, &none);
+	}
 	child_stop(rig->b, &d->child, END_MS);
 	free(d->log);
 	d->log = NULL;
@@ -310,7 +330,7 @@ bool rig_lacks(const struct bench *b, struct reasons *r)
 		lacks(r, "drover is not beside pinfold");
 		can = false;
 	}
-	if (b->ncpus < 2) {
+	if (b->ncpus < 2 && b->remote == NULL) {
 		lacks(r, "only one CPU: the tester and the function poll, and need one each");
 		can = false;
 	}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// pinfold bench run.
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "bench/report/report.h"
+#include "bench/report/terminal.h"
+#include "bench/run.h"
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// One line of what an experiment gave.
+static void said(const struct result *r)
+{
+	unsigned claims[CLAIM_END] = {0}, missing = 0;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		claims[r->rows[i]->claim]++;
+		missing += r->rows[i]->kind == ROW_MISSING || r->rows[i]->invalid;
+	}
+	printf("%-11s %3u rows in %.0f s", r->experiment, r->n, r->seconds);
+	for (unsigned c = CLAIM_HOLDS; c < CLAIM_END; c++) {
+		if (claims[c] > 0)
+			printf(", %u %s", claims[c], claim_name(c));
+	}
+	if (claims[CLAIM_CANNOT] == 0 && missing > 0)
+		printf(", %u without a figure", missing);
+	puts(r->complete ? "" : ": stopped before its end");
+	if (r->failed != NULL)
+		printf("%-11s %s\n", "", r->failed);
+	fflush(stdout);
+}
+
+int cli_bench_report(const struct results *all, const char *dir, struct err *err)
+{
+	unsigned figures = 0;
+
+	if (report_write(all, dir, &figures, err) < 0)
+		return -err->code;
+	printf("Report:  %s/report.html and report.md, %u figures%s\n",
+	       dir,
+	       figures,
+	       figures == 0 ? " (drawn where gnuplot is installed)" : "");
+	return 0;
+}
+
+// "NAME=DEVICE", with one of two names.
+static int device(
+	const char *text,
+	const char *const names[2],
+	const char *ret[2],
+	const char *option,
+	struct err *err
+)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		size_t n = strlen(names[i]);
+
+		if (str_starts(text, names[i]) && text[n] == '=' && text[n + 1] != '\0') {
+			ret[i] = text + n + 1;
+			return 0;
+		}
+	}
+	return err_set(
+		err, EINVAL, "%s '%s': say %s=DEVICE or %s=DEVICE", option, text, names[0], names[1]
+	);
+}
+
+static int remote_check(const struct remote *m, struct err *err)
+{
+	unsigned ports = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		ports += (m->own[i] != NULL) + (m->port[i] != NULL);
+	// it would be an option of ssh
+	if (m->host != NULL && m->host[0] == '-')
+		return err_set(err, EINVAL, "--remote '%s': that is no host", m->host);
+	if (ports != (m->host != NULL ? 4 : 0))
+		return err_set(
+			err,
+			EINVAL,
+			"a second machine is --remote HOST, with --port in=, --port out=, --remote-port "
+			"out= and --remote-port back="
+		);
+	return 0;
+}
+
+int cli_bench_run(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"brief", no_argument, NULL, 'b'},
+		{"full", no_argument, NULL, 'f'},
+		{"output", required_argument, NULL, 'o'},
+		{"port", required_argument, NULL, 'p'},
+		{"quick", no_argument, NULL, 'q'},
+		{"remote", required_argument, NULL, 'H'},
+		{"remote-cpu", required_argument, NULL, 'C'},
+		{"remote-drover", required_argument, NULL, 'D'},
+		{"remote-port", required_argument, NULL, 'P'},
+		{"resume", required_argument, NULL, 'r'},
+		{0},
+	};
+	static const char *const own[] = {"in", "out"}, *const theirs[] = {"out", "back"};
+	scope_cleanup(results_done) struct results all = {0};
+	struct run_how how = {.size = BENCH_QUICK, .said = said};
+	struct remote remote = {.drover = "drover", .cpu = "1"};
+	char dir[64];
+	struct err err;
+	int c, sizes = 0, r;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "o:", longs, &err)) != -1) {
+		switch (c) {
+		case 'b':
+		case 'f':
+		case 'q':
+			how.size = c == 'b' ? BENCH_BRIEF : c == 'f' ? BENCH_FULL : BENCH_QUICK;
+			sizes++;
+			break;
+		case 'H':
+			remote.host = optarg;
+			break;
+		case 'C':
+			remote.cpu = optarg;
+			break;
+		case 'D':
+			remote.drover = optarg;
+			break;
+		case 'p':
+			if (device(optarg, own, remote.own, "--port", &err) < 0)
+				return cli_fail(&err);
+			break;
+		case 'P':
+			if (device(optarg, theirs, remote.port, "--remote-port", &err) < 0)
+				return cli_fail(&err);
+			break;
+		case 'o':
+		case 'r':
+			if (how.dir != NULL)
+				return cli_refuse("bench run: one directory: -o or --resume");
+			how.dir = optarg;
+			how.resume = c == 'r';
+			break;
+		default:
+			return cli_fail(&err);
+		}
+	}
+	if (sizes > 1)
+		return cli_refuse("bench run: one of --brief, --quick, --full");
+	if (how.resume && sizes > 0)
+		return cli_refuse(
+			"bench run: --resume goes on as the run was begun: leave --%s out",
+			bench_size_name(how.size)
+		);
+	if (remote_check(&remote, &err) < 0)
+		return cli_fail(&err);
+	how.remote = remote.host != NULL ? &remote : NULL;
+	if (optind >= argc)
+		return cli_refuse("bench run: name experiments, or all; see pinfold bench list");
+	if (geteuid() != 0)
+		return cli_refuse("bench run needs root: it starts containers; use sudo");
+	if (how.dir == NULL) {
+		time_t now = time(NULL);
+		struct tm tm;
+
+		strftime(dir, sizeof(dir), "pinfold-bench-%Y%m%d-%H%M%S", gmtime_r(&now, &tm));
+		how.dir = dir;
+	}
+	how.names = (const char *const *)argv + optind;
+	r = bench_run(&how, &all, &err);
+	if (r == -ECANCELED) {
+		fprintf(stderr,
+			"pinfold: stopped; what was found is in '%s': go on with pinfold bench run "
+			"--resume %s\n",
+			how.dir,
+			how.dir);
+		return 128 + SIGINT;
+	}
+	if (r < 0)
+		return cli_fail(&err);
+	terminal_headlines(stdout, &all, terminal_width(stdout));
+	printf("Results: %s/" RESULTS_FILE "; pinfold bench show has them as tables\n", how.dir);
+	return cli_bench_report(&all, how.dir, &err) < 0 ? cli_fail(&err) : STATUS_OK;
+}

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold bench run --remote: a function here, its generator and meter in another network, driven over what stands for
+ssh: a program of that name that starts a shell there and brings the socket here."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from drover_devices import Net
+from places import program
+from processes import descendants, words
+from workload import SLOW, needs_pages, needs_root, needs_two, wait
+
+pytestmark = [pytest.mark.anywhere, needs_root, needs_two, needs_pages(224)]
+
+SSH = """#!/bin/sh
+[ ! -e {top}/down ] || {{ echo "ssh: connect to host tester: no route to host" >&2; exit 255; }}
+while :; do
+	case $1 in
+	-T) shift ;;
+	-o) shift 2 ;;
+	-L) at=$2 && shift 2 ;;
+	*) break ;;
+	esac
+done
+[ "$1" = tester ] || exit 255
+shift
+ln -s "${{at#*:}}" "${{at%%:*}}"
+dd status=none | nsenter -t {pid} -n sh -c "$*"
+"""
+
+
+@pytest.fixture
+def machines(tmp_path):
+    """Two networks with two cables between them. Gives what starts a program in the first one, and its environment."""
+    here, there = Net("v0", "v1"), Net()
+    (tmp_path / "bin").mkdir()
+    ssh = tmp_path / "bin/ssh"
+    ssh.write_text(SSH.format(pid=there.holder.pid, top=tmp_path), encoding="ascii")
+    ssh.chmod(0o755)
+    for name in ("v0x", "v1x"):
+        here.run("ip", "link", "set", name, "netns", there.holder.pid)
+        there.run("ip", "link", "set", name, "up")
+    env = os.environ | {"PATH": f"{ssh.parent}:{os.environ['PATH']}", "PINFOLD_BENCH_TINY": "1"}
+    yield here, env
+    here.end()
+    there.end()
+
+
+def begin(machines, pinfold, where, *names):
+    here, env = machines
+    drover = program("DROVER", "build/drover/drover")
+    argv = [pinfold, "bench", "run", "--quick", "-o", where, "--remote", "tester"]
+    argv += ["--remote-drover", drover, "--port", "in=af_packet:v0", "--port", "out=af_packet:v1"]
+    argv += ["--remote-port", "out=af_packet:v0x", "--remote-port", "back=af_packet:v1x", *names]
+    return here.popen(*argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def rows(where):
+    doc = json.loads((where / "results.json").read_text(encoding="utf-8"))
+    assert doc["set-up"]["second machine"] == "tester"
+    (found,) = [e["rows"] for e in doc["experiments"] if e["experiment"] == "throughput"]
+    return {(r["name"], r.get("environment")): r for r in found}
+
+
+def left():
+    return list(Path("/tmp").glob("pinfold-bench-*"))
+
+
+@pytest.mark.limit(150)
+def test_tester_on_a_second_machine(machines, pinfold, leaks, tmp_path):
+    """Packets are accounted for on both; the connection is lost once, and that trial is made again."""
+    p = begin(machines, pinfold, tmp_path / "r", "throughput")
+
+    def measured():
+        found = {d: words(d) for d in descendants(p.pid)}
+        ssh = [d for d, line in found.items() if line == ["dd", "status=none"]]
+        return ssh if any("vnf" in line for line in found.values()) else []
+
+    os.kill(wait(measured, 60, "a trial")[0], signal.SIGKILL)
+    out, _ = p.communicate(timeout=140 * SLOW)
+    assert p.returncode == 0, out
+    found = rows(tmp_path / "r")
+    rate = found["none, 64 B: overload", "host"]
+    assert rate["interval"]["value"] > 0.001, found
+    assert sum(r.get("repeated", 0) for r in found.values()) >= 1, found
+    # a kernel's interface is nothing that a container is granted
+    assert found["none, 64 B: overload", "container"]["reason"], found
+    assert left() == []
+
+
+@pytest.mark.limit(90)
+def test_no_way_to_it(machines, pinfold, leaks, tmp_path):
+    (tmp_path / "down").touch()
+    p = begin(machines, pinfold, tmp_path / "r", "throughput")
+    out, _ = p.communicate(timeout=80 * SLOW)
+    assert p.returncode == 0, out
+    doc = json.loads((tmp_path / "r/results.json").read_text(encoding="utf-8"))
+    assert "no route to host" in doc["experiments"][-1]["failed"], doc["experiments"][-1]
+
+
+@pytest.mark.parametrize(
+    "argv, said",
+    [
+        (["--remote", "x"], "a second machine is --remote HOST, with --port in="),
+        (["--port", "in=null"], "a second machine is --remote HOST"),
+        (["--remote", "-oProxyCommand=x"], "that is no host"),
+        (["--port", "inn=null"], "say in=DEVICE or out=DEVICE"),
+    ],
+)
+def test_words(pinfold, argv, said):
+    p = subprocess.run(
+        [pinfold, "bench", "run", *argv, "view"], capture_output=True, text=True, check=False
+    )
+    assert p.returncode == 125 and said in p.stderr and p.stderr.count("\n") == 1, p.stderr

@@ -83,11 +83,16 @@ static char *isolation(const struct results *all)
 	));
 }
 
-// How the container fares against the host in all comparisons of an experiment.
-static char *against_host(const struct results *all, const char *experiment, const char *what)
+// How the container fares against the host in all comparisons of an experiment, and the ratios of those whose names end
+// so.
+static char *against_host(
+	const struct results *all, const char *experiment, const char *what, const char *ending
+)
 {
 	const struct result *r = results_find(all, experiment);
 	unsigned count[VERDICT_END] = {0}, n = 0;
+	_cleanup_free_ char *least = NULL, *most = NULL;
+	double low = INFINITY, high = 0;
 
 	for (unsigned i = 0; r != NULL && i < r->n; i++) {
 		const struct row *row = r->rows[i];
@@ -97,14 +102,23 @@ static char *against_host(const struct results *all, const char *experiment, con
 			continue;
 		count[row->verdict]++;
 		n++;
+		if (strlen(row->name) < strlen(ending)
+		    || !str_eq(row->name + strlen(row->name) - strlen(ending), ending))
+			continue;
+		low = fmin(low, row->value.mid);
+		high = fmax(high, row->value.mid);
 	}
-	if (n == 0)
+	if (n == 0 || high == 0)
 		return NULL;
+	least = words_number(low);
+	most = words_number(high);
 	return need(str_printf(
-		"%s, container against host, in %u comparisons: no difference in %u, different in "
-		"%u, inconclusive in "
-		"%u.",
+		"%s of a container: %s%s%s times the host's. In all %u comparisons of the two: no "
+		"difference in %u, different in %u, inconclusive in %u.",
 		what,
+		least,
+		str_eq(least, most) ? "" : " to ",
+		str_eq(least, most) ? "" : most,
 		n,
 		count[VERDICT_SAME],
 		count[VERDICT_DIFFERENT],
@@ -124,8 +138,8 @@ unsigned words_headlines(const struct results *all, char *ret[WORDS_HEADLINES])
 
 	add(ret, &n, startup(all));
 	add(ret, &n, memory(all));
-	add(ret, &n, against_host(all, "throughput", "Throughput"));
-	add(ret, &n, against_host(all, "latency", "Latency"));
+	add(ret, &n, against_host(all, "throughput", "Packets a second at overload", ": overload"));
+	add(ret, &n, against_host(all, "latency", "Median latency at low load", "median at 10 % of PDR"));
 	add(ret, &n, isolation(all));
 	return n;
 }

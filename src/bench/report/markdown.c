@@ -62,7 +62,12 @@ static void summary(FILE *f, const struct results *all)
 				continue;
 			value = words_value(row);
 			cell(f, row->figure);
-			cell_free(f, str_printf("%s, %s", row->name, row->env));
+			cell_free(
+				f,
+				str_printf(
+					"%s%s%s", row->name, *row->env != '\0' ? ", " : "", row->env
+				)
+			);
 			cell_free(f, words_paper(row));
 			cell(f, row->claim == CLAIM_CANNOT ? row->reason ?: "" : value);
 			cell(f, words_verdict(row));

@@ -20,6 +20,7 @@
 
 struct side {
 	unsigned failed; // rounds one after the other
+	unsigned valid;	 // trials
 	bool out;
 	char why[256];
 };
@@ -110,6 +111,7 @@ static void note(struct series *s, const struct trial *t, struct side *side)
 		row->repeated_why = need(strdup(t->before));
 	}
 	side->failed = t->invalid ? side->failed + 1 : 0;
+	side->valid += !t->invalid;
 	if (t->invalid)
 		snprintf(side->why, sizeof(side->why), "%s", t->why);
 	side->out = side->failed >= FAILURES;
@@ -167,7 +169,8 @@ static void explain(struct series *s, const struct side *sides)
 				continue;
 			for (unsigned i = 0; i < row->n; i++)
 				any |= isfinite(row->samples[i]);
-			if (!any && sides[at].why[0] != '\0')
+			// of one that was valid and has no such value that is not the reason
+			if (!any && sides[at].valid == 0 && sides[at].why[0] != '\0')
 				row_invalid(row, "%s", sides[at].why);
 		}
 	}

@@ -176,7 +176,7 @@ static const struct experiment cost = {
 		 "bare "
 		 "process.",
 	.dropped[BENCH_QUICK] = "long trials",
-	.seconds = {170, 280},
+	.seconds = {110, 280},
 	.order = 90,
 	.lacks = rig_lacks,
 	.run = run,

@@ -16,6 +16,7 @@
 #include "bench/net/remote.h"
 #include "bench/net/traffic.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -270,6 +271,13 @@ int rig_start(struct bench *b, const struct rig_how *how, struct rig *ret, struc
 	return r;
 }
 
+// What it is wrapped in may keep a signal to itself, as unshare --fork does, and would be waited for in vain.
+static void tell_to_end(const struct rig_drover *d)
+{
+	if (d->pid > 0 && d->child.pid != 0 && process_find(d->child.pid, "drover") == d->pid)
+		kill(d->pid, SIGTERM);
+}
+
 static void end_one(struct rig *rig, struct rig_drover *d)
 {
 	scope_close(&d->control);
@@ -282,6 +290,7 @@ static void end_one(struct rig *rig, struct rig_drover *d)
 		d->child.in = -1;
 		child_wait(rig->b, &d->child, END_MS, &none);
 	}
+	tell_to_end(d);
 	child_stop(rig->b, &d->child, END_MS);
 	free(d->log);
 	d->log = NULL;

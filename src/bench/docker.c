@@ -69,7 +69,8 @@ static int begin(struct bench *b, struct child *ret, struct err *err)
 		"--mount",
 		"sh",
 		"-ec",
-		"mkdir -p /run/containerd; mount -t tmpfs none /run/containerd; exec dockerd \"$@\"",
+		"mkdir -p /run/containerd; mount -t tmpfs none /run/containerd; exec dockerd "
+		"\"$@\"",
 		"sh",
 		"--host",
 		host,

@@ -57,10 +57,10 @@ struct row {
 	char *text;	      // of ROW_FACT; else a remark
 	bool invalid;	      // no trial was valid; `reason` says why
 	char *reason;
-	unsigned repeated; // trials that were disturbed and made again
+	unsigned repeated;  // trials that were disturbed and made again
 	char *repeated_why; // of the last of them; NULL: not known
-	double paper;	   // its figure of 2015, in the row's unit; NAN: none
-	char *paper_words; // what it says of it; NULL: nothing
+	double paper;	    // its figure of 2015, in the row's unit; NAN: none
+	char *paper_words;  // what it says of it; NULL: nothing
 	enum claim_verdict claim;
 };
 

@@ -211,10 +211,11 @@ static int read_words(const json_t *o, const char *what, struct row *row, struct
 static int read_row(const json_t *o, const char *experiment, struct row *row, struct err *err)
 {
 	static const char *const keys[] = {
-		"kind",	      "name",	  "environment",    "figure",  "unit",
-		"emulated",   "exact",	  "less-is-better", "samples", "interval",
-		"difference", "of-unit",  "verdict",	    "text",    "invalid",
-		"reason",     "repeated", "repeated-because", "paper", "claim", NULL,
+		"kind",	      "name",	  "environment",      "figure",	 "unit",
+		"emulated",   "exact",	  "less-is-better",   "samples", "interval",
+		"difference", "of-unit",  "verdict",	      "text",	 "invalid",
+		"reason",     "repeated", "repeated-because", "paper",	 "claim",
+		NULL,
 	};
 	const json_t *samples = json_object_get(o, "samples"), *paper = json_object_get(o, "paper"),
 		     *v;

@@ -10,9 +10,9 @@
 struct run_how {
 	enum bench_size size;
 	const struct remote *remote; // where the tester is; NULL: here
-	const char *dir;	  // made if it is not there
-	bool resume;		  // what is complete in it is left alone
-	const char *const *names; // of experiments, or "all" of that size; ends with NULL
+	const char *dir;	     // made if it is not there
+	bool resume;		     // what is complete in it is left alone
+	const char *const *names;    // of experiments, or "all" of that size; ends with NULL
 	void (*said)(const struct result *r); // called after each; may be NULL
 };
 

@@ -79,7 +79,7 @@ static int remote_check(const struct remote *m, struct err *err)
 	unsigned ports = 0;
 
 	for (unsigned i = 0; i < 2; i++)
-		ports += (m->own[i] != NULL) + (m->port[i] != NULL);
+		ports += (m->own[i] != NULL ? 1u : 0) + (m->port[i] != NULL ? 1u : 0);
 	// it would be an option of ssh
 	if (m->host != NULL && m->host[0] == '-')
 		return err_set(err, EINVAL, "--remote '%s': that is no host", m->host);
@@ -87,7 +87,8 @@ static int remote_check(const struct remote *m, struct err *err)
 		return err_set(
 			err,
 			EINVAL,
-			"a second machine is --remote HOST, with --port in=, --port out=, --remote-port "
+			"a second machine is --remote HOST, with --port in=, --port out=, "
+			"--remote-port "
 			"out= and --remote-port back="
 		);
 	return 0;

@@ -129,6 +129,7 @@ static void repeats_what_was_disturbed(void **)
 	assert_int_equal(rep.repeated, 2);
 	assert_int_equal(rep.invalid, 0);
 	assert_int_equal(rows[1]->repeated, 2);
+	assert_string_equal(rows[1]->repeated_why, "the generator was late");
 	assert_true(rows[1]->samples[0] == 20);
 	// each attempt has a number of its own, for names
 	for (unsigned i = 1; i < script.calls; i++)
@@ -138,8 +139,14 @@ static void repeats_what_was_disturbed(void **)
 static void gives_up_with_the_reason(void **)
 {
 	struct script script = {.disturbed = 3};
-	struct series_report rep = run(&script);
+	struct row *never = result_measured(&r, "never", &b.env[1], "ms");
+	struct series_report rep;
 	const struct row *ratio;
+
+	s.row[1][1] = never;
+	rep = run(&script);
+	// the reason of one round is not that of a value that no valid one has
+	assert_string_equal(never->reason, "no trial gave a figure");
 
 	assert_int_equal(rep.invalid, 1);
 	assert_true(isnan(rows[1]->samples[0]));

@@ -61,8 +61,7 @@ static void mark(struct family *f, pid_t first, pid_t parent, pid_t other)
 	bool more = true;
 
 	for (unsigned i = 0; i < f->n; i++)
-		f->in[i] = f->pid[i] == first
-			   || (f->parent[i] == parent && f->pid[i] != other);
+		f->in[i] = f->pid[i] == first || (f->parent[i] == parent && f->pid[i] != other);
 	while (more) {
 		more = false;
 		for (unsigned i = 0; i < f->n; i++) {

@@ -259,11 +259,14 @@ static int run(struct bench *b, struct result *r, struct err *err)
 			row = result_measured(r, name, NULL, "Mpps");
 			row_sample(row, s.pdr / 1e6);
 			if (why[0] == '\0')
-				row_text(row, "of a bare process; loads of all sides are parts of it");
+				row_text(
+					row, "of a bare process; loads of all sides are parts of it"
+				);
 			else
 				row_text(
 					row,
-					"the rate with 0.5 %% loss was not found (%s): %.0f %% of what came "
+					"the rate with 0.5 %% loss was not found (%s): %.0f %% of "
+					"what came "
 					"back at overload stands in for it",
 					why,
 					100 * STAND_IN

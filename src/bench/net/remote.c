@@ -35,12 +35,11 @@ static void quote(FILE *f, const char *text)
 
 // There: a directory, the configuration, and drover until nobody is at the other end of standard input any more, whether
 // it was closed or the connection is lost.
-static const char there[] =
-	"set -e; umask 077; d=$1; mkdir \"$d\"; trap 'rm -rf \"$d\"' EXIT\n"
-	"printf %s \"$2\" >\"$d/tester.cfg\"; shift 2; exec 3<&0\n"
-	"RUNTIME_DIRECTORY=$d \"$@\" \"$d/tester.cfg\" </dev/null 3<&- & p=$!\n"
-	"{ cat <&3 >/dev/null; kill -INT $p; } 2>/dev/null & c=$!\n"
-	"set +e; wait $p; s=$?; kill $c; exit $s";
+static const char there[] = "set -e; umask 077; d=$1; mkdir \"$d\"; trap 'rm -rf \"$d\"' EXIT\n"
+			    "printf %s \"$2\" >\"$d/tester.cfg\"; shift 2; exec 3<&0\n"
+			    "RUNTIME_DIRECTORY=$d \"$@\" \"$d/tester.cfg\" </dev/null 3<&- & p=$!\n"
+			    "{ cat <&3 >/dev/null; kill -INT $p; } 2>/dev/null & c=$!\n"
+			    "set +e; wait $p; s=$?; kill $c; exit $s";
 
 // On the second machine, and its socket is brought here.
 int remote_start(
@@ -48,9 +47,8 @@ int remote_start(
 )
 {
 	const struct remote *m = b->remote;
-	_cleanup_free_ char *dir = need(
-		str_printf("/tmp/pinfold-bench-%d-%u", (int)getpid(), rig->how->number)
-	);
+	_cleanup_free_ char *dir =
+		need(str_printf("/tmp/pinfold-bench-%d-%u", (int)getpid(), rig->how->number));
 	_cleanup_free_ char *here = remote_socket(b, rig->how), *line = NULL;
 	_cleanup_argv_ struct argv w = {0};
 	// it is put away in order also after ctrl-C

@@ -86,7 +86,8 @@ static bool polls(struct rig_drover *d)
 	_cleanup_json_ json_t *info = NULL;
 	struct err none;
 
-	if (control_ask(d->control, d->what, json_pack("{s:s}", "request", "info"), &info, &none) == 0)
+	if (control_ask(d->control, d->what, json_pack("{s:s}", "request", "info"), &info, &none)
+	    == 0)
 		return json_is_true(json_object_get(info, "traffic"));
 	// ssh takes a connection that nobody is at the other end of yet
 	scope_close(&d->control);

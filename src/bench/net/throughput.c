@@ -195,7 +195,8 @@ static int search(struct compare *c, struct rig *rig, struct trial *t, struct er
 		if (res.end == SEARCH_MAX && found.beyond_tester)
 			trial_final(
 				t,
-				"it is above %.3g Mpps, the most that the tester can offer from its "
+				"it is above %.3g Mpps, the most that the tester can offer from "
+				"its "
 				"one CPU",
 				search.max / 1e6
 			);

@@ -139,7 +139,9 @@ unsigned words_headlines(const struct results *all, char *ret[WORDS_HEADLINES])
 	add(ret, &n, startup(all));
 	add(ret, &n, memory(all));
 	add(ret, &n, against_host(all, "throughput", "Packets a second at overload", ": overload"));
-	add(ret, &n, against_host(all, "latency", "Median latency at low load", "median at 10 % of PDR"));
+	add(ret,
+	    &n,
+	    against_host(all, "latency", "Median latency at low load", "median at 10 % of PDR"));
 	add(ret, &n, isolation(all));
 	return n;
 }

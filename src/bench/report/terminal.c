@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define COLUMNS (1 + WORDS_ENVS)
-#define CELL_MAX 40 // columns of a cell that is not the first
+#define CELL_MAX 32 // columns of a cell that is not the first
 #define GAP 2
 
 // Of a terminal (ISO 6429); nothing elsewhere.
@@ -131,29 +131,40 @@ static void cut(char *text, unsigned width)
 	}
 }
 
-static void print(FILE *f, struct table *t)
+// Columns of the terminal that it takes; widest: of each of its own.
+static unsigned measure(struct table *t, unsigned widest[COLUMNS])
 {
-	unsigned widest[COLUMNS] = {0};
+	unsigned sum = 0;
 
+	memset(widest, 0, COLUMNS * sizeof(*widest));
 	for (unsigned i = 0; i < t->cells; i++) {
 		unsigned c = i % t->columns, n;
 
-		if (c > 0 && c + 1 < t->columns)
+		if (c > 0)
 			cut(t->cell[i], CELL_MAX);
 		n = columns(t->cell[i]);
 		widest[c] = n > widest[c] ? n : widest[c];
 	}
+	for (unsigned c = 0; c < t->columns; c++)
+		sum += GAP + widest[c];
+	return sum;
+}
+
+static void print(FILE *f, struct table *t)
+{
+	unsigned widest[COLUMNS];
+
+	measure(t, widest);
 	for (unsigned i = 0; i < t->cells; i++) {
 		unsigned c = i % t->columns;
-		bool last = c + 1 == t->columns;
 
 		spaces(f, c == 0 ? GAP : 0);
-		fprintf(f,
-			"%s%s%s",
-			paint(f, t->paint[i]),
-			t->cell[i],
-			t->paint[i] != PLAIN ? paint(f, PLAIN) : "");
-		if (last)
+		if (t->paint[i] != PLAIN)
+			fputs(paint(f, t->paint[i]), f);
+		fputs(t->cell[i], f);
+		if (t->paint[i] != PLAIN)
+			fputs(paint(f, PLAIN), f);
+		if (c + 1 == t->columns)
 			fputc('\n', f);
 		else
 			spaces(f, widest[c] - columns(t->cell[i]) + GAP);
@@ -196,17 +207,15 @@ static void statement(FILE *f, const struct row *row, unsigned width)
 		[CLAIM_CANNOT] = SOFT,
 	};
 	_cleanup_free_ char *value = words_value(row), *paper = words_paper(row);
-	_cleanup_free_ char *here = need(str_printf(
-		"%s%s%s%s: %s",
+	_cleanup_free_ char *line = need(str_printf(
+		"%s%s%s%s%s: %s",
 		row->figure,
 		*row->figure != '\0' ? ", " : "",
 		row->name,
 		*row->env != '\0' ? ", " : "",
-		row->env
+		row->env,
+		row->claim == CLAIM_CANNOT ? row->reason ?: "" : value
 	));
-	_cleanup_free_ char *line = need(
-		str_printf("%s: %s", here, row->claim == CLAIM_CANNOT ? row->reason ?: "" : value)
-	);
 	_cleanup_free_ char *then = need(str_printf("2015: %s", paper));
 
 	fprintf(f,
@@ -267,18 +276,13 @@ static void compared(FILE *f, const struct result *r)
 	print(f, &t);
 }
 
-// A column for each environment, as many as there is room for.
-static void matrix(FILE *f, const struct result *r, unsigned width)
+// A column for each of n environments.
+static void fill(struct table *t, const struct result *r, const char *const *envs, unsigned n)
 {
-	const char *envs[WORDS_ENVS];
-	unsigned n = words_environments(r, envs), room = width / (CELL_MAX / 2);
-	scope_cleanup(table_done) struct table t = {0};
-
-	n = n < room ? n : room > 1 ? room : 1;
-	t.columns = 1 + n;
-	put(&t, PLAIN, strdup(""));
+	*t = (struct table){.columns = 1 + n};
+	put(t, PLAIN, strdup(""));
 	for (unsigned k = 0; k < n; k++)
-		put(&t, BOLD, strdup(envs[k]));
+		put(t, BOLD, strdup(envs[k]));
 	for (unsigned i = 0; i < r->n; i++) {
 		const char *name = r->rows[i]->name;
 		bool first = r->rows[i]->kind != ROW_MISSING && r->rows[i]->env[0] != '\0';
@@ -287,14 +291,35 @@ static void matrix(FILE *f, const struct result *r, unsigned width)
 			first &= !str_eq(r->rows[k]->name, name);
 		if (!first)
 			continue;
-		put(&t, PLAIN, strdup(name));
+		put(t, PLAIN, strdup(name));
 		for (unsigned k = 0; k < n; k++) {
 			const struct row *row = result_find(r, name, envs[k]);
 
-			put(&t, PLAIN, row != NULL ? words_value(row) : strdup("–"));
+			put(t, PLAIN, row != NULL ? words_value(row) : strdup("–"));
 		}
 	}
+}
+
+// As many environments as there is room for.
+static void matrix(FILE *f, const struct result *r, unsigned width)
+{
+	const char *envs[WORDS_ENVS];
+	unsigned all = words_environments(r, envs), n = all, widest[COLUMNS];
+	scope_cleanup(table_done) struct table t = {0};
+
+	for (;; n--) {
+		table_done(&t);
+		fill(&t, r, envs, n);
+		if (n <= 2 || measure(&t, widest) <= width)
+			break;
+	}
 	print(f, &t);
+	for (unsigned k = n; k < all; k++)
+		fprintf(f,
+			"%s%s%s",
+			k == n ? "  (no room for " : ", ",
+			envs[k],
+			k + 1 == all ? ")\n" : "");
 }
 
 void terminal_write(FILE *f, const struct results *all, unsigned width)

@@ -208,7 +208,7 @@ static void script(FILE *g, const struct figure *f, const char *file)
 	      "set grid xtics lt 1 lc rgb '#dddddd' lw 0.7\n"
 	      "set key at screen 0.01,0.99 left top Left reverse vertical maxrows 2 samplen 1.5 "
 	      "font ',11'\n"
-	      "set tmargin 4\nset xlabel ",
+	      "set tmargin 3.2\nset xlabel ",
 	      g);
 	quoted(g, *f->unit != '\0' ? f->unit : " ");
 	fprintf(g, "\nset yrange [0.4:%g]\nset xrange [%g:*]\n", f->n + 0.6, base);

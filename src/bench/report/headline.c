@@ -58,7 +58,7 @@ static char *memory(const struct results *all)
 		"An idle container takes %s%s%s. In 2015 it was 17 MB, and 125 MB of a virtual "
 		"machine of 256 MB.",
 		a,
-		b != NULL ? ", a virtual machine of 256 MiB " : "",
+		b != NULL ? ", all that runs a virtual machine of 256 MiB " : "",
 		b != NULL ? b : ""
 	));
 }
@@ -74,7 +74,8 @@ static char *isolation(const struct results *all)
 	if (h == NULL || o == NULL)
 		return NULL;
 	if (plain != NULL)
-		other = need(str_printf(", %.0f of one of crun's own defaults", plain->value.mid));
+		other = need(str_printf("; of one with crun's defaults %.0f are", plain->value.mid)
+		);
 	return need(str_printf(
 		"Of %.0f ways out of a container that were tried %.0f are open%s.",
 		h->value.mid + o->value.mid,

@@ -13,6 +13,7 @@
 #include "bench/child.h"
 #include "bench/docker.h"
 #include "bench/environment.h"
+#include "bench/groups.h"
 #include "bench/need.h"
 #include "bench/open.h"
 #include "bench/progress.h"
@@ -205,6 +206,7 @@ int bench_open(struct bench *ret, enum bench_size size, struct err *err)
 		return -err->code;
 	}
 	catch_signals();
+	groups_look();
 	environments_find(&b);
 	*ret = b;
 	return 0;
@@ -214,6 +216,7 @@ void bench_close(struct bench *b)
 {
 	children_stop(b);
 	docker_done();
+	groups_remove();
 	free(b->children);
 	if (b->work != NULL) {
 		struct err ignored;

@@ -8,20 +8,16 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/child.h"
+#include "bench/groups.h"
 #include "bench/need.h"
 
-#include <glob.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define UP_MS 30000
 #define ASK_MS 5000
 
-// what its containers' cgroups are below; one for each benchmark
-#define PARENT "/pinfold-bench-%d"
-
 static pid_t daemon_pid;
-static bool began;
 
 // Where a daemon and its shims make sockets, whatever they are told: its own has others mounted there.
 static const char *const places[] = {"/run/containerd", "/run/docker"};
@@ -66,8 +62,7 @@ static int begin(struct bench *b, struct child *ret, struct err *err)
 			    *host = need(str_printf("unix://%s/docker.sock", dir)),
 			    *data = need(str_printf("%s/data", dir)),
 			    *exec = need(str_printf("%s/exec", dir)),
-			    *pid = need(str_printf("%s/pid", dir)),
-			    *parent = need(str_printf(PARENT, (int)getpid()));
+			    *pid = need(str_printf("%s/pid", dir)), *parent = groups_parent();
 	const char *const argv[] = {
 		"unshare",
 		"--mount",
@@ -103,7 +98,6 @@ static int begin(struct bench *b, struct child *ret, struct err *err)
 		return err_oom(err);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		made[i] |= mkdir(places[i], 0711) == 0;
-	began = true;
 	return child_start(b, &(struct child_how){.argv = argv, .log = log}, ret, err);
 }
 
@@ -142,22 +136,9 @@ pid_t docker_daemon(const struct bench *b)
 
 void docker_done(void)
 {
-	static const char *const where[] = {"/sys/fs/cgroup" PARENT, "/sys/fs/cgroup/*" PARENT};
-
-	for (size_t i = 0; began && i < ARRAY_LEN(where); i++) {
-		_cleanup_free_ char *pattern = need(str_printf(where[i], (int)getpid()));
-		glob_t found = {0};
-
-		if (glob(pattern, 0, NULL, &found) == 0) {
-			for (size_t k = 0; k < found.gl_pathc; k++)
-				rmdir(found.gl_pathv[k]);
-		}
-		globfree(&found);
-	}
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		if (made[i])
 			rmdir(places[i]); // if it is empty
 		made[i] = false;
 	}
-	began = false;
 }

@@ -17,5 +17,5 @@ int docker_up(struct bench *b, struct err *err);
 // Of its own daemon, 0: there is none.
 pid_t docker_daemon(const struct bench *b);
 
-// What it leaves of cgroups goes.
+// What it leaves below /run goes.
 void docker_done(void);

@@ -71,7 +71,7 @@ def left():
     return list(Path("/tmp").glob("pinfold-bench-*"))
 
 
-@pytest.mark.limit(150)
+@pytest.mark.limit(200)
 def test_tester_on_a_second_machine(machines, pinfold, leaks, tmp_path):
     """Packets are accounted for on both; the connection is lost once, and that trial is made again."""
     p = begin(machines, pinfold, tmp_path / "r", "throughput")
@@ -82,11 +82,13 @@ def test_tester_on_a_second_machine(machines, pinfold, leaks, tmp_path):
         return ssh if any("vnf" in line for line in found.values()) else []
 
     os.kill(wait(measured, 60, "a trial")[0], signal.SIGKILL)
-    out, _ = p.communicate(timeout=140 * SLOW)
+    out, _ = p.communicate(timeout=180 * SLOW)
     assert p.returncode == 0, out
     found = rows(tmp_path / "r")
     rate = found["none, 64 B: overload", "host"]
-    assert rate["interval"]["value"] > 0.001, found
+    if rate.get("invalid") and any(w in rate["reason"] for w in ("stood still", "too late")):
+        pytest.skip(f"the machine is busy: {rate['reason']}")
+    assert not rate.get("invalid") and rate["interval"]["value"] > 0.001, found
     assert sum(r.get("repeated", 0) for r in found.values()) >= 1, found
     # a kernel's interface is nothing that a container is granted
     assert found["none, 64 B: overload", "container"]["reason"], found

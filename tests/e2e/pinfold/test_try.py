@@ -39,10 +39,10 @@ def begin(*words):
     )
 
 
-@pytest.mark.limit(170)
+@pytest.mark.limit(250)
 def test_a_first_look(pinfold, leaks, tmp_path):
     p = begin("-o", tmp_path / "kept")
-    out, error = p.communicate(timeout=160 * SLOW)
+    out, error = p.communicate(timeout=240 * SLOW)
     assert p.returncode == 0, out + error
     # host and container with real packets, side by side, and what they see
     for word in ("In short", "exec to ready", "none, 64 B: overload", "container/host"):

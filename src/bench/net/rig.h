@@ -78,7 +78,7 @@ struct rig_search {
 	unsigned repeated; // trials that were disturbed
 	double excused; // the highest share of a trial's packets that the machine's stalls explain
 	bool beyond_tester; // the tester could not offer `max`, which was lowered to what it can
-	bool broken; // it failed, and not for stalls of the machine
+	bool broken;	    // it failed, and not for stalls of the machine
 };
 
 // Makes the trials of a search that is filled in. EAGAIN: one of them stayed invalid.

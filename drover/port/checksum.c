@@ -6,7 +6,9 @@
 #include <netinet/in.h>
 #include <rte_ether.h>
 #include <rte_gre.h>
+#include <rte_hash_crc.h>
 #include <rte_ip.h>
+#include <rte_sctp.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 #include <rte_vxlan.h>
@@ -44,6 +46,11 @@ void checksum_finish(uint8_t *frame, unsigned len, unsigned start, unsigned offs
 {
 	uint16_t sum;
 
+	if (offset == offsetof(struct rte_sctp_hdr, cksum)) {
+		// no sum of words: it ends with the packet, not with the frame
+		checksum_finish_half(frame, len);
+		return;
+	}
 	if (start + offset + sizeof(sum) > len)
 		return;
 	sum = (uint16_t)~rte_raw_cksum(frame + start, len - start);
@@ -66,6 +73,22 @@ static bool is_half(
 	memcpy(&have, w->frame + w->at + offset, sizeof(have));
 	return have == pseudo
 	       && fold((uint32_t)rte_raw_cksum(w->frame + w->at, len) + pseudo) != 0xffff;
+}
+
+// The kernel leaves zeros (RFC 9260, 6.8: CRC32c, in the order that the CRC is taken in).
+static void finish_sctp(struct walk *w)
+{
+	uint8_t *at = w->frame + w->at + offsetof(struct rte_sctp_hdr, cksum);
+	uint32_t sum;
+
+	if (!has(w, sizeof(struct rte_sctp_hdr)))
+		return;
+	memcpy(&sum, at, sizeof(sum));
+	if (sum != 0)
+		return;
+	sum = rte_cpu_to_le_32(~rte_hash_crc(w->frame + w->at, w->end - w->at, UINT32_MAX));
+	memcpy(at, &sum, sizeof(sum));
+	w->finished = sum != 0;
 }
 
 // Behind an IP header. False: that is all.
@@ -95,6 +118,9 @@ static bool step_protocol(struct walk *w, unsigned addresses, unsigned size, uns
 	case IPPROTO_UDP:
 		offset = offsetof(struct rte_udp_hdr, dgram_cksum);
 		break;
+	case IPPROTO_SCTP:
+		finish_sctp(w);
+		return false;
 	default:
 		return false;
 	}

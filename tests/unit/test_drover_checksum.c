@@ -14,6 +14,7 @@
 #define V6 "60000000 0009 11 40 20010db8000000000000000000000001 20010db8000000000000000000000002 "
 #define GRE_KEY "2000 0800 000aae8a "
 #define UDP(sum) "0007 0009 0009 " sum " 78"
+#define SCTP(sum) "0007 0009 00000000 " sum " 78"
 
 static unsigned unhex(const char *s, uint8_t *ret)
 {
@@ -44,6 +45,12 @@ static const struct {
 	{ETH "0800 " V4("0039", "2f") GRE_KEY V4("001d", "11") UDP("141d"),
 	 ETH "0800 " V4("0039", "2f") GRE_KEY V4("001d", "11") UDP("73c9")},
 	{ETH "86dd " V6 UDP("5b8f"), ETH "86dd " V6 UDP("2c57")},
+	{ETH "0800 " V4("0021", "84") SCTP("00000000"),
+	 ETH "0800 " V4("0021", "84") SCTP("1d15c35c")},
+	{ETH "88a8 0007 0800 " V4("0021", "84") SCTP("00000000") "55",
+	 ETH "88a8 0007 0800 " V4("0021", "84") SCTP("1d15c35c") "55"},
+	{ETH "0800 " V4("0021", "84") SCTP("1d15c35c"), NULL},			      // right
+	{ETH "0800 " V4("0021", "84") SCTP("00000001"), NULL},			      // wrong
 	{ETH "0800 " V4("001d", "11") UDP("73c9"), NULL},			      // right
 	{ETH "0800 " V4("001d", "11") UDP("0000"), NULL},			      // none
 	{ETH "0800 " V4("001d", "11") UDP("141c"), NULL},			      // wrong
@@ -114,6 +121,17 @@ static void test_header(void **)
 	}
 }
 
+// What the kernel says of one of SCTP, on a frame that is padded.
+static void test_finish_sctp(void **)
+{
+	uint8_t before[256], after[256];
+	unsigned len = unhex(ETH "0800 " V4("0021", "84") SCTP("00000000") "0000 55", before);
+
+	unhex(ETH "0800 " V4("0021", "84") SCTP("1d15c35c") "0000 55", after);
+	checksum_finish(before, len, 34, 8);
+	assert_memory_equal(before, after, len);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +139,7 @@ int main(void)
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_finish),
 		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_finish_sctp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

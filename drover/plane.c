@@ -16,6 +16,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <stdio.h>
 #include <string.h>
 
 #define STOP_MILLISECONDS 5000
@@ -179,6 +180,7 @@ static int start_ports(struct plane *p, struct err *err)
 		struct plane_port *port = &p->ports[i];
 		uint16_t nrxq = port->nrxq > 0 ? port->nrxq : 1,
 			 ntxq = port->ntxq > 0 ? port->ntxq : 1;
+		char cure[XDP_CURE];
 
 		if (plane_pool_port(p, i, &port->pool, err) < 0
 		    || port_start(
@@ -194,6 +196,13 @@ static int start_ports(struct plane *p, struct err *err)
 		       ) < 0)
 			return err_wrap(err, "%s:%u", p->conf->file, port->conf->line);
 		port->ifindex = if_nametoindex(port->device.interface);
+		if (port->device.frames && xdp_loses_tags(port->device.interface, cure))
+			fprintf(stderr,
+				"drover: warning: port '%s': tags of VLANs that are not in the "
+				"frames "
+				"themselves do not come with them; `%s` puts them there\n",
+				port->conf->name,
+				cure);
 		port->gate.shared = ntxq < port->ntxq;
 		if (port->device.frames) { // its driver reads behind both
 			port->gate.max_segs = 1;

@@ -27,5 +27,11 @@ void xdp_sockets_count(const struct xdp_sockets *s, struct xdp_statistics *ret);
 // Whether that interface is software (veth, tap, a bridge): what a local kernel sends there has no card below it.
 bool xdp_is_software(const char *interface);
 
+#define XDP_CURE 96
+
+// Whether tags that a kernel or card has beside a frame may be missing in what comes by that interface; and the command that
+// puts them in.
+bool xdp_loses_tags(const char *interface, char ret[static XDP_CURE]);
+
 // From now on what that ethdev port receives has its checksums finished.
 int xdp_finish_checksums(uint16_t port, uint16_t nrxq);

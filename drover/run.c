@@ -26,7 +26,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define LOOK_NS UINT64_C(100000000)
+#define MS UINT64_C(1000000)
+#define LOOK_NS (100 * MS)
 #define LINK_MILLISECONDS 60000 // a generator waits so long for the other end of its link
 
 // Who listens on a socket and was killed leaves it, and the next one fails on it. It is removed when nobody
@@ -98,26 +99,44 @@ static bool wait_signal(struct plane *p, const sigset_t *set, uint64_t ns)
 	}
 }
 
-static int wait_links(struct plane *p, struct err *err)
+// The first port whose link a task uses and that is not up; NULL: there is none.
+static const struct plane_port *first_down(const struct plane *p)
 {
-	uint16_t ports[CONF_PORTS];
-	unsigned n = 0;
-
 	for (unsigned i = 0; i < p->nports; i++) {
-		if (p->ports[i].ntxq > 0 || p->ports[i].nrxq > 0)
-			ports[n++] = p->ports[i].id;
+		const struct plane_port *port = &p->ports[i];
+
+		if ((port->ntxq > 0 || port->nrxq > 0) && !port_is_up(port->id))
+			return port;
 	}
-	for (unsigned ms = 0; ms < LINK_MILLISECONDS; ms += LOOK_NS / 1000000) {
-		if (port_wait_links(ports, n, LOOK_NS / 1000000))
+	return NULL;
+}
+
+// *ret_ended: a signal came first.
+static int wait_links(struct plane *p, const sigset_t *set, bool *ret_ended, struct err *err)
+{
+	const struct plane_port *port;
+
+	for (unsigned ms = 1; ms <= LINK_MILLISECONDS; ms++) {
+		if (first_down(p) == NULL)
 			return 0;
-		links_look(p);
+		*ret_ended = wait_signal(p, set, MS);
+		if (*ret_ended)
+			return 0;
+		if (ms % (LOOK_NS / MS) == 0)
+			links_look(p);
 	}
-	return err_set(
-		err,
-		ETIMEDOUT,
-		"the link of a port is not up after %d s; is the other end running?",
-		LINK_MILLISECONDS / 1000
-	);
+	port = first_down(p);
+	return port == NULL
+		       ? 0
+		       : err_set(
+			       err,
+			       ETIMEDOUT,
+			       "port '%s': the link of '%s' is not up after %d s; start its other "
+			       "end, or set its interface up",
+			       port->conf->name,
+			       port->conf->device,
+			       LINK_MILLISECONDS / 1000
+		       );
 }
 
 static int traffic(
@@ -126,6 +145,7 @@ static int traffic(
 {
 	uint64_t duration = o->duration != 0 ? o->duration : p->conf->duration;
 	int r = telemetry_register(err);
+	bool ended = false;
 
 	links_watch(p);
 	requests_of(p);
@@ -134,8 +154,10 @@ static int traffic(
 	if (r == 0)
 		r = plane_launch(p, err);
 	if (r == 0 && generates(p))
-		r = wait_links(p, err);
-	if (r == 0 && (p->conf->start_time == 0 || !wait_signal(p, set, p->conf->start_time))) {
+		r = wait_links(p, set, &ended, err);
+	if (r == 0 && !ended && p->conf->start_time != 0)
+		ended = wait_signal(p, set, p->conf->start_time);
+	if (r == 0 && !ended) {
 		p->started = rte_rdtsc();
 		__atomic_store_n(&p->go, true, __ATOMIC_RELEASE);
 		fprintf(stderr, "drover: %s: traffic runs\n", p->conf->file);

@@ -39,7 +39,15 @@ static int check_vhost(const char *path, struct err *err)
 
 	// it may be the kernel's
 	if (access(path, R_OK | W_OK) < 0 || stat(path, &st) < 0)
-		return err_sys(err, errno, "socket '%s'", path);
+		return err_set(
+			err,
+			errno,
+			errno == ENOENT ? "socket '%s': %s; start the other end first, which makes "
+					  "it (a drover with vhost:, QEMU)"
+					: "socket '%s': %s; give drover's user the right to it",
+			path,
+			strerror(errno)
+		);
 	if (!S_ISSOCK(st.st_mode))
 		return 0;
 	p.fd = fd = vhost_ask(path);
@@ -87,7 +95,15 @@ static int check_folder(const struct port_device *d, struct err *err)
 			dir + strlen(PORT_LINKS "/"),
 			dir + strlen(PORT_LINKS "/")
 		);
-	return err_sys(err, errno, "make '%s' in folder '%s'", d->makes, dir);
+	return err_set(
+		err,
+		errno,
+		"make '%s' in folder '%s': %s; %s",
+		d->makes,
+		dir,
+		strerror(errno),
+		errno == ENOENT ? "make the folder first" : "name one that drover may write to"
+	);
 }
 
 int port_check(const struct port_device *d, struct err *err)

@@ -9,7 +9,6 @@
 #include "port/address.h"
 
 #include <rte_bus_vdev.h>
-#include <rte_cycles.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
 #include <rte_ring.h>
@@ -228,24 +227,11 @@ int port_start(
 	return 0;
 }
 
-bool port_wait_links(const uint16_t *ports, unsigned n, unsigned milliseconds)
+bool port_is_up(uint16_t port)
 {
-	for (unsigned waited = 0;; waited++) {
-		unsigned up = 0;
+	struct rte_eth_link link = {0};
 
-		for (unsigned i = 0; i < n; i++) {
-			struct rte_eth_link link = {0};
-
-			if (rte_eth_link_get_nowait(ports[i], &link) == 0
-			    && link.link_status == RTE_ETH_LINK_UP)
-				up++;
-		}
-		if (up == n)
-			return true;
-		if (waited >= milliseconds)
-			return false;
-		rte_delay_us_sleep(1000);
-	}
+	return rte_eth_link_get_nowait(port, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 void port_stop(uint16_t port)

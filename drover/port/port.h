@@ -83,8 +83,8 @@ int port_start(
 	struct err *err
 );
 
-// Waits until every port's link is up, at most that long. False: some is not.
-bool port_wait_links(const uint16_t *ports, unsigned n, unsigned milliseconds);
+// Whether its link is up.
+bool port_is_up(uint16_t port);
 void port_stop(uint16_t port);
 
 // Makes the virtual device of a port anew, which keeps its ethdev number and its address, and starts it. No lcore

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The pinfold authors
 """Who is at the other end of a device of drover goes and comes back, killed or not."""
 
+import os
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import time
 
 import pytest
 from drover_devices import MEMORY, Drover, Net, config, port_of, sends
-from workload import needs_root, wait
+from workload import SLOW, needs_root, wait
 
 pytestmark = [pytest.mark.anywhere, needs_root]
 
@@ -51,6 +52,26 @@ def test_memif_client_is_sent_away(drover, tmp_path):
             with Drover(drover, tmp_path, server, "--no-huge") as d:
                 d.runs()
                 client.runs()  # it waits a minute for its link
+
+
+def test_server_that_never_comes(drover, tmp_path):
+    """A signal ends who waits for it."""
+    with Drover(drover, tmp_path, sends(f"memif:client:{tmp_path}/s"), "--no-huge") as client:
+        wait(lambda: os.path.exists(f"/var/run/dpdk/{client.prefix}/drover.sock"), 20, "the start")
+        time.sleep(0.5)
+        begin = time.monotonic()
+        report = client.end()
+        assert client.process.returncode == 0 and time.monotonic() - begin < 3 * SLOW
+        assert report["ports"][0]["opackets"] == 0 and "traffic runs" not in client.said()
+
+
+@pytest.mark.full
+@pytest.mark.limit(120)
+def test_how_long_a_server_is_waited_for(drover, tmp_path):
+    with Drover(drover, tmp_path, sends(f"memif:client:{tmp_path}/s"), "--no-huge") as client:
+        assert client.process.wait(90) == 1
+        why = f"port 'l0': the link of 'memif:client:{tmp_path}/s' is not up after 60 s; start its other end"
+        assert why in client.said().splitlines()[-1]
 
 
 @pytest.mark.parametrize("kind", ["vhost:{}", "memif:server:{}"])

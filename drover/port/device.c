@@ -223,15 +223,6 @@ static int named(
 	const char *arg = strchr(device, ':');
 
 	arg = arg != NULL ? arg + 1 : "";
-	// the kernel would take a program from it, as root
-	if (strstr(arg, "xdp_prog") != NULL)
-		return err_set(
-			err,
-			EPERM,
-			"device '%.64s': a configuration names no program for the kernel; without "
-			"xdp_prog= it gets libxdp's own",
-			device
-		);
 
 	for (size_t i = 0; i < ARRAY_LEN(simple); i++) {
 		if (!str_eq(kind, simple[i].kind))
@@ -347,11 +338,15 @@ int port_parse_device(const char *device, unsigned number, struct port_device *r
 		r = 0;
 	} else if (str_eq(kind, "vdev")) {
 		size_t len = strcspn(arg, ",");
+		const char *iface;
 
 		if (arg[0] == '\0')
 			return err_set(err, EINVAL, "device '%s': write vdev:ARGS", device);
 		d.memif = str_starts(arg, "net_memif");
 		d.slot = memif_slot(arg);
+		d.frames = str_starts(arg, "net_af_xdp");
+		if (d.frames && (iface = strstr(arg, ",iface=")) != NULL)
+			first_of(iface + strlen(",iface="), d.interface);
 		if (!is_driver(arg))
 			return err_set(
 				err,

@@ -7,15 +7,10 @@
 #include "port/checksum.h"
 
 #include <dirent.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <rte_ethdev.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #ifndef SOL_XDP
@@ -83,17 +78,6 @@ void xdp_sockets_count(const struct xdp_sockets *s, struct xdp_statistics *ret)
 		ret->rx_fill_ring_empty_descs += one.rx_fill_ring_empty_descs;
 		ret->tx_ring_empty_descs += one.tx_ring_empty_descs;
 	}
-}
-
-// A card has an address on some bus.
-bool xdp_is_software(const char *interface)
-{
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
-	struct ifreq r = {.ifr_data = (char *)&info};
-
-	snprintf(r.ifr_name, sizeof(r.ifr_name), "%.15s", interface);
-	return ioctl(fd, SIOCETHTOOL, &r) < 0 || strpbrk(info.bus_info, "0123456789") == NULL;
 }
 
 static uint16_t finish(

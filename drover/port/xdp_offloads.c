@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Tags of VLANs that are not in the frame, where AF_XDP would see them: a card can take them off, and a kernel leaves it to
-// the card to put them in, also to a veth, which hands them over beside the frame.
+// What the interface of an AF_XDP port is to do with frames beside carrying them, as ethtool(8) has it. Tags of VLANs may not
+// be in the frame, where AF_XDP would see them: a card can take them off, and a kernel leaves it to the card to put them in,
+// also to a veth, which hands them over beside the frame.
 
 #include "port/xdp.h"
 
@@ -23,6 +24,15 @@ static bool ask(int fd, const char *interface, void *command)
 
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%.15s", interface);
 	return ioctl(fd, SIOCETHTOOL, &r) == 0;
+}
+
+// A card has an address on some bus.
+bool xdp_is_software(const char *interface)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+
+	return !ask(fd, interface, &info) || strpbrk(info.bus_info, "0123456789") == NULL;
 }
 
 // How many words of that kind (ETH_SS_…) it has.

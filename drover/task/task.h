@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/scope.h"
 #include "config/config.h"
+#include "task/drops.h"
 
 #include <rte_common.h>
 #include <rte_ethdev.h>
@@ -20,16 +21,9 @@
 #define BURST 32
 #define TASK_INPUTS 48
 #define TASK_OUTPUTS 128
-#define TASK_DROPS 32 // reasons a mode may have of its own
 
 struct rte_mempool;
 struct task;
-
-// Drops that any task can have. Those of a mode follow, by TASK_DROP_REASONS, up to DROP_END.
-enum {
-	DROP_TX_FULL = 0, // the output took fewer packets than it was offered
-	DROP_COMMON
-};
 
 // Counters of a task. One writer, its lcore; readers take what they see. Never reset: a reader that
 // wants "since" remembers where it began.
@@ -175,20 +169,6 @@ const struct task_mode *task_modes(void); // the first, in order of name
 	{                               \
 		task_mode_register(&m); \
 	}
-
-// The drop reasons of a mode, DROP_SHORT and so on, and their names, from its list: #define DROPS(DROP) DROP(SHORT, "too short") …
-#define TASK_DROP_REASONS(list)                                                      \
-	enum {                                                                       \
-		DROP_BEFORE = DROP_COMMON - 1,                                       \
-		list(TASK_DROP_NUMBER) DROP_END                                      \
-	};                                                                           \
-	__rte_unused static const char *const drop_names[] = {list(TASK_DROP_NAME)}; \
-	static_assert(DROP_END - DROP_COMMON <= TASK_DROPS, "as many as are counted")
-#define TASK_DROP_NUMBER(word, name) DROP_##word,
-#define TASK_DROP_NAME(word, name) [DROP_##word - DROP_COMMON] = (name),
-
-// Of struct task_mode.
-#define TASK_DROP_NAMES .drops = drop_names, .ndrops = DROP_END - DROP_COMMON
 
 // The name of a drop reason by its number in counters.drops; NULL past the last.
 const char *task_drop_name(const struct task_mode *mode, unsigned reason);

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "task/output.h"
-#include "task/own.h"
+#include "task/own_address.h"
+#include "task/proto/frame_kind.h"
 #include "task/proto/icmp.h"
-#include "task/proto/kind.h"
 #include "task/proto/qinq.h"
 #include "task/task.h"
 

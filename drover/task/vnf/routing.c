@@ -6,10 +6,10 @@
 
 #include "config/table_keys.h"
 #include "task/output.h"
-#include "task/own.h"
+#include "task/own_address.h"
+#include "task/proto/frame_kind.h"
 #include "task/proto/icmp.h"
 #include "task/proto/ip4.h"
-#include "task/proto/kind.h"
 #include "task/task.h"
 
 #include "table/route.h"

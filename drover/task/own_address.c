@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "task/own.h"
+#include "task/own_address.h"
 
 #include "port/address.h"
 

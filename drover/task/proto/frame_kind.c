@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "task/proto/kind.h"
+#include "task/proto/frame_kind.h"
 
 #include "task/proto/ip4.h"
 

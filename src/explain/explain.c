@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "explain/explain.h"
+#include "explain/tables.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -9,14 +9,28 @@
 
 #define LINE_LEN 2048
 
+const struct known_message *explain_message(size_t i)
+{
+	static const struct messages *const tables[] = {
+		&eal_messages, &devices_messages, &qemu_messages, &engines_messages};
+
+	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
+		if (i < tables[t]->n)
+			return &tables[t]->list[i];
+		i -= tables[t]->n;
+	}
+	return NULL;
+}
+
 const struct known_message *explain_line(const char *line)
 {
+	const struct known_message *m;
 	char pattern[256];
 
-	for (size_t i = 0; i < known_messages_n; i++) {
-		snprintf(pattern, sizeof(pattern), "*%s*", known_messages[i].like);
+	for (size_t i = 0; (m = explain_message(i)) != NULL; i++) {
+		snprintf(pattern, sizeof(pattern), "*%s*", m->like);
 		if (fnmatch(pattern, line, FNM_NOESCAPE) == 0)
-			return &known_messages[i];
+			return m;
 	}
 	return NULL;
 }

@@ -14,9 +14,8 @@ struct known_message {
 	const char *cause, *cure;
 };
 
-// The messages that are known, and how many they are. Of two that fit a line the first counts.
-extern const struct known_message known_messages[];
-extern const size_t known_messages_n;
+// The message of that number, from 0 on; NULL: there are no more. Of two that fit a line the first counts.
+const struct known_message *explain_message(size_t i);
 
 // The message of a line, or NULL.
 const struct known_message *explain_line(const char *line);

@@ -11,9 +11,9 @@
 // Each message is known as it was printed, and is not taken for another.
 static void knows_its_examples(void **)
 {
-	for (size_t i = 0; i < known_messages_n; i++) {
-		const struct known_message *m = &known_messages[i];
+	const struct known_message *m;
 
+	for (size_t i = 0; (m = explain_message(i)) != NULL; i++) {
 		if (explain_line(m->example) != m)
 			fail_msg("'%s' is not found by '%s'", m->example, m->like);
 		assert_true(strlen(m->cause) > 10 && strlen(m->cure) > 5 && m->source[0] != '\0');

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Messages of QEMU. What stands first is looked for first: the special before the general.
+
+#include "explain/tables.h"
+
+static const struct known_message messages[] = {
+	{
+		.of = "QEMU",
+		.like = "Could not access KVM kernel module",
+		.example = "Could not access KVM kernel module: Permission denied",
+		.source = "QEMU 7.2, accel/kvm/kvm-all.c",
+		.cause = "there is no /dev/kvm, or it is another user's",
+		.cure = "pinfold doctor; --accel tcg emulates the CPUs",
+	},
+	{
+		.of = "QEMU",
+		.like = "unable to map backing store for guest RAM",
+		.example = "qemu-system-x86_64: unable to map backing store for guest RAM: Cannot "
+			   "allocate memory",
+		.source = "QEMU 7.2, util/mmap-alloc.c",
+		.cause = "there are fewer hugepages than the guest has memory",
+		.cure = "fewer --hugepages in the grant, or more on the host: pinfold host free",
+	},
+	{
+		.of = "QEMU",
+		.like = "can't open backing store * for guest RAM",
+		.example = "qemu-system-x86_64: can't open backing store /dev/hugepages for guest "
+			   "RAM: Permission denied",
+		.source = "QEMU 7.2, system/physmem.c",
+		.cause = "the hugetlbfs is not there, or another user's",
+		.cure = "pinfold run --in vm mounts one for it",
+	},
+	{
+		.of = "QEMU",
+		.like = "cannot bind memory to host NUMA nodes",
+		.example = "qemu-system-x86_64: cannot bind memory to host NUMA nodes: Operation "
+			   "not permitted",
+		.source = "QEMU 7.2, backends/hostmem.c",
+		.cause = "a filter of system calls refuses memory policies",
+		.cure = "pinfold run --in vm lets them through",
+	},
+	{
+		.of = "QEMU",
+		.like = "vfio_dma_map(*) = -12",
+		.example =
+			"vfio_dma_map(0x55d, 0x0, 0x80000000, 0x7f) = -12 (Cannot allocate memory)",
+		.source = "QEMU 7.2, hw/vfio/common.c; kubevirt#6110",
+		.cause = "it may lock too little memory (RLIMIT_MEMLOCK) for a guest with a NIC",
+		.cure = "pinfold run --in vm computes the limit; elsewhere: ulimit -l unlimited",
+	},
+};
+
+const struct messages qemu_messages = {messages, ARRAY_LEN(messages)};

@@ -33,10 +33,8 @@ static const char help[] =
 	"  --owner USER[:GID]      that user may run programs in it, without root, through a\n"
 	"                          keeper: create starts it, and after a reboot start does\n\n";
 
-// A row for people; the same data as the document, flattened.
-static json_t *row_of(const struct grant *g, bool live)
+json_t *grant_pages_text(const struct grant *g)
 {
-	json_t *row = grant_to_json(g);
 	char text[512] = "", size[SIZE_STR];
 	size_t n = 0;
 
@@ -51,7 +49,15 @@ static json_t *row_of(const struct grant *g, bool live)
 			g->hugepages[i].node,
 			g->hugepages[i].anon ? ",anon" : ""
 		);
-	json_object_set_new(row, "pages", json_string(text));
+	return json_string(text);
+}
+
+// A row for people; the same data as the document, flattened.
+static json_t *row_of(const struct grant *g, bool live)
+{
+	json_t *row = grant_to_json(g);
+
+	json_object_set_new(row, "pages", grant_pages_text(g));
 	json_object_set_new(row, "nic_count", json_integer(g->nnics));
 	json_object_set_new(row, "in_use", json_boolean(live));
 	return row;

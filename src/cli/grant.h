@@ -24,5 +24,8 @@ int grant_slots_show(
 	struct err *err
 );
 
+// Its hugepages as the flag has them, "2M=64@0 1G=1@1,anon".
+json_t *grant_pages_text(const struct grant *g);
+
 // Removes a definition that nothing uses; its keeper ends. The ledger is locked.
 int grant_remove_one(struct ledger *l, const char *name, struct err *err);

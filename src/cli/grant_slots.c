@@ -6,31 +6,12 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
-#include "base/size.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/host.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static json_t *pages_text(const struct grant *g)
-{
-	char text[256] = "", size[SIZE_STR];
-	size_t n = 0;
-
-	for (unsigned i = 0; i < g->nhugepages && n < sizeof(text); i++)
-		n += (size_t)snprintf(
-			text + n,
-			sizeof(text) - n,
-			"%s%s=%llu@%d",
-			i > 0 ? " " : "",
-			size_format(g->hugepages[i].size, size),
-			(unsigned long long)g->hugepages[i].count,
-			g->hugepages[i].node
-		);
-	return json_string(text);
-}
 
 static json_t *row_of(const struct grant *g, const struct host *host, const struct holdings *all)
 {
@@ -60,7 +41,7 @@ static json_t *row_of(const struct grant *g, const struct host *host, const stru
 		"nodes",
 		json_idset(&nodes),
 		"hugepages",
-		pages_text(g),
+		grant_pages_text(g),
 		"nics",
 		nics,
 		"note",

@@ -89,6 +89,20 @@ void doctor_cure(struct doctor *d, const char *fmt, ...)
 	va_end(ap);
 }
 
+void doctor_number(struct doctor *d, const struct doctor_number *n)
+{
+	uint64_t v;
+	bool ok;
+
+	if (hostfs_u64(d->fs->root, n->path, &v) < 0)
+		return;
+	ok = v >= n->least && v <= n->most;
+	doctor_find(d, ok ? VERDICT_PASS : VERDICT_WARN, n->check, "%s", ok ? n->good : n->bad);
+	doctor_read(d, "/%s: %llu", n->path, (unsigned long long)v);
+	if (!ok)
+		doctor_cure(d, "%s", n->cure);
+}
+
 bool doctor_wants_nics(const struct doctor *d)
 {
 	return d->wanted == NULL || d->wanted->nnics > 0;

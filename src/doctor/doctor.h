@@ -49,6 +49,14 @@ void doctor_find(struct doctor *d, enum verdict v, const char *check, const char
 void doctor_read(struct doctor *d, const char *fmt, ...) printf_like(2, 3);
 void doctor_cure(struct doctor *d, const char *fmt, ...) printf_like(2, 3);
 
+// A number in a file below the host's root, which is good from `least` to `most`; nothing where there is no such file.
+struct doctor_number {
+	const char *check, *path;
+	uint64_t least, most;
+	const char *good, *bad, *cure;
+};
+void doctor_number(struct doctor *d, const struct doctor_number *n);
+
 // Whether it is to be examined whether the machine has what a grant would need.
 bool doctor_wants_nics(const struct doctor *d);
 bool doctor_wants_pages(const struct doctor *d);

@@ -31,21 +31,6 @@ static void look_at_thp(struct doctor *d)
 		doctor_cure(d, "echo madvise > /%s", path);
 }
 
-// A number that is to be 0.
-static void look_at_switch(
-	struct doctor *d, const char *path, const char *check, const char *bad, const char *good
-)
-{
-	uint64_t v;
-
-	if (hostfs_u64(d->fs->root, path, &v) < 0)
-		return;
-	doctor_find(d, v != 0 ? VERDICT_WARN : VERDICT_PASS, check, "%s", v != 0 ? bad : good);
-	doctor_read(d, "/%s: %llu", path, (unsigned long long)v);
-	if (v != 0)
-		doctor_cure(d, "echo 0 > /%s", path);
-}
-
 static void look_at_swap(struct doctor *d)
 {
 	_cleanup_fclose_ FILE *f = hostfs_fopen(d->fs->root, "proc/swaps");
@@ -69,23 +54,26 @@ static void look_at_swap(struct doctor *d)
 		doctor_cure(d, "swapoff -a");
 }
 
+static const struct doctor_number same_pages = {
+	.check = "same-page-merging",
+	.path = "sys/kernel/mm/ksm/run",
+	.good = "off",
+	.bad = "ksmd compares pages and write-protects those that programs have alike",
+	.cure = "echo 0 > /sys/kernel/mm/ksm/run",
+};
+static const struct doctor_number balancing = {
+	.check = "numa-balancing",
+	.path = "proc/sys/kernel/numa_balancing",
+	.good = "off",
+	.bad = "the kernel unmaps pages to see who uses them, and moves them",
+	.cure = "echo 0 > /proc/sys/kernel/numa_balancing",
+};
+
 void doctor_memory(struct doctor *d)
 {
 	look_at_thp(d);
-	look_at_switch(
-		d,
-		"sys/kernel/mm/ksm/run",
-		"same-page-merging",
-		"ksmd compares pages and write-protects those that programs have alike",
-		"off"
-	);
+	doctor_number(d, &same_pages);
 	look_at_swap(d);
 	if (d->host->nnodes > 1)
-		look_at_switch(
-			d,
-			"proc/sys/kernel/numa_balancing",
-			"numa-balancing",
-			"the kernel unmaps pages to see who uses them, and moves them",
-			"off"
-		);
+		doctor_number(d, &balancing);
 }

@@ -26,34 +26,28 @@ static void look_at_kind(
 		doctor_cure(d, "%s", cure);
 }
 
-// A setting that tuned's profile cpu-partitioning has, too.
-static void look_at_setting(
-	struct doctor *d,
-	const char *check,
-	const char *name,
-	uint64_t least,
-	uint64_t most,
-	uint64_t cure,
-	const char *bad
-)
-{
-	char path[96];
-	uint64_t v;
-	bool ok;
-
-	snprintf(path, sizeof(path), "proc/sys/%s", name);
-	for (char *c = path + sizeof("proc/sys/") - 1; *c != '\0'; c++) {
-		if (*c == '.')
-			*c = '/';
-	}
-	if (hostfs_u64(d->fs->root, path, &v) < 0)
-		return;
-	ok = v >= least && v <= most;
-	doctor_find(d, ok ? VERDICT_PASS : VERDICT_WARN, check, "%s", ok ? "as it should be" : bad);
-	doctor_read(d, "/%s: %llu", path, (unsigned long long)v);
-	if (!ok)
-		doctor_cure(d, "sysctl %s=%llu", name, (unsigned long long)cure);
-}
+// Settings that tuned's profile cpu-partitioning has, too.
+static const struct doctor_number settings[] = {
+	{.check = "nmi-watchdog",
+	 .path = "proc/sys/kernel/nmi_watchdog",
+	 .good = "as it should be",
+	 .bad = "it interrupts every CPU, also tickless ones",
+	 .cure = "sysctl kernel.nmi_watchdog=0"},
+	{.check = "statistics",
+	 .path = "proc/sys/vm/stat_interval",
+	 .least = 2,
+	 .most = UINT64_MAX,
+	 .good = "as it should be",
+	 .bad = "each CPU adds its counters up every second",
+	 .cure = "sysctl vm.stat_interval=10"},
+	{.check = "timer-migration",
+	 .path = "proc/sys/kernel/timer_migration",
+	 .least = 1,
+	 .most = 1,
+	 .good = "as it should be",
+	 .bad = "timers stay on the CPU that set them",
+	 .cure = "sysctl kernel.timer_migration=1"},
+};
 
 void doctor_noise(struct doctor *d)
 {
@@ -101,31 +95,6 @@ void doctor_noise(struct doctor *d)
 			cure
 		);
 	}
-	look_at_setting(
-		d,
-		"nmi-watchdog",
-		"kernel.nmi_watchdog",
-		0,
-		0,
-		0,
-		"it interrupts every CPU, also tickless ones"
-	);
-	look_at_setting(
-		d,
-		"statistics",
-		"vm.stat_interval",
-		2,
-		UINT64_MAX,
-		10,
-		"each CPU adds its counters up every second"
-	);
-	look_at_setting(
-		d,
-		"timer-migration",
-		"kernel.timer_migration",
-		1,
-		1,
-		1,
-		"timers stay on the CPU that set them"
-	);
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		doctor_number(d, &settings[i]);
 }

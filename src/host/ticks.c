@@ -10,47 +10,76 @@
 #include <string.h>
 
 // The columns of /proc/interrupts: "     CPU0  CPU2", one for each CPU that is online.
-static int read_columns(char *line, struct host_tick **ret, unsigned *ret_n, struct err *err)
+static int read_columns(char *line, struct idset *ret, struct err *err)
 {
 	char *save = NULL;
-	unsigned n = 0;
 
 	for (char *w = strtok_r(line, " \n", &save); w != NULL; w = strtok_r(NULL, " \n", &save)) {
-		struct host_tick *more = realloc(*ret, (n + 1) * sizeof(**ret));
 		uint64_t cpu;
 
-		if (more == NULL)
-			return err_oom(err);
-		*ret = more;
 		if (!str_starts(w, "CPU") || host_parse_u64(w + 3, 10, "", &cpu) < 0
 		    || cpu >= IDSET_MAX)
 			return err_set(err, EINVAL, "'/proc/interrupts': '%.16s' is no CPU", w);
-		(*ret)[n++] = (struct host_tick){.cpu = (unsigned)cpu};
+		idset_add(ret, (unsigned)cpu);
 	}
-	*ret_n = n;
 	return 0;
 }
 
 // "LOC:   4711   4712   Local timer interrupts", "ERR: 0": as many numbers as there are columns, or less.
-static void add_line(const char *line, struct host_tick *ticks, unsigned n)
+static bool read_line(char *line, struct host_interrupt *ret, uint64_t *count, unsigned columns)
 {
-	const char *p = line + strspn(line, " ");
-	bool timer = str_starts(p, "LOC:") || strstr(p, "arch_timer") != NULL;
+	char *p = strchr(line, ':');
 
-	p = strchr(p, ':');
-	for (unsigned i = 0; p != NULL && i < n; i++) {
-		char *end;
-		unsigned long long v;
+	if (p == NULL)
+		return false;
+	*p++ = '\0';
+	*ret = (struct host_interrupt){.name = line + strspn(line, " "), .count = count};
+	for (p += strspn(p, " "); ret->n < columns && *p >= '0' && *p <= '9'; p += strspn(p, " "))
+		count[ret->n++] = strtoull(p, &p, 10);
+	p[strcspn(p, "\n")] = '\0';
+	ret->behind = p;
+	return true;
+}
 
-		p++;
-		p += strspn(p, " ");
-		if (*p < '0' || *p > '9')
-			return;
-		v = strtoull(p, &end, 10);
-		ticks[i].interrupts += v;
+int host_interrupts(
+	const struct hostfs *fs,
+	struct idset *ret,
+	host_interrupt_fn *fn,
+	void *arg,
+	struct err *err
+)
+{
+	_cleanup_fclose_ FILE *f = hostfs_fopen(fs->root, "proc/interrupts");
+	uint64_t *count scope_cleanup(scope_free) = NULL;
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0;
+
+	*ret = (struct idset){0};
+	if (f == NULL || getline(&line, &room, f) < 0)
+		return err_sys(err, errno != 0 ? errno : EIO, "read '/proc/interrupts'");
+	if (read_columns(line, ret, err) < 0)
+		return -err->code;
+	count = calloc(idset_count(ret) + 1, sizeof(*count));
+	if (count == NULL)
+		return err_oom(err);
+	while (getline(&line, &room, f) >= 0) {
+		struct host_interrupt i;
+
+		if (read_line(line, &i, count, idset_count(ret)))
+			fn(&i, arg);
+	}
+	return 0;
+}
+
+static void add_interrupts(const struct host_interrupt *i, void *arg)
+{
+	struct host_tick *ticks = arg;
+	bool timer = str_eq(i->name, "LOC") || strstr(i->behind, "arch_timer") != NULL;
+
+	for (unsigned k = 0; k < i->n; k++) {
+		ticks[k].interrupts += i->count[k];
 		if (timer)
-			ticks[i].timer += v;
-		p = *end == ' ' ? end : NULL;
+			ticks[k].timer += i->count[k];
 	}
 }
 
@@ -84,19 +113,19 @@ static void add_time(const char *line, struct host_tick *ticks, unsigned n)
 
 int host_ticks(const struct hostfs *fs, struct host_tick **ret, unsigned *ret_n, struct err *err)
 {
-	_cleanup_fclose_ FILE *interrupts = hostfs_fopen(fs->root, "proc/interrupts");
+	struct host_tick *ticks scope_cleanup(scope_free) = calloc(IDSET_MAX, sizeof(*ticks));
 	_cleanup_fclose_ FILE *stat = NULL;
-	struct host_tick *ticks scope_cleanup(scope_free) = NULL;
 	_cleanup_free_ char *line = NULL;
+	struct idset cpus;
 	size_t room = 0;
 	unsigned n = 0;
 
-	if (interrupts == NULL || getline(&line, &room, interrupts) < 0)
-		return err_sys(err, errno != 0 ? errno : EIO, "read '/proc/interrupts'");
-	if (read_columns(line, &ticks, &n, err) < 0)
+	if (ticks == NULL)
+		return err_oom(err);
+	if (host_interrupts(fs, &cpus, add_interrupts, ticks, err) < 0)
 		return -err->code;
-	while (getline(&line, &room, interrupts) >= 0)
-		add_line(line, ticks, n);
+	for (int cpu = idset_first(&cpus); cpu >= 0; cpu = idset_next(&cpus, (unsigned)cpu + 1))
+		ticks[n++].cpu = (unsigned)cpu;
 	stat = hostfs_fopen(fs->root, "proc/stat");
 	while (stat != NULL && getline(&line, &room, stat) >= 0) {
 		if (str_starts(line, "cpu") && line[3] != ' ')

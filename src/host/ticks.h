@@ -6,6 +6,23 @@
 
 #include "host/host.h"
 
+// A line of /proc/interrupts: its name ("LOC", "24"), the counts of as many of the CPUs, and what is behind those.
+struct host_interrupt {
+	const char *name, *behind;
+	const uint64_t *count;
+	unsigned n;
+};
+typedef void host_interrupt_fn(const struct host_interrupt *i, void *arg);
+
+// Calls fn for each. ret: the CPUs whose counts they are, in order of their numbers; it is filled before.
+int host_interrupts(
+	const struct hostfs *fs,
+	struct idset *ret,
+	host_interrupt_fn *fn,
+	void *arg,
+	struct err *err
+);
+
 struct host_tick {
 	unsigned cpu;
 	uint64_t timer, interrupts;  // interrupts of its own timer; all of them

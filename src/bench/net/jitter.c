@@ -3,19 +3,18 @@
 // §4.0: what is taken from a core that polls, and by whom, on CPUs with and without a tick.
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/net/compare.h"
 #include "bench/net/control.h"
 #include "bench/net/cpus.h"
+#include "host/ticks.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
 
-#define FILE_MAX (4u << 20)
 #define SOURCES 64
 
 // Looks at the TSC as fast as it can and takes down gaps.
@@ -48,67 +47,64 @@ struct settings {
 	char sources[400]; // of the last trial, for the remark
 };
 
-// ---- /proc/interrupts
+// ---- interrupts
 
 struct source {
 	char name[64];
 	uint64_t n;
 };
 
-// The counts of one CPU's column. Returns how many lines there were.
-static unsigned read_interrupts(int cpu, struct source *ret)
+// Those of one CPU.
+struct sources {
+	int cpu;
+	struct idset cpus;
+	unsigned n;
+	struct source of[SOURCES];
+};
+
+static void add_source(const struct host_interrupt *i, void *arg)
 {
-	_cleanup_free_ char *text = NULL;
-	char *save = NULL, *line;
-	int column = -1, at = 0;
-	unsigned n = 0;
+	struct sources *s = arg;
+	struct source *to = &s->of[s->n];
+	const char *last = strrchr(i->behind, ' '), *name = i->name;
+	unsigned column = 0;
 
-	if (fs_read_file("/proc/interrupts", FILE_MAX, &text, NULL) < 0)
-		return 0;
-	line = strtok_r(text, "\n", &save);
-	// "CPU0 CPU1 …": those that are online
-	for (char *p = line; p != NULL && (p = strstr(p, "CPU")) != NULL; p += 3, at++) {
-		if (atoi(p + 3) == cpu)
-			column = at;
-	}
-	while (column >= 0 && n < SOURCES && (line = strtok_r(NULL, "\n", &save)) != NULL) {
-		char *p = strchr(line, ':'), *name = line + strspn(line, " ");
-		unsigned long long count = 0;
-		int i;
+	for (int cpu = idset_first(&s->cpus); cpu >= 0 && cpu < s->cpu;
+	     cpu = idset_next(&s->cpus, (unsigned)cpu + 1))
+		column++;
+	if (i->n <= column || s->n == SOURCES)
+		return;
+	// what is behind the counts says what a number is
+	if (isdigit((unsigned char)name[0]) && last != NULL)
+		name = last + 1;
+	snprintf(to->name, sizeof(to->name), "%s", name);
+	to->n = i->count[column];
+	s->n++;
+}
 
-		if (p == NULL)
-			continue;
-		*p++ = '\0';
-		for (i = 0; i <= column; i++) {
-			char *end;
+static void read_interrupts(int cpu, struct sources *ret)
+{
+	struct hostfs fs;
+	struct err err;
 
-			count = strtoull(p, &end, 10);
-			if (end == p)
-				break;
-			p = end;
-		}
-		if (i <= column)
-			continue;
-		// what is behind the counts says what a number is
-		if (isdigit((unsigned char)name[0]) && strrchr(p, ' ') != NULL)
-			snprintf(ret[n].name, sizeof(ret[n].name), "%s", strrchr(p, ' ') + 1);
-		else
-			snprintf(ret[n].name, sizeof(ret[n].name), "%s", name);
-		ret[n++].n = count;
-	}
-	return n;
+	*ret = (struct sources){.cpu = cpu};
+	if (hostfs_open("/", &fs, &err) < 0)
+		return;
+	host_interrupts(&fs, &ret->cpus, add_source, ret, &err);
+	hostfs_close(&fs);
 }
 
 // The largest differences a second, as "LOC 250, RES 12". The ticks are those of the local timer.
 static double differences(
-	const struct source *a,
-	const struct source *b,
-	unsigned n,
+	const struct sources *before,
+	const struct sources *after,
 	double seconds,
 	char *buf,
 	size_t len
 )
 {
+	const struct source *a = before->of, *b = after->of;
+	const unsigned n = after->n;
 	double ticks = NAN;
 	bool used[SOURCES] = {0};
 	size_t at = 0;
@@ -155,20 +151,20 @@ static int measure(struct compare *c, struct rig *rig, struct trial *t, struct e
 	struct settings *s = c->arg;
 	struct rig_drover *d = &rig->vnf;
 	_cleanup_json_ json_t *answer = NULL;
-	struct source before[SOURCES], after[SOURCES];
+	struct sources before, after;
 	const json_t *report, *gap;
-	unsigned n;
 	double seconds;
 
 	bench_pause(100);
-	n = read_interrupts(s->cpu, before);
+	read_interrupts(s->cpu, &before);
 	if (control_tell(d->control, d->what, json_pack("{s:s}", "request", "clear"), err) < 0)
 		return -err->code;
 	bench_pause((unsigned)(1e3 * s->seconds));
 	if (control_ask(d->control, d->what, json_pack("{s:s}", "request", "irq"), &answer, err)
 	    < 0)
 		return -err->code;
-	if (read_interrupts(s->cpu, after) != n)
+	read_interrupts(s->cpu, &after);
+	if (after.n != before.n)
 		return err_set(err, EAGAIN, "an interrupt was taken or given up meanwhile");
 	report = json_object_iter_value(json_object_iter(json_object_get(answer, "tasks")));
 	gap = json_object_get(report, "gap");
@@ -181,7 +177,7 @@ static int measure(struct compare *c, struct rig *rig, struct trial *t, struct e
 	t->value[P999] = of(gap, "p99.9") / 1e3;
 	t->value[MAX] = of(gap, "max") / 1e3;
 	t->value[SHARE] = 100 * of(report, "lost_share");
-	t->value[TICKS] = differences(before, after, n, seconds, s->sources, sizeof(s->sources));
+	t->value[TICKS] = differences(&before, &after, seconds, s->sources, sizeof(s->sources));
 	return 0;
 }
 

@@ -107,7 +107,8 @@ static double seconds(const struct plane *p)
 	return begin == 0 ? 0 : tsc_ns(since(ended != 0 ? ended : now, begin)) / 1e9;
 }
 
-json_t *report_ratio(double dividend, double divisor)
+// As JSON, or JSON's null when nothing was counted.
+static json_t *ratio(double dividend, double divisor)
 {
 	return divisor > 0 ? json_real(dividend / divisor) : json_null();
 }
@@ -209,14 +210,11 @@ static int put_counters(json_t *o, const struct task *t, const struct task_count
 	failed |= put_u64(o, "polls", c->polls);
 	failed |= put_u64(o, "busy_cycles", c->busy);
 	failed |= put_u64(o, "idle_cycles", c->idle);
+	failed |=
+		json_object_set_new(o, "packets_per_burst", ratio((double)work, (double)c->bursts));
+	failed |= json_object_set_new(o, "cycles_per_packet", ratio((double)c->busy, (double)work));
 	failed |= json_object_set_new(
-		o, "packets_per_burst", report_ratio((double)work, (double)c->bursts)
-	);
-	failed |= json_object_set_new(
-		o, "cycles_per_packet", report_ratio((double)c->busy, (double)work)
-	);
-	failed |= json_object_set_new(
-		o, "idle_share", report_ratio((double)c->idle, (double)(c->busy + c->idle))
+		o, "idle_share", ratio((double)c->idle, (double)(c->busy + c->idle))
 	);
 	return failed;
 }

@@ -37,6 +37,3 @@ void report_clear(struct plane *p);
 // Nanoseconds of TSC time: now, and where the figures begin (0: traffic has not started).
 uint64_t report_now(void);
 uint64_t report_since(const struct plane *p);
-
-// dividend / divisor as JSON, or JSON's null when nothing was counted.
-json_t *report_ratio(double dividend, double divisor);

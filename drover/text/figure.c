@@ -29,7 +29,8 @@ char *figure_pps(double pps, char buf[static FIGURE_STR])
 	return buf;
 }
 
-char *figure_bits(double bits, char buf[static FIGURE_STR])
+// Of bits a second: "9.52 Gbit/s", "64.00 kbit/s"
+static char *figure_bits(double bits, char buf[static FIGURE_STR])
 {
 	if (bits >= 999.95e6)
 		return scaled(bits / 1e9, " Gbit/s", buf);

@@ -9,8 +9,6 @@
 
 // "12.34 Mpps", "523.0 kpps", "12 pps"
 char *figure_pps(double pps, char buf[static FIGURE_STR]);
-// Of bits a second: "9.52 Gbit/s", "64.00 kbit/s"
-char *figure_bits(double bits, char buf[static FIGURE_STR]);
 // "290 ns", "12.3 us", "1.23 ms", "4.5 s"
 char *figure_time(double ns, char buf[static FIGURE_STR]);
 // "999", "12.3k", "4.56M": for columns

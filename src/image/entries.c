@@ -29,7 +29,7 @@ void entries_done(struct entries *s)
 	*s = (struct entries){0};
 }
 
-bool file_same(const struct file_id *id, const struct stat *st)
+static bool file_same(const struct file_id *id, const struct stat *st)
 {
 	return id->dev == st->st_dev && id->ino == st->st_ino
 	       && id->changed.tv_sec == st->st_ctim.tv_sec

@@ -63,8 +63,6 @@ int entries_open(const struct entry *e, struct err *err);
 // Whether the open file still is what it was.
 int entries_check(const struct entry *e, int fd, struct err *err);
 
-bool file_same(const struct file_id *id, const struct stat *st);
-
 // Whether a descriptor, of O_PATH too, stands for a file that lies on a disk or in memory. Files of the
 // kernel are regular by their mode, and reading one (/proc/kmsg) can do something.
 bool file_is_regular(int fd, const struct stat *st);

@@ -53,7 +53,6 @@ typedef void (*plan_vfio_fn)(struct plan *p, const char *name, dev_t rdev, void 
 int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err);
 // netns.c: calls fn with the devices of kernel ports, "net/tun" and "vhost-net", whose nodes it plans.
 void plan_port_nodes(struct plan *p, plan_vfio_fn fn, void *arg);
-bool plan_has_vhost(const struct grant *g);
 // The network namespace with the kernel ports, if there are some.
 void plan_netns(struct plan *p);
 // Nodes of our own in directory `top` for what every container has (null, zero, …), bound over those in
@@ -98,8 +97,6 @@ struct plan_vm_cpus {
 	unsigned id[PLAN_VM_CPUS];
 };
 int plan_vm_cpus(const struct plan *p, struct plan_vm_cpus *ret, struct err *err);
-// Memory of the guest that is no hugepages of the grant, bytes: whole hugepages of 2 MiB.
-uint64_t plan_vm_memory(const struct plan *p);
 // QEMU's command with an accelerator, "tcg" or "kvm". New reference, NULL when memory is out.
 json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel);
 

@@ -16,7 +16,7 @@
 #define TUN makedev(10, 200)
 #define VHOST_NET makedev(10, 238)
 
-bool plan_has_vhost(const struct grant *g)
+static bool has_vhost(const struct grant *g)
 {
 	for (unsigned i = 0; i < g->nports; i++) {
 		if (g->ports[i].vhost)
@@ -53,7 +53,7 @@ void plan_port_nodes(struct plan *p, plan_vfio_fn fn, void *arg)
 	plan_dir(p, strdup(PLAN_NET));
 	node(p, "tun", TUN);
 	fn(p, "net/tun", TUN, arg);
-	if (!plan_has_vhost(g))
+	if (!has_vhost(g))
 		return;
 	need(p, "vhost-net", "vhost_net");
 	node(p, "vhost-net", VHOST_NET);

@@ -122,7 +122,8 @@ static void add_cpus(json_t *argv, const struct plan_vm_cpus *cpus, bool kvm)
 
 // ---- memory
 
-uint64_t plan_vm_memory(const struct plan *p)
+// Memory of the guest that is no hugepages of the grant, bytes: whole hugepages of 2 MiB.
+static uint64_t memory_of(const struct plan *p)
 {
 	return p->lease.grant.memory & ~((UINT64_C(2) << 20) - 1);
 }
@@ -133,14 +134,14 @@ uint64_t plan_vm_memory(const struct plan *p)
 static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
 {
 	const struct grant *g = &p->lease.grant;
-	uint64_t all = plan_vm_memory(p) + grant_hugepage_bytes(g, -1);
+	uint64_t all = memory_of(p) + grant_hugepage_bytes(g, -1);
 	const char *prealloc = p->launch->no_prealloc ? "off" : "on";
 
 	add(argv, "-m", "%lluM", (unsigned long long)all >> 20);
 	add(argv,
 	    "-object",
 	    "memory-backend-memfd,id=memory,size=%lluM,share=on",
-	    (unsigned long long)plan_vm_memory(p) >> 20);
+	    (unsigned long long)memory_of(p) >> 20);
 	add(argv, "-numa", "node,nodeid=0,cpus=0-%u,memdev=memory", ncpus - 1);
 	// the largest first: behind smaller ones they would not begin where pages of theirs may
 	for (unsigned k = g->nhugepages; k-- > 0;) {

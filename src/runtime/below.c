@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-char *below_find(struct err *err)
+// Its path. New string, NULL with err set.
+static char *find(struct err *err)
 {
 	static const char *const keys[] = {"runtime", NULL};
 	const char *what = "'" BELOW_FILE "'", *path = NULL;
@@ -39,7 +40,7 @@ char *below_find(struct err *err)
 
 static int exec_words(char **words, struct err *err)
 {
-	_cleanup_free_ char *path = below_find(err);
+	_cleanup_free_ char *path = find(err);
 
 	if (path == NULL)
 		return -err->code;
@@ -92,7 +93,7 @@ int below_exec_cgroupfs(char *const *argv, struct err *err)
 
 int below_site(struct site *site, struct err *err)
 {
-	_cleanup_free_ char *path = below_find(err);
+	_cleanup_free_ char *path = find(err);
 	const char *name = path != NULL ? strrchr(path, '/') : NULL;
 
 	if (path == NULL)

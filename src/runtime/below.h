@@ -15,8 +15,5 @@ int below_exec_cgroupfs(char *const *argv, struct err *err);
 // What it is.
 int below_site(struct site *site, struct err *err);
 
-// Its path. New string, NULL with err set.
-char *below_find(struct err *err);
-
 // Becomes it, with these arguments but the first. Returns only when that fails.
 int below_exec(char *const *argv, struct err *err);

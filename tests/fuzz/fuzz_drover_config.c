@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // A configuration is refused with a place and a reason, or everything in it holds what it promises.
 
+#include "../unit/any_keys.h"
 #include "../unit/own_modes.h"
 #include "fuzz.h"
 
@@ -11,58 +12,12 @@
 
 #include <stdbool.h>
 
-struct any {
-	uint32_t u32;
-	uint64_t u64;
-	bool flag;
-	char text[KEY_TEXT_MAX];
-	struct key_mac mac;
-	uint32_t ip;
-	struct key_rate rate;
-	uint64_t time;
-	struct key_bytes bytes;
-	struct key_names to;
-	uint32_t word;
-	struct key_actions actions;
-	struct key_vary vary;
-	struct key_imix imix;
-	struct key_layers layers;
-	uint32_t pos;
-};
-
-static const char *const words[] = {"one", "two", NULL};
-
-#define KEY_CONF struct any
-static const struct key keys[] = {
-	KEY_U32("u", u32, 60, 2048, "number"),
-	KEY_U64("bps", u64, 0, 0, "number"),
-	KEY_BOOL("flag", flag, "flag"),
-	KEY_TEXT("text", text, "text"),
-	KEY_MAC("mac", mac, "address"),
-	KEY_IPV4("ip", ip, "address"),
-	KEY_RATE("rate", rate, "rate"),
-	KEY_TIME("time", time, "time"),
-	KEY_HEX("hex", bytes, "bytes"),
-	KEY_PORTS("to", to, "ports"),
-	KEY_WORD("word", word, words, "word"),
-	KEY_ACTIONS("action", actions, "action"),
-	KEY_RANDOM("random", vary, "field"),
-	KEY_RANDOM_AT("rand_offset", vary, "place"),
-	KEY_RANGE("range", vary, "field"),
-	KEY_RANGE_AT("range_offset", vary, "place"),
-	KEY_IMIX("imix", imix, 60, 2048, "sizes"),
-	KEY_LAYERS("template", layers, "layers"),
-	KEY_POS("lat pos", pos, 0, 2048, "place"),
-	{NULL},
-};
-
 // A task that uses all a topology has.
 struct tables {
 	char routes[KEY_TEXT_MAX], users[KEY_TEXT_MAX], cpes[KEY_TEXT_MAX];
 	uint32_t age, tag;
 };
 
-#undef KEY_CONF
 #define KEY_CONF struct tables
 static const struct key table_keys[] = {
 	KEY_ROUTE_TABLE(routes),
@@ -96,8 +51,8 @@ static struct task_mode gen = {
 	.name = "gen",
 	.help = "sends",
 	.wants_tx = true,
-	.keys = keys,
-	.conf_size = sizeof(struct any),
+	.keys = any_keys,
+	.conf_size = sizeof(struct any_conf),
 	.next = &none,
 };
 
@@ -135,7 +90,7 @@ static void must_be_fields(const struct key_vary *v)
 	}
 }
 
-static void must_be_any(const struct conf *c, const struct any *a)
+static void must_be_any(const struct conf *c, const struct any_conf *a)
 {
 	unsigned weights = 0;
 

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // drover's configuration reader, with modes of the test's own: no EAL runs here.
 
+#include "any_keys.h"
 #include "own_modes.h"
 #include "unit.h"
 
@@ -16,34 +17,6 @@
 
 // ---- modes
 
-struct all_conf {
-	uint32_t u32;
-	uint64_t u64;
-	bool flag;
-	char text[KEY_TEXT_MAX];
-	struct key_mac mac;
-	uint32_t ip;
-	struct key_rate rate;
-	uint64_t time;
-	struct key_bytes bytes;
-	struct key_names to;
-};
-
-#define KEY_CONF struct all_conf
-static const struct key all_keys[] = {
-	KEY_U32("pkt size", u32, 60, 2048, "a number"),
-	KEY_U64("bps", u64, 0, 0, "a large number"),
-	KEY_BOOL("flag", flag, NULL),
-	KEY_TEXT("text", text, "some text"),
-	KEY_MAC("src mac", mac, "an address"),
-	KEY_IPV4("src ip", ip, "an address"),
-	KEY_RATE("rate", rate, "packets a second"),
-	KEY_TIME("period", time, "a time"),
-	KEY_HEX("pkt inline", bytes, "bytes"),
-	KEY_PORTS("mirror port", to, "more ports"),
-	{NULL},
-};
-
 static const struct key mac_keys[] = {
 	{.name = "dst mac", .kind = &kind_mac, .help = "destination"},
 	{.name = "src mac", .kind = &kind_mac, .offset = sizeof(struct key_mac), .help = "source"},
@@ -52,7 +25,7 @@ static const struct key mac_keys[] = {
 
 static void all_defaults(void *conf)
 {
-	((struct all_conf *)conf)->u32 = 64;
+	((struct any_conf *)conf)->u32 = 64;
 }
 
 static const char *const all_drops[] = {"too short"};
@@ -83,8 +56,8 @@ static struct task_mode gen = {
 	.name = "gen",
 	.help = "sends",
 	.wants_tx = true,
-	.keys = all_keys,
-	.conf_size = sizeof(struct all_conf),
+	.keys = any_keys,
+	.conf_size = sizeof(struct any_conf),
 	.defaults = all_defaults,
 	.drops = all_drops,
 	.ndrops = 1,
@@ -223,7 +196,7 @@ static void reads_every_type(void **)
 		       "pkt inline=00 01 0203 fF\nmirror port=if1,if0\n"
 		       "task=1\nmode=gen\ntx port=if0\n",
 		       NULL);
-	const struct all_conf *a = c->cores[0].tasks[0].conf, *b = c->cores[0].tasks[1].conf;
+	const struct any_conf *a = c->cores[0].tasks[0].conf, *b = c->cores[0].tasks[1].conf;
 	static const uint8_t mac[] = {10, 11, 12, 13, 14, 255}, bytes[] = {0, 1, 2, 3, 255};
 
 	assert_int_equal(a->u32, 1024);
@@ -272,7 +245,7 @@ static void variables_and_overrides(void **)
 	assert_string_equal(c->ports[0].name, "if0");
 	assert_string_equal(c->ports[0].device, "pcap:y");
 	assert_string_equal(c->ports[1].device, "ring:if0if0x");
-	assert_int_equal(((struct all_conf *)c->cores[0].tasks[0].conf)->u32, 128);
+	assert_int_equal(((struct any_conf *)c->cores[0].tasks[0].conf)->u32, 128);
 	assert_int_equal(c->cores[0].id, 4);
 	conf_free(c);
 }
@@ -626,7 +599,7 @@ static void fills_a_machine(void **)
 	c = parsed(text, NULL);
 	assert_int_equal(c->ncores, CONF_CORES);
 	assert_int_equal(c->cores[127].ntasks, CONF_TASKS);
-	assert_int_equal(((struct all_conf *)c->cores[127].tasks[15].conf)->u32, 64);
+	assert_int_equal(((struct any_conf *)c->cores[127].tasks[15].conf)->u32, 64);
 	assert_string_equal(c->cores[127].name, "core127");
 	conf_free(c);
 }
@@ -687,15 +660,15 @@ static void documents_types(void **)
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		assert_string_equal(key_type_text(&keys[i], buf, sizeof(buf)), texts[i]);
-	assert_ptr_equal(key_find(all_keys, "SRC   ip"), &all_keys[5]);
-	assert_null(key_find(all_keys, "srcip"));
+	assert_ptr_equal(key_find(any_keys, "SRC   ip"), &any_keys[5]);
+	assert_null(key_find(any_keys, "srcip"));
 	assert_null(key_find(NULL, "a"));
 }
 
 static void failure_leaves_the_value(void **)
 {
-	for (const struct key *k = all_keys; k->name != NULL; k++) {
-		struct all_conf a, b;
+	for (const struct key *k = any_keys; k->name != NULL; k++) {
+		struct any_conf a, b;
 		struct err err;
 
 		if (k->kind == &kind_text)

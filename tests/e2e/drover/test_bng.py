@@ -3,122 +3,61 @@
 """drover's routing and both halves of the BNG: packets that scapy built, judged byte by byte and by
 tshark; what is wrong with them is counted under its name."""
 
-import json
 import re
-import shutil
-import subprocess
 from collections import Counter
 
 import bng_packets as bng
-import drover_packets as packets
 import pytest
-from drover_run import execute
+from drover_config import configuration, core, section, task
+from drover_run import Bench
+from tshark import dissect, needs_tshark
 
 pytestmark = [pytest.mark.anywhere]
 
-CONFIG = """[port 0]
-name=cpe0
-mac=02:00:00:00:00:aa
-device=pcap:{cpe}
-[port 1]
-name=inet0
-mac=02:00:00:00:00:aa
-device=pcap:{inet}
-[port 2]
-name=spare
-device=null
-[defaults]
-mempool size={mempool}
-[global]
-mbuf size={mbuf}
-[core 0]
-mode=master
-[core 1]
-name=worker
-task=0
-mode=qinqdecapv4
-rx port=cpe0
-tx ports from routing table=inet0{arp}
-route table=tables.csv
-user table=tables.csv
-local ipv4=192.0.2.254
-handle arp={handle}
-{up}
-task=1
-mode=qinqencapv4
-rx port=inet0
-tx ports from cpe table={back}
-user table=tables.csv
-{down}
-"""
-L3FWD = """[port 0]
-name=in
-mac=02:00:00:00:00:aa
-device=pcap:in.pcap
-[port 1]
-name=out
-device=pcap:-,out.pcap
-[global]
-mbuf size={mbuf}
-[core 0]
-mode=master
-[core 1]
-name=route
-task=0
-mode=l3fwd
-rx port=in
-tx port=out
-route table=tables.csv
-"""
+
+def bng_config(arp="", back="cpe0", handle="no", up="", down="", mempool="4K", mbuf=2048):
+    """Both halves; arp: a further output of the upstream one."""
+    ports = {
+        name: (f"pcap:{name}-in.pcap,{name}-out.pcap", f"mac={bng.GATEWAY}")
+        for name in ("cpe0", "inet0")
+    } | {"spare": "null"}
+    tables = "route table=tables.csv\nuser table=tables.csv\nlocal ipv4=192.0.2.254"
+    both = (
+        task(
+            "qinqdecapv4",
+            "cpe0",
+            "",
+            f"tx ports from routing table=inet0{arp}\n{tables}\nhandle arp={handle}",
+            up,
+        ),
+        task(
+            "qinqencapv4",
+            "inet0",
+            "",
+            f"tx ports from cpe table={back}\nuser table=tables.csv",
+            down,
+        ),
+    )
+    return configuration(ports, core("worker", *both), mempool=mempool, keys=[f"mbuf size={mbuf}"])
 
 
-class Bng:
+def l3fwd(*cores, mbuf=2048, out="tx port=out"):
+    ports = {"in": ("pcap:in.pcap", f"mac={bng.GATEWAY}"), "out": "pcap:-,out.pcap"}
+    route = core("route", task("l3fwd", "in", "", "route table=tables.csv", out))
+    return configuration(ports, route, *cores, keys=[f"mbuf size={mbuf}"])
+
+
+class Bng(Bench):
     def __init__(self, drover, directory):
-        self.drover, self.directory = drover, directory
+        super().__init__(drover, directory)
         (directory / "tables.csv").write_text(bng.tables())
 
-    def run(self, expected, config="test.cfg"):
-        for duration in ("300ms", "1s", "4s", "10s"):
-            p = execute(
-                self.drover,
-                "run",
-                "--no-huge",
-                "--json",
-                "--duration",
-                duration,
-                config,
-                cwd=self.directory,
-            )
-            assert p.returncode == 0, p.stderr
-            report = json.loads(p.stdout)
-            if sum(port["ipackets"] for port in report["ports"]) >= expected:
-                break
-        assert sum(port["ipackets"] for port in report["ports"]) == expected
-        return report
-
-    def config(self, **kw):
-        both = "cpe-in.pcap,cpe-out.pcap", "inet-in.pcap,inet-out.pcap"
-        kw = {
-            "cpe": both[0],
-            "inet": both[1],
-            "arp": "",
-            "back": "cpe0",
-            "handle": "no",
-            "up": "",
-            "down": "",
-            "mempool": "4K",
-            "mbuf": 2048,
-        } | kw
-        (self.directory / "test.cfg").write_text(CONFIG.format(**kw))
-
-    def __call__(self, sent_up=(), sent_down=(), **kw):
+    def __call__(self, sent_up=(), sent_down=(), text=None, **kw):
         """What came out on both sides, and the report."""
-        self.config(**kw)
-        packets.write(self.directory / "cpe-in.pcap", sent_up)
-        packets.write(self.directory / "inet-in.pcap", sent_down)
-        report = self.run(len(sent_up) + len(sent_down))
-        out = [packets.read(self.directory / f"{side}-out.pcap") for side in ("inet", "cpe")]
-        return *out, report
+        self.give(sent_up, "cpe0-in")
+        self.give(sent_down, "inet0-in")
+        report = self.run(text or bng_config(**kw), len(sent_up) + len(sent_down))
+        return self.read("inet0-out"), self.read("cpe0-out"), report
 
     def macs(self):
         """A device of pcap gets its address from its number: it is the same in each run."""
@@ -131,7 +70,7 @@ def bench(drover, tmp_path):
     return Bng(drover, tmp_path)
 
 
-def task(report, mode):
+def of_mode(report, mode):
     return next(t for t in report["tasks"] if t["mode"] == mode)
 
 
@@ -156,7 +95,7 @@ def test_upstream(bench, mbuf):
     sent = [p for _, p, _ in cases if p]
     cases = [c for c in cases if c[1]]
     came, _, report = bench(sent, mbuf=mbuf, mempool="16K")
-    judge(cases, came, task(report, "qinqdecapv4")["drops"])
+    judge(cases, came, of_mode(report, "qinqdecapv4")["drops"])
 
 
 @pytest.mark.parametrize("mbuf", [2048, 256], ids=["one segment", "segments"])
@@ -166,37 +105,37 @@ def test_downstream(bench, mbuf):
     # learned first: the upstream task has its turn before
     up = [learn()]
     _, came, report = bench(up, [p for _, p, _ in cases], mbuf=mbuf, mempool="16K")
-    judge(cases, came, task(report, "qinqencapv4")["drops"])
+    judge(cases, came, of_mode(report, "qinqencapv4")["drops"])
 
 
 def judge_routing(bench, text):
-    (bench.directory / "test.cfg").write_text(text)
-    packets.write(bench.directory / "in.pcap", [])
-    report = bench.run(0)
+    bench.give([])
+    report = bench.run(text, 0)
     cases = [c for c in bng.routed(report["ports"][1]["mac"]) if c[1]]
-    packets.write(bench.directory / "in.pcap", [p for _, p, _ in cases])
-    report = bench.run(len(cases))
-    judge(cases, packets.read(bench.directory / "out.pcap"), report["tasks"][0]["drops"])
+    bench.give([p for _, p, _ in cases])
+    report = bench.run(text, len(cases))
+    judge(cases, bench.read("out"), report["tasks"][0]["drops"])
 
 
 @pytest.mark.parametrize("mbuf", [2048, 256], ids=["one segment", "segments"])
 def test_routing(bench, mbuf):
-    judge_routing(bench, L3FWD.format(mbuf=mbuf))
+    judge_routing(bench, l3fwd(mbuf=mbuf))
 
 
 CHAINS = {
-    "none": ("mode=none", ""),
-    "two": ("mode=lb5tuple\ntx cores=2t1", "task=1\nmode=l2fwd\ndst mac=no\nrx ring=yes"),
+    "none": [task("none", "ring", "out")],
+    "two": [
+        task("lb5tuple", "ring", "", "tx cores=2t1"),
+        task("l2fwd", "ring", "out", "dst mac=no"),
+    ],
 }
 
 
 @pytest.mark.parametrize("chain", CHAINS)
 def test_routing_by_way_of_tasks(bench, chain):
     """The address and the MTU are those of the port that packets reach."""
-    first, second = CHAINS[chain]
-    text = L3FWD.format(mbuf=2048).replace("tx port=out", "tx cores from routing table=2")
-    text += f"[core 2]\nname=next\ntask=0\nrx ring=yes\n{first}\n{second}\ntx port=out\n"
-    judge_routing(bench, text)
+    next_core = core("next", *CHAINS[chain])
+    judge_routing(bench, l3fwd(next_core, out="tx cores from routing table=2"))
 
 
 def test_bng_by_way_of_tasks(bench):
@@ -204,22 +143,17 @@ def test_bng_by_way_of_tasks(bench):
     own = bench.macs()
     up = [bng.inner(1468), bng.inner(1469)]
     down = [bng.inner(n, bng.ADDRESS, bng.TO) for n in (1500, 1501)]
-    bench.config()
-    text = (bench.directory / "test.cfg").read_text()
+    text = bng_config()
     text = text.replace("tx ports from routing table=inet0", "tx cores from routing table=2t0")
     text = text.replace("tx ports from cpe table=cpe0", "tx cores from cpe table=2t1 remap=cpe0")
-    text += "[core 2]\nname=send\ntask=0\nmode=none\nrx ring=yes\ntx port=inet0\n"
-    text += "task=1\nmode=tagmpls\nlabel=7\nrx ring=yes\ntx port=cpe0\n"
-    (bench.directory / "test.cfg").write_text(text)
-    packets.write(bench.directory / "cpe-in.pcap", map(bng.access, up))
-    packets.write(bench.directory / "inet-in.pcap", map(bng.core, down))
-    report = bench.run(4)
-    came = packets.read(bench.directory / "inet-out.pcap")
+    send = core("send", task("none", "ring", "inet0"), task("tagmpls", "ring", "cpe0", "label=7"))
+    text += section("core 2", *send)
+    came, back, report = bench([bng.access(p) for p in up], [bng.core(p) for p in down], text)
     assert came == [bng.tunnelled(up[0], own["inet0"])]
     # behind a label there is room for 1496
-    assert packets.read(bench.directory / "cpe-out.pcap") == []
-    assert task(report, "qinqdecapv4")["drops"]["too long"] == 1
-    assert task(report, "qinqencapv4")["drops"]["too long"] == 2
+    assert back == []
+    assert of_mode(report, "qinqdecapv4")["drops"]["too long"] == 1
+    assert of_mode(report, "qinqencapv4")["drops"]["too long"] == 2
 
 
 def test_the_other_type_of_tag(bench):
@@ -236,7 +170,7 @@ def test_the_other_type_of_tag(bench):
         )
         assert came == [bng.tunnelled(p, own["inet0"])]
         assert down == [bng.tagged(back, own["cpe0"], stype=0x8100)]
-        assert task(report, "qinqdecapv4")["drops"]["not qinq"] == 1
+        assert of_mode(report, "qinqdecapv4")["drops"]["not qinq"] == 1
 
 
 def test_cpes_are_learned(bench):
@@ -258,7 +192,7 @@ def test_cpes_are_learned(bench):
     assert came == [
         bng.tagged(bng.inner(to=ip, src=bng.TO), own, user, mac) for user, ip, mac in want
     ]
-    assert task(report, "qinqencapv4")["drops"]["unknown cpe"] == 1
+    assert of_mode(report, "qinqencapv4")["drops"]["unknown cpe"] == 1
 
 
 def test_arp(bench):
@@ -266,7 +200,7 @@ def test_arp(bench):
     own = bench.macs()["cpe0"]
     cases = list(bng.asked(own))
     _, came, report = bench([p for _, p, _ in cases], handle="yes", arp=",cpe0", back="spare")
-    judge(cases, came, task(report, "qinqdecapv4")["drops"])
+    judge(cases, came, of_mode(report, "qinqdecapv4")["drops"])
     down = [bng.core(bng.inner(to=ip, src=bng.TO)) for ip in (bng.ADDRESS, "10.0.0.9", "10.0.0.7")]
     _, came, _ = bench([p for _, p, _ in cases], down, handle="yes")
     assert came == [
@@ -277,7 +211,7 @@ def test_arp(bench):
     up = [bng.access(bng.arp(target=ip)) for ip in ("10.0.0.1", "10.0.0.5")]
     _, came, _ = bench(up, handle="yes", arp=",cpe0", back="spare", up="gateway ipv4=10.0.0.5")
     assert came == [bng.arp_answer(own, target="10.0.0.5")]
-    assert task(bench(up)[2], "qinqdecapv4")["drops"]["arp"] == 2
+    assert of_mode(bench(up)[2], "qinqdecapv4")["drops"]["arp"] == 2
 
 
 def test_cpes_that_are_configured(bench):
@@ -297,39 +231,23 @@ def test_local_address(bench):
     ours = bng.core(back, outer={"dst": bng.LOCAL})
     _, came, report = bench([learn()], [ours, bng.core(back)], down=f"local ipv4={bng.LOCAL}")
     assert came == [bng.tagged(back, own)]
-    assert task(report, "qinqencapv4")["drops"]["not for us"] == 1
+    assert of_mode(report, "qinqencapv4")["drops"]["not for us"] == 1
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="package tshark is not installed")
+FIELDS = """frame.protocols mpls.label mpls.bottom ip.src ip.dst ip.ttl ip.flags.df ip.checksum.status
+gre.flags_and_version gre.key vlan.id ieee8021ad.id _ws.malformed""".split()
+
+
+@needs_tshark
 def test_tshark_understands_it(bench):
     """Another judge: fields, checksums, and nothing malformed."""
-    fields = [
-        "frame.protocols",
-        "mpls.label",
-        "mpls.bottom",
-        "ip.src",
-        "ip.dst",
-        "ip.ttl",
-        "ip.flags.df",
-        "ip.checksum.status",
-        "gre.flags_and_version",
-        "gre.key",
-        "vlan.id",
-        "ieee8021ad.id",
-        "_ws.malformed",
-    ]
-
-    def dissect(path):
-        command = ["tshark", "-n", "-r", path, "-o", "ip.check_checksum:TRUE", "-T", "fields"]
-        for field in fields:
-            command += ["-e", field]
-        p = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
-        assert p.returncode == 0, p.stderr
-        return [dict(zip(fields, line.split("\t"), strict=True)) for line in p.stdout.splitlines()]
-
     p, back = bng.inner(200), bng.inner(200, bng.ADDRESS, bng.TO)
     bench([bng.access(p)], [bng.core(back)])
-    (up,), (down,) = (dissect(bench.directory / f"{side}-out.pcap") for side in ("inet", "cpe"))
+    found = (
+        dissect(bench.directory / f"{side}-out.pcap", *FIELDS, checks=["ip"])
+        for side in ("inet0", "cpe0")
+    )
+    up, down = (dict(zip(FIELDS, row, strict=True)) for (row,) in found)
     assert up["frame.protocols"].startswith("eth:ethertype:mpls:ip:gre:ip:udp")
     assert (up["mpls.label"], up["mpls.bottom"]) == ("100", "1")
     assert up["ip.src"] == f"{bng.LOCAL},{bng.ADDRESS}" and up["ip.dst"] == f"192.0.2.1,{bng.TO}"
@@ -363,13 +281,12 @@ def test_tshark_understands_it(bench):
         ("hop,0", "hip,0", "tables.csv:2: "),
     ],
 )
-def test_a_wrong_table(drover, bench, old, new, like):
+def test_a_wrong_table(bench, old, new, like):
     text = bng.tables()
     assert old in text
     (bench.directory / "tables.csv").write_text(text.replace(old, new, 1))
-    bench.config()
-    for name in ("cpe", "inet"):
-        packets.write(bench.directory / f"{name}-in.pcap", [])
-    p = execute(drover, "check", "--no-huge", "test.cfg", cwd=bench.directory)
+    for name in ("cpe0", "inet0"):
+        bench.give([], f"{name}-in")
+    p = bench.check(bng_config())
     assert p.returncode == 1
     assert re.search(like, p.stderr.splitlines()[-1]), p.stderr

@@ -5,6 +5,7 @@ or of the next start."""
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -13,7 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
-from drover_run import Control, Running, config, granted
+from drover_config import configuration, core, task
+from drover_run import RUNTIME, Control, Drover, config, granted
 from workload import CPU, needs_root, unique
 
 pytestmark = [pytest.mark.anywhere]
@@ -21,34 +23,19 @@ LIMIT = 5  # seconds for a line, and to read an answer
 CLIENTS = 32
 NOBODY = 65534
 
-CONFIG = """
-[port 0]
-name=nil
-device=null
-[global]
-name=control
-[core 0]
-mode=master
-[core 1]
-name=worker
-task=0
-mode=l2fwd
-rx port=nil
-tx port=nil
-[core 2]
-name=maker
-task=0
-mode=gen
-tx port=nil
-rate=1k
-"""
+CONFIG = configuration(
+    {"nil": "null"},
+    core("worker", task("l2fwd", "nil", "nil")),
+    core("maker", task("gen", "", "nil", "rate=1k")),
+    name="control",
+)
 
 
 @pytest.fixture(scope="module")
 def running(drover, tmp_path_factory):
-    r = Running(drover, tmp_path_factory.mktemp("control"), f"control{os.getpid()}", CONFIG)
-    yield r
-    report = json.loads(r.end())
+    with Drover(drover, tmp_path_factory.mktemp("control"), CONFIG) as d:
+        yield d.runs()
+        report = d.end()
     # nobody was in the way of its packets
     assert report["tasks"][0]["rx"] == report["tasks"][0]["tx"] > 0
 
@@ -301,53 +288,50 @@ def test_another_user(drover, running):
 # ---- where it lies
 
 
-def test_what_a_killed_one_left(drover, tmp_path):
+def test_what_a_killed_one_left(drover, start):
     """Is in nobody's way: not of those who look, nor of the next of its name."""
-    prefix, text = f"killed{os.getpid()}", config("none", "drop=no")
-    first = Running(drover, tmp_path, prefix, text)
+    prefix = f"killed{os.getpid()}"
+    where = f"{RUNTIME}/dpdk/{prefix}"
+    name = "--file-prefix", prefix
+    first = start(config(keys="drop=no"), *name).runs()
     first.process.kill()
     first.process.wait()
-    assert os.path.exists(first.socket)
-    p = ask(drover, "--file-prefix", prefix, "info")
-    assert p.returncode == 1 and "no drover runs" in p.stderr
-    second = Running(drover, tmp_path, prefix, text)
     try:
-        p = ask(drover, "--file-prefix", prefix, "info")
-        assert json.loads(p.stdout)["pid"] == second.process.pid
+        assert os.path.exists(f"{where}/drover.sock")
+        p = ask(drover, *name, "info")
+        assert p.returncode == 1 and "no drover runs" in p.stderr
+        with start(config(keys="drop=no"), *name) as second:
+            second.runs()
+            p = ask(drover, *name, "info")
+            assert json.loads(p.stdout)["pid"] == second.process.pid
+        assert not os.path.exists(f"{where}/drover.sock")
     finally:
-        second.process.send_signal(signal.SIGTERM)
-        second.process.wait(20)
-        gone = not os.path.exists(second.socket)
-        second.end()
+        shutil.rmtree(where)
         first.end()
-    assert gone
 
 
-def test_several(drover, running, tmp_path):
-    other = Running(drover, tmp_path, f"other{os.getpid()}", config("none"))
-    try:
+def test_several(drover, running, start):
+    with start(config()) as other:
+        other.runs()
         p = ask(drover, "info")
         assert p.returncode == 1 and running.socket in p.stderr and other.socket in p.stderr
         p = ask(drover, "--file-prefix", other.prefix, "info")
         assert json.loads(p.stdout)["pid"] == other.process.pid
-    finally:
-        other.end()
 
 
-def test_one_that_is_stopped(drover, tmp_path):
+def test_one_that_is_stopped(drover, start):
     """Does not hold up those who ask; its path may be longer than the kernel takes for a socket."""
-    r = Running(drover, tmp_path, f"stopped{os.getpid()}", config("none"))
-    long = "/proc/self/root" * 10 + r.socket
-    try:
-        assert json.loads(ask(drover, "--socket", long, "info").stdout)["pid"] == r.process.pid
-        r.process.send_signal(signal.SIGSTOP)
-        begin = time.monotonic()
-        p = ask(drover, "--socket", long, "info")
-        assert p.returncode == 1 and "does not answer" in p.stderr
-        assert time.monotonic() - begin < 8
-    finally:
-        r.process.send_signal(signal.SIGCONT)
-        r.end()
+    with start(config()) as d:
+        long = "/proc/self/root" * 10 + d.runs().socket
+        assert json.loads(ask(drover, "--socket", long, "info").stdout)["pid"] == d.process.pid
+        d.process.send_signal(signal.SIGSTOP)
+        try:
+            begin = time.monotonic()
+            p = ask(drover, "--socket", long, "info")
+            assert p.returncode == 1 and "does not answer" in p.stderr
+            assert time.monotonic() - begin < 8
+        finally:
+            d.process.send_signal(signal.SIGCONT)
 
 
 @needs_root

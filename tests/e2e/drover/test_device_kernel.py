@@ -12,7 +12,7 @@ import bng_packets as bng
 import frames
 import pcapfile
 import pytest
-from drover_devices import Drover, Ends, Kernels, Net, around, config, counted, settle
+from drover_devices import Ends, Kernels, Net, around, config, counted, settle
 from scapy.all import GRE, IP, SCTP, TCP, UDP, Dot1Q, Ether, IPv6, Raw, raw
 from scapy.contrib.mpls import MPLS
 from scapy.layers.vxlan import VXLAN
@@ -49,7 +49,7 @@ TOTAL = 2000000 + sum(1 + 29 * i for i in range(50))
 
 @pytest.mark.parametrize("kind", ["af_packet", "af_xdp", "tap"])
 @pytest.mark.parametrize("family", ["4", "6"])
-def test_connections(drover, tmp_path, kind, family):
+def test_connections(start, tmp_path, kind, family):
     """TCP and UDP between two kernels that take drover's devices for cards: not a byte is missing, and neither
     kernel saw a wrong checksum. What is to be cut up as well is counted until the kernel is told not to.
     """
@@ -57,7 +57,7 @@ def test_connections(drover, tmp_path, kind, family):
         if kind == "af_packet":
             k.each("ip link set dev {dev} gso_max_segs 1")
         text = config({n: f"{kind}:{n}" for n in ("v0", "v1")}, around(["v0", "v1"]))
-        with Drover(drover, tmp_path, text, "--no-huge", k.net) as d:
+        with start(text, net=k.net) as d:
             d.runs()
             k.connect()
             to = k.address(1, family)
@@ -133,11 +133,11 @@ def half(whole, start, offset):
 
 
 @pytest.mark.parametrize("kind", ["af_packet", "af_xdp"])
-def test_half_done_checksums(drover, tmp_path, kind):
+def test_half_done_checksums(start, tmp_path, kind):
     """In whatever they are; and what is wrong, or has none, stays as it is."""
     sent, want = [], []
-    for _, whole, start, offset in halves():
-        sent.append(frames.to_finish(half(whole, start, offset), start, offset))
+    for _, whole, at, offset in halves():
+        sent.append(frames.to_finish(half(whole, at, offset), at, offset))
         want.append(whole)
     ether = Ether(src="02:00:00:00:00:0a", dst="02:00:00:00:00:01")
     for layer in (UDP(chksum=0), UDP(chksum=1), TCP(chksum=1), SCTP(chksum=1), UDP(), Raw(b"xy")):
@@ -147,7 +147,7 @@ def test_half_done_checksums(drover, tmp_path, kind):
             want.append(whole)
     with Net("v0", "v1") as net:
         text = config({n: f"{kind}:{n}" for n in ("v0", "v1")}, around(["v0", "v1"]))
-        with Drover(drover, tmp_path, text, "--no-huge", net) as d:
+        with start(text, net=net) as d:
             d.runs()
             ends = Ends(net, tmp_path, [("v0x", "v1x")], [60], 0)
             pcapfile.write(tmp_path / "half.pcap", sent)
@@ -166,21 +166,21 @@ def test_half_done_checksums(drover, tmp_path, kind):
     [("af_packet", True), ("af_xdp", True), ("af_xdp", False)],
     ids=["af_packet", "af_xdp", "af_xdp-in-the-frame"],
 )
-def test_tags_beside_the_frame(drover, tmp_path, kind, beside):
+def test_tags_beside_the_frame(start, tmp_path, kind, beside):
     """A kernel hands a tag over beside the frame, as its VLAN interfaces and bridges do: AF_XDP never sees it, and drover says
     so and names the command that puts it in. Tags that drover sends are seen in any case."""
     with Net("v0", "v1", "w") as net:
         net.run(
             "sh",
             "-ec",
-            "ip link add br type bridge mcast_snooping 0; ip link set dev br up;"
-            " ip link set dev wx master br; ip link set dev v0x master br",
+            "ip link add bridge0 type bridge mcast_snooping 0; ip link set dev bridge0 up;"
+            " ip link set dev wx master bridge0; ip link set dev v0x master bridge0",
         )
         cure = "ethtool -K {} txvlan off tx-vlan-stag-hw-insert off"
         for n in () if beside else ("v0x", "v1x"):
             net.run("sh", "-ec", cure.format(n))
         text = config({n: f"{kind}:{n}" for n in ("v0", "v1")}, around(["v0", "v1"]))
-        with Drover(drover, tmp_path, text, "--no-huge", net) as d:
+        with start(text, net=net) as d:
             d.runs()
             ends = Ends(net, tmp_path, [("w", "v1x"), ("v1x", "w")], frames.SMALL)
             ends.send()
@@ -205,11 +205,11 @@ def untagged(frame):
     return frame[:12] + frame[16:] if frame[12:14] in (b"\x81\x00", b"\x88\xa8") else frame
 
 
-def test_tags_of_who_is_in_another_network(drover, tmp_path):
+def test_tags_of_who_is_in_another_network(start, tmp_path):
     """Whether they come is not known there, and the command has no name."""
     with Kernels("af_xdp", tmp_path) as k:
         k.connect()
-        with Drover(drover, tmp_path, config({"v0": "af_xdp:v0"}, [("v0", "v0")]), "--no-huge", k.net) as d:  # fmt: skip
+        with start(config({"v0": "af_xdp:v0"}, [("v0", "v0")]), net=k.net) as d:  # fmt: skip
             d.runs()
     assert "`ethtool -K PEER txvlan off tx-vlan-stag-hw-insert off` puts them there" in d.said()
 
@@ -246,7 +246,7 @@ def has_sctp():
 
 @pytest.mark.parametrize("kind", ["af_packet", "af_xdp", "tap"])
 @pytest.mark.parametrize("family", ["4", "6"])
-def test_associations(drover, tmp_path, kind, family):
+def test_associations(start, tmp_path, kind, family):
     """As test_connections, of SCTP."""
     if not has_sctp():
         pytest.skip("the kernel has no SCTP")
@@ -254,7 +254,7 @@ def test_associations(drover, tmp_path, kind, family):
         if kind == "af_packet":
             k.each("ip link set dev {dev} gso_max_segs 1")
         text = config({n: f"{kind}:{n}" for n in ("v0", "v1")}, around(["v0", "v1"]))
-        with Drover(drover, tmp_path, text, "--no-huge", k.net) as d:
+        with start(text, net=k.net) as d:
             d.runs()
             k.connect()
             to = k.address(1, family)

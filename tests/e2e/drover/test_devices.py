@@ -15,7 +15,6 @@ from drover_devices import (
     B,
     COUNT,
     MEMORY,
-    Drover,
     Net,
     arrived,
     check_all,
@@ -23,7 +22,6 @@ from drover_devices import (
     counted,
     kernel_case,
     link_case,
-    port_of,
     sends,
     settle,
 )
@@ -41,7 +39,7 @@ JUMBO = [60, 1972, 1990, 2006, 2048, 2100, 3000, 4096, 8000, 9014]
 
 @every_memory
 @alone_and_two
-@pytest.mark.parametrize("kind", ["af_xdp", "af_packet", "tap"])
+@pytest.mark.parametrize("kind", ["af_xdp", "vdev", "af_packet", "tap"])
 def test_kernel(drover, tmp_path, kind, two, memory):
     """Through the kernel's interfaces and back, and from one to the other in both directions."""
     check_all(*kernel_case(drover, tmp_path, memory, kind, two, frames.SMALL))
@@ -62,15 +60,15 @@ def test_kernel_jumbo(drover, tmp_path, kind, mtu, sizes, two, memory):
 @pytest.mark.parametrize(
     "kind, why", [("af_xdp", "at most 3"), ("tap", "'tap:v0' has frames of at most 15")]
 )
-def test_mtu_that_cannot_be(drover, tmp_path, kind, why):
+def test_mtu_that_cannot_be(start, kind, why):
     text = config({"v0": f"{kind}:v0"}, [("v0", "v0")], mtu=9000)
     with Net(*([] if kind == "tap" else ["v0"])) as net:
         with pytest.raises(AssertionError, match=f"mtu=9000.*{why}"):
-            with Drover(drover, tmp_path, text, "--no-huge", net) as d:
+            with start(text, net=net) as d:
                 d.runs()
 
 
-def test_xdp_counts_what_it_cannot_carry(drover, tmp_path):
+def test_xdp_counts_what_it_cannot_carry(start, tmp_path):
     """Frames that do not fit into a page come in by another port; those of a kernel are dropped by it."""
     long = frames.make(A, [60, 4000, 8000], 300)
     pcapfile.write(tmp_path / "in.pcap", long)
@@ -79,7 +77,7 @@ def test_xdp_counts_what_it_cannot_carry(drover, tmp_path):
         text = config(
             {"in": f"pcap:{tmp_path}/in.pcap", "v0": "af_xdp:v0"}, [("in", "v0")], more=more
         )
-        with Drover(drover, tmp_path, text, "--no-huge", net) as d:
+        with start(text, net=net) as d:
             d.runs()
             settle(net)
             report = d.end()
@@ -115,7 +113,7 @@ def test_link(drover, tmp_path, kind, sizes, mtu, more, two, memory):
 
 @every_memory
 @pytest.mark.parametrize("more", ["", "mbuf size=256", "mbuf size=9216"])
-def test_memif_counts_what_it_cannot_carry(drover, tmp_path, more, memory):
+def test_memif_counts_what_it_cannot_carry(start, tmp_path, more, memory):
     """What is longer than a slot of it, or in several buffers: the ring goes round some times, and no other packet
     is the worse for it."""
     sent = frames.make(A, JUMBO, 6000)
@@ -131,7 +129,7 @@ def test_memif_counts_what_it_cannot_carry(drover, tmp_path, more, memory):
         more=f"{more}\nstart time=1s",
         keys="drop=no\n",
     ).replace("size=4K", "size=64K")
-    with Drover(drover, tmp_path, back, memory) as d, Drover(drover, tmp_path, text, memory) as c:
+    with start(back, memory=memory) as d, start(text, memory=memory) as c:
         d.runs()
         c.runs()
         arrived(d, "out", len(fit))
@@ -146,7 +144,7 @@ def test_memif_counts_what_it_cannot_carry(drover, tmp_path, more, memory):
 @pytest.mark.parametrize(
     "mtu, sizes", [(1500, frames.SMALL), (9000, JUMBO)], ids=["small", "jumbo"]
 )
-def test_rings_and_captures(drover, tmp_path, mtu, sizes, two, memory):
+def test_rings_and_captures(start, tmp_path, mtu, sizes, two, memory):
     """From a capture into a ring, and out of it into another, whole and counted by each; a ring alone gives back
     what it got."""
     names = ["r0", "r1"] if two else ["r0"]
@@ -159,7 +157,7 @@ def test_rings_and_captures(drover, tmp_path, mtu, sizes, two, memory):
         ports[name] = "ring:both" if two else "ring:one"
         cores.append([(f"{name}in", name), (name, f"{name}out")])
     text = config(ports, *cores, mtu=mtu, keys="drop=no\n")
-    with Drover(drover, tmp_path, text, memory) as d:
+    with start(text, memory=memory) as d:
         d.runs()
         for name in names:
             arrived(d, f"{name}out", COUNT)
@@ -174,18 +172,18 @@ def test_rings_and_captures(drover, tmp_path, mtu, sizes, two, memory):
 
 @every_memory
 @pytest.mark.parametrize("kind", ["null", "null:copy"])
-def test_null(drover, tmp_path, kind, memory):
+def test_null(start, kind, memory):
     """Of what comes from nowhere and goes there each is counted once, at both ends and between."""
-    with Drover(drover, tmp_path, config({"n": kind}, [("n", "n")]), memory) as d:
+    with start(config({"n": kind}, [("n", "n")]), memory=memory) as d:
         d.runs()
-        wait(lambda: port_of(d, "n")["ipackets"] > 10 * COUNT)
+        wait(lambda: d.port("n")["ipackets"] > 10 * COUNT)
         report = d.end()
     (port,), (task,) = report["ports"], report["tasks"]
     assert port["ipackets"] == port["opackets"] == task["rx"] == task["tx"] > 10 * COUNT
     assert counted(report, *ERRORS) == NONE
 
 
-def test_captures_that_are_no_frames(drover, tmp_path):
+def test_captures_that_are_no_frames(start, tmp_path):
     """Refused by the device as by the generator, in the same words."""
     cases = {
         (101, 60, 60): "is no capture of Ethernet: link type",
@@ -199,20 +197,18 @@ def test_captures_that_are_no_frames(drover, tmp_path):
         device = config({"l0": f"pcap:{tmp_path}/c"}, [("l0", "l0")])
         for text in (device, sends("null", f"pcap file={tmp_path}/c\n")):
             with pytest.raises(AssertionError, match=why):
-                with Drover(drover, tmp_path, text, "--no-huge") as d:
+                with start(text) as d:
                     d.runs()
 
 
-def test_af_packet_counts_what_is_too_long(drover, tmp_path):
+def test_af_packet_counts_what_is_too_long(start, tmp_path):
     """For what the interface said at the start."""
     with Net("v0", mtu=1500) as net:
-        with Drover(
-            drover, tmp_path, config({"v0": "af_packet:v0"}, [("v0", "v0")]), "--no-huge", net
-        ) as d:
+        with start(config({"v0": "af_packet:v0"}, [("v0", "v0")]), net=net) as d:
             d.runs()
             for n in ("v0", "v0x"):
                 net.run("ip", "link", "set", "dev", n, "mtu", 9000)
             pcapfile.write(tmp_path / "long", frames.make(A, [60, 3000], 100))
             net.run(sys.executable, "-B", frames.__file__, "send", "v0x", tmp_path / "long")
-            wait(lambda: port_of(d, "v0")["ierrors"] == 50, 5, "errors")
-            assert port_of(d, "v0")["ipackets"] == 50
+            wait(lambda: d.port("v0")["ierrors"] == 50, 5, "errors")
+            assert d.port("v0")["ipackets"] == 50

@@ -7,7 +7,8 @@ import os
 
 import drover_packets as packets
 import pytest
-from drover_run import execute, forward, published
+from drover_config import configuration, core, task
+from drover_run import execute, published
 from scapy.all import ARP, IP, UDP, Dot1AD, Dot1Q, Ether, Raw, raw
 
 pytestmark = [pytest.mark.anywhere]
@@ -44,19 +45,6 @@ def qinq(n, inner):
     return raw(Ether(dst=packets.A, src=packets.B) / tags / inner / Raw(packets.patterned(40, n)))
 
 
-def outputs(directory, *names):
-    return [packets.read(directory / f"{name}.pcap") for name in names]
-
-
-def run(drover, directory, text, expected):
-    (directory / "test.cfg").write_text(text)
-
-    def once(*args):
-        return execute(drover, "run", "--no-huge", "--squeeze", *args, "test.cfg", cwd=directory)
-
-    return forward(once, expected)
-
-
 def rings(report):
     return {r["name"]: r for r in report["rings"]}
 
@@ -77,10 +65,10 @@ mode=master
 """
 
 
-def test_chain_of_rings(drover, tmp_path):
+def test_chain_of_rings(bench):
     """Through three tasks of two cores, in order, nothing lost though a ring holds 32 packets."""
     sent = [packets.of_size(60 + n % 900) for n in range(3000)]
-    packets.write(tmp_path / "in.pcap", sent)
+    bench.give(sent)
     text = (
         PORTS
         + """
@@ -104,8 +92,8 @@ rx ring=yes
 tx port=b
 """
     )
-    report = run(drover, tmp_path, text, len(sent))
-    assert outputs(tmp_path, "b") == [sent]
+    report = bench.run(text, len(sent))
+    assert bench.read("b") == sent
     found = rings(report)
     assert set(found) == {"first.0 > first.1", "first.1 > last"}
     assert found["first.1 > last"]["size"] == 32
@@ -113,14 +101,14 @@ tx port=b
         assert (ring["sent"], ring["dropped"], ring["used"]) == (len(sent), 0, 0)
 
 
-def test_protocols_part(drover, tmp_path):
+def test_protocols_part(bench):
     """A load balancer with outputs for ARP of their own; those are looked at now and then."""
     data = [
         qinq(n, IP(src=f"10.0.{n // 256}.{n % 256}", dst="192.0.2.1") / UDP()) for n in range(600)
     ]
     asks = [qinq(n, ARP(psrc=f"10.0.0.{n % 256}", pdst="10.0.0.1")) for n in range(100)]
     mixed = [p for n in range(100) for p in (*data[6 * n : 6 * n + 6], asks[n])]
-    packets.write(tmp_path / "in.pcap", mixed)
+    bench.give(mixed)
     text = (
         PORTS
         + """
@@ -153,9 +141,9 @@ tx port=b
     )
     # what comes by the control path leaves with the task's other packets; port c has none of its own
     text = text.replace("device=pcap:-,c.pcap", "device=pcap:empty.pcap,c.pcap")
-    packets.write(tmp_path / "empty.pcap", [])
-    report = run(drover, tmp_path, text, len(mixed))
-    b, c = outputs(tmp_path, "b", "c")
+    bench.give([], "empty")
+    report = bench.run(text, len(mixed))
+    b, c = bench.read("b"), bench.read("c")
     assert sorted(b) == sorted(data)
     assert c == asks
     found = rings(report)
@@ -167,10 +155,10 @@ tx port=b
         assert [p for p in b if p[12:20] == tags] == [p for p in data if p[12:20] == tags]
 
 
-def test_full_ring_is_counted(drover, tmp_path):
+def test_full_ring_is_counted(bench):
     """drop=yes: what a ring does not take is dropped and counted, and nothing else is missing."""
     sent = [packets.of_size(100)] * 2000
-    packets.write(tmp_path / "in.pcap", sent)
+    bench.give(sent)
     text = (
         PORTS
         + """
@@ -189,33 +177,26 @@ rx ring=yes
 tx port=b
 """
     )
-    report = run(drover, tmp_path, text, len(sent))
+    report = bench.run(text, len(sent))
     [ring] = report["rings"]
     assert ring["sent"] + ring["dropped"] == len(sent)
-    assert len(outputs(tmp_path, "b")[0]) == ring["sent"]
+    assert len(bench.read("b")) == ring["sent"]
 
 
-def test_random_fields(drover, tmp_path):
+def test_random_fields(bench):
     """Drawn within their bits, spread over them, with right checksums; the rest stays."""
     frame = raw(Ether(dst=packets.A, src=packets.B) / IP(dst="10.0.0.0") / UDP() / bytes(8))
-    text = f"""[port 0]
-name=a
-device=pcap:-,b.pcap
-[core 1]
-task=0
-mode=gen
-tx port=a
-count=2000
+    keys = f"""count=2000
 pkt inline={frame.hex(" ")}
 random=0000101XXXXXXXXXXXXX0000XXXXXXXX
 rand_offset=30
 random=1111000X
-rand_offset=42
-"""
-    (tmp_path / "test.cfg").write_text(text)
-    p = execute(drover, "run", "--no-huge", "--duration", "1s", "test.cfg", cwd=tmp_path)
+rand_offset=42"""
+    made = core("maker", task("gen", "", "a", keys))
+    bench.write_config(configuration({"a": "pcap:-,b.pcap"}, made))
+    p = bench.execute("run", "--duration", "1s")
     assert p.returncode == 0, p.stderr
-    [made] = outputs(tmp_path, "b")
+    made = bench.read("b")
     assert len(made) == 2000 and {len(m) for m in made} == {60}
     values = {int.from_bytes(m[30:34], "big") for m in made}
     assert all(v & 0xFE000F00 == 0x0A000000 for v in values) and len(values) > 1900

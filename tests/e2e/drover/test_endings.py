@@ -52,43 +52,19 @@ def test_nothing_printed_is_a_failure_of_pinfold(pinfold, args):
     assert "standard output" in p.stderr
 
 
-class Run:
-    """A drover in traffic."""
-
-    def __init__(self, drover, conf, *prefix):
-        self.process = subprocess.Popen(
-            [*prefix, drover, "run", "--no-huge", "--json", conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        self.said = []
-        while "traffic runs" not in (self.said or [""])[-1]:
-            line = self.process.stderr.readline()
-            if line == "":
-                pytest.fail("".join(self.said))
-            self.said.append(line)
-        self.directory = f"{RUNTIME}/dpdk/drover-{self.process.pid}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.communicate()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def worker(self):
-        for tid in os.listdir(f"/proc/{self.process.pid}/task"):
-            with open(f"/proc/{self.process.pid}/task/{tid}/comm") as f:
-                if f.read().startswith(("rte-worker", "lcore-worker")):
-                    return int(tid)
-        pytest.fail("no worker")
+def worker(process):
+    for tid in os.listdir(f"/proc/{process.pid}/task"):
+        with open(f"/proc/{process.pid}/task/{tid}/comm") as f:
+            if f.read().startswith(("rte-worker", "lcore-worker")):
+                return int(tid)
+    pytest.fail("no worker")
 
 
-def test_a_core_that_does_not_end(drover, conf):
+def test_a_core_that_does_not_end(start, conf):
     """What it uses is not released while it runs: the report comes, and the process ends and says why."""
     libc = ctypes.CDLL(None, use_errno=True)
-    with Run(drover, conf) as run:
-        tid = run.worker()
+    with start(conf) as run:
+        tid = worker(run.runs().process)
         held, over = threading.Event(), threading.Event()
 
         def hold():
@@ -112,28 +88,31 @@ def test_a_core_that_does_not_end(drover, conf):
         finally:
             over.set()
             tracer.join()
-        out, err = run.process.communicate(timeout=20)
+        out, _ = run.process.communicate(timeout=20)
         assert run.process.returncode == 1
-        assert "core 'forward' does not end: nothing is cleaned up" in err
+        assert "core 'forward' does not end: nothing is cleaned up" in run.said()
         assert json.loads(out)["tasks"][0]["name"] == "forward"
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="package util-linux is not installed")
-def test_no_signal_can_be_queued(drover, conf):
+def test_no_signal_can_be_queued(start, conf):
     """DPDK's clean-up waits for a thread that it could not signal: drover does not for ever."""
-    with Run(drover, conf, "prlimit", "--sigpending=0") as run:
+    with start(conf, prefix=["prlimit", "--sigpending=0"]) as run:
+        begun = len(run.runs().said())
         run.process.terminate()
-        out, err = run.process.communicate(timeout=50)
+        out, _ = run.process.communicate(timeout=50)
         assert run.process.returncode == 0
         assert json.loads(out)["tasks"][0]["name"] == "forward"
-        if err != "":
-            assert "clean-up is not over after 20 s: left to the kernel" in err
+        if said := run.said()[begun:]:
+            assert "clean-up is not over after 20 s: left to the kernel" in said
         assert not os.path.exists(run.directory)
 
 
-def test_a_killed_one_leaves_nothing_for_long(drover, conf):
+def test_a_killed_one_leaves_nothing_for_long(drover, start, conf):
     """The next start takes away its directory, and not that of one that runs."""
-    with Run(drover, conf) as lives, Run(drover, conf) as killed:
+    with start(conf) as lives, start(conf) as killed:
+        lives.runs()
+        killed.runs()
         killed.process.send_signal(signal.SIGKILL)
         killed.process.wait()
         assert os.path.exists(killed.directory + "/config")

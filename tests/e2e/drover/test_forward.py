@@ -7,18 +7,18 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import drover_packets as packets
 import pytest
-from drover_run import RUNTIME, Control, execute, forward, full_config, granted
+from drover_config import configuration, core, task
+from drover_run import config, execute, forward, granted
 from places import TOP
+from tshark import dissect, needs_tshark
 
-from workload import CPU, needs_pages, needs_root, wait
+from workload import CPU, SLOW, needs_pages, needs_root, wait
 
 pytestmark = [pytest.mark.anywhere]
 CONFIGS = TOP / "data/drover"
@@ -98,33 +98,16 @@ def test_l2fwd_addresses(bench, dst, src):
     assert came == packets.rewritten(KINDS, report["ports"][0]["mac"], dst, src)
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="package tshark is not installed")
+FIELDS = "frame.len frame.protocols vlan.id ip.checksum ip.src ipv6.dst udp.length eth.src eth.dst"
+
+
+@needs_tshark
 def test_tshark_sees_the_same(bench):
     """Another judge than our own reader: all fields but the addresses are the same."""
-    fields = [
-        "frame.len",
-        "frame.protocols",
-        "vlan.id",
-        "ip.checksum",
-        "ip.src",
-        "ipv6.dst",
-        "udp.length",
-        "eth.src",
-        "eth.dst",
-    ]
-
-    def dissect(path):
-        command = ["tshark", "-n", "-r", path, "-T", "fields"]
-        for field in fields:
-            command += ["-e", field]
-        p = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
-        assert p.returncode == 0, p.stderr
-        return [line.split("\t") for line in p.stdout.splitlines()]
-
     sent = [p for name, p in packets.kinds().items() if not re.match("all|random|source", name)]
     keys = "dst mac=02:11:22:33:44:55\nsrc mac=02:66:77:88:99:aa"
     bench(sent, mode="l2fwd", keys=keys)
-    before, after = dissect(bench.directory / "in.pcap"), dissect(bench.out)
+    before, after = (dissect(f, *FIELDS.split()) for f in (bench.directory / "in.pcap", bench.out))
     assert [row[:-2] for row in after] == [row[:-2] for row in before] and len(after) == len(sent)
     assert {tuple(row[-2:]) for row in after} == {("02:66:77:88:99:aa", "02:11:22:33:44:55")}
 
@@ -166,47 +149,14 @@ def test_the_configurations_that_are_shipped(drover, tmp_path, name):
     assert packets.read(tmp_path / "out.pcap") == want
 
 
-CHAIN = """[port 0]
-name=in
-device=pcap:in.pcap
-[port 1]
-name=a0
-device=ring:a
-[port 2]
-name=a1
-device=ring:a
-[port 3]
-name=b0
-device=ring:b
-[port 4]
-name=b1
-device=ring:b
-[port 5]
-name=out
-device=pcap:-,out.pcap
-[core 0]
-mode=master
-[core 1]
-task=0
-mode=none
-rx port=in
-tx port=a0
-drop=no
-[core 2]
-task=0
-mode=l2fwd
-rx port=a1
-tx port=b0
-dst mac=packet
-src mac=packet
-drop=no
-[core 3]
-task=0
-mode=none
-rx port=b1
-tx port=out
-drop=no
-"""
+CHAIN = configuration(
+    {"in": "pcap:in.pcap"}
+    | {f"{ring}{end}": f"ring:{ring}" for ring in "ab" for end in "01"}
+    | {"out": "pcap:-,out.pcap"},
+    core("1", task("none", "in", "a0", "drop=no")),
+    core("2", task("l2fwd", "a1", "b0", "dst mac=packet\nsrc mac=packet\ndrop=no")),
+    core("3", task("none", "b1", "out", "drop=no")),
+)
 
 
 def test_cores_squeezed_onto_one_cpu(drover, tmp_path):
@@ -239,46 +189,32 @@ def test_cores_squeezed_onto_one_cpu(drover, tmp_path):
 RING = 4095  # packets that a ring takes
 
 
-def test_a_full_output(drover, tmp_path):
+def full(drop, device):
+    return config(keys=f"drop={drop}", device=f"pcap:{device}", mempool="16K", to="full")
+
+
+def test_a_full_output(bench):
     sent = packets.every_size(60, 60) * 9000
-    packets.write(tmp_path / "in.pcap", sent)
-    text = full_config("drop=yes", device="pcap:in.pcap", mempool="16K")
-    (tmp_path / "full.cfg").write_text(text)
-
-    def run(*args):
-        return execute(drover, "run", "--no-huge", *args, "full.cfg", cwd=tmp_path)
-
-    (task,) = forward(run, len(sent))["tasks"]
+    bench.give(sent)
+    (task,) = bench.run(full("yes", "in.pcap"), len(sent))["tasks"]
     assert (task["rx"], task["tx"]) == (len(sent), RING)
     assert task["drops"] == {"tx full": len(sent) - RING}
 
 
-def test_a_full_output_that_is_waited_for(drover, tmp_path):
+def test_a_full_output_that_is_waited_for(start, tmp_path):
     """With drop=no nothing is dropped while it runs, and it still ends when it is asked to."""
     packets.write(tmp_path / "in.pcap", packets.every_size(60, 60) * 9000)
-    text = full_config("drop=no", device="pcap:in.pcap", mempool="16K")
-    (tmp_path / "full.cfg").write_text(text)
-    p = subprocess.Popen(
-        [drover, "run", "--no-huge", "full.cfg"],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert "traffic runs" in p.stderr.readline()
-        t = Control(f"{RUNTIME}/dpdk/drover-{p.pid}/drover.sock")
-        wait(lambda: t.ask("ports port=full")["ports"]["full"]["opackets"] == RING)
+    with start(full("no", tmp_path / "in.pcap")) as d:
+        d.runs()
+        wait(lambda: d.port("full")["opackets"] == RING)
         time.sleep(0.2)
-        task = t.ask("stats task=forward")
+        (task,) = d.tasks()
         # the burst under way is counted when all of it is sent
         assert RING < task["rx"] <= RING + 32 and RING - 32 <= task["tx"] <= RING
         assert set(task["drops"].values()) == {0}
-        p.send_signal(signal.SIGTERM)
-        assert p.wait(2) == 0
-    finally:
-        p.kill()
-        p.wait()
+        begin = time.monotonic()
+        d.end()
+        assert time.monotonic() - begin < 2 * SLOW
 
 
 # ---- in a container

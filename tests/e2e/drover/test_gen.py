@@ -3,44 +3,20 @@
 """drover's generator: what it sends, as scapy and tshark see it, and the BNG loaded from both sides."""
 
 import json
-import shutil
-import signal
-import subprocess
 from collections import Counter
-from pathlib import Path
 
 import drover_packets as packets
 import pytest
-from drover_run import RUNTIME, Control, execute
+from drover_config import configuration, core, task
 from places import TOP
 from scapy.all import GRE, IP, UDP, Dot1Q, Ether, Raw, raw
 from scapy.contrib.mpls import MPLS
+from tshark import dissect, needs_tshark
 from workload import wait
 
 pytestmark = [pytest.mark.anywhere]
 CONFIGS = TOP / "data/drover"
 COUNT = 300
-
-GEN = """[port 0]
-name=out
-device=pcap:-,out.pcap
-mtu=9000
-[defaults]
-mempool size=4K
-[global]
-mbuf size=9216
-[core 0]
-mode=master
-[core 1]
-name=gen
-task=0
-mode=gen
-tx port=out
-dst mac=02:00:00:00:00:0a
-src mac=02:00:00:00:00:0b
-count={count}
-{keys}
-"""
 
 LAYERS = {
     "eth/ipv4/udp": [Ether, IP, UDP],
@@ -51,27 +27,20 @@ LAYERS = {
 }
 
 
-def generate(drover, directory, keys, count=COUNT, status=0):
+def generate(bench, keys, count=COUNT, status=0):
     """The packets that were sent, and what the generator says."""
-    (directory / "gen.cfg").write_text(GEN.format(keys=keys, count=count))
-    p = execute(
-        drover,
-        "run",
-        "--no-huge",
-        "--squeeze",
-        "--json",
-        "--duration",
-        "600ms",
-        "gen.cfg",
-        cwd=directory,
-    )
+    keys = f"dst mac={packets.A}\nsrc mac={packets.B}\ncount={count}\n{keys}"
+    ports = {"out": ("pcap:-,out.pcap", "mtu=9000")}
+    made = core("gen", task("gen", "", "out", keys))
+    bench.write_config(configuration(ports, made, mempool="4K", keys=["mbuf size=9216"]))
+    p = bench.execute("run", "--json", "--duration", "600ms")
     assert p.returncode == status, p.stderr
     if status != 0:
         return p.stderr
-    (task,) = json.loads(p.stdout)["tasks"]
-    sent = packets.read(directory / "out.pcap")
-    assert len(sent) == task["tx"] == count
-    return sent, task
+    (figures,) = json.loads(p.stdout)["tasks"]
+    sent = bench.read("out")
+    assert len(sent) == figures["tx"] == count
+    return sent, figures
 
 
 def layers(p):
@@ -101,12 +70,12 @@ def check_sums(data):
     [(t, s) for t in LAYERS for s in (0, 1514)] + [("eth/mpls/ipv4/gre/ipv4/udp", 9000)],
     ids=lambda v: str(v).replace("/", "-"),
 )
-def test_templates(drover, tmp_path, template, size):
+def test_templates(bench, template, size):
     """Every packet is right, whatever varies in it."""
     keys = f"template={template}\n" + (f"pkt size={size}\n" if size else "")
     keys += "random=src ip\nrange=src port:1000-1099\nrandom=dst ip:198.18.0.0-198.18.0.255\n"
     ports, addresses = [], set()
-    for data in generate(drover, tmp_path, keys)[0]:
+    for data in generate(bench, keys)[0]:
         p = check_sums(data)
         assert layers(p)[: len(LAYERS[template])] == LAYERS[template]
         assert len(data) == size or (size == 0 and 60 <= len(data) < 128)
@@ -118,26 +87,26 @@ def test_templates(drover, tmp_path, template, size):
     assert len(addresses) > COUNT * 0.9
 
 
-def test_ranges_carry(drover, tmp_path):
+def test_ranges_carry(bench):
     """As a clock: the S-tag steps when the C-tag begins anew."""
     keys = "template=eth/qinq/ipv4/udp\nrange=cvlan:1-7\nrange=svlan:10-12 carry\nrange=src ip:10.0.0.0-10.0.0.20"
-    for i, data in enumerate(generate(drover, tmp_path, keys)[0]):
+    for i, data in enumerate(generate(bench, keys)[0]):
         p = check_sums(data)
         tags = p.payload, p.payload.payload
         assert [t.vlan for t in tags] == [10 + i // 7 % 3, 1 + i % 7]
         assert p[IP].src == f"10.0.0.{i % 21}"
 
 
-def test_gre_keys(drover, tmp_path):
+def test_gre_keys(bench):
     keys = "template=eth/mpls/ipv4/gre/ipv4/udp\nlabel=77\nrange=gre key:65530-65540 step 2\n"
-    for i, data in enumerate(generate(drover, tmp_path, keys)[0]):
+    for i, data in enumerate(generate(bench, keys)[0]):
         p = check_sums(data)
         assert p[MPLS].label == 77 and p[MPLS].s == 1 and p[GRE].key == 65530 + i % 6 * 2
 
 
-def test_imix(drover, tmp_path):
+def test_imix(bench):
     """7:4:1, as near to each other as that can be."""
-    sent, task = generate(drover, tmp_path, "imix=60:7,590:4,1514:1")
+    sent, task = generate(bench, "imix=60:7,590:4,1514:1")
     assert Counter(map(len, sent)) == {60: 7 * 25, 590: 4 * 25, 1514: 25}
     for at in range(0, COUNT, 12):
         assert Counter(map(len, sent[at : at + 12])) == {60: 7, 590: 4, 1514: 1}
@@ -146,7 +115,7 @@ def test_imix(drover, tmp_path):
     assert task["tx_bytes"] == sum(map(len, sent))
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="package tshark is not installed")
+@needs_tshark
 @pytest.mark.parametrize(
     "template, protocols",
     [
@@ -157,50 +126,25 @@ def test_imix(drover, tmp_path):
         ("eth/mpls/ipv4/gre/ipv4/udp", "eth:ethertype:mpls:ip:gre:ip:udp"),
     ],
 )
-def test_tshark_finds_nothing_wrong(drover, tmp_path, template, protocols):
+def test_tshark_finds_nothing_wrong(bench, template, protocols):
     """Smallest and largest."""
     keys = f"template={template}\nrandom=src ip\nimix=100,700,1514"
-    generate(drover, tmp_path, keys)
-    p = subprocess.run(
-        [
-            "tshark",
-            "-r",
-            tmp_path / "out.pcap",
-            "-o",
-            "ip.check_checksum:TRUE",
-            "-o",
-            "udp.check_checksum:TRUE",
-            "-T",
-            "fields",
-            "-e",
-            "frame.protocols",
-            "-e",
-            "ip.checksum.status",
-            "-e",
-            "udp.checksum.status",
-            "-e",
-            "_ws.expert",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    seen = p.stdout.splitlines()
+    generate(bench, keys)
+    fields = "frame.protocols", "ip.checksum.status", "udp.checksum.status", "_ws.expert"
+    seen = dissect(bench.directory / "out.pcap", *fields, checks=["ip", "udp"])
     assert len(seen) == COUNT
-    for line in seen:
-        found, ip, udp, *expert = line.split("\t")
+    for found, ip, udp, *expert in seen:
         assert found.startswith(protocols)
         assert (set(ip.split(",")), udp) == ({"1"}, "1") and expert in ([], [""])
 
 
 @pytest.mark.parametrize("loop", ["yes", "no"])
-def test_capture(drover, tmp_path, loop):
+def test_capture(bench, loop):
     """What scapy wrote is sent as it is, over and over or once."""
     kinds = [p for p in packets.kinds().values() if len(p) >= 60]
-    packets.write(tmp_path / "in.pcap", kinds)
+    bench.give(kinds)
     count = 3 * len(kinds) if loop == "yes" else len(kinds)
-    sent, _ = generate(drover, tmp_path, f"pcap file=in.pcap\nloop={loop}", count)
+    sent, _ = generate(bench, f"pcap file=in.pcap\nloop={loop}", count)
     assert sent == kinds * (count // len(kinds))
 
 
@@ -214,10 +158,10 @@ def test_capture(drover, tmp_path, loop):
     ],
     ids=["absent", "empty", "text", "no packets"],
 )
-def test_wrong_capture(drover, tmp_path, content, like):
+def test_wrong_capture(bench, content, like):
     if content is not None:
-        (tmp_path / "in.pcap").write_bytes(content)
-    says = generate(drover, tmp_path, "pcap file=in.pcap", status=1)
+        (bench.directory / "in.pcap").write_bytes(content)
+    says = generate(bench, "pcap file=in.pcap", status=1)
     lines = [line for line in says.splitlines() if line.startswith("drover:")]
     assert len(lines) == 1 and "in.pcap" in lines[0] and like in lines[0]
 
@@ -230,95 +174,42 @@ ROOM = 14  # 2^14 packets: all have it, however long others have the CPUs
 FEW = ["-D", "svlans=1", "-D", "last=10.1.3.255", "-D", "keys=1023"]  # 1024 subscribers
 
 
-class Running:
-    """drover with a file that is shipped, on CPUs that may be shared."""
-
-    def __init__(self, drover, log, config, *args):
-        self.log = log
-        self.process = subprocess.Popen(
-            [drover, "run", "--no-huge", "--squeeze", "--json", *args, CONFIGS / config],
-            stdout=subprocess.PIPE,
-            stderr=open(log, "w", encoding="utf-8"),
-            text=True,
-        )
-        path = Path(f"{RUNTIME}/dpdk/drover-{self.process.pid}/drover.sock")
-        self.wait(path.exists)
-        self.control = Control(str(path))
-
-    def wait(self, condition):
-        wait(lambda: condition() or self.process.poll() is not None, 60, self.log.stem)
-        assert self.process.poll() is None, self.log.read_text()
-
-    def runs(self):
-        self.wait(lambda: "traffic runs" in self.log.read_text())
-
-    def tasks(self, mode=None):
-        tasks = self.control.ask("stats")["tasks"].values()
-        return [t for t in tasks if mode in (None, t["mode"])]
-
-    def end(self):
-        """Its report."""
-        self.process.send_signal(signal.SIGINT)
-        text, _ = self.process.communicate(timeout=20)
-        assert self.process.returncode == 0
-        return json.loads(text)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
 def drops_of(tasks):
     return {k: v for t in tasks for k, v in t["drops"].items() if v}
 
 
 @pytest.mark.limit(200)
-def test_bng_from_both_sides(drover, tmp_path):
+def test_bng_from_both_sides(start, tmp_path):
     """As the files say that are shipped: nothing is lost, whatever its size, in either direction. The core side is held
     until the BNG has all packets of the access side, and so has learned all addresses, however long that takes.
     """
-    running = []
-    try:
-        gen = Running(
-            drover,
-            tmp_path / "gen.log",
-            "gen-bng.cfg",
-            *FEW,
-            "-D",
-            f"rate={RATE}",
-            "-D",
-            f"count={PACKETS}",
-            "-D",
-            "learn=0",
-            f"--port=access=memif:server:{tmp_path}/cpe",
-            f"--port=core=memif:server:{tmp_path}/inet",
-        )
-        running.append(gen)
+    sizes = [w for d in (f"rate={RATE}", f"count={PACKETS}", "learn=0") for w in ("-D", d)]
+    to = "--port=access=memif:server:{0}/cpe", "--port=core=memif:server:{0}/inet"
+    of = (
+        f"--port=cpe0=memif:client:{{0}}/cpe,rsize={ROOM}",
+        f"--port=inet0=memif:client:{{0}}/inet,rsize={ROOM}",
+    )
+    load = [*FEW, *sizes, *(w.format(tmp_path) for w in to)]
+    with start(CONFIGS / "gen-bng.cfg", *load) as gen:
         # it waits for its links
-        assert gen.control.ask("stop task=core.0") == {"stopped": 1}
-        bng = Running(
-            drover,
-            tmp_path / "bng.log",
-            "bng.cfg",
-            f"--port=cpe0=memif:client:{tmp_path}/cpe,rsize={ROOM}",
-            f"--port=inet0=memif:client:{tmp_path}/inet,rsize={ROOM}",
-        )
-        running.append(bng)
-        for r in running:
-            r.runs()
-        wait(lambda: bng.tasks("qinqdecapv4")[0]["rx"] == PACKETS, 60, "the last address")
-        assert gen.control.ask("start task=core.0") == {"started": 1}
-        wait(lambda: [t["tx"] for t in gen.tasks("gen")] == [PACKETS] * 2, 60, "the last packet")
+        assert gen.answers().ask("stop task=core.0") == {"stopped": 1}
+        with start(CONFIGS / "bng.cfg", *(w.format(tmp_path) for w in of)) as bng:
+            gen.runs()
+            bng.runs()
+            judge_both_sides(gen, bng)
 
-        def arrived():
-            received = [t["report"]["received"] for t in gen.tasks("lat")]
-            return received == [PACKETS] * 2 or drops_of(bng.tasks())
 
-        wait(arrived, 60, "its arrival")
-        loads, forwards = gen.end(), bng.end()
-    finally:
-        for r in running:
-            r.kill()
+def judge_both_sides(gen, bng):
+    wait(lambda: bng.tasks("qinqdecapv4")[0]["rx"] == PACKETS, 60, "the last address")
+    assert gen.control.ask("start task=core.0") == {"started": 1}
+    wait(lambda: [t["tx"] for t in gen.tasks("gen")] == [PACKETS] * 2, 60, "the last packet")
+
+    def arrived():
+        received = [t["report"]["received"] for t in gen.tasks("lat")]
+        return received == [PACKETS] * 2 or drops_of(bng.tasks())
+
+    wait(arrived, 60, "its arrival")
+    loads, forwards = gen.end(), bng.end()
     up, down = forwards["tasks"]
     assert drops_of(forwards["tasks"]) == {}
     assert up["rx"] == up["tx"] == down["rx"] == down["tx"] == PACKETS

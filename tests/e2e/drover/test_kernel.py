@@ -6,14 +6,12 @@ interfaces, and a core router with MPLS and GRE."""
 import hashlib
 import random
 import re
-import shutil
-import subprocess
 import time
 
 import pytest
 import uml
-from drover_run import Control
-from workload import unique, wait
+from drover_config import configuration, core, task
+from drover_run import Drover
 
 pytestmark = [pytest.mark.anywhere]
 LINES = [
@@ -37,38 +35,28 @@ route,198.18.0.0/16,0
     f"user,{s},{c},{key}\n" for s, c, key in LINES
 )
 
-CONFIG = f"""[port 0]
-name=cpe0
-device=af_xdp:tcpe
-[port 1]
-name=inet0
-device=af_xdp:tcore
-mac={BNG_MAC}
-[defaults]
-mempool size=16K
-[core 0]
-mode=master
-[core 1]
-name=bng
-task=0
-mode=qinqdecapv4
-rx port=cpe0
-tx ports from routing table=inet0,cpe0
-route table=tables.csv
-user table=tables.csv
-local ipv4={LOCAL}
-handle arp=yes
-gateway ipv4={GATEWAY}
-icmp ipv4={GATEWAY}
-cpe table timeout ms={AGE * 1000}
-task=1
-mode=qinqencapv4
-rx port=inet0
-tx ports from cpe table=cpe0,inet0
-user table=tables.csv
-local ipv4={LOCAL}
-icmp ipv4={GATEWAY}
-"""
+CONFIG = configuration(
+    {"cpe0": "af_xdp:tcpe", "inet0": ("af_xdp:tcore", f"mac={BNG_MAC}")},
+    core(
+        "bng",
+        task(
+            UP,
+            "cpe0",
+            "",
+            "tx ports from routing table=inet0,cpe0\nroute table=tables.csv\nuser table=tables.csv",
+            f"local ipv4={LOCAL}\nhandle arp=yes\ngateway ipv4={GATEWAY}\nicmp ipv4={GATEWAY}",
+            f"cpe table timeout ms={AGE * 1000}",
+        ),
+        task(
+            DOWN,
+            "inet0",
+            "",
+            "tx ports from cpe table=cpe0,inet0\nuser table=tables.csv",
+            f"local ipv4={LOCAL}\nicmp ipv4={GATEWAY}",
+        ),
+    ),
+    mempool="16K",
+)
 
 
 def address(line):
@@ -101,31 +89,7 @@ class Net:
         self.lab.wait_for("tcpe")
         self.lab.wait_for("tcore")
         (self.directory / "tables.csv").write_text(TABLES)
-        (self.directory / "bng.cfg").write_text(CONFIG)
-        self.log = self.directory / "bng.log"
-        self.prefix = unique("kernel")
-        with open(self.log, "w", encoding="utf-8") as log:
-            self.bng = self.lab.popen(
-                drover,
-                "run",
-                "--no-huge",
-                "--squeeze",
-                "--json",
-                "--file-prefix",
-                self.prefix,
-                self.directory / "bng.cfg",
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-
-        def runs():
-            text = self.log.read_text(encoding="utf-8")
-            assert self.bng.poll() is None, text
-            return "traffic runs" in text
-
-        wait(runs, 30, "the start of drover")
-        self.control = Control(f"/var/run/dpdk/{self.prefix}/drover.sock")
+        self.bng = Drover(drover, self.directory, CONFIG, net=self.lab).runs()
 
     def set_up_core(self):
         self.core.run(
@@ -161,33 +125,23 @@ class Net:
             )
 
     def task(self, mode):
-        tasks = self.control.ask("stats")["tasks"].values()
-        return next(t for t in tasks if t["mode"] == mode)
+        return self.bng.tasks(mode)[0]
 
     def mac(self):
         """Of the BNG, on the side of the CPEs."""
-        (port,) = self.control.ask("ports port=cpe0")["ports"].values()
-        return port["mac"].lower()
+        return self.bng.port("cpe0")["mac"].lower()
 
     def ping(self, line):
         """From the CPE of that line; it is known then."""
         self.cpe.run(f"ping -c 1 -W 10 -I q{line} {SERVER}")
 
     def end(self):
-        report = None
         try:
-            if self.bng is not None:
-                if self.bng.poll() is None:
-                    self.bng.terminate()
-                report, _ = self.bng.communicate(timeout=20)
-                # drover leaves a directory that was named to it
-                shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
-            for kernel in (self.cpe, self.core):
-                if kernel is not None:
-                    kernel.end()
+            for program in (self.bng, self.cpe, self.core):
+                if program is not None:
+                    program.end()
         finally:
             self.lab.end()
-        return report
 
 
 @pytest.fixture(scope="module")

@@ -2,97 +2,59 @@
 # Copyright (c) 2026 The pinfold authors
 """Tables that change while packets flow: whom it does not concern loses nothing."""
 
-import json
-import subprocess
-
 import bng_packets as bng
 import pytest
-from drover_run import RUNTIME, Control
+from drover_config import configuration, core, task
+from drover_run import Drover
 from workload import wait
 
 pytestmark = [pytest.mark.anywhere]
 
-CONFIG = """[port 0]
-name=a
-device=ring:a
-[port 1]
-name=b
-device=ring:a
-[port 2]
-name=out
-device=null
-[defaults]
-mempool size=4K
-[core 0]
-mode=master
-[core 1]
-name=live
-task=0
-mode=gen
-tx port=a
-{gen}
-task=1
-rx port=b
-tx port=out
-route table=tables.csv
-{task}
-"""
-L3FWD = {"gen": "rate=200k", "task": "mode=l3fwd"}
 
+def config(rate, mode, gen="", keys=""):
+    """A generator and a task that it loads, over a ring."""
+    return configuration(
+        {"a": "ring:a", "b": "ring:a", "out": "null"},
+        core(
+            "live",
+            task("gen", "", "a", f"rate={rate}", gen),
+            task(mode, "b", "out", "route table=tables.csv", keys),
+        ),
+        mempool="4K",
+    )
+
+
+L3FWD = config("200k", "l3fwd")
 HOP = "hop,0,192.0.2.1,02:00:00:00:00:01,100,0\nroute,198.18.0.0/15,0\n"
 LINES = range(64)
 USERS = HOP + "".join(f"user,7,{n},{700 + n}\n" for n in LINES)
-BNG = {
-    "gen": "rate=100k\ntemplate=eth/qinq/ipv4/udp\nsvlan=7\nsrc mac=02:00:00:00:00:05\nrange=cvlan:0-63\nrange=src ip:10.0.0.1-10.0.0.64",
-    "task": "mode=qinqdecapv4\nuser table=tables.csv\nlocal ipv4=192.0.2.254",
-}
+BNG = config(
+    "100k",
+    "qinqdecapv4",
+    "template=eth/qinq/ipv4/udp\nsvlan=7\nsrc mac=02:00:00:00:00:05\nrange=cvlan:0-63\nrange=src ip:10.0.0.1-10.0.0.64",
+    "user table=tables.csv\nlocal ipv4=192.0.2.254",
+)
 
 
-class Live:
-    """A generator and a task that it loads, over a ring."""
-
-    def __init__(self, drover, directory, config, tables):
-        self.directory = directory
-        (directory / "live.cfg").write_text(CONFIG.format(**config))
+class Live(Drover):
+    def __init__(self, drover, directory, text, tables):
         (directory / "tables.csv").write_text(tables)
-        self.process = subprocess.Popen(
-            [drover, "run", "--no-huge", "--json", "live.cfg"],
-            cwd=directory,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        said = self.process.stderr.readline()
-        if "traffic runs" not in said:
-            self.process.kill()
-            pytest.fail(said)
-        self.control = Control(f"{RUNTIME}/dpdk/drover-{self.process.pid}/drover.sock")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-    def ask(self, command):
-        return self.control.ask(command)
+        super().__init__(drover, directory, text)
+        self.runs()
 
     def task(self):
-        return next(t for t in self.ask("stats")["tasks"].values() if t["mode"] != "gen")
+        return next(t for t in self.tasks() if t["mode"] != "gen")
 
     def pass_on(self, packets=3 * len(LINES)):
         """Waits until so many more have been sent."""
         begin = self.task()["tx"]
         wait(lambda: self.task()["tx"] >= begin + packets, 30, "traffic")
 
-    def end(self):
-        """What generator and task say at the end; no packet is lost between them."""
-        self.process.terminate()
-        text, _ = self.process.communicate(timeout=20)
-        gen, task = json.loads(text)["tasks"]
+    def figures(self):
+        """What the task says at the end; no packet is lost before it."""
+        gen, task = self.end()["tasks"]
         assert 0 <= gen["tx"] - task["rx"] <= 64
-        return gen, task
+        return task
 
 
 def lost(task):
@@ -126,7 +88,7 @@ def test_routes(drover, tmp_path):
             "route_add",
         ):
             assert "error" in live.ask(wrong), wrong
-        _, task = live.end()
+        task = live.figures()
         assert lost(task) == {} and task["rx"] == task["tx"] > 1000
 
 
@@ -167,4 +129,4 @@ def test_subscribers(drover, tmp_path):
         assert lost(live.task()) == lost(after) and set(lost(after)) == {"unknown subscriber"}
         share = (after["tx"] - begin["tx"]) / (after["rx"] - begin["rx"])
         assert share < 0.5
-        live.end()
+        live.figures()

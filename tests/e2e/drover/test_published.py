@@ -6,124 +6,52 @@ that belong to them, where DPPD_CONFIG_DIR says they are."""
 
 import json
 import os
-import signal
-import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import bng_packets as bng
-import drover_packets as packets
 import pytest
+from drover_config import configuration, core, task
 from drover_run import execute, published
 from places import TOP
 from scapy.all import PcapNgReader, raw
-from workload import FULL, wait
+from workload import FULL
 
 pytestmark = [pytest.mark.anywhere]
 
 SIDES = ["cpe0", "inet0", "cpe1", "inet1"]  # ports of the BNG by number
-START = 10  # seconds until a BNG is up, on a busy machine more
 
 
-class Running:
+def forwards(start, directory, config, ports, args=()):
     """A drover whose ports are the servers of links."""
-
-    def __init__(self, drover, directory, config, ports, args=()):
-        self.log = directory / "dut.log"
-        links = [
-            f"--port={i}=memif:server:{directory}/link{i},mac={bng.GATEWAY}" for i in range(ports)
-        ]
-        command = [drover, "run", "--no-huge", "--squeeze", "--json", *args, *links, config]
-        with open(self.log, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-
-    def __enter__(self):
-        def up():
-            said = self.log.read_text()
-            assert self.process.poll() is None, said
-            return "traffic runs" in said
-
-        wait(up, 3 * START, "traffic")
-        return self
-
-    def report(self):
-        self.process.send_signal(signal.SIGINT)
-        text, _ = self.process.communicate(timeout=30)
-        assert self.process.returncode == 0, self.log.read_text()
-        return json.loads(text)
-
-    def __exit__(self, kind, *_):
-        alive = self.process.poll() in (None, 0)  # it has said its report
-        self.process.kill()
-        self.process.wait()
-        assert alive or kind, f"ended with {self.process.returncode}: {self.log.read_text()}"
+    links = (f"--port={i}=memif:server:{directory}/link{i},mac={bng.GATEWAY}" for i in range(ports))
+    return start(config, *args, *links)
 
 
 def drops(report, but=()):
     """Of all tasks, by reason."""
     found = Counter()
-    for task in report["tasks"]:
-        found.update({k: v for k, v in task["drops"].items() if v and k not in but})
+    for t in report["tasks"]:
+        found.update({k: v for k, v in t["drops"].items() if v and k not in but})
     return dict(found)
 
 
 # --- the BNG, judged packet by packet -----------------------------------------------------------
 
-TESTER = """
-[defaults]
-mempool size=4K
-[core 0]
-mode=master
-{ports}
-[core 1]
-name=access
-task=0
-mode=gen
-tx port=p0
-pcap file=in0.pcap
-loop=no
-rate=20kpps
-task=1
-mode=gen
-tx port=p2
-pcap file=in2.pcap
-loop=no
-rate=20kpps
-task=2
-mode=gen
-tx port=p1
-pcap file=in1.pcap
-loop=no
-rate=20kpps
-delay=1s
-task=3
-mode=gen
-tx port=p3
-pcap file=in3.pcap
-loop=no
-rate=20kpps
-delay=1s
-[core 2]
-name=see
-task=0
-mode=dump
-rx port=p0
-file=out0.pcapng
-task=1
-mode=dump
-rx port=p1
-file=out1.pcapng
-task=2
-mode=dump
-rx port=p2
-file=out2.pcapng
-task=3
-mode=dump
-rx port=p3
-file=out3.pcapng
-"""
+
+def other_end(directory):
+    def replays(i):
+        keys = f"pcap file=in{i}.pcap\nloop=no\nrate=20kpps" + "\ndelay=1s" * (i % 2)
+        return task("gen", "", f"p{i}", keys)
+
+    return configuration(
+        {f"p{i}": f"memif:client:{directory}/link{i}" for i in range(4)},
+        core("access", *(replays(i) for i in (0, 2, 1, 3))),
+        core("see", *(task("dump", f"p{i}", "", f"file=out{i}.pcapng") for i in range(4))),
+        mempool="4K",
+    )
 
 
 @dataclass
@@ -220,32 +148,22 @@ def seen(path):
         return [raw(p) for p in reader]
 
 
-def judge_bng(drover, directory, b):
+def judge_bng(start, bench, b):
+    directory = bench.directory
     sent, due = traffic(b)
     for i, frames in enumerate(sent):
-        packets.write(directory / f"in{i}.pcap", frames)
-    ports = "".join(
-        f"[port {i}]\nname=p{i}\ndevice=memif:client:{directory}/link{i}\n" for i in range(4)
-    )
-    (directory / "tester.cfg").write_text(TESTER.format(ports=ports))
-    with Running(drover, directory, b.config, 4, b.args) as dut:
+        bench.give(frames, f"in{i}")
+    bench.write_config(other_end(directory))
+    with forwards(start, directory, b.config, 4, b.args) as dut:
+        dut.runs()
         # a busy machine takes longer; CPEs are known by then, and packets the same
         for duration in ("2s", "8s", "20s"):
-            p = execute(
-                drover,
-                "run",
-                "--no-huge",
-                "--squeeze",
-                "--duration",
-                duration,
-                "tester.cfg",
-                cwd=directory,
-            )
+            p = bench.execute("run", "--duration", duration)
             assert p.returncode == 0, p.stderr
             came = [seen(directory / f"out{i}.pcapng") for i in range(4)]
             if [len(c) for c in came] == [len(d) for d in due]:
                 break
-        report = dut.report()
+        report = dut.end()
     macs = {port["name"]: port["mac"] for port in report["ports"]}
     for i, side in enumerate(SIDES):
         want = sorted(expected(b, d, macs[side]) for d in due[i])
@@ -258,9 +176,9 @@ def judge_bng(drover, directory, b):
 
 
 @pytest.mark.parametrize("name", ["bng", "bng-senders"])
-def test_bng_of_four_ports(drover, tmp_path, name):
+def test_bng_of_four_ports(start, bench, name):
     """Twelve cores on what there is; every packet, byte by byte, out of the right port."""
-    report = judge_bng(drover, tmp_path, ours(name))
+    report = judge_bng(start, bench, ours(name))
     assert report["name"] == "bng of 4 workers"
     workers = [t for t in report["tasks"] if t["mode"] == "qinqdecapv4"]
     assert len(workers) == 4 and all(t["rx"] > 0 for t in workers)
@@ -275,52 +193,28 @@ def test_bng_of_four_ports(drover, tmp_path, name):
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )
-def test_published_bng(drover, tmp_path, name, kw):
-    judge_bng(drover, tmp_path, theirs(name, **kw))
+def test_published_bng(start, bench, name, kw):
+    judge_bng(start, bench, theirs(name, **kw))
 
 
 # --- generators that read nothing, and DPPD's pairs ---------------------------------------------
 
-SENDER = """[port 0]
-name=out
-device=memif:client:{directory}/link0
-[core 0]
-mode=master
-[core 1]
-task=0
-mode=gen
-tx port=out
-rate=200kpps
-count=20000
-"""
-BACK = """[port 0]
-name=if0
-[core 0]
-mode=master
-[core 1]
-task=0
-mode=nop
-rx port=if0
-tx port=if0
-drop=no
-"""
+
+def sender(directory, keys=""):
+    ports = {"out": f"memif:client:{directory}/link0"}
+    return configuration(ports, core("sender", task("gen", "", "out", keys)))
 
 
-def test_what_nobody_reads(drover, tmp_path):
+def back(drop="no"):
+    return configuration({"if0": ""}, core("back", task("nop", "if0", "if0", f"drop={drop}")))
+
+
+def test_what_nobody_reads(start, bench):
     """A generator without a reader does not stop who sends everything back and waits for its output."""
-    (tmp_path / "back.cfg").write_text(BACK)
-    (tmp_path / "sender.cfg").write_text(SENDER.format(directory=tmp_path))
-    with Running(drover, tmp_path, tmp_path / "back.cfg", 1):
-        p = execute(
-            drover,
-            "run",
-            "--no-huge",
-            "--squeeze",
-            "--json",
-            "--duration",
-            "3s",
-            tmp_path / "sender.cfg",
-        )
+    bench.write_config(sender(bench.directory, "rate=200kpps\ncount=20000"))
+    with forwards(start, bench.directory, back(), 1) as dut:
+        dut.runs()
+        p = bench.execute("run", "--json", "--duration", "3s")
         assert p.returncode == 0, p.stderr
     report = json.loads(p.stdout)
     assert report["tasks"][0]["tx"] == 20000
@@ -339,55 +233,36 @@ def one_cpu():
 
 @pytest.mark.limit(240)
 @pytest.mark.parametrize("drop", ["yes", "no"])
-def test_peers_that_leave(drover, tmp_path, one_cpu, drop):
+def test_peers_that_leave(start, bench, one_cpu, drop):
     """Whoever shares a link may go at any moment, also in the middle of a burst of an lcore that does not
     run just then, or waits for that very link. With one CPU for all, every twentieth did."""
-    sender = SENDER.replace("rate=200kpps\ncount=20000\n", "").format(directory=tmp_path)
-    (tmp_path / "back.cfg").write_text(BACK.replace("drop=no", f"drop={drop}"))
     seconds = []
-    (tmp_path / "sender.cfg").write_text(sender)
-    with Running(drover, tmp_path, tmp_path / "back.cfg", 1) as dut:
+    bench.write_config(sender(bench.directory))
+    with forwards(start, bench.directory, back(drop), 1) as dut:
+        dut.runs()
         for _ in range(40 if FULL else 6):
-            start = time.monotonic()
-            p = execute(
-                drover,
-                "run",
-                "--no-huge",
-                "--squeeze",
-                "--duration",
-                "0.3s",
-                tmp_path / "sender.cfg",
-            )
+            begin = time.monotonic()
+            p = bench.execute("run", "--duration", "0.3s")
             assert dut.process.poll() is None, "ended with its peer"
             assert p.returncode == 0, p.stderr
-            seconds.append(time.monotonic() - start)
+            seconds.append(time.monotonic() - begin)
         # a busy machine takes longer, but not always
         assert min(seconds) < 3, "who leaves has to wait"
-        assert dut.report()["tasks"][0]["rx"] > 0
+        assert dut.end()["tasks"][0]["rx"] > 0
 
 
-def pair(drover, directory, config, gen, ports, args=()):
+def pair(drover, start, directory, config, gen, ports, args=()):
     """Both published files, port by port: the reports."""
     where = published()
     links = [f"--port={i}=memif:client:{directory}/link{i}" for i in range(ports)]
-    args = ["-D", "start time=0", *args]
-    with Running(drover, directory, where / "config" / f"{config}.cfg", ports, args) as dut:
-        p = execute(
-            drover,
-            "run",
-            "--no-huge",
-            "--squeeze",
-            "--json",
-            "--duration",
-            "4s",
-            "-D",
-            "start time=0",
-            *links,
-            where / "gen" / f"{gen}.cfg",
-            seconds=55,
-        )
+    now = "-D", "start time=0"
+    config, gen = where / "config" / f"{config}.cfg", where / "gen" / f"{gen}.cfg"
+    with forwards(start, directory, config, ports, [*now, *args]) as dut:
+        dut.runs()
+        flags = "--no-huge", "--squeeze", "--json", "--duration", "4s", *now, *links
+        p = execute(drover, "run", *flags, gen, seconds=55)
         assert p.returncode == 0, p.stderr
-        return dut.report(), json.loads(p.stdout)
+        return dut.end(), json.loads(p.stdout)
 
 
 @pytest.mark.limit(120)
@@ -395,13 +270,13 @@ def pair(drover, directory, config, gen, ports, args=()):
     "config, gen",
     [("nop", "nop-gen"), ("l2fwd-4ports", "nop-gen"), ("l3fwd-4ports", "l3fwd-gen")],
 )
-def test_published_pair(drover, tmp_path, config, gen):
+def test_published_pair(drover, start, tmp_path, config, gen):
     """All four ports forward more than a link holds; what comes is what was sent, but for the last."""
-    dut, tester = pair(drover, tmp_path, config, gen, 4)
+    dut, tester = pair(drover, start, tmp_path, config, gen, 4)
     assert drops(dut, but=["tx full"]) == {}
-    for task, sender, port in zip(dut["tasks"], tester["tasks"], tester["ports"], strict=True):
-        assert 5000 < task["rx"] <= sender["tx"]
-        assert task["tx"] + task["drops"]["tx full"] == task["rx"]
+    for forward, gen_task, port in zip(dut["tasks"], tester["tasks"], tester["ports"], strict=True):
+        assert 5000 < forward["rx"] <= gen_task["tx"]
+        assert forward["tx"] + forward["drops"]["tx full"] == forward["rx"]
         assert port["ipackets"] > 5000
 
 
@@ -416,9 +291,9 @@ def test_published_pair(drover, tmp_path, config, gen):
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )
-def test_published_bng_pair(drover, tmp_path, config, args):
+def test_published_bng_pair(drover, start, tmp_path, config, args):
     """Both directions are measured; nothing is wrong with any packet."""
-    dut, tester = pair(drover, tmp_path, config, "bng-4ports-gen", 4, args)
+    dut, tester = pair(drover, start, tmp_path, config, "bng-4ports-gen", 4, args)
     assert set(drops(dut, but=["tx full"])) <= {"arp learned", "unknown cpe"}
     meters = [t for t in tester["tasks"] if t["mode"] == "lat"]
     assert len(meters) == 4

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import drover_packets as packets
 import pytest
-from drover_run import RUNTIME, config, execute, full_config, granted
+from drover_config import configuration, core, task
+from drover_run import RUNTIME, config, execute, granted
 from places import TOP
 from workload import CPU, OTHER, ids, needs_root, needs_two
 from workload import processes_of, unique, wait
@@ -208,7 +209,7 @@ def test_a_file_in_the_place_of_a_socket_stays(drover, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("state", ["traffic", "before", "full"])
 def test_a_signal_ends_it(drover, tmp_path, number, state):
-    text = full_config("drop=no") if state == "full" else config()
+    text = config(keys="drop=no", to="full") if state == "full" else config()
     if state == "before":
         text = text.replace("name=test", "name=test\nstart time=100s")
     (tmp_path / "t.cfg").write_text(text)
@@ -272,11 +273,11 @@ def threads(lease):
         try:
             if Path(f"/proc/{pid}/comm").read_text().strip() != "drover":
                 continue
-            for task in Path(f"/proc/{pid}/task").iterdir():
+            for thread in Path(f"/proc/{pid}/task").iterdir():
                 allowed = re.search(
-                    r"^Cpus_allowed_list:\s*(.*)$", (task / "status").read_text(), re.M
+                    r"^Cpus_allowed_list:\s*(.*)$", (thread / "status").read_text(), re.M
                 )
-                found[(task / "comm").read_text().strip()] = ids(allowed[1])
+                found[(thread / "comm").read_text().strip()] = ids(allowed[1])
         except OSError:
             pass
     return found
@@ -284,11 +285,8 @@ def threads(lease):
 
 def workers_text(n):
     """So many cores with a port and a task each."""
-    text = "[core 0]\nmode=master\n"
-    for i in range(n):
-        text += f"[port {i}]\nname=p{i}\ndevice=null\n"
-        text += f"[core {i + 1}]\ntask=0\nmode=none\nrx port=p{i}\ntx port=p{i}\n"
-    return text + "[defaults]\nmempool size=2K\n"
+    cores = (core(f"c{i}", task("none", f"p{i}", f"p{i}")) for i in range(n))
+    return configuration({f"p{i}": "null" for i in range(n)}, *cores, mempool="2K")
 
 
 def begin(pf, drover, directory, cpu, *flags, options=()):

@@ -15,51 +15,24 @@ import threading
 import time
 
 import pytest
-from drover_run import Control, Running, Telemetry, top
+from drover_config import configuration, core, task
+from drover_run import Control, Drover, Telemetry, top
 
 pytestmark = [pytest.mark.anywhere]
-CONFIG = """
-[port 0]
-name=loop
-device=ring:stats{pid}
-[port 1]
-name=nil
-device=null
-[global]
-name=figures
-[core 0]
-mode=master
-[core 1]
-name=generator
-task=0
-mode=gen
-tx port=loop
-rate=1k
-[core 2]
-name=meter
-task=0
-mode=lat
-rx port=loop
-[core 3]
-name=pair
-task=0
-mode=l2fwd
-rx port=nil
-tx port=nil
-task=1
-mode=none
-rx port=nil
-tx port=nil
-"""
-
 GEN, LAT, FWD = "generator", "meter", "pair.0"
+CONFIG = configuration(
+    {"loop": "ring:stats", "nil": "null"},
+    core(GEN, task("gen", "", "loop", "rate=1k")),
+    core(LAT, task("lat", "loop")),
+    core("pair", task("l2fwd", "nil", "nil"), task("none", "nil", "nil")),
+    name="figures",
+)
 
 
 @pytest.fixture(scope="module")
 def running(drover, tmp_path_factory):
-    r = Running(drover, tmp_path_factory.mktemp("drover"), f"figures{os.getpid()}", CONFIG)
-    yield r
-    r.end()
+    with Drover(drover, tmp_path_factory.mktemp("drover"), CONFIG) as d:
+        yield d.runs()
 
 
 @pytest.fixture
@@ -80,7 +53,7 @@ def test_tasks_and_info(control, tel, running):
     assert control.ask("tasks") == {"tasks": [GEN, LAT, FWD, "pair.1"]}
     info = control.ask("info")
     assert info["name"] == "figures" and info["pid"] == running.process.pid == tel.hello["pid"]
-    assert info["configuration"].endswith("figures.cfg")
+    assert info["configuration"] == str(running.log.with_suffix(".cfg"))
     assert info["tasks"] == 4 and info["ports"] == 2 and info["traffic"]
 
 
@@ -262,13 +235,13 @@ def test_top_json_has_the_same_figures(drover, running, control):
     assert task["interval"]["rx_pps"] == pytest.approx(rate, rel=0.9)
 
 
-def test_report_at_the_end(drover, tmp_path):
-    r = Running(drover, tmp_path, f"report{os.getpid()}", CONFIG)
-    t = Control(r.socket)
-    time.sleep(0.3)
-    t.ask("clear")
-    time.sleep(0.3)
-    report = json.loads(r.end())
+def test_report_at_the_end(start):
+    with start(CONFIG) as d:
+        d.runs()
+        time.sleep(0.3)
+        d.ask("clear")
+        time.sleep(0.3)
+        report = d.end()
     assert report["name"] == "figures" and 0.2 < report["seconds"] < 10
     tasks = {t["name"]: t for t in report["tasks"]}
     # tasks are not cleared at one moment, and a burst or two is under way

@@ -4,92 +4,40 @@
 through a traced task is counted as ever."""
 
 import json
-import os
 import subprocess
 
 import pytest
-from drover_run import Control, Running
+from drover_config import configuration, core, task
+from drover_run import Control, Drover
 
 pytestmark = [pytest.mark.anywhere]
-CONFIG = """
-[port 0]
-name=nil
-device=null
-[port 1]
-name=loop
-device=ring:trace{pid}
-[port 2]
-name=none
-device=ring:none{pid}
-[port 3]
-name=made
-device=ring:made{pid}
-[core 6]
-name=maker
-task=0
-mode=gen
-tx port=made
-rate=1k
-pkt inline=INLINE
-task=1
-mode=l2fwd
-rx port=made
-tx port=nil
-[core 0]
-mode=master
-[core 1]
-name=many
-task=0
-mode=l2fwd
-rx port=nil
-tx port=nil
-dst mac=02:00:00:00:00:42
-task=1
-mode=police
-rx port=nil
-tx port=nil
-cir=1
-cbs=1
-task=2
-mode=mirror
-rx port=nil
-tx cores=2,3
-multiplier=5
-[core 2]
-name=left
-task=0
-mode=none
-rx ring=yes
-tx port=nil
-[core 3]
-name=right
-task=0
-mode=none
-rx ring=yes
-tx port=nil
-[core 4]
-name=quiet
-task=0
-mode=none
-rx port=none
-tx port=nil
-[core 5]
-name=full
-task=0
-mode=none
-rx port=nil
-tx port=loop
-"""
-
 MADE = bytes(range(2, 122)).hex()  # of 120 bytes
-CONFIG = CONFIG.replace("INLINE", " ".join(MADE[i : i + 2] for i in range(0, 240, 2)))
+INLINE = " ".join(MADE[i : i + 2] for i in range(0, 240, 2))
+CONFIG = configuration(
+    {"nil": "null", "loop": "ring:trace", "none": "ring:none", "made": "ring:made"},
+    core(
+        "many",
+        task("l2fwd", "nil", "nil", "dst mac=02:00:00:00:00:42"),
+        task("police", "nil", "nil", "cir=1\ncbs=1"),
+        task("mirror", "nil", "", "tx cores=2,3\nmultiplier=5"),
+    ),
+    core("left", task("none", "ring", "nil")),
+    core("right", task("none", "ring", "nil")),
+    core("quiet", task("none", "none", "nil")),
+    core("full", task("none", "nil", "loop")),
+    core(
+        "maker",
+        task("gen", "", "made", f"rate=1k\npkt inline={INLINE}"),
+        task("l2fwd", "made", "nil"),
+    ),
+)
 
 
 @pytest.fixture(scope="module")
 def running(drover, tmp_path_factory):
-    r = Running(drover, tmp_path_factory.mktemp("trace"), f"trace{os.getpid()}", CONFIG)
-    yield r
-    report = json.loads(r.end())
+    with Drover(drover, tmp_path_factory.mktemp("trace"), CONFIG) as d:
+        yield d.runs()
+        report = d.end()
     for t in report["tasks"]:
         if t["mode"] == "gen":
             continue

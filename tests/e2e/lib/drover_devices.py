@@ -2,8 +2,6 @@
 # Copyright (c) 2026 The pinfold authors
 """Devices of drover and what is at their other ends: a kernel in a network of its own, or another drover."""
 
-import json
-import shutil
 import subprocess
 import sys
 import time
@@ -11,9 +9,10 @@ import time
 import frames
 import pcapfile
 import pytest
-from drover_run import Control
+from drover_config import configuration, core, task
+from drover_run import Drover
 from uml import MORTAL
-from workload import SLOW, needs_pages, unique, wait
+from workload import SLOW, needs_pages, unique
 
 COUNT = 900
 A, B = bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b")
@@ -128,71 +127,14 @@ ip -n {n} addr add fd00::{i}/64 dev {dev} nodad; ip -n {n} link set {dev} up; ip
         self.net.end()
 
 
-class Drover:
-    """A running drover; end() gives its report."""
-
-    def __init__(self, drover, directory, text, memory, net=None, args=()):
-        self.prefix = unique("devices")
-        self.log = directory / f"{self.prefix}.log"
-        (directory / f"{self.prefix}.cfg").write_text(text)
-        args = [
-            drover,
-            "run",
-            "--squeeze",
-            "--json",
-            "--file-prefix",
-            self.prefix,
-            *args,
-            directory / f"{self.prefix}.cfg",
-        ]
-        if memory:
-            args.insert(2, memory)
-        with open(self.log, "w", encoding="utf-8") as log:
-            start = (
-                net.popen if net else lambda *a, **k: subprocess.Popen([*MORTAL, *map(str, a)], **k)
-            )
-            self.process = start(*args, stdout=subprocess.PIPE, stderr=log, text=True)
-        self.report = None
-
-    def said(self):
-        return self.log.read_text(encoding="utf-8")
-
-    def runs(self):
-        def running():
-            assert self.process.poll() is None, self.said()
-            return "traffic runs" in self.said()
-
-        wait(running, 30, "the start of drover")
-        return self
-
-    def end(self):
-        if self.report is None:
-            self.process.terminate()
-            try:
-                out, _ = self.process.communicate(timeout=20 * SLOW)
-            finally:
-                self.process.kill()
-                shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
-            self.report = json.loads(out) if out else {}
-        return self.report
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.end()
-
-
 def config(ports, *cores, mtu=1500, more="", keys=""):
     """ports: name to device; cores: each a list of tasks (from, to)."""
-    text = f"[global]\nname=devices\n{more}\n[defaults]\nmempool size=4K\n[core 0]\nmode=master\n"
-    for i, (name, device) in enumerate(ports.items()):
-        text += f"[port {i}]\nname={name}\ndevice={device}\nmtu={mtu}\n"
-    for i, tasks in enumerate(cores):
-        text += f"[core {i + 1}]\nname=c{i}\n"
-        for k, (rx, tx) in enumerate(tasks):
-            text += f"task={k}\nmode=none\nrx port={rx}\ntx port={tx}\n{keys}"
-    return text
+    made = (
+        core(f"c{i}", *(task("none", rx, tx, keys) for rx, tx in tasks))
+        for i, tasks in enumerate(cores)
+    )
+    ports = {name: (device, f"mtu={mtu}") for name, device in ports.items()}
+    return configuration(ports, *made, mempool="4K", keys=[more])
 
 
 class Ends:
@@ -274,9 +216,10 @@ def kernel_case(drover, directory, memory, kind, two, sizes, mtu=1500, setup=(),
         for command in setup:
             net.run("sh", "-ec", command)
         outer = names if tap else [f"{n}x" for n in names]
-        ports = {n: f"{kind}:{n}" for n in names}
+        vdev = "vdev:net_af_xdp{n[1]},iface={n}" if kind == "vdev" else f"{kind}:{{n}}"
+        ports = {n: vdev.format(n=n) for n in names}
         paths = [(outer[0], outer[-1])] + ([(outer[1], outer[0])] if two else [])
-        with Drover(drover, directory, config(ports, around(names), mtu=mtu, more=more), memory, net) as d:  # fmt: skip
+        with Drover(drover, directory, config(ports, around(names), mtu=mtu, more=more), memory=memory, net=net) as d:  # fmt: skip
             d.runs()
             for n in outer:
                 net.run("ip", "link", "set", "dev", n, "mtu", mtu, "up")
@@ -334,9 +277,9 @@ def link_case(drover, directory, memory, kind, two, sizes, mtu=1500, more=""):
     reads, writes = [(f"{n}in", n) for n in names], [(n, f"{n}out") for n in names]
     far = config(ports, reads, writes, mtu=mtu, more=more, keys=keys)
     first, second = (far, near) if kind == "virtio" else (near, far)
-    with Drover(drover, directory, first, memory) as a:
+    with Drover(drover, directory, first, memory=memory) as a:
         a.runs()  # who listens
-        with Drover(drover, directory, second, memory) as b:
+        with Drover(drover, directory, second, memory=memory) as b:
             b.runs()
             writer = a if kind == "virtio" else b
             for n in names:
@@ -348,17 +291,12 @@ def link_case(drover, directory, memory, kind, two, sizes, mtu=1500, more=""):
     return sent, {n: taken[back[n]] for n in names}, [a.end(), b.end()]
 
 
-def sends(device, more="rate=20000\n"):
-    return f"[port 0]\nname=l0\ndevice={device}\n[core 0]\nmode=master\n[core 1]\nname=g\ntask=0\nmode=gen\ntx port=l0\n{more}"
-
-
-def port_of(d, name="l0"):
-    answer = Control(f"/var/run/dpdk/{d.prefix}/drover.sock").ask(f"ports port={name}")
-    return answer["ports"][name]
+def sends(device, keys="rate=20000"):
+    return configuration({"l0": device}, core("g", task("gen", "", "l0", keys)))
 
 
 def arrived(d, name, count):
     """Waits until so many packets were written by that port; whoever compares says which are missing."""
     deadline = time.monotonic() + 20 * SLOW
-    while port_of(d, name)["opackets"] < count and time.monotonic() < deadline:
+    while d.port(name)["opackets"] < count and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -2,10 +2,10 @@
 # Copyright (c) 2026 The pinfold authors
 """drover as a program: its configuration, a run to its end, and one that goes on and is asked."""
 
+import functools
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -13,32 +13,23 @@ from pathlib import Path
 
 import drover_packets as packets
 import pytest
+from drover_config import configuration, core, task
+from uml import MORTAL
+from workload import SLOW, unique, wait
 
 RUNTIME = "/var/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/tmp")
 
 
-def config(mode="none", keys="", device="null", mtu=1500, mbuf=2048, mempool="2K", more=""):
-    """One port, one core, one task."""
-    return f"""[port 0]
-name=if0
-device={device}
-mtu={mtu}
-[global]
-name=test
-mbuf size={mbuf}
-[defaults]
-mempool size={mempool}
-{more}
-[core 0]
-mode=master
-[core 1]
-name=forward
-task=0
-mode={mode}
-rx port=if0
-tx port=if0
-{keys}
-"""
+def config(mode="none", keys="", device="null", mtu=1500, mbuf=2048, mempool="2K", to="if0"):
+    """One port, one core, one task; to: its output, or a ring that nobody reads."""
+    ports = {"if0": (device, f"mtu={mtu}")} | ({"full": "ring:full"} if to == "full" else {})
+    forward = core("forward", task(mode, "if0", to, keys))
+    return configuration(ports, forward, mempool=mempool, keys=[f"mbuf size={mbuf}"])
+
+
+def popen(*args, **kw):
+    """What ends with us."""
+    return subprocess.Popen([*MORTAL, *map(str, args)], **kw)
 
 
 def execute(drover, *args, seconds=30, prefix=(), **kw):
@@ -71,18 +62,11 @@ def forward(run, expected):
         p = run("--duration", duration, "--json")
         assert p.returncode == 0, p.stderr
         report = json.loads(p.stdout)
-        if received(report) >= expected:
+        # all of them came in, and none is on its way
+        if received(report) >= expected and not any(r["used"] for r in report["rings"]):
             break
     assert received(report) == expected
     return report
-
-
-FULL = "[port 1]\nname=full\ndevice=ring:full\n"
-
-
-def full_config(keys, **kw):
-    """Its output is a ring that nobody reads."""
-    return config(more=FULL, keys=keys, **kw).replace("tx port=if0", "tx port=full")
 
 
 def granted(drover, directory):
@@ -101,14 +85,32 @@ class Bench:
         self.out = directory / "out.pcap"
 
     def write(self, sent, where=None, **kw):
-        packets.write(self.directory / "in.pcap", sent)
+        self.give(sent)
         # beside a container it runs in that directory
         at = f"{where}/" if where else ""
-        text = config(device=f"pcap:{at}in.pcap,{at}out.pcap", **kw)
+        self.write_config(config(device=f"pcap:{at}in.pcap,{at}out.pcap", **kw))
+
+    def write_config(self, text):
         (self.directory / "test.cfg").write_text(text)
 
     def execute(self, command, *args):
-        return execute(self.drover, command, "--no-huge", *args, "test.cfg", cwd=self.directory)
+        args = "--no-huge", "--squeeze", *args, "test.cfg"
+        return execute(self.drover, command, *args, cwd=self.directory)
+
+    def run(self, text, expected, *options):
+        """The report of a run of that configuration, once so many packets came in."""
+        self.write_config(text)
+        return forward(functools.partial(self.execute, "run", *options), expected)
+
+    def check(self, text):
+        self.write_config(text)
+        return self.execute("check")
+
+    def read(self, name):
+        return packets.read(self.directory / f"{name}.pcap")
+
+    def give(self, sent, name="in"):
+        packets.write(self.directory / f"{name}.pcap", sent)
 
     def __call__(self, sent, *options, **kw):
         """What came out, and the report."""
@@ -179,40 +181,82 @@ class Telemetry:
         return answer[command.split(",")[0]]
 
 
-class Running:
-    """A drover that goes on, until end()."""
+class Drover:
+    """A drover that goes on, on CPUs that may be shared; end() gives its report."""
 
-    def __init__(self, drover, folder, prefix, text, cwd=None):
-        config = folder / "figures.cfg"
-        config.write_text(text.format(pid=os.getpid()))
-        self.prefix = prefix
-        self.log = open(folder / "log", "w+", encoding="utf-8")
-        args = ["run", "--no-huge", "--squeeze", "--json", "--file-prefix", prefix, str(config)]
-        self.process = subprocess.Popen(
-            [drover, *args], stdout=subprocess.PIPE, stderr=self.log, cwd=cwd
-        )
-        self.directory = f"{RUNTIME}/dpdk/{prefix}"
+    def __init__(self, drover, directory, config, *args, memory="--no-huge", net=None, prefix=()):
+        """config: its text, or the path of one. net: whose network it runs in."""
+        path = directory / unique("drover")
+        self.log = path.with_suffix(".log")
+        if isinstance(config, str):
+            path.with_suffix(".cfg").write_text(config)
+            config = path.with_suffix(".cfg")
+        memory = [memory] if memory else []
+        command = [*prefix, drover, "run", *memory, "--squeeze", "--json", *args, config]
+        start = net.popen if net else popen
+        with open(self.log, "w", encoding="utf-8") as log:
+            self.process = start(*command, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.prefix = f"drover-{self.process.pid}"
+        self.directory = f"{RUNTIME}/dpdk/{self.prefix}"
         self.socket = f"{self.directory}/drover.sock"
         self.telemetry = f"{self.directory}/dpdk_telemetry.v2"
-        deadline = time.monotonic() + 20
-        while "traffic runs" not in self.messages():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.end()
-                pytest.fail(f"drover does not run: {self.messages()}")
-            time.sleep(0.05)
+        self.report = None
 
-    def messages(self):
-        with open(self.log.name, encoding="utf-8") as f:
-            return f.read()
+    def said(self):
+        return self.log.read_text(encoding="utf-8")
+
+    def until(self, condition, what):
+        def holds():
+            assert self.process.poll() is None, self.said()
+            return condition()
+
+        return wait(holds, 30, what)
+
+    def runs(self):
+        self.until(lambda: "traffic runs" in self.said(), "traffic")
+        return self
+
+    def answers(self):
+        """Before traffic runs already."""
+        self.until(lambda: os.path.exists(self.socket), "its socket")
+        return self
+
+    @functools.cached_property
+    def control(self):
+        return Control(self.socket)
+
+    def ask(self, request):
+        return self.control.ask(request)
+
+    def tasks(self, mode=None):
+        tasks = self.ask("stats")["tasks"].values()
+        return [t for t in tasks if mode in (None, t["mode"])]
+
+    def port(self, name):
+        return self.ask(f"ports port={name}")["ports"][name]
 
     def end(self):
-        """Its report."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=20)
-        self.log.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        return out
+        if self.report is None:
+            alive = self.process.poll() is None
+            self.process.terminate()
+            try:
+                out, _ = self.process.communicate(timeout=20 * SLOW)
+            finally:
+                self.process.kill()
+                shutil.rmtree(self.directory, ignore_errors=True)
+            self.report = json.loads(out) if out else {}
+            assert not alive or self.process.returncode == 0, self.said()
+        return self.report
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            self.end()
+        except AssertionError:
+            if kind is None:
+                raise
 
 
 def top(drover, *args, **kwargs):

@@ -98,22 +98,37 @@ int definitions_commit(const struct ledger *l, struct err *err)
 		       : err_sys(err, errno, "keep the new grants");
 }
 
-int definitions_cancel(const struct ledger *l, struct err *err)
+int definitions_pending(const struct ledger *l, json_t **ret, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_json_ json_t *doc = NULL;
 	const char *what = "'" ETC_DIR "/grants.d/" INTENT "'";
-	json_t *names = NULL, *name;
-	size_t i, len;
+	json_t *names = NULL;
+	size_t len;
 	int r = l->defs >= 0 ? fs_read_system(l->defs, INTENT, 1u << 20, &text, &len) : -ENOENT;
 
-	if (r < 0)
-		return r == -ENOENT ? 0 : err_sys(err, -r, "read %s", what);
-	if (jread_parse(text, len, what, &doc, err) < 0
-	    || jread_array(doc, what, "names", &names, err) < 0)
+	if (r < 0 && r != -ENOENT)
+		return err_sys(err, -r, "read %s", what);
+	if (r == 0
+	    && (jread_parse(text, len, what, &doc, err) < 0
+		|| jread_array(doc, what, "names", &names, err) < 0))
+		return -err->code;
+	*ret = r == 0 && names == NULL ? json_array() : json_incref(names);
+	return 0;
+}
+
+int definitions_cancel(const struct ledger *l, struct err *err)
+{
+	_cleanup_json_ json_t *names = NULL;
+	json_t *name;
+	size_t i;
+
+	if (definitions_pending(l, &names, err) < 0)
 		return err_wrap(
 			err, "take back grants that were not completed (or remove that file)"
 		);
+	if (names == NULL)
+		return 0;
 	json_array_foreach (names, i, name) {
 		const char *s = json_string_value(name);
 

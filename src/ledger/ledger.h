@@ -91,6 +91,8 @@ bool definition_exists(const struct ledger *l, const char *name); // readable or
 int definitions_begin(const struct ledger *l, const json_t *names, struct err *err);
 int definitions_commit(const struct ledger *l, struct err *err);
 int definitions_cancel(const struct ledger *l, struct err *err);
+// The names of what was begun and not committed, an array; NULL: there is nothing. New reference.
+int definitions_pending(const struct ledger *l, json_t **ret, struct err *err);
 
 // ---- leases
 int lease_write(const struct ledger *l, const struct lease *lease, struct err *err);

@@ -175,16 +175,14 @@ static const int needed[] = {
 	CAP_SYS_PTRACE,
 };
 
-static int drop_capabilities(struct err *err)
+int drop_capabilities(uint64_t keep, struct err *err)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {0};
-	uint64_t keep = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-		keep |= UINT64_C(1) << needed[i];
-	for (int cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
-		if ((keep >> cap & 1) == 0 && prctl(PR_CAPBSET_DROP, cap) < 0)
+	for (int cap = 0, has; cap < 64 && (has = prctl(PR_CAPBSET_READ, cap)) >= 0; cap++) {
+		// what is gone already nobody has to have the right to drop
+		if (has > 0 && (keep >> cap & 1) == 0 && prctl(PR_CAPBSET_DROP, cap) < 0)
 			return err_sys(err, errno, "drop capability %d", cap);
 	}
 	for (int i = 0; i < 2; i++)
@@ -196,9 +194,13 @@ static int drop_capabilities(struct err *err)
 
 int drop_to_owner(struct err *err)
 {
+	uint64_t keep = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		keep |= UINT64_C(1) << needed[i];
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(err, errno, "take the ids of the owner");
-	if (drop_capabilities(err) < 0)
+	if (drop_capabilities(keep, err) < 0)
 		return -err->code;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(err, errno, "set no_new_privs");

@@ -18,5 +18,8 @@ int drop_inherited(const struct grant *g, const struct host_limits *host, struct
 // Makes a user namespace as the host id that owns it. Whoever is outside maps ids into it then.
 int drop_root(uint32_t namespace_owner, struct err *err);
 
+// All but these (1 << CAP_…) are gone, for this process and whatever it starts.
+int drop_capabilities(uint64_t keep, struct err *err);
+
 // Becomes id 0 of that namespace, with the capabilities that a keeper needs, in namespaces of its own.
 int drop_to_owner(struct err *err);

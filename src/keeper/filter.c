@@ -93,14 +93,19 @@ static int allow_profile(scmp_filter_ctx ctx, const json_t *profile)
 	return r;
 }
 
-static int fill(scmp_filter_ctx ctx, uint64_t caps, const json_t *profile)
+static int fill_default(scmp_filter_ctx ctx, uint64_t caps)
+{
+	_cleanup_json_ json_t *base = seccomp_default(caps);
+
+	return base != NULL ? allow_profile(ctx, base) : -ENOMEM;
+}
+
+// What a keeper does beside that.
+static int fill_more(scmp_filter_ctx ctx, const json_t *profile)
 {
 	const struct scmp_arg_cmp join = SCMP_A0_32(SCMP_CMP_EQ, KEYCTL_JOIN_SESSION_KEYRING);
-	_cleanup_json_ json_t *base = seccomp_default(caps);
-	int r = base != NULL ? allow_profile(ctx, base) : -ENOMEM;
+	int r = allow_profile(ctx, profile);
 
-	if (r == 0)
-		r = allow_profile(ctx, profile);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(more); i++)
 		r = allow(ctx, more[i], 0, NULL);
 	if (r == 0) // the runtime gives each container a keyring
@@ -108,7 +113,7 @@ static int fill(scmp_filter_ctx ctx, uint64_t caps, const json_t *profile)
 	return r;
 }
 
-int keeper_filter(uint64_t caps, const json_t *profile, struct err *err)
+static int confine(uint64_t caps, bool keeper, const json_t *profile, struct err *err)
 {
 	// as if the kernel did not have them: a runtime does without then
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -122,9 +127,21 @@ int keeper_filter(uint64_t caps, const json_t *profile, struct err *err)
 	if (r == 0)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_SSB, 1);
 	if (r == 0)
-		r = fill(ctx, caps, profile);
+		r = fill_default(ctx, caps);
+	if (r == 0 && keeper)
+		r = fill_more(ctx, profile);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);
-	return r < 0 ? err_sys(err, -r, "set the keeper's filter of system calls") : 0;
+	return r < 0 ? err_sys(err, -r, "set the filter of system calls") : 0;
+}
+
+int keeper_filter(uint64_t caps, const json_t *profile, struct err *err)
+{
+	return confine(caps, true, profile, err);
+}
+
+int keeper_filter_alone(struct err *err)
+{
+	return confine(0, false, NULL, err);
 }

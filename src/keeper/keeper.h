@@ -62,6 +62,8 @@ int keeper_open_work(const struct keeper *k, uint32_t uid, struct site *site, st
 // filter.c: confines this process to the system calls of a keeper whose containers have these
 // capabilities and this filter (NULL: the default one).
 int keeper_filter(uint64_t caps, const json_t *profile, struct err *err);
+// Of a program that starts none: what a container without capabilities may do.
+int keeper_filter_alone(struct err *err);
 
 // row.c: a row of pinfold ps --json. New reference.
 json_t *lease_row(

@@ -15,7 +15,8 @@
 static const char help[] =
 	"Usage: pinfold cdi generate [-o FILE|-]\n"
 	"\n"
-	"The grants that are made with --claim-by=cdi, as devices pinfold.dev/grant=NAME.\n"
+	"The grants that are made with --claim-by=cdi or kubernetes, as devices\n"
+	"pinfold.dev/grant=NAME.\n"
 	"\n"
 	"  -o, --output FILE  default: " CDI_FILE ", which grant create and grant remove\n"
 	"                     write anew; -: standard output\n";

@@ -29,7 +29,8 @@ static const char help[] =
 	"                          as fit, each on one NUMA node\n"
 	"  --reserve LIST          CPUs that none of them gets, for the host\n"
 	"  --dry-run [--json]      show them, what limits them and what is left; nothing is made\n"
-	"  --claim-by HOW[,HOW]     containers of engines may name it: by annotation, cdi, env\n"
+	"  --claim-by HOW[,HOW]     containers of engines may name it: by annotation, cdi, env,\n"
+	"                           or kubelet hands it out: kubernetes\n"
 	"  --owner USER[:GID]      that user may run programs in it, without root, through a\n"
 	"                          keeper: create starts it, and after a reboot start does\n\n";
 

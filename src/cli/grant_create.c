@@ -296,7 +296,7 @@ static int make(struct hostfs *fs, const struct host *host, struct wanted *w, st
 		r = count_all(&l, host, w, err);
 	if (r == 0)
 		r = create_all(&l, host, w, err);
-	if (r == 0 && (w->claim_by & CLAIM_BY_CDI) != 0 && cli_host_tree == NULL)
+	if (r == 0 && (w->claim_by & CDI_CLAIMS) != 0 && cli_host_tree == NULL)
 		r = cdi_refresh(&l, err);
 	ledger_unlock(&l);
 	if (r == 0)

@@ -22,7 +22,7 @@ static int add_device(const struct grant *g, void *arg, struct err *err)
 	_cleanup_free_ char *path = str_printf(CDI_DIR "/%s", g->name);
 	json_t *mount, *device;
 
-	if ((g->claim_by & CLAIM_BY_CDI) == 0)
+	if ((g->claim_by & CDI_CLAIMS) == 0)
 		return 0;
 	if (path == NULL)
 		return err_oom(err);
@@ -68,7 +68,7 @@ int cdi_document(const struct ledger *l, json_t **ret, struct err *err)
 			       "cdiVersion",
 			       begins_with_digit(devices) ? VERSION_DIGITS : VERSION_MOUNTS,
 			       "kind",
-			       "pinfold.dev/grant",
+			       CDI_KIND,
 			       "devices",
 			       devices
 		       );

@@ -62,6 +62,8 @@ int engine_write(const char *file, const char *before, const char *after, struct
 // ---- cdi.c
 
 #define CDI_FILE "/etc/cdi/pinfold.json"
+#define CDI_KIND "pinfold.dev/grant"
+#define CDI_CLAIMS (CLAIM_BY_CDI | CLAIM_BY_KUBERNETES) // grants that are there for them
 
 // The document for grants that are claimed by CDI devices: in the oldest version of the format that has what they
 // need. New reference; JSON null: there are none.

@@ -38,6 +38,7 @@ enum grant_claim {
 	CLAIM_BY_ANNOTATION = 1 << 0, // in the container's annotations
 	CLAIM_BY_ENV = 1 << 1,	      // in its environment, as Docker and Swarm have it
 	CLAIM_BY_CDI = 1 << 2,	      // as a CDI device, which no image can ask for
+	CLAIM_BY_KUBERNETES = 1 << 3, // kubelet hands it out
 };
 
 struct grant_hugepages {

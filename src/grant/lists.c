@@ -245,6 +245,7 @@ static const struct {
 	{"annotation", CLAIM_BY_ANNOTATION},
 	{"cdi", CLAIM_BY_CDI},
 	{"env", CLAIM_BY_ENV},
+	{"kubernetes", CLAIM_BY_KUBERNETES},
 };
 
 int grant_parse_claim(const char *word, unsigned *ret, struct err *err)
@@ -255,7 +256,7 @@ int grant_parse_claim(const char *word, unsigned *ret, struct err *err)
 			return 0;
 		}
 	}
-	return err_set(err, EINVAL, "claim by '%.32s': annotation, cdi or env", word);
+	return err_set(err, EINVAL, "claim by '%.32s': annotation, cdi, env or kubernetes", word);
 }
 
 static int parse_claim(const struct reading *r, const char *word, struct err *err)

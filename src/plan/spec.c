@@ -80,6 +80,11 @@ static int edit_cgroup(struct plan *p, json_t *system, struct err *err)
 	json_object_set_new(system, "cgroupsPath", json_sprintf("/%s/box/c", group));
 	// Kubernetes says that there are to be none, for each size, where a pod asks for none
 	json_object_del(resources, "hugepageLimits");
+	// kubelet's CPU manager gives those that all share to whoever has asked it for none
+	if ((p->lease.grant.claim_by & CLAIM_BY_KUBERNETES) != 0) {
+		json_object_del(cpu, "cpus");
+		json_object_del(cpu, "mems");
+	}
 	if (set_ids(cpu, "cpus", &cpus, "--cpuset-cpus", err) < 0
 	    || set_ids(cpu, "mems", &p->lease.grant.mems, "--cpuset-mems", err) < 0)
 		return -err->code;

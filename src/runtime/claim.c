@@ -33,7 +33,7 @@ bool claim_possible(const char *text, size_t len)
 }
 
 static int take(
-	struct claim *c, const char *name, enum grant_claim way, const char *where, struct err *err
+	struct claim *c, const char *name, unsigned ways, const char *where, struct err *err
 )
 {
 	if (name_check("a grant", name, err) < 0)
@@ -50,8 +50,28 @@ static int take(
 		);
 	// of two that agree the first, which says more about who asks
 	if (c->name == NULL)
-		*c = (struct claim){.name = name, .way = way, .where = where};
+		*c = (struct claim){.name = name, .ways = ways, .where = where};
 	return 0;
+}
+
+// First what says most about who asks.
+static const struct {
+	const char *key, *where;
+	enum grant_claim way;
+} annotations[] = {
+	{CLAIM_ANNOTATION_KUBERNETES,
+	 "annotation " CLAIM_ANNOTATION_KUBERNETES,
+	 CLAIM_BY_KUBERNETES},
+	{CLAIM_ANNOTATION, "annotation " CLAIM_ANNOTATION, CLAIM_BY_ANNOTATION},
+};
+
+static const char *annotation_of(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(annotations); i++) {
+		if (str_eq(annotations[i].key, key))
+			return annotations[i].where;
+	}
+	return NULL;
 }
 
 static int read_annotations(const json_t *doc, struct claim *c, struct err *err)
@@ -60,22 +80,21 @@ static int read_annotations(const json_t *doc, struct claim *c, struct err *err)
 	json_t *value;
 
 	json_object_foreach (json_object_get(doc, "annotations"), key, value) {
-		if (!str_starts(key, PREFIX))
-			continue;
-		if (!str_eq(key, CLAIM_ANNOTATION))
+		if (str_starts(key, PREFIX) && annotation_of(key) == NULL)
 			return err_set(
 				err,
 				EINVAL,
 				"annotation '%.64s' is none of pinfold's; write " CLAIM_ANNOTATION,
 				key
 			);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(annotations); i++) {
+		value = json_object_get(json_object_get(doc, "annotations"), annotations[i].key);
+		if (value == NULL)
+			continue;
 		if (!json_is_string(value))
-			return err_set(err, EINVAL, "annotation " CLAIM_ANNOTATION " is no text");
-		if (take(c,
-			 json_string_value(value),
-			 CLAIM_BY_ANNOTATION,
-			 "annotation " CLAIM_ANNOTATION,
-			 err)
+			return err_set(err, EINVAL, "%s is no text", annotations[i].where);
+		if (take(c, json_string_value(value), annotations[i].way, annotations[i].where, err)
 		    < 0)
 			return -err->code;
 	}
@@ -129,7 +148,12 @@ static int read_devices(const json_t *doc, struct claim *c, struct err *err)
 		const char *source = json_string_value(json_object_get(e, "source"));
 
 		if (source != NULL && str_starts(source, CDI_DIR "/")
-		    && take(c, source + strlen(CDI_DIR "/"), CLAIM_BY_CDI, "CDI device", err) < 0)
+		    && take(c,
+			    source + strlen(CDI_DIR "/"),
+			    CLAIM_BY_CDI | CLAIM_BY_KUBERNETES,
+			    "CDI device",
+			    err)
+			       < 0)
 			return -err->code;
 	}
 	return 0;

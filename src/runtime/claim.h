@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // Which grant a container asks for, in the config.json that its engine wrote: by a CDI device, which is a mount of
-// CDI_DIR; or by annotation or environment. Images and tenants write those as well as the engine does: both say no more than a name, of a grant that is made to be claimed so.
+// CDI_DIR; by the annotation that kubelet has of the device plug-in; or by annotation or environment. Images and tenants
+// write the last two as well as the engine does: both say no more than a name, of a grant that is made to be claimed so.
 #pragma once
 
 #include "base/err.h"
@@ -10,11 +11,13 @@
 #include <jansson.h>
 
 #define CLAIM_ANNOTATION "dev.pinfold.grant"
+// No pod can have it: Kubernetes takes no name with a colon for an annotation.
+#define CLAIM_ANNOTATION_KUBERNETES CLAIM_ANNOTATION ":kubernetes"
 
 struct claim {
-	const char *name;     // of the grant, borrowed from the document; NULL: it asks for none
-	enum grant_claim way; // a bit
-	const char *where;    // for messages: "annotation dev.pinfold.grant"
+	const char *name;  // of the grant, borrowed from the document; NULL: it asks for none
+	unsigned ways;	   // CLAIM_BY_…: any of them opens it
+	const char *where; // for messages: "annotation dev.pinfold.grant"
 };
 
 // False if the text of a config.json can have no claim: it has none of the words, and no escape to write one with.

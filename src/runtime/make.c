@@ -128,7 +128,7 @@ static int check_claim(const struct start *s, const struct claim *claim, struct 
 
 	if (g->owner_uid != 0)
 		return err_set(err, EPERM, "grant '%s' belongs to user %u", g->name, g->owner_uid);
-	if ((g->claim_by & claim->way) == 0)
+	if ((g->claim_by & claim->ways) == 0)
 		return err_set(
 			err,
 			EPERM,
@@ -136,9 +136,10 @@ static int check_claim(const struct start *s, const struct claim *claim, struct 
 			"--claim-by=%s",
 			g->name,
 			claim->where,
-			claim->way == CLAIM_BY_CDI   ? "cdi"
-			: claim->way == CLAIM_BY_ENV ? "env"
-						     : "annotation"
+			(claim->ways & CLAIM_BY_CDI) != 0	   ? "cdi"
+			: (claim->ways & CLAIM_BY_KUBERNETES) != 0 ? "kubernetes"
+			: (claim->ways & CLAIM_BY_ENV) != 0	   ? "env"
+								   : "annotation"
 		);
 	return 0;
 }

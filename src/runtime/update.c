@@ -92,6 +92,17 @@ static int put_back(const char *text, struct err *err)
 	return 0;
 }
 
+// Kubelet's CPU manager says every few seconds which CPUs are shared by whoever has asked it for none.
+static void drop_shared(json_t *doc, const struct grant *g)
+{
+	json_t *cpu = json_object_get(doc, "cpu");
+
+	if ((g->claim_by & CLAIM_BY_KUBERNETES) == 0)
+		return;
+	json_object_del(cpu, "cpus");
+	json_object_del(cpu, "mems");
+}
+
 static int check_document(
 	const struct command *c, const struct grant *g, bool input, struct err *err
 )
@@ -110,6 +121,8 @@ static int check_document(
 		return err_set(
 			err, EBUSY, "update hugepageLimits: grant '%s' says what they are", g->name
 		);
+	if (input)
+		drop_shared(doc, g);
 	if (update_check_resources(doc, g, err) < 0)
 		return -err->code;
 	if (!input)

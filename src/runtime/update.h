@@ -8,7 +8,7 @@
 #include "runtime/command.h"
 
 // Refuses what is not as the grant has it. What came on standard input is there again, without the limits of
-// hugepages, which are those of the grant.
+// hugepages, which are those of the grant, and, where kubelet hands the grant out, of CPUs and nodes.
 int update_check(const struct command *c, const struct grant *g, struct err *err);
 
 // The same for one document of resources (resources of config.json's "linux"), of which it takes those out.

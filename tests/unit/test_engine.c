@@ -39,11 +39,12 @@ static void lists_grants_that_are_claimed_so(void **)
 	assert_ok(cdi_document(&l, &doc, &err), &err);
 	assert_true(json_is_null(doc));
 	define(&l, "fw", CLAIM_BY_CDI | CLAIM_BY_ENV);
+	define(&l, "k8s", CLAIM_BY_KUBERNETES);
 	assert_ok(cdi_document(&l, &doc, &err), &err);
 	assert_string_equal(text_at(doc, "cdiVersion"), "0.3.0");
 	assert_string_equal(text_at(doc, "kind"), "pinfold.dev/grant");
 	devices = json_object_get(doc, "devices");
-	assert_int_equal(json_array_size(devices), 1);
+	assert_int_equal(json_array_size(devices), 2);
 	assert_string_equal(text_at(json_array_get(devices, 0), "name"), "fw");
 	mount = json_array_get(
 		json_object_get(
@@ -57,7 +58,7 @@ static void lists_grants_that_are_claimed_so(void **)
 	define(&l, "5g", CLAIM_BY_CDI);
 	assert_ok(cdi_document(&l, &doc, &err), &err);
 	assert_string_equal(text_at(doc, "cdiVersion"), "0.5.0");
-	assert_int_equal(json_array_size(json_object_get(doc, "devices")), 2);
+	assert_int_equal(json_array_size(json_object_get(doc, "devices")), 3);
 	json_decref(doc);
 	ledger_close(&l);
 	hostfs_close(&fs);

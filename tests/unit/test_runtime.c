@@ -4,6 +4,7 @@
 
 #include "fake.h"
 
+#include "runtime/claim.h"
 #include "runtime/command.h"
 #include "runtime/derive.h"
 #include "runtime/update.h"
@@ -58,6 +59,58 @@ static void reads_commands(void **)
 	assert_null(c.name);
 	c = read_words("rt --root");
 	assert_null(c.name);
+}
+
+// ---- claims
+
+#define ANNOTATED(list) "{\"annotations\": {" list "}}"
+#define WITH_ENV(list) "{\"process\": {\"env\": [" list "]}}"
+#define MOUNTED(name) "{\"mounts\": [{\"source\": \"/run/pinfold/cdi/" name "\"}]}"
+
+static void reads_claims(void **)
+{
+	static const struct {
+		const char *text, *name;
+		unsigned ways;
+	} rows[] = {
+		{"{}", NULL, 0},
+		{ANNOTATED("\"dev.pinfold.grant\": \"fw\""), "fw", CLAIM_BY_ANNOTATION},
+		{ANNOTATED("\"dev.pinfold.grant:kubernetes\": \"fw\""), "fw", CLAIM_BY_KUBERNETES},
+		{WITH_ENV("\"PINFOLD_GRANT=fw\""), "fw", CLAIM_BY_ENV},
+		{MOUNTED("fw"), "fw", CLAIM_BY_CDI | CLAIM_BY_KUBERNETES},
+		// of two that agree what says more about who asks, in any order
+		{ANNOTATED("\"dev.pinfold.grant\": \"fw\", \"dev.pinfold.grant:kubernetes\": \"fw\""
+		 ),
+		 "fw",
+		 CLAIM_BY_KUBERNETES},
+	};
+	static const char *const refused[] = {
+		ANNOTATED("\"dev.pinfold.grant\": \"fw\", \"dev.pinfold.grant:kubernetes\": \"x\""),
+		ANNOTATED("\"dev.pinfold.gramt\": \"fw\""),
+		ANNOTATED("\"dev.pinfold.grant:swarm\": \"fw\""),
+		ANNOTATED("\"dev.pinfold.grant:kubernetes\": 1"),
+		ANNOTATED("\"dev.pinfold.grant\": \"../fw\""),
+		WITH_ENV("\"PINFOLD_GRANT=a\", \"DOCKER_RESOURCE_PINFOLD=b\""),
+	};
+	struct claim claim;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *doc = json_loads(rows[i].text, 0, NULL);
+
+		assert_ok(claim_read(doc, &claim, &err), &err);
+		assert_int_equal(claim.ways, rows[i].ways);
+		assert_true(
+			rows[i].name == NULL ? claim.name == NULL : str_eq(claim.name, rows[i].name)
+		);
+		json_decref(doc);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		json_t *doc = json_loads(refused[i], 0, NULL);
+
+		assert_fails(claim_read(doc, &claim, &err), &err, "");
+		json_decref(doc);
+	}
 }
 
 // ---- what an engine gave
@@ -289,6 +342,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_commands),
+		cmocka_unit_test(reads_claims),
 		cmocka_unit_test(takes_limits_of_hugepages),
 		cmocka_unit_test(takes_little_memory_and_no_limit),
 		cmocka_unit_test(takes_none_without_hugepages_or_devices),

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold-device-plugin, and a kubelet that lists and hands out what it offers."""
+
+import contextlib
+import json
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import protos
+from kubelet import Kubelet
+from places import TOP
+from workload import CPU, NODE, OTHER
+from workload import needs_root, needs_two, status_field, unique, wait
+
+BUILT = TOP / os.environ.get(
+    "PINFOLD_DEVICE_PLUGIN", "build/src/deviceplugin/pinfold-device-plugin"
+)
+pytestmark = [
+    needs_root,
+    pytest.mark.skipif(bool(protos.lacks()), reason=protos.lacks()),
+    pytest.mark.skipif(
+        not BUILT.exists(), reason="it is not built: package libgrpc-dev is missing"
+    ),
+]
+DEFINITIONS = Path("/etc/pinfold/grants.d")
+
+
+@pytest.fixture
+def sockets():
+    # short: the path of a socket has 108 bytes at most
+    with tempfile.TemporaryDirectory(prefix="pf-", dir="/tmp") as top:
+        yield top
+
+
+@pytest.fixture
+def kubelet(sockets):
+    made = Kubelet(sockets)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def started(pf, sockets):
+    """Starts a plug-in; with the test all are ended, of themselves."""
+    made = []
+
+    def start():
+        made.append(pf.start_other(BUILT, "--socket-dir", sockets, "--interval", "1"))
+        return made[-1]
+
+    yield start
+    for s in made:
+        if s.process.poll() is None:
+            s.signal(signal.SIGTERM)
+            assert s.end(10) == 0, s.text()
+
+
+@pytest.fixture
+def pair(pf):
+    """Two grants of one resource, and one that is none of it. Returns the resource."""
+    name = unique("k")
+    for n, cpu in enumerate((CPU, OTHER), 1):
+        pf.grant("--cpus", cpu, "--claim-by", "kubernetes", name=f"{name}-{n}")
+    return f"pinfold.dev/{name}"
+
+
+def names_of(resource):
+    name = resource.partition("/")[2]
+    return f"{name}-1", f"{name}-2"
+
+
+@contextlib.contextmanager
+def fails(code):
+    import grpc  # pylint: disable=import-outside-toplevel
+
+    with pytest.raises(grpc.RpcError) as e:
+        yield e
+    assert e.value.code().name == code, e.value
+
+
+@needs_two
+def test_what_it_offers(pf, kubelet, started, pair):
+    p = started()
+    plugin = kubelet.plugin(pair)
+    request = kubelet.requests[pair]
+    assert request.version == "v1beta1" and request.options.get_preferred_allocation_available
+    assert list(kubelet.requests) == [pair]
+    plugin.until(*names_of(pair))
+    for device in plugin.lists[-1].values():
+        assert [n.id for n in device.topology.nodes] == [NODE]
+    assert plugin.options().get_preferred_allocation_available
+    # without rights, in each of its threads
+    for task in Path(f"/proc/{p.pid}/task").glob("*"):
+        text = (task / "status").read_text()
+        for word in ("CapEff", "CapPrm", "CapBnd"):
+            assert int(status_field(text, word), 16) == 0, text
+        assert status_field(text, "NoNewPrivs") == "1" and status_field(text, "Seccomp") == "2"
+
+
+@needs_two
+def test_what_changes(pf, kubelet, started, pair):
+    """Grants that come and go, and one that cannot be read, which is known until it is gone."""
+    started()
+    plugin = kubelet.plugin(pair)
+    one, two = names_of(pair)
+    plugin.until(one, two)
+    file = DEFINITIONS / f"{one}.json"
+    text = file.read_text()
+    file.write_text("{")
+    try:
+        plugin.until(two)
+        assert plugin.lists[-1][one].health == "Unhealthy"
+        with fails("FAILED_PRECONDITION") as e:
+            plugin.allocate(one)
+        assert e.value.details() == f"grant '{one}': its definition cannot be read"
+    finally:
+        file.write_text(text)
+    plugin.until(one, two)
+    pf.ok("grant", "remove", two)
+    plugin.until(one)
+    assert list(plugin.lists[-1]) == [one]
+    pf.ok("grant", "remove", one)
+    plugin.until()
+    # a resource of its own, without a number
+    alone = pf.grant("--cpus", CPU, "--claim-by", "kubernetes,annotation", name=unique("k") + "x")
+    kubelet.plugin(f"pinfold.dev/{alone}").until(alone)
+
+
+@needs_two
+def test_what_it_hands_out(kubelet, started, pair):
+    started()
+    plugin = kubelet.plugin(pair)
+    one, two = names_of(pair)
+    plugin.until(one, two)
+    answer = plugin.allocate(two)
+    assert [d.name for d in answer.cdi_devices] == [f"pinfold.dev/grant={two}"]
+    assert {e.key: e.value for e in answer.annotations} == {"dev.pinfold.grant:kubernetes": two}
+    assert {e.key: e.value for e in answer.envs} == {"PINFOLD_GRANT": two}
+    devices = json.loads(Path("/etc/cdi/pinfold.json").read_text())["devices"]
+    assert {d["name"] for d in devices} >= {one, two}
+    with fails("INVALID_ARGUMENT"):
+        plugin.allocate(one, two)
+    with fails("NOT_FOUND"):
+        plugin.allocate("nothing")
+    assert plugin.preferred(1, [one, two], must=[two]) == [two]
+    assert plugin.preferred(2, [one, two, "nothing"]) == [one, two]
+    with fails("UNIMPLEMENTED"):
+        plugin.method("Nothing", "Empty", "Empty")(plugin.messages.Empty(), timeout=10)
+
+
+@needs_two
+def test_kubelet_comes_and_goes(kubelet, started, pair):
+    """It removes all sockets when it starts, and what served them comes again; a plug-in that was killed too."""
+    p = started()
+    kubelet.plugin(pair).until(*names_of(pair))
+    kubelet.stop()
+    kubelet.refuses = 1
+    kubelet.start()
+    kubelet.plugin(pair).until(*names_of(pair))
+    assert kubelet.refuses == 0 and p.process.poll() is None
+    p.signal(signal.SIGKILL)
+    p.end()
+    wait(lambda: kubelet.plugins[pair].healthy() is None, what="its end")
+    kubelet.plugins.clear()
+    kubelet.requests.clear()
+    p = started()
+    kubelet.plugin(pair).until(*names_of(pair))
+    # another takes its place: it gives way, and says so
+    before = p
+    kubelet.requests.clear()
+    started()
+    before.until("somebody else serves it now")
+    assert before.end() == 125
+    kubelet.plugins.pop(pair).close()
+    kubelet.plugin(pair).until(*names_of(pair))
+
+
+@needs_two
+def test_before_kubelet(sockets, started, pair):
+    """It waits for kubelet."""
+    started()
+    made = Kubelet(sockets)
+    wait(lambda: list(Path(sockets).glob("*.sock")), what="its socket")
+    made.start()
+    try:
+        made.plugin(pair).until(*names_of(pair))
+    finally:
+        made.stop()
+
+
+def test_its_command_line(pf):
+    p = pf.start_other(BUILT, "--help")
+    assert p.end() == 0 and "pinfold.dev/NAME" in p.text()
+    for words, like in ((["--interval", "0"], "1 to 3600"), (["x"], "'x' is no option")):
+        p = pf.start_other(BUILT, *words)
+        assert p.end() == 125 and like in p.text()

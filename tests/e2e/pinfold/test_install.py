@@ -78,6 +78,9 @@ def test_install_and_uninstall(pinfold, tmp_path):
     wanted |= {f"{at}/share/pinfold/schemas/{name}" for name in schemas}
     wanted |= {f"{doc}/{name}" for name in named("docs", "*.md")}
     wanted |= {f"{doc}/examples/{name}" for name in named("data/drover", "*.cfg")}
+    wanted |= {f"{doc}/kubernetes/{name}" for name in named("data/kubernetes", "*.yaml")}
+    if (TOP / "build/src/deviceplugin/pinfold-device-plugin").exists():  # gRPC is installed
+        wanted.add(f"{at}/bin/pinfold-device-plugin")
     assert files(tmp_path) == wanted
     for name in ("keepers", "nics"):
         unit = (tmp_path / at / f"lib/systemd/system/pinfold-{name}.service").read_text()

@@ -4,6 +4,7 @@
 #include "bench/environment.h"
 
 #include "base/dir.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/bench.h"
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define VERSION_MS 10000
+#define TRY_MS 90000 // with KVM, and then without
 
 // The first line a program prints of its version, less its own name.
 static int version_of(
@@ -99,6 +101,39 @@ static void find_vm(struct bench *b, struct environment *e)
 			"time for that"
 		);
 	}
+}
+
+// Where KVM is there, and does not run the guest, pinfold has emulated it: the guest is told.
+void environments_try(struct bench *b)
+{
+	struct environment *e = &b->env[ENV_VM];
+	const char *const argv[] = {
+		b->pinfold,
+		"run",
+		"--in",
+		"vm",
+		"--cpu-count",
+		"1",
+		"--memory",
+		"192M",
+		"--",
+		"/bin/cat",
+		"/run/pinfold/grant.json",
+		NULL};
+	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_free_ char *out = NULL;
+	struct err err;
+
+	if (!e->present || e->emulated)
+		return;
+	e->present =
+		child_run(b, &(struct child_how){.argv = argv}, TRY_MS, 0, &out, NULL, &err) == 0;
+	if (!e->present) {
+		snprintf(e->why, sizeof(e->why), "%.150s", err.msg);
+		return;
+	}
+	doc = json_loads(out, 0, NULL);
+	e->emulated = !json_is_false(json_object_get(json_object_get(doc, "machine"), "emulated"));
 }
 
 void environments_find(struct bench *b)

@@ -7,3 +7,5 @@ struct bench;
 
 // Fills b->env. It looks only; nothing is started but programs that print their version.
 void environments_find(struct bench *b);
+// Starts what a look cannot tell of: a guest, where KVM may run it.
+void environments_try(struct bench *b);

@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/child.h"
+#include "bench/environment.h"
 #include "bench/need.h"
 #include "bench/open.h"
 #include "bench/progress.h"
@@ -218,6 +219,7 @@ int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 	progress_begin(&progress);
 	b.progress = &progress;
 	b.remote = how->remote;
+	environments_try(&b);
 	if (all.provenance == NULL)
 		all.provenance = provenance(&b);
 	r = run_all(&b, &h, set | first, &all, err);

@@ -48,6 +48,18 @@ static void add_note(
 	json_object_set_new(row, "note", json_string(note));
 }
 
+// For people, who would take it for as fast as another.
+static void mark_emulated(const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach ((json_t *)rows, i, row) {
+		if (json_is_true(json_object_get(row, "emulated")))
+			json_object_set_new(row, "in", json_string("vm (emulated)"));
+	}
+}
+
 static void print_notes(const json_t *rows)
 {
 	const json_t *row;
@@ -143,6 +155,10 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 	if (lease->draining && !lease->defined)
 		shown.grant.cpus = shown.grant.shared_cpus = (struct idset){0};
 	row = lease_row(&shown, state, command, lease->started);
+	if (lease->accel[0] != '\0') {
+		json_object_set_new(row, "accel", json_string(lease->accel));
+		json_object_set_new(row, "emulated", json_boolean(str_eq(lease->accel, "tcg")));
+	}
 	if (charges_any(&held))
 		json_object_set_new(row, "held", held_to_json(&held, &lease->grant));
 	for (size_t i = 0; told != NULL && i < ARRAY_LEN(told_by_keeper); i++) {
@@ -212,6 +228,8 @@ int cmd_ps(int argc, char **argv)
 	if (r == 0) {
 		ps.l = &l;
 		r = lease_each(&l, ps_one, &ps, &err);
+		if (!json)
+			mark_emulated(ps.rows);
 		cli_print_rows(ps.rows, keys, json); // the readable ones in any case
 		if (!json)
 			print_notes(ps.rows);

@@ -48,7 +48,7 @@ json_t *lease_to_json(const struct lease *lease)
 		);
 	return json_pack(
 		"{s:i, s:o, s:s, s:b, s:b, s:b, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:i, s:I, "
-		"s:s, s:o, "
+		"s:s, s:s*, s:o, "
 		"s:o}",
 		"format",
 		LEASE_FORMAT,
@@ -84,6 +84,8 @@ json_t *lease_to_json(const struct lease *lease)
 		(json_int_t)lease->supervisor_start,
 		"command",
 		lease->command,
+		"accel",
+		lease->accel[0] != '\0' ? lease->accel : NULL,
 		"link-groups",
 		links,
 		"undo",
@@ -129,12 +131,18 @@ static int groups_from_json(const json_t *doc, const char *what, struct grant *g
 }
 
 static int copy(
-	const json_t *doc, const char *what, const char *key, char *to, size_t room, struct err *err
+	const json_t *doc,
+	const char *what,
+	const char *key,
+	bool required,
+	char *to,
+	size_t room,
+	struct err *err
 )
 {
 	const char *s = "";
 
-	if (jread_str(doc, what, key, true, &s, err) < 0)
+	if (jread_str(doc, what, key, required, &s, err) < 0)
 		return -err->code;
 	if (strlen(s) >= room)
 		return err_set(err, EINVAL, "read %s: '%s' is too long", what, key);
@@ -145,10 +153,12 @@ static int copy(
 int lease_from_json(const json_t *doc, const char *what, struct lease *ret, struct err *err)
 {
 	static const char *const keys[] = {
-		"format",	    "grant",   "place",	      "defined", "detached",
-		"draining",	    "boot-id", "cgroup",      "runtime", "runc",
-		"uid-base",	    "uid",     "gid",	      "started", "supervisor",
-		"supervisor-start", "command", "link-groups", "undo",	 NULL,
+		"format",   "grant",	"place",       "defined",
+		"detached", "draining", "boot-id",     "cgroup",
+		"runtime",  "runc",	"uid-base",    "uid",
+		"gid",	    "started",	"supervisor",  "supervisor-start",
+		"command",  "accel",	"link-groups", "undo",
+		NULL,
 	};
 	struct lease lease = {0};
 	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0, since = 0;
@@ -159,21 +169,22 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	if (jread_keys(doc, what, keys, err) < 0
 	    || jread_u64(doc, what, "format", true, LEASE_FORMAT, &format, err) < 0
 	    || grant_from_json(grant, what, &lease.grant, err) < 0
-	    || copy(doc, what, "place", place, sizeof(place), err) < 0
+	    || copy(doc, what, "place", true, place, sizeof(place), err) < 0
 	    || jread_bool(doc, what, "defined", &lease.defined, err) < 0
 	    || jread_bool(doc, what, "detached", &lease.detached, err) < 0
 	    || jread_bool(doc, what, "draining", &lease.draining, err) < 0
 	    || jread_bool(doc, what, "runc", &runc, err) < 0
-	    || copy(doc, what, "boot-id", lease.boot_id, sizeof(lease.boot_id), err) < 0
-	    || copy(doc, what, "cgroup", lease.cgroup, sizeof(lease.cgroup), err) < 0
-	    || copy(doc, what, "runtime", runtime, sizeof(runtime), err) < 0
+	    || copy(doc, what, "boot-id", true, lease.boot_id, sizeof(lease.boot_id), err) < 0
+	    || copy(doc, what, "cgroup", true, lease.cgroup, sizeof(lease.cgroup), err) < 0
+	    || copy(doc, what, "runtime", true, runtime, sizeof(runtime), err) < 0
 	    || jread_u64(doc, what, "uid-base", true, UINT32_MAX, &base, err) < 0
 	    || jread_u64(doc, what, "uid", false, IDS_PER_LEASE - 1, &uid, err) < 0
 	    || jread_u64(doc, what, "gid", false, IDS_PER_LEASE - 1, &gid, err) < 0
 	    || jread_u64(doc, what, "started", true, INT64_MAX, &started, err) < 0
 	    || jread_u64(doc, what, "supervisor", true, INT32_MAX, &supervisor, err) < 0
 	    || jread_u64(doc, what, "supervisor-start", false, INT64_MAX, &since, err) < 0
-	    || copy(doc, what, "command", lease.command, sizeof(lease.command), err) < 0
+	    || copy(doc, what, "command", true, lease.command, sizeof(lease.command), err) < 0
+	    || copy(doc, what, "accel", false, lease.accel, sizeof(lease.accel), err) < 0
 	    || undo_from_json(doc, what, &lease, err) < 0)
 		return -err->code;
 	if (format != LEASE_FORMAT)

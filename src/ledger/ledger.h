@@ -43,6 +43,7 @@ struct lease {
 	int supervisor;		   // pid …
 	uint64_t supervisor_start; // … and when it began, as process_start says: a pid comes again
 	char command[256];	   // the program, shortened, for people
+	char accel[8]; // what runs the CPUs of a virtual machine, "kvm" or "tcg"; "": it is none
 	unsigned nundo;
 	struct undo undo[LEASE_NOTES]; // done in reverse order
 };

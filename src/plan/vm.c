@@ -236,6 +236,7 @@ static json_t *tries(struct plan *p, const struct plan_vm_cpus *cpus)
 	json_t *list = json_array();
 
 	p->kvm = kvm;
+	strcpy(p->lease.accel, kvm ? "kvm" : "tcg");
 	if (kvm)
 		json_array_append_new(list, try(p, cpus, "kvm"));
 	if (!str_eq(asked, "kvm"))

@@ -192,6 +192,7 @@ static int watch_workload(
 		.relay = NO_RELAY,
 		.fs = &s->ledger.fs,
 		.lease = &s->plan.lease,
+		.ledger = cpus != NULL ? &s->ledger : NULL,
 		.size = c->streams.size,
 	};
 	bool container = site_has(&s->plan.lease.site, SITE_CONTAINER);

@@ -65,6 +65,7 @@ static bool read_status(struct watch *w, int fd)
 			// of a virtual machine: its accelerator, and how long each part of its start took
 			else if (str_starts(line, "machine ")) {
 				str_plain(line);
+				sscanf(line, "machine %7s", w->accel);
 				debug_step(debug_time(), "boot", "guest", line + 8, 0, NULL);
 			}
 			// an init that the program replaces has said before that it starts
@@ -114,6 +115,24 @@ void watch_started(const struct watch *w)
 		event_log("'%s' has started: %s", w->name, w->lease->command);
 	if (w->limits != NULL)
 		limit_watch_started(w->limits);
+}
+
+// Where another accelerator runs it than the one that was tried first, the lease is to say so. The word is the
+// container's.
+static void correct_accel(const struct watch *w)
+{
+	bool known = str_eq(w->accel, "kvm") || str_eq(w->accel, "tcg");
+	struct lease now;
+	struct err unused;
+
+	if (w->ledger == NULL || !site_has(&w->lease->site, SITE_GUEST) || !known
+	    || str_eq(w->accel, w->lease->accel) || ledger_lock(w->ledger, &unused) < 0)
+		return;
+	if (lease_read(w->ledger, w->name, &now, &unused) == 0 && lease_same_run(w->lease, &now)) {
+		strcpy(now.accel, w->accel);
+		lease_write(w->ledger, &now, &unused);
+	}
+	ledger_unlock(w->ledger);
 }
 
 // How long to wait for the CPUs, once the program runs.
@@ -202,9 +221,10 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 			limit_watch_ask(w->limits);
 			asked = true;
 		} else if (fds[1].revents != 0) {
-			if (w->phase == PHASE_RUNNING)
+			if (w->phase == PHASE_RUNNING) {
+				correct_accel(w);
 				watch_started(w);
-			else if (w->phase == PHASE_STARTING && closed)
+			} else if (w->phase == PHASE_STARTING && closed)
 				fd = -1; // closed without a word: the child's end tells
 		}
 		if ((fds[0].revents & POLLIN) != 0)

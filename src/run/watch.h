@@ -33,6 +33,8 @@ struct watch {
 	struct relay relay;
 	const struct hostfs *fs; // for the relay
 	const struct lease *lease;
+	struct ledger *ledger;	    // where the lease is; NULL: nowhere
+	char accel[8];		    // of a virtual machine: what runs it; "": not yet known
 	struct terminal *terminal;  // of ours; NULL: none
 	struct cpu_watch *cpus;	    // NULL: somebody else's business
 	struct limit_watch *limits; // NULL: somebody else's business

@@ -136,11 +136,10 @@ static int take(void *arg, enum frame_type type, const char *text, size_t len, s
 	default:
 		if (m->stage != STAGE_RUN)
 			break;
-		if (end_frame(&m->end, type, text, len, err) < 0)
-			return -err->code;
-		if (type == FRAME_STARTED)
+		// whoever is told that it runs knows by then what runs it
+		if (type == FRAME_STARTED && !m->end.started && !m->end.over)
 			say_phases(m);
-		return 0;
+		return end_frame(&m->end, type, text, len, err);
 	}
 	return err_set(err, EPROTO, "a frame of type %d", type);
 }

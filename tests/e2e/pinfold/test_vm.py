@@ -128,7 +128,9 @@ def test_while_it_runs(pf):
     qemu = qemu_of(pf, name)
     check_pinned(qemu, {CPU, OTHER})
     check_fence(qemu, pf.lease(name)["uid-base"])
-    assert pf.ps()[name]["in"] == "vm"
+    row = pf.ps()[name]
+    assert (row["in"], row["accel"], row["emulated"]) == ("vm", "tcg", True)
+    assert re.search(rf"^{name} +running +vm \(emulated\) ", pf.ok("ps"), re.M)
     p = pf("exec", "-i", name, "--", "/bin/sh", "-c", "cat; uname -r; exit 9", input="x\n")
     assert p.returncode == 9 and p.stdout.splitlines()[0] == "x"
     assert pf("exec", name, "--", "/no/such").returncode == 127
@@ -381,6 +383,29 @@ def test_kvm_that_does_not_run(pf):
     assert p.returncode == 125
     assert re.search("did not come up within|internal error|QEMU ended|killed", p.stderr), p.stderr
     assert time.monotonic() - begun < 40 * SLOW
+
+
+@pytest.mark.full
+def test_falls_back(pf):
+    """From a KVM that looks as if it ran guests; whoever looks is told what runs it then."""
+    if not Path("/dev/kvm").exists():
+        pytest.skip("there is no /dev/kvm")
+    if any(Path(f"/sys/module/kvm_{m}").exists() for m in ("intel", "amd")):
+        pytest.skip("KVM may well work here")
+    name = unique("vm")
+    pf.names.append(name)
+    s = pf.start_other(
+        "unshare", "-m", "/bin/sh", "-c",
+        'mount -t tmpfs none /sys/module && mkdir /sys/module/kvm_amd && exec "$@"', "sh",
+        pf.path, "run", "--name", name, "--cpus", CPU, "--in", "vm", "--memory", "192M", "--",
+        "/bin/sh", "-c", "cat /run/pinfold/grant.json; echo up; exec sleep 1000",
+    )  # fmt: skip
+    wait(lambda: name in pf.ps(), 10, "the start")
+    assert pf.ps()[name]["accel"] == "kvm"
+    s.until("^up", BOOT)
+    assert (pf.ps()[name]["accel"], pf.ps()[name]["emulated"]) == ("tcg", True)
+    assert "does not run the guest, so its CPU is emulated" in s.text()
+    assert '"emulated": true' in s.text()
 
 
 def test_second_takes_no_disk(pf):

@@ -91,12 +91,14 @@ int plan_vm(struct plan *p, struct err *err);
 #define PLAN_VM_LINK_SLOT 0x10 // of the PCI bus: the first link's
 #define PLAN_VM_LINKS 14       // up to 0x1d; 0x1f is QEMU's
 
-// vm_args.c: the granted CPUs as the guest sees them: CPU i of it runs on id[i] of the host.
+// vm_cpus.c: the granted CPUs as the guest sees them: CPU i of it runs on id[i] of the host.
 struct plan_vm_cpus {
 	unsigned n, sockets, cores, threads;
 	unsigned id[PLAN_VM_CPUS];
+	bool caches; // with KVM it can be shown the host's
 };
 int plan_vm_cpus(const struct plan *p, struct plan_vm_cpus *ret, struct err *err);
+// vm_args.c
 // QEMU's command with an accelerator, "tcg" or "kvm". New reference, NULL when memory is out.
 json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel);
 

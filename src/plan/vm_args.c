@@ -17,73 +17,6 @@
 #define TRANSLATED 64 // MiB of translated code; QEMU's own choice is a quarter of the host's memory
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
-// ---- CPUs
-
-static int by_place(const void *a, const void *b)
-{
-	const struct host_cpu *const *x = a, *const *y = b;
-
-	if ((*x)->package != (*y)->package)
-		return (*x)->package < (*y)->package ? -1 : 1;
-	if ((*x)->core != (*y)->core)
-		return (*x)->core < (*y)->core ? -1 : 1;
-	return (*x)->id < (*y)->id ? -1 : 1;
-}
-
-// How many of the sorted CPUs from the first are on its package, or its core.
-static unsigned together(const struct host_cpu *const *cpus, unsigned n, bool core)
-{
-	unsigned i;
-
-	for (i = 1; i < n && cpus[i]->package == cpus[0]->package
-		    && (!core || cpus[i]->core == cpus[0]->core);
-	     i++)
-		;
-	return i;
-}
-
-// Every socket with as many cores, every core with as many threads; else each CPU is a core to the guest.
-static void topology(const struct host_cpu *const *cpus, struct plan_vm_cpus *ret)
-{
-	unsigned socket = together(cpus, ret->n, false), core = together(cpus, ret->n, true);
-	bool even = ret->n % socket == 0 && socket % core == 0 && cpus[0]->core >= 0;
-
-	for (unsigned i = 0; even && i < ret->n; i += socket)
-		even = together(cpus + i, ret->n - i, false) == socket;
-	for (unsigned i = 0; even && i < ret->n; i += core)
-		even = together(cpus + i, ret->n - i, true) == core;
-	ret->sockets = even ? ret->n / socket : 1;
-	ret->threads = even ? core : 1;
-	ret->cores = ret->n / ret->sockets / ret->threads;
-}
-
-int plan_vm_cpus(const struct plan *p, struct plan_vm_cpus *ret, struct err *err)
-{
-	struct idset all = grant_all_cpus(&p->lease.grant);
-	const struct host_cpu *cpus[PLAN_VM_CPUS] = {NULL};
-
-	ret->n = 0;
-	idset_foreach (id, &all) {
-		const struct host_cpu *c = host_cpu(p->host, (unsigned)id);
-
-		if (ret->n == PLAN_VM_CPUS || c == NULL)
-			return err_set(
-				err,
-				EINVAL,
-				"grant '%s': a virtual machine has at most %d CPUs, all of them "
-				"online",
-				p->lease.grant.name,
-				PLAN_VM_CPUS
-			);
-		cpus[ret->n++] = c;
-	}
-	qsort(cpus, ret->n, sizeof(cpus[0]), by_place);
-	for (unsigned i = 0; i < ret->n; i++)
-		ret->id[i] = cpus[i]->id;
-	topology(cpus, ret);
-	return 0;
-}
-
 // ---- words
 
 static void add(json_t *argv, const char *option, const char *fmt, ...)
@@ -110,7 +43,11 @@ static void add_cpus(json_t *argv, const struct plan_vm_cpus *cpus, bool kvm)
 	else
 		add(argv, "-accel", "tcg,thread=multi,tb-size=%d", TRANSLATED);
 	add(argv, "-machine", "q35,usb=off,vmport=off,graphics=off,dump-guest-core=off");
-	add(argv, "-cpu", kvm ? "host" : "max");
+	// what an emulated CPU has, nothing tells of
+	if (kvm)
+		add(argv, "-cpu", cpus->caches ? "host,host-cache-info=on" : "host");
+	else
+		add(argv, "-cpu", "max");
 	add(argv,
 	    "-smp",
 	    "%u,sockets=%u,cores=%u,threads=%u",

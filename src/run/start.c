@@ -119,6 +119,8 @@ static unsigned parts_for(const struct start_request *req)
 		parts |= HOST_PCI;
 	if (req->launch.look || (want != NULL && want->cpu_count > 0))
 		parts |= HOST_SHARING;
+	if (site_has(&req->launch.site, SITE_GUEST))
+		parts |= HOST_CACHES;
 	return parts;
 }
 

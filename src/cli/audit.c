@@ -21,13 +21,14 @@
 #define LIMIT_SECONDS 120 // of all attempts; the workload may hold them up
 
 static const char usage[] =
-	"Usage: pinfold audit [--json] [--all] NAME\n"
+	"Usage: pinfold audit [--json] [--all] [--qemu] NAME\n"
 	"Tries to get out of a workload that runs, as a program of it. One line a property: PASS, "
 	"FAIL\n"
 	"or SKIP, what was tried, what came of it. Exits with 0 when all hold, 1 when one does "
 	"not,\n"
 	"125 when it could not run. Nothing is changed, also where an attempt succeeds.\n"
-	"  --all   also what takes the last of a limit, which the program may feel for a moment";
+	"  --all   also what takes the last of a limit, which the program may feel for a moment\n"
+	"  --qemu  of a virtual machine: not in the guest but beside its QEMU, in QEMU's container";
 
 // One word after another, and a NULL.
 #define WORDS_MAX 5
@@ -76,12 +77,14 @@ static int end_of(const char *name, pid_t pid, struct err *err)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int audit(struct ledger *l, const char *name, bool json, bool all, struct err *err)
+static int audit(
+	struct ledger *l, const char *name, bool json, bool all, bool outside, struct err *err
+)
 {
 	_cleanup_free_ char *here = launch_find_inside();
 	_cleanup_close_ int r = -1, w = -1;
 	char *words[WORDS_MAX + 1] = {(char *)INSIDE, (char *)"audit"};
-	const struct launch launch = {.argv = words};
+	const struct launch launch = {.argv = words, .outside = outside};
 	struct lease lease;
 	int fds[2], n = 2, status;
 	bool started, host;
@@ -146,9 +149,10 @@ int cmd_audit(int argc, char **argv)
 		{"all", no_argument, NULL, 'a'},
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
+		{"qemu", no_argument, NULL, 'q'},
 		{0},
 	};
-	bool json = false, all = false;
+	bool json = false, all = false, outside = false;
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
@@ -163,6 +167,9 @@ int cmd_audit(int argc, char **argv)
 		case 'j':
 			json = true;
 			break;
+		case 'q':
+			outside = true;
+			break;
 		case 'h':
 			puts(usage);
 			return STATUS_OK;
@@ -172,12 +179,14 @@ int cmd_audit(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return cli_refuse("audit: name one workload; see pinfold ps");
+	if (geteuid() != 0 && keeper_serves(argv[optind]) && outside)
+		return cli_refuse("audit: a keeper starts no virtual machine: there is no QEMU");
 	if (geteuid() != 0 && keeper_serves(argv[optind]))
 		return audit_own(argv[optind], json, all);
 	if (name_check("a workload", argv[optind], &err) < 0
 	    || cli_open_real(true, &fs, &l, &err) < 0)
 		return cli_fail(&err);
-	r = audit(&l, argv[optind], json, all, &err);
+	r = audit(&l, argv[optind], json, all, outside, &err);
 	cli_close_real(&fs, &l);
 	return r < 0 ? cli_fail(&err) : r;
 }

@@ -45,6 +45,8 @@ struct launch {
 	struct vm_tools vm;	// of a virtual machine
 	const char *accel;	// "kvm" or "tcg"; NULL: the best that works
 	bool no_prealloc;	// hugepages are taken when the guest takes them
+	bool first;		// the program is the guest's first process
+	bool outside;		// of a virtual machine: in the container of its QEMU instead
 	bool found;		// by launch_find_tools, which made it
 	unsigned allow_missing; // HOST_CG_* bits
 	bool look;		// only a plan to be read, not carried out

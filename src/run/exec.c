@@ -417,6 +417,15 @@ int exec_in_workload(
 		return r;
 	if (r < 0 || !lease_in_use(l, &lease))
 		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", name);
+	if (launch->outside && !site_has(&lease.site, SITE_GUEST))
+		return err_set(err, EINVAL, "'%s' is no virtual machine: it has no QEMU", name);
+	if (launch->outside) {
+		const struct site inner = site_of(PLACE_CONTAINER);
+
+		lease.site.has &= ~(unsigned)SITE_GUEST;
+		lease.site.execs = inner.execs;
+		lease.uid = lease.gid = 0; // QEMU's, in there
+	}
 	if (lease.site.place == PLACE_KEEPER)
 		return err_set(
 			err,

@@ -34,6 +34,7 @@ struct property {
 	const char *tries; // what is tried, for people
 	void (*check)(const struct audit *a, struct finding *f);
 	const char *calls; // instead: names of syscalls.c, all are to be refused
+	bool machine; // a virtual machine has it too; the rest it does with its own kernel as it likes
 };
 
 // Each of the tables ends with a property without a name.

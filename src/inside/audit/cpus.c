@@ -145,8 +145,8 @@ static void cgroups(const struct audit *, struct finding *f)
 }
 
 const struct property audit_cpus[] = {
-	{"cpu-affinity", "move a process to each CPU from 0 to 8191", affinity},
-	{"cpu-threads", "run a new thread on every CPU", threads},
+	{"cpu-affinity", "move a process to each CPU from 0 to 8191", affinity, .machine = true},
+	{"cpu-threads", "run a new thread on every CPU", threads, .machine = true},
 	{"cgroup-files", "open cgroup control files to write", cgroups},
 	{0},
 };

@@ -209,6 +209,7 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 	    || read_ports(doc, what, &g, err) < 0)
 		return -err->code;
 	g.aio = str_eq(seccomp, "aio");
+	g.machine = json_is_object(json_object_get(doc, "machine"));
 	idset_or(&g.cpus, &shared);
 	*ret = g;
 	return 0;

@@ -16,7 +16,8 @@
 #define GIVEN_PORT_NAME 16 // IFNAMSIZ
 
 struct given {
-	bool known; // false: there is no grant, so nothing is granted
+	bool known;   // false: there is no grant, so nothing is granted
+	bool machine; // it is of a virtual machine
 	char name[NAME_MAX_LEN + 1];
 	struct idset cpus; // its own and the shared ones
 	struct idset mems;

@@ -54,6 +54,9 @@ static void interfaces(const struct audit *a, struct finding *f)
 }
 
 const struct property audit_network[] = {
-	{"net-interfaces", "look for interfaces beside lo that are up", interfaces},
+	{"net-interfaces",
+	 "look for interfaces beside lo that are up",
+	 interfaces,
+	 .machine = true},
 	{0},
 };

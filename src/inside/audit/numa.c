@@ -151,8 +151,8 @@ static void move(const struct audit *a, struct finding *f)
 }
 
 const struct property audit_numa[] = {
-	{"numa-policy", "set_mempolicy to each node the kernel may have", policy},
-	{"numa-bind", "mbind a page to each node and touch it", bind},
-	{"numa-move", "move_pages to each node", move},
+	{"numa-policy", "set_mempolicy to each node the kernel may have", policy, .machine = true},
+	{"numa-bind", "mbind a page to each node and touch it", bind, .machine = true},
+	{"numa-move", "move_pages to each node", move, .machine = true},
 	{0},
 };

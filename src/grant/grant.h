@@ -67,6 +67,8 @@ struct grant_nic {
 struct grant_link {
 	char kind[16]; // "memif", "vhost-user"
 	char name[NAME_MAX_LEN + 1];
+	// of a virtual machine's end of a vhost-user link: it listens; its rings are packed
+	bool server, packed;
 	uint32_t gid; // host group that both ends share; 0 until a lease has it
 };
 

@@ -138,13 +138,42 @@ const struct option_type option_hugepages = {
 
 // ---- links
 
-// "memif:NAME", "vhost-user:NAME"
+// What follows the name.
+static int link_words(struct grant_link *l, const char *words, struct err *err)
+{
+	while (*words == ',') {
+		size_t n = strcspn(++words, ",");
+
+		if (n == 6 && strncmp(words, "server", n) == 0)
+			l->server = true;
+		else if (n == 6 && strncmp(words, "packed", n) == 0)
+			l->packed = true;
+		else
+			return err_set(
+				err,
+				EINVAL,
+				"link '%s': '%.*s' is neither server nor packed",
+				l->name,
+				(int)(n < 64 ? n : 64),
+				words
+			);
+		words += n;
+	}
+	if ((l->server || l->packed) && !str_eq(l->kind, "vhost-user"))
+		return err_set(
+			err, EINVAL, "link '%s': server and packed are for vhost-user", l->name
+		);
+	return 0;
+}
+
+// "memif:NAME", "vhost-user:NAME[,server][,packed]"
 static int parse_link(const struct reading *r, const char *s, struct err *err)
 {
 	static const char *const kinds[] = {"memif", "vhost-user"};
 	struct grant_link l = {0};
 	struct terms *t = r->all;
 	size_t kind = strcspn(s, ":");
+	char name[NAME_MAX_LEN + 2]; // one more, to be found too long
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds) && l.kind[0] == '\0'; i++) {
 		if (s[kind] == ':' && strlen(kinds[i]) == kind && strncmp(s, kinds[i], kind) == 0)
@@ -153,9 +182,12 @@ static int parse_link(const struct reading *r, const char *s, struct err *err)
 	if (l.kind[0] == '\0')
 		return err_set(err, EINVAL, "link '%.64s': write memif:NAME or vhost-user:NAME", s);
 	s += kind + 1;
-	if (name_check("a link", s, err) < 0)
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(s, ","), s);
+	if (name_check("a link", name, err) < 0)
 		return -err->code;
-	strcpy(l.name, s);
+	strcpy(l.name, name);
+	if (link_words(&l, s + strcspn(s, ","), err) < 0)
+		return -err->code;
 	for (unsigned i = 0; i < t->nlinks; i++) {
 		if (str_eq(t->links[i].name, l.name))
 			return err_set(err, EINVAL, "link '%s' is asked for twice", l.name);
@@ -168,15 +200,27 @@ static int parse_link(const struct reading *r, const char *s, struct err *err)
 
 static int read_link(const struct reading *r, const json_t *e, struct err *err)
 {
-	static const char *const keys[] = {"kind", "name", NULL};
+	static const char *const keys[] = {"kind", "name", "server", "packed", NULL};
 	const char *kind = NULL, *name = NULL;
-	char both[128];
+	bool server = false, packed = false;
+	char both[160];
 
 	if (jread_keys(e, r->what, keys, err) < 0
 	    || jread_str(e, r->what, "kind", true, &kind, err) < 0
-	    || jread_str(e, r->what, "name", true, &name, err) < 0)
+	    || jread_str(e, r->what, "name", true, &name, err) < 0
+	    || (strchr(name, ',') != NULL && name_check("a link", name, err) < 0)
+	    || jread_bool(e, r->what, "server", &server, err) < 0
+	    || jread_bool(e, r->what, "packed", &packed, err) < 0)
 		return -err->code;
-	snprintf(both, sizeof(both), "%.32s:%.80s", kind, name);
+	snprintf(
+		both,
+		sizeof(both),
+		"%.32s:%.80s%s%s",
+		kind,
+		name,
+		server ? ",server" : "",
+		packed ? ",packed" : ""
+	);
 	return parse_link(r, both, err) < 0 ? err_wrap(err, "read %s", r->what) : 0;
 }
 
@@ -184,14 +228,32 @@ static json_t *write_link(const struct row *, const void *all, unsigned i)
 {
 	const struct grant_link *l = &((const struct terms *)all)->links[i];
 
-	return json_pack("{s:s, s:s}", "kind", l->kind, "name", l->name);
+	return json_pack(
+		"{s:s, s:s, s:o*, s:o*}",
+		"kind",
+		l->kind,
+		"name",
+		l->name,
+		"server",
+		l->server ? json_true() : NULL,
+		"packed",
+		l->packed ? json_true() : NULL
+	);
 }
 
 static const char *link_text(const struct row *, const void *all, unsigned i, char *buf)
 {
 	const struct grant_link *l = &((const struct terms *)all)->links[i];
 
-	snprintf(buf, IDSET_STR, "%s:%s", l->kind, l->name);
+	snprintf(
+		buf,
+		IDSET_STR,
+		"%s:%s%s%s",
+		l->kind,
+		l->name,
+		l->server ? ",server" : "",
+		l->packed ? ",packed" : ""
+	);
 	return buf;
 }
 

@@ -225,6 +225,15 @@ int plan_links(struct plan *p, struct err *err)
 
 		if (path == NULL)
 			return err_oom(err);
+		if ((g->links[i].server || g->links[i].packed)
+		    && !site_has(&p->lease.site, SITE_GUEST))
+			return err_set(
+				err,
+				EINVAL,
+				"link '%s': server and packed are for the end of a virtual "
+				"machine (--in vm); elsewhere the program says it itself",
+				g->links[i].name
+			);
 		if (lease_note(&p->lease, "link", path, err) < 0)
 			return -err->code;
 		s = plan_step(p, STEP_LINK, STEP_HOST, strdup(path), strdup(LINK_OPTIONS));

@@ -183,25 +183,28 @@ static void add_files(const struct plan *p, json_t *argv)
 	add(argv, "-device", "virtio-9p-pci,fsdev=volumes,mount_tag=volumes,addr=0x4");
 }
 
-// QEMU is the client: it waits for whoever listens, and comes back when that one was away.
+// As client it waits for whoever listens, as server for whoever comes; either way it comes back when that one was
+// away.
 static void add_links(const struct plan *p, json_t *argv)
 {
 	for (unsigned i = 0; i < p->lease.grant.nlinks; i++) {
-		const char *name = p->lease.grant.links[i].name;
+		const struct grant_link *l = &p->lease.grant.links[i];
 
 		add(argv,
 		    "-chardev",
-		    "socket,id=link%u,path=" LINKS_DIR "/%s/vhost.sock,reconnect=1",
+		    "socket,id=link%u,path=" LINKS_DIR "/%s/vhost.sock,%s",
 		    i,
-		    name);
+		    l->name,
+		    l->server ? "server=on,wait=off" : "reconnect=1");
 		add(argv, "-netdev", "vhost-user,id=net%u,chardev=link%u,queues=1", i, i);
 		add(argv,
 		    "-device",
 		    "virtio-net-pci,netdev=net%u,addr=0x%x,romfile=,disable-legacy=on,"
-		    "mac=52:54:00:76:6d:%02x",
+		    "mac=52:54:00:76:6d:%02x%s",
 		    i,
 		    PLAN_VM_LINK_SLOT + i,
-		    i);
+		    i,
+		    l->packed ? ",packed=on" : "");
 	}
 }
 

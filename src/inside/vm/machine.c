@@ -225,6 +225,13 @@ static void end_try(struct machine *m)
 	m->end.pump.port = -1;
 }
 
+static bool has_links(const struct machine *m)
+{
+	const json_t *setup = json_object_get(m->job, "setup");
+
+	return json_array_size(json_object_get(json_object_get(setup, "grant"), "links")) > 0;
+}
+
 static int run(struct machine *m, struct err *err)
 {
 	struct err first;
@@ -248,6 +255,11 @@ static int run(struct machine *m, struct err *err)
 		r = qmp_command(&m->qemu.qmp, "cont", NULL, NULL, err);
 	if (r == 0)
 		return watch(m, err);
+	if (err->code == ETIMEDOUT && has_links(m))
+		err_set(err,
+			ETIMEDOUT,
+			"QEMU does not answer: it waits for the other end of its links; start "
+			"that first");
 	// what it says itself is nearer to the cause
 	first = *err;
 	for (int i = 0; i < 100 && m->qemu.pid > 0; i++) {

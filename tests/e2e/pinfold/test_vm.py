@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from features import needs_guests
-from places import TOP
+from machines import BOOT, VM, qemu_of
 from workload import (
     CPU,
     LEASES,
@@ -23,33 +23,12 @@ from workload import (
     kill,
     needs_pages,
     needs_root,
-    needs_testpmd,
     needs_two,
-    processes_of,
     unique,
     wait,
 )
 
 pytestmark = [needs_root, needs_guests, pytest.mark.limit(150)]
-
-DROVER = TOP / "build/drover/drover"
-VM = ("--in", "vm", "--accel", "tcg", "--memory", "192M")
-BOOT = 70 * SLOW  # longer than a start may take
-
-
-def qemu_of(pf, name):
-    """The process number of its QEMU."""
-
-    def found():
-        for pid in processes_of(pf.lease(name)):
-            try:
-                if os.readlink(f"/proc/{pid}/exe").endswith("/qemu-system-x86_64"):
-                    return pid
-            except OSError:
-                pass
-        return None
-
-    return wait(found, 10, "QEMU")
 
 
 def test_program_and_status(pf):
@@ -182,61 +161,6 @@ def test_output_flood(pf):
     assert got == b"y\n" * 1500000
     p.stdout.close()
     assert p.wait(BOOT) == 128 + signal.SIGPIPE or p.returncode != 125
-
-
-NONE = """
-[port 0]
-name=link
-device=0000:00:10.0
-[defaults]
-mempool size=2K
-[core 0]
-mode=master
-[core 1]
-name=none
-task=0
-mode=none
-rx port=link
-tx port=link
-"""
-# its tables after some seconds of traffic, however long it takes to start
-SOME_SECONDS = """
-    /opt/drover/drover run --squeeze /opt/none.cfg >/tmp/out 2>&1 &
-    for i in $(seq 60); do
-        grep -q 'traffic runs' /tmp/out && break
-        sleep 1
-    done
-    sleep 5
-    kill -INT $!
-    wait
-    cat /tmp/out
-"""
-
-
-@needs_two
-@needs_testpmd
-@needs_pages(112)
-def test_vhost_user_link(pf, tmp_path):
-    """drover in the guest sends back what testpmd in a container sends it."""
-    link = unique("l")
-    (tmp_path / "none.cfg").write_text(NONE)
-    pf.detach(
-        "--hugepages", "2M=48", "--link", f"vhost-user:{link}", name=unique("far"), cpu=OTHER,
-        command=(
-            "dpdk-testpmd", "--lcores", f"0@{OTHER},1@{OTHER}", "--no-pci", "--vdev",
-            f"net_vhost0,iface=/run/pinfold/links/{link}/vhost.sock,queues=1", "--",
-            "--total-num-mbufs=4096", "--forward-mode=flowgen", "--stats-period=2",
-        ),
-    )  # fmt: skip
-    p = pf.run(
-        *VM[:4], "--memory", "256M", "--hugepages", "2M=64", "--link", f"vhost-user:{link}",
-        "-v", f"{DROVER.parent}:/opt/drover:ro", "-v", f"{tmp_path}/none.cfg:/opt/none.cfg:ro",
-        "--", "/bin/sh", "-c", SOME_SECONDS, seconds=140,
-    )  # fmt: skip
-    assert p.returncode == 0, p.stderr
-    row = next(line.split() for line in p.stdout.splitlines() if line.startswith("none "))
-    received, sent = (int(n) for n in row[8:10])
-    assert received > 1000 and sent > 0.5 * received, p.stdout
 
 
 # ---- faults

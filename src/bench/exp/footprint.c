@@ -71,6 +71,26 @@ static void mark(struct family *f, pid_t first, pid_t parent, pid_t other)
 	}
 }
 
+// Of the mappings that QEMU's memory backends make of memory files.
+static double guest_memory(int proc, pid_t pid)
+{
+	_cleanup_free_ char *path = need(str_printf("%d/smaps", pid)), *text = NULL;
+	char *save = NULL;
+	bool guest = false;
+	double sum = 0;
+
+	if (fs_read_system(proc, path, 1 << 22, &text, NULL) < 0)
+		return 0;
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (strchr(line, '-') != NULL && !isupper((unsigned char)line[0]))
+			guest = strstr(line, "/memfd:memory-backend") != NULL;
+		else if (guest && str_starts(line, "Pss:"))
+			sum += field(line, "Pss:");
+	}
+	return sum;
+}
+
 static void add_process(int proc, pid_t pid, struct footprint *sum)
 {
 	_cleanup_free_ char *path = need(str_printf("%d/smaps_rollup", pid)), *text = NULL;
@@ -81,6 +101,7 @@ static void add_process(int proc, pid_t pid, struct footprint *sum)
 	sum->pss += field(text, "\nPss:");
 	sum->pss_anon += field(text, "\nPss_Anon:");
 	sum->pss_file += field(text, "\nPss_File:") + field(text, "\nPss_Shmem:");
+	sum->pss_guest += guest_memory(proc, pid);
 	sum->hugepages += field(text, "\nShared_Hugetlb:") + field(text, "\nPrivate_Hugetlb:");
 }
 

@@ -13,6 +13,7 @@ struct footprint {
 	double pss;	  // ordinary memory, what is shared divided among those who share it
 	double pss_anon;  // of it: what no file is behind
 	double pss_file;  // of it: mapped files, which are page cache that others may share
+	double pss_guest; // of it: a guest's memory, but for its hugepages
 	double hugepages; // mapped
 	double kernel;	  // of the kernel, for its cgroups; NAN where they do not count it
 };

@@ -29,6 +29,7 @@ enum value {
 	PSS,
 	ANON,
 	FILES,
+	BESIDE,
 	HUGE,
 	KERNEL,
 	LOST,
@@ -39,6 +40,7 @@ static const char *const names[VALUES] = {
 	[PSS] = "ordinary memory (PSS of all its processes)",
 	[ANON] = "of it without a file behind it",
 	[FILES] = "of it mapped files and shared memory",
+	[BESIDE] = "of it not the guest's own memory",
 	[HUGE] = "hugepages mapped",
 	[KERNEL] = "the kernel's memory for it",
 	[LOST] = "lost from what the machine has available",
@@ -92,6 +94,7 @@ static void put(struct trial *t, const struct footprint *f, double before)
 	t->value[PSS] = f->pss;
 	t->value[ANON] = f->pss_anon;
 	t->value[FILES] = f->pss_file;
+	t->value[BESIDE] = f->pss - f->pss_guest;
 	t->value[HUGE] = f->hugepages;
 	t->value[KERNEL] = f->kernel;
 	t->value[LOST] = before - footprint_available();
@@ -193,6 +196,8 @@ static int series_of(
 				);
 				continue;
 			}
+			if (v == BESIDE && all->of[i].memory == NULL)
+				continue;
 			series.row[i][v] = result_measured(r, names[v], &e, "MiB");
 			series.row[i][v]->less = true;
 		}

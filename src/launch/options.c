@@ -30,7 +30,9 @@ const char launch_help[] =
 	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
 	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n"
 	"  --accel auto|kvm|tcg    of a virtual machine; tcg emulates its CPUs, slowly\n"
-	"  --prealloc yes|no       of a virtual machine: take its hugepages at once (default)\n";
+	"  --prealloc yes|no       of a virtual machine: take its hugepages at once (default)\n"
+	"  --first                 of a virtual machine: the program is its first process "
+	"(systemd)\n";
 
 // Only what a place is asked for by: whether a user's keeper starts it is not for him to say.
 static int set_place(const char *s, struct launch *launch, struct err *err)
@@ -132,6 +134,7 @@ static const struct {
 	{"apparmor", 'A', required_argument, set_apparmor},
 	{"accel", 'X', required_argument, set_accel},
 	{"prealloc", 'P', required_argument, set_prealloc},
+	{"first", 'Z', FLAG(first)},
 	{"interactive", 'i', FLAG(interactive)},
 	{"tty", 't', FLAG(terminal)},
 	{"detach", 'd', FLAG(detached)},
@@ -171,7 +174,7 @@ static unsigned asked(const struct launch *l)
 	       | (l->hostname != NULL ? ASK_HOSTNAME : 0) | (l->terminal ? ASK_TERMINAL : 0)
 	       | (l->runtime != NULL ? ASK_RUNTIME : 0) | (l->apparmor != NULL ? ASK_APPARMOR : 0)
 	       | (l->allow_missing != 0 ? ASK_WAIVER : 0)
-	       | (l->accel != NULL || l->no_prealloc ? ASK_GUEST : 0);
+	       | (l->accel != NULL || l->no_prealloc || l->first ? ASK_GUEST : 0);
 }
 
 int launch_check(const struct launch *l, struct err *err)

@@ -65,6 +65,20 @@ static int check(const struct plan *p, struct err *err)
 			g->name,
 			PLAN_VM_LINKS
 		);
+	if (p->launch->first && p->launch->argv[0][0] != '/')
+		return err_set(
+			err,
+			EINVAL,
+			"run '%s': name a guest's first process (--first) by its absolute path",
+			p->launch->argv[0]
+		);
+	if (p->launch->first && p->launch->uid != 0)
+		return err_set(
+			err,
+			EINVAL,
+			"user %u: a guest's first process (--first) runs as 0",
+			p->launch->uid
+		);
 	if (strchr(g->name, ',') != NULL)
 		return err_set(err, EINVAL, "grant '%s': QEMU takes no comma", g->name);
 	return 0;
@@ -195,9 +209,11 @@ static json_t *guest_volumes(const struct plan *p)
 static json_t *setup(const struct plan *p, const struct plan_vm_cpus *cpus)
 {
 	return json_pack(
-		"{s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
+		"{s:s, s:b, s:I, s:I, s:o, s:o, s:o, s:o}",
 		"hostname",
 		p->launch->hostname != NULL ? p->launch->hostname : p->lease.grant.name,
+		"first",
+		p->launch->first,
 		"uid",
 		(json_int_t)p->launch->uid,
 		"gid",

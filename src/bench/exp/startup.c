@@ -7,6 +7,7 @@
 #include "bench/exp/function.h"
 #include "bench/exp/ready.h"
 #include "bench/exp/run_in.h"
+#include "bench/exp/system.h"
 #include "bench/reasons.h"
 #include "bench/trial.h"
 
@@ -332,13 +333,8 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		|| (b->drover != NULL
 		    && series_of(b, r, vm, first_packet, PACKET, PACKET, slow / 2, &s, err) < 0)))
 		return -err->code;
-	result_missing(
-		r,
-		"exec to ready, full operating system",
-		&b->env[ENV_VM],
-		"needs a disk image with a whole operating system, which pinfold neither has nor "
-		"fetches"
-	);
+	if (system_startup(b, r, err) < 0)
+		return -err->code;
 	compare(r);
 	return 0;
 }

@@ -26,7 +26,8 @@ struct attendant {
 	struct pump pump;
 	pid_t init; // 0: not yet
 	int status; // pipe from it
-	bool ended, said, terminal;
+	bool first; // the program is the guest's first process
+	bool ended, said, failed, terminal;
 	int code; // exit status
 };
 
@@ -60,22 +61,27 @@ static _Noreturn void become(
 	size_t n = 0;
 	sigset_t none;
 
-	argv[n++] = (char *)"pinfold-inside";
-	argv[n++] = (char *)"init";
-	argv[n++] = (char *)"--status-fd";
-	snprintf(fd, sizeof(fd), "%d", STATUS_FD);
-	argv[n++] = fd;
-	if (cpus != NULL && cpus[0] != '\0') {
-		argv[n++] = (char *)"--cpus";
-		argv[n++] = (char *)cpus;
+	if (!a->first) {
+		argv[n++] = (char *)"pinfold-inside";
+		argv[n++] = (char *)"init";
+		argv[n++] = (char *)"--status-fd";
+		snprintf(fd, sizeof(fd), "%d", STATUS_FD);
+		argv[n++] = fd;
+		if (cpus != NULL && cpus[0] != '\0') {
+			argv[n++] = (char *)"--cpus";
+			argv[n++] = (char *)cpus;
+		}
+		argv[n++] = (char *)"--";
 	}
-	argv[n++] = (char *)"--";
 	words(json_object_get(job, "argv"), argv, n);
 	words(json_object_get(job, "env"), env, 0);
 	setsid();
 	for (int i = 0; i < PUMP_STREAMS; i++)
 		dup2(fds[i], i);
 	dup2(status, STATUS_FD);
+	// nobody is left who could say more than that it was executed
+	if (a->first)
+		fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC);
 	if (a->terminal)
 		ioctl(0, TIOCSCTTY, 0);
 	close_range(STATUS_FD + 1, ~0u, 0);
@@ -85,8 +91,11 @@ static _Noreturn void become(
 	setrlimit(RLIMIT_MEMLOCK, &locked);
 	if (chdir("/") == 0 && setgroups(0, NULL) == 0 && setgid(gid) == 0
 	    && setuid((uid_t)number_of(job, "uid")) == 0)
-		execve("/proc/self/exe", argv, env);
+		execve(a->first ? argv[0] : "/proc/self/exe", argv, env);
 	dprintf(STATUS_FD, "failed %d\n", errno);
+	// its end would be a panic, before anybody could be told
+	while (a->first)
+		pause();
 	_exit(STATUS_FAILED);
 }
 
@@ -147,8 +156,10 @@ static int start(struct attendant *a, const char *text, size_t len, struct err *
 	a->init = fork();
 	if (a->init < 0)
 		return err_sys(err, errno, "fork");
-	if (a->init == 0)
+	if (a->first ? a->init > 0 : a->init == 0)
 		become(a, job, fds, status[1]);
+	if (a->first)
+		a->init = 1;
 	for (int i = 0; i < PUMP_STREAMS; i++)
 		close(fds[i]);
 	close(status[1]);
@@ -165,6 +176,9 @@ static int take(void *arg, enum frame_type type, const char *text, size_t len, s
 		return start(a, text, len, err);
 	if (pump_number(text, len, &n, err) < 0)
 		return -err->code;
+	// what ends a program has systemd switch the machine off (systemd(1))
+	if (type == FRAME_SIGNAL && a->first && (n == SIGTERM || n == SIGINT))
+		n = (uint32_t)SIGRTMIN + 4;
 	if (type == FRAME_SIGNAL && a->init > 0 && n < NSIG)
 		kill(a->init, (int)n);
 	if (type == FRAME_SIZE && a->terminal && a->pump.source[1].fd >= 0) {
@@ -186,6 +200,8 @@ static int read_status(struct attendant *a, struct err *err)
 		if (n == 0 || errno != EAGAIN) {
 			close(a->status);
 			a->status = -1;
+			if (a->first && !a->failed)
+				return pump_send(&a->pump, FRAME_STARTED, NULL, 0, err);
 		}
 		return 0;
 	}
@@ -195,6 +211,7 @@ static int read_status(struct attendant *a, struct err *err)
 		if (str_starts(line, "started"))
 			r = pump_send(&a->pump, FRAME_STARTED, NULL, 0, err);
 		else if (sscanf(line, "failed %d", &v) == 1)
+			a->failed = true,
 			r = pump_send_number(&a->pump, FRAME_FAILED, (uint32_t)v, err);
 		else if (sscanf(line, "ended %d", &v) == 1)
 			a->said = true, a->code = v & 0xff;
@@ -243,9 +260,9 @@ static int finish(struct attendant *a, struct err *err)
 	}
 }
 
-int attend(struct pump *p)
+static int attend_as(struct pump *p, bool first)
 {
-	struct attendant a = {.pump = *p, .status = -1};
+	struct attendant a = {.pump = *p, .status = -1, .first = first};
 	struct err err = {0};
 	sigset_t set;
 	int sfd, r = 0;
@@ -278,4 +295,16 @@ int attend(struct pump *p)
 	if (r < 0 && r != -EPIPE)
 		dprintf(STDERR_FILENO, "pinfold-inside: attend: %s\n", err.msg);
 	return a.code;
+}
+
+int attend(struct pump *p)
+{
+	return attend_as(p, false);
+}
+
+void attend_first(struct pump *p)
+{
+	attend_as(p, true);
+	if (getpid() != 1)
+		_exit(0);
 }

@@ -411,8 +411,9 @@ static bool connected(unsigned slot)
 	return slots[slot] >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) == 0;
 }
 
-// Whoever connects to a slot brings a program: the kernel says SIGIO when that happens.
-static void serve(const struct guest *g)
+// Whoever connects to a slot brings a program: the kernel says SIGIO when that happens. first: whoever attends the
+// workload's own program; 0: this does.
+static void serve(const struct guest *g, pid_t first)
 {
 	pid_t pids[VM_SLOTS] = {0};
 	sigset_t set;
@@ -425,7 +426,7 @@ static void serve(const struct guest *g)
 		fcntl(slots[i], F_SETOWN, getpid());
 		fcntl(slots[i], F_SETFL, O_RDWR | O_NONBLOCK | O_ASYNC);
 	}
-	pids[0] = attend_slot(0, &g->pump);
+	pids[0] = first > 0 ? first : attend_slot(0, &g->pump);
 	for (;;) {
 		pid_t pid;
 
@@ -475,7 +476,13 @@ int guest_main(void)
 		die("enter the root: %s", strerror(errno));
 	say(&g, FRAME_READY);
 	exchange(&g, false);
-	serve(&g);
+	if (json_is_true(json_object_get(g.setup, "first"))) {
+		if (fork() == 0)
+			serve(&g, getppid());
+		attend_first(&g.pump);
+	} else {
+		serve(&g, 0);
+	}
 	sync();
 	reboot(RB_POWER_OFF);
 	return 1;

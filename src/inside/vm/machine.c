@@ -36,6 +36,7 @@ struct machine {
 	int sfd;
 	struct qemu qemu;
 	enum stage stage;
+	bool first;		     // the program is the guest's first process
 	int64_t begun, hello, ready; // ms
 	double booted, mounted;	     // as the guest's clock has it, s
 };
@@ -208,6 +209,9 @@ static int watch(struct machine *m, struct err *err)
 		if (r == 0 && !m->end.over && fds[PUMP_FDS + 1].revents != 0
 		    && qmp_events(&m->qemu.qmp, err) < 0 && err->code != EPIPE)
 			r = -err->code;
+		// of a program that is the machine's first process that is its end
+		if (m->first && m->qemu.qmp.off && m->end.started)
+			m->end.over = true;
 		if (r == 0 && !m->end.over)
 			r = qemu_ended(&m->qemu, err);
 		if (r == 0 && !m->end.over)
@@ -308,6 +312,7 @@ int inside_machine(int argc, char **argv)
 	if (jread_file(AT_FDCWD, VM_DIR "/job.json", "the machine's description", &m.job, &err) < 0
 	    || end_open(&m.end, -1, &err) < 0 || (mkdir(VM_SOCKETS, 0700) < 0 && errno != EEXIST))
 		return dprintf(m.errors, "pinfold-inside: %s\n", err.msg), STATUS_FAILED;
+	m.first = json_is_true(json_object_get(json_object_get(m.job, "setup"), "first"));
 	r = run_tries(&m, &err);
 	if (r < 0) {
 		dprintf(m.errors, "pinfold-inside: %s\n", err.msg);

@@ -61,14 +61,18 @@ static int next(struct qmp *q, int64_t limit, json_t **ret, struct err *err)
 	}
 }
 
-static void note_event(struct qmp *q, const char *event)
+static void note_event(struct qmp *q, const char *event, const json_t *doc)
 {
 	static const char *const final[] = {"STOP", "SHUTDOWN", "GUEST_PANICKED", "RESET"};
+	const char *reason =
+		json_string_value(json_object_get(json_object_get(doc, "data"), "reason"));
 
 	for (size_t i = 0; i < ARRAY_LEN(final); i++) {
 		if (!str_eq(event, final[i]))
 			continue;
 		// the first is the reason
+		if (!q->stopped && reason != NULL && str_eq(reason, "guest-shutdown"))
+			q->off = true;
 		if (!q->stopped)
 			snprintf(q->event, sizeof(q->event), "%s", event);
 		q->stopped = true;
@@ -95,7 +99,7 @@ int qmp_command(struct qmp *q, const char *name, json_t *arguments, json_t **ret
 			return err_wrap(err, "QMP %s", name);
 		event = json_string_value(json_object_get(answer, "event"));
 		if (event != NULL) {
-			note_event(q, event);
+			note_event(q, event, answer);
 			continue;
 		}
 		value = json_object_get(answer, "return");
@@ -130,6 +134,6 @@ int qmp_events(struct qmp *q, struct err *err)
 			return err->code == ETIMEDOUT ? 0 : -err->code;
 		event = json_string_value(json_object_get(doc, "event"));
 		if (event != NULL)
-			note_event(q, event);
+			note_event(q, event, doc);
 	}
 }

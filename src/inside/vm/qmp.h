@@ -17,6 +17,7 @@ struct qmp {
 	size_t len;
 	bool stopped;	// an event said so: it does not run any more
 	char event[64]; // the one that did
+	bool off;	// the guest has switched itself off
 };
 
 int qmp_open(struct qmp *q, int fd, struct err *err);

@@ -31,3 +31,6 @@ int guest_main(void);
 // attend.c: starts the program of the next FRAME_START that comes over the pump, and is its end until it has ended.
 // Returns the exit status.
 int attend(struct pump *p);
+// The same of the program that takes the place of this process, the guest's first; another attends it. Returns when
+// none comes.
+void attend_first(struct pump *p);

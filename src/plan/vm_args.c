@@ -14,7 +14,9 @@
 #define SLOTS 9 // as VM_SLOTS in inside/vm/vm.h, where the descriptors are from too
 #define QMP_FD 10
 #define PROGRAM_FD 11
-#define TRANSLATED 64 // MiB of translated code; QEMU's own choice is a quarter of the host's memory
+// MiB of translated code, where QEMU itself would take a quarter of the host's memory: a boot fills it once and a half, what runs
+// then needs far less.
+#define TRANSLATED 32
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 // ---- words

@@ -151,6 +151,20 @@ def test_disturbed_window(rig):
     assert time.monotonic() - begun < 15 * SLOW
 
 
+def test_disturbed_search(rig):
+    """Windows of a search in which the function stood still are made again, and the known rate is found all the same."""
+    r = rig("host", "policed", "memif", "search", 1e6)
+    r.go()
+    for _ in range(6):
+        time.sleep(0.5)
+        stop_for(r.pid, 0.1)
+    found = r.line()
+    busy(found)
+    assert found["found"] and found["repeated"] >= 2, found
+    for rate in ("ndr", "pdr"):
+        assert found[rate] == pytest.approx(200000, rel=0.01 + found["excused"]), found
+
+
 def test_function_that_dies(rig):
     r = rig("host", "none", "memif", "offer", 50000, 0.4)
     r.go()

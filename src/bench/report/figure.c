@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MOST 6	      // figures of an experiment
+#define MOST 8	      // figures of an experiment
 #define LOG_FROM 20.0 // a scale is logarithmic from such a ratio of the largest to the smallest on
 #define SVG_MAX (1u << 20)
 #define WIDTH 500
@@ -46,9 +46,19 @@ static struct figure *figure_of(struct figures *all, unsigned from, const struct
 	return NULL;
 }
 
+// Whether its rows are compared: that is what is looked at first.
+static bool compared(const struct result *r, const struct figure *f)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		if (r->rows[i]->kind == ROW_RATIO && str_eq(r->rows[i]->name, f->name))
+			return true;
+	}
+	return false;
+}
+
 static void gather(struct figures *all, const struct result *r)
 {
-	unsigned from = all->n, kept = from;
+	unsigned from = all->n, kept = from, others;
 
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct row *row = r->rows[i];
@@ -66,8 +76,21 @@ static void gather(struct figures *all, const struct result *r)
 	}
 	// one bar shows nothing, and counts are read in the table
 	for (unsigned i = from; i < all->n; i++) {
-		if (all->of[i].n >= 2 && !all->of[i].rows[0]->exact && kept - from < MOST)
+		if (all->of[i].n >= 2 && !all->of[i].rows[0]->exact)
 			all->of[kept++] = all->of[i];
+	}
+	all->n = kept;
+	others = kept = from;
+	for (unsigned i = from; i < all->n; i++)
+		others += compared(r, &all->of[i]);
+	others = others - from < MOST ? MOST - (others - from) : 0;
+	for (unsigned i = from; i < all->n; i++) {
+		bool first = compared(r, &all->of[i]);
+
+		if (kept - from < MOST && (first || others > 0)) {
+			others -= !first;
+			all->of[kept++] = all->of[i];
+		}
 	}
 	all->n = kept;
 }

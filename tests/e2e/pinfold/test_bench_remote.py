@@ -55,7 +55,16 @@ def begin(machines, pinfold, where, *names):
     here, env = machines
     drover = program("DROVER", "build/drover/drover")
     argv = [pinfold, "bench", "run", "--quick", "-o", where, "--remote", "tester"]
-    argv += ["--remote-drover", drover, "--port", "in=af_packet:v0", "--port", "out=af_packet:v1"]
+    argv += [
+        "--remote-cpu",
+        "0",
+        "--remote-drover",
+        drover,
+        "--port",
+        "in=af_packet:v0",
+        "--port",
+        "out=af_packet:v1",
+    ]
     argv += ["--remote-port", "out=af_packet:v0x", "--remote-port", "back=af_packet:v1x", *names]
     return here.popen(*argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

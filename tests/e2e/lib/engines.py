@@ -244,6 +244,10 @@ class Podman(Engine):
 
 class Containerd(Engine):
     package, needs = "containerd", ("containerd", "ctr")
+    unused = (  # plug-ins
+        "grpc.v1.cri",
+        *(f"snapshotter.v1.{s}" for s in ("btrfs", "zfs", "devmapper", "aufs")),
+    )
 
     def before(self):
         self.write_conf()
@@ -251,14 +255,10 @@ class Containerd(Engine):
 
     def write_conf(self):
         self.socket = self.top / "containerd.sock"
-        off = [
-            "grpc.v1.cri",
-            *(f"snapshotter.v1.{s}" for s in ("btrfs", "zfs", "devmapper", "aufs")),
-        ]
         self.containerd_conf = self.top / "containerd.toml"
         self.containerd_conf.write_text(
             f'version = 2\nroot = "{self.top}/root"\nstate = "{self.top}/state"\n'
-            f"disabled_plugins = {json.dumps([f'io.containerd.{name}' for name in off])}\n"
+            f"disabled_plugins = {json.dumps([f'io.containerd.{name}' for name in self.unused])}\n"
             f'[grpc]\naddress = "{self.socket}"\n'
         )
 

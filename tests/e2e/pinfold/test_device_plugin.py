@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""pinfold-device-plugin, and a kubelet that lists and hands out what it offers."""
+"""pinfold-device-plugin, and a kubelet that lists, hands out and starts what it offers."""
 
 import contextlib
 import json
 import os
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 
 import protos
+from cri import running
+from engines import root_of
 from kubelet import Kubelet
 from places import TOP
-from workload import CPU, NODE, OTHER
-from workload import needs_root, needs_two, status_field, unique, wait
+from workload import CPU, CPUS, NODE, OTHER
+from workload import needs_pages, needs_root, needs_two, status_field, unique, wait
 
 BUILT = TOP / os.environ.get(
     "PINFOLD_DEVICE_PLUGIN", "build/src/deviceplugin/pinfold-device-plugin"
@@ -27,6 +30,7 @@ pytestmark = [
         not BUILT.exists(), reason="it is not built: package libgrpc-dev is missing"
     ),
 ]
+KUBELET = "/var/lib/kubelet/device-plugins"
 DEFINITIONS = Path("/etc/pinfold/grants.d")
 
 
@@ -200,3 +204,92 @@ def test_its_command_line(pf):
     for words, like in ((["--interval", "0"], "1 to 3600"), (["x"], "'x' is no option")):
         p = pf.start_other(BUILT, *words)
         assert p.end() == 125 and like in p.text()
+
+
+# ---- and starts it
+
+
+@pytest.fixture(scope="module")
+def engine(pinfold):
+    with running(pinfold) as made:
+        yield made
+
+
+@pytest.fixture
+def cri(engine, pf):
+    yield engine
+    engine.put_away()
+
+
+def as_kubelet(answer, **resources):
+    """Of a container what kubelet makes of an answer; its shared CPUs are those of the machine."""
+    return {
+        "annotations": {e.key: e.value for e in answer.annotations},
+        "envs": [{"key": e.key, "value": e.value} for e in answer.envs],
+        "resources": {"cpuset_cpus": ",".join(map(str, CPUS)), **resources},
+    }
+
+
+@needs_two
+@needs_pages(8)
+def test_a_pod_of_what_was_handed_out(pf, kubelet, started, cri):
+    import grpc  # pylint: disable=import-outside-toplevel
+
+    grant = f"{unique('k')}-1"
+    pf.grant("--cpus", CPU, "--hugepages", "2M=8", "--claim-by", "kubernetes", name=grant)
+    started()
+    plugin = kubelet.plugin(f"pinfold.dev/{grant[:-2]}")
+    answer = plugin.allocate(grant)
+    container = cri.begin_in(cri.pod(), **as_kubelet(answer))
+    assert pf.ps()[grant]["state"] == "running"
+    seen = json.loads(cri.sh(container, "/run/pinfold/inside show --json --probe"))
+    assert seen["cpus"]["affinity"] == seen["cpus"]["eal"] == str(CPU)
+    assert next(p for p in seen["hugepages"] if p["size"] == "2M")["takeable"] == 8
+    # kubelet's CPU manager goes on saying what all share
+    shared = {"cpuset_cpus": ",".join(map(str, CPUS)), "cpu_shares": 512}
+    cri.call("UpdateContainerResources", container_id=container, linux=shared)
+    assert f"\t{CPU}\n" in cri.sh(container, "grep Cpus_allowed_list /proc/self/status")
+    cri.remove(container)
+    assert pf.ps() == {}
+    # who was handed nothing has nothing, whatever his pod says
+    for named in (
+        {"annotations": {"dev.pinfold.grant": grant}},
+        {"envs": [{"key": "PINFOLD_GRANT", "value": grant}]},
+    ):
+        with pytest.raises(grpc.RpcError) as e:
+            cri.begin_in(cri.pod(), **named)
+        assert f"grant '{grant}' is not made to be claimed by" in e.value.details(), e.value
+    assert pf.ps() == {}
+
+
+@needs_two
+def test_as_a_pod_itself(pf, kubelet, sockets, cri, pair, pinfold):
+    """In a container, as the manifest has it: without rights, on a root that it cannot write."""
+    yaml = pytest.importorskip("yaml", reason="package python3-yaml is not installed")
+    manifest = yaml.safe_load((TOP / "data/kubernetes/device-plugin.yaml").read_text())
+    asked = manifest["spec"]["template"]["spec"]
+    one, places = asked["containers"][0], {KUBELET: sockets}
+    volumes = {v["name"]: v["hostPath"]["path"] for v in asked["volumes"]}
+    root = root_of(f"{cri.top}/plugin", str(BUILT), pinfold=pinfold)
+    cri.image(one["image"], root, "pinfold-device-plugin")
+    shutil.rmtree(root)
+    rights = one["securityContext"]
+    container = cri.begin_in(
+        cri.pod(handler="plain"),
+        str(BUILT),  # where it is installed it is found by its name
+        image=one["image"],
+        mounts=[
+            {
+                "container_path": m["mountPath"],
+                "host_path": places.get(volumes[m["name"]], volumes[m["name"]]),
+                "readonly": m.get("readOnly", False),
+            }
+            for m in one["volumeMounts"]
+        ],
+        security={
+            "readonly_rootfs": rights["readOnlyRootFilesystem"],
+            "capabilities": {"drop_capabilities": rights["capabilities"]["drop"]},
+        },
+    )
+    kubelet.plugin(pair).until(*names_of(pair))
+    cri.remove(container)

@@ -47,7 +47,6 @@ static const struct seccomp_row memory[] = {
 	 "memory that is never paged out, within RLIMIT_MEMLOCK"},
 	{"memfd_create",
 	 "hugepages and shared memory without a file (--in-memory, vhost-user, memif)"},
-	{"membarrier", "EAL and liburcu order memory between threads with it"},
 	{"pkey_alloc pkey_free pkey_mprotect", "memory protection keys of one's own pages"},
 	{NULL, NULL},
 };

@@ -55,12 +55,12 @@
 	{                                                                                      \
 		"setsockopt", {FROM(1, level, 1), FROM(2, first, size)}, cap, when, of_options \
 	}
-// All of prctl but PR_SET_SECCOMP (22), for the same reason, and PR_SCHED_CORE (62), which keeps others off
-// the CPU beside.
-#define CONTROLS(first, size)                                                                    \
-	{                                                                                        \
-		"prctl", {FROM(0, first, size)}, -1, "neither PR_SET_SECCOMP nor PR_SCHED_CORE", \
-			of_controls                                                              \
+// All of prctl but PR_SET_SECCOMP (22), for the same reason, PR_SCHED_CORE (62), which keeps others off
+// the CPU beside, and PR_SET_MEMORY_MERGE (67): as MADV_MERGEABLE.
+#define CONTROLS(first, size)                                                                     \
+	{                                                                                         \
+		"prctl", {FROM(0, first, size)}, -1,                                              \
+			"none of PR_SET_SECCOMP, PR_SCHED_CORE, PR_SET_MEMORY_MERGE", of_controls \
 	}
 // Commands of devices whose number is `bits` under `mask`.
 #define IOCTL(bits, mask)                                                         \
@@ -85,16 +85,17 @@
 // Some of what fcntl does is at the cost of others.
 #define FCNTL(first, size)                                                                         \
 	{                                                                                          \
-		"fcntl", {FROM(1, first, size)}, -1, "none of F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ", \
-			of_descriptors                                                             \
+		"fcntl", {FROM(1, first, size)}, -1,                                               \
+			"none of F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ, F_SEAL_WRITE", of_descriptors \
 	}
 #define ADVICE_OF_FILES(first, size)                                                         \
 	{                                                                                    \
 		"fadvise64", {FROM(3, first, size)}, -1, "not POSIX_FADV_DONTNEED", of_files \
 	}
-#define ADVICE(first, size)                                                           \
-	{                                                                             \
-		"madvise", {FROM(2, first, size)}, -1, "not MADV_COLLAPSE", of_advice \
+#define ADVICE(first, size)                                                                        \
+	{                                                                                          \
+		"madvise", {FROM(2, first, size)}, -1, "neither MADV_MERGEABLE nor MADV_COLLAPSE", \
+			of_advice                                                                  \
 	}
 
 // A socket of a family, a type and a protocol; of any protocol; a pair.
@@ -159,11 +160,15 @@ static const char of_devices[] =
 	"TIOCSETD has the host load modules, SIOCGSTAMP interrupts every CPU";
 static const char of_descriptors[] =
 	"flags and copies of descriptors, locks of hugepage files. A lease holds up the host's own "
-	"programs, a larger pipe takes from what root may have of them";
+	"programs, a larger pipe takes from what root may have of them, to seal what somebody "
+	"reads wakes every CPU";
 static const char of_advice[] =
-	"EAL keeps hugepages out of dumps; to collapse pages wakes every CPU";
+	"EAL keeps hugepages out of dumps; to collapse pages wakes every CPU, to merge them is "
+	"work of the kernel's that tells of others' memory";
 static const char of_controls[] =
 	"names of threads, PR_SET_PDEATHSIG, PR_SET_DUMPABLE; it cannot lift no_new_privs";
+// MEMBARRIER_CMD_GLOBAL_EXPEDITED, and what registers for it
+#define BARRIERS_OF_OTHERS (2 | 4)
 
 const struct seccomp_condition seccomp_conditions[] = {
 	{"clone",
@@ -185,6 +190,12 @@ const struct seccomp_condition seccomp_conditions[] = {
 	 -1,
 	 "of the calling process, without nodes",
 	 "asking on which node a page is; to move one interrupts every CPU"},
+	{"membarrier",
+	 {LACKS(0, BARRIERS_OF_OTHERS)},
+	 -1,
+	 "not MEMBARRIER_CMD_GLOBAL_EXPEDITED",
+	 "EAL and liburcu order memory between threads with it; the global one interrupts other "
+	 "programs"},
 	// VFIO, vhost and the like
 	IOCTL(BIT(1), BIT(1)),
 	IOCTL(BIT(5), BIT(5)),
@@ -242,9 +253,19 @@ const struct seccomp_condition seccomp_conditions[] = {
 	FCNTL(1027, 1),
 	FCNTL(1028, 2),
 	FCNTL(F_DUPFD_CLOEXEC, 1),
-	FCNTL(1032, 8),
-	// all but MADV_COLLAPSE 25
-	ADVICE(0, 16),
+	FCNTL(1032, 1),
+	{"fcntl",
+	 {IS(1, F_ADD_SEALS), LACKS(2, F_SEAL_WRITE)},
+	 -1,
+	 "none of F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ, F_SEAL_WRITE",
+	 of_descriptors},
+	FCNTL(1034, 2),
+	FCNTL(1036, 4),
+	// all but MADV_MERGEABLE 12 and MADV_COLLAPSE 25
+	ADVICE(0, 8),
+	ADVICE(8, 4),
+	ADVICE(13, 1),
+	ADVICE(14, 2),
 	ADVICE(16, 8),
 	ADVICE(24, 1),
 	ADVICE(102, 2),
@@ -263,7 +284,12 @@ const struct seccomp_condition seccomp_conditions[] = {
 	CONTROLS(56, 4),
 	CONTROLS(60, 2),
 	CONTROLS(63, 1),
-	CONTROLS(64, 64),
+	CONTROLS(64, 2),
+	CONTROLS(66, 1),
+	CONTROLS(68, 4),
+	CONTROLS(72, 8),
+	CONTROLS(80, 16),
+	CONTROLS(96, 32),
 	CONTROLS(PR_SET_VMA, 1),
 	CONTROLS(PR_SET_PTRACER, 1),
 	// SO_REUSEADDR and the like to SO_REUSEPORT 15, SO_PASSCRED 16 to SO_SNDTIMEO 21, SO_BINDTODEVICE 25,

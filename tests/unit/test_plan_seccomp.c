@@ -22,6 +22,7 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -221,7 +222,8 @@ static void conditions(void **)
 		"move_pages",
 		"ioctl",
 		"fcntl",
-		"madvise"};
+		"madvise",
+		"membarrier"};
 	static const unsigned namespaces[] = {
 		0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000};
 	_cleanup_json_ json_t *filter = seccomp_default(0);
@@ -255,6 +257,7 @@ static void commands(void **)
 	static const unsigned lines[] =
 		{TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, SIOCGSTAMP_OLD, SIOCGSTAMPNS_OLD},
 			      files[] = {F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ},
+			      memory[] = {MADV_MERGEABLE, 25}, processes[] = {22, 62, 67},
 			      tap[] =
 				      {0xca,
 				       0xcb,
@@ -307,10 +310,20 @@ static void commands(void **)
 			LETS(filter, "fcntl", 0, cmd), !is_one_of(cmd, files, ARRAY_LEN(files))
 		);
 	assert_false(LETS(filter, "fcntl", 0, F_SETPIPE_SZ | UINT64_C(1) << 32));
+	assert_true(LETS(filter, "fcntl", 0, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK));
+	assert_false(LETS(filter, "fcntl", 0, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_WRITE));
 	for (unsigned advice = 0; advice < 26; advice++)
-		assert_int_equal(LETS(filter, "madvise", 0, 0, advice), advice != 25);
+		assert_int_equal(
+			LETS(filter, "madvise", 0, 0, advice),
+			!is_one_of(advice, memory, ARRAY_LEN(memory))
+		);
 	for (unsigned option = 0; option < 128; option++)
-		assert_int_equal(LETS(filter, "prctl", option), option != 22 && option != 62);
+		assert_int_equal(
+			LETS(filter, "prctl", option),
+			!is_one_of(option, processes, ARRAY_LEN(processes))
+		);
+	for (unsigned barrier = 0; barrier < 1024; barrier = barrier != 0 ? barrier * 2 : 1)
+		assert_int_equal(LETS(filter, "membarrier", barrier), barrier != 2 && barrier != 4);
 }
 
 struct option {

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
@@ -110,34 +111,49 @@ static int larger_pipe(void)
 	return r;
 }
 
-static int on_a_page(bool collapse)
+// 0 where the kernel knows no such advice.
+static int advice(int what)
 {
 	const size_t size = 4096;
 	void *page = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	long r;
+	int r;
 
 	if (page == MAP_FAILED)
 		return 0;
-	errno = 0;
-	// without the advice there is EINVAL
-	r = collapse ? madvise(page, size, MADV_COLLAPSE)
-		     : syscall(SYS_mbind, page, size, MPOL_DEFAULT, NULL, 0, 0);
-	if (r < 0 && errno != EPERM)
-		r = collapse ? 0 : 1;
-	else
-		r = r == 0 ? 1 : -errno;
+	r = madvise(page, size, what) == 0 ? 1 : errno == EPERM ? -errno : 0;
 	munmap(page, size);
-	return (int)r;
+	return r;
 }
 
 static int collapsed_pages(void)
 {
-	return on_a_page(true);
+	return advice(MADV_COLLAPSE);
+}
+
+static int merged_pages(void)
+{
+	return advice(MADV_MERGEABLE);
 }
 
 static int memory_policy(void)
 {
-	return on_a_page(false);
+	return syscall(SYS_mbind, NULL, 0, MPOL_DEFAULT, NULL, 0, 0) == 0 || errno != EPERM
+		       ? 1
+		       : -errno;
+}
+
+static int barrier_of_others(void)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0)
+		return 1;
+	return errno == EPERM ? -errno : 0;
+}
+
+static int sealed_file(void)
+{
+	_cleanup_close_ int fd = memfd_create("audit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 ? 0 : fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0 ? 1 : -errno;
 }
 
 static int core_cookie(void)
@@ -210,6 +226,9 @@ static void by_others(const struct audit *, struct finding *f)
 		{"a lease of a file", lease},
 		{"the size of a pipe", larger_pipe},
 		{"collapsed pages", collapsed_pages},
+		{"merged pages", merged_pages},
+		{"a barrier of other programs", barrier_of_others},
+		{"a file sealed against writes", sealed_file},
 		{"a policy of memory", memory_policy},
 		{"a cookie of the core", core_cookie},
 		{"a datagram that is begun and left", unsent_datagrams},

@@ -441,6 +441,32 @@ def test_sockets_keep_and_reach_nothing_of_others(pf):
     assert "NETLINK_ROUTE done" in with_network
 
 
+def test_memory_reaches_nothing_of_others(pf):
+    """No page that is merged with those of others, no interrupt of their programs, no CPU woken for a seal; what
+    programs need is there."""
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+page = ctypes.c_void_p(libc.mmap(None, 4096, 3, 0x22, -1, 0))
+file = os.memfd_create("f", os.MFD_ALLOW_SEALING)
+tries = {
+    "MADV_MERGEABLE": lambda: libc.madvise(page, 4096, 12),
+    "PR_SET_MEMORY_MERGE": lambda: libc.prctl(67, 1, 0, 0, 0),
+    "MEMBARRIER_CMD_GLOBAL_EXPEDITED": lambda: libc.syscall(324, 2, 0, 0),
+    "MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED": lambda: libc.syscall(324, 4, 0, 0),
+    "F_SEAL_WRITE": lambda: libc.fcntl(file, 1033, 8),
+}
+for name, ask in tries.items():
+    if ask() >= 0 or ctypes.get_errno() != 1:
+        print(name, ctypes.get_errno())
+assert libc.syscall(324, 16, 0, 0) == 0 and libc.syscall(324, 8, 0, 0) == 0
+assert libc.madvise(page, 4096, 16) == 0
+assert libc.fcntl(file, 1033, 2 | 4) == 0 and libc.fcntl(file, 1034) == 6
+"""
+    assert pf.python(code) == ""
+
+
 @pytest.mark.guest
 @pytest.mark.parametrize("place", [(), ("--in", "host")], ids=["container", "host"])
 @pytest.mark.skipif(not COUNTED, reason="this kernel does not count what sockets hold")

@@ -104,7 +104,8 @@ static int connect_to(const char *name, struct err *err)
 	return r < 0 ? err_sys(err, -r, "reach the keeper of grant '%s'", name) : steal_fd(&fd);
 }
 
-// Waits for a message and reads it. Two descriptors that come with it are left in ret_fds; others are closed.
+// Waits for a message and reads it. Two descriptors that come with it are left in ret_fds, others are closed; NULL: one
+// with descriptors is refused, for root asks too.
 static int next_reply(
 	int sock, int milliseconds, struct keeper_reply *ret, int *ret_fds, struct err *err
 )
@@ -118,7 +119,7 @@ static int next_reply(
 	} while (n < 0 && errno == EINTR);
 	if (n == 0)
 		return err_set(err, ETIMEDOUT, "the keeper does not answer");
-	if (wire_receive(sock, &m, err) < 0 || m.len == 0) {
+	if (wire_receive(sock, ret_fds != NULL, &m, err) < 0 || m.len == 0) {
 		message_close(&m);
 		return err_set(err, EPIPE, "the keeper ended");
 	}

@@ -255,7 +255,7 @@ static void hear(struct loop *l, struct client *c)
 	struct keeper_request req = {0};
 	struct err err;
 
-	if (wire_receive(c->fd, &m, &err) < 0) {
+	if (wire_receive(c->fd, true, &m, &err) < 0) {
 		if (err.code == EMSGSIZE && c->stage == STAGE_ASK)
 			refuse(l, c, err.msg);
 		else if (err.code != EAGAIN && err.code != EINTR)

@@ -67,7 +67,7 @@ static unsigned take_fds(struct msghdr *msg, struct message *m)
 	return n;
 }
 
-int wire_receive(int sock, struct message *ret, struct err *err)
+int wire_receive(int sock, bool fds, struct message *ret, struct err *err)
 {
 	union {
 		struct cmsghdr align;
@@ -77,8 +77,8 @@ int wire_receive(int sock, struct message *ret, struct err *err)
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
+		.msg_control = fds ? control.room : NULL,
+		.msg_controllen = fds ? sizeof(control.room) : 0,
 	};
 	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	unsigned came;

@@ -18,6 +18,7 @@ struct message {
 // Takes doc over. Never waits long: a peer that does not read is an error (EAGAIN).
 int wire_send(int sock, json_t *doc, const int *fds, unsigned nfds, struct err *err);
 
-// One message. Refuses one that is too long or has too many descriptors; those are closed.
-int wire_receive(int sock, struct message *ret, struct err *err);
+// One message. Refuses one that is too long or has too many descriptors; those are closed. Without `fds` none is taken:
+// to close a file may wait for ever for whoever serves its file system (FUSE), and gives the caller's locks of it back.
+int wire_receive(int sock, bool fds, struct message *ret, struct err *err);
 void message_close(struct message *m);

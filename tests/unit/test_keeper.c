@@ -4,12 +4,14 @@
 
 #include "fake.h"
 
+#include "base/scope.h"
 #include "keeper/drop.h"
 #include "keeper/keeper.h"
 #include "keeper/wire.h"
 #include "plan/plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -116,7 +118,7 @@ static void test_wire(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	assert_ok(wire_send(pair[0], json_pack("{s:s}", "op", "ps"), in, 3, &err), &err);
-	assert_ok(wire_receive(pair[1], &m, &err), &err);
+	assert_ok(wire_receive(pair[1], true, &m, &err), &err);
 	assert_int_equal(m.nfds, 3);
 	assert_string_equal(m.text, "{\"op\":\"ps\"}");
 	message_close(&m);
@@ -127,14 +129,45 @@ static void test_wire(void **state)
 		assert_int_equal(
 			send(pair[0], big, KEEPER_MESSAGE_MAX + 1, 0), KEEPER_MESSAGE_MAX + 1
 		);
-		assert_fails(wire_receive(pair[1], &m, &err), &err, "too long");
+		assert_fails(wire_receive(pair[1], true, &m, &err), &err, "too long");
 		assert_int_equal(m.nfds, 0);
 	}
-	assert_fails(wire_receive(pair[1], &m, &err), &err, "hear");
+	assert_fails(wire_receive(pair[1], true, &m, &err), &err, "hear");
 	assert_int_equal(err.code, EAGAIN);
 	close(pair[0]);
-	assert_ok(wire_receive(pair[1], &m, &err), &err);
+	assert_ok(wire_receive(pair[1], true, &m, &err), &err);
 	assert_int_equal(m.len, 0);
+	close(pair[1]);
+}
+
+// Closing gives the caller's locks of a file back, and lets a file system that nobody serves keep it waiting.
+static void test_wire_takes_no_file(void **state)
+{
+	static struct message m;
+	_cleanup_fclose_ FILE *file = tmpfile();
+	struct flock lock = {.l_type = F_WRLCK};
+	int pair[2], number, status = 0;
+	struct err err;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(file);
+	number = fileno(file);
+	assert_int_equal(fcntl(number, F_SETLK, &lock), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_ok(wire_send(pair[0], json_pack("{s:i}", "status", 0), &number, 1, &err), &err);
+	assert_fails(wire_receive(pair[1], false, &m, &err), &err, "descriptors");
+	assert_ok(wire_send(pair[0], json_pack("{s:i}", "status", 0), NULL, 0, &err), &err);
+	assert_ok(wire_receive(pair[1], false, &m, &err), &err);
+	pid = fork();
+	if (pid == 0) {
+		struct flock other = {.l_type = F_WRLCK};
+
+		_exit(fcntl(number, F_GETLK, &other) == 0 && other.l_type == F_WRLCK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(pair[0]);
 	close(pair[1]);
 }
 
@@ -326,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_bad_requests),
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_wire),
+		cmocka_unit_test(test_wire_takes_no_file),
 		cmocka_unit_test(test_pen),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_keys),

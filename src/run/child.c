@@ -222,7 +222,10 @@ static int become(
 			return -err->code;
 		umask(022); // what the runtime makes in the root must be passable for every user
 	}
-	signal(SIGPIPE, SIG_DFL); // ignored while nobody may read what a detached start says
+	// what was ignored when we were started (nohup, a shell's "&") stays so across exec: the program is to hear what
+	// is handed on
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execvp(argv[0], argv);

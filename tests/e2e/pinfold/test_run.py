@@ -99,6 +99,17 @@ def test_signals_are_handed_on(pf, place, number):
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_signals_that_the_caller_ignores(pf, place, number):
+    """As a shell has it for what runs in the background, and nohup: a shell can trap none that it was started with
+    ignored."""
+    script = f"trap 'echo got; exit 42' {int(number)}; echo up; while :; do sleep 0.01; done"
+    s, _ = pf.begin(*place, script=script, preexec_fn=lambda: signal.signal(number, signal.SIG_IGN))
+    s.signal(number)
+    assert s.end() == 42
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_a_signal_that_is_not_caught(pf, place):
     s, _ = pf.begin(*place)
     s.signal(signal.SIGTERM)

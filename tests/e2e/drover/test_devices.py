@@ -129,11 +129,12 @@ def test_memif_counts_what_it_cannot_carry(start, tmp_path, more, memory):
         more=f"{more}\nstart time=1s",
         keys="drop=no\n",
     ).replace("size=4K", "size=64K")
-    with start(back, memory=memory) as d, start(text, memory=memory) as c:
-        d.runs()
-        c.runs()
-        arrived(d, "out", len(fit))
-        (port,) = (p for p in c.end()["ports"] if p["name"] == "l0")
+    with start(back, memory=memory) as d:
+        d.runs()  # who listens
+        with start(text, memory=memory) as c:
+            c.runs()
+            arrived(d, "out", len(fit))
+            (port,) = (p for p in c.end()["ports"] if p["name"] == "l0")
         d.end()
     assert pcapfile.read(tmp_path / "out") == fit
     assert (port["opackets"], port["oerrors"]) == (len(fit), len(sent) - len(fit))

@@ -131,6 +131,9 @@ uint64_t pinned_bytes(const struct hostfs *fs, const struct lease *lease);
 // ledger is locked.
 int lease_end(const struct ledger *l, const struct lease *lease, struct err *err);
 
+// Before that, of a lease whose supervisor is gone: notes for ps -a that it has ended, and which limit it ran into.
+void lease_note_unseen(const struct ledger *l, const struct lease *lease, const char *why);
+
 // EBUSY, with who may have what, for a lease that is draining; 0 for others.
 int lease_drains(const struct ledger *l, const struct lease *lease, struct err *err);
 
@@ -261,9 +264,9 @@ struct hits {
 void hits_read(const struct hostfs *fs, const struct lease *lease, struct hits *ret);
 
 // One line about those after `before`, with the cure; "" when there are none worth a word. status: of the program
-// that ended, -1: it goes on.
+// that ended, -1: it goes on. Returns which limit it is about: "memory", "hugepages", "processes", "".
 #define HITS_LINE 320
-void hits_text(
+const char *hits_text(
 	const struct hits *h,
 	const struct hits *before,
 	const struct grant *g,

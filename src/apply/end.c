@@ -87,6 +87,24 @@ int lease_drains(const struct ledger *l, const struct lease *lease, struct err *
 
 // ---- the end
 
+void lease_note_unseen(const struct ledger *l, const struct lease *lease, const char *why)
+{
+	const struct hits none = {0};
+	struct hits hits;
+	char note[HITS_LINE];
+	const char *limit = "";
+
+	// that of one which drains was noted when it began to; those of others are told by who started them
+	if (!l->fs.real || lease->draining || !site_has(&lease->site, SITE_SUPERVISOR))
+		return;
+	note[0] = '\0';
+	if (lease_of_this_boot(l, lease)) {
+		hits_read(&l->fs, lease, &hits);
+		limit = hits_text(&hits, &none, &lease->grant, -1, note);
+	}
+	ended_note(l, lease, -1, limit, note[0] != '\0' ? note : why);
+}
+
 static int begin_draining(const struct ledger *l, const struct lease *lease, struct err *err)
 {
 	struct lease draining = *lease;

@@ -131,7 +131,7 @@ static void killed_text(
 		snprintf(buf, len, "%s killed for memory: the machine had none left", who);
 }
 
-void hits_text(
+const char *hits_text(
 	const struct hits *h,
 	const struct hits *before,
 	const struct grant *g,
@@ -142,7 +142,7 @@ void hits_text(
 	char size[SIZE_STR];
 
 	buf[0] = '\0';
-	if (h->killed > before->killed)
+	if (h->killed > before->killed) {
 		killed_text(
 			h->killed - before->killed,
 			h->over > before->over,
@@ -151,7 +151,9 @@ void hits_text(
 			buf,
 			HITS_LINE
 		);
-	else if (status == 128 + SIGBUS && h->hugepages > before->hugepages)
+		return "memory";
+	}
+	if (status == 128 + SIGBUS && h->hugepages > before->hugepages) {
 		snprintf(
 			buf,
 			HITS_LINE,
@@ -159,7 +161,9 @@ void hits_text(
 			"%s; raise it with --hugepages",
 			size_format(grant_hugepage_bytes(g, -1), size)
 		);
-	else if (h->refused > before->refused)
+		return "hugepages";
+	}
+	if (h->refused > before->refused) {
 		snprintf(
 			buf,
 			HITS_LINE,
@@ -167,6 +171,9 @@ void hits_text(
 			"with --pids",
 			(unsigned long long)g->pids
 		);
+		return "processes";
+	}
+	return "";
 }
 
 // ---- to be told

@@ -138,6 +138,13 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 	if (r > 0)
 		return 0;
 	if (r == 0)
+		lease_note_unseen(
+			l,
+			lease,
+			lease_of_this_boot(l, lease) ? "nobody saw its end: its supervisor was gone"
+						     : "it ended with the machine's boot"
+		);
+	if (r == 0)
 		r = lease_end(l, lease, err);
 	if (r < 0) {
 		err_wrap(err, "clean up after '%s'", lease->grant.name);

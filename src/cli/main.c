@@ -28,7 +28,7 @@ static const struct command commands[] = {
 	{"logs", cmd_logs, "output of a detached workload"},
 	{"nic", cmd_nic, "the NICs of this machine, and who drives them"},
 	{"plan", cmd_plan, "show everything that run would do"},
-	{"ps", cmd_ps, "the workloads that run"},
+	{"ps", cmd_ps, "the workloads that run; what became of others"},
 	{"run", cmd_run, "start a program with a grant"},
 	{"runtime", cmd_runtime, "tell container engines of pinfold-runtime"},
 	{"seccomp", cmd_seccomp, "the system calls a workload may make; record what it makes"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// pinfold ps: the workloads that run, and what is left of those that did.
+// pinfold ps: the workloads that run, and what is left of those that did; with -a what became of others.
 
 #include "apply/apply.h"
 #include "base/jread.h"
@@ -9,6 +9,7 @@
 #include "cli/request.h"
 #include "keeper/keeper.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -194,6 +195,42 @@ static void ps_own(const char *name, void *arg)
 	);
 }
 
+static int read_options(int argc, char **argv, bool *all, bool *json, bool *help, struct err *err)
+{
+	static const struct option longs[] = {
+		{"all", no_argument, NULL, 'a'},
+		{"help", no_argument, NULL, 'h'},
+		{"json", no_argument, NULL, 'j'},
+		{0},
+	};
+	int c;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "ah", longs, err)) != -1) {
+		if (c == '?')
+			return -err->code;
+		*(c == 'a' ? all : c == 'h' ? help : json) = true;
+	}
+	if (optind < argc)
+		return err_set(err, EINVAL, "ps: '%s' is no option", argv[optind]);
+	if (*all && geteuid() != 0 && cli_host_tree == NULL)
+		return err_set(
+			err, EPERM, "ps -a needs root: what has ended is noted in a file of root's"
+		);
+	return 0;
+}
+
+static int add_ended(struct ps *ps, struct err *err)
+{
+	json_t *ended;
+
+	if (ended_read(ps->l, &ended, err) < 0)
+		return -err->code;
+	json_array_extend(ps->rows, ended);
+	json_decref(ended);
+	return 0;
+}
+
 int cmd_ps(int argc, char **argv)
 {
 	static const char *const keys[] = {
@@ -208,32 +245,38 @@ int cmd_ps(int argc, char **argv)
 		"command",
 		NULL,
 	};
+	static const char *const all_keys[] = {
+		"name", "state", "in", "cpus", "seconds", "ended", "how", "command", NULL};
 	struct ps ps = {.rows = json_array()};
-	bool json = false, help;
+	bool all = false, json = false, help = false;
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int r = cli_simple_options(argc, argv, "Usage: pinfold ps [--json]", &json, &help, &err);
+	int r = read_options(argc, argv, &all, &json, &help, &err);
 
 	if (r == 0 && help)
-		return STATUS_OK;
-	if (r == 0 && geteuid() != 0 && cli_host_tree == NULL) {
+		puts("Usage: pinfold ps [-a|--all] [--json]\n"
+		     "The workloads that run; with -a also the last that have ended.");
+	if (r == 0 && !help && geteuid() != 0 && cli_host_tree == NULL) {
 		r = keeper_each(ps_own, &ps, &err);
 		cli_print_rows(ps.rows, keys, json);
-		json_decref(ps.rows);
-		return r < 0 ? cli_fail(&err) : STATUS_OK;
-	}
-	if (r == 0)
+	} else if (r == 0 && !help) {
 		r = cli_open_real(false, &fs, &l, &err);
-	if (r == 0) {
-		ps.l = &l;
-		r = lease_each(&l, ps_one, &ps, &err);
-		if (!json)
-			mark_emulated(ps.rows);
-		cli_print_rows(ps.rows, keys, json); // the readable ones in any case
-		if (!json)
-			print_notes(ps.rows);
-		cli_close_real(&fs, &l);
+		if (r == 0) {
+			struct err unreadable;
+
+			ps.l = &l;
+			r = lease_each(&l, ps_one, &ps, &err);
+			if (all && add_ended(&ps, r == 0 ? &err : &unreadable) < 0)
+				r = r == 0 ? -err.code : r;
+			if (!json)
+				mark_emulated(ps.rows);
+			// the readable ones in any case
+			cli_print_rows(ps.rows, all ? all_keys : keys, json);
+			if (!json)
+				print_notes(ps.rows);
+			cli_close_real(&fs, &l);
+		}
 	}
 	json_decref(ps.rows);
 	return r < 0 ? cli_fail(&err) : STATUS_OK;

@@ -144,6 +144,22 @@ bool lease_same_run(const struct lease *a, const struct lease *b);
 // When a process began, in clock ticks since the boot (starttime of proc(5)); 0: there is none.
 uint64_t process_start(const struct hostfs *fs, int pid);
 
+// ---- ended.c: what became of workloads, for people; nothing is decided by it
+
+#define ENDED_KEPT 64
+
+// Notes that the workload of a lease has ended. status: of the program, -1: nobody saw. limit: the one that it was
+// killed for or was refused something by ("memory", "hugepages", "processes"), NULL or "": none. note: a line, "": none.
+void ended_note(
+	const struct ledger *l,
+	const struct lease *lease,
+	int status,
+	const char *limit,
+	const char *note
+);
+// The last ENDED_KEPT, the newest first, as rows of pinfold ps. *ret is a new reference.
+int ended_read(const struct ledger *l, json_t **ret, struct err *err);
+
 // ---- ids.c: host user and group ids that belong to nobody else
 
 #define IDS_PER_LEASE 65536u

@@ -49,6 +49,13 @@ void log_close(struct log *log);
 // NAME.log.1. What fills the one is copied to the other.
 void log_append(int now, int before, const char *data, size_t len);
 
+// ---- log_prune.c
+
+#define LOGS_KEPT 32
+
+// Removes the logs of those that have ended, but for the last LOGS_KEPT. Takes the lock for it.
+void log_prune(struct ledger *l);
+
 // ---- what a writer does, log_write.c
 
 // Writes what comes from the pipe to NAME.log in dir (file), until nobody has its other end any more.

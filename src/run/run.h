@@ -54,6 +54,7 @@ struct outcome {
 	int status; // exit status for the caller: the program's, 128+signal, 125, 126, 127
 	bool program_ran;
 	char note[HITS_LINE];	   // which limit it ran into at its end; "": none
+	const char *limit;	   // and in a word, as hits_text says it; NULL: not known
 	struct err drains;	   // says who has what it passed on; code 0: nothing is left of it
 	char last[RELAY_LAST + 1]; // what it said last, where that was carried
 };

@@ -129,6 +129,8 @@ int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct e
 		return -err->code;
 	if (gone(l, name))
 		return 0;
+	if (!lease_supervised(l, &lease))
+		lease_note_unseen(l, &lease, "it was stopped, its supervisor being gone");
 	r = lease_end_soon(l, &lease, err);
 	return r == LEASE_DRAINS ? -err->code : r;
 }

@@ -230,7 +230,7 @@ static int watch_workload(
 		r = watch_child(&w, sfd, container ? c->status[0] : -1, err);
 	if (r == 0)
 		r = conclude(&w, &s->plan, launch, c, out, err);
-	limit_watch_end(&limits, out->status, out->note);
+	out->limit = limit_watch_end(&limits, out->status, out->note);
 	limit_watch_close(&limits);
 	if (relay_end(&w.relay, sfd, out->last, &lost) < 0 && r == 0) {
 		*err = lost;
@@ -266,11 +266,15 @@ static int run_leased(
 		log_keep(&c->log);
 	if (r == 0 && ret->note[0] != '\0')
 		say_of(&s->plan.lease, ret->note);
+	if (ret->program_ran)
+		ended_note(&s->ledger, &s->plan.lease, ret->status, ret->limit, ret->note);
 	if (end_lease(s, ret, &undo_err) < 0 && r == 0) {
 		*err = undo_err;
 		r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
 	}
 	cpu_watch_close(&cpus);
+	if (s->plan.lease.detached)
+		log_prune(&s->ledger);
 	return r;
 }
 

@@ -94,14 +94,14 @@ void limit_watch_look(struct limit_watch *w, const struct pollfd fds[static LIMI
 	w->said_at = clock_ms();
 }
 
-void limit_watch_end(struct limit_watch *w, int status, char line[static HITS_LINE])
+const char *limit_watch_end(struct limit_watch *w, int status, char line[static HITS_LINE])
 {
 	struct pollfd fds[LIMIT_FDS] = {0};
 	struct hits read;
 
 	line[0] = '\0';
 	if (w->fs == NULL)
-		return;
+		return "";
 	limit_watch_poll(w, fds);
 	if (poll(fds, LIMIT_FDS, 0) > 0)
 		gather(w, fds);
@@ -114,5 +114,5 @@ void limit_watch_end(struct limit_watch *w, int status, char line[static HITS_LI
 			w->now.over = read.over;
 		}
 	}
-	hits_text(&w->now, &w->said, &w->lease->grant, status, line);
+	return hits_text(&w->now, &w->said, &w->lease->grant, status, line);
 }

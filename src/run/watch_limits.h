@@ -35,5 +35,6 @@ void limit_watch_look(struct limit_watch *w, const struct pollfd fds[static LIMI
 // Its init says that it ends: for what nobody is told of (pids.events of v1).
 void limit_watch_ask(struct limit_watch *w);
 
-// It has ended with that status, and its box is there still: what there is to say, or "".
-void limit_watch_end(struct limit_watch *w, int status, char line[static HITS_LINE]);
+// It has ended with that status, and its box is there still: what there is to say, or "". Returns
+// what hits_text does.
+const char *limit_watch_end(struct limit_watch *w, int status, char line[static HITS_LINE]);

@@ -114,18 +114,16 @@ static const struct plane_port *first_down(const struct plane *p)
 // *ret_ended: a signal came first.
 static int wait_links(struct plane *p, const sigset_t *set, bool *ret_ended, struct err *err)
 {
+	const int64_t until = clock_ms() + LINK_MILLISECONDS;
 	const struct plane_port *port;
 
-	for (unsigned ms = 1; ms <= LINK_MILLISECONDS; ms++) {
-		if (first_down(p) == NULL)
-			return 0;
+	for (unsigned i = 1; (port = first_down(p)) != NULL && clock_ms() < until; i++) {
 		*ret_ended = wait_signal(p, set, MS);
 		if (*ret_ended)
 			return 0;
-		if (ms % (LOOK_NS / MS) == 0)
+		if (i % (LOOK_NS / MS) == 0)
 			links_look(p);
 	}
-	port = first_down(p);
 	return port == NULL
 		       ? 0
 		       : err_set(

@@ -229,6 +229,14 @@ static int named(
 			continue;
 		if (arg[0] == '\0')
 			return err_set(err, EINVAL, "device '%s': write %s:NAME", kind, kind);
+		if (str_eq(kind, "virtio") && strstr(arg, ",server=") != NULL)
+			return err_set(
+				err,
+				EINVAL,
+				"device 'virtio:%.64s': it is the end that connects; let the other "
+				"one listen, and leave server= out",
+				arg
+			);
 		if (str_eq(kind, "tap") && strcspn(arg, ",") >= IFNAMSIZ)
 			return err_set(
 				err,

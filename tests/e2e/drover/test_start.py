@@ -139,6 +139,7 @@ def test_wrong_options(drover, args, like, status):
         ("memif:client:nobodys", "no link 'nobodys'.*--link memif:nobodys"),
         ("vhost:/no/socket", "'/no/socket' in folder '/no': No such file.*; make the folder"),
         ("virtio:/no/socket", "socket '/no/socket': No such file.*; start the other end first"),
+        ("virtio:/no/socket,server=1", "is the end that connects; let the other one listen"),
         ("af_packet:nobodys", "no network interface 'nobodys'; see ip link"),
         ("af_xdp:nobodys", "no network interface 'nobodys'; see ip link"),
         ("tap:longer-than-fifteen", "'tap:longer-than-fifteen': .*15 characters"),

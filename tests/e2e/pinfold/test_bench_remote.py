@@ -76,8 +76,8 @@ def rows(where):
     return {(r["name"], r.get("environment")): r for r in found}
 
 
-def left():
-    return list(Path("/tmp").glob("pinfold-bench-*"))
+def left(pid):
+    return list(Path("/tmp").glob(f"pinfold-bench-{pid}-*"))
 
 
 @pytest.mark.limit(200)
@@ -103,7 +103,7 @@ def test_tester_on_a_second_machine(machines, pinfold, leaks, tmp_path):
     assert sum(r.get("repeated", 0) for r in found.values()) >= 1, found
     # a kernel's interface is nothing that a container is granted
     assert found["none, 64 B: overload", "container"]["reason"], found
-    assert left() == []
+    assert left(p.pid) == []
 
 
 @pytest.mark.limit(90)

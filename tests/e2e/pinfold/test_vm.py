@@ -322,7 +322,7 @@ def test_falls_back(pf):
         "unshare", "-m", "/bin/sh", "-c",
         'mount -t tmpfs none /sys/module && mkdir /sys/module/kvm_amd && exec "$@"', "sh",
         pf.path, "run", "--name", name, "--cpus", CPU, "--in", "vm", "--memory", "192M", "--",
-        "/bin/sh", "-c", "cat /run/pinfold/grant.json; echo up; exec sleep 1000",
+        "/bin/sh", "-c", "cat /run/pinfold/grant.json; echo; echo up; exec sleep 1000",
     )  # fmt: skip
     wait(lambda: name in pf.ps(), 10, "the start")
     assert pf.ps()[name]["accel"] == "kvm"

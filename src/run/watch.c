@@ -8,6 +8,7 @@
 #include "base/event_log.h"
 #include "base/scope.h"
 #include "run/news.h"
+#include "run/say.h"
 
 #include <ctype.h>
 #include <poll.h>
@@ -46,6 +47,26 @@ int watch_give_up(struct watch *w, struct err *err)
 	);
 }
 
+// line: "kvm: why". The words are the container's.
+static void say_fallback(const struct watch *w, char *line)
+{
+	char text[300];
+	int name = (int)strcspn(line, ":");
+
+	str_plain(line);
+	if (line[name] == ':' && site_has(&w->lease->site, SITE_GUEST)) {
+		snprintf(
+			text,
+			sizeof(text),
+			"%.*s does not run the guest, so its CPU is emulated%.200s",
+			name < 8 ? name : 8,
+			line,
+			line + name
+		);
+		say_of(w->lease, text);
+	}
+}
+
 // Reads what the container's init says: "started PID" or "failed ERRNO", and "ended STATUS". Of the last
 // the last one counts, which is said when no program is left that could say it. True when nobody is left who says
 // anything.
@@ -67,7 +88,8 @@ static bool read_status(struct watch *w, int fd)
 				str_plain(line);
 				sscanf(line, "machine %7s", w->accel);
 				debug_step(debug_time(), "boot", "guest", line + 8, 0, NULL);
-			}
+			} else if (w->phase == PHASE_STARTING && str_starts(line, "fallback "))
+				say_fallback(w, line + 9);
 			// an init that the program replaces has said before that it starts
 			else if (sscanf(line, "failed %d", &w->exec_errno) == 1)
 				w->phase = PHASE_FAILED;

@@ -286,10 +286,6 @@ static int run_tries(struct machine *m, struct err *err)
 		r = run(m, err);
 		if (r == 0 || m->stage != STAGE_BOOT || i + 1 == json_array_size(tries))
 			break;
-		dprintf(m->errors,
-			"pinfold-inside: %s does not run the guest, so its CPU is emulated: %s\n",
-			accelerator(m),
-			err->msg);
 		end_say(&m->end, "fallback %s: %.300s\n", accelerator(m), err->msg);
 		end_try(m);
 	}

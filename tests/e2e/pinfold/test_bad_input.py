@@ -190,7 +190,7 @@ def test_commands(pf, words, like):
 
 # commands that have others, of which the last has a --help of its own or shows the group's
 GROUPS = {
-    "bench": ["list", "run", "report", "compare"],
+    "bench": ["list", "run", "show", "report", "compare"],
     "cdi": ["generate"],
     "grant": ["create", "start", "stop", "list", "show", "remove"],
     "host": ["capture", "free", "inventory", "kernel", "ticks"],

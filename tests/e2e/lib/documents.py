@@ -2,7 +2,8 @@
 # Copyright (c) 2026 The pinfold authors
 """What the documents show to be typed: their blocks, the commands in these, what is shown below each.
 
-A block is indented by four columns, or fenced. In one that is fenced as "sh" each line is a command.
+A block is indented by four columns, or fenced. In one that is fenced as "sh" each line is a command, in one of
+a program's settings none is.
 Elsewhere "# " is root's prompt and "$ " a user's; the lines below, to the next prompt, are what is printed,
 and "^C" is what ends it. A backslash at the end continues a command.
 """
@@ -14,6 +15,7 @@ from places import TOP
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
 DOCUMENTS += sorted(str(path.relative_to(TOP)) for path in (TOP / "docs").glob("*.md"))
+SETTINGS = ["yaml", "toml", "json", "ini"]
 # of a line that is typed, or that says how: the first word
 COMMAND = re.compile(
     r"(\w+=\S* )*(sudo |/run/pinfold/)?(pinfold|drover|inside|make|meson|apt|\./|scripts/|tests/)"
@@ -59,11 +61,12 @@ def commands(document):
         command = None
         for number, line in enumerate(lines, first):
             where = f"{document}:{number}"
-            prompt = "# " if kind == "sh" else line[:2]
+            prompt = "" if kind in SETTINGS else line[:2]
             if command is not None and command.text.endswith("\\"):
                 command.text += f"\n{line}"
-            elif kind == "sh" and line:
-                found.append(Command(where, "$", line))
+            elif kind == "sh":
+                command = Command(where, "$", line)
+                found += [command] if line else []
             elif prompt in ("# ", "$ "):
                 command = Command(where, prompt[0], line[2:])
                 found.append(command)

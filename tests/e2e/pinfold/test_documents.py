@@ -37,7 +37,10 @@ NOT_TYPED = [
     ),
     (r"pinfold host kernel\b", "fetches a package of 70 MB"),
     (r"PROX=/path/to/", "needs other projects' programs"),
-    (r"^ssh tester |--remote tester", "needs a second machine: test_bench_remote.py stands in"),
+    (
+        r"ssh tester |pinfold bench run .*--remote tester",
+        "needs a second machine: test_bench_remote.py stands in",
+    ),
 ]
 # what a machine may lack: a pattern of the command, and the mark that says so
 NEEDS = [

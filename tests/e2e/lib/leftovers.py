@@ -112,9 +112,16 @@ def changed(before):
     return "\n".join(less + [f"  + {line}" for line in sorted(after - before)])
 
 
-def machine():
-    """All that may stay behind: more than a lease may leave, because a crash may leave anything."""
+LOG = "file /var/log/pinfold/"
+
+
+def machine(before=frozenset()):
+    """All that may stay behind: more than a lease may leave, because a crash may leave anything.
+
+    before: what there was. Of its logs all are said to be there still: the oldest go when there are others.
+    """
     found = state()
+    found.update(line for line in before if line.startswith(LOG))
     # of pinfold's name all, by state(); of others what lies at the top: they come and go below
     tops = [path for path in glob.glob("/sys/fs/cgroup/*/*/") if not path.endswith("/pinfold/")]
     found.update(f"cgroup {path}" for path in tops)

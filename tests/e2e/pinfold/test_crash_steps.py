@@ -350,7 +350,7 @@ def die(pf, s, before, point):
     while True:
         s.put_away()
         s.done()
-        after = machine()
+        after = machine(before)
         if after == before:
             return status == 0
         if time.monotonic() > deadline:

@@ -235,7 +235,7 @@ def test_soak(pf, tmp_path):
     assert soak.counts.get("killed") and soak.counts.get("ran") and soak.counts.get("detached")
     pf.ok("gc")
     deadline = time.monotonic() + SETTLE
-    while (after := machine()) != before and time.monotonic() < deadline:
+    while (after := machine(before)) != before and time.monotonic() < deadline:
         time.sleep(0.05)
         pf.ok("gc")
     assert after == before

@@ -112,7 +112,7 @@ static int parse_nic(const struct reading *r, const char *text, struct err *err)
 	struct grant_nic nic = {.iommu_group = -1, .select.count = 1};
 	struct nic_select *s = &nic.select;
 	char buf[sizeof(s->text)], *save = NULL;
-	bool first = true;
+	bool first = true, which = false;
 
 	if (text[0] == '\0' || strlen(text) >= sizeof(buf))
 		return err_set(err, EINVAL, "NIC '%.64s': empty or too long", text);
@@ -121,9 +121,10 @@ static int parse_nic(const struct reading *r, const char *text, struct err *err)
 	for (char *w = strtok_r(buf, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save)) {
 		if (str_eq(w, "bind"))
 			nic.bind = true;
-		else if (first && canonical_bdf(w, nic.bdf))
+		else if (first && canonical_bdf(w, nic.bdf)) {
 			*s = (struct nic_select){0};
-		else if (nic.bdf[0] != '\0' || strchr(w, '=') == NULL)
+			which = true;
+		} else if (nic.bdf[0] != '\0' || strchr(w, '=') == NULL)
 			return err_set(
 				err,
 				EINVAL,
@@ -134,8 +135,18 @@ static int parse_nic(const struct reading *r, const char *text, struct err *err)
 			);
 		else if (parse_word(s, w, err) < 0)
 			return err_wrap(err, "NIC '%.64s'", text);
+		else
+			which = true;
 		first = false;
 	}
+	if (!which)
+		return err_set(
+			err,
+			EINVAL,
+			"NIC '%.64s': say which, by its address or by what it has to be; count=1 "
+			"is any",
+			text
+		);
 	return add_nic(r->all, &nic, err);
 }
 

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		must(l.nundo == 0x5a5a5a5a);
 		return 0;
 	}
-	must(l.site.place <= PLACE_KEEPER);
+	must(l.site.place < PLACES);
 	must(l.nundo <= LEASE_NOTES);
 	written = lease_to_json(&l);
 	must(written != NULL);

@@ -13,9 +13,10 @@
 #include <math.h>
 #include <string.h>
 
+// NULL: nothing was said, as in what others have written.
 static void text(FILE *f, const char *s)
 {
-	for (; *s != '\0'; s++) {
+	for (; s != NULL && *s != '\0'; s++) {
 		switch (*s) {
 		case '<':
 			fputs("&lt;", f);

@@ -91,6 +91,8 @@ FLAGS = {
     "odd-memory": ([*ONE, "--memory", "12Q"], "12Q"),
     "no-pids": ([*ONE, "--pids", "0"], "--pids '0'"),
     "odd-nic": ([*ONE, "--nic", "eth9"], "eth9"),
+    "no-nic": ([*ONE, "--nic", ","], "say which"),
+    "any-nic-to-bind": ([*ONE, "--nic", "bind"], "say which"),
     "foreign-nic": ([*ONE, "--nic", "0000:ff:1f.7"], "0000:ff:1f.7"),
     "odd-link": ([*ONE, "--link", "wire:x"], "wire"),
     "no-link-name": ([*ONE, "--link", "memif:"], "name a link"),

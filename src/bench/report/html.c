@@ -284,10 +284,10 @@ static void list_row(FILE *f, const struct row *row)
 		text(f, value);
 	}
 	if (row->kind == ROW_RATIO && isfinite(row->difference.mid)) {
-		_cleanup_free_ char *d = words_number(row->difference.mid);
+		_cleanup_free_ char *d = words_difference(row);
 
-		fprintf(f, "<br><small>that is %s%s ", row->difference.mid > 0 ? "+" : "", d);
-		text(f, row->of_unit ?: "");
+		fputs("<br><small>that is ", f);
+		text(f, d);
 		fputs("</small>", f);
 	}
 	if (row->kind != ROW_FACT && row->text != NULL) {
@@ -338,7 +338,7 @@ static void missing(FILE *f, const struct result *r, enum bench_size size)
 		fputs(*row->env != '\0' ? ", " : "", f);
 		text(f, row->env);
 		fputs(", because: ", f);
-		text(f, row->reason ?: "");
+		text(f, row->reason);
 		fputs("</li>\n", f);
 	}
 	fputs(any ? "</ul>\n" : "", f);
@@ -365,7 +365,7 @@ static void experiment(
 	}
 	text(f, r->title);
 	fputs("</h2>\n<p>", f);
-	text(f, r->about ?: "");
+	text(f, r->about);
 	fputs("</p>\n", f);
 	figures_of(f, r, figures);
 	(words_matrix(r) ? matrix : list)(f, r);
@@ -383,7 +383,7 @@ static void setup(FILE *f, const struct results *all)
 		fputs("<tr><th>", f);
 		text(f, key);
 		fputs("</th><td>", f);
-		text(f, json_string_value(v) ?: "");
+		text(f, json_string_value(v));
 		fputs("</td></tr>\n", f);
 	}
 	fputs("</tbody></table></section>\n", f);
@@ -415,11 +415,11 @@ void html_write(FILE *f, const struct results *all, const struct figures *figure
 	      f);
 	text(f, bench_size_name(all->size));
 	fputs("</code>, ", f);
-	text(f, json_string_value(json_object_get(all->provenance, "time")) ?: "");
+	text(f, json_string_value(json_object_get(all->provenance, "time")));
 	fputs(": ", f);
-	text(f, json_string_value(json_object_get(all->provenance, "CPU")) ?: "");
+	text(f, json_string_value(json_object_get(all->provenance, "CPU")));
 	fputs(", ", f);
-	text(f, json_string_value(json_object_get(all->provenance, "kernel")) ?: "");
+	text(f, json_string_value(json_object_get(all->provenance, "kernel")));
 	fputs("</p></header>\n<main>\n", f);
 	summary(f, all);
 	for (unsigned i = 0; i < all->n; i++)

@@ -257,20 +257,13 @@ static void compared(FILE *f, const struct result *r)
 
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct row *row = r->rows[i];
-		_cleanup_free_ char *d = NULL;
 
 		if (row->kind != ROW_RATIO)
 			continue;
-		d = words_number(row->difference.mid);
 		put(&t, PLAIN, strdup(row->name));
 		put(&t, PLAIN, strdup(row->env));
 		put(&t, PLAIN, words_value(row));
-		put(&t,
-		    PLAIN,
-		    isfinite(row->difference.mid) ? str_printf(
-			    "%s%s %s", row->difference.mid > 0 ? "+" : "", d, row->of_unit ?: ""
-		    )
-						  : strdup(""));
+		put(&t, PLAIN, words_difference(row));
 		put(&t, paints[row->verdict], strdup(verdict_name(row->verdict)));
 	}
 	print(f, &t);

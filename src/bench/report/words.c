@@ -61,6 +61,16 @@ char *words_short(const struct row *row)
 	return seconds ? need(str_printf("%s s", number)) : with_unit(row, number);
 }
 
+char *words_difference(const struct row *row)
+{
+	double mid = row->difference.mid;
+	_cleanup_free_ char *number = words_number(mid);
+
+	if (!isfinite(mid))
+		return need(strdup(""));
+	return need(str_printf("%s%s %s", mid > 0 ? "+" : "", number, row->of_unit ?: ""));
+}
+
 char *words_paper(const struct row *row)
 {
 	_cleanup_free_ char *number = NULL, *value = NULL;

@@ -11,6 +11,8 @@ char *words_number(double v);
 char *words_value(const struct row *row);
 // Without the interval, and long times in seconds: "15.7 s".
 char *words_short(const struct row *row);
+// Of a ratio, what lies between the two, with its sign and their unit: "+25.9 ms"; "" where that is not known.
+char *words_difference(const struct row *row);
 // The paper's: its figure with the unit and its words; "" where it says nothing.
 char *words_paper(const struct row *row);
 // "no difference", "holds today": of a claim that, else of the comparison; "" of neither.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from features import needs_guests
-from workload import CPU, SLOW, needs_root
+from workload import CPU, SLOW, needs_root, wait
 
 pytestmark = [needs_root]
 PLACES = [
@@ -166,7 +166,7 @@ def test_detached_from_another_directory(pf, tmp_path, monkeypatch):
     name = pf.detach(
         "--config", "here.cfg", command=("/bin/sh", "-c", "cat $PINFOLD_CONFIG; sleep 100")
     )
-    assert pf("logs", name).stdout == "here\n"
+    wait(lambda: pf.ok("logs", name) == "here\n", what="the file in the log")
 
 
 def test_wrong(pf, tmp_path, server):

@@ -83,9 +83,10 @@ def test_a_child_while_its_parent_goes_on(pf):
     """In the log soon, and in ps."""
     name = pf.detach("--memory", "32M", command=python(CHILD))
     log = LOGS / f"{name}.log"
+    # its parent and pinfold write in either order
+    wait(lambda: re.search("^child 9$", log.read_text(), re.M), 20, "the parent's word in the log")
     wait(lambda: "pinfold: " in log.read_text(), 20, "a word in the log")
     assert re.search(A_PROCESS % name, log.read_text()), log.read_text()
-    assert re.search("^child 9$", log.read_text(), re.M)
     row = pf.ps()[name]
     assert row["state"] == "running"
     assert re.fullmatch(f"a process of it was {KILLED}", row["note"])

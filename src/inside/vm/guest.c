@@ -3,6 +3,8 @@
 // The first process of a guest, in its initramfs: loads the modules that lead to its root file system and to
 // the host, makes the places that a container has, and starts the program. When that ends, so does the guest.
 
+#include "inside/vm/guest.h"
+
 #include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
@@ -22,9 +24,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define P9 "trans=virtio,version=9p2000.L,msize=512000"
 #define COMPRESSED 4 // MODULE_INIT_COMPRESSED_FILE of finit_module(2)
-#define ROOT "/root"
 
 static int slots[VM_SLOTS]; // descriptors of the ports
 
@@ -41,10 +41,7 @@ static double uptime(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-// The host reads the console only when a start fails: the last line says why.
-static _Noreturn void die(const char *fmt, ...) printf_like(1, 2);
-
-static _Noreturn void die(const char *fmt, ...)
+_Noreturn void guest_die(const char *fmt, ...)
 {
 	char line[512];
 	va_list ap;
@@ -58,6 +55,13 @@ static _Noreturn void die(const char *fmt, ...)
 	_exit(1);
 }
 
+const char *guest_word(const json_t *doc, const char *key)
+{
+	const char *s = json_string_value(json_object_get(doc, key));
+
+	return s != NULL ? s : "";
+}
+
 // ---- modules, in the order of their numbers
 
 static void load(const char *name)
@@ -67,9 +71,9 @@ static void load(const char *name)
 	bool plain = strlen(name) > 3 && str_eq(name + strlen(name) - 3, ".ko");
 
 	if (fd < 0)
-		die("open module '%s': %s", name, strerror(errno));
+		guest_die("open module '%s': %s", name, strerror(errno));
 	if (syscall(SYS_finit_module, fd, "", plain ? 0 : COMPRESSED) < 0 && errno != EEXIST)
-		die("load module '%s': %s", name, strerror(errno));
+		guest_die("load module '%s': %s", name, strerror(errno));
 	unlink(path); // it is memory
 }
 
@@ -122,200 +126,7 @@ static void find_ports(void)
 			return;
 		nanosleep(&nap, NULL);
 	}
-	die("no virtio-serial port " VM_PORT "0");
-}
-
-// ---- mounts
-
-static void place(const char *path, mode_t mode)
-{
-	if (mkdir(path, mode) < 0 && errno != EEXIST)
-		die("make directory '%s': %s", path, strerror(errno));
-	chmod(path, mode);
-}
-
-static void mount_at(
-	const char *source,
-	const char *target,
-	const char *type,
-	unsigned long flags,
-	const char *options
-)
-{
-	if (mount(source, target, type, flags, options) < 0)
-		die("mount %s on '%s' (%s): %s", type, target, options, strerror(errno));
-}
-
-static void first_mounts(void)
-{
-	static const char *const dirs[] = {
-		"/dev", "/proc", "/sys", "/host", "/volumes", "/rw", ROOT};
-
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		place(dirs[i], 0755);
-	mount_at("dev", "/dev", "devtmpfs", MS_NOSUID, "mode=0755");
-	mount_at("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
-	mount_at("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
-}
-
-// The image, read-only, under a layer of memory.
-static void root_mounts(void)
-{
-	mount_at("root", "/host", "9p", MS_RDONLY, "cache=loose," P9);
-	mount_at("rw", "/rw", "tmpfs", 0, "size=50%,mode=0755");
-	place("/rw/upper", 0755);
-	place("/rw/work", 0755);
-	mount_at("root", ROOT, "overlay", 0, "lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work");
-}
-
-// mkdir -p below the new root; the last one a file, if so. No link is followed out of it.
-static void make_below(const char *path, bool file)
-{
-	_cleanup_free_ char *copy = strdup(path);
-	_cleanup_close_ int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_close_ int made = -1;
-
-	for (char *s = copy != NULL ? strchr(copy + 1, '/') : NULL; s != NULL;
-	     s = strchr(s + 1, '/')) {
-		*s = '\0';
-		mkdirat(root, copy + 1, 0755);
-		*s = '/';
-	}
-	if (file)
-		made = fs_open_in(root, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	else
-		mkdirat(root, path + 1, 0755);
-}
-
-static void bind_below(const char *from, const char *path, bool readonly)
-{
-	_cleanup_close_ int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_close_ int to = fs_open_in(root, path, O_PATH, 0);
-	char self[32];
-
-	snprintf(self, sizeof(self), ROOT "/proc/self/fd/%d", to);
-	if (to < 0 || mount(from, self, NULL, MS_BIND | MS_REC, NULL) < 0)
-		die("mount '%s': %s", path, strerror(errno));
-	if (readonly) {
-		_cleanup_close_ int top = fs_open_in(root, path, O_PATH, 0);
-
-		snprintf(self, sizeof(self), ROOT "/proc/self/fd/%d", top);
-		if (mount(NULL, self, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
-			die("mount '%s' read-only: %s", path, strerror(errno));
-	}
-}
-
-static const char *word(const json_t *doc, const char *key)
-{
-	const char *s = json_string_value(json_object_get(doc, key));
-
-	return s != NULL ? s : "";
-}
-
-static void volumes(const json_t *list)
-{
-	const json_t *e;
-	size_t i;
-
-	if (json_array_size(list) > 0)
-		mount_at("volumes", "/volumes", "9p", 0, "cache=none," P9);
-	json_array_foreach (list, i, e) {
-		_cleanup_free_ char *from = str_printf("/volumes/%zu", i);
-
-		make_below(word(e, "target"), json_is_true(json_object_get(e, "file")));
-		bind_below(from, word(e, "target"), json_is_true(json_object_get(e, "readonly")));
-	}
-}
-
-static void grant_file(const json_t *grant)
-{
-	_cleanup_free_ char *text = json_dumps(grant, JSON_INDENT(2));
-	_cleanup_close_ int fd =
-		open(ROOT "/run/pinfold/grant.json", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-
-	if (text == NULL || fd < 0 || write(fd, text, strlen(text)) < 0)
-		die("write the grant");
-}
-
-// As plan/mounts.c gives them to a container.
-static void places(const json_t *setup)
-{
-	static const struct {
-		const char *target, *type, *options;
-		unsigned long flags;
-		mode_t mode;
-	} rows[] = {
-		{ROOT "/tmp", "tmpfs", "mode=1777,size=64m", MS_NOSUID | MS_NODEV, 01777},
-		{ROOT "/dev/pts",
-		 "devpts",
-		 "mode=0620,ptmxmode=0666,gid=5",
-		 MS_NOSUID | MS_NOEXEC,
-		 0755},
-		{ROOT "/dev/shm",
-		 "tmpfs",
-		 "mode=1777,size=64m",
-		 MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		 01777},
-		{ROOT "/dev/mqueue", "mqueue", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0755},
-	};
-	static const char *const moved[] = {"/dev", "/proc", "/sys"};
-	static const char *const links[][2] = {
-		{"/proc/self/fd", ROOT "/dev/fd"},
-		{"/proc/self/fd/0", ROOT "/dev/stdin"},
-		{"/proc/self/fd/1", ROOT "/dev/stdout"},
-		{"/proc/self/fd/2", ROOT "/dev/stderr"},
-	};
-	const json_t *pages = json_object_get(setup, "hugetlbfs"), *e;
-	char run[64];
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(moved); i++) {
-		_cleanup_free_ char *to = str_printf(ROOT "%s", moved[i]);
-
-		place(to, 0755);
-		if (mount(moved[i], to, NULL, MS_MOVE, NULL) < 0)
-			die("move '%s': %s", moved[i], strerror(errno));
-	}
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		place(rows[i].target, rows[i].mode);
-		mount_at("pinfold", rows[i].target, rows[i].type, rows[i].flags, rows[i].options);
-	}
-	for (i = 0; i < ARRAY_LEN(links); i++) {
-		if (symlink(links[i][0], links[i][1]) < 0 && errno != EEXIST)
-			die("make link '%s': %s", links[i][1], strerror(errno));
-	}
-	snprintf(
-		run,
-		sizeof(run),
-		"mode=0755,size=16m,uid=%d,gid=%d",
-		(int)json_integer_value(json_object_get(setup, "uid")),
-		(int)json_integer_value(json_object_get(setup, "gid"))
-	);
-	place(ROOT "/run", 0755);
-	mount_at("pinfold", ROOT "/run", "tmpfs", MS_NOSUID | MS_NODEV, run);
-	place(ROOT "/run/pinfold", 0755);
-	mount_at(
-		"pinfold", ROOT "/run/pinfold", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4m"
-	);
-	grant_file(json_object_get(setup, "grant"));
-	make_below("/run/pinfold/inside", true);
-	bind_below("/init", "/run/pinfold/inside", true);
-	// in an image's own /var/run
-	place(ROOT "/var", 0755);
-	if (symlink("../run", ROOT "/var/run") < 0 && errno != EEXIST)
-		die("make link '/var/run': %s", strerror(errno));
-	json_array_foreach (pages, i, e) {
-		_cleanup_free_ char *to = str_printf(ROOT "%s", word(e, "path"));
-
-		place(to, 0755);
-		mount_at(
-			"pinfold",
-			to,
-			"hugetlbfs",
-			MS_NOSUID | MS_NODEV | MS_NOEXEC,
-			word(e, "options")
-		);
-	}
+	guest_die("no virtio-serial port " VM_PORT "0");
 }
 
 // ---- devices
@@ -325,7 +136,7 @@ static void write_to(const char *path, const char *value)
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		die("write '%s' to '%s': %s", value, path, strerror(errno));
+		guest_die("write '%s' to '%s': %s", value, path, strerror(errno));
 }
 
 // NICs to the driver that hands them to programs.
@@ -337,16 +148,18 @@ static void nics(const json_t *list)
 	if (json_array_size(list) > 0)
 		load_all("nic-");
 	json_array_foreach (list, i, e) {
-		_cleanup_free_ char *override =
-			str_printf(ROOT "/sys/bus/pci/devices/%s/driver_override", word(e, "pci"));
+		_cleanup_free_ char *override = str_printf(
+			GUEST_ROOT "/sys/bus/pci/devices/%s/driver_override", guest_word(e, "pci")
+		);
 
-		_cleanup_free_ char *bound =
-			str_printf(ROOT "/sys/bus/pci/devices/%s/driver/unbind", word(e, "pci"));
+		_cleanup_free_ char *bound = str_printf(
+			GUEST_ROOT "/sys/bus/pci/devices/%s/driver/unbind", guest_word(e, "pci")
+		);
 
 		if (bound != NULL && access(bound, W_OK) == 0)
-			write_to(bound, word(e, "pci"));
-		write_to(override, word(e, "driver"));
-		write_to(ROOT "/sys/bus/pci/drivers_probe", word(e, "pci"));
+			write_to(bound, guest_word(e, "pci"));
+		write_to(override, guest_word(e, "driver"));
+		write_to(GUEST_ROOT "/sys/bus/pci/drivers_probe", guest_word(e, "pci"));
 	}
 }
 
@@ -370,7 +183,7 @@ static void say(struct guest *g, enum frame_type type)
 
 	snprintf(text, sizeof(text), "{\"protocol\": 1, \"uptime\": %.3f}", uptime());
 	if (pump_send(&g->pump, type, text, strlen(text), &err) < 0)
-		die("%s", err.msg);
+		guest_die("%s", err.msg);
 }
 
 // Until all is sent and, if so, what the guest is has come.
@@ -386,7 +199,7 @@ static void exchange(struct guest *g, bool setup)
 		if (!setup)
 			fds[0].revents &= POLLOUT; // what comes next is for who attends the program
 		if (pump_work(&g->pump, fds, take_setup, g, &err) < 0)
-			die("%s", err.msg);
+			guest_die("%s", err.msg);
 	}
 }
 
@@ -453,27 +266,27 @@ int guest_main(void)
 
 	umask(0);
 	signal(SIGPIPE, SIG_IGN);
-	first_mounts();
+	guest_first_mounts();
 	load_all("boot-");
 	find_ports();
 	pump_open(&g.pump, slots[0], PUMP_MAX);
 	say(&g, FRAME_HELLO);
 	exchange(&g, true);
-	hostname = word(g.setup, "hostname");
+	hostname = guest_word(g.setup, "hostname");
 	if (sethostname(hostname, strlen(hostname)) < 0)
-		die("set the host name");
-	root_mounts();
-	places(g.setup);
-	volumes(json_object_get(g.setup, "volumes"));
+		guest_die("set the host name");
+	guest_root_mounts();
+	guest_places(g.setup);
+	guest_volumes(json_object_get(g.setup, "volumes"));
 	nics(json_object_get(g.setup, "nics"));
 	mount(NULL,
-	      ROOT "/run/pinfold",
+	      GUEST_ROOT "/run/pinfold",
 	      NULL,
 	      MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV,
 	      NULL);
-	if (chdir(ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0
+	if (chdir(GUEST_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0
 	    || chdir("/") < 0)
-		die("enter the root: %s", strerror(errno));
+		guest_die("enter the root: %s", strerror(errno));
 	say(&g, FRAME_READY);
 	exchange(&g, false);
 	if (json_is_true(json_object_get(g.setup, "first"))) {

@@ -4,7 +4,7 @@
 //
 //   machine  the container's first process: starts QEMU, pins its threads, and is the host's end of the program
 //   attach   the host's end of another program, for pinfold exec
-//   guest    the guest's first process: mounts what the program sees
+//   guest    the guest's first process: modules, ports, and guest_root what the program sees
 //   attend   the guest's end of one program
 //
 // Whatever the guest says is read by machine and attach, which have no more rights than the container.

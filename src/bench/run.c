@@ -22,7 +22,8 @@
 
 #define MACHINE "machine"
 
-int bench_choose_named(
+// Those that are named, of those that a run of that size has, as a set of their places in experiment_list().
+static int choose_named(
 	const char *const *names, enum bench_size size, uint64_t *ret, struct err *err
 )
 {
@@ -208,9 +209,8 @@ int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 	uint64_t set, first;
 	int r;
 
-	if (look_at_dir(how, &all, err) < 0
-	    || bench_choose_named(how->names, all.size, &set, err) < 0
-	    || bench_choose_named((const char *const[]){MACHINE, NULL}, all.size, &first, err) < 0
+	if (look_at_dir(how, &all, err) < 0 || choose_named(how->names, all.size, &set, err) < 0
+	    || choose_named((const char *const[]){MACHINE, NULL}, all.size, &first, err) < 0
 	    || make_dir(how, err) < 0)
 		return -err->code;
 	h.size = all.size;

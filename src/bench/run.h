@@ -19,8 +19,3 @@ struct run_how {
 // Runs them in the order of the paper, the machine's judgement first, and writes what was found after each. After
 // ctrl-C: -ECANCELED, and what was found is on disk. *ret: all results in the directory.
 int bench_run(const struct run_how *how, struct results *ret, struct err *err);
-
-// The experiments that are named, of those that a run of that size has, as a set of their places in experiment_list().
-int bench_choose_named(
-	const char *const *names, enum bench_size size, uint64_t *ret, struct err *err
-);

@@ -233,6 +233,16 @@ static void engine_words(
 		add(p, "--detach");
 }
 
+// A path of the image as it is in the environment: on the host there is no image.
+static const char *path_in(const struct bench *b, const struct environment *e, const char *path)
+{
+	if (e->kind != ENV_HOST)
+		return path;
+	if (str_eq(path, RUN_IN_INSIDE))
+		return b->inside;
+	return str_eq(path, RUN_IN_DROVER) ? b->drover : path;
+}
+
 int run_in_command(
 	struct bench *b,
 	const struct environment *e,
@@ -255,7 +265,7 @@ int run_in_command(
 	case ENV_HOST:
 		p->child.bare = true;
 		p->child.cpu = 1 + b->cpu_vnf;
-		add(p, run_in_path(b, e, how->program[0]));
+		add(p, path_in(b, e, how->program[0]));
 		add_all(p, how->program + 1);
 		break;
 	case ENV_CONTAINER:
@@ -368,15 +378,6 @@ void run_in_done(struct run_in *p)
 	for (size_t i = 0; i < ARRAY_LEN(p->held); i++)
 		free(p->held[i]);
 	*p = (struct run_in){0};
-}
-
-const char *run_in_path(const struct bench *b, const struct environment *e, const char *path)
-{
-	if (e->kind != ENV_HOST)
-		return path;
-	if (str_eq(path, RUN_IN_INSIDE))
-		return b->inside;
-	return str_eq(path, RUN_IN_DROVER) ? b->drover : path;
 }
 
 void run_in_lacks(const struct bench *b, unsigned set, struct reasons *r)

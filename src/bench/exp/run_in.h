@@ -65,8 +65,5 @@ int run_in_json(
 void run_in_remove(struct bench *b, const struct environment *e, const struct run_in *p);
 void run_in_done(struct run_in *p);
 
-// A path of the image as it is in the environment: on the host there is no image.
-const char *run_in_path(const struct bench *b, const struct environment *e, const char *path);
-
 // Adds the environments that are missing here, of those in the set (bits of enum env_kind).
 void run_in_lacks(const struct bench *b, unsigned set, struct reasons *r);

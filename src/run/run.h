@@ -33,12 +33,19 @@ struct start_given {
 	const json_t *spec; // borrowed
 };
 
+// Whether whoever names a definition may have it; 0, or what is wrong. Asked before anything else is said of it.
+struct start_claim {
+	int (*check)(const struct start_claim *claim, const struct grant *g, struct err *err);
+	const void *arg;
+};
+
 // What is asked for. Exactly one of request (by flags), definition (by name) and given is used.
 struct start_request {
 	const struct request *request;
 	const char *definition;
 	struct launch launch;
 	const struct start_given *given;
+	const struct start_claim *claim; // on the definition; NULL: it may
 };
 
 // Reads the host, takes the lock, collects what is dead, resolves the grant and makes the plan. fs:

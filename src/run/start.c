@@ -44,29 +44,40 @@ static int take_given(struct start *s, const struct start_given *given, struct e
 	return 0;
 }
 
+// Who may not have it does not learn who has.
+static int read_defined(
+	struct start *s, const struct start_request *req, struct grant *ret, struct err *err
+)
+{
+	const char *name = req->definition;
+	int r = definition_read(&s->ledger, name, ret, err);
+
+	if (r == -ENOENT)
+		return err_set(
+			err, ENOENT, "grant '%s' does not exist; see pinfold grant list", name
+		);
+	if (r == 0 && req->claim != NULL)
+		r = req->claim->check(req->claim, ret, err);
+	return r;
+}
+
 static int resolve_grant(struct start *s, const struct start_request *req, struct err *err)
 {
 	struct holdings others = {0};
 	const char *name = req->definition != NULL ? req->definition : req->request->name;
 	struct lease former;
 	struct grant g;
-	int r;
+	int r = req->definition != NULL ? read_defined(s, req, &g, err) : 0;
 
+	if (r < 0)
+		return r;
 	if (name[0] != '\0' && lease_read(&s->ledger, name, &former, err) == 0
 	    && lease_drains(&s->ledger, &former, err) < 0)
 		return -err->code;
 	if (req->definition != NULL) {
 		if (lease_exists(&s->ledger, req->definition))
 			return in_use(&s->ledger, req->definition, err);
-		r = definition_read(&s->ledger, req->definition, &g, err);
-		if (r == -ENOENT)
-			return err_set(
-				err,
-				ENOENT,
-				"grant '%s' does not exist; see pinfold grant list",
-				req->definition
-			);
-		if (r == 0 && g.kind == GRANT_POOL)
+		if (g.kind == GRANT_POOL)
 			r =
 				err_set(err,
 					EINVAL,
@@ -79,7 +90,6 @@ static int resolve_grant(struct start *s, const struct start_request *req, struc
 	} else {
 		struct request named = *req->request;
 
-		r = 0;
 		if (named.name[0] == '\0')
 			r = ledger_free_name(&s->ledger, named.name, err);
 		if (r == 0)

@@ -122,9 +122,9 @@ static int run_below(
 	return r;
 }
 
-static int check_claim(const struct start *s, const struct claim *claim, struct err *err)
+static int check_claim(const struct start_claim *c, const struct grant *g, struct err *err)
 {
-	const struct grant *g = &s->plan.lease.grant;
+	const struct claim *claim = c->arg;
 
 	if (g->owner_uid != 0)
 		return err_set(err, EPERM, "grant '%s' belongs to user %u", g->name, g->owner_uid);
@@ -306,7 +306,8 @@ int container_make(
 	struct err *err
 )
 {
-	struct start_request req = {.definition = claim->name};
+	const struct start_claim may = {.check = check_claim, .arg = claim};
+	struct start_request req = {.definition = claim->name, .claim = &may};
 	struct start_given given = {.make = make_given, .spec = spec};
 	char name[NAME_MAX_LEN + 1];
 	_cleanup_free_ char *file = NULL;
@@ -336,9 +337,7 @@ int container_make(
 		return -err->code;
 	r = start_prepare(&req, &fs, &s, err);
 	if (r == 0) {
-		r = claim->name != NULL ? check_claim(&s, claim, err) : 0;
-		if (r == 0)
-			r = make_leased(&s, argv, c, file, spec, ret_status, err);
+		r = make_leased(&s, argv, c, file, spec, ret_status, err);
 		start_done(&s);
 	}
 	hostfs_close(&fs);

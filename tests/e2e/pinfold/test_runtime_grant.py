@@ -140,9 +140,12 @@ def test_run_and_its_end(pf, engine, way):
 
 
 def test_one_at_a_time(pf, engine):
-    grant = granted(pf)
+    grant = granted(pf, by="annotation")
     first = engine.start(engine.doc(grant))
     assert f"'{grant}' is in use" in engine.fails(engine.doc(grant), grant)
+    # who may not have it does not learn who has
+    said = engine.fails(engine.doc(grant, way="PINFOLD_GRANT"), "not made to be claimed")
+    assert "in use" not in said and first not in said
     pf.fails("run", "--grant", grant, "--", "true", like="in use")
     pf.fails("exec", grant, "--", "true", like="engine's")
     assert engine.runtime("delete", "--force", first).returncode == 0

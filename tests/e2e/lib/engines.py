@@ -199,6 +199,7 @@ class Podman(Engine):
     package, needs = "podman", ("podman", "conmon")
 
     def before(self):
+        self.orphans = []
         conf = self.top / "containers.conf"
         # without CAP_SYS_RESOURCE no limit can be raised, and the usual ones would be
         conf.write_text(
@@ -240,6 +241,16 @@ class Podman(Engine):
 
     def remove(self, name):
         return self("rm", "-f", "-t", "0", name)
+
+    def crash(self):
+        """A container without its monitor it forgets later without a word to the runtime, which then does not."""
+        self.orphans = self("ps", "-q", "--no-trunc").stdout.split()
+        super().crash()
+
+    def end(self):
+        super().end()
+        for name in self.orphans:
+            subprocess.run([self.runtime, "delete", "--force", name], timeout=20, check=False)
 
 
 class Containerd(Engine):

@@ -94,8 +94,9 @@ void lease_note_unseen(const struct ledger *l, const struct lease *lease, const 
 	char note[HITS_LINE];
 	const char *limit = "";
 
-	// that of one which drains was noted when it began to; those of others are told by who started them
-	if (!l->fs.real || lease->draining || !site_has(&lease->site, SITE_SUPERVISOR))
+	// that of one which drains or waits was noted when it began to; those of others are told by who started them
+	if (!l->fs.real || lease->draining || lease->again == LEASE_WAITING
+	    || !site_has(&lease->site, SITE_SUPERVISOR))
 		return;
 	note[0] = '\0';
 	if (lease_of_this_boot(l, lease)) {

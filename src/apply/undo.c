@@ -135,7 +135,10 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 	// who watches its CPUs may have been killed; of a keeper the lease does not tell
 	if (r > 0 && (!site_has(&lease->site, SITE_SUPERVISOR) || !lease_supervised(l, lease)))
 		offline_enforce(&l->fs, lease, &unsaid);
-	if (r > 0)
+	// its supervisor takes it back, and knows whether it is started again
+	if (r > 0
+	    || (r == 0 && lease->again == LEASE_AGAIN && !lease->draining
+		&& lease->supervisor != (int)getpid() && lease_supervised(l, lease)))
 		return 0;
 	if (r == 0)
 		lease_note_unseen(

@@ -44,6 +44,8 @@ static void add_note(
 	    && !lease_supervised(l, lease))
 		strcpy(note, "its supervisor is gone: only further commands look after its CPUs");
 	nics_users(l, &lease->grant, held->nics, users, sizeof(users));
+	if (lease->again == LEASE_WAITING)
+		strcpy(note, "it has ended, and is started again soon");
 	if (users[0] != '\0')
 		snprintf(note, sizeof(note), "used by %s", users);
 	json_object_set_new(row, "note", json_string(note));
@@ -101,6 +103,8 @@ static const char *state_of(struct ledger *l, const struct lease *lease, struct 
 	struct err unused;
 	int life = lease_life(l, lease, &unused);
 
+	if (life > 0 && lease->again == LEASE_WAITING)
+		return "waiting";
 	if (life != 0)
 		return life > 0 ? "running" : "unknown";
 	if (!lease->draining || read_held(l, lease, held, &unused) < 0)

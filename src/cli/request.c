@@ -92,7 +92,7 @@ static int choose_site(struct cli_start *s, enum cli_start_kind kind, struct err
 	return 0;
 }
 
-static int check_start(const struct cli_start *s, struct err *err)
+static int check_start(const struct cli_start *s, enum cli_start_kind kind, struct err *err)
 {
 	if (s->definition != NULL && s->any_request_flag)
 		return err_set(
@@ -101,6 +101,8 @@ static int check_start(const struct cli_start *s, struct err *err)
 			"--grant %s says all of the grant; leave the other grant flags out",
 			s->definition
 		);
+	if (kind == CLI_START_RECORD && s->launch.restart.when != RESTART_NO)
+		return err_set(err, EINVAL, "record runs the program once, without --restart");
 	if (s->request.kind == GRANT_POOL)
 		return err_set(err, EINVAL, "a pool runs nothing; use it with --shared-cpus");
 	return launch_check(&s->launch, err);
@@ -165,5 +167,5 @@ int cli_parse_start(
 			return r;
 	}
 	ret->launch.argv = argv + optind;
-	return choose_site(ret, kind, err) < 0 ? -err->code : check_start(ret, err);
+	return choose_site(ret, kind, err) < 0 ? -err->code : check_start(ret, kind, err);
 }

@@ -85,11 +85,9 @@ int cli_supervise(struct cli_start *cs, int ready)
 	struct start_request req = {
 		.request = &cs->request,
 		.definition = cs->definition,
-		.launch = cs->launch,
 	};
 	struct outcome out = {.status = STATUS_FAILED};
 	struct hostfs fs;
-	struct start s;
 	struct err err;
 	int64_t begun = clock_ms();
 	int r;
@@ -99,17 +97,7 @@ int cli_supervise(struct cli_start *cs, int ready)
 	r = cli_complete(cs, &fs, true, &out.status, &err);
 	if (r == 0) {
 		req.launch = cs->launch;
-		r = start_prepare(&req, &fs, &s, &err);
-		if (r == 0) {
-			r = run_workload(&s, &cs->launch, NULL, ready, &out, &err);
-			if (r == 0 && ready >= 0)
-				event_log(
-					"'%s' has ended with status %d",
-					s.lease.grant.name,
-					out.status
-				);
-			start_done(&s);
-		}
+		r = run_again_and_again(&req, &fs, ready, &out, &begun, &err);
 	}
 	hostfs_close(&fs);
 	if (r == 0 && ready < 0)

@@ -27,6 +27,16 @@ struct launch_volume {
 	bool readonly, directory;
 };
 
+// When a program that has ended is started again.
+struct restart {
+	enum {
+		RESTART_NO = 0,
+		RESTART_ON_FAILURE,
+		RESTART_ALWAYS,
+	} when;
+	unsigned limit; // so often in a row; 0: without end
+};
+
 struct launch {
 	struct site site;
 	const char *image; // directory with a root file system; NULL: what the host has
@@ -49,8 +59,10 @@ struct launch {
 	bool outside;		// of a virtual machine: in the container of its QEMU instead
 	bool found;		// by launch_find_tools, which made it
 	unsigned allow_missing; // HOST_CG_* bits
-	bool look;		// only a plan to be read, not carried out
-	const char *apparmor;	// profile, or "unconfined"; NULL: pinfold's own where it is loaded
+	struct restart restart;
+	bool again;	      // it is a further start of a workload: its log goes on
+	bool look;	      // only a plan to be read, not carried out
+	const char *apparmor; // profile, or "unconfined"; NULL: pinfold's own where it is loaded
 	json_t *filter; // of system calls, where the grant's was read before; NULL: read it. Borrowed
 	const json_t *spec;	      // of an engine's container: its config.json; borrowed
 	const char *config;	      // and where that lies, absolute

@@ -26,6 +26,8 @@ const char launch_help[] =
 	"  -t                      a terminal of its own, also where the caller has none; keys "
 	"with -i\n"
 	"  -d                      in the background; output goes to pinfold logs\n"
+	"  --restart no|on-failure[:N]|always  start it again when it has ended, N times in a row "
+	"at most\n"
 	"  --runtime PATH          crun or runc; default: the first that is installed\n"
 	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
 	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n"
@@ -110,6 +112,33 @@ static int set_prealloc(const char *s, struct launch *launch, struct err *err)
 	return 0;
 }
 
+static int set_restart(const char *s, struct launch *launch, struct err *err)
+{
+	static const char on_failure[] = "on-failure";
+	size_t n = strlen(on_failure);
+	struct restart r = {.when = RESTART_ON_FAILURE};
+	char *end;
+
+	if (str_eq(s, "no") || str_eq(s, "always")) {
+		launch->restart =
+			(struct restart){.when = str_eq(s, "no") ? RESTART_NO : RESTART_ALWAYS};
+		return 0;
+	}
+	if (str_starts(s, on_failure) && s[n] == ':' && s[n + 1] >= '1' && s[n + 1] <= '9') {
+		r.limit = (unsigned)strtoul(s + n + 1, &end, 10);
+		n = strlen(s + n + 1) > 6 ? n : (size_t)(end - s);
+	}
+	if (!str_starts(s, on_failure) || s[n] != '\0')
+		return err_set(
+			err,
+			EINVAL,
+			"--restart '%.32s': no, on-failure, on-failure:N (1 to 999999) or always",
+			s
+		);
+	launch->restart = r;
+	return 0;
+}
+
 // One that is kept as it is, or that is said without a value.
 #define TEXT(member) .at = offsetof(struct launch, member), .has_arg = required_argument
 #define FLAG(member) .at = offsetof(struct launch, member), .has_arg = no_argument
@@ -135,6 +164,7 @@ static const struct {
 	{"accel", 'X', required_argument, set_accel},
 	{"prealloc", 'P', required_argument, set_prealloc},
 	{"first", 'Z', FLAG(first)},
+	{"restart", 'W', required_argument, set_restart},
 	{"interactive", 'i', FLAG(interactive)},
 	{"tty", 't', FLAG(terminal)},
 	{"detach", 'd', FLAG(detached)},
@@ -174,6 +204,7 @@ static unsigned asked(const struct launch *l)
 	       | (l->hostname != NULL ? ASK_HOSTNAME : 0) | (l->terminal ? ASK_TERMINAL : 0)
 	       | (l->runtime != NULL ? ASK_RUNTIME : 0) | (l->apparmor != NULL ? ASK_APPARMOR : 0)
 	       | (l->allow_missing != 0 ? ASK_WAIVER : 0)
+	       | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
 	       | (l->accel != NULL || l->no_prealloc || l->first ? ASK_GUEST : 0);
 }
 
@@ -182,6 +213,10 @@ int launch_check(const struct launch *l, struct err *err)
 	if (l->detached && (l->terminal || l->interactive))
 		return err_set(
 			err, EINVAL, "-d does not go with -i or -t: nobody would be at the terminal"
+		);
+	if (l->restart.when != RESTART_NO && (l->terminal || l->interactive))
+		return err_set(
+			err, EINVAL, "--restart does not go with -i or -t: its input ends with it"
 		);
 	if ((asked(l) & ~l->site.may) != 0)
 		return err_set(err, EINVAL, "%s", l->site.refusal);

@@ -15,6 +15,13 @@
 
 #define LEASE_FORMAT 1
 
+static const char *const again_words[] = {
+	[LEASE_ONCE] = "once",
+	[LEASE_AGAIN] = "again",
+	[LEASE_STOPPED] = "stopped",
+	[LEASE_WAITING] = "waiting",
+};
+
 int lease_note(struct lease *lease, const char *what, const char *path, struct err *err)
 {
 	struct undo *u = &lease->undo[lease->nundo];
@@ -29,7 +36,7 @@ int lease_note(struct lease *lease, const char *what, const char *path, struct e
 
 json_t *lease_to_json(const struct lease *lease)
 {
-	json_t *undo = json_array(), *links = json_object();
+	json_t *undo = json_array(), *links = json_object(), *doc;
 
 	for (unsigned i = 0; i < lease->nundo; i++)
 		json_array_append_new(
@@ -46,7 +53,7 @@ json_t *lease_to_json(const struct lease *lease)
 		json_object_set_new(
 			links, lease->grant.links[i].name, json_integer(lease->grant.links[i].gid)
 		);
-	return json_pack(
+	doc = json_pack(
 		"{s:i, s:o, s:s, s:b, s:b, s:b, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:i, s:I, "
 		"s:s, s:s*, s:o, "
 		"s:o}",
@@ -91,6 +98,9 @@ json_t *lease_to_json(const struct lease *lease)
 		"undo",
 		undo
 	);
+	if (lease->again != LEASE_ONCE)
+		json_object_set_new(doc, "restart", json_string(again_words[lease->again]));
+	return doc;
 }
 
 static int undo_from_json(const json_t *doc, const char *what, struct lease *lease, struct err *err)
@@ -150,14 +160,49 @@ static int copy(
 	return 0;
 }
 
+static int again_from_json(
+	const json_t *doc, const char *what, enum lease_again *ret, struct err *err
+)
+{
+	const char *word = again_words[LEASE_ONCE];
+
+	if (jread_str(doc, what, "restart", false, &word, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < ARRAY_LEN(again_words); i++) {
+		if (!str_eq(again_words[i], word))
+			continue;
+		*ret = (enum lease_again)i;
+		return 0;
+	}
+	return err_set(
+		err, EINVAL, "read %s: 'restart' is none of once, again, stopped and waiting", what
+	);
+}
+
 int lease_from_json(const json_t *doc, const char *what, struct lease *ret, struct err *err)
 {
 	static const char *const keys[] = {
-		"format",   "grant",	"place",       "defined",
-		"detached", "draining", "boot-id",     "cgroup",
-		"runtime",  "runc",	"uid-base",    "uid",
-		"gid",	    "started",	"supervisor",  "supervisor-start",
-		"command",  "accel",	"link-groups", "undo",
+		"format",
+		"grant",
+		"place",
+		"defined",
+		"detached",
+		"draining",
+		"restart",
+		"boot-id",
+		"cgroup",
+		"runtime",
+		"runc",
+		"uid-base",
+		"uid",
+		"gid",
+		"started",
+		"supervisor",
+		"supervisor-start",
+		"command",
+		"accel",
+		"link-groups",
+		"undo",
 		NULL,
 	};
 	struct lease lease = {0};
@@ -173,6 +218,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	    || jread_bool(doc, what, "defined", &lease.defined, err) < 0
 	    || jread_bool(doc, what, "detached", &lease.detached, err) < 0
 	    || jread_bool(doc, what, "draining", &lease.draining, err) < 0
+	    || again_from_json(doc, what, &lease.again, err) < 0
 	    || jread_bool(doc, what, "runc", &runc, err) < 0
 	    || copy(doc, what, "boot-id", true, lease.boot_id, sizeof(lease.boot_id), err) < 0
 	    || copy(doc, what, "cgroup", true, lease.cgroup, sizeof(lease.cgroup), err) < 0

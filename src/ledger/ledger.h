@@ -25,6 +25,14 @@ struct undo {
 	char path[256];
 };
 
+// Whether its supervisor starts the workload again when it has ended.
+enum lease_again {
+	LEASE_ONCE = 0,
+	LEASE_AGAIN,
+	LEASE_STOPPED, // it would have: somebody stops it
+	LEASE_WAITING, // it has ended, and holds its grant until the next start
+};
+
 // A grant in use.
 struct lease {
 	struct grant grant;
@@ -34,6 +42,7 @@ struct lease {
 	// Its processes have ended, and what they were given is used by others still: it holds all but its
 	// CPUs until that ends (apply/end.c).
 	bool draining;
+	enum lease_again again;
 	char boot_id[40];
 	// below "/": the directory whose population says "in use"; "": not known yet
 	char cgroup[256];

@@ -90,7 +90,7 @@ int lease_life(const struct ledger *l, const struct lease *lease, struct err *er
 	if (!lease_of_this_boot(l, lease))
 		return 0;
 	// an engine makes its container's while whoever wrote the lease waits
-	if (lease->cgroup[0] == '\0')
+	if (lease->cgroup[0] == '\0' || lease->again == LEASE_WAITING)
 		return lease_supervised(l, lease);
 	dir = fs_open_in(l->fs.root, lease->cgroup, O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0 && errno == ENOENT)

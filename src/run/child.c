@@ -73,7 +73,7 @@ int channels_open(
 		*given = (struct streams)NO_STREAMS;
 	}
 	if (launch->detached && given == NULL)
-		r = log_open(lease->grant.name, &c.log, err);
+		r = log_open(lease->grant.name, launch->again, &c.log, err);
 	if (r == 0 && container && given == NULL)
 		r = open_streams(&c, launch, err);
 	if (r == 0 && container && launch->terminal)

@@ -426,6 +426,13 @@ int exec_in_workload(
 		lease.site.execs = inner.execs;
 		lease.uid = lease.gid = 0; // QEMU's, in there
 	}
+	if (lease.again == LEASE_WAITING)
+		return err_set(
+			err,
+			EAGAIN,
+			"exec in '%s': it has ended, and waits for its next start",
+			name
+		);
 	if (lease.site.place == PLACE_KEEPER)
 		return err_set(
 			err,

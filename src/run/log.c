@@ -54,7 +54,7 @@ static int move_former(const struct log *log, bool aside)
 	return 0;
 }
 
-int log_open(const char *name, struct log *ret, struct err *err)
+int log_open(const char *name, bool again, struct log *ret, struct err *err)
 {
 	struct log log = LOG_NONE;
 	int fds[2] = {-1, -1}, r;
@@ -67,14 +67,19 @@ int log_open(const char *name, struct log *ret, struct err *err)
 		log_close(&log);
 		return err_oom(err);
 	}
-	r = move_former(&log, true);
+	if (again)
+		log.file = openat(
+			log.dir, log.name, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+		);
+	r = log.file >= 0 ? 0 : move_former(&log, true);
 	if (r < 0) {
 		err_sys(err, -r, "replace log '" LOG_DIR "/%s'", log.name);
 		log_close(&log);
 		return -err->code;
 	}
-	log.former = true;
-	log.file = log_new_file(log.dir, log.name);
+	log.former = log.file < 0;
+	if (log.former)
+		log.file = log_new_file(log.dir, log.name);
 	if (log.file < 0 || pipe2(fds, O_CLOEXEC) < 0) {
 		err_sys(err, errno, "make log '" LOG_DIR "/%s'", log.name);
 		log_discard(&log);

@@ -26,8 +26,8 @@ struct log {
 	}
 
 // Begins a new log; that of a former workload of the name is put aside until it is known whether this one
-// starts.
-int log_open(const char *name, struct log *ret, struct err *err);
+// starts. again: the workload goes on, and so does its log.
+int log_open(const char *name, bool again, struct log *ret, struct err *err);
 
 // Starts the writer, beside the workload, whose cgroups must be there.
 int log_start(struct log *log, const struct hostfs *fs, const struct lease *lease, struct err *err);

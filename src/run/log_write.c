@@ -160,6 +160,10 @@ void log_write(int dir, const char *name, int file, int from)
 {
 	struct files files = {.dir = dir, .file = file, .name = name};
 	static struct log_flow flow;
+	struct stat st;
+
+	if (fstat(file, &st) == 0) // of a workload that was started again
+		files.size = st.st_size;
 
 	log_flow_begin(&flow);
 	for (;;) {

@@ -405,6 +405,7 @@ static bool told_to_end(int sfd)
 int relay_end(struct relay *r, int sfd, char last[RELAY_LAST + 1], struct err *err)
 {
 	struct pollfd p = {.fd = sfd, .events = POLLIN};
+	bool told = false;
 	int status;
 
 	if (last != NULL)
@@ -415,7 +416,10 @@ int relay_end(struct relay *r, int sfd, char last[RELAY_LAST + 1], struct err *e
 	send(r->control, "e", 1, MSG_NOSIGNAL);
 	while (r->pid > 0 && !relay_gone(r)) {
 		poll(&p, 1, -1);
-		if ((p.revents & POLLIN) != 0 && told_to_end(sfd))
+		if ((p.revents & POLLIN) == 0 || !told_to_end(sfd))
+			continue;
+		told = true;
+		if (r->pid > 0)
 			kill(r->pid, SIGKILL);
 	}
 	status = r->status;
@@ -424,5 +428,5 @@ int relay_end(struct relay *r, int sfd, char last[RELAY_LAST + 1], struct err *e
 	*r = (struct relay)NO_RELAY;
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != EPIPE)
 		return err_sys(err, WEXITSTATUS(status), "write what the program said");
-	return 0;
+	return told;
 }

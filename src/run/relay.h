@@ -84,7 +84,7 @@ int relay_start(
 bool relay_gone(struct relay *r);
 
 // The program has ended: waits until all it said is delivered; what somebody else goes on writing is not.
-// sfd: a signalfd with SIGCHLD; another signal that ends programs is obeyed. Fails when something could not
+// sfd: a signalfd with SIGCHLD; another signal that ends programs is obeyed, and 1 returned. Fails when something could not
 // be delivered, but not when nobody reads any more. 0 without a relay. last: gets what the program said last, as
 // text, on both of its streams; NULL: not wanted.
 int relay_end(struct relay *r, int sfd, char last[RELAY_LAST + 1], struct err *err);

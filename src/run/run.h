@@ -18,6 +18,7 @@ struct start {
 	struct lease lease;
 	struct plan plan;
 	bool planned;
+	struct restarts *restarts; // borrowed; NULL: it runs once
 };
 
 // A grant that somebody else chose, and that is taken as it is, whatever others hold.
@@ -46,6 +47,7 @@ struct start_request {
 	struct launch launch;
 	const struct start_given *given;
 	const struct start_claim *claim; // on the definition; NULL: it may
+	const struct lease *again;	 // of the run before this one; NULL: there was none
 };
 
 // Reads the host, takes the lock, collects what is dead, resolves the grant and makes the plan. fs:
@@ -64,6 +66,9 @@ struct outcome {
 	const char *limit;	   // and in a word, as hits_text says it; NULL: not known
 	struct err drains;	   // says who has what it passed on; code 0: nothing is left of it
 	char last[RELAY_LAST + 1]; // what it said last, where that was carried
+	bool told;		   // a signal said that it is to end
+	unsigned again;		   // it is started again in so many seconds; 0: not
+	bool waits;		   // until then its lease stays
 };
 
 // Carries the plan out, waits for the end and takes everything back; a site without a lease leaves that to
@@ -96,8 +101,37 @@ int run_limit(const struct right_limit *limits, unsigned n, struct err *err);
 int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err);
 
 // lease_end of the lease of that name and run, if it is there still, with the lock taken for it. Where it
-// drains, again, for a moment; LEASE_DRAINS with err set, then.
-int lease_end_soon(struct ledger *l, const struct lease *lease, struct err *err);
+// drains, again, for a moment; LEASE_DRAINS with err set, then. *waits (NULL: false): whether it is to hold its grant
+// until the next start, and whether it does.
+int lease_end_soon(struct ledger *l, const struct lease *lease, bool *waits, struct err *err);
+
+// ---- restart.c
+
+// The starts of a workload that is started again.
+struct restarts {
+	unsigned tries; // in a row, none of which lasted
+	bool ran;	// it did once
+	bool over;	// as often in a row as is asked for
+};
+
+// How many seconds after its end it is started again, 0: it is not. out: how it ended; ran_ms: how long it ran.
+unsigned restart_next(
+	struct restarts *r, const struct restart *how, const struct outcome *out, int64_t ran_ms
+);
+
+// Runs it until it is not started again. ready: as run_workload has it, of the first start. *ret_begun: when the last
+// one began, in milliseconds of CLOCK_MONOTONIC.
+int run_again_and_again(
+	const struct start_request *req,
+	const struct hostfs *fs,
+	int ready,
+	struct outcome *ret,
+	int64_t *ret_begun,
+	struct err *err
+);
+
+// Ends one that waits for its next start, or for what it passed on.
+int restart_stop(struct ledger *l, const struct lease *lease, struct err *err);
 
 // ---- exec.c
 

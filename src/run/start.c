@@ -105,6 +105,39 @@ static int resolve_grant(struct start *s, const struct start_request *req, struc
 	return 0;
 }
 
+// What it had: its lease waits for this. Else, where what it passed on was still used, what is asked for.
+static int take_again(struct start *s, const struct start_request *req, struct err *err)
+{
+	const struct lease *former = req->again;
+	struct request named;
+	struct start_request anew = *req;
+	struct holdings others;
+	struct lease now;
+	int r;
+
+	if (former->again != LEASE_WAITING) {
+		if (req->definition == NULL) {
+			named = *req->request;
+			strcpy(named.name, former->grant.name);
+			anew.request = &named;
+		}
+		return resolve_grant(s, &anew, err);
+	}
+	r = lease_read(&s->ledger, former->grant.name, &now, err);
+	if (r == -ENOENT
+	    || (r == 0 && (now.again != LEASE_WAITING || !lease_same_run(former, &now))))
+		return err_set(
+			err, ECANCELED, "'%s' was taken back while it waited", former->grant.name
+		);
+	if (r < 0 || ledger_holdings(&s->ledger, now.grant.name, &others, err) < 0)
+		return -err->code;
+	r = grant_validate(&now.grant, &s->host, &others, err);
+	holdings_done(&others);
+	s->lease.grant = now.grant;
+	s->lease.defined = now.defined;
+	return r;
+}
+
 static void describe(struct lease *lease, const struct launch *launch)
 {
 	size_t n = 0;
@@ -176,9 +209,12 @@ int start_prepare(
 			gc_leases(&s.ledger, NULL, err);
 	}
 	if (r == 0)
-		r = req->given != NULL ? take_given(&s, req->given, err)
-				       : resolve_grant(&s, req, err);
-	if (r == 0 && site_has(&req->launch.site, SITE_IDS))
+		r = req->given != NULL	 ? take_given(&s, req->given, err)
+		    : req->again != NULL ? take_again(&s, req, err)
+					 : resolve_grant(&s, req, err);
+	// files of a workload that goes on are still its own, and no loop of starts uses the ranges up
+	s.lease.uid_base = req->again != NULL ? req->again->uid_base : 0;
+	if (r == 0 && req->again == NULL && site_has(&req->launch.site, SITE_IDS))
 		r = ids_choose_range(&s.ledger, &s.lease.uid_base, err);
 	if (r == 0)
 		r = ids_choose_link_groups(&s.ledger, &s.lease.grant, err);
@@ -192,6 +228,7 @@ int start_prepare(
 			s.lease.gid = req->launch.gid;
 		}
 		s.lease.started = (int64_t)time(NULL);
+		s.lease.again = req->launch.restart.when != RESTART_NO ? LEASE_AGAIN : LEASE_ONCE;
 		s.lease.supervisor = (int)getpid();
 		s.lease.supervisor_start = process_start(fs, s.lease.supervisor);
 		describe(&s.lease, &req->launch);

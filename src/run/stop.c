@@ -89,7 +89,7 @@ static int end_workload(
 }
 
 // Its supervisor is dead, does not get on (stopped, traced), or left it draining.
-static int end_now(struct ledger *l, const struct lease *lease, struct err *err)
+static int end_now(struct ledger *l, const struct lease *lease, bool *waits, struct err *err)
 {
 	struct lease now;
 	int r;
@@ -97,22 +97,54 @@ static int end_now(struct ledger *l, const struct lease *lease, struct err *err)
 	if (ledger_lock(l, err) < 0)
 		return -err->code;
 	r = lease_read(l, lease->grant.name, &now, err);
-	if (r == -ENOENT || (r == 0 && !lease_same_run(lease, &now)))
+	if (r == -ENOENT || (r == 0 && !lease_same_run(lease, &now))) {
 		r = 0; // taken back meanwhile, and perhaps another one started under that name
-	else if (r == 0)
+		*waits = false;
+	} else if (r == 0) {
 		r = lease_end(l, &now, err);
+		*waits = *waits && r == 0 && now.again == LEASE_AGAIN;
+	}
+	if (*waits) {
+		now.again = LEASE_WAITING;
+		now.nundo = 0;
+		r = lease_write(l, &now, err);
+	}
 	ledger_unlock(l);
 	return r;
 }
 
-int lease_end_soon(struct ledger *l, const struct lease *lease, struct err *err)
+int lease_end_soon(struct ledger *l, const struct lease *lease, bool *waits, struct err *err)
 {
 	int64_t limit = clock_ms() + DRAIN_MILLISECONDS;
+	bool wanted = waits != NULL && *waits, left;
 	int r;
 
-	while ((r = end_now(l, lease, err)) == LEASE_DRAINS && clock_ms() < limit)
+	while (left = wanted,
+	       (r = end_now(l, lease, &left, err)) == LEASE_DRAINS && clock_ms() < limit)
 		nap_ms(TICK_MILLISECONDS);
+	if (waits != NULL)
+		*waits = left;
 	return r;
+}
+
+// Its supervisor does not start it again. It may be waiting to do so by now, which *lease then says.
+static int mark_stopped(struct ledger *l, struct lease *lease, struct err *err)
+{
+	struct lease now;
+	int r = ledger_lock(l, err);
+
+	if (r < 0)
+		return r;
+	r = lease_read(l, lease->grant.name, &now, err);
+	if (r == 0 && lease_same_run(lease, &now)) {
+		if (now.again == LEASE_AGAIN) {
+			now.again = LEASE_STOPPED;
+			r = lease_write(l, &now, err);
+		}
+		*lease = now;
+	}
+	ledger_unlock(l);
+	return r == -ENOENT ? 0 : r;
 }
 
 int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err)
@@ -124,6 +156,10 @@ int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct e
 		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", name);
 	if (r < 0)
 		return r;
+	if (lease.again == LEASE_AGAIN && mark_stopped(l, &lease, err) < 0)
+		return -err->code;
+	if (lease.again == LEASE_WAITING || (lease.again != LEASE_ONCE && lease.draining))
+		return restart_stop(l, &lease, err);
 	// of another boot nothing runs any more
 	if (lease_of_this_boot(l, &lease) && end_workload(l, &lease, seconds, err) < 0)
 		return -err->code;
@@ -131,6 +167,6 @@ int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct e
 		return 0;
 	if (!lease_supervised(l, &lease))
 		lease_note_unseen(l, &lease, "it was stopped, its supervisor being gone");
-	r = lease_end_soon(l, &lease, err);
+	r = lease_end_soon(l, &lease, NULL, err);
 	return r == LEASE_DRAINS ? -err->code : r;
 }

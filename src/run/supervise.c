@@ -3,6 +3,7 @@
 // The life of a workload: its steps, its end, and the undo.
 
 #include "apply/apply.h"
+#include "base/clock.h"
 #include "base/scope.h"
 #include "base/status.h"
 #include "run/run.h"
@@ -74,7 +75,11 @@ static int end_lease(struct start *s, struct outcome *out, struct err *err)
 	int r;
 
 	ledger_unlock(&s->ledger);
-	r = lease_end_soon(&s->ledger, &s->plan.lease, err);
+	out->waits = out->again > 0;
+	r = lease_end_soon(&s->ledger, &s->plan.lease, &out->waits, err);
+	// somebody has stopped it, or taken it back
+	if (r == 0 && !out->waits)
+		out->again = 0;
 	if (r != LEASE_DRAINS)
 		return r;
 	out->drains = *err;
@@ -197,7 +202,7 @@ static int watch_workload(
 	};
 	bool container = site_has(&s->plan.lease.site, SITE_CONTAINER);
 	struct err lost;
-	int r = 0;
+	int r = 0, ended;
 
 	if (apply_userns_begin(&s->plan, err) < 0)
 		return -err->code;
@@ -230,9 +235,12 @@ static int watch_workload(
 		r = watch_child(&w, sfd, container ? c->status[0] : -1, err);
 	if (r == 0)
 		r = conclude(&w, &s->plan, launch, c, out, err);
+	out->told = w.told || w.hung_up;
 	out->limit = limit_watch_end(&limits, out->status, out->note);
 	limit_watch_close(&limits);
-	if (relay_end(&w.relay, sfd, out->last, &lost) < 0 && r == 0) {
+	ended = relay_end(&w.relay, sfd, out->last, &lost);
+	out->told = out->told || ended > 0;
+	if (ended < 0 && r == 0) {
 		*err = lost;
 		r = -err->code;
 		out->status = STATUS_FAILED;
@@ -254,6 +262,7 @@ static int run_leased(
 {
 	struct cpu_watch cpus = {.fd = -1};
 	bool first = apply_host_first(&s->plan);
+	int64_t begun = clock_ms();
 	struct err undo_err;
 	int r = first ? begin_lease(s, &cpus, err) : 0;
 
@@ -268,6 +277,8 @@ static int run_leased(
 		say_of(&s->plan.lease, ret->note);
 	if (ret->program_ran)
 		ended_note(&s->ledger, &s->plan.lease, ret->status, ret->limit, ret->note);
+	if (s->restarts != NULL)
+		ret->again = restart_next(s->restarts, &launch->restart, ret, clock_ms() - begun);
 	if (end_lease(s, ret, &undo_err) < 0 && r == 0) {
 		*err = undo_err;
 		r = err_wrap(err, "clean up after '%s'", s->plan.lease.grant.name);
@@ -301,7 +312,7 @@ int run_workload(
 	else if (r == 0)
 		r = watch_workload(s, launch, &c, NULL, false, sfd, ready, ret, err);
 	channels_done(&c);
-	watch_end(sfd, &old);
+	ret->told = watch_end(sfd, &old) || ret->told;
 	if (r < 0 && ret->note[0] != '\0') {
 		const struct err why = *err;
 

@@ -100,6 +100,11 @@ static bool read_status(struct watch *w, int fd)
 	return n == 0;
 }
 
+bool watch_is_end(int sig)
+{
+	return sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT;
+}
+
 // True when the child has ended.
 static bool take_signal(struct watch *w, int sfd, int fd)
 {
@@ -114,6 +119,7 @@ static bool take_signal(struct watch *w, int sfd, int fd)
 		}
 		return waitpid(w->child, &w->status, WNOHANG) == w->child;
 	}
+	w->told = w->told || watch_is_end((int)si.ssi_signo);
 	if (w->terminal != NULL && terminal_signal(w->terminal, (int)si.ssi_signo))
 		return false;
 	if (si.ssi_signo == SIGWINCH)
@@ -301,13 +307,15 @@ int watch_signals(bool terminal, sigset_t *old)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-void watch_end(int sfd, const sigset_t *old)
+bool watch_end(int sfd, const sigset_t *old)
 {
 	struct pollfd p = {.fd = sfd, .events = POLLIN};
 	struct signalfd_siginfo si;
+	bool told = false;
 
 	while (poll(&p, 1, 0) > 0 && read(sfd, &si, sizeof(si)) > 0)
-		;
+		told = told || watch_is_end((int)si.ssi_signo);
 	close(sfd);
 	sigprocmask(SIG_SETMASK, old, NULL);
+	return told;
 }

@@ -40,6 +40,7 @@ struct watch {
 	struct limit_watch *limits; // NULL: somebody else's business
 	bool unwritten;		    // the lease is not on disk yet
 	bool hung_up;		    // the caller's side of it has gone
+	bool told;		    // a signal said that it is to end
 	int size;		    // of a terminal of somebody else's: where to read it; -1: none
 };
 
@@ -61,5 +62,9 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err);
 // The last line the runtime wrote, without time and level, as the reason of a failure.
 void watch_reason(int fd, char *buf, size_t len);
 
-// A signal that came while everything was taken back has been obeyed: the status is the program's. Closes sfd.
-void watch_end(int sfd, const sigset_t *old);
+// True for a signal that says that all is to end.
+bool watch_is_end(int sig);
+
+// A signal that came while everything was taken back has been obeyed: the status is the program's. True if one said
+// that all is to end. Closes sfd.
+bool watch_end(int sfd, const sigset_t *old);

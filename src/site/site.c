@@ -48,7 +48,7 @@ static const struct site sites[PLACES] = {
 			.name = "host",
 			.has = SITE_LEASE | SITE_FENCE | SITE_PAGES | SITE_HOST_FILES
 			       | SITE_SUPERVISOR,
-			.may = ASK_WAIVER | ASK_CONFIG,
+			.may = ASK_WAIVER | ASK_CONFIG | ASK_RESTART,
 			.refusal = "--in host runs the program as it is: --image, -v, --user, "
 				   "--hostname, --runtime, --apparmor, --accel and -t are for "
 				   "containers and virtual machines",
@@ -73,9 +73,11 @@ static const struct site sites[PLACES] = {
 			.name = "keeper",
 			.has = SITE_FENCE | SITE_CONTAINER | SITE_BELOW,
 			.may = ~(unsigned
-			)(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER | ASK_GUEST | ASK_CONFIG),
-			.refusal = "--in host and vm, --runtime, --apparmor, --allow-missing and "
-				   "--config are root's; a keeper has what root gave it",
+			)(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER | ASK_GUEST | ASK_CONFIG
+			  | ASK_RESTART),
+			.refusal = "--in host and vm, --runtime, --apparmor, --allow-missing, "
+				   "--restart and --config are root's; a keeper has what root gave "
+				   "it",
 			.state = PEN_DIR "/state",
 			.starts = "init",
 			.execs = "init",

@@ -68,6 +68,7 @@ enum {
 	ASK_WAIVER = 1 << 8, // to do without a limit
 	ASK_GUEST = 1 << 9,  // how a virtual machine is to be
 	ASK_CONFIG = 1 << 10,
+	ASK_RESTART = 1 << 11,
 };
 
 #define SITE_JOINS 2

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold run --restart: what is started again, when, and what a loop of starts may not do."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from workload import CPU, LEASES, LOGS, kill, needs_root, unique, wait
+
+pytestmark = needs_root
+
+IDS = Path("/run/pinfold/ids.json")
+
+
+def loop(pf, script, policy, *flags, name=None, where="container"):
+    """A detached workload that is started again."""
+    return pf.detach(
+        "--restart", policy, "--in", where, *flags, name=name, command=("/bin/sh", "-c", script)
+    )
+
+
+def log(name):
+    path = LOGS / f"{name}.log"
+    return path.read_text() if path.exists() else ""
+
+
+def gone(name):
+    return not (LEASES / f"{name}.json").exists()
+
+
+@pytest.mark.parametrize("where", ["container", "host"])
+def test_on_failure_so_often(pf, leaks, where):
+    name = loop(pf, "echo run; exit 3", "on-failure:2", where=where)
+    wait(lambda: "is not started again" in log(name), 20, "that it gives up")
+    assert gone(name)
+    text = log(name)
+    assert text.count("run\n") == 3  # its log goes on
+    assert "it has ended with status 3; it is started again in 1 s (1 in a row)" in text
+    assert "it has ended with status 3; it is started again in 2 s (2 in a row)" in text
+    assert "it is not started again after 2 times in a row" in text
+    rows = [row for row in pf.json("ps", "-a", "--json") if row["name"] == name]
+    assert [row["how"] for row in rows] == ["exit 3"] * 3
+
+
+def test_in_the_foreground(pf):
+    name = unique()
+    script = "echo up; exit 4"
+    p = pf.run("--restart", "on-failure:1", "--name", name, "--", "/bin/sh", "-c", script)
+    assert p.returncode == 4 and p.stdout == "up\nup\n"
+    assert f"pinfold: '{name}': it has ended with status 4; it is started again in 1 s" in p.stderr
+
+
+@pytest.mark.parametrize("policy, script", [("on-failure", "exit 0"), ("no", "exit 3")])
+def test_not_again(pf, policy, script):
+    name = loop(pf, f"echo run; sleep 0.2; {script}", policy)
+    wait(lambda: gone(name), what="the end")
+    assert log(name) == "run\n"
+
+
+def test_a_start_that_fails_is_tried_once(pf):
+    p = pf.run("--restart", "always", "--", "/usr/no-such-program")
+    assert p.returncode == 127
+
+
+def test_always(pf):
+    name = loop(pf, "echo run; exit 0", "always")
+    wait(lambda: log(name).count("run\n") >= 2, what="the second start")
+    pf.ok("stop", name)
+
+
+def waiting(pf, name):
+    row = pf.ps().get(name)
+    return row if row and row["state"] == "waiting" else None
+
+
+def test_it_keeps_what_it_has(pf, leaks):
+    """While it waits, nobody takes its name or its CPU; and gc leaves it alone."""
+    name = loop(pf, "exit 3", "always")
+    row = wait(lambda: waiting(pf, name), what="that it waits")
+    assert "is started again" in row["note"] and row["cpus"] == str(CPU)
+    pf.ok("gc")
+    p = pf.run("--", "/bin/true")
+    assert p.returncode == 125 and f"CPU {CPU} is granted to '{name}'" in p.stderr
+    p = pf("exec", name, "--", "/bin/true")
+    # it may have been started meanwhile
+    assert p.returncode != 0
+    pf.ok("stop", name)
+    assert gone(name)
+
+
+def test_stop_while_it_waits(pf, leaks):
+    name = loop(pf, "exit 3", "always")
+    wait(lambda: waiting(pf, name), what="that it waits")
+    supervisor = pf.lease(name)["supervisor"]
+    pf.ok("stop", name)
+    assert gone(name)
+    wait(lambda: not os.path.exists(f"/proc/{supervisor}"), what="the end of its supervisor")
+
+
+def test_stop_while_it_runs(pf, leaks):
+    name = loop(pf, "echo run; exec sleep 1000", "always")
+    wait(lambda: "run" in log(name), what="the start")
+    pf.ok("stop", name)
+    wait(lambda: gone(name), what="the end")
+    supervisors = [row for row in pf.ps() if row == name]
+    assert supervisors == [] and log(name) == "run\n"
+
+
+@pytest.mark.parametrize("state", ["runs", "waits"])
+def test_a_signal_to_the_supervisor_ends_it(pf, leaks, state):
+    name = loop(pf, "exec sleep 1000" if state == "runs" else "exit 3", "always")
+    if state == "runs":
+        pf.program(name, "sleep")
+    else:
+        wait(lambda: waiting(pf, name), what="that it waits")
+    kill(pf.lease(name)["supervisor"], signal.SIGTERM)
+    wait(lambda: gone(name), what="the end")
+
+
+def test_a_supervisor_that_is_killed_while_it_waits(pf, leaks):
+    name = loop(pf, "exit 3", "always")
+    wait(lambda: waiting(pf, name), what="that it waits")
+    kill(pf.lease(name)["supervisor"])
+    assert wait(lambda: pf.ps()[name]["state"] == "dead", what="its death")
+    pf.ok("gc")
+    assert gone(name)
+
+
+def test_a_loop_uses_no_ids_up(pf):
+    """Ranges are given out once in a boot: a workload that goes on has its own."""
+    name = loop(pf, "cat /proc/self/uid_map; exit 3", "on-failure:2")
+    before = json.loads(IDS.read_text())["ranges"]
+    wait(lambda: gone(name), 20, "that it gives up")
+    maps = {line.split()[1] for line in log(name).splitlines() if line[:1].isspace()}
+    assert len(maps) == 1 and log(name).count(maps.pop()) == 3
+    assert json.loads(IDS.read_text())["ranges"] == before
+
+
+def test_of_a_definition(pf, leaks):
+    grant = pf.grant("--cpus", CPU)
+    pf.ok("run", "-d", "--restart", "always", "--grant", grant, "--", "/bin/sh", "-c", "exit 1")
+    wait(lambda: waiting(pf, grant), what="that it waits")
+    pf.fails("run", "--grant", grant, "--", "/bin/true", like="in use")
+    pf.ok("stop", grant)
+
+
+@pytest.mark.parametrize(
+    "flags, like",
+    [
+        (["--restart", "sometimes"], "no, on-failure, on-failure:N"),
+        (["--restart", "on-failure:0"], "on-failure:N"),
+        (["--restart", "on-failure:x"], "on-failure:N"),
+        (["--restart", "on-failure:"], "on-failure:N"),
+        (["--restart", "on-failure:12345678"], "on-failure:N"),
+        (["--restart", "always", "-i"], "does not go with -i"),
+    ],
+)
+def test_refused(pf, flags, like):
+    pf.fails("run", "--cpus", CPU, *flags, "--", "/bin/true", like=like)

@@ -12,20 +12,31 @@
 
 #define STOP_SECONDS 10 // for a keeper to put away what it killed
 
+// True for a workload whose supervisor is gone.
+static bool is_orphan(const struct ledger *l, const char *name)
+{
+	struct lease lease;
+	struct err unused;
+
+	return lease_read(l, name, &lease, &unused) == 0 && site_has(&lease.site, SITE_SUPERVISOR)
+	       && !lease_supervised(l, &lease);
+}
+
 // What a keeper started ends by its keeper, which goes on.
-static int stop_one(const char *name, unsigned seconds, struct err *err)
+static int stop_one(const char *name, unsigned seconds, bool orphaned, struct err *err)
 {
 	const struct keeper_request req = {.op = KEEPER_STOP, .seconds = seconds};
 	struct keeper_reply reply;
 	struct hostfs fs;
 	struct ledger l;
-	int r;
+	int r = 0;
 
-	if (keeper_serves(name))
+	if (!orphaned && keeper_serves(name))
 		return keeper_ask(name, &req, seconds + STOP_SECONDS, &reply, err);
 	if (cli_open_real(true, &fs, &l, err) < 0)
 		return -err->code;
-	r = stop_workload(&l, name, seconds, err);
+	if (!orphaned || is_orphan(&l, name))
+		r = stop_workload(&l, name, seconds, err);
 	cli_close_real(&fs, &l);
 	return r;
 }
@@ -33,11 +44,13 @@ static int stop_one(const char *name, unsigned seconds, struct err *err)
 int cmd_stop(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{"orphaned", no_argument, NULL, 'O'},
 		{"time", required_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	unsigned seconds = 10;
+	bool orphaned = false;
 	struct err err;
 	int c, r = 0;
 
@@ -49,9 +62,15 @@ int cmd_stop(int argc, char **argv)
 		if (c == '?')
 			return cli_fail(&err);
 		if (c == 'h') {
-			puts("Usage: pinfold stop [-t SECONDS] NAME...\n"
-			     "SIGTERM, and after SECONDS (10) SIGKILL.");
+			puts("Usage: pinfold stop [-t SECONDS] [--orphaned] NAME...\n"
+			     "SIGTERM, and after SECONDS (10) SIGKILL. --orphaned: only those "
+			     "whose "
+			     "supervisor\nis gone; others, and what does not run, are left alone.");
 			return STATUS_OK;
+		}
+		if (c == 'O') {
+			orphaned = true;
+			continue;
 		}
 		v = strtoul(optarg, &end, 10);
 		if (*end != '\0' || end == optarg || v > 3600)
@@ -61,7 +80,7 @@ int cmd_stop(int argc, char **argv)
 	if (optind >= argc)
 		return cli_refuse("stop: name at least one workload; see pinfold ps");
 	for (int i = optind; i < argc; i++) {
-		if (stop_one(argv[i], seconds, &err) < 0)
+		if (stop_one(argv[i], seconds, orphaned, &err) < 0)
 			r = cli_fail(&err);
 	}
 	return r;

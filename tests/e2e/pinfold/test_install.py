@@ -68,6 +68,7 @@ def test_install_and_uninstall(pinfold, tmp_path):
         f"{at}/share/bash-completion/completions/drover",
         f"{at}/lib/systemd/system/pinfold-keepers.service",
         f"{at}/lib/systemd/system/pinfold-nics.service",
+        f"{at}/lib/systemd/system/pinfold@.service",
         "etc/apparmor.d/pinfold-default",
         f"{doc}/README.md",
         f"{doc}/SECURITY.md",
@@ -82,9 +83,9 @@ def test_install_and_uninstall(pinfold, tmp_path):
     if (TOP / "build/src/deviceplugin/pinfold-device-plugin").exists():  # gRPC is installed
         wanted.add(f"{at}/bin/pinfold-device-plugin")
     assert files(tmp_path) == wanted
-    for name in ("keepers", "nics"):
-        unit = (tmp_path / at / f"lib/systemd/system/pinfold-{name}.service").read_text()
-        assert "@" not in unit
+    for name in ("-keepers", "-nics", "@"):
+        unit = (tmp_path / at / f"lib/systemd/system/pinfold{name}.service").read_text()
+        assert not re.search("@[a-z]+@", unit)
         for path in re.findall(r"=(?:file:/)?(/usr/local\S+)", unit):
             assert (tmp_path / path.lstrip("/")).exists(), path
     make("uninstall", tmp_path)

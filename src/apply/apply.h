@@ -107,6 +107,10 @@ int nics_return(const struct ledger *l, const char *lease, struct err *err);
 // Gives back those whose lease is gone, and those whose binding or giving back was cut short.
 int nics_collect(struct ledger *l, struct err *err);
 
+// step.c: the error of a bind whose source was exchanged
+int apply_exchanged(const struct step *s, struct err *err);
+// idmap.c: a bind with other ids
+int apply_idmapped(const struct step *s, struct err *err);
 // netns.c
 int apply_netns(const struct step *s, struct err *err);
 // module.c

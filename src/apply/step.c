@@ -195,6 +195,18 @@ static int do_overlay(const struct step *s, struct err *err)
 	return 0;
 }
 
+int apply_exchanged(const struct step *s, struct err *err)
+{
+	return err_set(
+		err,
+		ESTALE,
+		"bind '%s': another file is there than when the plan was made; see who may rename "
+		"in the "
+		"directories above it",
+		s->value
+	);
+}
+
 // What is bound into a workload is no place for setuid programs, nor for device nodes but ours. A runtime keeps
 // these attributes when it binds on, also where it would forget to set them.
 static int do_bind(const struct step *s, struct err *err)
@@ -208,17 +220,13 @@ static int do_bind(const struct step *s, struct err *err)
 	unsigned below = s->recursive ? AT_RECURSIVE : 0;
 	struct stat st;
 
+	if (s->idmapped)
+		return apply_idmapped(s, err);
 	if (mount(s->value, s->path, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL) < 0)
 		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
 	// what is bound now stays bound, wherever its path leads meanwhile
 	if (s->ino != 0 && (stat(s->path, &st) < 0 || st.st_dev != s->dev || st.st_ino != s->ino))
-		return err_set(
-			err,
-			ESTALE,
-			"bind '%s': another file is there than when the plan was made; see who may "
-			"rename in the directories above it",
-			s->value
-		);
+		return apply_exchanged(s, err);
 	if (syscall(SYS_mount_setattr, AT_FDCWD, s->path, below, &attr, sizeof(attr)) == 0)
 		return 0;
 	// Linux before 5.12; the top mount only

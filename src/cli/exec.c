@@ -18,6 +18,7 @@ int cmd_exec(int argc, char **argv)
 		{"interactive", no_argument, NULL, 'i'},
 		{"tty", no_argument, NULL, 't'},
 		{"user", required_argument, NULL, 'u'},
+		{"workdir", required_argument, NULL, 'w'},
 		{0},
 	};
 	struct launch launch = {0};
@@ -29,10 +30,11 @@ int cmd_exec(int argc, char **argv)
 	struct err err;
 
 	optind = 0;
-	while ((c = cli_getopt(argc, argv, "e:hitu:", longs, &err)) != -1) {
+	while ((c = cli_getopt(argc, argv, "e:hitu:w:", longs, &err)) != -1) {
 		if (c == 'h') {
-			puts("Usage: pinfold exec [-i] [-t] [-e NAME=VALUE] [-u UID[:GID]] NAME "
-			     "[--] PROGRAM [ARG...]\n"
+			puts("Usage: pinfold exec [-i] [-t] [-e NAME=VALUE] [-u UID[:GID]] [-w "
+			     "DIR] "
+			     "NAME [--] PROGRAM [ARG...]\n"
 			     "It runs on the shared CPUs of the grant when it has some.");
 			return STATUS_OK;
 		}
@@ -46,6 +48,8 @@ int cmd_exec(int argc, char **argv)
 	if (optind >= argc)
 		return cli_refuse("exec: say NAME and PROGRAM; see pinfold exec --help");
 	launch.argv = argv + optind;
+	if (geteuid() != 0 && keeper_serves(name) && launch.workdir != NULL)
+		return cli_refuse("exec in '%s': a keeper knows no --workdir", name);
 	if (geteuid() != 0 && keeper_serves(name))
 		return cli_keeper_exec(name, &launch);
 	if (cli_open_real(true, &fs, &l, &err) < 0)

@@ -25,6 +25,7 @@ struct launch_volume {
 	ino_t ino;
 	const char *target; // absolute path in the container
 	bool readonly, directory;
+	bool idmap; // files of its owner are the program's
 };
 
 // When a program that has ended is started again.
@@ -49,6 +50,8 @@ struct launch {
 	const char *user;	     // as it is asked for; NULL: 0
 	uint32_t uid, gid;	     // in the container
 	const char *hostname;	     // NULL: the grant's name
+	const char *
+		workdir; // absolute path, where the program runs; NULL: "/", on the bare host the caller's
 	bool terminal, interactive, detached;
 	const char *runtime;	// path that is asked for; NULL: the first that is installed
 	const char *inside;	// path of pinfold-inside on the host
@@ -75,7 +78,7 @@ void launch_done(struct launch *launch);
 // ---- options.c: those of run, plan and seccomp record
 
 extern const char launch_help[];
-#define LAUNCH_SHORTS "v:e:u:itd"
+#define LAUNCH_SHORTS "v:e:u:w:itd"
 
 // As getopt entries: fills longs (room for n) and returns how many.
 size_t launch_options(struct option *longs, size_t n);
@@ -122,7 +125,7 @@ int launch_parse_env(
 	const char *s, const char *env[static LAUNCH_LISTS], unsigned *n, struct err *err
 );
 
-// "HOST:TARGET[:ro|rw]". The strings are duplicated and owned by launch.
+// "HOST:TARGET[:ro|rw][,idmap]". The strings are duplicated and owned by launch.
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
 
 // "hugetlb,pids" → bits.

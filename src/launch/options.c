@@ -16,7 +16,10 @@ const char launch_help[] =
 	"\nProgram:\n"
 	"  --in container|vm|host  host: the grant's cgroups and views, no other fence\n"
 	"  --image DIR|NAME        root file system; without it /usr, /etc and /opt of the host\n"
-	"  -v HOST:TARGET[:ro]     show a file or directory of the host\n"
+	"  -v HOST:TARGET[:ro|rw][,idmap]  show a file or directory of the host; idmap: what its "
+	"owner\n"
+	"                          has there is the program's\n"
+	"  -w, --workdir DIR       where the program runs; default: /\n"
 	"  -e NAME=VALUE           environment\n"
 	"  --config FILE|DIR|URL   a copy that the program finds; CONFIG in its words is the path\n"
 	"  --sha256 HEX            what the file or URL before it must have\n"
@@ -96,6 +99,14 @@ static int set_env(const char *s, struct launch *launch, struct err *err)
 	return launch_parse_env(s, launch->env, &launch->nenv, err);
 }
 
+static int set_workdir(const char *s, struct launch *launch, struct err *err)
+{
+	if (s[0] != '/')
+		return err_set(err, EINVAL, "--workdir '%s': an absolute path", s);
+	launch->workdir = s;
+	return 0;
+}
+
 static int set_accel(const char *s, struct launch *launch, struct err *err)
 {
 	if (!str_eq(s, "auto") && !str_eq(s, "kvm") && !str_eq(s, "tcg"))
@@ -157,6 +168,7 @@ static const struct {
 	{"config", 'C', required_argument, config_ask},
 	{"sha256", 'S', required_argument, config_expect},
 	{"user", 'u', TEXT(user)},
+	{"workdir", 'w', required_argument, set_workdir},
 	{"hostname", 'H', required_argument, launch_set_hostname},
 	{"allow-missing", 'M', required_argument, launch_parse_allow_missing},
 	{"runtime", 'R', TEXT(runtime)},
@@ -197,14 +209,23 @@ int launch_option(struct launch *launch, int letter, const char *value, struct e
 	return 0;
 }
 
+static bool any_idmap(const struct launch *l)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < l->nvolumes; i++)
+		any = any || l->volumes[i].idmap;
+	return any;
+}
+
 static unsigned asked(const struct launch *l)
 {
 	return (l->image != NULL ? ASK_IMAGE : 0) | (l->nvolumes > 0 ? ASK_VOLUMES : 0)
 	       | (l->config_files != NULL ? ASK_CONFIG : 0) | (l->user != NULL ? ASK_USER : 0)
 	       | (l->hostname != NULL ? ASK_HOSTNAME : 0) | (l->terminal ? ASK_TERMINAL : 0)
 	       | (l->runtime != NULL ? ASK_RUNTIME : 0) | (l->apparmor != NULL ? ASK_APPARMOR : 0)
-	       | (l->allow_missing != 0 ? ASK_WAIVER : 0)
-	       | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
+	       | (l->allow_missing != 0 ? ASK_WAIVER : 0) | (l->workdir != NULL ? ASK_WORKDIR : 0)
+	       | (any_idmap(l) ? ASK_IDMAP : 0) | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
 	       | (l->accel != NULL || l->no_prealloc || l->first ? ASK_GUEST : 0);
 }
 

@@ -121,6 +121,33 @@ int launch_parse_env(
 	return 0;
 }
 
+// "ro", "rw", "idmap", with commas.
+static int parse_modes(char *modes, const char *volume, struct launch_volume *v, struct err *err)
+{
+	char *save = NULL;
+	bool said = false;
+
+	for (char *m = strtok_r(modes, ",", &save); m != NULL; m = strtok_r(NULL, ",", &save)) {
+		if (str_eq(m, "idmap")) {
+			v->idmap = true;
+			continue;
+		}
+		if (!str_eq(m, "ro") && !str_eq(m, "rw"))
+			return err_set(
+				err,
+				EINVAL,
+				"volume '%s': '%s' is none of ro, rw and idmap",
+				volume,
+				m
+			);
+		if (said && v->readonly != str_eq(m, "ro"))
+			return err_set(err, EINVAL, "volume '%s': both ro and rw", volume);
+		v->readonly = str_eq(m, "ro");
+		said = true;
+	}
+	return 0;
+}
+
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 {
 	struct launch_volume *v = &launch->volumes[launch->nvolumes];
@@ -141,8 +168,9 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 	mode = strchr(target, ':');
 	if (mode != NULL)
 		*mode++ = '\0';
-	if (mode != NULL && !str_eq(mode, "ro") && !str_eq(mode, "rw"))
-		return err_set(err, EINVAL, "volume '%s': '%s' is neither ro nor rw", s, mode);
+	v->readonly = v->idmap = false;
+	if (mode != NULL && parse_modes(mode, s, v, err) < 0)
+		return -err->code;
 	if (target[0] != '/' || str_eq(target, "/") || strstr(target, "//") != NULL
 	    || strstr(target, "/./") != NULL || strstr(target, "/../") != NULL
 	    || target[strlen(target) - 1] == '/' || target[strlen(target) - 1] == '.')
@@ -165,7 +193,6 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 	v->dev = st.st_dev;
 	v->ino = st.st_ino;
 	v->directory = S_ISDIR(st.st_mode);
-	v->readonly = mode != NULL && str_eq(mode, "ro");
 	v->target = strdup(target);
 	v->source = steal_ptr(source);
 	if (v->target == NULL)

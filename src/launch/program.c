@@ -132,6 +132,18 @@ int launch_check_program(
 			name,
 			launch->image
 		);
+	if (absolute && fs->real && access(name, X_OK) == 0)
+		return err_set(
+			err,
+			ENOENT,
+			"run '%s': it is on the host, of which the container has /usr, /etc and "
+			"/opt "
+			"(its /tmp and /run are its own); show it with -v %s:/opt/PROGRAM:ro and "
+			"run "
+			"/opt/PROGRAM",
+			name,
+			name
+		);
 	return err_set(
 		err,
 		ENOENT,

@@ -131,6 +131,8 @@ char *plan_take_in(
 
 // Of the bind that was appended last: what its source is. It fails when that is something else by then.
 void plan_expect(struct plan *p, dev_t dev, ino_t ino);
+// The bind that was added last: the files of its owner are those of the program, which has the ids of its lease.
+void plan_idmap(struct plan *p);
 
 // Where the hugetlbfs of a page size is mounted. New string.
 char *plan_hugepage_source(const struct site *site, uint64_t size);

@@ -85,6 +85,8 @@ static void host_mount(
 
 	if (v->ino != 0)
 		plan_expect(p, v->dev, v->ino);
+	if (v->idmap)
+		plan_idmap(p);
 	mount(p, mounts, v->target, "bind", from, options);
 	free(name);
 }

@@ -196,6 +196,7 @@ static json_t *process(const struct plan *p, const char *hostname, const char *a
 		p->launch->terminal,
 		plan_uid(p),
 		plan_gid(p),
+		p->launch->workdir,
 		process_args(site, site->starts, p->launch->terminal, user, p->launch->argv),
 		process_env(site, hostname, p->launch->terminal, p->launch->nenv, p->launch->env)
 	);
@@ -227,6 +228,8 @@ static int check_text(const struct launch *launch, struct err *err)
 {
 	int r = process_check(launch->argv, launch->nenv, launch->env, err);
 
+	if (r == 0 && launch->workdir != NULL)
+		r = process_check_text("directory", launch->workdir, err);
 	for (unsigned i = 0; r == 0 && i < launch->nvolumes; i++) {
 		r = process_check_text("volume", launch->volumes[i].source, err);
 		if (r == 0)

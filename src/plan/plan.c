@@ -82,6 +82,18 @@ void plan_expect(struct plan *p, dev_t dev, ino_t ino)
 	p->steps[p->nsteps - 1].ino = ino;
 }
 
+void plan_idmap(struct plan *p)
+{
+	struct step *s = p->nsteps > 0 ? &p->steps[p->nsteps - 1] : NULL;
+
+	if (p->failed || s == NULL)
+		return;
+	s->idmapped = true;
+	s->recursive = false;
+	s->uid = p->lease.uid_base + plan_uid(p);
+	s->gid = p->lease.uid_base + plan_gid(p);
+}
+
 int plan_build(
 	const struct lease *lease,
 	const struct launch *launch,

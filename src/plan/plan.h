@@ -58,7 +58,8 @@ struct step {
 	uint32_t uid, gid;
 	dev_t rdev;
 	bool readonly, recursive;
-	dev_t dev; // bind: what `value` was when the plan was made; ino 0: not looked at
+	bool idmapped; // bind: the ids of its owner are uid and gid there, all others nobody's
+	dev_t dev;     // bind: what `value` was when the plan was made; ino 0: not looked at
 	ino_t ino;
 	uint64_t mark; // hugetlbfs: of the lease, to know it again
 	bool optional; // no error when `path` does not exist
@@ -158,13 +159,14 @@ unsigned process_user(
 	char buf[static 32],
 	const char *ret[static PROCESS_USER]
 );
-// With the rights of the grant. Takes args, an array of strings. limits: of this host.
+// With the rights of the grant. Takes args, an array of strings. limits: of this host. cwd NULL: "/".
 json_t *process_of(
 	const struct lease *lease,
 	const struct host_limits *limits,
 	bool terminal,
 	uint32_t uid,
 	uint32_t gid,
+	const char *cwd,
 	json_t *args,
 	json_t *env
 );

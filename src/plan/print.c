@@ -75,6 +75,8 @@ static json_t *step_to_json(const struct step *s)
 		json_object_set_new(j, "readonly", json_true());
 	if (s->recursive)
 		json_object_set_new(j, "recursive", json_true());
+	if (s->idmapped)
+		json_object_set_new(j, "idmapped", json_true());
 	if (s->optional)
 		json_object_set_new(j, "optional", json_true());
 	if (s->hint)
@@ -152,6 +154,8 @@ static void print_step(const json_t *s, size_t number, FILE *out)
 	}
 	if (json_is_true(json_object_get(s, "readonly")))
 		fputs(" read-only", out);
+	if (json_is_true(json_object_get(s, "idmapped")))
+		fputs(", of which its owner's files are the program's", out);
 	if (json_is_true(json_object_get(s, "optional")))
 		fputs(", if it is there", out);
 	if (json_is_true(json_object_get(s, "hint")))

@@ -88,6 +88,7 @@ json_t *process_of(
 	bool terminal,
 	uint32_t uid,
 	uint32_t gid,
+	const char *cwd,
 	json_t *args,
 	json_t *env
 )
@@ -115,7 +116,7 @@ json_t *process_of(
 		"env",
 		env,
 		"cwd",
-		"/",
+		cwd != NULL ? cwd : "/",
 		"capabilities",
 		rights_capabilities(g),
 		"noNewPrivileges",

@@ -18,6 +18,9 @@ static const char *const shown[] = {"usr", "etc", "opt"};
 // Directories on systems where they are not links into usr.
 static const char *const merged[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
 
+// Mount points of volumes that a shown directory lacks: a layer above it.
+#define POINTS FENCE_DIR "/points"
+
 // Places where something is mounted or which programs expect.
 static const char *const places[] = {"proc", "sys", "dev", "run", "tmp", "var"};
 
@@ -26,13 +29,20 @@ static const char *const places[] = {"proc", "sys", "dev", "run", "tmp", "var"};
 // wants two layers; the upper one is empty.
 static void show(struct plan *p, const char *name, void *arg)
 {
-	(void)arg;
+	const unsigned *points = arg;
+	bool has_points = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+		has_points = has_points || ((*points & 1u << i) != 0 && str_eq(shown[i], name));
 	plan_dir(p, str_printf(FENCE_DIR "/root/%s", name));
 	plan_fence_step(
 		p,
 		STEP_OVERLAY,
 		str_printf(FENCE_DIR "/root/%s", name),
-		str_printf(PLAN_SHOWN "%s/%s", p->lease.site.layers, name)
+		has_points ? str_printf(
+			"lowerdir=" POINTS "/%s:%s/%s", name, p->lease.site.layers, name
+		)
+			   : str_printf(PLAN_SHOWN "%s/%s", p->lease.site.layers, name)
 	);
 }
 
@@ -80,9 +90,9 @@ void plan_root_sources(struct plan *p)
 	plan_each_shown(p, source, NULL);
 }
 
-static void host_root(struct plan *p)
+static void host_root(struct plan *p, unsigned points)
 {
-	plan_each_shown(p, show, NULL);
+	plan_each_shown(p, show, &points);
 	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
 		char target[256];
 		ssize_t n = readlinkat(p->fs->root, merged[i], target, sizeof(target) - 1);
@@ -103,7 +113,84 @@ static bool is_link(int image, const char *path)
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-// Makes the mount point of a volume in the layer `top`. Inside what is bound or in the image it must
+// The index of the shown directory that a volume is in, -1: in none.
+static int shown_above(const struct launch_volume *v)
+{
+	const char *path = v->target + 1;
+
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+		size_t n = strlen(shown[i]);
+
+		if (strncmp(path, shown[i], n) == 0 && path[n] == '/')
+			return (int)i;
+	}
+	return -1;
+}
+
+// A directory of the host on the way to a mount point, 0: there is none. In the layer it is open to all: one that is not
+// must not become so.
+static int check_above(const struct plan *p, const char *path, const char *volume, struct err *err)
+{
+	_cleanup_close_ int fd = fs_open_in(p->fs->root, path, O_PATH | O_NOFOLLOW, 0);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : err_sys(err, errno, "volume '%s': look at '/%s'", volume, path);
+	if (S_ISLNK(st.st_mode))
+		return err_set(
+			err,
+			ELOOP,
+			"volume '%s': '/%s' is a link; name the place it points to",
+			volume,
+			path
+		);
+	if (!S_ISDIR(st.st_mode) || (st.st_mode & 0005) != 0005)
+		return err_set(
+			err,
+			EACCES,
+			"volume '%s': '/%s' is no directory that is open to all; choose another "
+			"place",
+			volume,
+			path
+		);
+	return 0;
+}
+
+// Makes the mount point of a volume in a shown directory that has nothing there. *points: which of them have some.
+static int shown_point(
+	struct plan *p, const struct launch_volume *v, unsigned *points, struct err *err
+)
+{
+	const int which = shown_above(v);
+	_cleanup_free_ char *path = strdup(v->target + 1);
+	_cleanup_close_ int there =
+		path != NULL && which >= 0 ? fs_open_in(p->fs->root, path, O_PATH, 0) : -1;
+
+	if (path == NULL)
+		return err_oom(err);
+	if (which < 0 || there >= 0)
+		return 0;
+	if (*points == 0)
+		plan_dir(p, strdup(POINTS));
+	*points |= 1u << which;
+	for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (check_above(p, path, v->target, err) < 0)
+			return -err->code;
+		plan_dir(p, str_printf(POINTS "/%s", path));
+		*slash = '/';
+	}
+	if (v->directory)
+		plan_dir(p, str_printf(POINTS "/%s", path));
+	else
+		plan_fence_step(p, STEP_FILE, str_printf(POINTS "/%s", path), strdup(""))->mode =
+			0644;
+	return 0;
+}
+
+// Makes the mount point of a volume in the layer `top`, unless it is in what is shown. In the image it must
 // exist already; crun looks at it again without following links out of the root.
 static int volume_point(
 	struct plan *p, const struct launch_volume *v, const char *top, int image, struct err *err
@@ -114,12 +201,8 @@ static int volume_point(
 
 	if (copy == NULL)
 		return err_oom(err);
-	for (size_t i = 0; image < 0 && i < ARRAY_LEN(shown); i++) {
-		size_t n = strlen(shown[i]);
-
-		if (strncmp(copy, shown[i], n) == 0 && (copy[n] == '/' || copy[n] == '\0'))
-			return 0;
-	}
+	if (image < 0 && shown_above(v) >= 0)
+		return 0;
 	while (slash != NULL) {
 		bool last;
 
@@ -199,6 +282,7 @@ int plan_root(struct plan *p, struct err *err)
 	bool layered = p->launch->image != NULL && !guest;
 	const char *top = layered ? FENCE_DIR "/skeleton" : FENCE_DIR "/root";
 	_cleanup_close_ int image = -1;
+	unsigned points = 0;
 
 	if (p->launch->image != NULL) {
 		image = fs_open_in(p->fs->root, p->launch->image, O_PATH | O_DIRECTORY, 0);
@@ -218,7 +302,11 @@ int plan_root(struct plan *p, struct err *err)
 	if (!layered) {
 		plan_link(p, str_printf("%s/var/run", top), strdup("../run"));
 		plan_link(p, str_printf("%s/var/tmp", top), strdup("../tmp"));
-		host_root(p);
+		for (unsigned i = 0; !guest && i < p->launch->nvolumes; i++) {
+			if (shown_point(p, &p->launch->volumes[i], &points, err) < 0)
+				return -err->code;
+		}
+		host_root(p, points);
 	}
 	for (unsigned i = 0; !guest && i < p->launch->nvolumes; i++) {
 		if (volume_point(p, &p->launch->volumes[i], top, image, err) < 0)

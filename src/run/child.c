@@ -222,6 +222,8 @@ static int become(
 			return -err->code;
 		umask(022); // what the runtime makes in the root must be passable for every user
 	}
+	if (!container && launch->workdir != NULL && chdir(launch->workdir) < 0)
+		return err_sys(err, errno, "go to directory '%s'", launch->workdir);
 	// what was ignored when we were started (nohup, a shell's "&") stays so across exec: the program is to hear what
 	// is handed on
 	for (int sig = 1; sig < NSIG; sig++)

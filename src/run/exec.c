@@ -71,7 +71,9 @@ static int process_file(
 	bool guest;
 	int file;
 
-	if (process_check(launch->argv, launch->nenv, launch->env, err) < 0)
+	if (process_check(launch->argv, launch->nenv, launch->env, err) < 0
+	    || (launch->workdir != NULL && process_check_text("directory", launch->workdir, err) < 0
+	    ))
 		return -err->code;
 	if (launch->user != NULL && launch_parse_ids(launch->user, &uid, &gid) < 0)
 		return err_set(
@@ -82,12 +84,17 @@ static int process_file(
 			IDS_PER_LEASE
 		);
 	guest = site_has(&lease->site, SITE_GUEST);
+	if (guest && launch->workdir != NULL)
+		return err_set(
+			err, EINVAL, "exec in '%s': --workdir is for containers", lease->grant.name
+		);
 	doc = process_of(
 		lease,
 		limits,
 		launch->terminal,
 		guest ? 0 : uid,
 		guest ? 0 : gid,
+		launch->workdir,
 		arguments(lease, launch, uid, gid),
 		process_env(&lease->site, NULL, launch->terminal, launch->nenv, launch->env)
 	);
@@ -233,6 +240,8 @@ static int become_bare(
 		if (empty < 0 || dup2(empty, STDIN_FILENO) < 0)
 			return err_sys(err, errno, "make an empty input");
 	}
+	if (launch->workdir != NULL && chdir(launch->workdir) < 0)
+		return err_sys(err, errno, "go to directory '%s'", launch->workdir);
 	execvp(launch->argv[0], launch->argv);
 	ret->status = site_exec_failed(&lease->site, errno);
 	return err_sys(err, errno, "run '%s'", launch->argv[0]);

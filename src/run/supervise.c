@@ -49,6 +49,15 @@ static int conclude(
 	}
 	if (w->phase == PHASE_FAILED) {
 		out->status = status_of_exec(w->exec_errno);
+		// the program itself was there when it was looked for
+		if (w->exec_errno == ENOENT && launch->argv[0][0] == '/')
+			return err_set(
+				err,
+				ENOENT,
+				"run '%s': it is there, but its loader (or the interpreter after "
+				"its #!) is not in the container; see ldd",
+				launch->argv[0]
+			);
 		return err_sys(err, w->exec_errno, "run '%s'", launch->argv[0]);
 	}
 	out->status = STATUS_FAILED;

@@ -48,7 +48,7 @@ static const struct site sites[PLACES] = {
 			.name = "host",
 			.has = SITE_LEASE | SITE_FENCE | SITE_PAGES | SITE_HOST_FILES
 			       | SITE_SUPERVISOR,
-			.may = ASK_WAIVER | ASK_CONFIG | ASK_RESTART,
+			.may = ASK_WAIVER | ASK_CONFIG | ASK_RESTART | ASK_WORKDIR,
 			.refusal = "--in host runs the program as it is: --image, -v, --user, "
 				   "--hostname, --runtime, --apparmor, --accel and -t are for "
 				   "containers and virtual machines",
@@ -74,10 +74,10 @@ static const struct site sites[PLACES] = {
 			.has = SITE_FENCE | SITE_CONTAINER | SITE_BELOW,
 			.may = ~(unsigned
 			)(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER | ASK_GUEST | ASK_CONFIG
-			  | ASK_RESTART),
+			  | ASK_RESTART | ASK_WORKDIR | ASK_IDMAP),
 			.refusal = "--in host and vm, --runtime, --apparmor, --allow-missing, "
-				   "--restart and --config are root's; a keeper has what root gave "
-				   "it",
+				   "--restart, --workdir, idmap and --config are root's; a keeper "
+				   "has what root gave it",
 			.state = PEN_DIR "/state",
 			.starts = "init",
 			.execs = "init",
@@ -95,8 +95,8 @@ static const struct site sites[PLACES] = {
 			.name = "vm",
 			.has = SITE_LEASE | SITE_FENCE | SITE_CONTAINER | SITE_IDS | SITE_USERNS
 			       | SITE_PAGES | SITE_NODES | SITE_SUPERVISOR | SITE_GUEST,
-			.may = ~(unsigned)(ASK_RIGHTS | ASK_APPARMOR),
-			.refusal = "--apparmor is for containers",
+			.may = ~(unsigned)(ASK_RIGHTS | ASK_APPARMOR | ASK_WORKDIR),
+			.refusal = "--apparmor and --workdir are for containers",
 			.state = RUNTIME_DIR,
 			.manager = "cgroupfs",
 			.pages = FENCE_DIR "/huge",

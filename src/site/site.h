@@ -69,6 +69,8 @@ enum {
 	ASK_GUEST = 1 << 9,  // how a virtual machine is to be
 	ASK_CONFIG = 1 << 10,
 	ASK_RESTART = 1 << 11,
+	ASK_WORKDIR = 1 << 12,
+	ASK_IDMAP = 1 << 13, // of volumes
 };
 
 #define SITE_JOINS 2

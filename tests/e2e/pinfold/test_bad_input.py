@@ -132,7 +132,7 @@ FLAGS = {
     "runtime-dir": ([*ONE, "--runtime", "/usr"], "'/usr'"),
     "volume-one": ([*ONE, "-v", "/etc"], "'/etc': write HOST:TARGET"),
     "volume-four": ([*ONE, "-v", "/etc:/x:ro:z"], "'ro:z'"),
-    "volume-mode": ([*ONE, "-v", "/etc:/x:rx"], "'rx' is neither ro nor rw"),
+    "volume-mode": ([*ONE, "-v", "/etc:/x:rx"], "'rx' is none of ro, rw and idmap"),
     "volume-no-target": ([*ONE, "-v", "/etc:"], "target"),
     "volume-no-source": ([*ONE, "-v", ":/x"], "volume ':/x'"),
     "volume-relative": ([*ONE, "-v", "/etc:x"], "target"),

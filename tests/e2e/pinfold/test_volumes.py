@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""What of the host a program is given: files at a chosen path, directories that it may write, and where it runs."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from workload import CPU, PYTHON, needs_root, unique
+
+pytestmark = needs_root
+
+
+@pytest.fixture
+def top(tmp_path):
+    """That others may pass to."""
+    for path in (tmp_path, *tmp_path.parents[:-2]):
+        os.chmod(path, path.stat().st_mode | 0o111)
+    return tmp_path
+
+
+@pytest.fixture
+def conf(top):
+    path = top / "my.conf"
+    path.write_text("it is mine\n")
+    return path
+
+
+# ---- files
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/etc/pinfold-test.conf",
+        "/etc/pinfold-test/deep/my.conf",
+        "/usr/share/pinfold-test.conf",
+        "/opt/pinfold-test/my.conf",
+        "/srv/my.conf",
+    ],
+)
+def test_a_file_at_a_path(pf, conf, target):
+    script = f"cat {target}; test -r /etc/passwd && test -x /usr/bin/env && echo and the rest"
+    assert pf.shell(script, "-v", f"{conf}:{target}:ro") == "it is mine\nand the rest\n"
+    assert not Path(target).exists()  # the host's own are as they were
+    assert not Path("/etc/pinfold-test").exists()
+
+
+def test_over_a_file(pf, conf):
+    assert pf.shell("cat /etc/hostname", "-v", f"{conf}:/etc/hostname:ro") == "it is mine\n"
+
+
+def test_several(pf, conf, top):
+    (top / "d").mkdir()
+    (top / "d/x").write_text("x\n")
+    flags = [
+        "-v",
+        f"{conf}:/etc/pt/a:ro",
+        "-v",
+        f"{conf}:/etc/pt/b:ro",
+        "-v",
+        f"{top}/d:/usr/pt:ro",
+    ]
+    assert pf.shell("cat /etc/pt/a /etc/pt/b /usr/pt/x; ls /etc/pt", *flags) == (
+        "it is mine\nit is mine\nx\na\nb\n"
+    )
+
+
+def test_nothing_is_opened_on_the_way(pf, conf):
+    """A directory of the host that is closed to others stays closed."""
+    closed = Path(f"/opt/pinfold-{unique()}")
+    closed.mkdir(mode=0o700)
+    try:
+        (closed / "secret").write_text("secret\n")
+        pf.fails(
+            *("run", "--cpus", CPU, "-v", f"{conf}:{closed}/my.conf:ro", "--", "/bin/true"),
+            like="open to all",
+        )
+        link = Path(f"{closed}-link")
+        link.symlink_to(closed)
+        try:
+            flags = ["-v", f"{conf}:{link}/my.conf:ro"]
+            pf.fails("run", "--cpus", CPU, *flags, "--", "/bin/true", like="is a link")
+        finally:
+            link.unlink()
+    finally:
+        (closed / "secret").unlink()
+        closed.rmdir()
+
+
+# ---- directories that may be written
+
+
+@pytest.mark.parametrize("user", ["0", "1000:1000"])
+def test_idmap(pf, top, user):
+    """What its owner has there is the program's; what it makes is the owner's."""
+    data = top / "data"
+    data.mkdir(mode=0o755)
+    (data / "old").write_text("old\n")
+    (data / "others").write_text("secret\n")
+    os.chmod(data / "others", 0o600)
+    os.chmod(data / "old", 0o600)
+    for path in (data, data / "old"):
+        os.chown(path, 12345, 23456)
+    script = (
+        "cat /data/old; echo more >> /data/old; echo new > /data/new; mkdir /data/d; "
+        "cat /data/others 2>/dev/null || echo closed; stat -c %u:%g /data/new /data/others"
+    )
+    out = pf.shell(script, "-u", user, "-v", f"{data}:/data:rw,idmap")
+    ids = "0:0" if user == "0" else user
+    assert out == f"old\nclosed\n{ids}\n65534:65534\n"
+    assert (data / "old").read_text() == "old\nmore\n"
+    for name in ("new", "d"):
+        st = (data / name).stat()
+        assert (st.st_uid, st.st_gid) == (12345, 23456)
+
+
+def test_idmap_of_a_file_that_is_read(pf, top):
+    path = top / "key"
+    path.write_text("key\n")
+    os.chmod(path, 0o600)
+    assert pf.shell("cat /etc/key", "-v", f"{path}:/etc/key:ro,idmap") == "key\n"
+    p = pf.run("-v", f"{path}:/etc/key:ro", "--", "/bin/cat", "/etc/key")
+    assert p.returncode != 0 and "Permission denied" in p.stderr
+    p = pf.run("-v", f"{path}:/etc/key:ro,idmap", "--", "/bin/sh", "-c", "echo x > /etc/key")
+    assert p.returncode != 0 and path.read_text() == "key\n"
+
+
+def test_idmap_makes_no_set_user_id(pf, top):
+    """Its files are the owner's on the host, root's here: none may be a way to become him."""
+    code = (
+        "import os, shutil\n"
+        "shutil.copy('/bin/true', '/data/true')\n"
+        "for mode in (0o4755, 0o2755):\n"
+        "    try:\n"
+        "        os.chmod('/data/true', mode)\n"
+        "    except OSError as e:\n"
+        "        print('refused', e.errno)\n"
+    )
+    (top / "data").mkdir()
+    assert pf.python(code, "-v", f"{top}/data:/data:rw,idmap").count("refused") == 2
+    st = (top / "data/true").stat()
+    assert st.st_mode & (stat.S_ISUID | stat.S_ISGID) == 0 and st.st_uid == 0
+
+
+def test_idmap_in_a_plan(pf, top):
+    data = top / "data"
+    data.mkdir()
+    plan = pf.json(
+        "plan", "--cpus", CPU, "-v", f"{data}:/data:rw,idmap", "--format", "json", "--", "true"
+    )
+    step = next(s for s in plan["steps"] if s.get("idmapped"))
+    assert step["value"] == str(data) and "recursive" not in step and "owner" in step
+
+
+@pytest.mark.parametrize(
+    "volume, like",
+    [
+        ("{}:/data:rx", "none of ro, rw and idmap"),
+        ("{}:/data:ro,rw", "both ro and rw"),
+        ("{}:/data:idmap,x", "none of ro, rw and idmap"),
+    ],
+)
+def test_volumes_refused(pf, top, volume, like):
+    pf.fails("run", "--cpus", CPU, "-v", volume.format(top), "--", "/bin/true", like=like)
+
+
+# ---- the working directory
+
+
+@pytest.mark.parametrize("where", ["container", "host"])
+def test_workdir(pf, where):
+    flags = ["--in", where]
+    assert pf.shell("pwd", *flags, "-w", "/usr/share") == "/usr/share\n"
+    assert pf.shell("pwd", *flags, "--workdir", "/tmp") == "/tmp\n"
+    p = pf.run(*flags, "-w", "/no/such", "--", "/bin/true")
+    assert p.returncode == (125 if where == "container" else 127) and "/no/such" in p.stderr
+    assert pf.run(*flags, "-w", "usr", "--", "/bin/true").returncode == 125
+
+
+def test_workdir_of_a_volume(pf, conf):
+    assert pf.shell("cat my.conf", "-v", f"{conf.parent}:/cfg:ro", "-w", "/cfg") == "it is mine\n"
+
+
+@pytest.mark.parametrize("where", ["container", "host"])
+def test_workdir_of_exec(pf, where):
+    name = pf.detach("--in", where)
+    assert pf.ok("exec", "-w", "/usr/share", name, "--", "/bin/pwd") == "/usr/share\n"
+    pf.ok("stop", name)
+
+
+# ---- programs that cannot be run, and why
+
+
+def test_program_of_tmp(pf, top):
+    program = top / "prog"
+    program.write_text("#!/bin/sh\necho ran\n")
+    program.chmod(0o755)
+    like = "it is on the host, of which the container has /usr, /etc and /opt"
+    pf.fails("run", "--cpus", CPU, "--", program, like=like, status=127)
+    assert (
+        pf.ok("run", "--cpus", CPU, "-v", f"{program}:/opt/prog:ro", "--", "/opt/prog") == "ran\n"
+    )
+
+
+def test_missing_loader(pf, top):
+    program = top / "prog"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    flags = ["-v", f"{program}:/opt/prog:ro"]
+    pf.fails("run", "--cpus", CPU, *flags, "--", "/opt/prog", like="its loader", status=127)
+    data = Path(os.path.realpath(PYTHON)).read_bytes()
+    loader = b"/lib64/ld-linux-x86-64.so.2"
+    if loader in data:
+        program.write_bytes(data.replace(loader, b"/lib64/ld-linux-x86-64.so.9"))
+        pf.fails("run", "--cpus", CPU, *flags, "--", "/opt/prog", like="its loader", status=127)

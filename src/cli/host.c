@@ -18,6 +18,9 @@ static const char usage[] =
 	"Usage: pinfold host inventory [--json] [--all]\n"
 	"       pinfold host free [--json]\n"
 	"       pinfold host capture > FILE\n"
+	"       pinfold host prepare [--dry-run] [--json] [--hugepages SIZE=COUNT[@NODE]]... "
+	"[--cpus LIST] [--module NAME]...\n"
+	"       pinfold host undo [--json]\n"
 	"       pinfold host ticks [--json] [--cpus LIST] [--seconds N]\n"
 	"       pinfold host kernel\n"
 	"\n"
@@ -27,6 +30,9 @@ static const char usage[] =
 	"free shows what of it a new grant could have; capture prints what pinfold reads of it, "
 	"for\n"
 	"pinfold --host-tree FILE on another machine.\n"
+	"\n"
+	"prepare makes hugepages, mounts what is missing, and moves interrupts and threads of the\n"
+	"kernel away from CPUs, until undo or the next boot.\n"
 	"\n"
 	"ticks counts what interrupts the CPUs that are granted.\n"
 	"\n"
@@ -118,7 +124,9 @@ static const struct command commands[] = {
 	{"free", cmd_host_free, .helps = true},
 	{"inventory", inventory},
 	{"kernel", kernel},
+	{"prepare", cmd_host_prepare, .helps = true},
 	{"ticks", cmd_host_ticks, .helps = true},
+	{"undo", cmd_host_undo, .helps = true},
 	{0},
 };
 

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 
 int cmd_host_capture(int argc, char **argv);
+int cmd_host_prepare(int argc, char **argv);
+int cmd_host_undo(int argc, char **argv);
 int cmd_host_free(int argc, char **argv);
 int cmd_host_ticks(int argc, char **argv);
 

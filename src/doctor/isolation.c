@@ -97,27 +97,12 @@ static void look_at_siblings(struct doctor *d)
 static void look_at_workqueues(struct doctor *d)
 {
 	static const char path[] = "sys/devices/virtual/workqueue/cpumask";
-	char text[IDSET_STR / 2], *end;
-	struct idset may = {0};
-	unsigned bit = 0;
+	char text[IDSET_STR / 2];
+	struct idset may;
 
-	if (hostfs_line(d->fs->root, path, text, sizeof(text)) < 0)
+	if (hostfs_line(d->fs->root, path, text, sizeof(text)) < 0
+	    || host_parse_mask(text, &may) < 0)
 		return;
-	// 32-bit words in hexadecimal, the last one first
-	for (end = text + strlen(text); end > text; end--) {
-		static const char digits[] = "0123456789abcdef";
-		const char *at = strchr(digits, end[-1]);
-
-		if (end[-1] == ',')
-			continue;
-		if (at == NULL)
-			return;
-		for (unsigned i = 0; i < 4; i++) {
-			if (((at - digits) >> i & 1) != 0)
-				idset_add(&may, bit + i);
-		}
-		bit += 4;
-	}
 	idset_and(&may, &d->cpus);
 	doctor_find(
 		d,

@@ -218,3 +218,29 @@ uint64_t host_meminfo(const char *text, const char *name)
 	}
 	return 0;
 }
+
+int host_parse_mask(const char *s, struct idset *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t n = strcspn(s, "\n");
+	struct idset set = {0};
+	unsigned bit = 0;
+
+	for (const char *end = s + n; end > s; end--) {
+		const char *at = strchr(digits, end[-1]);
+
+		if (end[-1] == ',')
+			continue;
+		if (at == NULL || *at == '\0')
+			return -EINVAL;
+		for (unsigned i = 0; i < 4; i++) {
+			if (((at - digits) >> i & 1) != 0)
+				idset_add(&set, bit + i);
+		}
+		bit += 4;
+	}
+	if (bit == 0)
+		return -EINVAL;
+	*ret = set;
+	return 0;
+}

@@ -42,6 +42,10 @@ int hostfs_int(int at, const char *path, int *ret);
 // (nohz_full): the empty set.
 int hostfs_idset(int at, const char *path, unsigned limit, struct idset *ret);
 
+// A mask of CPUs as the kernel prints it: words of hexadecimal digits, the last one first. Ids from IDSET_MAX on are left
+// out. 0 or -EINVAL.
+int host_parse_mask(const char *s, struct idset *ret);
+
 // Where a link points, whole and its last component. 0 or -errno.
 int hostfs_link(int at, const char *path, char *buf, size_t len);
 int hostfs_link_name(int at, const char *path, char *buf, size_t len);

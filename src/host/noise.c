@@ -51,7 +51,10 @@ static bool handler_of(int dir, char *ret, size_t len)
 	return false;
 }
 
-static void read_irqs(const struct hostfs *fs, const struct idset *cpus, struct host_noise *ret)
+// file: of the interrupt's directory, a list of CPUs; other: where there is no such.
+static void each_irq(
+	const struct hostfs *fs, const char *file, const char *other, host_irq_fn fn, void *arg
+)
 {
 	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, "proc/irq");
 	const char *number;
@@ -65,14 +68,30 @@ static void read_irqs(const struct hostfs *fs, const struct idset *cpus, struct 
 			continue;
 		snprintf(path, sizeof(path), "proc/irq/%s", number);
 		dir = hostfs_dir(fs->root, path);
-		// where it really goes; older kernels know only where it may go
-		if (dir < 0
-		    || (hostfs_idset(dir, "effective_affinity_list", IDSET_MAX, &may) < 0
-			&& hostfs_idset(dir, "smp_affinity_list", IDSET_MAX, &may) < 0))
-			continue;
-		if (idset_intersects(&may, cpus) && handler_of(dir, handler, sizeof(handler)))
-			count(&ret->irqs, number, handler);
+		if (dir >= 0
+		    && (hostfs_idset(dir, file, IDSET_MAX, &may) >= 0
+			|| hostfs_idset(dir, other, IDSET_MAX, &may) >= 0)
+		    && handler_of(dir, handler, sizeof(handler)))
+			fn(number, handler, &may, arg);
 	}
+}
+
+void host_irqs_each(const struct hostfs *fs, host_irq_fn fn, void *arg)
+{
+	each_irq(fs, "smp_affinity_list", "smp_affinity_list", fn, arg);
+}
+
+struct noise {
+	const struct idset *cpus;
+	struct host_noise *ret;
+};
+
+static void count_irq(const char *number, const char *handler, const struct idset *may, void *arg)
+{
+	struct noise *n = arg;
+
+	if (idset_intersects(may, n->cpus))
+		count(&n->ret->irqs, number, handler);
 }
 
 // Name and flags of a process: "PID (NAME) STATE PPID PGRP SESSION TTY TPGID FLAGS …". The name may
@@ -109,27 +128,22 @@ static bool allowed_cpus(int dir, struct idset *ret)
 	return idset_parse_below(at, IDSET_MAX, ret) >= 0;
 }
 
-static void read_process(int dir, const char *pid, const struct idset *cpus, struct host_noise *ret)
+static void read_task(int dir, const char *pid, host_task_fn fn, void *arg)
 {
+	struct host_task t = {.pid = pid};
 	char text[1024], *name;
-	struct idset may;
 	unsigned flags;
 
 	if (hostfs_text(dir, "stat", text, sizeof(text)) < 0 || !parse_stat(text, &name, &flags)
-	    || !allowed_cpus(dir, &may))
+	    || !allowed_cpus(dir, &t.may))
 		return;
-	if ((flags & PF_KTHREAD) == 0) {
-		if (idset_subset(&may, cpus))
-			count(&ret->pinned, pid, name);
-	} else if ((flags & PF_NO_SETAFFINITY) == 0 && idset_intersects(&may, cpus)) {
-		// one that is bound to its CPU cannot be moved, and sleeps while nothing is asked of it
-		count(&ret->kthreads, pid, name);
-	}
+	t.name = name;
+	t.kernel = (flags & PF_KTHREAD) != 0;
+	t.bound = t.kernel && (flags & PF_NO_SETAFFINITY) != 0;
+	fn(&t, arg);
 }
 
-static void read_processes(
-	const struct hostfs *fs, const struct idset *cpus, struct host_noise *ret
-)
+void host_tasks_each(const struct hostfs *fs, host_task_fn fn, void *arg)
 {
 	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, "proc");
 	const char *pid;
@@ -143,13 +157,27 @@ static void read_processes(
 		snprintf(path, sizeof(path), "proc/%s", pid);
 		dir = hostfs_dir(fs->root, path);
 		if (dir >= 0)
-			read_process(dir, pid, cpus, ret);
+			read_task(dir, pid, fn, arg);
 	}
+}
+
+static void count_task(const struct host_task *t, void *arg)
+{
+	struct noise *n = arg;
+
+	if (!t->kernel && idset_subset(&t->may, n->cpus))
+		count(&n->ret->pinned, t->pid, t->name);
+	// one that is bound to its CPU cannot be moved, and sleeps while nothing is asked of it
+	else if (t->kernel && !t->bound && idset_intersects(&t->may, n->cpus))
+		count(&n->ret->kthreads, t->pid, t->name);
 }
 
 void host_noise(const struct hostfs *fs, const struct idset *cpus, struct host_noise *ret)
 {
+	struct noise n = {cpus, ret};
+
 	*ret = (struct host_noise){0};
-	read_irqs(fs, cpus, ret);
-	read_processes(fs, cpus, ret);
+	// where it really goes; older kernels know only where it may go
+	each_irq(fs, "effective_affinity_list", "smp_affinity_list", count_irq, &n);
+	host_tasks_each(fs, count_task, &n);
 }

@@ -21,6 +21,22 @@ struct host_noise {
 	struct host_noise_kind pinned; // other processes that may run there only
 };
 
+// Calls fn for each interrupt that is in use: its number, the first of its handlers, and the CPUs that it may go to.
+typedef void (*host_irq_fn
+)(const char *number, const char *handler, const struct idset *may, void *arg);
+void host_irqs_each(const struct hostfs *fs, host_irq_fn fn, void *arg);
+
+struct host_task {
+	const char *pid, *name; // the name without what is not printable
+	bool kernel;		// a thread of the kernel …
+	bool bound;		// … that cannot be moved
+	struct idset may;	// where it may run
+};
+
+// Calls fn for each process and each thread of the kernel.
+typedef void (*host_task_fn)(const struct host_task *t, void *arg);
+void host_tasks_each(const struct hostfs *fs, host_task_fn fn, void *arg);
+
 // Looks at /proc/irq and at every process: for people who ask, not for every start. What cannot be read
 // is not counted; a process that ends meanwhile neither.
 void host_noise(const struct hostfs *fs, const struct idset *cpus, struct host_noise *ret);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Words of the kernel's command line (Documentation/admin-guide/kernel-parameters.txt) that do at the boot what a
+// preparation does later, or what only they can.
+
+#include "prepare/prepare.h"
+
+#include "base/scope.h"
+#include "base/size.h"
+#include "host/hostfs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct words {
+	const char *have;
+	char *text; // NULL: memory ran out
+};
+
+static void add(struct words *w, const char *fmt, ...) printf_like(2, 3);
+
+// Unless it is there already.
+static void add(struct words *w, const char *fmt, ...)
+{
+	_cleanup_free_ char *word = NULL, *before = w->text;
+	size_t n;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&word, fmt, ap) < 0)
+		word = NULL;
+	va_end(ap);
+	n = word != NULL ? strlen(word) : 0;
+	for (const char *at = n > 0 ? strstr(w->have, word) : NULL; at != NULL;
+	     at = strstr(at + 1, word)) {
+		if ((at == w->have || at[-1] == ' ')
+		    && (at[n] == '\0' || at[n] == ' ' || at[n] == '\n')) {
+			before = NULL; // it stays the text
+			return;
+		}
+	}
+	w->text = word == NULL || before == NULL
+			  ? NULL
+			  : str_printf("%s%s%s", before, before[0] != '\0' ? " " : "", word);
+}
+
+static void add_cpus(struct words *w, const struct idset *cpus, const struct host *h)
+{
+	_cleanup_free_ char *list = malloc(IDSET_STR), *rest = malloc(IDSET_STR);
+	struct idset others = h->online;
+
+	if (idset_empty(cpus) || list == NULL || rest == NULL)
+		return;
+	idset_andnot(&others, cpus);
+	idset_format(cpus, list, IDSET_STR);
+	add(w, "isolcpus=managed_irq,domain,%s", list);
+	add(w, "nohz_full=%s", list);
+	add(w, "rcu_nocbs=%s", list);
+	if (!idset_empty(&others))
+		add(w, "irqaffinity=%s", idset_format(&others, rest, IDSET_STR));
+}
+
+// Sizes one after the other: what follows hugepagesz= is of that size.
+static void add_pages(struct words *w, const struct request *r, const struct host *h)
+{
+	for (unsigned i = 0; i < h->nsizes; i++) {
+		const uint64_t size = h->hugepages[i].size;
+		char text[SIZE_STR], nodes[256] = "";
+		uint64_t anywhere = 0;
+		size_t n = 0;
+
+		for (unsigned k = 0; k < r->nhugepages; k++) {
+			const struct grant_hugepages *p = &r->hugepages[k];
+
+			if (p->size == size && p->node < 0)
+				anywhere += p->count;
+			else if (p->size == size && n < sizeof(nodes))
+				n += (size_t)snprintf(
+					nodes + n,
+					sizeof(nodes) - n,
+					"%s%d:%llu",
+					n > 0 ? "," : "",
+					p->node,
+					(unsigned long long)p->count
+				);
+		}
+		size_format(size, text);
+		if (anywhere > 0)
+			add(w, "hugepagesz=%s hugepages=%llu", text, (unsigned long long)anywhere);
+		else if (nodes[0] != '\0')
+			add(w, "hugepagesz=%s hugepages=%s", text, nodes);
+	}
+}
+
+static void add_iommu(struct words *w, const struct host *h, const struct hostfs *fs)
+{
+	char text[4096] = "";
+	_cleanup_fclose_ FILE *f = h->iommu ? NULL : hostfs_fopen(fs->root, "proc/cpuinfo");
+
+	if (f == NULL || fread(text, 1, sizeof(text) - 1, f) == 0)
+		return;
+	if (strstr(text, "GenuineIntel") != NULL)
+		add(w, "intel_iommu=on");
+	if (strstr(text, "GenuineIntel") != NULL || strstr(text, "AuthenticAMD") != NULL)
+		add(w, "iommu=pt");
+}
+
+char *prepare_cmdline(
+	const struct prepare_want *want, const struct host *h, const struct hostfs *fs
+)
+{
+	struct words w = {.have = h->cmdline != NULL ? h->cmdline : "", .text = strdup("")};
+
+	add_cpus(&w, &want->request.cpus, h);
+	add_pages(&w, &want->request, h);
+	for (unsigned i = 0; i < want->nmodules; i++) {
+		if (str_starts(want->modules[i], "vfio")) {
+			add_iommu(&w, h, fs);
+			break;
+		}
+	}
+	return w.text;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Preparing the machine while it runs, and taking that back. A preparation is an array of steps; they are on disk with
+// what was there before, in RUN_DIR/prepared.json, before the first is taken:
+//
+//   {"do": "mount", "path": "/sys/fs/cgroup/hugetlb", "value": "hugetlb", "former": ""}
+//   {"do": "module", "path": "vfio-pci", "value": "loaded", "former": ""}
+//   {"do": "pages", "path": ".../nr_hugepages", "value": "64", "former": "0"}
+//   {"do": "write", "path": "/proc/irq/24/smp_affinity_list", "value": "0", "former": "0-1", "name": "eth0"}
+//   {"do": "thread", "path": "17", "value": "0", "former": "0-1", "name": "rcu_sched", "start": "1234"}
+#pragma once
+
+#include "base/err.h"
+#include "grant/grant.h"
+#include "host/host.h"
+#include "ledger/ledger.h"
+
+#include <jansson.h>
+
+#define PREPARE_MODULES 16
+
+struct prepare_want {
+	struct request request; // hugepages: how many there are to be; cpus: to be left alone
+	unsigned nmodules;
+	const char *modules[PREPARE_MODULES];
+};
+
+// ---- plan.c
+
+// What there is to do, an array of steps, empty when all is so already. unmovable: an array of
+// {"name", "why"}, of what stays on the CPUs.
+int prepare_plan(
+	const struct prepare_want *want,
+	const struct host *h,
+	const struct hostfs *fs,
+	json_t *steps,
+	json_t *unmovable,
+	struct err *err
+);
+
+// cmdline.c: what the kernel's command line lacks for the same at the next boot. New string, "": nothing.
+char *prepare_cmdline(
+	const struct prepare_want *want, const struct host *h, const struct hostfs *fs
+);
+
+// ---- state.c: what has been done; the ledger is locked
+
+// The steps that have been taken, or begun, in this boot: a new array, empty where there are none.
+int prepared_read(const struct ledger *l, json_t **ret, struct err *err);
+// Empty: the file goes.
+int prepared_write(const struct ledger *l, const json_t *steps, struct err *err);
+
+// ---- take.c
+
+// Notes them and takes them. Those that move something may fail: they are added to unmovable. Where another fails all
+// of these are taken back.
+int prepare_take(const struct ledger *l, const json_t *steps, json_t *unmovable, struct err *err);
+
+// Takes back all that was prepared, the last first. failed: an array of {"name", "why"} of what could not be; these
+// stay noted. *ret: how many were.
+int prepare_undo(const struct ledger *l, json_t *failed, unsigned *ret, struct err *err);

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Each kind of step, taken and taken back.
+
+#include "prepare/step.h"
+
+#include "apply/apply.h"
+#include "base/fs.h"
+#include "base/idset.h"
+#include "base/jread.h"
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define TRIES 3
+
+// ---- files of the kernel's
+
+static int read_value(const char *path, char *ret, size_t len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, ret, len - 1) : -1;
+
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+	return 0;
+}
+
+static int write_value(const char *path, const char *value, struct err *err)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(value);
+
+	if (fd < 0 || write(fd, value, len) != (ssize_t)len)
+		return err_sys(err, errno, "write '%.64s' to '%s'", value, path);
+	return 0;
+}
+
+static int do_write(const struct prepare_step *s, struct err *err)
+{
+	return write_value(s->path, s->value, err);
+}
+
+static int undo_write(const struct prepare_step *s, struct err *err)
+{
+	// an interrupt whose device is gone
+	if (access(s->path, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	return write_value(s->path, s->former, err);
+}
+
+// The kernel takes as many as it finds. Memory in pieces it can move together.
+static int do_pages(const struct prepare_step *s, struct err *err)
+{
+	unsigned long want = strtoul(s->value, NULL, 10), have = 0;
+	char now[32] = "";
+
+	for (int i = 0; i < TRIES; i++) {
+		if (write_value(s->path, s->value, err) < 0)
+			return -err->code;
+		if (read_value(s->path, now, sizeof(now)) == 0)
+			have = strtoul(now, NULL, 10);
+		if (have >= want)
+			return 0;
+		fs_try_write("/proc/sys/vm/compact_memory", "1");
+	}
+	return err_set(
+		err,
+		ENOMEM,
+		"hugepages: only %lu of %lu could be had of '%s': memory is full or in pieces; "
+		"free some, or "
+		"ask for them on the kernel's command line (--dry-run shows how)",
+		have,
+		want,
+		s->path
+	);
+}
+
+static int undo_pages(const struct prepare_step *s, struct err *err)
+{
+	char now[32] = "";
+
+	if (read_value(s->path, now, sizeof(now)) == 0
+	    && strtoul(now, NULL, 10) <= strtoul(s->former, NULL, 10))
+		return 0;
+	return write_value(s->path, s->former, err);
+}
+
+// ---- the controller of cgroup v1 that is not mounted
+
+static bool is_mounted(const char *path)
+{
+	_cleanup_free_ char *up = str_printf("%s/..", path);
+	struct stat here, above;
+
+	return up != NULL && stat(path, &here) == 0 && stat(up, &above) == 0
+	       && here.st_dev != above.st_dev;
+}
+
+static int do_mount(const struct prepare_step *s, struct err *err)
+{
+	if (mkdir(s->path, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make directory '%s'", s->path);
+	if (is_mounted(s->path))
+		return 0;
+	if (mount("none", s->path, "cgroup", MS_NOSUID | MS_NODEV | MS_NOEXEC, s->value) < 0)
+		return err_sys(
+			err,
+			errno,
+			"mount the controller %s on '%s' (it may be in use by cgroup v2)",
+			s->value,
+			s->path
+		);
+	return 0;
+}
+
+static int undo_mount(const struct prepare_step *s, struct err *err)
+{
+	_cleanup_free_ char *own = str_printf("%s/pinfold", s->path);
+
+	// the empty parent of all leases
+	if (own != NULL)
+		rmdir(own);
+	if (is_mounted(s->path) && umount2(s->path, UMOUNT_NOFOLLOW) < 0)
+		return err_sys(err, errno, "unmount '%s'", s->path);
+	if (str_eq(s->former, "none") && rmdir(s->path) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove directory '%s'", s->path);
+	return 0;
+}
+
+// ---- modules
+
+static int do_module(const struct prepare_step *s, struct err *err)
+{
+	const struct step load = {.path = (char *)s->path};
+
+	return apply_module(&load, err);
+}
+
+static int undo_module(const struct prepare_step *s, struct err *err)
+{
+	char *argv[] = {
+		(char[]){"modprobe"},
+		(char[]){"-q"},
+		(char[]){"-r"},
+		(char[]){"--"},
+		(char *)s->path,
+		NULL};
+	char *env[] = {(char[]){"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, NULL};
+	_cleanup_free_ char *there = str_printf("/sys/module/%s", s->path);
+	int status = 0;
+	pid_t pid;
+
+	for (char *c = there; c != NULL && *c != '\0'; c++)
+		*c = *c == '-' ? '_' : *c;
+	if (there == NULL || access(there, F_OK) < 0)
+		return 0;
+	if (posix_spawn(&pid, "/sbin/modprobe", NULL, NULL, argv, env) != 0
+	    || waitpid(pid, &status, 0) < 0 || status != 0)
+		return err_set(err, EBUSY, "unload module '%s': it is in use", s->path);
+	return 0;
+}
+
+// ---- threads of the kernel
+
+static bool same_thread(const struct prepare_step *s)
+{
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct hostfs fs = {.root = root, .real = true};
+
+	return process_start(&fs, (int)strtol(s->path, NULL, 10)) == strtoull(s->start, NULL, 10);
+}
+
+static int move_thread(const struct prepare_step *s, const char *list, struct err *err)
+{
+	struct idset cpus;
+	size_t size = CPU_ALLOC_SIZE(IDSET_MAX);
+	_cleanup_free_ cpu_set_t *set = calloc(1, size);
+
+	if (set == NULL)
+		return err_oom(err);
+	if (!same_thread(s))
+		return 0;
+	if (idset_parse(list, &cpus, err) < 0)
+		return -err->code;
+	idset_foreach (cpu, &cpus)
+		CPU_SET_S((size_t)cpu, size, set);
+	if (sched_setaffinity((pid_t)strtol(s->path, NULL, 10), size, set) < 0 && errno != ESRCH)
+		return err_sys(err, errno, "move thread %s to CPUs %.64s", s->path, list);
+	return 0;
+}
+
+static int do_thread(const struct prepare_step *s, struct err *err)
+{
+	return move_thread(s, s->value, err);
+}
+
+static int undo_thread(const struct prepare_step *s, struct err *err)
+{
+	return move_thread(s, s->former, err);
+}
+
+// ----
+
+static const struct {
+	const char *name;
+	int (*take)(const struct prepare_step *s, struct err *err);
+	int (*undo)(const struct prepare_step *s, struct err *err);
+	const char *below; // where its path is
+	bool may_fail;
+} kinds[] = {
+	{"mount", do_mount, undo_mount, "/sys/fs/cgroup/", false},
+	{"module", do_module, undo_module, "", false},
+	{"pages", do_pages, undo_pages, "/sys/", false},
+	{"write", do_write, undo_write, "/", true},
+	{"thread", do_thread, undo_thread, "", true},
+};
+
+int prepare_step_read(const json_t *j, struct prepare_step *ret, struct err *err)
+{
+	static const char what[] = "step";
+	static const char *const keys[] = {"do", "path", "value", "former", "name", "start", NULL};
+	struct prepare_step s = {.name = "", .start = ""};
+	size_t i;
+
+	if (jread_keys(j, what, keys, err) < 0 || jread_str(j, what, "do", true, &s.kind, err) < 0
+	    || jread_str(j, what, "path", true, &s.path, err) < 0
+	    || jread_str(j, what, "value", true, &s.value, err) < 0
+	    || jread_str(j, what, "former", true, &s.former, err) < 0
+	    || jread_str(j, what, "name", false, &s.name, err) < 0
+	    || jread_str(j, what, "start", false, &s.start, err) < 0)
+		return -err->code;
+	for (i = 0; i < ARRAY_LEN(kinds) && !str_eq(kinds[i].name, s.kind); i++)
+		;
+	if (i == ARRAY_LEN(kinds) || !str_starts(s.path, kinds[i].below))
+		return err_set(
+			err,
+			EINVAL,
+			"step '%.32s' of '%.64s': unknown to this version",
+			s.kind,
+			s.path
+		);
+	s.which = (int)i;
+	*ret = s;
+	return 0;
+}
+
+bool prepare_step_may_fail(const struct prepare_step *s)
+{
+	return kinds[s->which].may_fail;
+}
+
+int prepare_step_do(const struct prepare_step *s, struct err *err)
+{
+	return kinds[s->which].take(s, err);
+}
+
+int prepare_step_undo(const struct prepare_step *s, struct err *err)
+{
+	return kinds[s->which].undo(s, err);
+}

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold host prepare and host undo: what a machine lacks is made while it runs, and all of it taken back."""
+
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from places import TOP
+from workload import CPU, OTHER, POOL, needs_root, needs_two, pool
+
+SCHEMA = json.loads((TOP / "data/schemas/prepare.json").read_text())
+STATE = Path("/run/pinfold/prepared.json")
+MASKS = ("/proc/irq/default_smp_affinity", "/sys/devices/virtual/workqueue/cpumask")
+
+
+def threads():
+    """Of each thread of the kernel that could be moved: where it may run."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            flags = int(stat.read_text().rpartition(")")[2].split()[6])
+            if flags & 0x00200000 and not flags & 0x04000000:
+                found[int(stat.parent.name)] = os.sched_getaffinity(int(stat.parent.name))
+        except OSError:
+            pass  # gone
+    return found
+
+
+def interrupts():
+    found = {}
+    for path in Path("/proc/irq").glob("[0-9]*/smp_affinity_list"):
+        if any(p.is_dir() for p in path.parent.iterdir()):
+            found[path.parent.name] = path.read_text()
+    return found
+
+
+def machine():
+    pages = {str(p): p.read_text() for p in POOL.parent.glob("*/nr_hugepages")}
+    masks = {path: Path(path).read_text() for path in MASKS if Path(path).exists()}
+    return pages, masks, interrupts(), Path("/proc/self/mounts").read_text()
+
+
+@pytest.fixture
+def restored(pf):
+    """The machine is as before at the end of the test; what was prepared before belongs to somebody else."""
+    if STATE.exists():
+        pytest.skip("this machine has been prepared: pinfold host undo")
+    before, others = machine(), threads()
+    yield
+    pf("host", "undo")
+    assert machine() == before
+    now = threads()
+    assert {pid: now[pid] for pid in others if pid in now} == {
+        pid: cpus for pid, cpus in others.items() if pid in now
+    }
+    assert not STATE.exists()
+
+
+def prepare(pf, *args):
+    doc = pf.json("host", "prepare", "--json", *args)
+    jsonschema.validate(doc, SCHEMA)
+    return doc
+
+
+def more(n=4):
+    return ["--hugepages", f"2M={pool('nr') + n}"]
+
+
+@needs_root
+class TestPages:
+    pytestmark = pytest.mark.skipif(not POOL.is_dir(), reason="no hugepages of 2M")
+
+    def test_made_and_taken_back(self, pf, restored):
+        before = pool("nr")
+        doc = prepare(pf, *more())
+        assert doc["done"] and pool("nr") == before + 4
+        assert {s["do"] for s in doc["steps"]} <= {"pages", "mount"}
+        assert "hugepagesz=2M hugepages=" in doc["command-line"]
+        assert STATE.stat().st_mode & 0o777 == 0o600
+        out = pf.ok("host", "undo")
+        assert "taken back" in out and pool("nr") == before
+        assert pf.ok("host", "undo") == "0 taken back\n"
+
+    def test_again_is_nothing(self, pf, restored):
+        wanted = more()
+        prepare(pf, *wanted)
+        state = STATE.read_text()
+        doc = prepare(pf, *wanted)
+        assert doc["steps"] == [] and STATE.read_text() == state
+        assert pf.ok("host", "prepare", *wanted).startswith("nothing is left to do\n")
+
+    def test_undo_brings_the_first_back(self, pf, restored):
+        before = pool("nr")
+        prepare(pf, *more(2))
+        prepare(pf, *more(2))
+        assert pool("nr") == before + 4
+        pf.ok("host", "undo")
+        assert pool("nr") == before
+
+    def test_dry_run_changes_nothing(self, pf, restored):
+        before = machine()
+        doc = prepare(pf, "--dry-run", *more(), "--cpus", CPU)
+        assert not doc["done"] and machine() == before and not STATE.exists()
+        assert any(s["do"] == "pages" for s in doc["steps"])
+
+    def test_more_than_there_is_room_for(self, pf, restored):
+        before = machine()
+        pf.fails("host", "prepare", "--hugepages", "2M=100000000", like="memory has room for")
+        assert machine() == before and not STATE.exists()
+
+    def test_what_failed_leaves_nothing(self, pf, restored):
+        """A module that there is not comes before the pages; what was done before it goes."""
+        before = machine()
+        p = pf("host", "prepare", *more(), "--module", "no_such_module_at_all")
+        assert p.returncode == 125 and "no_such_module_at_all" in p.stderr
+        assert machine() == before and not STATE.exists()
+
+    def test_interrupted(self, pf, restored):
+        """The notes are there, some of the steps were not taken."""
+        doc = prepare(pf, "--dry-run", *more())
+        prepare(pf, *more())
+        notes = json.loads(STATE.read_text())
+        # as it was when it had been killed before the first step
+        for step in doc["steps"]:
+            if step["do"] == "pages":
+                Path(step["path"]).write_text(step["former"])
+        assert notes["steps"]
+        pf.ok("host", "undo")
+
+    def test_not_while_it_is_used(self, pf, restored):
+        prepare(pf, *more())
+        name = pf.detach()
+        pf.fails("host", "undo", like=f"'{name}' uses what was prepared")
+        pf.ok("stop", name)
+        pf.ok("host", "undo")
+
+    def test_of_another_boot(self, pf, restored):
+        """All that it did ended with the boot."""
+        prepare(pf, *more())
+        notes = STATE.read_text()
+        pf.ok("host", "undo")
+        before = machine()
+        other = json.loads(notes)
+        other["boot-id"] = "0" * 8
+        other["steps"][0]["former"] = "0"
+        STATE.write_text(json.dumps(other))
+        assert pf.ok("host", "undo") == "0 taken back\n"
+        assert machine() == before
+
+    @pytest.mark.parametrize(
+        "text", ["", "{}", '{"format": 1, "boot-id": "x", "steps": [{"do": "x"}]}']
+    )
+    def test_notes_that_nobody_understands(self, pf, restored, text):
+        STATE.write_text(text)
+        try:
+            pf.fails("host", "undo", like="prepared.json")
+            pf.fails("host", "prepare", *more(), like="prepared.json")
+        finally:
+            STATE.unlink()
+
+
+@needs_root
+@needs_two
+class TestCpus:
+    def test_moved_and_taken_back(self, pf, restored):
+        doc = prepare(pf, "--cpus", CPU)
+        failed = {row["name"] for row in doc["unmovable"]}
+        moved = [s for s in doc["steps"] if s["name"] not in failed]
+        now = threads()
+        for s in moved:
+            if s["do"] == "thread" and int(s["path"]) in now:
+                assert CPU not in now[int(s["path"])], s
+            elif s["path"].endswith("smp_affinity_list"):
+                assert Path(s["path"]).read_text().strip() == s["value"], s
+        for path in MASKS:
+            if Path(path).exists():
+                assert int(Path(path).read_text().replace(",", ""), 16) >> CPU & 1 == 0, path
+        for word in ("isolcpus=managed_irq,domain,", "nohz_full=", "rcu_nocbs=", "irqaffinity="):
+            assert word in doc["command-line"]
+        pf.ok("host", "undo")
+
+    def test_a_process_that_runs_there_only(self, pf, restored):
+        other = pf.start_other("taskset", "-c", CPU, "sleep", "1000")
+        doc = prepare(pf, "--dry-run", "--cpus", CPU)
+        names = [row["name"] for row in doc["unmovable"]]
+        assert any(f"process {other.pid} " in name for name in names), names
+
+    def test_all_cpus(self, pf):
+        all_of_them = Path("/sys/devices/system/cpu/online").read_text().strip()
+        pf.fails("host", "prepare", "--cpus", all_of_them, like="leave the host one")
+        pf.fails("host", "prepare", "--cpus", "8000", like="not all of them are online")
+
+
+def test_not_for_users(pf):
+    p = pf("host", "prepare", "--cpus", OTHER, user=65534, group=65534, extra_groups=[])
+    assert p.returncode == 125 and "needs root" in p.stderr
+
+
+@pytest.mark.parametrize(
+    "args, like",
+    [
+        (["--hugepages", "40"], "write SIZE=COUNT"),
+        (["--hugepages", "3M=4"], "3M"),
+        (["--module", "../x"], "name of a module"),
+        (["--module", "-r"], "name of a module"),
+        (["x"], "is no option"),
+    ],
+)
+def test_refused(pf, args, like):
+    pf.fails("host", "prepare", "--dry-run", *args, like=like)

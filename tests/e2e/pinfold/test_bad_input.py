@@ -195,7 +195,7 @@ GROUPS = {
     "bench": ["list", "run", "show", "report", "compare"],
     "cdi": ["generate"],
     "grant": ["create", "start", "stop", "list", "show", "remove"],
-    "host": ["capture", "free", "inventory", "kernel", "ticks"],
+    "host": ["capture", "free", "inventory", "kernel", "prepare", "ticks", "undo"],
     "image": ["build", "list"],
     "nic": ["list", "restore", "unbind", "bind"],
     "runtime": ["configure"],

@@ -115,6 +115,8 @@ int apply_idmapped(const struct step *s, struct err *err);
 int apply_netns(const struct step *s, struct err *err);
 // module.c
 int apply_module(const struct step *s, struct err *err);
+// One that is not there is no error.
+int apply_unload(const char *name, struct err *err);
 
 // ---- pinned.c
 

@@ -190,8 +190,9 @@ static int find_lease(const struct lease *lease, void *arg, struct err *err)
 	return err_set(
 		err,
 		EBUSY,
-		"host undo: '%s' uses what was prepared; first: pinfold stop %s",
+		"host undo: '%s' uses what was prepared; first: pinfold %s %s",
 		lease->grant.name,
+		lease->site.place == PLACE_KEEPER ? "grant stop" : "stop",
 		lease->grant.name
 	);
 }

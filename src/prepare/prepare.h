@@ -3,8 +3,8 @@
 // Preparing the machine while it runs, and taking that back. A preparation is an array of steps; they are on disk with
 // what was there before, in RUN_DIR/prepared.json, before the first is taken:
 //
-//   {"do": "mount", "path": "/sys/fs/cgroup/hugetlb", "value": "hugetlb", "former": ""}
-//   {"do": "module", "path": "vfio-pci", "value": "loaded", "former": ""}
+//   {"do": "mount", "path": "/sys/fs/cgroup/hugetlb", "value": "hugetlb", "former": "none"}
+//   {"do": "module", "path": "vfio-pci", "value": "loaded", "former": "none"}
 //   {"do": "pages", "path": ".../nr_hugepages", "value": "64", "former": "0"}
 //   {"do": "write", "path": "/proc/irq/24/smp_affinity_list", "value": "0", "former": "0-1", "name": "eth0"}
 //   {"do": "thread", "path": "17", "value": "0", "former": "0-1", "name": "rcu_sched", "start": "1234"}

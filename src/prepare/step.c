@@ -13,12 +13,10 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #define TRIES 3
 
@@ -149,26 +147,7 @@ static int do_module(const struct prepare_step *s, struct err *err)
 
 static int undo_module(const struct prepare_step *s, struct err *err)
 {
-	char *argv[] = {
-		(char[]){"modprobe"},
-		(char[]){"-q"},
-		(char[]){"-r"},
-		(char[]){"--"},
-		(char *)s->path,
-		NULL};
-	char *env[] = {(char[]){"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, NULL};
-	_cleanup_free_ char *there = str_printf("/sys/module/%s", s->path);
-	int status = 0;
-	pid_t pid;
-
-	for (char *c = there; c != NULL && *c != '\0'; c++)
-		*c = *c == '-' ? '_' : *c;
-	if (there == NULL || access(there, F_OK) < 0)
-		return 0;
-	if (posix_spawn(&pid, "/sbin/modprobe", NULL, NULL, argv, env) != 0
-	    || waitpid(pid, &status, 0) < 0 || status != 0)
-		return err_set(err, EBUSY, "unload module '%s': it is in use", s->path);
-	return 0;
+	return apply_unload(s->path, err);
 }
 
 // ---- threads of the kernel
@@ -216,15 +195,24 @@ static const struct {
 	const char *name;
 	int (*take)(const struct prepare_step *s, struct err *err);
 	int (*undo)(const struct prepare_step *s, struct err *err);
-	const char *below; // where its path is
+	const char *below, *or_below; // where its path is
 	bool may_fail;
 } kinds[] = {
-	{"mount", do_mount, undo_mount, "/sys/fs/cgroup/", false},
-	{"module", do_module, undo_module, "", false},
-	{"pages", do_pages, undo_pages, "/sys/", false},
-	{"write", do_write, undo_write, "/", true},
-	{"thread", do_thread, undo_thread, "", true},
+	{"mount", do_mount, undo_mount, "/sys/fs/cgroup/", NULL, false},
+	{"module", do_module, undo_module, "", NULL, false},
+	{"pages", do_pages, undo_pages, "/sys/", NULL, false},
+	{"write", do_write, undo_write, "/proc/irq/", "/sys/devices/virtual/workqueue/", true},
+	{"thread", do_thread, undo_thread, "", NULL, true},
 };
+
+static bool may_be(const char *path, size_t which)
+{
+	const char *other = kinds[which].or_below;
+
+	return strstr(path, "/../") == NULL
+	       && (str_starts(path, kinds[which].below)
+		   || (other != NULL && str_starts(path, other)));
+}
 
 int prepare_step_read(const json_t *j, struct prepare_step *ret, struct err *err)
 {
@@ -242,7 +230,7 @@ int prepare_step_read(const json_t *j, struct prepare_step *ret, struct err *err
 		return -err->code;
 	for (i = 0; i < ARRAY_LEN(kinds) && !str_eq(kinds[i].name, s.kind); i++)
 		;
-	if (i == ARRAY_LEN(kinds) || !str_starts(s.path, kinds[i].below))
+	if (i == ARRAY_LEN(kinds) || !may_be(s.path, i))
 		return err_set(
 			err,
 			EINVAL,

@@ -162,7 +162,7 @@ int run_again_and_again(
 	struct restarts restarts = {0};
 	// a supervisor leaves its caller's output to the program: the next start is to have it, too
 	_cleanup_close_ int output = -1;
-	struct lease lease;
+	struct lease lease = {0};
 	int r, sig;
 
 	if (req->launch.restart.when != RESTART_NO)

@@ -3,45 +3,22 @@
 """pinfold host prepare and host undo: what a machine lacks is made while it runs, and all of it taken back."""
 
 import json
-import os
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from noise import interrupts, masks, moved, threads
 from places import TOP
 from workload import CPU, OTHER, POOL, needs_root, needs_two, pool
 
 SCHEMA = json.loads((TOP / "data/schemas/prepare.json").read_text())
 STATE = Path("/run/pinfold/prepared.json")
-MASKS = ("/proc/irq/default_smp_affinity", "/sys/devices/virtual/workqueue/cpumask")
-
-
-def threads():
-    """Of each thread of the kernel that could be moved: where it may run."""
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            flags = int(stat.read_text().rpartition(")")[2].split()[6])
-            if flags & 0x00200000 and not flags & 0x04000000:
-                found[int(stat.parent.name)] = os.sched_getaffinity(int(stat.parent.name))
-        except OSError:
-            pass  # gone
-    return found
-
-
-def interrupts():
-    found = {}
-    for path in Path("/proc/irq").glob("[0-9]*/smp_affinity_list"):
-        if any(p.is_dir() for p in path.parent.iterdir()):
-            found[path.parent.name] = path.read_text()
-    return found
 
 
 def machine():
     pages = {str(p): p.read_text() for p in POOL.parent.glob("*/nr_hugepages")}
-    masks = {path: Path(path).read_text() for path in MASKS if Path(path).exists()}
-    return pages, masks, interrupts(), Path("/proc/self/mounts").read_text()
+    return pages, masks(), interrupts(), Path("/proc/self/mounts").read_text()
 
 
 @pytest.fixture
@@ -53,10 +30,7 @@ def restored(pf):
     yield
     pf("host", "undo")
     assert machine() == before
-    now = threads()
-    assert {pid: now[pid] for pid in others if pid in now} == {
-        pid: cpus for pid, cpus in others.items() if pid in now
-    }
+    assert moved(others) == {}
     assert not STATE.exists()
 
 
@@ -152,10 +126,19 @@ class TestPages:
         assert machine() == before
 
     @pytest.mark.parametrize(
-        "text", ["", "{}", '{"format": 1, "boot-id": "x", "steps": [{"do": "x"}]}']
+        "do, path",
+        [
+            ("x", "/proc/irq/1/smp_affinity_list"),
+            ("write", "/tmp/x"),
+            ("write", "/proc/irq/../../tmp/x"),
+            ("pages", "/proc/sys/vm/nr_hugepages"),
+            (None, None),
+        ],
     )
-    def test_notes_that_nobody_understands(self, pf, restored, text):
-        STATE.write_text(text)
+    def test_notes_that_nobody_understands(self, pf, restored, do, path):
+        step = {"do": do, "path": path, "value": "1", "former": "0"}
+        doc = {"format": 1, "boot-id": "x", "steps": [step]}
+        STATE.write_text(json.dumps(doc) if do else "")
         try:
             pf.fails("host", "undo", like="prepared.json")
             pf.fails("host", "prepare", *more(), like="prepared.json")
@@ -176,9 +159,8 @@ class TestCpus:
                 assert CPU not in now[int(s["path"])], s
             elif s["path"].endswith("smp_affinity_list"):
                 assert Path(s["path"]).read_text().strip() == s["value"], s
-        for path in MASKS:
-            if Path(path).exists():
-                assert int(Path(path).read_text().replace(",", ""), 16) >> CPU & 1 == 0, path
+        for path, mask in masks().items():
+            assert int(mask.replace(",", ""), 16) >> CPU & 1 == 0, path
         for word in ("isolcpus=managed_irq,domain,", "nohz_full=", "rcu_nocbs=", "irqaffinity="):
             assert word in doc["command-line"]
         pf.ok("host", "undo")

@@ -76,6 +76,7 @@ static const struct call calls[] = {
 	{SYS_kill, "kill", -1},
 	{SYS_pidfd_send_signal, "pidfd_send_signal", -1},
 	{SYS_flock, "flock", -1},
+	{SYS_sched_setaffinity, "sched_setaffinity", -1},
 	{SYS_open, "open", 0},
 	{SYS_openat, "openat", 1},
 	{SYS_openat2, "openat2", 1},

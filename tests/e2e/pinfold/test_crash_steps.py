@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import noise
 from features import needs_guests, needs_partitions
 from leftovers import machine
 from places import TOP
@@ -27,6 +28,7 @@ from workload import (
     needs_pages,
     needs_root,
     needs_two,
+    pool,
     remove_logs,
     unique,
 )
@@ -258,6 +260,33 @@ class StartKeeper(Create):
         super().put_away()
 
 
+class Prepare(Scenario):
+    """What was there is noted before the first step: undo brings it back, wherever it ended."""
+
+    def __init__(self, pf):
+        super().__init__(pf)
+        self.threads = noise.threads()
+        self.others = noise.masks(), noise.interrupts()
+
+    def command(self):
+        pages = pool("nr") + 4
+        return ["host", "prepare", "--hugepages", f"2M={pages}", "--cpus", CPU]
+
+    def put_away(self):
+        self.pf.ok("host", "undo")
+        assert (noise.masks(), noise.interrupts()) == self.others
+        assert noise.moved(self.threads) == {}
+
+
+class HostUndo(Prepare):
+    def prepare(self):
+        super().prepare()
+        self.pf.ok(*Prepare.command(self))
+
+    def command(self):
+        return ["host", "undo"]
+
+
 VM = pytest.param(RunVm, marks=[needs_guests])
 ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
 SCENARIOS = [
@@ -276,6 +305,8 @@ SCENARIOS = [
     CreateMany,
     Remove,
     StartKeeper,
+    pytest.param(Prepare, marks=[needs_two]),
+    pytest.param(HostUndo, marks=[needs_two]),
 ]
 # of the calls in the default suite; these take longest
 SAMPLE = {

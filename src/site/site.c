@@ -95,8 +95,8 @@ static const struct site sites[PLACES] = {
 			.name = "vm",
 			.has = SITE_LEASE | SITE_FENCE | SITE_CONTAINER | SITE_IDS | SITE_USERNS
 			       | SITE_PAGES | SITE_NODES | SITE_SUPERVISOR | SITE_GUEST,
-			.may = ~(unsigned)(ASK_RIGHTS | ASK_APPARMOR | ASK_WORKDIR),
-			.refusal = "--apparmor and --workdir are for containers",
+			.may = ~(unsigned)(ASK_RIGHTS | ASK_APPARMOR | ASK_WORKDIR | ASK_IDMAP),
+			.refusal = "--apparmor, --workdir and idmap are for containers",
 			.state = RUNTIME_DIR,
 			.manager = "cgroupfs",
 			.pages = FENCE_DIR "/huge",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from features import needs_guests
 from workload import CPU, LEASES, LOGS, kill, needs_root, unique, wait
 
 pytestmark = needs_root
@@ -44,6 +45,15 @@ def test_on_failure_so_often(pf, leaks, where):
     assert "it is not started again after 2 times in a row" in text
     rows = [row for row in pf.json("ps", "-a", "--json") if row["name"] == name]
     assert [row["how"] for row in rows] == ["exit 3"] * 3
+
+
+@needs_guests
+@pytest.mark.limit(200)
+def test_a_machine(pf, leaks):
+    flags = ["--accel", "tcg", "--memory", "192M"]
+    name = loop(pf, "echo run; exit 3", "on-failure:1", *flags, where="vm")
+    wait(lambda: "is not started again" in log(name), 90, "that it gives up")
+    assert gone(name) and log(name).count("run\n") == 2
 
 
 def test_in_the_foreground(pf):

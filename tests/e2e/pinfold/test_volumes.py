@@ -167,6 +167,13 @@ def test_volumes_refused(pf, top, volume, like):
     pf.fails("run", "--cpus", CPU, "-v", volume.format(top), "--", "/bin/true", like=like)
 
 
+def test_not_for_machines(pf, top):
+    flags = [["-v", f"{top}:/data:rw,idmap"], ["-w", "/usr"]]
+    for words in flags:
+        words = ["run", "--in", "vm", "--cpus", CPU, "--memory", "192M", *words, "--", "/bin/true"]
+        pf.fails(*words, like="--apparmor, --workdir and idmap are for containers")
+
+
 # ---- the working directory
 
 

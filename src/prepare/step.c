@@ -51,8 +51,11 @@ static int do_write(const struct prepare_step *s, struct err *err)
 
 static int undo_write(const struct prepare_step *s, struct err *err)
 {
-	// an interrupt whose device is gone
-	if (access(s->path, F_OK) < 0 && errno == ENOENT)
+	char now[IDSET_STR];
+	int r = read_value(s->path, now, sizeof(now));
+
+	// an interrupt whose device is gone, or that could not be moved, or was not yet
+	if (r == -ENOENT || (r == 0 && str_eq(now, s->former)))
 		return 0;
 	return write_value(s->path, s->former, err);
 }

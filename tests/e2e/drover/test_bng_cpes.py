@@ -11,7 +11,7 @@ import frames
 import pcapfile
 import pytest
 from drover_config import configuration, core, task
-from drover_devices import Net, settle
+from drover_devices import Net, passed
 from scapy.all import ICMP, Ether
 from workload import SLOW, needs_root
 
@@ -56,17 +56,19 @@ def mac(i):
 class Side:
     """A kernel's end of one of the two ports: what comes out there while frames are sent."""
 
-    def __init__(self, net, directory, name, other):
-        self.net, self.directory, self.name, self.other = net, directory, name, other
+    def __init__(self, d, net, directory, port, name, other):
+        self.d, self.net, self.directory = d, net, directory
+        self.port, self.name, self.other = port, name, other
 
     def __call__(self, sent):
         """What came out here and at the other end."""
         pcapfile.write(self.directory / "sent.pcap", sent)
         takers = [self.taker(name) for name in (self.name, self.other)]
+        received = self.d.port(self.port)["ipackets"] + len(sent)
         self.net.run(
             sys.executable, "-B", frames.__file__, "send", self.name, self.directory / "sent.pcap"
         )
-        settle(self.net)
+        passed(self.d, self.net, {self.port: (received, 0)})
         for t in takers:
             t.communicate(timeout=20 * SLOW)
         return [pcapfile.read(self.directory / f"{n}.out") for n in (self.name, self.other)]
@@ -94,7 +96,9 @@ def lab(start, tmp_path, request):
     (tmp_path / "tables.csv").write_text(bng.tables())
     with Net("v0", "v1") as net, start(config(request.param), net=net) as d:
         d.runs()
-        yield d, Side(net, tmp_path, "v0x", "v1x"), Side(net, tmp_path, "v1x", "v0x")
+        yield d, Side(d, net, tmp_path, "cpe0", "v0x", "v1x"), Side(
+            d, net, tmp_path, "inet0", "v1x", "v0x"
+        )
 
 
 def drops(d, mode):

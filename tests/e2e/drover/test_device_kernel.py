@@ -12,7 +12,7 @@ import bng_packets as bng
 import frames
 import pcapfile
 import pytest
-from drover_devices import Ends, Kernels, Net, around, config, counted, settle
+from drover_devices import COUNT, Ends, Kernels, Net, around, config, counted, passed
 from scapy.all import GRE, IP, SCTP, TCP, UDP, Dot1Q, Ether, IPv6, Raw, raw
 from scapy.contrib.mpls import MPLS
 from scapy.layers.vxlan import VXLAN
@@ -152,7 +152,7 @@ def test_half_done_checksums(start, tmp_path, kind):
             ends = Ends(net, tmp_path, [("v0x", "v1x")], [60], 0)
             pcapfile.write(tmp_path / "half.pcap", sent)
             net.run(sys.executable, "-B", frames.__file__, "finish", "v0x", tmp_path / "half.pcap")
-            settle(net)
+            passed(d, net, {"v0": (len(want), 0), "v1": (0, len(want))})
             (taken,) = ends.taken().values()
             report = d.end()
     assert len(taken) == len(want) == sum(p["opackets"] for p in report["ports"])
@@ -184,7 +184,7 @@ def test_tags_beside_the_frame(start, tmp_path, kind, beside):
             d.runs()
             ends = Ends(net, tmp_path, [("w", "v1x"), ("v1x", "w")], frames.SMALL)
             ends.send()
-            settle(net)
+            passed(d, net, dict.fromkeys(("v0", "v1"), (COUNT, COUNT)))
             report = d.end()
             taken = ends.taken()
     lost = kind == "af_xdp" and beside

@@ -107,7 +107,13 @@ int nics_return(const struct ledger *l, const char *lease, struct err *err);
 // Gives back those whose lease is gone, and those whose binding or giving back was cut short.
 int nics_collect(struct ledger *l, struct err *err);
 
-// step.c: the error of a bind whose source was exchanged
+// mount.c
+int apply_tmpfs(const struct step *s, struct err *err);
+int apply_hugetlbfs(const struct step *s, struct err *err);
+int apply_overlay(const struct step *s, struct err *err);
+int apply_bind(const struct step *s, struct err *err);
+int apply_detach_hugetlbfs(const struct step *s, struct err *err);
+// the error of a bind whose source was exchanged
 int apply_exchanged(const struct step *s, struct err *err);
 // idmap.c: a bind with other ids
 int apply_idmapped(const struct step *s, struct err *err);

@@ -2,10 +2,11 @@
 // Copyright (c) 2026 The pinfold authors
 // A workload in a virtual machine. QEMU runs in the container of the grant, and pinfold-inside with it:
 //
-//   machine  the container's first process: starts QEMU, pins its threads, and is the host's end of the program
-//   attach   the host's end of another program, for pinfold exec
-//   guest    the guest's first process: modules, ports, and guest_root what the program sees
-//   attend   the guest's end of one program
+//   machine        the container's first process: starts QEMU, pins its threads, and is the host's end of the program
+//   attach         the host's end of another program, for pinfold exec
+//   guest          the guest's first process: modules and ports
+//   guest_root     what its programs see
+//   guest_program  the guest's end of one program
 //
 // Whatever the guest says is read by machine and attach, which have no more rights than the container.
 #pragma once
@@ -28,7 +29,7 @@ int inside_attach(int argc, char **argv);
 // And the first process of a guest, whatever its arguments.
 int guest_main(void);
 
-// attend.c: starts the program of the next FRAME_START that comes over the pump, and is its end until it has ended.
+// guest_program.c: starts the program of the next FRAME_START that comes over the pump, and is its end until it has ended.
 // Returns the exit status.
 int attend(struct pump *p);
 // The same of the program that takes the place of this process, the guest's first; another attends it. Returns when

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The steps that mount.
+
+#include "apply/apply.h"
+
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int apply_tmpfs(const struct step *s, struct err *err)
+{
+	int fd = fs_mkdirs(s->path, 0711, err);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	if (mount("pinfold", s->path, "tmpfs", MS_NOSUID, s->value) < 0)
+		return err_sys(err, errno, "mount tmpfs on '%s'", s->path);
+	return 0;
+}
+
+int apply_hugetlbfs(const struct step *s, struct err *err)
+{
+	// more than ever used: it is to be known again
+	_cleanup_free_ char *options = str_printf(
+		"%s,nr_inodes=%llu", s->value, (unsigned long long)pinned_inodes(s->mark)
+	);
+
+	if (options == NULL)
+		return err_oom(err);
+	if (mount("pinfold", s->path, "hugetlbfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) == 0)
+		return 0;
+	if (errno == ENOMEM)
+		return err_set(
+			err,
+			ENOMEM,
+			"reserve hugepages (%s): another program has taken them meanwhile; free "
+			"some or "
+			"reserve more, see pinfold host inventory",
+			s->value
+		);
+	return err_sys(err, errno, "mount hugetlbfs on '%s' (%s)", s->path, s->value);
+}
+
+int apply_overlay(const struct step *s, struct err *err)
+{
+	if (mount("pinfold", s->path, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, s->value) < 0)
+		return err_sys(err, errno, "mount overlay on '%s' (%s)", s->path, s->value);
+	return 0;
+}
+
+int apply_exchanged(const struct step *s, struct err *err)
+{
+	return err_set(
+		err,
+		ESTALE,
+		"bind '%s': another file is there than when the plan was made; see who may rename "
+		"in the "
+		"directories above it",
+		s->value
+	);
+}
+
+// What is bound into a workload is no place for setuid programs, nor for device nodes but ours. A runtime keeps
+// these attributes when it binds on, also where it would forget to set them.
+int apply_bind(const struct step *s, struct err *err)
+{
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_NOSUID | (s->rdev != 0 ? 0 : MOUNT_ATTR_NODEV)
+			    | (s->readonly ? MOUNT_ATTR_RDONLY : 0),
+	};
+	unsigned long flags =
+		MS_NOSUID | (s->rdev != 0 ? 0 : MS_NODEV) | (s->readonly ? MS_RDONLY : 0);
+	unsigned below = s->recursive ? AT_RECURSIVE : 0;
+	struct stat st;
+
+	if (s->idmapped)
+		return apply_idmapped(s, err);
+	if (mount(s->value, s->path, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL) < 0)
+		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
+	// what is bound now stays bound, wherever its path leads meanwhile
+	if (s->ino != 0 && (stat(s->path, &st) < 0 || st.st_dev != s->dev || st.st_ino != s->ino))
+		return apply_exchanged(s, err);
+	if (syscall(SYS_mount_setattr, AT_FDCWD, s->path, below, &attr, sizeof(attr)) == 0)
+		return 0;
+	// Linux before 5.12; the top mount only
+	if (errno != ENOSYS || mount(NULL, s->path, NULL, MS_BIND | MS_REMOUNT | flags, NULL) < 0)
+		return err_sys(err, errno, "confine what is bound over '%s'", s->path);
+	return 0;
+}
+
+// True with the first hugetlbfs of /proc/mounts (proc(5)) that is not below `keep`. A new string.
+static int find_hugetlbfs(const char *keep, char **ret, struct err *err)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/mounts", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0, n = strlen(keep);
+
+	*ret = NULL;
+	if (f == NULL)
+		return err_sys(err, errno, "read '/proc/self/mounts'");
+	while (*ret == NULL && (errno = 0, getline(&line, &room, f)) >= 0) {
+		char *save = NULL, *point, *type;
+
+		strtok_r(line, " ", &save);
+		point = strtok_r(NULL, " ", &save);
+		type = strtok_r(NULL, " ", &save);
+		if (type == NULL || !str_eq(type, "hugetlbfs"))
+			continue;
+		host_mount_unescape(point);
+		if (str_starts(point, keep) && (point[n] == '/' || point[n] == '\0'))
+			continue;
+		*ret = strdup(point);
+		if (*ret == NULL)
+			return err_oom(err);
+	}
+	return *ret == NULL && errno != 0 ? err_sys(err, errno, "read '/proc/self/mounts'") : 0;
+}
+
+// EAL takes the first hugetlbfs of a size that /proc/mounts names: only the grant's may be there. Each
+// unmount takes at least one off, so this ends.
+int apply_detach_hugetlbfs(const struct step *s, struct err *err)
+{
+	for (;;) {
+		_cleanup_free_ char *point = NULL;
+
+		if (find_hugetlbfs(s->path, &point, err) < 0)
+			return -err->code;
+		if (point == NULL)
+			return 0;
+		if (umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			return err_sys(
+				err,
+				errno,
+				"hide the hugetlbfs on '%s' from the program; unmount it",
+				point
+			);
+	}
+}

@@ -448,11 +448,11 @@ static void lock(void **)
 	pid_t pid;
 
 	open_ledger(true, &l);
+	start = now(); // before it is held: who does not run at once has less to wait for
 	pid = hold_lock(300);
-	start = now();
 	assert_ok(ledger_lock(&l, &err), &err);
 	took = now() - start;
-	assert_true(took > 0.2 && took < 5);
+	assert_true(took > 0.2 && took < 20);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(fs_read(l.fs.root, "run/pinfold/lock", 64, &who, NULL), 0);
@@ -467,7 +467,7 @@ static void lock(void **)
 	open_ledger(true, &l);
 	start = now();
 	assert_ok(ledger_lock(&l, &err), &err);
-	assert_true(now() - start < 1);
+	assert_true(now() - start < 10);
 	close_ledger(&l);
 }
 

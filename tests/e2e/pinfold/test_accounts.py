@@ -509,7 +509,7 @@ for name in ("mem", "maps", "environ", "cwd/.", "root/."):
     assert pf.python(code) == "13 13 13 13 13 "
 
 
-def wait_for(path, seconds=3):
+def wait_for(path, seconds=15):
     deadline = time.monotonic() + seconds * SLOW
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)

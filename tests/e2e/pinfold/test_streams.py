@@ -219,7 +219,7 @@ def test_reader_that_goes_ends_it(way):
 
 
 def test_a_program_that_closes_its_output(way):
-    with way.popen(*sh("echo last; exec >&- 2>&-; sleep 2"), stdout=subprocess.PIPE) as p:
+    with way.popen(*sh("echo last; exec >&- 2>&-; sleep 5"), stdout=subprocess.PIPE) as p:
         assert p.stdout.read() == b"last\n"
         assert p.poll() is None
         assert p.wait(20 * SLOW) == 0
@@ -228,7 +228,7 @@ def test_a_program_that_closes_its_output(way):
 def test_a_program_that_closes_its_input(way):
     r, w = os.pipe()
     with way.popen(
-        *sh("exec <&-; echo up; sleep 2"), flags=["-i"], stdin=r, stdout=subprocess.PIPE
+        *sh("exec <&-; echo up; exec sleep 1000"), flags=["-i"], stdin=r, stdout=subprocess.PIPE
     ) as p:
         os.close(r)
         assert p.stdout.readline() == b"up\n"
@@ -240,8 +240,9 @@ def test_a_program_that_closes_its_input(way):
                 return True
             return False
 
-        wait(refused, 1.5, "EPIPE")
+        wait(refused, what="EPIPE")
         os.close(w)
+        p.terminate()
         p.wait(20 * SLOW)
 
 
@@ -288,7 +289,7 @@ def test_output_outlives_the_supervisor(pf, runtime):
     s, name = pf.begin(*runtime, script="echo up; sleep 1; echo after; exec sleep 1000")
     kill(s.pid)
     s.end()
-    wait(lambda: "after" in s.text(), 10, "what it says without its supervisor")
+    wait(lambda: "after" in s.text(), 30, "what it says without its supervisor")
     assert pf.ps()[name]["state"] == "running"
     pf.ok("stop", "-t", "0", name)
 
@@ -348,7 +349,8 @@ def test_terminal_size_and_keys(typed):
     os.write(main, b"stty size; tty\n")
     read_until(main, r"37 101\r\n/dev/pts/")
     size(main, 20, 60)
-    os.write(main, b"sleep 0.5; stty size\n")
+    # what is typed is not yet what is said
+    os.write(main, b"until stty size | grep '^20 6[0]'; do sleep 0.1; done\n")
     read_until(main, "20 60")
     os.write(main, b"sh -c 'echo in-$((1+1)); exec sleep 1000'\n")
     read_until(main, "in-2")

@@ -119,7 +119,7 @@ def test_while_it_runs(pf):
     for b in begun:
         b.signal(signal.SIGTERM)
         assert b.end() == 128 + signal.SIGTERM
-    wait(lambda: "begun" in pf("logs", name).stdout, 10, "output")
+    wait(lambda: "begun" in pf("logs", name).stdout, 30, "output")
     pf.ok("stop", name)
     assert "told" in pf("logs", name).stdout
     assert not (LEASES / f"{name}.json").exists()
@@ -196,7 +196,7 @@ def test_stop_of_what_does_not_listen(pf):
     """Neither the program nor its guest is asked for longer than stop was told."""
     script = "trap '' TERM INT HUP; echo deaf; while :; do sleep 1; done"
     name = pf.detach(*VM, name=unique("vm"), command=("/bin/sh", "-c", script))
-    wait(lambda: "deaf" in pf("logs", name).stdout, 10, "output")
+    wait(lambda: "deaf" in pf("logs", name).stdout, 30, "output")
     begun = time.monotonic()
     pf.ok("stop", "-t", "1", name)
     assert time.monotonic() - begun < 15 * SLOW
@@ -324,7 +324,7 @@ def test_falls_back(pf):
         pf.path, "run", "--name", name, "--cpus", CPU, "--in", "vm", "--memory", "192M", "--",
         "/bin/sh", "-c", "cat /run/pinfold/grant.json; echo; echo up; exec sleep 1000",
     )  # fmt: skip
-    wait(lambda: name in pf.ps(), 10, "the start")
+    wait(lambda: name in pf.ps(), 30, "the start")
     assert pf.ps()[name]["accel"] == "kvm"
     s.until("^up", BOOT)
     assert (pf.ps()[name]["accel"], pf.ps()[name]["emulated"]) == ("tcg", True)

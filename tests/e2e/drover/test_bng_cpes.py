@@ -142,12 +142,12 @@ def test_more_than_there_is_room_for(lab):
 
 
 @pytest.mark.limit(120)
-@pytest.mark.parametrize("lab", [4], indirect=True)
+@pytest.mark.parametrize("lab", [10], indirect=True)
 def test_who_is_silent_makes_room(lab):
     d, cpe, core = lab
     cpe([learn(i) for i in range(MOST + 1)])
     assert drops(d, "qinqdecapv4") == {"too many cpes": 1}
-    time.sleep(6.5)
+    time.sleep(12.5)
     _, out = cpe([learn(MOST)])
     assert out == [bng.tunnelled(bng.inner(src=address(MOST)), bng.GATEWAY)]
     assert drops(d, "qinqdecapv4") == {"too many cpes": 1}

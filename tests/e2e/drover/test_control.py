@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from drover_config import configuration, core, task
 from drover_run import RUNTIME, Control, Drover, config, granted
-from workload import CPU, needs_root, unique
+from workload import CPU, SLOW, needs_root, unique
 
 pytestmark = [pytest.mark.anywhere]
 LIMIT = 5  # seconds for a line, and to read an answer
@@ -217,6 +217,7 @@ def test_a_client_that_never_reads(running, control):
 def test_a_hundred_clients(running):
     """As many as there is room for are answered, the others told so; and who is silent makes room."""
     time.sleep(1.2)  # others of this file are gone
+    begin = time.monotonic()
     clients = [Control(running.socket) for _ in range(100)]
     answers = []
     for c in clients:
@@ -225,7 +226,11 @@ def test_a_hundred_clients(running):
         except (BrokenPipeError, ConnectionResetError):
             answers.append(json.loads(c.answers.readline()))
     told = [a for a in answers if "error" in a]
-    assert len(told) == 100 - CLIENTS and all("try again" in a["error"] for a in told)
+    # a second of silence makes room: where all of this takes as long, for more of them
+    assert len(told) == 100 - CLIENTS or (
+        time.monotonic() - begin > 1 and len(told) < 100 - CLIENTS
+    )
+    assert all("try again" in a["error"] for a in told)
     time.sleep(1.2)
     for _ in range(3):
         late = Control(running.socket)
@@ -329,7 +334,7 @@ def test_one_that_is_stopped(drover, start):
             begin = time.monotonic()
             p = ask(drover, "--socket", long, "info")
             assert p.returncode == 1 and "does not answer" in p.stderr
-            assert time.monotonic() - begin < 8
+            assert time.monotonic() - begin < 8 * SLOW
         finally:
             d.process.send_signal(signal.SIGCONT)
 

@@ -23,15 +23,15 @@ def test_memif_server_comes_back(start, tmp_path, how):
         client.runs()
         before = 0
         for _ in range(3):
-            wait(lambda: client.port("l0")["opackets"] > before + 1000, 10, "packets")
+            wait(lambda: client.port("l0")["opackets"] > before + 1000, 30, "packets")
             ended.process.send_signal(how)
             ended.process.communicate()
-            wait(lambda: client.port("l0")["link"] == "down", 5, "the end of the link")
+            wait(lambda: client.port("l0")["link"] == "down", 20, "the end of the link")
             assert client.port("l0")["opackets"] >= before + 1000
             before = client.port("l0")["opackets"]
             ended = start(server).runs()
             wait(lambda: client.port("l0")["link"] == "up", 5, "the link")
-        wait(lambda: client.port("l0")["opackets"] > before + 1000, 10, "packets")
+        wait(lambda: client.port("l0")["opackets"] > before + 1000, 30, "packets")
         ended.end()
 
 
@@ -111,10 +111,10 @@ def test_vhost_comes_back(start, tmp_path, how, memory):
         mac = client.port("l0")["mac"]
         for _ in range(3):
             before = client.port("l0")
-            wait(lambda: client.port("l0")["ipackets"] > before["ipackets"] + 500, 10, "packets")
+            wait(lambda: client.port("l0")["ipackets"] > before["ipackets"] + 500, 30, "packets")
             ended.process.send_signal(how)
             ended.process.communicate()
-            wait(lambda: client.port("l0")["link"] == "down", 5, "the end of the link")
+            wait(lambda: client.port("l0")["link"] == "down", 20, "the end of the link")
             gone = client.port("l0")
             assert gone["opackets"] >= gone["ipackets"] > before["ipackets"] + 500
             ended = start(vhost, memory=memory).runs()
@@ -138,11 +138,11 @@ def test_client_of_a_vhost_comes_back(start, tmp_path, how):
         for _ in range(3):
             before = d.port("l0")
             client = start(sends(f"virtio:{tmp_path}/s")).runs()
-            wait(lambda: client.port("l0")["ipackets"] > 500, 10, "packets")
+            wait(lambda: client.port("l0")["ipackets"] > 500, 30, "packets")
             client.process.send_signal(how)
             client.process.communicate()
             shutil.rmtree(client.directory, ignore_errors=True)
-            wait(lambda: d.port("l0")["link"] == "down", 5, "the end of the link")
+            wait(lambda: d.port("l0")["link"] == "down", 20, "the end of the link")
             assert d.port("l0")["opackets"] > before["opackets"] + 500
 
 
@@ -159,7 +159,7 @@ def test_vhost_that_does_not_answer(start, tmp_path):
     with socket.socket(socket.AF_UNIX) as mute, client:
         mute.bind(f"{tmp_path}/s")
         mute.listen()
-        wait(lambda: client.port("l0")["link"] == "down", 5, "the end of the link")
+        wait(lambda: client.port("l0")["link"] == "down", 20, "the end of the link")
         before = client.port("b")["opackets"]
         time.sleep(3)
         assert client.port("b")["opackets"] > before
@@ -183,7 +183,7 @@ def test_link_of_an_interface(start, kind):
             d.runs()
 
             def link(state):
-                wait(lambda: d.port("v0")["link"] == state, 5, f"the link {state}")
+                wait(lambda: d.port("v0")["link"] == state, 20, f"the link {state}")
 
             link("up")
             net.run("ip", "link", "set", "dev", "v0x", "down")

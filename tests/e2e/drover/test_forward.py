@@ -206,7 +206,7 @@ def test_a_full_output_that_is_waited_for(start, tmp_path):
     packets.write(tmp_path / "in.pcap", packets.every_size(60, 60) * 9000)
     with start(full("no", tmp_path / "in.pcap")) as d:
         d.runs()
-        wait(lambda: d.port("full")["opackets"] == RING)
+        wait(lambda: d.port("full")["opackets"] == RING and d.tasks()[0]["rx"] > RING)
         time.sleep(0.2)
         (task,) = d.tasks()
         # the burst under way is counted when all of it is sent

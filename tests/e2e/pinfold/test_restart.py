@@ -101,6 +101,22 @@ def test_it_keeps_what_it_has(pf, leaks):
     assert gone(name)
 
 
+def test_a_volume_that_was_exchanged(pf, leaks, tmp_path):
+    """What it was shown at first is not there any more: it does not get the other, and goes on to try."""
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    name = loop(pf, "echo run; exit 3", "always", "-v", f"{shown}:/data:ro")
+    wait(lambda: waiting(pf, name), what="that it waits")
+    shown.rename(tmp_path / "former")
+    shown.mkdir()
+    wait(lambda: "another file is there than" in log(name), 20, "that it is refused")
+    runs = log(name).count("run\n")
+    wait(lambda: waiting(pf, name), what="that it waits again")
+    assert log(name).count("run\n") == runs
+    pf.ok("stop", name)
+    assert gone(name)
+
+
 def test_stop_while_it_waits(pf, leaks):
     name = loop(pf, "exit 3", "always")
     wait(lambda: waiting(pf, name), what="that it waits")

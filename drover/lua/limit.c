@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Time that a script may take. Steps are counted by Lua's machine, but one step may take hours: a table
+// Memory, steps and time that a script may take. Steps are counted by Lua's machine, but one step may take hours: a
+// table
 // whose keys all collide grows, sort compares long strings, tables are shifted entry by entry. So the
 // CPU time of the process is limited too. When it is over, the next step fails; when there is none
 // within a second, nothing in this process can end the call, so the process ends. Scripts run
@@ -11,8 +12,64 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+// ---- memory and steps
+
+// A script that catches errors gets no further.
+void script_end_it(struct script *l)
+{
+	if (l->state != NULL)
+		lua_sethook(l->state, script_on_steps, LUA_MASKCOUNT | LUA_MASKCALL, 1);
+}
+
+void *script_allocate(void *arg, void *old, size_t old_size, size_t size)
+{
+	struct script *l = arg;
+	size_t had = old != NULL ? old_size : 0;
+	void *p;
+
+	if (size == 0) {
+		free(old);
+		l->used -= had;
+		return NULL;
+	}
+	if (size > had && l->used - had + size > SCRIPT_MEMORY_MAX) {
+		l->short_of_memory = true;
+		script_end_it(l);
+		return NULL;
+	}
+	p = realloc(old, size);
+	if (p != NULL)
+		l->used = l->used - had + size;
+	else
+		l->short_of_memory = true;
+	return p;
+}
+
+void script_on_steps(lua_State *s, lua_Debug *d)
+{
+	struct script *l = script_of(s);
+
+	(void)d;
+	l->steps += SCRIPT_HOOK_STEPS;
+	if (l->short_of_memory)
+		luaL_error(s, "more than %d MiB of memory", (int)(SCRIPT_MEMORY_MAX >> 20));
+	if (l->out_of_time)
+		luaL_error(s, SCRIPT_TIME_TEXT);
+	if (l->steps < SCRIPT_STEPS_MAX)
+		return;
+	script_end_it(l);
+	luaL_error(
+		s,
+		"more than %d million steps: is there a loop without an end?",
+		(int)(SCRIPT_STEPS_MAX / 1000000)
+	);
+}
+
+// ---- time
 
 // What the handler needs: one script runs at a time.
 static struct script *timed;

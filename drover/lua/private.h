@@ -18,10 +18,15 @@ struct script {
 	volatile bool out_of_time; // set by a signal handler
 };
 
-// state.c: from here on every step and every call fails. May be called by a signal handler.
+// limit.c: from here on every step and every call fails. May be called by a signal handler.
 void script_end_it(struct script *l);
+// As lua_Alloc; arg: a struct script.
+void *script_allocate(void *arg, void *old, size_t old_size, size_t size);
+// As lua_Hook, after so many steps each.
+#define SCRIPT_HOOK_STEPS 100000
+void script_on_steps(lua_State *s, lua_Debug *d);
 
-// limit.c: between these two a script may use SCRIPT_SECONDS_MAX of CPU time. name: of the file, for
+// Between these two a script may use SCRIPT_SECONDS_MAX of CPU time. name: of the file, for
 // messages.
 #define SCRIPT_TIME_TEXT                                                                      \
 	"more than " SCRIPT_SECONDS_TEXT " s of CPU time; large tables are better in a file " \

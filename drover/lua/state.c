@@ -12,67 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOOK_STEPS 100000
-
-static void on_steps(lua_State *s, lua_Debug *d);
-
-// A script that catches errors gets no further.
-void script_end_it(struct script *l)
-{
-	if (l->state != NULL)
-		lua_sethook(l->state, on_steps, LUA_MASKCOUNT | LUA_MASKCALL, 1);
-}
-
-static void *allocate(void *arg, void *old, size_t old_size, size_t size)
-{
-	struct script *l = arg;
-	size_t had = old != NULL ? old_size : 0;
-	void *p;
-
-	if (size == 0) {
-		free(old);
-		l->used -= had;
-		return NULL;
-	}
-	if (size > had && l->used - had + size > SCRIPT_MEMORY_MAX) {
-		l->short_of_memory = true;
-		script_end_it(l);
-		return NULL;
-	}
-	p = realloc(old, size);
-	if (p != NULL)
-		l->used = l->used - had + size;
-	else
-		l->short_of_memory = true;
-	return p;
-}
-
 struct script *script_of(lua_State *s)
 {
 	void *l;
 
 	lua_getallocf(s, &l);
 	return l;
-}
-
-static void on_steps(lua_State *s, lua_Debug *d)
-{
-	struct script *l = script_of(s);
-
-	(void)d;
-	l->steps += HOOK_STEPS;
-	if (l->short_of_memory)
-		luaL_error(s, "more than %d MiB of memory", (int)(SCRIPT_MEMORY_MAX >> 20));
-	if (l->out_of_time)
-		luaL_error(s, SCRIPT_TIME_TEXT);
-	if (l->steps < SCRIPT_STEPS_MAX)
-		return;
-	script_end_it(l);
-	luaL_error(
-		s,
-		"more than %d million steps: is there a loop without an end?",
-		(int)(SCRIPT_STEPS_MAX / 1000000)
-	);
 }
 
 int script_make(const char *folder, struct script **ret, struct err *err)
@@ -89,7 +34,7 @@ int script_make(const char *folder, struct script **ret, struct err *err)
 			return err_sys(err, errno, "open '%.256s'", folder);
 		}
 	}
-	l->state = lua_newstate(allocate, l);
+	l->state = lua_newstate(script_allocate, l);
 	if (l->state == NULL) {
 		script_done(l);
 		return err_oom(err);
@@ -99,7 +44,7 @@ int script_make(const char *folder, struct script **ret, struct err *err)
 		script_done(l);
 		return err_oom(err);
 	}
-	lua_sethook(l->state, on_steps, LUA_MASKCOUNT, HOOK_STEPS);
+	lua_sethook(l->state, script_on_steps, LUA_MASKCOUNT, SCRIPT_HOOK_STEPS);
 	*ret = l;
 	return 0;
 }

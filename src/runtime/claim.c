@@ -170,3 +170,23 @@ int claim_read(const json_t *doc, struct claim *ret, struct err *err)
 	*ret = c;
 	return 0;
 }
+
+int claim_check(const struct claim *c, const struct grant *g, struct err *err)
+{
+	if (g->owner_uid != 0)
+		return err_set(err, EPERM, "grant '%s' belongs to user %u", g->name, g->owner_uid);
+	if ((g->claim_by & c->ways) == 0)
+		return err_set(
+			err,
+			EPERM,
+			"grant '%s' is not made to be claimed by %s: pinfold grant create "
+			"--claim-by=%s",
+			g->name,
+			c->where,
+			(c->ways & CLAIM_BY_CDI) != 0	       ? "cdi"
+			: (c->ways & CLAIM_BY_KUBERNETES) != 0 ? "kubernetes"
+			: (c->ways & CLAIM_BY_ENV) != 0	       ? "env"
+							       : "annotation"
+		);
+	return 0;
+}

@@ -28,3 +28,6 @@ bool claim_is_for_others(const json_t *doc);
 
 // Refuses what is nearly a claim (an annotation of ours that is none), and two that differ.
 int claim_read(const json_t *doc, struct claim *ret, struct err *err);
+
+// Whether it opens the grant. EPERM, with how it would have to be made.
+int claim_check(const struct claim *c, const struct grant *g, struct err *err);

@@ -124,24 +124,7 @@ static int run_below(
 
 static int check_claim(const struct start_claim *c, const struct grant *g, struct err *err)
 {
-	const struct claim *claim = c->arg;
-
-	if (g->owner_uid != 0)
-		return err_set(err, EPERM, "grant '%s' belongs to user %u", g->name, g->owner_uid);
-	if ((g->claim_by & claim->ways) == 0)
-		return err_set(
-			err,
-			EPERM,
-			"grant '%s' is not made to be claimed by %s: pinfold grant create "
-			"--claim-by=%s",
-			g->name,
-			claim->where,
-			(claim->ways & CLAIM_BY_CDI) != 0	   ? "cdi"
-			: (claim->ways & CLAIM_BY_KUBERNETES) != 0 ? "kubernetes"
-			: (claim->ways & CLAIM_BY_ENV) != 0	   ? "env"
-								   : "annotation"
-		);
-	return 0;
+	return claim_check(c->arg, g, err);
 }
 
 // The host's id of the program's user.

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // Memory, steps and time that a script may take. Steps are counted by Lua's machine, but one step may take hours: a
-// table
-// whose keys all collide grows, sort compares long strings, tables are shifted entry by entry. So the
-// CPU time of the process is limited too. When it is over, the next step fails; when there is none
-// within a second, nothing in this process can end the call, so the process ends. Scripts run
-// before anything else is started.
+// table whose keys all collide grows, sort compares long strings, tables are shifted entry by entry. So the CPU time
+// of the process is limited too. When it is over, the next step fails; when there is none within a second, nothing in
+// this process can end the call, so the process ends. Scripts run before anything else is started.
 
 #include "lua/private.h"
 

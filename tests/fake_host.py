@@ -444,6 +444,8 @@ def write_proc(t, m):
     t.put("proc/sys/kernel/random/boot_id", m.boot_id)
     t.put("proc/sys/kernel/osrelease", m.release)
     t.put("proc/sys/kernel/hostname", m.hostname)
+    t.put("proc/sys/net/core/somaxconn", "4096")
+    t.put("proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456")
 
 
 PF_KTHREAD, PF_NO_SETAFFINITY = 0x00200000, 0x04000000

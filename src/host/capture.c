@@ -66,6 +66,7 @@ static const char *const patterns[] = {
 	"boot_id,nmi_watchdog,timer_migration,numa_balancing}",
 	"/proc/sys/vm/{stat_interval,max_map_count}",
 	"/proc/sys/fs/{file-max,nr_open}",
+	"/proc/sys/net/{core/somaxconn,ipv4/tcp_rmem}",
 	"/proc/sys/user/max_user_namespaces",
 	"/etc/pinfold/grants.d/*.json",
 	"/run/pinfold/leases/*.json",

@@ -79,6 +79,9 @@ void plan_each_shown(struct plan *p, plan_shown_fn fn, void *arg);
 int plan_oci(struct plan *p, struct err *err);
 // pen.c: what a keeper finds, made by root: hugetlbfs, device nodes, links, places for its own mounts.
 int plan_pen(struct plan *p, struct err *err);
+// sysctl.c: the parameters of the container's network namespace, "net.core.somaxconn" and such. New reference, NULL when
+// memory is out.
+json_t *plan_sysctl(struct plan *p);
 // userns.c: the user namespace of the container, at PLAN_USERNS.
 void plan_userns(struct plan *p);
 // mounts.c: appends the "mounts" of config.json, and to rules the "devices" of its resources. What the

@@ -164,7 +164,7 @@ static json_t *linux_part(struct plan *p, json_t *rules)
 	bool limited = site_has(&p->lease.site, SITE_LEASE);
 
 	return json_pack(
-		"{s:o, s:o, s:o*, s:o, s:o*, s:o, s:o}",
+		"{s:o, s:o, s:o*, s:o, s:o, s:o*, s:o, s:o}",
 		"uidMappings",
 		id_map(p->lease.uid_base, NULL),
 		"gidMappings",
@@ -173,6 +173,8 @@ static json_t *linux_part(struct plan *p, json_t *rules)
 		limited ? json_sprintf("/%s/box/c", cgroup) : NULL,
 		"namespaces",
 		namespaces_of(p),
+		"sysctl",
+		plan_sysctl(p),
 		"resources",
 		limited ? limits(p, rules) : NULL,
 		"maskedPaths",

@@ -495,6 +495,65 @@ print(sum(int(line.split("mem ")[1]) for line in open("/proc/net/sockstat") if "
         assert int(p.stdout) * 4096 <= 80 << 20, f"{p.stdout} pages in sockets of a grant of 64 MiB"
 
 
+# Connections that nobody accepts, with what fits into them; their other ends are closed.
+UNACCEPTED = """
+import socket
+held, most = [], 0
+for i in range(3):
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    s.listen(65535)
+    held.append(s)
+    for n in range(1200):
+        c = socket.socket()
+        c.settimeout(0.5)
+        try:
+            c.connect(s.getsockname())
+        except OSError:
+            break
+        c.setblocking(False)
+        try:
+            while True:
+                c.send(b"x" * 65536)
+        except BlockingIOError:
+            pass
+        c.close()
+        most = max(most, n + 1)
+try:
+    open("/proc/sys/net/core/somaxconn", "w").write("4096")
+except OSError as e:
+    print(e.errno, end=" ")
+wait = [int(line.split()[4].split(":")[1], 16) for line in list(open("/proc/net/tcp"))[1:]]
+print(most, max(wait), open("/proc/sys/net/core/somaxconn").read().strip(), end=" ")
+print(*open("/proc/sys/net/ipv4/tcp_rmem").read().split())
+"""
+CORE = tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups())) >= (6, 6)
+
+
+@pytest.mark.parametrize("memory, queue, most", [("64M", 16, 512 << 10), ("512M", 128, 4 << 20)])
+@pytest.mark.skipif(not CORE, reason="before Linux 6.6 a container has no net.core.somaxconn")
+def test_few_connections_wait_to_be_accepted(pf, memory, queue, most):
+    """No cgroup is charged for them before; so it is with exec, and where a keeper starts it."""
+
+    def check(text):
+        no, had, waits, *values = map(int, text.split())
+        assert no == errno.EROFS and values[:3] == [queue, 4096, 16384]
+        assert values[3] <= most
+        assert 0 < had <= queue + 1 and 0 < waits <= 64 << 10
+
+    name = pf.detach("--memory", memory)
+    check(pf.ok("exec", name, "--", PYTHON, "-I", "-c", UNACCEPTED))
+    pf.ok("stop", "-t", "0", name)
+    check(pf.python(UNACCEPTED, "--memory", memory))
+    owner = 54321
+    name = pf.grant("--cpus", CPU, "--memory", memory, "--owner", f"{owner}:{owner}")
+    try:
+        flags = ["run", "--grant", name, "--", PYTHON, "-I", "-c", UNACCEPTED]
+        check(pf.ok(*flags, user=owner, group=owner, extra_groups=[]))
+    finally:
+        pf("grant", "stop", name)
+
+
 def test_init_is_its_own(pf):
     """The program, of the same user, gets nothing of the process that started it."""
     code = """

@@ -94,24 +94,31 @@ static void give_up_waiting(const struct hostfs *fs, const struct lease *lease)
 	ledger_close(&l);
 }
 
-// The signal that ends the waiting, 0: its time is over.
-static int wait_seconds(unsigned seconds)
+// Those that end all of it. Between a start and the next they wait to be asked for: a supervisor that one killed
+// would leave a lease that waits.
+static sigset_t ends(void)
 {
-	static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-	int64_t limit = clock_ms() + seconds * INT64_C(1000), left;
-	sigset_t set, old;
-	int sig = 0;
+	static const int all[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-		sigaddset(&set, ends[i]);
-	sigprocmask(SIG_BLOCK, &set, &old);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		sigaddset(&set, all[i]);
+	return set;
+}
+
+// The one that ends the waiting, 0: its time is over.
+static int wait_seconds(unsigned seconds)
+{
+	const sigset_t set = ends();
+	int64_t limit = clock_ms() + seconds * INT64_C(1000), left;
+	int sig = 0;
+
 	while (sig <= 0 && (left = limit - clock_ms()) > 0) {
 		const struct timespec t = {left / 1000, left % 1000 * 1000000};
 
 		sig = sigtimedwait(&set, NULL, &t);
 	}
-	sigprocmask(SIG_SETMASK, &old, NULL);
 	return sig > 0 ? sig : 0;
 }
 
@@ -126,6 +133,7 @@ static int run_once(
 	struct err *err
 )
 {
+	const sigset_t set = ends();
 	struct start s;
 	int r = start_prepare(req, fs, &s, err);
 
@@ -138,8 +146,10 @@ static int run_once(
 			ret->again = restart_next(restarts, &req->launch.restart, ret, 0);
 		return r;
 	}
-	if (req->launch.restart.when != RESTART_NO)
+	if (req->launch.restart.when != RESTART_NO) {
 		s.restarts = restarts;
+		sigprocmask(SIG_BLOCK, &set, NULL); // until all is over
+	}
 	r = run_workload(&s, &req->launch, NULL, ready, ret, err);
 	*lease = s.plan.lease;
 	lease->again = ret->waits ? LEASE_WAITING : LEASE_AGAIN;
@@ -163,8 +173,12 @@ int run_again_and_again(
 	// a supervisor leaves its caller's output to the program: the next start is to have it, too
 	_cleanup_close_ int output = -1;
 	struct lease lease = {0};
+	const struct timespec now = {0};
+	const sigset_t set = ends();
+	sigset_t old;
 	int r, sig;
 
+	sigprocmask(SIG_SETMASK, NULL, &old);
 	if (req->launch.restart.when != RESTART_NO)
 		output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	for (;;) {
@@ -189,6 +203,9 @@ int run_again_and_again(
 	}
 	if (ret->waits || next.again != NULL)
 		give_up_waiting(fs, &lease);
+	while (sigtimedwait(&set, NULL, &now) > 0)
+		; // told to end, and it does
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from workload import CPU, LEASES, LOGS, kill, needs_root, unique, wait
 pytestmark = needs_root
 
 IDS = Path("/run/pinfold/ids.json")
+STRACE = shutil.which("strace")
 
 
 def loop(pf, script, policy, *flags, name=None, where="container"):
@@ -144,6 +146,18 @@ def test_a_signal_to_the_supervisor_ends_it(pf, leaks, state):
         wait(lambda: waiting(pf, name), what="that it waits")
     kill(pf.lease(name)["supervisor"], signal.SIGTERM)
     wait(lambda: gone(name), what="the end")
+
+
+@pytest.mark.skipif(STRACE is None, reason="package strace is not installed")
+def test_a_signal_at_any_moment(pf, leaks):
+    """Whenever the supervisor has just changed which signals it takes: nothing is left that nobody waits for."""
+    for n in range(1, 13):
+        name = unique()
+        at = ["-e", "trace=rt_sigprocmask", "-e", f"inject=rt_sigprocmask:signal=TERM:when={n}"]
+        run = [pf.path, "run", "--cpus", CPU, "--name", name, "--restart", "on-failure:1"]
+        s = pf.start_other(STRACE, "-qq", "-o", "/dev/null", *at, *run, "--", "/bin/false")
+        s.end()
+        assert gone(name) and name not in pf.ps(), f"at the {n}th"
 
 
 def test_a_supervisor_that_is_killed_while_it_waits(pf, leaks):

@@ -127,6 +127,10 @@ static int parse_modes(char *modes, const char *volume, struct launch_volume *v,
 	char *save = NULL;
 	bool said = false;
 
+	if (modes[0] == '\0')
+		return err_set(
+			err, EINVAL, "volume '%s': one of ro, rw and idmap at its end", volume
+		);
 	for (char *m = strtok_r(modes, ",", &save); m != NULL; m = strtok_r(NULL, ",", &save)) {
 		if (str_eq(m, "idmap")) {
 			v->idmap = true;

@@ -133,6 +133,7 @@ FLAGS = {
     "volume-one": ([*ONE, "-v", "/etc"], "'/etc': write HOST:TARGET"),
     "volume-four": ([*ONE, "-v", "/etc:/x:ro:z"], "'ro:z'"),
     "volume-mode": ([*ONE, "-v", "/etc:/x:rx"], "'rx' is none of ro, rw and idmap"),
+    "volume-no-mode": ([*ONE, "-v", "/etc:/x:"], "one of ro, rw and idmap at its end"),
     "volume-no-target": ([*ONE, "-v", "/etc:"], "target"),
     "volume-no-source": ([*ONE, "-v", ":/x"], "volume ':/x'"),
     "volume-relative": ([*ONE, "-v", "/etc:x"], "target"),

@@ -87,7 +87,8 @@ class Cri(Containerd):
         with open(self.containerd_conf, "a", encoding="utf-8") as f:
             f.write(PLUGIN.format(image=IMAGE, top=self.top, below=shutil.which("crun")))
         words = [self.pinfold, "runtime", "configure", "containerd", "--file"]
-        subprocess.run([*words, self.containerd_conf], check=True, timeout=20, capture_output=True)
+        words.append(self.containerd_conf)
+        subprocess.run(words, check=True, timeout=20 * SLOW, capture_output=True)
 
     def up(self):
         import grpc  # pylint: disable=import-outside-toplevel
@@ -116,7 +117,11 @@ class Cri(Containerd):
         write_archive(archive, root, name, argv)
         words = ["ctr", "-a", self.socket, "-n", "k8s.io", "images", "import", "--no-unpack"]
         p = subprocess.run(
-            self.enter(*words, archive), capture_output=True, text=True, timeout=60, check=False
+            self.enter(*words, archive),
+            capture_output=True,
+            text=True,
+            timeout=60 * SLOW,
+            check=False,
         )
         assert p.returncode == 0, p
         archive.unlink()

@@ -23,7 +23,7 @@ def root_of(directory, *programs, pinfold):
     top = Path(directory)
     if programs:
         words = [pinfold, "image", "build", "-o", str(top), *programs]
-        subprocess.run(words, check=True, capture_output=True, timeout=120)
+        subprocess.run(words, check=True, capture_output=True, timeout=120 * SLOW)
     for name in ("bin", "proc", "dev", "sys", "run", "tmp", "etc"):
         (top / name).mkdir(parents=True, exist_ok=True)
     at = top / "bin"
@@ -64,8 +64,9 @@ class Engine(Command):
         self.names, self.daemons = [], []
         self.groups = top_groups()
         self.space = subprocess.Popen(["unshare", "-m", "sleep", "infinity"])
-        place = f"/proc/{self.space.pid}/ns/mnt"
-        wait(lambda: os.readlink(place) != os.readlink("/proc/self/ns/mnt"), what="a namespace")
+        # by then what is mounted in it stays in it
+        comm = Path(f"/proc/{self.space.pid}/comm")
+        wait(lambda: comm.read_text() == "sleep\n", what="a namespace")
         self.before()
 
     def before(self):
@@ -143,7 +144,7 @@ class Engine(Command):
         place.mkdir(exist_ok=True)
         options = f"pagesize=2M,size={2 * pages}M"
         words = self.enter("mount", "-t", "hugetlbfs", "-o", options, "none", place)
-        subprocess.run(words, check=True, timeout=20)
+        subprocess.run(words, check=True, timeout=20 * SLOW)
         return self.volume(place)
 
     def volume(self, place):
@@ -250,7 +251,9 @@ class Podman(Engine):
     def end(self):
         super().end()
         for name in self.orphans:
-            subprocess.run([self.runtime, "delete", "--force", name], timeout=20, check=False)
+            subprocess.run(
+                [self.runtime, "delete", "--force", name], timeout=20 * SLOW, check=False
+            )
 
 
 class Containerd(Engine):
@@ -278,7 +281,8 @@ class Containerd(Engine):
 
     def is_up(self):
         words = self.enter("ctr", "-a", self.socket, "version")
-        return subprocess.run(words, capture_output=True, timeout=40, check=False).returncode == 0
+        p = subprocess.run(words, capture_output=True, timeout=40 * SLOW, check=False)
+        return p.returncode == 0
 
     def words(self):
         return ["ctr", "-a", self.socket]

@@ -89,7 +89,7 @@ class Kubelet:
         import grpc  # pylint: disable=import-outside-toplevel
 
         for path in self.directory.glob("*"):
-            path.unlink()
+            path.unlink(missing_ok=True)  # its owner may remove it just then
         method = grpc.unary_unary_rpc_method_handler(
             self.register,
             request_deserializer=self.messages.RegisterRequest.FromString,

@@ -95,7 +95,7 @@ def take(what, most):
         [PYTHON, "-I", "-c", HOLDER, what, str(most)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=60 * SLOW,
         check=True,
     )
     return int(p.stdout.split()[1])
@@ -320,7 +320,7 @@ def test_a_crash_starts_nothing_on_the_host(pf, tmp_path):
                 resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2
             )
 
-        subprocess.run(crash, check=False, preexec_fn=unlimited, timeout=20)
+        subprocess.run(crash, check=False, preexec_fn=unlimited, timeout=20 * SLOW)
         if not wait_for(ran):
             pytest.skip("this kernel runs no program for a crash on the host either")
         ran.unlink()
@@ -634,6 +634,7 @@ def test_a_link_left_by_a_crash_goes(pf):
     link = unique("l")
     path = Path(f"/run/pinfold/links/{link}")
     s, name = pf.begin("--link", f"memif:{link}")
-    os.kill(s.pid, signal.SIGKILL)
+    s.signal(signal.SIGKILL)
+    s.end()
     pf.ok("stop", "-t", "0", name)
     assert not path.exists() and not (LEASES / f"{name}.json").exists()

@@ -329,6 +329,7 @@ def test_hugepages_are_held(kept):
 def test_the_program_is_nobody_outside(kept):
     s = kept.start("echo up; exec sleep 1000")
     s.until("^up")
+    kept.pf.program(kept.name, "sleep")
     lease = kept.pf.lease(kept.name)
     keeper = lease["supervisor"]
     outside = {}

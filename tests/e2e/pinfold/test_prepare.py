@@ -3,6 +3,7 @@
 """pinfold host prepare and host undo: what a machine lacks is made while it runs, and all of it taken back."""
 
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -10,7 +11,7 @@ import pytest
 
 from noise import interrupts, masks, moved, threads
 from places import TOP
-from workload import CPU, OTHER, POOL, needs_root, needs_two, pool
+from workload import CPU, OTHER, POOL, needs_root, needs_two, pool, wait
 
 SCHEMA = json.loads((TOP / "data/schemas/prepare.json").read_text())
 STATE = Path("/run/pinfold/prepared.json")
@@ -167,6 +168,7 @@ class TestCpus:
 
     def test_a_process_that_runs_there_only(self, pf, restored):
         other = pf.start_other("taskset", "-c", CPU, "sleep", "1000")
+        wait(lambda: os.sched_getaffinity(other.pid) == {CPU}, what="its CPU")
         doc = prepare(pf, "--dry-run", "--cpus", CPU)
         names = [row["name"] for row in doc["unmovable"]]
         assert any(f"process {other.pid} " in name for name in names), names

@@ -76,8 +76,11 @@ def check_pinned(qemu, cpus):
     """Each virtual CPU has a thread on one granted CPU, and the rest of QEMU runs on those as well."""
     where = {}
     for task in Path(f"/proc/{qemu}/task").iterdir():
-        comm = (task / "comm").read_text().strip()
-        allowed = re.search(r"Cpus_allowed_list:\s+(\S+)", (task / "status").read_text())[1]
+        try:
+            comm, status = ((task / name).read_text() for name in ("comm", "status"))
+        except OSError:
+            continue  # one of its helpers, which come and go
+        comm, allowed = comm.strip(), re.search(r"Cpus_allowed_list:\s+(\S+)", status)[1]
         where.setdefault(comm if comm.startswith("CPU ") else "other", set()).add(allowed)
     other = where.pop("other")
     assert where == {f"CPU {i}/TCG": {str(cpu)} for i, cpu in enumerate(sorted(cpus))}
@@ -114,7 +117,10 @@ def test_while_it_runs(pf):
     assert p.returncode == 9 and p.stdout.splitlines()[0] == "x"
     assert pf("exec", name, "--", "/no/such").returncode == 127
     # as many as there are ports, one after the other and at once
-    begun = [pf.start("exec", name, "--", "/bin/sleep", "30") for _ in range(3)]
+    sleeps = ("/bin/sh", "-c", "echo up; exec sleep 1000")
+    begun = [pf.start("exec", name, "--", *sleeps) for _ in range(3)]
+    for b in begun:
+        b.until("^up", 30)
     assert pf("exec", name, "--", "/bin/echo", "y").stdout == "y\n"
     for b in begun:
         b.signal(signal.SIGTERM)

@@ -21,6 +21,7 @@ from workload import (
     FULL,
     GUEST,
     NODES,
+    SLOW,
     kill,
     needs_root,
     needs_testpmd,
@@ -161,7 +162,7 @@ def test_nic_that_was_pulled_out(pf, e1000e):
         pf.fails("run", "--cpus", NODES[0][0], "--nic", a.bdf, "--", "true", like="does not exist")
     finally:
         Path("/sys/bus/pci/rescan").write_text("1")
-    assert a.driver == "e1000e"
+    wait(lambda: a.driver == "e1000e", what="its driver")
 
 
 def test_after_a_reboot(pf, e1000e):
@@ -252,8 +253,10 @@ def test_testpmd_without_arguments_for_eal(pf, e1000e):
 
 def killat(pf, *args):
     with open(pf.directory / "killat.out", "wb") as out:
-        command = [KILLAT, *map(str, args)]
-        return subprocess.run(command, stdout=out, stderr=out, timeout=50, check=False).returncode
+        command = [KILLAT, "-s", str(40 * SLOW), *map(str, args)]
+        return subprocess.run(
+            command, stdout=out, stderr=out, timeout=50 * SLOW, check=False
+        ).returncode
 
 
 def bind_of(pf, nic):
@@ -293,7 +296,7 @@ def test_death_at_every_step(pf, e1000e, what):
     for number, call in points:
         prepare()
         killat(pf, "-k", f"0:{number}", "-v", "0", "--", pf.path, *command)
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 20 * SLOW
         while pf("gc").returncode != 0 or pf.ps().get("killed"):
             assert time.monotonic() < limit, call
             time.sleep(0.2)

@@ -86,7 +86,7 @@ def frozen_and_back(pf, name, log):
     """The CPU goes, and comes again."""
     assert row(pf, name)["note"] == ""
     put(CPU, False)
-    note = until(pf, name, "frozen", 1)["note"]
+    note = until(pf, name, "frozen")["note"]
     assert note == f"CPU {CPU} is offline: it is frozen until that is back"
     assert_stands_still(pf, name)
     assert f"{name}: {note}\n" in pf.ok("ps")
@@ -112,7 +112,7 @@ def test_frozen_until_it_is_back(pf, flags):
     name = pf.detach(*flags, command=BUSY)
     frozen_and_back(pf, name, LOGS / f"{name}.log")
     put(CPU, False)
-    until(pf, name, "frozen", 1)
+    until(pf, name, "frozen")
     pf.fails(
         "exec", name, "--", "/bin/true", like=f"exec in '{name}': CPU {CPU} is offline: it is froz"
     )
@@ -134,7 +134,7 @@ def test_held_to_the_rest_while_there_is_some(pf):
     s.until(f"^pinfold: '{name}': CPU {CPU} is offline: it has CPU {SECOND}$")
     assert_goes_on(pf, name, {SECOND})
     put(SECOND, False)
-    until(pf, name, "frozen", 1)
+    until(pf, name, "frozen")
     put(SECOND, True)
     wait(lambda: f"CPU {CPU} is" in row(pf, name)["note"], what="half of it back")
     assert row(pf, name)["state"] == "frozen"
@@ -188,7 +188,7 @@ def test_keeper_and_all_it_started(pf):
     assert own("run", "-d", "--grant", name, "--", *BUSY).stdout == f"{name}\n"
     frozen_and_back(pf, name, LOGS / f"{name}.log")
     put(CPU, False)
-    until(pf, name, "frozen", 1)
+    until(pf, name, "frozen")
     assert "frozen" in own("ps").stdout
     assert f"grant '{name}' is frozen: its CPUs or nodes are offline" in own("stop", name).stderr
     pf.ok("grant", "stop", name)
@@ -233,6 +233,6 @@ def test_cgroup_v1(v1, pf, place):
     box = CGROUP / f"cpuset/pinfold/{name}/box"
     assert (box / "cpuset.cpus").read_text().strip() == str(CPU)
     put(CPU, False)
-    until(pf, name, "frozen", 1)
+    until(pf, name, "frozen")
     pf.ok("stop", "-t", "1000", name)
     assert name not in pf.ps()

@@ -16,7 +16,7 @@ import pytest
 from auditing import verdicts
 from features import needs_guests
 from machines import BOOT, VM
-from workload import CPU, OTHER, needs_pages, needs_root, needs_two, unique
+from workload import CPU, OTHER, SLOW, needs_pages, needs_root, needs_two, unique
 
 pytestmark = [needs_root, needs_guests, pytest.mark.limit(150)]
 
@@ -107,7 +107,7 @@ def test_cpus_of_other_machines(pf, tmp_path, kind, cpus, want):
             pass_fds=[theirs.fileno()],
         )  # fmt: skip
         try:
-            ours.settimeout(20)
+            ours.settimeout(20 * SLOW)
             f = ours.makefile("rw")
             f.readline()
             for word in ("qmp_capabilities", "query-hotpluggable-cpus"):

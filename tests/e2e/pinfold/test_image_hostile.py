@@ -517,7 +517,7 @@ os.rename(trap, made)
 """
     p = as_user(code, theirs / ".x.pinfold", trap, victim, stdout=subprocess.PIPE, text=True)
     assert p.stdout.readline() == "ready\n"
-    slow = "inject=mkdirat,mkdir:delay_exit=300000:when=1"
+    slow = "inject=mkdirat,mkdir:delay_exit=2000000:when=1"
     made = image(
         "build", "-o", theirs / "x", "ls", before=["strace", "-qq", "-o", "/dev/null", "-e", slow]
     )

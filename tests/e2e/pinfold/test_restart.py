@@ -149,6 +149,7 @@ def test_a_signal_to_the_supervisor_ends_it(pf, leaks, state):
 
 
 @pytest.mark.skipif(STRACE is None, reason="package strace is not installed")
+@pytest.mark.limit(150)
 def test_a_signal_at_any_moment(pf, leaks):
     """Whenever the supervisor has just changed which signals it takes: nothing is left that nobody waits for."""
     for n in range(1, 13):

@@ -740,7 +740,7 @@ TESTPMD = [
 def forwarding(pf, *words):
     """A testpmd that forwards until it is told to end, by a terminal's signal as by docker's."""
     s = pf.start(*words, *ONE, "--hugepages", "2M=40", "--", *TESTPMD)
-    s.until(r"TX-packets: [1-9]")
+    s.until(r"TX-packets: [1-9]", 40)
     s.signal(signal.SIGINT)
     assert s.end() == 0, s.text()
     assert "Bye..." in s.text()
@@ -749,6 +749,7 @@ def forwarding(pf, *words):
 
 @needs_testpmd
 @needs_pages(40)
+@pytest.mark.limit(120)
 def test_testpmd(pf, tmp_path):
     out = tmp_path / "testpmd.json"
     forwarding(pf, "seccomp", "record", "-o", out)

@@ -17,7 +17,7 @@ import pytest
 
 from places import TOP
 from processes import named
-from workload import SLOW
+from workload import SLOW, needs_pages, needs_root
 
 # figures of an emulated machine would say nothing more
 pytestmark = pytest.mark.anywhere
@@ -147,6 +147,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+@needs_root
+@needs_pages(48)
 @pytest.mark.limit(90)
 def test_a_run_that_is_disturbed(pinfold, leaks, tmp_path):
     """A function that is killed in its trial is started again, and nothing of the first is in its way."""
@@ -155,7 +157,10 @@ def test_a_run_that_is_disturbed(pinfold, leaks, tmp_path):
     killed = 0
     while p.poll() is None and killed < 2:
         if pid := named(p.pid, "drover"):
-            os.kill(pid, signal.SIGKILL)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # it was done already
             killed += 1
             wait_for(lambda: not Path(f"/proc/{pid}").exists())
         time.sleep(0.005)
@@ -193,6 +198,8 @@ def test_a_run_that_is_disturbed(pinfold, leaks, tmp_path):
     bench(pinfold, "compare", "--fail-on", "worse,changed,missing", where, where)
 
 
+@needs_root
+@needs_pages(8)
 @pytest.mark.limit(90)
 def test_ctrl_c_and_resume(pinfold, leaks, tmp_path):
     where = tmp_path / "r"

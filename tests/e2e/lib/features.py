@@ -24,6 +24,13 @@ needs_v2 = pytest.mark.skipif(
     reason=f"needs cgroup v2 at {CGROUP}; {ELSEWHERE}",
 )
 
+
+def needs_tools(*names):
+    """Programs of this machine, which a container sees, too."""
+    missing = [name for name in names if shutil.which(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"there is no {', '.join(missing)} here")
+
+
 RELEASE = tuple(int(n) for n in os.uname().release.split(".")[:2])
 REMOTE_PARTITIONS = RELEASE >= (6, 7)  # they may lie anywhere
 needs_partitions = pytest.mark.skipif(

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from features import FAR, NEAR, ONLINE, needs_node_pages, needs_nodes, node_pages
+from features import FAR, NEAR, ONLINE, needs_node_pages, needs_nodes, needs_tools, node_pages
 
 from workload import (
     NODES,
@@ -68,6 +68,7 @@ def on(node):
 # --- what is seen ---------------------------------------------------------------------------------
 
 
+@needs_tools("numactl", "lscpu")
 @pytest.mark.parametrize("node", EACH)
 def test_one_node_is_seen(pf, node):
     script = (
@@ -83,6 +84,7 @@ def test_one_node_is_seen(pf, node):
     assert ids(status_field(text, "Mems_allowed_list")) == {node}
 
 
+@needs_tools("numactl")
 def test_both_nodes_are_seen_by_who_has_both(pf):
     both = f"{on(NEAR)},{on(FAR)}"
     text = pf.shell("numactl -H; grep Mems_allowed_list /proc/self/status", cpu=both)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import fake_host
 import pytest
-from workload import CPU, CPUS, EAL_NODES, NODE, OTHER, PYTHON, ids, needs_numa, needs_pages
+from features import needs_tools
+from workload import CPU, CPUS, EAL_NODES, NODE, OTHER, PYTHON, SLOW, ids, needs_numa, needs_pages
 from workload import needs_root, needs_testpmd, needs_two
 
 
@@ -90,7 +91,8 @@ def told(host, inside):
 
 @pytest.fixture(scope="module")
 def host():
-    return json.loads(subprocess.run(READER, capture_output=True, check=True, timeout=30).stdout)
+    p = subprocess.run(READER, capture_output=True, check=True, timeout=30 * SLOW)
+    return json.loads(p.stdout)
 
 
 @needs_two
@@ -162,6 +164,7 @@ def test_view_cannot_be_changed(pf):
 
 
 @needs_numa
+@needs_tools("lscpu", "numactl", "free", "numastat")
 @needs_pages(PAGES + 1)
 def test_programs_agree(pf):
     """Every program that looks finds the same machine, and that is the grant."""
@@ -238,7 +241,7 @@ def test_topology_is_the_hosts(pf):
         pytest.skip("this kernel says nothing of cores and caches")
     script = f"cd {top}; export LC_ALL=C; grep . {' '.join(found)}; ls -d topology cache node*; :"
     there = subprocess.run(
-        ["/bin/sh", "-c", script], capture_output=True, text=True, timeout=10, check=True
+        ["/bin/sh", "-c", script], capture_output=True, text=True, timeout=10 * SLOW, check=True
     )
     # a file may be empty, but not all of them
     assert re.search(r"^\S+:.+", there.stdout, re.M)
@@ -260,7 +263,7 @@ def lxcfs():
     with subprocess.Popen(
         [program, "-f", where], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 10 * SLOW
         while not (where / "proc/uptime").exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
@@ -269,7 +272,7 @@ def lxcfs():
         yield where
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(10 * SLOW)
         except subprocess.TimeoutExpired:
             process.kill()
     if os.path.ismount(where):
@@ -285,7 +288,7 @@ def test_lxcfs(pinfold, lxcfs, leaks):
         [pinfold, "run", "--cpus", str(CPU), *GRANT, *command],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=30 * SLOW,
         check=True,
     )
     assert float(p.stdout.split()[0]) < 30 < float(Path("/proc/uptime").read_text().split()[0])
@@ -318,7 +321,7 @@ def look(pinfold, tmp_path):
             [pinfold, "--host-tree", tree, "plan", "--format", "json", *flags, "--", "true"],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=30 * SLOW,
             check=True,
         )
         for step in json.loads(plan.stdout)["steps"]:
@@ -338,7 +341,7 @@ def look(pinfold, tmp_path):
             ["unshare", "-m", "/bin/sh", "-ec", text + script],
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=50 * SLOW,
             check=True,
         ).stdout
 
@@ -349,6 +352,7 @@ SECOND = ["--cpus", "1", "--mems", "1", "--hugepages", "2M=20@1", "--memory", "2
 
 
 @pytest.mark.skipif(not {0, 1} <= set(CPUS), reason="needs CPUs 0 and 1")
+@needs_tools("taskset", "numactl", "lscpu", "lstopo-no-graphics")
 def test_second_node_only(look):
     """A grant on node 1 alone: no program expects a node 0."""
     script = (
@@ -367,6 +371,7 @@ def test_second_node_only(look):
     assert re.findall(r'type="PU" os_index="(\d+)"', text) == ["1"]
 
 
+@needs_tools("numactl", "lscpu")
 def test_large_machine_is_small_inside(look):
     """Of 256 CPUs and eight nodes, what is granted."""
     flags = ["--cpus", "16,100", "--mems", "1,6", "--memory", "256M"]

@@ -173,9 +173,9 @@ def test_a_line_without_end(running, control):
 
 def test_half_a_request_has_its_time(running, control):
     """Whoever does not go on is sent away, also if he says a little now and then; others see nothing of it."""
+    begin = time.monotonic()
     silent, slow = connect(running), connect(running)
     silent.sendall(b'{"request": ')
-    begin = time.monotonic()
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
         while time.monotonic() - begin < 3 * LIMIT:
             slow.sendall(b" ")

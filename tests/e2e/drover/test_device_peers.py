@@ -75,7 +75,7 @@ def test_server_that_does_not_answer(start, mute):
         time.sleep(0.5)
         begin = time.monotonic()
         report = client.end()
-        assert time.monotonic() - begin < 3 * SLOW
+        assert time.monotonic() - begin < 10 * SLOW
         assert report["ports"][0]["opackets"] == 0 and "traffic runs" not in client.said()
 
 

@@ -214,7 +214,7 @@ def test_a_full_output_that_is_waited_for(start, tmp_path):
         assert set(task["drops"].values()) == {0}
         begin = time.monotonic()
         d.end()
-        assert time.monotonic() - begin < 2 * SLOW
+        assert time.monotonic() - begin < 10 * SLOW
 
 
 # ---- in a container

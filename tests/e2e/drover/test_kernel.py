@@ -229,7 +229,7 @@ def test_age(net):
     net.cpe.run(f"ip neigh replace {GATEWAY} lladdr {net.mac()} dev q3 nud permanent")
     assert "1 received" in net.core.run(f"ping -c 1 -W 10 {address(3)}")
     unknown = net.task(DOWN)["drops"]["unknown cpe"]
-    time.sleep(AGE + 1.5)
+    time.sleep(AGE + 3)
     status, out = net.core.ask(f"ping -c 1 -W 10 {address(3)}")
     assert status != 0 and "Destination Host Unreachable" in out
     assert net.task(DOWN)["drops"]["unknown cpe"] == unknown + 1

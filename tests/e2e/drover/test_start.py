@@ -232,7 +232,7 @@ def test_a_signal_ends_it(drover, tmp_path, number, state):
             begin = time.monotonic()
             p.send_signal(number)
             assert p.wait(20 * SLOW) == 0
-            assert time.monotonic() - begin < 2 * SLOW
+            assert time.monotonic() - begin < 10 * SLOW
         finally:
             p.kill()
             p.wait()

@@ -209,6 +209,6 @@ class Linux:
             except subprocess.TimeoutExpired:
                 # Not this process alone: the kernel behind it would keep the console, and the reader wait
                 self.lab.end()
-                self.process.wait(5)
+                self.process.wait(20)
         self.reader.join(5)
         self.process.stdout.close()

@@ -54,7 +54,7 @@ const struct request requests[] = {
 	 "reads a table anew, from its file or another",
 	 true,
 	 {TABLE, {"file", ARG_TEXT}}},
-	{"report", answer_report, "all figures at once", false},
+	{"report", answer_report, "all figures at once", true},
 	{"rings", answer_rings, "rings between tasks, or those of a task", false, {TASK}},
 	{"route_add",
 	 answer_route_add,

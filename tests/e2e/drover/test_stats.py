@@ -172,6 +172,7 @@ def test_telemetry_shows_the_same(control, tel):
         (f"/drover/stop,{FWD}", "drover ask stop [task=...]"),
         ("/drover/clear", "drover ask clear"),
         ("/drover/rate,generator,5", "drover ask rate task=... pps=..."),
+        ("/drover/report", "drover ask report"),
         (f"/drover/trace,{FWD}", "drover ask trace task=... [packets=...]"),
         ("/drover/reload,t", "drover ask reload table=... [file=...]"),
     ],

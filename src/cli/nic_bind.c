@@ -221,6 +221,7 @@ static int with_nics(
 static int bind_all(struct work *w, struct err *err)
 {
 	const struct nic_wish *wish = &w->wish;
+	bool persisted[GRANT_NICS] = {false};
 	struct binding b;
 	struct err unused;
 	int r = 0;
@@ -228,13 +229,17 @@ static int bind_all(struct work *w, struct err *err)
 	for (unsigned i = 0; i < wish->n; i++) {
 		const struct host_pci *nic = wish->nics[i];
 
+		persisted[i] = persists(nic->bdf);
 		r = nic_bind(
 			&w->ledger, &w->host, nic, wish->driver, "", wish->unsafe_noiommu, err
 		);
 		if (r == 0 && w->persist)
 			r = persist(nic->bdf, wish->driver, err);
-		for (unsigned k = i; r < 0 && k-- > 0;) {
+		// the last one, too, which may be bound and not persist
+		for (unsigned k = i + 1; r < 0 && k-- > 0;) {
 			nic = wish->nics[k];
+			if (w->persist && !persisted[k])
+				forget(nic->bdf, &unused);
 			if (!str_eq(nic->driver, wish->driver)
 			    && binding_read(&w->ledger, nic->bdf, &b, &unused) == 0)
 				nic_return(&w->ledger, &b, &unused);

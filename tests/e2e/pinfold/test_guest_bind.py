@@ -189,6 +189,21 @@ def test_after_a_reboot(pf, e1000e):
         (KEPT / "pci-0000:00:1f.2").unlink()
 
 
+def test_bind_that_cannot_persist(pf, e1000e):
+    """All or none: also the one that was bound already, and what was written for others."""
+    a, b, _ = e1000e
+    trap = KEPT / f"pci-{b.bdf}"
+    trap.mkdir(parents=True)
+    (trap / "x").touch()
+    try:
+        pf.fails("nic", "bind", "--persist", a.bdf, b.bdf, like=f"pci-{b.bdf}")
+        assert (a.driver, b.driver, records()) == ("e1000e", "e1000e", [])
+        assert os.listdir(KEPT) == [trap.name]
+    finally:
+        (trap / "x").unlink()
+        trap.rmdir()
+
+
 # --- for a lease ----------------------------------------------------------------------------------
 
 

@@ -72,24 +72,34 @@ static void look_at_containerd(struct doctor *d)
 }
 
 static const struct {
-	const char *name, *program, *config;
+	const char *name, *program, *config, *also;
 } engines[] = {
-	{"docker", "usr/bin/dockerd", "etc/docker/daemon.json"},
-	{"podman", "usr/bin/podman", "etc/containers/containers.conf"},
-	{"containerd", "usr/bin/containerd", "etc/containerd/config.toml"},
+	{"docker", "usr/bin/dockerd", "etc/docker/daemon.json", NULL},
+	{"podman",
+	 "usr/bin/podman",
+	 "etc/containers/containers.conf",
+	 "etc/containers/containers.conf.d/50-pinfold.conf"},
+	{"containerd", "usr/bin/containerd", "etc/containerd/config.toml", NULL},
+	{"crio", "usr/bin/crio", "etc/crio/crio.conf", "etc/crio/crio.conf.d/50-pinfold.conf"},
 };
+
+static bool names_ours(const struct doctor *d, const char *config)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return config != NULL && fs_read(d->fs->root, config, CONFIG_MAX, &text, NULL) == 0
+	       && strstr(text, "pinfold-runtime") != NULL;
+}
 
 // Grants for containers of engines (docs/engines.md) need pinfold-runtime named there.
 static void look_at_engines(struct doctor *d)
 {
 	for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
-		_cleanup_free_ char *text = NULL;
 		bool named;
 
 		if (!doctor_exists(d, engines[i].program))
 			continue;
-		named = fs_read(d->fs->root, engines[i].config, CONFIG_MAX, &text, NULL) == 0
-			&& strstr(text, "pinfold-runtime") != NULL;
+		named = names_ours(d, engines[i].config) || names_ours(d, engines[i].also);
 		doctor_find(
 			d,
 			VERDICT_PASS,
@@ -100,7 +110,12 @@ static void look_at_engines(struct doctor *d)
 				"among its runtimes (docs/engines.md)",
 			engines[i].name
 		);
-		doctor_read(d, "/%s", engines[i].config);
+		doctor_read(
+			d,
+			engines[i].also != NULL ? "/%s, /%s" : "/%s",
+			engines[i].config,
+			engines[i].also
+		);
 	}
 }
 

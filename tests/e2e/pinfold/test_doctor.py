@@ -179,6 +179,27 @@ def test_sick_file(pinfold, machine, healthy, path, text, check, verdict):
 
 
 @pytest.mark.anywhere
+@pytest.mark.parametrize(
+    "program, config",
+    [
+        ("dockerd", "docker/daemon.json"),
+        ("podman", "containers/containers.conf"),
+        ("podman", "containers/containers.conf.d/50-pinfold.conf"),
+        ("containerd", "containerd/config.toml"),
+        ("crio", "crio/crio.conf.d/50-pinfold.conf"),
+    ],
+)
+def test_engine_that_knows_the_runtime(pinfold, machine, program, config):
+    """In the file that pinfold runtime configure writes, or in the engine's own."""
+    files = {f"usr/bin/{program}": "", f"etc/{config}": "/usr/bin/pinfold-runtime\n"}
+    for known in (True, False):
+        doc = report(pinfold, tree=machine("two", files=files))
+        said = [c["found"] for c in find(doc, "runtime/engines")]
+        assert len(said) == 1 and ("knows pinfold-runtime" in said[0]) == known, doc
+        files[f"etc/{config}"] = "other\n"
+
+
+@pytest.mark.anywhere
 def test_mounts(pinfold, machine):
     """A hugetlbfs that others may fill without limit, and such as are no trouble."""
     tree = machine("paper")

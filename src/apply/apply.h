@@ -142,6 +142,8 @@ uint64_t pinned_bytes(const struct hostfs *fs, const struct lease *lease);
 // what it gave is still used, which err says; the ledger knows, and the next collection tries again. The
 // ledger is locked.
 int lease_end(const struct ledger *l, const struct lease *lease, struct err *err);
+// The same of one whose file stays, of which the caller says anew what it is.
+int lease_take_back(const struct ledger *l, const struct lease *lease, struct err *err);
 
 // Before that, of a lease whose supervisor is gone: notes for ps -a that it has ended, and which limit it ran into.
 void lease_note_unseen(const struct ledger *l, const struct lease *lease, const char *why);

@@ -117,7 +117,7 @@ static int begin_draining(const struct ledger *l, const struct lease *lease, str
 	return lease_write(l, &draining, err);
 }
 
-int lease_end(const struct ledger *l, const struct lease *lease, struct err *err)
+int lease_take_back(const struct ledger *l, const struct lease *lease, struct err *err)
 {
 	bool current = lease_of_this_boot(l, lease);
 	struct charges left = {0};
@@ -146,5 +146,12 @@ int lease_end(const struct ledger *l, const struct lease *lease, struct err *err
 	}
 	if (current && nics_return(l, lease->grant.name, err) < 0)
 		return -err->code;
-	return lease_remove(l, lease->grant.name, err);
+	return 0;
+}
+
+int lease_end(const struct ledger *l, const struct lease *lease, struct err *err)
+{
+	int r = lease_take_back(l, lease, err);
+
+	return r == 0 ? lease_remove(l, lease->grant.name, err) : r;
 }

@@ -101,13 +101,16 @@ static int end_now(struct ledger *l, const struct lease *lease, bool *waits, str
 		r = 0; // taken back meanwhile, and perhaps another one started under that name
 		*waits = false;
 	} else if (r == 0) {
-		r = lease_end(l, &now, err);
+		r = lease_take_back(l, &now, err);
 		*waits = *waits && r == 0 && now.again == LEASE_AGAIN;
-	}
-	if (*waits) {
-		now.again = LEASE_WAITING;
-		now.nundo = 0;
-		r = lease_write(l, &now, err);
+		// who looks meanwhile finds one or the other, and never none
+		if (*waits) {
+			now.again = LEASE_WAITING;
+			now.nundo = 0;
+			r = lease_write(l, &now, err);
+		} else if (r == 0) {
+			r = lease_remove(l, now.grant.name, err);
+		}
 	}
 	ledger_unlock(l);
 	return r;

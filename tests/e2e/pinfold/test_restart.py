@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -146,6 +147,16 @@ def test_a_signal_to_the_supervisor_ends_it(pf, leaks, state):
         wait(lambda: waiting(pf, name), what="that it waits")
     kill(pf.lease(name)["supervisor"], signal.SIGTERM)
     wait(lambda: gone(name), what="the end")
+
+
+@pytest.mark.skipif(STRACE is None, reason="package strace is not installed")
+def test_its_name_is_never_free(pf, tmp_path):
+    """Its lease becomes one that waits, and that the next: who looks without a lock always finds it."""
+    name, calls = unique(), tmp_path / "calls"
+    run = [pf.path, "run", "--cpus", CPU, "--name", name, "--restart", "on-failure:1"]
+    trace = ["-f", "-qq", "-o", calls, "-e", "trace=unlink,unlinkat"]
+    assert pf.start_other(STRACE, *trace, *run, "--", "/bin/false").end() == 1
+    assert len(re.findall(rf'unlink.*"{name}\.json"', calls.read_text())) == 1
 
 
 @pytest.mark.skipif(STRACE is None, reason="package strace is not installed")

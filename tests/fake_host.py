@@ -460,7 +460,12 @@ def write_noise(t, m):
     for pid, name, flags, cpus in m.tasks:
         rest = "0 " * 43
         t.put(f"proc/{pid}/stat", f"{pid} ({name}) S 2 0 0 0 -1 {flags} {rest.strip()}")
-        t.put(f"proc/{pid}/status", f"Name:\t{name}\nCpus_allowed_list:\t{cpus}\nThreads:\t1")
+        # those of further threads after a semicolon
+        for n, may in enumerate(cpus.split(";")):
+            text = f"Name:\t{name}\nCpus_allowed_list:\t{may}\nThreads:\t{cpus.count(';') + 1}"
+            t.put(f"proc/{pid}/task/{pid + n}/status", text)
+            if n == 0:
+                t.put(f"proc/{pid}/status", text)
 
 
 def write(m, directory):
@@ -567,6 +572,7 @@ def paper():
             (91, "kswapd0", PF_KTHREAD, "0,12,24,36"),
             (700, "collector", 0x00400000, "2"),
             (701, "wide", 0x00400000, "2,0"),
+            (800, "testpmd", 0x00400000, "0-47;5;6"),
         ],
         model="Intel(R) Xeon(R) CPU E5-2690 v3 @ 2.60GHz",
         cpufreq=True,

@@ -6,6 +6,7 @@
 #include "host/noise.h"
 
 #include "base/scope.h"
+#include "base/str.h"
 #include "host/hostfs.h"
 
 #include <ctype.h>
@@ -130,8 +131,10 @@ static bool allowed_cpus(int dir, struct idset *ret)
 
 static void read_task(int dir, const char *pid, host_task_fn fn, void *arg)
 {
+	_cleanup_closedir_ DIR *threads = NULL;
 	struct host_task t = {.pid = pid};
 	char text[1024], *name;
+	const char *thread;
 	unsigned flags;
 
 	if (hostfs_text(dir, "stat", text, sizeof(text)) < 0 || !parse_stat(text, &name, &flags)
@@ -140,7 +143,17 @@ static void read_task(int dir, const char *pid, host_task_fn fn, void *arg)
 	t.name = name;
 	t.kernel = (flags & PF_KTHREAD) != 0;
 	t.bound = t.kernel && (flags & PF_NO_SETAFFINITY) != 0;
-	fn(&t, arg);
+	if (fn(&t, arg) || t.kernel)
+		return;
+	// the lcores of a DPDK program are bound, its first thread need not be
+	threads = hostfs_opendir(dir, "task");
+	while (threads != NULL && (thread = hostfs_next(threads)) != NULL) {
+		_cleanup_close_ int of =
+			str_eq(thread, pid) ? -1 : hostfs_dir(dirfd(threads), thread);
+
+		if (of >= 0 && allowed_cpus(of, &t.may) && fn(&t, arg))
+			return;
+	}
 }
 
 void host_tasks_each(const struct hostfs *fs, host_task_fn fn, void *arg)
@@ -161,15 +174,17 @@ void host_tasks_each(const struct hostfs *fs, host_task_fn fn, void *arg)
 	}
 }
 
-static void count_task(const struct host_task *t, void *arg)
+static bool count_task(const struct host_task *t, void *arg)
 {
 	struct noise *n = arg;
+	bool pinned = !t->kernel && idset_subset(&t->may, n->cpus);
 
-	if (!t->kernel && idset_subset(&t->may, n->cpus))
+	if (pinned)
 		count(&n->ret->pinned, t->pid, t->name);
 	// one that is bound to its CPU cannot be moved, and sleeps while nothing is asked of it
 	else if (t->kernel && !t->bound && idset_intersects(&t->may, n->cpus))
 		count(&n->ret->kthreads, t->pid, t->name);
+	return pinned;
 }
 
 void host_noise(const struct hostfs *fs, const struct idset *cpus, struct host_noise *ret)

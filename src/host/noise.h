@@ -33,8 +33,9 @@ struct host_task {
 	struct idset may;	// where it may run
 };
 
-// Calls fn for each process and each thread of the kernel.
-typedef void (*host_task_fn)(const struct host_task *t, void *arg);
+// Calls fn for each thread of a process, until fn says true of one, and for each thread of the kernel. pid: of the
+// process.
+typedef bool (*host_task_fn)(const struct host_task *t, void *arg);
 void host_tasks_each(const struct hostfs *fs, host_task_fn fn, void *arg);
 
 // Looks at /proc/irq and at every process: for people who ask, not for every start. What cannot be read

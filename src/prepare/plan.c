@@ -239,7 +239,7 @@ static void plan_irq(const char *number, const char *handler, const struct idset
 	    name);
 }
 
-static void plan_task(const struct host_task *t, void *arg)
+static bool plan_task(const struct host_task *t, void *arg)
 {
 	struct planning *p = arg;
 	const struct idset *cpus = &p->want->request.cpus;
@@ -248,9 +248,9 @@ static void plan_task(const struct host_task *t, void *arg)
 	char name[96], start[32];
 
 	if (value == NULL || former == NULL)
-		return;
+		return true;
 	snprintf(name, sizeof(name), "thread %s (%.32s)", t->pid, t->name);
-	if (!t->kernel && idset_subset(&t->may, cpus))
+	if (!t->kernel && idset_subset(&t->may, cpus)) {
 		json_array_append_new(
 			p->unmovable,
 			json_pack(
@@ -258,11 +258,13 @@ static void plan_task(const struct host_task *t, void *arg)
 				"name",
 				json_sprintf("process %s (%.32s)", t->pid, t->name),
 				"why",
-				"it may run there only"
+				"a thread of it may run there only"
 			)
 		);
+		return true;
+	}
 	if (!t->kernel || t->bound || !idset_intersects(&t->may, cpus))
-		return;
+		return false;
 	idset_and(&to, &p->rest);
 	if (idset_empty(&to))
 		to = p->rest;
@@ -281,6 +283,7 @@ static void plan_task(const struct host_task *t, void *arg)
 	json_object_set_new(
 		json_array_get(p->steps, json_array_size(p->steps) - 1), "start", json_string(start)
 	);
+	return true;
 }
 
 // A file that holds a mask of CPUs.

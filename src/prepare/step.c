@@ -203,7 +203,12 @@ static const struct {
 } kinds[] = {
 	{"mount", do_mount, undo_mount, "/sys/fs/cgroup/", NULL, false},
 	{"module", do_module, undo_module, "", NULL, false},
-	{"pages", do_pages, undo_pages, "/sys/", NULL, false},
+	{"pages",
+	 do_pages,
+	 undo_pages,
+	 "/sys/kernel/mm/hugepages/",
+	 "/sys/devices/system/node/",
+	 false},
 	{"write", do_write, undo_write, "/proc/irq/", "/sys/devices/virtual/workqueue/", true},
 	{"thread", do_thread, undo_thread, "", NULL, true},
 };

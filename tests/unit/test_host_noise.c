@@ -36,6 +36,14 @@ static void isolated_cpu(void **)
 	assert_kind(&n.pinned, 1, "700 collector");
 }
 
+// Its first thread may go anywhere.
+static void bound_thread(void **)
+{
+	struct host_noise n = look("5,6");
+
+	assert_kind(&n.pinned, 1, "800 testpmd");
+}
+
 // An interrupt without a handler is not in use.
 static void unused_interrupt(void **)
 {
@@ -75,6 +83,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(isolated_cpu),
+		cmocka_unit_test(bound_thread),
 		cmocka_unit_test(unused_interrupt),
 		cmocka_unit_test(housekeeping_cpus),
 		cmocka_unit_test(this_machine),

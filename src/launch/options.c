@@ -19,7 +19,7 @@ const char launch_help[] =
 	"  -v HOST:TARGET[:ro|rw][,idmap]  show a file or directory of the host; idmap: what its "
 	"owner\n"
 	"                          has there is the program's\n"
-	"  -w, --workdir DIR       where the program runs; default: /\n"
+	"  -w, --workdir DIR       where the program runs; default: /, with --in host this one\n"
 	"  -e NAME=VALUE           environment\n"
 	"  --config FILE|DIR|URL   a copy that the program finds; CONFIG in its words is the path\n"
 	"  --sha256 HEX            what the file or URL before it must have\n"

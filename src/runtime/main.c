@@ -101,9 +101,8 @@ static int make(char *const *argv, const struct command *c, int *ret_status, str
 		return 0;
 	if (jdoc_parse(text, len, "config.json", &spec, err) < 0)
 		return claims ? -err->code : 0;
-	if (claim_is_for_others(spec))
-		return 0;
-	if (claim_read(spec, &claim, err) < 0)
+	// what it was given counts like anybody's: whoever starts it may have written that it is such a container
+	if (!claim_is_for_others(spec) && claim_read(spec, &claim, err) < 0)
 		return -err->code;
 	if (claim.name == NULL && (geteuid() != 0 || !derive_needed(spec)))
 		return 0;

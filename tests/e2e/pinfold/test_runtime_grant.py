@@ -382,6 +382,16 @@ def test_over_runc(pf, engine, tmp_path):
     assert grant not in pf.ps()
 
 
+@needs_pages(8)
+def test_a_word_hides_nothing(pf, engine):
+    """Whoever starts a container may write that it holds a pod's namespaces: what it was given counts."""
+    doc = given(engine)
+    doc["annotations"] = {"io.kubernetes.cri.container-type": "sandbox"}
+    name = create_given(engine, doc)
+    assert [row["in"] for row in pf.ps().values()] == ["given"]
+    assert engine.runtime("delete", "--force", name).returncode == 0
+
+
 @pytest.mark.parametrize("key", ["cri.container-type", "cri-o.ContainerType"])
 def test_a_pods_own_container_takes_no_grant(pf, engine, key):
     """It has the annotations of its pod, whose grant is for a container that comes after it."""

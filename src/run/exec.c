@@ -200,9 +200,21 @@ static int enter_runtime(const struct hostfs *fs, const struct lease *lease, str
 		return err_oom(err);
 	if (stat("/proc/self/ns/mnt", &st) < 0)
 		return err_sys(err, errno, "look at '/proc/self/ns/mnt'");
-	return enter_mounts(
-		lease, cgroup_open_process(fs, runtime, false, is_elsewhere, &st.st_ino), err
-	);
+	if (enter_mounts(
+		    lease, cgroup_open_process(fs, runtime, false, is_elsewhere, &st.st_ino), err
+	    )
+	    < 0)
+		return -err->code;
+	// a runtime that is about to start another program is in that cgroup too, and may be in the container by now:
+	// nothing of it is run as root
+	if (access(FENCE_DIR "/bundle/config.json", F_OK) < 0)
+		return err_set(
+			err,
+			EAGAIN,
+			"exec in '%s': another program is being started in it; try again",
+			lease->grant.name
+		);
+	return 0;
 }
 
 // Enters the cgroups and the mount namespace of a workload on the bare host.

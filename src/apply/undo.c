@@ -49,8 +49,9 @@ static int count_link(const struct lease *lease, void *arg, struct err *err)
 
 	(void)err;
 	for (unsigned i = 0; i < lease->grant.nlinks; i++) {
-		// one that is draining does not look at it any more
-		if (!lease->draining && !str_eq(lease->grant.name, u->except->grant.name)
+		// one that is draining does not look at it any more; one that waits gets another at its next start
+		if (!lease->draining && lease->again != LEASE_WAITING
+		    && !str_eq(lease->grant.name, u->except->grant.name)
 		    && str_eq(lease->grant.links[i].name, u->name))
 			u->n++;
 	}

@@ -44,7 +44,7 @@ static void add_note(
 	    && !lease_supervised(l, lease))
 		strcpy(note, "its supervisor is gone: only further commands look after its CPUs");
 	nics_users(l, &lease->grant, held->nics, users, sizeof(users));
-	if (lease->again == LEASE_WAITING)
+	if (lease->again == LEASE_WAITING && lease_supervised(l, lease))
 		strcpy(note, "it has ended, and is started again soon");
 	if (users[0] != '\0')
 		snprintf(note, sizeof(note), "used by %s", users);

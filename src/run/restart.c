@@ -90,36 +90,56 @@ static void give_up_waiting(const struct hostfs *fs, const struct lease *lease)
 		return;
 	if (ledger_lock(&l, &unused) == 0 && lease_read(&l, lease->grant.name, &now, &unused) == 0
 	    && now.again == LEASE_WAITING && lease_same_run(lease, &now))
-		lease_remove(&l, lease->grant.name, &unused);
+		lease_end(&l, &now, &unused);
 	ledger_close(&l);
 }
 
-// Those that end all of it. Between a start and the next they wait to be asked for: a supervisor that one killed
-// would leave a lease that waits.
-static sigset_t ends(void)
+// Whether the lease waits still: a start that failed before it wrote its own left it.
+static bool waits_still(const struct hostfs *fs, const struct lease *lease)
 {
-	static const int all[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+	struct ledger l;
+	struct lease now;
+	struct err unused;
+	bool ret;
+
+	if (ledger_open(fs, true, &l, &unused) < 0)
+		return false;
+	ret = lease_read(&l, lease->grant.name, &now, &unused) == 0 && now.again == LEASE_WAITING
+	      && lease_same_run(lease, &now);
+	ledger_close(&l);
+	return ret;
+}
+
+// Those that end all of it, and those that are handed on to a program and mean nothing without one. Between a start and
+// the next they wait to be asked for: a supervisor that one killed would leave a lease that waits.
+static sigset_t taken(void)
+{
+	static const int others[] = {SIGUSR1, SIGUSR2};
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		sigaddset(&set, all[i]);
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (watch_is_end(sig))
+			sigaddset(&set, sig);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		sigaddset(&set, others[i]);
 	return set;
 }
 
 // The one that ends the waiting, 0: its time is over.
 static int wait_seconds(unsigned seconds)
 {
-	const sigset_t set = ends();
+	const sigset_t set = taken();
 	int64_t limit = clock_ms() + seconds * INT64_C(1000), left;
 	int sig = 0;
 
-	while (sig <= 0 && (left = limit - clock_ms()) > 0) {
+	while (!watch_is_end(sig) && (left = limit - clock_ms()) > 0) {
 		const struct timespec t = {left / 1000, left % 1000 * 1000000};
 
 		sig = sigtimedwait(&set, NULL, &t);
 	}
-	return sig > 0 ? sig : 0;
+	return watch_is_end(sig) ? sig : 0;
 }
 
 // One start and its end, or a start that failed. *lease: what it had.
@@ -133,14 +153,15 @@ static int run_once(
 	struct err *err
 )
 {
-	const sigset_t set = ends();
+	const bool waited = req->again != NULL && req->again->again == LEASE_WAITING;
+	const struct lease former = waited ? *req->again : (struct lease){0};
+	const struct restarts before = *restarts;
+	const sigset_t set = taken();
 	struct start s;
 	int r = start_prepare(req, fs, &s, err);
 
 	if (r < 0) {
-		const bool waits = req->again != NULL && req->again->again == LEASE_WAITING;
-
-		*ret = (struct outcome){.status = STATUS_FAILED, .waits = waits};
+		*ret = (struct outcome){.status = STATUS_FAILED, .waits = waited};
 		// it is another's, or nobody's
 		if (r != -ECANCELED)
 			ret->again = restart_next(restarts, &req->launch.restart, ret, 0);
@@ -153,6 +174,12 @@ static int run_once(
 	r = run_workload(&s, &req->launch, NULL, ready, ret, err);
 	*lease = s.plan.lease;
 	lease->again = ret->waits ? LEASE_WAITING : LEASE_AGAIN;
+	if (r < 0 && waited && !ret->told && waits_still(fs, &former)) {
+		*lease = former;
+		*restarts = before; // it may have been counted
+		ret->waits = true;
+		ret->again = restart_next(restarts, &req->launch.restart, ret, 0);
+	}
 	if (r == 0 && lease->detached)
 		event_log("'%s' has ended with status %d", lease->grant.name, ret->status);
 	start_done(&s);
@@ -174,7 +201,7 @@ int run_again_and_again(
 	_cleanup_close_ int output = -1;
 	struct lease lease = {0};
 	const struct timespec now = {0};
-	const sigset_t set = ends();
+	const sigset_t set = taken();
 	sigset_t old;
 	int r, sig;
 

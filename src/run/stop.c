@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define TICK_MILLISECONDS 5
+#define STOP_TRIES 4
 #define UNDO_SECONDS 10 // for the supervisor to take everything back
 // For peers to see that it has ended, and to give back what they have of it.
 #define DRAIN_MILLISECONDS 500
@@ -91,23 +92,24 @@ static int end_workload(
 // Its supervisor is dead, does not get on (stopped, traced), or left it draining.
 static int end_now(struct ledger *l, const struct lease *lease, bool *waits, struct err *err)
 {
+	const bool wanted = *waits;
 	struct lease now;
 	int r;
 
+	*waits = false; // until that is on disk
 	if (ledger_lock(l, err) < 0)
 		return -err->code;
 	r = lease_read(l, lease->grant.name, &now, err);
 	if (r == -ENOENT || (r == 0 && !lease_same_run(lease, &now))) {
 		r = 0; // taken back meanwhile, and perhaps another one started under that name
-		*waits = false;
 	} else if (r == 0) {
 		r = lease_take_back(l, &now, err);
-		*waits = *waits && r == 0 && now.again == LEASE_AGAIN;
 		// who looks meanwhile finds one or the other, and never none
-		if (*waits) {
+		if (r == 0 && wanted && now.again == LEASE_AGAIN) {
 			now.again = LEASE_WAITING;
 			now.nundo = 0;
 			r = lease_write(l, &now, err);
+			*waits = r == 0;
 		} else if (r == 0) {
 			r = lease_remove(l, now.grant.name, err);
 		}
@@ -130,7 +132,13 @@ int lease_end_soon(struct ledger *l, const struct lease *lease, bool *waits, str
 	return r;
 }
 
-// Its supervisor does not start it again. It may be waiting to do so by now, which *lease then says.
+static bool same_supervisor(const struct lease *a, const struct lease *b)
+{
+	return a->supervisor == b->supervisor && a->supervisor_start == b->supervisor_start
+	       && str_eq(a->boot_id, b->boot_id);
+}
+
+// Its supervisor does not start it again. It may be waiting to do so by now, or have done it, which *lease then says.
 static int mark_stopped(struct ledger *l, struct lease *lease, struct err *err)
 {
 	struct lease now;
@@ -139,7 +147,7 @@ static int mark_stopped(struct ledger *l, struct lease *lease, struct err *err)
 	if (r < 0)
 		return r;
 	r = lease_read(l, lease->grant.name, &now, err);
-	if (r == 0 && lease_same_run(lease, &now)) {
+	if (r == 0 && same_supervisor(lease, &now)) {
 		if (now.again == LEASE_AGAIN) {
 			now.again = LEASE_STOPPED;
 			r = lease_write(l, &now, err);
@@ -150,15 +158,13 @@ static int mark_stopped(struct ledger *l, struct lease *lease, struct err *err)
 	return r == -ENOENT ? 0 : r;
 }
 
-int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err)
+// One run, or one pause.
+static int stop_once(struct ledger *l, const struct lease *which, unsigned seconds, struct err *err)
 {
-	struct lease lease;
-	int r = lease_read(l, name, &lease, err);
+	const char *name = which->grant.name;
+	struct lease lease = *which;
+	int r;
 
-	if (r == -ENOENT)
-		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", name);
-	if (r < 0)
-		return r;
 	if (lease.again == LEASE_AGAIN && mark_stopped(l, &lease, err) < 0)
 		return -err->code;
 	if (lease.again == LEASE_WAITING || (lease.again != LEASE_ONCE && lease.draining))
@@ -172,4 +178,26 @@ int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct e
 		lease_note_unseen(l, &lease, "it was stopped, its supervisor being gone");
 	r = lease_end_soon(l, &lease, NULL, err);
 	return r == LEASE_DRAINS ? -err->code : r;
+}
+
+int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err)
+{
+	struct lease lease, now;
+	int r = lease_read(l, name, &lease, err);
+
+	if (r == -ENOENT)
+		return err_set(err, ENOENT, "'%s' does not run; see pinfold ps", name);
+	// a supervisor that begins the next run meanwhile is told again
+	for (unsigned tries = 0; r == 0 && tries < STOP_TRIES; tries++) {
+		r = stop_once(l, &lease, seconds, err);
+		if (r < 0 || lease.again == LEASE_ONCE)
+			return r;
+		r = lease_read(l, name, &now, err);
+		if (r == -ENOENT || (r == 0 && !same_supervisor(&lease, &now)))
+			return 0;
+		lease = now;
+	}
+	if (r < 0)
+		return r;
+	return err_set(err, EBUSY, "'%s' is started again and again; stop it once more", name);
 }

@@ -7,12 +7,13 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from features import needs_guests
-from workload import CPU, LEASES, LOGS, kill, needs_root, unique, wait
+from workload import CPU, LEASES, LOGS, OTHER, kill, needs_root, needs_two, unique, wait
 
 pytestmark = needs_root
 
@@ -166,10 +167,72 @@ def test_a_signal_at_any_moment(pf, leaks):
     for n in range(1, 13):
         name = unique()
         at = ["-e", "trace=rt_sigprocmask", "-e", f"inject=rt_sigprocmask:signal=TERM:when={n}"]
-        run = [pf.path, "run", "--cpus", CPU, "--name", name, "--restart", "on-failure:1"]
+        run = [pf.path, "run", "--cpus", CPU, "--name", name, "--restart", "always"]
         s = pf.start_other(STRACE, "-qq", "-o", "/dev/null", *at, *run, "--", "/bin/false")
         s.end()
         assert gone(name) and name not in pf.ps(), f"at the {n}th"
+
+
+@pytest.mark.skipif(STRACE is None, reason="package strace is not installed")
+@pytest.mark.parametrize("call", ["clone", "socketpair", "pipe2"])
+def test_a_later_start_that_fails_is_tried_again(pf, leaks, tmp_path, call):
+    """Before its lease is on disk, too: it waits for the next, and is stopped as ever."""
+    name = unique()
+    pf.names.append(name)
+    run = [pf.path, "run", "--cpus", CPU, "--name", name, "--restart", "always", "--", "/bin/false"]
+    log, first = tmp_path / "calls", tmp_path / "first"
+    # how often the first start makes the call
+    words = [STRACE, "-qq", "-e", f"trace={call}", "-o", first]
+    once = [*run[:5], unique(), "--", "/bin/false"]
+    subprocess.run([*map(str, words), *map(str, once)], check=False, timeout=60)
+    made = first.read_text().count(call)
+    if made == 0:
+        pytest.skip(f"a start makes no {call}")
+    at = ["-e", f"trace={call}", "-e", f"inject={call}:error=EAGAIN:when={made + 1}"]
+    s = pf.start_other(STRACE, "-qq", "-o", log, *at, *run)
+    wait(
+        lambda: log.exists() and log.read_text().count(call) > made + 1,
+        30,
+        "a start after the one that failed",
+    )
+    assert "INJECTED" in log.read_text()
+    pf.ok("stop", name)
+    assert gone(name)
+    s.end()
+
+
+def test_a_signal_for_the_program_while_it_waits(pf, leaks):
+    name = loop(pf, "exit 3", "always")
+    wait(lambda: waiting(pf, name), what="that it waits")
+    supervisor = pf.lease(name)["supervisor"]
+    for sig in (signal.SIGUSR1, signal.SIGUSR2):
+        kill(supervisor, sig)
+    runs = len([row for row in pf.json("ps", "-a", "--json") if row["name"] == name])
+    wait(
+        lambda: len([r for r in pf.json("ps", "-a", "--json") if r["name"] == name]) > runs,
+        what="the next run",
+    )
+    pf.ok("stop", name)
+    assert gone(name)
+
+
+@needs_two
+def test_a_link_is_not_handed_on(pf, leaks):
+    """Stopped while it waits, its peer being gone: the directory goes, and what it left there."""
+    link = unique("l")
+    peer = pf.detach("--link", f"memif:{link}", cpu=CPU, command=("/bin/sleep", "1000"))
+    where = Path(f"/run/pinfold/links/{link}")
+    flags = ["--in", "container", "--link", f"memif:{link}", "--memory", "64M"]
+    name = unique()
+    pf.names.append(name)
+    pf.ok("run", "-d", "--name", name, "--cpus", OTHER, "--restart", "always", *flags, "--",
+          "/bin/sh", "-c", f"echo x > /run/pinfold/links/{link}/left; exit 3")  # fmt: skip
+    wait(lambda: waiting(pf, name), what="that it waits")
+    assert (where / "left").exists()
+    pf.ok("stop", "-t", "0", peer)
+    wait(lambda: waiting(pf, name), what="that it waits")
+    pf.ok("stop", name)
+    assert gone(name) and not where.exists()
 
 
 def test_a_supervisor_that_is_killed_while_it_waits(pf, leaks):

@@ -53,6 +53,8 @@ static int modprobe(const char *option, const char *name, struct err *err)
 	while ((ended = waitpid(pid, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
 		if (clock_ms() >= limit) {
 			kill(pid, SIGKILL);
+			nap_ms(TICK_MILLISECONDS);
+			waitpid(pid, NULL, WNOHANG);
 			return err_set(
 				err,
 				ETIMEDOUT,

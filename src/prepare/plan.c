@@ -148,7 +148,7 @@ static void plan_anywhere(struct planning *p, int index, uint64_t want)
 // To ask for too many would take the memory that others need, if only for a moment.
 static int check_room(const struct planning *p, struct err *err)
 {
-	uint64_t bytes = 0, room;
+	uint64_t bytes = 0, more, room;
 	char text[32768];
 	const json_t *s;
 	size_t i;
@@ -162,9 +162,11 @@ static int check_room(const struct planning *p, struct err *err)
 		at = strstr(path, "/hugepages-");
 		if (at == NULL || sscanf(at, "/hugepages-%llukB", &kb) != 1)
 			continue;
-		bytes += kb * 1024
-			 * (strtoull(json_string_value(json_object_get(s, "value")), NULL, 10)
-			    - strtoull(json_string_value(json_object_get(s, "former")), NULL, 10));
+		more = strtoull(json_string_value(json_object_get(s, "value")), NULL, 10)
+		       - strtoull(json_string_value(json_object_get(s, "former")), NULL, 10);
+		if (__builtin_mul_overflow(more, kb * 1024, &more)
+		    || __builtin_add_overflow(bytes, more, &bytes))
+			bytes = UINT64_MAX;
 	}
 	if (bytes == 0 || hostfs_text(p->fs->root, "proc/meminfo", text, sizeof(text)) < 0)
 		return 0;
@@ -191,6 +193,19 @@ static int plan_pages(struct planning *p, struct err *err)
 			w->node >= 0 ? host_node(p->h, (unsigned)w->node) : NULL;
 		char size[SIZE_STR];
 
+		for (unsigned k = 0; k < i; k++) {
+			// on a machine of one node both are the same file
+			if (r->hugepages[k].size == w->size
+			    && (r->hugepages[k].node < 0 || w->node < 0 || !p->h->numa
+				|| r->hugepages[k].node == w->node))
+				return err_set(
+					err,
+					EINVAL,
+					"hugepages of %s are asked for twice: say how many in all, "
+					"or how many on each node",
+					size_format(w->size, size)
+				);
+		}
 		if (index < 0)
 			return err_set(
 				err,

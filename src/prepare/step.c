@@ -5,6 +5,7 @@
 #include "prepare/step.h"
 
 #include "apply/apply.h"
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/idset.h"
 #include "base/jread.h"
@@ -66,15 +67,19 @@ static int do_pages(const struct prepare_step *s, struct err *err)
 	unsigned long want = strtoul(s->value, NULL, 10), have = 0;
 	char now[32] = "";
 
-	for (int i = 0; i < TRIES; i++) {
+	// never fewer than there are by now
+	if (read_value(s->path, now, sizeof(now)) == 0)
+		have = strtoul(now, NULL, 10);
+	for (int i = 0; i < TRIES && have < want; i++) {
 		if (write_value(s->path, s->value, err) < 0)
 			return -err->code;
 		if (read_value(s->path, now, sizeof(now)) == 0)
 			have = strtoul(now, NULL, 10);
-		if (have >= want)
-			return 0;
-		fs_try_write("/proc/sys/vm/compact_memory", "1");
+		if (have < want)
+			fs_try_write("/proc/sys/vm/compact_memory", "1");
 	}
+	if (have >= want)
+		return 0;
 	return err_set(
 		err,
 		ENOMEM,
@@ -148,8 +153,31 @@ static int do_module(const struct prepare_step *s, struct err *err)
 	return apply_module(&load, err);
 }
 
+// What is bound to a driver holds no reference to its module: it would be taken from its driver.
+static int check_unbound(const char *driver, struct err *err)
+{
+	_cleanup_free_ char *path = str_printf("/sys/bus/pci/drivers/%s", driver);
+	_cleanup_closedir_ DIR *d = path != NULL ? opendir(path) : NULL;
+	struct dirent *e;
+
+	while (d != NULL && (e = dir_next(d)) != NULL) {
+		if (strchr(e->d_name, ':') != NULL)
+			return err_set(
+				err,
+				EBUSY,
+				"module '%s': %s is bound to it; pinfold nic unbind %s",
+				driver,
+				e->d_name,
+				e->d_name
+			);
+	}
+	return 0;
+}
+
 static int undo_module(const struct prepare_step *s, struct err *err)
 {
+	if (check_unbound(s->path, err) < 0)
+		return -err->code;
 	return apply_unload(s->path, err);
 }
 

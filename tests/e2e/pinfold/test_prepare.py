@@ -189,6 +189,7 @@ def test_not_for_users(pf):
     [
         (["--hugepages", "40"], "write SIZE=COUNT"),
         (["--hugepages", "3M=4"], "3M"),
+        (["--hugepages", "2M=4", "--hugepages", "2M=2@0"], "of 2M are asked for twice"),
         (["--module", "../x"], "name of a module"),
         (["--module", "-r"], "name of a module"),
         (["x"], "is no option"),

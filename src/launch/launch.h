@@ -125,7 +125,7 @@ int launch_parse_env(
 	const char *s, const char *env[static LAUNCH_LISTS], unsigned *n, struct err *err
 );
 
-// "HOST:TARGET[:ro|rw][,idmap]". The strings are duplicated and owned by launch.
+// "HOST:TARGET[:MODE[,MODE]]", of ro, rw and idmap. The strings are duplicated and owned by launch.
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
 
 // "hugetlb,pids" → bits.

@@ -124,14 +124,13 @@ int launch_parse_env(
 // "ro", "rw", "idmap", with commas.
 static int parse_modes(char *modes, const char *volume, struct launch_volume *v, struct err *err)
 {
-	char *save = NULL;
 	bool said = false;
 
 	if (modes[0] == '\0')
 		return err_set(
 			err, EINVAL, "volume '%s': one of ro, rw and idmap at its end", volume
 		);
-	for (char *m = strtok_r(modes, ",", &save); m != NULL; m = strtok_r(NULL, ",", &save)) {
+	for (char *m; (m = strsep(&modes, ",")) != NULL;) {
 		if (str_eq(m, "idmap")) {
 			v->idmap = true;
 			continue;

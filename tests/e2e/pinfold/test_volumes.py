@@ -161,6 +161,8 @@ def test_idmap_in_a_plan(pf, top):
         ("{}:/data:rx", "none of ro, rw and idmap"),
         ("{}:/data:ro,rw", "both ro and rw"),
         ("{}:/data:idmap,x", "none of ro, rw and idmap"),
+        ("{}:/data:ro,", "'' is none of ro, rw and idmap"),
+        ("{}:/data:,idmap", "'' is none of ro, rw and idmap"),
     ],
 )
 def test_volumes_refused(pf, top, volume, like):

@@ -69,7 +69,7 @@ static int walk(int dir, bool skip_runtime, unsigned depth, host_cgroup_fn fn, v
 
 		if (e->d_type != DT_DIR)
 			continue;
-		if (skip_runtime && str_eq(e->d_name, CGROUP_RUNTIME))
+		if (skip_runtime && depth == 0 && str_eq(e->d_name, CGROUP_RUNTIME))
 			continue;
 		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (sub < 0 && !is_gone(-errno))

@@ -91,7 +91,8 @@ static bool hear(struct writer *w)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
+		.msg_controllen =
+			CMSG_LEN(sizeof(int)), // room for one: the kernel installs no other
 	};
 	_cleanup_close_ int fd = -1;
 	struct cmsghdr *c;

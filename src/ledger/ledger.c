@@ -85,7 +85,7 @@ int ledger_lock(struct ledger *l, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, errno, "open lock '%s'", RUN_DIR "/lock");
-	// flock has no time limit of its own; the lock is held for milliseconds
+	// flock has no time limit of its own; the lock is held for milliseconds, longer where modules are loaded
 	for (unsigned i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_sys(err, errno, "lock '%s'", RUN_DIR "/lock");

@@ -55,13 +55,13 @@ struct given {
 	uint64_t ranges, links; // that many, from the first on
 };
 
-static void boot_of(const struct ledger *l, char ret[static 64])
+void ledger_boot_id(const struct ledger *l, char ret[static LEDGER_BOOT_ID])
 {
 	_cleanup_free_ char *text = NULL;
 
 	ret[0] = '\0'; // a kernel that does not tell: RUN_DIR is of this boot
 	if (fs_read_system(l->fs.root, "proc/sys/kernel/random/boot_id", 63, &text, NULL) == 0)
-		snprintf(ret, 64, "%.*s", (int)strcspn(text, "\n"), text);
+		snprintf(ret, LEDGER_BOOT_ID, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
 static int given_read(const struct ledger *l, struct given *ret, struct err *err)
@@ -74,7 +74,7 @@ static int given_read(const struct ledger *l, struct given *ret, struct err *err
 	const char *written = "";
 	struct given g = {0};
 	uint64_t format = 0;
-	char boot[64];
+	char boot[LEDGER_BOOT_ID];
 	size_t len;
 	int r;
 
@@ -93,7 +93,7 @@ static int given_read(const struct ledger *l, struct given *ret, struct err *err
 	    || jread_u64(doc, what, "ranges", true, RANGES, &g.ranges, err) < 0
 	    || jread_u64(doc, what, "links", true, LINK_GROUPS, &g.links, err) < 0)
 		return err_wrap(err, "ids (they are counted anew after a reboot)");
-	boot_of(l, boot);
+	ledger_boot_id(l, boot);
 	if (str_eq(boot, written))
 		*ret = g;
 	return 0;
@@ -107,7 +107,7 @@ static int given_write(const struct ledger *l, const struct given *g, struct err
 	_cleanup_close_ int fd = -1;
 	char text[IDS_BYTES + 1], boot[64];
 
-	boot_of(l, boot);
+	ledger_boot_id(l, boot);
 	snprintf(
 		text,
 		sizeof(text),

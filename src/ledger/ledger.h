@@ -114,6 +114,10 @@ typedef int (*lease_fn)(const struct lease *lease, void *arg, struct err *err);
 // In order of name, until fn returns non-zero. An unreadable lease is passed over and is the failure
 // at the end, when the others have been seen.
 int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err);
+// The boot that the machine, or the copy of one, is of; "" where the kernel does not tell.
+#define LEDGER_BOOT_ID 64
+void ledger_boot_id(const struct ledger *l, char ret[static LEDGER_BOOT_ID]);
+
 bool lease_exists(const struct ledger *l, const char *name);
 
 // Appends to the undo list. Fails when the list is full.
@@ -149,6 +153,8 @@ bool lease_supervised(const struct ledger *l, const struct lease *lease);
 
 // Both were written by one process for one start: not two workloads that had a name one after the other.
 bool lease_same_run(const struct lease *a, const struct lease *b);
+// The same process started both, one run or several (--restart).
+bool lease_same_supervisor(const struct lease *a, const struct lease *b);
 
 // When a process began, in clock ticks since the boot (starttime of proc(5)); 0: there is none.
 uint64_t process_start(const struct hostfs *fs, int pid);

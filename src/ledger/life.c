@@ -135,10 +135,15 @@ bool lease_supervised(const struct ledger *l, const struct lease *lease)
 	       && process_start(&l->fs, lease->supervisor) == lease->supervisor_start;
 }
 
-bool lease_same_run(const struct lease *a, const struct lease *b)
+bool lease_same_supervisor(const struct lease *a, const struct lease *b)
 {
 	return a->supervisor == b->supervisor && a->supervisor_start == b->supervisor_start
-	       && a->started == b->started && str_eq(a->boot_id, b->boot_id);
+	       && str_eq(a->boot_id, b->boot_id);
+}
+
+bool lease_same_run(const struct lease *a, const struct lease *b)
+{
+	return lease_same_supervisor(a, b) && a->started == b->started;
 }
 
 uint64_t process_start(const struct hostfs *fs, int pid)

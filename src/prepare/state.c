@@ -9,20 +9,10 @@
 #include "prepare/step.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #define FILE_NAME "prepared.json"
 #define FORMAT 1
-
-static void boot_of(const struct ledger *l, char ret[static 64])
-{
-	_cleanup_free_ char *text = NULL;
-
-	ret[0] = '\0';
-	if (fs_read_system(l->fs.root, "proc/sys/kernel/random/boot_id", 63, &text, NULL) == 0)
-		snprintf(ret, 64, "%.*s", (int)strcspn(text, "\n"), text);
-}
 
 int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
 {
@@ -32,7 +22,7 @@ int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
 	const char *boot = "";
 	uint64_t format = 0;
 	json_t *steps = NULL, *s;
-	char now[64];
+	char now[LEDGER_BOOT_ID];
 	size_t i;
 	int r = jread_file(l->fs.root, RUN_DIR "/" FILE_NAME, what, &doc, err);
 
@@ -51,7 +41,7 @@ int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
 		if (prepare_step_read(s, &unused, err) < 0)
 			return err_wrap(err, "read %s", what);
 	}
-	boot_of(l, now);
+	ledger_boot_id(l, now);
 	// with the boot it all went
 	*ret = str_eq(boot, now) && steps != NULL ? json_incref(steps) : json_array();
 	return 0;
@@ -62,7 +52,7 @@ int prepared_write(const struct ledger *l, const json_t *steps, struct err *err)
 	_cleanup_close_ int dir = fs_open_in(l->fs.root, RUN_DIR, O_RDONLY | O_DIRECTORY, 0);
 	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_free_ char *text = NULL;
-	char boot[64];
+	char boot[LEDGER_BOOT_ID];
 
 	if (dir < 0)
 		return err_sys(err, errno, "open '" RUN_DIR "'");
@@ -71,7 +61,7 @@ int prepared_write(const struct ledger *l, const json_t *steps, struct err *err)
 			return err_sys(err, errno, "remove '" RUN_DIR "/" FILE_NAME "'");
 		return 0;
 	}
-	boot_of(l, boot);
+	ledger_boot_id(l, boot);
 	doc = json_pack(
 		"{s:i, s:s, s:O}", "format", FORMAT, "boot-id", boot, "steps", (json_t *)steps
 	);

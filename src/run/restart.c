@@ -79,6 +79,15 @@ static void say_next(
 		event_log("'%s': %s", lease->grant.name, line);
 }
 
+// Whether the lease waits still; then *now is what the disk has.
+static bool waits_still(const struct ledger *l, const struct lease *lease, struct lease *now)
+{
+	struct err unused;
+
+	return lease_read(l, lease->grant.name, now, &unused) == 0 && now->again == LEASE_WAITING
+	       && lease_same_run(lease, now);
+}
+
 // The supervisor's own: nobody else starts it again.
 static void give_up_waiting(const struct hostfs *fs, const struct lease *lease)
 {
@@ -88,26 +97,9 @@ static void give_up_waiting(const struct hostfs *fs, const struct lease *lease)
 
 	if (ledger_open(fs, true, &l, &unused) < 0)
 		return;
-	if (ledger_lock(&l, &unused) == 0 && lease_read(&l, lease->grant.name, &now, &unused) == 0
-	    && now.again == LEASE_WAITING && lease_same_run(lease, &now))
+	if (ledger_lock(&l, &unused) == 0 && waits_still(&l, lease, &now))
 		lease_end(&l, &now, &unused);
 	ledger_close(&l);
-}
-
-// Whether the lease waits still: a start that failed before it wrote its own left it.
-static bool waits_still(const struct hostfs *fs, const struct lease *lease)
-{
-	struct ledger l;
-	struct lease now;
-	struct err unused;
-	bool ret;
-
-	if (ledger_open(fs, true, &l, &unused) < 0)
-		return false;
-	ret = lease_read(&l, lease->grant.name, &now, &unused) == 0 && now.again == LEASE_WAITING
-	      && lease_same_run(lease, &now);
-	ledger_close(&l);
-	return ret;
 }
 
 // Those that end all of it, and those that are handed on to a program and mean nothing without one. Between a start and
@@ -158,6 +150,7 @@ static int run_once(
 	const struct restarts before = *restarts;
 	const sigset_t set = taken();
 	struct start s;
+	struct lease now;
 	int r = start_prepare(req, fs, &s, err);
 
 	if (r < 0) {
@@ -174,7 +167,8 @@ static int run_once(
 	r = run_workload(&s, &req->launch, NULL, ready, ret, err);
 	*lease = s.plan.lease;
 	lease->again = ret->waits ? LEASE_WAITING : LEASE_AGAIN;
-	if (r < 0 && waited && !ret->told && waits_still(fs, &former)) {
+	if (r < 0 && waited && !ret->told && waits_still(&s.ledger, &former, &now)) {
+		// it failed before it wrote a lease of its own
 		*lease = former;
 		*restarts = before; // it may have been counted
 		ret->waits = true;

@@ -132,12 +132,6 @@ int lease_end_soon(struct ledger *l, const struct lease *lease, bool *waits, str
 	return r;
 }
 
-static bool same_supervisor(const struct lease *a, const struct lease *b)
-{
-	return a->supervisor == b->supervisor && a->supervisor_start == b->supervisor_start
-	       && str_eq(a->boot_id, b->boot_id);
-}
-
 // Its supervisor does not start it again. It may be waiting to do so by now, or have done it, which *lease then says.
 static int mark_stopped(struct ledger *l, struct lease *lease, struct err *err)
 {
@@ -147,7 +141,7 @@ static int mark_stopped(struct ledger *l, struct lease *lease, struct err *err)
 	if (r < 0)
 		return r;
 	r = lease_read(l, lease->grant.name, &now, err);
-	if (r == 0 && same_supervisor(lease, &now)) {
+	if (r == 0 && lease_same_supervisor(lease, &now)) {
 		if (now.again == LEASE_AGAIN) {
 			now.again = LEASE_STOPPED;
 			r = lease_write(l, &now, err);
@@ -193,7 +187,7 @@ int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct e
 		if (r < 0 || lease.again == LEASE_ONCE)
 			return r;
 		r = lease_read(l, name, &now, err);
-		if (r == -ENOENT || (r == 0 && !same_supervisor(&lease, &now)))
+		if (r == -ENOENT || (r == 0 && !lease_same_supervisor(&lease, &now)))
 			return 0;
 		lease = now;
 	}

@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import tempfile
+import threading
+import time
 
 import pytest
 
@@ -37,6 +39,8 @@ def pytest_configure(config):
     )
     config.addinivalue_line("markers", "anywhere: says the same on any machine; not for a guest")
     config.addinivalue_line("markers", "full: long; runs only with PINFOLD_FULL=1 (./check --full)")
+    # what a thread of a test finds wrong is found
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
     config.addinivalue_line("markers", f"limit(seconds): may take so long (default {LIMIT} s)")
 
 
@@ -91,6 +95,20 @@ def pytest_runtest_call(item):
 def pytest_runtest_teardown():
     with limited(SHARED * SLOW):
         yield
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """Fails the test if a thread that it made goes on: one that waits for a descriptor that was
+    closed under it takes what comes for the next that has its number, in another test.
+    """
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 10 * SLOW
+    while left := set(threading.enumerate()) - before:
+        if time.monotonic() > deadline:
+            pytest.fail(f"threads go on: {[t.name for t in left]}", pytrace=False)
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -285,7 +285,8 @@ class Fake:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -306,6 +307,8 @@ class Fake:
                     pass
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # which closing alone would not wake
+        self.thread.join(10 * SLOW)
         self.listener.close()
         shutil.rmtree(self.folder)
 

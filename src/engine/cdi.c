@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // Grants as devices of CDI (Container Device Interface, tags.cncf.io/container-device-interface, SPEC.md). A device
-// is a mount that no image can ask for, from a path that does not exist: pinfold-runtime takes it as the grant's name,
-// and with any other runtime the container does not start.
+// is a hook, for which neither images nor those who start containers have words; it cannot be run. pinfold-runtime
+// takes it as the grant's name, and with any other runtime the container does not start.
 
 #include "engine/engine.h"
 
@@ -13,30 +13,27 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERSION_MOUNTS "0.3.0"
+#define VERSION_HOOKS "0.3.0"
 #define VERSION_DIGITS "0.5.0" // names of devices may begin with a digit
 
 static int add_device(const struct grant *g, void *arg, struct err *err)
 {
 	json_t *devices = arg;
-	_cleanup_free_ char *path = str_printf(CDI_DIR "/%s", g->name);
-	json_t *mount, *device;
+	json_t *hook, *device;
 
 	if ((g->claim_by & CDI_CLAIMS) == 0)
 		return 0;
-	if (path == NULL)
-		return err_oom(err);
-	mount = json_pack(
+	hook = json_pack(
 		"{s:s, s:s, s:[s, s]}",
-		"hostPath",
-		path,
-		"containerPath",
-		path,
-		"options",
-		"bind",
-		"ro"
+		"hookName",
+		CDI_HOOKS,
+		"path",
+		CDI_HOOK,
+		"args",
+		"pinfold-runtime",
+		g->name
 	);
-	device = json_pack("{s:s, s:{s:[o]}}", "name", g->name, "containerEdits", "mounts", mount);
+	device = json_pack("{s:s, s:{s:[o]}}", "name", g->name, "containerEdits", "hooks", hook);
 	return json_array_append_new(devices, device) < 0 ? err_oom(err) : 0;
 }
 
@@ -66,7 +63,7 @@ int cdi_document(const struct ledger *l, json_t **ret, struct err *err)
 		       : json_pack(
 			       "{s:s, s:s, s:O}",
 			       "cdiVersion",
-			       begins_with_digit(devices) ? VERSION_DIGITS : VERSION_MOUNTS,
+			       begins_with_digit(devices) ? VERSION_DIGITS : VERSION_HOOKS,
 			       "kind",
 			       CDI_KIND,
 			       "devices",

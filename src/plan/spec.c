@@ -133,6 +133,22 @@ static int edit_mounts(struct plan *p, json_t *doc, json_t *rules, struct err *e
 	return json_array_extend(mounts, own) < 0 ? err_oom(err) : 0;
 }
 
+// ---- hooks
+
+// The one that stands for the grant; those of others stay.
+static void drop_claims(json_t *doc)
+{
+	json_t *hooks = json_object_get(json_object_get(doc, "hooks"), CDI_HOOKS);
+
+	for (size_t i = json_array_size(hooks); i-- > 0;) {
+		const char *path =
+			json_string_value(json_object_get(json_array_get(hooks, i), "path"));
+
+		if (path != NULL && str_eq(path, CDI_HOOK))
+			json_array_remove(hooks, i);
+	}
+}
+
 // ---- the process
 
 // In the place of the variable, or at the end.
@@ -279,6 +295,7 @@ int plan_spec(struct plan *p, struct err *err)
 	    || edit_mounts(p, p->oci, rules, err) < 0 || edit_process(p, p->oci, err) < 0
 	    || edit_seccomp(system, err) < 0)
 		return -err->code;
+	drop_claims(p->oci);
 	devices = array_in(json_object_get(system, "resources"), "devices");
 	if (devices == NULL)
 		return not_a_spec("linux.resources.devices", err);

@@ -23,7 +23,7 @@ static const struct {
 bool claim_possible(const char *text, size_t len)
 {
 	// the words may be written with escapes
-	static const char *const words[] = {PREFIX, "PINFOLD", CDI_DIR "/", "\\u"};
+	static const char *const words[] = {PREFIX, "PINFOLD", CDI_HOOK, CDI_DIR "/", "\\u"};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (memmem(text, len, words[i], strlen(words[i])) != NULL)
@@ -139,7 +139,8 @@ bool claim_is_for_others(const json_t *doc)
 	return false;
 }
 
-static int read_devices(const json_t *doc, struct claim *c, struct err *err)
+// Whoever starts a container may let it mount paths of the host.
+static int refuse_mounts(const json_t *doc, struct err *err)
 {
 	const json_t *e;
 	size_t i;
@@ -147,13 +148,36 @@ static int read_devices(const json_t *doc, struct claim *c, struct err *err)
 	json_array_foreach (json_object_get(doc, "mounts"), i, e) {
 		const char *source = json_string_value(json_object_get(e, "source"));
 
-		if (source != NULL && str_starts(source, CDI_DIR "/")
-		    && take(c,
-			    source + strlen(CDI_DIR "/"),
-			    CLAIM_BY_CDI | CLAIM_BY_KUBERNETES,
-			    "CDI device",
-			    err)
-			       < 0)
+		if (source != NULL && str_starts(source, CDI_DIR "/"))
+			return err_set(
+				err,
+				EPERM,
+				"a mount of '%.100s' claims no grant; if its CDI device is older "
+				"than this "
+				"pinfold: pinfold cdi generate",
+				source
+			);
+	}
+	return 0;
+}
+
+static int read_devices(const json_t *doc, struct claim *c, struct err *err)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(json_object_get(doc, "hooks"), CDI_HOOKS), i, e) {
+		const char *path = json_string_value(json_object_get(e, "path"));
+		const char *name = json_string_value(json_array_get(json_object_get(e, "args"), 1));
+
+		if (path == NULL || !str_eq(path, CDI_HOOK))
+			continue;
+		if (take(c,
+			 name != NULL ? name : "",
+			 CLAIM_BY_CDI | CLAIM_BY_KUBERNETES,
+			 "CDI device",
+			 err)
+		    < 0)
 			return -err->code;
 	}
 	return 0;
@@ -164,8 +188,8 @@ int claim_read(const json_t *doc, struct claim *ret, struct err *err)
 	struct claim c = {0};
 
 	// first what says most about who asks
-	if (read_devices(doc, &c, err) < 0 || read_annotations(doc, &c, err) < 0
-	    || read_environment(doc, &c, err) < 0)
+	if (refuse_mounts(doc, err) < 0 || read_devices(doc, &c, err) < 0
+	    || read_annotations(doc, &c, err) < 0 || read_environment(doc, &c, err) < 0)
 		return -err->code;
 	*ret = c;
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Which grant a container asks for, in the config.json that its engine wrote: by a CDI device, which is a mount of
-// CDI_DIR; by the annotation that kubelet has of the device plug-in; or by annotation or environment. Images and tenants
+// Which grant a container asks for, in the config.json that its engine wrote: by a CDI device, which is a hook
+// (CDI_HOOK); by the annotation that kubelet has of the device plug-in; or by annotation or environment. Images and tenants
 // write the last two as well as the engine does: both say no more than a name, of a grant that is made to be claimed so.
 #pragma once
 

@@ -19,7 +19,11 @@
 #define RUNTIME_DIR RUN_DIR "/runtime" // state of crun or runc
 #define ENGINES_DIR \
 	RUN_DIR "/engine" // of every container of an engine with a grant a file: the name of its lease
-#define CDI_DIR RUN_DIR "/cdi"		 // is none: mounts of its files stand for grants
+// A CDI device is a hook of this kind that cannot be run; its second argument is the grant's name. Nobody who starts
+// containers has words for a hook, where a path of the host can be mounted.
+#define CDI_HOOKS "createRuntime"
+#define CDI_HOOK "/dev/null/pinfold-runtime"
+#define CDI_DIR RUN_DIR "/cdi"		 // mounts from there were claims, and are refused
 #define GRANT_FILE RUN_DIR "/grant.json" // what a workload has, for itself
 #define CONFIG_DIR RUN_DIR "/config"	 // in a container or guest: what --config brought
 #define INSIDE RUN_DIR "/inside"	 // pinfold-inside, in a container

@@ -29,7 +29,7 @@ static void lists_grants_that_are_claimed_so(void **)
 	struct ledger l;
 	struct hostfs fs;
 	struct err err;
-	json_t *doc, *devices, *mount;
+	json_t *doc, *devices, *hook;
 
 	assert_ok(hostfs_open(top, &fs, &err), &err);
 	assert_int_equal(mkdirat(topfd, "etc", 0755), 0);
@@ -46,13 +46,19 @@ static void lists_grants_that_are_claimed_so(void **)
 	devices = json_object_get(doc, "devices");
 	assert_int_equal(json_array_size(devices), 2);
 	assert_string_equal(text_at(json_array_get(devices, 0), "name"), "fw");
-	mount = json_array_get(
+	hook = json_array_get(
 		json_object_get(
-			json_object_get(json_array_get(devices, 0), "containerEdits"), "mounts"
+			json_object_get(json_array_get(devices, 0), "containerEdits"), "hooks"
 		),
 		0
 	);
-	assert_string_equal(text_at(mount, "hostPath"), "/run/pinfold/cdi/fw");
+	assert_string_equal(text_at(hook, "hookName"), CDI_HOOKS);
+	assert_string_equal(text_at(hook, "path"), CDI_HOOK);
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(hook, "args"), 1)), "fw"
+	);
+	// it is what its own runtime cannot run
+	assert_int_equal(access(CDI_HOOK, F_OK), -1);
 	json_decref(doc);
 	// names that begin with a digit came later
 	define(&l, "5g", CLAIM_BY_CDI);

@@ -66,6 +66,8 @@ static void reads_commands(void **)
 #define ANNOTATED(list) "{\"annotations\": {" list "}}"
 #define WITH_ENV(list) "{\"process\": {\"env\": [" list "]}}"
 #define MOUNTED(name) "{\"mounts\": [{\"source\": \"/run/pinfold/cdi/" name "\"}]}"
+#define HOOK(args) "{\"path\": \"/dev/null/pinfold-runtime\", \"args\": [" args "]}"
+#define HOOKED(list) "{\"hooks\": {\"createRuntime\": [" list "]}}"
 
 static void reads_claims(void **)
 {
@@ -77,7 +79,10 @@ static void reads_claims(void **)
 		{ANNOTATED("\"dev.pinfold.grant\": \"fw\""), "fw", CLAIM_BY_ANNOTATION},
 		{ANNOTATED("\"dev.pinfold.grant:kubernetes\": \"fw\""), "fw", CLAIM_BY_KUBERNETES},
 		{WITH_ENV("\"PINFOLD_GRANT=fw\""), "fw", CLAIM_BY_ENV},
-		{MOUNTED("fw"), "fw", CLAIM_BY_CDI | CLAIM_BY_KUBERNETES},
+		{HOOKED("{\"path\": \"/x\"}, " HOOK("\"x\", \"fw\"")),
+		 "fw",
+		 CLAIM_BY_CDI | CLAIM_BY_KUBERNETES},
+		{HOOKED("{\"path\": \"/dev/null/x\", \"args\": [\"x\", \"fw\"]}"), NULL, 0},
 		// of two that agree what says more about who asks, in any order
 		{ANNOTATED("\"dev.pinfold.grant\": \"fw\", \"dev.pinfold.grant:kubernetes\": \"fw\""
 		 ),
@@ -91,6 +96,11 @@ static void reads_claims(void **)
 		ANNOTATED("\"dev.pinfold.grant:kubernetes\": 1"),
 		ANNOTATED("\"dev.pinfold.grant\": \"../fw\""),
 		WITH_ENV("\"PINFOLD_GRANT=a\", \"DOCKER_RESOURCE_PINFOLD=b\""),
+		HOOKED(HOOK("\"x\", \"a\"") "," HOOK("\"x\", \"b\"")),
+		HOOKED(HOOK("\"x\"")),
+		HOOKED(HOOK("\"x\", 7")),
+		// who may mount a path of the host
+		MOUNTED("fw"),
 	};
 	struct claim claim;
 	struct err err;

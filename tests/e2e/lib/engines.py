@@ -360,6 +360,9 @@ class Docker(Containerd):
         assert self("volume", "create", "--driver", "local", *words, name).returncode == 0
         return ["-v", f"{name}:/dev/hugepages"]
 
+    def volume(self, place):
+        return Engine.volume(self, place)
+
     def environment(self):
         return os.environ | {"DOCKER_CONFIG": str(self.top / "client")}
 

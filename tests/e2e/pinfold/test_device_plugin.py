@@ -262,6 +262,13 @@ def test_a_pod_of_what_was_handed_out(pf, kubelet, started, cri):
         with pytest.raises(grpc.RpcError) as e:
             cri.begin_in(cri.pod(), **named)
         assert f"grant '{grant}' is not made to be claimed by" in e.value.details(), e.value
+    # nor by a hostPath, which the engine makes where it is not there
+    place = Path(f"/run/pinfold/cdi/{grant}")
+    with pytest.raises(grpc.RpcError) as e:
+        cri.begin_in(cri.pod(), mounts=[{"container_path": "/x", "host_path": str(place)}])
+    assert f"a mount of '{place}' claims no grant" in e.value.details(), e.value
+    place.rmdir()
+    place.parent.rmdir()
     assert pf.ps() == {}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -235,3 +236,35 @@ def test_cdi(engine, pf):
     name = engine.begin(None, options=["--device", f"pinfold.dev/grant={grant}"])
     assert pf.ps()[grant]["state"] == "running"
     assert engine.sh(name, "ls /run/pinfold").split() == ["grant.json", "inside"]
+    # its own mark is gone, and no other runtime starts it
+    assert "/run/pinfold/cdi" not in engine.sh(name, "cat /proc/self/mountinfo")
+    engine.remove(name)
+    for runtime in filter(None, map(shutil.which, ("crun", "runc"))):
+        words = ["--network", "none", "--device", f"pinfold.dev/grant={grant}"]
+        p = engine("--runtime", runtime, "run", "--rm", *words, "--rootfs", engine.root, "true")
+        assert p.returncode != 0 and "/dev/null/pinfold-runtime" in p.stderr, p
+
+
+@pytest.fixture
+def places_of_claims():
+    """Directories where the claims of older versions were, as an engine makes them for who mounts them."""
+    made = []
+
+    def make(name):
+        made.append(Path(f"/run/pinfold/cdi/{name}"))
+        made[-1].mkdir(parents=True)
+        return made[-1]
+
+    yield make
+    for place in made:
+        place.rmdir()
+        place.parent.rmdir()
+
+
+@pytest.mark.parametrize("way", ["cdi", "kubernetes"])
+def test_a_mount_claims_nothing(engine, pf, places_of_claims, way):
+    """Who may mount a path of the host has no grant by it."""
+    grant = pf.grant("--cpus", CPU, "--claim-by", way)
+    place = places_of_claims(grant)
+    engine.refused(None, f"mount of '{place}' claims no grant", options=engine.volume(place))
+    assert pf.ps() == {}

@@ -404,3 +404,23 @@ def test_a_pods_own_container_takes_no_grant(pf, engine, key):
     assert pf.ps()[grant]["command"].endswith(name)
     for one in (name, sandbox):
         assert engine.runtime("delete", "--force", one).returncode == 0
+
+
+def test_a_cdi_device_is_a_hook(pf, engine, tmp_path):
+    """The hook that stands for the grant is taken out; what else the engine has run is."""
+    grant = pf.grant("--cpus", CPU, "--claim-by", "cdi")
+    devices = json.loads(Path("/etc/cdi/pinfold.json").read_text())["devices"]
+    edits = next(d for d in devices if d["name"] == grant)["containerEdits"]
+    ours = {k: v for k, v in edits["hooks"][0].items() if k != "hookName"}
+    other = {"path": "/bin/busybox", "args": ["touch", str(tmp_path / "other")]}
+    doc = engine.doc(None, way="NOTHING")
+    doc["hooks"] = {edits["hooks"][0]["hookName"]: [other, ours]}
+    name = engine.start(doc)
+    assert pf.ps()[grant]["in"] == "engine" and (tmp_path / "other").exists()
+    kept = json.loads((Path(engine.runtime.root) / name / "config.json").read_text())
+    assert kept["hooks"] == {"createRuntime": [other]}
+    # a mount was one before
+    doc = engine.doc(None, way="NOTHING")
+    source = f"/run/pinfold/cdi/{grant}"
+    doc["mounts"].append({"destination": "/x", "source": source, "options": ["bind", "ro"]})
+    engine.fails(doc, f"a mount of '{source}' claims no grant")

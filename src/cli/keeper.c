@@ -147,13 +147,18 @@ int cli_keeper_exec(const char *name, const struct launch *launch)
 	return status;
 }
 
-json_t *cli_keeper_row(const char *name)
+json_t *cli_keeper_row(const char *name, struct err *err)
 {
 	const struct keeper_request req = {.op = KEEPER_PS};
-	struct keeper_reply reply;
-	struct err unused;
+	struct keeper_reply reply = {0};
+	int r = keeper_ask(name, &req, PS_SECONDS, &reply, err);
 
-	return keeper_ask(name, &req, PS_SECONDS, &reply, &unused) == 0 ? reply.row : NULL;
+	if (r == 0 && reply.row != NULL)
+		return reply.row;
+	// not in its own words, which would be taken for pinfold's
+	if (r == 0 || err->code == EIO)
+		err_set(err, EPROTO, "grant '%s': its keeper does not say what runs", name);
+	return NULL;
 }
 
 // ---- grant start, grant stop

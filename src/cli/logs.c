@@ -16,12 +16,14 @@ static bool still_runs(const struct ledger *l, const char *name)
 {
 	_cleanup_json_ json_t *row = NULL;
 	struct lease lease;
-	struct err unused;
+	struct err err;
 
 	if (!keeper_serves(name))
 		return lease_exists(l, name)
-		       && !(lease_read(l, name, &lease, &unused) == 0 && lease.draining);
-	row = cli_keeper_row(name);
+		       && !(lease_read(l, name, &lease, &err) == 0 && lease.draining);
+	row = cli_keeper_row(name, &err);
+	if (row == NULL)
+		cli_fail(&err);
 	return row != NULL && str_eq(json_string_value(json_object_get(row, "state")), "running");
 }
 

@@ -28,6 +28,7 @@ static void add_note(
 	bool used,
 	const struct offline *o,
 	const struct charges *held,
+	const char *unanswered,
 	json_t *row
 )
 {
@@ -36,7 +37,9 @@ static void add_note(
 	struct hits hits;
 
 	offline_say(o, note, sizeof(note));
-	if (note[0] == '\0') {
+	if (note[0] == '\0' && unanswered != NULL) {
+		snprintf(note, sizeof(note), "%.*s", HITS_LINE - 1, unanswered);
+	} else if (note[0] == '\0') {
 		hits_read(&l->fs, lease, &hits);
 		hits_text(&hits, &none, &lease->grant, -1, note);
 	}
@@ -141,12 +144,13 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 	struct offline o = {0};
 	char amount[CHARGES_STR];
 	json_t *row, *told = NULL;
+	struct err why = {0};
 
 	(void)err;
 	if (used)
 		offline_look(&ps->l->fs, lease, &o);
 	if (lease->site.place == PLACE_KEEPER) {
-		told = used && !o.frozen ? cli_keeper_row(lease->grant.name) : NULL;
+		told = used && !o.frozen ? cli_keeper_row(lease->grant.name, &why) : NULL;
 		// the keeper is its owner's: what it says is taken for these three alone
 		if (str_eq(state, "running"))
 			state = told == NULL ? "no answer" : "idle";
@@ -172,7 +176,7 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 		if (json_typeof(value) == json_typeof(json_object_get(row, told_by_keeper[i])))
 			json_object_set(row, told_by_keeper[i], value);
 	}
-	add_note(ps->l, lease, used, &o, &held, row);
+	add_note(ps->l, lease, used, &o, &held, why.code != 0 ? why.msg : NULL, row);
 	json_array_append_new(ps->rows, row);
 	json_decref(told);
 	return 0;
@@ -182,7 +186,8 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 static void ps_own(const char *name, void *arg)
 {
 	struct ps *ps = arg;
-	json_t *row = cli_keeper_row(name);
+	struct err unused;
+	json_t *row = cli_keeper_row(name, &unused);
 
 	json_array_append_new(
 		ps->rows,

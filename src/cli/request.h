@@ -66,8 +66,8 @@ void cli_print_grant_help(const char *before, const char *after);
 // ---- keeper.c: what users who are not root do with a grant of theirs. Exit status.
 int cli_keeper_run(const struct cli_start *cs);
 int cli_keeper_exec(const char *name, const struct launch *launch);
-// What the keeper of a grant says about its workload: a row of ps; NULL when it does not answer.
-json_t *cli_keeper_row(const char *name);
+// What the keeper of a grant says about its workload: a row of ps; NULL when it does not answer, and why.
+json_t *cli_keeper_row(const char *name, struct err *err);
 // "NAME", "UID", "NAME:GID", "UID:GID": the owner of a grant. Nothing of root's.
 int cli_parse_owner(const char *s, uint32_t *ret_uid, uint32_t *ret_gid, struct err *err);
 

@@ -2,11 +2,12 @@
 // Copyright (c) 2026 The pinfold authors
 // The command line's side of a keeper's socket.
 
+#include "keeper/client.h"
 #include "apply/apply.h"
 #include "base/scope.h"
+#include "base/socket.h"
 #include "base/status.h"
 #include "keeper/keeper.h"
-#include "keeper/wire.h"
 #include "run/watch.h"
 
 #include <dirent.h>
@@ -54,7 +55,7 @@ bool keeper_frozen(const char *name)
 }
 
 // A keeper believes its owner alone: root asks as the owner.
-static int connect_to(const char *name, struct err *err)
+int keeper_connect(const char *name, bool fds, struct err *err)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -85,6 +86,8 @@ static int connect_to(const char *name, struct err *err)
 			name
 		);
 	snprintf(to.sun_path, sizeof(to.sun_path), KEEPERS_DIR "/%s.sock", name);
+	if (!fds)
+		socket_refuse_fds(fd);
 	// the owner may have stopped it: its queue is full then, and nobody takes from it
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (geteuid() == 0 && seteuid(st.st_uid) < 0)
@@ -104,70 +107,42 @@ static int connect_to(const char *name, struct err *err)
 	return r < 0 ? err_sys(err, -r, "reach the keeper of grant '%s'", name) : steal_fd(&fd);
 }
 
-// Waits for a message and reads it. Two descriptors that come with it are left in ret_fds, others are closed; NULL: one
-// with descriptors is refused, for root asks too.
-static int next_reply(
-	int sock, int milliseconds, struct keeper_reply *ret, int *ret_fds, struct err *err
-)
+int keeper_hear(int sock, int milliseconds, bool fds, struct message *ret, struct err *err)
 {
-	static struct message m;
 	struct pollfd p = {.fd = sock, .events = POLLIN};
-	int n;
+	int n, r;
 
 	do {
 		n = poll(&p, 1, milliseconds);
 	} while (n < 0 && errno == EINTR);
 	if (n == 0)
 		return err_set(err, ETIMEDOUT, "the keeper does not answer");
-	if (wire_receive(sock, ret_fds != NULL, &m, err) < 0 || m.len == 0) {
-		message_close(&m);
-		return err_set(err, EPIPE, "the keeper ended");
-	}
-	if (ret_fds != NULL && m.nfds == 2) {
-		memcpy(ret_fds, m.fds, 2 * sizeof(int));
-		m.nfds = 0;
-	}
-	message_close(&m);
-	return keeper_reply_parse(m.text, m.len, ret, err);
-}
-
-int keeper_ask(
-	const char *name,
-	const struct keeper_request *req,
-	unsigned seconds,
-	struct keeper_reply *ret,
-	struct err *err
-)
-{
-	_cleanup_close_ int sock = connect_to(name, err);
-
-	if (sock < 0)
-		return sock;
-	if (wire_send(sock, keeper_request_to_json(req), NULL, 0, err) < 0
-	    || next_reply(sock, (int)seconds * 1000, ret, NULL, err) < 0)
-		return err_wrap(err, "grant '%s'", name);
-	if (ret->status != 0 || ret->started) {
-		json_decref(ret->row);
-		ret->row = NULL;
-		return err_set(err, EIO, "%s", ret->error[0] != '\0' ? ret->error : "it failed");
-	}
-	return 0;
+	r = wire_receive(sock, fds, ret, err);
+	if (r == 0 && ret->len > 0)
+		return 0;
+	message_close(ret);
+	return r == -EMSGSIZE ? err_wrap(err, "the keeper")
+			      : err_set(err, EPIPE, "the keeper ended");
 }
 
 int keeper_log(const char *name, int ret[static 2], struct err *err)
 {
 	const struct keeper_request req = {.op = KEEPER_LOGS};
-	_cleanup_close_ int sock = connect_to(name, err);
+	_cleanup_close_ int sock = keeper_connect(name, true, err);
+	static struct message m;
 	struct keeper_reply reply = {0};
-	int fds[2] = {-1, -1};
 
 	if (sock < 0)
 		return sock;
 	if (wire_send(sock, keeper_request_to_json(&req), NULL, 0, err) < 0
-	    || next_reply(sock, 5000, &reply, fds, err) < 0)
+	    || keeper_hear(sock, 5000, true, &m, err) < 0
+	    || keeper_reply_parse(m.text, m.len, &reply, err) < 0) {
+		message_close(&m);
 		return err_wrap(err, "grant '%s'", name);
+	}
 	json_decref(reply.row);
-	if (fds[0] < 0)
+	if (m.nfds != 2) {
+		message_close(&m);
 		return err_set(
 			err,
 			EIO,
@@ -175,7 +150,9 @@ int keeper_log(const char *name, int ret[static 2], struct err *err)
 			name,
 			reply.error[0] != '\0' ? reply.error : "none"
 		);
-	memcpy(ret, fds, sizeof(fds));
+	}
+	memcpy(ret, m.fds, 2 * sizeof(int));
+	m.nfds = 0;
 	return 0;
 }
 
@@ -212,6 +189,7 @@ static int follow(
 	struct err *err
 )
 {
+	static struct message m;
 	bool started = req->op == KEEPER_EXEC;
 
 	for (;;) {
@@ -228,7 +206,8 @@ static int follow(
 			return -err->code;
 		if (n <= 0 || p[0].revents == 0)
 			continue;
-		if (next_reply(s->sock, 0, ret, NULL, err) < 0)
+		if (keeper_hear(s->sock, 0, false, &m, err) < 0
+		    || keeper_reply_parse(m.text, m.len, ret, err) < 0)
 			return -err->code;
 		if (!ret->started || req->detached)
 			return 0;
@@ -261,7 +240,7 @@ static int ask(struct session *s, const struct keeper_request *req, struct err *
 int keeper_run(const char *name, const struct keeper_request *req, int *ret_status, struct err *err)
 {
 	struct session s = {
-		.sock = connect_to(name, err),
+		.sock = keeper_connect(name, false, err),
 		.streams = NO_STREAMS,
 		.terminal = NO_TERMINAL,
 		.relay = NO_RELAY,

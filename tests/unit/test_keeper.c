@@ -5,6 +5,7 @@
 #include "fake.h"
 
 #include "base/scope.h"
+#include "base/socket.h"
 #include "keeper/drop.h"
 #include "keeper/keeper.h"
 #include "keeper/wire.h"
@@ -137,6 +138,31 @@ static void test_wire(void **state)
 	close(pair[0]);
 	assert_ok(wire_receive(pair[1], true, &m, &err), &err);
 	assert_int_equal(m.len, 0);
+	close(pair[1]);
+}
+
+// Where the kernel can, it refuses them at who sends, and text still comes.
+static void test_wire_refuses_files(void **state)
+{
+	static struct message m;
+	const int in[3] = {0, 1, 2}, on = 1;
+	int pair[2];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	if (setsockopt(pair[1], SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on)) < 0)
+		skip_because("this kernel has no SO_PASSRIGHTS (6.16)");
+	socket_refuse_fds(pair[1]);
+	assert_fails(
+		wire_send(pair[0], json_pack("{s:s}", "op", "ps"), in, 3, &err),
+		&err,
+		"not permitted"
+	);
+	assert_ok(wire_send(pair[0], json_pack("{s:s}", "op", "ps"), NULL, 0, &err), &err);
+	assert_ok(wire_receive(pair[1], true, &m, &err), &err);
+	assert_int_equal(m.nfds, 0);
+	close(pair[0]);
 	close(pair[1]);
 }
 
@@ -359,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_bad_requests),
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_wire),
+		cmocka_unit_test(test_wire_refuses_files),
 		cmocka_unit_test(test_wire_takes_no_file),
 		cmocka_unit_test(test_pen),
 		cmocka_unit_test(test_kept),

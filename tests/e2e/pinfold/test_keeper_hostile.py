@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""A keeper that was taken over as a whole, and what it can do to root's commands."""
+
+import array
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from owner import KEEPERS, OWNER
+from workload import SLOW, needs_root
+
+pytestmark = [needs_root]
+
+
+def linger(s, seconds):
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, seconds))
+
+
+def lingering():
+    """A connection whose last close waits half a minute: nobody reads what was sent over it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s = socket.create_connection(server.getsockname())
+        other, _ = server.accept()
+    s.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            s.send(bytes(65536))
+    linger(s, 30)
+    return s, other
+
+
+def send(client, connections):
+    """Into the hands of the client, which does not go on before it is the last to close them. False: refused."""
+    sent = True
+    pid, *_ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    data = json.dumps({"status": 0, "row": {"state": "running"}}).encode()
+    os.kill(pid, signal.SIGSTOP)
+    for s in connections:
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [s.fileno()]))
+        try:
+            client.sendmsg([data], [rights])
+        except PermissionError:  # it is our own still
+            linger(s, 0)
+            sent = False
+        s.close()
+    os.kill(pid, signal.SIGCONT)
+    return sent
+
+
+def forget_option():
+    """As on a kernel before 6.16: setsockopt(SO_PASSRIGHTS) fails with ENOPROTOOPT."""
+    number = {"x86_64": 54, "aarch64": 208}[os.uname().machine]
+    load, equal, result = 0x20, 0x15, 0x06
+    code = [
+        (load, 0, 0, 0),
+        (equal, 0, 3, number),
+        (load, 0, 0, 32),
+        (equal, 0, 1, 83),
+        (result, 0, 0, 0x00050000 | errno.ENOPROTOOPT),
+        (result, 0, 0, 0x7FFF0000),
+    ]
+    text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *c) for c in code))
+    program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(text))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(22, 2, ctypes.create_string_buffer(program), 0, 0) != 0:  # PR_SET_SECCOMP
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@contextlib.contextmanager
+def impostor(kept):
+    """In the keeper's place, one that answers each request with such connections."""
+    path = KEEPERS / f"{kept.name}.sock"
+    real = path.rename(path.with_suffix(".real"))
+    asked, others = [], []
+
+    def serve(client):
+        with client, contextlib.suppress(OSError):
+            asked.append(json.loads(client.recv(65536))["op"])
+            pairs = [lingering() for _ in range(2)]
+            others.extend(other for _, other in pairs)
+            if send(client, [s for s, _ in pairs]):
+                client.recv(1)
+
+    def accept(listening):
+        with contextlib.suppress(OSError):
+            while True:
+                serve(listening.accept()[0])
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(path))
+        os.chown(path, OWNER, OWNER)
+        listening.listen()
+        thread = threading.Thread(target=accept, args=[listening])
+        thread.start()
+        try:
+            yield asked
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            for s in others:
+                s.close()
+            thread.join(60)
+            real.rename(path)
+
+
+@pytest.mark.parametrize("before", [None, forget_option], ids=["this kernel", "older"])
+def test_descriptors_that_linger(keep, before):
+    """Root's commands take no descriptor from a keeper, and wait for the close of none."""
+    keep.grant()
+    with impostor(keep) as asked:
+        for args, op, seconds in (
+            (["ps"], "ps", 2.5),
+            (["logs", "-f", keep.name], "ps", 2.5),
+            (["stop", "-t", "0", keep.name], "stop", 10.5),
+        ):
+            begin = time.monotonic()
+            p = keep.pf(*args, preexec_fn=before)
+            taken = time.monotonic() - begin
+            assert asked == [op]
+            asked.clear()
+            assert taken < seconds + 3 * SLOW, (args, taken, p.stderr)
+            said = [x for x in (p.stdout + p.stderr).splitlines() if f"grant '{keep.name}'" in x]
+            assert len(said) == 1 and "keeper" in said[0], (p.stdout, p.stderr)
+            assert p.returncode == (125 if op == "stop" else 0)
+    assert keep.state() == "idle"

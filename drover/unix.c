@@ -4,6 +4,7 @@
 #include "unix.h"
 
 #include "base/scope.h"
+#include "base/socket.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -32,6 +33,7 @@ int unix_connect(const char *path, int type, unsigned milliseconds)
 		errno = ENOTSOCK;
 		return -1;
 	}
+	socket_refuse_fds(fd);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d", file);

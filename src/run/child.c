@@ -5,6 +5,7 @@
 
 #include "apply/apply.h"
 #include "base/scope.h"
+#include "base/socket.h"
 #include "base/status.h"
 #include "run/beside.h"
 #include "run/run.h"
@@ -68,6 +69,7 @@ int channels_open(
 		channels_done(&c);
 		return err_sys(err, errno, "make a pipe");
 	}
+	socket_refuse_fds(c.status[0]); // whoever is left, too
 	if (given != NULL) {
 		c.streams = *given;
 		*given = (struct streams)NO_STREAMS;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/socket.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -28,6 +29,7 @@ int control_open(const char *path, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, errno, "make a socket");
+	socket_refuse_fds(fd);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)

@@ -49,7 +49,9 @@ int cmd_ps(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_runtime(int argc, char **argv);
 int cmd_seccomp(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 
 // Prints "pinfold: MESSAGE" on standard error and returns STATUS_FAILED.
 int cli_fail(const struct err *err);

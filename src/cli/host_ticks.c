@@ -108,34 +108,19 @@ static int usual_cpus(
 				: 0;
 }
 
-static const struct host_tick *tick_of(const struct host_tick *t, unsigned n, unsigned cpu)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (t[i].cpu == cpu)
-			return &t[i];
-	}
-	return NULL;
-}
-
 struct count {
 	const struct host_tick *from, *to;
 	unsigned nfrom, nto;
 	double seconds;
 };
 
-// Of all the time that the kernel counted meanwhile. -1: it counted none, or the CPU came or went.
-static double percent(const struct count *c, unsigned cpu, bool stolen)
+// -1: not known, or the CPU came or went.
+static double busy_of(const struct count *c, unsigned cpu)
 {
-	const struct host_tick *a = tick_of(c->from, c->nfrom, cpu),
-			       *b = tick_of(c->to, c->nto, cpu);
-	double busy, lost, all;
+	const struct host_tick *from = host_tick_of(c->from, c->nfrom, cpu);
+	const struct host_tick *to = host_tick_of(c->to, c->nto, cpu);
 
-	if (a == NULL || b == NULL)
-		return -1;
-	busy = (double)(b->busy - a->busy);
-	lost = (double)(b->stolen - a->stolen);
-	all = busy + lost + (double)(b->idle - a->idle);
-	return all > 0 ? 100 * (stolen ? lost : busy) / all : -1;
+	return from != NULL && to != NULL ? host_tick_busy(from, to) : -1;
 }
 
 static json_t *known(double v)
@@ -145,15 +130,15 @@ static json_t *known(double v)
 
 static json_t *row_of(const struct host *h, const struct count *c, unsigned cpu)
 {
-	const struct host_tick *a = tick_of(c->from, c->nfrom, cpu),
-			       *b = tick_of(c->to, c->nto, cpu);
+	const struct host_tick *a = host_tick_of(c->from, c->nfrom, cpu);
+	const struct host_tick *b = host_tick_of(c->to, c->nto, cpu);
 	const struct host_cpu *self = host_cpu(h, cpu);
 	double sibling = -1;
 
 	if (a == NULL || b == NULL || self == NULL)
 		return NULL;
 	idset_foreach (s, &self->siblings) {
-		double busy = s != (int)cpu ? percent(c, (unsigned)s, false) : -1;
+		double busy = s != (int)cpu ? busy_of(c, (unsigned)s) : -1;
 
 		if (busy > sibling)
 			sibling = busy;
@@ -171,9 +156,9 @@ static json_t *row_of(const struct host *h, const struct count *c, unsigned cpu)
 		"interrupts",
 		(double)(b->interrupts - a->interrupts) / c->seconds,
 		"busy",
-		known(percent(c, cpu, false)),
+		known(host_tick_busy(a, b)),
 		"stolen",
-		known(percent(c, cpu, true)),
+		known(host_tick_stolen(a, b)),
 		"sibling",
 		known(sibling)
 	);

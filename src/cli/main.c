@@ -32,7 +32,9 @@ static const struct command commands[] = {
 	{"run", cmd_run, "start a program with a grant"},
 	{"runtime", cmd_runtime, "tell container engines of pinfold-runtime"},
 	{"seccomp", cmd_seccomp, "the system calls a workload may make; record what it makes"},
+	{"stats", cmd_stats, "what workloads use of their grants"},
 	{"stop", cmd_stop, "end workloads"},
+	{"top", cmd_top, "the same, as it changes; drover's own screen of one"},
 	{0},
 };
 

@@ -135,3 +135,36 @@ int host_ticks(const struct hostfs *fs, struct host_tick **ret, unsigned *ret_n,
 	*ret_n = n;
 	return 0;
 }
+
+const struct host_tick *host_tick_of(const struct host_tick *ticks, unsigned n, unsigned cpu)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (ticks[i].cpu == cpu)
+			return &ticks[i];
+	}
+	return NULL;
+}
+
+// The kernel may take back a little of what it counted as idle.
+static double since(uint64_t from, uint64_t to)
+{
+	return to > from ? (double)(to - from) : 0;
+}
+
+static double percent(double part, const struct host_tick *from, const struct host_tick *to)
+{
+	double all = since(from->busy, to->busy) + since(from->stolen, to->stolen)
+		     + since(from->idle, to->idle);
+
+	return all > 0 ? 100 * part / all : -1;
+}
+
+double host_tick_busy(const struct host_tick *from, const struct host_tick *to)
+{
+	return percent(since(from->busy, to->busy), from, to);
+}
+
+double host_tick_stolen(const struct host_tick *from, const struct host_tick *to)
+{
+	return percent(since(from->stolen, to->stolen), from, to);
+}

@@ -32,3 +32,10 @@ struct host_tick {
 // Of the online CPUs, in order of their numbers: an array (free it). A CPU that is in only one of the files has zeros for
 // the other.
 int host_ticks(const struct hostfs *fs, struct host_tick **ret, unsigned *ret_n, struct err *err);
+
+// The CPU's, or NULL.
+const struct host_tick *host_tick_of(const struct host_tick *ticks, unsigned n, unsigned cpu);
+// Of all the time that the kernel counted between two moments, the percentage that the CPU was busy, or was stolen by
+// the machine beneath. -1: it counted none.
+double host_tick_busy(const struct host_tick *from, const struct host_tick *to);
+double host_tick_stolen(const struct host_tick *from, const struct host_tick *to);

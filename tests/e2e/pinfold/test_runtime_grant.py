@@ -101,6 +101,8 @@ def test_a_container_finds_its_grant(pf, engine):
     row = pf.ps()[grant]
     assert (row["state"], row["in"], row["cpus"]) == ("running", "engine", str(CPU))
     assert name in row["command"]
+    (used,) = pf.json("stats", "--json", grant)
+    assert used["cpu"] >= 0 and 0 < used["memory"] < 96 << 20 and used["processes"] == 1
     # what it sees
     assert engine.sh(name, "cat /sys/devices/system/cpu/online") == f"{CPU}\n"
     assert engine.sh(name, "ls -d /sys/devices/system/cpu/cpu[0-9]*").split() == [

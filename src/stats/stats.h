@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What the workloads that run use of what they were granted, as the kernel counts it.
+#pragma once
+
+#include "host/ticks.h"
+#include "ledger/ledger.h"
+
+#include <jansson.h>
+
+struct stats_hugepages {
+	uint64_t size;		       // bytes of one page
+	uint64_t used, reserved, room; // bytes: in use; reserved and not yet in use; granted
+};
+
+#define STATS_UNKNOWN UINT64_MAX // the kernel does not count it
+
+// Of one workload at one moment; all of its processes, without pinfold's own beside it.
+struct stats_workload {
+	struct lease lease;
+	uint64_t cpu_ns; // time on CPUs since it was started
+	uint64_t memory,
+		cache; // bytes that count against its limit; of these the kernel's cache of files, which it can free
+	uint64_t processes; // threads included, as the limit counts
+	unsigned nhugepages;
+	struct stats_hugepages hugepages[HOST_PAGE_SIZES];
+};
+
+// Of all of them, and of the CPUs of the machine, at one moment.
+struct stats {
+	int64_t at; // clock_ns()
+	unsigned n;
+	struct stats_workload *workloads; // in order of name
+	unsigned nticks;
+	struct host_tick *ticks;
+};
+
+// Of the one called name, or of all that run (NULL). A lease that cannot be read is passed over, and is the error when the
+// others have been taken; without ret->ticks there is nothing at all. stats_done frees it in any case.
+int stats_take(const struct ledger *l, const char *name, struct stats *ret, struct err *err);
+void stats_done(struct stats *s);
+
+// What was used between two moments, an object for each workload that is in both (data/schemas/stats.json). New reference.
+json_t *stats_rows(const struct stats *from, const struct stats *to);
+// The same rows for a table with the columns stats_keys: strings, numbers and nulls. New reference.
+json_t *stats_table(const json_t *rows);
+extern const char *const stats_keys[];
+// How long to count: 1 to 3600 seconds.
+int stats_seconds(const char *text, unsigned *ret, struct err *err);
+
+// What has been counted so far in the text format of Prometheus
+// (https://prometheus.io/docs/instrumenting/exposition_formats/), for a collector that reads files.
+void stats_expose(const struct ledger *l, const struct stats *s, FILE *out);
+
+// cgroup.c: fills all but the lease.
+int stats_read_cgroup(const struct hostfs *fs, struct stats_workload *w, struct err *err);

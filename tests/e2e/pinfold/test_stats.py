@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""pinfold stats and top: what workloads use of their grants."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from drover_config import configuration
+from places import TOP, program
+from workload import CPU, LEASES, OTHER, SLOW, needs_pages, needs_root, needs_two, unique, wait
+
+pytestmark = [needs_root]
+SCHEMA = json.loads((TOP / "data/schemas/stats.json").read_text())
+PLACES = [pytest.param((), id="container"), pytest.param(("--in", "host"), id="host")]
+DROVER_TASK = ("name=c", "task=0", "name=forward", "mode=l2fwd", "rx port=p", "tx port=p")
+SPIN = "echo up; while :; do :; done"
+
+
+def stats(pf, *flags):
+    rows = pf.json("stats", "--json", *flags)
+    jsonschema.validate(rows, SCHEMA)
+    return {row["name"]: row for row in rows}
+
+
+@needs_two
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.guest
+def test_who_is_busy(pf, place):
+    _, busy = pf.begin(*place, "--memory", "64M", "--pids", "20", script=SPIN)
+    _, idle = pf.begin(*place, cpu=OTHER)
+    rows = stats(pf, "--seconds", "2")
+    a, b = rows[busy], rows[idle]
+    assert a["in"] == ("host" if place else "container")
+    assert 1.9 < a["seconds"]
+    if place and Path("/sys/fs/cgroup/cpuacct").exists():
+        # its processes are in no cgroup of that controller
+        assert (a["cpu"] is None) is not Path(f"/sys/fs/cgroup/cpuacct/pinfold/{busy}").exists()
+    else:
+        # on a machine that others use it gets what they leave
+        assert 20 < a["cpu"] < 110 and b["cpu"] < 10
+    assert [c["cpu"] for c in a["cpus"]] == [CPU] and [c["cpu"] for c in b["cpus"]] == [OTHER]
+    assert a["cpus"][0]["busy"] + a["cpus"][0]["stolen"] > 60
+    assert a["cpus"][0]["interrupts"] >= a["cpus"][0]["ticks"] > 0
+    assert a["memory_limit"] == 64 << 20 and 0 < a["memory"] < 64 << 20
+    assert a["cache"] <= a["memory"]
+    assert a["processes_limit"] == 20 and 1 <= a["processes"] <= 4
+
+
+@needs_pages(16)
+@pytest.mark.guest
+def test_hugepages_that_are_used(pf):
+    _, name = pf.begin(
+        "--hugepages", "2M=16", script="fallocate -l 6M /dev/hugepages/x; echo up; sleep 1000"
+    )
+    (one,) = stats(pf, name)[name]["hugepages"]
+    assert one == {"size": "2M", "used": 6 << 20, "reserved": one["reserved"], "granted": 32 << 20}
+    line = pf.ok("stats", name).splitlines()[1]
+    assert " 2M=3/16 " in line
+
+
+@pytest.mark.guest
+def test_memory_and_what_is_cache(pf):
+    """A tmpfs is no cache: nothing is behind it."""
+    _, name = pf.begin(
+        "--memory", "128M", script="head -c 40M /dev/zero >/dev/shm/x; echo up; sleep 1000"
+    )
+    row = stats(pf, name)[name]
+    assert row["memory"] > 40 << 20 and row["memory"] - row["cache"] > 39 << 20
+
+
+def test_table(pf):
+    _, name = pf.begin("--memory", "64M", "--pids", "20")
+    head, line = pf.ok("stats", name).splitlines()
+    assert head.split() == (
+        "NAME CPUS CPU BUSY STOLEN TICKS INTERRUPTS MEMORY HUGEPAGES PROCESSES".split()
+    )
+    assert re.match(rf"{name} +{CPU} .* \d+M/64M +- +\d+/20$", line)
+
+
+@needs_pages(8)
+@pytest.mark.guest
+def test_prometheus_reads_it(pf):
+    """By the parser of its own client library."""
+    parser = pytest.importorskip(
+        "prometheus_client.parser", reason="package python3-prometheus-client is not installed"
+    )
+    _, name = pf.begin("--hugepages", "2M=8", "--memory", "64M", script=SPIN)
+
+    def read():
+        found = {}
+        for family in parser.text_string_to_metric_families(pf.ok("stats", "--prometheus")):
+            assert family.documentation and family.type in ("counter", "gauge")
+            assert family.name.startswith("pinfold_")
+            for s in family.samples:
+                key = (s.name, *sorted(s.labels.items()))
+                assert key not in found
+                found[key] = s.value
+        return found
+
+    def of(found, metric, **labels):
+        return found[("pinfold_" + metric, *sorted({"name": name, **labels}.items()))]
+
+    a, cpu = read(), {"cpu": str(CPU)}
+    assert of(a, "memory_limit_bytes") == 64 << 20
+    assert of(a, "hugepages_granted_bytes", size="2M") == 16 << 20
+    assert of(a, "hugepages_bytes", size="2M") == 0
+    assert abs(of(a, "start_time_seconds") - time.time()) < 60 * SLOW
+    assert of(a, "limit_hits_total", limit="memory") == 0
+    wait(lambda: of(read(), "workload_cpu_seconds_total") > of(a, "workload_cpu_seconds_total"))
+    wait(
+        lambda: of(read(), "cpu_busy_seconds_total", **cpu) > of(a, "cpu_busy_seconds_total", **cpu)
+    )
+    b = read()
+    assert set(k for k in a if name in str(k)) == set(k for k in b if name in str(k))
+    for key, value in a.items():
+        if key[0].endswith("_total") and name in str(key):
+            assert b[key] >= value
+
+
+def test_one_that_is_not_there(pf):
+    pf.fails("stats", unique("none"), like="does not run; see pinfold ps")
+    pf.fails("stats", "../x", like="workload")
+    for words, like in (
+        (("--seconds", "0"), "a number from 1"),
+        (("--seconds", "1x"), "a number from 1"),
+        (("--json", "--prometheus"), "without --json"),
+        (("--prometheus", "--seconds", "2"), "without --seconds"),
+        (("a", "b"), "'b': name one workload"),
+        (("--jsen",), "--json"),
+    ):
+        pf.fails("stats", *words, like=like)
+    pf.fails("--host-tree", str(TOP / "tests"), "stats", like="--host-tree")
+
+
+def test_a_lease_that_cannot_be_read(pf):
+    """The others are shown, and it is said."""
+    _, name = pf.begin()
+    bad = LEASES / f"{unique('bad')}.json"
+    bad.write_text("{")
+    try:
+        p = pf("stats", "--json")
+        assert p.returncode == 125 and bad.stem in p.stderr and p.stderr.count("\n") == 1
+        assert name in [row["name"] for row in json.loads(p.stdout)]
+    finally:
+        bad.unlink()
+
+
+def test_without_root(pf, pinfold):
+    p = subprocess.run(
+        [pinfold, "stats"], user=65534, group=65534, capture_output=True, text=True, check=False
+    )
+    assert p.returncode == 125 and "sudo" in p.stderr
+
+
+# ---- top
+
+
+class Screen:
+    """pinfold top on a terminal of 24 lines."""
+
+    def __init__(self, pf, *args, rows=24):
+        self.text = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(pf.path, [pf.path, "top", *args])
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 100, 0, 0))
+
+    def more(self):
+        if select.select([self.fd], [], [], 0.2)[0]:
+            try:
+                self.text += os.read(self.fd, 65536).decode()
+            except OSError:
+                pass  # it has ended
+        return self.text
+
+    def until(self, pattern):
+        wait(lambda: re.search(pattern, self.more()), what=pattern)
+
+    def end(self):
+        """Its exit status, when it has."""
+        found = []
+
+        def ended():
+            self.more()
+            found[:] = os.waitpid(self.pid, os.WNOHANG)
+            return found[0] != 0
+
+        wait(ended, what="the end of top")
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(found[1])
+
+
+@pytest.mark.parametrize("how", ["q", "signal", "hang-up"])
+def test_top(pf, how):
+    _, name = pf.begin(script=SPIN)
+    screen = Screen(pf)
+    screen.until(rf"\n{name} ")
+    seen = len(screen.text)
+    wait(lambda: len(screen.more()) > seen, what="another look")
+    if how == "q":
+        os.write(screen.fd, b"xq")
+    elif how == "signal":
+        os.kill(screen.pid, 15)
+    else:
+        os.kill(screen.pid, 1)
+    assert screen.end() == 0
+    # the terminal is as it was
+    assert screen.text.endswith("\033[?7h\033[?25h\033[?1049l")
+
+
+@needs_two
+def test_top_on_a_low_screen(pf):
+    pf.begin()
+    pf.begin(cpu=OTHER)
+    screen = Screen(pf, rows=5)
+    screen.until(r"2 workloads.*\nNAME .*\n.*\nand 1 more")
+    os.write(screen.fd, b"q")
+    assert screen.end() == 0
+
+
+def test_top_without_a_terminal(pf):
+    pf.fails("top", like="pinfold stats")
+    pf.fails("top", "--seconds", "3", "x", like="drover top's options")
+
+
+@needs_pages(40)
+def test_top_of_a_drover(pf, tmp_path):
+    """What drover's own screen says, by one command."""
+    drover = program("DROVER", "build/drover/drover")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "t.cfg").write_text(configuration({"p": "null"}, DROVER_TASK, mempool="2K"))
+    name = unique()
+    pf.names.append(name)
+    s = pf.start(
+        "run",
+        "--name",
+        name,
+        "--cpus",
+        CPU,
+        "--hugepages",
+        "2M=40",
+        "-v",
+        f"{os.path.dirname(drover)}:/drover:ro",
+        "-v",
+        f"{data}:/data:ro",
+        "--",
+        "/drover/drover",
+        "run",
+        "--squeeze",
+        "/data/t.cfg",
+    )
+    s.until("traffic runs")
+    sample = pf.json("top", name, "--once", "--json", "--interval", "0.1")
+    assert [t["name"] for t in sample["tasks"]] == ["forward"]
+    # in use and reserved, as the kernel counts
+    (one,) = stats(pf, name)[name]["hugepages"]
+    assert max(one["used"], one["reserved"]) > 0
+    screen = Screen(pf, name)
+    screen.until("forward")
+    os.write(screen.fd, b"q")
+    assert screen.end() == 0
+
+
+def test_top_of_no_drover(pf):
+    _, name = pf.begin()
+    p = pf("top", name)
+    assert p.returncode == 127 and "drover" in p.stderr
+    pf.fails("top", unique("none"), like="does not run")

@@ -16,7 +16,7 @@ static const char help[] =
 	"Usage: pinfold cdi generate [-o FILE|-]\n"
 	"\n"
 	"The grants that are made with --claim-by=cdi or kubernetes, as devices\n"
-	"pinfold.dev/grant=NAME.\n"
+	"pinfold.dev/grant=NAME; those of kubernetes with a token that only kubelet is told.\n"
 	"\n"
 	"  -o, --output FILE  default: " CDI_FILE ", which grant create and grant remove\n"
 	"                     write anew; -: standard output\n";
@@ -42,7 +42,7 @@ static int write_to(const struct ledger *l, const char *file, struct err *err)
 		return err_oom(err);
 	if (str_eq(file, "-"))
 		return fputs(text, stdout) < 0 ? err_sys(err, errno, "write") : 0;
-	return engine_write(file, "", text, err);
+	return engine_write(file, "", text, CDI_MODE, err);
 }
 
 static int generate(int argc, char **argv)

@@ -101,7 +101,7 @@ static int change(const struct configure *c, const struct engine *engine, struct
 		return 0;
 	if (geteuid() != 0 && c->file == NULL)
 		return err_set(err, EPERM, "runtime configure: this needs root; use sudo");
-	if (engine_write(file, before, after, err) < 0)
+	if (engine_write(file, before, after, 0, err) < 0)
 		return -err->code;
 	if (engine->restart != NULL)
 		printf("then: %s\n", engine->restart);

@@ -183,7 +183,7 @@ static int allocate_one(
 	}
 	if (d->why[0] != '\0')
 		return err_set(err, EBUSY, "grant '%s': %s", d->name, d->why);
-	cdi = str_printf(CDI_KIND "=%s", d->name);
+	cdi = str_printf(CDI_KIND "=%s:%s", d->name, d->token);
 	one = NEW(V1beta1__ContainerAllocateResponse, container_allocate_response);
 	if (cdi == NULL || !push(&m->container_responses, &m->n_container_responses, one))
 		return err_oom(err);
@@ -194,6 +194,7 @@ static int allocate_one(
 	if (!push_entry(
 		    &one->annotations, &one->n_annotations, CLAIM_ANNOTATION_KUBERNETES, d->name
 	    )
+	    || !push_entry(&one->annotations, &one->n_annotations, CLAIM_ANNOTATION_TOKEN, d->token)
 	    || !push_entry(&one->envs, &one->n_envs, "PINFOLD_GRANT", d->name))
 		return err_oom(err);
 	return 0;

@@ -33,7 +33,7 @@ int answer_preferred(
 	const struct resource *r, const struct bytes *request, struct bytes *ret, struct err *err
 );
 // The names of grants, in each way that a container may be told: as CDI devices for those that know them, and as
-// annotation and environment.
+// annotation and environment. With the token, but for the environment, which the container sees.
 int answer_allocate(
 	const struct resource *r, const struct bytes *request, struct bytes *ret, struct err *err
 );

@@ -35,6 +35,7 @@ struct pool {
 };
 
 struct reading {
+	const struct ledger *ledger;
 	const struct host *host;
 	const json_t *pending; // names of definitions that are not valid yet
 	struct pool pools[HOST_PAGE_SIZES * 64];
@@ -110,7 +111,11 @@ static struct device describe(struct reading *r, const struct grant *g)
 	struct idset cpus = grant_all_cpus(g);
 	struct device d = {.nodes = host_nodes_of(r->host, &cpus)};
 
+	struct err err;
+
 	memcpy(d.name, g->name, sizeof(d.name));
+	if (token_read(r->ledger, g->name, d.token, &err) < 0)
+		snprintf(d.why, sizeof(d.why), "it has no token: pinfold cdi generate");
 	for (unsigned i = 0; i < g->nhugepages; i++) {
 		if (g->hugepages[i].node >= 0)
 			idset_add(&d.nodes, (unsigned)g->hugepages[i].node);
@@ -211,7 +216,7 @@ int catalog_read(
 )
 {
 	_cleanup_json_ json_t *pending = NULL;
-	struct reading r = {.host = host, .counting = true};
+	struct reading r = {.ledger = l, .host = host, .counting = true};
 	struct err unreadable = {0};
 	int k;
 
@@ -265,7 +270,7 @@ bool resource_equal(const struct resource *a, const struct resource *b)
 		const struct device *x = &a->devices[i], *y = &b->devices[i];
 
 		if (!str_eq(x->name, y->name) || !str_eq(x->why, y->why)
-		    || !idset_equal(&x->nodes, &y->nodes))
+		    || !str_eq(x->token, y->token) || !idset_equal(&x->nodes, &y->nodes))
 			return false;
 	}
 	return true;

@@ -14,6 +14,7 @@
 
 struct device {
 	char name[NAME_MAX_LEN + 1]; // of the grant
+	char token[TOKEN_STR];	     // what is handed out with it; "": it has none
 	struct idset nodes;	     // where its CPUs and pages are
 	char why[128];		     // it cannot be used now; "": it can
 };

@@ -16,25 +16,44 @@
 #define VERSION_HOOKS "0.3.0"
 #define VERSION_DIGITS "0.5.0" // names of devices may begin with a digit
 
-static int add_device(const struct grant *g, void *arg, struct err *err)
+// token: of a device that kubelet hands out, which nobody else can name; NULL: of one that is named by its grant.
+static int add_device(json_t *devices, const char *grant, const char *token, struct err *err)
 {
-	json_t *devices = arg;
-	json_t *hook, *device;
-
-	if ((g->claim_by & CDI_CLAIMS) == 0)
-		return 0;
-	hook = json_pack(
-		"{s:s, s:s, s:[s, s]}",
+	json_t *hook = json_pack(
+		"{s:s, s:s, s:[s, s, s*]}",
 		"hookName",
 		CDI_HOOKS,
 		"path",
 		CDI_HOOK,
 		"args",
 		"pinfold-runtime",
-		g->name
+		grant,
+		token
 	);
-	device = json_pack("{s:s, s:{s:[o]}}", "name", g->name, "containerEdits", "hooks", hook);
+	json_t *name = token != NULL ? json_sprintf("%s:%s", grant, token) : json_string(grant);
+	json_t *device =
+		json_pack("{s:o, s:{s:[o]}}", "name", name, "containerEdits", "hooks", hook);
+
 	return json_array_append_new(devices, device) < 0 ? err_oom(err) : 0;
+}
+
+struct listing {
+	const struct ledger *ledger;
+	json_t *devices;
+};
+
+static int add_grant(const struct grant *g, void *arg, struct err *err)
+{
+	const struct listing *list = arg;
+	char token[TOKEN_STR];
+
+	if ((g->claim_by & CLAIM_BY_CDI) != 0 && add_device(list->devices, g->name, NULL, err) < 0)
+		return -err->code;
+	if ((g->claim_by & CLAIM_BY_KUBERNETES) == 0)
+		return 0;
+	if (token_make(list->ledger, g->name, token, err) < 0)
+		return -err->code;
+	return add_device(list->devices, g->name, token, err);
 }
 
 static bool begins_with_digit(const json_t *devices)
@@ -54,8 +73,9 @@ static bool begins_with_digit(const json_t *devices)
 int cdi_document(const struct ledger *l, json_t **ret, struct err *err)
 {
 	_cleanup_json_ json_t *devices = json_array();
+	struct listing list = {.ledger = l, .devices = devices};
 
-	if (definition_each(l, add_device, devices, err) < 0)
+	if (definition_each(l, add_grant, &list, err) < 0)
 		return -err->code;
 	// a document without devices is none
 	*ret = json_array_size(devices) == 0
@@ -82,5 +102,5 @@ int cdi_refresh(const struct ledger *l, struct err *err)
 	if (json_is_null(doc) && access(CDI_FILE, F_OK) < 0)
 		return 0;
 	text = json_is_null(doc) ? strdup("") : jdoc_print_lines(doc);
-	return text != NULL ? engine_write(CDI_FILE, "", text, err) : err_oom(err);
+	return text != NULL ? engine_write(CDI_FILE, "", text, CDI_MODE, err) : err_oom(err);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define ENGINE_RUNTIME "pinfold" // its name for engines
 
@@ -56,17 +57,22 @@ void engine_print_change(const char *file, const char *before, const char *after
 
 // file.c. "": there is no such file. New string.
 int engine_read(const char *file, char **ret, struct err *err);
-// Whole or not at all, with what it was kept beside it, as FILE.before-pinfold. "": it is removed.
-int engine_write(const char *file, const char *before, const char *after, struct err *err);
+// Whole or not at all, with what it was kept beside it, as FILE.before-pinfold. "": it is removed. mode: 0: the one it
+// has, 0644 for a new one.
+int engine_write(
+	const char *file, const char *before, const char *after, mode_t mode, struct err *err
+);
 
 // ---- cdi.c
 
 #define CDI_FILE "/etc/cdi/pinfold.json"
 #define CDI_KIND "pinfold.dev/grant"
+#define CDI_MODE 0600 // names of devices have tokens, and engines are root
 #define CDI_CLAIMS (CLAIM_BY_CDI | CLAIM_BY_KUBERNETES) // grants that are there for them
 
 // The document for grants that are claimed by CDI devices: in the oldest version of the format that has what they
-// need. New reference; JSON null: there are none.
+// need. Those of kubelet have a token in their name, which is made where there is none yet: the ledger is locked. New
+// reference; JSON null: there are none.
 int cdi_document(const struct ledger *l, json_t **ret, struct err *err);
 // Writes CDI_FILE, or removes it where there are none: after grants have changed. The ledger is locked.
 int cdi_refresh(const struct ledger *l, struct err *err);

@@ -34,12 +34,13 @@ static int write_one(int dir, const char *name, const char *text, mode_t mode, s
 	return fs_write_durable(dir, name, text, strlen(text), mode, err);
 }
 
-int engine_write(const char *file, const char *before, const char *after, struct err *err)
+int engine_write(
+	const char *file, const char *before, const char *after, mode_t mode, struct err *err
+)
 {
 	const char *slash = strrchr(file, '/');
 	_cleanup_free_ char *top = NULL, *kept = NULL;
 	_cleanup_close_ int dir = -1;
-	mode_t mode = 0644;
 	struct stat st;
 
 	if (slash == NULL || slash[1] == '\0')
@@ -51,8 +52,8 @@ int engine_write(const char *file, const char *before, const char *after, struct
 	dir = fs_mkdirs(top, 0755, err);
 	if (dir < 0)
 		return dir;
-	if (fstatat(dir, slash + 1, &st, 0) == 0)
-		mode = st.st_mode & 07777;
+	if (mode == 0)
+		mode = fstatat(dir, slash + 1, &st, 0) == 0 ? st.st_mode & 07777 : 0644;
 	if (before[0] != '\0' && write_one(dir, kept, before, mode, err) < 0)
 		return -err->code;
 	if (after[0] != '\0')

@@ -16,6 +16,9 @@ int definition_write(const struct ledger *l, const struct grant *g, struct err *
 {
 	_cleanup_json_ json_t *doc = grant_to_json(g);
 
+	// of one whose file was removed by hand
+	if (!definition_exists(l, g->name) && token_remove(l, g->name, err) < 0)
+		return -err->code;
 	return files_write(l->defs, g->name, doc, true, err);
 }
 
@@ -44,7 +47,7 @@ int definition_read(const struct ledger *l, const char *name, struct grant *ret,
 
 int definition_remove(const struct ledger *l, const char *name, struct err *err)
 {
-	return files_remove(l->defs, name, err);
+	return token_remove(l, name, err) < 0 ? -err->code : files_remove(l->defs, name, err);
 }
 
 int definition_each(const struct ledger *l, definition_fn fn, void *arg, struct err *err)

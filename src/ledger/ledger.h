@@ -104,6 +104,19 @@ int definitions_cancel(const struct ledger *l, struct err *err);
 // The names of what was begun and not committed, an array; NULL: there is nothing. New reference.
 int definitions_pending(const struct ledger *l, json_t **ret, struct err *err);
 
+// ---- tokens: what kubelet is told of a grant that it hands out, and nobody else can know. Beside the definition
+// (grants.d/NAME.token), where only root reads, and gone with it: a grant of the same name has another.
+#define TOKEN_STR 33 // 128 bits as digits, and NUL
+int token_read(
+	const struct ledger *l, const char *grant, char ret[static TOKEN_STR], struct err *err
+); // -ENOENT
+// The one there is; else a new one. The ledger is locked.
+int token_make(
+	const struct ledger *l, const char *grant, char ret[static TOKEN_STR], struct err *err
+);
+int token_remove(const struct ledger *l, const char *grant, struct err *err);
+bool token_equal(const char *a, const char *b);
+
 // ---- leases
 int lease_write(const struct ledger *l, const struct lease *lease, struct err *err);
 int lease_read(

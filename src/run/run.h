@@ -36,7 +36,11 @@ struct start_given {
 
 // Whether whoever names a definition may have it; 0, or what is wrong. Asked before anything else is said of it.
 struct start_claim {
-	int (*check)(const struct start_claim *claim, const struct grant *g, struct err *err);
+	int (*check
+	)(const struct start_claim *claim,
+	  const struct ledger *l,
+	  const struct grant *g,
+	  struct err *err);
 	const void *arg;
 };
 

@@ -57,7 +57,7 @@ static int read_defined(
 			err, ENOENT, "grant '%s' does not exist; see pinfold grant list", name
 		);
 	if (r == 0 && req->claim != NULL)
-		r = req->claim->check(req->claim, ret, err);
+		r = req->claim->check(req->claim, &s->ledger, ret, err);
 	return r;
 }
 

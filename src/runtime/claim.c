@@ -33,7 +33,12 @@ bool claim_possible(const char *text, size_t len)
 }
 
 static int take(
-	struct claim *c, const char *name, unsigned ways, const char *where, struct err *err
+	struct claim *c,
+	const char *name,
+	enum grant_claim way,
+	const char *token,
+	const char *where,
+	struct err *err
 )
 {
 	if (name_check("a grant", name, err) < 0)
@@ -50,7 +55,7 @@ static int take(
 		);
 	// of two that agree the first, which says more about who asks
 	if (c->name == NULL)
-		*c = (struct claim){.name = name, .ways = ways, .where = where};
+		*c = (struct claim){.name = name, .way = way, .token = token, .where = where};
 	return 0;
 }
 
@@ -65,22 +70,24 @@ static const struct {
 	{CLAIM_ANNOTATION, "annotation " CLAIM_ANNOTATION, CLAIM_BY_ANNOTATION},
 };
 
-static const char *annotation_of(const char *key)
+static bool is_known(const char *key)
 {
 	for (size_t i = 0; i < ARRAY_LEN(annotations); i++) {
 		if (str_eq(annotations[i].key, key))
-			return annotations[i].where;
+			return true;
 	}
-	return NULL;
+	return str_eq(key, CLAIM_ANNOTATION_TOKEN);
 }
 
 static int read_annotations(const json_t *doc, struct claim *c, struct err *err)
 {
+	const json_t *all = json_object_get(doc, "annotations");
+	const char *token = json_string_value(json_object_get(all, CLAIM_ANNOTATION_TOKEN));
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (json_object_get(doc, "annotations"), key, value) {
-		if (str_starts(key, PREFIX) && annotation_of(key) == NULL)
+	json_object_foreach ((json_t *)all, key, value) {
+		if (str_starts(key, PREFIX) && !is_known(key))
 			return err_set(
 				err,
 				EINVAL,
@@ -89,12 +96,17 @@ static int read_annotations(const json_t *doc, struct claim *c, struct err *err)
 			);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(annotations); i++) {
-		value = json_object_get(json_object_get(doc, "annotations"), annotations[i].key);
+		value = json_object_get(all, annotations[i].key);
 		if (value == NULL)
 			continue;
 		if (!json_is_string(value))
 			return err_set(err, EINVAL, "%s is no text", annotations[i].where);
-		if (take(c, json_string_value(value), annotations[i].way, annotations[i].where, err)
+		if (take(c,
+			 json_string_value(value),
+			 annotations[i].way,
+			 annotations[i].way == CLAIM_BY_KUBERNETES ? token : NULL,
+			 annotations[i].where,
+			 err)
 		    < 0)
 			return -err->code;
 	}
@@ -116,7 +128,7 @@ static int read_environment(const json_t *doc, struct claim *c, struct err *err)
 			// what a container of pinfold's own has there is no name
 			if (!str_starts(s, variables[k].variable) || str_eq(s + n, GRANT_FILE))
 				continue;
-			if (take(c, s + n, CLAIM_BY_ENV, variables[k].where, err) < 0)
+			if (take(c, s + n, CLAIM_BY_ENV, NULL, variables[k].where, err) < 0)
 				return -err->code;
 		}
 	}
@@ -168,13 +180,16 @@ static int read_devices(const json_t *doc, struct claim *c, struct err *err)
 
 	json_array_foreach (json_object_get(json_object_get(doc, "hooks"), CDI_HOOKS), i, e) {
 		const char *path = json_string_value(json_object_get(e, "path"));
-		const char *name = json_string_value(json_array_get(json_object_get(e, "args"), 1));
+		const json_t *args = json_object_get(e, "args");
+		const char *name = json_string_value(json_array_get(args, 1));
+		const char *token = json_string_value(json_array_get(args, 2));
 
 		if (path == NULL || !str_eq(path, CDI_HOOK))
 			continue;
 		if (take(c,
 			 name != NULL ? name : "",
-			 CLAIM_BY_CDI | CLAIM_BY_KUBERNETES,
+			 token != NULL ? CLAIM_BY_KUBERNETES : CLAIM_BY_CDI,
+			 token,
 			 "CDI device",
 			 err)
 		    < 0)
@@ -195,11 +210,15 @@ int claim_read(const json_t *doc, struct claim *ret, struct err *err)
 	return 0;
 }
 
-int claim_check(const struct claim *c, const struct grant *g, struct err *err)
+int claim_check(
+	const struct claim *c, const struct ledger *l, const struct grant *g, struct err *err
+)
 {
+	char token[TOKEN_STR];
+
 	if (g->owner_uid != 0)
 		return err_set(err, EPERM, "grant '%s' belongs to user %u", g->name, g->owner_uid);
-	if ((g->claim_by & c->ways) == 0)
+	if ((g->claim_by & c->way) == 0)
 		return err_set(
 			err,
 			EPERM,
@@ -207,10 +226,23 @@ int claim_check(const struct claim *c, const struct grant *g, struct err *err)
 			"--claim-by=%s",
 			g->name,
 			c->where,
-			(c->ways & CLAIM_BY_CDI) != 0	       ? "cdi"
-			: (c->ways & CLAIM_BY_KUBERNETES) != 0 ? "kubernetes"
-			: (c->ways & CLAIM_BY_ENV) != 0	       ? "env"
-							       : "annotation"
+			c->way == CLAIM_BY_CDI		? "cdi"
+			: c->way == CLAIM_BY_KUBERNETES ? "kubernetes"
+			: c->way == CLAIM_BY_ENV	? "env"
+							: "annotation"
+		);
+	if (c->way != CLAIM_BY_KUBERNETES)
+		return 0;
+	if (token_read(l, g->name, token, err) < 0)
+		return -err->code;
+	if (c->token == NULL || !token_equal(c->token, token))
+		return err_set(
+			err,
+			EPERM,
+			"grant '%s': %s comes without the token that pinfold-device-plugin gives "
+			"kubelet; if kubelet chose it, make the pod anew",
+			g->name,
+			c->where
 		);
 	return 0;
 }

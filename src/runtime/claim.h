@@ -6,17 +6,21 @@
 #pragma once
 
 #include "base/err.h"
-#include "grant/grant.h"
+#include "ledger/ledger.h"
 
 #include <jansson.h>
 
 #define CLAIM_ANNOTATION "dev.pinfold.grant"
 // No pod can have it: Kubernetes takes no name with a colon for an annotation.
 #define CLAIM_ANNOTATION_KUBERNETES CLAIM_ANNOTATION ":kubernetes"
+// An engine beside it may: with it comes the token of the grant.
+#define CLAIM_ANNOTATION_TOKEN "dev.pinfold.token:kubernetes"
 
 struct claim {
-	const char *name;  // of the grant, borrowed from the document; NULL: it asks for none
-	unsigned ways;	   // CLAIM_BY_…: any of them opens it
+	const char *name;     // of the grant, borrowed from the document; NULL: it asks for none
+	enum grant_claim way; // that it was named
+	const char *
+		token; // of CLAIM_BY_KUBERNETES: what was handed out with the name, borrowed; NULL: nothing
 	const char *where; // for messages: "annotation dev.pinfold.grant"
 };
 
@@ -30,4 +34,6 @@ bool claim_is_for_others(const json_t *doc);
 int claim_read(const json_t *doc, struct claim *ret, struct err *err);
 
 // Whether it opens the grant. EPERM, with how it would have to be made.
-int claim_check(const struct claim *c, const struct grant *g, struct err *err);
+int claim_check(
+	const struct claim *c, const struct ledger *l, const struct grant *g, struct err *err
+);

@@ -122,9 +122,11 @@ static int run_below(
 	return r;
 }
 
-static int check_claim(const struct start_claim *c, const struct grant *g, struct err *err)
+static int check_claim(
+	const struct start_claim *c, const struct ledger *l, const struct grant *g, struct err *err
+)
 {
-	return claim_check(c->arg, g, err);
+	return claim_check(c->arg, l, g, err);
 }
 
 // The host's id of the program's user.

@@ -34,7 +34,9 @@ static int teardown_ledger(void **state)
 	return teardown(state);
 }
 
-static void define(const char *name, unsigned claims, unsigned cpu, unsigned node, unsigned pages)
+static void define_bare(
+	const char *name, unsigned claims, unsigned cpu, unsigned node, unsigned pages
+)
 {
 	struct grant g = {.memory = 64 * MIB2, .pids = 8, .claim_by = claims};
 	struct err err;
@@ -46,6 +48,15 @@ static void define(const char *name, unsigned claims, unsigned cpu, unsigned nod
 		g.hugepages[g.nhugepages++] =
 			(struct grant_hugepages){.size = MIB2, .count = pages, .node = (int)node};
 	assert_ok(definition_write(&ledger, &g, &err), &err);
+}
+
+static void define(const char *name, unsigned claims, unsigned cpu, unsigned node, unsigned pages)
+{
+	char token[TOKEN_STR];
+	struct err err;
+
+	define_bare(name, claims, cpu, node, pages);
+	assert_ok(token_make(&ledger, name, token, &err), &err);
 }
 
 static void look(void)
@@ -136,6 +147,9 @@ static void says_what_is_missing(void **)
 	look();
 	assert_string_equal(device("fw", "fw-1")->why, "CPU 1 is offline");
 	assert_string_equal(device("fw", "fw-2")->why, "");
+	define_bare("fw-4", CLAIM_BY_KUBERNETES, 4, 0, 0);
+	look();
+	assert_string_equal(device("fw", "fw-4")->why, "it has no token: pinfold cdi generate");
 	// one that cannot be read is known as long as it is there
 	assert_ok(fs_write_atomic(ledger.defs, "fw-2.json", "{", 1, 0600, &err), &err);
 	look();

@@ -5,8 +5,12 @@
 #include "fake.h"
 #include "scratch.h"
 
+#include "base/fs.h"
 #include "engine/engine.h"
 #include "ledger/ledger.h"
+
+#include <string.h>
+#include <sys/stat.h>
 
 static void define(struct ledger *l, const char *name, unsigned claims)
 {
@@ -29,6 +33,7 @@ static void lists_grants_that_are_claimed_so(void **)
 	struct ledger l;
 	struct hostfs fs;
 	struct err err;
+	char token[TOKEN_STR], name[64];
 	json_t *doc, *devices, *hook;
 
 	assert_ok(hostfs_open(top, &fs, &err), &err);
@@ -57,6 +62,12 @@ static void lists_grants_that_are_claimed_so(void **)
 	assert_string_equal(
 		json_string_value(json_array_get(json_object_get(hook, "args"), 1)), "fw"
 	);
+	// what kubelet hands out nobody else can name
+	assert_ok(token_read(&l, "k8s", token, &err), &err);
+	assert_int_equal(strlen(token), 32);
+	snprintf(name, sizeof(name), "k8s:%s", token);
+	assert_string_equal(text_at(json_array_get(devices, 1), "name"), name);
+	assert_fails(token_read(&l, "fw", token, &err), &err, "pinfold cdi generate");
 	// it is what its own runtime cannot run
 	assert_int_equal(access(CDI_HOOK, F_OK), -1);
 	json_decref(doc);
@@ -70,10 +81,50 @@ static void lists_grants_that_are_claimed_so(void **)
 	hostfs_close(&fs);
 }
 
+static void makes_tokens(void **)
+{
+	char first[TOKEN_STR], again[TOKEN_STR];
+	struct ledger l;
+	struct hostfs fs;
+	struct stat st;
+	struct err err;
+
+	assert_ok(hostfs_open(top, &fs, &err), &err);
+	assert_int_equal(mkdirat(topfd, "etc", 0755), 0);
+	assert_int_equal(mkdirat(topfd, "run", 0755), 0);
+	assert_ok(ledger_open(&fs, true, &l, &err), &err);
+	define(&l, "k8s", CLAIM_BY_KUBERNETES);
+	assert_fails(token_read(&l, "k8s", first, &err), &err, "pinfold cdi generate");
+	assert_ok(token_make(&l, "k8s", first, &err), &err);
+	assert_ok(token_make(&l, "k8s", again, &err), &err);
+	assert_string_equal(first, again);
+	assert_int_equal(fstatat(l.defs, "k8s.token", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_true(token_equal(first, again));
+	again[31] ^= 1;
+	assert_false(token_equal(first, again));
+	assert_false(token_equal(first, ""));
+	// of another grant of that name, however the first went
+	assert_ok(definition_remove(&l, "k8s", &err), &err);
+	assert_int_equal(fstatat(l.defs, "k8s.token", &st, 0), -1);
+	define(&l, "k8s", CLAIM_BY_KUBERNETES);
+	assert_ok(token_make(&l, "k8s", again, &err), &err);
+	assert_false(token_equal(first, again));
+	assert_int_equal(unlinkat(l.defs, "k8s.json", 0), 0);
+	define(&l, "k8s", CLAIM_BY_KUBERNETES);
+	assert_fails(token_read(&l, "k8s", first, &err), &err, "");
+	// what is none
+	assert_ok(fs_write_atomic(l.defs, "k8s.token", "x", 1, 0600, &err), &err);
+	assert_fails(token_read(&l, "k8s", first, &err), &err, "");
+	ledger_close(&l);
+	hostfs_close(&fs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(lists_grants_that_are_claimed_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(makes_tokens, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

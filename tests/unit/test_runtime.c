@@ -73,15 +73,26 @@ static void reads_claims(void **)
 {
 	static const struct {
 		const char *text, *name;
-		unsigned ways;
+		enum grant_claim way;
+		const char *token;
 	} rows[] = {
 		{"{}", NULL, 0},
 		{ANNOTATED("\"dev.pinfold.grant\": \"fw\""), "fw", CLAIM_BY_ANNOTATION},
 		{ANNOTATED("\"dev.pinfold.grant:kubernetes\": \"fw\""), "fw", CLAIM_BY_KUBERNETES},
 		{WITH_ENV("\"PINFOLD_GRANT=fw\""), "fw", CLAIM_BY_ENV},
-		{HOOKED("{\"path\": \"/x\"}, " HOOK("\"x\", \"fw\"")),
+		{HOOKED("{\"path\": \"/x\"}, " HOOK("\"x\", \"fw\"")), "fw", CLAIM_BY_CDI},
+		{HOOKED(HOOK("\"x\", \"fw\", \"abc\"")), "fw", CLAIM_BY_KUBERNETES, "abc"},
+		{ANNOTATED("\"dev.pinfold.token:kubernetes\": \"abc\", "
+			   "\"dev.pinfold.grant:kubernetes\": \"fw\""),
 		 "fw",
-		 CLAIM_BY_CDI | CLAIM_BY_KUBERNETES},
+		 CLAIM_BY_KUBERNETES,
+		 "abc"},
+		// it is no claim, and says nothing of others
+		{ANNOTATED("\"dev.pinfold.token:kubernetes\": \"abc\""), NULL, 0},
+		{ANNOTATED("\"dev.pinfold.token:kubernetes\": \"abc\", "
+			   "\"dev.pinfold.grant\": \"fw\""),
+		 "fw",
+		 CLAIM_BY_ANNOTATION},
 		{HOOKED("{\"path\": \"/dev/null/x\", \"args\": [\"x\", \"fw\"]}"), NULL, 0},
 		// of two that agree what says more about who asks, in any order
 		{ANNOTATED("\"dev.pinfold.grant\": \"fw\", \"dev.pinfold.grant:kubernetes\": \"fw\""
@@ -109,9 +120,13 @@ static void reads_claims(void **)
 		json_t *doc = json_loads(rows[i].text, 0, NULL);
 
 		assert_ok(claim_read(doc, &claim, &err), &err);
-		assert_int_equal(claim.ways, rows[i].ways);
+		assert_int_equal(claim.way, rows[i].way);
 		assert_true(
 			rows[i].name == NULL ? claim.name == NULL : str_eq(claim.name, rows[i].name)
+		);
+		assert_true(
+			rows[i].token == NULL ? claim.token == NULL
+					      : str_eq(claim.token, rows[i].token)
 		);
 		json_decref(doc);
 	}

@@ -32,6 +32,7 @@ pytestmark = [
 ]
 KUBELET = "/var/lib/kubelet/device-plugins"
 DEFINITIONS = Path("/etc/pinfold/grants.d")
+CDI = Path("/etc/cdi/pinfold.json")
 
 
 @pytest.fixture
@@ -72,6 +73,12 @@ def pair(pf):
     for n, cpu in enumerate((CPU, OTHER), 1):
         pf.grant("--cpus", cpu, "--claim-by", "kubernetes", name=f"{name}-{n}")
     return f"pinfold.dev/{name}"
+
+
+def token_of(grant):
+    """What its CDI device is called beside its name."""
+    names = [d["name"] for d in json.loads(CDI.read_text())["devices"]]
+    return next(n for n in names if n.startswith(f"{grant}:")).partition(":")[2]
 
 
 def names_of(resource):
@@ -145,12 +152,16 @@ def test_what_it_hands_out(kubelet, started, pair):
     plugin = kubelet.plugin(pair)
     one, two = names_of(pair)
     plugin.until(one, two)
-    answer = plugin.allocate(two)
-    assert [d.name for d in answer.cdi_devices] == [f"pinfold.dev/grant={two}"]
-    assert {e.key: e.value for e in answer.annotations} == {"dev.pinfold.grant:kubernetes": two}
+    answer, token = plugin.allocate(two), token_of(two)
+    assert [d.name for d in answer.cdi_devices] == [f"pinfold.dev/grant={two}:{token}"]
+    assert {e.key: e.value for e in answer.annotations} == {
+        "dev.pinfold.grant:kubernetes": two,
+        "dev.pinfold.token:kubernetes": token,
+    }
     assert {e.key: e.value for e in answer.envs} == {"PINFOLD_GRANT": two}
-    devices = json.loads(Path("/etc/cdi/pinfold.json").read_text())["devices"]
-    assert {d["name"] for d in devices} >= {one, two}
+    # of each its own, and nobody else's to read
+    assert len(token) == 32 and token != token_of(one)
+    assert CDI.stat().st_mode & 0o777 == 0o600
     with fails("INVALID_ARGUMENT"):
         plugin.allocate(one, two)
     with fails("NOT_FOUND"):
@@ -248,6 +259,9 @@ def test_a_pod_of_what_was_handed_out(pf, kubelet, started, cri):
     seen = json.loads(cri.sh(container, "/run/pinfold/inside show --json --probe"))
     assert seen["cpus"]["affinity"] == seen["cpus"]["eal"] == str(CPU)
     assert next(p for p in seen["hugepages"] if p["size"] == "2M")["takeable"] == 8
+    # it does not see what it was handed out with
+    shown = "/proc/self/mountinfo /proc/1/environ /proc/1/cmdline /run/pinfold/grant.json"
+    assert token_of(grant) not in cri.sh(container, f"cat {shown}")
     # kubelet's CPU manager goes on saying what all share
     shared = {"cpuset_cpus": ",".join(map(str, CPUS)), "cpu_shares": 512}
     cri.call("UpdateContainerResources", container_id=container, linux=shared)
@@ -262,6 +276,13 @@ def test_a_pod_of_what_was_handed_out(pf, kubelet, started, cri):
         with pytest.raises(grpc.RpcError) as e:
             cri.begin_in(cri.pod(), **named)
         assert f"grant '{grant}' is not made to be claimed by" in e.value.details(), e.value
+    # nor, beside Kubernetes, who names it as kubelet would, with the token of another or none
+    kubernetes = {"dev.pinfold.grant:kubernetes": grant}
+    for token in ({}, {"dev.pinfold.token:kubernetes": "0" * 32}):
+        with pytest.raises(grpc.RpcError) as e:
+            cri.begin_in(cri.pod(), annotations=kubernetes | token)
+        assert "comes without the token" in e.value.details(), e.value
+        assert token_of(grant) not in e.value.details()
     # nor by a hostPath, which the engine makes where it is not there
     place = Path(f"/run/pinfold/cdi/{grant}")
     with pytest.raises(grpc.RpcError) as e:

@@ -268,3 +268,35 @@ def test_a_mount_claims_nothing(engine, pf, places_of_claims, way):
     place = places_of_claims(grant)
     engine.refused(None, f"mount of '{place}' claims no grant", options=engine.volume(place))
     assert pf.ps() == {}
+
+
+@only("podman")
+def test_what_kubelet_hands_out(engine, pf):
+    """Who may start containers beside Kubernetes has not what its plug-in was told."""
+    grant = pf.grant("--cpus", CPU, "--claim-by", "kubernetes")
+    spec = Path("/etc/cdi/pinfold.json")
+    names = [d["name"] for d in json.loads(spec.read_text())["devices"]]
+    device = next(n for n in names if n.startswith(f"{grant}:"))
+    assert spec.stat().st_mode & 0o777 == 0o600
+    named = ["--annotation", f"dev.pinfold.grant:kubernetes={grant}"]
+    engine.refused(None, f"grant '{grant}'", "comes without the token", options=named)
+    named += ["--annotation", f"dev.pinfold.token:kubernetes={'0' * 32}"]
+    engine.refused(None, "comes without the token", options=named)
+    for other in (grant, f"{grant}:{'0' * 32}"):
+        p = engine.launch(None, engine.name(), ["--device", f"pinfold.dev/grant={other}"], ["true"])
+        assert p.returncode != 0 and "unresolvable CDI devices" in p.stderr, p
+    assert pf.ps() == {}
+    # another runtime does not tell it either
+    words = ["--network", "none", "--device", f"pinfold.dev/grant={device}"]
+    for runtime in filter(None, map(shutil.which, ("crun", "runc"))):
+        p = engine("--runtime", runtime, "run", "--rm", *words, "--rootfs", engine.root, "true")
+        assert p.returncode != 0 and device not in p.stderr, p
+    name = engine.begin(None, options=["--device", f"pinfold.dev/grant={device}"])
+    assert pf.ps()[grant]["state"] == "running"
+    assert device.partition(":")[2] not in engine.sh(name, "cat /proc/self/mountinfo; env")
+    engine.remove(name)
+    # one that is made anew has another
+    pf.ok("grant", "remove", grant)
+    pf.grant("--cpus", CPU, "--claim-by", "kubernetes", name=grant)
+    p = engine.launch(None, engine.name(), ["--device", f"pinfold.dev/grant={device}"], ["true"])
+    assert p.returncode != 0 and "unresolvable CDI devices" in p.stderr, p

@@ -57,12 +57,13 @@ static void put(void *arg, const char *data, size_t len)
 	log_append(w->now, w->before, data, len);
 }
 
-// What there is, without waiting for more.
+// What there is, without waiting for more. At the rate, too: the keeper may say as often as it wants that there was
+// an end.
 static void end_pipe(struct writer *w)
 {
 	if (w->from >= 0)
 		log_flow_rest(&w->flow, w->from);
-	log_flow_write(&w->flow, true, put, w);
+	log_flow_finish(&w->flow, put, w);
 }
 
 // The owner may say what he wants, but not so much that nothing else is left in the log of events.
@@ -126,14 +127,16 @@ static void serve(struct writer *w)
 {
 	bool there = true;
 
-	log_flow_begin(&w->flow);
+	log_flow_begin(
+		&w->flow, LOG_RATE / 2
+	); // what fills a file is written once more: log_append
 	while (there) {
 		struct pollfd p[] = {
 			{.fd = w->sock, .events = POLLIN},
 			{.fd = w->from, .events = POLLIN},
 		};
 
-		log_flow_write(&w->flow, false, put, w);
+		log_flow_write(&w->flow, put, w);
 		poll(p, ARRAY_LEN(p), log_flow_wait(&w->flow));
 		if (p[0].revents != 0)
 			there = hear(w);

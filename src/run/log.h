@@ -65,22 +65,26 @@ int log_new_file(int dir, const char *file);
 
 // What has come and is not yet written, and how much may be.
 #define LOG_FLOW (1u << 20)
+#define LOG_RATE (16l << 20) // bytes a second; four times that at once
 struct log_flow {
 	char data[LOG_FLOW]; // a ring
 	size_t first, len;
 	uint64_t left_out;
+	long rate;
 	int64_t room, at; // bytes; when that was so, in nanoseconds
 };
 
 typedef void (*log_put_fn)(void *arg, const char *data, size_t len);
 
-void log_flow_begin(struct log_flow *f);
+void log_flow_begin(struct log_flow *f, long rate);
 // Reads at most max bytes, once, as read(2) does.
 ssize_t log_flow_read(struct log_flow *f, int from, size_t max);
 // Reads what there is just now.
 void log_flow_rest(struct log_flow *f, int from);
-// Writes what may be written, or all.
-void log_flow_write(struct log_flow *f, bool all, log_put_fn put, void *arg);
+// Writes what may be written.
+void log_flow_write(struct log_flow *f, log_put_fn put, void *arg);
+// Writes all, as soon as it may be written: there is room for it within a moment.
+void log_flow_finish(struct log_flow *f, log_put_fn put, void *arg);
 // How long poll may wait before the next write.
 int log_flow_wait(const struct log_flow *f);
 

@@ -20,13 +20,17 @@
 #include <sys/stat.h>
 
 #define LOG_BYTES (8l << 20)
-#define LOG_RATE (16l << 20)  // bytes a second
-#define LOG_BURST (64l << 20) // at once
-#define TICK_MS 20	      // until there is room for what waits
+#define TICK_MS 20 // until there is room for what waits
 
-void log_flow_begin(struct log_flow *f)
+static int64_t burst(const struct log_flow *f)
 {
-	*f = (struct log_flow){.room = LOG_BURST, .at = clock_ns()};
+	return 4 * f->rate;
+}
+
+void log_flow_begin(struct log_flow *f, long rate)
+{
+	*f = (struct log_flow){.rate = rate, .at = clock_ns()};
+	f->room = burst(f);
 }
 
 int log_flow_wait(const struct log_flow *f)
@@ -75,33 +79,43 @@ void log_flow_rest(struct log_flow *f, int from)
 		;
 }
 
-void log_flow_write(struct log_flow *f, bool all, log_put_fn put, void *arg)
+void log_flow_write(struct log_flow *f, log_put_fn put, void *arg)
 {
-	int64_t now = clock_ns(), more = (now - f->at) / 1000 * LOG_RATE / 1000000;
+	int64_t now = clock_ns(), more = (now - f->at) / 1000 * f->rate / 1000000;
 	size_t part = LOG_FLOW - f->first;
 	char line[96];
+	int n = 0;
 
 	f->at = now;
-	f->room = f->room + more > LOG_BURST ? LOG_BURST : f->room + more;
-	if (f->len == 0 || (!all && f->room < (int64_t)f->len))
+	f->room = f->room + more > burst(f) ? burst(f) : f->room + more;
+	if (f->len == 0 || f->room < (int64_t)f->len)
 		return;
 	if (f->left_out > 0)
-		put(arg,
-		    line,
-		    (size_t)snprintf(
-			    line,
-			    sizeof(line),
-			    "\n[pinfold: %llu bytes left out: more than %ld MiB/s]\n",
-			    (unsigned long long)f->left_out,
-			    LOG_RATE >> 20
-		    ));
+		n = snprintf(
+			line,
+			sizeof(line),
+			"\n[pinfold: %llu bytes left out: more than %ld MiB/s]\n",
+			(unsigned long long)f->left_out,
+			f->rate >> 20
+		);
+	if (n > 0)
+		put(arg, line, (size_t)n);
 	if (part > f->len)
 		part = f->len;
 	put(arg, f->data + f->first, part);
 	if (f->len > part)
 		put(arg, f->data, f->len - part);
-	f->room -= (int64_t)f->len;
+	f->room -= (int64_t)f->len + n;
 	f->len = f->left_out = 0;
+}
+
+void log_flow_finish(struct log_flow *f, log_put_fn put, void *arg)
+{
+	log_flow_write(f, put, arg);
+	while (f->len > 0) {
+		nap_ms(TICK_MS);
+		log_flow_write(f, put, arg);
+	}
 }
 
 // ---- files
@@ -165,16 +179,16 @@ void log_write(int dir, const char *name, int file, int from)
 	if (fstat(file, &st) == 0) // of a workload that was started again
 		files.size = st.st_size;
 
-	log_flow_begin(&flow);
+	log_flow_begin(&flow, LOG_RATE);
 	for (;;) {
 		struct pollfd p = {.fd = from, .events = POLLIN};
 
-		log_flow_write(&flow, false, put_rotating, &files);
+		log_flow_write(&flow, put_rotating, &files);
 		if (poll(&p, 1, log_flow_wait(&flow)) > 0
 		    && log_flow_read(&flow, from, SIZE_MAX) == 0)
 			break;
 	}
-	log_flow_write(&flow, true, put_rotating, &files);
+	log_flow_finish(&flow, put_rotating, &files);
 }
 
 void log_append(int now, int before, const char *data, size_t len)

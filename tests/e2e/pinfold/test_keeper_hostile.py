@@ -6,13 +6,16 @@ import array
 import contextlib
 import ctypes
 import errno
+import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import struct
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +23,8 @@ from owner import KEEPERS, OWNER
 from workload import SLOW, needs_root
 
 pytestmark = [needs_root]
+
+MIB = 1 << 20
 
 
 def linger(s, seconds):
@@ -133,3 +138,91 @@ def test_descriptors_that_linger(keep, before):
             assert len(said) == 1 and "keeper" in said[0], (p.stdout, p.stderr)
             assert p.returncode == (125 if op == "stop" else 0)
     assert keep.state() == "idle"
+
+
+# --- to the process of root's that writes its log -------------------------------------------------
+
+
+class Speaker:
+    """The socket by which a keeper speaks to the writer, and who writes."""
+
+    def __init__(self, keep):
+        libc = ctypes.CDLL(None, use_errno=True)
+        keeper, log = keep.keeper(), f"/var/log/pinfold/{keep.name}.log"
+        pidfd = os.pidfd_open(keeper)
+        # the keeper has them in this order: it listens on one, speaks over the next
+        number = [e for e in os.listdir(f"/proc/{keeper}/fd") if self.is_socket(keeper, e)]
+        fd = libc.syscall(438, pidfd, sorted(map(int, number))[1], 0)  # pidfd_getfd
+        os.close(pidfd)
+        assert fd >= 0, os.strerror(ctypes.get_errno())
+        self.socket = socket.socket(fileno=fd)
+        self.socket.settimeout(10 * SLOW)
+        self.writer = next(p for p in Path("/proc").glob("[0-9]*") if self.writes(p, log))
+
+    @staticmethod
+    def is_socket(pid, number):
+        return os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:")
+
+    @staticmethod
+    def writes(process, log):
+        with contextlib.suppress(OSError):
+            return (process / "comm").read_text() == "pinfold-log\n" and any(
+                os.readlink(fd) == log for fd in (process / "fd").iterdir()
+            )
+        return False
+
+    def say(self, word, fds=()):
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self.socket.sendmsg([word], rights)
+
+    def end(self):
+        """Says that a workload has ended, and hears that all before it was heard."""
+        self.say(b"e")
+        assert self.socket.recv(1) == b"e"
+
+    def written(self):
+        return int(re.search(r"^wchar: (\d+)", (self.writer / "io").read_text(), re.M)[1])
+
+    def held(self):
+        return len(list((self.writer / "fd").iterdir()))
+
+
+@pytest.fixture
+def speaker(keep):
+    keep.grant()
+    s = Speaker(keep)
+    with s.socket:
+        yield s
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["ends", "begins"])
+def test_rate_of_the_log(speaker, again):
+    """The writer holds the log to its rate, however often the keeper says that a workload begins or ends."""
+    begin, before, said = time.monotonic(), speaker.written(), 0
+    ours = -1
+    while said < 400 * MIB and time.monotonic() - begin < 3:
+        if again or ours < 0:
+            if ours >= 0:
+                os.close(ours)
+            theirs, ours = os.pipe()
+            fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, MIB)
+            speaker.say(b"b", [theirs])
+            os.close(theirs)
+        said += os.write(ours, bytes(MIB))
+        speaker.end()
+    os.close(ours)
+    written = speaker.written() - before
+    allowed = 64 * MIB + 16 * MIB * (time.monotonic() - begin)
+    assert 32 * MIB < said and 32 * MIB < written <= allowed, (said, written, allowed)
+
+
+def test_writer_takes_one_descriptor(speaker):
+    """Whatever comes with a word, nothing of it stays open."""
+    speaker.end()
+    before = speaker.held()
+    with open("/dev/null", "rb") as f:
+        for word in (b"s", b"t", b"x", b"b"):
+            for count in (1, 2, 3, 40):
+                speaker.say(word, [f.fileno()] * count)
+    speaker.end()
+    assert speaker.held() == before

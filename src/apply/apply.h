@@ -342,7 +342,10 @@ void offline_enforce(const struct hostfs *fs, const struct lease *lease, struct 
 #define OFFLINE_LINE 256
 void offline_say(const struct offline *o, char *buf, size_t len);
 
-// A frozen process of v1 does not die before it is thawed: to be called for those that were killed.
+// v1: what is held neither forks nor moves, and makes no cgroups, while those who are to be killed are looked for.
+void offline_hold(const struct hostfs *fs, const struct lease *lease);
+// A frozen process of v1 does not die before it is thawed, in each cgroup that was frozen: to be called for those that
+// were killed.
 void offline_let_die(const struct hostfs *fs, const struct lease *lease);
 
 // grace.c: begins, in the background, what makes the next move of a process between cgroups quick. For

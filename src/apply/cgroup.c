@@ -19,32 +19,38 @@
 
 #define CGROUP_ROOT "sys/fs/cgroup"
 #define TOP "pinfold" // all leases but those with a partition, pinfold-NAME, are below it
-#define REMOVE_MILLISECONDS 3000
-#define DEPTH_MAX 256
+#define REMOVE_MILLISECONDS 5000 // in each hierarchy
 
-// rmdir from the leaves up. A cgroup whose last process is just ending says EBUSY for a moment.
-static int remove_tree(int parent, const char *name, unsigned depth)
+static int remove_left(int parent, const char *name, void *arg)
 {
-	_cleanup_closedir_ DIR *d = dir_open(parent, name, O_NOFOLLOW);
-	struct dirent *e;
-	int r;
+	(void)arg;
+	// EBUSY: its last process is just ending, or there is another below it by now
+	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == EBUSY
+		       ? 0
+		       : -errno;
+}
 
-	if (d == NULL)
-		return errno == ENOENT ? 0 : -errno;
-	if (depth == DEPTH_MAX)
-		return -ELOOP;
-	while ((e = dir_next(d)) != NULL) {
-		if (e->d_type != DT_DIR)
-			continue;
-		r = remove_tree(dirfd(d), e->d_name, depth + 1);
-		if (r < 0)
-			return r;
-	}
-	for (unsigned waited = 0; unlinkat(parent, name, AT_REMOVEDIR) < 0; waited++) {
+// From the leaves up, again and again while some are busy.
+static int remove_tree(int parent, const char *name)
+{
+	const int64_t limit = clock_ms() + REMOVE_MILLISECONDS;
+	const struct host_cgroup_visit v = {
+		.leave = remove_left, .milliseconds = REMOVE_MILLISECONDS};
+
+	while (unlinkat(parent, name, AT_REMOVEDIR) < 0) {
+		_cleanup_close_ int fd = -1;
+		int r;
+
 		if (errno == ENOENT)
 			return 0;
-		if (errno != EBUSY || waited >= REMOVE_MILLISECONDS)
+		if (errno != EBUSY || clock_ms() >= limit)
 			return -errno;
+		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return errno == ENOENT ? 0 : -errno;
+		r = host_cgroup_visit(fd, &v);
+		if (r < 0)
+			return r;
 		nap_ms(1);
 	}
 	return 0;
@@ -94,7 +100,16 @@ static int remove_in(int hierarchy, const char *path, void *arg, struct err *err
 			cgroup_partition_end(fd, name);
 		r = remove_usual(fd, name);
 		if (r < 0)
-			r = remove_tree(fd, name, 0);
+			r = remove_tree(fd, name);
+		if (r == -ETIME)
+			return err_set(
+				err,
+				ETIME,
+				"remove cgroup '%s': %d s are not enough for all below it; go on: "
+				"pinfold gc",
+				path,
+				REMOVE_MILLISECONDS / 1000
+			);
 		if (r < 0)
 			return err_sys(err, -r, "remove cgroup '%s'", path);
 	}
@@ -242,7 +257,7 @@ static int refuse_populated(int hierarchy, const char *path, void *arg, struct e
 		return errno == ENOENT ? 0 : err_sys(err, errno, "open cgroup '%s'", path);
 	if (!host_is_cgroup(fd)) // the numbers in plain files mean nothing
 		return 0;
-	r = host_cgroup_walk(fd, false, any_pid, NULL);
+	r = host_cgroup_walk(fd, false, HOST_CGROUP_WALK, any_pid, NULL);
 	if (r < 0)
 		return err_sys(err, -r, "look for processes in cgroup '%s'", path);
 	return r > 0 ? err_set(err, EBUSY, "cgroup '%s' has processes", path) : 0;

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #define KILL_MILLISECONDS 5000
+#define THAW_MILLISECONDS 5000
 
 enum standing offline_judge(
 	const struct idset *granted, const struct idset *online, const struct idset *effective
@@ -88,16 +89,51 @@ static int set_frozen(const struct hostfs *fs, const char *group, bool frozen, s
 	return fs_write_control(box, file, frozen ? "FROZEN" : "THAWED", err);
 }
 
-void offline_let_die(const struct hostfs *fs, const struct lease *lease)
+// Of v1. Where an engine made the cgroups they lie at one path in all hierarchies. A descriptor, -1: there is none.
+static int open_freezer(const struct hostfs *fs, const struct lease *lease)
 {
-	_cleanup_free_ char *group = plan_lease_cgroup(&lease->grant);
-	const char *file;
-	_cleanup_close_ int box =
-		group != NULL ? cgroup_open_box(fs, group, &freezer_v1, &file) : -1;
+	_cleanup_free_ char *group = plan_lease_cgroup(&lease->grant), *path = NULL;
+	struct host_cgroup cg = {0};
+	const char *file, *below;
+
+	if (group == NULL || site_has(&lease->site, SITE_LEASE))
+		return group != NULL ? cgroup_open_box(fs, group, &freezer_v1, &file) : -1;
+	host_cgroup_mounts(fs, &cg);
+	if (cg.version != HOST_CGROUP_V1 || cg.dir_freezer[0] == '\0'
+	    || !str_starts(lease->cgroup, cg.mount) || lease->cgroup[strlen(cg.mount)] != '/')
+		return -1;
+	below = strchr(lease->cgroup + strlen(cg.mount) + 1, '/');
+	if (below == NULL || below[1] == '\0')
+		return -1;
+	path = str_printf("%s/%s%s", cg.mount, cg.dir_freezer, below);
+	return path != NULL ? fs_open_in(fs->root, path, O_RDONLY | O_DIRECTORY, 0) : -1;
+}
+
+void offline_hold(const struct hostfs *fs, const struct lease *lease)
+{
+	_cleanup_close_ int dir = open_freezer(fs, lease);
 	struct err unused;
 
-	if (box >= 0)
-		fs_write_control(box, file, "THAWED", &unused);
+	if (dir >= 0)
+		fs_write_control(dir, freezer_v1.v1, "FROZEN", &unused);
+}
+
+static int thaw(int dir, void *arg)
+{
+	struct err unused;
+
+	(void)arg;
+	fs_write_control(dir, freezer_v1.v1, "THAWED", &unused);
+	return 0;
+}
+
+void offline_let_die(const struct hostfs *fs, const struct lease *lease)
+{
+	const struct host_cgroup_visit v = {.enter = thaw, .milliseconds = THAW_MILLISECONDS};
+	_cleanup_close_ int dir = open_freezer(fs, lease);
+
+	if (dir >= 0)
+		host_cgroup_visit(dir, &v);
 }
 
 // ---- where it stands
@@ -257,7 +293,9 @@ static void restore_v1(const struct hostfs *fs, const struct lease *lease, const
 	inner = openat(box, "c", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	all = fs_open_in(fs->root, lease->cgroup, O_RDONLY | O_DIRECTORY, 0);
 	if (all >= 0)
-		host_cgroup_walk(all, true, move_back, inner >= 0 ? &inner : &box);
+		host_cgroup_walk(
+			all, true, HOST_CGROUP_WALK, move_back, inner >= 0 ? &inner : &box
+		);
 }
 
 // The kernel does not always take an isolated partition up again whose CPUs were away.

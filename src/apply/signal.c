@@ -20,6 +20,7 @@
 
 #define BATCH 128 // processes of which descriptors are open at a time
 #define TICK_MILLISECONDS 5
+#define LOOK_MILLISECONDS 1000
 
 static bool listed(const int *pids, size_t n, int pid)
 {
@@ -84,6 +85,12 @@ static int open_cgroup(const struct hostfs *fs, const struct lease *lease)
 	return fd;
 }
 
+// The cgroup of an engine's container is all its own, whatever it calls those that it makes.
+static bool has_runtime(const struct lease *lease)
+{
+	return site_has(&lease->site, SITE_LEASE);
+}
+
 int cgroup_signal(
 	const struct hostfs *fs,
 	const struct lease *lease,
@@ -95,7 +102,8 @@ int cgroup_signal(
 {
 	struct sending s = {.sig = sig, .pick = pick, .arg = arg};
 	_cleanup_close_ int dir = open_cgroup(fs, lease);
-	int r = dir >= 0 ? host_cgroup_walk(dir, true, send_in, &s) : -errno;
+	int r = dir >= 0 ? host_cgroup_walk(dir, has_runtime(lease), HOST_CGROUP_WALK, send_in, &s)
+			 : -errno;
 
 	return r < 0 ? err_sys(err, -r, "signal the processes in '%s'", lease->cgroup) : 0;
 }
@@ -131,7 +139,8 @@ int cgroup_open_process(
 {
 	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_RDONLY | O_DIRECTORY, 0);
 	struct search s = {.pick = pick, .arg = arg, .found = -1};
-	int r = fd >= 0 ? host_cgroup_walk(fd, skip_runtime, find_in, &s) : -errno;
+	int r = fd >= 0 ? host_cgroup_walk(fd, skip_runtime, HOST_CGROUP_WALK, find_in, &s)
+			: -errno;
 
 	return r > 0 ? s.found : r < 0 && r != -ENOENT ? r : -ESRCH;
 }
@@ -161,7 +170,10 @@ int cgroup_count(
 {
 	_cleanup_close_ int dir = open_cgroup(fs, lease);
 	struct census c = {0};
-	int r = dir >= 0 ? host_cgroup_walk(dir, skip_runtime, count, &c) : -errno;
+	int r = dir >= 0 ? host_cgroup_walk(
+			dir, skip_runtime && has_runtime(lease), HOST_CGROUP_WALK, count, &c
+		)
+			 : -errno;
 
 	if (r < 0)
 		return err_sys(err, -r, "look for processes in '%s'", lease->cgroup);
@@ -169,28 +181,58 @@ int cgroup_count(
 	return 0;
 }
 
-// False where the kernel has no such file, or where there is nothing below: an engine's container is in the
-// directory itself. v2: with others below it holds no process.
-static bool kill_whole(int dir, bool all)
+// Where this process is, or may be: "" where it cannot be told.
+static char *own_cgroup(const struct hostfs *fs)
 {
-	struct err unused;
+	_cleanup_free_ char *own = NULL;
+	struct host_cgroup cg = {0};
+
+	host_cgroup_mounts(fs, &cg);
+	own = host_cgroup_of(fs, &cg, (int)getpid());
+	return own != NULL && strstr(own, "/..") == NULL ? steal_ptr(own) : strdup("");
+}
+
+static bool is_within(const char *own, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return own[0] == '\0' || (strncmp(own, dir, n) == 0 && (own[n] == '\0' || own[n] == '/'));
+}
+
+// With what is in it by then, and without looking for that. Does nothing where the kernel has no such file.
+static void kill_whole(int dir, bool all)
+{
 	_cleanup_closedir_ DIR *d = NULL;
 	struct dirent *e;
-	bool done = true, any = false;
+	struct err unused;
 
 	if (all)
-		return fs_write_control(dir, "cgroup.kill", "1", &unused) == 0;
-	d = dir_open(dir, ".", 0);
-	while (done && (e = dir_next(d)) != NULL) {
+		fs_write_control(dir, "cgroup.kill", "1", &unused);
+	else
+		d = dir_open(dir, ".", 0);
+	while ((e = dir_next(d)) != NULL) {
 		_cleanup_close_ int sub = -1;
 
-		if (e->d_type != DT_DIR || e->d_name[0] == '.' || str_eq(e->d_name, CGROUP_RUNTIME))
+		if (e->d_type != DT_DIR || str_eq(e->d_name, CGROUP_RUNTIME))
 			continue;
 		sub = openat(dirfd(d), e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		done = sub >= 0 && fs_write_control(sub, "cgroup.kill", "1", &unused) == 0;
-		any = true;
+		if (sub >= 0)
+			fs_write_control(sub, "cgroup.kill", "1", &unused);
 	}
-	return d != NULL && done && any;
+}
+
+// From here on nobody in there makes processes or cgroups any more, so that there is an end to looking for them.
+static void stop_growth(const struct hostfs *fs, const struct lease *lease, int dir, bool all)
+{
+	_cleanup_free_ char *own = own_cgroup(fs);
+	_cleanup_free_ char *runtime = str_printf("%s/" CGROUP_RUNTIME, lease->cgroup);
+	bool beside = own != NULL && runtime != NULL && own[0] != '\0' && has_runtime(lease)
+		      && is_within(own, runtime);
+
+	if (own == NULL || (!beside && is_within(own, lease->cgroup)))
+		return;
+	kill_whole(dir, all && !beside);
+	offline_hold(fs, lease);
 }
 
 static bool not_this_process(int pid, void *arg)
@@ -208,25 +250,30 @@ int cgroup_kill(
 )
 {
 	struct sending s = {.sig = SIGKILL, .pick = not_this_process};
+	const int64_t limit = clock_ms() + milliseconds;
+	const bool skip = !all && has_runtime(lease);
 	_cleanup_close_ int dir = open_cgroup(fs, lease);
+	bool last;
 
 	if (dir < 0)
 		return errno == 0 ? 0 : err_sys(err, errno, "open cgroup '%s'", lease->cgroup);
-	for (unsigned waited = 0; waited <= milliseconds; waited += TICK_MILLISECONDS) {
+	do {
 		struct census c = {0};
-		int r = host_cgroup_walk(dir, !all, count, &c);
+		int r = host_cgroup_walk(dir, skip, LOOK_MILLISECONDS, count, &c);
 
+		last = clock_ms() >= limit;
 		if (r == 0 && c.n <= (c.self ? 1u : 0u))
 			return 0;
-		if (r == 0 && (c.self || !kill_whole(dir, all)))
-			r = host_cgroup_walk(dir, !all, send_in, &s);
+		stop_growth(fs, lease, dir, !skip);
+		if (r == 0 || r == -ETIME)
+			r = host_cgroup_walk(dir, skip, HOST_CGROUP_WALK, send_in, &s);
+		offline_let_die(fs, lease);
 		if (r < 0)
 			return err_sys(
 				err, -r, "kill '%s' in '%s'", lease->grant.name, lease->cgroup
 			);
-		offline_let_die(fs, lease);
 		nap_ms(TICK_MILLISECONDS);
-	}
+	} while (!last);
 	return err_set(
 		err,
 		EBUSY,

@@ -13,8 +13,27 @@ typedef int (*host_cgroup_fn)(int dir, const int *pids, size_t n, void *arg);
 
 // Calls fn for every directory from `dir` downwards that has processes; not for the runtime's if
 // skip_runtime. 0, what fn returned, or -errno when something could not be looked at: then nobody knows
-// whether it was empty. A directory that is removed meanwhile is empty.
-int host_cgroup_walk(int dir, bool skip_runtime, host_cgroup_fn fn, void *arg);
+// whether it was empty; -ETIME: not within so many milliseconds. A directory that is removed meanwhile is empty.
+int host_cgroup_walk(
+	int dir, bool skip_runtime, unsigned milliseconds, host_cgroup_fn fn, void *arg
+);
+// Who makes cgroups faster than they are looked at keeps nobody for ever.
+#define HOST_CGROUP_WALK 20000
+
+// Goes through all directories from `dir` downwards, however deep and many whoever is in there made them. enter (may
+// be NULL) is called in each on the way down; leave (may be NULL) on the way up for each but `dir` itself, when all
+// below it have been left. Non-zero from either ends it. 0, what ended it, or -errno; -ETIME after `milliseconds`.
+struct host_cgroup_visit {
+	int (*enter)(int dir, void *arg);
+	int (*leave)(int parent, const char *name, void *arg);
+	void *arg;
+	bool skip_runtime; // CGROUP_RUNTIME of `dir`
+	unsigned milliseconds;
+};
+int host_cgroup_visit(int dir, const struct host_cgroup_visit *v);
+
+// True for what the kernel says about a directory that was removed while it was looked at, and files of it.
+bool host_cgroup_gone(int r);
 
 // The numbers in cgroup.procs of `dir`: an array (free it). 0 or -errno; none where there is no such file.
 int host_cgroup_pids(int dir, int **ret, size_t *ret_n);
@@ -27,3 +46,15 @@ bool host_is_cgroup2(int fd);
 // Version, mount and directories of the hierarchies, as host_read has them in host.cgroup; what needs the
 // kernel's release is left out.
 void host_cgroup_mounts(const struct hostfs *fs, struct host_cgroup *ret);
+
+// The directory of a process in the hierarchy that is mounted at `dir` below cg->mount, and has this controller; both ""
+// for version 2. New string; NULL: it is in none, or deeper than the kernel says.
+char *host_cgroup_in(
+	const struct hostfs *fs,
+	const struct host_cgroup *cg,
+	int pid,
+	const char *dir,
+	const char *controller
+);
+// In the hierarchy that tells who is alive, which is that of a lease's cgroup.
+char *host_cgroup_of(const struct hostfs *fs, const struct host_cgroup *cg, int pid);

@@ -41,7 +41,7 @@ static int populated(int dir)
 	if (r == -ENODEV)
 		return 0; // removed since it was opened
 	// v1 has no such file
-	return r == -ENOENT ? host_cgroup_walk(dir, false, any_process, NULL) : r;
+	return r == -ENOENT ? host_cgroup_walk(dir, false, HOST_CGROUP_WALK, any_process, NULL) : r;
 }
 
 int lease_hierarchy(const struct lease *lease, char *ret, size_t len)

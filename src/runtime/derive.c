@@ -6,7 +6,6 @@
 #include "base/dir.h"
 #include "base/scope.h"
 #include "host/hostfs.h"
-#include "host/vfio.h"
 #include "runtime/derive_parts.h"
 
 #include <limits.h>
@@ -18,39 +17,109 @@
 
 // ---- what there is
 
-static bool is_node(const char *path)
+// Where the kernel lists what stands for PCI functions: groups of VFIO, its devices, and those of UIO. What opens
+// VFIO as such, /dev/vfio/vfio, is in none of them.
+static const char *const classes[] = {"vfio", "vfio-dev", "uio"};
+
+static DIR *open_class(const struct hostfs *fs, const char *class)
 {
-	return (str_starts(path, "/dev/vfio/") && !str_eq(path, "/dev/vfio/vfio"))
-	       || str_starts(path, "/dev/uio");
+	char path[64];
+
+	snprintf(path, sizeof(path), "sys/class/%s", class);
+	return dir_open(fs->root, path, 0);
 }
 
-bool derive_possible(const char *text, size_t len)
+static bool any_device(const struct hostfs *fs)
 {
-	static const char *const words[] = {
-		"hugepageLimits", "hugetlbfs", "/dev/vfio/", "/dev/uio"};
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		_cleanup_closedir_ DIR *d = open_class(fs, classes[i]);
+
+		if (dir_next(d) != NULL)
+			return true;
+	}
+	return false;
+}
+
+// An entry of "devices" that is a character device, by its number.
+static bool number_of_node(const json_t *e, dev_t *ret)
+{
+	const char *type = derive_text(e, "type");
+	json_int_t maj = json_integer_value(json_object_get(e, "major"));
+	json_int_t min = json_integer_value(json_object_get(e, "minor"));
+
+	if ((!str_eq(type, "c") && !str_eq(type, "u")) || maj <= 0 || min < 0 || maj > INT_MAX
+	    || min > INT_MAX)
+		return false;
+	*ret = makedev((unsigned)maj, (unsigned)min);
+	return true;
+}
+
+// Under which name the kernel lists a device; whatever its node is called in the container.
+static bool find_in_class(
+	const struct hostfs *fs, const char *class, dev_t rdev, char ret[static NAME_MAX + 1]
+)
+{
+	_cleanup_closedir_ DIR *d = open_class(fs, class);
+	char path[PATH_MAX], want[32], line[32];
+	struct dirent *e;
+
+	snprintf(want, sizeof(want), "%u:%u", major(rdev), minor(rdev));
+	while ((e = dir_next(d)) != NULL) {
+		snprintf(path, sizeof(path), "sys/class/%s/%s/dev", class, e->d_name);
+		if (hostfs_line(fs->root, path, line, sizeof(line)) == 0 && str_eq(line, want)) {
+			snprintf(ret, NAME_MAX + 1, "%s", e->d_name);
+			return true;
+		}
+	}
+	return false;
+}
+
+// Its class; NULL: it is none of them.
+static const char *find_device(
+	const struct hostfs *fs, const json_t *e, char ret[static NAME_MAX + 1]
+)
+{
+	dev_t rdev;
+
+	if (!number_of_node(e, &rdev))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		if (find_in_class(fs, classes[i], rdev, ret))
+			return classes[i];
+	}
+	return NULL;
+}
+
+bool derive_possible(const char *text, size_t len, const struct hostfs *fs)
+{
+	static const char *const words[] = {"hugepageLimits", "hugetlbfs"};
 	_cleanup_free_ char *mounts = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (memmem(text, len, words[i], strlen(words[i])) != NULL)
 			return true;
 	}
+	// any number may be that of one
+	if (any_device(fs))
+		return true;
 	mounts = derive_hugetlbfs();
 	return mounts != NULL && mounts[0] != '\0';
 }
 
-bool derive_has_devices(const json_t *spec)
+bool derive_has_devices(const json_t *spec, const struct hostfs *fs)
 {
+	char name[NAME_MAX + 1];
 	const json_t *e;
 	size_t i;
 
 	json_array_foreach ((json_t *)derive_in(spec, "linux", "devices"), i, e) {
-		if (is_node(derive_text(e, "path")))
+		if (find_device(fs, e, name) != NULL)
 			return true;
 	}
 	return false;
 }
 
-bool derive_needed(const json_t *spec)
+bool derive_needed(const json_t *spec, const struct hostfs *fs)
 {
 	_cleanup_free_ char *mounts = derive_hugetlbfs();
 	const json_t *e;
@@ -66,7 +135,7 @@ bool derive_needed(const json_t *spec)
 		if (derive_is_hugetlbfs(e, mounts))
 			return true;
 	}
-	return derive_has_devices(spec);
+	return derive_has_devices(spec, fs);
 }
 
 // ---- devices
@@ -83,49 +152,35 @@ static void add_nic(struct grant *g, const struct host_pci *p)
 	strcpy(g->nics[g->nnics++].bdf, p->bdf);
 }
 
-// Nodes of one device: of UIO, and of VFIO's devices.
-static void add_by_class(
+// Of UIO, or one of VFIO's devices.
+static void add_device(
 	const char *class,
-	dev_t rdev,
+	const char *name,
 	const struct host *host,
 	const struct hostfs *fs,
 	struct grant *g
 )
 {
-	char path[PATH_MAX], want[32], line[32], bdf[64];
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *e;
+	char path[PATH_MAX], bdf[64];
+	const struct host_pci *p;
 
-	snprintf(path, sizeof(path), "sys/class/%s", class);
-	snprintf(want, sizeof(want), "%u:%u", major(rdev), minor(rdev));
-	d = dir_open(fs->root, path, 0);
-	while ((e = dir_next(d)) != NULL) {
-		const struct host_pci *p;
-
-		snprintf(path, sizeof(path), "sys/class/%s/%s/dev", class, e->d_name);
-		if (hostfs_line(fs->root, path, line, sizeof(line)) < 0 || !str_eq(line, want))
-			continue;
-		snprintf(path, sizeof(path), "sys/class/%s/%s/device", class, e->d_name);
-		if (hostfs_link_name(fs->root, path, bdf, sizeof(bdf)) < 0)
-			continue;
-		p = host_pci(host, bdf);
-		if (p != NULL)
-			add_nic(g, p);
-	}
+	snprintf(path, sizeof(path), "sys/class/%s/%s/device", class, name);
+	if (hostfs_link_name(fs->root, path, bdf, sizeof(bdf)) < 0)
+		return;
+	p = host_pci(host, bdf);
+	if (p != NULL)
+		add_nic(g, p);
 }
 
-static void add_by_group(
-	dev_t rdev, const struct host *host, const struct hostfs *fs, struct grant *g
-)
+static void add_group(const char *name, const struct host *host, struct grant *g)
 {
-	struct err unused;
+	char number[16];
 
 	for (unsigned i = 0; i < host->npci; i++) {
 		const struct host_pci *p = &host->pci[i];
-		dev_t group;
 
-		if (p->iommu_group >= 0 && str_starts(p->driver, "vfio")
-		    && host_vfio_group(fs, p->iommu_group, &group, &unused) == 0 && group == rdev)
+		snprintf(number, sizeof(number), "%d", p->iommu_group);
+		if (p->iommu_group >= 0 && str_starts(p->driver, "vfio") && str_eq(name, number))
 			add_nic(g, p);
 	}
 }
@@ -134,21 +189,19 @@ static void derive_nics(
 	const json_t *spec, const struct host *host, const struct hostfs *fs, struct grant *g
 )
 {
+	char name[NAME_MAX + 1];
 	const json_t *e;
 	size_t i;
 
 	json_array_foreach ((json_t *)derive_in(spec, "linux", "devices"), i, e) {
-		json_int_t maj = json_integer_value(json_object_get(e, "major"));
-		json_int_t min = json_integer_value(json_object_get(e, "minor"));
+		const char *class = find_device(fs, e, name);
 
-		if (!is_node(derive_text(e, "path")) || maj <= 0 || min < 0 || maj > INT_MAX
-		    || min > INT_MAX)
+		if (class == NULL)
 			continue;
-		dev_t rdev = makedev((unsigned)maj, (unsigned)min);
-
-		add_by_group(rdev, host, fs, g);
-		add_by_class("vfio-dev", rdev, host, fs, g);
-		add_by_class("uio", rdev, host, fs, g);
+		if (str_eq(class, "vfio"))
+			add_group(name, host, g);
+		else
+			add_device(class, name, host, fs, g);
 	}
 }
 

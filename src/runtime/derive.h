@@ -10,13 +10,14 @@
 
 #include <jansson.h>
 
-// False if the text of a config.json can have nothing of that.
-bool derive_possible(const char *text, size_t len);
+// False if the text of a config.json can have nothing of that. fs: the machine, which says what its numbers of devices
+// mean.
+bool derive_possible(const char *text, size_t len, const struct hostfs *fs);
 
 // True if it has: CPUs alone are none of it, and no limit of no hugepages.
-bool derive_needed(const json_t *spec);
+bool derive_needed(const json_t *spec, const struct hostfs *fs);
 // And whether PCI devices have to be known.
-bool derive_has_devices(const json_t *spec);
+bool derive_has_devices(const json_t *spec, const struct hostfs *fs);
 
 // True if it says how many pages of that size there are to be, if only none.
 bool derive_limits(const json_t *spec, uint64_t size);

@@ -69,13 +69,18 @@ static int config_of(const struct command *c, char ret[static PATH_MAX])
 	return path == NULL ? -ENOMEM : realpath(path, ret) == NULL ? -errno : 0;
 }
 
-// 1: made, with the runtime's *ret_status. 0: it claims nothing.
-static int make(char *const *argv, const struct command *c, int *ret_status, struct err *err)
+static int make_on(
+	const struct hostfs *fs,
+	char *const *argv,
+	const struct command *c,
+	int *ret_status,
+	struct err *err
+)
 {
 	_cleanup_json_ json_t *spec = NULL;
 	_cleanup_free_ char *text = NULL;
 	char config[PATH_MAX];
-	struct claim claim;
+	struct claim claim = {0};
 	bool claims;
 	size_t len;
 	int r;
@@ -97,14 +102,14 @@ static int make(char *const *argv, const struct command *c, int *ret_status, str
 		return 0;
 	claims = claim_possible(text, len);
 	// without root nothing can be added to what an engine gave
-	if (!claims && (geteuid() != 0 || !derive_possible(text, len)))
+	if (!claims && (geteuid() != 0 || !derive_possible(text, len, fs)))
 		return 0;
 	if (jdoc_parse(text, len, "config.json", &spec, err) < 0)
 		return claims ? -err->code : 0;
 	// what it was given counts like anybody's: whoever starts it may have written that it is such a container
 	if (!claim_is_for_others(spec) && claim_read(spec, &claim, err) < 0)
 		return -err->code;
-	if (claim.name == NULL && (geteuid() != 0 || !derive_needed(spec)))
+	if (claim.name == NULL && (geteuid() != 0 || !derive_needed(spec, fs)))
 		return 0;
 	if (command_is(c, "restore"))
 		return err_set(
@@ -114,6 +119,19 @@ static int make(char *const *argv, const struct command *c, int *ret_status, str
 			c->id != NULL ? c->id : ""
 		);
 	return container_make(argv, c, config, spec, &claim, ret_status, err) < 0 ? -err->code : 1;
+}
+
+// 1: made, with the runtime's *ret_status. 0: it claims nothing.
+static int make(char *const *argv, const struct command *c, int *ret_status, struct err *err)
+{
+	struct hostfs fs;
+	int r;
+
+	if (hostfs_open("/", &fs, err) < 0)
+		return -err->code;
+	r = make_on(&fs, argv, c, ret_status, err);
+	hostfs_close(&fs);
+	return r;
 }
 
 int main(int argc, char **argv)

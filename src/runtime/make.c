@@ -309,7 +309,6 @@ int container_make(
 	if (claim->name == NULL) {
 		given_name(c, file, name);
 		given.name = name;
-		given.pci = derive_has_devices(spec);
 		req.given = &given;
 		req.launch.site = site_of(PLACE_GIVEN);
 	}
@@ -320,6 +319,7 @@ int container_make(
 		return err_set(err, ENOENT, "find pinfold-inside in ../libexec/pinfold");
 	if (hostfs_open("/", &fs, err) < 0)
 		return -err->code;
+	given.pci = claim->name == NULL && derive_has_devices(spec, &fs);
 	r = start_prepare(&req, &fs, &s, err);
 	if (r == 0) {
 		r = make_leased(&s, argv, c, file, spec, ret_status, err);

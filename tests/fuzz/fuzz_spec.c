@@ -123,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	// a root without the files that are looked for
 	must(hostfs_open("/dev", &fs, &err) == 0);
 	plan_it(doc, PLACE_ENGINE, &g, &h, &fs);
-	derive_needed(doc);
+	derive_needed(doc, &fs);
 	if (derive_grant(doc, &h, &fs, &derived, &err) == 0) {
 		snprintf(derived.name, sizeof(derived.name), "ctr-fuzz");
 		plan_it(doc, PLACE_GIVEN, &derived, &h, &fs);

@@ -156,7 +156,7 @@ static bool derives(struct scene *s, const char *kind, const char *text)
 
 	assert_non_null(spec);
 	fake_open(kind, &s->fs, &s->host);
-	needed = derive_needed(spec);
+	needed = derive_needed(spec, &s->fs);
 	assert_ok(derive_grant(spec, &s->host, &s->fs, &s->grant, &err), &err);
 	json_decref(spec);
 	// a lease with it can be read again
@@ -277,39 +277,48 @@ static void takes_mounts(void **)
 	done(&s);
 }
 
-#define NODE(path, major, minor) \
-	"{\"path\": \"" path "\", \"type\": \"c\", \"major\": " major ", \"minor\": " minor "}"
+#define NODE(path, type, major, minor)                                                             \
+	"{\"path\": \"" path "\", \"type\": \"" type "\", \"major\": " major ", \"minor\": " minor \
+	"}"
+#define DEVICES(list) "{\"linux\": {\"devices\": [" list "]}}"
 
+// By what they are, and not by what they are called.
 static void takes_devices(void **)
 {
+	static const char *const taken[] = {
+		DEVICES(NODE("/dev/vfio/vfio", "c", "10", "196") "," NODE(
+			"/dev/vfio/31", "c", "240", "1"
+		) "," NODE("/dev/null", "c", "1", "3")),
+		DEVICES(NODE("/dev/mine", "c", "240", "1")),
+		DEVICES(NODE("/dev/vfio/30", "u", "240", "1")),
+		DEVICES(NODE("/x", "c", "240", "1") "," NODE("/y", "c", "240", "1")),
+	};
+	static const char *const none[] = {
+		DEVICES(NODE("/dev/vfio/vfio", "c", "10", "196")),
+		DEVICES(NODE("/dev/vfio/31", "c", "1", "3")),
+		DEVICES(NODE("/dev/uio0", "c", "1", "3")),
+		DEVICES(NODE("/dev/vfio/31", "b", "240", "1")),
+		DEVICES("{\"path\": \"/dev/vfio/31\", \"major\": 240, \"minor\": 1}"),
+		// numbers that are none
+		DEVICES(NODE(
+			"/dev/vfio/31", "c", "-1", "99999999999"
+		) ", 7, {\"path\": \"/dev/vfio/30\", \"type\": \"c\"}"),
+	};
 	struct scene s;
 
-	assert_true(
-		derives(&s,
-			"paper",
-			"{\"linux\": {\"devices\": [" NODE("/dev/vfio/vfio", "10", "196") "," NODE(
-				"/dev/vfio/31", "240", "1"
-			) "," NODE("/dev/null", "1", "3") "]}}")
-	);
-	assert_int_equal(s.grant.nnics, 1);
-	assert_string_equal(s.grant.nics[0].bdf, "0000:03:00.1");
-	assert_int_equal(s.grant.nics[0].iommu_group, 31);
-	done(&s);
-	assert_false(derives(
-		&s, "paper", "{\"linux\": {\"devices\": [" NODE("/dev/vfio/vfio", "10", "196") "]}}"
-	));
-	assert_int_equal(s.grant.nnics, 0);
-	done(&s);
-	// numbers that are none
-	assert_true(
-		derives(&s,
-			"paper",
-			"{\"linux\": {\"devices\": [" NODE(
-				"/dev/vfio/31", "-1", "99999999999"
-			) ", 7, {\"path\": \"/dev/vfio/30\"}]}}")
-	);
-	assert_int_equal(s.grant.nnics, 0);
-	done(&s);
+	for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+		assert_true(derives(&s, "paper", taken[i]));
+		assert_int_equal(s.grant.nnics, 1);
+		assert_string_equal(s.grant.nics[0].bdf, "0000:03:00.1");
+		assert_int_equal(s.grant.nics[0].iommu_group, 31);
+		assert_true(derive_possible(taken[i], strlen(taken[i]), &s.fs));
+		done(&s);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		assert_false(derives(&s, "paper", none[i]));
+		assert_int_equal(s.grant.nnics, 0);
+		done(&s);
+	}
 }
 
 static void refuses_what_is_no_list(void **)

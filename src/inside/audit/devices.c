@@ -15,19 +15,45 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+// The number of VFIO's groups is dynamic: "242 vfio". 0: the list does not have it.
+static unsigned vfio_major(void)
+{
+	_cleanup_fclose_ FILE *list = fopen("/proc/devices", "re");
+	char line[128], name[64];
+	unsigned number;
+
+	while (list != NULL && fgets(line, sizeof(line), list) != NULL) {
+		if (sscanf(line, "%u %63s", &number, name) == 2 && str_eq(name, "vfio"))
+			return number;
+	}
+	return 0;
+}
+
+// By name and number: a name alone could be that of any device.
 static bool granted(const struct given *g, const char *path)
 {
+	const struct {
+		const char *path;
+		bool there;
+		unsigned minor;
+	} known[] = {
+		{"/dev/net/tun", g->nports > 0, 200},
+		{"/dev/vhost-net", g->vhost, 238},
+		{"/dev/vfio/vfio", g->nnics > 0, 196},
+	};
+	struct stat st;
 	char group[32];
 
-	if ((g->nports > 0 && str_eq(path, "/dev/net/tun"))
-	    || (g->vhost && str_eq(path, "/dev/vhost-net")))
-		return true;
-	if (g->nnics > 0 && str_eq(path, "/dev/vfio/vfio"))
-		return true;
+	if (lstat(path, &st) < 0 || !S_ISCHR(st.st_mode))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (known[i].there && str_eq(path, known[i].path))
+			return st.st_rdev == makedev(10, known[i].minor);
+	}
 	for (unsigned i = 0; i < g->nnics; i++) {
 		snprintf(group, sizeof(group), "/dev/vfio/%u", g->nics[i].iommu_group);
 		if (str_eq(path, group))
-			return true;
+			return major(st.st_rdev) == vfio_major();
 	}
 	return false;
 }

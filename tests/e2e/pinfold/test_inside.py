@@ -621,8 +621,8 @@ def test_show_mounts_of_hugetlbfs(tmp_path):
 def test_show_device_nodes(tmp_path):
     """A node that the file mode or a nodev mount keeps from being opened is not listed."""
     script = (
-        "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && mknod /dev/mem0 c 1 5 && "
-        'mkdir /dev/sub && mknod /dev/sub/z c 1 5 && exec "$0" show --json'
+        "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && mknod /dev/mem0 c 1 1 && "
+        'mkdir /dev/sub && mknod /dev/sub/z c 1 1 && exec "$0" show --json'
     )
     p = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, INSIDE], capture_output=True, text=True, check=True
@@ -732,3 +732,21 @@ def test_probe_says_what_a_filter_does():
 
 if __name__ == "__main__":
     sys.exit(pytest.main([__file__]))
+
+
+@needs_root
+def test_devices_are_known_by_their_numbers():
+    """A disk that is called null is shown, and null under another name is not."""
+    nodes = {"null": "b 7 0", "zero": "c 1 1", "other": "c 1 3", "tty": "c 4 0", "x": "c 5 2"}
+    made = " && ".join(f"mknod /dev/{name} {numbers}" for name, numbers in nodes.items())
+    script = f'mount -t tmpfs none /dev && {made} && exec "$0" show --json'
+    p = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, INSIDE],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert p.returncode == 0, p
+    assert json.loads(p.stdout)["devices"] == ["/dev/null", "/dev/tty", "/dev/zero"]

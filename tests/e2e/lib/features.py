@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workload import NODES, ids
+from workload import GUEST, NODES, ids
 
 CGROUP = Path("/sys/fs/cgroup")
 NODE = Path("/sys/devices/system/node")
@@ -44,10 +44,18 @@ needs_nodes = pytest.mark.skipif(
 
 
 GUESTS = Path(os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest"))
-needs_guests = pytest.mark.skipif(
-    shutil.which("qemu-system-x86_64") is None or not any(GUESTS.glob("linux-*/vmlinux")),
-    reason=f"needs QEMU, and a kernel for guests in {GUESTS}: pinfold host kernel",
-)
+
+
+def no_guests():
+    """Why virtual machines cannot be started here; "": they can."""
+    if GUEST and not os.path.exists("/dev/kvm"):
+        return "an emulated machine takes minutes for each that it emulates itself"
+    if shutil.which("qemu-system-x86_64") is None or not any(GUESTS.glob("linux-*/vmlinux")):
+        return f"needs QEMU, and a kernel for guests in {GUESTS}: pinfold host kernel"
+    return ""
+
+
+needs_guests = pytest.mark.skipif(bool(no_guests()), reason=no_guests())
 
 
 def node_pages(node, counter="free", size="2M"):

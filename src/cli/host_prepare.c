@@ -128,10 +128,11 @@ static void print(const struct args *a, json_t *steps, json_t *unmovable, const 
 		printf("at the next boot, on the kernel's command line: %s\n", words);
 }
 
-// One at a time, beside nobody who changes the ledger. The plan is made under the lock: two of them do not take each
-// other's work for what was there.
+// One at a time: the plan is made under the lock, so that two of them do not take each other's work for what was there. It
+// is not the ledger's: a module may take its time, and whoever starts a workload meanwhile need not wait.
 static int prepare(const struct args *a, struct err *err)
 {
+	_cleanup_close_ int lock = -1;
 	_cleanup_json_ json_t *steps = json_array(), *unmovable = json_array();
 	_cleanup_free_ char *words = NULL;
 	struct ledger l = {.defs = -1, .leases = -1, .lock = -1};
@@ -144,7 +145,7 @@ static int prepare(const struct args *a, struct err *err)
 	if (!a->dry) {
 		r = ledger_open(&fs, true, &l, err);
 		if (r == 0)
-			r = ledger_lock(&l, err);
+			r = ledger_lock_file(&l, PREPARE_LOCK, &lock, err);
 	}
 	if (r == 0)
 		r = host_read(&fs, 0, &h, err);
@@ -197,15 +198,19 @@ static int find_lease(const struct lease *lease, void *arg, struct err *err)
 	);
 }
 
+// Beside nobody who starts a workload, too: it would have what is taken back.
 static int undo(json_t *failed, unsigned *ret, struct err *err)
 {
+	_cleanup_close_ int lock = -1;
 	struct hostfs fs;
 	struct ledger l;
 	int r = cli_open_real(true, &fs, &l, err);
 
 	if (r < 0)
 		return r;
-	r = ledger_lock(&l, err);
+	r = ledger_lock_file(&l, PREPARE_LOCK, &lock, err);
+	if (r == 0)
+		r = ledger_lock(&l, err);
 	// what is over must not keep it
 	if (r == 0)
 		r = gc_leases(&l, NULL, err);

@@ -78,17 +78,17 @@ void ledger_close(struct ledger *l)
 	l->defs = l->leases = -1;
 }
 
-int ledger_lock(struct ledger *l, struct err *err)
+int ledger_lock_file(const struct ledger *l, const char *path, int *ret, struct err *err)
 {
-	_cleanup_close_ int fd = fs_open_in(l->fs.root, RUN_DIR "/lock", O_RDWR | O_CREAT, 0600);
+	_cleanup_close_ int fd = fs_open_in(l->fs.root, path, O_RDWR | O_CREAT, 0600);
 	char who[32] = "";
 
 	if (fd < 0)
-		return err_sys(err, errno, "open lock '%s'", RUN_DIR "/lock");
-	// flock has no time limit of its own; the lock is held for milliseconds, longer where modules are loaded
+		return err_sys(err, errno, "open lock '%s'", path);
+	// flock has no time limit of its own
 	for (unsigned i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_sys(err, errno, "lock '%s'", RUN_DIR "/lock");
+			return err_sys(err, errno, "lock '%s'", path);
 		if (i >= LOCK_SECONDS * 200) {
 			if (pread(fd, who, sizeof(who) - 1, 0) < 0)
 				who[0] = '\0';
@@ -96,7 +96,7 @@ int ledger_lock(struct ledger *l, struct err *err)
 				err,
 				EBUSY,
 				"lock '%s': held for over %d s by process %s; look what it does",
-				RUN_DIR "/lock",
+				path,
 				LOCK_SECONDS,
 				who
 			);
@@ -107,8 +107,14 @@ int ledger_lock(struct ledger *l, struct err *err)
 	// for people only: with /run full it must still be possible to clean up
 	if (pwrite(fd, who, strlen(who), 0) < 0 || ftruncate(fd, (off_t)strlen(who)) < 0)
 		errno = 0;
-	l->lock = steal_fd(&fd);
+	*ret = steal_fd(&fd);
 	return 0;
+}
+
+int ledger_lock(struct ledger *l, struct err *err)
+{
+	// held for milliseconds, longer where modules are loaded
+	return ledger_lock_file(l, RUN_DIR "/lock", &l->lock, err);
 }
 
 void ledger_unlock(struct ledger *l)

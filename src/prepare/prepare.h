@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #define PREPARE_MODULES 16
+#define PREPARE_LOCK RUN_DIR "/prepare.lock" // of whoever prepares or takes back (ledger_lock_file)
 
 struct prepare_want {
 	struct request request; // hugepages: how many there are to be; cpus: to be left alone
@@ -43,7 +44,7 @@ char *prepare_cmdline(
 	const struct prepare_want *want, const struct host *h, const struct hostfs *fs
 );
 
-// ---- state.c: what has been done; the ledger is locked
+// ---- state.c: what has been done; PREPARE_LOCK is held
 
 // The steps that have been taken, or begun, in this boot: a new array, empty where there are none.
 int prepared_read(const struct ledger *l, json_t **ret, struct err *err);

@@ -6,6 +6,7 @@ test_crash_steps.py kills at every single step; here is what needs a workload th
 lease of a certain kind.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from workload import CPU, CPUS, LEASES, LOGS, OTHER, SLOW, free_pages, kill, needs_pages, needs_root
-from workload import needs_two, processes_of, unique, wait
+from workload import needs_two, pool, processes_of, unique, wait
 
 pytestmark = [needs_root, needs_pages(32)]
 FLAGS = ["--hugepages", "2M=8", "--link", "memif:crash"]
@@ -413,17 +414,44 @@ def test_lease_with_evil_undo(pf, lease_file):
     assert pf.run("--", "/bin/true").returncode == 0
 
 
-def test_lock_that_is_held(pf):
-    """Waits for it, and goes on when it is free."""
+@contextlib.contextmanager
+def locked(path):
+    """By another process, which lets it go when it is told."""
     code = (
-        "import fcntl\nf = open('/run/pinfold/lock', 'r+')\nfcntl.flock(f, fcntl.LOCK_EX)\n"
+        "import fcntl, sys\nf = open(sys.argv[1], 'a+')\nfcntl.flock(f, fcntl.LOCK_EX)\n"
         "print('up', flush=True)\ninput()"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(["/usr/bin/python3", "-c", code], **pipes) as p:
+    with subprocess.Popen(["/usr/bin/python3", "-c", code, path], **pipes) as p:
         assert p.stdout.readline() == "up\n"
+        try:
+            yield p
+        finally:
+            if p.poll() is None:
+                p.communicate("\n")
+
+
+def test_lock_that_is_held(pf):
+    """Waits for it, and goes on when it is free."""
+    with locked("/run/pinfold/lock") as p:
         s = pf.start("run", "--cpus", CPU, "--", "/bin/true")
         time.sleep(0.5)
         assert s.process.poll() is None
         p.communicate("\n")
         assert s.end() == 0
+
+
+@pytest.mark.skipif(Path("/run/pinfold/prepared.json").exists(), reason="the machine is prepared")
+def test_prepare_and_starts_do_not_wait_for_each_other(pf):
+    """A module may take a minute to load."""
+    wanted = f"2M={pool('nr')}"
+    with locked("/run/pinfold/lock"):
+        assert pf.ok("host", "prepare", "--hugepages", wanted, seconds=15)
+    with locked("/run/pinfold/prepare.lock") as p:
+        assert pf.run("--", "/bin/true", seconds=15).returncode == 0
+        s = pf.start("host", "prepare", "--hugepages", wanted)
+        time.sleep(0.5)
+        assert s.process.poll() is None
+        p.communicate("\n")
+        assert s.end() == 0
+    pf.ok("host", "undo")

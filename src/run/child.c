@@ -198,8 +198,13 @@ static int enter(
 	return 0;
 }
 
+// ret: the exit status when it fails; the program's own where it cannot be executed.
 static int become(
-	const struct plan *p, const struct launch *launch, const struct channels *c, struct err *err
+	const struct plan *p,
+	const struct launch *launch,
+	const struct channels *c,
+	int *ret,
+	struct err *err
 )
 {
 	const struct site *site = &p->lease.site;
@@ -233,6 +238,7 @@ static int become(
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execvp(argv[0], argv);
+	*ret = site_exec_failed(site, errno);
 	return err_sys(err, errno, "run '%s'", argv[0]);
 }
 
@@ -242,16 +248,16 @@ pid_t start_child(
 {
 	pid_t supervisor = getpid(), pid = fork();
 	const char failed = CHILD_FAILED;
+	int report, status = STATUS_FAILED;
 	struct err err;
-	int report;
 
 	if (pid != 0)
 		return pid;
 	report = fcntl(c->setup[1], F_DUPFD_CLOEXEC, 10); // out of the way of place_runtime
 	if (enter(p, supervisor, c, report, lock, &err) == 0)
-		become(p, launch, c, &err);
+		become(p, launch, c, &status, &err);
 	if (write(report, &failed, 1) != 1
 	    || write(report, &err, sizeof(err)) != (ssize_t)sizeof(err))
 		_exit(STATUS_FAILED);
-	_exit(site_exec_failed(&p->lease.site, err.code));
+	_exit(status);
 }

@@ -117,6 +117,7 @@ static int wait_child(
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	struct err theirs;
+	int status;
 	char word;
 
 	for (;;) {
@@ -137,9 +138,9 @@ static int wait_child(
 		// it follows the word at once
 		if (read(fd, &theirs, sizeof(theirs)) != (ssize_t)sizeof(theirs))
 			return 0;
-		waitpid(w->child, NULL, 0);
+		if (waitpid(w->child, &status, 0) == w->child)
+			out->status = status_of_wait(status);
 		*err = theirs;
-		out->status = site_exec_failed(&s->plan.lease.site, err->code);
 		return -err->code;
 	}
 }

@@ -199,7 +199,7 @@ def test_workdir(pf, where):
     assert pf.shell("pwd", *flags, "-w", "/usr/share") == "/usr/share\n"
     assert pf.shell("pwd", *flags, "--workdir", "/tmp") == "/tmp\n"
     p = pf.run(*flags, "-w", "/no/such", "--", "/bin/true")
-    assert p.returncode == (125 if where == "container" else 127) and "/no/such" in p.stderr
+    assert p.returncode == 125 and "/no/such" in p.stderr
     assert pf.run(*flags, "-w", "usr", "--", "/bin/true").returncode == 125
 
 
@@ -211,6 +211,8 @@ def test_workdir_of_a_volume(pf, conf):
 def test_workdir_of_exec(pf, where):
     name = pf.detach("--in", where)
     assert pf.ok("exec", "-w", "/usr/share", name, "--", "/bin/pwd") == "/usr/share\n"
+    p = pf("exec", "-w", "/no/such", name, "--", "/bin/true")
+    assert p.returncode == 125 and "/no/such" in p.stderr
     pf.ok("stop", name)
 
 

@@ -4,6 +4,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,15 @@ needs_nodes = pytest.mark.skipif(
     len(NODES) != 2 or len(ONLINE) != 2,
     reason=f"needs two NUMA nodes with CPUs and memory, and no others; {ELSEWHERE}",
 )
+
+
+def needs_idmaps(top):
+    """To be called where a test shows files of that directory with other ids."""
+    kind = subprocess.run(
+        ["stat", "-f", "-c", "%T", top], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    if kind == "tmpfs" and RELEASE < (6, 3):
+        pytest.skip("a tmpfs has no idmapped mounts before Linux 6.3")
 
 
 GUESTS = Path(os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest"))

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import noise
-from features import needs_guests, needs_partitions
+from features import needs_guests, needs_idmaps, needs_partitions
 from leftovers import machine
 from places import TOP
 from workload import (
@@ -121,6 +121,38 @@ class RunDetached(Run):
 
     flags = ["-d"]
     victims = {"0": ["self"], "0.0": ["self"], "0.0.0": ["self", "all"], "0.0.0.3": ["self"]}
+
+
+class RunAgain(Run):
+    """Started twice: 0.0.0 is the supervisor of both, 0.0.0.6 the second's child, 0.0.0.8 the writer of the log."""
+
+    flags = ["-d", "--restart", "on-failure:1"]
+    victims = {
+        "0.0.0": ["self", "all"],
+        "0.0.0.5": ["self"],
+        "0.0.0.6": ["self", "0.0.0"],
+        "0.0.0.6.0.0": ["0.0.0", "all"],
+        "0.0.0.8": ["self"],
+    }
+
+    def command(self):
+        return [*super().command()[:-1], "/bin/false"]
+
+    def put_away(self):
+        # it may wait for the second start, or be in it
+        self.pf("stop", "-t", "0", self.name)
+        super().put_away()
+
+
+class RunIdmap(RunAlone):
+    """The mount belongs to the workload's namespaces alone."""
+
+    def __init__(self, pf):
+        super().__init__(pf)
+        data = pf.directory / "data"
+        data.mkdir()
+        needs_idmaps(data)
+        self.flags = ["-v", f"{data}:/data:rw,idmap"]
 
 
 class RunFirst(Run):
@@ -295,6 +327,8 @@ SCENARIOS = [
     RunBare,
     ISOLATED,
     RunDetached,
+    RunAgain,
+    RunIdmap,
     VM,
     RunFirst,
     Stop,
@@ -314,6 +348,8 @@ SAMPLE = {
     RunAlone: 20,
     RunBare: 14,
     RunDetached: 14,
+    RunAgain: 12,
+    RunIdmap: 8,
     RunVm: 3,
     StopOrphan: 8,
     Gc: 10,
@@ -322,7 +358,7 @@ SAMPLE = {
 }
 
 
-FULL_SAMPLE = {RunVm: 40}  # all would take hours: each boots a guest
+FULL_SAMPLE = {RunVm: 40, RunAgain: 200}  # each boots a guest, or waits a second
 
 
 def killat(pf, s, *args):

@@ -3,13 +3,12 @@
 """What of the host a program is given: files at a chosen path, directories that it may write, and where it runs."""
 
 import os
-import re
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from features import needs_idmaps
 from workload import CPU, PYTHON, needs_root, unique
 
 pytestmark = needs_root
@@ -93,15 +92,6 @@ def test_nothing_is_opened_on_the_way(pf, conf):
 
 
 # ---- directories that may be written
-
-
-def needs_idmaps(top):
-    kind = subprocess.run(
-        ["stat", "-f", "-c", "%T", top], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    release = tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
-    if kind == "tmpfs" and release < (6, 3):
-        pytest.skip("a tmpfs has no idmapped mounts before Linux 6.3")
 
 
 @pytest.mark.parametrize("user", ["0", "1000:1000"])

@@ -138,8 +138,9 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 		offline_enforce(&l->fs, lease, &unsaid);
 	// its supervisor takes it back, and knows whether it is started again
 	if (r > 0
-	    || (r == 0 && lease->again == LEASE_AGAIN && !lease->draining
-		&& lease->supervisor != (int)getpid() && lease_supervised(l, lease)))
+	    || (r == 0 && (lease->again == LEASE_AGAIN || lease->again == LEASE_STOPPED)
+		&& !lease->draining && lease->supervisor != (int)getpid()
+		&& lease_supervised(l, lease)))
 		return 0;
 	if (r == 0)
 		lease_note_unseen(

@@ -88,7 +88,7 @@ static bool waits_still(const struct ledger *l, const struct lease *lease, struc
 	       && lease_same_run(lease, now);
 }
 
-// The supervisor's own: nobody else starts it again.
+// The supervisor's own: nobody else starts it again. One that was stopped may not have come to wait.
 static void give_up_waiting(const struct hostfs *fs, const struct lease *lease)
 {
 	struct ledger l;
@@ -97,7 +97,9 @@ static void give_up_waiting(const struct hostfs *fs, const struct lease *lease)
 
 	if (ledger_open(fs, true, &l, &unused) < 0)
 		return;
-	if (ledger_lock(&l, &unused) == 0 && waits_still(&l, lease, &now))
+	if (ledger_lock(&l, &unused) == 0 && lease_read(&l, lease->grant.name, &now, &unused) == 0
+	    && lease_same_run(lease, &now)
+	    && (now.again == LEASE_WAITING || now.again == LEASE_STOPPED))
 		lease_end(&l, &now, &unused);
 	ledger_close(&l);
 }

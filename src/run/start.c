@@ -105,6 +105,19 @@ static int resolve_grant(struct start *s, const struct start_request *req, struc
 	return 0;
 }
 
+// Somebody stops it, and where its end could not be written down it does not wait: the mark must not go with its lease.
+static int refuse_stopped(const struct ledger *l, const struct lease *former, struct err *err)
+{
+	const char *name = former->grant.name;
+	struct lease now;
+	struct err unused;
+
+	if (lease_read(l, name, &now, &unused) < 0 || now.again != LEASE_STOPPED
+	    || !lease_same_run(former, &now))
+		return 0;
+	return err_set(err, ECANCELED, "'%s' was stopped before its next start", name);
+}
+
 // What it had: its lease waits for this. Else, where what it passed on was still used, what is asked for.
 static int take_again(struct start *s, const struct start_request *req, struct err *err)
 {
@@ -204,6 +217,8 @@ int start_prepare(
 		r = ledger_open(fs, fs->real, &s.ledger, err);
 	if (r == 0 && fs->real) {
 		r = ledger_lock(&s.ledger, err);
+		if (r == 0 && req->again != NULL)
+			r = refuse_stopped(&s.ledger, req->again, err);
 		// what cannot be collected keeps what it holds, and pinfold gc says why
 		if (r == 0)
 			gc_leases(&s.ledger, NULL, err);

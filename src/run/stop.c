@@ -168,6 +168,8 @@ static int stop_once(struct ledger *l, const struct lease *which, unsigned secon
 		return -err->code;
 	if (gone(l, name))
 		return 0;
+	if (lease.again != LEASE_ONCE && lease_supervised(l, &lease))
+		return restart_stop(l, &lease, err);
 	if (!lease_supervised(l, &lease))
 		lease_note_unseen(l, &lease, "it was stopped, its supervisor being gone");
 	r = lease_end_soon(l, &lease, NULL, err);

@@ -139,6 +139,32 @@ def test_stop_while_it_runs(pf, leaks):
     assert gone(name) and log(name) == "run\n"
 
 
+@pytest.mark.skipif(STRACE is None, reason="package strace is not installed")
+@pytest.mark.parametrize(
+    "state, call", [("runs", "flock"), pytest.param("waits", "pidfd_open", marks=pytest.mark.full)]
+)
+def test_stop_that_meets_the_next_run(pf, leaks, tmp_path, state, call):
+    """It has looked, and is slow: what has begun meanwhile ends, too, whatever it does with SIGTERM."""
+    calls, second, go = tmp_path / "calls", tmp_path / "second", tmp_path / "go"
+    script = f"""echo run
+        if [ -e {second} ]; then trap '' TERM; while :; do sleep 0.1; done; fi
+        touch {second}; until [ -e {go} ]; do sleep 0.05; done; exit 3"""
+    if state == "waits":
+        go.touch()
+    name = loop(pf, script, "always", where="host")
+    supervisor = pf.lease(name)["supervisor"]
+    wait(second.exists, what="the first run")
+    if state == "waits":
+        wait(lambda: waiting(pf, name), what="that it waits")
+    at = ["-e", f"trace=openat2,{call}", "-e", f"inject={call}:delay_enter=4s:when=1"]
+    s = pf.start_other(STRACE, "-qq", "-o", calls, *at, pf.path, "stop", "-t", "1", name)
+    wait(lambda: calls.exists() and f"{name}.json" in calls.read_text(), what="its look")
+    go.touch()
+    assert s.end(40) == 0, s.text()
+    assert gone(name) and log(name).count("run\n") == 2
+    wait(lambda: not os.path.exists(f"/proc/{supervisor}"), what="the end of its supervisor")
+
+
 @pytest.mark.parametrize("state", ["runs", "waits"])
 def test_a_signal_to_the_supervisor_ends_it(pf, leaks, state):
     name = loop(pf, "exec sleep 1000" if state == "runs" else "exit 3", "always")
@@ -201,17 +227,42 @@ def test_a_later_start_that_fails_is_tried_again(pf, leaks, tmp_path, call):
     s.end()
 
 
+def ends(pf, name):
+    """How many runs have ended."""
+    rows = pf.json("ps", "-a", "--json")
+    return len([row for row in rows if row["name"] == name and row.get("how")])
+
+
+@pytest.mark.skipif(STRACE is None, reason="package strace is not installed")
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_lock_that_fails_at_its_end(pf, leaks, tmp_path, runs):
+    """Its lease could not become one that waits: it is started again all the same, and stopped before or after."""
+    name, first, calls = unique(), tmp_path / "first", tmp_path / "calls"
+    run = [pf.path, "run", "--cpus", CPU, "--name", name, "--restart", "always", "--", "/bin/false"]
+    # the last lock of a run
+    once = [*run[:5], unique(), "--", "/bin/false"]
+    words = [STRACE, "-qq", "-e", "trace=flock", "-o", first, *once]
+    subprocess.run([*map(str, words)], check=False, timeout=60)
+    last = first.read_text().count("LOCK_EX")
+    pf.names.append(name)
+    at = ["-e", "trace=flock", "-e", f"inject=flock:error=ENOLCK:when={last}"]
+    s = pf.start_other(STRACE, "-qq", "-o", calls, *at, *run)
+    wait(lambda: ends(pf, name) == runs, 30, "its end")
+    wait(lambda: "INJECTED" in calls.read_text())
+    pf.ok("stop", name)
+    assert gone(name)
+    s.end()
+    assert gone(name) and ends(pf, name) == runs
+
+
 def test_a_signal_for_the_program_while_it_waits(pf, leaks):
     name = loop(pf, "exit 3", "always")
     wait(lambda: waiting(pf, name), what="that it waits")
     supervisor = pf.lease(name)["supervisor"]
     for sig in (signal.SIGUSR1, signal.SIGUSR2):
         kill(supervisor, sig)
-    runs = len([row for row in pf.json("ps", "-a", "--json") if row["name"] == name])
-    wait(
-        lambda: len([r for r in pf.json("ps", "-a", "--json") if r["name"] == name]) > runs,
-        what="the next run",
-    )
+    runs = ends(pf, name)
+    wait(lambda: ends(pf, name) > runs, what="the next run")
     pf.ok("stop", name)
     assert gone(name)
 

@@ -194,11 +194,11 @@ static bool is_elsewhere(int pid, void *arg)
 static int enter_runtime(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
 	_cleanup_free_ char *runtime = str_printf("%s/" CGROUP_RUNTIME, lease->cgroup);
-	struct stat st;
+	struct stat st, root, now;
 
 	if (runtime == NULL)
 		return err_oom(err);
-	if (stat("/proc/self/ns/mnt", &st) < 0)
+	if (stat("/proc/self/ns/mnt", &st) < 0 || stat("/", &root) < 0)
 		return err_sys(err, errno, "look at '/proc/self/ns/mnt'");
 	if (enter_mounts(
 		    lease, cgroup_open_process(fs, runtime, false, is_elsewhere, &st.st_ino), err
@@ -206,8 +206,8 @@ static int enter_runtime(const struct hostfs *fs, const struct lease *lease, str
 	    < 0)
 		return -err->code;
 	// a runtime that is about to start another program is in that cgroup too, and may be in the container by now:
-	// nothing of it is run as root
-	if (access(FENCE_DIR "/bundle/config.json", F_OK) < 0)
+	// nothing of it is run as root, whatever it has at the places of pinfold's
+	if (stat("/", &now) < 0 || now.st_dev != root.st_dev || now.st_ino != root.st_ino)
 		return err_set(
 			err,
 			EAGAIN,

@@ -254,8 +254,12 @@ static int make_leased(
 	const mode_t mask = umask(022); // what is made here must be passable for every user
 	bool stays;
 	struct err unused;
-	int r = lease_note(lease, "tree", file, err);
+	int r = site_has(&lease->site, SITE_LEASE)
+			? 0
+			: place_check(&s->host, &s->ledger.fs, spec, err);
 
+	if (r == 0)
+		r = lease_note(lease, "tree", file, err);
 	if (r == 0)
 		r = lease_write(&s->ledger, lease, err);
 	if (r < 0)

@@ -44,7 +44,6 @@ def other():
     p.communicate()
 
 
-@pytest.mark.guest
 def test_a_runc_of_the_image_is_not_run(pf, tmp_path, other):
     image, shared = tmp_path / "image", tmp_path / "shared"
     small_image(image)

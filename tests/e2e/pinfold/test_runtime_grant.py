@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from features import CGROUP, V2
+
 from bundle import BUSYBOX, Bundle, Runtime, spec
 from places import program
 from workload import CPU, LEASES, NODE, needs_pages, needs_root, unique, wait
@@ -319,6 +321,59 @@ def test_a_given_container_that_was_killed(pf, engine):
     pf.ok("stop", "-t", "0", grant)
     assert pf.ps() == {}
     assert engine.runtime("delete", "--force", name).returncode == 0
+
+
+@pytest.fixture
+def neighbour():
+    """A cgroup in every hierarchy, at one path, with a process in it."""
+    name = unique("shared")
+    p = subprocess.Popen(["/bin/sleep", "1000"])
+    made = []
+    for procs in [*CGROUP.glob("cgroup.procs"), *CGROUP.glob("*/cgroup.procs")]:
+        group = procs.parent / name
+        if group.parent.is_symlink() or (V2 and group.parent != CGROUP):
+            continue
+        group.mkdir()
+        made.append(group)
+        for of_the_machine in ("cpuset.mems", "cpuset.cpus"):
+            if not V2 and (group / of_the_machine).exists():
+                (group / of_the_machine).write_text((group.parent / of_the_machine).read_text())
+        (group / "cgroup.procs").write_text(str(p.pid))
+    yield name, p, made
+    p.kill()
+    p.wait()
+    for group in made:
+        wait(lambda g=group: not g.exists() or not (g / "cgroup.procs").read_text(), what="its end")
+        if group.exists():
+            group.rmdir()
+
+
+@needs_pages(8)
+@pytest.mark.parametrize(
+    "way, like",
+    [
+        ("shared", "which is not the container's"),
+        ("root", "of the whole machine"),
+        ("none", "create: "),  # whose it is depends on who runs the test
+    ],
+)
+def test_a_cgroup_that_others_are_in_is_not_limited(pf, engine, neighbour, way, like):
+    """Its limits, and its end by pinfold, would be theirs."""
+    name, other, made = neighbour
+    doc, log = given(engine), engine.bundle.top / "log"
+    doc["linux"]["cgroupsPath"] = {"shared": f"/{name}", "root": "/", "none": ""}[way]
+    if way == "root":
+        del doc["linux"]["resources"]["cpu"], doc["linux"]["resources"]["memory"]
+    engine.bundle.write(doc)
+    engine.names.append(unique("c"))
+    before = ["--log", str(log), *(["--cgroup-manager", "disabled"] if way == "none" else [])]
+    words = ["--bundle", str(engine.bundle.top), "--pid-file", str(engine.bundle.top / "pid")]
+    limits = {f: f.read_text() for d in made for f in d.glob("hugetlb.*.rsvd.[lm]*")}
+    assert engine.runtime.create(*words, engine.names[-1], before=before) == 1
+    text = log.read_text()
+    assert text.count("\n") == 1 and like in text and "cgroupsPath" in text
+    assert pf.ps() == {} and other.poll() is None
+    assert {f: f.read_text() for f in limits} == limits
 
 
 def one_line(p, *like):

@@ -13,14 +13,17 @@
 #include <string.h>
 
 #define DOCUMENT_MAX (1u << 20)
+#define OWN_MAX (16u << 20)
 
-int jread_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
+static int parse(
+	const char *text, size_t len, size_t max, const char *what, json_t **ret, struct err *err
+)
 {
 	json_error_t je;
 	json_t *j;
 
-	if (len > DOCUMENT_MAX)
-		return err_set(err, EFBIG, "read %s: longer than 1 MiB", what);
+	if (len > max)
+		return err_set(err, EFBIG, "read %s: longer than %zu MiB", what, max >> 20);
 	j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
 	if (j == NULL)
 		return err_set(err, EINVAL, "read %s: line %d: %s", what, je.line, je.text);
@@ -32,15 +35,32 @@ int jread_parse(const char *text, size_t len, const char *what, json_t **ret, st
 	return 0;
 }
 
-int jread_file(int dirfd, const char *path, const char *what, json_t **ret, struct err *err)
+static int read_file(
+	int dirfd, const char *path, size_t max, const char *what, json_t **ret, struct err *err
+)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	int r = fs_read(dirfd, path, DOCUMENT_MAX, &text, &len);
+	int r = fs_read(dirfd, path, max, &text, &len);
 
 	if (r < 0)
 		return err_sys(err, -r, "read %s", what);
-	return jread_parse(text, len, what, ret, err);
+	return parse(text, len, max, what, ret, err);
+}
+
+int jread_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
+{
+	return parse(text, len, DOCUMENT_MAX, what, ret, err);
+}
+
+int jread_file(int dirfd, const char *path, const char *what, json_t **ret, struct err *err)
+{
+	return read_file(dirfd, path, DOCUMENT_MAX, what, ret, err);
+}
+
+int jread_own(int dirfd, const char *path, const char *what, json_t **ret, struct err *err)
+{
+	return read_file(dirfd, path, OWN_MAX, what, ret, err);
 }
 
 int jread_keys(const json_t *obj, const char *what, const char *const *known, struct err *err)

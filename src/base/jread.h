@@ -23,6 +23,8 @@ int jread_parse(const char *text, size_t len, const char *what, json_t **ret, st
 
 // Reads and parses a file below dirfd. A missing file is -ENOENT with a message.
 int jread_file(int dirfd, const char *path, const char *what, json_t **ret, struct err *err);
+// The same of a file that pinfold wrote, whose length goes with the machine's: up to 16 MiB.
+int jread_own(int dirfd, const char *path, const char *what, json_t **ret, struct err *err);
 
 // Refuses any key of obj that is not in the NULL-terminated list.
 int jread_keys(const json_t *obj, const char *what, const char *const *known, struct err *err);

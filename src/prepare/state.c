@@ -24,7 +24,7 @@ int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
 	json_t *steps = NULL, *s;
 	char now[LEDGER_BOOT_ID];
 	size_t i;
-	int r = jread_file(l->fs.root, RUN_DIR "/" FILE_NAME, what, &doc, err);
+	int r = jread_own(l->fs.root, RUN_DIR "/" FILE_NAME, what, &doc, err);
 
 	if (r == -ENOENT) {
 		*ret = json_array();

@@ -106,6 +106,16 @@ class TestPages:
         assert notes["steps"]
         pf.ok("host", "undo")
 
+    def test_of_a_large_machine(self, pf, restored):
+        """Thousands of threads and interrupts: more than a megabyte of notes."""
+        prepare(pf, *more())
+        notes = json.loads(STATE.read_text())
+        gone = {"do": "thread", "value": "0", "former": "0", "name": "x" * 60, "start": "1"}
+        notes["steps"] += [gone | {"path": str(100000000 + i)} for i in range(10000)]
+        STATE.write_text(json.dumps(notes, indent=1))
+        assert STATE.stat().st_size > 1 << 20
+        assert int(pf.ok("host", "undo").split()[0]) > 10000
+
     def test_not_while_it_is_used(self, pf, restored):
         prepare(pf, *more())
         name = pf.detach()

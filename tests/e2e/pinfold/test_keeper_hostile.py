@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from owner import KEEPERS, OWNER
-from workload import SLOW, needs_root
+from workload import SLOW, needs_root, wait
 
 pytestmark = [needs_root]
 
@@ -226,3 +226,19 @@ def test_writer_takes_one_descriptor(speaker):
                 speaker.say(word, [f.fileno()] * count)
     speaker.end()
     assert speaker.held() == before
+
+
+def test_writer_that_is_held_up(speaker, keep):
+    """It closes what the keeper sends, and may have to wait for that: root does not."""
+    ours, other = lingering()
+    with other:
+        os.kill(pid := int(speaker.writer.name), signal.SIGSTOP)
+        speaker.say(b"x", [ours.fileno()])
+        ours.close()
+        os.kill(pid, signal.SIGCONT)
+        begin = time.monotonic()
+        keep.pf.ok("ps")
+        keep.pf.ok("logs", keep.name)
+        keep.pf.ok("grant", "stop", keep.name)
+        assert time.monotonic() - begin < 10 + 5 * SLOW
+    wait(lambda: not speaker.writer.exists(), what="the end of the writer")

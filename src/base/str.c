@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 char *str_printf(const char *fmt, ...)
@@ -97,6 +98,32 @@ void str_plain(char *s)
 			memset(s, ' ', n);
 		s += n > 0 ? n : 1;
 	}
+}
+
+char *str_quote(const char *s)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+="
+		".,:/%@";
+	size_t n = strlen(s), quotes = 0;
+	char *ret, *to;
+
+	if (n > 0 && strspn(s, plain) == n)
+		return strdup(s);
+	for (const char *c = s; *c != '\0'; c++)
+		quotes += *c == '\'';
+	to = ret = malloc(n + 3 * quotes + 3);
+	if (ret == NULL)
+		return NULL;
+	*to++ = '\'';
+	for (; *s != '\0'; s++) {
+		if (*s == '\'')
+			to = stpcpy(to, "'\\''");
+		else
+			*to++ = *s;
+	}
+	strcpy(to, "'");
+	return ret;
 }
 
 bool str_eq(const char *a, const char *b)

@@ -21,5 +21,9 @@ int name_check(const char *what, const char *name, struct err *err);
 // spaces; what is no UTF-8 becomes question marks.
 void str_plain(char *s);
 
+// As a shell reads it as one word of just these characters: in single quotes, unless it needs none. A new string, or
+// NULL when memory is out. For each name in a command that is printed for somebody to paste.
+char *str_quote(const char *s);
+
 bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);

@@ -181,14 +181,17 @@ static int look_at_dir(const struct run_how *how, struct results *all, struct er
 
 	if (how->resume)
 		return results_read(how->dir, all, err);
-	if (there)
+	if (there) {
+		_cleanup_free_ char *word = need(str_quote(how->dir));
+
 		return err_set(
 			err,
 			EEXIST,
 			"'%s' has results already: go on with --resume %s, or name another with -o",
 			how->dir,
-			how->dir
+			word
 		);
+	}
 	all->size = how->size;
 	return 0;
 }

@@ -178,11 +178,13 @@ int cli_bench_run(int argc, char **argv)
 	how.names = (const char *const *)argv + optind;
 	r = bench_run(&how, &all, &err);
 	if (r == -ECANCELED) {
+		_cleanup_free_ char *word = str_quote(how.dir);
+
 		fprintf(stderr,
 			"pinfold: stopped; what was found is in '%s': go on with pinfold bench run "
 			"--resume %s\n",
 			how.dir,
-			how.dir);
+			word != NULL ? word : "");
 		return 128 + SIGINT;
 	}
 	if (r < 0)

@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-// of a word that needs no quotes; no word of ours has a quote
-#define SHELL_PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+.,:/%@"
-
 static const char plan_help[] =
 	"Usage: pinfold plan [OPTION...] [--format text|json|oci|qemu] [--] [PROGRAM [ARG...]]\n\n"
 	"Shows everything that pinfold run with the same options would do. Changes nothing.\n\n";
@@ -28,11 +25,11 @@ static void print_words(const json_t *words)
 
 	json_array_foreach (words, i, e) {
 		const char *s = json_string_value(e);
-		bool plain = strspn(s, SHELL_PLAIN) == strlen(s);
+		_cleanup_free_ char *word = str_quote(s);
 
 		if (i > 0)
 			fputs(s[0] == '-' ? " \\\n\t" : " ", stdout);
-		printf(plain ? "%s" : "'%s'", s);
+		fputs(word != NULL ? word : "", stdout);
 	}
 	putchar('\n');
 }

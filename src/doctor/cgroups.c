@@ -22,6 +22,7 @@ static const struct {
 static void look_at_controller(struct doctor *d, const char *name, unsigned bit)
 {
 	const struct host_cgroup *cg = &d->host->cgroup;
+	_cleanup_free_ char *top = NULL;
 	bool there = (cg->controllers & bit) != 0, v1 = cg->version == HOST_CGROUP_V1;
 
 	if (there) {
@@ -46,14 +47,17 @@ static void look_at_controller(struct doctor *d, const char *name, unsigned bit)
 		d, VERDICT_FAIL, "controllers", "%s: the kernel has it, and it is not mounted", name
 	);
 	doctor_read(d, "/proc/cgroups, /proc/mounts");
+	top = str_quote(cg->mount);
+	if (top == NULL)
+		return;
 	if (v1)
 		doctor_cure(
 			d,
 			"mkdir -p %s/%s && mount -t cgroup -o %s none %s/%s",
-			cg->mount,
+			top,
 			name,
 			name,
-			cg->mount,
+			top,
 			name
 		);
 	else
@@ -64,6 +68,7 @@ static void look_at_controller(struct doctor *d, const char *name, unsigned bit)
 static void look_at_children(struct doctor *d)
 {
 	char path[300], text[1024], missing[128] = "";
+	_cleanup_free_ char *word = NULL;
 
 	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", d->host->cgroup.mount);
 	if (hostfs_line(d->fs->root, path, text, sizeof(text)) < 0)
@@ -84,9 +89,10 @@ static void look_at_children(struct doctor *d)
 		missing
 	);
 	doctor_read(d, "%s: %s", path, text);
-	if (missing[0] != '\0')
+	word = str_quote(path);
+	if (missing[0] != '\0' && word != NULL)
 		doctor_cure(
-			d, "echo '+%s' > %s (pinfold run does it for itself)", missing + 1, path
+			d, "echo '+%s' > %s (pinfold run does it for itself)", missing + 1, word
 		);
 }
 

@@ -126,6 +126,7 @@ static bool is_open(const char *options)
 
 static void look_at_mount(const struct mount_line *m, void *arg)
 {
+	_cleanup_free_ char *where = NULL;
 	struct doctor *d = arg;
 	char size[24];
 
@@ -151,7 +152,11 @@ static void look_at_mount(const struct mount_line *m, void *arg)
 		m->where
 	);
 	doctor_read(d, "/proc/mounts: %s", m->options);
-	doctor_cure(d, "umount %s (pinfold mounts one of its own for each workload)", m->where);
+	where = str_quote(m->where);
+	if (where != NULL)
+		doctor_cure(
+			d, "umount %s (pinfold mounts one of its own for each workload)", where
+		);
 }
 
 void doctor_hugepages(struct doctor *d)

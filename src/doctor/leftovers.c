@@ -62,18 +62,21 @@ struct scan {
 	struct locks locks;
 };
 
+#define MAP "map_"
+
 // "rtemap_0" of EAL with its default prefix, "spdk0map_3", "PREFIXmap_0".
 static bool is_map_file(const char *name)
 {
-	const char *map = strstr(name, "map_");
+	const char *map = strstr(name, MAP), *number = map != NULL ? map + strlen(MAP) : "";
 
-	return map != NULL && map[4] != '\0' && strspn(map + 4, "0123456789") == strlen(map + 4);
+	return *number != '\0' && strspn(number, "0123456789") == strlen(number);
 }
 
 static void look_at_mount(const struct mount_line *m, void *arg)
 {
 	struct scan *s = arg;
 	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_free_ char *stem = NULL, *word = NULL;
 	unsigned stale = 0, all = 0;
 	char first[256] = "";
 	const char *name;
@@ -105,10 +108,15 @@ static void look_at_mount(const struct mount_line *m, void *arg)
 		first
 	);
 	doctor_read(s->d, "%s/*map_*, /proc/locks", m->where);
-	if (stale > 0)
-		doctor_cure(
-			s->d, "rm %s/%.*s*", m->where, (int)strcspn(first, "0123456789"), first
-		);
+	if (stale == 0)
+		return;
+	// up to their numbers; whoever made them chose the name
+	stem = str_printf(
+		"%s/%.*s", m->where, (int)(strstr(first, MAP) + strlen(MAP) - first), first
+	);
+	word = stem != NULL ? str_quote(stem) : NULL;
+	if (word != NULL)
+		doctor_cure(s->d, "rm %s*", word);
 }
 
 // The runtime directories of programs outside of all grants: /var/run/dpdk/PREFIX, whose file "config" the program

@@ -288,7 +288,11 @@ int entries_take(
 	there = find(s, w.done);
 	if (there != NULL && (there->link != NULL || !file_same(&there->id, &w.st)))
 		return changed(path, err);
-	if (there == NULL && w.closed[0] != '\0')
+	if (there == NULL && w.closed[0] != '\0') {
+		_cleanup_free_ char *word = str_quote(path);
+
+		if (word == NULL)
+			return err_oom(err);
 		return err_set(
 			err,
 			EACCES,
@@ -297,8 +301,9 @@ int entries_take(
 			path,
 			by,
 			w.closed,
-			path
+			word
 		);
+	}
 	if (there == NULL && add(s, w.done, NULL, &w.st, err) < 0)
 		return -err->code;
 	if (ret != NULL)

@@ -27,6 +27,8 @@ static const struct needed needed[] = {
 // The one line for a limit that this host cannot enforce, with the cure that fits it.
 static int refuse(const struct needed *n, const struct host_cgroup *cg, struct err *err)
 {
+	_cleanup_free_ char *top = NULL;
+
 	if (n->bit == HOST_CG_HUGETLB_RSVD)
 		return err_set(
 			err,
@@ -46,7 +48,10 @@ static int refuse(const struct needed *n, const struct host_cgroup *cg, struct e
 			n->controller,
 			n->name
 		);
-	if (cg->version == HOST_CGROUP_V1 && (cg->known & n->bit) != 0)
+	if (cg->version == HOST_CGROUP_V1 && (cg->known & n->bit) != 0) {
+		top = str_quote(cg->mount);
+		if (top == NULL)
+			return err_oom(err);
 		return err_set(
 			err,
 			EOPNOTSUPP,
@@ -55,12 +60,13 @@ static int refuse(const struct needed *n, const struct host_cgroup *cg, struct e
 			"mkdir -p %s/%s && mount -t cgroup -o %s none %s/%s",
 			n->name,
 			n->controller,
-			cg->mount,
+			top,
 			n->controller,
 			n->controller,
-			cg->mount,
+			top,
 			n->controller
 		);
+	}
 	return err_set(
 		err,
 		EOPNOTSUPP,

@@ -256,6 +256,7 @@ int rights_seccomp(struct plan *p, char **ret, struct err *err)
 int rights_apparmor(struct plan *p, const char **ret, struct err *err)
 {
 	const char *profile = p->launch->apparmor != NULL ? p->launch->apparmor : APPARMOR_PROFILE;
+	_cleanup_free_ char *word = NULL;
 	enum host_apparmor state;
 
 	*ret = NULL;
@@ -277,6 +278,9 @@ int rights_apparmor(struct plan *p, const char **ret, struct err *err)
 			"--apparmor %s: AppArmor is off on this host; leave the option out",
 			profile
 		);
+	word = str_quote(profile);
+	if (word == NULL)
+		return err_oom(err);
 	if (p->launch->apparmor != NULL)
 		return err_set(
 			err,
@@ -284,7 +288,7 @@ int rights_apparmor(struct plan *p, const char **ret, struct err *err)
 			"--apparmor %s: no such profile is loaded and enforced; load it with: "
 			"apparmor_parser -r /etc/apparmor.d/%s",
 			profile,
-			profile
+			word
 		);
 	if (state == HOST_APPARMOR_NO_PROFILE)
 		plan_note(
@@ -292,7 +296,7 @@ int rights_apparmor(struct plan *p, const char **ret, struct err *err)
 			"AppArmor is on, but profile %s is not loaded and enforced, so it confines "
 			"nothing; load it with: apparmor_parser -r /etc/apparmor.d/%s",
 			profile,
-			profile
+			word
 		);
 	return 0;
 }

@@ -313,7 +313,7 @@ int seccomp_read(const char *path, bool trusted, const char *image, json_t **ret
 {
 	_cleanup_close_ int at = open(path, O_PATH | O_CLOEXEC), fd = -1;
 	_cleanup_free_ char *what = str_printf("seccomp profile '%s'", path);
-	_cleanup_free_ char *text = malloc(FILE_MAX + 1);
+	_cleanup_free_ char *text = malloc(FILE_MAX + 1), *word = NULL;
 	_cleanup_json_ json_t *doc = NULL;
 	struct stat st;
 	size_t n = 0;
@@ -328,16 +328,20 @@ int seccomp_read(const char *path, bool trusted, const char *image, json_t **ret
 	fd = fs_open_regular(at);
 	if (fd < 0)
 		return err_sys(err, errno, "read %s", what);
-	if (trusted && (st.st_uid != 0 || (st.st_mode & 022) != 0))
+	if (trusted && (st.st_uid != 0 || (st.st_mode & 022) != 0)) {
+		word = str_quote(path);
+		if (word == NULL)
+			return err_oom(err);
 		return err_set(
 			err,
 			EPERM,
 			"%s replaces the fence's filter, so it must belong to root and be writable "
-			"for root alone: chown root '%s' && chmod go-w '%s'",
+			"for root alone: chown root %s && chmod go-w %s",
 			what,
-			path,
-			path
+			word,
+			word
 		);
+	}
 	if (image != NULL && check_place(fd, path, image, err) < 0)
 		return -err->code;
 	while (n <= FILE_MAX && (r = read(fd, text + n, FILE_MAX + 1 - n)) > 0)

@@ -3,7 +3,12 @@
 
 #include "unit.h"
 
+#include "base/scope.h"
 #include "base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void prints(void **)
 {
@@ -87,11 +92,58 @@ static void makes_plain(void **)
 	}
 }
 
+// A shell hands on what it was given, and does nothing else.
+static void quotes_for_a_shell(void **)
+{
+	static const char *const plain[] = {"a", "/dev/hugepages", "0000:03:00.1", "x=1,y%z@h"};
+	static const char *const hostile[] = {
+		"",
+		" ",
+		"a b",
+		"$(echo pwned)",
+		"`echo pwned`",
+		"x; echo pwned",
+		"x\necho pwned\n",
+		"it's",
+		"'; echo pwned; '",
+		"''",
+		"'",
+		"\\'",
+		"\"",
+		"*",
+		"~",
+		"!!",
+		"#",
+		"-n",
+		"a\\",
+		"\xff\x80",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
+		_cleanup_free_ char *s = str_quote(plain[i]);
+
+		assert_string_equal(s, plain[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(hostile); i++) {
+		_cleanup_free_ char *s = str_quote(hostile[i]);
+		_cleanup_free_ char *line = str_printf("printf '%%s.' %s", s);
+		_cleanup_free_ char *want = str_printf("%s.", hostile[i]);
+		char got[128] = "";
+		FILE *f = popen(line, "re");
+
+		assert_non_null(f);
+		got[fread(got, 1, sizeof(got) - 1, f)] = '\0';
+		assert_int_equal(pclose(f), 0);
+		assert_string_equal(got, want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prints),
 		cmocka_unit_test(makes_plain),
+		cmocka_unit_test(quotes_for_a_shell),
 		cmocka_unit_test(compares),
 		cmocka_unit_test(takes_names),
 		cmocka_unit_test(refuses_names),

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // Names of ports.
 
+#include "base/scope.h"
 #include "base/str.h"
 #include "config/link/private.h"
 #include "config/printable.h"
@@ -119,7 +120,9 @@ int link_devices(const struct conf *c, const struct conf_overrides *o, struct er
 	for (unsigned i = 0; i < CONF_PORTS; i++) {
 		const struct conf_port *port = &c->ports[i];
 
-		if (port->carries && port->device[0] == '\0' && !o->no_devices)
+		if (port->carries && port->device[0] == '\0' && !o->no_devices) {
+			_cleanup_free_ char *word = str_quote(port->name);
+
 			return error_at(
 				place(c, port->line),
 				err,
@@ -127,8 +130,9 @@ int link_devices(const struct conf *c, const struct conf_overrides *o, struct er
 				"with "
 				"--port %s=DEVICE",
 				port->name,
-				port->name
+				word != NULL ? word : ""
 			);
+		}
 	}
 	return 0;
 }

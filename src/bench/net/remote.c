@@ -20,17 +20,11 @@ char *remote_socket(const struct bench *b, const struct rig_how *how)
 	return bench_path(b, "%u-remote.sock", how->number);
 }
 
-// What a shell reads as one word.
-static void quote(FILE *f, const char *text)
+static void add_word(FILE *f, const char *text)
 {
-	fputc('\'', f);
-	for (; *text != '\0'; text++) {
-		if (*text == '\'')
-			fputs("'\\''", f);
-		else
-			fputc(*text, f);
-	}
-	fputs("' ", f);
+	_cleanup_free_ char *word = need(str_quote(text));
+
+	fprintf(f, "%s ", word);
 }
 
 // There: a directory, the configuration, and drover until nobody is at the other end of standard input any more, whether
@@ -62,9 +56,9 @@ int remote_start(
 	     ){"sh", "-c", there, "sh", dir, text, "taskset", "-c", m->cpu, m->drover, NULL};
 	     *word != NULL;
 	     word++)
-		quote(f, *word);
+		add_word(f, *word);
 	for (unsigned i = 0; i < own->n; i++)
-		quote(f, own->v[i]);
+		add_word(f, own->v[i]);
 	fclose(f);
 	for (const char *const *word = (const char *const[]
 	     ){"ssh", "-T", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-L", NULL};

@@ -324,3 +324,39 @@ def test_leftovers(pinfold, tmp_path):
         assert "2 of 2" in one(report(pinfold), "leftovers/map-files", str(where))["found"]
     finally:
         subprocess.run(["umount", str(where)], check=True)
+
+
+@needs_root
+@needs_pages(8)
+@pytest.mark.parametrize(
+    "hostile", ["$(touch pwned)", "x;touch pwned;", "it's; touch pwned #", "0"]
+)
+def test_a_cure_is_no_trap(pinfold, tmp_path, hostile):
+    """Whoever made a file or a directory chose its name: pasted, the cure removes that and does nothing else."""
+    where = tmp_path / f"huge {hostile}"
+    where.mkdir()
+    subprocess.run(["mount", "-t", "hugetlbfs", "-o", "size=4M", "none", str(where)], check=True)
+    try:
+        (where / f"{hostile}map_0").touch()
+        (where / "other").touch()
+        cure = one(report(pinfold), "leftovers/map-files", str(where))["cure"]
+        subprocess.run(["sh", "-c", cure], cwd=tmp_path, check=True)
+        assert os.listdir(where) == ["other"]
+        assert os.listdir(tmp_path) == [where.name]
+    finally:
+        subprocess.run(["umount", str(where)], check=True)
+
+
+@needs_root
+def test_the_cure_of_an_open_mount_is_no_trap(pinfold, tmp_path):
+    where = tmp_path / "$(touch pwned)"
+    where.mkdir()
+    words = ["mount", "-t", "hugetlbfs", "-o", "mode=1777", "none", str(where)]
+    subprocess.run(words, check=True)
+    try:
+        cure = one(report(pinfold), "hugepages/mounts", str(where))["cure"]
+        command, _, _ = cure.rpartition(" (pinfold")
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+        assert not os.path.ismount(where) and os.listdir(tmp_path) == [where.name]
+    finally:
+        subprocess.run(["umount", str(where)], check=False, stderr=subprocess.DEVNULL)

@@ -44,17 +44,12 @@ static int read_u64(int dir, const char *name, uint64_t *ret)
 	return r;
 }
 
-// A line "NAME NUMBER" of memory.stat; 0: there is none.
+// Of memory.stat; 0: it does not say.
 static uint64_t stat_of(const char *text, const char *name)
 {
-	size_t n = strlen(name);
+	uint64_t v = host_cgroup_number(text, name);
 
-	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, name, n) == 0 && line[n] == ' ')
-			return strtoull(line + n + 1, NULL, 10);
-	}
-	return 0;
+	return v != HOST_CGROUP_NONE_SAID ? v : 0;
 }
 
 // What the runtime's cgroup has of a tmpfs. No workload is in there, but what writes its log is, and a log stays

@@ -14,6 +14,7 @@
 #include "base/scope.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "host/cgroup.h"
 #include "host/hostfs.h"
 
 #include <fcntl.h>
@@ -35,24 +36,9 @@ static const struct cgroup_control hugepages[] = {
 // Where the workload may be: in the runtime's cgroup, in a keeper's for it, in the box itself.
 static const char *const places[] = {"c", "work", "."};
 
-// The number after `key` in such lines, or the one that is all there is (key NULL). 0: there is none.
-static uint64_t number_in(const char *text, const char *key)
-{
-	size_t n = key != NULL ? strlen(key) : 0;
-
-	if (key == NULL)
-		return strtoull(text, NULL, 10);
-	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, key, n) == 0 && line[n] == ' ')
-			return strtoull(line + n + 1, NULL, 10);
-	}
-	return 0;
-}
-
 static void at_least(uint64_t *ret, uint64_t v)
 {
-	if (v > *ret)
+	if (v > *ret && v != HOST_CGROUP_NONE_SAID)
 		*ret = v;
 }
 
@@ -64,7 +50,7 @@ static void add_counter(int box, const char *file, const char *key, uint64_t *re
 		char text[1024];
 
 		if (path != NULL && hostfs_text(box, path, text, sizeof(text)) >= 0)
-			at_least(ret, number_in(text, key));
+			at_least(ret, host_cgroup_number(text, key));
 	}
 }
 
@@ -188,11 +174,11 @@ static bool read_file(const struct hits_event *e, struct hits *h)
 		return false;
 	text[n] = '\0';
 	if (e->kind == HITS_PIDS) {
-		at_least(&h->refused, number_in(text, "max"));
+		at_least(&h->refused, host_cgroup_number(text, "max"));
 		return true;
 	}
-	at_least(&h->killed, number_in(text, "oom_kill"));
-	at_least(&h->over, number_in(text, "oom"));
+	at_least(&h->killed, host_cgroup_number(text, "oom_kill"));
+	at_least(&h->over, host_cgroup_number(text, "oom"));
 	return true;
 }
 

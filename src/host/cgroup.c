@@ -242,3 +242,17 @@ void host_read_cgroup(const struct hostfs *fs, struct host *h)
 	if ((known & HOST_CG_HUGETLB) != 0 && known_rsvd)
 		cg->known |= HOST_CG_HUGETLB_RSVD;
 }
+
+uint64_t host_cgroup_number(const char *text, const char *key)
+{
+	size_t n = key != NULL ? strlen(key) : 0;
+
+	if (key == NULL)
+		return strtoull(text, NULL, 10);
+	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, n) == 0 && line[n] == ' ')
+			return strtoull(line + n + 1, NULL, 10);
+	}
+	return HOST_CGROUP_NONE_SAID;
+}

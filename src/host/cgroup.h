@@ -43,6 +43,11 @@ bool host_is_cgroup(int fd);
 // The same, of version 2.
 bool host_is_cgroup2(int fd);
 
+// The number behind a key of such lines as memory.stat has, or, without a key, the one that the text begins with.
+// HOST_CGROUP_NONE_SAID: there is no such line.
+#define HOST_CGROUP_NONE_SAID UINT64_MAX
+uint64_t host_cgroup_number(const char *text, const char *key);
+
 // Version, mount and directories of the hierarchies, as host_read has them in host.cgroup; what needs the
 // kernel's release is left out.
 void host_cgroup_mounts(const struct hostfs *fs, struct host_cgroup *ret);

@@ -14,9 +14,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define WALK_MILLISECONDS \
-	20000 // who makes cgroups faster than they are looked at keeps nobody for ever
-
 struct entry {
 	char *name;
 	unsigned depth; // of `dir`: 0

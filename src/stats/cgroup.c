@@ -18,28 +18,13 @@
 // Where the workload is below its lease's cgroup: a keeper's, a container, one that an engine has made.
 static const char *const places[] = {"box/work", "box", "."};
 
-static uint64_t number(int dir, const char *file)
+// key: as host_cgroup_number has it.
+static uint64_t number(int dir, const char *file, const char *key)
 {
 	_cleanup_free_ char *text = NULL;
 
-	return fs_read_system(dir, file, 4096, &text, NULL) == 0 ? strtoull(text, NULL, 10)
-								 : STATS_UNKNOWN;
-}
-
-// Of the line "KEY NUMBER".
-static uint64_t number_of(int dir, const char *file, const char *key)
-{
-	_cleanup_free_ char *text = NULL;
-	size_t n = strlen(key);
-
-	if (fs_read_system(dir, file, 1u << 20, &text, NULL) < 0)
-		return STATS_UNKNOWN;
-	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, key, n) == 0 && line[n] == ' ')
-			return strtoull(line + n + 1, NULL, 10);
-	}
-	return STATS_UNKNOWN;
+	return fs_read_system(dir, file, 1u << 20, &text, NULL) == 0 ? host_cgroup_number(text, key)
+								     : STATS_UNKNOWN;
 }
 
 static void set(uint64_t *ret, uint64_t v)
@@ -59,11 +44,10 @@ static void read_memory(int dir, struct stats_workload *w)
 {
 	static const char *const stat = "memory.stat";
 
-	set(&w->memory, number(dir, "memory.usage_in_bytes"));
-	set(&w->memory, number(dir, "memory.current"));
-	set(&w->cache,
-	    cache(number_of(dir, stat, "total_cache"), number_of(dir, stat, "total_shmem")));
-	set(&w->cache, cache(number_of(dir, stat, "file"), number_of(dir, stat, "shmem")));
+	set(&w->memory, number(dir, "memory.usage_in_bytes", NULL));
+	set(&w->memory, number(dir, "memory.current", NULL));
+	set(&w->cache, cache(number(dir, stat, "total_cache"), number(dir, stat, "total_shmem")));
+	set(&w->cache, cache(number(dir, stat, "file"), number(dir, stat, "shmem")));
 }
 
 static void read_hugepages(int dir, struct stats_hugepages *h)
@@ -74,9 +58,9 @@ static void read_hugepages(int dir, struct stats_hugepages *h)
 	size_format_hugetlb(h->size, size);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		snprintf(file, sizeof(file), "hugetlb.%s.%s", size, ends[i]);
-		set(&h->used, number(dir, file));
+		set(&h->used, number(dir, file, NULL));
 		snprintf(file, sizeof(file), "hugetlb.%s.rsvd.%s", size, ends[i]);
-		set(&h->reserved, number(dir, file));
+		set(&h->reserved, number(dir, file, NULL));
 	}
 }
 
@@ -94,12 +78,12 @@ static int read_hierarchy(int hierarchy, const char *path, void *arg, struct err
 		dir = fs_open_in(top, places[i], O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0 || !host_is_cgroup(dir))
 		return 0;
-	set(&w->cpu_ns, number(dir, "cpuacct.usage"));
-	us = number_of(dir, "cpu.stat", "usage_usec");
+	set(&w->cpu_ns, number(dir, "cpuacct.usage", NULL));
+	us = number(dir, "cpu.stat", "usage_usec");
 	if (us != STATS_UNKNOWN)
 		w->cpu_ns = us * 1000;
 	read_memory(dir, w);
-	set(&w->processes, number(dir, "pids.current"));
+	set(&w->processes, number(dir, "pids.current", NULL));
 	for (unsigned i = 0; i < w->nhugepages; i++)
 		read_hugepages(dir, &w->hugepages[i]);
 	return 0;

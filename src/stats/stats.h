@@ -3,6 +3,7 @@
 // What the workloads that run use of what they were granted, as the kernel counts it.
 #pragma once
 
+#include "host/cgroup.h"
 #include "host/ticks.h"
 #include "ledger/ledger.h"
 
@@ -13,7 +14,7 @@ struct stats_hugepages {
 	uint64_t used, reserved, room; // bytes: in use; reserved and not yet in use; granted
 };
 
-#define STATS_UNKNOWN UINT64_MAX // the kernel does not count it
+#define STATS_UNKNOWN HOST_CGROUP_NONE_SAID // the kernel does not count it
 
 // Of one workload at one moment; all of its processes, without pinfold's own beside it.
 struct stats_workload {

@@ -83,8 +83,8 @@ def forget_option():
 
 
 @contextlib.contextmanager
-def impostor(kept):
-    """In the keeper's place, one that answers each request with such connections."""
+def impostor(kept, answer=None):
+    """In the keeper's place, one that answers each request so, or with such connections."""
     path = KEEPERS / f"{kept.name}.sock"
     real = path.rename(path.with_suffix(".real"))
     asked, others = [], []
@@ -92,6 +92,9 @@ def impostor(kept):
     def serve(client):
         with client, contextlib.suppress(OSError):
             asked.append(json.loads(client.recv(65536))["op"])
+            if answer is not None:
+                client.sendall(json.dumps(answer).encode())
+                return
             pairs = [lingering() for _ in range(2)]
             others.extend(other for _, other in pairs)
             if send(client, [s for s, _ in pairs]):
@@ -138,6 +141,27 @@ def test_descriptors_that_linger(keep, before):
             assert len(said) == 1 and "keeper" in said[0], (p.stdout, p.stderr)
             assert p.returncode == (125 if op == "stop" else 0)
     assert keep.state() == "idle"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 0, "x" + "\u00e9" * 400: 1},
+        {"status": 0, "x\u001b[2J\ny": 1},
+        {"status": 0},
+        {"status": 7, "error": "pinfold: all is well\u001b[2J"},
+    ],
+    ids=["long", "orders", "nothing", "error"],
+)
+def test_no_words_of_its_own(keep, answer):
+    """What root's ps says of an answer that is none are pinfold's words, in one line."""
+    keep.grant()
+    with impostor(keep, answer):
+        row = next(r for r in keep.pf.json("ps", "--json") if r["name"] == keep.name)
+        text = keep.pf.ok("ps")
+    assert row["state"] == "no answer"
+    assert row["note"].startswith(f"grant '{keep.name}': ") and row["note"].isprintable()
+    assert "all is well" not in row["note"] and "\x1b" not in text
 
 
 # --- to the process of root's that writes its log -------------------------------------------------

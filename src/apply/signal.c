@@ -62,17 +62,39 @@ int cgroup_signal_members(
 	return r;
 }
 
+struct census {
+	unsigned n;
+	bool self; // this process is among them
+};
+
+static int count(int dir, const int *pids, size_t n, void *arg)
+{
+	struct census *c = arg;
+
+	(void)dir;
+	c->n += (unsigned)n;
+	c->self = c->self || listed(pids, n, (int)getpid());
+	return 0;
+}
+
 struct sending {
 	int sig;
 	cgroup_pick_fn pick;
 	void *arg;
+	struct census seen;
 };
 
 static int send_in(int dir, const int *pids, size_t n, void *arg)
 {
-	const struct sending *s = arg;
+	struct sending *s = arg;
 
+	count(dir, pids, n, &s->seen);
 	return cgroup_signal_members(dir, pids, n, s->sig, s->pick, s->arg);
+}
+
+static bool is_nobody(const struct census *c)
+{
+	return c->n <= (c->self ? 1u : 0u);
 }
 
 // The directory of a lease's cgroup; -1 with errno 0: it is gone.
@@ -143,21 +165,6 @@ int cgroup_open_process(
 			: -errno;
 
 	return r > 0 ? s.found : r < 0 && r != -ENOENT ? r : -ESRCH;
-}
-
-struct census {
-	unsigned n;
-	bool self; // this process is among them
-};
-
-static int count(int dir, const int *pids, size_t n, void *arg)
-{
-	struct census *c = arg;
-
-	(void)dir;
-	c->n += (unsigned)n;
-	c->self = c->self || listed(pids, n, (int)getpid());
-	return 0;
 }
 
 int cgroup_count(
@@ -262,12 +269,15 @@ int cgroup_kill(
 		int r = host_cgroup_walk(dir, skip, LOOK_MILLISECONDS, count, &c);
 
 		last = clock_ms() >= limit;
-		if (r == 0 && c.n <= (c.self ? 1u : 0u))
+		if (r == 0 && is_nobody(&c))
 			return 0;
 		stop_growth(fs, lease, dir, !skip);
+		s.seen = (struct census){0};
 		if (r == 0 || r == -ETIME)
 			r = host_cgroup_walk(dir, skip, HOST_CGROUP_WALK, send_in, &s);
 		offline_let_die(fs, lease);
+		if (r == 0 && is_nobody(&s.seen)) // there were many to look through
+			return 0;
 		if (r < 0)
 			return err_sys(
 				err, -r, "kill '%s' in '%s'", lease->grant.name, lease->cgroup

@@ -186,3 +186,25 @@ def test_stop_where_the_cgroup_is_the_engines(pf, engine, way):
     name = given(pf, engine, way)
     pf.ok("stop", "-t", "0", name)
     nothing_is_left(pf, name, engine)
+
+
+@pytest.mark.full
+@pytest.mark.limit(180)
+@pytest.mark.skipif(V2, reason="the machine's memory bounds how many there can be: cgroup v1")
+def test_more_than_one_look(pf):
+    """It takes seconds to look for processes in so many, and more than one gc to remove them."""
+    name = pf.detach("--in", "host")
+    box = os.open(Path(pf.lease(name)["cgroup"]) / "box", os.O_RDONLY | os.O_DIRECTORY)
+    for i in range(300):
+        os.mkdir(f"{i}", dir_fd=box)
+        below = os.open(f"{i}", os.O_RDONLY | os.O_DIRECTORY, dir_fd=box)
+        for k in range(500):
+            os.mkdir(f"{k}", dir_fd=below)
+        os.close(below)
+    os.close(box)
+    for _ in range(5):
+        p = pf("stop", "-t", "0", name)
+        if p.returncode == 0:
+            break
+        assert "not enough for all below it; go on: pinfold gc" in p.stderr
+    assert name not in pf.ps()

@@ -39,8 +39,6 @@ static void add_note(
 	offline_say(o, note, sizeof(note));
 	if (note[0] == '\0' && unanswered != NULL) {
 		snprintf(note, sizeof(note), "%.*s", HITS_LINE - 1, unanswered);
-		str_plain(note
-		); // it may be cut in the middle of a character, which JSON would refuse
 	} else if (note[0] == '\0') {
 		hits_read(&l->fs, lease, &hits);
 		hits_text(&hits, &none, &lease->grant, -1, note);

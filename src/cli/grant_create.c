@@ -230,6 +230,14 @@ static int parse_create(int argc, char **argv, struct wanted *w, struct err *err
 			"grant create: containers of engines claim neither a pool nor a user's "
 			"grant"
 		);
+	if ((w->claim_by & CLAIM_BY_CDI) != 0 && w->count <= 1 && !cdi_can_name(req->name))
+		return err_set(
+			err,
+			EINVAL,
+			"grant create --claim-by cdi: '%s': the name of a device of CDI ends with "
+			"a letter or a digit",
+			req->name
+		);
 	if (w->count > 1 && !idset_empty(&req->cpus))
 		return err_set(err, EINVAL, "grant create --count: say --cpu-count N, not --cpus");
 	return 0;

@@ -10,6 +10,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,12 +43,21 @@ struct listing {
 	json_t *devices;
 };
 
+// Of its pattern for names of devices; one that does not match makes all of a file invalid.
+bool cdi_can_name(const char *grant)
+{
+	size_t n = strlen(grant);
+
+	return n > 0 && isalnum((unsigned char)grant[0]) && isalnum((unsigned char)grant[n - 1]);
+}
+
 static int add_grant(const struct grant *g, void *arg, struct err *err)
 {
 	const struct listing *list = arg;
 	char token[TOKEN_STR];
 
-	if ((g->claim_by & CLAIM_BY_CDI) != 0 && add_device(list->devices, g->name, NULL, err) < 0)
+	if ((g->claim_by & CLAIM_BY_CDI) != 0 && cdi_can_name(g->name)
+	    && add_device(list->devices, g->name, NULL, err) < 0)
 		return -err->code;
 	if ((g->claim_by & CLAIM_BY_KUBERNETES) == 0)
 		return 0;

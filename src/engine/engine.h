@@ -70,6 +70,9 @@ int engine_write(
 #define CDI_MODE 0600 // names of devices have tokens, and engines are root
 #define CDI_CLAIMS (CLAIM_BY_CDI | CLAIM_BY_KUBERNETES) // grants that are there for them
 
+// Whether a device can have the name of such a grant.
+bool cdi_can_name(const char *grant);
+
 // The document for grants that are claimed by CDI devices: in the oldest version of the format that has what they
 // need. Those of kubelet have a token in their name, which is made where there is none yet: the ledger is locked. New
 // reference; JSON null: there are none.

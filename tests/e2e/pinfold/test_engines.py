@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from bundle import BUSYBOX
 from engines import ENGINES, root_of
 from places import program
 from workload import CPU, CPUS, NODE, TESTPMD, kill
-from workload import needs_pages, needs_root, needs_testpmd, needs_two, processes_of, wait
+from workload import needs_pages, needs_root, needs_testpmd, needs_two, processes_of, unique, wait
 
 pytestmark = [
     needs_root,
@@ -243,6 +244,16 @@ def test_cdi(engine, pf):
         words = ["--network", "none", "--device", f"pinfold.dev/grant={grant}"]
         p = engine("--runtime", runtime, "run", "--rm", *words, "--rootfs", engine.root, "true")
         assert p.returncode != 0 and "/dev/null/pinfold-runtime" in p.stderr, p
+
+
+@pytest.mark.parametrize("end", "-._")
+def test_a_name_that_no_device_has(pf, end):
+    """A file of CDI with one is invalid for all of its devices."""
+    name = unique("n") + end
+    words = ["grant", "create", "--name", name, "--cpus", CPU, "--claim-by"]
+    pf.fails(*words, "annotation,cdi", like=f"'{re.escape(name)}': the name of a device of CDI")
+    pf.grants.append(name)
+    pf.ok(*words, "annotation")
 
 
 @pytest.fixture

@@ -12,8 +12,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from auditing import INSIDE
+from bundle import Bundle, Runtime, spec
 from features import FAR, needs_nodes
 from nics import MODULES, PCI, nics
+from places import program
 
 from workload import (
     GUEST,
@@ -134,6 +137,37 @@ def test_only_the_granted_group_is_there(pf, e1000e, bound):
     # a node of the host's keeps its owner
     assert os.stat(f"/dev/vfio/{a.group}").st_uid == 0
     assert b.group != a.group
+
+
+def test_an_audit_knows_the_group(pf, e1000e, bound):
+    """By its number, which is dynamic: what is called so and is another device is none that was granted."""
+    (a,) = bound(e1000e[0])
+    p = run(pf, [a], "--", INSIDE, "audit", "--json")
+    found = {row["name"]: row for row in json.loads(p.stdout)["properties"]}
+    assert found["dev-nodes"]["verdict"] == "PASS", found["dev-nodes"]
+
+
+def test_an_engine_calls_a_group_what_it_likes(pf, e1000e, bound, tmp_path):
+    """It is known by its number, and the container is shown its NIC."""
+    (a,) = bound(e1000e[0])
+    number = os.stat(f"/dev/vfio/{a.group}").st_rdev
+    rule = {"type": "c", "major": os.major(number), "minor": os.minor(number)}
+    doc = spec("/bin/sleep", "1000")
+    doc["linux"]["devices"] = [{"path": "/dev/mine", **rule}]
+    doc["linux"]["resources"] = {"devices": [{"allow": True, "access": "rwm", **rule}]}
+    doc["linux"]["cgroupsPath"] = f"/{unique('engine')}"
+    runtime = Runtime(program("PINFOLD_RUNTIME", "build/src/cli/pinfold-runtime"), tmp_path / "s")
+    bundle, name = Bundle(tmp_path / "bundle", doc), unique("c")
+    words = ["--bundle", str(bundle.top), "--pid-file", str(tmp_path / "pid")]
+    try:
+        assert runtime.create(*words, name) == 0
+        assert [row["in"] for row in pf.ps().values()] == ["given"]
+        assert runtime("start", name).returncode == 0
+        p = runtime("exec", name, "/bin/ls", "/sys/bus/pci/devices")
+        assert p.stdout.decode().split() == [a.bdf], p
+    finally:
+        runtime("delete", "--force", name)
+    assert pf.ps() == {}
 
 
 def test_filter_of_devices_lets_only_the_group_through(pf, e1000e, bound):

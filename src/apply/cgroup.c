@@ -34,20 +34,21 @@ static int remove_left(int parent, const char *name, void *arg)
 static int remove_tree(int parent, const char *name)
 {
 	const int64_t limit = clock_ms() + REMOVE_MILLISECONDS;
-	const struct host_cgroup_visit v = {
-		.leave = remove_left, .milliseconds = REMOVE_MILLISECONDS};
+	struct host_cgroup_visit v = {.leave = remove_left};
 
 	while (unlinkat(parent, name, AT_REMOVEDIR) < 0) {
+		const int64_t now = clock_ms();
 		_cleanup_close_ int fd = -1;
 		int r;
 
 		if (errno == ENOENT)
 			return 0;
-		if (errno != EBUSY || clock_ms() >= limit)
+		if (errno != EBUSY || now >= limit)
 			return -errno;
 		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return errno == ENOENT ? 0 : -errno;
+		v.milliseconds = (unsigned)(limit - now);
 		r = host_cgroup_visit(fd, &v);
 		if (r < 0)
 			return r;

@@ -248,6 +248,32 @@ static bool not_this_process(int pid, void *arg)
 	return pid != (int)getpid();
 }
 
+// 1: nobody is left; 0: who was there has been told; or -errno. A signal that would end this process waits: what is held
+// on v1 is let go again.
+static int kill_once(const struct hostfs *fs, const struct lease *lease, int dir, bool skip)
+{
+	struct sending s = {.sig = SIGKILL, .pick = not_this_process};
+	struct census c = {0};
+	sigset_t ends, before;
+	int r = host_cgroup_walk(dir, skip, LOOK_MILLISECONDS, count, &c);
+
+	if (r == 0 && is_nobody(&c))
+		return 1;
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGHUP);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGQUIT);
+	sigaddset(&ends, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	stop_growth(fs, lease, dir, !skip);
+	if (r == 0 || r == -ETIME)
+		r = host_cgroup_walk(dir, skip, HOST_CGROUP_WALK, send_in, &s);
+	offline_let_die(fs, lease);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	// there may have been many to look through
+	return r == 0 && is_nobody(&s.seen) ? 1 : r;
+}
+
 int cgroup_kill(
 	const struct hostfs *fs,
 	const struct lease *lease,
@@ -256,32 +282,26 @@ int cgroup_kill(
 	struct err *err
 )
 {
-	struct sending s = {.sig = SIGKILL, .pick = not_this_process};
 	const int64_t limit = clock_ms() + milliseconds;
 	const bool skip = !all && has_runtime(lease);
 	_cleanup_close_ int dir = open_cgroup(fs, lease);
 	bool last;
+	int r;
 
 	if (dir < 0)
 		return errno == 0 ? 0 : err_sys(err, errno, "open cgroup '%s'", lease->cgroup);
 	do {
-		struct census c = {0};
-		int r = host_cgroup_walk(dir, skip, LOOK_MILLISECONDS, count, &c);
-
+		// however many there are to look through, v2 knows it at once
+		if (!skip && host_cgroup_populated(dir) == 0)
+			return 0;
 		last = clock_ms() >= limit;
-		if (r == 0 && is_nobody(&c))
-			return 0;
-		stop_growth(fs, lease, dir, !skip);
-		s.seen = (struct census){0};
-		if (r == 0 || r == -ETIME)
-			r = host_cgroup_walk(dir, skip, HOST_CGROUP_WALK, send_in, &s);
-		offline_let_die(fs, lease);
-		if (r == 0 && is_nobody(&s.seen)) // there were many to look through
-			return 0;
+		r = kill_once(fs, lease, dir, skip);
 		if (r < 0)
 			return err_sys(
 				err, -r, "kill '%s' in '%s'", lease->grant.name, lease->cgroup
 			);
+		if (r > 0)
+			return 0;
 		nap_ms(TICK_MILLISECONDS);
 	} while (!last);
 	return err_set(

@@ -38,6 +38,9 @@ bool host_cgroup_gone(int r);
 // The numbers in cgroup.procs of `dir`: an array (free it). 0 or -errno; none where there is no such file.
 int host_cgroup_pids(int dir, int **ret, size_t *ret_n);
 
+// Version 2: 1 where a process is in `dir` or below, else 0; -ENOENT: of version 1, which does not tell; or -errno.
+int host_cgroup_populated(int dir);
+
 // True for a file of a cgroup file system, not one of a plain directory in its place.
 bool host_is_cgroup(int fd);
 // The same, of version 2.

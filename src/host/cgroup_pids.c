@@ -44,6 +44,16 @@ int host_cgroup_pids(int dir, int **ret, size_t *ret_n)
 	return 0;
 }
 
+int host_cgroup_populated(int dir)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = fs_read_system(dir, "cgroup.events", 4096, &text, NULL);
+
+	if (r == -ENODEV)
+		return 0; // removed since it was opened
+	return r < 0 ? r : strstr(text, "populated 1") != NULL;
+}
+
 bool host_is_cgroup2(int fd)
 {
 	struct statfs st;

@@ -145,26 +145,21 @@ const struct host_tick *host_tick_of(const struct host_tick *ticks, unsigned n, 
 	return NULL;
 }
 
-// The kernel may take back a little of what it counted as idle.
-static double since(uint64_t from, uint64_t to)
-{
-	return to > from ? (double)(to - from) : 0;
-}
-
 static double percent(double part, const struct host_tick *from, const struct host_tick *to)
 {
-	double all = since(from->busy, to->busy) + since(from->stolen, to->stolen)
-		     + since(from->idle, to->idle);
+	double all = host_tick_since(from->busy, to->busy)
+		     + host_tick_since(from->stolen, to->stolen)
+		     + host_tick_since(from->idle, to->idle);
 
 	return all > 0 ? 100 * part / all : -1;
 }
 
 double host_tick_busy(const struct host_tick *from, const struct host_tick *to)
 {
-	return percent(since(from->busy, to->busy), from, to);
+	return percent(host_tick_since(from->busy, to->busy), from, to);
 }
 
 double host_tick_stolen(const struct host_tick *from, const struct host_tick *to)
 {
-	return percent(since(from->stolen, to->stolen), from, to);
+	return percent(host_tick_since(from->stolen, to->stolen), from, to);
 }

@@ -35,6 +35,12 @@ int host_ticks(const struct hostfs *fs, struct host_tick **ret, unsigned *ret_n,
 
 // The CPU's, or NULL.
 const struct host_tick *host_tick_of(const struct host_tick *ticks, unsigned n, unsigned cpu);
+// What a counter went up by. The kernel may take back a little of what it counted as idle; of a CPU that is gone there are
+// zeros.
+static inline double host_tick_since(uint64_t from, uint64_t to)
+{
+	return to > from ? (double)(to - from) : 0;
+}
 // Of all the time that the kernel counted between two moments, the percentage that the CPU was busy, or was stolen by
 // the machine beneath. -1: it counted none.
 double host_tick_busy(const struct host_tick *from, const struct host_tick *to);

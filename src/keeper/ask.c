@@ -62,10 +62,10 @@ static _Noreturn void ask_main(
 	struct err err = {0};
 	struct iovec iov[] = {{&err, sizeof(err)}, {m.text, 0}};
 	const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = ARRAY_LEN(iov)};
-	int *const mine[] = {&to};
 
 	// should it never end, nobody is to wait for the caller's output, nor for the ledger's lock
-	beside_keep(mine, ARRAY_LEN(mine));
+	to = dup2(to, STDERR_FILENO + 1);
+	close_range(STDERR_FILENO + 2, ~0u, 0);
 	beside_detach();
 	if (ask(name, req, parent, limit, &m, &err) == 0) {
 		err = (struct err){0};

@@ -33,14 +33,8 @@ static int any_process(int dir, const int *pids, size_t n, void *arg)
 // 1: the directory or one below it has a process, 0: none has, or -errno.
 static int populated(int dir)
 {
-	_cleanup_free_ char *text = NULL;
-	int r = fs_read_system(dir, "cgroup.events", 4096, &text, NULL);
+	int r = host_cgroup_populated(dir);
 
-	if (r == 0)
-		return strstr(text, "populated 1") != NULL;
-	if (r == -ENODEV)
-		return 0; // removed since it was opened
-	// v1 has no such file
 	return r == -ENOENT ? host_cgroup_walk(dir, false, HOST_CGROUP_WALK, any_process, NULL) : r;
 }
 

@@ -46,9 +46,11 @@ int token_make(
 	_cleanup_free_ char *file = file_of(grant);
 	unsigned char random[(TOKEN_STR - 1) / 2];
 	char text[TOKEN_STR];
+	int r = token_read(l, grant, ret, err);
 
-	if (token_read(l, grant, ret, err) == 0)
-		return 0;
+	// of one that cannot be read just now kubelet may have handed out what it says
+	if (r != -ENOENT && r != -EINVAL)
+		return r;
 	if (file == NULL)
 		return err_oom(err);
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))

@@ -295,7 +295,9 @@ int plan_spec(struct plan *p, struct err *err)
 	    || edit_mounts(p, p->oci, rules, err) < 0 || edit_process(p, p->oci, err) < 0
 	    || edit_seccomp(system, err) < 0)
 		return -err->code;
-	drop_claims(p->oci);
+	// another's goes on to keep it from starting
+	if (site_has(&p->lease.site, SITE_LEASE))
+		drop_claims(p->oci);
 	devices = array_in(json_object_get(system, "resources"), "devices");
 	if (devices == NULL)
 		return not_a_spec("linux.resources.devices", err);

@@ -21,10 +21,12 @@
 
 #define LOG_BYTES (8l << 20)
 #define TICK_MS 20 // until there is room for what waits
+#define FULL_SECONDS 4
+#define FULL_NS (FULL_SECONDS * INT64_C(1000000000)) // then there is room for a burst
 
 static int64_t burst(const struct log_flow *f)
 {
-	return 4 * f->rate;
+	return FULL_SECONDS * f->rate;
 }
 
 void log_flow_begin(struct log_flow *f, long rate)
@@ -81,7 +83,9 @@ void log_flow_rest(struct log_flow *f, int from)
 
 void log_flow_write(struct log_flow *f, log_put_fn put, void *arg)
 {
-	int64_t now = clock_ns(), more = (now - f->at) / 1000 * f->rate / 1000000;
+	int64_t now = clock_ns(), ns = now - f->at;
+	// after days of silence the product would not fit
+	int64_t more = ns < FULL_NS ? ns / 1000 * f->rate / 1000000 : burst(f);
 	size_t part = LOG_FLOW - f->first;
 	char line[96];
 	int n = 0;

@@ -152,10 +152,13 @@ int place_check(
 		cg->dir_hugetlb,
 		cg->version == HOST_CGROUP_V2 ? "." : ""};
 	const char *path = named(spec);
+	size_t len = path != NULL ? strlen(path) : 0;
 
+	while (len > 1 && path[len - 1] == '/')
+		len--;
 	for (size_t i = 0; path != NULL && i < ARRAY_LEN(dirs); i++) {
 		_cleanup_free_ char *dir = str_printf(
-			"%s/%s%s%s", cg->mount, dirs[i], path[0] == '/' ? "" : "/", path
+			"%s/%s%s%.*s", cg->mount, dirs[i], path[0] == '/' ? "" : "/", (int)len, path
 		);
 
 		if (dir == NULL)

@@ -74,7 +74,10 @@ static int read_hierarchy(int hierarchy, const char *path, void *arg, struct err
 	// no more processes than it, or no such controller
 	if (top < 0 && errno != ENOENT)
 		return err_sys(err, errno, "read what cgroup '%s' counts", path);
-	for (size_t i = 0; top >= 0 && dir < 0 && i < ARRAY_LEN(places); i++)
+	// what lies below one that an engine has made its container may have made
+	for (size_t i = site_has(&w->lease.site, SITE_LEASE) ? 0 : ARRAY_LEN(places) - 1;
+	     top >= 0 && dir < 0 && i < ARRAY_LEN(places);
+	     i++)
 		dir = fs_open_in(top, places[i], O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0 || !host_is_cgroup(dir))
 		return 0;

@@ -71,9 +71,9 @@ static json_t *row_of_cpu(const struct between *b, unsigned cpu)
 		"stolen",
 		known(host_tick_stolen(x, y)),
 		"ticks",
-		(double)(y->timer - x->timer) / b->seconds,
+		host_tick_since(x->timer, y->timer) / b->seconds,
 		"interrupts",
-		(double)(y->interrupts - x->interrupts) / b->seconds
+		host_tick_since(x->interrupts, y->interrupts) / b->seconds
 	);
 }
 

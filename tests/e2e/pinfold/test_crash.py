@@ -445,13 +445,15 @@ def test_lock_that_is_held(pf):
 def test_prepare_and_starts_do_not_wait_for_each_other(pf):
     """A module may take a minute to load."""
     wanted = f"2M={pool('nr')}"
-    with locked("/run/pinfold/lock"):
-        assert pf.ok("host", "prepare", "--hugepages", wanted, seconds=15)
-    with locked("/run/pinfold/prepare.lock") as p:
-        assert pf.run("--", "/bin/true", seconds=15).returncode == 0
-        s = pf.start("host", "prepare", "--hugepages", wanted)
-        time.sleep(0.5)
-        assert s.process.poll() is None
-        p.communicate("\n")
-        assert s.end() == 0
-    pf.ok("host", "undo")
+    try:
+        with locked("/run/pinfold/lock"):
+            assert pf.ok("host", "prepare", "--hugepages", wanted, seconds=18)
+        with locked("/run/pinfold/prepare.lock") as p:
+            assert pf.run("--", "/bin/true", seconds=18).returncode == 0
+            s = pf.start("host", "prepare", "--hugepages", wanted)
+            time.sleep(0.5)
+            assert s.process.poll() is None
+            p.communicate("\n")
+            assert s.end() == 0
+    finally:
+        pf.ok("host", "undo")

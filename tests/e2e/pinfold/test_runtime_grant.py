@@ -225,10 +225,10 @@ def test_an_engine_that_was_killed(pf, engine):
     assert grant not in pf.ps()
 
 
-def given(engine, pages=8):
+def given(engine, pages=8, slash=""):
     """Limits of hugepages and CPUs by the engine alone, as Kubernetes has them."""
     doc = spec(*SLEEP)
-    doc["linux"]["cgroupsPath"] = f"/{unique('engine')}"
+    doc["linux"]["cgroupsPath"] = f"/{unique('engine')}" + slash
     doc["linux"]["resources"] = {
         "cpu": {"cpus": str(CPU), "mems": str(NODE)},
         "memory": {"limit": 64 << 20},
@@ -275,6 +275,23 @@ def test_what_the_engine_gave(pf, engine):
     assert {
         int(f.read_text()) for f in found if f.name != "hugetlb.2MB.rsvd.max_usage_in_bytes"
     } == {16 << 20}
+    # what it uses is not what it makes below its cgroup, whatever it calls that
+    paths = {
+        line.split(":", 2)[2].strip("/")
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        if ":memory:" in line or line.startswith("0::")
+    }
+    tops = map(Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/memory"))
+    all_places = [top / path for top in tops for path in paths]
+    boxes = [place / "box" for place in all_places if (place / "cgroup.procs").exists()]
+    for box in boxes:
+        box.mkdir()
+    try:
+        (used,) = pf.json("stats", "--json", row["name"])
+        assert boxes and used["memory"] > 0
+    finally:
+        for box in boxes:
+            box.rmdir()
     # what it sees, and can take
     seen = json.loads(engine.sh(name, "/run/pinfold/inside show --json --probe"))
     assert seen["cpus"]["online"] == seen["cpus"]["eal"] == str(CPU)
@@ -374,6 +391,13 @@ def test_a_cgroup_that_others_are_in_is_not_limited(pf, engine, neighbour, way, 
     assert text.count("\n") == 1 and like in text and "cgroupsPath" in text
     assert pf.ps() == {} and other.poll() is None
     assert {f: f.read_text() for f in limits} == limits
+
+
+@needs_pages(8)
+def test_a_cgroup_with_a_slash_at_its_end(pf, engine):
+    name = create_given(engine, given(engine, slash="/"))
+    assert engine.runtime("start", name).returncode == 0
+    assert [row["in"] for row in pf.ps().values()] == ["given"]
 
 
 def one_line(p, *like):

@@ -290,7 +290,8 @@ def test_lua_ends_by_time(drover, tmp_path, script):
     assert p.returncode == 1 and p.stdout == ""
     assert p.stderr.startswith(f"drover: {config}:") and p.stderr.count("\n") == 1
     assert "more than 10 s of CPU time" in p.stderr
-    assert used < 13
+    # the kernel's timer goes by ticks, of which a busy machine loses some; without a limit it is days
+    assert used < 40
 
 
 def test_ports_by_number(drover, tmp_path):

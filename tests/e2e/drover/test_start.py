@@ -15,7 +15,7 @@ from pathlib import Path
 import drover_packets as packets
 import pytest
 from drover_config import configuration, core, task
-from drover_run import RUNTIME, config, execute, granted
+from drover_run import RUNTIME, config, directories, execute, granted
 from places import TOP
 from workload import CPU, OTHER, SLOW, ids, needs_root, needs_two
 from workload import processes_of, unique, wait
@@ -214,6 +214,7 @@ def test_a_signal_ends_it(drover, tmp_path, number, state):
     if state == "before":
         text = text.replace("name=test", "name=test\nstart time=100s")
     (tmp_path / "t.cfg").write_text(text)
+    others = directories()
     with open(tmp_path / "report", "w", encoding="utf-8") as report:
         p = subprocess.Popen(
             [drover, "run", "--no-huge", "--json", "t.cfg"],
@@ -238,7 +239,7 @@ def test_a_signal_ends_it(drover, tmp_path, number, state):
             p.wait()
     found = json.loads((tmp_path / "report").read_text())
     assert found["tasks"][0]["name"] == "forward"
-    assert not os.path.exists(f"{RUNTIME}/dpdk/drover-{p.pid}")
+    assert f"drover-{p.pid}" not in directories() - others
 
 
 def test_a_stop_and_a_continuation_do_not(drover, tmp_path):

@@ -32,8 +32,17 @@ def popen(*args, **kw):
     return subprocess.Popen([*MORTAL, *map(str, args)], **kw)
 
 
+def directories():
+    """EAL's own. One whose process was killed stays, and numbers of processes come again."""
+    try:
+        return set(os.listdir(f"{RUNTIME}/dpdk"))
+    except FileNotFoundError:
+        return set()
+
+
 def execute(drover, *args, seconds=30, prefix=(), **kw):
     """Runs it to its end, which leaves no directory of EAL's behind."""
+    before = directories()
     p = subprocess.Popen(
         [*prefix, drover, *map(str, args)],
         stdin=subprocess.DEVNULL,
@@ -48,7 +57,7 @@ def execute(drover, *args, seconds=30, prefix=(), **kw):
         if p.poll() is None:
             p.kill()
             p.wait()
-    assert not os.path.exists(f"{RUNTIME}/dpdk/drover-{p.pid}")
+    assert f"drover-{p.pid}" not in directories() - before
     return subprocess.CompletedProcess(p.args, p.returncode, out, err)
 
 

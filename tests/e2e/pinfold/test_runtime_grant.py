@@ -394,6 +394,7 @@ def test_a_cgroup_that_others_are_in_is_not_limited(pf, engine, neighbour, way, 
 
 
 @needs_pages(8)
+@pytest.mark.skipif(V2, reason="crun itself cannot make such a cgroup on v2")
 def test_a_cgroup_with_a_slash_at_its_end(pf, engine):
     name = create_given(engine, given(engine, slash="/"))
     assert engine.runtime("start", name).returncode == 0

@@ -139,7 +139,8 @@ void watch_started(const struct watch *w)
 		log_keep(w->log);
 	snprintf(n.name, sizeof(n.name), "%s", w->name);
 	news_tell(w->ready, &n);
-	if (w->lease->detached && site_has(&w->lease->site, SITE_LEASE))
+	// not what is executed in one that runs already, which has no log of its own
+	if (w->log != NULL && w->lease->detached && site_has(&w->lease->site, SITE_LEASE))
 		event_log("'%s' has started: %s", w->name, w->lease->command);
 	if (w->limits != NULL)
 		limit_watch_started(w->limits);

@@ -54,6 +54,14 @@ def test_a_detached_workload(pf, emptied):
     assert stat.S_IMODE(mode.st_mode) == 0o600 and mode.st_uid == 0
 
 
+def test_what_is_executed_in_it_is_no_start(pf, emptied):
+    name = pf.detach()
+    pf.ok("exec", name, "--", "/bin/true")
+    pf.ok("stop", name)
+    until(name, r"ended with status")
+    assert [" has started" in line for line in told(name)] == [True, False]
+
+
 def test_a_refusal(pf, emptied):
     _, name = pf.begin()
     p = pf("run", "-d", "--name", unique(), "--cpus", CPU, "--", "/bin/true")

@@ -217,6 +217,17 @@ int cli_simple_options(
 	return 0;
 }
 
+int cli_seconds(const char *text, unsigned max, unsigned *ret, struct err *err)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*end != '\0' || *text < '0' || *text > '9' || v < 1 || v > max)
+		return err_set(err, EINVAL, "--seconds '%s': a number from 1 to %u", text, max);
+	*ret = (unsigned)v;
+	return 0;
+}
+
 int cli_open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err)
 {
 	if (cli_host_tree != NULL)

@@ -87,6 +87,9 @@ int cli_simple_options(
 	int argc, char **argv, const char *usage, bool *json, bool *ret_help, struct err *err
 );
 
+// The value of --seconds: a number from 1 to max.
+int cli_seconds(const char *text, unsigned max, unsigned *ret, struct err *err);
+
 // Opens this machine and its ledger, for commands that work on what runs here. write: root is needed.
 int cli_open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err);
 void cli_close_real(struct hostfs *fs, struct ledger *l);

@@ -41,7 +41,6 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 		{"seconds", required_argument, NULL, 's'},
 		{0},
 	};
-	char *end;
 	int c;
 
 	a->seconds = 1;
@@ -59,15 +58,8 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 			a->json = true;
 			break;
 		case 's':
-			a->seconds = (unsigned)strtoul(optarg, &end, 10);
-			if (*end != '\0' || a->seconds < 1 || a->seconds > SECONDS_MAX)
-				return err_set(
-					err,
-					EINVAL,
-					"--seconds '%s': a number from 1 to %d",
-					optarg,
-					SECONDS_MAX
-				);
+			if (cli_seconds(optarg, SECONDS_MAX, &a->seconds, err) < 0)
+				return -err->code;
 			break;
 		default:
 			return -err->code;

@@ -47,7 +47,7 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 		if (c == '?')
 			return -err->code;
 		if (c == 's') {
-			if (stats_seconds(optarg, &a->seconds, err) < 0)
+			if (cli_seconds(optarg, STATS_SECONDS, &a->seconds, err) < 0)
 				return -err->code;
 			continue;
 		}

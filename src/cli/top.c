@@ -196,7 +196,7 @@ int cmd_top(int argc, char **argv)
 			puts(usage);
 			return STATUS_OK;
 		}
-		if (c == '?' || stats_seconds(optarg, &seconds, &err) < 0)
+		if (c == '?' || cli_seconds(optarg, STATS_SECONDS, &seconds, &err) < 0)
 			return cli_fail(&err);
 	}
 	if (optind < argc && seconds > 0)

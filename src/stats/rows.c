@@ -9,9 +9,6 @@
 #include "base/str.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-#define SECONDS_MAX 3600
 
 const char *const stats_keys[] = {
 	"name",
@@ -26,19 +23,6 @@ const char *const stats_keys[] = {
 	"processes",
 	NULL,
 };
-
-int stats_seconds(const char *text, unsigned *ret, struct err *err)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (*end != '\0' || *text < '0' || *text > '9' || v < 1 || v > SECONDS_MAX)
-		return err_set(
-			err, EINVAL, "--seconds '%s': a number from 1 to %d", text, SECONDS_MAX
-		);
-	*ret = (unsigned)v;
-	return 0;
-}
 
 struct between {
 	const struct stats *from, *to;

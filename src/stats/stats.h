@@ -46,8 +46,7 @@ json_t *stats_rows(const struct stats *from, const struct stats *to);
 // The same rows for a table with the columns stats_keys: strings, numbers and nulls. New reference.
 json_t *stats_table(const json_t *rows);
 extern const char *const stats_keys[];
-// How long to count: 1 to 3600 seconds.
-int stats_seconds(const char *text, unsigned *ret, struct err *err);
+#define STATS_SECONDS 3600 // to count at most
 
 // What has been counted so far in the text format of Prometheus
 // (https://prometheus.io/docs/instrumenting/exposition_formats/), for a collector that reads files.

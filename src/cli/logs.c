@@ -2,10 +2,12 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "base/jread.h"
+#include "base/moment.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
 #include "run/log.h"
+#include "run/log_times.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -28,61 +30,100 @@ static bool still_runs(const struct ledger *l, const char *name)
 }
 
 // For the owner of a grant: the ledger and the log's directory are root's, its keeper has the file.
-static int copy_kept_log(const char *name, const unsigned long *tail, bool follow, struct err *err)
+static int copy_kept_log(const char *name, const struct log_wish *wish, struct err *err)
 {
 	const struct ledger none = {.defs = -1, .leases = -1, .lock = -1};
-	int fds[2], r;
+	struct log_pair files;
+	int r;
 
-	if (keeper_log(name, fds, err) < 0)
+	if (keeper_log(name, &files, err) < 0)
 		return -err->code;
-	r = log_copy(&none, name, fds, tail, follow ? still_runs : NULL, stdout, err);
-	for (int i = 0; i < 2; i++)
-		close(fds[i]);
+	r = log_copy(&none, name, &files, wish, stdout, err);
+	log_pair_close(&files);
 	return r;
 }
 
-int cmd_logs(int argc, char **argv)
+static int parse_lines(const char *text, unsigned long *ret, struct err *err)
+{
+	char *end;
+
+	*ret = strtoul(text, &end, 10);
+	if (*end != '\0' || *text < '0' || *text > '9' || *ret > INT32_MAX)
+		return err_set(err, EINVAL, "logs --tail '%s': a number of lines", text);
+	return 0;
+}
+
+struct arguments {
+	struct log_wish wish;
+	unsigned long tail;
+	int64_t since;
+};
+
+// 1: help was asked for
+static int parse_arguments(int argc, char **argv, struct arguments *a, struct err *err)
 {
 	static const struct option longs[] = {
 		{"follow", no_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},
+		{"since", required_argument, NULL, 's'},
 		{"tail", required_argument, NULL, 'n'},
+		{"timestamps", no_argument, NULL, 't'},
 		{0},
 	};
-	unsigned long tail, *last = NULL;
-	bool follow = false;
-	char *end;
+	int c;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "fhn:t", longs, err)) != -1) {
+		switch (c) {
+		case 'f':
+			a->wish.alive = still_runs;
+			break;
+		case 'h':
+			return 1;
+		case 'n':
+			if (parse_lines(optarg, &a->tail, err) < 0)
+				return -err->code;
+			a->wish.tail = &a->tail;
+			break;
+		case 's':
+			if (moment_parse(optarg, times_now(), &a->since, err) < 0)
+				return err_wrap(err, "logs --since");
+			a->wish.since = &a->since;
+			break;
+		case 't':
+			a->wish.times = true;
+			break;
+		default:
+			return -err->code;
+		}
+	}
+	if (argc - optind != 1)
+		return err_set(err, EINVAL, "logs: name one workload");
+	return 0;
+}
+
+int cmd_logs(int argc, char **argv)
+{
+	struct arguments a = {0};
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int c, r;
+	int r = parse_arguments(argc, argv, &a, &err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "fhn:", longs, &err)) != -1) {
-		if (c == '?')
-			return cli_fail(&err);
-		if (c == 'h') {
-			puts("Usage: pinfold logs [-f] [-n|--tail N] NAME");
-			return STATUS_OK;
-		}
-		if (c == 'f') {
-			follow = true;
-			continue;
-		}
-		tail = strtoul(optarg, &end, 10);
-		last = &tail;
-		if (*end != '\0' || *optarg < '0' || *optarg > '9' || tail > INT32_MAX)
-			return cli_refuse("logs --tail '%s': a number of lines", optarg);
+	if (r < 0)
+		return cli_fail(&err);
+	if (r > 0) {
+		puts("Usage: pinfold logs [-f|--follow] [-n|--tail N] [--since TIME] "
+		     "[-t|--timestamps]\n"
+		     "                    NAME");
+		return STATUS_OK;
 	}
-	if (argc - optind != 1)
-		return cli_refuse("logs: name one workload");
 	if (geteuid() != 0 && keeper_serves(argv[optind]))
-		return copy_kept_log(argv[optind], last, follow, &err) < 0 ? cli_fail(&err)
-									   : STATUS_OK;
+		return copy_kept_log(argv[optind], &a.wish, &err) < 0 ? cli_fail(&err) : STATUS_OK;
 	if (name_check("a workload", argv[optind], &err) < 0
 	    || cli_open_real(false, &fs, &l, &err) < 0)
 		return cli_fail(&err);
-	r = log_copy(&l, argv[optind], NULL, last, follow ? still_runs : NULL, stdout, &err);
+	r = log_copy(&l, argv[optind], NULL, &a.wish, stdout, &err);
 	cli_close_real(&fs, &l);
 	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }

@@ -125,7 +125,7 @@ int keeper_hear(int sock, int milliseconds, bool fds, struct message *ret, struc
 			      : err_set(err, EPIPE, "the keeper ended");
 }
 
-int keeper_log(const char *name, int ret[static 2], struct err *err)
+int keeper_log(const char *name, struct log_pair *ret, struct err *err)
 {
 	const struct keeper_request req = {.op = KEEPER_LOGS};
 	_cleanup_close_ int sock = keeper_connect(name, true, err);
@@ -141,7 +141,8 @@ int keeper_log(const char *name, int ret[static 2], struct err *err)
 		return err_wrap(err, "grant '%s'", name);
 	}
 	json_decref(reply.row);
-	if (m.nfds != 2) {
+	// one that was started before there were times has two
+	if (m.nfds != 2 && m.nfds != KEEPER_LOG_FDS) {
 		message_close(&m);
 		return err_set(
 			err,
@@ -151,7 +152,11 @@ int keeper_log(const char *name, int ret[static 2], struct err *err)
 			reply.error[0] != '\0' ? reply.error : "none"
 		);
 	}
-	memcpy(ret, m.fds, 2 * sizeof(int));
+	*ret = (struct log_pair){m.fds[0], m.fds[1], -1, -1};
+	if (m.nfds == KEEPER_LOG_FDS) {
+		ret->now_times = m.fds[2];
+		ret->before_times = m.fds[3];
+	}
 	m.nfds = 0;
 	return 0;
 }

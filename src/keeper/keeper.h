@@ -92,8 +92,8 @@ int keeper_ask(
 	struct err *err
 );
 
-// The log of its detached workloads: descriptors of NAME.log and NAME.log.1, for reading.
-int keeper_log(const char *name, int ret[static 2], struct err *err);
+// The log of its detached workloads, for reading.
+int keeper_log(const char *name, struct log_pair *ret, struct err *err);
 
 // Calls fn for every grant of this user (of anybody, for root) that a keeper serves, in order of name.
 typedef void (*keeper_fn)(const char *name, void *arg);

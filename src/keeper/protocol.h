@@ -11,7 +11,9 @@
 #include <stdbool.h>
 
 #define KEEPER_MESSAGE_MAX 65536
-#define KEEPER_FDS 3 // standard input, output and error of the program
+#define KEEPER_FDS 3	 // standard input, output and error of the program
+#define KEEPER_LOG_FDS 4 // what keeper_log gives
+#define WIRE_FDS KEEPER_LOG_FDS
 
 enum keeper_op {
 	KEEPER_RUN,

@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "run/beside.h"
 #include "run/log.h"
+#include "run/log_times.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -36,7 +37,7 @@ enum {
 
 struct writer {
 	int sock, from; // from: the pipe of the workload, -1: none
-	int now, before;
+	struct log_pair log;
 	bool due;	  // the log is still that of a former workload
 	const char *name; // of the grant
 	int64_t told;	  // its owner has as many lines as the time allows
@@ -45,8 +46,12 @@ struct writer {
 
 static void begin_log(struct writer *w)
 {
-	if (w->due && ftruncate(w->now, 0) == 0 && ftruncate(w->before, 0) == 0)
+	if (!w->due)
+		return;
+	if (ftruncate(w->log.now, 0) == 0 && ftruncate(w->log.before, 0) == 0)
 		w->due = false;
+	times_clear(w->log.now_times);
+	times_clear(w->log.before_times);
 }
 
 static void put(void *arg, const char *data, size_t len)
@@ -54,7 +59,7 @@ static void put(void *arg, const char *data, size_t len)
 	struct writer *w = arg;
 
 	begin_log(w);
-	log_append(w->now, w->before, data, len);
+	log_append(&w->log, data, len);
 }
 
 // What there is, without waiting for more. At the rate, too: the keeper may say as often as it wants that there was
@@ -147,11 +152,13 @@ static void serve(struct writer *w)
 	end_pipe(w);
 }
 
+// A log and its times, for writing and for reading.
 static int open_file(
-	const struct grant *g, const char *ending, int *ret, int *ret_read, struct err *err
+	const struct grant *g, const char *ending, int ret[2], int ret_read[2], struct err *err
 )
 {
 	_cleanup_close_ int dir = fs_mkdirs(LOG_DIR, 0755, err), fd = -1, reading = -1;
+	_cleanup_close_ int times = -1, times_reading = -1;
 	_cleanup_free_ char *file = str_printf("%s%s", g->name, ending);
 
 	if (dir < 0)
@@ -165,10 +172,14 @@ static int open_file(
 	if (str_eq(ending, ".log") && fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) < 0)
 		return err_sys(err, errno, "make log '" LOG_DIR "/%s'", file);
 	reading = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || reading < 0)
+	times = fd >= 0 ? times_make(dir, file, fd) : -1;
+	times_reading = times >= 0 ? times_open(dir, file, fd, O_RDONLY) : -1;
+	if (fd < 0 || reading < 0 || times_reading < 0)
 		return err_sys(err, errno, "make log '" LOG_DIR "/%s'", file);
-	*ret = steal_fd(&fd);
-	*ret_read = steal_fd(&reading);
+	ret[0] = steal_fd(&fd);
+	ret[1] = steal_fd(&times);
+	ret_read[0] = steal_fd(&reading);
+	ret_read[1] = steal_fd(&times_reading);
 	return 0;
 }
 
@@ -176,7 +187,8 @@ static _Noreturn void writer_main(
 	struct writer *w, const struct hostfs *fs, const struct lease *lease
 )
 {
-	int *const mine[] = {&w->sock, &w->now, &w->before};
+	int *const mine[] = {
+		&w->sock, &w->log.now, &w->log.before, &w->log.now_times, &w->log.before_times};
 	struct err err;
 	sigset_t all;
 
@@ -198,20 +210,24 @@ int scribe_start(
 {
 	static struct writer w;
 	struct scribe s = NO_SCRIBE;
+	int now[] = {-1, -1}, before[] = {-1, -1};
+	int now_reading[] = {-1, -1}, before_reading[] = {-1, -1};
 	int fds[2] = {-1, -1}, r;
 	pid_t pid = -1;
 
 	w = (struct writer){
 		.sock = -1,
 		.from = -1,
-		.now = -1,
-		.before = -1,
+		.log = NO_LOG_PAIR,
 		.name = lease->grant.name,
 		.told = INT64_MIN / 2,
 	};
-	r = open_file(&lease->grant, ".log", &w.now, &s.now, err);
+	r = open_file(&lease->grant, ".log", now, now_reading, err);
 	if (r == 0)
-		r = open_file(&lease->grant, ".log.1", &w.before, &s.before, err);
+		r = open_file(&lease->grant, ".log.1", before, before_reading, err);
+	w.log = (struct log_pair){now[0], before[0], now[1], before[1]};
+	s.log = (struct log_pair){
+		now_reading[0], before_reading[0], now_reading[1], before_reading[1]};
 	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		r = err_sys(err, errno, "make a socket");
 	if (r == 0) {
@@ -224,8 +240,7 @@ int scribe_start(
 			r = err_sys(err, errno, "start a process");
 	}
 	scope_close(&w.sock);
-	scope_close(&w.now);
-	scope_close(&w.before);
+	log_pair_close(&w.log);
 	if (r < 0)
 		scribe_done(&s);
 	else
@@ -236,8 +251,7 @@ int scribe_start(
 void scribe_done(struct scribe *s)
 {
 	scope_close(&s->sock);
-	scope_close(&s->now);
-	scope_close(&s->before);
+	log_pair_close(&s->log);
 	*s = (struct scribe)NO_SCRIBE;
 }
 

@@ -7,17 +7,18 @@
 
 #include "base/err.h"
 #include "ledger/ledger.h"
+#include "run/log.h"
 
 #include <stdbool.h>
 
 struct scribe {
-	int sock;	 // the keeper's side; closed: the writer ends
-	int now, before; // NAME.log and NAME.log.1, for reading alone
+	int sock;	     // the keeper's side; closed: the writer ends
+	struct log_pair log; // for reading alone
 };
 
-#define NO_SCRIBE                                   \
-	{                                           \
-		.sock = -1, .now = -1, .before = -1 \
+#define NO_SCRIBE                               \
+	{                                       \
+		.sock = -1, .log = NO_LOG_PAIR, \
 	}
 
 // As root: makes the files and starts the writer, in the lease's cgroup, which must be there.

@@ -68,7 +68,8 @@ static void answer_ps(struct loop *l, struct client *c)
 
 static void answer_log(struct loop *l, struct client *c)
 {
-	const int fds[] = {l->k->scribe.now, l->k->scribe.before};
+	const struct log_pair *log = &l->k->scribe.log;
+	const int fds[KEEPER_LOG_FDS] = {log->now, log->before, log->now_times, log->before_times};
 	struct keeper_reply reply = {0};
 	struct err unused;
 

@@ -148,7 +148,16 @@ static int drop(const struct lease *lease, int fd, struct err *err)
 static int settle(struct keeper *k, int *fd, struct err *err)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int *const kept[] = {&k->listen, &k->scribe.sock, &k->scribe.now, &k->scribe.before, fd};
+	struct log_pair *log = &k->scribe.log;
+	int *const kept[] = {
+		&k->listen,
+		&k->scribe.sock,
+		&log->now,
+		&log->before,
+		&log->now_times,
+		&log->before_times,
+		fd,
+	};
 	const int n = (int)ARRAY_LEN(kept);
 
 	debug_end();

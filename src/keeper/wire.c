@@ -12,7 +12,7 @@ int wire_send(int sock, json_t *doc, const int *fds, unsigned nfds, struct err *
 {
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(KEEPER_FDS * sizeof(int))];
+		char room[CMSG_SPACE(WIRE_FDS * sizeof(int))];
 	} control = {0};
 	_cleanup_free_ char *text = doc != NULL ? json_dumps(doc, JSON_COMPACT) : NULL;
 	struct iovec iov = {.iov_base = text, .iov_len = text != NULL ? strlen(text) : 0};
@@ -56,14 +56,14 @@ static unsigned take_fds(struct msghdr *msg, struct message *m)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (n < KEEPER_FDS)
+			if (n < WIRE_FDS)
 				m->fds[n] = fd;
 			else
 				close(fd);
 			n++;
 		}
 	}
-	m->nfds = n < KEEPER_FDS ? n : KEEPER_FDS;
+	m->nfds = n < WIRE_FDS ? n : WIRE_FDS;
 	return n;
 }
 
@@ -71,7 +71,7 @@ int wire_receive(int sock, bool fds, struct message *ret, struct err *err)
 {
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(KEEPER_FDS * sizeof(int))];
+		char room[CMSG_SPACE(WIRE_FDS * sizeof(int))];
 	} control = {0};
 	struct iovec iov = {.iov_base = ret->text, .iov_len = KEEPER_MESSAGE_MAX};
 	struct msghdr msg = {
@@ -88,7 +88,7 @@ int wire_receive(int sock, bool fds, struct message *ret, struct err *err)
 	if (n < 0)
 		return err_sys(err, errno, "hear from the other side");
 	came = take_fds(&msg, ret);
-	if (came > KEEPER_FDS || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+	if (came > WIRE_FDS || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
 		message_close(ret);
 		return err_set(err, EMSGSIZE, "message: too long or too many descriptors");
 	}

@@ -12,7 +12,7 @@ struct message {
 	char text[KEEPER_MESSAGE_MAX + 1];
 	size_t len; // 0: the other side has gone
 	unsigned nfds;
-	int fds[KEEPER_FDS]; // owned by who received it
+	int fds[WIRE_FDS]; // owned by who received it
 };
 
 // Takes doc over. Never waits long: a peer that does not read is an error (EAGAIN).

@@ -5,6 +5,8 @@
 //   NAME.log    what came last, at most LOG_BYTES
 //   NAME.log.1  what came before, at most LOG_BYTES; older output is gone
 //
+// and beside each when it was written (log_times.h).
+//
 // A process of its own writes it, beside the workload, which outlives its supervisor: so do the limit and
 // the rate. The log of what a keeper starts is written by a process of root's (keeper/scribe.c).
 
@@ -15,6 +17,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "run/beside.h"
+#include "run/log_times.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -32,7 +35,12 @@ int log_new_file(int dir, const char *file)
 }
 
 // The files of a former log, where "aside" they wait.
-static const char *const FORMER[][2] = {{"", ".former"}, {".1", ".1.former"}};
+static const char *const FORMER[][2] = {
+	{"", ".former"},
+	{".1", ".1.former"},
+	{TIMES_END, TIMES_END ".former"},
+	{".1" TIMES_END, ".1" TIMES_END ".former"},
+};
 
 // Moves the files of a log aside, or back, over what is there.
 static int move_former(const struct log *log, bool aside)
@@ -88,6 +96,10 @@ int log_open(const char *name, bool again, struct log *ret, struct err *err)
 	}
 	log.from = fds[0];
 	log.to = fds[1];
+	if (!log.former)
+		log.times = times_open(log.dir, log.name, log.file, O_RDWR);
+	if (log.times < 0)
+		log.times = times_make(log.dir, log.name, log.file);
 	*ret = log;
 	return 0;
 }
@@ -97,6 +109,7 @@ void log_close(struct log *log)
 	scope_close(&log->from);
 	scope_close(&log->to);
 	scope_close(&log->file);
+	scope_close(&log->times);
 	scope_close(&log->dir);
 	free(log->name);
 	*log = (struct log)LOG_NONE;
@@ -109,19 +122,20 @@ int log_start(struct log *log, const struct hostfs *fs, const struct lease *leas
 	if (pid < 0)
 		return err_sys(err, errno, "start a process");
 	if (pid == 0) {
-		int *const mine[] = {&log->from, &log->file, &log->dir};
+		int *const mine[] = {&log->from, &log->file, &log->times, &log->dir};
 
 		if (beside_enter(fs, lease, err) < 0)
 			_exit(1);
 		beside_detach();
 		beside_keep(mine, ARRAY_LEN(mine));
-		log_write(log->dir, log->name, log->file, log->from);
+		log_write(log);
 		_exit(0);
 	}
 	log->writer = pid;
 	scope_close(&log->from);
 	scope_close(&log->file);
-	log->from = log->file = -1;
+	scope_close(&log->times);
+	log->from = log->file = log->times = -1;
 	return 0;
 }
 

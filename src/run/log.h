@@ -14,15 +14,16 @@ struct log {
 	int to;	      // what the workload writes to, -1: there is no log
 	int from;     // the other end of that pipe
 	int file;     // NAME.log
+	int times;    // when what is in it came (log_times.h), -1: unknown
 	int dir;      // where it is
 	char *name;   // "NAME.log"
 	pid_t writer; // 0: not started
 	bool former;  // what it replaces is put aside
 };
 
-#define LOG_NONE                                            \
-	{                                                   \
-		.to = -1, .from = -1, .file = -1, .dir = -1 \
+#define LOG_NONE                                                         \
+	{                                                                \
+		.to = -1, .from = -1, .file = -1, .times = -1, .dir = -1 \
 	}
 
 // Begins a new log; that of a former workload of the name is put aside until it is known whether this one
@@ -47,7 +48,18 @@ void log_close(struct log *log);
 
 // The same limit for a writer that may not rename, as a keeper: NAME.log, open for appending, and
 // NAME.log.1. What fills the one is copied to the other.
-void log_append(int now, int before, const char *data, size_t len);
+struct log_pair {
+	int now, before;
+	int now_times, before_times; // -1: none
+};
+
+#define NO_LOG_PAIR                                                          \
+	{                                                                    \
+		.now = -1, .before = -1, .now_times = -1, .before_times = -1 \
+	}
+
+void log_pair_close(struct log_pair *p);
+void log_append(const struct log_pair *files, const char *data, size_t len);
 
 // ---- log_prune.c
 
@@ -58,8 +70,8 @@ void log_prune(struct ledger *l);
 
 // ---- what a writer does, log_write.c
 
-// Writes what comes from the pipe to NAME.log in dir (file), until nobody has its other end any more.
-void log_write(int dir, const char *name, int file, int from);
+// Writes what comes from the pipe, until nobody has its other end any more.
+void log_write(struct log *log);
 
 int log_new_file(int dir, const char *file);
 
@@ -90,15 +102,21 @@ int log_flow_wait(const struct log_flow *f);
 
 // ---- reading, log_read.c
 
-// Copies what there is to out, or its last *tail lines (NULL: all of it). given: descriptors of NAME.log and NAME.log.1, for who may not open them;
-// NULL: they are opened. alive: goes on until that says the workload is gone; NULL: does not.
 typedef bool (*log_alive_fn)(const struct ledger *l, const char *name);
+
+struct log_wish {
+	const unsigned long *tail; // no more than the last *tail lines
+	const int64_t *since;	   // no line that was ended before that, in milliseconds since 1970
+	bool times; // each line begins with when it was begun, and has no control characters
+	log_alive_fn alive; // goes on until that says the workload is gone; NULL: does not
+};
+
+// Copies what there is to out. given: for who may not open them; NULL: they are opened.
 int log_copy(
 	const struct ledger *l,
 	const char *name,
-	const int *given,
-	const unsigned long *tail,
-	log_alive_fn alive,
+	const struct log_pair *given,
+	const struct log_wish *wish,
 	FILE *out,
 	struct err *err
 );

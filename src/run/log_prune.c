@@ -6,6 +6,7 @@
 
 #include "base/dir.h"
 #include "base/scope.h"
+#include "run/log_times.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -47,7 +48,16 @@ static bool is_old(const struct ledger *l, int dir, const char *file, struct old
 
 static void remove_logs(int dir, const char *name)
 {
-	static const char *const ends[] = {"", ".1", ".former", ".1.former"};
+	static const char *const ends[] = {
+		"",
+		".1",
+		".former",
+		".1.former",
+		TIMES_END,
+		".1" TIMES_END,
+		TIMES_END ".former",
+		".1" TIMES_END ".former",
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		_cleanup_free_ char *file = str_printf("%s" LOG_END "%s", name, ends[i]);

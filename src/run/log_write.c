@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "run/log_times.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -141,24 +142,35 @@ static void put(int fd, const char *data, size_t len)
 
 // There is a NAME.log at every moment: the new file takes its place in exchange for the full one. Where
 // a file system cannot do that, the full one is lost.
-static int rotate(int dir, const char *file, int full)
+static void rotate(struct log *log)
 {
-	_cleanup_free_ char *old = str_printf("%s.1", file);
-	int fd;
+	_cleanup_free_ char *old = str_printf("%s.1", log->name);
+	_cleanup_free_ char *times = str_printf("%s.1" TIMES_END, log->name);
+	const char *ends[] = {"", TIMES_END};
 
-	scope_close(&full);
-	if (old == NULL)
-		return -1;
-	unlinkat(dir, old, 0);
-	fd = log_new_file(dir, old);
-	if (fd >= 0 && renameat2(dir, old, dir, file, RENAME_EXCHANGE) < 0)
-		renameat(dir, old, dir, file);
-	return fd;
+	scope_close(&log->file);
+	scope_close(&log->times);
+	log->file = log->times = -1;
+	if (old == NULL || times == NULL)
+		return;
+	unlinkat(log->dir, times, 0); // before the number of its file is used again
+	unlinkat(log->dir, old, 0);
+	log->file = log_new_file(log->dir, old);
+	if (log->file < 0)
+		return;
+	log->times = times_make(log->dir, old, log->file);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		_cleanup_free_ char *from = str_printf("%s%s", old, ends[i]);
+		_cleanup_free_ char *to = str_printf("%s%s", log->name, ends[i]);
+
+		if (from != NULL && to != NULL
+		    && renameat2(log->dir, from, log->dir, to, RENAME_EXCHANGE) < 0)
+			renameat(log->dir, from, log->dir, to);
+	}
 }
 
 struct files {
-	int dir, file;
-	const char *name;
+	struct log *log;
 	long size;
 };
 
@@ -167,35 +179,45 @@ static void put_rotating(void *arg, const char *data, size_t len)
 	struct files *f = arg;
 
 	if (f->size + (long)len > LOG_BYTES) {
-		f->file = rotate(f->dir, f->name, f->file);
+		rotate(f->log);
 		f->size = 0;
 	}
-	put(f->file, data, len);
+	times_stamp(f->log->times, f->log->file, times_now());
+	put(f->log->file, data, len);
 	f->size += (long)len;
 }
 
-void log_write(int dir, const char *name, int file, int from)
+void log_write(struct log *log)
 {
-	struct files files = {.dir = dir, .file = file, .name = name};
+	struct files files = {.log = log};
 	static struct log_flow flow;
 	struct stat st;
 
-	if (fstat(file, &st) == 0) // of a workload that was started again
+	if (fstat(log->file, &st) == 0) // of a workload that was started again
 		files.size = st.st_size;
 
 	log_flow_begin(&flow, LOG_RATE);
 	for (;;) {
-		struct pollfd p = {.fd = from, .events = POLLIN};
+		struct pollfd p = {.fd = log->from, .events = POLLIN};
 
 		log_flow_write(&flow, put_rotating, &files);
 		if (poll(&p, 1, log_flow_wait(&flow)) > 0
-		    && log_flow_read(&flow, from, SIZE_MAX) == 0)
+		    && log_flow_read(&flow, log->from, SIZE_MAX) == 0)
 			break;
 	}
 	log_flow_finish(&flow, put_rotating, &files);
 }
 
-void log_append(int now, int before, const char *data, size_t len)
+void log_pair_close(struct log_pair *p)
+{
+	scope_close(&p->now);
+	scope_close(&p->before);
+	scope_close(&p->now_times);
+	scope_close(&p->before_times);
+	*p = (struct log_pair)NO_LOG_PAIR;
+}
+
+void log_append(const struct log_pair *files, const char *data, size_t len)
 {
 	static char buf[65536];
 	struct stat st;
@@ -203,12 +225,15 @@ void log_append(int now, int before, const char *data, size_t len)
 	ssize_t n;
 
 	// both are opened for appending, which sendfile(2) does not do
-	if (fstat(now, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES && ftruncate(before, 0) == 0
-	    && lseek(before, 0, SEEK_SET) == 0) {
-		for (; (n = pread(now, buf, sizeof(buf), from)) > 0; from += n)
-			put(before, buf, (size_t)n);
-		if (ftruncate(now, 0) < 0)
+	if (fstat(files->now, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES
+	    && ftruncate(files->before, 0) == 0 && lseek(files->before, 0, SEEK_SET) == 0) {
+		for (; (n = pread(files->now, buf, sizeof(buf), from)) > 0; from += n)
+			put(files->before, buf, (size_t)n);
+		times_copy(files->now_times, files->before_times);
+		if (ftruncate(files->now, 0) < 0)
 			return; // no more than the limit, whatever is lost
+		times_clear(files->now_times);
 	}
-	put(now, data, len);
+	times_stamp(files->now_times, files->now, times_now());
+	put(files->now, data, len);
 }

@@ -8,14 +8,15 @@ import re
 import shutil
 import signal
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from places import TOP
-from workload import CPU, LEASES, OTHER, PYTHON, SLOW, free_pages, ids, needs_pages, needs_root
-from workload import needs_two, status_field, unique, wait
+from workload import CPU, LEASES, LOGS, OTHER, PYTHON, SLOW, free_pages, ids, needs_pages
+from workload import needs_root, needs_two, status_field, unique, wait
 
 pytestmark = [needs_root]
 PS_SCHEMA = TOP / "data/schemas/ps.json"
@@ -315,12 +316,97 @@ def test_logs_tail(pf, end):
     before = log.with_suffix(".log.1")
     before.write_text("one\ntwo\n")
     log.write_text("three\nfour\n")
+    log.with_suffix(".log.times").unlink()
     assert pf.ok("logs", "-n", 3, name) == "two\nthree\nfour\n"
     assert pf.ok("logs", "-n", 2, name) == "three\nfour\n"
     assert pf.ok("logs", "-n", 9, name) == "one\ntwo\nthree\nfour\n"
+    # nobody knows when that was written
+    pf.fails("logs", "--since", "1h", name, like="leave --since out")
+    assert pf.ok("logs", "-t", "-n", 2, name) == "- three\n- four\n"
     before.unlink()
     for words in (["--tail", "-1"], ["--tail", "x"], ["-n", ""]):
         pf.fails("logs", *words, name, like="a number of lines")
+
+
+STAMP = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\dZ) "
+
+
+def stamped(pf, name, *words):
+    """Of each line when it was said, in seconds since 1970, and the line."""
+    found = []
+    for line in pf.ok("logs", "-t", *words, name).splitlines():
+        m = re.match(STAMP, line)
+        assert m, line
+        found.append((datetime.fromisoformat(m[1]).timestamp(), line[m.end() :]))
+    return found
+
+
+def test_logs_times(pf):
+    """Also of one that runs and of one that has ended; what it said is left as it was."""
+    script = "echo one; sleep 1; printf two; sleep 1; echo ,three; sleep 1; echo four"
+    before = time.time()
+    name = pf.detach(command=("/bin/sh", "-c", script))
+    follow = pf.start("logs", "-f", "-t", "--since", "5m", name)
+    assert follow.end() == 0
+    after = time.time()
+    rows = stamped(pf, name)
+    assert [text for _, text in rows] == ["one", "two,three", "four"]
+    assert before - 0.02 <= rows[0][0] <= rows[1][0] - 0.9 <= rows[2][0] - 2.8 <= after - 2.8
+    assert follow.text() == pf.ok("logs", "-t", name)
+    assert pf.ok("logs", name) == "one\ntwo,three\nfour\n"
+
+    def since(at, *words):
+        return pf.ok("logs", "--since", at, *words, name)
+
+    def written(at):
+        return datetime.fromtimestamp(at, timezone.utc).isoformat()
+
+    assert since("1h") == since("2h30m") == since(written(before - 1)) == pf.ok("logs", name)
+    assert since(written(rows[1][0])) == "two,three\nfour\n"
+    assert since(written(rows[1][0] + 0.5)) == "two,three\nfour\n"  # the rest of the line
+    assert since(written(rows[2][0] - 0.3)) == since(written(rows[2][0])) == "four\n"
+    assert since(written(rows[1][0]), "-n", 1) == since(written(rows[2][0]), "-n", 9) == "four\n"
+    assert since("0s") == since(written(after + 60)) == since("0s", "-f") == ""
+    assert stamped(pf, name, "--since", written(rows[2][0])) == rows[2:]
+    pf.fails("logs", "--since", "yesterday", name, like="'yesterday': how long ago .10m")
+
+
+def test_logs_times_cannot_be_faked(pf):
+    lie = "2001-01-01T00:00:00.00Z"
+    script = rf"printf 'a\r{lie} b\033[2K\033[1G{lie} c\302\2331Gd\n{lie} e\n'"
+    name = pf.detach(command=("/bin/sh", "-c", script))
+    wait(lambda: name not in pf.ps(), what="the end")
+    said = pf("logs", "-t", name, text=False).stdout
+    assert not set(said) & {*range(10), *range(11, 32), 127} and b"\xc2\x9b" not in said
+    for line in said.splitlines():
+        assert re.match(STAMP.encode(), line) and not line.startswith(lie.encode())
+    assert pf("logs", name, text=False).stdout.startswith(b"a\r" + lie.encode())
+
+
+def test_logs_times_are_few(pf):
+    """However many small pieces it says: what is kept of them is limited, and the log is whole."""
+    script = "i=0; while [ $i -lt 300 ]; do echo $i; i=$((i + 1)); sleep 0.002; done"
+    name = pf.detach(command=("/bin/sh", "-c", script))
+    wait(lambda: name not in pf.ps(), 30, "the end")
+    times = LOGS / f"{name}.log.times"
+    assert 8 * 10 < times.stat().st_size < 8 * 302
+    assert times.stat().st_mode & 0o777 == 0o640
+    assert [int(text) for _, text in stamped(pf, name)] == list(range(300))
+
+
+@pytest.mark.parametrize("cycles", [2])
+def test_logs_times_of_starts(pf, cycles):
+    """A log that goes on when the program is started again; what pinfold says has its time, too."""
+    name = unique()
+    words = ["--restart", f"on-failure:{cycles}", "--", "/bin/sh", "-c", "echo hi; exit 3"]
+    pf.names.append(name)
+    pf.ok("run", "-d", "--name", name, "--cpus", CPU, *words)
+    wait(lambda: name not in pf.ps(), 30, "the end")
+    rows = stamped(pf, name)
+    said = [at for at, text in rows if text == "hi"]
+    assert len(said) == cycles + 1 and rows == sorted(rows, key=lambda row: row[0])
+    assert said[1] - said[0] > 0.9
+    assert any("pinfold: " in text and at - said[0] < 0.9 for at, text in rows)
 
 
 # --- gc -------------------------------------------------------------------------------------------

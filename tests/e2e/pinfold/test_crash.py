@@ -339,6 +339,12 @@ def test_log_has_a_limit(pf, orphan):
     text = pf.ok("logs", name)
     assert text.endswith("0123456789abcde\nlast\n")
     assert len(text) == sum(log.stat().st_size for log in logs)
+    # when it was said went round with it
+    times = [line[:22] for line in pf.ok("logs", "-t", name).splitlines()]
+    assert len(times) == len(text.splitlines()) and times == sorted(times)
+    assert all(time.startswith("20") for time in times)
+    assert pf.ok("logs", "--since", "1h", name) == text
+    assert pf.ok("logs", "--since", times[-1], name).endswith("last\n")
     pf.ok("stop", "-t", "1", name)
     assert pf.ok("logs", name).endswith("last\n")
 

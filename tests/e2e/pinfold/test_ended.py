@@ -129,7 +129,7 @@ def old_logs(pf):
     names = [unique("old") for _ in range(LOGS_KEPT + 2)]
     pf.names += names
     for i, name in enumerate(names):
-        for end in ("", ".1"):
+        for end in ("", ".1", ".times", ".1.times"):
             log = LOGS / f"{name}.log{end}"
             log.write_text("old\n")
             os.utime(log, (1000 + i, 1000 + i))
@@ -143,7 +143,7 @@ def test_old_logs_go(pf, old_logs):
     name = pf.detach(command=("/bin/echo", "new"))
     wait(lambda: name not in pf.ps(), what="the end")
     wait(lambda: not (LOGS / f"{old_logs[0]}.log").exists(), what="that old logs go")
-    assert not (LOGS / f"{old_logs[0]}.log.1").exists()
+    assert not list(LOGS.glob(f"{old_logs[0]}.log*"))
     kept = [log for log in LOGS.glob("*.log") if log.name != f"{running}.log"]
     wait(
         lambda: len(list(LOGS.glob("*.log"))) <= LOGS_KEPT + len(pf.ps()), what="that the rest goes"

@@ -6,6 +6,7 @@ import array
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -133,7 +134,9 @@ def test_detached(kept):
     assert kept.ok("logs", name) == "one\ntwo\n"
     kept.ok("run", "-d", "--grant", name, "--", "/bin/echo", "three")
     wait(lambda: kept.state() == "idle", what="the end")
-    assert kept.ok("logs", name) == "three\n"
+    assert kept.ok("logs", name) == kept.ok("logs", "--since", "1m", name) == "three\n"
+    assert re.fullmatch(r"20\S+Z three\n", kept.ok("logs", "-t", name))
+    assert kept.ok("logs", "--since", "0s", name) == ""
 
 
 MIB = 1 << 20
@@ -152,6 +155,11 @@ def test_log_is_limited(kept):
     assert 0 < sizes[0] <= 8 * MIB and 7 * MIB < sizes[1] <= 8 * MIB, sizes
     text = kept.ok("logs", name)
     assert len(text) == sum(sizes) and set(text[:-6]) == {"x"} and text.endswith("x\nlast\n")
+    # when it was said went with it to the other file
+    last = kept.ok("logs", "-t", "-n", 1, name)
+    assert re.fullmatch(r"20\S+Z last\n", last)
+    assert kept.ok("logs", "--since", last.split()[0], name).endswith("last\n")
+    assert kept.ok("logs", "-t", name)[:2] == "20"
     # the next begins with both empty; what it says last is not lost with it
     kept.ok("run", "-d", "--grant", name, "--", "/bin/echo", "next")
     wait(lambda: kept.state() == "idle", what="the end")

@@ -387,8 +387,11 @@ def test_detached_that_fails_says_so(pf):
     """And leaves no log of nothing, nor takes away that of a former workload."""
     name, former = unique(), pf.detach(command=("/bin/sh", "-c", f"head -c {9 << 20} /dev/zero"))
     wait(lambda: former not in pf.ps(), what="the end")
+    times = pf.ok("logs", "-t", former)[:22]
     kept = {log.name: log.stat().st_size for log in LOGS.glob(f"{former}.log*")}
-    assert set(kept) == {f"{former}.log", f"{former}.log.1"} and sum(kept.values()) == 9 << 20
+    ends = ("", ".1")
+    assert set(kept) == {f"{former}.log{end}{of}" for end in ends for of in ("", ".times")}
+    assert sum(kept[f"{former}.log{end}"] for end in ends) == 9 << 20
     for cpu, program, like, status in (
         (CPU, "no-such", "'no-such'", 127),
         (CPU, "/etc/passwd", "passwd", 126),
@@ -400,6 +403,7 @@ def test_detached_that_fails_says_so(pf):
             )
         assert not list(LOGS.glob(f"{name}.log*"))
         assert {log.name: log.stat().st_size for log in LOGS.glob(f"{former}.log*")} == kept
+    assert pf.ok("logs", "-t", former)[:22] == times and times[0] == "2"
 
 
 # --- users, root, what of the host is there -------------------------------------------------------

@@ -414,13 +414,13 @@ def test_log_of_an_owner_is_roots(pf):
     """He reads it; neither he nor his keeper can write to it."""
     name = pf.grant("--cpus", CPU, "--owner", f"{OWNER}:{OWNER}")
     keeper = pf.lease(name)["supervisor"]
-    for end in ("", ".1"):
+    for end in ("", ".1", ".times", ".1.times"):
         st = os.stat(LOGS / f"{name}.log{end}")
         assert (st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == (0, 0, 0o640)
     logs = [
         fd for fd in Path(f"/proc/{keeper}/fd").iterdir() if os.readlink(fd).startswith(str(LOGS))
     ]
-    assert len(logs) == 2
+    assert len(logs) == 4
     for fd in logs:
         flags = re.search(r"flags:\s*(\d+)", Path(f"/proc/{keeper}/fdinfo/{fd.name}").read_text())[
             1

@@ -34,6 +34,15 @@ int lease_note(struct lease *lease, const char *what, const char *path, struct e
 	return 0;
 }
 
+bool lease_notes(const struct lease *lease, const char *what, const char *path)
+{
+	for (unsigned i = 0; i < lease->nundo; i++) {
+		if (str_eq(lease->undo[i].what, what) && str_eq(lease->undo[i].path, path))
+			return true;
+	}
+	return false;
+}
+
 json_t *lease_to_json(const struct lease *lease)
 {
 	json_t *undo = json_array(), *links = json_object(), *doc;

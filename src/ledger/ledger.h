@@ -137,6 +137,7 @@ bool lease_exists(const struct ledger *l, const char *name);
 
 // Appends to the undo list. Fails when the list is full.
 int lease_note(struct lease *lease, const char *what, const char *path, struct err *err);
+bool lease_notes(const struct lease *lease, const char *what, const char *path);
 
 json_t *lease_to_json(const struct lease *lease);
 int lease_from_json(const json_t *doc, const char *what, struct lease *ret, struct err *err);

@@ -13,9 +13,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define ID_MAX 200
+#define FIRST_USER_NAMESPACE \
+	0xEFFFFFFDu // its inode, PROC_USER_INIT_INO of Linux' include/linux/proc_ns.h
 
 // ---- which it is
 
@@ -50,12 +53,34 @@ int container_file(const struct command *c, char **ret, struct err *err)
 	return *ret != NULL ? 0 : err_oom(err);
 }
 
+bool container_by_root(void)
+{
+	struct stat st;
+
+	return geteuid() == 0 && stat("/proc/self/ns/user", &st) == 0
+	       && st.st_ino == FIRST_USER_NAMESPACE;
+}
+
 bool container_has_grant(const struct command *c)
 {
 	_cleanup_free_ char *file = NULL;
 	struct err unused;
 
 	return container_file(c, &file, &unused) == 0 && access(file, F_OK) == 0;
+}
+
+// The lease that its file names may be another container's by now, which took the grant when this one had ended.
+static int read_lease(const struct ledger *l, const char *file, struct lease *ret, struct err *err)
+{
+	_cleanup_free_ char *name = NULL;
+	int r = fs_read_file(file, 4096, &name, NULL);
+
+	if (r < 0)
+		return err_sys(err, -r, "read '%s'", file);
+	r = lease_read(l, name, ret, err);
+	if (r == 0 && !lease_notes(ret, CONTAINER_NOTE, file))
+		r = err_set(err, ENOENT, "lease '%s' is another container's", name);
+	return r;
 }
 
 // Its lease, with the ledger open; -ENOENT: it has none.
@@ -68,18 +93,17 @@ static int open_lease(
 	struct err *err
 )
 {
-	_cleanup_free_ char *name = NULL;
-	int r = fs_read_file(file, 4096, &name, NULL);
+	int r;
 
-	if (r < 0)
-		return err_sys(err, -r, "read '%s'", file);
+	if (access(file, F_OK) < 0)
+		return err_sys(err, errno, "read '%s'", file);
 	if (hostfs_open("/", fs, err) < 0)
 		return -err->code;
 	r = ledger_open(fs, true, l, err);
 	if (r == 0) {
 		r = lock ? ledger_lock(l, err) : 0;
 		if (r == 0)
-			r = lease_read(l, name, ret, err);
+			r = read_lease(l, file, ret, err);
 		if (r < 0)
 			ledger_close(l);
 	}

@@ -14,6 +14,12 @@
 // none.
 int container_file(const struct command *c, char **ret, struct err *err);
 
+// In the undo list of its lease: that file.
+#define CONTAINER_NOTE "tree"
+
+// Whether this is root of the machine: an engine without root is that in a user namespace of its own.
+bool container_by_root(void);
+
 // A number that another text hardly has.
 uint64_t container_mark(const char *text);
 

@@ -102,14 +102,14 @@ static int make_on(
 		return 0;
 	claims = claim_possible(text, len);
 	// without root nothing can be added to what an engine gave
-	if (!claims && (geteuid() != 0 || !derive_possible(text, len, fs)))
+	if (!claims && (!container_by_root() || !derive_possible(text, len, fs)))
 		return 0;
 	if (jdoc_parse(text, len, "config.json", &spec, err) < 0)
 		return claims ? -err->code : 0;
 	// what it was given counts like anybody's: whoever starts it may have written that it is such a container
 	if (!claim_is_for_others(spec) && claim_read(spec, &claim, err) < 0)
 		return -err->code;
-	if (claim.name == NULL && (geteuid() != 0 || !derive_needed(spec, fs)))
+	if (claim.name == NULL && (!container_by_root() || !derive_needed(spec, fs)))
 		return 0;
 	if (command_is(c, "restore"))
 		return err_set(

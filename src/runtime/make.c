@@ -226,13 +226,16 @@ static int settle_given(
 	struct start *s, const struct command *c, const json_t *spec, struct err *err
 )
 {
+	struct lease now;
 	int pid = 0;
 
 	if (first_process(c, &pid, err) < 0
 	    || place_note(pid, &s->host, &s->ledger.fs, spec, &s->plan.lease, err) < 0
 	    || ledger_lock(&s->ledger, err) < 0)
 		return -err->code;
-	if (lease_write(&s->ledger, &s->plan.lease, err) < 0)
+	// it may have been killed by now, and its lease taken back
+	if (lease_read(&s->ledger, s->plan.lease.grant.name, &now, err) < 0
+	    || lease_write(&s->ledger, &s->plan.lease, err) < 0)
 		return -err->code;
 	ledger_unlock(&s->ledger);
 	return 0;
@@ -259,7 +262,7 @@ static int make_leased(
 			: place_check(&s->host, &s->ledger.fs, spec, err);
 
 	if (r == 0)
-		r = lease_note(lease, "tree", file, err);
+		r = lease_note(lease, CONTAINER_NOTE, file, err);
 	if (r == 0)
 		r = lease_write(&s->ledger, lease, err);
 	if (r < 0)
@@ -305,7 +308,7 @@ int container_make(
 	struct start s;
 	int r;
 
-	if (geteuid() != 0)
+	if (!container_by_root())
 		return err_set(err, EPERM, "grant '%s' is for engines that are root", claim->name);
 	if (container_file(c, &file, err) < 0)
 		return -err->code;

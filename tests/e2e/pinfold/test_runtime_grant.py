@@ -2,10 +2,12 @@
 # Copyright (c) 2026 The pinfold authors
 """pinfold-runtime with a grant: a container of an engine gets what its annotation or environment names."""
 
+import fcntl
 import json
 import resource
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,50 @@ def test_one_at_a_time(pf, engine):
     pf.fails("exec", grant, "--", "true", like="engine's")
     assert engine.runtime("delete", "--force", first).returncode == 0
     assert engine.runtime("delete", "--force", engine.start(engine.doc(grant))).returncode == 0
+
+
+def test_delete_of_one_whose_grant_another_has_by_then(pf, engine):
+    """It ends its own lease, however long it waited for the ledger, and not the one that has the grant now."""
+    grant = granted(pf, by="annotation")
+    first = engine.start(engine.doc(grant))
+    assert engine.runtime("kill", first, "KILL").returncode == 0
+    wait(lambda: engine.runtime.state(first)["status"] == "stopped", what="its end")
+    words = [engine.runtime.path, "--root", engine.runtime.root, "delete", first]
+    null = subprocess.DEVNULL
+    with open("/run/pinfold/lock", "rb+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with subprocess.Popen(words, stdin=null, stdout=null, stderr=null) as delete:
+            # it has seen by now what there is to be seen without the lock
+            gone = lambda: engine.runtime("state", first).returncode != 0  # noqa: E731
+            wait(gone, what="the end of the container")
+            time.sleep(0.2)
+            # as the next create does, which finds the lease of what has ended
+            lease = LEASES / f"{grant}.json"
+            ended = json.loads(lease.read_text())
+            ended["undo"] = [u for u in ended["undo"] if "/engine/" not in u["path"]]
+            lease.write_text(json.dumps(ended))
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert delete.wait(20) == 0
+    assert lease.exists(), "the lease of another"
+    pf.ok("gc")
+    assert not lease.exists()
+
+
+def test_rootless_engine(engine):
+    """An engine without root is root in a user namespace of its own."""
+    engine.bundle.write(engine.doc("some-grant"))
+    p = subprocess.run(
+        ["unshare", "-Ur", engine.runtime.path, "--root", "/tmp", "create", unique("c")],
+        cwd=engine.bundle.top,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert p.returncode == 1
+    assert (
+        "grant 'some-grant' is for engines that are root" in p.stderr and p.stderr.count("\n") == 1
+    )
 
 
 def test_claims_that_are_refused(pf, engine):

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -58,7 +59,13 @@ static CURLcode fetch(const char *url, struct body *b, long seconds, char *why, 
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	// what was asked for safely is not taken from where anybody on the way may write it
+	curl_easy_setopt(
+		c,
+		CURLOPT_REDIR_PROTOCOLS_STR,
+		strncasecmp(url, "https:", strlen("https:")) == 0 ? "https" : "http,https"
+	);
+	curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)b->max);
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS);
 	curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
@@ -70,6 +77,9 @@ static CURLcode fetch(const char *url, struct body *b, long seconds, char *why, 
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, b);
 	r = curl_easy_perform(c);
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, ret_code);
+	// the body of any other answer is not the file: a page that says where it is, a part of it, nothing
+	if (r == CURLE_OK && *ret_code != 200)
+		r = CURLE_HTTP_RETURNED_ERROR;
 	curl_easy_cleanup(c);
 	return r;
 }
@@ -93,7 +103,7 @@ int main(int argc, char **argv)
 	r = fetch(argv[1], &b, strtol(argv[3], NULL, 10), why, &code);
 	if (r == CURLE_OK && fflush(stdout) == 0)
 		return 0;
-	if (b.more)
+	if (b.more || r == CURLE_FILESIZE_EXCEEDED)
 		fprintf(stderr, "it has more than %zu bytes\n", b.max);
 	else if (r == CURLE_HTTP_RETURNED_ERROR)
 		fprintf(stderr, "the server says %ld\n", code);

@@ -27,6 +27,8 @@ PLACES = [
 places = pytest.mark.parametrize("place, flags", PLACES, ids=["host", "container", "vm"])
 TEXT = "[global]\nname=näme\n"
 MIB = 1 << 20
+# answers that have a body, or none, and not the file
+OTHERS = {"/moved": 302, "/choice": 300, "/part": 206, "/nothing": 204}
 
 
 class Server:
@@ -61,6 +63,15 @@ class Server:
             h.send_response(302)
             h.send_header("Location", "file:///etc/passwd")
             h.end_headers()
+        elif h.path in OTHERS:
+            h.send_response(OTHERS[h.path])
+            h.end_headers()
+            h.wfile.write(b"it is not here\n")
+        elif h.path == "/endless":
+            h.send_response(200)
+            h.send_header("Content-Length", "9" * 24)
+            h.end_headers()
+            h.wfile.write(b"abc")
         elif h.path == "/loop":
             h.send_response(302)
             h.send_header("Location", "/loop")
@@ -195,6 +206,8 @@ def test_wrong(pf, tmp_path, server):
     for path, like in (
         ("/none", "the server says 404"),
         ("/large", "it has more than 8388608 bytes"),
+        ("/endless", "it has more than 8388608 bytes"),
+        *((path, f"the server says {code}") for path, code in OTHERS.items()),
         ("/file", "rotocol"),
         ("/loop", "redirects"),
     ):

@@ -130,10 +130,11 @@ static int take_link(struct entries *s, const char *path, const char *text, stru
 // ---- the way to a file, a directory at a time
 
 struct way {
-	int at;		       // the directory that done names, or the file at its end
-	char done[PATH_MAX];   // free of links; "": the root
-	char todo[PATH_MAX];   // what is left, from rest on
-	char closed[PATH_MAX]; // a directory on it that is closed and should not be, or ""
+	int at;		     // the directory that done names, or the file at its end
+	char done[PATH_MAX]; // free of links; "": the root
+	char todo[PATH_MAX]; // what is left, from rest on
+	char closed
+		[PATH_MAX]; // a directory on it, or the file, that is closed and should not be, or ""
 	enum take why;
 	const char *rest;
 	unsigned links;
@@ -183,7 +184,7 @@ static int follow(struct entries *s, struct way *w, int link, const char *path, 
 	return 0;
 }
 
-// A directory that is closed to other users, on the way.
+// A directory on the way that is closed to other users, or the file at its end.
 static int meet_closed(struct entries *s, struct way *w, struct err *err)
 {
 	char **more;
@@ -233,7 +234,8 @@ static int step(struct entries *s, struct way *w, const char *path, size_t n, st
 	}
 	if (S_ISLNK(st.st_mode))
 		return follow(s, w, next, path, err);
-	if (S_ISDIR(st.st_mode) && (st.st_mode & S_IXOTH) == 0 && meet_closed(s, w, err) < 0)
+	if ((st.st_mode & (S_ISDIR(st.st_mode) ? S_IXOTH : S_IROTH)) == 0
+	    && meet_closed(s, w, err) < 0)
 		return -err->code;
 	close(w->at);
 	w->at = steal_fd(&next);

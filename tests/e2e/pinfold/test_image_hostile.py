@@ -344,6 +344,20 @@ def test_interpreter_in_a_closed_directory(closed, way):
     assert str(closed / "secret") in files(tmp_path / "x")
 
 
+def test_interpreter_that_others_may_not_read(closed):
+    """In a directory that is open; mode 0600, as of keys, and 0711, which others may run and not read."""
+    top = closed.parent
+    for mode in (0o600, 0o711):
+        secret = put(top / "secret", b"#!/bin/sh\necho secret\n")
+        secret.chmod(mode)
+        script = put(top / "script", f"#!{secret}\n".encode())
+        p = image("build", "-o", top / "x", script)
+        assert p.returncode == 125 and not (top / "x").exists()
+        assert f"'{secret}' is closed to other users" in p.stderr.splitlines()[-1]
+    build("-o", top / "x", "--add", secret, script)
+    assert str(secret) in files(top / "x")
+
+
 def test_interpreter_in_the_closed_directory_of_the_script(closed, tmp_path):
     """A script that the operator took out of it opens nothing beside it."""
     script = put(closed / "script", f"#!{closed}/secret\n".encode())

@@ -196,8 +196,15 @@ int fs_read_system(int dirfd, const char *path, size_t max, char **ret, size_t *
 int fs_read_file(const char *path, size_t max, char **ret, size_t *ret_len)
 {
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *cwd = path[0] != '/' ? getcwd(NULL, 0) : NULL, *whole = NULL;
 
-	return root < 0 ? -errno : fs_read(root, path, max, ret, ret_len);
+	if (root < 0 || (path[0] != '/' && cwd == NULL))
+		return -errno;
+	if (cwd != NULL)
+		whole = str_printf("%s/%s", cwd, path);
+	if (cwd != NULL && whole == NULL)
+		return -ENOMEM;
+	return fs_read(root, whole != NULL ? whole : path, max, ret, ret_len);
 }
 
 // The name of an entry of a directory: no path, and not the directory itself or its parent.

@@ -30,7 +30,7 @@ int fs_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len
 // The same of what is open, from where it is. -1: -errno.
 int fs_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
 
-// The same of an absolute path, for what is the machine's own.
+// The same of a path, from here where it is relative.
 int fs_read_file(const char *path, size_t max, char **ret, size_t *ret_len);
 
 // The same at half the price, where nobody but root and the kernel could have put anything but a file: in /proc,

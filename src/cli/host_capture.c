@@ -6,10 +6,12 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/status.h"
 #include "cli/cli.h"
 #include "host/capture.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,12 +56,49 @@ int cmd_host_capture(int argc, char **argv)
 	return STATUS_OK;
 }
 
+static volatile sig_atomic_t reader; // the process that reads what was unpacked
+
+static void pass_on(int sig)
+{
+	kill((pid_t)reader, sig);
+}
+
 static void remove_unpacked(void)
 {
 	_cleanup_close_ int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct err unused;
 
 	fs_remove_tree(tmp, unpacked + strlen("/tmp/"), &unused);
+}
+
+// Becomes two: one goes on, and the other removes what was unpacked when that has ended, also by a signal.
+static int split(struct err *err)
+{
+	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	const struct sigaction on = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+	sigset_t held, before;
+	int status;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		sigaddset(&held, ends[i]);
+	sigprocmask(SIG_BLOCK, &held, &before);
+	if (mkdtemp(unpacked) == NULL)
+		return err_sys(err, errno, "make a directory in /tmp");
+	reader = fork();
+	if (reader < 0) {
+		remove_unpacked();
+		return err_sys(err, errno, "start a process");
+	}
+	for (size_t i = 0; reader > 0 && i < ARRAY_LEN(ends); i++)
+		sigaction(ends[i], &on, NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (reader == 0)
+		return 0;
+	while (waitpid((pid_t)reader, &status, 0) < 0 && errno == EINTR)
+		;
+	remove_unpacked();
+	_exit(status_of_wait(status));
 }
 
 int cli_unpack_tree(const char *path, struct err *err)
@@ -75,9 +114,8 @@ int cli_unpack_tree(const char *path, struct err *err)
 	r = fs_read_file(path, CAPTURE_MAX, &text, &len);
 	if (r < 0)
 		return err_sys(err, -r, "read host tree '%s'", path);
-	if (mkdtemp(unpacked) == NULL)
-		return err_sys(err, errno, "make a directory in /tmp");
-	atexit(remove_unpacked);
+	if (split(err) < 0)
+		return -err->code;
 	dir = open(unpacked, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(err, errno, "open '%s'", unpacked);

@@ -2,16 +2,19 @@
 # Copyright (c) 2026 The pinfold authors
 """pinfold host inventory: its format, and whether other programs say the same of the machine."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import fake_host
 import pytest
 from places import TOP
+from workload import wait
 
 PINFOLD = str(TOP / os.environ.get("PINFOLD", "build/src/cli/pinfold"))
 NODES = Path("/sys/devices/system/node")
@@ -349,6 +352,38 @@ def test_wrong_usage(args, words):
 
 
 @pytest.mark.anywhere
+def test_capture_by_a_relative_name(tmp_path):
+    with open(tmp_path / "here.json", "w", encoding="utf-8") as f:
+        subprocess.run([PINFOLD, "host", "capture"], stdout=f, check=True)
+    p = subprocess.run(
+        [PINFOLD, "--host-tree", "../" + tmp_path.name + "/here.json", "host", "inventory"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "CPUs" in p.stdout and not p.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_capture_is_removed_after_a_signal(tmp_path, how):
+    with open(tmp_path / "here.json", "w", encoding="utf-8") as f:
+        subprocess.run([PINFOLD, "host", "capture"], stdout=f, check=True)
+    before = set(Path("/tmp").glob("pinfold-host-*"))
+    # it waits for its standard output
+    here, there = os.pipe()
+    fcntl.fcntl(there, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(there, bytes(4096))
+    command = [PINFOLD, "--host-tree", str(tmp_path / "here.json"), "host", "inventory", "--json"]
+    with subprocess.Popen(command, stdout=there) as p:
+        wait(lambda: set(Path("/tmp").glob("pinfold-host-*")) - before, what="what was unpacked")
+        p.send_signal(how)
+        assert p.wait(20) in (-how, 128 + how)
+    os.close(here)
+    os.close(there)
+    assert set(Path("/tmp").glob("pinfold-host-*")) == before
+
+
 def test_no_tree(tmp_path):
     result = run("host", "inventory", tree=tmp_path / "none")
     assert result.returncode == 125

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -176,6 +177,27 @@ def test_exec_has_no_privileges(pf, user):
     assert status_field(text, "NoNewPrivs") == "1"
     assert status_field(text, "Seccomp") == "2"
     assert set(status_field(text, "Uid").split()) == {user}
+
+
+@pytest.mark.parametrize("user", ["0", "1000"])
+def test_its_init_cannot_be_read(pf, user):
+    """Or who has the user of it could write into it, from its execution on until it forbids that."""
+    p = pf("run", "--cpus", CPU, "--user", user, "--", "head", "-c1", "/run/pinfold/inside")
+    assert p.returncode == 1 and "Permission denied" in p.stderr
+    pf.ok("run", "--cpus", CPU, "--user", user, "--", "/run/pinfold/inside", "show")
+
+
+def test_an_init_that_can_be_read(pf, inside, tmp_path):
+    for path in (pf.path, inside):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "pinfold-inside").chmod(0o755)
+    p = subprocess.run(
+        [tmp_path / "pinfold", "run", "--cpus", str(CPU), "--", "true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert p.returncode == 125 and p.stderr.count("\n") == 1 and "; chmod 0711 it" in p.stderr
 
 
 def test_exec_is_the_workloads_user(pf):

@@ -187,8 +187,12 @@ int cgroup_count(
 	struct err *err
 );
 
+// Aborts the FUSE connections of a user of the host; returns how many. Whatever he has mounted so is broken from then on.
+unsigned fuse_abort(uid_t owner);
+
 // Kills every process of the lease but those in the runtime's cgroup unless all is set, until none is
-// left or the time is over. This process stays.
+// left or the time is over, -EBUSY. This process stays. Those of an owner (keeper) that wait for a FUSE server are freed
+// of it after that time, and have as much again.
 int cgroup_kill(
 	const struct hostfs *fs,
 	const struct lease *lease,

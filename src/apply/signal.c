@@ -274,6 +274,35 @@ static int kill_once(const struct hostfs *fs, const struct lease *lease, int dir
 	return r == 0 && is_nobody(&s.seen) ? 1 : r;
 }
 
+static int kill_until(
+	const struct hostfs *fs,
+	const struct lease *lease,
+	int dir,
+	bool skip,
+	int64_t limit,
+	struct err *err
+)
+{
+	bool last;
+	int r;
+
+	do {
+		// however many there are to look through, v2 knows it at once
+		if (!skip && host_cgroup_populated(dir) == 0)
+			return 1;
+		last = clock_ms() >= limit;
+		r = kill_once(fs, lease, dir, skip);
+		if (r < 0)
+			return err_sys(
+				err, -r, "kill '%s' in '%s'", lease->grant.name, lease->cgroup
+			);
+		if (r > 0)
+			return 1;
+		nap_ms(TICK_MILLISECONDS);
+	} while (!last);
+	return 0;
+}
+
 int cgroup_kill(
 	const struct hostfs *fs,
 	const struct lease *lease,
@@ -282,28 +311,19 @@ int cgroup_kill(
 	struct err *err
 )
 {
-	const int64_t limit = clock_ms() + milliseconds;
 	const bool skip = !all && has_runtime(lease);
 	_cleanup_close_ int dir = open_cgroup(fs, lease);
-	bool last;
 	int r;
 
 	if (dir < 0)
 		return errno == 0 ? 0 : err_sys(err, errno, "open cgroup '%s'", lease->cgroup);
-	do {
-		// however many there are to look through, v2 knows it at once
-		if (!skip && host_cgroup_populated(dir) == 0)
-			return 0;
-		last = clock_ms() >= limit;
-		r = kill_once(fs, lease, dir, skip);
-		if (r < 0)
-			return err_sys(
-				err, -r, "kill '%s' in '%s'", lease->grant.name, lease->cgroup
-			);
-		if (r > 0)
-			return 0;
-		nap_ms(TICK_MILLISECONDS);
-	} while (!last);
+	r = kill_until(fs, lease, dir, skip, clock_ms() + milliseconds, err);
+	// one that waits for its owner's FUSE server is not to be killed before that
+	if (r == 0 && milliseconds > 0 && lease->grant.owner_uid != 0
+	    && fuse_abort(lease->grant.owner_uid) > 0)
+		r = kill_until(fs, lease, dir, skip, clock_ms() + milliseconds, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return err_set(
 		err,
 		EBUSY,

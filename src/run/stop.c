@@ -11,6 +11,9 @@
 
 #define TICK_MILLISECONDS 5
 #define STOP_TRIES 4
+#define KILL_MILLISECONDS 5000
+// For the kernel to take apart what they had: seconds for each GiB of small things, on the one CPU of a grant.
+#define DIE_MILLISECONDS 25000
 #define UNDO_SECONDS 10 // for the supervisor to take everything back
 // For peers to see that it has ended, and to give back what they have of it.
 #define DRAIN_MILLISECONDS 500
@@ -58,6 +61,7 @@ static int end_workload(
 	const char *name = lease->grant.name;
 	struct offline o;
 	int64_t limit;
+	int r;
 
 	// frozen it cannot do what SIGTERM asks for, and would do it elsewhere than it may if it were thawed
 	offline_look(&l->fs, lease, &o);
@@ -76,8 +80,11 @@ static int end_workload(
 		nap_ms(TICK_MILLISECONDS);
 	if (gone(l, name))
 		return 0;
-	if (cgroup_kill(&l->fs, lease, false, 5000, err) < 0)
-		return -err->code;
+	r = cgroup_kill(&l->fs, lease, false, KILL_MILLISECONDS, err);
+	if (r == -EBUSY)
+		r = cgroup_kill(&l->fs, lease, false, DIE_MILLISECONDS, err);
+	if (r < 0)
+		return r;
 	limit = clock_ms() + UNDO_SECONDS * 1000;
 	while (clock_ms() < limit && !gone(l, name) && lease_supervised(l, lease)) {
 		struct err ignored;

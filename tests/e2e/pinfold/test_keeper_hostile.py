@@ -10,9 +10,11 @@ import fcntl
 import json
 import os
 import re
+import select
 import signal
 import socket
 import struct
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -266,3 +268,67 @@ def test_writer_that_is_held_up(speaker, keep):
         keep.pf.ok("grant", "stop", keep.name)
         assert time.monotonic() - begin < 10 + 5 * SLOW
     wait(lambda: not speaker.writer.exists(), what="the end of the writer")
+
+
+# --- file systems of his own ------------------------------------------------------------------------
+
+FUSE_INIT = 26  # linux/fuse.h
+
+
+@pytest.fixture
+def unanswered():
+    """A FUSE mount of the owner's, as fusermount3 makes one, whose server reads requests and answers none."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("there is no /dev/fuse")
+    libc = ctypes.CDLL(None, use_errno=True)
+    read = []
+    with tempfile.TemporaryDirectory(prefix="pinfold-test-") as top:
+        os.chmod(top, 0o755)
+        fd = os.open("/dev/fuse", os.O_RDWR | os.O_NONBLOCK)
+        options = f"fd={fd},rootmode=40000,user_id={OWNER},group_id={OWNER}"
+        flags = 2 | 4  # nosuid, nodev
+        if libc.mount(b"hang", top.encode(), b"fuse", flags, options.encode()) < 0:
+            os.close(fd)
+            pytest.skip(f"no FUSE mount: {os.strerror(ctypes.get_errno())}")
+
+        def serve():
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            while not ended.is_set():
+                if not poll.poll(50):
+                    continue
+                try:
+                    request = os.read(fd, 1 << 17)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    return  # aborted
+                _, opcode, unique = struct.unpack_from("IIQ", request)
+                if opcode == FUSE_INIT:
+                    body = struct.pack("IIIIHHII36x", 7, 31, 4096, 0, 0, 0, 4096, 0)
+                    os.write(fd, struct.pack("IiQ", 16 + len(body), 0, unique) + body)
+                else:
+                    read.append(opcode)
+
+        ended = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield top, read
+        ended.set()
+        thread.join(20)
+        os.close(fd)
+        libc.umount2(top.encode(), 2)  # MNT_DETACH
+
+
+@pytest.mark.parametrize("verb", ["stop", "remove"])
+def test_mount_of_the_owners_that_does_not_answer(keep, unanswered, verb):
+    """Who waits for it cannot be killed: root's commands end it all the same."""
+    top, read = unanswered
+    keep.grant()
+    with keep.socket() as s:
+        order = {"op": "run", "argv": ["/bin/true"], "volumes": [f"{top}:/m"], "detached": True}
+        s.send(json.dumps(order | {"env": [], "interactive": False, "terminal": False}).encode())
+        wait(lambda: read, what="the keeper's look at the volume")
+        keep.pf.ok("grant", verb, keep.name, seconds=60)
+    if verb == "stop":
+        keep.pf.ok("grant", "remove", keep.name)

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// A process that waits for a FUSE server which has read its request cannot be killed (request_wait_answer in Linux'
+// fs/fuse/dev.c): it waits as long as whoever runs the server likes. The kernel lets root abort a connection, in a file
+// system of its own (Documentation/filesystems/fuse.rst), which need not be mounted for that.
+
+#include "apply/apply.h"
+#include "base/dir.h"
+#include "base/fs.h"
+#include "base/scope.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+static DIR *open_connections(void)
+{
+	_cleanup_close_ int fs = fsopen("fusectl", FSOPEN_CLOEXEC), root = -1;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return NULL;
+	root = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	return root >= 0 ? dir_open(root, ".", 0) : NULL;
+}
+
+unsigned fuse_abort(uid_t owner)
+{
+	_cleanup_closedir_ DIR *d = open_connections();
+	struct dirent *e;
+	unsigned n = 0;
+
+	while ((e = dir_next(d)) != NULL) {
+		_cleanup_close_ int dir =
+			openat(dirfd(d), e->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		struct stat st;
+		struct err unused;
+
+		if (dir >= 0 && fstat(dir, &st) == 0 && st.st_uid == owner
+		    && fs_write_control(dir, "abort", "1", &unused) == 0)
+			n++;
+	}
+	return n;
+}

@@ -119,6 +119,12 @@ int apply_exchanged(const struct step *s, struct err *err);
 int apply_idmapped(const struct step *s, struct err *err);
 // netns.c
 int apply_netns(const struct step *s, struct err *err);
+// netdevs.c
+int apply_netdevs(const struct step *s, struct err *err);
+// Gives back those that the directory `path` of a lease tells of, and removes it. None is fine. The ledger is locked.
+int netdevs_return(const char *path, struct err *err);
+// "netdev 'ens1' of 'fw'", an interface of that function that a lease has. False: there is none.
+bool netdevs_holder(const struct ledger *l, const char *bdf, char *ret, size_t len);
 // module.c
 int apply_module(const struct step *s, struct err *err);
 // One that is not there is no error.

@@ -94,6 +94,7 @@ int nic_bind(
 	struct host_nic details;
 	struct host_pci now;
 	struct err failed, unused;
+	char holder[128];
 
 	// the host may have been read before a collection gave it back
 	if (!look_at(&l->fs, nic->bdf, &now))
@@ -103,6 +104,10 @@ int nic_bind(
 		return 0;
 	if (check_unused(l, &now, now.driver, err) < 0)
 		return -err->code;
+	if (netdevs_holder(l, nic->bdf, holder, sizeof(holder)))
+		return err_set(
+			err, EBUSY, "NIC %s is in use: %s; stop that first", nic->bdf, holder
+		);
 	snprintf(b.bdf, sizeof(b.bdf), "%s", nic->bdf);
 	snprintf(b.driver, sizeof(b.driver), "%s", driver);
 	snprintf(b.former, sizeof(b.former), "%s", now.driver);

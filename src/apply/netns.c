@@ -98,14 +98,16 @@ static int make_port(int fd, const char *text, uid_t owner, struct err *err)
 	if (grant_port_parse(text, &p, err) < 0 || make_tap(&p, owner, err) < 0)
 		return -err->code;
 	r = named(p.name);
-	r.ifr_mtu = (int)p.mtu;
-	if (p.mtu != 0 && ioctl(fd, SIOCSIFMTU, &r) < 0)
-		return err_sys(err, errno, "kernel port '%s': set its MTU to %u", p.name, p.mtu);
-	for (unsigned i = 0; e == 0 && i < p.naddresses; i++) {
-		e = set_address(fd, p.name, p.addresses[i]);
+	r.ifr_mtu = (int)p.has.mtu;
+	if (p.has.mtu != 0 && ioctl(fd, SIOCSIFMTU, &r) < 0)
+		return err_sys(
+			err, errno, "kernel port '%s': set its MTU to %u", p.name, p.has.mtu
+		);
+	for (unsigned i = 0; e == 0 && i < p.has.naddresses; i++) {
+		e = set_address(fd, p.name, p.has.addresses[i]);
 		if (e < 0)
 			return err_sys(
-				err, -e, "kernel port '%s': give it %s", p.name, p.addresses[i]
+				err, -e, "kernel port '%s': give it %s", p.name, p.has.addresses[i]
 			);
 	}
 	e = set_up(fd, p.name);

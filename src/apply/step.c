@@ -184,6 +184,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_USERNS] = apply_userns,
 	[STEP_MODULE] = apply_module,
 	[STEP_NETNS] = apply_netns,
+	[STEP_NETDEVS] = apply_netdevs,
 };
 
 static int apply_if(

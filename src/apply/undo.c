@@ -112,6 +112,8 @@ int undo_lease(
 			r = undo_tree(u->path, err);
 		else if (str_eq(u->what, "link"))
 			r = undo_link(l, lease, u->path, err);
+		else if (str_eq(u->what, "netdevs"))
+			r = netdevs_return(u->path, err);
 		else if (str_eq(u->what, "hugetlbfs"))
 			r = 0; // with its last file: pinned.c
 		else

@@ -33,6 +33,8 @@ int choose_nics(
 	struct terms *t, const struct host *host, const struct holdings *others, struct err *err
 );
 // Whether the NICs of g can be had.
+bool nic_granted(const struct terms *t, const char *bdf);
+const struct grant *nic_holder(const struct holdings *others, const char *bdf); // NULL: nobody
 int check_nics(
 	const struct grant *g,
 	const struct host *host,
@@ -42,3 +44,12 @@ int check_nics(
 
 // partition.c: whether this machine can make the CPUs of g an isolated partition.
 int check_partition(const struct grant *g, const struct host *host, struct err *err);
+
+// netdevs.c
+const struct grant *netdev_holder(const struct holdings *others, const char *name); // NULL: nobody
+int check_netdevs(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+);

@@ -17,7 +17,8 @@
 #define GRANT_NICS 64
 #define GRANT_LINKS 32
 #define GRANT_PORTS 7 // an odd number: no padding before the next field
-#define GRANT_PORT_ADDRESSES 4
+#define GRANT_NETDEVS 7
+#define GRANT_ADDRESSES 4
 #define GRANT_MEMORY_MIN (UINT64_C(8) << 20) // bytes of ordinary memory
 #define GRANT_SECCOMP 256		     // bytes of the name of a system call profile
 
@@ -72,13 +73,26 @@ struct grant_link {
 	uint32_t gid; // host group that both ends share; 0 until a lease has it
 };
 
-// An interface in the container's own network namespace, of which a program is the other end.
+// What an interface has in the container's own network namespace.
+struct grant_interface {
+	unsigned mtu; // 0: the kernel's, or what it has
+	unsigned naddresses;
+	char addresses[GRANT_ADDRESSES][64]; // "192.0.2.1/24"
+};
+
+// An interface there of which a program is the other end.
 struct grant_port {
 	char name[16];
-	bool vhost;   // for virtio-user over vhost-net
-	unsigned mtu; // 0: the kernel's
-	unsigned naddresses;
-	char addresses[GRANT_PORT_ADDRESSES][64]; // "192.0.2.1/24"
+	bool vhost; // for virtio-user over vhost-net
+	struct grant_interface has;
+};
+
+// An interface of the host that is there for the lease.
+struct grant_netdev {
+	char name[16];	 // on the host
+	char inside[16]; // in the container
+	bool force;	 // though the host uses it
+	struct grant_interface has;
 };
 
 // What a request and a grant say alike. A field has a row in options.def: its flag, its key, its bounds.
@@ -100,6 +114,8 @@ struct terms {
 	struct grant_link links[GRANT_LINKS];
 	unsigned nports;
 	struct grant_port ports[GRANT_PORTS];
+	unsigned nnetdevs;
+	struct grant_netdev netdevs[GRANT_NETDEVS];
 	uint64_t caps;		     // 1 << CAP_… (grant/caps.h)
 	char seccomp[GRANT_SECCOMP]; // "strict:FILE", "FILE", "aio"; "": the default profile
 };
@@ -157,6 +173,10 @@ void grant_print(const struct grant *g, FILE *out);
 #define GRANT_PORT_STR 320
 char *grant_port_text(const struct grant_port *p, char buf[static GRANT_PORT_STR]);
 int grant_port_parse(const char *text, struct grant_port *ret, struct err *err);
+// netdev_option.c: "veth0,name=eth0,192.0.2.1/24".
+#define GRANT_NETDEV_STR 352
+char *grant_netdev_text(const struct grant_netdev *n, char buf[static GRANT_NETDEV_STR]);
+int grant_netdev_parse(const char *text, struct grant_netdev *ret, struct err *err);
 
 // ---- choose.c, validate.c: request + host + what others hold → grant
 

@@ -11,7 +11,7 @@
 
 #define CLASS_NETWORK 0x02 // the upper 8 bits of the class
 
-static bool granted_nic(const struct terms *t, const char *bdf)
+bool nic_granted(const struct terms *t, const char *bdf)
 {
 	for (unsigned i = 0; i < t->nnics; i++) {
 		if (str_eq(t->nics[i].bdf, bdf))
@@ -20,10 +20,10 @@ static bool granted_nic(const struct terms *t, const char *bdf)
 	return false;
 }
 
-static const struct grant *holder_of(const struct holdings *others, const char *bdf)
+const struct grant *nic_holder(const struct holdings *others, const char *bdf)
 {
 	for (unsigned i = 0; i < others->n; i++) {
-		if (granted_nic((const struct terms *)&others->held[i].grant, bdf))
+		if (nic_granted((const struct terms *)&others->held[i].grant, bdf))
 			return &others->held[i].grant;
 	}
 	return NULL;
@@ -68,8 +68,8 @@ static int choose_some(
 			struct grant_nic *nic = &t->nics[t->nnics];
 
 			if (str_eq(p->driver, "vfio-pci") != (bound == 1) || !fits(&want->select, p)
-			    || !is_free(want, p) || granted_nic(t, p->bdf)
-			    || holder_of(others, p->bdf) != NULL)
+			    || !is_free(want, p) || nic_granted(t, p->bdf)
+			    || nic_holder(others, p->bdf) != NULL)
 				continue;
 			if (t->nnics == GRANT_NICS)
 				return err_set(err, E2BIG, "NICs: more than %d", GRANT_NICS);
@@ -132,7 +132,7 @@ static int check_group(
 		const struct host_pci *p = &host->pci[i];
 
 		if (p->iommu_group != nic->iommu_group || host_pci_harmless(p)
-		    || granted_nic((const struct terms *)g, p->bdf))
+		    || nic_granted((const struct terms *)g, p->bdf))
 			continue;
 		return err_set(
 			err,
@@ -196,7 +196,7 @@ static int check_nic(
 )
 {
 	const struct host_pci *p = host_pci(host, nic->bdf);
-	const struct grant *holder = holder_of(others, nic->bdf);
+	const struct grant *holder = nic_holder(others, nic->bdf);
 
 	if (p == NULL)
 		return err_set(
@@ -213,6 +213,16 @@ static int check_nic(
 	if (holder != NULL)
 		return err_set(
 			err, EBUSY, "NIC %s is granted to '%s' already", p->bdf, holder->name
+		);
+	holder = p->netdev[0] != '\0' ? netdev_holder(others, p->netdev) : NULL;
+	if (holder != NULL)
+		return err_set(
+			err,
+			EBUSY,
+			"NIC %s: its interface '%s' is granted to '%s'",
+			p->bdf,
+			p->netdev,
+			holder->name
 		);
 	if (check_driver(nic, p, err) < 0)
 		return -err->code;

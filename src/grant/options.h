@@ -62,7 +62,7 @@ struct option_type {
 extern const struct option_type option_name, option_text, option_word, option_number, option_size,
 	option_list, option_shared, option_seccomp;
 extern const struct option_type option_hugepages, option_nics, option_links, option_ports,
-	option_caps, option_claims, option_owner;
+	option_netdevs, option_caps, option_claims, option_owner;
 
 static inline void *option_at(const struct row *o, const void *all)
 {
@@ -79,6 +79,16 @@ int option_parse_number(
 	uint64_t *ret,
 	struct err *err
 );
+
+// ---- port_option.c: what options of interfaces have in common; what: "kernel port"
+
+int interface_check_name(const char *what, const char *name, struct err *err);
+// "192.0.2.1/24", "mtu=1400". form: what else may be said, for messages.
+int interface_parse_word(
+	struct grant_interface *p, const char *word, const char *form, struct err *err
+);
+// ",192.0.2.1/24,mtu=1400", appended. Returns how much is in buf.
+int interface_text(const struct grant_interface *p, char *buf, size_t len, int n);
 
 // ---- options.c: what goes through all rows
 

@@ -14,21 +14,23 @@
 _Static_assert(sizeof(((struct grant_port *)0)->name) == IFNAMSIZ, "a name of the kernel's");
 
 // "192.0.2.1/24", "2001:db8::1/64"
-static int add_address(struct grant_port *p, const char *word, struct err *err)
+static int add_address(
+	struct grant_interface *p, const char *word, const char *form, struct err *err
+)
 {
 	char buf[64], *slash;
 	unsigned char bytes[16];
 	bool six = strchr(word, ':') != NULL;
 	uint64_t prefix;
 
-	if (p->naddresses == GRANT_PORT_ADDRESSES)
-		return err_set(err, E2BIG, "more than %d addresses", GRANT_PORT_ADDRESSES);
+	if (p->naddresses == GRANT_ADDRESSES)
+		return err_set(err, E2BIG, "more than %d addresses", GRANT_ADDRESSES);
 	if (strlen(word) >= sizeof(buf))
 		return err_set(err, EINVAL, "'%.64s' is no address", word);
 	strcpy(buf, word);
 	slash = strchr(buf, '/');
 	if (slash == NULL)
-		return err_set(err, EINVAL, "'%s': write ADDRESS/PREFIX, mtu=N or vhost", word);
+		return err_set(err, EINVAL, "'%s': write %s", word, form);
 	*slash++ = '\0';
 	if (inet_pton(six ? AF_INET6 : AF_INET, buf, bytes) != 1)
 		return err_set(err, EINVAL, "'%s' is no address", buf);
@@ -38,16 +40,14 @@ static int add_address(struct grant_port *p, const char *word, struct err *err)
 	return 0;
 }
 
-static int parse_word(struct grant_port *p, const char *word, struct err *err)
+int interface_parse_word(
+	struct grant_interface *p, const char *word, const char *form, struct err *err
+)
 {
 	uint64_t mtu;
 
-	if (str_eq(word, "vhost")) {
-		p->vhost = true;
-		return 0;
-	}
 	if (!str_starts(word, "mtu="))
-		return add_address(p, word, err);
+		return add_address(p, word, form, err);
 	// the kernel's own bounds of a tap
 	if (option_parse_number("mtu", word + strlen("mtu="), 68, 65521, &mtu, err) < 0)
 		return -err->code;
@@ -55,7 +55,24 @@ static int parse_word(struct grant_port *p, const char *word, struct err *err)
 	return 0;
 }
 
-static int check_name(const char *s, struct err *err)
+int interface_text(const struct grant_interface *p, char *buf, size_t len, int n)
+{
+	for (unsigned i = 0; i < p->naddresses; i++)
+		n += snprintf(buf + n, len - (size_t)n, ",%s", p->addresses[i]);
+	if (p->mtu != 0)
+		n += snprintf(buf + n, len - (size_t)n, ",mtu=%u", p->mtu);
+	return n;
+}
+
+static int parse_word(struct grant_port *p, const char *word, struct err *err)
+{
+	if (!str_eq(word, "vhost"))
+		return interface_parse_word(&p->has, word, "ADDRESS/PREFIX, mtu=N or vhost", err);
+	p->vhost = true;
+	return 0;
+}
+
+int interface_check_name(const char *what, const char *s, struct err *err)
 {
 	static const char known[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -65,8 +82,9 @@ static int check_name(const char *s, struct err *err)
 		return err_set(
 			err,
 			EINVAL,
-			"kernel port '%.32s': a name has 1 to %d of a-z, A-Z, 0-9, '.', '_', '-', "
+			"%s '%.32s': a name has 1 to %d of a-z, A-Z, 0-9, '.', '_', '-', "
 			"and is not lo",
+			what,
 			s,
 			IFNAMSIZ - 1
 		);
@@ -83,7 +101,7 @@ static int parse_port(const struct reading *r, const char *text, struct err *err
 		return err_set(err, EINVAL, "kernel port '%.64s': too long", text);
 	strcpy(buf, text);
 	word = strtok_r(buf, ",", &save);
-	if (check_name(word != NULL ? word : "", err) < 0)
+	if (interface_check_name("kernel port", word != NULL ? word : "", err) < 0)
 		return -err->code;
 	strcpy(p.name, word);
 	while ((word = strtok_r(NULL, ",", &save)) != NULL) {
@@ -104,10 +122,7 @@ char *grant_port_text(const struct grant_port *p, char buf[static GRANT_PORT_STR
 {
 	int n = snprintf(buf, GRANT_PORT_STR, "%s", p->name);
 
-	for (unsigned i = 0; i < p->naddresses; i++)
-		n += snprintf(buf + n, GRANT_PORT_STR - (size_t)n, ",%s", p->addresses[i]);
-	if (p->mtu != 0)
-		n += snprintf(buf + n, GRANT_PORT_STR - (size_t)n, ",mtu=%u", p->mtu);
+	n = interface_text(&p->has, buf, GRANT_PORT_STR, n);
 	if (p->vhost)
 		snprintf(buf + n, GRANT_PORT_STR - (size_t)n, ",vhost");
 	return buf;

@@ -237,7 +237,8 @@ int grant_validate(
 		);
 	if (check_cpus(g, host, others, err) < 0 || check_pool(g, host, others, err) < 0
 	    || check_partition(g, host, err) < 0 || check_mems(g, host, err) < 0
-	    || check_pages(g, host, others, err) < 0 || check_nics(g, host, others, err) < 0)
+	    || check_pages(g, host, others, err) < 0 || check_nics(g, host, others, err) < 0
+	    || check_netdevs(g, host, others, err) < 0)
 		return -err->code;
 	return 0;
 }

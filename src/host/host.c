@@ -63,7 +63,8 @@ int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct 
 	read_memory(fs, h);
 	if (read_kernel(fs, h, err) < 0 || host_read_cpus(fs, parts, h, err) < 0
 	    || host_read_hugepages(fs, h, err) < 0 || host_read_nodes(fs, h, err) < 0
-	    || ((parts & HOST_PCI) != 0 && host_read_pci(fs, h, err) < 0)) {
+	    || ((parts & HOST_PCI) != 0
+		&& (host_read_pci(fs, h, err) < 0 || host_read_netdevs(fs, h, err) < 0))) {
 		host_done(h);
 		return -err->code;
 	}
@@ -82,6 +83,7 @@ void host_done(struct host *h)
 	free(h->cpus);
 	free(h->nodes);
 	free(h->pci);
+	free(h->netdevs);
 	free(h->cmdline);
 	for (unsigned i = 0; i < h->nnotes; i++)
 		free(h->notes[i]);

@@ -83,6 +83,13 @@ struct host_pci {
 	unsigned totalvfs, numvfs;
 };
 
+// A network interface of the network namespace that this process is in.
+struct host_netdev {
+	char name[16];
+	char upper[16]; // as of struct host_pci
+	bool default_route, addressed;
+};
+
 enum host_cgroup_version {
 	HOST_CGROUP_NONE = 0,
 	HOST_CGROUP_V1, // controllers on hierarchies of their own, beside it perhaps an empty v2
@@ -148,6 +155,8 @@ struct host {
 	struct host_hugepages hugepages[HOST_PAGE_SIZES]; // whole machine, smallest size first
 	unsigned npci;
 	struct host_pci *pci; // in order of BDF
+	unsigned nnetdevs;
+	struct host_netdev *netdevs;
 	struct host_cgroup cgroup;
 	uint64_t mem_total, mem_free; // /proc/meminfo, bytes
 	uint64_t default_hugepage;    // Hugepagesize of /proc/meminfo, bytes; 0: none
@@ -169,7 +178,7 @@ void host_mount_unescape(char *s);
 // Parts that cost many files on a large machine and that not every command needs.
 enum {
 	HOST_CACHES = 1 << 0,
-	HOST_PCI = 1 << 1,
+	HOST_PCI = 1 << 1,     // and network interfaces
 	HOST_SHARING = 1 << 2, // l2, l3 and speed
 	HOST_ALL = HOST_CACHES | HOST_PCI | HOST_SHARING,
 };
@@ -181,9 +190,10 @@ enum {
 int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct err *err);
 void host_done(struct host *h);
 
-const struct host_cpu *host_cpu(const struct host *h, unsigned id);	// NULL: not online
-const struct host_node *host_node(const struct host *h, unsigned id);	// NULL: not online
-const struct host_pci *host_pci(const struct host *h, const char *bdf); // NULL: not there
+const struct host_cpu *host_cpu(const struct host *h, unsigned id);	       // NULL: not online
+const struct host_node *host_node(const struct host *h, unsigned id);	       // NULL: not online
+const struct host_pci *host_pci(const struct host *h, const char *bdf);	       // NULL: not there
+const struct host_netdev *host_netdev(const struct host *h, const char *name); // NULL: not there
 
 // Index into hugepages[] of a page size in bytes, or -1.
 int host_page_size_index(const struct host *h, uint64_t size);

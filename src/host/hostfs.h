@@ -79,7 +79,8 @@ int host_read_cpus(const struct hostfs *fs, unsigned parts, struct host *h, stru
 int host_read_nodes(const struct hostfs *fs, struct host *h, struct err *err); // after cpus, sizes
 int host_read_hugepages(const struct hostfs *fs, struct host *h, struct err *err);
 int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err); // after nodes
-void host_read_cgroup(const struct hostfs *fs, struct host *h);		     // after the release
+int host_read_netdevs(const struct hostfs *fs, struct host *h, struct err *err);
+void host_read_cgroup(const struct hostfs *fs, struct host *h); // after the release
 
 // The counters in one hugepages-NkB directory; what is missing or unknown stays 0.
 void host_read_pool(

@@ -2,32 +2,15 @@
 // Copyright (c) 2026 The pinfold authors
 // /sys/bus/pci/devices, as described in the kernel's Documentation/ABI/testing/sysfs-bus-pci.
 
-#include "host/hostfs.h"
+#include "host/netdev.h"
 
 #include "base/scope.h"
 #include "base/str.h"
 
-#include <ifaddrs.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define PCI_DIR "sys/bus/pci/devices"
-#define IF_NAME 16	   // IFNAMSIZ
 #define CLASS_NETWORK 0x02 // the upper 8 bits of the class
-
-// What the host uses network interfaces for, each name once.
-enum {
-	USE_ADDRESS = 1 << 0, // it has an address, or a route leads over it
-	USE_DEFAULT = 1 << 1, // a default route does
-};
-
-struct routes {
-	unsigned n, room;
-	struct used {
-		char netdev[IF_NAME];
-		unsigned use;
-	} * used;
-};
 
 // "0000:3b:00.1", in lower case as the kernel prints it; behind some bridges the domain has more
 // than four digits.
@@ -43,157 +26,11 @@ static bool is_bdf(const char *name)
 	       && name[5] == '.' && name[6] >= '0' && name[6] <= '7' && name[7] == '\0';
 }
 
-static void add_use(struct routes *routes, const char *netdev, unsigned use)
-{
-	struct used *more;
-
-	for (unsigned i = 0; i < routes->n; i++) {
-		if (str_eq(routes->used[i].netdev, netdev)) {
-			routes->used[i].use |= use;
-			return;
-		}
-	}
-	if (strlen(netdev) >= IF_NAME || str_eq(netdev, "lo"))
-		return;
-	if (routes->n == routes->room) {
-		more = reallocarray(routes->used, routes->room + 64, sizeof(*more));
-		if (more == NULL)
-			return;
-		routes->used = more;
-		routes->room += 64;
-	}
-	routes->used[routes->n] = (struct used){.use = use};
-	strcpy(routes->used[routes->n++].netdev, netdev);
-}
-
-#define RTF_UP 0x0001
-#define RTF_REJECT 0x0200
-
-static bool is_zeros(const char *s)
-{
-	return *s != '\0' && s[strspn(s, "0")] == '\0';
-}
-
-// Iface Destination Gateway Flags RefCnt Use Metric Mask …; see fib_route_seq_show of the kernel.
-static void parse_route4(const char *line, struct routes *routes)
-{
-	char netdev[IF_NAME], destination[33], mask[33];
-	unsigned flags;
-
-	if (sscanf(line, "%15s %32s %*s %x %*s %*s %*s %32s", netdev, destination, &flags, mask)
-	    != 4)
-		return;
-	if ((flags & RTF_UP) != 0 && (flags & RTF_REJECT) == 0)
-		add_use(routes,
-			netdev,
-			is_zeros(destination) && is_zeros(mask) ? USE_DEFAULT | USE_ADDRESS
-								: USE_ADDRESS);
-}
-
-// Destination, its prefix length, source, its prefix length, next hop, metric, two counters, flags,
-// interface; see rt6_info_route of the kernel.
-static void parse_route6(const char *line, struct routes *routes)
-{
-	char netdev[IF_NAME], destination[33], prefix[3];
-	unsigned flags;
-
-	if (sscanf(line,
-		   "%32s %2s %*s %*s %*s %*s %*s %*s %x %15s",
-		   destination,
-		   prefix,
-		   &flags,
-		   netdev)
-	    != 4)
-		return;
-	if (is_zeros(destination) && is_zeros(prefix) && (flags & RTF_UP) != 0
-	    && (flags & RTF_REJECT) == 0)
-		add_use(routes, netdev, USE_DEFAULT | USE_ADDRESS);
-}
-
-// Address, index, prefix length, scope, flags, name: if6_seq_show of the kernel. An interface gives itself one for
-// its link (scope 20).
-static void parse_address6(const char *line, struct routes *routes)
-{
-	char netdev[IF_NAME];
-	unsigned scope;
-
-	if (sscanf(line, "%*s %*s %*s %x %*s %15s", &scope, netdev) == 2 && scope == 0)
-		add_use(routes, netdev, USE_ADDRESS);
-}
-
-// An address without a route of its own. A copy of another machine's files has none.
-static void read_addresses4(struct routes *routes)
-{
-	struct ifaddrs *all = NULL;
-
-	if (getifaddrs(&all) < 0)
-		return;
-	for (const struct ifaddrs *a = all; a != NULL; a = a->ifa_next) {
-		if (a->ifa_addr != NULL && a->ifa_addr->sa_family == AF_INET)
-			add_use(routes, a->ifa_name, USE_ADDRESS);
-	}
-	freeifaddrs(all);
-}
-
-// A router may have a million routes: line by line, not whole.
-static void read_routes(
-	const struct hostfs *fs,
-	const char *path,
-	void (*parse)(const char *line, struct routes *routes),
-	struct routes *routes
-)
-{
-	_cleanup_fclose_ FILE *f = hostfs_fopen(fs->root, path);
-	char line[512];
-
-	if (f == NULL)
-		return;
-	while (fgets(line, sizeof(line), f) != NULL)
-		parse(line, routes);
-}
-
-#define UPPERS_MAX 4 // VLAN on a bridge on a bond on a port
-
-// What the interface whose directory is path, or a bond, bridge or VLAN on top of it (its link
-// upper_NAME), is used for: taking a port away from under a bridge cuts the host off as surely. upper: the nearest.
-static unsigned uses_of(
-	int at,
-	const char *path,
-	const char *netdev,
-	const struct routes *routes,
-	unsigned depth,
-	char *upper
-)
-{
-	_cleanup_closedir_ DIR *d = NULL;
-	unsigned use = 0;
-	const char *name;
-
-	for (unsigned i = 0; i < routes->n; i++) {
-		if (str_eq(routes->used[i].netdev, netdev))
-			use |= routes->used[i].use;
-	}
-	if (depth == UPPERS_MAX)
-		return use;
-	d = hostfs_opendir(at, path);
-	while (d != NULL && (name = hostfs_next(d)) != NULL) {
-		_cleanup_free_ char *above = NULL;
-
-		if (!str_starts(name, "upper_"))
-			continue;
-		name += strlen("upper_");
-		if (upper != NULL && strlen(name) < IF_NAME)
-			strcpy(upper, name);
-		above = str_printf("%s/upper_%s", path, name);
-		if (above != NULL)
-			use |= uses_of(at, above, name, routes, depth + 1, NULL);
-	}
-	return use;
-}
-
 // The interfaces in the directory path ("…/net"): the one with a default route, else the first by
 // name.
-static void read_netdevs(int at, const char *path, const struct routes *routes, struct host_pci *p)
+static void read_netdevs(
+	int at, const char *path, const struct host_routes *routes, struct host_pci *p
+)
 {
 	_cleanup_closedir_ DIR *d = hostfs_opendir(at, path);
 	const char *name;
@@ -205,18 +42,18 @@ static void read_netdevs(int at, const char *path, const struct routes *routes, 
 
 		if (netdev == NULL || strlen(name) >= sizeof(p->netdev))
 			continue;
-		use = uses_of(at, netdev, name, routes, 0, p->upper);
-		routed = (use & USE_DEFAULT) != 0;
+		use = host_netdev_uses(at, netdev, name, routes, p->upper);
+		routed = (use & HOST_USE_DEFAULT) != 0;
 		if (p->netdev[0] == '\0' || (routed && !p->default_route)
 		    || (routed == p->default_route && strcmp(name, p->netdev) < 0))
 			strcpy(p->netdev, name);
 		p->default_route |= routed;
-		p->addressed |= (use & USE_ADDRESS) != 0;
+		p->addressed |= (use & HOST_USE_ADDRESS) != 0;
 	}
 }
 
 // The interface is a child of the function, or of its virtio device: BDF/virtio0/net/eth0.
-static void read_net(int root, const struct routes *routes, struct host_pci *p)
+static void read_net(int root, const struct host_routes *routes, struct host_pci *p)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	char path[384];
@@ -263,7 +100,7 @@ static void read_path(int root, struct host_pci *p)
 
 // Fails with -ENOENT when the function went away meanwhile.
 static int read_function(
-	int root, const struct routes *routes, const struct idset *nodes, struct host_pci *p
+	int root, const struct host_routes *routes, const struct idset *nodes, struct host_pci *p
 )
 {
 	_cleanup_close_ int dir = -1;
@@ -307,17 +144,13 @@ static int by_bdf(const void *a, const void *b)
 int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, PCI_DIR);
-	struct routes routes = {0};
+	struct host_routes routes = {0};
 	unsigned room = 0;
 	const char *name;
 
 	if (d == NULL)
 		return 0;
-	read_routes(fs, "proc/net/route", parse_route4, &routes);
-	read_routes(fs, "proc/net/ipv6_route", parse_route6, &routes);
-	read_routes(fs, "proc/net/if_inet6", parse_address6, &routes);
-	if (fs->real)
-		read_addresses4(&routes);
+	host_routes_read(fs, &routes);
 	while ((name = hostfs_next(d)) != NULL) {
 		struct host_pci *p;
 
@@ -329,7 +162,7 @@ int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err)
 			room = room == 0 ? 64 : room * 2;
 			p = reallocarray(h->pci, room, sizeof(*p));
 			if (p == NULL) {
-				free(routes.used);
+				host_routes_done(&routes);
 				return err_oom(err);
 			}
 			h->pci = p;
@@ -340,7 +173,7 @@ int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err)
 		if (read_function(fs->root, &routes, &h->nodes_online, p) == 0)
 			h->npci++;
 	}
-	free(routes.used);
+	host_routes_done(&routes);
 	if (h->npci > 0)
 		qsort(h->pci, h->npci, sizeof(*h->pci), by_bdf);
 	return 0;

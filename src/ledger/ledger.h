@@ -21,7 +21,8 @@
 
 // What has to be taken back when a workload is gone. Written to disk before the thing is done.
 struct undo {
-	char what[24]; // "cgroup", "tree", "link", "hugetlbfs": src/apply/undo.c knows how
+	char what
+		[24]; // "cgroup", "tree", "link", "netdevs", "hugetlbfs": src/apply/undo.c knows how
 	char path[256];
 };
 

@@ -53,8 +53,10 @@ typedef void (*plan_vfio_fn)(struct plan *p, const char *name, dev_t rdev, void 
 int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err);
 // netns.c: calls fn with the devices of kernel ports, "net/tun" and "vhost-net", whose nodes it plans.
 void plan_port_nodes(struct plan *p, plan_vfio_fn fn, void *arg);
-// The network namespace with the kernel ports, if there are some.
+// The network namespace with the kernel ports and netdevs, if there are some.
+bool plan_has_netns(const struct plan *p);
 void plan_netns(struct plan *p);
+int plan_netdevs(struct plan *p, struct err *err);
 // Nodes of our own in directory `top` for what every container has (null, zero, …), bound over those in
 // /dev of the workload's mount namespace: from there a runtime takes them.
 void plan_nodes(struct plan *p, const char *top);

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // Kernel ports: the network namespace of a container is made before the runtime starts, with a tap for each in it. A
 // program that may open the tap's device exchanges packets with the kernel over it. The kernel drops all of it with
-// the workload.
+// the workload. Interfaces of the host are moved there when all else is made, and are given back at its end.
 
 #include "base/scope.h"
 #include "host/hostfs.h"
@@ -60,13 +60,18 @@ void plan_port_nodes(struct plan *p, plan_vfio_fn fn, void *arg)
 	fn(p, "vhost-net", VHOST_NET, arg);
 }
 
+bool plan_has_netns(const struct plan *p)
+{
+	return p->lease.grant.nports > 0 || p->lease.grant.nnetdevs > 0;
+}
+
 void plan_netns(struct plan *p)
 {
 	const struct grant *g = &p->lease.grant;
 	char text[GRANT_PORTS * (GRANT_PORT_STR + 1)] = "", one[GRANT_PORT_STR];
 	size_t n = 0;
 
-	if (g->nports == 0)
+	if (!plan_has_netns(p))
 		return;
 	for (unsigned i = 0; i < g->nports; i++)
 		n += (size_t)snprintf(
@@ -77,4 +82,29 @@ void plan_netns(struct plan *p)
 			grant_port_text(&g->ports[i], one)
 		);
 	plan_fence_step(p, STEP_NETNS, strdup(PLAN_NETNS), strdup(text))->uid = plan_uid(p);
+}
+
+int plan_netdevs(struct plan *p, struct err *err)
+{
+	const struct grant *g = &p->lease.grant;
+	char text[GRANT_NETDEVS * (GRANT_NETDEV_STR + 1)] = "", one[GRANT_NETDEV_STR];
+	_cleanup_free_ char *path = str_printf(PLAN_NETDEVS "/%s", g->name);
+	size_t n = 0;
+
+	if (g->nnetdevs == 0)
+		return 0;
+	if (path == NULL)
+		return err_oom(err);
+	if (lease_note(&p->lease, "netdevs", path, err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < g->nnetdevs; i++)
+		n += (size_t)snprintf(
+			text + n,
+			sizeof(text) - n,
+			"%s%s",
+			i > 0 ? " " : "",
+			grant_netdev_text(&g->netdevs[i], one)
+		);
+	plan_step(p, STEP_NETDEVS, STEP_ENTER, steal_ptr(path), strdup(text));
+	return 0;
 }

@@ -142,7 +142,7 @@ static json_t *namespaces_of(const struct plan *p)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (p->lease.grant.nports > 0 && str_eq(names[i], "network"))
+		if (plan_has_netns(p) && str_eq(names[i], "network"))
 			json_array_append_new(
 				list, json_pack("{s:s, s:s}", "type", "network", "path", PLAN_NETNS)
 			);
@@ -298,6 +298,8 @@ int plan_oci(struct plan *p, struct err *err)
 	if (site_has(&p->lease.site, SITE_USERNS))
 		plan_userns(p);
 	plan_netns(p);
+	if (plan_netdevs(p, err) < 0)
+		return -err->code;
 	if (p->oci == NULL || p->argv == NULL)
 		return err_oom(err);
 	text = json_dumps(p->oci, JSON_COMPACT);

@@ -17,8 +17,9 @@
 
 #define PLAN_USERNS FENCE_DIR "/userns"
 #define PLAN_NETNS FENCE_DIR "/netns"
-#define PLAN_NET FENCE_DIR "/net" // devices for kernel ports
-#define PLAN_LINK_GID 65536u	  // group ids of links inside a container: above its own range
+#define PLAN_NETDEVS RUN_DIR "/netdevs" // NAME: what interfaces were, and where they are
+#define PLAN_NET FENCE_DIR "/net"	// devices for kernel ports
+#define PLAN_LINK_GID 65536u // group ids of links inside a container: above its own range
 
 enum step_kind {
 	STEP_CGROUP, // make the cgroup directory `path`
@@ -41,6 +42,7 @@ enum step_kind {
 	STEP_USERNS, // make a user namespace at `path` that uid owns: its ids and limits, `value`
 	STEP_MODULE, // load the kernel module `path`
 	STEP_NETNS, // make a network namespace at `path`, in the user namespace, with taps `value` that uid owns
+	STEP_NETDEVS, // move the interfaces `value` into the namespace of STEP_NETNS, and keep both namespaces at `path`
 	STEP_KINDS
 };
 

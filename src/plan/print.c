@@ -31,6 +31,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_USERNS] = "userns",
 	[STEP_MODULE] = "module",
 	[STEP_NETNS] = "netns",
+	[STEP_NETDEVS] = "netdevs",
 };
 
 const char *step_name(enum step_kind kind)

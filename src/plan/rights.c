@@ -313,14 +313,15 @@ int rights_check(const struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 
-	if (g->nports > 0
+	if (plan_has_netns(p)
 	    && (!site_has(&p->lease.site, SITE_USERNS) || site_has(&p->lease.site, SITE_GUEST)))
 		return err_set(
 			err,
 			EINVAL,
-			"grant '%s': kernel ports are for containers that root starts, neither "
+			"grant '%s': %s are for containers that root starts, neither "
 			"--in host or vm nor through a keeper",
-			g->name
+			g->name,
+			g->nports > 0 ? "kernel ports" : "netdevs"
 		);
 	if ((p->lease.site.may & ASK_RIGHTS) != 0
 	    || (g->caps == 0 && g->seccomp[0] == '\0' && p->launch->apparmor == NULL))

@@ -278,12 +278,13 @@ int plan_spec(struct plan *p, struct err *err)
 	json_t *system, *devices;
 	char *text;
 
-	if (p->lease.grant.nlinks > 0 || p->lease.grant.nports > 0)
+	if (p->lease.grant.nlinks > 0 || plan_has_netns(p))
 		return err_set(
 			err,
 			EINVAL,
-			"grant '%s' has links or kernel ports, which an engine's container cannot "
-			"have",
+			"grant '%s' has links, kernel ports or netdevs, which an engine's "
+			"container "
+			"cannot have",
 			p->lease.grant.name
 		);
 	p->oci = json_deep_copy(p->launch->spec);

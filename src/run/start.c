@@ -171,7 +171,7 @@ static unsigned parts_for(const struct start_request *req)
 
 	if (req->given != NULL)
 		return req->given->pci ? HOST_PCI : 0;
-	if (want == NULL || want->nnics > 0 || want->near[0] != '\0')
+	if (want == NULL || want->nnics > 0 || want->nnetdevs > 0 || want->near[0] != '\0')
 		parts |= HOST_PCI;
 	if (req->launch.look || (want != NULL && want->cpu_count > 0))
 		parts |= HOST_SHARING;

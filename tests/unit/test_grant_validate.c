@@ -128,6 +128,39 @@ static void nics(void **)
 	host_done(&h);
 }
 
+static struct host_netdev *interface(struct host *h, const char *name)
+{
+	for (unsigned i = 0; i < h->nnetdevs; i++) {
+		if (str_eq(h->netdevs[i].name, name))
+			return &h->netdevs[i];
+	}
+	fail();
+	return NULL;
+}
+
+static void netdevs(void **)
+{
+	struct holdings others = {0};
+	struct host h;
+
+	fake_read("big", &h);
+	accepted(&h, "cpus=1 netdev=ens4,name=eth0,192.0.2.1/24,mtu=9000 netdev=ens5");
+	refused(&h, &nobody, "cpus=1 netdev=enx4", "does not exist; did you mean 'ens4'?");
+	refused(&h, &nobody, "cpus=1 netdev=ens2", "a port of 'bond0', or below it");
+	refused(&h, &nobody, "cpus=1 netdev=ens2,force", "take it from there first");
+	interface(&h, "ens4")->addressed = true;
+	refused(&h, &nobody, "cpus=1 netdev=ens4", "has an address or a route of this host");
+	accepted(&h, "cpus=1 netdev=ens4,force");
+	interface(&h, "ens4")->default_route = true;
+	refused(&h, &nobody, "cpus=1 netdev=ens4", "carries the default route of this host");
+	refused(&h, &nobody, "cpus=1 netdev=ens5 kernel-port=ens5", "a kernel port is called");
+	fake_hold(&h, &others, "name=other cpus=2 netdev=ens5", false);
+	refused(&h, &others, "cpus=1 netdev=ens5", "'ens5' is granted to 'other' already");
+	refused(&h, &others, "cpus=1 nic=0000:20:00.1,bind", "its interface 'ens5' is granted to");
+	holdings_done(&others);
+	host_done(&h);
+}
+
 static struct host_pci *function(struct host *h, const char *bdf)
 {
 	for (unsigned i = 0; i < h->npci; i++) {
@@ -245,6 +278,7 @@ int main(void)
 		cmocka_unit_test(memory),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(nics),
+		cmocka_unit_test(netdevs),
 		cmocka_unit_test(partitions),
 		cmocka_unit_test(iommu_groups),
 		cmocka_unit_test(old_definitions),

@@ -37,7 +37,7 @@ static bool granted(const struct given *g, const char *path)
 		bool there;
 		unsigned minor;
 	} known[] = {
-		{"/dev/net/tun", g->nports > 0, 200},
+		{"/dev/net/tun", g->port, 200},
 		{"/dev/vhost-net", g->vhost, 238},
 		{"/dev/vfio/vfio", g->nnics > 0, 196},
 	};

@@ -153,6 +153,18 @@ static int read_caps(const json_t *doc, const char *what, struct given *g, struc
 	return 0;
 }
 
+static int add_interface(
+	struct given *g, const char *what, const char *name, size_t n, struct err *err
+)
+{
+	if (g->ninterfaces == GIVEN_INTERFACES)
+		return too_many(what, "interfaces", GIVEN_INTERFACES, err);
+	if (n >= GIVEN_INTERFACE)
+		return err_set(err, E2BIG, "read %s: an interface's name is too long", what);
+	memcpy(g->interfaces[g->ninterfaces++], name, n);
+	return 0;
+}
+
 // "NAME,ADDRESS/PREFIX…,vhost"
 static int read_ports(const json_t *doc, const char *what, struct given *g, struct err *err)
 {
@@ -163,17 +175,31 @@ static int read_ports(const json_t *doc, const char *what, struct given *g, stru
 		return -err->code;
 	json_array_foreach (list, i, e) {
 		const char *text = json_string_value(e);
-		size_t n = strcspn(text, ",");
 
-		if (i == GIVEN_PORTS)
-			return too_many(what, "kernel-ports", GIVEN_PORTS, err);
-		if (n >= GIVEN_PORT_NAME)
-			return err_set(
-				err, E2BIG, "read %s: a kernel port's name is too long", what
-			);
-		memcpy(g->ports[g->nports++], text, n);
+		if (add_interface(g, what, text, strcspn(text, ","), err) < 0)
+			return -err->code;
+		g->port = true;
 		g->vhost = g->vhost || strstr(text, ",vhost") != NULL;
 		g->caps |= UINT64_C(1) << CAP_NET_ADMIN;
+	}
+	return 0;
+}
+
+// "NAME,name=NEW,…", NEW being its name here
+static int read_netdevs(const json_t *doc, const char *what, struct given *g, struct err *err)
+{
+	static const char renamed[] = ",name=";
+	json_t *list, *e;
+	size_t i;
+
+	if (texts(doc, what, "netdevs", &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, e) {
+		const char *text = json_string_value(e), *name = strstr(text, renamed);
+
+		name = name != NULL ? name + strlen(renamed) : text;
+		if (add_interface(g, what, name, strcspn(name, ","), err) < 0)
+			return -err->code;
 	}
 	return 0;
 }
@@ -206,7 +232,7 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 	    || jread_str(doc, what, "seccomp", false, &seccomp, err) < 0
 	    || read_pages(doc, what, &g, err) < 0 || read_nics(doc, what, &g, err) < 0
 	    || read_mounts(doc, what, &g, err) < 0 || read_caps(doc, what, &g, err) < 0
-	    || read_ports(doc, what, &g, err) < 0)
+	    || read_ports(doc, what, &g, err) < 0 || read_netdevs(doc, what, &g, err) < 0)
 		return -err->code;
 	g.aio = str_eq(seccomp, "aio");
 	g.machine = json_is_object(json_object_get(doc, "machine"));

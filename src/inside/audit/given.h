@@ -12,8 +12,8 @@
 #define GIVEN_PAGES 32
 #define GIVEN_NICS 64
 #define GIVEN_MOUNTS 16
-#define GIVEN_PORTS 16
-#define GIVEN_PORT_NAME 16 // IFNAMSIZ
+#define GIVEN_INTERFACES 32
+#define GIVEN_INTERFACE 16 // IFNAMSIZ
 
 struct given {
 	bool known;   // false: there is no grant, so nothing is granted
@@ -25,9 +25,10 @@ struct given {
 	uint64_t pids;
 	bool aio;      // asynchronous I/O
 	uint64_t caps; // 1 << CAP_…; a kernel port brings NET_ADMIN
+	bool port;     // it has a kernel port
 	bool vhost;    // of a kernel port
-	unsigned nports;
-	char ports[GIVEN_PORTS][GIVEN_PORT_NAME]; // interfaces of kernel ports
+	unsigned ninterfaces;
+	char interfaces[GIVEN_INTERFACES][GIVEN_INTERFACE]; // of kernel ports, and netdevs
 	unsigned npages;
 	struct {
 		uint64_t size, count;

@@ -22,8 +22,8 @@ static bool up(int fd, const char *name)
 
 static bool granted(const struct given *g, const char *name)
 {
-	for (unsigned i = 0; i < g->nports; i++)
-		if (str_eq(g->ports[i], name))
+	for (unsigned i = 0; i < g->ninterfaces; i++)
+		if (str_eq(g->interfaces[i], name))
 			return true;
 	return false;
 }
@@ -48,7 +48,7 @@ static void interfaces(const struct audit *a, struct finding *f)
 	else if (others.n > 0)
 		fail(f, "up beside lo: %s", name_list(&others, 8));
 	else
-		pass(f, "only lo and %u granted are up; %u are down", a->given.nports, down);
+		pass(f, "only lo and %u granted are up; %u are down", a->given.ninterfaces, down);
 	if (fd >= 0)
 		close(fd);
 }

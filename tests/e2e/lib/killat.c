@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -81,6 +82,7 @@ static const struct call calls[] = {
 	{SYS_openat, "openat", 1},
 	{SYS_openat2, "openat2", 1},
 	{SYS_write, "write", -1},
+	{SYS_sendto, "sendto", -1}, // of netlink
 	{SYS_pwrite64, "pwrite64", -1},
 	{SYS_exit_group, "exit_group", -1},
 };
@@ -178,6 +180,17 @@ static bool creates(const struct call *c, pid_t pid, const uint64_t *args)
 	return (flags & (O_CREAT | O_TRUNC)) != 0;
 }
 
+static bool is_netlink(pid_t pid, uint64_t address)
+{
+	sa_family_t family = AF_UNSPEC;
+	struct iovec here = {&family, sizeof(family)};
+	struct iovec there = {(void *)(uintptr_t)address, sizeof(family)};
+
+	return address != 0
+	       && process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)sizeof(family)
+	       && family == AF_NETLINK;
+}
+
 static const struct call *changes(struct task *t, uint64_t nr, const uint64_t *args)
 {
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
@@ -193,6 +206,8 @@ static const struct call *changes(struct task *t, uint64_t nr, const uint64_t *a
 			return NULL;
 		if ((nr == SYS_write || nr == SYS_pwrite64)
 		    && !writes_file(t->pid, args[0], t->path, sizeof(t->path)))
+			return NULL;
+		if (nr == SYS_sendto && !is_netlink(t->pid, args[4]))
 			return NULL;
 		return c;
 	}

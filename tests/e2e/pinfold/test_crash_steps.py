@@ -18,6 +18,7 @@ import pytest
 import noise
 from features import needs_guests, needs_idmaps, needs_partitions
 from leftovers import machine
+from netspace import Netspace
 from places import TOP
 from workload import (
     CPU,
@@ -153,6 +154,35 @@ class RunIdmap(RunAlone):
         data.mkdir()
         needs_idmaps(data)
         self.flags = ["-v", f"{data}:/data:rw,idmap"]
+
+
+class RunNetdev(RunAlone):
+    """An interface of a network namespace of the test's own is as it was. 0.2.0 to 0.2.2 make and keep
+    namespaces, 0.4 and 0.5 let go of them."""
+
+    victims = {
+        "0": ["self", "all"],
+        "0.2": ["self", "0", "all"],
+        "0.2.0": ["self", "0", "all"],
+        "0.2.1": ["self", "0", "all"],
+        "0.2.2": ["self", "0", "all"],
+        "0.4": ["self", "0", "all"],
+        "0.5": ["self", "0", "all"],
+    }
+    flags = ["--netdev", "n0,force,name=e0"]
+
+    def __init__(self, pf):
+        self.net = Netspace(pf)
+        super().__init__(self.net.pf)
+        pf.started.append(self.net.holder)
+        self.net("ip link add n0 type veth peer name far")
+        self.net("ip link set n0 up mtu 1400 promisc on")
+        self.net("ip addr add 192.0.2.9/24 dev n0")
+        self.state = self.net.state("n0")
+
+    def put_away(self):
+        wait(lambda: [self.pf.ok("gc"), "n0" in self.net.names()][1], what="n0")
+        assert self.net.state("n0") == self.state
 
 
 class RunFirst(Run):
@@ -329,6 +359,7 @@ SCENARIOS = [
     RunDetached,
     RunAgain,
     RunIdmap,
+    RunNetdev,
     VM,
     RunFirst,
     Stop,
@@ -350,6 +381,7 @@ SAMPLE = {
     RunDetached: 14,
     RunAgain: 12,
     RunIdmap: 8,
+    RunNetdev: 24,
     RunVm: 3,
     StopOrphan: 8,
     Gc: 10,
@@ -380,7 +412,7 @@ def points(pf, s):
     """
     listing = pf.directory / "calls"
     s.prepare()
-    status = killat(pf, s, "-l", listing, "--", pf.path, *s.command())
+    status = killat(pf, s, "-l", listing, "--", s.pf.path, *s.command())
     assert status == 0, (pf.directory / "killat.out").read_text()
     s.put_away()
     s.done()
@@ -408,7 +440,7 @@ def die(pf, s, before, point):
         "-v",
         role if victims == "self" else victims,
         "--",
-        pf.path,
+        s.pf.path,
         *s.command(),
     )
     assert status in (0, NOT_REACHED), (what, (pf.directory / "killat.out").read_text())

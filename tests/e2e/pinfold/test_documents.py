@@ -32,8 +32,8 @@ NOT_TYPED = [
     (r"scripts/setup\b", "installs packages"),
     (r"tests/guest/run\b", "boots a virtual machine: test_guest_harness.py has it"),
     (
-        r"pinfold (nic|run .*--(nic|kernel-port))\b",
-        "test_nic.py, test_guest_bind.py and test_kernel_port.py have them",
+        r"pinfold (nic|run .*--(nic|kernel-port|netdev))\b",
+        "test_nic.py, test_guest_bind.py, test_kernel_port.py and test_netdev.py have them",
     ),
     (r"pinfold host kernel\b", "fetches a package of 70 MB"),
     (r"PROX=/path/to/", "needs other projects' programs"),

@@ -88,8 +88,9 @@ BESIDES = {
     "cpu-count": "is answered with cpus",
     "near": "is answered with cpus",
 }
-ELSEWHERE = {  # files of tests that a machine with more has
+ELSEWHERE = {  # files of tests that have more for it, or run on a machine that has
     "nics": ("test_guest_nic.py", "--nic"),
+    "netdevs": ("test_netdev.py", "--netdev"),
     "partition": ("test_guest_cgroup.py", "--partition"),
     "on-offline": ("test_guest_offline.py", "--on-offline"),
 }

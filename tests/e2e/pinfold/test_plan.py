@@ -47,6 +47,11 @@ CASES = {
         [],
     ),
     "big": ("big", "--cpu-count 3 --nic 10:01.2 --hugepages 2M=1200 -u 1000:100", []),
+    "big-netdev": (
+        "big",
+        "--cpu-count 1 --netdev ens4,name=eth0,192.0.2.1/24,mtu=9000 --netdev ens5",
+        [],
+    ),
     "rights": ("two", "--cpus 1 --cap NET_ADMIN --cap NET_RAW --cap SYS_NICE -u 1000", []),
     "pool": (
         "paper",

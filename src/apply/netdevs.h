@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// Interfaces of the host that are in a container's network namespace: below PLAN_NETDEVS a directory for each lease,
+// with both namespaces, which are kept by it, and netdevs.json, what the interfaces were. It is there before the first
+// of them is moved, and gone when all of them are back.
+#pragma once
+
+#include "apply/link.h"
+#include "grant/grant.h"
+
+struct netdev_record {
+	unsigned n;
+	struct link was[GRANT_NETDEVS];
+};
+
+int netdev_record_write(int dir, const struct netdev_record *r, struct err *err);
+int netdev_record_read(int dir, struct netdev_record *ret, struct err *err); // -ENOENT

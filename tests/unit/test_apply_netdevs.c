@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What is written down of interfaces, and what answers of the kernel's are taken for. That they are moved and come back is
+// tried in tests/e2e/pinfold/test_netdev.py.
+
+#include "scratch.h"
+
+#include "apply/apply.h"
+#include "apply/netdevs.h"
+#include "apply/netlink.h"
+#include "host/hostfs.h"
+
+#include <sys/socket.h>
+
+static void put(const char *text)
+{
+	_cleanup_close_ int fd = openat(topfd, "netdevs.json", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void record_is_read_as_it_was_written(void **)
+{
+	static const struct link_address six = {
+		.family = AF_INET6, .prefix = 64, .local = "2001:db8::1", .peer = "2001:db8::1"};
+	static struct netdev_record r = {
+		.n = 1,
+		.was[0] =
+			{.name = "ens1",
+			 .inode = (UINT64_C(7) << 32) + 4711,
+			 .device = "devices/pci0000:00/0000:00:04.0/net/ens1",
+			 .flags = IFF_UP | IFF_PROMISC,
+			 .mtu = 9000,
+			 .mac_len = 6,
+			 .mac = {0x02, 0, 0xff, 1, 2, 3},
+			 .naltnames = 1,
+			 .altnames = {"enp0s4"},
+			 .naddresses = 2},
+	};
+	static struct netdev_record back;
+	struct link_address four = {
+		.family = AF_INET,
+		.prefix = 24,
+		.scope = 253,
+		.local = "192.0.2.1",
+		.peer = "192.0.2.2",
+		.broadcast = "192.0.2.255"};
+	struct err err;
+
+	r.was[0].addresses[0] = six;
+	r.was[0].addresses[1] = four;
+	assert_int_equal(netdev_record_read(topfd, &back, &err), -ENOENT);
+	assert_ok(netdev_record_write(topfd, &r, &err), &err);
+	assert_ok(netdev_record_read(topfd, &back, &err), &err);
+	assert_memory_equal(&back, &r, sizeof(r));
+}
+
+static void records_of_others_are_refused(void **)
+{
+	static struct netdev_record r;
+	struct err err;
+
+	put("{}");
+	assert_fails(netdev_record_read(topfd, &r, &err), &err, "'netdevs'");
+	put("{\"netdevs\": [{\"netdev\": \"a-name-that-is-too-long\"}]}");
+	assert_fails(netdev_record_read(topfd, &r, &err), &err, "'netdev' is too long");
+	put("{\"netdevs\": [{\"netdev\": \"a\", \"inode\": 1, \"device\": \"d\", \"flags\": 1,"
+	    "\"mtu\": 1, \"mac\": \"0z\", \"altnames\": [], \"addresses\": []}]}");
+	assert_fails(netdev_record_read(topfd, &r, &err), &err, "'mac' is no address");
+}
+
+static void only_what_is_ours_is_undone(void **)
+{
+	static const char *const paths[] = {
+		"/etc", PLAN_NETDEVS "/", PLAN_NETDEVS "/..", PLAN_NETDEVS "/a/b"};
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		assert_fails(netdevs_return(paths[i], &err), &err, "not below");
+	assert_ok(netdevs_return(PLAN_NETDEVS "/no-lease-of-that-name", &err), &err);
+}
+
+static void function_of_a_moved_interface_is_held(void **)
+{
+	static struct netdev_record r = {
+		.n = 1,
+		.was[0] = {.name = "ens1", .device = "devices/pci0000:00/0000:00:04.0/net/ens1"},
+	};
+	struct ledger l = {.defs = -1, .leases = -1, .lock = -1};
+	char path[128], holder[64];
+	struct err err;
+	int dir;
+
+	assert_ok(hostfs_open(top, &l.fs, &err), &err);
+	assert_false(netdevs_holder(&l, "0000:00:04.0", holder, sizeof(holder)));
+	snprintf(path, sizeof(path), "%s" PLAN_NETDEVS "/fw", top);
+	dir = fs_mkdirs(path, 0700, &err);
+	assert_true(dir >= 0);
+	assert_ok(netdev_record_write(dir, &r, &err), &err);
+	close(dir);
+	assert_true(netdevs_holder(&l, "0000:00:04.0", holder, sizeof(holder)));
+	assert_string_equal(holder, "netdev 'ens1' of 'fw'");
+	assert_false(netdevs_holder(&l, "0000:00:04.1", holder, sizeof(holder)));
+	hostfs_close(&l.fs);
+}
+
+static void attributes_end_with_the_message(void **)
+{
+	struct netlink_message m;
+	struct netlink_list list;
+	const struct rtattr *a;
+
+	netlink_begin(&m, RTM_NEWLINK, 0, sizeof(struct ifinfomsg));
+	netlink_put_text(&m, IFLA_IFNAME, "eth0");
+	netlink_put_u32(&m, IFLA_MTU, 1500);
+	list = netlink_list(&m.head, sizeof(struct ifinfomsg));
+	a = netlink_next(&list);
+	assert_int_equal(a->rta_type, IFLA_IFNAME);
+	assert_string_equal(RTA_DATA(a), "eth0");
+	a = netlink_next(&list);
+	assert_int_equal(a->rta_type, IFLA_MTU);
+	assert_null(netlink_next(&list));
+	// one that says it is longer than the message, one that is shorter than its own head
+	list = netlink_list(&m.head, sizeof(struct ifinfomsg));
+	((struct rtattr *)(uintptr_t)list.at)->rta_len = 200;
+	assert_null(netlink_next(&list));
+	((struct rtattr *)(uintptr_t)list.at)->rta_len = 3;
+	assert_null(netlink_next(&list));
+	m.head.nlmsg_len = NLMSG_HDRLEN;
+	list = netlink_list(&m.head, sizeof(struct ifinfomsg));
+	assert_null(netlink_next(&list));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(record_is_read_as_it_was_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(records_of_others_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			function_of_a_moved_interface_is_held, setup, teardown
+		),
+		cmocka_unit_test(only_what_is_ours_is_undone),
+		cmocka_unit_test(attributes_end_with_the_message),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -23,7 +23,7 @@ static const char help[] =
 	"Usage: drover run [OPTION...] FILE     forward, generate, measure\n"
 	"       drover check [OPTION...] FILE   everything but traffic\n"
 	"       drover explain [OPTION...] FILE cores, tasks, rings and ports as a drawing\n"
-	"       drover modes [--json]           what tasks can do, and their keys\n"
+	"       drover modes [--json] [MODE]    what tasks can do, and their keys\n"
 	"       drover ask [OPTION...] REQUEST  asks a running drover, or has it do something\n"
 	"       drover top [OPTION...]          a live view of a running drover\n"
 	"       drover trace [OPTION...] TASK [N] what becomes of the next packets of tasks\n\n"
@@ -227,18 +227,28 @@ static int cmd_run(int argc, char **argv)
 
 static int cmd_modes(int argc, char **argv)
 {
+	const char *name = NULL;
+	bool json = false;
 	struct err err;
 
 	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
 		fputs(help, stdout);
 		return EXIT_OK;
 	}
-	if (argc > 2 || (argc == 2 && !str_eq(argv[1], "--json"))) {
-		err_set(&err, EINVAL, "modes: '%s' is no option; there is --json", argv[argc - 1]);
-		return fail(&err, EXIT_USAGE);
+	for (int i = 1; i < argc; i++) {
+		if (str_eq(argv[i], "--json")) {
+			json = true;
+			continue;
+		}
+		if (argv[i][0] == '-')
+			err_set(&err, EINVAL, "modes: '%s' is no option; there is --json", argv[i]);
+		else if (name != NULL)
+			err_set(&err, EINVAL, "modes: name one mode, or none for all");
+		if (argv[i][0] == '-' || name != NULL)
+			return fail(&err, EXIT_USAGE);
+		name = argv[i];
 	}
-	conf_print_modes(argc == 2);
-	return EXIT_OK;
+	return conf_print_modes(name, json, &err) < 0 ? fail(&err, EXIT_USAGE) : EXIT_OK;
 }
 
 static const struct {

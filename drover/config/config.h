@@ -155,5 +155,5 @@ char *conf_folder(const struct conf *c);
 // Draws cores, tasks, rings and ports as text, for `drover explain`.
 void conf_explain(const struct conf *c);
 
-// Prints the modes with their keys, for `drover modes`.
-void conf_print_modes(bool json);
+// Prints the modes with their keys, for `drover modes`, or the one of a name (NULL: all), which must be there.
+int conf_print_modes(const char *name, bool json, struct err *err);

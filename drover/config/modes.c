@@ -2,6 +2,9 @@
 // Copyright (c) 2026 The pinfold authors
 // `drover modes`: what the tables of the modes say, for people and as JSON.
 
+#include "base/hint.h"
+#include "base/scope.h"
+#include "base/str.h"
 #include "config/section/section.h"
 #include "task/task.h"
 
@@ -66,12 +69,19 @@ static json_t *mode_json(const struct task_mode *m)
 	);
 }
 
-static void print_json(void)
+static bool is_named(const struct task_mode *m, const char *name)
+{
+	return name == NULL || str_eq(m->name, name) || str_eq(m->alias ?: "", name);
+}
+
+static void print_json(const char *name)
 {
 	json_t *modes = json_array(), *all;
 
-	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next)
-		json_array_append_new(modes, mode_json(m));
+	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next) {
+		if (is_named(m, name))
+			json_array_append_new(modes, mode_json(m));
+	}
 	all = json_pack("{s:o, s:o}", "modes", modes, "task_keys", keys_json(task_keys));
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -111,14 +121,37 @@ static void print_mode(const struct task_mode *m)
 	printf("\n\n");
 }
 
-void conf_print_modes(bool json)
+int conf_print_modes(const char *name, bool json, struct err *err)
 {
-	if (json) {
-		print_json();
-		return;
+	const char *names[128] = {NULL};
+	char near[HINT_MAX];
+	bool found = false;
+	size_t n = 0;
+
+	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next) {
+		found = found || is_named(m, name);
+		if (n + 1 < ARRAY_LEN(names))
+			names[n++] = m->name;
 	}
-	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next)
-		print_mode(m);
+	if (!found) {
+		hint(near, name, names);
+		return err_set(
+			err,
+			EINVAL,
+			"modes: there is no mode '%.64s'%s",
+			name,
+			near[0] != '\0' ? near : "; drover modes prints all"
+		);
+	}
+	if (json) {
+		print_json(name);
+		return 0;
+	}
+	for (const struct task_mode *m = task_modes(); m != NULL; m = m->next) {
+		if (is_named(m, name))
+			print_mode(m);
+	}
 	printf("Every task also takes\n");
 	print_keys(task_keys);
+	return 0;
 }

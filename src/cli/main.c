@@ -14,6 +14,8 @@
 #include <getopt.h>
 #include <stdio.h>
 
+static int cmd_help(int argc, char **argv);
+
 static const struct command commands[] = {
 	{"audit", cmd_audit, "try from inside a workload what it can reach"},
 	{"bench", cmd_bench, "measure what the paper did, on this machine"},
@@ -23,6 +25,7 @@ static const struct command commands[] = {
 	{"explain", cmd_explain, "what messages of DPDK, QEMU and engines mean"},
 	{"gc", cmd_gc, "clean up after what died"},
 	{"grant", cmd_grant, "create, list, show, remove named grants"},
+	{"help", cmd_help, "help COMMAND: what its --help says"},
 	{"host", cmd_host, "what this machine has, and what of it is free"},
 	{"image", cmd_image, "root file systems for containers"},
 	{"logs", cmd_logs, "output of a detached workload"},
@@ -54,6 +57,23 @@ static void help(void)
 	     "                   pinfold host capture; nothing is changed\n"
 	     "  --version        print version, revision, compiler, DPDK and runtime\n"
 	     "  --help           print this; each command has its own --help");
+}
+
+static int cmd_help(int argc, char **argv)
+{
+	char option[] = "--help", *words[] = {argv[1], NULL, NULL, NULL};
+
+	if (argc == 1) {
+		help();
+		return STATUS_OK;
+	}
+	if (argc > 3 || argv[1][0] == '-')
+		return cli_refuse("help: name one command, as in: pinfold help run");
+	if (str_eq(argv[1], argv[0]))
+		return cmd_help(argc - 1, argv);
+	words[1] = argc == 3 ? argv[2] : option;
+	words[2] = argc == 3 ? option : NULL;
+	return cli_dispatch(commands, "", argc, words);
 }
 
 // With one of them closed, the next file opened (the lock, a control file) would be standard output or

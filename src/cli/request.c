@@ -108,6 +108,37 @@ static int check_start(const struct cli_start *s, enum cli_start_kind kind, stru
 	return launch_check(&s->launch, err);
 }
 
+// Of one that asks for no CPU and has an option of ours behind its program: that was not meant.
+static int check_order(
+	const struct cli_start *s, char *const *argv, const struct option *longs, struct err *err
+)
+{
+	const struct request *req = &s->request;
+	char *const *program = s->launch.argv;
+
+	if (s->definition != NULL || !idset_empty(&req->cpus) || req->cpu_count > 0
+	    || req->shared_pool[0] != '\0' || program[0] == NULL)
+		return 0;
+	for (size_t i = 1; program[i] != NULL; i++) {
+		size_t len = strcspn(program[i], "=");
+
+		for (const struct option *o = longs; o->name != NULL; o++) {
+			if (str_starts(program[i], "--") && strlen(o->name) + 2 == len
+			    && strncmp(program[i] + 2, o->name, len - 2) == 0)
+				return err_set(
+					err,
+					EINVAL,
+					"%s: '--%s' stands after the program '%.64s' and is the "
+					"program's; options of pinfold come before it",
+					argv[0],
+					o->name,
+					program[0]
+				);
+		}
+	}
+	return 0;
+}
+
 int cli_parse_start(
 	int argc,
 	char **argv,
@@ -167,5 +198,7 @@ int cli_parse_start(
 			return r;
 	}
 	ret->launch.argv = argv + optind;
-	return choose_site(ret, kind, err) < 0 ? -err->code : check_start(ret, kind, err);
+	if (check_order(ret, argv, longs, err) < 0 || choose_site(ret, kind, err) < 0)
+		return -err->code;
+	return check_start(ret, kind, err);
 }

@@ -62,6 +62,10 @@ static int parse_hugepages(const struct reading *r, const char *s, struct err *e
 	if (node != NULL)
 		*node++ = '\0';
 	count = strchr(buf, '=');
+	if (count == NULL && s[0] != '\0' && s[strspn(s, "0123456789")] == '\0')
+		return err_set(
+			err, EINVAL, "hugepages '%s': %s; did you mean '2M=%s'?", s, form, s
+		);
 	if (count == NULL)
 		return err_set(err, EINVAL, "hugepages '%s': %s", s, form);
 	*count++ = '\0';

@@ -168,6 +168,8 @@ static int parse_size(const struct reading *r, const char *text, struct err *err
 
 	if (size_parse(text, &v, err) < 0)
 		return err_wrap(err, "%s", r->who);
+	if (v == 0) // means "not said" only in the struct
+		return err_set(err, EINVAL, "%s '%s': no size above 0", r->who, text);
 	option_set_number(r->row, r->all, v);
 	return 0;
 }

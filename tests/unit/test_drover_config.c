@@ -682,8 +682,9 @@ static void failure_leaves_the_value(void **)
 }
 
 // What conf_print_modes prints, through a file.
-static void printed(bool json, char *ret, size_t len)
+static void printed(const char *name, bool json, char *ret, size_t len)
 {
+	struct err err;
 	FILE *f = tmpfile();
 	int out = dup(STDOUT_FILENO);
 	size_t n;
@@ -692,7 +693,7 @@ static void printed(bool json, char *ret, size_t len)
 	assert_true(out >= 0);
 	fflush(stdout);
 	assert_true(dup2(fileno(f), STDOUT_FILENO) >= 0);
-	conf_print_modes(json);
+	assert_ok(conf_print_modes(name, json, &err), &err);
 	fflush(stdout);
 	assert_true(dup2(out, STDOUT_FILENO) >= 0);
 	close(out);
@@ -705,17 +706,24 @@ static void printed(bool json, char *ret, size_t len)
 static void prints_modes(void **)
 {
 	char text[16384];
+	struct err err;
 
-	printed(false, text, sizeof(text));
+	printed(NULL, false, text, sizeof(text));
 	assert_contains(text, "mode=none (or nop): nothing\n  wants an input and an output\n");
 	assert_contains(text, "  pkt size=\n      number 60..2048\n      a number\n");
 	assert_contains(text, "  drops: tx full, too short\n");
 	assert_contains(text, "Every task also takes\n  rx port=\n");
-	printed(true, text, sizeof(text));
+	printed(NULL, true, text, sizeof(text));
 	assert_contains(text, "\"alias\": \"nop\"");
 	assert_contains(text, "\"max\": 2048");
 	assert_contains(text, "\"too short\"");
 	assert_contains(text, "\"task_keys\"");
+	printed("nop", false, text, sizeof(text));
+	assert_contains(text, "mode=none (or nop): nothing\n");
+	assert_null(strstr(text, "  pkt size=\n"));
+	assert_fails(
+		conf_print_modes("nope", false, &err), &err, "no mode 'nope'; did you mean 'none'?"
+	);
 }
 
 int main(void)

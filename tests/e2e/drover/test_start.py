@@ -106,6 +106,9 @@ def test_options_that_are_not_passed_on(drover, tmp_path, option):
         ([], "no command given; see drover --help", 2),
         (["zzzzzz"], "unknown command 'zzzzzz'; see drover --help", 2),
         (["modes", "--jsn"], "'--jsn' is no option", 2),
+        (["modes", "genn"], "no mode 'genn'; did you mean 'gen'", 2),
+        (["modes", "zzzzzzzz"], "no mode 'zzzzzzzz'; drover modes prints all", 2),
+        (["modes", "gen", "lat"], "name one mode", 2),
         (["run", "--squeez3", "a"], "did you mean '--squeeze'", 2),
         (["run", "--duration"], "wants a value", 2),
         (["run", "--duration", "soon", "a"], "--duration", 2),
@@ -119,6 +122,15 @@ def test_options_that_are_not_passed_on(drover, tmp_path, option):
 )
 def test_wrong_options(drover, args, like, status):
     refused(execute(drover, *args), like, status)
+
+
+def test_one_mode(drover):
+    every = execute(drover, "modes").stdout
+    one = execute(drover, "modes", "gen").stdout
+    assert one.startswith("mode=gen") and one.count("mode=") < 3 and "mode=lat" not in one
+    assert all(line in every for line in one.splitlines())
+    rows = json.loads(execute(drover, "modes", "--json", "gen").stdout)
+    assert [row["name"] for row in rows["modes"]] == ["gen"] and rows["task_keys"]
 
 
 @pytest.mark.parametrize(

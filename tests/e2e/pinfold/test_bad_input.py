@@ -163,6 +163,12 @@ def test_plan_refuses_the_same(pf, flags, like):
         (["--verson"], "did you mean '--version'"),
         (["run"], "program|cpu"),
         (["run", "--cpus", str(CPU)], "no program given"),
+        (["run", "/bin/true", "--cpus", "1"], "'--cpus' stands after the program '/bin/true'"),
+        (["run", "--", "prog", "--grant=x"], "'--grant' stands after the program 'prog'"),
+        (["plan", "prog", "--memory", "1G"], "plan: '--memory' stands after the program"),
+        (["help", "lgos"], "did you mean 'logs'"),
+        (["help", "a", "b", "c"], "name one command"),
+        (["help", "--all"], "name one command"),
         (["stop"], "name at least one"),
         (["exec", "-e", "NAME", "no-such", "--", "id"], "'NAME': write NAME=VALUE"),
         (["exec", "-e", "=x", "no-such", "--", "id"], "'=x': write NAME=VALUE"),
@@ -218,6 +224,14 @@ def test_commands_of_a_group(pf, group):
     pf.fails(group, "--hepl", like="unknown option '--hepl'; did you mean '--help'")
     for words in [["--help"], ["-h"], *([name, "--help"] for name in commands)]:
         assert pf.ok(group, *words).startswith(f"Usage: pinfold {group} "), words
+
+
+def test_help(pf):
+    for command in ("run", "logs", "grant", "doctor"):
+        assert pf.ok("help", command) == pf.ok(command, "--help")
+    for words in (["grant", "create"], ["host", "free"], ["nic", "list"]):
+        assert pf.ok("help", *words) == pf.ok(*words, "--help")
+    assert pf.ok("help") == pf.ok("help", "help") == pf.ok("--help")
 
 
 def test_spare_words_are_refused(pf):

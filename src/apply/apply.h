@@ -168,9 +168,9 @@ int cgroup_signal_members(
 	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
 );
 
-// To the processes of the lease that are not in the runtime's cgroup.
+// To the processes of the lease, if it is still there, that are not in the runtime's cgroup.
 int cgroup_signal(
-	const struct hostfs *fs,
+	const struct ledger *l,
 	const struct lease *lease,
 	int sig,
 	cgroup_pick_fn pick,
@@ -196,11 +196,11 @@ int cgroup_count(
 // Aborts the FUSE connections of a user of the host; returns how many. Whatever he has mounted so is broken from then on.
 unsigned fuse_abort(uid_t owner);
 
-// Kills every process of the lease but those in the runtime's cgroup unless all is set, until none is
+// Kills every process of the lease, if it is still there, but those in the runtime's cgroup unless all is set, until none is
 // left or the time is over, -EBUSY. This process stays. Those of an owner (keeper) that wait for a FUSE server are freed
 // of it after that time, and have as much again.
 int cgroup_kill(
-	const struct hostfs *fs,
+	const struct ledger *l,
 	const struct lease *lease,
 	bool all,
 	unsigned milliseconds,

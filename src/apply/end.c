@@ -123,7 +123,7 @@ int lease_take_back(const struct ledger *l, const struct lease *lease, struct er
 	struct charges left = {0};
 	struct err first = {0};
 
-	if (current && cgroup_kill(&l->fs, lease, true, KILL_MILLISECONDS, err) < 0)
+	if (current && cgroup_kill(l, lease, true, KILL_MILLISECONDS, err) < 0)
 		return -err->code;
 	// first what may hold memory itself: files in the directory of a link
 	if (undo_lease(l, lease, UNDO_FILES, err) < 0)

@@ -321,6 +321,7 @@ static void confine(
 	const struct hostfs *fs, const struct lease *lease, const char *group, struct offline *o
 )
 {
+	struct ledger l;
 	struct err unused;
 
 	if (lease->grant.on_offline == OFFLINE_WARN || o->frozen)
@@ -328,9 +329,10 @@ static void confine(
 	o->frozen = lease->grant.on_offline == OFFLINE_FREEZE
 		    && set_frozen(fs, group, true, &unused) == 0;
 	// also where there is no freezer
-	if (!o->frozen) {
-		o->killed = true;
-		cgroup_kill(fs, lease, false, KILL_MILLISECONDS, &unused);
+	o->killed = !o->frozen;
+	if (o->killed && ledger_open(fs, false, &l, &unused) == 0) {
+		cgroup_kill(&l, lease, false, KILL_MILLISECONDS, &unused);
+		ledger_close(&l);
 	}
 }
 

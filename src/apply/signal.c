@@ -107,6 +107,24 @@ static int open_cgroup(const struct hostfs *fs, const struct lease *lease)
 	return fd;
 }
 
+// The same for what is to be told or killed. Where the lease has ended meanwhile another one may have its name, and a
+// cgroup there: a lease is on disk before its cgroup is made and after it is gone, so what was opened before the lease
+// is seen to be the same is its own, and stays that.
+static int open_own(const struct ledger *l, const struct lease *lease)
+{
+	_cleanup_close_ int fd = open_cgroup(&l->fs, lease);
+	struct lease now;
+	struct err unused;
+
+	if (fd >= 0
+	    && (lease_read(l, lease->grant.name, &now, &unused) < 0 || !lease_same_run(lease, &now)
+	    )) {
+		errno = 0;
+		return -1;
+	}
+	return steal_fd(&fd);
+}
+
 // The cgroup of an engine's container is all its own, whatever it calls those that it makes.
 static bool has_runtime(const struct lease *lease)
 {
@@ -114,7 +132,7 @@ static bool has_runtime(const struct lease *lease)
 }
 
 int cgroup_signal(
-	const struct hostfs *fs,
+	const struct ledger *l,
 	const struct lease *lease,
 	int sig,
 	cgroup_pick_fn pick,
@@ -123,7 +141,7 @@ int cgroup_signal(
 )
 {
 	struct sending s = {.sig = sig, .pick = pick, .arg = arg};
-	_cleanup_close_ int dir = open_cgroup(fs, lease);
+	_cleanup_close_ int dir = open_own(l, lease);
 	int r = dir >= 0 ? host_cgroup_walk(dir, has_runtime(lease), HOST_CGROUP_WALK, send_in, &s)
 			 : -errno;
 
@@ -304,7 +322,7 @@ static int kill_until(
 }
 
 int cgroup_kill(
-	const struct hostfs *fs,
+	const struct ledger *l,
 	const struct lease *lease,
 	bool all,
 	unsigned milliseconds,
@@ -312,16 +330,16 @@ int cgroup_kill(
 )
 {
 	const bool skip = !all && has_runtime(lease);
-	_cleanup_close_ int dir = open_cgroup(fs, lease);
+	_cleanup_close_ int dir = open_own(l, lease);
 	int r;
 
 	if (dir < 0)
 		return errno == 0 ? 0 : err_sys(err, errno, "open cgroup '%s'", lease->cgroup);
-	r = kill_until(fs, lease, dir, skip, clock_ms() + milliseconds, err);
+	r = kill_until(&l->fs, lease, dir, skip, clock_ms() + milliseconds, err);
 	// one that waits for its owner's FUSE server is not to be killed before that
 	if (r == 0 && milliseconds > 0 && lease->grant.owner_uid != 0
 	    && fuse_abort(lease->grant.owner_uid) > 0)
-		r = kill_until(fs, lease, dir, skip, clock_ms() + milliseconds, err);
+		r = kill_until(&l->fs, lease, dir, skip, clock_ms() + milliseconds, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return err_set(

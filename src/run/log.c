@@ -139,7 +139,7 @@ int log_start(struct log *log, const struct hostfs *fs, const struct lease *leas
 	return 0;
 }
 
-void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease)
+void log_end(struct log *log, const struct ledger *l, const struct lease *lease)
 {
 	struct err unused;
 	bool ended = false;
@@ -149,7 +149,7 @@ void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease
 	if (log->writer <= 0)
 		return;
 	// what the workload has left behind would keep the pipe open, and is killed by the undo anyway
-	cgroup_kill(fs, lease, false, LAST_WORDS, &unused);
+	cgroup_kill(l, lease, false, LAST_WORDS, &unused);
 	for (int i = 0; !ended && i < LAST_WORDS; i++) {
 		ended = waitpid(log->writer, NULL, WNOHANG) != 0;
 		if (!ended)

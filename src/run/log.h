@@ -35,7 +35,7 @@ int log_start(struct log *log, const struct hostfs *fs, const struct lease *leas
 
 // After the workload has ended, before its lease is taken back: waits until all it said is written, but
 // not for long. Kills what is left of the workload.
-void log_end(struct log *log, const struct hostfs *fs, const struct lease *lease);
+void log_end(struct log *log, const struct ledger *l, const struct lease *lease);
 
 // The workload has started: the log is its own, and the former one goes. May be said again.
 void log_keep(struct log *log);

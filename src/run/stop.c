@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #define TICK_MILLISECONDS 5
 #define STOP_TRIES 4
@@ -18,30 +19,44 @@
 // For peers to see that it has ended, and to give back what they have of it.
 #define DRAIN_MILLISECONDS 500
 
-// The workload's own first process: of a container its init, which hands the signal to the program;
-// on the bare host every process.
-static bool is_init(int pid, void *arg)
-{
-	char path[64], line[256];
-	_cleanup_fclose_ FILE *f = NULL;
-	bool init = false;
+struct told {
+	bool first; // only the first process, an init, is told
+	bool ours;  // and that is pinfold's own, which hands it to the program
+	unsigned n;
+};
 
-	(void)arg;
+// Whether it is one that is to be told. The workload's own first process: of a container its init, which keeps signals for
+// its program; as long as that is the runtime still, the kernel throws away what would end it. On the bare host every process.
+static bool is_meant(int pid, void *arg)
+{
+	struct told *told = arg;
+	unsigned outer, inner = 0;
+	char path[64], line[256], name[32] = "";
+	_cleanup_fclose_ FILE *f = NULL;
+
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	f = fopen(path, "re");
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		unsigned outer, inner;
-
+		sscanf(line, "Name: %31s", name);
 		// "NSpid: 4711 1": pid 1 in its own namespace
-		if (sscanf(line, "NSpid: %u %u", &outer, &inner) == 2 && inner == 1)
-			init = true;
+		sscanf(line, "NSpid: %u %u", &outer, &inner);
 	}
-	return init;
+	if (told->first && inner != 1)
+		return false;
+	if (told->ours && !str_eq(name, strrchr(INSIDE, '/') + 1))
+		return false;
+	told->n++;
+	return true;
 }
 
-static bool gone(const struct ledger *l, const char *name)
+// Another one may have its name by now.
+static bool gone(const struct ledger *l, const struct lease *lease)
 {
-	return !lease_exists(l, name);
+	struct lease now;
+	struct err unused;
+	int r = lease_read(l, lease->grant.name, &now, &unused);
+
+	return r == -ENOENT || (r == 0 && !lease_same_run(lease, &now));
 }
 
 // What cannot be counted is not empty: it is killed when the time is over, which says why it cannot.
@@ -58,7 +73,10 @@ static int end_workload(
 	const struct ledger *l, const struct lease *lease, unsigned seconds, struct err *err
 )
 {
-	const char *name = lease->grant.name;
+	struct told told = {
+		.first = !site_has(&lease->site, SITE_HOST_FILES),
+		.ours = site_has(&lease->site, SITE_CONTAINER),
+	};
 	struct offline o;
 	int64_t limit;
 	int r;
@@ -66,31 +84,28 @@ static int end_workload(
 	// frozen it cannot do what SIGTERM asks for, and would do it elsewhere than it may if it were thawed
 	offline_look(&l->fs, lease, &o);
 	limit = clock_ms() + (o.frozen ? 0 : seconds * 1000L);
-	if (cgroup_signal(
-		    &l->fs,
-		    lease,
-		    SIGTERM,
-		    site_has(&lease->site, SITE_HOST_FILES) ? NULL : is_init,
-		    NULL,
-		    err
-	    )
-	    < 0)
-		return -err->code;
-	while (clock_ms() < limit && !gone(l, name) && !empty(l, lease))
+	do {
+		// it may be about to start
+		if (told.n == 0 && cgroup_signal(l, lease, SIGTERM, is_meant, &told, err) < 0)
+			return -err->code;
+		if (gone(l, lease))
+			return 0;
 		nap_ms(TICK_MILLISECONDS);
-	if (gone(l, name))
+	} while (clock_ms() < limit
+		 && (!empty(l, lease) || (told.n == 0 && lease_supervised(l, lease))));
+	if (gone(l, lease))
 		return 0;
-	r = cgroup_kill(&l->fs, lease, false, KILL_MILLISECONDS, err);
+	r = cgroup_kill(l, lease, false, KILL_MILLISECONDS, err);
 	if (r == -EBUSY)
-		r = cgroup_kill(&l->fs, lease, false, DIE_MILLISECONDS, err);
+		r = cgroup_kill(l, lease, false, DIE_MILLISECONDS, err);
 	if (r < 0)
 		return r;
 	limit = clock_ms() + UNDO_SECONDS * 1000;
-	while (clock_ms() < limit && !gone(l, name) && lease_supervised(l, lease)) {
+	while (clock_ms() < limit && !gone(l, lease) && lease_supervised(l, lease)) {
 		struct err ignored;
 
 		// it may have been about to start the container when we looked
-		cgroup_kill(&l->fs, lease, false, 0, &ignored);
+		cgroup_kill(l, lease, false, 0, &ignored);
 		nap_ms(TICK_MILLISECONDS);
 	}
 	return 0;
@@ -162,7 +177,6 @@ static int mark_stopped(struct ledger *l, struct lease *lease, struct err *err)
 // One run, or one pause.
 static int stop_once(struct ledger *l, const struct lease *which, unsigned seconds, struct err *err)
 {
-	const char *name = which->grant.name;
 	struct lease lease = *which;
 	int r;
 
@@ -173,7 +187,7 @@ static int stop_once(struct ledger *l, const struct lease *which, unsigned secon
 	// of another boot nothing runs any more
 	if (lease_of_this_boot(l, &lease) && end_workload(l, &lease, seconds, err) < 0)
 		return -err->code;
-	if (gone(l, name))
+	if (gone(l, &lease))
 		return 0;
 	if (lease.again != LEASE_ONCE && lease_supervised(l, &lease))
 		return restart_stop(l, &lease, err);

@@ -278,7 +278,7 @@ static int run_leased(
 
 	if (r == 0)
 		r = watch_workload(s, launch, c, &cpus, !first, sfd, ready, ret, err);
-	log_end(&c->log, &s->ledger.fs, &s->plan.lease);
+	log_end(&c->log, &s->ledger, &s->plan.lease);
 	if (r < 0)
 		log_discard(&c->log);
 	else

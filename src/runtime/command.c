@@ -89,15 +89,17 @@ static const struct {
 	{"update", updating},
 };
 
+// crun takes the beginning of a name for all of it where no other one begins so, and refuses it otherwise
+// (getopt_long(3)); so a name comes before longer ones that it begins.
 static bool is_option(const char *word, const struct valued *v, const char **value)
 {
-	size_t n = strlen(v->name);
+	size_t n = str_starts(word, "--") ? strcspn(word + 2, "=") : 0;
 
 	*value = NULL;
-	if (str_starts(word, "--") && strncmp(word + 2, v->name, n) == 0) {
+	if (n > 0 && strncmp(word + 2, v->name, n) == 0) {
 		if (word[2 + n] == '=')
 			*value = word + 2 + n + 1;
-		return word[2 + n] == '\0' || word[2 + n] == '=';
+		return true;
 	}
 	if (v->letter == 0 || word[0] != '-' || word[1] != v->letter)
 		return false;
@@ -128,7 +130,8 @@ static int options(
 			word = NULL;
 			break;
 		}
-		if (word != NULL && (str_eq(word, "--detach") || str_eq(word, "-d")))
+		if (word != NULL
+		    && ((word[1] == '-' && str_starts("--detach", word)) || str_eq(word, "-d")))
 			ret->detached = true;
 	}
 	return i;

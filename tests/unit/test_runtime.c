@@ -46,6 +46,14 @@ static void reads_commands(void **)
 	c = read_words("rt run -b /b -d x");
 	assert_true(c.detached);
 	assert_string_equal(c.id, "x");
+	// a beginning is enough for crun
+	c = read_words("rt --roo /a update --cpuset-c 3 x");
+	assert_string_equal(c.root, "/a");
+	assert_string_equal(c.cpus, "3");
+	assert_string_equal(c.id, "x");
+	c = read_words("rt run --det --bun=/b x");
+	assert_true(c.detached);
+	assert_string_equal(c.bundle, "/b");
 	c = read_words("rt update --memory 100 --cpuset-cpus=1-2 -r - x");
 	assert_string_equal(c.id, "x");
 	assert_string_equal(c.cpus, "1-2");

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -510,3 +511,53 @@ def test_no_order_reaches_a_terminal(pf):
     assert pf.ps()[name]["command"].endswith("gnp.   ")
     raw = subprocess.run([pf.path, "stop", b"x\x9b2J\xff"], capture_output=True, check=False)
     assert raw.returncode == 125 and b"\x9b" not in raw.stderr and b"\xff" not in raw.stderr
+
+
+# --- a name comes again ---------------------------------------------------------------------------
+
+
+def test_a_supervisor_that_is_late(pf):
+    """One that was held up while `stop` ended its workload leaves the next of that name alone."""
+    name = pf.detach()
+    late = pf.lease(name)["supervisor"]
+    os.kill(late, signal.SIGSTOP)
+    try:
+        pf.ok("stop", "-t", "1", name, seconds=40)
+        assert pf.detach(name=name) == name
+        second = pf.lease(name)["supervisor"]
+        assert second != late
+    finally:
+        os.kill(late, signal.SIGCONT)
+    wait(lambda: not os.path.exists(f"/proc/{late}"), what="the end of the first supervisor")
+    assert pf.ok("exec", name, "--", "echo", "there") == "there\n"
+
+
+def test_a_stop_that_is_late(pf):
+    """One that was held up while the workload ended by itself leaves the next of that name alone."""
+    script = 'trap "sleep 0.4; exit 0" TERM; echo up; sleep 1000 & wait'
+    name = pf.detach(command=("/bin/sh", "-c", script))
+    wait(lambda: "up" in pf.ok("logs", name), what="the trap")
+    with subprocess.Popen([pf.path, "stop", "-t", "1", name]) as stop:
+        time.sleep(0.2)
+        os.kill(stop.pid, signal.SIGSTOP)
+        try:
+            wait(lambda: name not in pf.ps(), what="the end")
+            pf.detach(name=name)
+            time.sleep(1)
+        finally:
+            os.kill(stop.pid, signal.SIGCONT)
+        assert stop.wait(30) == 0
+    assert pf.ok("exec", name, "--", "echo", "there") == "there\n"
+
+
+def test_stop_of_one_that_is_about_to_start(pf, tmp_path):
+    """It is asked to end when it can be asked: it is not killed."""
+    slow = tmp_path / "crun"
+    slow.write_text('#!/bin/sh\n[ "$1" = --version ] || sleep 1\nexec crun "$@"\n')
+    slow.chmod(0o755)
+    name = unique()
+    run = pf.start("run", "--runtime", slow, "--name", name, "--cpus", CPU, "--", "sleep", "1000")
+    wait(lambda: (LEASES / f"{name}.json").exists(), what="the lease")
+    begin = time.monotonic()
+    pf.ok("stop", "-t", "20", name, seconds=40)
+    assert run.process.wait(20) == 143 and time.monotonic() - begin < 19

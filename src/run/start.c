@@ -166,7 +166,8 @@ static void describe(struct lease *lease, const struct launch *launch)
 // Reading every function or cache takes its time: not for nothing.
 static unsigned parts_for(const struct start_request *req)
 {
-	const struct request *want = req->request; // NULL: of a grant that is defined, and chosen
+	// NULL: of a grant that is defined, and chosen
+	const struct request *want = req->definition == NULL ? req->request : NULL;
 	unsigned parts = 0;
 
 	if (req->given != NULL)

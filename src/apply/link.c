@@ -7,6 +7,7 @@
 #include "base/dir.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "host/hostfs.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#define DUMP_TRIES 100
 #define CLASS_NET "class/net"
 
 // ---- a namespace
@@ -87,8 +89,11 @@ static void take_altnames(const struct rtattr *list, struct link *l)
 	const struct rtattr *a;
 
 	while ((a = netlink_next(&inner)) != NULL) {
-		if (a->rta_type == IFLA_ALT_IFNAME && l->naltnames < LINK_ALTNAMES
-		    && is_text(a, LINK_ALTNAME))
+		if (a->rta_type != IFLA_ALT_IFNAME || !is_text(a, LINK_ALTNAME))
+			continue;
+		if (l->naltnames == LINK_ALTNAMES)
+			l->more_altnames = true;
+		else
 			strcpy(l->altnames[l->naltnames++], RTA_DATA(a));
 	}
 }
@@ -158,13 +163,19 @@ static int take_address(const struct nlmsghdr *h, void *arg)
 static int look_in_sysfs(const struct link_view *v, struct link *l)
 {
 	char path[64], target[512];
+	_cleanup_close_ int dir = -1;
 	struct stat st;
+	uint64_t index;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), CLASS_NET "/%s", l->name);
+	dir = openat(v->sysfs, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	n = readlinkat(v->sysfs, path, target, sizeof(target) - 1);
-	if (n < 0 || fstatat(v->sysfs, path, &st, 0) < 0)
+	if (n < 0 || dir < 0 || fstat(dir, &st) < 0)
 		return -errno;
+	// the name was given to another meanwhile
+	if (hostfs_u64(dir, "ifindex", &index) < 0 || index != l->index)
+		return -EAGAIN;
 	target[n] = '\0';
 	l->inode = st.st_ino;
 	// "../../devices/…"; for people, and to know which function it is of
@@ -199,10 +210,14 @@ int link_look(struct link_view *v, const char *name, struct link *ret, struct er
 int link_look_addresses(struct link_view *v, struct link *l, struct err *err)
 {
 	struct netlink_message m;
-	int r;
+	int r = -EINTR;
 
-	netlink_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
-	r = netlink_ask(v->socket, &m, take_address, l);
+	// another's change came between
+	for (unsigned i = 0; r == -EINTR && i < DUMP_TRIES; i++) {
+		l->naddresses = 0;
+		netlink_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+		r = netlink_ask(v->socket, &m, take_address, l);
+	}
 	if (r == -E2BIG)
 		return err_set(
 			err,
@@ -310,7 +325,6 @@ int link_altname(struct link_view *v, unsigned index, const char *name, bool add
 {
 	struct netlink_message m;
 	struct rtattr *list;
-	int r;
 
 	begin_link(
 		&m,
@@ -321,6 +335,5 @@ int link_altname(struct link_view *v, unsigned index, const char *name, bool add
 	list = netlink_nest(&m, IFLA_PROP_LIST);
 	netlink_put_text(&m, IFLA_ALT_IFNAME, name);
 	netlink_nest_end(&m, list);
-	r = netlink_ask(v->socket, &m, NULL, NULL);
-	return r == -EEXIST ? 0 : r;
+	return netlink_ask(v->socket, &m, NULL, NULL);
 }

@@ -42,6 +42,7 @@ struct link {
 	unsigned mac_len;
 	unsigned char mac[LINK_MAC];
 	unsigned naltnames;
+	bool more_altnames; // than are here
 	char altnames[LINK_ALTNAMES][LINK_ALTNAME];
 	// those that somebody set for good: others have a time to live, or follow from the link
 	unsigned naddresses;

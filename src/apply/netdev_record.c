@@ -4,52 +4,82 @@
 #include "apply/netdevs.h"
 
 #include "base/jread.h"
-#include "base/str.h"
+#include "base/scope.h"
+#include "host/hostfs.h"
 #include "ledger/files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define RECORD "netdevs"
 
+// "": the kernel does not tell.
+static void this_boot(char ret[static 40])
+{
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (hostfs_line(root, "proc/sys/kernel/random/boot_id", ret, 40) < 0)
+		ret[0] = '\0';
+}
+
+bool netdev_record_of_this_boot(const struct netdev_record *r)
+{
+	char now[40];
+
+	this_boot(now);
+	return now[0] == '\0' || r->boot_id[0] == '\0' || str_eq(r->boot_id, now);
+}
+
 static json_t *write_addresses(const struct link *l)
 {
-	json_t *list = json_array();
+	_cleanup_json_ json_t *list = json_array();
 
 	for (unsigned i = 0; i < l->naddresses; i++) {
 		const struct link_address *a = &l->addresses[i];
 
-		json_array_append_new(
-			list,
-			json_pack(
-				"{s:s, s:s, s:s, s:i, s:i}",
-				"address",
-				a->local,
-				"peer",
-				a->peer,
-				"broadcast",
-				a->broadcast,
-				"prefix",
-				(int)a->prefix,
-				"scope",
-				(int)a->scope
-			)
-		);
+		if (json_array_append_new(
+			    list,
+			    json_pack(
+				    "{s:s, s:s, s:s, s:i, s:i}",
+				    "address",
+				    a->local,
+				    "peer",
+				    a->peer,
+				    "broadcast",
+				    a->broadcast,
+				    "prefix",
+				    (int)a->prefix,
+				    "scope",
+				    (int)a->scope
+			    )
+		    )
+		    < 0)
+			return NULL;
 	}
-	return list;
+	return steal_ptr(list);
 }
 
+static json_t *write_altnames(const struct link *l)
+{
+	_cleanup_json_ json_t *list = json_array();
+
+	for (unsigned i = 0; i < l->naltnames; i++) {
+		if (json_array_append_new(list, json_string(l->altnames[i])) < 0)
+			return NULL;
+	}
+	return steal_ptr(list);
+}
+
+// NULL: there is no memory, or a name is no UTF-8.
 static json_t *write_link(const struct link *l)
 {
-	json_t *names = json_array();
 	char mac[2 * LINK_MAC + 1] = "";
 
 	for (unsigned i = 0; i < l->mac_len; i++)
 		snprintf(mac + (size_t)2 * i, 3, "%02x", l->mac[i]);
-	for (unsigned i = 0; i < l->naltnames; i++)
-		json_array_append_new(names, json_string(l->altnames[i]));
 	return json_pack(
 		"{s:s, s:I, s:s, s:I, s:I, s:s, s:o, s:o}",
 		"netdev",
@@ -65,7 +95,7 @@ static json_t *write_link(const struct link *l)
 		"mac",
 		mac,
 		"altnames",
-		names,
+		write_altnames(l),
 		"addresses",
 		write_addresses(l)
 	);
@@ -74,11 +104,34 @@ static json_t *write_link(const struct link *l)
 int netdev_record_write(int dir, const struct netdev_record *r, struct err *err)
 {
 	json_t *list = json_array();
-	_cleanup_json_ json_t *doc = json_pack("{s:o}", "netdevs", list);
+	char boot[40];
+	_cleanup_json_ json_t *doc = NULL;
 
-	for (unsigned i = 0; i < r->n; i++)
-		json_array_append_new(list, write_link(&r->was[i]));
+	this_boot(boot);
+	doc = json_pack("{s:s, s:o}", "boot-id", boot, "netdevs", list);
+	if (doc == NULL)
+		return err_oom(err);
+	for (unsigned i = 0; i < r->n; i++) {
+		// one that is not written down would not come back
+		if (json_array_append_new(list, write_link(&r->was[i])) < 0)
+			return err_set(
+				err,
+				EILSEQ,
+				"netdev '%s': it cannot be written down; give it names in UTF-8",
+				r->was[i].name
+			);
+	}
 	return files_write(dir, RECORD, doc, false, err);
+}
+
+bool netdev_record_exists(int dir)
+{
+	return faccessat(dir, RECORD ".json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int netdev_record_remove(int dir, struct err *err)
+{
+	return files_remove(dir, RECORD, err);
 }
 
 static int copy(
@@ -181,7 +234,8 @@ static int read_link(const json_t *doc, const char *what, struct link *ret, stru
 int netdev_record_read(int dir, struct netdev_record *ret, struct err *err)
 {
 	static const char what[] = "what netdevs were";
-	static const char *const keys[] = {"netdevs", NULL};
+	static const char *const keys[] = {"boot-id", "netdevs", NULL};
+	const char *boot = NULL;
 	_cleanup_json_ json_t *doc = NULL;
 	struct netdev_record r = {0};
 	json_t *list = NULL, *e;
@@ -190,10 +244,13 @@ int netdev_record_read(int dir, struct netdev_record *ret, struct err *err)
 	if (files_read(dir, RECORD, "record", &doc, err) < 0)
 		return -err->code;
 	if (jread_keys(doc, what, keys, err) < 0
+	    || jread_str(doc, what, "boot-id", false, &boot, err) < 0
 	    || jread_array(doc, what, "netdevs", &list, err) < 0)
 		return -err->code;
 	if (list == NULL)
 		return err_set(err, EINVAL, "read %s: 'netdevs' is missing", what);
+	if (boot != NULL)
+		snprintf(r.boot_id, sizeof(r.boot_id), "%s", boot);
 	json_array_foreach (list, i, e) {
 		if (r.n == GRANT_NETDEVS)
 			return err_set(err, E2BIG, "read %s: too many", what);

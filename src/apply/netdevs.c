@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -115,9 +116,30 @@ static struct link_address named(const char *text)
 	return a;
 }
 
+// Else what a router on the link says sets addresses and routes of the container, which nobody asked for.
+static int ignore_routers(int ns, const char *name)
+{
+	_cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", name);
+	if (here < 0 || setns(ns, CLONE_NEWNET) < 0)
+		return -errno;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	// a kernel without IPv6 has none
+	r = fd < 0 ? (errno == ENOENT ? 0 : -errno) : write(fd, "0", 1) == 1 ? 0 : -errno;
+	return setns(here, CLONE_NEWNET) < 0 ? -errno : r;
+}
+
 // As it is to be in the container.
 static int furnish(
-	struct link_view *v, const struct grant_netdev *n, const struct link *was, struct err *err
+	struct link_view *v,
+	int ns,
+	const struct grant_netdev *n,
+	const struct link *was,
+	struct err *err
 )
 {
 	unsigned naddresses = n->has.naddresses > 0 ? n->has.naddresses : was->naddresses;
@@ -139,6 +161,9 @@ static int furnish(
 				err, -r, "netdev '%s': give it %s/%u", n->name, a.local, a.prefix
 			);
 	}
+	r = ignore_routers(ns, n->inside);
+	if (r < 0)
+		return err_sys(err, -r, "netdev '%s': set accept_ra to 0", n->name);
 	r = link_set_flags(v, now.index, IFF_UP, IFF_UP);
 	return r < 0 ? err_sys(err, -r, "netdev '%s': set it up", n->name) : 0;
 }
@@ -166,7 +191,7 @@ static int move_there(
 		return err_sys(
 			err, -r, "netdev '%s': move it to the container as '%s'", n->name, n->inside
 		);
-	return furnish(inside, n, was, err);
+	return furnish(inside, ns, n, was, err);
 }
 
 static int parse(const struct step *s, struct grant_netdev *ret, unsigned *n, struct err *err)
@@ -203,6 +228,16 @@ static int take_all(
 		if (link_look(home, netdevs[r->n].name, &r->was[r->n], err) < 0
 		    || link_look_addresses(home, &r->was[r->n], err) < 0)
 			return -err->code;
+		if (r->was[r->n].more_altnames)
+			return err_set(
+				err,
+				E2BIG,
+				"netdev '%s' has more than %d alternative names, which could not "
+				"be "
+				"given back; take some away",
+				netdevs[r->n].name,
+				LINK_ALTNAMES
+			);
 	}
 	if (netdev_record_write(dir, r, err) < 0)
 		return -err->code;
@@ -227,6 +262,14 @@ int apply_netdevs(const struct step *s, struct err *err)
 		return dir;
 	if (home < 0 || inside < 0)
 		return err_sys(err, errno, "open network namespaces");
+	// what it tells of would never come back
+	if (netdev_record_exists(dir))
+		return err_set(
+			err,
+			EEXIST,
+			"'%s' has netdevs that are not back yet; call: pinfold gc",
+			s->path
+		);
 	if (parse(s, netdevs, &n, err) < 0 || keep(dir, s->path, NS_HOME, home, err) < 0
 	    || keep(dir, s->path, NS_THERE, inside, err) < 0 || link_view_open(home, &from, err) < 0
 	    || link_view_open(inside, &to, err) < 0)
@@ -236,28 +279,113 @@ int apply_netdevs(const struct step *s, struct err *err)
 
 // ---- giving back
 
-// What it was, of all that a container may change. What is so already stays.
-static int restore(struct link_view *v, const struct link *was, struct link *now, struct err *err)
+static void note(const struct link *was, const char *lease, int r, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+// r: 0 or -errno. The rest must not wait for a part that cannot be had again.
+static void note(const struct link *was, const char *lease, int r, const char *fmt, ...)
+{
+	char what[2 * LINK_ALTNAME];
+	va_list ap;
+
+	if (r == 0)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	event_log(
+		"netdev '%s' of '%s' is back, but has lost %s: %s",
+		was->name,
+		lease,
+		what,
+		strerrordesc_np(-r)
+	);
+}
+
+static int name_is_taken(const struct link *was, struct err *err)
+{
+	return err_set(
+		err,
+		EEXIST,
+		"netdev '%s' cannot go back: another has its name; rename that, then: pinfold gc",
+		was->name
+	);
+}
+
+static bool has_altname(const struct link *l, const char *name)
+{
+	for (unsigned i = 0; i < l->naltnames; i++) {
+		if (str_eq(l->altnames[i], name))
+			return true;
+	}
+	return false;
+}
+
+// What it was, of all that may have been changed. What is so already stays. Only its name is waited for.
+static int restore(
+	struct link_view *v,
+	const struct link *was,
+	const struct link *now,
+	const char *lease,
+	struct err *err
+)
 {
 	bool mac = now->mac_len != was->mac_len || memcmp(now->mac, was->mac, was->mac_len) != 0;
-	int r = 0;
+	bool name = !str_eq(now->name, was->name);
+	int renamed = 0;
 
 	// neither is changed of every kind while it is up
-	if (mac || !str_eq(now->name, was->name))
-		r = link_set_flags(v, now->index, 0, IFF_UP);
-	if (r == 0 && !str_eq(now->name, was->name))
-		r = link_rename(v, now->index, was->name);
-	if (r == 0 && mac)
-		r = link_set_mac(v, now->index, was->mac, was->mac_len);
-	if (r == 0 && now->mtu != was->mtu)
-		r = link_set_mtu(v, now->index, was->mtu);
-	for (unsigned i = 0; r == 0 && i < was->naltnames; i++)
-		r = link_altname(v, now->index, was->altnames[i], true);
-	for (unsigned i = 0; r == 0 && i < was->naddresses; i++)
-		r = link_add_address(v, now->index, &was->addresses[i]);
-	if (r == 0)
-		r = link_set_flags(v, now->index, was->flags, LINK_FLAGS);
-	return r < 0 ? err_sys(err, -r, "netdev '%s': make it again what it was", was->name) : 0;
+	if (mac || name)
+		link_set_flags(v, now->index, 0, IFF_UP);
+	if (name)
+		renamed = link_rename(v, now->index, was->name);
+	if (mac)
+		note(was,
+		     lease,
+		     link_set_mac(v, now->index, was->mac, was->mac_len),
+		     "its MAC address");
+	if (now->mtu != was->mtu)
+		note(was, lease, link_set_mtu(v, now->index, was->mtu), "its MTU, %u", was->mtu);
+	for (unsigned i = 0; i < was->naltnames; i++) {
+		if (!has_altname(now, was->altnames[i]))
+			note(was,
+			     lease,
+			     link_altname(v, now->index, was->altnames[i], true),
+			     "its name %s",
+			     was->altnames[i]);
+	}
+	for (unsigned i = 0; i < was->naddresses; i++)
+		note(was,
+		     lease,
+		     link_add_address(v, now->index, &was->addresses[i]),
+		     "%s/%u",
+		     was->addresses[i].local,
+		     was->addresses[i].prefix);
+	note(was, lease, link_set_flags(v, now->index, was->flags, LINK_FLAGS), "its state");
+	if (renamed == -EEXIST)
+		return name_is_taken(was, err);
+	return renamed < 0 ? err_sys(err, -renamed, "netdev '%s': rename it back", was->name) : 0;
+}
+
+// The one that was `was`, by the name that it has now. Who is fast enough could have given that to another.
+static int look_again(
+	struct link_view *v,
+	const char *name,
+	const struct link *was,
+	struct link *ret,
+	struct err *err
+)
+{
+	if (link_look(v, name, ret, err) < 0)
+		return -err->code;
+	if (ret->inode != was->inode)
+		return err_set(
+			err,
+			EAGAIN,
+			"netdev '%s' was renamed while it was looked at; call: pinfold gc",
+			was->name
+		);
+	return 0;
 }
 
 static int move_back(
@@ -271,24 +399,18 @@ static int move_back(
 	struct link now;
 	int r = 0;
 
-	if (link_look(inside, name, &now, err) < 0)
+	if (look_again(inside, name, was, &now, err) < 0)
 		return -err->code;
 	// a name of the host's among them would keep it here; it tells some of them at a time
 	for (unsigned tries = 0; now.naltnames > 0 && tries < ALTNAME_TRIES; tries++) {
 		for (unsigned i = 0; i < now.naltnames; i++)
 			link_altname(inside, now.index, now.altnames[i], false);
-		if (link_look(inside, name, &now, err) < 0)
+		if (look_again(inside, name, was, &now, err) < 0)
 			return -err->code;
 	}
 	r = link_move(inside, now.index, home, was->name);
 	if (r == -EEXIST)
-		return err_set(
-			err,
-			EEXIST,
-			"netdev '%s' cannot go back: another has its name; rename that, then: "
-			"pinfold gc",
-			was->name
-		);
+		return name_is_taken(was, err);
 	return r < 0 ? err_sys(err, -r, "netdev '%s': move it back", was->name) : 0;
 }
 
@@ -317,7 +439,8 @@ static int give_back(
 		);
 		return 0;
 	}
-	return link_look(home, name, &now, err) < 0 ? -err->code : restore(home, was, &now, err);
+	return look_again(home, name, was, &now, err) < 0 ? -err->code
+							  : restore(home, was, &now, lease, err);
 }
 
 static int give_all_back(int dir, const char *path, const char *lease, struct err *err)
@@ -334,6 +457,9 @@ static int give_all_back(int dir, const char *path, const char *lease, struct er
 		return err_oom(err);
 	n = netdev_record_read(dir, r, err);
 	if (n == -ENOENT) // nothing was moved
+		return 0;
+	// what has these inodes now is another's
+	if (n == 0 && !netdev_record_of_this_boot(r))
 		return 0;
 	if (n < 0 || link_view_open(to, &home, err) < 0
 	    || (ns >= 0 && link_view_open(ns, &inside, err) < 0))
@@ -362,11 +488,32 @@ int netdevs_return(const char *path, struct err *err)
 		dir = openat(top, lease, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir < 0)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "undo '%s'", path);
-	if (give_all_back(dir, path, lease, err) < 0 || let_go(path, NS_THERE, err) < 0
-	    || let_go(path, NS_HOME, err) < 0 || fs_remove_tree(top, lease, err) < 0)
+	// what is back is not asked for again, whoever dies meanwhile
+	if (give_all_back(dir, path, lease, err) < 0 || netdev_record_remove(dir, err) < 0
+	    || let_go(path, NS_THERE, err) < 0 || let_go(path, NS_HOME, err) < 0
+	    || fs_remove_tree(top, lease, err) < 0)
 		return -err->code;
 	rmdir(PLAN_NETDEVS); // where it is empty
 	return 0;
+}
+
+int netdevs_sweep(const struct ledger *l, struct err *err)
+{
+	_cleanup_closedir_ DIR *d = hostfs_opendir(l->fs.root, PLAN_NETDEVS + 1);
+	struct err first = {0};
+	const char *name;
+
+	while (d != NULL && (name = hostfs_next(d)) != NULL) {
+		_cleanup_free_ char *path = str_printf(PLAN_NETDEVS "/%s", name);
+
+		if (path == NULL)
+			return err_oom(err);
+		if (!lease_exists(l, name) && netdevs_return(path, err) < 0 && first.code == 0)
+			first = *err;
+	}
+	if (first.code != 0)
+		*err = first;
+	return -first.code;
 }
 
 // ---- who has a function's interface

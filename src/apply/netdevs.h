@@ -9,9 +9,14 @@
 #include "grant/grant.h"
 
 struct netdev_record {
+	char boot_id[40]; // inodes are of this boot; "": not told
 	unsigned n;
 	struct link was[GRANT_NETDEVS];
 };
 
+bool netdev_record_of_this_boot(const struct netdev_record *r);
+// Of this boot.
 int netdev_record_write(int dir, const struct netdev_record *r, struct err *err);
+bool netdev_record_exists(int dir);
+int netdev_record_remove(int dir, struct err *err);			     // none is fine
 int netdev_record_read(int dir, struct netdev_record *ret, struct err *err); // -ENOENT

@@ -79,8 +79,11 @@ static int take(const struct nlmsghdr *h, netlink_fn fn, void *arg)
 {
 	const struct nlmsgerr *e = NLMSG_DATA(h);
 
+	if ((h->nlmsg_flags & NLM_F_DUMP_INTR) != 0)
+		return -EINTR;
+	// a list that was given up says why in it
 	if (h->nlmsg_type == NLMSG_DONE)
-		return 0;
+		return h->nlmsg_len < NLMSG_LENGTH(sizeof(e->error)) || e->error > 0 ? 0 : e->error;
 	if (h->nlmsg_type == NLMSG_ERROR)
 		return h->nlmsg_len < NLMSG_LENGTH(sizeof(*e)) ? -EPROTO : e->error;
 	if (fn != NULL) {

@@ -27,6 +27,7 @@ void netlink_nest_end(struct netlink_message *m, struct rtattr *nest);
 
 // Sends it, with NLM_F_ACK or NLM_F_DUMP, and has what is answered given to fn (NULL: nothing is) until the kernel says
 // that it is done: 0, what fn returned that was not 0, or -errno. -EAGAIN: it did not answer in time.
+// -EINTR: what was listed changed meanwhile; ask again.
 typedef int (*netlink_fn)(const struct nlmsghdr *h, void *arg);
 int netlink_ask(int fd, struct netlink_message *m, netlink_fn fn, void *arg);
 

@@ -177,10 +177,11 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 	_cleanup_free_ char *cgroup = str_printf("pinfold/%s", name);
 	_cleanup_free_ char *partition = str_printf("pinfold-%s", name);
 	_cleanup_free_ char *state = str_printf(RUN_DIR "/runtime/%s", name);
+	_cleanup_free_ char *netdevs = str_printf(PLAN_NETDEVS "/%s", name);
 	char hierarchy[sizeof(((struct lease *)0)->cgroup)];
 	struct err why = *err;
 
-	if (cgroup == NULL || partition == NULL || state == NULL)
+	if (cgroup == NULL || partition == NULL || state == NULL || netdevs == NULL)
 		return err_oom(err);
 	if (name_check("a lease", name, err) < 0
 	    || cgroup_hierarchy(&l->fs, hierarchy, sizeof(hierarchy), err) < 0
@@ -190,7 +191,8 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 		return -err->code;
 	}
 	if (cgroup_remove(&l->fs, hierarchy, cgroup, err) < 0
-	    || cgroup_remove(&l->fs, hierarchy, partition, err) < 0 || undo_tree(state, err) < 0
+	    || cgroup_remove(&l->fs, hierarchy, partition, err) < 0
+	    || netdevs_return(netdevs, err) < 0 || undo_tree(state, err) < 0
 	    || lease_remove(l, name, err) < 0)
 		return -err->code;
 	(*count)++;
@@ -265,6 +267,8 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 		_cleanup_close_ int run =
 			fs_open_in(l->fs.root, RUN_DIR, O_RDONLY | O_DIRECTORY, 0);
 
+		if (netdevs_sweep(l, err) < 0 && first.code == 0)
+			first = *err;
 		if (nics_collect(l, err) < 0 && first.code == 0)
 			first = *err;
 		if (definitions_cancel(l, err) < 0 && first.code == 0)

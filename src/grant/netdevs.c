@@ -7,6 +7,7 @@
 #include "base/hint.h"
 #include "base/scope.h"
 
+#include <linux/capability.h>
 #include <string.h>
 
 const struct grant *netdev_holder(const struct holdings *others, const char *name)
@@ -40,10 +41,19 @@ static int not_there(const struct host *host, const char *name, struct err *err)
 	);
 }
 
-// The function would be taken from its driver, and the interface with it.
+// A function may have more interfaces than the one that it is listed with: its path tells.
+static bool is_of(const struct host_netdev *n, const struct host_pci *p)
+{
+	size_t len = strlen(p->path);
+
+	return str_eq(p->netdev, n->name)
+	       || (len > 0 && strncmp(n->path, p->path, len) == 0 && n->path[len] == '/');
+}
+
+// Its function would be taken from its driver, and it with it; or others depend on it.
 static int check_function(
 	const struct grant *g,
-	const char *name,
+	const struct host_netdev *now,
 	const struct host *host,
 	const struct holdings *others,
 	struct err *err
@@ -53,8 +63,18 @@ static int check_function(
 		const struct host_pci *p = &host->pci[i];
 		const struct grant *holder = nic_holder(others, p->bdf);
 
-		if (!str_eq(p->netdev, name))
+		if (!is_of(now, p))
 			continue;
+		if (p->numvfs > 0)
+			return err_set(
+				err,
+				EBUSY,
+				"netdev '%s' is of NIC %s, whose %u VFs depend on it; name the "
+				"interface of a VF",
+				now->name,
+				p->bdf,
+				p->numvfs
+			);
 		if (holder == NULL && nic_granted((const struct terms *)g, p->bdf))
 			holder = g;
 		if (holder != NULL)
@@ -62,7 +82,7 @@ static int check_function(
 				err,
 				EBUSY,
 				"netdev '%s' is of NIC %s, which is granted to '%s'",
-				name,
+				now->name,
 				p->bdf,
 				holder->name
 			);
@@ -115,7 +135,7 @@ static int check_netdev(
 			n->name,
 			n->name
 		);
-	return check_function(g, n->name, host, others, err);
+	return check_function(g, now, host, others, err);
 }
 
 // One name in the container, for the kernel's end of a port too.
@@ -137,6 +157,33 @@ static int check_names(const struct grant *g, struct err *err)
 	return 0;
 }
 
+// With it a program could stack an interface on one of the host's, which would stay there, set up VFs and write firmware.
+static int check_caps(const struct grant *g, struct err *err)
+{
+	if (g->nnetdevs == 0 || (g->caps & (UINT64_C(1) << CAP_NET_ADMIN)) == 0)
+		return 0;
+	for (unsigned i = 0; i < g->nports; i++) {
+		if (!g->ports[i].vhost)
+			return err_set(
+				err,
+				EINVAL,
+				"netdev '%s': kernel port '%s' brings NET_ADMIN, with which what "
+				"is "
+				"made of it could stay on the host; say --kernel-port %s,vhost",
+				g->netdevs[0].name,
+				g->ports[i].name,
+				g->ports[i].name
+			);
+	}
+	return err_set(
+		err,
+		EINVAL,
+		"netdev '%s': with NET_ADMIN what the program makes of it could stay on the host; "
+		"leave out --cap NET_ADMIN, and set it up from outside",
+		g->netdevs[0].name
+	);
+}
+
 int check_netdevs(
 	const struct grant *g,
 	const struct host *host,
@@ -148,5 +195,7 @@ int check_netdevs(
 		if (check_netdev(g, &g->netdevs[i], host, others, err) < 0)
 			return -err->code;
 	}
+	if (check_caps(g, err) < 0)
+		return -err->code;
 	return check_names(g, err);
 }

@@ -86,6 +86,7 @@ struct host_pci {
 // A network interface of the network namespace that this process is in.
 struct host_netdev {
 	char name[16];
+	char path[256]; // from /sys: "devices/pci0000:3a/…/net/eth0"; "": not told
 	char upper[16]; // as of struct host_pci
 	bool default_route, addressed;
 };

@@ -199,6 +199,18 @@ void host_routes_done(struct host_routes *r)
 
 // ---- all of them
 
+// Where /sys/class/net/NAME points, from /sys.
+static void read_path(int root, const char *path, char ret[static 256])
+{
+	char target[256];
+	ssize_t n = readlinkat(root, path, target, sizeof(target));
+
+	if (n < 0 || n == sizeof(target))
+		return;
+	target[n] = '\0';
+	strcpy(ret, str_starts(target, "../../") ? target + 6 : target);
+}
+
 int host_read_netdevs(const struct hostfs *fs, struct host *h, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, NET_DIR);
@@ -231,6 +243,7 @@ int host_read_netdevs(const struct hostfs *fs, struct host *h, struct err *err)
 		n = &h->netdevs[h->nnetdevs++];
 		*n = (struct host_netdev){0};
 		strcpy(n->name, name);
+		read_path(fs->root, path, n->path);
 		use = uses_of(fs->root, path, name, &routes, 0, n->upper);
 		n->default_route = (use & HOST_USE_DEFAULT) != 0;
 		n->addressed = (use & HOST_USE_ADDRESS) != 0;

@@ -52,8 +52,29 @@ static void record_is_read_as_it_was_written(void **)
 	r.was[0].addresses[1] = four;
 	assert_int_equal(netdev_record_read(topfd, &back, &err), -ENOENT);
 	assert_ok(netdev_record_write(topfd, &r, &err), &err);
+	assert_true(netdev_record_exists(topfd));
 	assert_ok(netdev_record_read(topfd, &back, &err), &err);
+	assert_true(netdev_record_of_this_boot(&back));
+	assert_int_equal(strlen(back.boot_id), 36);
+	strcpy(r.boot_id, back.boot_id);
 	assert_memory_equal(&back, &r, sizeof(r));
+	back.boot_id[0] = back.boot_id[0] == '0' ? '1' : '0';
+	assert_false(netdev_record_of_this_boot(&back));
+	assert_ok(netdev_record_remove(topfd, &err), &err);
+	assert_false(netdev_record_exists(topfd));
+	assert_ok(netdev_record_remove(topfd, &err), &err);
+}
+
+// Or they would be lost without a word.
+static void what_cannot_be_written_is_not_taken(void **)
+{
+	static struct netdev_record r = {.n = 1, .was[0] = {.name = "ens1"}};
+	struct err err;
+
+	r.was[0].naltnames = 1;
+	strcpy(r.was[0].altnames[0], "\xff");
+	assert_fails(netdev_record_write(topfd, &r, &err), &err, "'ens1': it cannot be written");
+	assert_false(netdev_record_exists(topfd));
 }
 
 static void records_of_others_are_refused(void **)
@@ -132,16 +153,65 @@ static void attributes_end_with_the_message(void **)
 	assert_null(netlink_next(&list));
 }
 
+static int count(const struct nlmsghdr *, void *arg)
+{
+	++*(unsigned *)arg;
+	return 0;
+}
+
+// What the kernel says: one interface, and the end of the list with that error.
+static int asked(unsigned flags, int error, unsigned *seen)
+{
+	struct {
+		struct nlmsghdr link;
+		struct nlmsghdr done;
+		int error;
+	} answer = {
+		.link = {.nlmsg_len = NLMSG_HDRLEN, .nlmsg_type = RTM_NEWADDR},
+		.done = {.nlmsg_len = NLMSG_LENGTH(sizeof(int)), .nlmsg_type = NLMSG_DONE},
+		.error = error,
+	};
+	struct netlink_message m;
+	int ends[2], r;
+
+	netlink_begin(&m, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+	answer.link.nlmsg_seq = answer.done.nlmsg_seq = m.head.nlmsg_seq;
+	answer.link.nlmsg_flags = (uint16_t)flags;
+	// of this kind a socket takes no heed of whom is written to
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	assert_int_equal(write(ends[1], &answer, sizeof(answer)), sizeof(answer));
+	*seen = 0;
+	r = netlink_ask(ends[0], &m, count, seen);
+	close(ends[0]);
+	close(ends[1]);
+	return r;
+}
+
+static void lists_that_are_not_whole(void **)
+{
+	unsigned seen;
+
+	assert_int_equal(asked(NLM_F_MULTI, 0, &seen), 0);
+	assert_int_equal(seen, 1);
+	assert_int_equal(asked(NLM_F_MULTI, -ENOBUFS, &seen), -ENOBUFS);
+	assert_int_equal(asked(NLM_F_MULTI | NLM_F_DUMP_INTR, 0, &seen), -EINTR);
+	assert_int_equal(seen, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(record_is_read_as_it_was_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_cannot_be_written_is_not_taken, setup, teardown
+		),
 		cmocka_unit_test_setup_teardown(records_of_others_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			function_of_a_moved_interface_is_held, setup, teardown
 		),
 		cmocka_unit_test(only_what_is_ours_is_undone),
 		cmocka_unit_test(attributes_end_with_the_message),
+		cmocka_unit_test(lists_that_are_not_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,33 @@ static struct host_netdev *interface(struct host *h, const char *name)
 	return NULL;
 }
 
+static struct host_pci *function(struct host *h, const char *bdf)
+{
+	for (unsigned i = 0; i < h->npci; i++) {
+		if (str_eq(h->pci[i].bdf, bdf))
+			return &h->pci[i];
+	}
+	fail();
+	return NULL;
+}
+
+static void netdev_of_a_function_with_vfs(void **)
+{
+	struct host_pci *pf;
+	struct host h;
+
+	fake_read("big", &h);
+	pf = function(&h, "0000:10:00.0");
+	assert_string_equal(pf->netdev, "ens0");
+	refused(&h, &nobody, "cpus=1 netdev=ens0,force", "NIC 0000:10:00.0, whose 8 VFs depend");
+	// one that it is not listed with
+	strcpy(pf->netdev, "another");
+	refused(&h, &nobody, "cpus=1 netdev=ens0,force", "NIC 0000:10:00.0, whose 8 VFs depend");
+	pf->numvfs = 0;
+	accepted(&h, "cpus=1 netdev=ens0,force");
+	host_done(&h);
+}
+
 static void netdevs(void **)
 {
 	struct holdings others = {0};
@@ -153,22 +180,16 @@ static void netdevs(void **)
 	accepted(&h, "cpus=1 netdev=ens4,force");
 	interface(&h, "ens4")->default_route = true;
 	refused(&h, &nobody, "cpus=1 netdev=ens4", "carries the default route of this host");
-	refused(&h, &nobody, "cpus=1 netdev=ens5 kernel-port=ens5", "a kernel port is called");
+	refused(&h, &nobody, "cpus=1 netdev=ens5 kernel-port=ens5,vhost", "a kernel port is called"
+	);
+	accepted(&h, "cpus=1 netdev=ens5 kernel-port=k0,vhost cap=NET_RAW");
+	refused(&h, &nobody, "cpus=1 netdev=ens5 cap=NET_ADMIN", "leave out --cap NET_ADMIN");
+	refused(&h, &nobody, "cpus=1 netdev=ens5 kernel-port=k0", "say --kernel-port k0,vhost");
 	fake_hold(&h, &others, "name=other cpus=2 netdev=ens5", false);
 	refused(&h, &others, "cpus=1 netdev=ens5", "'ens5' is granted to 'other' already");
 	refused(&h, &others, "cpus=1 nic=0000:20:00.1,bind", "its interface 'ens5' is granted to");
 	holdings_done(&others);
 	host_done(&h);
-}
-
-static struct host_pci *function(struct host *h, const char *bdf)
-{
-	for (unsigned i = 0; i < h->npci; i++) {
-		if (str_eq(h->pci[i].bdf, bdf))
-			return &h->pci[i];
-	}
-	fail();
-	return NULL;
 }
 
 static void iommu_groups(void **)
@@ -279,6 +300,7 @@ int main(void)
 		cmocka_unit_test(pages),
 		cmocka_unit_test(nics),
 		cmocka_unit_test(netdevs),
+		cmocka_unit_test(netdev_of_a_function_with_vfs),
 		cmocka_unit_test(partitions),
 		cmocka_unit_test(iommu_groups),
 		cmocka_unit_test(old_definitions),

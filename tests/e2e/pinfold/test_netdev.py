@@ -5,12 +5,24 @@
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from netspace import Netspace
-from workload import CPU, OTHER, PYTHON, kill, needs_root, needs_two, processes_of, unique, wait
+from workload import (
+    CPU,
+    LEASES,
+    OTHER,
+    PYTHON,
+    kill,
+    needs_root,
+    needs_two,
+    processes_of,
+    unique,
+    wait,
+)
 
 pytestmark = [needs_root]
 RECORDS = Path("/run/pinfold/netdevs")
@@ -116,19 +128,45 @@ def test_macvlan(net):
 
 
 def test_beside_a_kernel_port(net):
-    if not os.path.exists("/dev/net/tun"):
-        pytest.skip("this kernel has no /dev/net/tun")
-    found = inside(net, "--netdev", "n0", "--kernel-port", "k0")
-    assert {"n0", "k0"} <= set(found)
     net.pf.fails(
-        *("run", "--cpus", CPU, "--netdev", "n0", "--kernel-port", "n0", "--", "true"),
+        *("run", "--cpus", CPU, "--netdev", "n0", "--kernel-port", "n0,vhost", "--", "true"),
         like="netdev 'n0': a kernel port is called n0 already; say another name=",
     )
     assert "n0" in net.names()
+    if not os.path.exists("/dev/vhost-net"):
+        pytest.skip("this kernel has no vhost-net")
+    found = inside(net, "--netdev", "n0", "--kernel-port", "k0,vhost")
+    assert {"n0", "k0"} <= set(found)
 
 
-def test_whatever_the_container_makes_of_it(net):
-    """With NET_ADMIN it may rename and change it, and take names that the host has."""
+@pytest.mark.parametrize(
+    "flags, like",
+    [
+        (["--cap", "NET_ADMIN"], "could stay on the host; leave out --cap NET_ADMIN"),
+        (["--kernel-port", "k0"], "'k0' brings NET_ADMIN, .*; say --kernel-port k0,vhost"),
+    ],
+)
+def test_not_with_net_admin(net, flags, like):
+    flags = ["--cpus", CPU, "--netdev", "n0", *flags]
+    net.pf.fails("run", *flags, "--", "true", like=like)
+    net.pf.fails("plan", *flags, "--", "true", like=like)
+    net.pf.fails("grant", "create", "--name", unique(), *flags, like=like)
+    assert "n0" in net.names()
+
+
+def from_outside(net, script, *flags):
+    """Root of the host changes what a container has, as long as that runs."""
+    name = net.pf.detach(*flags)
+    pid = next(iter(processes_of(net.pf.lease(name))))
+    command = ["nsenter", "-t", str(pid), "-n", "sh", "-ec", script]
+    p = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert p.returncode == 0, p.stdout + p.stderr
+    net.pf.ok("stop", "-t", "1", name)
+    return p.stdout
+
+
+def test_whatever_is_made_of_it(net):
+    """Root may rename and change it, and give it names that the host has."""
     before = net.state("n0")
     script = (
         "ip link set eth0 down && ip link set eth0 name mine address 02:00:00:00:66:66 mtu 1280"
@@ -137,14 +175,14 @@ def test_whatever_the_container_makes_of_it(net):
         " && ip link add link mine name v9 type macvlan"
         " && for i in $(seq 40); do ip addr add 10.8.0.$i/32 dev mine; done; ip link"
     )
-    out = net.pf.shell(script, "--cap", "NET_ADMIN", "--netdev", "n0,name=eth0")
+    out = from_outside(net, script, "--netdev", "n0,name=eth0")
     assert "mine:" in out and "v9@mine" in out
     assert net.state("n0") == before
     assert net.names() == {"lo", "n0", "far"}
 
 
 @pytest.mark.parametrize("impostor", [False, True])
-def test_removed_by_the_container(net, pf, impostor):
+def test_removed_meanwhile(net, pf, impostor):
     """What was removed is gone. Another one with its name, number and address is not taken for it."""
     script = "ip link del n0"
     if impostor:
@@ -153,15 +191,77 @@ def test_removed_by_the_container(net, pf, impostor):
             "ip link add n0 index $i address 02:00:00:00:77:01 type veth peer name other;"
             "ip link set n0 up"
         )
-    net.pf.shell(script, "--cap", "NET_ADMIN", "--netdev", "n0")
+    from_outside(net, script, "--netdev", "n0")
     assert net.names() == {"lo"}  # a veth goes with its peer
     assert not RECORDS.exists()
     assert pf.ok("gc") == "0 cleaned up\n"
 
 
-@pytest.mark.parametrize("where", ["same", "host"])
+def test_routers_are_ignored(net):
+    look = "for i in eth0 default; do cat /proc/sys/net/ipv6/conf/$i/accept_ra; done"
+    assert from_outside(net, look, "--netdev", "n0,name=eth0") == "0\n1\n"
+
+
+def test_what_cannot_be_again(net):
+    """It comes back without it, and the log tells."""
+    net("ip link add m0 link far type macvlan mode bridge")
+    net("ip link property add dev m0 altname m0a")
+    net("ip link property add dev m0 altname m0b")
+    net("ip addr add 198.51.100.7/24 dev m0")
+    net("ip link set m0 up promisc on")
+    before = net.state("m0")
+    name = net.pf.detach("--netdev", "m0,force")
+    net("ip link set far mtu 1300")
+    net("ip link property add dev far altname m0a")
+    net.pf.ok("stop", "-t", "1", name)
+    assert before["mtu"] == 1500
+    assert net.state("m0") == {**before, "mtu": 1300, "altnames": ["m0b"]}
+    assert not RECORDS.exists() and name not in net.pf.ps()
+    log = Path("/run/pinfold/log").read_text()
+    lost = re.findall(f"netdev 'm0' of '{name}' is back, but has lost (.*): ", log)
+    assert lost == ["its MTU, 1500", "its name m0a"]
+
+
+def record(net, boot):
+    """As if it had been taken, and had been smaller."""
+    inode = int(net("stat -L -c %i /sys/class/net/n0"))
+    was = {"netdev": "n0", "inode": inode, "device": "devices/virtual/net/n0", "flags": 0}
+    was |= {"mtu": 1300, "mac": "020000007701", "altnames": [], "addresses": []}
+    directory = RECORDS / unique()
+    directory.mkdir(parents=True, mode=0o700)
+    (directory / "netdevs.json").write_text(json.dumps({"boot-id": boot, "netdevs": [was]}))
+    return directory
+
+
+@pytest.mark.parametrize("ours, mtu", [(True, 1300), (False, 1400)])
+def test_record_without_a_lease(net, ours, mtu):
+    """Of another boot it tells of nothing that is here."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    record(net, boot if ours else boot[::-1])
+    net.pf.ok("gc")
+    assert net.state("n0")["mtu"] == mtu
+    assert not RECORDS.exists()
+
+
+def test_record_is_not_written_over(net):
+    directory = record(net, "")
+    (directory / "netdevs.json").write_text("{}")
+    try:
+        like = "not back yet; call: pinfold gc|read what netdevs were: 'netdevs' is missing"
+        flags = ["--name", directory.name, "--cpus", CPU, "--netdev", "n0"]
+        p = net.pf("run", *flags, "--", "true")
+        assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
+        assert (directory / "netdevs.json").read_text() == "{}" and "n0" in net.names()
+    finally:
+        (directory / "netdevs.json").unlink()
+    net.pf.ok("gc")
+    assert not RECORDS.exists()
+
+
+@pytest.mark.parametrize("where", ["same", "host", "unreadable", "removed"])
 def test_after_a_crash(net, pf, where):
-    """Nobody is left that could give it back: gc does, whatever network namespace it is called in."""
+    """Nobody is left that could give it back: gc does, whatever network namespace it is called in, and
+    whatever became of the lease."""
     if where == "host" and not os.access("/proc/1/root/.", os.F_OK):
         pytest.skip("the first process's mounts, where it would find them, may not be seen here")
     net("ip addr add 192.0.2.9/24 dev n0")
@@ -175,9 +275,18 @@ def test_after_a_crash(net, pf, where):
         kill(pid)
     wait(lambda: not processes_of(lease), what="the end")
     assert "n0" not in net.names()
-    (net.pf if where == "same" else pf).ok("gc")
+    path = LEASES / f"{name}.json"
+    text = path.read_text()
+    if where == "unreadable":
+        path.write_text("{")
+    elif where == "removed":
+        path.unlink()
+    (pf if where == "host" else net.pf).ok("gc")
     assert net.state("n0") == before
     assert not RECORDS.exists()
+    if where == "removed":
+        path.write_text(text)
+        net.pf.ok("gc")
 
 
 def test_its_name_is_taken_meanwhile(net):
@@ -221,6 +330,11 @@ def test_one_grant_at_a_time(net):
         ("ip link add br0 type bridge;ip link set n0 master br0", "n0", "a port of 'br0'"),
         ("ip link add v5 link n0 type macvlan", "n0", "port of 'v5', or below it"),
         ("ip link add br0 type bridge", "br0", "the kernel moves none of its kind"),
+        (
+            ";".join(f"ip link property add dev n0 altname a{i}" for i in range(9)),
+            "n0",
+            "more than 8",
+        ),
         ("", "n0,mtu=65000,2001:db8::1/200", "from 1 to 128"),
     ],
 )

@@ -3,15 +3,8 @@
 // From configuration and grant to EAL's command line.
 #pragma once
 
-#include "drover.h"
+#include "lcores.h"
 #include "run.h"
-
-struct placement {
-	unsigned nlcores;
-	unsigned cpu[CONF_CORES]; // of each worker core of the configuration, in its order
-	unsigned main_cpu;	  // of the control thread
-	bool squeezed;		  // some CPU has several polling lcores
-};
 
 struct eal_plan {
 	struct placement place;

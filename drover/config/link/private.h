@@ -5,11 +5,11 @@
 
 #include "config/hint.h"
 #include "config/link/link.h"
-#include "config/place.h"
+#include "config/location.h"
 
-static inline struct place place(const struct conf *c, unsigned line)
+static inline struct location place(const struct conf *c, unsigned line)
 {
-	return (struct place){c->file, line};
+	return (struct location){c->file, line};
 }
 
 // ports.c: names of ports are one of a kind, and devices of the command line are in place.

@@ -5,7 +5,7 @@
 
 #include "base/scope.h"
 #include "config/hint.h"
-#include "config/place.h"
+#include "config/location.h"
 #include "config/printable.h"
 #include "config/read/vars.h"
 #include "lua/lua.h"
@@ -78,7 +78,7 @@ static int given_vars(struct reader *p, struct err *err)
 
 		if (!printable(value))
 			return error_at(
-				(struct place){p->file, 0},
+				(struct location){p->file, 0},
 				err,
 				"-D %.64s=: the value holds a control character or is not UTF-8",
 				name
@@ -145,7 +145,7 @@ static int define_vars(struct reader *p, struct err *err)
 		if (r < 0 && v->line == 0)
 			return err_wrap(err, "%s: -D %.64s=", p->file, v->name);
 		if (r < 0)
-			return wrap_at((struct place){p->file, v->line}, err);
+			return wrap_at((struct location){p->file, v->line}, err);
 	}
 	return 0;
 }
@@ -166,7 +166,7 @@ static int check_given(struct reader *p, struct err *err)
 				names[n++] = p->vars.v[j].name;
 		}
 		return error_at(
-			(struct place){p->file, 0},
+			(struct location){p->file, 0},
 			err,
 			"-D %.64s=: the file has no such variable%s",
 			v->name,

@@ -113,7 +113,7 @@ int ini_add(struct ini *ini, const struct entry *e, struct err *err)
 }
 
 // A line of Lua: comments are those of the dialect (';', but not in a string) and Lua's own.
-static int lua_line(struct ini *ini, char *s, struct place at, struct err *err)
+static int lua_line(struct ini *ini, char *s, struct location at, struct err *err)
 {
 	struct entry item = {.at = at, .section = INI_LUA, .name = s, .value = s + strlen(s)};
 	char quote = '\0';
@@ -139,7 +139,7 @@ static int lua_line(struct ini *ini, char *s, struct place at, struct err *err)
 }
 
 // One line, NUL-terminated in place.
-static int parse_line(struct ini *ini, char *s, struct place at, struct err *err)
+static int parse_line(struct ini *ini, char *s, struct location at, struct err *err)
 {
 	struct entry item = {.at = at};
 
@@ -175,7 +175,7 @@ static int parse_lines(struct ini *ini, size_t len, const char *file, struct err
 {
 	static const char bom[] = "\xef\xbb\xbf";
 	char *s = ini->text, *end = s + len;
-	struct place at = {file, 0};
+	struct location at = {file, 0};
 
 	if (str_starts(s, bom))
 		s += strlen(bom);

@@ -4,7 +4,7 @@
 // known here, only which sections there are.
 #pragma once
 
-#include "config/place.h"
+#include "config/location.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ enum ini_section {
 };
 
 struct entry {
-	struct place at;
+	struct location at;
 	enum ini_section section; // that it is or belongs to
 	bool header;		  // "[name argument]"
 	const char *name;	  // of the key; of the section without its argument

@@ -4,12 +4,12 @@
 #pragma once
 
 #include "config/hint.h"
-#include "config/place.h"
+#include "config/location.h"
 #include "config/section/section.h"
 
-static inline struct place place(const struct sections *s, unsigned line)
+static inline struct location place(const struct sections *s, unsigned line)
 {
-	return (struct place){s->file, line};
+	return (struct location){s->file, line};
 }
 
 // A section: keys[0] is the header, its keys follow, n in all.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "config/place.h"
+#include "config/location.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-int error_at(struct place at, struct err *err, const char *fmt, ...)
+int error_at(struct location at, struct err *err, const char *fmt, ...)
 {
 	char msg[sizeof(err->msg)];
 	va_list ap;
@@ -19,7 +19,7 @@ int error_at(struct place at, struct err *err, const char *fmt, ...)
 	return wrap_at(at, err);
 }
 
-int wrap_at(struct place at, struct err *err)
+int wrap_at(struct location at, struct err *err)
 {
 	return at.line == 0 ? err_wrap(err, "%s", at.file)
 			    : err_wrap(err, "%s:%u", at.file, at.line);

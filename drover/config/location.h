@@ -5,13 +5,13 @@
 
 #include "base/err.h"
 
-struct place {
+struct location {
 	const char *file;
 	unsigned line; // 0: no line of it, but the command line or the whole
 };
 
 // Sets err to "FILE:LINE: …". Returns -EINVAL.
-int error_at(struct place at, struct err *err, const char *fmt, ...) printf_like(3, 4);
+int error_at(struct location at, struct err *err, const char *fmt, ...) printf_like(3, 4);
 
 // Puts the place before what err says. Returns -err->code.
-int wrap_at(struct place at, struct err *err);
+int wrap_at(struct location at, struct err *err);

@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "client/commands.h"
 #include "run.h"
 
@@ -206,7 +207,7 @@ static int cmd_run(int argc, char **argv)
 	optind = 0;
 	while ((c = options_next(argc, argv, "D:h", longs, "drover --help", &err)) != -1) {
 		if (c == 'h') {
-			fputs(help, stdout);
+			wrap_print(help);
 			return EXIT_OK;
 		}
 		if (c == '?')
@@ -232,7 +233,7 @@ static int cmd_modes(int argc, char **argv)
 	struct err err;
 
 	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
-		fputs(help, stdout);
+		wrap_print(help);
 		return EXIT_OK;
 	}
 	for (int i = 1; i < argc; i++) {
@@ -271,7 +272,7 @@ static int command_main(int argc, char **argv)
 	struct err err;
 
 	if (str_eq(command, "--help") || str_eq(command, "-h")) {
-		fputs(help, stdout);
+		wrap_print(help);
 		return EXIT_OK;
 	}
 	if (str_eq(command, "--version")) {

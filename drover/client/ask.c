@@ -5,6 +5,7 @@
 #include "base/jread.h"
 #include "base/options.h"
 #include "base/scope.h"
+#include "base/wrap.h"
 #include "client/client.h"
 #include "client/commands.h"
 
@@ -83,7 +84,7 @@ int ask_main(int argc, char **argv)
 	bool ok = false;
 
 	if (r > 0) {
-		fputs(help, stdout);
+		wrap_print(help);
 		return 0;
 	}
 	if (r == 0 && client_open(&target, &c, &err) == 0) {

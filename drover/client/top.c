@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "client/commands.h"
 
 #include <getopt.h>
@@ -151,7 +152,7 @@ int top_main(int argc, char **argv)
 	int r = parse_options(argc, argv, &o, &err);
 
 	if (r > 0) {
-		fputs(help, stdout);
+		wrap_print(help);
 		return EXIT_OK;
 	}
 	if (r < 0) {

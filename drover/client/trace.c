@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "client/client.h"
 #include "client/commands.h"
 #include "text/decode.h"
@@ -349,7 +350,7 @@ int trace_main(int argc, char **argv)
 	int r = parse_options(argc, argv, &o, &err);
 
 	if (r > 0) {
-		fputs(help, stdout);
+		wrap_print(help);
 		return 0;
 	}
 	if (r < 0 || trace_run(&o, &err) < 0) {

@@ -3,6 +3,7 @@
 // pinfold audit: what a workload that runs can reach, tried from inside it.
 
 #include "base/scope.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
@@ -171,7 +172,7 @@ int cmd_audit(int argc, char **argv)
 			outside = true;
 			break;
 		case 'h':
-			puts(usage);
+			wrap_print(usage);
 			return STATUS_OK;
 		default:
 			return cli_fail(&err);

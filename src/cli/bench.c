@@ -5,6 +5,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "bench/compare.h"
 #include "bench/need.h"
 #include "bench/open.h"
@@ -143,7 +144,7 @@ static int report(int argc, char **argv)
 	struct err err;
 
 	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
-		fputs(help, stdout);
+		wrap_print(help);
 		return STATUS_OK;
 	}
 	if (argc != 2 || argv[1][0] == '-')
@@ -161,7 +162,7 @@ static int show(int argc, char **argv)
 	struct err err;
 
 	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
-		fputs(help, stdout);
+		wrap_print(help);
 		return STATUS_OK;
 	}
 	if (argc != 2 || argv[1][0] == '-')
@@ -255,7 +256,7 @@ static int compare(int argc, char **argv)
 				return cli_fail(&err);
 			break;
 		case 'h':
-			fputs(help, stdout);
+			wrap_print(help);
 			return STATUS_OK;
 		case 'j':
 			how.json = true;

@@ -6,6 +6,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
 
@@ -61,7 +62,7 @@ static int generate(int argc, char **argv)
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "ho:", longs, &err)) != -1) {
 		if (c == 'h')
-			return fputs(help, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
+			return wrap_print(help), STATUS_OK;
 		if (c != 'o')
 			return cli_fail(&err);
 		file = optarg;

@@ -7,6 +7,7 @@
 #include "base/jread.h"
 #include "base/options.h"
 #include "base/scope.h"
+#include "base/wrap.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -103,7 +104,7 @@ int cli_group(const struct group *g, int argc, char **argv)
 	if (c == '?')
 		return cli_fail(&err);
 	if (c == 'h' || wants_help(g, argc, argv)) {
-		fputs(g->help, stdout);
+		wrap_print(g->help);
 		if (g->more != NULL)
 			g->more();
 		return STATUS_OK;
@@ -204,7 +205,7 @@ int cli_simple_options(
 		if (c == '?')
 			return -err->code;
 		if (c == 'h') {
-			puts(usage);
+			wrap_print(usage);
 			*ret_help = true;
 			return 0;
 		}

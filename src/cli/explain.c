@@ -7,6 +7,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -104,7 +105,7 @@ int cmd_explain(int argc, char **argv)
 		if (c == '?')
 			return cli_fail(&err);
 		if (c == 'h') {
-			puts(usage);
+			wrap_print(usage);
 			return STATUS_OK;
 		}
 		json = true;

@@ -8,6 +8,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/host.h"
 
@@ -216,7 +217,7 @@ int cmd_host_ticks(int argc, char **argv)
 	if (parse(argc, argv, &a, &err) < 0)
 		return cli_fail(&err);
 	if (a.help) {
-		puts(usage);
+		wrap_print(usage);
 		return STATUS_OK;
 	}
 	if (cli_host_tree != NULL)

@@ -8,6 +8,7 @@
 #include "base/flush.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,20 +44,37 @@ static const struct command commands[] = {
 
 static void help(void)
 {
-	puts("Usage: pinfold [--debug] [--host-tree DIR] COMMAND ...\n\n"
-	     "Gives a DPDK program exactly the cores, memory, hugepages, NICs and links it was "
-	     "granted.\n\n"
-	     "Commands:");
+	wrap_print(
+		"Usage: pinfold [--debug] [--host-tree DIR] COMMAND ...\n\n"
+		"Gives a DPDK program exactly the cores, memory, hugepages, NICs and links it was "
+		"granted.\n\n"
+		"Commands:"
+	);
 	for (size_t i = 0; commands[i].name != NULL; i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].summary);
-	puts("\nOptions:\n"
-	     "  --debug          tell each step as it is applied or undone, with times; also with\n"
-	     "                   PINFOLD_DEBUG=1; of run -d in the system's log\n"
-	     "  --host-tree DIR  look at a copy of another machine's /sys and /proc, or at a file "
-	     "of\n"
-	     "                   pinfold host capture; nothing is changed\n"
-	     "  --version        print version, revision, compiler, DPDK and runtime\n"
-	     "  --help           print this; each command has its own --help");
+	wrap_print("\nOptions:\n"
+		   "  --debug          tell each step as it is applied or undone, with times; also "
+		   "with\n"
+		   "                   PINFOLD_DEBUG=1; of run -d in the system's log\n"
+		   "  --host-tree DIR  look at a copy of another machine's /sys and /proc, or at a "
+		   "file "
+		   "of\n"
+		   "                   pinfold host capture; nothing is changed\n"
+		   "  --version        print version, revision, compiler, DPDK and runtime\n"
+		   "  --help           print this; each command has its own --help");
+}
+
+// What else is named with a command is what it works on.
+static bool is_group(const char *name)
+{
+	static const char *const groups[] = {
+		"bench", "cdi", "grant", "host", "image", "nic", "runtime", "seccomp"};
+
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		if (str_eq(name, groups[i]))
+			return true;
+	}
+	return false;
 }
 
 static int cmd_help(int argc, char **argv)
@@ -71,6 +89,8 @@ static int cmd_help(int argc, char **argv)
 		return cli_refuse("help: name one command, as in: pinfold help run");
 	if (str_eq(argv[1], argv[0]))
 		return cmd_help(argc - 1, argv);
+	if (argc == 3 && !is_group(argv[1]))
+		return cli_refuse("help: it is of one command, as in: pinfold help run");
 	words[1] = argc == 3 ? argv[2] : option;
 	words[2] = argc == 3 ? option : NULL;
 	return cli_dispatch(commands, "", argc, words);

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "host/nic.h"
@@ -70,7 +71,7 @@ static int parse(
 	while ((c = cli_getopt(argc, argv, "h", longs, err)) >= 0) {
 		switch (c) {
 		case 'h':
-			fputs(usage, stdout);
+			wrap_print(usage);
 			*ret_help = true;
 			return 0;
 		case 'd':

@@ -5,6 +5,7 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 
 #include <fcntl.h>
@@ -14,12 +15,21 @@
 
 void cli_print_grant_help(const char *before, const char *after)
 {
-	printf("%sGrant:\n"
-	       "  --grant NAME            a grant made by pinfold grant create\n"
-	       "  --from FILE             a request document; flags add to it\n",
-	       before);
-	request_print_help(stdout);
-	fputs(after, stdout);
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return;
+	fprintf(out,
+		"%sGrant:\n"
+		"  --grant NAME            a grant made by pinfold grant create\n"
+		"  --from FILE             a request document; flags add to it\n",
+		before);
+	request_print_help(out);
+	fputs(after, out);
+	if (fclose(out) == 0)
+		wrap_print(text);
 }
 
 size_t cli_request_options(struct option *longs, size_t n)

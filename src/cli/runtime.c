@@ -4,6 +4,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
 #include "launch/launch.h"
@@ -118,7 +119,7 @@ static int configure(int argc, char **argv)
 	if (parse(argc, argv, &c, &err) < 0)
 		return cli_fail(&err);
 	if (c.helped)
-		return fputs(help, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
+		return wrap_print(help), STATUS_OK;
 	engine = engine_find(c.engine, &err);
 	if (engine == NULL)
 		return cli_fail(&err);

@@ -8,6 +8,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -193,7 +194,7 @@ int cmd_top(int argc, char **argv)
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
 		if (c == 'h') {
-			puts(usage);
+			wrap_print(usage);
 			return STATUS_OK;
 		}
 		if (c == '?' || cli_seconds(optarg, STATS_SECONDS, &seconds, &err) < 0)

@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "deviceplugin/plugin.h"
 #include "deviceplugin/say.h"
 #include "keeper/drop.h"
@@ -54,7 +55,7 @@ static int parse(int argc, char **argv, struct plugin *p)
 	while ((o = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (o) {
 		case 'h':
-			return fputs(help, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
+			return wrap_print(help), STATUS_OK;
 		case 'v':
 			return puts("pinfold-device-plugin " PINFOLD_VERSION) < 0 ? STATUS_FAILED
 										  : STATUS_OK;

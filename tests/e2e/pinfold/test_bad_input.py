@@ -232,6 +232,29 @@ def test_help(pf):
     for words in (["grant", "create"], ["host", "free"], ["nic", "list"]):
         assert pf.ok("help", *words) == pf.ok(*words, "--help")
     assert pf.ok("help") == pf.ok("help", "help") == pf.ok("--help")
+    # and does nothing
+    for words in (["stop", "x"], ["exec", "x"], ["run", "true"]):
+        pf.fails("help", *words, like="of one command")
+
+
+def helps(program, *words):
+    """What --help says of a command and of those that it lists by name."""
+    p = subprocess.run([program, *words, "--help"], capture_output=True, text=True, check=False)
+    assert p.returncode == 0, p
+    yield " ".join(words), p.stdout
+    if not words:
+        for name in re.findall(r"^  ?([a-z]+) ", p.stdout, re.M):
+            yield from helps(program, name)
+
+
+@pytest.mark.parametrize("program", ["pinfold", "drover"])
+def test_help_has_80_columns(pf, program):
+    path = pf.path if program == "pinfold" else f"{Path(pf.path).parents[2]}/drover/drover"
+    if not os.path.exists(path):
+        pytest.skip("drover is not beside pinfold")
+    for words, text in helps(path):
+        assert [x for x in text.splitlines() if len(x) > 80 or x.endswith(" ")] == [], words
+        assert text.endswith("\n") and not text.endswith("\n\n"), words
 
 
 def test_spare_words_are_refused(pf):

@@ -163,8 +163,24 @@ static void describe(struct lease *lease, const struct launch *launch)
 	str_plain(lease->command);
 }
 
+// Of a grant that is defined what it says decides, as it is now: without the lock, so that a start which meets a change of
+// it may be refused for NICs that nobody has looked for.
+static bool needs_pci(const struct start_request *req, const struct ledger *l)
+{
+	const struct request *want = req->request;
+	struct grant g;
+	struct err unused;
+
+	if (req->again != NULL && req->again->again == LEASE_WAITING)
+		return req->again->grant.nnics > 0 || req->again->grant.nnetdevs > 0;
+	if (req->definition != NULL)
+		return definition_read(l, req->definition, &g, &unused) < 0 || g.nnics > 0
+		       || g.nnetdevs > 0;
+	return want == NULL || want->nnics > 0 || want->nnetdevs > 0 || want->near[0] != '\0';
+}
+
 // Reading every function or cache takes its time: not for nothing.
-static unsigned parts_for(const struct start_request *req)
+static unsigned parts_for(const struct start_request *req, const struct ledger *l)
 {
 	// NULL: of a grant that is defined, and chosen
 	const struct request *want = req->definition == NULL ? req->request : NULL;
@@ -172,7 +188,7 @@ static unsigned parts_for(const struct start_request *req)
 
 	if (req->given != NULL)
 		return req->given->pci ? HOST_PCI : 0;
-	if (want == NULL || want->nnics > 0 || want->nnetdevs > 0 || want->near[0] != '\0')
+	if (needs_pci(req, l))
 		parts |= HOST_PCI;
 	if (req->launch.look || (want != NULL && want->cpu_count > 0))
 		parts |= HOST_SHARING;
@@ -213,9 +229,9 @@ int start_prepare(
 	struct start s = {.ledger = {.defs = -1, .leases = -1, .lock = -1}};
 	int r;
 
-	r = host_read(fs, parts_for(req), &s.host, err);
+	r = ledger_open(fs, fs->real, &s.ledger, err);
 	if (r == 0)
-		r = ledger_open(fs, fs->real, &s.ledger, err);
+		r = host_read(fs, parts_for(req, &s.ledger), &s.host, err);
 	if (r == 0 && fs->real) {
 		r = ledger_lock(&s.ledger, err);
 		if (r == 0 && req->again != NULL)

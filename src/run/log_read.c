@@ -26,6 +26,7 @@ struct output {
 	FILE *to;
 	bool times, within;   // a line has been begun
 	unsigned char former; // byte of it
+	unsigned more;	      // that many bytes of its character are to come
 };
 
 static void put_time(struct output *o, int64_t ms)
@@ -48,12 +49,22 @@ static void put_line(struct output *o, const char *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)data[i];
-		bool control = (c < ' ' && c != '\t' && c != '\n') || c == 0x7f
-			       || (o->former == 0xc2 && c >= 0x80 && c < 0xa0);
+		bool shown;
 
+		if (c == '\r')
+			continue; // what is printed next to each other is looked at
+		if (c < 0x80) {
+			shown = (c >= ' ' && c != 0x7f) || c == '\t' || c == '\n';
+			o->more = 0;
+		} else if (c < 0xc0) { // of UTF-8, or a control character of one byte
+			shown = o->more > 0 && (o->former != 0xc2 || c >= 0xa0);
+			o->more -= o->more > 0;
+		} else {
+			shown = c >= 0xc2 && c < 0xf5;
+			o->more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+		}
 		o->former = c;
-		if (c != '\r')
-			putc(control ? '?' : c, o->to);
+		putc(shown ? c : '?', o->to);
 	}
 }
 
@@ -308,7 +319,7 @@ int log_copy(
 	const struct place p = {path, old, given};
 	scope_cleanup(reader_close) struct reader r = {-1, -1, 0}, before = r;
 	struct output o = {.to = out, .times = wish->times};
-	bool last = wish->alive == NULL, with_before;
+	bool last = wish->alive == NULL, with_before = false;
 	int e;
 
 	if (path == NULL || old == NULL)

@@ -227,6 +227,7 @@ void log_append(const struct log_pair *files, const char *data, size_t len)
 	// both are opened for appending, which sendfile(2) does not do
 	if (fstat(files->now, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES
 	    && ftruncate(files->before, 0) == 0 && lseek(files->before, 0, SEEK_SET) == 0) {
+		times_clear(files->before_times); // they are of what was there
 		for (; (n = pread(files->now, buf, sizeof(buf), from)) > 0; from += n)
 			put(files->before, buf, (size_t)n);
 		times_copy(files->now_times, files->before_times);

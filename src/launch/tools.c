@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 // Beside the program that runs: in a build tree, then where it is installed.
@@ -38,25 +37,6 @@ char *launch_find_inside(void)
 	return launch_find_beside("../inside/", "pinfold-inside");
 }
 
-// A program that its caller cannot read is nobody's to look or write into from exec(2) on, as PR_SET_DUMPABLE would only
-// make it some time later: what has the ids of a workload cannot become its init (would_dump in Linux' fs/exec.c).
-static int check_inside(const char *path, struct err *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return err_sys(err, errno, "look at '%s'", path);
-	if ((st.st_mode & S_IROTH) != 0)
-		return err_set(
-			err,
-			EPERM,
-			"'%s' can be read by everybody, and so be written into by what it starts; "
-			"chmod 0711 it",
-			path
-		);
-	return 0;
-}
-
 int launch_find_tools(struct launch *launch, struct err *err)
 {
 	if (runtime_find(&launch->site.runtime, launch->runtime, err) < 0)
@@ -69,8 +49,6 @@ int launch_find_tools(struct launch *launch, struct err *err)
 			"find pinfold-inside beside this program or in ../libexec/pinfold; install "
 			"it"
 		);
-	if (check_inside(launch->inside, err) < 0)
-		return -err->code;
 	launch->found = true;
 	return site_has(&launch->site, SITE_GUEST) ? vm_find(launch->inside, &launch->vm, err) : 0;
 }

@@ -195,11 +195,13 @@ int cgroup_count(
 	struct err *err
 );
 
-// Aborts the FUSE connections of a user of the host; returns how many. Whatever he has mounted so is broken from then on.
-unsigned fuse_abort(uid_t owner);
+// Whether the process waits for a FUSE server, which it does also when it has been killed.
+bool fuse_holds(int pid);
+// Aborts the FUSE connections of users other than root that do not answer; returns how many.
+unsigned fuse_abort(void);
 
 // Kills every process of the lease, if it is still there, but those in the runtime's cgroup unless all is set, until none is
-// left or the time is over, -EBUSY. This process stays. Those of an owner (keeper) that wait for a FUSE server are freed
+// left or the time is over, -EBUSY. This process stays. Those that wait for a FUSE server of a user's are freed
 // of it after that time, and have as much again.
 int cgroup_kill(
 	const struct ledger *l,

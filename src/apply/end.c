@@ -151,7 +151,12 @@ int lease_take_back(const struct ledger *l, const struct lease *lease, struct er
 
 int lease_end(const struct ledger *l, const struct lease *lease, struct err *err)
 {
-	int r = lease_take_back(l, lease, err);
+	struct lease now;
+	int r = lease_read(l, lease->grant.name, &now, err);
 
+	// taken back already, and what has its name by now is another's
+	if (r == -ENOENT || (r == 0 && !lease_same_run(lease, &now)))
+		return 0;
+	r = r == 0 ? lease_take_back(l, lease, err) : r;
 	return r == 0 ? lease_remove(l, lease->grant.name, err) : r;
 }

@@ -329,9 +329,8 @@ static void confine(
 	o->frozen = lease->grant.on_offline == OFFLINE_FREEZE
 		    && set_frozen(fs, group, true, &unused) == 0;
 	// also where there is no freezer
-	o->killed = !o->frozen;
-	if (o->killed && ledger_open(fs, false, &l, &unused) == 0) {
-		cgroup_kill(&l, lease, false, KILL_MILLISECONDS, &unused);
+	if (!o->frozen && ledger_open(fs, false, &l, &unused) == 0) {
+		o->killed = cgroup_kill(&l, lease, false, KILL_MILLISECONDS, &unused) == 0;
 		ledger_close(&l);
 	}
 }

@@ -115,14 +115,15 @@ static int open_own(const struct ledger *l, const struct lease *lease)
 	_cleanup_close_ int fd = open_cgroup(&l->fs, lease);
 	struct lease now;
 	struct err unused;
+	int r;
 
-	if (fd >= 0
-	    && (lease_read(l, lease->grant.name, &now, &unused) < 0 || !lease_same_run(lease, &now)
-	    )) {
-		errno = 0;
+	if (fd < 0)
 		return -1;
-	}
-	return steal_fd(&fd);
+	r = lease_read(l, lease->grant.name, &now, &unused);
+	if (r == 0 && lease_same_run(lease, &now))
+		return steal_fd(&fd);
+	errno = r == 0 || r == -ENOENT ? 0 : -r;
+	return -1;
 }
 
 // The cgroup of an engine's container is all its own, whatever it calls those that it makes.
@@ -321,6 +322,17 @@ static int kill_until(
 	return 0;
 }
 
+static int held_in(int dir, const int *pids, size_t n, void *arg)
+{
+	(void)dir;
+	(void)arg;
+	for (size_t i = 0; i < n; i++) {
+		if (fuse_holds(pids[i]))
+			return 1;
+	}
+	return 0;
+}
+
 int cgroup_kill(
 	const struct ledger *l,
 	const struct lease *lease,
@@ -336,9 +348,9 @@ int cgroup_kill(
 	if (dir < 0)
 		return errno == 0 ? 0 : err_sys(err, errno, "open cgroup '%s'", lease->cgroup);
 	r = kill_until(&l->fs, lease, dir, skip, clock_ms() + milliseconds, err);
-	// one that waits for its owner's FUSE server is not to be killed before that
-	if (r == 0 && milliseconds > 0 && lease->grant.owner_uid != 0
-	    && fuse_abort(lease->grant.owner_uid) > 0)
+	if (r == 0 && milliseconds > 0
+	    && host_cgroup_walk(dir, skip, LOOK_MILLISECONDS, held_in, NULL) > 0
+	    && fuse_abort() > 0)
 		r = kill_until(&l->fs, lease, dir, skip, clock_ms() + milliseconds, err);
 	if (r != 0)
 		return r < 0 ? r : 0;

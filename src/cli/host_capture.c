@@ -77,7 +77,8 @@ static int split(struct err *err)
 	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 	const struct sigaction on = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
 	sigset_t held, before;
-	int status;
+	siginfo_t ended;
+	int status = 0;
 
 	sigemptyset(&held);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
@@ -95,8 +96,11 @@ static int split(struct err *err)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (reader == 0)
 		return 0;
-	while (waitpid((pid_t)reader, &status, 0) < 0 && errno == EINTR)
+	// its number is its own until it is reaped
+	while (waitid(P_PID, (id_t)reader, &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR)
 		;
+	sigprocmask(SIG_BLOCK, &held, NULL);
+	waitpid((pid_t)reader, &status, 0);
 	remove_unpacked();
 	_exit(status_of_wait(status));
 }

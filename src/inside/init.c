@@ -424,6 +424,7 @@ int inside_init(int argc, char **argv)
 	// leaves nothing to wait for.
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
+	prctl(PR_SET_NAME, INSIDE_NAME);
 
 	r = options(argc, argv, &in);
 	if (r != 0)

@@ -168,7 +168,8 @@ uint64_t lease_mark(const struct lease *lease);
 // The very process that wrote the lease is still there, to take everything back.
 bool lease_supervised(const struct ledger *l, const struct lease *lease);
 
-// Both were written by one process for one start: not two workloads that had a name one after the other.
+// Both are of one start: not of two workloads that had a name one after the other. A range of ids is given out once a boot,
+// and one that is started again keeps it, at another time; those without one were written by one process.
 bool lease_same_run(const struct lease *a, const struct lease *b);
 // The same process started both, one run or several (--restart).
 bool lease_same_supervisor(const struct lease *a, const struct lease *b);

@@ -137,7 +137,11 @@ bool lease_same_supervisor(const struct lease *a, const struct lease *b)
 
 bool lease_same_run(const struct lease *a, const struct lease *b)
 {
-	return lease_same_supervisor(a, b) && a->started == b->started;
+	if (a->started != b->started || !str_eq(a->boot_id, b->boot_id))
+		return false;
+	// a keeper takes over from the process that starts it
+	return a->uid_base != 0 || b->uid_base != 0 ? a->uid_base == b->uid_base
+						    : lease_same_supervisor(a, b);
 }
 
 uint64_t process_start(const struct hostfs *fs, int pid)

@@ -43,7 +43,7 @@ static bool is_meant(int pid, void *arg)
 	}
 	if (told->first && inner != 1)
 		return false;
-	if (told->ours && !str_eq(name, strrchr(INSIDE, '/') + 1))
+	if (told->ours && !str_eq(name, INSIDE_NAME))
 		return false;
 	told->n++;
 	return true;
@@ -78,7 +78,7 @@ static int end_workload(
 		.ours = site_has(&lease->site, SITE_CONTAINER),
 	};
 	struct offline o;
-	int64_t limit;
+	int64_t limit, start = clock_ms() + UNDO_SECONDS * 1000;
 	int r;
 
 	// frozen it cannot do what SIGTERM asks for, and would do it elsewhere than it may if it were thawed
@@ -92,7 +92,8 @@ static int end_workload(
 			return 0;
 		nap_ms(TICK_MILLISECONDS);
 	} while (clock_ms() < limit
-		 && (!empty(l, lease) || (told.n == 0 && lease_supervised(l, lease))));
+		 && (!empty(l, lease)
+		     || (told.n == 0 && clock_ms() < start && lease_supervised(l, lease))));
 	if (gone(l, lease))
 		return 0;
 	r = cgroup_kill(l, lease, false, KILL_MILLISECONDS, err);

@@ -234,8 +234,11 @@ static int settle_given(
 	    || ledger_lock(&s->ledger, err) < 0)
 		return -err->code;
 	// it may have been killed by now, and its lease taken back
-	if (lease_read(&s->ledger, s->plan.lease.grant.name, &now, err) < 0
-	    || lease_write(&s->ledger, &s->plan.lease, err) < 0)
+	if (lease_read(&s->ledger, s->plan.lease.grant.name, &now, err) < 0)
+		return -err->code;
+	if (!lease_same_run(&s->plan.lease, &now))
+		return err_set(err, ECANCELED, "container '%s': it was taken back", c->id);
+	if (lease_write(&s->ledger, &s->plan.lease, err) < 0)
 		return -err->code;
 	ledger_unlock(&s->ledger);
 	return 0;

@@ -27,6 +27,7 @@
 #define GRANT_FILE RUN_DIR "/grant.json" // what a workload has, for itself
 #define CONFIG_DIR RUN_DIR "/config"	 // in a container or guest: what --config brought
 #define INSIDE RUN_DIR "/inside"	 // pinfold-inside, in a container
+#define INSIDE_NAME "init" // how its process is called once it keeps signals for its program
 
 #define SITE_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -377,9 +377,18 @@ static void supervisor(void **)
 	assert_int_equal(process_start(&l.fs, 4711), 0); // has ended
 	put("proc/4711/stat", "4711 (x");
 	assert_int_equal(process_start(&l.fs, 4711), 0);
+	b.uid_base = 0;
 	assert_true(lease_same_run(&b, &b));
 	a = b;
 	a.supervisor_start++;
+	assert_false(lease_same_run(&a, &b));
+	// a keeper, and who started it
+	a.uid_base = b.uid_base = 1000000;
+	assert_true(lease_same_run(&a, &b));
+	a.started++;
+	assert_false(lease_same_run(&a, &b));
+	a = b;
+	a.uid_base += IDS_PER_LEASE;
 	assert_false(lease_same_run(&a, &b));
 	close_ledger(&l);
 }

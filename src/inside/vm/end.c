@@ -5,6 +5,7 @@
 
 #include "base/scope.h"
 #include "inside/inside.h"
+#include "site/site.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -53,6 +54,7 @@ int end_options(int argc, char **argv, struct end *ret)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
+	prctl(PR_SET_NAME, INSIDE_NAME);
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "+:", longs, NULL)) != -1) {
 		int r = 0;

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -177,27 +176,6 @@ def test_exec_has_no_privileges(pf, user):
     assert status_field(text, "NoNewPrivs") == "1"
     assert status_field(text, "Seccomp") == "2"
     assert set(status_field(text, "Uid").split()) == {user}
-
-
-@pytest.mark.parametrize("user", ["0", "1000"])
-def test_its_init_cannot_be_read(pf, user):
-    """Or who has the user of it could write into it, from its execution on until it forbids that."""
-    p = pf("run", "--cpus", CPU, "--user", user, "--", "head", "-c1", "/run/pinfold/inside")
-    assert p.returncode == 1 and "Permission denied" in p.stderr
-    pf.ok("run", "--cpus", CPU, "--user", user, "--", "/run/pinfold/inside", "show")
-
-
-def test_an_init_that_can_be_read(pf, inside, tmp_path):
-    for path in (pf.path, inside):
-        shutil.copy(path, tmp_path)
-    (tmp_path / "pinfold-inside").chmod(0o755)
-    p = subprocess.run(
-        [tmp_path / "pinfold", "run", "--cpus", str(CPU), "--", "true"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert p.returncode == 125 and p.stderr.count("\n") == 1 and "; chmod 0711 it" in p.stderr
 
 
 def test_exec_is_the_workloads_user(pf):
@@ -395,7 +373,7 @@ def test_logs_times(pf):
 
 def test_logs_times_cannot_be_faked(pf):
     lie = "2001-01-01T00:00:00.00Z"
-    script = rf"printf 'a\r{lie} b\033[2K\033[1G{lie} c\302\2331Gd\n{lie} e\n'"
+    script = rf"printf 'a\r{lie} b\033[2K\033[1G{lie} c\302\2331Gd\n{lie} e\n\302\r\2332K\302\r\2331G{lie}\2332K g\n'"
     name = pf.detach(command=("/bin/sh", "-c", script))
     wait(lambda: name not in pf.ps(), what="the end")
     said = pf("logs", "-t", name, text=False).stdout
@@ -408,10 +386,13 @@ def test_logs_times_cannot_be_faked(pf):
 def test_logs_times_are_few(pf):
     """However many small pieces it says: what is kept of them is limited, and the log is whole."""
     script = "i=0; while [ $i -lt 300 ]; do echo $i; i=$((i + 1)); sleep 0.002; done"
+    begin = time.monotonic()
     name = pf.detach(command=("/bin/sh", "-c", script))
     wait(lambda: name not in pf.ps(), 30, "the end")
     times = LOGS / f"{name}.log.times"
-    assert 8 * 10 < times.stat().st_size < 8 * 302
+    # one in ten milliseconds, where each line would have its own
+    most = min(300, (time.monotonic() - begin) * 100 + 2)
+    assert 8 * 10 < times.stat().st_size <= 8 * (most + 1)
     assert times.stat().st_mode & 0o777 == 0o640
     assert [int(text) for _, text in stamped(pf, name)] == list(range(300))
 

@@ -65,7 +65,7 @@ def test_kill_of_a_part(pf, what):
         for where, _, _ in os.walk(lease["cgroup"]):
             for pid in Path(where, "cgroup.procs").read_text().split():
                 comm = Path(f"/proc/{pid}/comm").read_text().strip()
-                if comm == {"crun": "crun", "init": "inside", "program": "sleep"}[what]:
+                if comm == {"crun": "crun", "init": "init", "program": "sleep"}[what]:
                     return int(pid)
         return None
 

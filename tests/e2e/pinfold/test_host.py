@@ -351,7 +351,6 @@ def test_wrong_usage(args, words):
     assert words in result.stderr
 
 
-@pytest.mark.anywhere
 def test_capture_by_a_relative_name(tmp_path):
     with open(tmp_path / "here.json", "w", encoding="utf-8") as f:
         subprocess.run([PINFOLD, "host", "capture"], stdout=f, check=True)
@@ -384,6 +383,7 @@ def test_capture_is_removed_after_a_signal(tmp_path, how):
     assert set(Path("/tmp").glob("pinfold-host-*")) == before
 
 
+@pytest.mark.anywhere
 def test_no_tree(tmp_path):
     result = run("host", "inventory", tree=tmp_path / "none")
     assert result.returncode == 125

@@ -275,60 +275,79 @@ def test_writer_that_is_held_up(speaker, keep):
 FUSE_INIT = 26  # linux/fuse.h
 
 
-@pytest.fixture
-def unanswered():
+class Silent:
     """A FUSE mount of the owner's, as fusermount3 makes one, whose server reads requests and answers none."""
+
+    def __init__(self, top):
+        self.top, self.read, self.aborted = str(top), [], False
+        top.mkdir(mode=0o755)
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = os.open("/dev/fuse", os.O_RDWR | os.O_NONBLOCK)
+        options = f"fd={self.fd},rootmode=40000,user_id={OWNER},group_id={OWNER}"
+        flags = 2 | 4  # nosuid, nodev
+        if self.libc.mount(b"x", self.top.encode(), b"fuse", flags, options.encode()) < 0:
+            os.close(self.fd)
+            pytest.skip(f"no FUSE mount: {os.strerror(ctypes.get_errno())}")
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        while not self.ended.is_set():
+            if not poll.poll(50):
+                continue
+            try:
+                request = os.read(self.fd, 1 << 17)
+            except BlockingIOError:
+                continue
+            except OSError:
+                self.aborted = True
+                return
+            _, opcode, number = struct.unpack_from("IIQ", request)
+            if opcode == FUSE_INIT:
+                body = struct.pack("IIIIHHII36x", 7, 31, 4096, 0, 0, 0, 4096, 0)
+                os.write(self.fd, struct.pack("IiQ", 16 + len(body), 0, number) + body)
+            else:
+                self.read.append(opcode)
+
+    def end(self):
+        self.ended.set()
+        self.thread.join(20)
+        os.close(self.fd)
+        self.libc.umount2(self.top.encode(), 2)  # MNT_DETACH
+
+
+@pytest.fixture
+def silent():
+    """Two of them."""
     if not os.path.exists("/dev/fuse"):
         pytest.skip("there is no /dev/fuse")
-    libc = ctypes.CDLL(None, use_errno=True)
-    read = []
     with tempfile.TemporaryDirectory(prefix="pinfold-test-") as top:
         os.chmod(top, 0o755)
-        fd = os.open("/dev/fuse", os.O_RDWR | os.O_NONBLOCK)
-        options = f"fd={fd},rootmode=40000,user_id={OWNER},group_id={OWNER}"
-        flags = 2 | 4  # nosuid, nodev
-        if libc.mount(b"hang", top.encode(), b"fuse", flags, options.encode()) < 0:
-            os.close(fd)
-            pytest.skip(f"no FUSE mount: {os.strerror(ctypes.get_errno())}")
-
-        def serve():
-            poll = select.poll()
-            poll.register(fd, select.POLLIN)
-            while not ended.is_set():
-                if not poll.poll(50):
-                    continue
-                try:
-                    request = os.read(fd, 1 << 17)
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    return  # aborted
-                _, opcode, unique = struct.unpack_from("IIQ", request)
-                if opcode == FUSE_INIT:
-                    body = struct.pack("IIIIHHII36x", 7, 31, 4096, 0, 0, 0, 4096, 0)
-                    os.write(fd, struct.pack("IiQ", 16 + len(body), 0, unique) + body)
-                else:
-                    read.append(opcode)
-
-        ended = threading.Event()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield top, read
-        ended.set()
-        thread.join(20)
-        os.close(fd)
-        libc.umount2(top.encode(), 2)  # MNT_DETACH
+        both = []
+        try:
+            for name in ("asked", "idle"):
+                both.append(Silent(Path(top) / name))
+            yield both
+        finally:
+            for one in both:
+                one.end()
 
 
 @pytest.mark.parametrize("verb", ["stop", "remove"])
-def test_mount_of_the_owners_that_does_not_answer(keep, unanswered, verb):
-    """Who waits for it cannot be killed: root's commands end it all the same."""
-    top, read = unanswered
+def test_mount_of_the_owners_that_does_not_answer(keep, silent, verb):
+    """Who waits for it cannot be killed: root's commands end it all the same, and no other mount."""
+    asked, idle = silent
     keep.grant()
     with keep.socket() as s:
-        order = {"op": "run", "argv": ["/bin/true"], "volumes": [f"{top}:/m"], "detached": True}
-        s.send(json.dumps(order | {"env": [], "interactive": False, "terminal": False}).encode())
-        wait(lambda: read, what="the keeper's look at the volume")
+        order = {"op": "run", "argv": ["/bin/true"], "volumes": [f"{asked.top}:/m"]}
+        order |= {"detached": True, "env": [], "interactive": False, "terminal": False}
+        s.send(json.dumps(order).encode())
+        wait(lambda: asked.read, what="the keeper's look at the volume")
         keep.pf.ok("grant", verb, keep.name, seconds=60)
+    wait(lambda: asked.aborted, what="the end of the connection")
+    assert not idle.aborted
     if verb == "stop":
         keep.pf.ok("grant", "remove", keep.name)

@@ -534,16 +534,16 @@ def test_a_supervisor_that_is_late(pf):
 
 def test_a_stop_that_is_late(pf):
     """One that was held up while the workload ended by itself leaves the next of that name alone."""
-    script = 'trap "sleep 0.4; exit 0" TERM; echo up; sleep 1000 & wait'
+    script = 'trap "echo told; sleep 0.4; exit 0" TERM; echo up; sleep 1000 & wait'
     name = pf.detach(command=("/bin/sh", "-c", script))
     wait(lambda: "up" in pf.ok("logs", name), what="the trap")
-    with subprocess.Popen([pf.path, "stop", "-t", "1", name]) as stop:
-        time.sleep(0.2)
+    with subprocess.Popen([pf.path, "stop", "-t", "5", name]) as stop:
+        wait(lambda: "told" in pf.ok("logs", name), what="SIGTERM")
         os.kill(stop.pid, signal.SIGSTOP)
         try:
             wait(lambda: name not in pf.ps(), what="the end")
             pf.detach(name=name)
-            time.sleep(1)
+            time.sleep(5)
         finally:
             os.kill(stop.pid, signal.SIGCONT)
         assert stop.wait(30) == 0

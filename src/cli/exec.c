@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
@@ -32,10 +33,12 @@ int cmd_exec(int argc, char **argv)
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "e:hitu:w:", longs, &err)) != -1) {
 		if (c == 'h') {
-			puts("Usage: pinfold exec [-i] [-t] [-e NAME=VALUE] [-u UID[:GID]] [-w "
-			     "DIR] "
-			     "NAME [--] PROGRAM [ARG...]\n"
-			     "It runs on the shared CPUs of the grant when it has some.");
+			wrap_print(
+				"Usage: pinfold exec [-i] [-t] [-e NAME=VALUE] [-u UID[:GID]] [-w "
+				"DIR] "
+				"NAME [--] PROGRAM [ARG...]\n"
+				"It runs on the shared CPUs of the grant when it has some."
+			);
 			return STATUS_OK;
 		}
 		if (c == '?' || launch_option(&launch, c, optarg, &err) < 0)

@@ -3,6 +3,7 @@
 
 #include "base/jread.h"
 #include "base/moment.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
@@ -113,9 +114,9 @@ int cmd_logs(int argc, char **argv)
 	if (r < 0)
 		return cli_fail(&err);
 	if (r > 0) {
-		puts("Usage: pinfold logs [-f|--follow] [-n|--tail N] [--since TIME] "
-		     "[-t|--timestamps]\n"
-		     "                    NAME");
+		wrap_print("Usage: pinfold logs [-f|--follow] [-n|--tail N] [--since TIME] "
+			   "[-t|--timestamps]\n"
+			   "                    NAME");
 		return STATUS_OK;
 	}
 	if (geteuid() != 0 && keeper_serves(argv[optind]))

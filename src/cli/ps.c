@@ -5,6 +5,7 @@
 #include "apply/apply.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
@@ -264,8 +265,8 @@ int cmd_ps(int argc, char **argv)
 	int r = read_options(argc, argv, &all, &json, &help, &err);
 
 	if (r == 0 && help)
-		puts("Usage: pinfold ps [-a|--all] [--json]\n"
-		     "The workloads that run; with -a also the last that have ended.");
+		wrap_print("Usage: pinfold ps [-a|--all] [--json]\n"
+			   "The workloads that run; with -a also the last that have ended.");
 	if (r == 0 && !help && geteuid() != 0 && cli_host_tree == NULL) {
 		r = keeper_each(ps_own, &ps, &err);
 		cli_print_rows(ps.rows, keys, json);

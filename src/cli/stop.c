@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "keeper/keeper.h"
 #include "run/run.h"
@@ -62,10 +63,13 @@ int cmd_stop(int argc, char **argv)
 		if (c == '?')
 			return cli_fail(&err);
 		if (c == 'h') {
-			puts("Usage: pinfold stop [-t SECONDS] [--orphaned] NAME...\n"
-			     "SIGTERM, and after SECONDS (10) SIGKILL. --orphaned: only those "
-			     "whose "
-			     "supervisor\nis gone; others, and what does not run, are left alone.");
+			wrap_print(
+				"Usage: pinfold stop [-t SECONDS] [--orphaned] NAME...\n"
+				"SIGTERM, and after SECONDS (10) SIGKILL. --orphaned: only those "
+				"whose "
+				"supervisor\nis gone; others, and what does not run, are left "
+				"alone."
+			);
 			return STATUS_OK;
 		}
 		if (c == 'O') {

@@ -125,8 +125,10 @@ int apply_netdevs(const struct step *s, struct err *err);
 int netdevs_return(const char *path, struct err *err);
 // Those of no lease: its file was removed.
 int netdevs_sweep(const struct ledger *l, struct err *err);
-// "netdev 'ens1' of 'fw'", an interface of that function that a lease has. False: there is none.
+// "netdev 'ens1' of 'fw'", an interface of that function, or on top of one, that a lease has. False: there is none.
 bool netdevs_holder(const struct ledger *l, const char *bdf, char *ret, size_t len);
+// Fills in `lent`, which the kernel does not tell.
+int netdevs_mark(const struct ledger *l, struct host *h, struct err *err);
 // module.c
 int apply_module(const struct step *s, struct err *err);
 // One that is not there is no error.

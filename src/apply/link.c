@@ -230,6 +230,28 @@ int link_look_addresses(struct link_view *v, struct link *l, struct err *err)
 	return r < 0 ? err_sys(err, -r, "netdev '%s': ask for its addresses", l->name) : 0;
 }
 
+int link_look_lower(struct link_view *v, struct link *l, struct err *err)
+{
+	_cleanup_free_ char *path = str_printf(CLASS_NET "/%s", l->name);
+	_cleanup_closedir_ DIR *d = path != NULL ? dir_open(v->sysfs, path, 0) : NULL;
+	struct dirent *e;
+	struct link below;
+
+	if (d == NULL)
+		return err_sys(err, errno, "netdev '%s': read its directory", l->name);
+	// what is moved at all is on one
+	while ((e = dir_next(d)) != NULL) {
+		if (!str_starts(e->d_name, "lower_"))
+			continue;
+		if (link_look(v, e->d_name + strlen("lower_"), &below, err) < 0)
+			return -err->code;
+		l->lower = below.inode;
+		strcpy(l->lower_device, below.device);
+		break;
+	}
+	return 0;
+}
+
 bool link_find(const struct link_view *v, uint64_t inode, char ret[static IFNAMSIZ])
 {
 	_cleanup_closedir_ DIR *d = dir_open(v->sysfs, CLASS_NET, 0);

@@ -37,6 +37,9 @@ struct link {
 	// Of its directory in sysfs. It stays the same when the interface gets another name or namespace, and no other one
 	// has it: whoever may make interfaces there can give one the index, name and address of another, but not this.
 	uint64_t inode;
+	// of the one on the same host that it is on top of (macvlan, VLAN); 0: none
+	uint64_t lower;
+	char lower_device[256];
 	char device[256]; // the directory: "devices/pci0000:00/0000:00:04.0/net/eth1"
 	unsigned index, flags, mtu;
 	unsigned mac_len;
@@ -53,9 +56,10 @@ struct link {
 int link_view_open(int fd, struct link_view *ret, struct err *err);
 void link_view_close(struct link_view *v);
 
-// All but its addresses.
+// All but its addresses and what it is on.
 int link_look(struct link_view *v, const char *name, struct link *ret, struct err *err);
 int link_look_addresses(struct link_view *v, struct link *l, struct err *err);
+int link_look_lower(struct link_view *v, struct link *l, struct err *err);
 // Its name now. False: it is not in that namespace.
 bool link_find(const struct link_view *v, uint64_t inode, char ret[static IFNAMSIZ]);
 

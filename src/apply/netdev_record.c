@@ -81,13 +81,17 @@ static json_t *write_link(const struct link *l)
 	for (unsigned i = 0; i < l->mac_len; i++)
 		snprintf(mac + (size_t)2 * i, 3, "%02x", l->mac[i]);
 	return json_pack(
-		"{s:s, s:I, s:s, s:I, s:I, s:s, s:o, s:o}",
+		"{s:s, s:I, s:s, s:I, s:s, s:I, s:I, s:s, s:o, s:o}",
 		"netdev",
 		l->name,
 		"inode",
 		(json_int_t)l->inode,
 		"device",
 		l->device,
+		"lower",
+		(json_int_t)l->lower,
+		"lower-device",
+		l->lower_device,
 		"flags",
 		(json_int_t)l->flags,
 		"mtu",
@@ -135,12 +139,18 @@ int netdev_record_remove(int dir, struct err *err)
 }
 
 static int copy(
-	const json_t *doc, const char *what, const char *key, char *to, size_t room, struct err *err
+	const json_t *doc,
+	const char *what,
+	const char *key,
+	bool need,
+	char *to,
+	size_t room,
+	struct err *err
 )
 {
-	const char *s = NULL;
+	const char *s = "";
 
-	if (jread_str(doc, what, key, true, &s, err) < 0)
+	if (jread_str(doc, what, key, need, &s, err) < 0)
 		return -err->code;
 	if (strlen(s) >= room)
 		return err_set(err, EINVAL, "read %s: '%s' is too long", what, key);
@@ -157,9 +167,9 @@ static int read_address(const json_t *doc, const char *what, struct link *l, str
 	if (l->naddresses == LINK_ADDRESSES)
 		return err_set(err, E2BIG, "read %s: too many addresses", what);
 	if (jread_keys(doc, what, keys, err) < 0
-	    || copy(doc, what, "address", a.local, sizeof(a.local), err) < 0
-	    || copy(doc, what, "peer", a.peer, sizeof(a.peer), err) < 0
-	    || copy(doc, what, "broadcast", a.broadcast, sizeof(a.broadcast), err) < 0
+	    || copy(doc, what, "address", true, a.local, sizeof(a.local), err) < 0
+	    || copy(doc, what, "peer", true, a.peer, sizeof(a.peer), err) < 0
+	    || copy(doc, what, "broadcast", true, a.broadcast, sizeof(a.broadcast), err) < 0
 	    || jread_u64(doc, what, "prefix", true, 128, &prefix, err) < 0
 	    || jread_u64(doc, what, "scope", true, 255, &scope, err) < 0)
 		return -err->code;
@@ -211,15 +221,28 @@ static int read_lists(const json_t *doc, const char *what, struct link *l, struc
 static int read_link(const json_t *doc, const char *what, struct link *ret, struct err *err)
 {
 	static const char *const keys[] = {
-		"netdev", "inode", "device", "flags", "mtu", "mac", "altnames", "addresses", NULL};
+		"netdev",
+		"inode",
+		"device",
+		"lower",
+		"lower-device",
+		"flags",
+		"mtu",
+		"mac",
+		"altnames",
+		"addresses",
+		NULL};
 	uint64_t flags = 0, mtu = 0;
 	const char *mac = NULL;
 	struct link l = {0};
 
 	if (jread_keys(doc, what, keys, err) < 0
-	    || copy(doc, what, "netdev", l.name, sizeof(l.name), err) < 0
+	    || copy(doc, what, "netdev", true, l.name, sizeof(l.name), err) < 0
 	    || jread_u64(doc, what, "inode", true, INT64_MAX, &l.inode, err) < 0
-	    || copy(doc, what, "device", l.device, sizeof(l.device), err) < 0
+	    || copy(doc, what, "device", true, l.device, sizeof(l.device), err) < 0
+	    || jread_u64(doc, what, "lower", false, INT64_MAX, &l.lower, err) < 0
+	    || copy(doc, what, "lower-device", false, l.lower_device, sizeof(l.lower_device), err)
+		       < 0
 	    || jread_u64(doc, what, "flags", true, UINT32_MAX, &flags, err) < 0
 	    || jread_u64(doc, what, "mtu", true, UINT32_MAX, &mtu, err) < 0
 	    || jread_str(doc, what, "mac", true, &mac, err) < 0 || read_mac(mac, what, &l, err) < 0

@@ -273,7 +273,7 @@ static int start_all(
 }
 
 // Nothing is locked: it may look different a moment later.
-static int show(struct hostfs *fs, const struct host *host, const struct wanted *w, struct err *err)
+static int show(struct hostfs *fs, struct host *host, const struct wanted *w, struct err *err)
 {
 	struct holdings others = {0};
 	struct ledger l;
@@ -282,6 +282,8 @@ static int show(struct hostfs *fs, const struct host *host, const struct wanted 
 	if (r < 0)
 		return r;
 	r = read_others(&l, w, &others, err);
+	if (r == 0)
+		r = netdevs_mark(&l, host, err);
 	ledger_close(&l);
 	if (r == 0)
 		r = grant_slots_show(&w->request, host, &others, w->count, w->max, w->json, err);
@@ -289,7 +291,7 @@ static int show(struct hostfs *fs, const struct host *host, const struct wanted 
 	return r;
 }
 
-static int make(struct hostfs *fs, const struct host *host, struct wanted *w, struct err *err)
+static int make(struct hostfs *fs, struct host *host, struct wanted *w, struct err *err)
 {
 	struct ledger l;
 	int r = ledger_open(fs, true, &l, err);
@@ -300,6 +302,8 @@ static int make(struct hostfs *fs, const struct host *host, struct wanted *w, st
 	// what cannot be collected keeps what it holds; in a copy of another machine nothing is ours to end
 	if (r == 0 && cli_host_tree == NULL)
 		gc_leases(&l, NULL, err);
+	if (r == 0)
+		r = netdevs_mark(&l, host, err);
 	if (r == 0 && w->max)
 		r = count_all(&l, host, w, err);
 	if (r == 0)

@@ -116,6 +116,14 @@ static int check_netdev(
 			n->name,
 			now->upper
 		);
+	if (now->lent[0] != '\0')
+		return err_set(
+			err,
+			EBUSY,
+			"netdev '%s' is below '%s', which a container has; stop that first",
+			n->name,
+			now->lent
+		);
 	if (now->default_route && !n->force)
 		return err_set(
 			err,

@@ -48,7 +48,7 @@ static bool is_free(const struct grant_nic *want, const struct host_pci *p)
 
 	return p->class >> 16 == CLASS_NETWORK && p->iommu_group >= 0 && !p->default_route
 	       && !p->addressed && p->upper[0] == '\0' && p->numvfs == 0
-	       && (ready || (want->bind && !host_nic_bifurcated(p->driver)));
+	       && (ready || (want->bind && p->lent[0] == '\0' && !host_nic_bifurcated(p->driver)));
 }
 
 static int choose_some(
@@ -172,6 +172,16 @@ static int check_driver(const struct grant_nic *nic, const struct host_pci *p, s
 			p->driver[0] != '\0' ? p->driver : "no driver",
 			p->bdf,
 			p->bdf
+		);
+	if (p->lent[0] != '\0')
+		return err_set(
+			err,
+			EBUSY,
+			"NIC %s: a container has its interface '%s', or one on top of it; stop "
+			"that "
+			"first",
+			p->bdf,
+			p->lent
 		);
 	if (p->addressed || p->upper[0] != '\0')
 		return err_set(

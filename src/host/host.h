@@ -81,13 +81,17 @@ struct host_pci {
 	char upper[16];	 // the bond, bridge or VLAN that an interface of it is a part of, or ""
 	char physfn[16]; // for a VF: BDF of its PF, else ""
 	unsigned totalvfs, numvfs;
+	char lent
+		[16]; // an interface of it, or on top of one, that a container has, or "" (netdevs_mark)
 };
 
 // A network interface of the network namespace that this process is in.
 struct host_netdev {
 	char name[16];
 	char path[256]; // from /sys: "devices/pci0000:3a/…/net/eth0"; "": not told
+	uint64_t inode; // of its directory
 	char upper[16]; // as of struct host_pci
+	char lent[16];	// one on top of it that a container has, or "" (netdevs_mark)
 	bool default_route, addressed;
 };
 

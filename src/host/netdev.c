@@ -10,6 +10,7 @@
 #include <ifaddrs.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define IF_NAME 16 // IFNAMSIZ
 #define NET_DIR "sys/class/net"
@@ -226,6 +227,7 @@ int host_read_netdevs(const struct hostfs *fs, struct host *h, struct err *err)
 		_cleanup_free_ char *path = str_printf(NET_DIR "/%s", name);
 		_cleanup_close_ int dir = path != NULL ? hostfs_dir(fs->root, path) : -1;
 		struct host_netdev *n;
+		struct stat st;
 		unsigned use;
 
 		// bonding_masters is a file
@@ -244,6 +246,7 @@ int host_read_netdevs(const struct hostfs *fs, struct host *h, struct err *err)
 		*n = (struct host_netdev){0};
 		strcpy(n->name, name);
 		read_path(fs->root, path, n->path);
+		n->inode = fstat(dir, &st) == 0 ? st.st_ino : 0;
 		use = uses_of(fs->root, path, name, &routes, 0, n->upper);
 		n->default_route = (use & HOST_USE_DEFAULT) != 0;
 		n->addressed = (use & HOST_USE_ADDRESS) != 0;

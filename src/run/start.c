@@ -241,6 +241,8 @@ int start_prepare(
 			gc_leases(&s.ledger, NULL, err);
 	}
 	if (r == 0)
+		r = netdevs_mark(&s.ledger, &s.host, err);
+	if (r == 0)
 		r = req->given != NULL	 ? take_given(&s, req->given, err)
 		    : req->again != NULL ? take_again(&s, req, err)
 					 : resolve_grant(&s, req, err);

@@ -30,6 +30,8 @@ static void record_is_read_as_it_was_written(void **)
 			{.name = "ens1",
 			 .inode = (UINT64_C(7) << 32) + 4711,
 			 .device = "devices/pci0000:00/0000:00:04.0/net/ens1",
+			 .lower = 4712,
+			 .lower_device = "devices/virtual/net/far",
 			 .flags = IFF_UP | IFF_PROMISC,
 			 .mtu = 9000,
 			 .mac_len = 6,
@@ -105,9 +107,19 @@ static void only_what_is_ours_is_undone(void **)
 static void function_of_a_moved_interface_is_held(void **)
 {
 	static struct netdev_record r = {
-		.n = 1,
+		.n = 2,
 		.was[0] = {.name = "ens1", .device = "devices/pci0000:00/0000:00:04.0/net/ens1"},
+		.was[1] =
+			{.name = "m0",
+			 .device = "devices/virtual/net/m0",
+			 .lower = 4711,
+			 .lower_device = "devices/pci0000:00/0000:00:05.0/net/ens2"},
 	};
+	struct host_pci functions[] = {
+		{.bdf = "0000:00:04.0"}, {.bdf = "0000:00:04.1"}, {.bdf = "0000:00:05.0"}};
+	struct host_netdev interfaces[] = {
+		{.name = "ens2", .inode = 4711}, {.name = "ens3", .inode = 4712}, {.name = "x"}};
+	struct host h = {.npci = 3, .pci = functions, .nnetdevs = 3, .netdevs = interfaces};
 	struct ledger l = {.defs = -1, .leases = -1, .lock = -1};
 	char path[128], holder[64];
 	struct err err;
@@ -123,6 +135,15 @@ static void function_of_a_moved_interface_is_held(void **)
 	assert_true(netdevs_holder(&l, "0000:00:04.0", holder, sizeof(holder)));
 	assert_string_equal(holder, "netdev 'ens1' of 'fw'");
 	assert_false(netdevs_holder(&l, "0000:00:04.1", holder, sizeof(holder)));
+	assert_true(netdevs_holder(&l, "0000:00:05.0", holder, sizeof(holder)));
+	assert_string_equal(holder, "netdev 'm0' of 'fw'");
+	assert_ok(netdevs_mark(&l, &h, &err), &err);
+	assert_string_equal(functions[0].lent, "ens1");
+	assert_string_equal(functions[1].lent, "");
+	assert_string_equal(functions[2].lent, "m0");
+	assert_string_equal(interfaces[0].lent, "m0");
+	assert_string_equal(interfaces[1].lent, "");
+	assert_string_equal(interfaces[2].lent, "");
 	hostfs_close(&l.fs);
 }
 

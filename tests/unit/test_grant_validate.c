@@ -165,6 +165,27 @@ static void netdev_of_a_function_with_vfs(void **)
 	host_done(&h);
 }
 
+// The kernel does not show the host what a container has.
+static void what_a_container_has_of_it(void **)
+{
+	struct host_pci *chosen;
+	char words[64];
+	struct grant g;
+	struct host h;
+
+	fake_read("big", &h);
+	fake_grant(&h, &nobody, "cpus=1 nic=driver=ice,count=1,bind", &g);
+	chosen = function(&h, g.nics[0].bdf);
+	strcpy(chosen->lent, "m0");
+	fake_grant(&h, &nobody, "cpus=1 nic=driver=ice,count=1,bind", &g);
+	assert_string_not_equal(g.nics[0].bdf, chosen->bdf);
+	snprintf(words, sizeof(words), "cpus=1 nic=%s,bind", chosen->bdf);
+	refused(&h, &nobody, words, "has its interface 'm0', or one on top of it; stop that");
+	strcpy(interface(&h, "ens4")->lent, "m0");
+	refused(&h, &nobody, "cpus=1 netdev=ens4,force", "'ens4' is below 'm0', which a container");
+	host_done(&h);
+}
+
 static void netdevs(void **)
 {
 	struct holdings others = {0};
@@ -301,6 +322,7 @@ int main(void)
 		cmocka_unit_test(nics),
 		cmocka_unit_test(netdevs),
 		cmocka_unit_test(netdev_of_a_function_with_vfs),
+		cmocka_unit_test(what_a_container_has_of_it),
 		cmocka_unit_test(partitions),
 		cmocka_unit_test(iommu_groups),
 		cmocka_unit_test(old_definitions),

@@ -127,6 +127,23 @@ def test_macvlan(net):
     assert net.state("m0") == before
 
 
+@needs_two
+def test_what_it_is_on_stays(net):
+    """Whatever that is called by then."""
+    net("ip link add m0 link n0 type macvlan mode bridge")
+    name = net.pf.detach("--netdev", "m0", cpu=OTHER)
+    net("ip link set n0 name n1")
+    for command in ("run", "plan"):
+        net.pf.fails(
+            *(command, "--cpus", CPU, "--netdev", "n1,force", "--", "true"),
+            like="netdev 'n1' is below 'm0', which a container has; stop that first",
+        )
+    net.pf.ok("stop", "-t", "1", name)
+    assert {"m0", "n1"} <= net.names()
+    net("ip link del m0")
+    assert "n1" in inside(net, "--netdev", "n1")
+
+
 def test_beside_a_kernel_port(net):
     net.pf.fails(
         *("run", "--cpus", CPU, "--netdev", "n0", "--kernel-port", "n0,vhost", "--", "true"),

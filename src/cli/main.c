@@ -81,7 +81,7 @@ static int cmd_help(int argc, char **argv)
 {
 	char option[] = "--help", *words[] = {argv[1], NULL, NULL, NULL};
 
-	if (argc == 1) {
+	if (argc == 1 || (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h")))) {
 		help();
 		return STATUS_OK;
 	}

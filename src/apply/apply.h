@@ -197,14 +197,12 @@ int cgroup_count(
 	struct err *err
 );
 
-// Whether the process waits for a FUSE server, which it does also when it has been killed.
-bool fuse_holds(int pid);
-// Aborts the FUSE connections of users other than root that do not answer; returns how many.
-unsigned fuse_abort(void);
+// Aborts the FUSE connections of a user of the host that have requests without an answer; returns how many.
+unsigned fuse_abort(uid_t owner);
 
 // Kills every process of the lease, if it is still there, but those in the runtime's cgroup unless all is set, until none is
-// left or the time is over, -EBUSY. This process stays. Those that wait for a FUSE server of a user's are freed
-// of it after that time, and have as much again.
+// left or the time is over, -EBUSY. This process stays. Where some are left of a lease that has an owner
+// (keeper), his FUSE mounts that do not answer are aborted, and they have as much again.
 int cgroup_kill(
 	const struct ledger *l,
 	const struct lease *lease,

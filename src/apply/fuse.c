@@ -5,18 +5,14 @@
 // system of its own (Documentation/filesystems/fuse.rst), which need not be mounted for that.
 
 #include "apply/apply.h"
-#include "base/clock.h"
 #include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/hostfs.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-
-#define ANSWER_MILLISECONDS 200
 
 static DIR *open_connections(void)
 {
@@ -35,7 +31,7 @@ static bool waits(int connection)
 	return hostfs_u64(connection, "waiting", &n) == 0 && n > 0;
 }
 
-unsigned fuse_abort(void)
+unsigned fuse_abort(uid_t owner)
 {
 	_cleanup_closedir_ DIR *d = open_connections();
 	struct dirent *e;
@@ -47,21 +43,9 @@ unsigned fuse_abort(void)
 		struct stat st;
 		struct err unused;
 
-		if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid == 0 || !waits(dir))
-			continue;
-		// one that answers has other requests by then, or none
-		nap_ms(ANSWER_MILLISECONDS);
-		if (waits(dir) && fs_write_control(dir, "abort", "1", &unused) == 0)
+		if (dir >= 0 && fstat(dir, &st) == 0 && st.st_uid == owner && waits(dir)
+		    && fs_write_control(dir, "abort", "1", &unused) == 0)
 			n++;
 	}
 	return n;
-}
-
-bool fuse_holds(int pid)
-{
-	_cleanup_free_ char *path = str_printf("/proc/%d/wchan", pid);
-	_cleanup_free_ char *where = NULL;
-
-	return path != NULL && fs_read_file(path, 256, &where, NULL) == 0
-	       && (strstr(where, "request_wait_answer") != NULL || strstr(where, "fuse_") != NULL);
 }

@@ -322,17 +322,6 @@ static int kill_until(
 	return 0;
 }
 
-static int held_in(int dir, const int *pids, size_t n, void *arg)
-{
-	(void)dir;
-	(void)arg;
-	for (size_t i = 0; i < n; i++) {
-		if (fuse_holds(pids[i]))
-			return 1;
-	}
-	return 0;
-}
-
 int cgroup_kill(
 	const struct ledger *l,
 	const struct lease *lease,
@@ -348,9 +337,9 @@ int cgroup_kill(
 	if (dir < 0)
 		return errno == 0 ? 0 : err_sys(err, errno, "open cgroup '%s'", lease->cgroup);
 	r = kill_until(&l->fs, lease, dir, skip, clock_ms() + milliseconds, err);
-	if (r == 0 && milliseconds > 0
-	    && host_cgroup_walk(dir, skip, LOOK_MILLISECONDS, held_in, NULL) > 0
-	    && fuse_abort() > 0)
+	// a process that waits for a server of its owner's, or for one that does, is not to be killed before that
+	if (r == 0 && milliseconds > 0 && lease->grant.owner_uid != 0
+	    && fuse_abort(lease->grant.owner_uid) > 0)
 		r = kill_until(&l->fs, lease, dir, skip, clock_ms() + milliseconds, err);
 	if (r != 0)
 		return r < 0 ? r : 0;

@@ -44,13 +44,19 @@ needs_nodes = pytest.mark.skipif(
 )
 
 
-def needs_idmaps(top):
-    """To be called where a test shows files of that directory with other ids."""
+def no_idmaps(top):
+    """Why files of that directory cannot be shown with other ids; "": they can."""
     kind = subprocess.run(
         ["stat", "-f", "-c", "%T", top], capture_output=True, text=True, check=True
     ).stdout.strip()
-    if kind == "tmpfs" and RELEASE < (6, 3):
-        pytest.skip("a tmpfs has no idmapped mounts before Linux 6.3")
+    tmpfs = kind == "tmpfs" and RELEASE < (6, 3)
+    return "a tmpfs has no idmapped mounts before Linux 6.3" if tmpfs else ""
+
+
+def needs_idmaps(top):
+    """To be called where a test shows files of that directory with other ids."""
+    if reason := no_idmaps(top):
+        pytest.skip(reason)
 
 
 GUESTS = Path(os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest"))

@@ -14,7 +14,7 @@ import bng_packets as bng
 import documents
 import pytest
 
-from features import needs_guests, needs_partitions
+from features import needs_guests, needs_partitions, no_idmaps
 from leftovers import changed, state
 from places import TOP, program
 from shell import Shell
@@ -53,6 +53,14 @@ NEEDS = [
             not os.path.exists("/etc/apparmor.d/pinfold-default"),
             reason="AppArmor's profile is not installed here",
         ),
+    ),
+    (
+        r"idmap|pinfold-data/new",
+        pytest.mark.skipif(no_idmaps("/tmp") != "", reason=no_idmaps("/tmp")),
+    ),
+    (
+        r"run --cpus 1 -- true",
+        pytest.mark.skipif(len(CPUS) != 2, reason="says what is free of two CPUs"),
     ),
     (r"\bdpdk-", pytest.mark.skipif(TESTPMD is None, reason="package dpdk is not installed")),
 ]

@@ -119,12 +119,14 @@ int apply_exchanged(const struct step *s, struct err *err);
 int apply_idmapped(const struct step *s, struct err *err);
 // netns.c
 int apply_netns(const struct step *s, struct err *err);
-// netdevs.c
+// netdevs_take.c
 int apply_netdevs(const struct step *s, struct err *err);
+// netdevs_return.c
 // Gives back those that the directory `path` of a lease tells of, and removes it. None is fine. The ledger is locked.
 int netdevs_return(const char *path, struct err *err);
 // Those of no lease: its file was removed.
 int netdevs_sweep(const struct ledger *l, struct err *err);
+// netdevs_holder.c
 // "netdev 'ens1' of 'fw'", an interface of that function, or on top of one, that a lease has. False: there is none.
 bool netdevs_holder(const struct ledger *l, const char *bdf, char *ret, size_t len);
 // Fills in `lent`, which the kernel does not tell.

@@ -20,3 +20,13 @@ int netdev_record_write(int dir, const struct netdev_record *r, struct err *err)
 bool netdev_record_exists(int dir);
 int netdev_record_remove(int dir, struct err *err);			     // none is fine
 int netdev_record_read(int dir, struct netdev_record *ret, struct err *err); // -ENOENT
+
+// ---- netdevs_kept.c: network namespaces that the directory `path` keeps
+
+#define NS_HOME "home"	  // the one that they are from
+#define NS_THERE "inside" // the container's
+
+// For a child of pinfold that is about to be the workload; dir: `path`, open.
+int netdevs_keep(int dir, const char *path, const char *name, int ns, struct err *err);
+int netdevs_let_go(const char *path, const char *name, struct err *err); // none is fine
+int netdevs_open_kept(const char *path, const char *name); // -1: it is not kept any more

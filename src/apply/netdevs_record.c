@@ -138,26 +138,6 @@ int netdev_record_remove(int dir, struct err *err)
 	return files_remove(dir, RECORD, err);
 }
 
-static int copy(
-	const json_t *doc,
-	const char *what,
-	const char *key,
-	bool need,
-	char *to,
-	size_t room,
-	struct err *err
-)
-{
-	const char *s = "";
-
-	if (jread_str(doc, what, key, need, &s, err) < 0)
-		return -err->code;
-	if (strlen(s) >= room)
-		return err_set(err, EINVAL, "read %s: '%s' is too long", what, key);
-	strcpy(to, s);
-	return 0;
-}
-
 static int read_address(const json_t *doc, const char *what, struct link *l, struct err *err)
 {
 	static const char *const keys[] = {"address", "peer", "broadcast", "prefix", "scope", NULL};
@@ -167,9 +147,9 @@ static int read_address(const json_t *doc, const char *what, struct link *l, str
 	if (l->naddresses == LINK_ADDRESSES)
 		return err_set(err, E2BIG, "read %s: too many addresses", what);
 	if (jread_keys(doc, what, keys, err) < 0
-	    || copy(doc, what, "address", true, a.local, sizeof(a.local), err) < 0
-	    || copy(doc, what, "peer", true, a.peer, sizeof(a.peer), err) < 0
-	    || copy(doc, what, "broadcast", true, a.broadcast, sizeof(a.broadcast), err) < 0
+	    || jread_text(doc, what, "address", true, a.local, sizeof(a.local), err) < 0
+	    || jread_text(doc, what, "peer", true, a.peer, sizeof(a.peer), err) < 0
+	    || jread_text(doc, what, "broadcast", true, a.broadcast, sizeof(a.broadcast), err) < 0
 	    || jread_u64(doc, what, "prefix", true, 128, &prefix, err) < 0
 	    || jread_u64(doc, what, "scope", true, 255, &scope, err) < 0)
 		return -err->code;
@@ -237,12 +217,13 @@ static int read_link(const json_t *doc, const char *what, struct link *ret, stru
 	struct link l = {0};
 
 	if (jread_keys(doc, what, keys, err) < 0
-	    || copy(doc, what, "netdev", true, l.name, sizeof(l.name), err) < 0
+	    || jread_text(doc, what, "netdev", true, l.name, sizeof(l.name), err) < 0
 	    || jread_u64(doc, what, "inode", true, INT64_MAX, &l.inode, err) < 0
-	    || copy(doc, what, "device", true, l.device, sizeof(l.device), err) < 0
+	    || jread_text(doc, what, "device", true, l.device, sizeof(l.device), err) < 0
 	    || jread_u64(doc, what, "lower", false, INT64_MAX, &l.lower, err) < 0
-	    || copy(doc, what, "lower-device", false, l.lower_device, sizeof(l.lower_device), err)
-		       < 0
+	    || jread_text(
+		       doc, what, "lower-device", false, l.lower_device, sizeof(l.lower_device), err
+	       ) < 0
 	    || jread_u64(doc, what, "flags", true, UINT32_MAX, &flags, err) < 0
 	    || jread_u64(doc, what, "mtu", true, UINT32_MAX, &mtu, err) < 0
 	    || jread_str(doc, what, "mac", true, &mac, err) < 0 || read_mac(mac, what, &l, err) < 0

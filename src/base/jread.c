@@ -124,6 +124,27 @@ int jread_str(
 	return 0;
 }
 
+int jread_text(
+	const json_t *obj,
+	const char *what,
+	const char *key,
+	bool required,
+	char *ret,
+	size_t room,
+	struct err *err
+)
+{
+	const char *s = NULL;
+	int r = jread_str(obj, what, key, required, &s, err);
+
+	if (r < 0 || s == NULL)
+		return r;
+	if (strlen(s) >= room)
+		return err_set(err, EINVAL, "read %s: '%s' is too long", what, key);
+	strcpy(ret, s);
+	return 0;
+}
+
 int jread_u64(
 	const json_t *obj,
 	const char *what,

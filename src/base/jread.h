@@ -39,6 +39,16 @@ int jread_str(
 	const char **ret,
 	struct err *err
 );
+// A copy of it, and a terminating NUL, in ret. One that does not fit is an error.
+int jread_text(
+	const json_t *obj,
+	const char *what,
+	const char *key,
+	bool required,
+	char *ret,
+	size_t room,
+	struct err *err
+);
 int jread_u64(
 	const json_t *obj,
 	const char *what,

@@ -49,14 +49,11 @@ static int take(
 	const json_t *doc, const char *what, const char *key, char *to, size_t room, struct err *err
 )
 {
-	const char *s = NULL;
-
-	if (jread_str(doc, what, key, true, &s, err) < 0)
+	if (jread_text(doc, what, key, true, to, room, err) < 0)
 		return -err->code;
 	// these become file names
-	if (strlen(s) >= room || strchr(s, '/') != NULL || s[0] == '.')
+	if (strchr(to, '/') != NULL || to[0] == '.')
 		return err_set(err, EINVAL, "read %s: '%s' is no name", what, key);
-	strcpy(to, s);
 	return 0;
 }
 

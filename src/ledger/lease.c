@@ -149,26 +149,6 @@ static int groups_from_json(const json_t *doc, const char *what, struct grant *g
 	return jread_keys(groups, what, names, err);
 }
 
-static int copy(
-	const json_t *doc,
-	const char *what,
-	const char *key,
-	bool required,
-	char *to,
-	size_t room,
-	struct err *err
-)
-{
-	const char *s = "";
-
-	if (jread_str(doc, what, key, required, &s, err) < 0)
-		return -err->code;
-	if (strlen(s) >= room)
-		return err_set(err, EINVAL, "read %s: '%s' is too long", what, key);
-	strcpy(to, s);
-	return 0;
-}
-
 static int again_from_json(
 	const json_t *doc, const char *what, enum lease_again *ret, struct err *err
 )
@@ -223,23 +203,23 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	if (jread_keys(doc, what, keys, err) < 0
 	    || jread_u64(doc, what, "format", true, LEASE_FORMAT, &format, err) < 0
 	    || grant_from_json(grant, what, &lease.grant, err) < 0
-	    || copy(doc, what, "place", true, place, sizeof(place), err) < 0
+	    || jread_text(doc, what, "place", true, place, sizeof(place), err) < 0
 	    || jread_bool(doc, what, "defined", &lease.defined, err) < 0
 	    || jread_bool(doc, what, "detached", &lease.detached, err) < 0
 	    || jread_bool(doc, what, "draining", &lease.draining, err) < 0
 	    || again_from_json(doc, what, &lease.again, err) < 0
 	    || jread_bool(doc, what, "runc", &runc, err) < 0
-	    || copy(doc, what, "boot-id", true, lease.boot_id, sizeof(lease.boot_id), err) < 0
-	    || copy(doc, what, "cgroup", true, lease.cgroup, sizeof(lease.cgroup), err) < 0
-	    || copy(doc, what, "runtime", true, runtime, sizeof(runtime), err) < 0
+	    || jread_text(doc, what, "boot-id", true, lease.boot_id, sizeof(lease.boot_id), err) < 0
+	    || jread_text(doc, what, "cgroup", true, lease.cgroup, sizeof(lease.cgroup), err) < 0
+	    || jread_text(doc, what, "runtime", true, runtime, sizeof(runtime), err) < 0
 	    || jread_u64(doc, what, "uid-base", true, UINT32_MAX, &base, err) < 0
 	    || jread_u64(doc, what, "uid", false, IDS_PER_LEASE - 1, &uid, err) < 0
 	    || jread_u64(doc, what, "gid", false, IDS_PER_LEASE - 1, &gid, err) < 0
 	    || jread_u64(doc, what, "started", true, INT64_MAX, &started, err) < 0
 	    || jread_u64(doc, what, "supervisor", true, INT32_MAX, &supervisor, err) < 0
 	    || jread_u64(doc, what, "supervisor-start", false, INT64_MAX, &since, err) < 0
-	    || copy(doc, what, "command", true, lease.command, sizeof(lease.command), err) < 0
-	    || copy(doc, what, "accel", false, lease.accel, sizeof(lease.accel), err) < 0
+	    || jread_text(doc, what, "command", true, lease.command, sizeof(lease.command), err) < 0
+	    || jread_text(doc, what, "accel", false, lease.accel, sizeof(lease.accel), err) < 0
 	    || undo_from_json(doc, what, &lease, err) < 0)
 		return -err->code;
 	if (format != LEASE_FORMAT)

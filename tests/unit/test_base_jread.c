@@ -175,6 +175,19 @@ static void absent_keys(void **)
 	assert_fails(jread_idset(j, "r", "s", true, &c, &err), &err, "'s' is missing");
 }
 
+static void copies_what_has_room(void **)
+{
+	_cleanup_json_ json_t *j = parsed("{\"s\": \"four\"}");
+	char is[8] = "before";
+	struct err err;
+
+	assert_ok(jread_text(j, "r", "s", true, is, 5, &err), &err);
+	assert_string_equal(is, "four");
+	assert_ok(jread_text(j, "r", "t", false, is, 5, &err), &err);
+	assert_fails(jread_text(j, "r", "s", true, is, 4, &err), &err, "read r: 's' is too long");
+	assert_string_equal(is, "four");
+}
+
 static void wrong_types(void **)
 {
 	static const char *const values[] = {
@@ -296,6 +309,7 @@ int main(void)
 		cmocka_unit_test(names_the_nearest_key),
 		cmocka_unit_test(reads_values),
 		cmocka_unit_test(absent_keys),
+		cmocka_unit_test(copies_what_has_room),
 		cmocka_unit_test(wrong_types),
 		cmocka_unit_test(reads_files),
 		cmocka_unit_test(writes_what_it_reads),

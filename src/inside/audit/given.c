@@ -17,22 +17,13 @@ static int too_many(const char *what, const char *key, unsigned max, struct err 
 	return err_set(err, E2BIG, "read %s: '%s' has more than %u", what, key, max);
 }
 
-static int copy(
-	const json_t *obj, const char *what, const char *key, char *ret, size_t len, struct err *err
-)
-{
-	const char *s = NULL;
-
-	if (jread_str(obj, what, key, true, &s, err) < 0)
-		return -err->code;
-	if (strlen(s) >= len)
-		return err_set(err, E2BIG, "read %s: '%s' is too long", what, key);
-	snprintf(ret, len, "%s", s);
-	return 0;
-}
-
 static int array(
-	const json_t *doc, const char *what, const char *key, json_t **ret, struct err *err
+	const json_t *doc,
+	const char *what,
+	const char *key,
+	json_type of,
+	json_t **ret,
+	struct err *err
 )
 {
 	size_t i;
@@ -42,9 +33,14 @@ static int array(
 	if (jread_array(doc, what, key, ret, err) < 0)
 		return -err->code;
 	json_array_foreach (*ret, i, e)
-		if (!json_is_object(e))
+		if (json_typeof(e) != of)
 			return err_set(
-				err, EINVAL, "read %s: '%s' holds what is no object", what, key
+				err,
+				EINVAL,
+				"read %s: '%s' holds what is no %s",
+				what,
+				key,
+				of == JSON_OBJECT ? "object" : "text"
 			);
 	return 0;
 }
@@ -54,7 +50,7 @@ static int read_pages(const json_t *doc, const char *what, struct given *g, stru
 	json_t *list, *e;
 	size_t i;
 
-	if (array(doc, what, "hugepages", &list, err) < 0)
+	if (array(doc, what, "hugepages", JSON_OBJECT, &list, err) < 0)
 		return -err->code;
 	json_array_foreach (list, i, e) {
 		uint64_t size = 0, count = 0;
@@ -84,14 +80,15 @@ static int read_nics(const json_t *doc, const char *what, struct given *g, struc
 	json_t *list, *e;
 	size_t i;
 
-	if (array(doc, what, "nics", &list, err) < 0)
+	if (array(doc, what, "nics", JSON_OBJECT, &list, err) < 0)
 		return -err->code;
 	json_array_foreach (list, i, e) {
 		uint64_t group = 0;
 
 		if (i == GIVEN_NICS)
 			return too_many(what, "nics", GIVEN_NICS, err);
-		if (copy(e, what, "pci", g->nics[i].pci, sizeof(g->nics[i].pci), err) < 0
+		if (jread_text(e, what, "pci", true, g->nics[i].pci, sizeof(g->nics[i].pci), err)
+			    < 0
 		    || jread_u64(e, what, "iommu-group", true, INT_MAX, &group, err) < 0)
 			return -err->code;
 		g->nics[i].iommu_group = (unsigned)group;
@@ -105,34 +102,24 @@ static int read_mounts(const json_t *doc, const char *what, struct given *g, str
 	json_t *list, *e;
 	size_t i;
 
-	if (array(doc, what, "hugetlbfs", &list, err) < 0)
+	if (array(doc, what, "hugetlbfs", JSON_OBJECT, &list, err) < 0)
 		return -err->code;
 	json_array_foreach (list, i, e) {
 		if (i == GIVEN_MOUNTS)
 			return too_many(what, "hugetlbfs", GIVEN_MOUNTS, err);
 		if (jread_size(e, what, "size", true, &g->mounts[i].size, err) < 0
-		    || copy(e, what, "path", g->mounts[i].path, sizeof(g->mounts[i].path), err) < 0)
+		    || jread_text(
+			       e,
+			       what,
+			       "path",
+			       true,
+			       g->mounts[i].path,
+			       sizeof(g->mounts[i].path),
+			       err
+		       ) < 0)
 			return -err->code;
 		g->nmounts++;
 	}
-	return 0;
-}
-
-static int texts(
-	const json_t *doc, const char *what, const char *key, json_t **ret, struct err *err
-)
-{
-	size_t i;
-	json_t *e;
-
-	*ret = NULL;
-	if (jread_array(doc, what, key, ret, err) < 0)
-		return -err->code;
-	json_array_foreach (*ret, i, e)
-		if (!json_is_string(e))
-			return err_set(
-				err, EINVAL, "read %s: '%s' holds what is no text", what, key
-			);
 	return 0;
 }
 
@@ -141,7 +128,7 @@ static int read_caps(const json_t *doc, const char *what, struct given *g, struc
 	json_t *list, *e;
 	size_t i;
 
-	if (texts(doc, what, "caps", &list, err) < 0)
+	if (array(doc, what, "caps", JSON_STRING, &list, err) < 0)
 		return -err->code;
 	json_array_foreach (list, i, e) {
 		unsigned cap;
@@ -171,7 +158,7 @@ static int read_ports(const json_t *doc, const char *what, struct given *g, stru
 	json_t *list, *e;
 	size_t i;
 
-	if (texts(doc, what, "kernel-ports", &list, err) < 0)
+	if (array(doc, what, "kernel-ports", JSON_STRING, &list, err) < 0)
 		return -err->code;
 	json_array_foreach (list, i, e) {
 		const char *text = json_string_value(e);
@@ -192,7 +179,7 @@ static int read_netdevs(const json_t *doc, const char *what, struct given *g, st
 	json_t *list, *e;
 	size_t i;
 
-	if (texts(doc, what, "netdevs", &list, err) < 0)
+	if (array(doc, what, "netdevs", JSON_STRING, &list, err) < 0)
 		return -err->code;
 	json_array_foreach (list, i, e) {
 		const char *text = json_string_value(e), *name = strstr(text, renamed);
@@ -223,7 +210,7 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 			what,
 			(unsigned long long)format
 		);
-	if (copy(doc, what, "name", g.name, sizeof(g.name), err) < 0
+	if (jread_text(doc, what, "name", true, g.name, sizeof(g.name), err) < 0
 	    || jread_idset(doc, what, "cpus", true, &g.cpus, err) < 0
 	    || jread_idset(doc, what, "shared-cpus", false, &shared, err) < 0
 	    || jread_idset(doc, what, "mems", true, &g.mems, err) < 0

@@ -123,7 +123,7 @@ int apply_netns(const struct step *s, struct err *err);
 int apply_netdevs(const struct step *s, struct err *err);
 // netdevs_return.c
 // Gives back those that the directory `path` of a lease tells of, and removes it. None is fine. The ledger is locked.
-int netdevs_return(const char *path, struct err *err);
+int netdevs_return(const struct ledger *l, const char *path, struct err *err);
 // Those of no lease: its file was removed.
 int netdevs_sweep(const struct ledger *l, struct err *err);
 // netdevs_holder.c

@@ -164,10 +164,11 @@ static int collect_one(const struct binding *b, void *arg, struct err *err)
 
 int nics_collect(struct ledger *l, struct err *err)
 {
-	char boot_id[40] = "";
+	char boot_id[HOST_BOOT_ID];
 	struct collection c = {.l = l, .boot_id = boot_id};
 
-	if (hostfs_line(l->fs.root, "proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id)) < 0)
+	hostfs_boot_id(l->fs.root, boot_id);
+	if (boot_id[0] == '\0')
 		return 0;
 	if (binding_each(l, collect_one, &c, err) < 0)
 		return -err->code;

@@ -9,13 +9,12 @@
 #include "grant/grant.h"
 
 struct netdev_record {
-	char boot_id[40]; // inodes are of this boot; "": not told
+	char boot_id[HOST_BOOT_ID]; // inodes are of this boot; "": not told
 	unsigned n;
 	struct link was[GRANT_NETDEVS];
 };
 
-bool netdev_record_of_this_boot(const struct netdev_record *r);
-// Of this boot.
+bool netdev_record_of_this_boot(const struct hostfs *fs, const struct netdev_record *r);
 int netdev_record_write(int dir, const struct netdev_record *r, struct err *err);
 bool netdev_record_exists(int dir);
 int netdev_record_remove(int dir, struct err *err);			     // none is fine

@@ -22,7 +22,7 @@ static bool is_of(const struct link *was, const char *bdf)
 }
 
 // The next record of this boot. NULL: no more; else the name of its lease.
-static const char *next_record(DIR *d, struct netdev_record *r)
+static const char *next_record(const struct ledger *l, DIR *d, struct netdev_record *r)
 {
 	const char *name;
 	struct err unused;
@@ -31,7 +31,8 @@ static const char *next_record(DIR *d, struct netdev_record *r)
 		_cleanup_close_ int dir =
 			openat(dirfd(d), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-		if (netdev_record_read(dir, r, &unused) == 0 && netdev_record_of_this_boot(r))
+		if (netdev_record_read(dir, r, &unused) == 0
+		    && netdev_record_of_this_boot(&l->fs, r))
 			return name;
 	}
 	return NULL;
@@ -43,7 +44,7 @@ bool netdevs_holder(const struct ledger *l, const char *bdf, char *ret, size_t l
 	_cleanup_closedir_ DIR *d = hostfs_opendir(l->fs.root, PLAN_NETDEVS + 1);
 	const char *name;
 
-	while (r != NULL && (name = next_record(d, r)) != NULL) {
+	while (r != NULL && (name = next_record(l, d, r)) != NULL) {
 		for (unsigned i = 0; i < r->n; i++) {
 			if (!is_of(&r->was[i], bdf))
 				continue;
@@ -61,7 +62,7 @@ int netdevs_mark(const struct ledger *l, struct host *h, struct err *err)
 
 	if (r == NULL)
 		return err_oom(err);
-	while (next_record(d, r) != NULL) {
+	while (next_record(l, d, r) != NULL) {
 		for (const struct link *was = r->was; was < r->was + r->n; was++) {
 			for (unsigned i = 0; i < h->npci; i++) {
 				if (is_of(was, h->pci[i].bdf))

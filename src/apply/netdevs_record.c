@@ -16,20 +16,11 @@
 
 #define RECORD "netdevs"
 
-// "": the kernel does not tell.
-static void this_boot(char ret[static 40])
+bool netdev_record_of_this_boot(const struct hostfs *fs, const struct netdev_record *r)
 {
-	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char now[HOST_BOOT_ID];
 
-	if (hostfs_line(root, "proc/sys/kernel/random/boot_id", ret, 40) < 0)
-		ret[0] = '\0';
-}
-
-bool netdev_record_of_this_boot(const struct netdev_record *r)
-{
-	char now[40];
-
-	this_boot(now);
+	hostfs_boot_id(fs->root, now);
 	return now[0] == '\0' || r->boot_id[0] == '\0' || str_eq(r->boot_id, now);
 }
 
@@ -108,11 +99,9 @@ static json_t *write_link(const struct link *l)
 int netdev_record_write(int dir, const struct netdev_record *r, struct err *err)
 {
 	json_t *list = json_array();
-	char boot[40];
-	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_json_ json_t *doc =
+		json_pack("{s:s, s:o}", "boot-id", r->boot_id, "netdevs", list);
 
-	this_boot(boot);
-	doc = json_pack("{s:s, s:o}", "boot-id", boot, "netdevs", list);
 	if (doc == NULL)
 		return err_oom(err);
 	for (unsigned i = 0; i < r->n; i++) {
@@ -239,7 +228,6 @@ int netdev_record_read(int dir, struct netdev_record *ret, struct err *err)
 {
 	static const char what[] = "what netdevs were";
 	static const char *const keys[] = {"boot-id", "netdevs", NULL};
-	const char *boot = NULL;
 	_cleanup_json_ json_t *doc = NULL;
 	struct netdev_record r = {0};
 	json_t *list = NULL, *e;
@@ -248,13 +236,11 @@ int netdev_record_read(int dir, struct netdev_record *ret, struct err *err)
 	if (files_read(dir, RECORD, "record", &doc, err) < 0)
 		return -err->code;
 	if (jread_keys(doc, what, keys, err) < 0
-	    || jread_str(doc, what, "boot-id", false, &boot, err) < 0
+	    || jread_text(doc, what, "boot-id", false, r.boot_id, sizeof(r.boot_id), err) < 0
 	    || jread_array(doc, what, "netdevs", &list, err) < 0)
 		return -err->code;
 	if (list == NULL)
 		return err_set(err, EINVAL, "read %s: 'netdevs' is missing", what);
-	if (boot != NULL)
-		snprintf(r.boot_id, sizeof(r.boot_id), "%s", boot);
 	json_array_foreach (list, i, e) {
 		if (r.n == GRANT_NETDEVS)
 			return err_set(err, E2BIG, "read %s: too many", what);

@@ -181,7 +181,9 @@ static int give_back(
 							  : restore(home, was, &now, lease, err);
 }
 
-static int give_all_back(int dir, const char *path, const char *lease, struct err *err)
+static int give_all_back(
+	const struct ledger *l, int dir, const char *path, const char *lease, struct err *err
+)
 {
 	struct netdev_record *r scope_cleanup(scope_free) = calloc(1, sizeof(*r));
 	_cleanup_close_ int kept = netdevs_open_kept(path, NS_HOME),
@@ -198,7 +200,7 @@ static int give_all_back(int dir, const char *path, const char *lease, struct er
 	if (n == -ENOENT) // nothing was moved
 		return 0;
 	// what has these inodes now is another's
-	if (n == 0 && !netdev_record_of_this_boot(r))
+	if (n == 0 && !netdev_record_of_this_boot(&l->fs, r))
 		return 0;
 	if (n < 0 || link_view_open(to, &home, err) < 0
 	    || (ns >= 0 && link_view_open(ns, &inside, err) < 0))
@@ -214,7 +216,7 @@ static int give_all_back(int dir, const char *path, const char *lease, struct er
 	return -first.code;
 }
 
-int netdevs_return(const char *path, struct err *err)
+int netdevs_return(const struct ledger *l, const char *path, struct err *err)
 {
 	_cleanup_close_ int top = open(PLAN_NETDEVS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const char *lease = path + strlen(PLAN_NETDEVS "/");
@@ -228,7 +230,7 @@ int netdevs_return(const char *path, struct err *err)
 	if (dir < 0)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "undo '%s'", path);
 	// what is back is not asked for again, whoever dies meanwhile
-	if (give_all_back(dir, path, lease, err) < 0 || netdev_record_remove(dir, err) < 0
+	if (give_all_back(l, dir, path, lease, err) < 0 || netdev_record_remove(dir, err) < 0
 	    || netdevs_let_go(path, NS_THERE, err) < 0 || netdevs_let_go(path, NS_HOME, err) < 0
 	    || fs_remove_tree(top, lease, err) < 0)
 		return -err->code;
@@ -247,7 +249,7 @@ int netdevs_sweep(const struct ledger *l, struct err *err)
 
 		if (path == NULL)
 			return err_oom(err);
-		if (!lease_exists(l, name) && netdevs_return(path, err) < 0 && first.code == 0)
+		if (!lease_exists(l, name) && netdevs_return(l, path, err) < 0 && first.code == 0)
 			first = *err;
 	}
 	if (first.code != 0)

@@ -7,6 +7,7 @@
 #include "apply/apply.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "host/hostfs.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -129,9 +130,11 @@ static int take_all(
 )
 {
 	struct netdev_record *r scope_cleanup(scope_free) = calloc(1, sizeof(*r));
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (r == NULL)
 		return err_oom(err);
+	hostfs_boot_id(root, r->boot_id);
 	for (; r->n < n; r->n++) {
 		if (link_look(home, netdevs[r->n].name, &r->was[r->n], err) < 0
 		    || link_look_addresses(home, &r->was[r->n], err) < 0

@@ -113,7 +113,7 @@ int undo_lease(
 		else if (str_eq(u->what, "link"))
 			r = undo_link(l, lease, u->path, err);
 		else if (str_eq(u->what, "netdevs"))
-			r = netdevs_return(u->path, err);
+			r = netdevs_return(l, u->path, err);
 		else if (str_eq(u->what, "hugetlbfs"))
 			r = 0; // with its last file: pinned.c
 		else
@@ -192,7 +192,7 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 	}
 	if (cgroup_remove(&l->fs, hierarchy, cgroup, err) < 0
 	    || cgroup_remove(&l->fs, hierarchy, partition, err) < 0
-	    || netdevs_return(netdevs, err) < 0 || undo_tree(state, err) < 0
+	    || netdevs_return(l, netdevs, err) < 0 || undo_tree(state, err) < 0
 	    || lease_remove(l, name, err) < 0)
 		return -err->code;
 	(*count)++;

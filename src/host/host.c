@@ -41,7 +41,7 @@ static int read_kernel(const struct hostfs *fs, struct host *h, struct err *err)
 	if (h->cmdline == NULL)
 		return err_oom(err);
 	read_word(fs, "proc/sys/kernel/osrelease", h->release, sizeof(h->release));
-	read_word(fs, "proc/sys/kernel/random/boot_id", h->boot_id, sizeof(h->boot_id));
+	hostfs_boot_id(fs->root, h->boot_id);
 	read_word(fs, "proc/sys/kernel/hostname", h->hostname, sizeof(h->hostname));
 	return 0;
 }

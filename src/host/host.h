@@ -140,6 +140,7 @@ enum host_apparmor {
 	HOST_APPARMOR_READY,
 };
 
+#define HOST_BOOT_ID 40 // an UUID
 #define HOST_RLIMITS 16 // RLIMIT_… of setrlimit(2)
 
 // UINT64_MAX: no limit.
@@ -167,7 +168,7 @@ struct host {
 	uint64_t default_hugepage;    // Hugepagesize of /proc/meminfo, bytes; 0: none
 	char *cmdline;		      // kernel command line
 	char release[128];	      // kernel release
-	char boot_id[40];	      // "" in a tree that has none
+	char boot_id[HOST_BOOT_ID];   // "" in a tree that has none
 	char hostname[65];
 	enum host_apparmor apparmor; // with APPARMOR_PROFILE
 	struct host_limits limits;

@@ -201,6 +201,12 @@ int hostfs_link_name(int at, const char *path, char *buf, size_t len)
 	return 0;
 }
 
+void hostfs_boot_id(int root, char ret[static HOST_BOOT_ID])
+{
+	if (hostfs_line(root, "proc/sys/kernel/random/boot_id", ret, HOST_BOOT_ID) < 0)
+		ret[0] = '\0';
+}
+
 uint64_t host_meminfo(const char *text, const char *name)
 {
 	size_t n = strlen(name);

@@ -50,6 +50,9 @@ int host_parse_mask(const char *s, struct idset *ret);
 int hostfs_link(int at, const char *path, char *buf, size_t len);
 int hostfs_link_name(int at, const char *path, char *buf, size_t len);
 
+// The boot that the machine, or the copy of one, is of; "" where the kernel does not tell.
+void hostfs_boot_id(int root, char ret[static HOST_BOOT_ID]);
+
 // Digits up to the end of the string or a character of stops. 0 or -EINVAL.
 int host_parse_u64(const char *s, int base, const char *stops, uint64_t *ret);
 

@@ -17,7 +17,7 @@ struct binding {
 		[NAME_MAX_LEN
 		 + 1]; // bound for this lease, to be given back at its end; "": until it is unbound
 	bool kept;     // done; else it was being bound, or given back, and is to be given back
-	char boot_id[40];
+	char boot_id[HOST_BOOT_ID];
 	bool probe; // what it had is not known: the kernel chooses (not on disk)
 };
 

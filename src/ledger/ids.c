@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "host/hostfs.h"
 #include "ledger/ledger.h"
 
 #include <fcntl.h>
@@ -55,15 +56,6 @@ struct given {
 	uint64_t ranges, links; // that many, from the first on
 };
 
-void ledger_boot_id(const struct ledger *l, char ret[static LEDGER_BOOT_ID])
-{
-	_cleanup_free_ char *text = NULL;
-
-	ret[0] = '\0'; // a kernel that does not tell: RUN_DIR is of this boot
-	if (fs_read_system(l->fs.root, "proc/sys/kernel/random/boot_id", 63, &text, NULL) == 0)
-		snprintf(ret, LEDGER_BOOT_ID, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
 static int given_read(const struct ledger *l, struct given *ret, struct err *err)
 {
 	static const char *const keys[] = {"format", "boot-id", "ranges", "links", NULL};
@@ -74,7 +66,7 @@ static int given_read(const struct ledger *l, struct given *ret, struct err *err
 	const char *written = "";
 	struct given g = {0};
 	uint64_t format = 0;
-	char boot[LEDGER_BOOT_ID];
+	char boot[HOST_BOOT_ID];
 	size_t len;
 	int r;
 
@@ -93,7 +85,7 @@ static int given_read(const struct ledger *l, struct given *ret, struct err *err
 	    || jread_u64(doc, what, "ranges", true, RANGES, &g.ranges, err) < 0
 	    || jread_u64(doc, what, "links", true, LINK_GROUPS, &g.links, err) < 0)
 		return err_wrap(err, "ids (they are counted anew after a reboot)");
-	ledger_boot_id(l, boot);
+	hostfs_boot_id(l->fs.root, boot); // "": RUN_DIR is of this boot
 	if (str_eq(boot, written))
 		*ret = g;
 	return 0;
@@ -105,9 +97,9 @@ static int given_write(const struct ledger *l, const struct given *g, struct err
 {
 	_cleanup_close_ int dir = fs_open_in(l->fs.root, RUN_DIR, O_RDONLY | O_DIRECTORY, 0);
 	_cleanup_close_ int fd = -1;
-	char text[IDS_BYTES + 1], boot[64];
+	char text[IDS_BYTES + 1], boot[HOST_BOOT_ID];
 
-	ledger_boot_id(l, boot);
+	hostfs_boot_id(l->fs.root, boot);
 	snprintf(
 		text,
 		sizeof(text),

@@ -44,7 +44,7 @@ struct lease {
 	// CPUs until that ends (apply/end.c).
 	bool draining;
 	enum lease_again again;
-	char boot_id[40];
+	char boot_id[HOST_BOOT_ID];
 	// below "/": the directory whose population says "in use"; "": not known yet
 	char cgroup[256];
 	uint32_t uid_base;	   // first host id of its user range, 0: none
@@ -130,9 +130,6 @@ typedef int (*lease_fn)(const struct lease *lease, void *arg, struct err *err);
 // In order of name, until fn returns non-zero. An unreadable lease is passed over and is the failure
 // at the end, when the others have been seen.
 int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err);
-// The boot that the machine, or the copy of one, is of; "" where the kernel does not tell.
-#define LEDGER_BOOT_ID 64
-void ledger_boot_id(const struct ledger *l, char ret[static LEDGER_BOOT_ID]);
 
 bool lease_exists(const struct ledger *l, const char *name);
 

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/cgroup.h"
+#include "host/hostfs.h"
 #include "ledger/ledger.h"
 
 #include <fcntl.h>
@@ -13,12 +14,11 @@
 
 bool lease_of_this_boot(const struct ledger *l, const struct lease *lease)
 {
-	_cleanup_free_ char *boot = NULL;
+	char boot[HOST_BOOT_ID];
 
-	if (fs_read_system(l->fs.root, "proc/sys/kernel/random/boot_id", 4096, &boot, NULL) < 0)
-		return true; // a kernel that does not tell: better too careful than too fast
-	boot[strcspn(boot, "\n")] = '\0';
-	return str_eq(boot, lease->boot_id);
+	hostfs_boot_id(l->fs.root, boot);
+	// a kernel that does not tell: better too careful than too fast
+	return boot[0] == '\0' || str_eq(boot, lease->boot_id);
 }
 
 static int any_process(int dir, const int *pids, size_t n, void *arg)

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "host/hostfs.h"
 #include "prepare/step.h"
 
 #include <fcntl.h>
@@ -22,7 +23,7 @@ int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
 	const char *boot = "";
 	uint64_t format = 0;
 	json_t *steps = NULL, *s;
-	char now[LEDGER_BOOT_ID];
+	char now[HOST_BOOT_ID];
 	size_t i;
 	int r = jread_own(l->fs.root, RUN_DIR "/" FILE_NAME, what, &doc, err);
 
@@ -41,7 +42,7 @@ int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
 		if (prepare_step_read(s, &unused, err) < 0)
 			return err_wrap(err, "read %s", what);
 	}
-	ledger_boot_id(l, now);
+	hostfs_boot_id(l->fs.root, now);
 	// with the boot it all went
 	*ret = str_eq(boot, now) && steps != NULL ? json_incref(steps) : json_array();
 	return 0;
@@ -52,7 +53,7 @@ int prepared_write(const struct ledger *l, const json_t *steps, struct err *err)
 	_cleanup_close_ int dir = fs_open_in(l->fs.root, RUN_DIR, O_RDONLY | O_DIRECTORY, 0);
 	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_free_ char *text = NULL;
-	char boot[LEDGER_BOOT_ID];
+	char boot[HOST_BOOT_ID];
 
 	if (dir < 0)
 		return err_sys(err, errno, "open '" RUN_DIR "'");
@@ -61,7 +62,7 @@ int prepared_write(const struct ledger *l, const json_t *steps, struct err *err)
 			return err_sys(err, errno, "remove '" RUN_DIR "/" FILE_NAME "'");
 		return 0;
 	}
-	ledger_boot_id(l, boot);
+	hostfs_boot_id(l->fs.root, boot);
 	doc = json_pack(
 		"{s:i, s:s, s:O}", "format", FORMAT, "boot-id", boot, "steps", (json_t *)steps
 	);

@@ -48,23 +48,26 @@ static void record_is_read_as_it_was_written(void **)
 		.local = "192.0.2.1",
 		.peer = "192.0.2.2",
 		.broadcast = "192.0.2.255"};
+	struct hostfs fs;
 	struct err err;
 
+	assert_ok(hostfs_open("/", &fs, &err), &err);
+	hostfs_boot_id(fs.root, r.boot_id);
+	assert_int_equal(strlen(r.boot_id), 36);
 	r.was[0].addresses[0] = six;
 	r.was[0].addresses[1] = four;
 	assert_int_equal(netdev_record_read(topfd, &back, &err), -ENOENT);
 	assert_ok(netdev_record_write(topfd, &r, &err), &err);
 	assert_true(netdev_record_exists(topfd));
 	assert_ok(netdev_record_read(topfd, &back, &err), &err);
-	assert_true(netdev_record_of_this_boot(&back));
-	assert_int_equal(strlen(back.boot_id), 36);
-	strcpy(r.boot_id, back.boot_id);
+	assert_true(netdev_record_of_this_boot(&fs, &back));
 	assert_memory_equal(&back, &r, sizeof(r));
 	back.boot_id[0] = back.boot_id[0] == '0' ? '1' : '0';
-	assert_false(netdev_record_of_this_boot(&back));
+	assert_false(netdev_record_of_this_boot(&fs, &back));
 	assert_ok(netdev_record_remove(topfd, &err), &err);
 	assert_false(netdev_record_exists(topfd));
 	assert_ok(netdev_record_remove(topfd, &err), &err);
+	hostfs_close(&fs);
 }
 
 // Or they would be lost without a word.
@@ -97,11 +100,12 @@ static void only_what_is_ours_is_undone(void **)
 {
 	static const char *const paths[] = {
 		"/etc", PLAN_NETDEVS "/", PLAN_NETDEVS "/..", PLAN_NETDEVS "/a/b"};
+	struct ledger l = {.defs = -1, .leases = -1, .lock = -1};
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-		assert_fails(netdevs_return(paths[i], &err), &err, "not below");
-	assert_ok(netdevs_return(PLAN_NETDEVS "/no-lease-of-that-name", &err), &err);
+		assert_fails(netdevs_return(&l, paths[i], &err), &err, "not below");
+	assert_ok(netdevs_return(&l, PLAN_NETDEVS "/no-lease-of-that-name", &err), &err);
 }
 
 static void function_of_a_moved_interface_is_held(void **)

@@ -74,24 +74,21 @@ static void words(const char *key, char name[static NAME_LEN])
 // "tx full 12, too short 4" of an object of counts; those that are not zero.
 static char *list_counts(const json_t *counts, const char *unit, char *buf, size_t size)
 {
-	size_t at = 0;
 	const char *key;
 	json_t *v;
 
 	*buf = '\0';
 	json_object_foreach ((json_t *)counts, key, v) {
 		char n[FIGURE_STR], name[NAME_LEN];
-		int len;
 
-		if (json_number_value(v) <= 0 || at >= size)
+		if (json_number_value(v) <= 0)
 			continue;
 		if (*unit != '\0')
 			figure_count(json_number_value(v), n);
 		else
 			snprintf(n, sizeof(n), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 		words(key, name);
-		len = snprintf(buf + at, size - at, "%s%s %s%s", at > 0 ? ", " : "", name, n, unit);
-		at += len > 0 ? (size_t)len : 0;
+		str_add(buf, size, ", ", "%s %s%s", name, n, unit);
 	}
 	return buf;
 }
@@ -314,7 +311,6 @@ static void cut_end(char *name, const char *end)
 // "asked 10.0 Mpps, offered 9.98 Mpps, sent 1234": the plain figures of a mode.
 static void list_report(const json_t *report, char *buf, size_t size)
 {
-	size_t at = 0;
 	const char *key;
 	json_t *v;
 
@@ -322,20 +318,13 @@ static void list_report(const json_t *report, char *buf, size_t size)
 	json_object_foreach ((json_t *)report, key, v) {
 		char figure[FIGURE_STR], name[NAME_LEN];
 
-		if (json_is_object(v) || json_is_array(v) || at >= size)
+		if (json_is_object(v) || json_is_array(v))
 			continue;
 		words(key, name);
 		// the figure says its unit itself
 		cut_end(name, " pps");
 		cut_end(name, " bits per second");
-		at += (size_t)snprintf(
-			buf + at,
-			size - at,
-			"%s%s %s",
-			at > 0 ? ", " : "",
-			name,
-			figure_by_key(key, v, figure)
-		);
+		str_add(buf, size, ", ", "%s %s", name, figure_by_key(key, v, figure));
 	}
 }
 

@@ -26,7 +26,6 @@ static int add_peer(const struct lease *lease, void *arg, struct err *err)
 {
 	struct peers *p = arg;
 	char name[NAME_MAX_LEN + 3];
-	size_t n = strlen(p->names);
 	bool linked = false;
 
 	(void)err;
@@ -38,7 +37,7 @@ static int add_peer(const struct lease *lease, void *arg, struct err *err)
 	snprintf(name, sizeof(name), "'%s'", lease->grant.name);
 	if (linked && !str_eq(lease->grant.name, p->of->grant.name)
 	    && strstr(p->names, name) == NULL && lease_in_use(p->l, lease))
-		snprintf(p->names + n, p->len - n, "%s%s", n > 0 ? ", " : "", name);
+		str_add(p->names, p->len, ", ", "%s", name);
 	return 0;
 }
 

@@ -68,10 +68,8 @@ struct users {
 
 static void add_user(struct users *u, const char *who)
 {
-	size_t n = strlen(u->text);
-
 	if (strstr(u->text, who) == NULL)
-		snprintf(u->text + n, u->len - n, "%s%s", n > 0 ? ", " : "", who);
+		str_add(u->text, u->len, ", ", "%s", who);
 }
 
 // The lease in whose cgroup the process is.

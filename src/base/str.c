@@ -24,6 +24,20 @@ char *str_printf(const char *fmt, ...)
 	return s;
 }
 
+void str_add(char *buf, size_t room, const char *between, const char *fmt, ...)
+{
+	size_t n = strlen(buf);
+	va_list ap;
+
+	if (n > 0)
+		n += (size_t)snprintf(buf + n, room - n, "%s", between);
+	if (n >= room)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(buf + n, room - n, fmt, ap);
+	va_end(ap);
+}
+
 int name_check(const char *what, const char *name, struct err *err)
 {
 	static const char ok[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";

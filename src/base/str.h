@@ -11,6 +11,9 @@
 // A new string (free it), or NULL when memory is out.
 char *str_printf(const char *fmt, ...) printf_like(1, 2);
 
+// Appends to the text in buf, with `between` before it where there is one already. What does not fit is cut.
+void str_add(char *buf, size_t room, const char *between, const char *fmt, ...) printf_like(4, 5);
+
 // A grant, pool or link is named by 1..NAME_MAX_LEN characters of [a-z0-9._-], the first a letter or
 // digit: names become file names, cgroup names and host names.
 #define NAME_MAX_LEN 48

@@ -67,23 +67,20 @@ static void say_hugepages(json_t *p)
 
 	while (d != NULL && (e = dir_next(d)) != NULL) {
 		_cleanup_free_ char *have = NULL, *free_ = NULL, *a = NULL, *b = NULL;
-		size_t n = strlen(all);
 
 		a = need(str_printf("%s/nr_hugepages", e->d_name));
 		b = need(str_printf("%s/free_hugepages", e->d_name));
 		if (fs_read_system(dirfd(d), a, 64, &have, NULL) < 0
 		    || fs_read_system(dirfd(d), b, 64, &free_, NULL) < 0)
 			continue;
-		snprintf(
-			all + n,
-			sizeof(all) - n,
-			"%s%.200s: %d, %d free",
-			n > 0 ? "; " : "",
+		str_add(all,
+			sizeof(all),
+			"; ",
+			"%.200s: %d, %d free",
 			str_starts(e->d_name, "hugepages-") ? e->d_name + strlen("hugepages-")
 							    : e->d_name,
 			atoi(have),
-			atoi(free_)
-		);
+			atoi(free_));
 	}
 	say(p, "hugepages", all);
 }

@@ -37,19 +37,16 @@ static const char help[] =
 json_t *grant_pages_text(const struct grant *g)
 {
 	char text[512] = "", size[SIZE_STR];
-	size_t n = 0;
 
-	for (unsigned i = 0; i < g->nhugepages && n < sizeof(text); i++)
-		n += (size_t)snprintf(
-			text + n,
-			sizeof(text) - n,
-			"%s%s=%llu@%d%s",
-			i > 0 ? " " : "",
+	for (unsigned i = 0; i < g->nhugepages; i++)
+		str_add(text,
+			sizeof(text),
+			" ",
+			"%s=%llu@%d%s",
 			size_format(g->hugepages[i].size, size),
 			(unsigned long long)g->hugepages[i].count,
 			g->hugepages[i].node,
-			g->hugepages[i].anon ? ",anon" : ""
-		);
+			g->hugepages[i].anon ? ",anon" : "");
 	return json_string(text);
 }
 

@@ -125,21 +125,18 @@ void host_free_print(const json_t *rows)
 
 	json_array_foreach (rows, i, row) {
 		char text[256] = "", size[SIZE_STR];
-		size_t len = 0;
 
 		json_array_foreach (json_object_get(row, "hugepages"), k, pool) {
 			json_int_t total = json_integer_value(json_object_get(pool, "total"));
 
-			if (total > 0 && len < sizeof(text))
-				len += (size_t)snprintf(
-					text + len,
-					sizeof(text) - len,
-					"%s%s=%lld/%lld",
-					len > 0 ? " " : "",
+			if (total > 0)
+				str_add(text,
+					sizeof(text),
+					" ",
+					"%s=%lld/%lld",
 					json_string_value(json_object_get(pool, "size")),
 					json_integer_value(json_object_get(pool, "free")),
-					total
-				);
+					total);
 		}
 		size_format(
 			(uint64_t)json_integer_value(json_object_get(row, "memory"))

@@ -217,16 +217,13 @@ static void print_nodes(const json_t *inventory)
 		struct idset cpus = set_of(node, "cpus");
 		json_t *row = json_object();
 		char distances[HOST_NODES * 4 + 1] = "";
-		size_t len = 0;
 
 		json_array_foreach (json_object_get(node, "distances"), k, distance)
-			len += (size_t)snprintf(
-				distances + len,
-				sizeof(distances) - len,
-				"%s%d",
-				k > 0 ? " " : "",
-				(int)json_integer_value(distance) % 1000
-			);
+			str_add(distances,
+				sizeof(distances),
+				" ",
+				"%d",
+				(int)json_integer_value(distance) % 1000);
 		json_object_set(row, "node", json_object_get(node, "id"));
 		json_object_set_new(
 			row, "memory", json_string(human(int_of(memory, "total"), buf))

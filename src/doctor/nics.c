@@ -31,7 +31,6 @@ static bool asked_for(const struct doctor *d, const struct host_pci *p)
 static unsigned group_mates(const struct host *h, const struct host_pci *p, char *ret, size_t len)
 {
 	unsigned n = 0;
-	size_t have = 0;
 
 	ret[0] = '\0';
 	for (unsigned i = 0; i < h->npci; i++) {
@@ -41,15 +40,7 @@ static unsigned group_mates(const struct host *h, const struct host_pci *p, char
 		    || str_eq(q->driver, "vfio-pci"))
 			continue;
 		n++;
-		if (have < len)
-			have += (size_t)snprintf(
-				ret + have,
-				len - have,
-				"%s%s (%s)",
-				n > 1 ? ", " : "",
-				q->bdf,
-				q->driver
-			);
+		str_add(ret, len, ", ", "%s (%s)", q->bdf, q->driver);
 	}
 	return n;
 }

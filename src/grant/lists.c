@@ -344,14 +344,11 @@ static json_t *write_claims(const struct row *, const void *all, unsigned)
 static const char *claims_text(const struct row *, const void *all, unsigned, char *buf)
 {
 	const unsigned bits = ((const struct grant *)all)->claim_by;
-	size_t n = 0;
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
 		if ((bits & claims[i].bit) != 0)
-			n += (size_t)snprintf(
-				buf + n, IDSET_STR - n, "%s%s", n > 0 ? ", " : "", claims[i].word
-			);
+			str_add(buf, IDSET_STR, ", ", "%s", claims[i].word);
 	}
 	return buf;
 }

@@ -81,11 +81,8 @@ static void answer_log(struct loop *l, struct client *c)
 
 static void describe(struct workload *w, char *const *argv)
 {
-	size_t n = 0;
-
-	for (; *argv != NULL && n < sizeof(w->command); argv++)
-		n += (size_t
-		)snprintf(w->command + n, sizeof(w->command) - n, "%s%s", n > 0 ? " " : "", *argv);
+	for (; *argv != NULL; argv++)
+		str_add(w->command, sizeof(w->command), " ", "%s", *argv);
 	// for people, in a table, and JSON
 	str_plain(w->command);
 }

@@ -100,17 +100,9 @@ void plan_controllers_v2(const struct host *host, char ret[static PLAN_CONTROLLE
 {
 	ret[0] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-		size_t n = strlen(ret);
-
 		if ((host->cgroup.controllers & needed[i].bit) != 0
 		    && strstr(ret, needed[i].controller) == NULL
 		    && needed[i].bit != HOST_CG_DEVICES)
-			snprintf(
-				ret + n,
-				PLAN_CONTROLLERS - n,
-				"%s+%s",
-				n > 0 ? " " : "",
-				needed[i].controller
-			);
+			str_add(ret, PLAN_CONTROLLERS, " ", "+%s", needed[i].controller);
 	}
 }

@@ -8,7 +8,6 @@
 #include "host/hostfs.h"
 #include "plan/make.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -69,18 +68,11 @@ void plan_netns(struct plan *p)
 {
 	const struct grant *g = &p->lease.grant;
 	char text[GRANT_PORTS * (GRANT_PORT_STR + 1)] = "", one[GRANT_PORT_STR];
-	size_t n = 0;
 
 	if (!plan_has_netns(p))
 		return;
 	for (unsigned i = 0; i < g->nports; i++)
-		n += (size_t)snprintf(
-			text + n,
-			sizeof(text) - n,
-			"%s%s",
-			i > 0 ? " " : "",
-			grant_port_text(&g->ports[i], one)
-		);
+		str_add(text, sizeof(text), " ", "%s", grant_port_text(&g->ports[i], one));
 	plan_fence_step(p, STEP_NETNS, strdup(PLAN_NETNS), strdup(text))->uid = plan_uid(p);
 }
 
@@ -89,7 +81,6 @@ int plan_netdevs(struct plan *p, struct err *err)
 	const struct grant *g = &p->lease.grant;
 	char text[GRANT_NETDEVS * (GRANT_NETDEV_STR + 1)] = "", one[GRANT_NETDEV_STR];
 	_cleanup_free_ char *path = str_printf(PLAN_NETDEVS "/%s", g->name);
-	size_t n = 0;
 
 	if (g->nnetdevs == 0)
 		return 0;
@@ -98,13 +89,7 @@ int plan_netdevs(struct plan *p, struct err *err)
 	if (lease_note(&p->lease, "netdevs", path, err) < 0)
 		return -err->code;
 	for (unsigned i = 0; i < g->nnetdevs; i++)
-		n += (size_t)snprintf(
-			text + n,
-			sizeof(text) - n,
-			"%s%s",
-			i > 0 ? " " : "",
-			grant_netdev_text(&g->netdevs[i], one)
-		);
+		str_add(text, sizeof(text), " ", "%s", grant_netdev_text(&g->netdevs[i], one));
 	plan_step(p, STEP_NETDEVS, STEP_ENTER, steal_ptr(path), strdup(text));
 	return 0;
 }

@@ -67,22 +67,19 @@ static void add_pages(struct words *w, const struct request *r, const struct hos
 		const uint64_t size = h->hugepages[i].size;
 		char text[SIZE_STR], nodes[256] = "";
 		uint64_t anywhere = 0;
-		size_t n = 0;
 
 		for (unsigned k = 0; k < r->nhugepages; k++) {
 			const struct grant_hugepages *p = &r->hugepages[k];
 
 			if (p->size == size && p->node < 0)
 				anywhere += p->count;
-			else if (p->size == size && n < sizeof(nodes))
-				n += (size_t)snprintf(
-					nodes + n,
-					sizeof(nodes) - n,
-					"%s%d:%llu",
-					n > 0 ? "," : "",
+			else if (p->size == size)
+				str_add(nodes,
+					sizeof(nodes),
+					",",
+					"%d:%llu",
 					p->node,
-					(unsigned long long)p->count
-				);
+					(unsigned long long)p->count);
 		}
 		size_format(size, text);
 		if (anywhere > 0)

@@ -153,12 +153,8 @@ static int take_again(struct start *s, const struct start_request *req, struct e
 
 static void describe(struct lease *lease, const struct launch *launch)
 {
-	size_t n = 0;
-
-	for (char *const *a = launch->argv; *a != NULL && n < sizeof(lease->command); a++)
-		n += (size_t)snprintf(
-			lease->command + n, sizeof(lease->command) - n, "%s%s", n > 0 ? " " : "", *a
-		);
+	for (char *const *a = launch->argv; *a != NULL; a++)
+		str_add(lease->command, sizeof(lease->command), " ", "%s", *a);
 	// for people, in a table; also where it was cut in the middle of a character, which JSON would refuse
 	str_plain(lease->command);
 }

@@ -201,7 +201,7 @@ static json_t *hugepages_text(const json_t *all)
 {
 	char text[160] = "";
 	const json_t *one;
-	size_t i, at = 0;
+	size_t i;
 
 	json_array_foreach ((json_t *)all, i, one) {
 		const char *name = json_string_value(json_object_get(one, "size"));
@@ -210,18 +210,16 @@ static json_t *hugepages_text(const json_t *all)
 		uint64_t size = 1;
 		struct err unused;
 
-		if (at >= sizeof(text) || size_parse(name, &size, &unused) < 0)
+		if (size_parse(name, &size, &unused) < 0)
 			continue;
 		// a page that was reserved first counts in both
-		at += (size_t)snprintf(
-			text + at,
-			sizeof(text) - at,
-			"%s%s=%lld/%lld",
-			at > 0 ? " " : "",
+		str_add(text,
+			sizeof(text),
+			" ",
+			"%s=%lld/%lld",
 			name,
 			(used > reserved ? used : reserved) / (json_int_t)size,
-			json_integer_value(json_object_get(one, "granted")) / (json_int_t)size
-		);
+			json_integer_value(json_object_get(one, "granted")) / (json_int_t)size);
 	}
 	return text[0] != '\0' ? json_string(text) : json_null();
 }

@@ -36,17 +36,10 @@ static void distances(
 )
 {
 	char line[HOST_NODES * 4 + 2] = "";
-	size_t len = 0;
 
-	for (unsigned i = 0; i < host->nnodes && i < n->ndistances && len < sizeof(line); i++) {
+	for (unsigned i = 0; i < host->nnodes && i < n->ndistances; i++) {
 		if (idset_has(shown, host->nodes[i].id))
-			len += (size_t)snprintf(
-				line + len,
-				sizeof(line) - len,
-				"%s%u",
-				len > 0 ? " " : "",
-				n->distances[i]
-			);
+			str_add(line, sizeof(line), " ", "%u", n->distances[i]);
 	}
 	view_add(v, VIEW_FILE, str_printf("%s\n", line), NODE_DIR "/node%u/distance", n->id);
 }

@@ -17,6 +17,20 @@ static void prints(void **)
 	assert_string_equal(s, "3-x");
 }
 
+static void adds_what_fits(void **)
+{
+	char buf[10] = "";
+
+	str_add(buf, sizeof(buf), ", ", "%d", 12);
+	assert_string_equal(buf, "12");
+	str_add(buf, sizeof(buf), ", ", "%s", "abc");
+	assert_string_equal(buf, "12, abc");
+	str_add(buf, sizeof(buf), ", ", "%s", "de");
+	assert_string_equal(buf, "12, abc, ");
+	str_add(buf, sizeof(buf), ", ", "%s", "de");
+	assert_string_equal(buf, "12, abc, ");
+}
+
 static void compares(void **)
 {
 	assert_true(str_eq("", ""));
@@ -142,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prints),
+		cmocka_unit_test(adds_what_fits),
 		cmocka_unit_test(makes_plain),
 		cmocka_unit_test(quotes_for_a_shell),
 		cmocka_unit_test(compares),

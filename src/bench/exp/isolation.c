@@ -38,17 +38,13 @@ static void failures(struct result *r, const struct environment *e, const json_t
 	size_t i;
 
 	json_array_foreach (list, i, p) {
-		size_t n = strlen(all);
-
 		if (!str_eq(json_string_value(json_object_get(p, "verdict")) ?: "", "FAIL"))
 			continue;
-		snprintf(
-			all + n,
-			sizeof(all) - n,
-			"%s%.40s",
-			n > 0 ? ", " : "",
-			json_string_value(json_object_get(p, "name")) ?: "?"
-		);
+		str_add(all,
+			sizeof(all),
+			", ",
+			"%.40s",
+			json_string_value(json_object_get(p, "name")) ?: "?");
 	}
 	row_text(row, "%s", *all != '\0' ? all : "all hold");
 }

@@ -32,28 +32,23 @@ static void hugepages(struct row *row, const json_t *seen)
 	size_t i;
 
 	json_array_foreach (list, i, p) {
-		size_t n = strlen(all);
 		json_int_t total = json_integer_value(json_object_get(p, "total"));
 		const json_t *take = json_object_get(p, "takeable");
 
 		if (total == 0)
 			continue;
-		snprintf(
-			all + n,
-			sizeof(all) - n,
-			"%s%.8s: %lld",
-			n > 0 ? "; " : "",
+		str_add(all,
+			sizeof(all),
+			"; ",
+			"%.8s: %lld",
 			json_string_value(json_object_get(p, "size")) ?: "?",
-			total
-		);
-		n = strlen(all);
+			total);
 		if (json_is_integer(take))
-			snprintf(
-				all + n,
-				sizeof(all) - n,
-				", %lld can be taken",
-				json_integer_value(take)
-			);
+			str_add(all,
+				sizeof(all),
+				", ",
+				"%lld can be taken",
+				json_integer_value(take));
 	}
 	row_text(row, "%s", *all != '\0' ? all : "none");
 }

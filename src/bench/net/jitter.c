@@ -107,7 +107,6 @@ static double differences(
 	const unsigned n = after->n;
 	double ticks = NAN;
 	bool used[SOURCES] = {0};
-	size_t at = 0;
 
 	buf[0] = '\0';
 	for (unsigned i = 0; i < n; i++) {
@@ -122,17 +121,15 @@ static double differences(
 			    && (best == n || b[i].n - a[i].n > b[best].n - a[best].n))
 				best = i;
 		}
-		if (best == n || at >= len)
+		if (best == n)
 			break;
 		used[best] = true;
-		at += (size_t)snprintf(
-			buf + at,
-			len - at,
-			"%s%s %.1f",
-			k > 0 ? ", " : "",
+		str_add(buf,
+			len,
+			", ",
+			"%s %.1f",
 			b[best].name,
-			(double)(b[best].n - a[best].n) / seconds
-		);
+			(double)(b[best].n - a[best].n) / seconds);
 	}
 	return ticks;
 }

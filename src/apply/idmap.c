@@ -23,19 +23,14 @@ static int enter(const void *arg, struct err *err)
 }
 
 // One id of the disk and what it is in the mount.
-static int write_map(
+static int map(
 	const struct maker *m, const char *file, uint32_t disk, uint32_t seen, struct err *err
 )
 {
-	_cleanup_close_ int fd = -1;
-	char path[64], line[48];
+	char line[48];
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)m->pid, file);
 	snprintf(line, sizeof(line), "%u %u 1\n", disk, seen);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, line, strlen(line)) != (ssize_t)strlen(line))
-		return err_sys(err, errno, "write '%s'", path);
-	return 0;
+	return maker_map(m, "map ids", file, line, err);
 }
 
 // The kernel takes the map from a user namespace; nobody is ever in it.
@@ -49,9 +44,9 @@ static int map_of(const struct stat *owner, const struct step *s, struct err *er
 		return -err->code;
 	r = maker_wait(&m, "map ids", err);
 	if (r == 0)
-		r = write_map(&m, "uid_map", owner->st_uid, s->uid, err);
+		r = map(&m, "uid_map", owner->st_uid, s->uid, err);
 	if (r == 0)
-		r = write_map(&m, "gid_map", owner->st_gid, s->gid, err);
+		r = map(&m, "gid_map", owner->st_gid, s->gid, err);
 	if (r == 0) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)m.pid);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -70,17 +65,17 @@ int apply_idmapped(const struct step *s, struct err *err)
 		.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
 			    | (s->readonly ? MOUNT_ATTR_RDONLY : 0),
 	};
-	_cleanup_close_ int map = -1;
+	_cleanup_close_ int ns = -1;
 	struct stat st;
 
 	if (tree < 0 || fstat(tree, &st) < 0)
 		return err_sys(err, errno, "bind '%s'", s->value);
 	if (s->ino != 0 && (st.st_dev != s->dev || st.st_ino != s->ino))
 		return apply_exchanged(s, err);
-	map = map_of(&st, s, err);
-	if (map < 0)
-		return map;
-	attr.userns_fd = (unsigned)map;
+	ns = map_of(&st, s, err);
+	if (ns < 0)
+		return ns;
+	attr.userns_fd = (unsigned)ns;
 	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return err_sys(
 			err,

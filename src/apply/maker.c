@@ -3,6 +3,7 @@
 
 #include "apply/maker.h"
 
+#include "base/fs.h"
 #include "base/scope.h"
 
 #include <errno.h>
@@ -74,6 +75,18 @@ int maker_wait(const struct maker *m, const char *what, struct err *err)
 	if (told.code != 0)
 		*err = told;
 	return -told.code;
+}
+
+int maker_map(
+	const struct maker *m, const char *what, const char *file, const char *map, struct err *err
+)
+{
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)m->pid, file);
+	r = fs_write_value(path, map);
+	return r < 0 ? err_sys(err, -r, "%s: write its %s", what, file) : 0;
 }
 
 int maker_keep(

@@ -20,6 +20,11 @@ int maker_begin(struct maker *ret, maker_fn make, const void *arg, struct err *e
 // Waits until it has made it; -ETIMEDOUT after some seconds. what: "make a network namespace".
 int maker_wait(const struct maker *m, const char *what, struct err *err);
 
+// Writes a map of its user namespace, "uid_map" or "gid_map" (user_namespaces(7)). what: as of maker_wait.
+int maker_map(
+	const struct maker *m, const char *what, const char *file, const char *map, struct err *err
+);
+
 // Binds its namespace, of a kind that is called so in /proc/PID/ns and so in words, to a path, which may not be there
 // yet: it lasts as long as the mount namespace that has the path.
 int maker_keep(

@@ -29,17 +29,16 @@ static struct link_address named(const char *text)
 static int ignore_routers(int ns, const char *name)
 {
 	_cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int fd = -1;
 	char path[64];
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", name);
 	if (here < 0 || setns(ns, CLONE_NEWNET) < 0)
 		return -errno;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	// a kernel without IPv6 has none
-	r = fd < 0 ? (errno == ENOENT ? 0 : -errno) : write(fd, "0", 1) == 1 ? 0 : -errno;
-	return setns(here, CLONE_NEWNET) < 0 ? -errno : r;
+	r = fs_write_value(path, "0");
+	if (setns(here, CLONE_NEWNET) < 0)
+		return -errno;
+	return r == -ENOENT ? 0 : r; // a kernel without IPv6 has none
 }
 
 // As it is to be in the container.

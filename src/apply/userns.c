@@ -46,6 +46,8 @@ static const struct {
 	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
 };
 
+static const char doing[] = "make user namespace";
+
 struct want {
 	uint32_t owner;
 	char uid_map[128], gid_map[4096];
@@ -91,7 +93,7 @@ static int parse(const struct step *s, struct want *ret, struct err *err)
 			continue;
 		if (parse_limit(word, &w))
 			continue;
-		return err_set(err, EINVAL, "make user namespace: '%s' is not understood", word);
+		return err_set(err, EINVAL, "%s: '%s' is not understood", doing, word);
 	}
 	*ret = w;
 	return 0;
@@ -102,15 +104,12 @@ static int set_maxima(struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(maxima); i++) {
 		char path[64];
-		_cleanup_close_ int fd = -1;
-		size_t len = strlen(maxima[i].value);
+		int r;
 
 		snprintf(path, sizeof(path), "/proc/sys/user/max_%s", maxima[i].name);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0 && errno == ENOENT)
-			continue;
-		if (fd < 0 || write(fd, maxima[i].value, len) != (ssize_t)len)
-			return err_sys(err, errno, "make user namespace: write '%s'", path);
+		r = fs_write_value(path, maxima[i].value);
+		if (r < 0 && r != -ENOENT)
+			return err_sys(err, -r, "%s: write '%s'", doing, path);
 	}
 	return 0;
 }
@@ -125,25 +124,12 @@ static int enter(const void *arg, struct err *err)
 		const struct rlimit l = {w->limits[i], w->limits[i]};
 
 		if (w->limited[i] && setrlimit((__rlimit_resource_t)kept[i].resource, &l) < 0)
-			return err_sys(err, errno, "make user namespace: set %s", kept[i].name);
+			return err_sys(err, errno, "%s: set %s", doing, kept[i].name);
 	}
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0
 	    || setresuid((uid_t)-1, w->owner, (uid_t)-1) < 0 || unshare(CLONE_NEWUSER) < 0)
-		return err_sys(err, errno, "make user namespace");
+		return err_sys(err, errno, "%s", doing);
 	return set_maxima(err);
-}
-
-static int write_map(pid_t pid, const char *file, const char *map, struct err *err)
-{
-	char path[64];
-	_cleanup_close_ int fd = -1;
-	size_t len = strlen(map);
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, map, len) != (ssize_t)len)
-		return err_sys(err, errno, "make user namespace: write its %s", file);
-	return 0;
 }
 
 // Begun by the supervisor, for the child that it forks next.
@@ -180,10 +166,10 @@ int apply_userns(const struct step *s, struct err *err)
 	struct want w;
 
 	if (maker.pid == 0)
-		return err_set(err, ESRCH, "make user namespace: it was not begun");
-	if (parse(s, &w, err) < 0 || maker_wait(&maker, "make user namespace", err) < 0
-	    || write_map(maker.pid, "uid_map", w.uid_map, err) < 0
-	    || write_map(maker.pid, "gid_map", w.gid_map, err) < 0)
+		return err_set(err, ESRCH, "%s: it was not begun", doing);
+	if (parse(s, &w, err) < 0 || maker_wait(&maker, doing, err) < 0
+	    || maker_map(&maker, doing, "uid_map", w.uid_map, err) < 0
+	    || maker_map(&maker, doing, "gid_map", w.gid_map, err) < 0)
 		return -err->code;
 	return maker_keep(&maker, "user", "user", s->path, err);
 }

@@ -311,26 +311,30 @@ int fs_write_fleeting(
 	return write_renamed(dirfd, name, data, len, mode, WRITE_FLEETING, err);
 }
 
-void fs_try_write(const char *file, const char *value)
+// 0 or -errno.
+static int write_once(int fd, const char *value)
 {
-	_cleanup_close_ int fd = open(file, O_WRONLY | O_CLOEXEC);
+	ssize_t n = write(fd, value, strlen(value));
 
-	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
-		return;
+	return n == (ssize_t)strlen(value) ? 0 : n < 0 ? -errno : -EIO;
+}
+
+int fs_write_value(const char *path, const char *value)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 ? write_once(fd, value) : -errno;
 }
 
 int fs_write_control(int dirfd, const char *path, const char *value, struct err *err)
 {
 	_cleanup_close_ int fd = fs_open_in(dirfd, path, O_WRONLY, 0);
-	size_t len = strlen(value);
-	ssize_t n;
+	int r;
 
 	if (fd < 0)
 		return err_sys(err, errno, "open '%s' to write '%s'", path, value);
-	n = write(fd, value, len);
-	if (n != (ssize_t)len)
-		return err_sys(err, n < 0 ? errno : EIO, "write '%s' to '%s'", value, path);
-	return 0;
+	r = write_once(fd, value);
+	return r < 0 ? err_sys(err, -r, "write '%s' to '%s'", value, path) : 0;
 }
 
 int fs_mkdirs(const char *path, mode_t mode, struct err *err)

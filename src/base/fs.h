@@ -53,10 +53,9 @@ int fs_write_fleeting(
 	int dirfd, const char *name, const char *data, size_t len, mode_t mode, struct err *err
 );
 
-// A value into a file of the kernel's, where it has the file and takes the value.
-void fs_try_write(const char *file, const char *value);
-
-// Writes a control file (cgroup, sysfs) in one write.
+// A value into a file of the kernel's (/proc, /sys), in one write. 0 or -errno.
+int fs_write_value(const char *path, const char *value);
+// The same below dirfd, and with a message.
 int fs_write_control(int dirfd, const char *path, const char *value, struct err *err);
 
 // mkdir -p of an absolute path with the mode (less the umask) for what is new. Returns a descriptor.

@@ -60,23 +60,13 @@ static void forget(struct bench *b, pid_t pid)
 
 // ---- in the child
 
-static void leave_group(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	// a controller without this process's CPUs or threads says no: it is then where it was
-	(void)!write(fd, "0", 1);
-	close(fd);
-}
-
+// A controller without this process's CPUs or threads says no: it is then where it was.
 static void leave_groups(void)
 {
 	DIR *d = opendir("/sys/fs/cgroup");
 	struct dirent *e;
 
-	leave_group("/sys/fs/cgroup/cgroup.procs");
+	fs_write_value("/sys/fs/cgroup/cgroup.procs", "0");
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		char path[sizeof(e->d_name) + 40];
 
@@ -87,7 +77,7 @@ static void leave_groups(void)
 		if (access(path, F_OK) != 0)
 			continue;
 		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/cgroup.procs", e->d_name);
-		leave_group(path);
+		fs_write_value(path, "0");
 	}
 	if (d != NULL)
 		closedir(d);

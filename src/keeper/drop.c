@@ -151,7 +151,7 @@ int drop_root(uint32_t namespace_owner, struct err *err)
 		char file[64];
 
 		snprintf(file, sizeof(file), "/proc/sys/user/%s", counts[i].name);
-		fs_try_write(file, counts[i].value);
+		fs_write_value(file, counts[i].value);
 	}
 	return 0;
 }

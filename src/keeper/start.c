@@ -82,13 +82,11 @@ static int write_map(
 	pid_t pid, const char *file, uint32_t own, const struct lease *lease, bool links
 )
 {
-	_cleanup_free_ char *path = str_printf("/proc/%d/%s", (int)pid, file);
-	_cleanup_close_ int fd = path != NULL ? open(path, O_WRONLY | O_CLOEXEC) : -1;
 	const struct grant *g = &lease->grant;
-	char map[64 + GRANT_LINKS * 40];
-	int n;
+	char path[64], map[64 + GRANT_LINKS * 40];
 
-	n = snprintf(
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	snprintf(
 		map,
 		sizeof(map),
 		"0 %u 1\n%u %u %u\n",
@@ -98,14 +96,8 @@ static int write_map(
 		IDS_PER_LEASE
 	);
 	for (unsigned i = 0; links && i < g->nlinks; i++)
-		n += snprintf(
-			map + n,
-			sizeof(map) - (size_t)n,
-			"%u %u 1\n",
-			PEN_LINK_FIRST + i,
-			g->links[i].gid
-		);
-	return fd >= 0 && write(fd, map, (size_t)n) == n ? 0 : -errno;
+		str_add(map, sizeof(map), "", "%u %u 1\n", PEN_LINK_FIRST + i, g->links[i].gid);
+	return fs_write_value(path, map);
 }
 
 static int map_ids(pid_t pid, const struct lease *lease, struct err *err)

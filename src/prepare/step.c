@@ -37,12 +37,9 @@ static int read_value(const char *path, char *ret, size_t len)
 
 static int write_value(const char *path, const char *value, struct err *err)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-	size_t len = strlen(value);
+	int r = fs_write_value(path, value);
 
-	if (fd < 0 || write(fd, value, len) != (ssize_t)len)
-		return err_sys(err, errno, "write '%.64s' to '%s'", value, path);
-	return 0;
+	return r < 0 ? err_sys(err, -r, "write '%.64s' to '%s'", value, path) : 0;
 }
 
 static int do_write(const struct prepare_step *s, struct err *err)
@@ -76,7 +73,7 @@ static int do_pages(const struct prepare_step *s, struct err *err)
 		if (read_value(s->path, now, sizeof(now)) == 0)
 			have = strtoul(now, NULL, 10);
 		if (have < want)
-			fs_try_write("/proc/sys/vm/compact_memory", "1");
+			fs_write_value("/proc/sys/vm/compact_memory", "1");
 	}
 	if (have >= want)
 		return 0;

@@ -40,9 +40,9 @@ static void give_up_habits(void)
 	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
 	prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0);
-	fs_try_write("/proc/self/coredump_filter", "0x33");
+	fs_write_value("/proc/self/coredump_filter", "0x33");
 	// root's daemons are often spared when memory runs out
-	fs_try_write("/proc/self/oom_score_adj", "0");
+	fs_write_value("/proc/self/oom_score_adj", "0");
 }
 
 int run_give_up_priorities(struct err *err)

@@ -133,10 +133,10 @@ static void find_ports(void)
 
 static void write_to(const char *path, const char *value)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int r = fs_write_value(path, value);
 
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		guest_die("write '%s' to '%s': %s", value, path, strerror(errno));
+	if (r < 0)
+		guest_die("write '%s' to '%s': %s", value, path, strerror(-r));
 }
 
 // NICs to the driver that hands them to programs.

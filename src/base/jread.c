@@ -270,3 +270,13 @@ json_t *json_size(uint64_t bytes)
 
 	return json_string(size_format(bytes, buf));
 }
+
+json_t *json_int_or_null(json_int_t v)
+{
+	return v >= 0 ? json_integer(v) : json_null();
+}
+
+json_t *json_real_or_null(double v)
+{
+	return v >= 0 ? json_real(v) : json_null();
+}

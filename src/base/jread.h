@@ -87,3 +87,6 @@ void json_plain(json_t *v);
 json_t *json_idset(const struct idset *s);
 // A JSON string such as "2M".
 json_t *json_size(uint64_t bytes);
+// null where it is negative: not known.
+json_t *json_int_or_null(json_int_t v);
+json_t *json_real_or_null(double v);

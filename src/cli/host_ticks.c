@@ -116,11 +116,6 @@ static double busy_of(const struct count *c, unsigned cpu)
 	return from != NULL && to != NULL ? host_tick_busy(from, to) : -1;
 }
 
-static json_t *known(double v)
-{
-	return v >= 0 ? json_real(v) : json_null();
-}
-
 static json_t *row_of(const struct host *h, const struct count *c, unsigned cpu)
 {
 	const struct host_tick *a = host_tick_of(c->from, c->nfrom, cpu);
@@ -149,11 +144,11 @@ static json_t *row_of(const struct host *h, const struct count *c, unsigned cpu)
 		"interrupts",
 		host_tick_since(a->interrupts, b->interrupts) / c->seconds,
 		"busy",
-		known(host_tick_busy(a, b)),
+		json_real_or_null(host_tick_busy(a, b)),
 		"stolen",
-		known(host_tick_stolen(a, b)),
+		json_real_or_null(host_tick_stolen(a, b)),
 		"sibling",
-		known(sibling)
+		json_real_or_null(sibling)
 	);
 }
 

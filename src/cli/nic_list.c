@@ -22,11 +22,6 @@ static json_t *text(const char *s)
 	return *s != '\0' ? json_string(s) : json_null();
 }
 
-static json_t *known(int v)
-{
-	return v >= 0 ? json_integer(v) : json_null();
-}
-
 static json_t *id_and_name(unsigned id, const char *name)
 {
 	return json_pack("{s:o, s:o}", "id", json_sprintf("%04x", id), "name", text(name));
@@ -85,13 +80,13 @@ static json_t *nic_json(
 	json_object_set_new(o, "device", id_and_name(p->device, device));
 	json_object_set_new(o, "driver", text(p->driver));
 	json_object_set_new(o, "driver_override", text(n.override));
-	json_object_set_new(o, "iommu_group", known(p->iommu_group));
+	json_object_set_new(o, "iommu_group", json_int_or_null(p->iommu_group));
 	json_object_set_new(o, "group_members", group_of(h, p));
-	json_object_set_new(o, "node", known(p->node));
+	json_object_set_new(o, "node", json_int_or_null(p->node));
 	json_object_set_new(o, "netdev", text(p->netdev));
 	json_object_set_new(o, "mac", text(n.mac));
 	json_object_set_new(o, "link", text(n.link));
-	json_object_set_new(o, "speed", known(n.speed));
+	json_object_set_new(o, "speed", json_int_or_null(n.speed));
 	json_object_set_new(o, "rdma", text(n.rdma));
 	json_object_set_new(o, "part_of", text(p->upper));
 	json_object_set_new(o, "address", json_boolean(p->addressed));

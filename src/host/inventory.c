@@ -41,12 +41,6 @@ static json_t *number(uint64_t v)
 	return json_integer((json_int_t)(v <= INT64_MAX ? v : INT64_MAX));
 }
 
-// -1 stands for "not known".
-static json_t *known_number(int v)
-{
-	return v >= 0 ? json_integer(v) : json_null();
-}
-
 static json_t *hex(unsigned v, int digits)
 {
 	char buf[16];
@@ -79,9 +73,9 @@ static json_t *cpu_json(const struct host_cpu *c)
 		"id",
 		(int)c->id,
 		"package",
-		known_number(c->package),
+		json_int_or_null(c->package),
 		"core",
-		known_number(c->core),
+		json_int_or_null(c->core),
 		"node",
 		c->node,
 		"siblings",
@@ -195,8 +189,8 @@ static json_t *pci_json(const struct host *h)
 		);
 
 		json_object_set_new(o, "driver", text(p->driver));
-		json_object_set_new(o, "iommu_group", known_number(p->iommu_group));
-		json_object_set_new(o, "node", known_number(p->node));
+		json_object_set_new(o, "iommu_group", json_int_or_null(p->iommu_group));
+		json_object_set_new(o, "node", json_int_or_null(p->node));
 		json_object_set_new(o, "netdev", text(p->netdev));
 		json_object_set_new(o, "default_route", json_boolean(p->default_route));
 		json_object_set_new(o, "physfn", text(p->physfn));

@@ -34,11 +34,6 @@ static json_t *bytes(uint64_t v)
 	return v != STATS_UNKNOWN ? json_integer((json_int_t)v) : json_null();
 }
 
-static json_t *known(double v)
-{
-	return v >= 0 ? json_real(v) : json_null();
-}
-
 static json_t *row_of_cpu(const struct between *b, unsigned cpu)
 {
 	const struct host_tick *x = host_tick_of(b->from->ticks, b->from->nticks, cpu);
@@ -51,9 +46,9 @@ static json_t *row_of_cpu(const struct between *b, unsigned cpu)
 		"cpu",
 		(int)cpu,
 		"busy",
-		known(host_tick_busy(x, y)),
+		json_real_or_null(host_tick_busy(x, y)),
 		"stolen",
-		known(host_tick_stolen(x, y)),
+		json_real_or_null(host_tick_stolen(x, y)),
 		"ticks",
 		host_tick_since(x->timer, y->timer) / b->seconds,
 		"interrupts",
@@ -111,7 +106,9 @@ static json_t *row_of(
 		"seconds",
 		b->seconds,
 		"cpu",
-		known(counted ? (double)(y->cpu_ns - x->cpu_ns) / 1e7 / b->seconds : -1),
+		json_real_or_null(
+			counted ? (double)(y->cpu_ns - x->cpu_ns) / 1e7 / b->seconds : -1
+		),
 		"cpus",
 		cpus,
 		"memory",

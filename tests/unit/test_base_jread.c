@@ -271,11 +271,15 @@ static void writes_what_it_reads(void **)
 	struct err err;
 	_cleanup_json_ json_t *c = NULL;
 	_cleanup_json_ json_t *z = json_size(2 << 20);
+	_cleanup_json_ json_t *none = json_int_or_null(-1), *no = json_real_or_null(-1);
+	_cleanup_json_ json_t *some = json_int_or_null(0), *half = json_real_or_null(0.5);
 
 	assert_ok(idset_parse("0-3,9", &set, &err), &err);
 	c = json_idset(&set);
 	assert_string_equal(json_string_value(c), "0-3,9");
 	assert_string_equal(json_string_value(z), "2M");
+	assert_true(json_is_null(none) && json_is_null(no));
+	assert_true(json_is_integer(some) && json_real_value(half) == 0.5);
 }
 
 static void makes_plain(void **)

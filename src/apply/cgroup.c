@@ -194,14 +194,10 @@ int cgroup_hierarchy(const struct hostfs *fs, char *ret, size_t len, struct err 
 	if (cg.version == HOST_CGROUP_NONE)
 		return err_set(err, ENODEV, "look for cgroups: none are mounted");
 	snprintf(ret, len, "%s", cg.mount);
-	if (cg.version == HOST_CGROUP_V1) { // any of them
-		const char *const dirs[] = {
-			cg.dir_pids, cg.dir_memory, cg.dir_cpuset, cg.dir_hugetlb, cg.dir_devices};
-		size_t i = 0;
+	if (cg.version == HOST_CGROUP_V1) {
+		const struct host_controller *c = host_cgroup_tracker(&cg);
 
-		while (i + 1 < ARRAY_LEN(dirs) && dirs[i][0] == '\0')
-			i++;
-		snprintf(ret, len, "%s/%s", cg.mount, dirs[i]);
+		snprintf(ret, len, "%s/%s", cg.mount, c != NULL ? host_controller_dir(&cg, c) : "");
 	}
 	return 0;
 }

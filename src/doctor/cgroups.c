@@ -5,19 +5,10 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "doctor/doctor.h"
+#include "host/cgroup.h"
 #include "host/hostfs.h"
 
 #include <string.h>
-
-static const struct {
-	const char *name;
-	unsigned bit;
-} needed[] = {
-	{"cpuset", HOST_CG_CPUSET},
-	{"memory", HOST_CG_MEMORY},
-	{"pids", HOST_CG_PIDS},
-	{"hugetlb", HOST_CG_HUGETLB},
-};
 
 static void look_at_controller(struct doctor *d, const char *name, unsigned bit)
 {
@@ -73,11 +64,11 @@ static void look_at_children(struct doctor *d)
 	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", d->host->cgroup.mount);
 	if (hostfs_line(d->fs->root, path, text, sizeof(text)) < 0)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-		if (strstr(text, needed[i].name) == NULL) {
-			strcat(missing, " ");
-			strcat(missing, needed[i].name);
-		}
+	for (size_t i = 0; i < HOST_CONTROLLERS; i++) {
+		const struct host_controller *c = &host_controllers[i];
+
+		if ((c->bit & HOST_CG_LIMITS) != 0 && strstr(text, c->name) == NULL)
+			str_add(missing, sizeof(missing), " ", "%s", c->name);
 	}
 	doctor_find(
 		d,
@@ -85,15 +76,13 @@ static void look_at_children(struct doctor *d)
 		"below-the-root",
 		missing[0] == '\0'
 			? "all of them are passed on"
-			: "not passed on, so containers of engines are not limited by:%s",
+			: "not passed on, so containers of engines are not limited by: %s",
 		missing
 	);
 	doctor_read(d, "%s: %s", path, text);
 	word = str_quote(path);
 	if (missing[0] != '\0' && word != NULL)
-		doctor_cure(
-			d, "echo '+%s' > %s (pinfold run does it for itself)", missing + 1, word
-		);
+		doctor_cure(d, "echo '+%s' > %s (pinfold run does it for itself)", missing, word);
 }
 
 void doctor_cgroups(struct doctor *d)
@@ -115,9 +104,12 @@ void doctor_cgroups(struct doctor *d)
 		cg->mount
 	);
 	doctor_read(d, "/proc/mounts");
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-		if (needed[i].bit != HOST_CG_HUGETLB || doctor_wants_pages(d))
-			look_at_controller(d, needed[i].name, needed[i].bit);
+	for (size_t i = 0; i < HOST_CONTROLLERS; i++) {
+		const struct host_controller *c = &host_controllers[i];
+
+		if ((c->bit & HOST_CG_LIMITS) != 0
+		    && (c->bit != HOST_CG_HUGETLB || doctor_wants_pages(d)))
+			look_at_controller(d, c->name, c->bit);
 	}
 	if ((cg->controllers & HOST_CG_HUGETLB) != 0 && doctor_wants_pages(d)) {
 		bool rsvd = (cg->controllers & HOST_CG_HUGETLB_RSVD) != 0;

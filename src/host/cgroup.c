@@ -17,32 +17,37 @@
 
 #define USUAL_MOUNT "/sys/fs/cgroup"
 
-// Without these no grant can be held; freezer and devices may stay on version 1 beside version 2.
-#define LIMITS (HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_HUGETLB)
-
-struct controller {
-	const char *name;
-	unsigned bit;
-	size_t dir; // offset in struct host_cgroup
-};
-
 #define DIR_LEN sizeof(((struct host_cgroup *)0)->dir_cpuset)
 
-static const struct controller controllers[] = {
+const struct host_controller host_controllers[HOST_CONTROLLERS] = {
 	{"cpuset", HOST_CG_CPUSET, offsetof(struct host_cgroup, dir_cpuset)},
 	{"memory", HOST_CG_MEMORY, offsetof(struct host_cgroup, dir_memory)},
 	{"pids", HOST_CG_PIDS, offsetof(struct host_cgroup, dir_pids)},
 	{"hugetlb", HOST_CG_HUGETLB, offsetof(struct host_cgroup, dir_hugetlb)},
+	{"hugetlb.rsvd", HOST_CG_HUGETLB_RSVD, 0},
 	{"devices", HOST_CG_DEVICES, offsetof(struct host_cgroup, dir_devices)},
 	{"freezer", HOST_CG_FREEZER, offsetof(struct host_cgroup, dir_freezer)},
 	{"cpu", HOST_CG_CPU, offsetof(struct host_cgroup, dir_cpu)},
 };
 
-static const struct controller *find_controller(const char *name)
+static const struct host_controller *find_controller(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(controllers); i++) {
-		if (str_eq(controllers[i].name, name))
-			return &controllers[i];
+	for (size_t i = 0; i < HOST_CONTROLLERS; i++) {
+		if (str_eq(host_controllers[i].name, name))
+			return &host_controllers[i];
+	}
+	return NULL;
+}
+
+const struct host_controller *host_cgroup_tracker(const struct host_cgroup *cg)
+{
+	static const char *const names[] = {"pids", "freezer", "devices", "memory"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct host_controller *c = find_controller(names[i]);
+
+		if (host_controller_dir(cg, c)[0] != '\0')
+			return c;
 	}
 	return NULL;
 }
@@ -96,7 +101,7 @@ static void add_v1(
 	if (strlen(v1->mount) != parent || strncmp(v1->mount, where, parent) != 0)
 		return;
 	for (char *o = strtok_r(options, ",", &save); o != NULL; o = strtok_r(NULL, ",", &save)) {
-		const struct controller *c = find_controller(o);
+		const struct host_controller *c = find_controller(o);
 
 		if (c == NULL)
 			continue;
@@ -120,7 +125,7 @@ static void add_v2(const struct hostfs *fs, const char *where, struct host_cgrou
 	if (hostfs_line(fs->root, path, text, sizeof(text)) < 0)
 		return;
 	for (char *w = strtok_r(text, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
-		const struct controller *c = find_controller(w);
+		const struct host_controller *c = find_controller(w);
 
 		if (c != NULL)
 			v2->controllers |= c->bit;
@@ -152,7 +157,7 @@ static unsigned read_known(const struct hostfs *fs)
 	unsigned known = 0, enabled;
 
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		const struct controller *c;
+		const struct host_controller *c;
 
 		if (sscanf(line, "%63s %*u %*u %u", name, &enabled) != 2 || enabled == 0)
 			continue;
@@ -215,8 +220,8 @@ void host_cgroup_mounts(const struct hostfs *fs, struct host_cgroup *ret)
 
 	mounts_each(fs, add_mount, &(struct hierarchies){fs, &v1, &v2});
 	// a tie without any: an empty version 2 is still what there is
-	if (__builtin_popcount(v2.controllers & LIMITS)
-		    > __builtin_popcount(v1.controllers & LIMITS)
+	if (__builtin_popcount(v2.controllers & HOST_CG_LIMITS)
+		    > __builtin_popcount(v1.controllers & HOST_CG_LIMITS)
 	    || (v2.version != HOST_CGROUP_NONE && v1.controllers == 0))
 		*ret = v2;
 	else

@@ -51,6 +51,29 @@ bool host_is_cgroup2(int fd);
 #define HOST_CGROUP_NONE_SAID UINT64_MAX
 uint64_t host_cgroup_number(const char *text, const char *key);
 
+struct host_controller {
+	const char *name;
+	unsigned bit; // HOST_CG_…
+	size_t dir; // where its directory of v1 is in struct host_cgroup; 0: it is a part of another
+};
+
+// All that pinfold knows.
+#define HOST_CONTROLLERS 8
+extern const struct host_controller host_controllers[HOST_CONTROLLERS];
+// Without these no grant can be held; freezer and devices may stay on version 1 beside version 2.
+#define HOST_CG_LIMITS (HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_HUGETLB)
+
+static inline const char *host_controller_dir(
+	const struct host_cgroup *cg, const struct host_controller *c
+)
+{
+	return (const char *)cg + c->dir;
+}
+
+// Of v1: the one in whose hierarchy leases are tracked, and the runtime is: it tells who is alive and does not limit where
+// they run. NULL: none is mounted.
+const struct host_controller *host_cgroup_tracker(const struct host_cgroup *cg);
+
 // Version, mount and directories of the hierarchies, as host_read has them in host.cgroup; what needs the
 // kernel's release is left out.
 void host_cgroup_mounts(const struct hostfs *fs, struct host_cgroup *ret);

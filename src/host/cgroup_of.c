@@ -55,20 +55,10 @@ char *host_cgroup_in(
 
 char *host_cgroup_of(const struct hostfs *fs, const struct host_cgroup *cg, int pid)
 {
-	const struct {
-		const char *name, *dir;
-	} tries[] = {
-		{"pids", cg->dir_pids},
-		{"freezer", cg->dir_freezer},
-		{"devices", cg->dir_devices},
-		{"memory", cg->dir_memory},
-	};
+	const struct host_controller *c;
 
 	if (cg->version == HOST_CGROUP_V2)
 		return host_cgroup_in(fs, cg, pid, "", "");
-	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
-		if (tries[i].dir[0] != '\0')
-			return host_cgroup_in(fs, cg, pid, tries[i].dir, tries[i].name);
-	}
-	return NULL;
+	c = host_cgroup_tracker(cg);
+	return c != NULL ? host_cgroup_in(fs, cg, pid, host_controller_dir(cg, c), c->name) : NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
+#include "host/cgroup.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -203,13 +204,11 @@ static json_t *pci_json(const struct host *h)
 
 static json_t *controllers_json(unsigned bits)
 {
-	static const char *const names[] = {
-		"cpuset", "memory", "pids", "hugetlb", "hugetlb.rsvd", "devices", "freezer", "cpu"};
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if ((bits & (1u << i)) != 0)
-			json_array_append_new(list, json_string(names[i]));
+	for (size_t i = 0; i < HOST_CONTROLLERS; i++) {
+		if ((bits & host_controllers[i].bit) != 0)
+			json_array_append_new(list, json_string(host_controllers[i].name));
 	}
 	return list;
 }
@@ -217,22 +216,13 @@ static json_t *controllers_json(unsigned bits)
 static json_t *cgroup_json(const struct host_cgroup *c)
 {
 	static const char *const versions[] = {"none", "v1", "v2"};
-	const struct {
-		const char *name, *dir;
-	} dirs[] = {
-		{"cpuset", c->dir_cpuset},
-		{"memory", c->dir_memory},
-		{"pids", c->dir_pids},
-		{"hugetlb", c->dir_hugetlb},
-		{"devices", c->dir_devices},
-		{"freezer", c->dir_freezer},
-		{"cpu", c->dir_cpu},
-	};
 	json_t *directories = json_object();
 
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-		if (dirs[i].dir[0] != '\0')
-			json_object_set_new(directories, dirs[i].name, text(dirs[i].dir));
+	for (const struct host_controller *k = host_controllers;
+	     k < host_controllers + HOST_CONTROLLERS;
+	     k++) {
+		if (k->dir != 0 && host_controller_dir(c, k)[0] != '\0')
+			json_object_set_new(directories, k->name, text(host_controller_dir(c, k)));
 	}
 	return json_pack(
 		"{s:s, s:o, s:o, s:o, s:o}",

@@ -128,5 +128,14 @@ int launch_parse_env(
 // "HOST:TARGET[:MODE[,MODE]]", of ro, rw and idmap. The strings are duplicated and owned by launch.
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
 
+// What --allow-missing names.
+struct launch_limit {
+	const char *name;
+	unsigned bit; // HOST_CG_…
+	const char *controller;
+};
+#define LAUNCH_LIMITS 6
+extern const struct launch_limit launch_limits[LAUNCH_LIMITS];
+
 // "hugetlb,pids" → bits.
 int launch_parse_allow_missing(const char *s, struct launch *launch, struct err *err);

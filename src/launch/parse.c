@@ -204,20 +204,17 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 	return 0;
 }
 
+const struct launch_limit launch_limits[LAUNCH_LIMITS] = {
+	{"cpuset", HOST_CG_CPUSET, "cpuset"},
+	{"memory", HOST_CG_MEMORY, "memory"},
+	{"pids", HOST_CG_PIDS, "pids"},
+	{"hugetlb", HOST_CG_HUGETLB, "hugetlb"},
+	{"hugetlb-rsvd", HOST_CG_HUGETLB_RSVD, "hugetlb"},
+	{"devices", HOST_CG_DEVICES, "devices"},
+};
+
 int launch_parse_allow_missing(const char *s, struct launch *launch, struct err *err)
 {
-	static const struct {
-		const char *name;
-		unsigned bits;
-	} limits[] = {
-		{"cpuset", HOST_CG_CPUSET},
-		{"memory", HOST_CG_MEMORY},
-		{"pids", HOST_CG_PIDS},
-		// without the controller there are no reservations either
-		{"hugetlb", HOST_CG_HUGETLB | HOST_CG_HUGETLB_RSVD},
-		{"hugetlb-rsvd", HOST_CG_HUGETLB_RSVD},
-		{"devices", HOST_CG_DEVICES},
-	};
 	_cleanup_free_ char *copy = strdup(s);
 	char *save = NULL;
 
@@ -225,20 +222,23 @@ int launch_parse_allow_missing(const char *s, struct launch *launch, struct err 
 		return err_oom(err);
 	for (char *word = strtok_r(copy, ",", &save); word != NULL;
 	     word = strtok_r(NULL, ",", &save)) {
+		char known[128] = "";
 		size_t i;
 
-		for (i = 0; i < ARRAY_LEN(limits) && !str_eq(limits[i].name, word); i++)
-			;
-		if (i == ARRAY_LEN(limits))
+		for (i = 0; i < LAUNCH_LIMITS && !str_eq(launch_limits[i].name, word); i++)
+			str_add(known, sizeof(known), ", ", "%s", launch_limits[i].name);
+		if (i == LAUNCH_LIMITS)
 			return err_set(
 				err,
 				EINVAL,
-				"--allow-missing: unknown limit '%.32s'; known: cpuset, memory, "
-				"pids, hugetlb, "
-				"hugetlb-rsvd, devices",
-				word
+				"--allow-missing: unknown limit '%.32s'; known: %s",
+				word,
+				known
 			);
-		launch->allow_missing |= limits[i].bits;
+		launch->allow_missing |= launch_limits[i].bit;
+		// without the controller there are no reservations either
+		if (launch_limits[i].bit == HOST_CG_HUGETLB)
+			launch->allow_missing |= HOST_CG_HUGETLB_RSVD;
 	}
 	return 0;
 }

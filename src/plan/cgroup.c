@@ -226,19 +226,6 @@ static int plan_v2(struct plan *p, struct err *err)
 	return 0;
 }
 
-// On v1 the lease is tracked in the hierarchy of one controller, which holds the runtime too: one
-// that does not limit where it runs.
-static const char *tracking(const struct host_cgroup *cg)
-{
-	const char *const dirs[] = {cg->dir_pids, cg->dir_freezer, cg->dir_devices, cg->dir_memory};
-
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-		if (dirs[i][0] != '\0')
-			return dirs[i];
-	}
-	return NULL;
-}
-
 // pinfold, pinfold/NAME and pinfold/NAME/box in one hierarchy. Returns the box's path.
 static char *make_v1(struct plan *p, const char *dir)
 {
@@ -308,7 +295,8 @@ static void runtime_memory_v1(struct plan *p, const char *box)
 static int plan_v1(struct plan *p, struct err *err)
 {
 	const char *name = p->lease.grant.name, *mount = p->host->cgroup.mount;
-	const char *track = tracking(&p->host->cgroup);
+	const struct host_controller *c = host_cgroup_tracker(&p->host->cgroup);
+	const char *track = c != NULL ? host_controller_dir(&p->host->cgroup, c) : NULL;
 
 	if (track == NULL)
 		return err_set(

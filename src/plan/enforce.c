@@ -9,23 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-struct needed {
-	unsigned bit;
-	const char *name; // as in --allow-missing=
-	const char *controller;
-};
-
-static const struct needed needed[] = {
-	{HOST_CG_CPUSET, "cpuset", "cpuset"},
-	{HOST_CG_MEMORY, "memory", "memory"},
-	{HOST_CG_PIDS, "pids", "pids"},
-	{HOST_CG_HUGETLB, "hugetlb", "hugetlb"},
-	{HOST_CG_HUGETLB_RSVD, "hugetlb-rsvd", "hugetlb"},
-	{HOST_CG_DEVICES, "devices", "devices"},
-};
-
 // The one line for a limit that this host cannot enforce, with the cure that fits it.
-static int refuse(const struct needed *n, const struct host_cgroup *cg, struct err *err)
+static int refuse(const struct launch_limit *n, const struct host_cgroup *cg, struct err *err)
 {
 	_cleanup_free_ char *top = NULL;
 
@@ -80,8 +65,8 @@ static int refuse(const struct needed *n, const struct host_cgroup *cg, struct e
 
 int plan_enforceable(const struct launch *launch, const struct host *host, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-		unsigned bit = needed[i].bit;
+	for (size_t i = 0; i < LAUNCH_LIMITS; i++) {
+		unsigned bit = launch_limits[i].bit;
 
 		if ((host->cgroup.controllers & bit) != 0 || (launch->allow_missing & bit) != 0)
 			continue;
@@ -91,7 +76,7 @@ int plan_enforceable(const struct launch *launch, const struct host *host, struc
 			continue;
 		if ((bit == HOST_CG_HUGETLB || bit == HOST_CG_HUGETLB_RSVD) && host->nsizes == 0)
 			continue;
-		return refuse(&needed[i], &host->cgroup, err);
+		return refuse(&launch_limits[i], &host->cgroup, err);
 	}
 	return 0;
 }
@@ -99,10 +84,10 @@ int plan_enforceable(const struct launch *launch, const struct host *host, struc
 void plan_controllers_v2(const struct host *host, char ret[static PLAN_CONTROLLERS])
 {
 	ret[0] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-		if ((host->cgroup.controllers & needed[i].bit) != 0
-		    && strstr(ret, needed[i].controller) == NULL
-		    && needed[i].bit != HOST_CG_DEVICES)
-			str_add(ret, PLAN_CONTROLLERS, " ", "+%s", needed[i].controller);
+	for (size_t i = 0; i < LAUNCH_LIMITS; i++) {
+		if ((host->cgroup.controllers & launch_limits[i].bit) != 0
+		    && strstr(ret, launch_limits[i].controller) == NULL
+		    && launch_limits[i].bit != HOST_CG_DEVICES)
+			str_add(ret, PLAN_CONTROLLERS, " ", "+%s", launch_limits[i].controller);
 	}
 }

@@ -25,7 +25,7 @@ struct plane_port {
 	struct packet_port *packet; // NULL: the same
 	unsigned ifindex;	    // of its interface; 0: it has none
 	struct rte_mempool *pool;   // of what it receives
-	uint64_t retry;		    // links.c: TSC before which it is not connected again
+	uint64_t retry;		    // reconnect.c: TSC before which it is not connected again
 	int hello; // and the connection to a vhost that is asked whether it is there; -1: none
 	bool down, settled; // and its vhost was found gone, and its driver has taken note of that
 	bool held;	    // and no lcore may be in it

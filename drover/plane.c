@@ -5,7 +5,7 @@
 #include "plane.h"
 
 #include "dpdk.h"
-#include "links.h"
+#include "reconnect.h"
 
 #include "base/scope.h"
 #include "base/str.h"

@@ -9,7 +9,7 @@
 #include "base/scope.h"
 #include "dpdk.h"
 #include "ending.h"
-#include "links.h"
+#include "reconnect.h"
 #include "report/report.h"
 #include "run.h"
 #include "runtime_dir.h"

@@ -5,7 +5,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/link/link.h"
+#include "config/resolve/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +63,7 @@ static int parse_text(
 	if (r == 0)
 		r = sections_read(&entries, c, &sections, err);
 	if (r == 0)
-		r = conf_link(c, &sections, entries.lua, o, err);
+		r = conf_resolve(c, &sections, entries.lua, o, err);
 	sections_done(&sections);
 	entries_done(&entries);
 	if (r == 0)

@@ -11,8 +11,8 @@
 // The name is that of libc, for the drivers: those find it in the program before they find libc's.
 // What libc itself unmaps does not come here.
 
-#include "links.h"
 #include "rcu.h"
+#include "reconnect.h"
 
 #include <rte_lcore.h>
 #include <sys/mman.h>

@@ -279,7 +279,7 @@ int cgroup_partition(const char *dir, const char *kind, struct err *err);
 // some time: the next that wants them would find them taken.
 void cgroup_partition_end(int dir, const char *name);
 
-// ---- hits.c: limits that a workload ran into
+// ---- limit_hits.c: limits that a workload ran into
 
 // How often. Of a lease since it began, of a keeper's for as long as the keeper runs.
 struct hits {

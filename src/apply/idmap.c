@@ -4,7 +4,7 @@
 // that owner (mount_setattr(2), "idmapped mounts"). Files of others belong to nobody there. Nothing on the disk changes.
 
 #include "apply/apply.h"
-#include "apply/maker.h"
+#include "apply/ns_maker.h"
 
 #include "base/scope.h"
 

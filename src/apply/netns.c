@@ -4,7 +4,7 @@
 // path.
 
 #include "apply/apply.h"
-#include "apply/maker.h"
+#include "apply/ns_maker.h"
 
 #include "base/scope.h"
 

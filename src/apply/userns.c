@@ -3,7 +3,7 @@
 // Making a user namespace whose owner is not root, and which is found at a path.
 
 #include "apply/apply.h"
-#include "apply/maker.h"
+#include "apply/ns_maker.h"
 
 #include "base/fs.h"
 #include "base/scope.h"

@@ -13,10 +13,10 @@
 #include "bench/child.h"
 #include "bench/docker.h"
 #include "bench/environment.h"
-#include "bench/groups.h"
 #include "bench/need.h"
 #include "bench/open.h"
 #include "bench/progress.h"
+#include "bench/stale_cgroups.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -8,8 +8,8 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/child.h"
-#include "bench/groups.h"
 #include "bench/need.h"
+#include "bench/stale_cgroups.h"
 
 #include <string.h>
 #include <sys/stat.h>

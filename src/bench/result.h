@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "bench/stats.h"
+#include "bench/verdict.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "base/wrap.h"
-#include "bench/compare.h"
+#include "bench/compare_runs.h"
 #include "bench/need.h"
 #include "bench/open.h"
 #include "bench/reasons.h"

@@ -16,7 +16,7 @@ int choose_pages(
 	struct err *err
 );
 
-// close.c: adds that many of a set to the chosen ones, those that share caches with each other and with what
+// shared_caches.c: adds that many of a set to the chosen ones, those that share caches with each other and with what
 // is chosen already.
 void choose_close(
 	const struct host *host, const struct idset *from, unsigned count, struct idset *chosen

@@ -6,8 +6,8 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "image/cache.h"
 #include "image/interrupt.h"
+#include "image/ldcache.h"
 
 #include <fcntl.h>
 #include <limits.h>

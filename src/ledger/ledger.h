@@ -143,7 +143,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 // A free name for an unnamed workload: "vnf-1", "vnf-2", ….
 int ledger_free_name(const struct ledger *l, char ret[NAME_MAX_LEN + 1], struct err *err);
 
-// ---- life.c: what is true of a lease now
+// ---- lease_state.c: what is true of a lease now
 
 // Of this boot. Of another one only files can be left: its processes, cgroups and mounts ended with it,
 // and what has their names and numbers now belongs to somebody else.

@@ -35,7 +35,7 @@ void plan_notes(struct plan *p);
 
 // cgroup.c: directories, limits, and the undo of them.
 int plan_cgroup(struct plan *p, struct err *err);
-// enforce.c: refuses a start whose limits this host cannot enforce, unless they were waived.
+// enforceable.c: refuses a start whose limits this host cannot enforce, unless they were waived.
 int plan_enforceable(const struct launch *launch, const struct host *host, struct err *err);
 // The controllers of cgroup v2 that a lease needs, as cgroup.subtree_control takes them: "+cpuset +memory".
 #define PLAN_CONTROLLERS 64

@@ -88,7 +88,7 @@ int run_workload(
 	struct err *err
 );
 
-// ---- limits.c
+// ---- inherited_limits.c
 
 // For a process that becomes a workload's: class of scheduling, nice value, I/O priority, memory policy and
 // what else a caller hands on are the system's own.

@@ -5,7 +5,7 @@
 
 #include "run/child.h"
 #include "run/watch_cpus.h"
-#include "run/watch_limits.h"
+#include "run/watch_limit_hits.h"
 
 #include <signal.h>
 #include <stdint.h>

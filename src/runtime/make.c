@@ -11,7 +11,7 @@
 #include "runtime/child.h"
 #include "runtime/container.h"
 #include "runtime/derive.h"
-#include "runtime/place.h"
+#include "runtime/engine_cgroup.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import work
 
-SAME = 0.03  # a ratio within 1 ± SAME is no difference: STATS_SAME of src/bench/stats.h
+SAME = 0.03  # a ratio within 1 ± SAME is no difference: STATS_SAME of src/bench/verdict.h
 
 
 @dataclass

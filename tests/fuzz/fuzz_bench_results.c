@@ -6,7 +6,7 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
-#include "bench/compare.h"
+#include "bench/compare_runs.h"
 #include "bench/report/report.h"
 #include "bench/results.h"
 

@@ -7,7 +7,7 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/str.h"
-#include "bench/compare.h"
+#include "bench/compare_runs.h"
 #include "bench/report/report.h"
 #include "bench/report/terminal.h"
 #include "bench/report/words.h"

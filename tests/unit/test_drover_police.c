@@ -12,7 +12,7 @@
 #include "table/users.h"
 #include "task/proto/ip4.h"
 #include "task/proto/qinq.h"
-#include "task/vnf/police.h"
+#include "task/vnf/police_packet.h"
 
 #include <jansson.h>
 

@@ -5,7 +5,7 @@
 // packets or, with a user table, one for each subscriber, whom the two tags of a packet or the key of its
 // GRE tell.
 
-#include "task/vnf/police.h"
+#include "task/vnf/police_packet.h"
 
 #include "config/table_keys.h"
 #include "table/tables.h"

@@ -6,7 +6,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/need.h"
-#include "bench/net/compare.h"
+#include "bench/net/sides.h"
 
 #include <math.h>
 #include <string.h>

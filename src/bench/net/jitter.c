@@ -6,9 +6,9 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "bench/net/compare.h"
 #include "bench/net/control.h"
 #include "bench/net/cpus.h"
+#include "bench/net/sides.h"
 #include "host/ticks.h"
 
 #include <ctype.h>

@@ -6,8 +6,8 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/need.h"
-#include "bench/net/compare.h"
 #include "bench/net/instruments.h"
+#include "bench/net/sides.h"
 
 #include <errno.h>
 #include <math.h>

@@ -4,7 +4,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "bench/net/compare.h"
+#include "bench/net/sides.h"
 
 #include <math.h>
 

@@ -7,9 +7,9 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/need.h"
-#include "bench/net/compare.h"
 #include "bench/net/control.h"
 #include "bench/net/process.h"
+#include "bench/net/sides.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -5,9 +5,9 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/need.h"
-#include "bench/net/compare.h"
 #include "bench/net/cpus.h"
 #include "bench/net/instruments.h"
+#include "bench/net/sides.h"
 
 #include <math.h>
 #include <string.h>

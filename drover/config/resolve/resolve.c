@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "config/link/link.h"
+#include "config/resolve/resolve.h"
 
 #include "base/scope.h"
-#include "config/link/private.h"
+#include "config/resolve/private.h"
 #include "lua/lua.h"
 #include "task/task.h"
 
@@ -157,7 +157,7 @@ static int link_cores(struct conf *c, const struct core_section *sections, struc
 	return 0;
 }
 
-int conf_link(
+int conf_resolve(
 	struct conf *c,
 	struct sections *sections,
 	struct script *lua,

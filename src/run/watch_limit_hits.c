@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "run/watch_limits.h"
+#include "run/watch_limit_hits.h"
 
 #include "base/clock.h"
 #include "base/scope.h"

@@ -6,7 +6,7 @@
 #include "config/section/section.h"
 
 // Makes the cores of c and finds what their tasks name. lua: that defines tables; NULL: none.
-int conf_link(
+int conf_resolve(
 	struct conf *c,
 	struct sections *sections,
 	struct script *lua,

@@ -7,7 +7,7 @@
 // away ("ID not found"). So the port is started anew while its link is down, as soon as somebody answers.
 // virtio-user connects when its device is made: that is made anew.
 
-#include "links.h"
+#include "reconnect.h"
 
 #include "drover.h"
 #include "rcu.h"

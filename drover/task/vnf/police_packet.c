@@ -2,10 +2,10 @@
 // Copyright (c) 2026 The pinfold authors
 // Whose a packet is, and what is written into it.
 
+#include "task/vnf/police_packet.h"
 #include "task/proto/ip4.h"
 #include "task/proto/mpls.h"
 #include "task/proto/qinq.h"
-#include "task/vnf/police.h"
 
 static uint16_t be16(const uint8_t *p)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Private to drover/config/link.
+// Private to drover/config/resolve.
 #pragma once
 
 #include "config/hint.h"
-#include "config/link/link.h"
 #include "config/location.h"
+#include "config/resolve/resolve.h"
 
 static inline struct location place(const struct conf *c, unsigned line)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "bench/stats.h"
+#include "bench/verdict.h"
 
 #include "base/scope.h"
 

@@ -3,7 +3,7 @@
 
 #include "unit.h"
 
-#include "bench/stats.h"
+#include "bench/verdict.h"
 
 #include <math.h>
 

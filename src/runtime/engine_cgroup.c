@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "runtime/place.h"
+#include "runtime/engine_cgroup.h"
 
 #include "base/clock.h"
 #include "base/fs.h"

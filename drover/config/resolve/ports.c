@@ -4,8 +4,8 @@
 
 #include "base/scope.h"
 #include "base/str.h"
-#include "config/link/private.h"
 #include "config/printable.h"
+#include "config/resolve/private.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "apply/maker.h"
+#include "apply/ns_maker.h"
 
 #include "base/fs.h"
 #include "base/scope.h"

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // Tasks that others send to.
 
-#include "config/link/private.h"
+#include "config/resolve/private.h"
 #include "task/task.h"
 
 #include <stdio.h>

@@ -7,13 +7,14 @@
 #include "base/str.h"
 #include "image/elf.h"
 #include "image/search.h"
+#include "site/site.h"
 
 #include <limits.h>
 #include <string.h>
 
 int closure_find(const char *program, char **ret, struct err *err)
 {
-	const char *path = getenv("PATH") ?: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
+	const char *path = getenv("PATH") ?: SITE_PATH;
 	_cleanup_free_ char *cwd = NULL;
 
 	if (*program == '\0')

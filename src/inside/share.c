@@ -9,25 +9,26 @@
 #include "base/str.h"
 #include "inside/audit/given.h"
 #include "inside/inside.h"
+#include "inside/mounts.h"
 
-#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 
 #define GRANT "/run/pinfold/grant.json"
 #define EAL_LCORES 128 // of Debian's EAL: it knows no CPU beyond by its own number
 
+static void look_at_mount(const struct mntent *m, void *arg)
+{
+	bool *found = arg;
+
+	*found = *found || str_eq(m->mnt_type, "hugetlbfs");
+}
+
 static bool has_hugetlbfs(void)
 {
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	char line[8192];
-	struct mntent m;
 	bool found = false;
 
-	while (f != NULL && !found && getmntent_r(f, &m, line, sizeof(line)) != NULL)
-		found = str_eq(m.mnt_type, "hugetlbfs");
-	if (f != NULL)
-		endmntent(f);
+	own_mounts_each(look_at_mount, &found);
 	return found;
 }
 

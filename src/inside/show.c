@@ -10,11 +10,11 @@
 #include "base/str.h"
 #include "inside/files.h"
 #include "inside/inside.h"
+#include "inside/mounts.h"
 #include "inside/probe.h"
 #include "inside/share.h"
 
 #include <getopt.h>
-#include <mntent.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,26 +127,26 @@ static const char *mount_size(const struct mntent *m, const char *option, char b
 	return size_parse(value, &bytes, &err) == 0 ? size_format(bytes, buf) : NULL;
 }
 
+static void show_mount(const struct mntent *m, void *arg)
+{
+	struct out *o = arg;
+	char buf[SIZE_STR];
+
+	if (!str_eq(m->mnt_type, "hugetlbfs"))
+		return;
+	out_object(o, NULL);
+	out_str(o, "path", m->mnt_dir);
+	out_str(o, "size", mount_size(m, "size", buf));
+	out_str(o, "min_size", mount_size(m, "min_size", buf));
+	out_str(o, "pagesize", mount_size(m, "pagesize", buf));
+	out_end(o);
+}
+
 static void show_hugetlbfs(struct out *o)
 {
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	char line[8192], buf[SIZE_STR];
-	struct mntent m;
-
 	out_list(o, "hugetlbfs");
-	while (f != NULL && getmntent_r(f, &m, line, sizeof(line)) != NULL) {
-		if (!str_eq(m.mnt_type, "hugetlbfs"))
-			continue;
-		out_object(o, NULL);
-		out_str(o, "path", m.mnt_dir);
-		out_str(o, "size", mount_size(&m, "size", buf));
-		out_str(o, "min_size", mount_size(&m, "min_size", buf));
-		out_str(o, "pagesize", mount_size(&m, "pagesize", buf));
-		out_end(o);
-	}
+	own_mounts_each(show_mount, o);
 	out_end(o);
-	if (f != NULL)
-		endmntent(f);
 }
 
 static void show_pci(struct out *o)

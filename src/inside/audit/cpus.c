@@ -3,8 +3,8 @@
 // CPUs that were not granted.
 
 #include "inside/audit/audit.h"
-#include "inside/audit/mounts.h"
 #include "inside/files.h"
+#include "inside/mounts.h"
 #include "inside/probe.h"
 
 #include <fcntl.h>
@@ -134,7 +134,7 @@ static void cgroups(const struct audit *, struct finding *f)
 {
 	struct controls c = {0};
 
-	mounts_each(one_mount, &c);
+	own_mounts_each(one_mount, &c);
 	if (c.open_ones.n > 0)
 		fail(f, "may write %s", name_list(&c.open_ones, 3));
 	else if (c.mounts > 0)

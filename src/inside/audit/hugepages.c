@@ -7,9 +7,9 @@
 #include "base/scope.h"
 #include "base/size.h"
 #include "inside/audit/audit.h"
-#include "inside/audit/mounts.h"
 #include "inside/child.h"
 #include "inside/files.h"
+#include "inside/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -189,7 +189,7 @@ static void by_file(const struct audit *a, struct finding *f)
 {
 	struct files x = {.audit = a, .finding = f};
 
-	mounts_each(file_in, &x);
+	own_mounts_each(file_in, &x);
 	if (x.seen == 0)
 		pass(f, "no hugetlbfs is mounted");
 	else if (x.written == 0)
@@ -286,7 +286,7 @@ static void by_noreserve(const struct audit *a, struct finding *f)
 		if (has_size(shift) && one_more(a, shift, &t.pages, &t.len))
 			touch_more(&t, "anonymously", f);
 	}
-	mounts_each(touch_file, &x);
+	own_mounts_each(touch_file, &x);
 	if (f->verdict == AUDIT_NONE)
 		pass(f, "this kernel has no hugepages");
 }
@@ -330,7 +330,7 @@ static void mounted(const struct audit *a, struct finding *f)
 {
 	struct files x = {.audit = a, .finding = f};
 
-	mounts_each(judge_mount, &x);
+	own_mounts_each(judge_mount, &x);
 	if (x.seen == 0)
 		pass(f, "no hugetlbfs is mounted");
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "inside/audit/mounts.h"
+#include "inside/mounts.h"
 
 #include <stdio.h>
 
-void mounts_each(void (*fn)(const struct mntent *m, void *arg), void *arg)
+void own_mounts_each(void (*fn)(const struct mntent *m, void *arg), void *arg)
 {
 	FILE *f = setmntent("/proc/self/mounts", "re");
 	struct mntent m;

@@ -6,4 +6,4 @@
 #include <mntent.h>
 
 // Calls fn for every line of /proc/self/mounts, in its order.
-void mounts_each(void (*fn)(const struct mntent *m, void *arg), void *arg);
+void own_mounts_each(void (*fn)(const struct mntent *m, void *arg), void *arg);

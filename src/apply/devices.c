@@ -6,6 +6,7 @@
 
 #include "apply/apply.h"
 #include "base/scope.h"
+#include "base/str.h"
 
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -64,7 +65,6 @@ static int compile(const char *list, struct program *p)
 {
 	_cleanup_free_ char *copy = strdup(list);
 	unsigned rules = 0;
-	char *save = NULL;
 
 	if (copy == NULL)
 		return -ENOMEM;
@@ -75,8 +75,7 @@ static int compile(const char *list, struct program *p)
 	emit(p, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff);
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_2, 0, 2, BPF_DEVCG_DEV_CHAR);
 	result(p, 0);
-	for (char *word = strtok_r(copy, " ", &save); word != NULL;
-	     word = strtok_r(NULL, " ", &save)) {
+	str_foreach (word, copy, " ") {
 		if (++rules > RULES)
 			return -E2BIG;
 		if (rule(p, word) < 0)

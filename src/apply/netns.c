@@ -7,6 +7,7 @@
 #include "apply/ns_maker.h"
 
 #include "base/scope.h"
+#include "base/str.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -119,7 +120,6 @@ static int fill(const void *arg, struct err *err)
 	const struct step *s = arg;
 	_cleanup_close_ int user = open(PLAN_USERNS, O_RDONLY | O_CLOEXEC), fd = -1;
 	_cleanup_free_ char *copy = strdup(s->value);
-	char *save = NULL;
 
 	if (copy == NULL)
 		return err_oom(err);
@@ -128,7 +128,7 @@ static int fill(const void *arg, struct err *err)
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || set_up(fd, "lo") < 0)
 		return err_sys(err, errno, "set up 'lo'");
-	for (char *w = strtok_r(copy, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+	str_foreach (w, copy, " ") {
 		if (make_port(fd, w, s->uid, err) < 0)
 			return -err->code;
 	}

@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/str.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -70,12 +71,11 @@ struct ustat_buf { // <linux/types.h>
 static bool is_visible(const struct hostfs *fs, const char *wanted)
 {
 	_cleanup_free_ char *text = NULL;
-	char *device, *point, *type, *save = NULL;
+	char *device, *point, *type;
 
 	if (fs_read_system(fs->root, "proc/self/mountinfo", MOUNTS_MAX, &text, NULL) < 0)
 		return false;
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
+	str_foreach (line, text, "\n") {
 		if (parse_line(line, &device, &point, &type) && str_eq(device, wanted))
 			return true;
 	}

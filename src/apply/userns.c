@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/str.h"
 
 #include <fcntl.h>
 #include <linux/securebits.h>
@@ -75,12 +76,10 @@ static int parse(const struct step *s, struct want *ret, struct err *err)
 {
 	_cleanup_free_ char *copy = strdup(s->value);
 	struct want w = {.owner = s->uid};
-	char *save = NULL;
 
 	if (copy == NULL)
 		return err_oom(err);
-	for (char *word = strtok_r(copy, " ", &save); word != NULL;
-	     word = strtok_r(NULL, " ", &save)) {
+	str_foreach (word, copy, " ") {
 		bool uid = str_starts(word, "uid=");
 		char *map = uid ? w.uid_map : w.gid_map;
 		size_t room = uid ? sizeof(w.uid_map) : sizeof(w.gid_map), used = strlen(map);

@@ -341,7 +341,6 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *err)
 {
 	_cleanup_free_ char *copy = strdup(path);
 	_cleanup_close_ int fd = -1;
-	char *save = NULL;
 	int last;
 
 	if (copy == NULL)
@@ -349,8 +348,7 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *err)
 	if (path[0] != '/')
 		return err_set(err, EINVAL, "make directory '%s': not an absolute path", path);
 	fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	for (char *part = strtok_r(copy, "/", &save); part != NULL;
-	     part = strtok_r(NULL, "/", &save)) {
+	str_foreach (part, copy, "/") {
 		int next;
 
 		if (mkdirat(fd, part, mode) < 0 && errno != EEXIST)

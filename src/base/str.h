@@ -7,12 +7,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 // A new string (free it), or NULL when memory is out.
 char *str_printf(const char *fmt, ...) printf_like(1, 2);
 
 // Appends to the text in buf, with `between` before it where there is one already. What does not fit is cut.
 void str_add(char *buf, size_t room, const char *between, const char *fmt, ...) printf_like(4, 5);
+
+// The next part of a text, NULL: of none.
+static inline char *str_part(char *text, const char *stops, char **rest)
+{
+	return text != NULL || *rest != NULL ? strtok_r(text, stops, rest) : NULL;
+}
+
+// For each part of a text between characters of `stops`, empty ones left out. It cuts the text up; NULL has none.
+#define str_foreach(part, text, stops)                                                            \
+	for (char *part##_rest = NULL, *part = str_part(text, stops, &part##_rest); part != NULL; \
+	     part = str_part(NULL, stops, &part##_rest))
 
 // A grant, pool or link is named by 1..NAME_MAX_LEN characters of [a-z0-9._-], the first a letter or
 // digit: names become file names, cgroup names and host names.

@@ -125,9 +125,8 @@ int fail_on_parse(const char *text, struct fail_on *ret, struct err *err)
 {
 	_cleanup_free_ char *copy = need(strdup(text));
 	struct fail_on f = {0};
-	char *save = NULL;
 
-	for (char *w = strtok_r(copy, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save)) {
+	str_foreach (w, copy, ",") {
 		char *end = NULL;
 
 		if (str_eq(w, "worse")) {

@@ -7,6 +7,7 @@
 #include "apply/apply.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/host.h"
 #include "cli/request.h"
@@ -134,11 +135,10 @@ static int create_all(
 static int parse_claims(const char *list, unsigned *ret, struct err *err)
 {
 	_cleanup_free_ char *copy = strdup(list);
-	char *save = NULL;
 
 	if (copy == NULL)
 		return err_oom(err);
-	for (char *w = strtok_r(copy, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save)) {
+	str_foreach (w, copy, ",") {
 		if (grant_parse_claim(w, ret, err) < 0)
 			return err_wrap(err, "--claim-by");
 	}

@@ -5,6 +5,7 @@
 #include "base/hint.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "grant/options.h"
 
 #include <ctype.h>
@@ -111,14 +112,14 @@ static int parse_nic(const struct reading *r, const char *text, struct err *err)
 {
 	struct grant_nic nic = {.iommu_group = -1, .select.count = 1};
 	struct nic_select *s = &nic.select;
-	char buf[sizeof(s->text)], *save = NULL;
+	char buf[sizeof(s->text)];
 	bool first = true, which = false;
 
 	if (text[0] == '\0' || strlen(text) >= sizeof(buf))
 		return err_set(err, EINVAL, "NIC '%.64s': empty or too long", text);
 	strcpy(buf, text);
 	strcpy(s->text, text);
-	for (char *w = strtok_r(buf, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save)) {
+	str_foreach (w, buf, ",") {
 		if (str_eq(w, "bind"))
 			nic.bind = true;
 		else if (first && canonical_bdf(w, nic.bdf)) {

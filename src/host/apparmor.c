@@ -24,7 +24,7 @@ static bool enforced(char *line, const char *profile)
 enum host_apparmor host_apparmor(const struct hostfs *fs, const char *profile)
 {
 	_cleanup_free_ char *text = NULL;
-	char *save = NULL, on[8];
+	char on[8];
 
 	if (hostfs_line(fs->root, "sys/module/apparmor/parameters/enabled", on, sizeof(on)) < 0
 	    || !str_eq(on, "Y"))
@@ -34,8 +34,7 @@ enum host_apparmor host_apparmor(const struct hostfs *fs, const char *profile)
 	    )
 	    < 0)
 		return HOST_APPARMOR_NO_PROFILE;
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
+	str_foreach (line, text, "\n") {
 		if (enforced(line, profile))
 			return HOST_APPARMOR_READY;
 	}

@@ -89,7 +89,6 @@ static void add_v1(
 	const char *slash = strrchr(where, '/');
 	size_t parent = (size_t)(slash - where);
 	bool usual = parent == strlen(USUAL_MOUNT) && str_starts(where, USUAL_MOUNT);
-	char *save = NULL;
 
 	if (parent == 0 || parent >= sizeof(v1->mount) || strlen(slash + 1) >= DIR_LEN
 	    || !is_cgroup_dir(fs, where, CGROUP_SUPER_MAGIC))
@@ -100,7 +99,7 @@ static void add_v1(
 	}
 	if (strlen(v1->mount) != parent || strncmp(v1->mount, where, parent) != 0)
 		return;
-	for (char *o = strtok_r(options, ",", &save); o != NULL; o = strtok_r(NULL, ",", &save)) {
+	str_foreach (o, options, ",") {
 		const struct host_controller *c = find_controller(o);
 
 		if (c == NULL)
@@ -113,7 +112,6 @@ static void add_v1(
 static void add_v2(const struct hostfs *fs, const char *where, struct host_cgroup *v2)
 {
 	char path[sizeof(v2->mount) + 32], text[1024];
-	char *save = NULL;
 
 	if (v2->mount[0] != '\0' && !str_eq(where, USUAL_MOUNT))
 		return;
@@ -124,7 +122,7 @@ static void add_v2(const struct hostfs *fs, const char *where, struct host_cgrou
 	snprintf(path, sizeof(path), "%s/cgroup.controllers", where);
 	if (hostfs_line(fs->root, path, text, sizeof(text)) < 0)
 		return;
-	for (char *w = strtok_r(text, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+	str_foreach (w, text, " ") {
 		const struct host_controller *c = find_controller(w);
 
 		if (c != NULL)

@@ -14,14 +14,13 @@
 static char *path_in_line(char *line, const char *controller)
 {
 	char *names = strchr(line, ':'), *path = names != NULL ? strchr(names + 1, ':') : NULL;
-	char *save = NULL;
 
 	if (path == NULL)
 		return NULL;
 	*path++ = '\0';
 	if (controller[0] == '\0')
 		return names[1] == '\0' ? path : NULL;
-	for (char *n = strtok_r(names + 1, ",", &save); n != NULL; n = strtok_r(NULL, ",", &save)) {
+	str_foreach (n, names + 1, ",") {
 		if (str_eq(n, controller))
 			return path;
 	}
@@ -37,12 +36,10 @@ char *host_cgroup_in(
 )
 {
 	_cleanup_free_ char *file = str_printf("proc/%d/cgroup", pid), *text = NULL;
-	char *save = NULL;
 
 	if (file == NULL || fs_read_system(fs->root, file, 1u << 16, &text, NULL) < 0)
 		return NULL;
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
+	str_foreach (line, text, "\n") {
 		char *path = path_in_line(line, controller);
 
 		if (path != NULL)

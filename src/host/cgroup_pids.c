@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/str.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -25,7 +26,6 @@ int host_cgroup_pids(int dir, int **ret, size_t *ret_n)
 	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ int *pids = NULL;
 	size_t n = 0, lines = 0;
-	char *save = NULL;
 	int r = fs_read_system(dir, "cgroup.procs", PROCS_MAX, &text, NULL);
 
 	// EOPNOTSUPP: of a threaded cgroup, whose processes the one above names
@@ -36,8 +36,7 @@ int host_cgroup_pids(int dir, int **ret, size_t *ret_n)
 	pids = calloc(lines + 1, sizeof(*pids));
 	if (pids == NULL)
 		return -ENOMEM;
-	for (char *line = text != NULL ? strtok_r(text, "\n", &save) : NULL; line != NULL;
-	     line = strtok_r(NULL, "\n", &save))
+	str_foreach (line, text, "\n")
 		pids[n++] = atoi(line);
 	*ret = steal_ptr(pids);
 	*ret_n = n;

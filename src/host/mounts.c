@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/str.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,12 +15,10 @@
 void mounts_each(const struct hostfs *fs, mount_fn fn, void *arg)
 {
 	_cleanup_free_ char *text = NULL;
-	char *rest = NULL;
 
 	if (fs_read_system(fs->root, "proc/mounts", MOUNTS_MAX, &text, NULL) < 0)
 		return;
-	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
+	str_foreach (line, text, "\n") {
 		struct mount_line m;
 		char *save = NULL, *where;
 

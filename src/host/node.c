@@ -5,6 +5,7 @@
 #include "host/hostfs.h"
 
 #include "base/scope.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -14,14 +15,12 @@
 static int read_distances(int dir, struct host_node *node, unsigned nnodes)
 {
 	char buf[HOST_NODES * 8];
-	char *save = NULL;
 	unsigned n = 0;
 	int r = hostfs_line(dir, "distance", buf, sizeof(buf));
 
 	if (r < 0)
 		return r;
-	for (char *word = strtok_r(buf, " ", &save); word != NULL;
-	     word = strtok_r(NULL, " ", &save)) {
+	str_foreach (word, buf, " ") {
 		uint64_t v;
 
 		if (n == nnodes || host_parse_u64(word, 10, "", &v) < 0 || v > UINT8_MAX)

@@ -12,9 +12,7 @@
 // The columns of /proc/interrupts: "     CPU0  CPU2", one for each CPU that is online.
 static int read_columns(char *line, struct idset *ret, struct err *err)
 {
-	char *save = NULL;
-
-	for (char *w = strtok_r(line, " \n", &save); w != NULL; w = strtok_r(NULL, " \n", &save)) {
+	str_foreach (w, line, " \n") {
 		uint64_t cpu;
 
 		if (!str_starts(w, "CPU") || host_parse_u64(w + 3, 10, "", &cpu) < 0

@@ -188,7 +188,6 @@ static int take_list(
 )
 {
 	_cleanup_free_ char *copy = strdup(pmds);
-	char *save = NULL;
 
 	if (copy == NULL)
 		return err_oom(err);
@@ -196,7 +195,7 @@ static int take_list(
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		if (has(d, always[i]) && take_one(s, d, always[i], taken, err) < 0)
 			return -err->code;
-	for (char *w = strtok_r(copy, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save))
+	str_foreach (w, copy, ",")
 		if (take_named(s, d, w, taken, err) < 0)
 			return -err->code;
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "launch/config.h"
 #include "launch/launch.h"
 
@@ -56,7 +57,6 @@ static int user_of_passwd(
 		launch->image != NULL ? fs_open_in(fs->root, launch->image, O_PATH | O_DIRECTORY, 0)
 				      : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
-	char *save = NULL;
 	int r = root < 0 ? -errno : fs_read(root, "etc/passwd", PASSWD_MAX, &text, NULL);
 
 	if (r < 0)
@@ -71,8 +71,7 @@ static int user_of_passwd(
 				: "user '%s': no /etc/passwd in the root; give a number",
 			name
 		);
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
+	str_foreach (line, text, "\n") {
 		unsigned uid, gid;
 		size_t n = strlen(name);
 
@@ -216,12 +215,10 @@ const struct launch_limit launch_limits[LAUNCH_LIMITS] = {
 int launch_parse_allow_missing(const char *s, struct launch *launch, struct err *err)
 {
 	_cleanup_free_ char *copy = strdup(s);
-	char *save = NULL;
 
 	if (copy == NULL)
 		return err_oom(err);
-	for (char *word = strtok_r(copy, ",", &save); word != NULL;
-	     word = strtok_r(NULL, ",", &save)) {
+	str_foreach (word, copy, ",") {
 		char known[128] = "";
 		size_t i;
 

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "host/hostfs.h"
 #include "ledger/ledger.h"
 
@@ -161,15 +162,13 @@ static int take_subids(
 )
 {
 	_cleanup_free_ char *text = NULL;
-	char *save = NULL;
 	int r = fs_read_system(l->fs.root, path, 1u << 20, &text, NULL);
 
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return err_sys(err, -r, "read '/%s', which says whose ids are whose", path);
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
+	str_foreach (line, text, "\n") {
 		unsigned long long first, count;
 
 		if (sscanf(line, "%*[^:]:%llu:%llu", &first, &count) != 2

@@ -130,8 +130,7 @@ int plan_devices(struct plan *p, const char *box, enum host_cgroup_version versi
 		return 0;
 	}
 	plan_step(p, STEP_SET, STEP_HOST, str_printf("%s/devices.deny", box), strdup("a"));
-	for (char *save = NULL, *word = strtok_r(all.text, " ", &save); word != NULL;
-	     word = strtok_r(NULL, " ", &save))
+	str_foreach (word, all.text, " ")
 		allow(p, box, word);
 	return 0;
 }

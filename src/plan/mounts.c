@@ -4,6 +4,7 @@
 // belong to them.
 
 #include "base/scope.h"
+#include "base/str.h"
 #include "plan/make.h"
 
 #include <stdio.h>
@@ -22,10 +23,8 @@ static void mount(
 {
 	json_t *list = json_array();
 	_cleanup_free_ char *copy = strdup(options);
-	char *save = NULL;
 
-	for (char *o = copy != NULL ? strtok_r(copy, ",", &save) : NULL; o != NULL;
-	     o = strtok_r(NULL, ",", &save))
+	str_foreach (o, copy, ",")
 		json_array_append_new(list, json_string(o));
 	// a mount that is missing would be a gap
 	if (copy == NULL || target == NULL || source == NULL

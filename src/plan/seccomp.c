@@ -16,10 +16,8 @@
 static void append_names(json_t *names, const char *calls)
 {
 	_cleanup_free_ char *copy = strdup(calls);
-	char *save = NULL;
 
-	for (char *name = copy != NULL ? strtok_r(copy, " ", &save) : NULL; name != NULL;
-	     name = strtok_r(NULL, " ", &save))
+	str_foreach (name, copy, " ")
 		json_array_append_new(names, json_string(name));
 }
 

@@ -32,10 +32,8 @@ static json_t *rows_to_json(const struct seccomp_row *rows)
 	for (const struct seccomp_row *r = rows; r->calls != NULL; r++) {
 		_cleanup_free_ char *copy = strdup(r->calls);
 		json_t *calls = json_array();
-		char *save = NULL;
 
-		for (char *c = copy != NULL ? strtok_r(copy, " ", &save) : NULL; c != NULL;
-		     c = strtok_r(NULL, " ", &save))
+		str_foreach (c, copy, " ")
 			json_array_append_new(calls, json_string(c));
 		json_array_append_new(list, json_pack("{s:o, s:s}", "calls", calls, "why", r->why));
 	}

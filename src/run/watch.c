@@ -7,6 +7,7 @@
 #include "base/debug.h"
 #include "base/event_log.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "run/news.h"
 #include "run/say.h"
 
@@ -72,15 +73,14 @@ static void say_fallback(const struct watch *w, char *line)
 // anything.
 static bool read_status(struct watch *w, int fd)
 {
-	char buf[4096], *save = NULL;
+	char buf[4096];
 	ssize_t n = -1;
 	int ended;
 
 	// whoever else has the other end may say more and more: not without end
 	for (int i = 0; i < STATUS_READS && (n = read(fd, buf, sizeof(buf) - 1)) > 0; i++) {
 		buf[n] = '\0';
-		for (char *line = strtok_r(buf, "\n", &save); line != NULL;
-		     line = strtok_r(NULL, "\n", &save)) {
+		str_foreach (line, buf, "\n") {
 			if (sscanf(line, "ended %d", &ended) == 1)
 				w->ended = ended & 0xff;
 			// of a virtual machine: its accelerator, and how long each part of its start took

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // Tasks that others send to.
 
+#include "base/str.h"
 #include "config/resolve/private.h"
 #include "task/task.h"
 
@@ -13,10 +14,9 @@ static int remap_one(
 	struct conf *c, struct task_section *t, char *item, unsigned n, struct err *err
 )
 {
-	char *save = NULL, buf[HINT_MAX];
+	char buf[HINT_MAX];
 
-	for (char *name = strtok_r(item, "|", &save); name != NULL;
-	     name = strtok_r(NULL, "|", &save)) {
+	str_foreach (name, item, "|") {
 		int port;
 
 		while (*name == ' ')
@@ -50,7 +50,6 @@ int link_remap(struct conf *c, struct task_section *t, struct err *err)
 	bool cores = t->task.tx_ports.n == 0;
 	unsigned outputs = cores ? t->task.tx_cores[PROTO_IPV4].n : t->task.tx_ports.n, n = 0;
 	const char *key = t->tx_key->name;
-	char *save = NULL;
 
 	if (t->remap == NULL && cores)
 		return error_at(
@@ -63,8 +62,7 @@ int link_remap(struct conf *c, struct task_section *t, struct err *err)
 		return 0;
 	t->task.remapped = true;
 	memset(t->task.remap, CONF_NO_OUTPUT, sizeof(t->task.remap));
-	for (char *item = strtok_r(t->remap, ",", &save); item != NULL;
-	     item = strtok_r(NULL, ",", &save)) {
+	str_foreach (item, t->remap, ",") {
 		if (remap_one(c, t, item, n++, err) < 0)
 			return -err->code;
 	}

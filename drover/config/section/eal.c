@@ -118,10 +118,9 @@ static int add(struct conf *c, const char *a, const char *b, struct err *err)
 // "eal=-n 4 --log-level=8": words.
 static int add_words(struct conf *c, char *words, struct err *err)
 {
-	char *save = NULL;
 	bool first = true;
 
-	for (char *w = strtok_r(words, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+	str_foreach (w, words, " ") {
 		if (w[0] != '-' && first)
 			return err_set(err, EINVAL, "eal=%.32s: an option begins with '-'", w);
 		if (w[0] == '-' && check_option(w, err) < 0)

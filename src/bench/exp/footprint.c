@@ -75,14 +75,12 @@ static void mark(struct family *f, pid_t first, pid_t parent, pid_t other)
 static double guest_memory(int proc, pid_t pid)
 {
 	_cleanup_free_ char *path = need(str_printf("%d/smaps", pid)), *text = NULL;
-	char *save = NULL;
 	bool guest = false;
 	double sum = 0;
 
 	if (fs_read_system(proc, path, 1 << 22, &text, NULL) < 0)
 		return 0;
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
+	str_foreach (line, text, "\n") {
 		if (strchr(line, '-') != NULL && !isupper((unsigned char)line[0]))
 			guest = strstr(line, "/memfd:memory-backend") != NULL;
 		else if (guest && str_starts(line, "Pss:"))

@@ -31,7 +31,6 @@ static char *read_proc(const char *fmt, int pid, int tid)
 static pid_t find(pid_t from, const char *name, unsigned depth)
 {
 	_cleanup_free_ char *comm = read_proc("/proc/%d/comm", from, 0), *children = NULL;
-	char *save = NULL;
 
 	if (comm == NULL || depth == 0)
 		return 0;
@@ -40,7 +39,7 @@ static pid_t find(pid_t from, const char *name, unsigned depth)
 	children = read_proc("/proc/%d/task/%d/children", from, from);
 	if (children == NULL)
 		return 0;
-	for (char *p = strtok_r(children, " ", &save); p != NULL; p = strtok_r(NULL, " ", &save)) {
+	str_foreach (p, children, " ") {
 		pid_t found = find((pid_t)atoi(p), name, depth - 1);
 
 		if (found != 0)

@@ -64,11 +64,9 @@ void terminal_wrap(FILE *f, const char *text, unsigned indent, unsigned width)
 {
 	_cleanup_free_ char *copy = need(strdup(text));
 	unsigned at = 0;
-	char *save = NULL;
 
 	str_plain(copy);
-	for (char *word = strtok_r(copy, " ", &save); word != NULL;
-	     word = strtok_r(NULL, " ", &save)) {
+	str_foreach (word, copy, " ") {
 		unsigned n = columns(word);
 
 		if (at > 0 && at + 1 + n > width) {

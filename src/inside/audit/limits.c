@@ -5,10 +5,11 @@
 
 #include "base/scope.h"
 #include "base/size.h"
+#include "base/str.h"
 #include "inside/audit/audit.h"
-#include "inside/mounts.h"
 #include "inside/child.h"
 #include "inside/files.h"
+#include "inside/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,7 @@ static bool cgroup_path(const char *controller, char *ret, size_t len)
 	char line[1024];
 
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		char *names = strchr(line, ':'), *path, *save = NULL;
+		char *names = strchr(line, ':'), *path;
 
 		if (names == NULL || (path = strchr(++names, ':')) == NULL)
 			continue;
@@ -48,8 +49,7 @@ static bool cgroup_path(const char *controller, char *ret, size_t len)
 			snprintf(ret, len, "%s", path);
 			return true;
 		}
-		for (char *n = strtok_r(names, ",", &save); n != NULL;
-		     n = strtok_r(NULL, ",", &save))
+		str_foreach (n, names, ",")
 			if (str_eq(n, controller)) {
 				snprintf(ret, len, "%s", path);
 				return true;

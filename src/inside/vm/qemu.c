@@ -166,7 +166,6 @@ static bool console(struct qemu *q, char *ret, size_t len)
 	_cleanup_json_ json_t *text = NULL;
 	_cleanup_free_ char *copy = NULL;
 	const char *best = NULL;
-	char *save = NULL;
 	struct err unused;
 
 	if (qmp_command(
@@ -179,8 +178,7 @@ static bool console(struct qemu *q, char *ret, size_t len)
 	    < 0)
 		return false;
 	copy = json_is_string(text) ? strdup(json_string_value(text)) : NULL;
-	for (char *line = copy != NULL ? strtok_r(copy, "\r\n", &save) : NULL; line != NULL;
-	     line = strtok_r(NULL, "\r\n", &save)) {
+	str_foreach (line, copy, "\r\n") {
 		bool telling = strstr(line, "pinfold-inside: ") != NULL
 			       || strstr(line, "Kernel panic") != NULL;
 

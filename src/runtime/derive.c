@@ -102,7 +102,7 @@ bool derive_possible(const char *text, size_t len, const struct hostfs *fs)
 	// any number may be that of one
 	if (any_device(fs))
 		return true;
-	mounts = derive_hugetlbfs();
+	mounts = derive_hugetlbfs(fs);
 	return mounts != NULL && mounts[0] != '\0';
 }
 
@@ -121,7 +121,7 @@ bool derive_has_devices(const json_t *spec, const struct hostfs *fs)
 
 bool derive_needed(const json_t *spec, const struct hostfs *fs)
 {
-	_cleanup_free_ char *mounts = derive_hugetlbfs();
+	_cleanup_free_ char *mounts = derive_hugetlbfs(fs);
 	const json_t *e;
 	size_t i;
 
@@ -254,7 +254,7 @@ int derive_grant(
 	g.pids = number_of(resources, "pids", PIDS_MAX);
 	if (g.pids > PIDS_MAX)
 		g.pids = PIDS_MAX;
-	derive_pages(spec, host, &g);
+	derive_pages(spec, host, fs, &g);
 	derive_nics(spec, host, fs, &g);
 	*ret = g;
 	return 0;

@@ -4,40 +4,34 @@
 
 #include "runtime/derive_parts.h"
 
-#include "base/fs.h"
 #include "base/scope.h"
 #include "base/size.h"
+#include "host/mounts.h"
 #include "runtime/derive.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
 
-#define MOUNTS_MAX (64u << 20)
 #define UNLIMITED UINT64_MAX
 
-// Where this mount namespace, which is the engine's, has one: the mounts of proc(5), of that type alone.
-char *derive_hugetlbfs(void)
+static void add_place(const struct mount_line *m, void *arg)
 {
-	_cleanup_free_ char *text = NULL;
-	char *found, *to, *save = NULL;
+	char **text = arg;
+	_cleanup_free_ char *before = *text;
 
-	if (fs_read_file("/proc/self/mounts", MOUNTS_MAX, &text, NULL) < 0
-	    || (found = calloc(1, strlen(text) + 2)) == NULL)
-		return NULL;
-	to = found;
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save)) {
-		char *place = strchr(line, ' '), *type, *end;
+	if (before != NULL && str_eq(m->type, "hugetlbfs"))
+		*text = str_printf("%s%s\n", before, m->where);
+	else
+		steal_ptr(before);
+}
 
-		type = place != NULL ? strchr(place + 1, ' ') : NULL;
-		if (type == NULL || !str_starts(type, " hugetlbfs "))
-			continue;
-		end = type;
-		*end = '\0';
-		to = stpcpy(stpcpy(to, place + 1), "\n");
-	}
-	return found;
+char *derive_hugetlbfs(const struct hostfs *fs)
+{
+	char *text = strdup("");
+
+	mounts_each(fs, add_place, &text);
+	return text;
 }
 
 // A line of them is the place itself, or lies above it.
@@ -202,9 +196,11 @@ static void spread_pages(struct grant *g, const struct host *host, unsigned inde
 		add_pages(g, size, last, count);
 }
 
-void derive_pages(const json_t *spec, const struct host *host, struct grant *g)
+void derive_pages(
+	const json_t *spec, const struct host *host, const struct hostfs *fs, struct grant *g
+)
 {
-	_cleanup_free_ char *mounts = derive_hugetlbfs();
+	_cleanup_free_ char *mounts = derive_hugetlbfs(fs);
 
 	for (unsigned i = 0; i < host->nsizes; i++) {
 		const struct host_hugepages *pool = &host->hugepages[i];

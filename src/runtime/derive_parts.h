@@ -23,9 +23,11 @@ static inline const char *derive_text(const json_t *obj, const char *key)
 }
 
 // Where this mount namespace, which is the engine's, has a hugetlbfs, a line each. New string, NULL when memory is out.
-char *derive_hugetlbfs(void);
+char *derive_hugetlbfs(const struct hostfs *fs);
 // True for an entry of "mounts" that is one, or binds what lies in one of those.
 bool derive_is_hugetlbfs(const json_t *mount, const char *mounts);
 
 // The hugepages of the spec; g has its nodes already.
-void derive_pages(const json_t *spec, const struct host *host, struct grant *g);
+void derive_pages(
+	const json_t *spec, const struct host *host, const struct hostfs *fs, struct grant *g
+);

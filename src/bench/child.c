@@ -361,7 +361,7 @@ int child_run(
 		child_last_line(log, line, sizeof(line));
 		return err_set(
 			err,
-			EIO,
+			c.status == STATUS_NOT_FOUND ? ENOENT : EIO,
 			"%s: ended with status %d%s%s",
 			c.what,
 			c.status,

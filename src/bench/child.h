@@ -56,7 +56,7 @@ void child_stop(struct bench *b, struct child *c, unsigned milliseconds);
 void children_stop(struct bench *b);
 
 // Runs a program to its end. Fails unless it ends with status 0 (a negative `expect` takes any): the message has the
-// last line it wrote. ret_out: what it wrote on standard output (free it), NULL: nobody wants it; ret_ns: from just
+// last line it wrote. ENOENT: there is no such program. ret_out: what it wrote on standard output (free it), NULL: nobody wants it; ret_ns: from just
 // before the fork to its end, may be NULL.
 int child_run(
 	struct bench *b,

@@ -47,12 +47,7 @@ static void find_program(
 	// "docker: ended with …": its name stands before it anyway
 	text = str_starts(err.msg, argv[0]) ? err.msg + strlen(argv[0]) : err.msg;
 	text += strspn(text, ": ");
-	snprintf(
-		e->why,
-		sizeof(e->why),
-		"%.150s",
-		err.code == EIO && strstr(err.msg, "status 127") != NULL ? missing : text
-	);
+	snprintf(e->why, sizeof(e->why), "%.150s", err.code == ENOENT ? missing : text);
 }
 
 // A kernel that pinfold host kernel has fetched.

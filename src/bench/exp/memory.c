@@ -3,7 +3,6 @@
 // Fig. 4: the memory that one idle instance takes of the machine, in each environment, and of virtual machines of
 // several sizes.
 
-#include "base/clock.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/docker.h"
@@ -15,7 +14,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -59,36 +57,6 @@ struct instances {
 	unsigned n;
 };
 
-// Until the program says that it idles.
-static int wait_for_word(struct child *c, unsigned limit_ms, struct err *err)
-{
-	int64_t until = clock_ms() + limit_ms;
-	char text[4096] = "";
-	size_t n = 0;
-
-	for (;;) {
-		struct pollfd fd = {.fd = c->out, .events = POLLIN};
-		int64_t left = until - clock_ms();
-		ssize_t got;
-
-		if (bench_check(err) < 0)
-			return -err->code;
-		if (left <= 0)
-			return err_set(err, ETIMEDOUT, "%s: not ready in time", c->what);
-		if (poll(&fd, 1, (int)left) <= 0)
-			continue;
-		got = n < sizeof(text) - 1 ? read(c->out, text + n, sizeof(text) - 1 - n) : 0;
-		if (got <= 0) {
-			str_plain(text);
-			return err_set(err, EIO, "%s: ended: %.200s", c->what, text);
-		}
-		n += (size_t)got;
-		text[n] = '\0';
-		if (strstr(text, WORD) != NULL)
-			return 0;
-	}
-}
-
 static void put(struct trial *t, const struct footprint *f, double before)
 {
 	t->value[PSS] = f->pss;
@@ -125,7 +93,7 @@ static int trial(struct bench *b, void *arg, struct trial *t, struct err *err)
 	ch.stdout_pipe = ch.stderr_too = true;
 	r = child_start(b, &ch, &c, err);
 	if (r == 0) {
-		r = wait_for_word(&c, i->memory != NULL ? VM_LIMIT_MS : LIMIT_MS, err);
+		r = ready_word(&c, WORD, i->memory != NULL ? VM_LIMIT_MS : LIMIT_MS, err);
 		if (r == 0 && !bench_pause(SETTLE_MS))
 			r = bench_check(err);
 		if (r == 0)

@@ -56,6 +56,24 @@ static void last_line(struct printed *p, char *buf, size_t len)
 	str_plain(buf);
 }
 
+int ready_word(struct child *c, const char *word, unsigned milliseconds, struct err *err)
+{
+	_cleanup_free_ struct printed *p = calloc(1, sizeof(*p));
+	int64_t until = clock_ms() + milliseconds;
+	char line[512];
+
+	if (p == NULL)
+		return err_oom(err);
+	do {
+		if (more(c, until, p, err) < 0)
+			return -err->code;
+	} while (!p->end && strstr(p->text, word) == NULL);
+	if (!p->end)
+		return 0;
+	last_line(p, line, sizeof(line));
+	return err_set(err, EIO, "%s: ended: %s", c->what, line);
+}
+
 static int watch(
 	struct bench *b,
 	struct child *c,

@@ -10,6 +10,9 @@ struct ready {
 	double end_ms;	 // until the command had ended
 };
 
+// Waits for a word in what a program that was started with stdout_pipe prints; -EIO: it ended without it.
+int ready_word(struct child *c, const char *word, unsigned milliseconds, struct err *err);
+
 // Starts a command and waits for a word in what it prints (standard output and standard error), then for its end with
 // status 0. *ret_text: all it printed (free it); NULL: nobody wants it.
 int ready_time(

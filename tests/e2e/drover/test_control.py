@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from drover_config import configuration, core, task
 from drover_run import RUNTIME, Control, Drover, config, granted
-from workload import CPU, SLOW, needs_root, unique
+from workload import CPU, SLOW, needs_root
 
 pytestmark = [pytest.mark.anywhere]
 LIMIT = 5  # seconds for a line, and to read an answer
@@ -345,8 +345,7 @@ def test_in_a_container(pf, drover, tmp_path, more):
     """From inside, and by the host's root, who has no number there."""
     tmp_path.chmod(0o755)
     (tmp_path / "t.cfg").write_text(config("none"))
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     flags = [*more, *granted(drover, tmp_path), "--", "/drover/drover", "run", "/data/t.cfg"]
     s = pf.start("run", "--name", name, "--cpus", CPU, *flags)
     s.until("traffic runs")

@@ -18,7 +18,7 @@ from drover_config import configuration, core, task
 from drover_run import RUNTIME, config, directories, execute, granted
 from places import TOP
 from workload import CPU, OTHER, SLOW, ids, needs_root, needs_two
-from workload import processes_of, unique, wait
+from workload import processes_of, wait
 
 pytestmark = [pytest.mark.anywhere]
 CONFIGS = TOP / "data/drover"
@@ -304,8 +304,7 @@ def workers_text(n):
 
 def begin(pf, drover, directory, cpu, *flags, options=()):
     """A drover that runs; its threads."""
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     s = pf.start(
         "run",
         "--name",

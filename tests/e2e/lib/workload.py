@@ -206,6 +206,11 @@ class Pinfold(Command):
         self.started.append(Started([str(word) for word in command], log))
         return self.started[-1]
 
+    def unique(self):
+        """A name for a workload, ended with the test."""
+        self.names.append(unique())
+        return self.names[-1]
+
     def begin(self, *flags, name=None, cpu=CPU, script="echo up; exec sleep 1000", **kw):
         """A container that says "up" and then does nothing; returns it and its name."""
         name = name or unique()

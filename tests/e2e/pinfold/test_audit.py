@@ -202,8 +202,7 @@ def test_pages_of_the_program_stay(pf):
         "while True:\n"
         "  n = mmap.mmap(f, 4 << 21); n[3 << 21] = 1; n.close()\n"
     )
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     before = free_pages()
     s = pf.start(
         "run",

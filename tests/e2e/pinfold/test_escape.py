@@ -403,8 +403,7 @@ def watched(*command):
 @needs_two
 @pytest.mark.parametrize("place", RUNTIMES)
 def test_the_host_is_not_watched(pf, place):
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     for _ in watched(pf.path, "run", "--name", name, "--cpus", CPU, *place):
         # another container starts, with the same program of pinfold's
         assert pf.run("--", "/bin/true", cpu=OTHER).returncode == 0

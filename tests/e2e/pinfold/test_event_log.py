@@ -42,8 +42,7 @@ def emptied():
 
 
 def test_a_detached_workload(pf, emptied):
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     pf.ok("run", "-d", "--name", name, "--cpus", CPU, "--", "/bin/sh", "-c", "exit 3")
     until(name, r"ended with status 3$")
     assert told(name) == [

@@ -173,8 +173,7 @@ VHOST = pytest.param(
 @pytest.mark.parametrize("port, device", [TAP, VHOST])
 def test_ping_is_answered_by_a_program(pf, port, device):
     """The kernel's packets reach testpmd over the port, and its answers the kernel."""
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     eal = ["--no-pci", "--lcores", f"0@{CPU},1@{CPU}", f"--vdev={device}"]
     app = ["--total-num-mbufs=2048", "--forward-mode=icmpecho", "--auto-start", "--stats-period=1"]
     flags = ["--kernel-port", port, "--cap", "NET_RAW", "--hugepages", "2M=64"]

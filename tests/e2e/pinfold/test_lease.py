@@ -282,8 +282,7 @@ def test_ordinary_ends_are_no_draining(pf):
 
 def test_a_supervisor_that_was_killed(pf, peers):
     """The collection sees it too."""
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     s = pf.start(
         "run",
         "--name",
@@ -339,8 +338,7 @@ def test_files_in_the_directory_of_a_link(pf):
     flags = ["--memory", "64M", "--link", f"memif:{link}"]
     _, stays = pf.begin(*flags, cpu=OTHER)
     write = f"dd if=/dev/zero of=/run/pinfold/links/{link}/f bs=1M count=12 2>/dev/null"
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     p = pf.run("--name", name, *flags, "--", "/bin/sh", "-c", write)
     if p.returncode != 0:
         pytest.skip("a link's directory takes no file of 12 MiB")
@@ -444,8 +442,7 @@ def test_status_one_of_a_program(pf, tmp_path):
         p = pf.run("--runtime", chatty, "--", "/bin/sh", "-c", f"exit {status}")
         assert (p.returncode, p.stderr) == (status, "")
     # a directory called runc makes no runc of it
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     s = pf.start(
         "run",
         "--name",

@@ -203,8 +203,7 @@ def test_a_signal_at_any_moment(pf, leaks):
 @pytest.mark.parametrize("call", ["clone", "socketpair", "pipe2"])
 def test_a_later_start_that_fails_is_tried_again(pf, leaks, tmp_path, call):
     """Before its lease is on disk, too: it waits for the next, and is stopped as ever."""
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     run = [pf.path, "run", "--cpus", CPU, "--name", name, "--restart", "always", "--", "/bin/false"]
     log, first = tmp_path / "calls", tmp_path / "first"
     # how often the first start makes the call
@@ -275,8 +274,7 @@ def test_a_link_is_not_handed_on(pf, leaks):
     peer = pf.detach("--link", f"memif:{link}", cpu=CPU, command=("/bin/sleep", "1000"))
     where = Path(f"/run/pinfold/links/{link}")
     flags = ["--in", "container", "--link", f"memif:{link}", "--memory", "64M"]
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     pf.ok("run", "-d", "--name", name, "--cpus", OTHER, "--restart", "always", *flags, "--",
           "/bin/sh", "-c", f"echo x > /run/pinfold/links/{link}/left; exit 3")  # fmt: skip
     wait(lambda: waiting(pf, name), what="that it waits")

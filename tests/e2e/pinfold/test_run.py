@@ -197,8 +197,7 @@ def test_stays_where_it_is_moved_while_it_starts(pf):
         # no write for a while: the thread has looked where it is
         slow = [STRACE, "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=write"]
         slow += ["-e", "inject=write:delay_enter=700000:when=1"]
-        name = unique()
-        pf.names.append(name)
+        name = pf.unique()
         run = [pf.path, "run", "--name", name, "--cpus", CPU, "--", "/bin/sleep", "1000"]
         pid = str(pf.start_other(*slow, *run).pid)
         wait(lambda: len(os.listdir(f"/proc/{pid}/task")) == 2, what="its second thread")
@@ -348,8 +347,7 @@ def test_terminal_interrupt_arrives_once(terminal):
 
 def test_terminal_that_hangs_up_ends_it(pf, terminal):
     """A lost connection must not leave a container that polls for ever."""
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     t = terminal("--name", name, "-it", "--", "/bin/sh")
     t.type("echo up-$((1+1))\n")
     t.until("up-2")

@@ -649,8 +649,7 @@ def test_a_file_that_names_the_family_alone(pf, tmp_path):
 
 
 def test_exec_is_recorded_too(pf, tmp_path):
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     s = pf.start(
         "seccomp",
         "record",
@@ -673,8 +672,7 @@ def test_exec_is_recorded_too(pf, tmp_path):
 
 def test_killed_while_recording(pf, tmp_path, leaks):
     """The workload goes on, and the listener with it; both end when it is stopped."""
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     s = pf.start(
         "seccomp",
         "record",

@@ -243,8 +243,7 @@ def test_top_of_a_drover(pf, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     (data / "t.cfg").write_text(configuration({"p": "null"}, DROVER_TASK, mempool="2K"))
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     s = pf.start(
         "run",
         "--name",

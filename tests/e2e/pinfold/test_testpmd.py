@@ -96,8 +96,7 @@ def test_shared_pool_for_control(pf):
 def test_two_at_once(pf, user):
     both = []
     for cpu in (OTHER, CPU):
-        name = unique()
-        pf.names.append(name)
+        name = pf.unique()
         s = pf.start(
             "run",
             "--name",
@@ -125,8 +124,7 @@ def test_two_at_once(pf, user):
 @pytest.mark.parametrize("user", USERS, ids=["root", "1000"])
 def test_what_it_may_do(pf, user):
     """No capability, no new privileges, a filter, while it forwards."""
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     s = pf.start(
         "run", "--name", name, "--cpus", CPU, *PAGES, *user, *command(app=["--stats-period", "1"])
     )
@@ -282,8 +280,7 @@ def test_pages_of_files_are_not_had_twice(pf, kind):
 @pytest.mark.parametrize("end", ["TERM", "KILL", "stop"])
 def test_pages_are_free_right_after_the_end(pf, kind, grant, end):
     before = free_pages()
-    name = unique()
-    pf.names.append(name)
+    name = pf.unique()
     s = pf.start("run", "--name", name, "--cpus", CPU, "--hugepages", grant, *take(kind, 8, "stay"))
     s.until("^taken")
     assert free_pages() == before - 8

@@ -136,7 +136,7 @@ int apply_module(const struct step *s, struct err *err);
 // One that is not there is no error.
 int apply_unload(const char *name, struct err *err);
 
-// ---- pinned.c
+// ---- hugetlbfs_pinned.c
 
 // How many inodes a hugetlbfs of a lease with this mark (lease_mark) is mounted with.
 uint64_t pinned_inodes(uint64_t mark);

@@ -115,7 +115,7 @@ int undo_lease(
 		else if (str_eq(u->what, "netdevs"))
 			r = netdevs_return(l, u->path, err);
 		else if (str_eq(u->what, "hugetlbfs"))
-			r = 0; // with its last file: pinned.c
+			r = 0; // with its last file: hugetlbfs_pinned.c
 		else
 			r = err_set(err, EINVAL, "undo '%s': unknown to this version", u->what);
 		debug_step(begun, "undo", u->what, u->path, r, err);

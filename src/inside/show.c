@@ -11,8 +11,8 @@
 #include "inside/files.h"
 #include "inside/inside.h"
 #include "inside/mounts.h"
+#include "inside/own_grant.h"
 #include "inside/probe.h"
-#include "inside/share.h"
 
 #include <getopt.h>
 #include <sched.h>

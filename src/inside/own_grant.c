@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // The grant that this process has, in words that EAL and a shell take.
 
-#include "inside/share.h"
+#include "inside/own_grant.h"
 
 #include "base/scope.h"
 #include "base/size.h"

@@ -45,7 +45,7 @@ static int remap_one(
 	return 0;
 }
 
-int link_remap(struct conf *c, struct task_section *t, struct err *err)
+int resolve_remap(struct conf *c, struct task_section *t, struct err *err)
 {
 	bool cores = t->task.tx_ports.n == 0;
 	unsigned outputs = cores ? t->task.tx_cores[PROTO_IPV4].n : t->task.tx_ports.n, n = 0;
@@ -152,7 +152,7 @@ static int resolve(
 	);
 }
 
-static int link_task(
+static int resolve_task(
 	const struct conf *c,
 	unsigned core,
 	struct conf_task *t,
@@ -225,7 +225,7 @@ static int check_rings(const struct conf *c, struct err *err)
 	return 0;
 }
 
-int link_outputs(struct conf *c, const struct core_section *sections, struct err *err)
+int resolve_outputs(struct conf *c, const struct core_section *sections, struct err *err)
 {
 	struct conf_target found;
 	unsigned core = 0;
@@ -244,7 +244,7 @@ int link_outputs(struct conf *c, const struct core_section *sections, struct err
 		// the cores of a section follow each other
 		for (unsigned i = 0; i < s->nnames; i++, core++) {
 			for (unsigned k = 0; k < s->ntasks; k++) {
-				if (link_task(
+				if (resolve_task(
 					    c,
 					    core,
 					    &c->cores[core].tasks[k],

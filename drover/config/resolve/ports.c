@@ -68,7 +68,7 @@ static int override_ports(struct conf *c, const struct conf_overrides *o, struct
 	return 0;
 }
 
-int link_ports(struct conf *c, const struct conf_overrides *o, struct err *err)
+int resolve_ports(struct conf *c, const struct conf_overrides *o, struct err *err)
 {
 	struct conf_port *ports = c->ports;
 
@@ -89,7 +89,7 @@ int link_ports(struct conf *c, const struct conf_overrides *o, struct err *err)
 	return override_ports(c, o, err);
 }
 
-int link_names(
+int resolve_names(
 	struct conf *c,
 	unsigned line,
 	const char *key,
@@ -115,7 +115,7 @@ int link_names(
 	return 0;
 }
 
-int link_devices(const struct conf *c, const struct conf_overrides *o, struct err *err)
+int resolve_devices(const struct conf *c, const struct conf_overrides *o, struct err *err)
 {
 	for (unsigned i = 0; i < CONF_PORTS; i++) {
 		const struct conf_port *port = &c->ports[i];

@@ -13,9 +13,9 @@ static inline struct location place(const struct conf *c, unsigned line)
 }
 
 // ports.c: names of ports are one of a kind, and devices of the command line are in place.
-int link_ports(struct conf *c, const struct conf_overrides *o, struct err *err);
+int resolve_ports(struct conf *c, const struct conf_overrides *o, struct err *err);
 // Names in a list are those of ports, which then carry traffic.
-int link_names(
+int resolve_names(
 	struct conf *c,
 	unsigned line,
 	const char *key,
@@ -23,11 +23,11 @@ int link_names(
 	struct err *err
 );
 // A port that carries traffic has a device.
-int link_devices(const struct conf *c, const struct conf_overrides *o, struct err *err);
+int resolve_devices(const struct conf *c, const struct conf_overrides *o, struct err *err);
 // "; did you mean 'X'?" among the names of the ports; when none is near, some of them.
 const char *hint_port(char buf[static HINT_MAX], const char *word, const struct conf *c);
 
 // outputs.c: "remap=" of a task.
-int link_remap(struct conf *c, struct task_section *t, struct err *err);
+int resolve_remap(struct conf *c, struct task_section *t, struct err *err);
 // Tasks that are named are there and take packets from rings, and the reverse.
-int link_outputs(struct conf *c, const struct core_section *sections, struct err *err);
+int resolve_outputs(struct conf *c, const struct core_section *sections, struct err *err);

@@ -16,7 +16,7 @@
 
 // A table that Lua defines under that name is brought into numbers. A path names a file, which is read
 // when the tables are made.
-static int link_table(
+static int resolve_table(
 	struct conf *c, struct script *lua, const struct reference *r, struct err *err
 )
 {
@@ -55,7 +55,7 @@ static const char *users_of(const struct conf_task *t)
 }
 
 // DPPD's files say it where CPEs are learned, and it counts where they are looked up.
-static void link_timeouts(struct conf *c)
+static void resolve_timeouts(struct conf *c)
 {
 	const struct conf_task *all[CONF_CORES], *said;
 	unsigned n = 0;
@@ -86,23 +86,23 @@ static void link_timeouts(struct conf *c)
 
 // ---- tasks and cores
 
-static int link_task(struct conf *c, struct task_section *t, struct script *lua, struct err *err)
+static int resolve_task(struct conf *c, struct task_section *t, struct script *lua, struct err *err)
 {
 	for (unsigned i = 0; i < t->nrefs; i++) {
 		const struct reference *r = &t->refs[i];
 		int ret = r->key->kind == &kind_ports
-				  ? link_names(c, r->line, r->key->name, r->value, err)
-				  : link_table(c, lua, r, err);
+				  ? resolve_names(c, r->line, r->key->name, r->value, err)
+				  : resolve_table(c, lua, r, err);
 
 		if (ret < 0)
 			return ret;
 	}
-	if (link_names(
+	if (resolve_names(
 		    c, t->tx_line, t->tx_key != NULL ? t->tx_key->name : "", &t->task.tx_ports, err
 	    )
 	    < 0)
 		return -err->code;
-	return t->task.tx_by == TX_CPES ? link_remap(c, t, err) : 0;
+	return t->task.tx_by == TX_CPES ? resolve_remap(c, t, err) : 0;
 }
 
 // A core like its section says, under its own name.
@@ -139,7 +139,7 @@ static int add_core(
 	return 0;
 }
 
-static int link_cores(struct conf *c, const struct core_section *sections, struct err *err)
+static int resolve_cores(struct conf *c, const struct core_section *sections, struct err *err)
 {
 	unsigned tasks = 0;
 
@@ -165,17 +165,17 @@ int conf_resolve(
 	struct err *err
 )
 {
-	if (link_ports(c, o, err) < 0)
+	if (resolve_ports(c, o, err) < 0)
 		return -err->code;
 	for (struct core_section *s = sections->cores; s != NULL; s = s->next) {
 		for (unsigned i = 0; i < s->ntasks; i++) {
-			if (link_task(c, &s->tasks[i], lua, err) < 0)
+			if (resolve_task(c, &s->tasks[i], lua, err) < 0)
 				return -err->code;
 		}
 	}
-	if (link_cores(c, sections->cores, err) < 0 || link_outputs(c, sections->cores, err) < 0
-	    || link_devices(c, o, err) < 0)
+	if (resolve_cores(c, sections->cores, err) < 0
+	    || resolve_outputs(c, sections->cores, err) < 0 || resolve_devices(c, o, err) < 0)
 		return -err->code;
-	link_timeouts(c);
+	resolve_timeouts(c);
 	return 0;
 }

@@ -8,7 +8,7 @@
 #include "base/socket.h"
 #include "base/status.h"
 #include "keeper/keeper.h"
-#include "run/watch.h"
+#include "run/watch_runtime.h"
 
 #include <dirent.h>
 #include <poll.h>

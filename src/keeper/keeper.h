@@ -19,7 +19,7 @@
 // Starts the keeper of a definition that has an owner. Returns when it serves.
 int keeper_start(const char *name, struct err *err);
 
-// watch.c: leaves a process that freezes or ends the keeper, and all it started, as the grant says when its
+// watch_cpus.c: leaves a process that freezes or ends the keeper, and all it started, as the grant says when its
 // CPUs or nodes go offline. It ends with the keeper.
 int keeper_watch(const struct hostfs *fs, const struct lease *lease, struct err *err);
 

@@ -14,7 +14,7 @@
 #include "run/beside.h"
 #include "run/child.h"
 #include "run/run.h"
-#include "run/watch.h"
+#include "run/watch_runtime.h"
 
 #include <fcntl.h>
 #include <sched.h>

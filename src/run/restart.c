@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "run/run.h"
 #include "run/say.h"
-#include "run/watch.h"
+#include "run/watch_runtime.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "run/run.h"
 #include "run/say.h"
-#include "run/watch.h"
+#include "run/watch_runtime.h"
 
 #include <poll.h>
 #include <signal.h>

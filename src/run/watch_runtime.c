@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "run/watch.h"
+#include "run/watch_runtime.h"
 
 #include "base/clock.h"
 #include "base/debug.h"

@@ -3,11 +3,11 @@
 // A keeper cannot freeze itself: its control files are root's. So a process of root's stays beside it for
 // as long as it lives, and does nothing but wait for its CPUs or nodes to go offline.
 
+#include "run/watch_cpus.h"
 #include "base/debug.h"
 #include "base/event_log.h"
 #include "base/scope.h"
 #include "keeper/keeper.h"
-#include "run/watch_cpus.h"
 
 #include <fcntl.h>
 #include <poll.h>

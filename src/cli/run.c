@@ -13,7 +13,7 @@
 #include "explain/explain.h"
 #include "keeper/keeper.h"
 #include "launch/config.h"
-#include "run/news.h"
+#include "run/start_news.h"
 
 #include <fcntl.h>
 #include <poll.h>

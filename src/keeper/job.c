@@ -7,8 +7,8 @@
 #include "base/scope.h"
 #include "base/status.h"
 #include "keeper/keeper.h"
-#include "run/news.h"
 #include "run/run.h"
+#include "run/start_news.h"
 
 #include <dirent.h>
 #include <fcntl.h>

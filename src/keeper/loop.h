@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "keeper/keeper.h"
-#include "run/news.h"
+#include "run/start_news.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
 #include "base/event_log.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "run/news.h"
 #include "run/say.h"
+#include "run/start_news.h"
 
 #include <ctype.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "run/news.h"
+#include "run/start_news.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -3,12 +3,12 @@
 
 #include "runtime_dir.h"
 
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -64,21 +64,14 @@ static bool is_unlocked(int top, const char *name)
 void runtime_dir_sweep(void)
 {
 	_cleanup_close_ int top = open_top();
-	int copy = top >= 0 ? fcntl(top, F_DUPFD_CLOEXEC, 0) : -1;
-	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	_cleanup_closedir_ DIR *d = top >= 0 ? dir_open(top, ".", 0) : NULL;
 	const struct dirent *e;
 	struct err err;
 
-	if (d == NULL) {
-		if (copy >= 0)
-			close(copy);
-		return;
-	}
-	while ((e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		if (is_dead(e->d_name) && is_unlocked(top, e->d_name))
 			fs_remove_tree(top, e->d_name, &err);
 	}
-	closedir(d);
 }
 
 void runtime_dir_take(const char *prefix)

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // The screen of drover top.
 
+#include "base/clock.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "client/top.h"
@@ -11,7 +12,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #define RETRY 1.0	 // seconds between two attempts to reach drover
 #define MESSAGE_TIME 5.0 // seconds that a message stays
@@ -46,10 +46,7 @@ static void on_signal(int sig)
 
 static double now_seconds(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_ns() / 1e9;
 }
 
 static json_t *tasks_of(const struct screen *s)

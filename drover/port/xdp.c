@@ -3,10 +3,11 @@
 
 #include "port/xdp.h"
 
+#include "base/dir.h"
 #include "base/scope.h"
 #include "port/checksum.h"
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <rte_ethdev.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -27,11 +28,11 @@ static bool is_xdp(int fd)
 
 void xdp_sockets_all(struct xdp_sockets *ret)
 {
-	_cleanup_closedir_ DIR *d = opendir("/proc/self/fd");
+	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, "/proc/self/fd", 0);
 	const struct dirent *e;
 
 	ret->n = 0;
-	while (d != NULL && ret->n < XDP_SOCKETS && (e = readdir(d)) != NULL) {
+	while (ret->n < XDP_SOCKETS && (e = dir_next(d)) != NULL) {
 		char *end;
 		int fd = (int)strtol(e->d_name, &end, 10);
 

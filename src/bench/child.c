@@ -4,6 +4,7 @@
 #include "bench/child.h"
 
 #include "base/clock.h"
+#include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/status.h"
@@ -13,7 +14,6 @@
 #include "bench/need.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -63,11 +63,11 @@ static void forget(struct bench *b, pid_t pid)
 // A controller without this process's CPUs or threads says no: it is then where it was.
 static void leave_groups(void)
 {
-	DIR *d = opendir("/sys/fs/cgroup");
+	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, "/sys/fs/cgroup", 0);
 	struct dirent *e;
 
 	fs_write_value("/sys/fs/cgroup/cgroup.procs", "0");
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while ((e = dir_next(d)) != NULL) {
 		char path[sizeof(e->d_name) + 40];
 
 		if (e->d_name[0] == '.' || e->d_type != DT_DIR)
@@ -79,8 +79,6 @@ static void leave_groups(void)
 		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/cgroup.procs", e->d_name);
 		fs_write_value(path, "0");
 	}
-	if (d != NULL)
-		closedir(d);
 }
 
 static void pin(int cpu)

@@ -17,6 +17,7 @@ import pytest
 from drover_config import configuration, core, task
 from drover_run import RUNTIME, config, directories, execute, granted
 from places import TOP
+from schemas import validate
 from workload import CPU, OTHER, SLOW, ids, needs_root, needs_two
 from workload import processes_of, wait
 
@@ -129,7 +130,8 @@ def test_one_mode(drover):
     one = execute(drover, "modes", "gen").stdout
     assert one.startswith("mode=gen") and one.count("mode=") < 3 and "mode=lat" not in one
     assert all(line in every for line in one.splitlines())
-    rows = json.loads(execute(drover, "modes", "--json", "gen").stdout)
+    validate("modes", json.loads(execute(drover, "modes", "--json").stdout))
+    rows = validate("modes", json.loads(execute(drover, "modes", "--json", "gen").stdout))
     assert [row["name"] for row in rows["modes"]] == ["gen"] and rows["task_keys"]
 
 

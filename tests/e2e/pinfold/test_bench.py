@@ -17,6 +17,7 @@ import pytest
 
 from places import TOP
 from processes import named
+from schemas import validate
 from workload import SLOW, needs_pages, needs_root
 
 # figures of an emulated machine would say nothing more
@@ -78,7 +79,7 @@ def wait_for(what, seconds=20):
 
 
 def test_list(pinfold):
-    rows = json.loads(bench(pinfold, "list", "--json"))
+    rows = validate("experiments", json.loads(bench(pinfold, "list", "--json")))
     assert {r["name"] for r in rows} >= NAMES
     for r in rows:
         assert r["about"] and r["quick-seconds"] <= r["full-seconds"], r

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from schemas import validate
 from workload import CPU, needs_pages, needs_root, needs_testpmd
 
 TESTPMD = ["dpdk-testpmd", "--no-pci", "--file-prefix", "explain"]
@@ -56,7 +57,7 @@ def test_produced(pinfold, words, cause):
 @pytest.mark.anywhere
 def test_forms(pinfold, tmp_path):
     text = "hello\nEAL: lcore 7 unavailable\nEAL: lcore 8 unavailable\n"
-    doc = json.loads(explain(pinfold, text, "--json").stdout)
+    doc = validate("explain", json.loads(explain(pinfold, text, "--json").stdout))
     assert [m["line"] for m in doc] == ["EAL: lcore 7 unavailable"]  # a cause is said once
     assert set(doc[0]) == {"line", "of", "cause", "cure", "source"}
     file = tmp_path / "log"

@@ -4,6 +4,7 @@
 #include "base/options.h"
 
 #include "base/hint.h"
+#include "base/scope.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -12,12 +13,43 @@
 #include <stdio.h>
 #include <string.h>
 
+// What other programs call it, where that is not spelt alike.
+static const char *const other_words[][2] = {
+	{"nodes", "mems"},
+	{"node", "mems"},
+	{"numa", "mems"},
+	{"numa-node", "mems"},
+	{"cpuset-mems", "mems"},
+	{"mem", "memory"},
+	{"cores", "cpus"},
+	{"lcores", "cpus"},
+	{"cpuset-cpus", "cpus"},
+	{"pids-limit", "pids"},
+	{"device", "nic"},
+};
+
+// Ours of the words, if the command has it, else NULL.
+static const char *in_our_words(const char *word, const struct option *longs)
+{
+	for (size_t i = 0; i < ARRAY_LEN(other_words); i++) {
+		for (const struct option *o = longs; o->name != NULL; o++) {
+			if (str_eq(word, other_words[i][0]) && str_eq(o->name, other_words[i][1]))
+				return o->name;
+		}
+	}
+	return NULL;
+}
+
 static int unknown(char *word, const struct option *longs, const char *help, struct err *err)
 {
 	char buf[HINT_MAX] = "";
+	const char *ours;
 
 	word[strcspn(word, "=")] = '\0';
-	if (str_starts(word, "--"))
+	ours = str_starts(word, "--") ? in_our_words(word + 2, longs) : NULL;
+	if (ours != NULL)
+		snprintf(buf, sizeof(buf), "; here it is '--%s'", ours);
+	else if (str_starts(word, "--"))
 		hint_table(buf, "--", word + 2, longs, SIZE_MAX);
 	if (buf[0] != '\0')
 		err_set(err, EINVAL, "unknown option '%s'%s", word, buf);

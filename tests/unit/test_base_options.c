@@ -10,6 +10,7 @@
 
 static const struct option longs[] = {
 	{"json", no_argument, NULL, 'j'},
+	{"mems", required_argument, NULL, 'm'},
 	{"seconds", required_argument, NULL, 's'},
 	{0},
 };
@@ -48,6 +49,10 @@ static void refuses(void **)
 	static const char *const cases[][3] = {
 		{"+a", "--jsn", "unknown option '--jsn'; did you mean '--json'?"},
 		{"+a", "--sceonds=3", "unknown option '--sceonds'; did you mean '--seconds'?"},
+		{"+a", "--nodes 1", "unknown option '--nodes'; here it is '--mems'"},
+		{"+a", "--node=1", "unknown option '--node'; here it is '--mems'"},
+		// of which this command has no word
+		{"+a", "--pids-limit 3", "unknown option '--pids-limit'; see x --help"},
 		{"+a", "-a -b", "unknown option '-b'; see x --help"},
 		{"+a", "--entirely-else one", "unknown option '--entirely-else'; see x --help"},
 		{"+a", "-a --seconds", "option '--seconds' wants a value"},

@@ -15,22 +15,17 @@
 
 static int find_near(const char *near, const struct host *host, int *ret, struct err *err)
 {
-	for (unsigned i = 0; i < host->npci; i++) {
-		const struct host_pci *p = &host->pci[i];
+	const struct host_pci *p = host_nic_called(host, near);
 
-		if (str_eq(p->bdf, near) || str_eq(p->netdev, near)
-		    || (strlen(near) == 7 && str_starts(p->bdf, "0000:") && str_eq(p->bdf + 5, near)
-		    )) {
-			*ret = p->node;
-			return 0;
-		}
-	}
-	return err_set(
-		err,
-		ENODEV,
-		"near '%s': no such NIC by PCI address or name; see pinfold host inventory",
-		near
-	);
+	if (p == NULL)
+		return err_set(
+			err,
+			ENODEV,
+			"near '%s': no such NIC by PCI address or name; see pinfold nic list",
+			near
+		);
+	*ret = p->node;
+	return 0;
 }
 
 // True if the pages asked for without a node all fit on this one.

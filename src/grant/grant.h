@@ -55,7 +55,8 @@ struct nic_select {
 	unsigned vendor, device, node;
 	bool on_node;
 	unsigned count;
-	char text[96]; // as it was said
+	char netdev[16]; // the one that is called so, whatever it is
+	char text[96];	 // as it was said
 };
 
 struct grant_nic {

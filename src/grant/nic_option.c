@@ -7,35 +7,10 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "grant/options.h"
+#include "host/host.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-
-// "0000:3b:00.0" or "3b:00.0" in the kernel's spelling. False for anything else.
-static bool canonical_bdf(const char *s, char ret[static 16])
-{
-	static const char form[] = "xxxx:xx:yx.z"; // y: 0 or 1, z: 0 to 7
-	char buf[16];
-
-	if (snprintf(buf, sizeof(buf), "%s%s", strlen(s) == 7 ? "0000:" : "", s)
-	    != (int)sizeof(form) - 1)
-		return false;
-	for (size_t i = 0; form[i] != '\0'; i++) {
-		char c = buf[i];
-
-		if (form[i] == 'x' || form[i] == 'y' || form[i] == 'z') {
-			if (!isxdigit((unsigned char)c) || (form[i] == 'y' && c > '1')
-			    || (form[i] == 'z' && c > '7'))
-				return false;
-			buf[i] = (char)tolower((unsigned char)c);
-		} else if (c != form[i]) {
-			return false;
-		}
-	}
-	strcpy(ret, buf);
-	return true;
-}
 
 // "8086"
 static int parse_id(const char *what, const char *s, unsigned *ret, struct err *err)
@@ -46,6 +21,13 @@ static int parse_id(const char *what, const char *s, unsigned *ret, struct err *
 		);
 	*ret = (unsigned)strtoul(s, NULL, 16);
 	return 0;
+}
+
+// Whether the kernel could call an interface so, and no word of ours is meant.
+static bool is_netdev(const char *s)
+{
+	return strlen(s) < sizeof(((struct nic_select *)NULL)->netdev) && s[0] != '.'
+	       && s[strcspn(s, "/:=, \t\n")] == '\0';
 }
 
 // One of "driver=e1000e", "vendor=8086", "device=10d3", "node=1", "pf=3b:00.0", "count=2".
@@ -69,7 +51,7 @@ static int parse_word(struct nic_select *s, const char *word, struct err *err)
 	if (n == strlen("device") && str_starts(word, "device="))
 		return parse_id("device", value, &s->device, err);
 	if (n == strlen("pf") && str_starts(word, "pf=")) {
-		if (!canonical_bdf(value, s->pf))
+		if (!host_bdf(value, s->pf))
 			return err_set(err, EINVAL, "pf '%.32s' is not a PCI address", value);
 		return 0;
 	}
@@ -122,16 +104,20 @@ static int parse_nic(const struct reading *r, const char *text, struct err *err)
 	str_foreach (w, buf, ",") {
 		if (str_eq(w, "bind"))
 			nic.bind = true;
-		else if (first && canonical_bdf(w, nic.bdf)) {
+		else if (first && host_bdf(w, nic.bdf)) {
 			*s = (struct nic_select){0};
 			which = true;
-		} else if (nic.bdf[0] != '\0' || strchr(w, '=') == NULL)
+		} else if (first && is_netdev(w)) {
+			*s = (struct nic_select){0};
+			strcpy(s->netdev, w);
+			which = true;
+		} else if (nic.bdf[0] != '\0' || s->netdev[0] != '\0' || strchr(w, '=') == NULL)
 			return err_set(
 				err,
 				EINVAL,
-				"NIC '%.64s' is not a PCI address as 0000:3b:00.0, nor what a NIC "
-				"has to "
-				"be as driver=ice,node=1,count=2; see pinfold nic list",
+				"NIC '%.64s' is not a PCI address as 0000:3b:00.0, nor the name of "
+				"an interface, nor what a NIC has to be as "
+				"driver=ice,node=1,count=2; see pinfold nic list",
 				text
 			);
 		else if (parse_word(s, w, err) < 0)
@@ -163,7 +149,7 @@ static int read_nic(const struct reading *r, const json_t *e, struct err *err)
 	    || jread_u64(e, r->what, "iommu-group", true, INT32_MAX, &group, err) < 0
 	    || jread_bool(e, r->what, "bind", &nic.bind, err) < 0)
 		return -err->code;
-	if (!canonical_bdf(bdf, nic.bdf))
+	if (!host_bdf(bdf, nic.bdf))
 		return err_set(err, EINVAL, "read %s: NIC '%.32s' is no PCI address", r->what, bdf);
 	nic.iommu_group = (int)group;
 	return add_nic(r->all, &nic, err) < 0 ? err_wrap(err, "read %s", r->what) : 0;

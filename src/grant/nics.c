@@ -93,6 +93,27 @@ static int choose_some(
 	);
 }
 
+// The address of one that is named by its interface.
+static int find_named(
+	const struct terms *t, struct grant_nic *nic, const struct host *host, struct err *err
+)
+{
+	const struct host_pci *p = host_nic_called(host, nic->select.netdev);
+
+	if (p == NULL)
+		return err_set(
+			err,
+			ENODEV,
+			"NIC '%s': no interface of a NIC is called that (one that is bound to "
+			"vfio-pci has none: name its address); see pinfold nic list",
+			nic->select.netdev
+		);
+	if (nic_granted(t, p->bdf))
+		return err_set(err, EINVAL, "NIC '%s' is asked for twice", p->bdf);
+	strcpy(nic->bdf, p->bdf);
+	return 0;
+}
+
 int choose_nics(
 	struct terms *t, const struct host *host, const struct holdings *others, struct err *err
 )
@@ -100,6 +121,11 @@ int choose_nics(
 	struct grant_nic asked[GRANT_NICS];
 	unsigned n = t->nnics;
 
+	for (unsigned i = 0; i < n; i++) {
+		if (t->nics[i].select.netdev[0] != '\0'
+		    && find_named(t, &t->nics[i], host, err) < 0)
+			return -err->code;
+	}
 	memcpy(asked, t->nics, n * sizeof(asked[0]));
 	t->nnics = 0;
 	// the named ones first: none of them is chosen for another

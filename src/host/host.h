@@ -196,9 +196,13 @@ enum {
 int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct err *err);
 void host_done(struct host *h);
 
-const struct host_cpu *host_cpu(const struct host *h, unsigned id);	       // NULL: not online
-const struct host_node *host_node(const struct host *h, unsigned id);	       // NULL: not online
-const struct host_pci *host_pci(const struct host *h, const char *bdf);	       // NULL: not there
+const struct host_cpu *host_cpu(const struct host *h, unsigned id);	// NULL: not online
+const struct host_node *host_node(const struct host *h, unsigned id);	// NULL: not online
+const struct host_pci *host_pci(const struct host *h, const char *bdf); // NULL: not there
+// "0000:3b:00.0" or "3b:00.0" in the kernel's spelling. False for anything else.
+bool host_bdf(const char *s, char ret[static 16]);
+// A NIC as people name it: by its address, or by its interface's name. NULL: not there.
+const struct host_pci *host_nic_called(const struct host *h, const char *name);
 const struct host_netdev *host_netdev(const struct host *h, const char *name); // NULL: not there
 
 // Index into hugepages[] of a page size in bytes, or -1.

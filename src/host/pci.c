@@ -7,6 +7,8 @@
 #include "base/scope.h"
 #include "base/str.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PCI_DIR "sys/bus/pci/devices"
@@ -179,6 +181,30 @@ int host_read_pci(const struct hostfs *fs, struct host *h, struct err *err)
 	return 0;
 }
 
+bool host_bdf(const char *s, char ret[static 16])
+{
+	static const char form[] = "xxxx:xx:yx.z"; // y: 0 or 1, z: 0 to 7
+	char buf[16];
+
+	if (snprintf(buf, sizeof(buf), "%s%s", strlen(s) == 7 ? "0000:" : "", s)
+	    != (int)sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; form[i] != '\0'; i++) {
+		char c = buf[i];
+
+		if (form[i] == 'x' || form[i] == 'y' || form[i] == 'z') {
+			if (!isxdigit((unsigned char)c) || (form[i] == 'y' && c > '1')
+			    || (form[i] == 'z' && c > '7'))
+				return false;
+			buf[i] = (char)tolower((unsigned char)c);
+		} else if (c != form[i]) {
+			return false;
+		}
+	}
+	strcpy(ret, buf);
+	return true;
+}
+
 const struct host_pci *host_pci(const struct host *h, const char *bdf)
 {
 	struct host_pci key = {0};
@@ -187,4 +213,18 @@ const struct host_pci *host_pci(const struct host *h, const char *bdf)
 		return NULL;
 	strcpy(key.bdf, bdf);
 	return bsearch(&key, h->pci, h->npci, sizeof(*h->pci), by_bdf);
+}
+
+const struct host_pci *host_nic_called(const struct host *h, const char *name)
+{
+	const struct host_pci *p = host_pci(h, name);
+	char bdf[16];
+
+	if (p != NULL || host_bdf(name, bdf))
+		return p != NULL ? p : host_pci(h, bdf);
+	for (unsigned i = 0; name[0] != '\0' && i < h->npci; i++) {
+		if (str_eq(h->pci[i].netdev, name))
+			return &h->pci[i];
+	}
+	return NULL;
 }

@@ -19,15 +19,11 @@
 
 const struct host_pci *nic_find(const struct host *host, const char *name, struct err *err)
 {
-	for (unsigned i = 0; i < host->npci; i++) {
-		const struct host_pci *p = &host->pci[i];
+	const struct host_pci *p = host_nic_called(host, name);
 
-		if (str_eq(p->bdf, name) || str_eq(p->netdev, name)
-		    || (str_starts(p->bdf, "0000:") && str_eq(p->bdf + 5, name)))
-			return p;
-	}
-	err_set(err, ENODEV, "NIC '%.64s' does not exist; see pinfold nic list", name);
-	return NULL;
+	if (p == NULL)
+		err_set(err, ENODEV, "NIC '%.64s' does not exist; see pinfold nic list", name);
+	return p;
 }
 
 static bool wished(const struct nic_wish *w, const struct host_pci *p)

@@ -87,6 +87,9 @@ static void near_a_nic(void **)
 	chosen("paper", NULL, "cpu-count=25 near=82:00.0", "1,12-23,36-47");
 	chosen("big", NULL, "cpu-count=2 near=ens29", "112-113");
 	chosen("big", NULL, "cpu-count=1 nic=10:01.3", "1");
+	// both take the same names
+	chosen("big", NULL, "cpu-count=2 nic=ens29,bind", "112-113");
+	chosen("paper", NULL, "cpu-count=2 near=0000:82:00.1", "13-14");
 }
 
 static void near_the_pages(void **)

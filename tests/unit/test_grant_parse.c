@@ -87,7 +87,9 @@ static const struct bad_flag {
 	{"memory", "1.5G", "not a number"},
 	{"memory", "99999999999T", "not a number"},
 	{"pids", "0", "from 1 to 4194304"},
-	{"nic", "eth0", "NIC 'eth0' is not a PCI address as 0000:3b:00.0"},
+	{"nic", "a-name-too-long0", "NIC 'a-name-too-long0' is not a PCI address"},
+	{"nic", "eth0,node=1", "nor the name of an interface"},
+	{"nic", "node=1,eth0", "is not a PCI address"},
 	{"nic", "3b:00.8", "not a PCI address"},
 	{"nic", "3b:20.0", "not a PCI address"},
 	{"nic", " 3b:00.0", "not a PCI address"},
@@ -239,7 +241,7 @@ static const struct bad_text {
 	{"{\"hugepages\": [{\"size\": \"2M\", \"count\": 1, \"nodes\": 0}]}",
 	 "did you mean 'node'"},
 	{"{\"nics\": [1]}", "'nics': an entry is not a string"},
-	{"{\"nics\": [\"eth0\"]}", "not a PCI address"},
+	{"{\"nics\": [\"eth0:1\"]}", "not a PCI address"},
 	{"{\"links\": [\"tap:a\"]}", "write memif:NAME or vhost-user:NAME"},
 };
 

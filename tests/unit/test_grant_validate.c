@@ -117,6 +117,10 @@ static void nics(void **)
 	fake_read("paper", &h);
 	refused(&h, &nobody, "cpus=1 near=eth9", "near 'eth9': no such NIC");
 	refused(&h, &nobody, "cpus=1 nic=0000:99:00.0", "NIC 0000:99:00.0 does not exist");
+	refused(&h, &nobody, "cpus=1 nic=eth9", "NIC 'eth9': no interface of a NIC is called that");
+	refused(&h, &nobody, "cpus=1 nic=eno1", "(eno1) carries the default route");
+	refused(&h, &nobody, "cpus=1 nic=eno1 nic=01:00.0", "NIC '0000:01:00.0' is asked for twice"
+	);
 	refused(&h, &nobody, "cpus=1 nic=01:00.0", "(eno1) carries the default route");
 	fake_hold(&h, &others, "name=other cpus=2 nic=03:00.0", false);
 	refused(&h, &others, "cpus=1 nic=03:00.0", "0000:03:00.0 is granted to 'other' already");

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 
+#include "base/columns.h"
 #include "base/hint.h"
 #include "base/jread.h"
 #include "base/options.h"
@@ -16,6 +17,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#define COLUMNS_MAX 16
+// of a terminal: what is cut has so many at least, and the last, which is the longest, so many beside the others
+#define LEAST 8
+#define LEAST_LAST 24
 
 const char *cli_host_tree;
 
@@ -139,42 +145,97 @@ static const char *cell(const json_t *row, const char *key, char *buf, size_t le
 	return "-";
 }
 
-void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
+// A column of numbers is shown whole or not at all: a part of one would be another number.
+static bool all_numbers(const json_t *rows, const char *key)
 {
-	size_t width[16] = {0}, n, i;
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach ((json_t *)rows, i, row) {
+		if (json_is_string(json_object_get(row, key)))
+			return false;
+	}
+	return true;
+}
+
+// Of a table that is too wide for its terminal.
+struct layout {
+	size_t n, width[COLUMNS_MAX];
+	bool below; // the last column is on a line of its own
+};
+
+static struct layout measure(const json_t *rows, const char *const *keys)
+{
+	size_t least[COLUMNS_MAX], room = columns_here(), others = 0, *last, i;
+	struct layout l = {0};
 	char buf[64];
 	json_t *row;
+
+	for (; l.n < COLUMNS_MAX && keys[l.n] != NULL; l.n++) {
+		size_t *width = &l.width[l.n], title = *width = strlen(keys[l.n]);
+
+		json_array_foreach ((json_t *)rows, i, row) {
+			size_t w = columns_of(cell(row, keys[l.n], buf, sizeof(buf)));
+
+			if (w > *width)
+				*width = w;
+		}
+		least[l.n] = all_numbers(rows, keys[l.n]) ? *width : title > LEAST ? title : LEAST;
+	}
+	last = &l.width[l.n - 1];
+	for (size_t k = 0; k + 1 < l.n; k++)
+		others += l.width[k] + COLUMNS_GAP;
+	if (l.n == 1 || *last <= LEAST_LAST || others + LEAST_LAST <= room) {
+		least[l.n - 1] = *last < LEAST_LAST ? *last : LEAST_LAST;
+		columns_fit(l.width, least, l.n, room);
+		return l;
+	}
+	l.below = true;
+	columns_fit(l.width, least, l.n - 1, room);
+	if (*last > room - COLUMNS_GAP)
+		*last = room - COLUMNS_GAP;
+	return l;
+}
+
+static void print_cell(const struct layout *l, size_t k, const char *text)
+{
+	bool last = k + 1 == l->n, ends = last || (l->below && k + 2 == l->n);
+
+	if (last && l->below)
+		printf("%*s", COLUMNS_GAP, "");
+	// of names the end tells apart as often as the beginning
+	columns_print(text, l->width[k], k == 0, !ends);
+	if (last || ends)
+		putchar('\n');
+	else
+		printf("%*s", COLUMNS_GAP, "");
+}
+
+void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
+{
+	struct layout l;
+	char buf[64];
+	json_t *row;
+	size_t i;
 
 	if (json) {
 		cli_print_json(rows);
 		return;
 	}
 	json_plain((json_t *)rows);
-	for (n = 0; n < ARRAY_LEN(width) && keys[n] != NULL; n++) {
-		width[n] = strlen(keys[n]);
-		json_array_foreach ((json_t *)rows, i, row) {
-			size_t w = strlen(cell(row, keys[n], buf, sizeof(buf)));
+	l = measure(rows, keys);
+	for (size_t k = 0; k < l.n; k++) {
+		char title[64];
+		size_t n = 0;
 
-			if (w > width[n])
-				width[n] = w;
-		}
+		for (const char *c = keys[k]; *c != '\0' && n + 1 < sizeof(title); c++)
+			title[n++] = *c == '_' ? ' ' : (char)toupper((unsigned char)*c);
+		title[n] = '\0';
+		print_cell(&l, k, title);
 	}
-	for (size_t k = 0; k < n; k++) {
-		for (const char *c = keys[k]; *c != '\0'; c++)
-			putchar(*c == '_' ? ' ' : toupper((unsigned char)*c));
-		if (k + 1 < n)
-			printf("%*s", (int)(width[k] - strlen(keys[k]) + 2), "");
-	}
-	putchar('\n');
 	json_array_foreach ((json_t *)rows, i, row) {
-		for (size_t k = 0; k < n; k++) {
-			if (k + 1 < n)
-				printf("%-*s  ", (int)width[k], cell(row, keys[k], buf, sizeof(buf))
-				);
-			else
-				printf("%s", cell(row, keys[k], buf, sizeof(buf)));
-		}
-		putchar('\n');
+		for (size_t k = 0; k < l.n; k++)
+			print_cell(&l, k, cell(row, keys[k], buf, sizeof(buf)));
 	}
 }
 

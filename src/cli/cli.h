@@ -68,7 +68,8 @@ int cli_group(const struct group *g, int argc, char **argv);
 extern const char *cli_host_tree; // NULL: this machine
 
 // A table for people from the same array of objects that --json prints. keys: object keys, the column
-// titles being their upper case; values may be strings, integers, booleans or null ("-").
+// titles being their upper case; values may be strings, integers, booleans or null ("-"). On a terminal the longest cells
+// are cut, so that a row is a line.
 void cli_print_rows(const json_t *rows, const char *const *keys, bool json);
 
 // Pretty-prints any value as JSON with a newline.

@@ -3,6 +3,7 @@
 // pinfold ps: the workloads that run, and what is left of those that did; with -a what became of others.
 
 #include "apply/apply.h"
+#include "base/columns.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/wrap.h"
@@ -11,10 +12,11 @@
 #include "keeper/keeper.h"
 
 #include <getopt.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const told_by_keeper[] = {"state", "seconds", "command"};
+static const char *const told_by_keeper[] = {"state", "seconds", "command", "image"};
 
 struct ps {
 	struct ledger *l;
@@ -74,9 +76,17 @@ static void print_notes(const json_t *rows)
 
 	json_array_foreach ((json_t *)rows, i, row) {
 		const char *note = json_string_value(json_object_get(row, "note"));
+		_cleanup_free_ char *line = NULL;
 
-		if (note != NULL && note[0] != '\0')
-			printf("%s: %s\n", json_string_value(json_object_get(row, "name")), note);
+		if (note == NULL || note[0] == '\0')
+			continue;
+		line = str_printf(
+			"%s: %s\n", json_string_value(json_object_get(row, "name")), note
+		);
+		if (line != NULL && columns_here() != SIZE_MAX)
+			wrap_print(line);
+		else if (line != NULL)
+			fputs(line, stdout);
 	}
 }
 
@@ -152,7 +162,7 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 		offline_look(&ps->l->fs, lease, &o);
 	if (lease->site.place == PLACE_KEEPER) {
 		told = used && !o.frozen ? cli_keeper_row(lease->grant.name, &why) : NULL;
-		// the keeper is its owner's: what it says is taken for these three alone
+		// the keeper is its owner's: what it says is taken for these alone
 		if (str_eq(state, "running"))
 			state = told == NULL ? "no answer" : "idle";
 		command = "";
@@ -173,8 +183,12 @@ static int ps_one(const struct lease *lease, void *arg, struct err *err)
 		json_object_set_new(row, "held", held_to_json(&held, &lease->grant));
 	for (size_t i = 0; told != NULL && i < ARRAY_LEN(told_by_keeper); i++) {
 		json_t *value = json_object_get(told, told_by_keeper[i]);
+		const json_t *own = json_object_get(row, told_by_keeper[i]);
 
-		if (json_typeof(value) == json_typeof(json_object_get(row, told_by_keeper[i])))
+		// what it leaves out, or says otherwise, is not taken; of an image there is nothing but its word
+		if (value != NULL
+		    && (own != NULL ? json_typeof(value) == json_typeof(own) : json_is_string(value)
+		    ))
 			json_object_set(row, told_by_keeper[i], value);
 	}
 	add_note(ps->l, lease, used, &o, &held, why.code != 0 ? why.msg : NULL, row);

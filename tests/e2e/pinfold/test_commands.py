@@ -2,11 +2,15 @@
 # Copyright (c) 2026 The pinfold authors
 """The commands beside run: ps, logs, stop, exec, gc, grant."""
 
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import signal
+import struct
+import termios
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +19,7 @@ import jsonschema
 import pytest
 
 from places import TOP
+from schemas import validate
 from workload import CPU, LEASES, LOGS, OTHER, PYTHON, SLOW, free_pages, ids, needs_pages
 from workload import needs_root, needs_two, status_field, unique, wait
 
@@ -62,6 +67,61 @@ def test_ps_of_an_odd_command(pf):
     assert len(lines) == len(pf.ps()) + 1
     assert not {"\033", "\u009b"} & set(pf.ok("ps"))
     assert pf.ok("ps", "--json").isascii()
+
+
+class Terminal:
+    """What a command prints on one of so many columns."""
+
+    def __init__(self, columns):
+        self.columns = columns
+
+    def __call__(self, *command):
+        pid, fd = pty.fork()
+        if pid == 0:
+            # as many from the start: what it prints is laid out by that
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, self.columns, 0, 0))
+            os.execv(command[0], command)
+        text = b""
+        while True:
+            try:
+                more = os.read(fd, 65536)
+            except OSError:
+                break
+            if not more:
+                break
+            text += more
+        os.close(fd)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, text
+        return text.decode().replace("\r\n", "\n")
+
+
+@needs_two
+def test_ps_on_a_terminal(pf):
+    """A row is no wider than it; what is cut there is whole elsewhere."""
+    long = unique("long") + "-name" * 7
+    pf.begin(name=long, script=f"echo up; : {'x' * 100}; exec sleep 1000")
+    _, short = pf.begin(cpu=OTHER)
+    text = Terminal(80)(pf.path, "ps")
+    assert all(len(line) <= 80 for line in text.splitlines()), text
+    head, lines = text.splitlines()[:2], text.splitlines()
+    assert head[0].split()[-1] == "SECONDS" and head[1] == "  COMMAND"
+    at = next(i for i, line in enumerate(lines) if line.startswith(f"{short} "))
+    assert lines[at].split()[1] == "running" and lines[at + 1].startswith("  /bin/sh -c echo up")
+    # both ends of a name can be told apart
+    cut = next(line.split()[0] for line in lines if line.startswith("long-"))
+    assert re.fullmatch("long-.*….*-name", cut) and len(cut) < len(long)
+    for whole in (pf.ok("ps"), Terminal(300)(pf.path, "ps")):
+        row = next(line for line in whole.splitlines() if line.startswith(f"{long} "))
+        assert "x" * 100 in row and whole.splitlines()[0].split()[-1] == "COMMAND"
+    assert pf.ps()[long]["command"].endswith("exec sleep 1000")
+
+
+def test_ended_on_a_terminal(pf):
+    name = unique()
+    pf.run("--name", name, "--memory", "32M", "--", PYTHON, "-I", "-c", "x = b'x' * (256 << 20)")
+    text = Terminal(80)(pf.path, "ps", "-a")
+    assert all(len(line) <= 80 for line in text.splitlines()), text
+    assert f"{name}: it was killed for memory" in " ".join(text.split())
 
 
 # --- stop -----------------------------------------------------------------------------------------
@@ -437,7 +497,8 @@ def test_grant_create_show_run_remove(pf):
     assert (doc["name"], doc["cpus"], doc["memory"], doc["pids"]) == (name, str(CPU), "64M", 50)
     assert doc["hugepages"][0]["count"] == 8
     assert pf.json("grant", "show", "--json", name) == doc
-    row = next(g for g in pf.json("grant", "list", "--json") if g["name"] == name)
+    rows = validate("grants", pf.json("grant", "list", "--json"))
+    row = next(g for g in rows if g["name"] == name)
     assert row["in-use"] is False
     assert any(line.startswith(f"{name} ") for line in pf.ok("grant", "list").splitlines())
     before = free_pages()

@@ -214,21 +214,21 @@ static void find_sockets(const char *prefix, glob_t *found)
 	}
 }
 
+#define ELSEWHERE                                                                                \
+	"; one in a container is found there: pinfold top NAME, or pinfold exec NAME -- drover " \
+	"...; "                                                                                  \
+	"or name its socket with --socket"
+
 static int none_there(const struct client_target *target, struct err *err)
 {
 	if (target->prefix != NULL)
 		return err_set(
 			err,
 			ENOENT,
-			"no drover runs with --file-prefix %.64s; for one in a container name its "
-			"socket with --socket",
+			"no drover runs with --file-prefix %.64s" ELSEWHERE,
 			target->prefix
 		);
-	return err_set(
-		err,
-		ENOENT,
-		"no drover runs here; for one in a container name its socket with --socket"
-	);
+	return err_set(err, ENOENT, "no drover runs here" ELSEWHERE);
 }
 
 // Of the sockets found, the one that a drover answers on.

@@ -265,6 +265,14 @@ def test_top_of_a_drover(pf, tmp_path):
     s.until("traffic runs")
     sample = pf.json("top", name, "--once", "--json", "--interval", "0.1")
     assert [t["name"] for t in sample["tasks"]] == ["forward"]
+    # in its container the others find it as well: it is the one that there is
+    inside = ["exec", name, "--", "/drover/drover"]
+    packets = pf.ok(*inside, "trace", "--json", "forward", "2").splitlines()
+    assert len([json.loads(p) for p in packets]) == 2
+    assert pf.json(*inside, "ask", "info")["version"]
+    # and out here there is none: how to come to it is said
+    p = subprocess.run([drover, "top", "--once"], capture_output=True, text=True, check=False)
+    assert p.returncode == 1 and "pinfold top NAME" in p.stderr
     # in use and reserved, as the kernel counts
     (one,) = stats(pf, name)[name]["hugepages"]
     assert max(one["used"], one["reserved"]) > 0

@@ -150,12 +150,11 @@ uint64_t pinned_bytes(const struct hostfs *fs, const struct lease *lease);
 
 #define LEASE_DRAINS 1
 
-// Kills what is left of the lease, takes everything back and removes it: 0. LEASE_DRAINS: it stays, since
-// what it gave is still used, which err says; the ledger knows, and the next collection tries again. The
-// ledger is locked.
-int lease_end(const struct ledger *l, const struct lease *lease, struct err *err);
-// The same of one whose file stays, of which the caller says anew what it is.
-int lease_take_back(const struct ledger *l, const struct lease *lease, struct err *err);
+// Kills what is left of the lease as it is on disk, takes everything back and removes it: 0, also where it is not there any
+// more. LEASE_DRAINS: it stays, since what it gave is still used, which err says; the ledger knows, and the next collection
+// tries again. *waits (NULL: false): whether it is to hold its grant until the next start (LEASE_WAITING) instead of
+// being removed, and whether it does. The ledger is locked.
+int lease_end(const struct ledger *l, const struct lease *lease, bool *waits, struct err *err);
 
 // Before that, of a lease whose supervisor is gone: notes for ps -a that it has ended, and which limit it ran into.
 void lease_note_unseen(const struct ledger *l, const struct lease *lease, const char *why);

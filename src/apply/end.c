@@ -116,7 +116,7 @@ static int begin_draining(const struct ledger *l, const struct lease *lease, str
 	return lease_write(l, &draining, err);
 }
 
-int lease_take_back(const struct ledger *l, const struct lease *lease, struct err *err)
+static int take_back(const struct ledger *l, const struct lease *lease, struct err *err)
 {
 	bool current = lease_of_this_boot(l, lease);
 	struct charges left = {0};
@@ -148,14 +148,27 @@ int lease_take_back(const struct ledger *l, const struct lease *lease, struct er
 	return 0;
 }
 
-int lease_end(const struct ledger *l, const struct lease *lease, struct err *err)
+int lease_end(const struct ledger *l, const struct lease *lease, bool *waits, struct err *err)
 {
+	const bool wanted = waits != NULL && *waits;
 	struct lease now;
 	int r = lease_read(l, lease->grant.name, &now, err);
 
+	if (waits != NULL)
+		*waits = false; // until that is on disk
 	// taken back already, and what has its name by now is another's
 	if (r == -ENOENT || (r == 0 && !lease_same_run(lease, &now)))
 		return 0;
-	r = r == 0 ? lease_take_back(l, lease, err) : r;
-	return r == 0 ? lease_remove(l, lease->grant.name, err) : r;
+	if (r == 0)
+		r = take_back(l, &now, err);
+	if (r != 0)
+		return r;
+	if (!wanted || now.again != LEASE_AGAIN)
+		return lease_remove(l, now.grant.name, err);
+	// who looks meanwhile finds one or the other, and never none
+	now.again = LEASE_WAITING;
+	now.nundo = 0;
+	r = lease_write(l, &now, err);
+	*waits = r == 0;
+	return r;
 }

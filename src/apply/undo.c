@@ -152,7 +152,7 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 						     : "it ended with the machine's boot"
 		);
 	if (r == 0)
-		r = lease_end(l, lease, err);
+		r = lease_end(l, lease, NULL, err);
 	if (r < 0) {
 		err_wrap(err, "clean up after '%s'", lease->grant.name);
 		if (l->fs.real)

@@ -47,7 +47,7 @@ static int stop_keeper(struct ledger *l, const char *name, struct err *err)
 	int r = lease_read(l, name, &lease, err);
 
 	if (r == 0)
-		r = lease_end(l, &lease, err);
+		r = lease_end(l, &lease, NULL, err);
 	return r == LEASE_DRAINS ? -err->code : r;
 }
 

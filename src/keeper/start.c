@@ -371,7 +371,7 @@ int keeper_start(const char *name, struct err *err)
 			if (r == 0)
 				r = keeper_watch(&s.ledger.fs, &s.plan.lease, err);
 			if (r < 0 && s.ledger.lock >= 0)
-				lease_end(&s.ledger, &s.plan.lease, &undo);
+				lease_end(&s.ledger, &s.plan.lease, NULL, &undo);
 		}
 		start_done(&s);
 	}

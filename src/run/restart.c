@@ -100,7 +100,7 @@ static void give_up_waiting(const struct hostfs *fs, const struct lease *lease)
 	if (ledger_lock(&l, &unused) == 0 && lease_read(&l, lease->grant.name, &now, &unused) == 0
 	    && lease_same_run(lease, &now)
 	    && (now.again == LEASE_WAITING || now.again == LEASE_STOPPED))
-		lease_end(&l, &now, &unused);
+		lease_end(&l, &now, NULL, &unused);
 	ledger_close(&l);
 }
 

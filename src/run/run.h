@@ -104,9 +104,7 @@ int run_limit(const struct right_limit *limits, unsigned n, struct err *err);
 // with who has what of it.
 int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err);
 
-// lease_end of the lease of that name and run, if it is there still, with the lock taken for it. Where it
-// drains, again, for a moment; LEASE_DRAINS with err set, then. *waits (NULL: false): whether it is to hold its grant
-// until the next start, and whether it does.
+// lease_end with the lock taken for it; where it drains, again, for a moment.
 int lease_end_soon(struct ledger *l, const struct lease *lease, bool *waits, struct err *err);
 
 // ---- restart.c

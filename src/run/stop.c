@@ -115,28 +115,13 @@ static int end_workload(
 // Its supervisor is dead, does not get on (stopped, traced), or left it draining.
 static int end_now(struct ledger *l, const struct lease *lease, bool *waits, struct err *err)
 {
-	const bool wanted = *waits;
-	struct lease now;
-	int r;
+	int r = ledger_lock(l, err);
 
-	*waits = false; // until that is on disk
-	if (ledger_lock(l, err) < 0)
-		return -err->code;
-	r = lease_read(l, lease->grant.name, &now, err);
-	if (r == -ENOENT || (r == 0 && !lease_same_run(lease, &now))) {
-		r = 0; // taken back meanwhile, and perhaps another one started under that name
-	} else if (r == 0) {
-		r = lease_take_back(l, &now, err);
-		// who looks meanwhile finds one or the other, and never none
-		if (r == 0 && wanted && now.again == LEASE_AGAIN) {
-			now.again = LEASE_WAITING;
-			now.nundo = 0;
-			r = lease_write(l, &now, err);
-			*waits = r == 0;
-		} else if (r == 0) {
-			r = lease_remove(l, now.grant.name, err);
-		}
+	if (r < 0) {
+		*waits = false;
+		return r;
 	}
+	r = lease_end(l, lease, waits, err);
 	ledger_unlock(l);
 	return r;
 }

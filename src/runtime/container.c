@@ -216,7 +216,7 @@ int container_delete(char *const *argv, const struct command *c, int *ret_status
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	if (*ret_status == 0 || !lease_in_use(&l, &lease)) {
-		r = lease_end(&l, &lease, err);
+		r = lease_end(&l, &lease, NULL, err);
 		// what it passed on is used: it drains, which pinfold ps shows
 		r = r == LEASE_DRAINS ? 0 : r;
 	}

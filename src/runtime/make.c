@@ -287,7 +287,7 @@ static int make_leased(
 	if (!stays && s->ledger.lock < 0 && ledger_lock(&s->ledger, &unused) < 0)
 		return r; // the next collection does it
 	if (!stays)
-		lease_end(&s->ledger, lease, r == 0 ? &unused : &(struct err){0});
+		lease_end(&s->ledger, lease, NULL, r == 0 ? &unused : &(struct err){0});
 	return r;
 }
 

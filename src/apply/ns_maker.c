@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,25 +36,20 @@ static _Noreturn void hold(maker_fn make, const void *arg, pid_t parent, int fd)
 
 int maker_begin(struct maker *ret, maker_fn make, const void *arg, struct err *err)
 {
-	_cleanup_close_ int here = -1, there = -1;
 	pid_t parent = getpid(), pid;
-	int pair[2];
+	int fd;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, errno, "make a socket");
-	here = pair[0];
-	there = pair[1];
-	pid = fork();
+	pid = socket_fork(&fd, err);
 	if (pid < 0)
-		return err_sys(err, errno, "start a process");
+		return pid;
 	if (pid == 0) {
 		// above all not the ends of pipes that others wait to see closed
-		if (there > STDERR_FILENO + 1)
-			close_range(STDERR_FILENO + 1, (unsigned)there - 1, 0);
-		close_range((unsigned)there + 1, ~0u, 0);
-		hold(make, arg, parent, there);
+		if (fd > STDERR_FILENO + 1)
+			close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+		close_range((unsigned)fd + 1, ~0u, 0);
+		hold(make, arg, parent, fd);
 	}
-	*ret = (struct maker){pid, steal_fd(&here)};
+	*ret = (struct maker){pid, fd};
 	return 0;
 }
 

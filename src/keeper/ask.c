@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "base/socket.h"
 #include "keeper/client.h"
 #include "keeper/keeper.h"
 #include "run/beside.h"
@@ -113,23 +114,18 @@ static int receive(
 )
 {
 	const int64_t limit = clock_ms() + seconds * INT64_C(1000);
-	_cleanup_close_ int here = -1, there = -1, child = -1;
+	_cleanup_close_ int fd = -1, child = -1;
 	struct pollfd end = {.events = POLLIN};
 	pid_t parent = getpid(), pid;
-	int pair[2], r;
+	int r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, errno, "make a socket");
-	here = pair[0];
-	there = pair[1];
-	pid = fork();
+	pid = socket_fork(&fd, err);
 	if (pid < 0)
-		return err_sys(err, errno, "start a process");
+		return pid;
 	if (pid == 0)
-		ask_main(name, req, parent, limit, there);
-	close(steal_fd(&there));
+		ask_main(name, req, parent, limit, fd);
 	child = (int)syscall(SYS_pidfd_open, pid, 0);
-	r = wait_answer(here, name, limit + SLACK_MS, text, ret_len, err);
+	r = wait_answer(fd, name, limit + SLACK_MS, text, ret_len, err);
 	syscall(SYS_pidfd_send_signal, child, SIGKILL, NULL, 0);
 	end.fd = child;
 	poll(&end, 1, END_MS);

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/socket.h"
 #include "base/status.h"
 #include "keeper/drop.h"
 #include "keeper/keeper.h"
@@ -297,29 +298,24 @@ static int lock_again(struct start *s, struct err *err)
 static int launch_keeper(struct start *s, struct err *err)
 {
 	scope_cleanup(scribe_done) struct scribe scribe = NO_SCRIBE;
-	_cleanup_close_ int listen_fd = -1, here = -1, there = -1;
+	_cleanup_close_ int listen_fd = -1, fd = -1;
 	struct keeper k = knowledge(s);
 	pid_t parent = getpid(), child, keeper = 0;
 	struct err lost;
-	int pair[2], r;
+	int r;
 
 	if (apply_host(&s->plan, false, err) < 0 || apply_host(&s->plan, true, err) < 0
 	    || open_socket(&s->plan.lease.grant, &listen_fd, err) < 0
 	    || scribe_start(&s->ledger.fs, &s->plan.lease, &scribe, err) < 0)
 		return -err->code;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, errno, "make a socket");
-	here = pair[0];
-	there = pair[1];
 	k.listen = listen_fd;
 	k.scribe = scribe;
-	child = fork();
+	child = socket_fork(&fd, err);
 	if (child < 0)
-		return err_sys(err, errno, "start a process");
+		return child;
 	if (child == 0)
-		become_keeper(&s->plan, &k, parent, there, s->ledger.lock);
-	close(steal_fd(&there));
-	r = wait_ready(s, here, child, &keeper, err);
+		become_keeper(&s->plan, &k, parent, fd, s->ledger.lock);
+	r = wait_ready(s, fd, child, &keeper, err);
 	kill(child, SIGKILL); // it has no more to do
 	waitpid(child, NULL, 0);
 	if (s->ledger.lock < 0 && lock_again(s, r == 0 ? err : &lost) < 0)

@@ -123,10 +123,14 @@ static void kernel_line(const struct plan *p, char *buf, size_t len, bool kvm)
 		buf, len, "console=ttyS0 loglevel=4 panic=-1 numa=off tsc=reliable no_timer_check"
 	);
 
-	// an emulated "rep stosb" goes byte by byte; and what mends a real CPU costs here and mends nothing
+	// An emulated "rep stosb" goes byte by byte; and what mends a real CPU costs here and mends nothing. The kernel's trials
+	// of its own ciphers and its look at each page that it may not write are two thirds of what it does until init.
 	if (!kvm)
-		n += (size_t
-		)snprintf(buf + n, len - n, " mitigations=off clearcpuid=erms,rep_good,fsrm");
+		n += (size_t)snprintf(
+			buf + n,
+			len - n,
+			" mitigations=off clearcpuid=erms,rep_good,fsrm cryptomgr.notests rodata=off"
+		);
 	if (grant_hugepage_bytes(g, -1) > 0)
 		n += (size_t)snprintf(
 			buf + n,

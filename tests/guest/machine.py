@@ -52,6 +52,7 @@ def kernel_line(machine):
         "no_timer_check",
         # an emulated "rep stosb" goes byte by byte, and may take 20 s for a page that held code
         "clearcpuid=erms,rep_good,fsrm",
+        "cryptomgr.notests",
         "intel_iommu=on",
         "default_hugepagesz=2M",
         "hugepagesz=1G",

@@ -38,7 +38,9 @@ static const struct known_message messages[] = {
 			   "not permitted",
 		.source = "QEMU 7.2, backends/hostmem.c",
 		.cause = "a filter of system calls refuses memory policies",
-		.cure = "pinfold run --in vm lets them through",
+		.cure = "give it the CPUs and memory of that node by a cgroup, as pinfold run --in "
+			"vm "
+			"does, and leave host-nodes out",
 	},
 	{
 		.of = "QEMU",
@@ -47,7 +49,8 @@ static const struct known_message messages[] = {
 			"vfio_dma_map(0x55d, 0x0, 0x80000000, 0x7f) = -12 (Cannot allocate memory)",
 		.source = "QEMU 7.2, hw/vfio/common.c; kubevirt#6110",
 		.cause = "it may lock too little memory (RLIMIT_MEMLOCK) for a guest with a NIC",
-		.cure = "pinfold run --in vm computes the limit; elsewhere: ulimit -l unlimited",
+		.cure = "ulimit -l unlimited, for who starts it; or the NIC in a container, where "
+			"pinfold run computes the limit",
 	},
 };
 

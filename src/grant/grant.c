@@ -38,6 +38,13 @@ uint64_t grant_hugepage_bytes(const struct grant *g, int node)
 	return bytes;
 }
 
+unsigned grant_fill_seconds(const struct grant *g)
+{
+	uint64_t gib = (g->memory + grant_hugepage_bytes(g, -1)) >> 30;
+
+	return gib < 3600 ? (unsigned)gib : 3600;
+}
+
 void holdings_done(struct holdings *h)
 {
 	free(h->held);

@@ -206,6 +206,8 @@ struct idset grant_all_cpus(const struct grant *g);
 uint64_t grant_pages(const struct grant *g, uint64_t size, int node, bool fs, bool anon);
 // Its hugepages of every kind, in bytes, on a node (-1: all).
 uint64_t grant_hugepage_bytes(const struct grant *g, int node);
+// Seconds that it may take at most to have all of its memory: a GiB each.
+unsigned grant_fill_seconds(const struct grant *g);
 
 void holdings_done(struct holdings *h);
 int holdings_add(struct holdings *h, const struct grant *g, bool live, struct err *err);

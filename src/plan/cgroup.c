@@ -106,10 +106,18 @@ static void limit_memory_v2(struct plan *p, const char *dir, uint64_t bytes)
 	set(p, str_printf("%s/memory.swap.max", dir), strdup("0"))->optional = true;
 }
 
+uint64_t plan_own_pids(const struct plan *p)
+{
+	struct idset all = grant_all_cpus(&p->lease.grant);
+
+	// QEMU has a thread for each CPU of the guest
+	return p->lease.site.pids + (site_has(&p->lease.site, SITE_GUEST) ? idset_count(&all) : 0);
+}
+
 // one more for pinfold-inside, the container's init
 static uint64_t work_pids(const struct plan *p)
 {
-	return p->lease.grant.pids + p->lease.site.pids
+	return p->lease.grant.pids + plan_own_pids(p)
 	       + (site_has(&p->lease.site, SITE_HOST_FILES) ? 0 : 1);
 }
 

@@ -149,5 +149,7 @@ int plan_links(struct plan *p, struct err *err);
 unsigned plan_fs_sizes(
 	const struct grant *g, const struct host *host, uint64_t ret[static HOST_PAGE_SIZES]
 );
+// Processes and threads of what runs the program, beside those that are granted.
+uint64_t plan_own_pids(const struct plan *p);
 // What the workload finds in /run/pinfold/grant.json. New reference.
 json_t *plan_inner_grant(const struct plan *p);

@@ -57,7 +57,7 @@ static json_t *limits(const struct plan *p, json_t *rules)
 		json_object_set_new(
 			res,
 			"pids",
-			json_pack("{s:I}", "limit", (json_int_t)(g->pids + 1 + p->lease.site.pids))
+			json_pack("{s:I}", "limit", (json_int_t)(g->pids + 1 + plan_own_pids(p)))
 		);
 	json_object_set_new(res, "hugepageLimits", pages);
 	return res;

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #define MEMORY_MIN (UINT64_C(160) << 20) // of the guest: kernel, pinfold's init, a small program
-#define SECONDS_KVM 20			 // a machine that has not come up by then will not
-#define SECONDS_TCG 50			 // within those that a start has (run/supervise.c)
+#define SECONDS_KVM 20 // and a second for each GiB: a machine that has not come up by then will not
+#define SECONDS_TCG 50 // within those that a start has (run/watch.c)
 
 static int check(const struct plan *p, struct err *err)
 {
@@ -238,7 +238,8 @@ static json_t *try(const struct plan *p, const struct plan_vm_cpus *cpus, const 
 		"accel",
 		accel,
 		"seconds",
-		str_eq(accel, "kvm") ? SECONDS_KVM : SECONDS_TCG,
+		(str_eq(accel, "kvm") ? SECONDS_KVM : SECONDS_TCG)
+			+ (int)grant_fill_seconds(&p->lease.grant),
 		"argv",
 		plan_vm_args(p, cpus, accel)
 	);
@@ -278,9 +279,12 @@ static json_t *job(struct plan *p, const struct plan_vm_cpus *cpus)
 	for (unsigned i = 0; i < cpus->n; i++)
 		json_array_append_new(pin, json_sprintf("%u", cpus->id[i]));
 	return json_pack(
-		"{s:o, s:o, s:o, s:s, s:o, s:o}",
+		"{s:o, s:i, s:o, s:o, s:s, s:o, s:o}",
 		"tries",
 		tries(p, cpus),
+		// before QEMU says a word
+		"fill",
+		(int)grant_fill_seconds(g),
 		"pin",
 		pin,
 		"emulator",

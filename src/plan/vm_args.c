@@ -17,6 +17,7 @@
 // MiB of translated code, where QEMU itself would take a quarter of the host's memory: a boot fills it once and a half, what runs
 // then needs far less.
 #define TRANSLATED 32
+#define THREADS_MAX 16 // as QEMU itself has
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 // ---- words
@@ -74,8 +75,16 @@ static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
 {
 	const struct grant *g = &p->lease.grant;
 	uint64_t all = memory_of(p) + grant_hugepage_bytes(g, -1);
-	const char *prealloc = p->launch->no_prealloc ? "off" : "on";
+	char prealloc[40] = "off";
 
+	// one thread alone takes seconds for some GiB
+	if (!p->launch->no_prealloc)
+		snprintf(
+			prealloc,
+			sizeof(prealloc),
+			"on,prealloc-threads=%u",
+			ncpus < THREADS_MAX ? ncpus : THREADS_MAX
+		);
 	add(argv, "-m", "%lluM", (unsigned long long)all >> 20);
 	add(argv,
 	    "-object",
@@ -129,7 +138,8 @@ static void kernel_line(const struct plan *p, char *buf, size_t len, bool kvm)
 		n += (size_t)snprintf(
 			buf + n,
 			len - n,
-			" mitigations=off clearcpuid=erms,rep_good,fsrm cryptomgr.notests rodata=off"
+			" mitigations=off clearcpuid=erms,rep_good,fsrm cryptomgr.notests "
+			"rodata=off"
 		);
 	if (grant_hugepage_bytes(g, -1) > 0)
 		n += (size_t)snprintf(

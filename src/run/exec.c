@@ -338,7 +338,7 @@ static int watch_exec(struct execution *x, int sfd, struct outcome *ret, struct 
 	struct watch w = {
 		.phase = PHASE_STARTING,
 		.ended = -1,
-		.limit = watch_limit(),
+		.limit = watch_limit(x->lease),
 		.ready = -1,
 		.name = x->lease->grant.name,
 		.relay = NO_RELAY,

@@ -197,7 +197,7 @@ static int watch_workload(
 	struct watch w = {
 		.phase = PHASE_STARTING,
 		.ended = -1,
-		.limit = watch_limit(),
+		.limit = watch_limit(&s->plan.lease),
 		.ready = ready,
 		.name = s->plan.lease.grant.name,
 		.log = &c->log,

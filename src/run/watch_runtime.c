@@ -23,9 +23,16 @@
 #define RELAY_MILLISECONDS 50 // so long a program that says nothing has no relay
 #define START_SECONDS 60      // from the fork to the word of the container's init
 
-int64_t watch_limit(void)
+// A virtual machine takes all of its memory at its start.
+static int start_seconds(const struct lease *lease)
 {
-	return clock_ms() + START_SECONDS * 1000;
+	return START_SECONDS
+	       + (site_has(&lease->site, SITE_GUEST) ? (int)grant_fill_seconds(&lease->grant) : 0);
+}
+
+int64_t watch_limit(const struct lease *lease)
+{
+	return clock_ms() + start_seconds(lease) * INT64_C(1000);
 }
 
 int watch_left(const struct watch *w)
@@ -44,18 +51,21 @@ int watch_give_up(struct watch *w, struct err *err)
 		ETIMEDOUT,
 		"start '%s': no word from the runtime after %d s; it was killed",
 		w->name,
-		START_SECONDS
+		start_seconds(w->lease)
 	);
 }
 
 // line: "kvm: why". The words are the container's.
-static void say_fallback(const struct watch *w, char *line)
+static void take_fallback(struct watch *w, char *line)
 {
 	char text[300];
 	int name = (int)strcspn(line, ":");
 
 	str_plain(line);
 	if (line[name] == ':' && site_has(&w->lease->site, SITE_GUEST)) {
+		if (!w->fell_back)
+			w->limit = watch_limit(w->lease);
+		w->fell_back = true;
 		snprintf(
 			text,
 			sizeof(text),
@@ -89,7 +99,7 @@ static bool read_status(struct watch *w, int fd)
 				sscanf(line, "machine %7s", w->accel);
 				debug_step(debug_time(), "boot", "guest", line + 8, 0, NULL);
 			} else if (w->phase == PHASE_STARTING && str_starts(line, "fallback "))
-				say_fallback(w, line + 9);
+				take_fallback(w, line + 9);
 			// an init that the program replaces has said before that it starts
 			else if (sscanf(line, "failed %d", &w->exec_errno) == 1)
 				w->phase = PHASE_FAILED;

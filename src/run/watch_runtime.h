@@ -39,13 +39,14 @@ struct watch {
 	struct cpu_watch *cpus;	    // NULL: somebody else's business
 	struct limit_watch *limits; // NULL: somebody else's business
 	bool unwritten;		    // the lease is not on disk yet
+	bool fell_back;		    // another accelerator is tried, with a time of its own
 	bool hung_up;		    // the caller's side of it has gone
 	bool told;		    // a signal said that it is to end
 	int size;		    // of a terminal of somebody else's: where to read it; -1: none
 };
 
 // When a start that begins now has failed.
-int64_t watch_limit(void);
+int64_t watch_limit(const struct lease *lease);
 // How many milliseconds are left of a start, 0 when its time is over.
 int watch_left(const struct watch *w);
 // Then: kills it. Returns the error. One limit for the whole start, however often a signal wakes us.

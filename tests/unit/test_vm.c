@@ -4,11 +4,14 @@
 #include "unit.h"
 
 #include "inside/vm/pump.h"
+#include "inside/vm/qmp.h"
 #include "vm/vm.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char dep[] =
@@ -155,7 +158,82 @@ static void test_pump_refuses(void **state)
 	refuses("\x05\x07\0\0\0\0\0\0", 8, "stream 7");
 	refuses("\x05\0\0\0\0\0\0\x40", 8, "bytes");
 	refuses("\x01\x01\0\0\x01\0\0\0x", 9, "no room");
+	refuses("\x03\x02\0\0\0\0\0\0", 8, "that is none");
 	refuses("\x02\0\0\0\x04\0\0\0\xff\xff\xff\xff", 12, "room of");
+}
+
+// What is there at the end is taken, and not what others write meanwhile.
+static void test_drain(void **state)
+{
+	size_t left[PUMP_STREAMS] = {0, 5, 0};
+	int port[2], in[2];
+	struct pump p;
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, port), 0);
+	assert_int_equal(pipe(in), 0);
+	pump_open(&p, port[0], PUMP_WORD);
+	pump_source(&p, 1, in[0]);
+	assert_int_equal(write(in[1], "123456789", 9), 9);
+	assert_true(pump_drain(&p, left, &err));
+	assert_false(pump_drain(&p, left, &err));
+	assert_int_equal(left[1], 0);
+	assert_int_equal(p.out_len, 8 + 5);
+	pump_done(&p);
+	close(in[1]);
+	close(port[0]);
+	close(port[1]);
+}
+
+// A QEMU that goes on and on saying something is not listened to for ever.
+static void test_qmp_flood(void **state)
+{
+	static const char stop[] = "{\"event\": \"STOP\"}\n";
+	int ends[2];
+	struct qmp q;
+	struct err err;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(ends[0]);
+		alarm(20);
+		while (write(ends[1], stop, sizeof(stop) - 1) > 0)
+			;
+		_exit(0);
+	}
+	close(ends[1]);
+	assert_ok(qmp_open(&q, ends[0], &err), &err);
+	alarm(10);
+	while (!q.stopped)
+		assert_ok(qmp_events(&q, &err), &err);
+	alarm(0);
+	assert_string_equal(q.event, "STOP");
+	qmp_done(&q);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_qmp_end(void **state)
+{
+	int ends[2];
+	struct qmp q;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_ok(qmp_open(&q, ends[0], &err), &err);
+	assert_ok(qmp_events(&q, &err), &err);
+	assert_int_equal(write(ends[1], "{\"event\": \"x\"}\n{", 16), 16);
+	assert_ok(qmp_events(&q, &err), &err);
+	assert_false(q.stopped);
+	close(ends[1]);
+	assert_fails(qmp_events(&q, &err), &err, "QEMU has ended");
+	qmp_done(&q);
 }
 
 int main(void)
@@ -165,6 +243,9 @@ int main(void)
 		cmocka_unit_test(test_cpio),
 		cmocka_unit_test(test_pump),
 		cmocka_unit_test(test_pump_refuses),
+		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_qmp_flood),
+		cmocka_unit_test(test_qmp_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // The host's end of another program in a guest that runs: takes a free virtio-serial port.
 
+#include "base/clock.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "inside/inside.h"
@@ -15,6 +16,9 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#define START_MILLISECONDS 50000 // within those that pinfold exec waits
+#define LEAVE_MILLISECONDS 5000
 
 // A lock says that a slot is used: QEMU takes one connection and lets others wait.
 static int connect_free(int *ret_lock, struct err *err)
@@ -49,11 +53,22 @@ static int take(void *arg, enum frame_type type, const char *text, size_t len, s
 	return end_frame(arg, type, text, len, err);
 }
 
+static bool is_end(int sig)
+{
+	return sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT;
+}
+
 static int take_signals(struct end *e, int sfd, struct err *err)
 {
 	struct signalfd_siginfo si;
 
 	while (read(sfd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		// whoever asked for it does not want it any more
+		if (!e->started && is_end((int)si.ssi_signo)) {
+			e->over = true;
+			e->code = 128 + (int)si.ssi_signo;
+			return 0;
+		}
 		if (end_signal(e, (int)si.ssi_signo, err) < 0)
 			return -err->code;
 	}
@@ -62,16 +77,47 @@ static int take_signals(struct end *e, int sfd, struct err *err)
 
 static int watch(struct end *e, int sfd, struct err *err)
 {
+	int64_t limit = clock_ms() + START_MILLISECONDS;
+
 	while (!e->over) {
 		struct pollfd fds[PUMP_FDS + 1];
+		int64_t left = e->started ? -1 : limit - clock_ms();
 
+		if (!e->started && left <= 0)
+			return err_set(
+				err,
+				ETIMEDOUT,
+				"the guest did not start the program within %d s",
+				START_MILLISECONDS / 1000
+			);
 		pump_wait(&e->pump, fds);
 		fds[PUMP_FDS] = (struct pollfd){.fd = sfd, .events = POLLIN};
-		poll(fds, PUMP_FDS + 1, -1);
-		if (take_signals(e, sfd, err) < 0 || pump_work(&e->pump, fds, take, e, err) < 0)
+		poll(fds, PUMP_FDS + 1, (int)left);
+		if (take_signals(e, sfd, err) < 0)
+			return -err->code;
+		if (!e->over && pump_work(&e->pump, fds, take, e, err) < 0)
 			return -err->code;
 	}
 	return 0;
+}
+
+// Nothing that is said here may be left for the next one at this port.
+static void leave(struct end *e)
+{
+	int64_t limit = clock_ms() + LEAVE_MILLISECONDS;
+	struct err err = {0};
+	int r = pump_send_number(&e->pump, FRAME_OVER, 0, &err);
+
+	while (r == 0 && !pump_sent(&e->pump) && clock_ms() < limit) {
+		struct pollfd fds[PUMP_FDS];
+
+		pump_wait(&e->pump, fds);
+		for (int i = 1; i < PUMP_FDS; i++)
+			fds[i].fd = -1;
+		poll(fds, PUMP_FDS, 100);
+		fds[0].revents = 0;
+		r = pump_work(&e->pump, fds, take, e, &err);
+	}
 }
 
 int inside_attach(int argc, char **argv)
@@ -94,8 +140,10 @@ int inside_attach(int argc, char **argv)
 	    || watch(&e, sfd, &err) < 0) {
 		dprintf(errors, "pinfold-inside: %s\n", err.msg);
 		e.code = STATUS_FAILED;
-		if (!e.started)
-			return STATUS_FAILED;
 	}
+	if (port >= 0)
+		leave(&e);
+	if (!e.started)
+		return e.code;
 	return end_finish(&e, sfd);
 }

@@ -44,7 +44,7 @@ int end_options(int argc, char **argv, struct end *ret)
 		{"gid", required_argument, NULL, 'g'},
 		{0},
 	};
-	struct end e = {.status_fd = -1};
+	struct end e = {.status_fd = -1, .input = -1};
 	uint32_t fd;
 	sigset_t all;
 	int opt;
@@ -90,7 +90,7 @@ int end_open(struct end *e, int port, struct err *err)
 {
 	pump_open(&e->pump, port, PUMP_WORD);
 	fcntl(port, F_SETFL, O_RDWR | O_NONBLOCK);
-	pump_source(&e->pump, 0, fcntl(0, F_DUPFD_CLOEXEC, 10));
+	e->input = fcntl(0, F_DUPFD_CLOEXEC, 10);
 	if (pump_sink(&e->pump, 1, fcntl(1, F_DUPFD_CLOEXEC, 10), err) < 0)
 		return -err->code;
 	if (!e->terminal && pump_sink(&e->pump, 2, fcntl(2, F_DUPFD_CLOEXEC, 10), err) < 0)
@@ -158,7 +158,11 @@ int end_start(struct end *e, const char *cpus, struct err *err)
 			tcsetattr(0, TCSANOW, &t);
 		}
 	}
-	return pump_send(&e->pump, FRAME_START, text, strlen(text), err);
+	if (pump_send(&e->pump, FRAME_START, text, strlen(text), err) < 0)
+		return -err->code;
+	pump_source(&e->pump, 0, e->input);
+	e->input = -1;
+	return 0;
 }
 
 void end_say(const struct end *e, const char *fmt, ...)

@@ -9,6 +9,7 @@
 struct end {
 	struct pump pump;
 	int status_fd; // -1: none
+	int input;     // until the program is to start; -1: the pump's
 	bool terminal, streams;
 	uint32_t uid, gid;
 	char *const *argv; // the program
@@ -20,9 +21,9 @@ struct end {
 // Those of a command line, from the first word after the command's name. Blocks all signals and takes the streams. 0,
 // or the exit status.
 int end_options(int argc, char **argv, struct end *ret);
-// Makes port, which is its own from here on, and the streams the pump's.
+// Makes port, which is its own from here on, and the streams the pump's, but for the input.
 int end_open(struct end *e, int port, struct err *err);
-// cpus: of the guest, where it is to run; "": everywhere.
+// cpus: of the guest, where it is to run; "": everywhere. Only a guest that has a program for it is sent the input, and its end.
 int end_start(struct end *e, const char *cpus, struct err *err);
 // A frame that is about the program. -EPROTO for any other.
 int end_frame(struct end *e, enum frame_type type, const char *text, size_t len, struct err *err);

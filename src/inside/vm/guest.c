@@ -31,6 +31,7 @@ static int slots[VM_SLOTS]; // descriptors of the ports
 struct guest {
 	struct pump pump; // of the first slot
 	json_t *setup;
+	double entered; // s, as the guest's clock had it
 };
 
 static double uptime(void)
@@ -77,12 +78,16 @@ static void load(const char *name)
 	unlink(path); // it is memory
 }
 
-static void load_all(const char *prefix)
+// Those that are there still, up to the one of the name last; NULL: all.
+static void load_all(const char *prefix, const char *last)
 {
 	_cleanup_names_ struct names all = names_of_dir("/modules", prefix);
 
-	for (size_t i = 0; i < all.n; i++)
+	for (size_t i = 0; i < all.n; i++) {
 		load(all.v[i]);
+		if (last != NULL && strstr(all.v[i], last) != NULL)
+			break;
+	}
 }
 
 // ---- ports
@@ -104,7 +109,8 @@ static void open_ports(void)
 		_cleanup_free_ char *path = str_printf("/dev/%s", all.v[i]);
 		unsigned slot;
 
-		if (path != NULL && port_slot(all.v[i], &slot))
+		// a port has one opener, so one that is open cannot be opened again
+		if (path != NULL && port_slot(all.v[i], &slot) && slots[slot] < 0)
 			slots[slot] = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	}
 }
@@ -126,7 +132,10 @@ static void find_ports(void)
 			return;
 		nanosleep(&nap, NULL);
 	}
-	guest_die("no virtio-serial port " VM_PORT "0");
+	for (int i = 0; i < VM_SLOTS; i++) {
+		if (slots[i] < 0)
+			guest_die("no virtio-serial port " VM_PORT "%d", i);
+	}
 }
 
 // ---- devices
@@ -145,8 +154,6 @@ static void nics(const json_t *list)
 	const json_t *e;
 	size_t i;
 
-	if (json_array_size(list) > 0)
-		load_all("nic-");
 	json_array_foreach (list, i, e) {
 		_cleanup_free_ char *override = str_printf(
 			GUEST_ROOT "/sys/bus/pci/devices/%s/driver_override", guest_word(e, "pci")
@@ -156,6 +163,7 @@ static void nics(const json_t *list)
 			GUEST_ROOT "/sys/bus/pci/devices/%s/driver/unbind", guest_word(e, "pci")
 		);
 
+		load_all("nic-", guest_word(e, "driver"));
 		if (bound != NULL && access(bound, W_OK) == 0)
 			write_to(bound, guest_word(e, "pci"));
 		write_to(override, guest_word(e, "driver"));
@@ -178,10 +186,16 @@ static int take_setup(
 
 static void say(struct guest *g, enum frame_type type)
 {
-	char text[64];
+	char text[96];
 	struct err err;
 
-	snprintf(text, sizeof(text), "{\"protocol\": 1, \"uptime\": %.3f}", uptime());
+	snprintf(
+		text,
+		sizeof(text),
+		"{\"protocol\": 1, \"entered\": %.3f, \"uptime\": %.3f}",
+		g->entered,
+		uptime()
+	);
 	if (pump_send(&g->pump, type, text, strlen(text), &err) < 0)
 		guest_die("%s", err.msg);
 }
@@ -214,7 +228,7 @@ static pid_t attend_slot(unsigned slot, const struct pump *begun)
 		p = *begun;
 	else
 		pump_open(&p, slots[slot], PUMP_MAX);
-	_exit(attend(&p));
+	_exit(attend(&p, begun == NULL));
 }
 
 static bool connected(unsigned slot)
@@ -261,16 +275,18 @@ static void serve(const struct guest *g, pid_t first)
 
 int guest_main(void)
 {
-	struct guest g = {0};
+	struct guest g = {.entered = uptime()};
 	const char *hostname;
 
 	umask(0);
 	signal(SIGPIPE, SIG_IGN);
 	guest_first_mounts();
-	load_all("boot-");
+	load_all("boot-", "virtio_console");
 	find_ports();
 	pump_open(&g.pump, slots[0], PUMP_MAX);
 	say(&g, FRAME_HELLO);
+	exchange(&g, false);
+	load_all("boot-", NULL); // while the host answers
 	exchange(&g, true);
 	hostname = guest_word(g.setup, "hostname");
 	if (sethostname(hostname, strlen(hostname)) < 0)

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // The guest's end of one program. It is started as in a container, by pinfold-inside init.
 
+#include "base/clock.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "inside/inside.h"
@@ -20,13 +21,15 @@
 #include <sys/wait.h>
 
 #define STATUS_FD 9
-#define ARGS_MAX 8192
+#define OVER_MILLISECONDS 10000 // from its end until nobody of the host is at the port any more
 
 struct attendant {
 	struct pump pump;
-	pid_t init; // 0: not yet
-	int status; // pipe from it
-	bool first; // the program is the guest's first process
+	pid_t init;   // 0: not yet
+	int status;   // pipe from it
+	bool first;   // the program is the guest's first process
+	bool another; // it is one of pinfold exec
+	bool over;    // nobody is at the other end any more
 	bool ended, said, failed, terminal;
 	int code; // exit status
 };
@@ -36,24 +39,29 @@ static int number_of(const json_t *doc, const char *key)
 	return (int)json_integer_value(json_object_get(doc, key));
 }
 
-// Borrowed strings, NULL-terminated, after `n` words that are there.
-static void words(const json_t *list, char **ret, size_t n)
+// Borrowed strings, NULL-terminated, after those of before. NULL: no memory.
+static char **words(const json_t *list, char *const *before, size_t nbefore)
 {
+	char **ret = calloc(nbefore + json_array_size(list) + 1, sizeof(*ret));
 	const json_t *e;
-	size_t i;
+	size_t i, n = nbefore;
 
+	if (ret == NULL)
+		return NULL;
+	for (i = 0; i < nbefore; i++)
+		ret[i] = before[i];
 	json_array_foreach (list, i, e) {
-		if (n + 1 < ARGS_MAX && json_is_string(e))
+		if (json_is_string(e))
 			ret[n++] = (char *)json_string_value(e);
 	}
-	ret[n] = NULL;
+	return ret;
 }
 
 static _Noreturn void become(
 	const struct attendant *a, const json_t *job, const int fds[static PUMP_STREAMS], int status
 )
 {
-	static char *argv[ARGS_MAX], *env[ARGS_MAX];
+	char *before[8], **argv, **env;
 	const char *cpus = json_string_value(json_object_get(job, "cpus"));
 	gid_t gid = (gid_t)number_of(job, "gid");
 	const struct rlimit locked = {RLIM_INFINITY, RLIM_INFINITY};
@@ -62,19 +70,19 @@ static _Noreturn void become(
 	sigset_t none;
 
 	if (!a->first) {
-		argv[n++] = (char *)"pinfold-inside";
-		argv[n++] = (char *)"init";
-		argv[n++] = (char *)"--status-fd";
+		before[n++] = (char *)"pinfold-inside";
+		before[n++] = (char *)"init";
+		before[n++] = (char *)"--status-fd";
 		snprintf(fd, sizeof(fd), "%d", STATUS_FD);
-		argv[n++] = fd;
+		before[n++] = fd;
 		if (cpus != NULL && cpus[0] != '\0') {
-			argv[n++] = (char *)"--cpus";
-			argv[n++] = (char *)cpus;
+			before[n++] = (char *)"--cpus";
+			before[n++] = (char *)cpus;
 		}
-		argv[n++] = (char *)"--";
+		before[n++] = (char *)"--";
 	}
-	words(json_object_get(job, "argv"), argv, n);
-	words(json_object_get(job, "env"), env, 0);
+	argv = words(json_object_get(job, "argv"), before, n);
+	env = words(json_object_get(job, "env"), NULL, 0);
 	setsid();
 	for (int i = 0; i < PUMP_STREAMS; i++)
 		dup2(fds[i], i);
@@ -89,8 +97,9 @@ static _Noreturn void become(
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(022);
 	setrlimit(RLIMIT_MEMLOCK, &locked);
-	if (chdir("/") == 0 && setgroups(0, NULL) == 0 && setgid(gid) == 0
-	    && setuid((uid_t)number_of(job, "uid")) == 0)
+	errno = ENOMEM;
+	if (argv != NULL && env != NULL && chdir("/") == 0 && setgroups(0, NULL) == 0
+	    && setgid(gid) == 0 && setuid((uid_t)number_of(job, "uid")) == 0)
 		execve(a->first ? argv[0] : "/proc/self/exe", argv, env);
 	dprintf(STATUS_FD, "failed %d\n", errno);
 	// its end would be a panic, before anybody could be told
@@ -174,6 +183,12 @@ static int take(void *arg, enum frame_type type, const char *text, size_t len, s
 
 	if (type == FRAME_START)
 		return start(a, text, len, err);
+	if (type == FRAME_OVER) {
+		a->over = true;
+		// it was not waited for
+		if (!a->ended && !a->first && a->init > 0)
+			kill(a->init, SIGKILL);
+	}
 	if (pump_number(text, len, &n, err) < 0)
 		return -err->code;
 	// what ends a program has systemd switch the machine off (systemd(1))
@@ -237,15 +252,32 @@ static int reap(struct attendant *a, struct err *err)
 	return 0;
 }
 
+// What it has said, and no more: those that it has left behind may write on, for ever.
+static void last_words(struct attendant *a, size_t left[static PUMP_STREAMS])
+{
+	// with the first process of a container all others end too
+	if (!a->another)
+		kill(-1, SIGKILL);
+	for (unsigned i = 0; i < PUMP_STREAMS; i++) {
+		int fd = a->pump.source[i].fd, n = 0;
+
+		left[i] = a->terminal				  ? PUMP_WINDOW
+			  : fd < 0 || ioctl(fd, FIONREAD, &n) < 0 ? 0
+								  : (size_t)n;
+	}
+}
+
 // All that the program has said, then its status, then an end.
 static int finish(struct attendant *a, struct err *err)
 {
+	size_t left[PUMP_STREAMS];
 	bool said = false;
 
+	last_words(a, left);
 	for (;;) {
 		struct pollfd fds[PUMP_FDS];
 
-		if (!said && !pump_drain(&a->pump, err)) {
+		if (!said && !pump_drain(&a->pump, left, err)) {
 			said = true;
 			if (pump_send_number(&a->pump, FRAME_ENDED, (uint32_t)a->code, err) < 0)
 				return -err->code;
@@ -260,9 +292,35 @@ static int finish(struct attendant *a, struct err *err)
 	}
 }
 
-static int attend_as(struct pump *p, bool first)
+// What is on its way still, until the other end says that it was all or is gone: the next one at this port begins anew.
+static void leave(struct attendant *a)
 {
-	struct attendant a = {.pump = *p, .status = -1, .first = first};
+	int64_t limit = clock_ms() + OVER_MILLISECONDS;
+	struct err err = {0};
+	char buf[4096];
+	int r = 0;
+
+	while (r == 0 && !a->over && clock_ms() < limit) {
+		struct pollfd fds[PUMP_FDS];
+
+		pump_wait(&a->pump, fds);
+		poll(fds, 1, 100);
+		r = pump_work(&a->pump, fds, take, a, &err);
+	}
+	// it does not keep to the rules
+	while (r < 0 && r != -EPIPE && clock_ms() < limit) {
+		ssize_t n = read(a->pump.port, buf, sizeof(buf));
+
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			break;
+		if (n < 0)
+			nap_ms(10);
+	}
+}
+
+static int attend_as(struct pump *p, bool first, bool another)
+{
+	struct attendant a = {.pump = *p, .status = -1, .first = first, .another = another};
 	struct err err = {0};
 	sigset_t set;
 	int sfd, r = 0;
@@ -294,17 +352,19 @@ static int attend_as(struct pump *p, bool first)
 	// what runs when the host's end has gone goes on without streams, as in a container
 	if (r < 0 && r != -EPIPE)
 		dprintf(STDERR_FILENO, "pinfold-inside: attend: %s\n", err.msg);
+	if (another && r != -EPIPE)
+		leave(&a);
 	return a.code;
 }
 
-int attend(struct pump *p)
+int attend(struct pump *p, bool another)
 {
-	return attend_as(p, false);
+	return attend_as(p, false, another);
 }
 
 void attend_first(struct pump *p)
 {
-	attend_as(p, true);
+	attend_as(p, true, false);
 	if (getpid() != 1)
 		_exit(0);
 }

@@ -36,9 +36,11 @@ struct machine {
 	int sfd;
 	struct qemu qemu;
 	enum stage stage;
-	bool first;		     // the program is the guest's first process
-	int64_t begun, hello, ready; // ms
-	double booted, mounted;	     // as the guest's clock has it, s
+	bool first; // the program is the guest's first process
+	// ms: QEMU's start, that of the guest's first instruction, and what its init said
+	int64_t begun, let_go, hello, ready;
+	double booted,
+		greeted; // as the guest's clock has it, s: its init was executed, and said so
 };
 
 static const char *accelerator(const struct machine *m)
@@ -85,55 +87,51 @@ static int send_setup(struct machine *m, struct err *err)
 	return pump_send(&m->end.pump, FRAME_SETUP, text, strlen(text), err);
 }
 
-static int uptime(const char *text, size_t len, double *ret, struct err *err)
+static int take_hello(struct machine *m, const char *text, size_t len, struct err *err)
 {
 	_cleanup_json_ json_t *doc = NULL;
 
 	if (jread_parse(text, len, "the guest's word", &doc, err) < 0)
 		return -err->code;
-	*ret = json_number_value(json_object_get(doc, "uptime"));
-	return 0;
+	m->booted = json_number_value(json_object_get(doc, "entered"));
+	m->greeted = json_number_value(json_object_get(doc, "uptime"));
+	m->hello = clock_ms();
+	m->stage = STAGE_SETUP;
+	return send_setup(m, err);
+}
+
+static double seconds(int64_t from, int64_t to)
+{
+	return (double)(to - from) / 1000;
 }
 
 static void say_phases(const struct machine *m)
 {
-	double hello = (double)(m->hello - m->begun) / 1000;
-	double ready = (double)(m->ready - m->begun) / 1000;
-	double began = (double)(clock_ms() - m->begun) / 1000;
-
 	end_say(&m->end,
-		"machine %s firmware %.2f kernel %.2f user %.2f program %.2f\n",
+		"machine %s QEMU %.2f firmware %.2f kernel %.2f user %.2f program %.2f\n",
 		accelerator(m),
-		hello - m->booted,
+		seconds(m->begun, m->let_go),
+		seconds(m->let_go, m->hello) - m->greeted,
 		m->booted,
-		ready - hello,
-		began - ready);
+		seconds(m->hello, m->ready) + m->greeted - m->booted,
+		seconds(m->ready, clock_ms()));
 }
 
 static int take(void *arg, enum frame_type type, const char *text, size_t len, struct err *err)
 {
 	struct machine *m = arg;
-	char line[320];
 
 	switch (type) {
 	case FRAME_HELLO:
 		if (m->stage != STAGE_BOOT)
 			break;
-		m->hello = clock_ms();
-		m->stage = STAGE_SETUP;
-		return uptime(text, len, &m->booted, err) < 0 ? -err->code : send_setup(m, err);
+		return take_hello(m, text, len, err);
 	case FRAME_READY:
 		if (m->stage != STAGE_SETUP)
 			break;
 		m->ready = clock_ms();
 		m->stage = STAGE_RUN;
-		if (uptime(text, len, &m->mounted, err) < 0)
-			return -err->code;
 		return end_start(&m->end, json_string_value(json_object_get(m->job, "cpus")), err);
-	case FRAME_TROUBLE:
-		snprintf(line, sizeof(line), "%.300s", text);
-		str_plain(line);
-		return err_set(err, EIO, "the guest: %s", line);
 	default:
 		if (m->stage != STAGE_RUN)
 			break;
@@ -207,8 +205,8 @@ static int watch(struct machine *m, struct err *err)
 		if (r == -EPROTO)
 			return err_wrap(err, "the guest does not keep to the rules");
 		if (r == 0 && !m->end.over && fds[PUMP_FDS + 1].revents != 0
-		    && qmp_events(&m->qemu.qmp, err) < 0 && err->code != EPIPE)
-			r = -err->code;
+		    && qmp_events(&m->qemu.qmp, err) < 0)
+			r = err->code == EPIPE ? qemu_silent(&m->qemu) : -err->code;
 		// of a program that is the machine's first process that is its end
 		if (m->first && m->qemu.qmp.off && m->end.started)
 			m->end.over = true;
@@ -227,6 +225,8 @@ static void end_try(struct machine *m)
 	qemu_end(&m->qemu);
 	scope_close(&m->end.pump.port);
 	m->end.pump.port = -1;
+	// nothing of this one is for the next
+	m->end.pump.in_len = m->end.pump.out_len = 0;
 }
 
 static bool has_links(const struct machine *m)
@@ -252,9 +252,10 @@ static int run(struct machine *m, struct err *err)
 	    )
 	    < 0)
 		return -err->code;
-	r = qmp_begin(&m->qemu.qmp, err);
+	r = qmp_begin(&m->qemu.qmp, (int)json_integer_value(json_object_get(m->job, "fill")), err);
 	if (r == 0)
 		r = qemu_pin(&m->qemu, json_object_get(m->job, "pin"), err);
+	m->let_go = clock_ms();
 	if (r == 0)
 		r = qmp_command(&m->qemu.qmp, "cont", NULL, NULL, err);
 	if (r == 0)
@@ -284,7 +285,7 @@ static int run_tries(struct machine *m, struct err *err)
 	for (size_t i = 0; i < json_array_size(tries); i++) {
 		m->try = json_array_get(tries, i);
 		r = run(m, err);
-		if (r == 0 || m->stage != STAGE_BOOT || i + 1 == json_array_size(tries))
+		if (r == 0 || m->stage == STAGE_RUN || i + 1 == json_array_size(tries))
 			break;
 		end_say(&m->end, "fallback %s: %.300s\n", accelerator(m), err->msg);
 		end_try(m);
@@ -306,7 +307,9 @@ int inside_machine(int argc, char **argv)
 	sigfillset(&all);
 	m.sfd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (jread_file(AT_FDCWD, VM_DIR "/job.json", "the machine's description", &m.job, &err) < 0
-	    || end_open(&m.end, -1, &err) < 0 || (mkdir(VM_SOCKETS, 0700) < 0 && errno != EEXIST))
+	    || end_open(&m.end, -1, &err) < 0
+	    || (mkdir(VM_SOCKETS, 0700) < 0 && errno != EEXIST
+		&& err_sys(&err, errno, "make directory '%s'", VM_SOCKETS) < 0))
 		return dprintf(m.errors, "pinfold-inside: %s\n", err.msg), STATUS_FAILED;
 	m.first = json_is_true(json_object_get(json_object_get(m.job, "setup"), "first"));
 	r = run_tries(&m, &err);

@@ -148,7 +148,9 @@ static int flush(struct pump *p, struct err *err)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n <= 0)
-			return err_set(err, EPIPE, "the other end is gone");
+			return err_set(
+				err, EPIPE, "the other end of the program's streams is gone"
+			);
 		done += (size_t)n;
 	}
 	memmove(p->out, p->out + done, p->out_len - done);
@@ -156,13 +158,14 @@ static int flush(struct pump *p, struct err *err)
 	return 0;
 }
 
-// One reading of a source. True when there may be more.
-static bool read_source(struct pump *p, unsigned i, struct err *err)
+// One reading of a source, of at most left bytes, which it lowers. True when there may be more.
+static bool read_source(struct pump *p, unsigned i, size_t *left, struct err *err)
 {
 	char buf[PUMP_DATA];
 	size_t room = p->source[i].credit < sizeof(buf) ? p->source[i].credit : sizeof(buf);
 	ssize_t n;
 
+	room = *left < room ? *left : room;
 	if (p->source[i].fd < 0 || room == 0)
 		return false;
 	do {
@@ -172,6 +175,7 @@ static bool read_source(struct pump *p, unsigned i, struct err *err)
 		return false;
 	if (n > 0) {
 		p->source[i].credit -= (size_t)n;
+		*left -= (size_t)n;
 		return append(p, FRAME_DATA, i, buf, (size_t)n, err) == 0;
 	}
 	// also a terminal that nobody has open any more, EIO
@@ -181,15 +185,15 @@ static bool read_source(struct pump *p, unsigned i, struct err *err)
 	return false;
 }
 
-bool pump_drain(struct pump *p, struct err *err)
+bool pump_drain(struct pump *p, size_t left[static PUMP_STREAMS], struct err *err)
 {
 	bool more = false;
 
 	for (unsigned i = 0; i < PUMP_STREAMS; i++) {
-		for (int k = 0; k < 8 && read_source(p, i, err); k++)
+		for (int k = 0; k < 8 && read_source(p, i, &left[i], err); k++)
 			more = true;
 		// what may not be sent now is still there
-		more = more || (p->source[i].fd >= 0 && p->source[i].credit == 0);
+		more = more || (p->source[i].fd >= 0 && left[i] > 0 && p->source[i].credit == 0);
 	}
 	return more;
 }
@@ -277,6 +281,8 @@ static int take_frame(
 	case FRAME_MORE:
 		return take_more(p, stream, body, len, err);
 	case FRAME_EOF:
+		if (!p->sink[stream].open)
+			return err_set(err, EPROTO, "the end of stream %u that is none", stream);
 		p->sink[stream].ended = true;
 		return write_sink(p, stream, err);
 	case FRAME_GONE:
@@ -332,7 +338,9 @@ static int receive(struct pump *p, pump_fn fn, void *arg, struct err *err)
 		if (n < 0 && errno == EAGAIN)
 			return 0;
 		if (n <= 0)
-			return err_set(err, EPIPE, "the other end is gone");
+			return err_set(
+				err, EPIPE, "the other end of the program's streams is gone"
+			);
 		p->in_len += (size_t)n;
 		if (take_frames(p, fn, arg, err) < 0)
 			return -err->code;
@@ -360,10 +368,11 @@ int pump_work(struct pump *p, const struct pollfd *fds, pump_fn fn, void *arg, s
 {
 	for (unsigned i = 0; i < PUMP_STREAMS; i++) {
 		const struct pollfd *source = &fds[1 + i], *sink = &fds[1 + PUMP_STREAMS + i];
+		size_t any = SIZE_MAX;
 
 		err->code = 0;
 		if (source->revents != 0)
-			read_source(p, i, err);
+			read_source(p, i, &any, err);
 		if (err->code != 0)
 			return -err->code;
 		if ((sink->revents & POLLERR) != 0 && p->sink[i].fd >= 0) {

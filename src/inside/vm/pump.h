@@ -31,7 +31,6 @@ enum frame_type {
 	// of the guest
 	FRAME_HELLO,   // JSON: its init runs
 	FRAME_READY,   // JSON: it is set up
-	FRAME_TROUBLE, // text: it cannot be
 	FRAME_STARTED, // the program was executed
 	FRAME_FAILED,  // 4 bytes: it could not be, errno
 	FRAME_ENDED,   // 4 bytes: its exit status
@@ -40,6 +39,7 @@ enum frame_type {
 	FRAME_START,  // JSON: the program
 	FRAME_SIGNAL, // 4 bytes
 	FRAME_SIZE,   // 4 bytes: rows << 16 | columns of its terminal
+	FRAME_OVER, // 4 bytes, 0: nothing comes any more of who was there for the program that has ended
 	FRAME_TYPES
 };
 
@@ -82,8 +82,9 @@ void pump_wait(const struct pump *p, struct pollfd *fds);
 // Does what can be done now. -EPROTO: the other end does not keep to the rules; -EPIPE: it is gone; and what fn
 // returns.
 int pump_work(struct pump *p, const struct pollfd *fds, pump_fn fn, void *arg, struct err *err);
-// Takes from the sources what is there at once, as far as may be sent; true when there may be more.
-bool pump_drain(struct pump *p, struct err *err);
+// Takes from the sources what is there at once, as far as may be sent, and no more than left (bytes of each), which it
+// lowers; true when there may be more.
+bool pump_drain(struct pump *p, size_t left[static PUMP_STREAMS], struct err *err);
 // Nothing is left to be sent, or to be written to a sink.
 bool pump_sent(const struct pump *p);
 bool pump_written(const struct pump *p);

@@ -21,6 +21,9 @@
 #define QMP_FD 10 // of QEMU, as its arguments have it
 #define PROGRAM_FD 11
 #define WORDS_MAX 1024
+#define CONSOLE_PART 32768u // bytes
+#define CONSOLE_PARTS \
+	3 // it keeps 64 KiB (plan/vm_args.c), which others than ASCII make longer here
 
 static int affinity(pid_t thread, const char *cpus, struct err *err)
 {
@@ -160,25 +163,44 @@ int qemu_pin(struct qemu *q, const json_t *want, struct err *err)
 
 // ---- reasons
 
+// All of the console that QEMU keeps, in parts that fit in a line of QMP with each byte escaped: the first are the oldest.
+static char *read_console(struct qemu *q)
+{
+	_cleanup_free_ char *all = calloc(CONSOLE_PARTS * CONSOLE_PART + 1, 1);
+	struct err unused;
+	size_t len = 0;
+
+	for (int i = 0; all != NULL && i < CONSOLE_PARTS; i++) {
+		_cleanup_json_ json_t *text = NULL;
+		size_t part;
+
+		if (qmp_command(
+			    &q->qmp,
+			    "ringbuf-read",
+			    json_pack("{s:s, s:i}", "device", "console", "size", CONSOLE_PART),
+			    &text,
+			    &unused
+		    )
+		    < 0)
+			return i > 0 ? steal_ptr(all) : NULL;
+		part = strlen(json_is_string(text) ? json_string_value(text) : "");
+		if (part == 0 || len + part > CONSOLE_PARTS * CONSOLE_PART)
+			break;
+		memcpy(all + len, json_string_value(text), part);
+		len += part;
+	}
+	return steal_ptr(all);
+}
+
 // The line of the console that tells most: a panic, what our init said, else the last.
 static bool console(struct qemu *q, char *ret, size_t len)
 {
-	_cleanup_json_ json_t *text = NULL;
-	_cleanup_free_ char *copy = NULL;
+	_cleanup_free_ char *text = read_console(q);
 	const char *best = NULL;
-	struct err unused;
 
-	if (qmp_command(
-		    &q->qmp,
-		    "ringbuf-read",
-		    json_pack("{s:s, s:i}", "device", "console", "size", 32768),
-		    &text,
-		    &unused
-	    )
-	    < 0)
+	if (text == NULL)
 		return false;
-	copy = json_is_string(text) ? strdup(json_string_value(text)) : NULL;
-	str_foreach (line, copy, "\r\n") {
+	str_foreach (line, text, "\r\n") {
 		bool telling = strstr(line, "pinfold-inside: ") != NULL
 			       || strstr(line, "Kernel panic") != NULL;
 
@@ -221,6 +243,13 @@ int qemu_ended(struct qemu *q, struct err *err)
 			err, EPIPE, "QEMU was killed by signal %d (%s)", WTERMSIG(status), reason
 		);
 	return err_set(err, EPIPE, "QEMU ended with status %d: %s", WEXITSTATUS(status), reason);
+}
+
+int qemu_silent(struct qemu *q)
+{
+	scope_close(&q->qmp.fd);
+	q->qmp.fd = -1;
+	return 0;
 }
 
 int qemu_stopped(struct qemu *q, struct err *err)

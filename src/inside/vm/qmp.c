@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ANSWER_MILLISECONDS 15000 // of a QEMU that has to reserve memory, on a busy machine
+#define EVENTS_READS 16		  // of what came meanwhile, at a time
+#define ANSWER_MILLISECONDS 15000 // on a busy machine
 
 int qmp_open(struct qmp *q, int fd, struct err *err)
 {
@@ -28,7 +29,8 @@ void qmp_done(struct qmp *q)
 	*q = (struct qmp){.fd = -1};
 }
 
-// The next whole line as a document, waiting until limit (milliseconds of CLOCK_MONOTONIC). -ETIMEDOUT.
+// The next whole line as a document, waiting until limit (milliseconds of CLOCK_MONOTONIC). -ETIMEDOUT, also where one is there by
+// then: whoever says one after the other is not listened to for ever. limit 0: what is there, without waiting.
 static int next(struct qmp *q, int64_t limit, json_t **ret, struct err *err)
 {
 	for (;;) {
@@ -37,6 +39,8 @@ static int next(struct qmp *q, int64_t limit, json_t **ret, struct err *err)
 		struct pollfd p = {.fd = q->fd, .events = POLLIN};
 		ssize_t n;
 
+		if (limit > 0 && left <= 0)
+			return err_set(err, ETIMEDOUT, "QEMU does not answer");
 		if (end != NULL) {
 			size_t len = (size_t)(end - q->buf);
 			int r = jread_parse(q->buf, len, "QEMU's answer", ret, err);
@@ -47,10 +51,10 @@ static int next(struct qmp *q, int64_t limit, json_t **ret, struct err *err)
 		}
 		if (q->len == QMP_LINE)
 			return err_set(err, EPROTO, "QEMU says a line without an end");
-		if (poll(&p, 1, left > 0 ? (int)left : 0) <= 0) {
-			if (left > 0)
+		if (poll(&p, 1, limit > 0 ? (int)left : 0) <= 0) {
+			if (limit > 0)
 				continue;
-			return err_set(err, ETIMEDOUT, "QEMU does not answer");
+			return err_set(err, ETIMEDOUT, "QEMU says nothing");
 		}
 		n = recv(q->fd, q->buf + q->len, QMP_LINE - q->len, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -113,11 +117,11 @@ int qmp_command(struct qmp *q, const char *name, json_t *arguments, json_t **ret
 	}
 }
 
-int qmp_begin(struct qmp *q, struct err *err)
+int qmp_begin(struct qmp *q, int fill, struct err *err)
 {
 	_cleanup_json_ json_t *greeting = NULL;
 
-	if (next(q, clock_ms() + ANSWER_MILLISECONDS, &greeting, err) < 0)
+	if (next(q, clock_ms() + ANSWER_MILLISECONDS + fill * INT64_C(1000), &greeting, err) < 0)
 		return -err->code;
 	if (json_object_get(greeting, "QMP") == NULL)
 		return err_set(err, EPROTO, "QEMU does not greet");
@@ -126,9 +130,12 @@ int qmp_begin(struct qmp *q, struct err *err)
 
 int qmp_events(struct qmp *q, struct err *err)
 {
-	for (;;) {
+	for (int reads = 0;;) {
 		_cleanup_json_ json_t *doc = NULL;
 		const char *event;
+
+		if (memchr(q->buf, '\n', q->len) == NULL && reads++ == EVENTS_READS)
+			return 0;
 
 		if (next(q, 0, &doc, err) < 0)
 			return err->code == ETIMEDOUT ? 0 : -err->code;

@@ -23,8 +23,8 @@ struct qmp {
 int qmp_open(struct qmp *q, int fd, struct err *err);
 void qmp_done(struct qmp *q);
 
-// The greeting and what follows it.
-int qmp_begin(struct qmp *q, struct err *err);
+// The greeting and what follows it. fill: seconds that it may take to have its memory.
+int qmp_begin(struct qmp *q, int fill, struct err *err);
 // arguments: taken over, NULL: none. ret: a new reference to what it returns, NULL: not wanted.
 int qmp_command(struct qmp *q, const char *name, json_t *arguments, json_t **ret, struct err *err);
 // Takes the events that have come. -EPIPE: QEMU has closed it.

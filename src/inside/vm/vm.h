@@ -30,8 +30,8 @@ int inside_attach(int argc, char **argv);
 int guest_main(void);
 
 // guest_program.c: starts the program of the next FRAME_START that comes over the pump, and is its end until it has ended.
-// Returns the exit status.
-int attend(struct pump *p);
+// another: of pinfold exec, beside the workload's own, with whose end all ends. Returns the exit status.
+int attend(struct pump *p, bool another);
 // The same of the program that takes the place of this process, the guest's first; another attends it. Returns when
 // none comes.
 void attend_first(struct pump *p);

@@ -28,6 +28,12 @@ CASES = {
     "two-lxcfs": ("two-lxcfs", "--cpus 1 --hugepages 2M=40", []),
     "two-host": ("two", "--in host --cpus 1 --hugepages 2M=40", []),
     "two-vm": ("two", "--in vm --cpus 0-1 --hugepages 2M=40 --memory 256M -u 1000", []),
+    "two-links-vm": (
+        "two",
+        "--in vm --cpus 0 --hugepages 2M=40 --memory 256M --prealloc no "
+        "--link vhost-user:left --link vhost-user:right,server,packed",
+        [],
+    ),
     "paper-vm": (
         "paper",
         "--in vm --cpu-count 4 --hugepages 1G=2 --hugepages 2M=16,anon --memory 1G --accel kvm",

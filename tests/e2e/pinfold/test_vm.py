@@ -40,6 +40,36 @@ def test_program_and_status(pf):
     assert out[2] != os.uname().release
 
 
+def test_ends_as_in_a_container(pf):
+    """Without -i its input has an end; what it leaves behind, and goes on to write, holds up nobody; no argument is lost."""
+    script = "cat; echo $#; yes & exit 3"
+    many = [str(n) for n in range(9000)]
+    env = {**os.environ, "PINFOLD_DEBUG": "1"}
+    p = pf.run(*VM, "--", "/bin/sh", "-c", script, "sh", *many, seconds=BOOT, env=env)
+    assert p.returncode == 3, p.stderr[-500:]
+    said = p.stdout.splitlines()
+    assert said[0] == "9000" and set(said[1:]) <= {"y", ""}
+    # how long the parts of its start took
+    parts = re.search(
+        r"tcg QEMU ([\d.]+) firmware ([\d.]+) kernel ([\d.]+) user ([\d.]+) program ([\d.]+)",
+        p.stderr,
+    )
+    assert parts is not None, p.stderr[-500:]
+    assert all(0 <= float(t) < BOOT for t in parts.groups())
+    assert float(parts[3]) > 0.2
+
+
+def test_exec_leaves_nothing_for_the_next(pf):
+    """Of an input that its program did not read, at the same port of the guest."""
+    name = pf.detach(*VM, name=unique("vm"))
+    for _ in range(9):
+        p = pf("exec", "-i", name, "--", "/bin/sh", "-c", "exit 4", input="x" * 400000)
+        assert p.returncode == 4, p.stderr
+        assert pf("exec", "-i", name, "--", "/bin/cat", input="y\n").stdout == "y\n"
+    left = pf("exec", name, "--", "/bin/sh", "-c", "yes & exit 6")
+    assert left.returncode == 6 and set(left.stdout.splitlines()) <= {"y", ""}
+
+
 @needs_two
 @needs_pages(64)
 def test_guest_has_the_grant(pf):
@@ -265,8 +295,8 @@ def test_refusals(pf):
 
 
 def test_guest_panic(pf):
-    """It says why it ended, and leaves nothing."""
-    script = "echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger; sleep 100"
+    """It says why it ended, also behind much else that its console has, and leaves nothing."""
+    script = "yes noise | head -c 50000 >/dev/ttyS0; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger; sleep 100"
     p = pf.run(*VM, "--", "/bin/sh", "-c", script, seconds=BOOT)
     assert p.returncode == 125
     assert "the guest stopped" in p.stderr and "panic" in p.stderr

@@ -42,6 +42,9 @@ int check_nics(
 	struct err *err
 );
 
+// validate.c: whether a machine has as much ordinary memory.
+int check_memory(const struct grant *g, const struct host *host, struct err *err);
+
 // partition.c: whether this machine can make the CPUs of g an isolated partition.
 int check_partition(const struct grant *g, const struct host *host, struct err *err);
 

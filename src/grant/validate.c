@@ -204,6 +204,22 @@ static int check_pages(
 	return 0;
 }
 
+int check_memory(const struct grant *g, const struct host *host, struct err *err)
+{
+	char a[SIZE_STR], b[SIZE_STR];
+
+	// a machine that does not say how much it has is asked for any
+	if (g->memory >= GRANT_MEMORY_MIN && (host->mem_total == 0 || g->memory <= host->mem_total))
+		return 0;
+	return err_set(
+		err,
+		EINVAL,
+		"memory %s: not between 8M and what this host has (%s)",
+		size_format(g->memory, a),
+		size_format(host->mem_total & ~((UINT64_C(1) << 20) - 1), b)
+	);
+}
+
 int grant_validate(
 	const struct grant *g,
 	const struct host *host,
@@ -211,8 +227,6 @@ int grant_validate(
 	struct err *err
 )
 {
-	char a[SIZE_STR], b[SIZE_STR];
-
 	for (unsigned i = 0; i < others->n; i++) {
 		if (str_eq(others->held[i].grant.name, g->name))
 			return err_set(
@@ -226,19 +240,10 @@ int grant_validate(
 	}
 	if (g->kind == GRANT_POOL)
 		return check_cpus(g, host, others, err);
-	// a machine that does not say how much it has is asked for any
-	if (g->memory < GRANT_MEMORY_MIN || (host->mem_total > 0 && g->memory > host->mem_total))
-		return err_set(
-			err,
-			EINVAL,
-			"memory %s: not between 8M and what this host has (%s)",
-			size_format(g->memory, a),
-			size_format(host->mem_total & ~((UINT64_C(1) << 20) - 1), b)
-		);
-	if (check_cpus(g, host, others, err) < 0 || check_pool(g, host, others, err) < 0
-	    || check_partition(g, host, err) < 0 || check_mems(g, host, err) < 0
-	    || check_pages(g, host, others, err) < 0 || check_nics(g, host, others, err) < 0
-	    || check_netdevs(g, host, others, err) < 0)
+	if (check_memory(g, host, err) < 0 || check_cpus(g, host, others, err) < 0
+	    || check_pool(g, host, others, err) < 0 || check_partition(g, host, err) < 0
+	    || check_mems(g, host, err) < 0 || check_pages(g, host, others, err) < 0
+	    || check_nics(g, host, others, err) < 0 || check_netdevs(g, host, others, err) < 0)
 		return -err->code;
 	return 0;
 }

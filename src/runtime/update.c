@@ -7,38 +7,12 @@
 #include "base/jdoc.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "grant/change.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-// Its cgroup has them, and its view shows them.
-static int check_ids(
-	const char *what,
-	const char *asked,
-	const struct idset *granted,
-	const struct grant *g,
-	struct err *err
-)
-{
-	struct idset set = {0};
-	char text[IDSET_STR];
-
-	if (asked == NULL || asked[0] == '\0')
-		return 0;
-	if (idset_parse(asked, &set, err) == 0 && idset_equal(&set, granted))
-		return 0;
-	return err_set(
-		err,
-		EBUSY,
-		"update %s to %.64s: grant '%s' has %s for as long as its container lives",
-		what,
-		asked,
-		g->name,
-		idset_format(granted, text, sizeof(text))
-	);
-}
 
 int update_check_resources(json_t *doc, const struct grant *g, struct err *err)
 {
@@ -47,9 +21,11 @@ int update_check_resources(json_t *doc, const struct grant *g, struct err *err)
 	const char *key;
 	json_t *value;
 
-	if (check_ids("cpus", json_string_value(json_object_get(cpu, "cpus")), &cpus, g, err) < 0
-	    || check_ids("mems", json_string_value(json_object_get(cpu, "mems")), &g->mems, g, err)
-		       < 0)
+	if (change_check_ids(g, "cpus", json_string_value(json_object_get(cpu, "cpus")), &cpus, err)
+		    < 0
+	    || change_check_ids(
+		       g, "mems", json_string_value(json_object_get(cpu, "mems")), &g->mems, err
+	       ) < 0)
 		return -err->code;
 	json_object_foreach (json_object_get(doc, "unified"), key, value) {
 		if (str_starts(key, "hugetlb.") || str_starts(key, "cpuset."))
@@ -135,8 +111,8 @@ int update_check(const struct command *c, const struct grant *g, struct err *err
 {
 	struct idset cpus = grant_all_cpus(g);
 
-	if (check_ids("cpus", c->cpus, &cpus, g, err) < 0
-	    || check_ids("mems", c->mems, &g->mems, g, err) < 0)
+	if (change_check_ids(g, "cpus", c->cpus, &cpus, err) < 0
+	    || change_check_ids(g, "mems", c->mems, &g->mems, err) < 0)
 		return -err->code;
 	if (c->resources == NULL)
 		return 0;

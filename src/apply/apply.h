@@ -212,6 +212,30 @@ int cgroup_kill(
 	struct err *err
 );
 
+// ---- enter.c
+
+// A process in the mount namespace that the workload was started in, as a pidfd: of a container its runtime, on the bare
+// host any of it. -ESRCH: there is none; or -errno.
+int enter_open(const struct hostfs *fs, const struct lease *lease);
+// Enters that namespace by what enter_open has returned, which is closed.
+int enter_fence(const struct lease *lease, int process, struct err *err);
+
+// ---- change.c: other limits for a lease that is in use, or waits. The ledger is locked for all of them.
+
+// Refuses a change to less than is used now; what the kernel can free at once is not.
+int change_check_use(
+	const struct hostfs *fs, const struct lease *lease, const struct grant_change *c, struct err *err
+);
+// Gives the lease's workload, and the definition of its grant, lease->updating, which is on disk. It stays half done
+// when it fails.
+int change_carry_out(
+	const struct ledger *l, const struct lease *lease, const struct host *host, struct err *err
+);
+// Takes back what was carried out of lease->updating, all or part, and writes that to the lease.
+int change_take_back(const struct ledger *l, const struct lease *lease, struct err *err);
+// The same of the definition alone: the workload has ended.
+int change_take_back_definition(const struct ledger *l, const struct lease *lease, struct err *err);
+
 // ---- cgroup.c
 
 // Calls fn with a descriptor of the hierarchy that is mounted on `hierarchy` (lease_hierarchy), and for v1

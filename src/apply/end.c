@@ -124,6 +124,8 @@ static int take_back(const struct ledger *l, const struct lease *lease, struct e
 
 	if (current && cgroup_kill(l, lease, true, KILL_MILLISECONDS, err) < 0)
 		return -err->code;
+	if (change_take_back_definition(l, lease, err) < 0)
+		return -err->code;
 	// first what may hold memory itself: files in the directory of a link
 	if (undo_lease(l, lease, UNDO_FILES, err) < 0)
 		first = *err;

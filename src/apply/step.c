@@ -137,6 +137,28 @@ static int do_file(const struct step *s, struct err *err)
 	return 0;
 }
 
+// In one write, so that whoever reads it meanwhile finds the one text or the other. What is left of a longer one are
+// empty lines.
+static int do_rewrite(const struct step *s, struct err *err)
+{
+	_cleanup_close_ int fd = open(s->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	size_t len = strlen(s->value), room;
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "open file '%s' to write over it", s->path);
+	room = st.st_size > (off_t)len ? (size_t)st.st_size : len;
+	text = malloc(room + 1);
+	if (text == NULL)
+		return err_oom(err);
+	memcpy(text, s->value, len);
+	memset(text + len, '\n', room - len);
+	if (write(fd, text, room) != (ssize_t)room)
+		return err_sys(err, errno, "write over file '%s'", s->path);
+	return 0;
+}
+
 static int do_symlink(const struct step *s, struct err *err)
 {
 	if (symlink(s->value, s->path) < 0)
@@ -185,6 +207,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_MODULE] = apply_module,
 	[STEP_NETNS] = apply_netns,
 	[STEP_NETDEVS] = apply_netdevs,
+	[STEP_REWRITE] = do_rewrite,
 };
 
 static int apply_if(

@@ -138,6 +138,8 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 	// who watches its CPUs may have been killed; of a keeper the lease does not tell
 	if (r > 0 && (!site_has(&lease->site, SITE_SUPERVISOR) || !lease_supervised(l, lease)))
 		offline_enforce(&l->fs, lease, &unsaid);
+	if (r > 0 && change_is_one(&lease->updating) && change_take_back(l, lease, err) < 0)
+		return err_wrap(err, "clean up after '%s'", lease->grant.name);
 	// its supervisor takes it back, and knows whether it is started again
 	if (r > 0
 	    || (r == 0 && (lease->again == LEASE_AGAIN || lease->again == LEASE_STOPPED)

@@ -52,6 +52,7 @@ int cmd_seccomp(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_update(int argc, char **argv);
 
 // Prints "pinfold: MESSAGE" on standard error and returns STATUS_FAILED.
 int cli_fail(const struct err *err);

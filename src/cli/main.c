@@ -39,6 +39,7 @@ static const struct command commands[] = {
 	{"stats", cmd_stats, "what workloads use of their grants"},
 	{"stop", cmd_stop, "end workloads"},
 	{"top", cmd_top, "the same, as it changes; drover's own screen of one"},
+	{"update", cmd_update, "other limits for what runs"},
 	{0},
 };
 

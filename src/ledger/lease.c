@@ -109,6 +109,18 @@ json_t *lease_to_json(const struct lease *lease)
 	);
 	if (lease->again != LEASE_ONCE)
 		json_object_set_new(doc, "restart", json_string(again_words[lease->again]));
+	if (change_is_one(&lease->updating))
+		json_object_set_new(
+			doc,
+			"updating",
+			json_pack(
+				"{s:I, s:I}",
+				"memory",
+				(json_int_t)lease->updating.memory,
+				"pids",
+				(json_int_t)lease->updating.pids
+			)
+		);
 	return doc;
 }
 
@@ -168,31 +180,31 @@ static int again_from_json(
 	);
 }
 
+static int updating_from_json(
+	const json_t *doc, const char *what, struct grant_change *ret, struct err *err
+)
+{
+	static const char *const keys[] = {"memory", "pids", NULL};
+	const json_t *u = json_object_get(doc, "updating");
+	struct grant_change c = {0};
+
+	if (u == NULL)
+		return 0;
+	if (jread_keys(u, what, keys, err) < 0
+	    || jread_u64(u, what, "memory", true, INT64_MAX, &c.memory, err) < 0
+	    || jread_u64(u, what, "pids", true, INT64_MAX, &c.pids, err) < 0)
+		return -err->code;
+	*ret = c;
+	return 0;
+}
+
 int lease_from_json(const json_t *doc, const char *what, struct lease *ret, struct err *err)
 {
 	static const char *const keys[] = {
-		"format",
-		"grant",
-		"place",
-		"defined",
-		"detached",
-		"draining",
-		"restart",
-		"boot-id",
-		"cgroup",
-		"runtime",
-		"runc",
-		"uid-base",
-		"uid",
-		"gid",
-		"started",
-		"supervisor",
-		"supervisor-start",
-		"command",
-		"accel",
-		"link-groups",
-		"undo",
-		NULL,
+		"format",   "grant",	"place",       "defined", "detached",	"draining",
+		"restart",  "updating", "boot-id",     "cgroup",  "runtime",	"runc",
+		"uid-base", "uid",	"gid",	       "started", "supervisor", "supervisor-start",
+		"command",  "accel",	"link-groups", "undo",	  NULL,
 	};
 	struct lease lease = {0};
 	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0, since = 0;
@@ -208,6 +220,7 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	    || jread_bool(doc, what, "detached", &lease.detached, err) < 0
 	    || jread_bool(doc, what, "draining", &lease.draining, err) < 0
 	    || again_from_json(doc, what, &lease.again, err) < 0
+	    || updating_from_json(doc, what, &lease.updating, err) < 0
 	    || jread_bool(doc, what, "runc", &runc, err) < 0
 	    || jread_text(doc, what, "boot-id", true, lease.boot_id, sizeof(lease.boot_id), err) < 0
 	    || jread_text(doc, what, "cgroup", true, lease.cgroup, sizeof(lease.cgroup), err) < 0

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "grant/change.h"
 #include "grant/grant.h"
 #include "host/host.h"
 #include "site/site.h"
@@ -44,6 +45,9 @@ struct lease {
 	// CPUs until that ends (apply/end.c).
 	bool draining;
 	enum lease_again again;
+	// Its limits are being changed to these, and `grant` has those they were: whoever finds this has to take
+	// the change back (apply/change.c).
+	struct grant_change updating;
 	char boot_id[HOST_BOOT_ID];
 	// below "/": the directory whose population says "in use"; "": not known yet
 	char cgroup[256];

@@ -91,11 +91,16 @@ static void limit_sockets_v1(struct plan *p, const char *dir, uint64_t bytes)
 		true;
 }
 
+// Memory and swap together.
+static void limit_swap_v1(struct plan *p, const char *dir, uint64_t bytes)
+{
+	set(p, str_printf("%s/memory.memsw.limit_in_bytes", dir), number(bytes))->optional = true;
+}
+
 static void limit_memory_v1(struct plan *p, const char *dir, uint64_t bytes)
 {
 	set(p, str_printf("%s/memory.limit_in_bytes", dir), number(bytes));
-	// memory and swap together
-	set(p, str_printf("%s/memory.memsw.limit_in_bytes", dir), number(bytes))->optional = true;
+	limit_swap_v1(p, dir, bytes);
 	limit_sockets_v1(p, dir, bytes);
 }
 
@@ -413,4 +418,57 @@ unsigned plan_work_files(
 		"%s/%s/pinfold/%s/box/work/tasks", cg->mount, cg->dir_pids, lease->grant.name
 	);
 	return 2;
+}
+
+// ---- of one that runs
+
+// Of a program in a container, whose own cgroup a runtime has made, with limits of its own.
+static void change_inner(struct plan *p, const char *box, const char *file, uint64_t value)
+{
+	// it is not there between two starts
+	if (site_has(&p->lease.site, SITE_CONTAINER))
+		set(p, str_printf("%s/c/%s", box, file), number(value))->optional = true;
+}
+
+static void change_memory_v1(struct plan *p, const char *box, bool more)
+{
+	_cleanup_free_ char *inner = str_printf("%s/c", box);
+	uint64_t bytes = plan_memory(p);
+
+	// with swap it must never be less than without
+	if (more)
+		limit_swap_v1(p, box, bytes);
+	limit_memory_v1(p, box, bytes);
+	if (inner == NULL)
+		p->failed = true;
+	else if (site_has(&p->lease.site, SITE_CONTAINER | SITE_SPEC))
+		limit_sockets_v1(p, inner, bytes);
+}
+
+void plan_change_limits(struct plan *p, const struct grant *from)
+{
+	const struct grant *to = &p->lease.grant;
+	const struct host_cgroup *cg = &p->host->cgroup;
+	bool v2 = cg->version == HOST_CGROUP_V2;
+	_cleanup_free_ char *memory =
+		v2 ? str_printf("%s/box", p->lease.cgroup)
+		   : str_printf("%s/%s/pinfold/%s/box", cg->mount, cg->dir_memory, to->name);
+	_cleanup_free_ char *pids =
+		v2 ? strdup(memory != NULL ? memory : "")
+		   : str_printf("%s/%s/pinfold/%s/box", cg->mount, cg->dir_pids, to->name);
+
+	if (memory == NULL || pids == NULL) {
+		p->failed = true;
+		return;
+	}
+	if (to->memory != from->memory && have(p->host, HOST_CG_MEMORY) && v2) {
+		set(p, str_printf("%s/memory.max", memory), number(plan_memory(p)));
+		change_inner(p, memory, "memory.max", plan_memory(p));
+	} else if (to->memory != from->memory && have(p->host, HOST_CG_MEMORY)) {
+		change_memory_v1(p, memory, to->memory > from->memory);
+	}
+	if (to->pids != from->pids && have(p->host, HOST_CG_PIDS)) {
+		limit_pids(p, pids, work_pids(p));
+		change_inner(p, pids, "pids.max", work_pids(p));
+	}
 }

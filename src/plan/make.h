@@ -35,6 +35,8 @@ void plan_notes(struct plan *p);
 
 // cgroup.c: directories, limits, and the undo of them.
 int plan_cgroup(struct plan *p, struct err *err);
+// The limits of the box of a lease that is there, as far as its grant has others than `from`.
+void plan_change_limits(struct plan *p, const struct grant *from);
 // enforceable.c: refuses a start whose limits this host cannot enforce, unless they were waived.
 int plan_enforceable(const struct launch *launch, const struct host *host, struct err *err);
 // The controllers of cgroup v2 that a lease needs, as cgroup.subtree_control takes them: "+cpuset +memory".

@@ -43,6 +43,7 @@ enum step_kind {
 	STEP_MODULE, // load the kernel module `path`
 	STEP_NETNS, // make a network namespace at `path`, in the user namespace, with taps `value` that uid owns
 	STEP_NETDEVS, // move the interfaces `value` into the namespace of STEP_NETNS, and keep both namespaces at `path`
+	STEP_REWRITE, // write `value` into the file `path`, which others see, in its place
 	STEP_KINDS
 };
 
@@ -108,6 +109,17 @@ int plan_build(
 	struct err *err
 );
 void plan_done(struct plan *p);
+
+// change.c: gives a lease that is there the limits of `to`, which has others than the lease's grant.
+int plan_change(
+	const struct lease *lease,
+	const struct grant *to,
+	const struct host *host,
+	const struct hostfs *fs,
+	struct plan *ret,
+	struct err *err
+);
+
 // All steps have been taken and the program is started: only the lease is of use from here on, and whether
 // there is a container (oci).
 void plan_carried_out(struct plan *p);

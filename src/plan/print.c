@@ -32,6 +32,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_MODULE] = "module",
 	[STEP_NETNS] = "netns",
 	[STEP_NETDEVS] = "netdevs",
+	[STEP_REWRITE] = "rewrite",
 };
 
 const char *step_name(enum step_kind kind)

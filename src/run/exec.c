@@ -163,70 +163,16 @@ static int make_command(
 	return 0;
 }
 
-// Enters the mount namespace of a process; negative: none was found, or why not.
-static int enter_mounts(const struct lease *lease, int process, struct err *err)
-{
-	_cleanup_close_ int fd = process; // a pidfd: not whoever has its number by now
-
-	if (fd == -ESRCH)
-		return err_set(
-			err, ESRCH, "exec in '%s': it has no process any more", lease->grant.name
-		);
-	if (fd < 0)
-		return err_sys(err, -fd, "look for processes of '%s'", lease->grant.name);
-	if (setns(fd, CLONE_NEWNS) < 0)
-		return err_sys(err, errno, "enter the mount namespace of '%s'", lease->grant.name);
-	return 0;
-}
-
-// A process in another mount namespace: the runtime. Those that work beside it are in its cgroup too.
-static bool is_elsewhere(int pid, void *arg)
-{
-	const ino_t *here = arg;
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
-	return stat(path, &st) == 0 && st.st_ino != *here;
-}
-
-// runc wants to see the bundle, which lies on the workload's private tmpfs.
-static int enter_runtime(const struct hostfs *fs, const struct lease *lease, struct err *err)
-{
-	_cleanup_free_ char *runtime = str_printf("%s/" CGROUP_RUNTIME, lease->cgroup);
-	struct stat st, root, now;
-
-	if (runtime == NULL)
-		return err_oom(err);
-	if (stat("/proc/self/ns/mnt", &st) < 0 || stat("/", &root) < 0)
-		return err_sys(err, errno, "look at '/proc/self/ns/mnt'");
-	if (enter_mounts(
-		    lease, cgroup_open_process(fs, runtime, false, is_elsewhere, &st.st_ino), err
-	    )
-	    < 0)
-		return -err->code;
-	// a runtime that is about to start another program is in that cgroup too, and may be in the container by now:
-	// nothing of it is run as root, whatever it has at the places of pinfold's
-	if (stat("/", &now) < 0 || now.st_dev != root.st_dev || now.st_ino != root.st_ino)
-		return err_set(
-			err,
-			EAGAIN,
-			"exec in '%s': another program is being started in it; try again",
-			lease->grant.name
-		);
-	return 0;
-}
-
 // Enters the cgroups and the mount namespace of a workload on the bare host.
 static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
-	int process = cgroup_open_process(fs, lease->cgroup, true, NULL, NULL);
+	int process = enter_open(fs, lease);
 
 	if (process >= 0 && cgroup_join_box(fs, lease, err) < 0) {
 		close(process);
 		return -err->code;
 	}
-	return enter_mounts(lease, process, err);
+	return enter_fence(lease, process, err);
 }
 
 // On the bare host it takes the place of this process: signals, job control and the exit status are the
@@ -242,7 +188,7 @@ static int become_bare(
 	_cleanup_close_ int empty = -1;
 
 	if (enter_bare(fs, lease, err) < 0)
-		return -err->code;
+		return err_wrap(err, "exec in '%s'", lease->grant.name);
 	for (const char *const *e = lease->site.environment; *e != NULL; e++)
 		putenv((char *)*e);
 	for (unsigned i = 0; i < launch->nenv; i++)
@@ -288,8 +234,10 @@ static int enter_container(const struct execution *x, struct err *err)
 	host_read_limits(x->fs, &limits);
 	if (run_limit(all, rights_limits(g, &limits, all), err) < 0)
 		return -err->code;
-	return x->lease->site.runtime.kind->sees_bundle ? enter_runtime(x->fs, x->lease, err)
-							: runtime_scratch(err);
+	// runc wants to see the bundle
+	if (!x->lease->site.runtime.kind->sees_bundle)
+		return runtime_scratch(err);
+	return enter_fence(x->lease, enter_open(x->fs, x->lease), err);
 }
 
 static _Noreturn void become_runtime(const struct execution *x)

@@ -135,6 +135,25 @@ int run_again_and_again(
 // Ends one that waits for its next start, or for what it passed on.
 int restart_stop(struct ledger *l, const struct lease *lease, struct err *err);
 
+// ---- update.c
+
+// An option of a grant as it is asked for, without its dashes, that may be none that can change.
+struct update_option {
+	const char *name, *value;
+};
+
+struct update {
+	struct grant_change change;
+	unsigned noptions;
+	struct update_option options[16];
+};
+
+// Gives the grant `name` other limits: its definition, and what runs in it. All of it, or nothing. *ret_stale: what runs
+// goes on to see the former ones.
+int update_grant(
+	struct ledger *l, const char *name, const struct update *u, bool *ret_stale, struct err *err
+);
+
 // ---- exec.c
 
 // Another program in a workload that runs: waits for its end. On the bare host this process becomes the

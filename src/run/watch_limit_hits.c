@@ -63,6 +63,22 @@ static bool gather(struct limit_watch *w, const struct pollfd fds[static LIMIT_F
 	return told;
 }
 
+// Its limits may have been changed since it started (pinfold update). A keeper reads no leases, and they stay there.
+static struct grant granted(const struct limit_watch *w)
+{
+	struct grant g = w->lease->grant;
+	struct ledger l;
+	struct lease now;
+	struct err unused;
+
+	if (ledger_open(w->fs, false, &l, &unused) < 0)
+		return g;
+	if (lease_read(&l, g.name, &now, &unused) == 0 && lease_same_run(w->lease, &now))
+		g = now.grant;
+	ledger_close(&l);
+	return g;
+}
+
 void limit_watch_ask(struct limit_watch *w)
 {
 	const short readable = POLLPRI;
@@ -75,6 +91,7 @@ void limit_watch_look(struct limit_watch *w, const struct pollfd fds[static LIMI
 {
 	int64_t soon = clock_ms() + SETTLE_MILLISECONDS;
 	char line[HITS_LINE];
+	struct grant g;
 
 	if (w->fs == NULL)
 		return;
@@ -86,7 +103,8 @@ void limit_watch_look(struct limit_watch *w, const struct pollfd fds[static LIMI
 	if (limit_watch_timeout(w) != 0)
 		return;
 	w->due = 0;
-	hits_text(&w->now, &w->said, &w->lease->grant, -1, line);
+	g = granted(w);
+	hits_text(&w->now, &w->said, &g, -1, line);
 	if (line[0] == '\0')
 		return;
 	say_of(w->lease, line);
@@ -98,6 +116,7 @@ const char *limit_watch_end(struct limit_watch *w, int status, char line[static 
 {
 	struct pollfd fds[LIMIT_FDS] = {0};
 	struct hits read;
+	struct grant g;
 
 	line[0] = '\0';
 	if (w->fs == NULL)
@@ -114,5 +133,6 @@ const char *limit_watch_end(struct limit_watch *w, int status, char line[static 
 			w->now.over = read.over;
 		}
 	}
-	return hits_text(&w->now, &w->said, &w->lease->grant, status, line);
+	g = granted(w);
+	return hits_text(&w->now, &w->said, &g, status, line);
 }

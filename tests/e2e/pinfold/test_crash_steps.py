@@ -8,6 +8,7 @@ all, are killed there. After `pinfold gc` the machine must be exactly as before.
 takes a sample that is spread over the calls, --full takes all.
 """
 
+import json
 import os
 import subprocess
 import time
@@ -322,6 +323,50 @@ class StartKeeper(Create):
         super().put_away()
 
 
+class Update(Scenario):
+    """All of it has the one or the other: the kernel's limits, what is shown, the lease, the definition."""
+
+    victims = {"0": ["self"], "0.0": ["self", "0", "all"]}  # 0.0 shows it in the workload
+
+    def prepare(self):
+        super().prepare()
+        flags = ["--cpus", CPU, "--memory", "64M", "--pids", "20"]
+        self.pf.ok("grant", "create", "--name", self.name, *flags)
+        self.pf.ok("run", "-d", "--grant", self.name, "--", "/bin/sleep", "1000")
+
+    def command(self):
+        return ["update", self.name, "--memory", "128M", "--pids", "40"]
+
+    def now(self):
+        lease, held = self.pf.lease(self.name), self.pf.json("grant", "show", self.name)
+        assert "updating" not in lease
+        box = {}
+        for top in Path("/sys/fs/cgroup").glob("**/pinfold"):
+            for file in ("memory.max", "memory.limit_in_bytes", "pids.max"):
+                for path in (top / self.name / "box").glob(file):
+                    box[file.split(".", maxsplit=1)[0]] = int(path.read_text())
+        shown = self.pf.ok("exec", self.name, "--", "/bin/cat", "/proc/meminfo")
+        inner = self.pf.ok("exec", self.name, "--", "/bin/cat", "/run/pinfold/grant.json")
+        return [
+            lease["grant"]["memory"],
+            held["memory"],
+            f"{box['memory'] >> 20}M",
+            f"{int(shown.split()[1]) >> 10}M",
+            json.loads(inner)["memory"],
+        ], [lease["grant"]["pids"], held["pids"], box["pids"] - 1, json.loads(inner)["pids"]]
+
+    def put_away(self):
+        if (DEFS / f"{self.name}.json").exists():
+            self.pf.ok("gc")
+            memory, pids = self.now()
+            assert set(memory) in ({"64M"}, {"128M"}), memory
+            assert set(pids) in ({20}, {40}), pids
+            assert (memory[0] == "64M") == (pids[0] == 20)
+            self.pf.ok("stop", "-t", "0", self.name)
+            self.pf.ok("grant", "remove", self.name)
+        self.pf.ok("gc")
+
+
 class Prepare(Scenario):
     """What was there is noted before the first step: undo brings it back, wherever it ended."""
 
@@ -370,6 +415,7 @@ SCENARIOS = [
     CreateMany,
     Remove,
     StartKeeper,
+    Update,
     pytest.param(Prepare, marks=[needs_two]),
     pytest.param(HostUndo, marks=[needs_two]),
 ]
@@ -387,6 +433,7 @@ SAMPLE = {
     Gc: 10,
     Exec: 8,
     StartKeeper: 16,
+    Update: 16,
 }
 
 

@@ -475,6 +475,30 @@ def test_updates(pf, engine):
     assert engine.sh(name, "grep Cpus_allowed_list /proc/self/status").split()[1] == str(CPU)
 
 
+def test_limits_of_the_grant(pf, engine):
+    """By pinfold update, beside the engine's own: the less of both holds."""
+    grant = granted(pf, "--memory", "64M", "--pids", "20")
+    name = engine.start(engine.doc(grant))
+    p = pf("update", grant, "--memory", "128M", "--pids", "40")
+    assert p.returncode == 0 and "goes on to show those that it was made with" in p.stderr, p
+    assert pf.lease(grant)["grant"]["memory"] == pf.json("grant", "show", grant)["memory"] == "128M"
+    fill = "dd if=/dev/zero of=/dev/null bs=90M count=1 2>&1"
+    assert "90 MiB" in engine.sh(name, fill)
+    locked = engine.sh(name, "grep 'Max locked memory' /proc/1/limits").split()
+    assert int(locked[3]) >= 128 << 20
+    pf.ok("update", grant, "--memory", "64M")
+    p = engine.runtime("exec", name, "/bin/sh", "-c", fill)
+    assert p.returncode != 0 or b"90 MiB" not in p.stdout
+    pf.fails("update", grant, "--hugepages", "2M=4", like="--hugepages stays")
+
+
+def test_limits_of_the_engine(pf, engine):
+    name = create_given(engine, given(engine))
+    assert engine.runtime("start", name).returncode == 0
+    (row,) = [row for row in pf.ps().values() if row["in"] == "given"]
+    pf.fails("update", row["name"], "--memory", "1G", like="its engine's")
+
+
 def test_checkpoints_are_refused(pf, engine):
     grant = granted(pf)
     name = engine.start(engine.doc(grant))

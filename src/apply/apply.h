@@ -117,6 +117,10 @@ int apply_detach_hugetlbfs(const struct step *s, struct err *err);
 int apply_exchanged(const struct step *s, struct err *err);
 // idmap.c: a bind with other ids
 int apply_idmapped(const struct step *s, struct err *err);
+// publish.c
+int apply_publish(const struct step *s, struct err *err);
+// Unmounts what was published at `path` and what it left there. None is fine.
+int publish_end(const char *path, struct err *err);
 // netns.c
 int apply_netns(const struct step *s, struct err *err);
 // netdevs_take.c
@@ -224,7 +228,10 @@ int enter_fence(const struct lease *lease, int process, struct err *err);
 
 // Refuses a change to less than is used now; what the kernel can free at once is not.
 int change_check_use(
-	const struct hostfs *fs, const struct lease *lease, const struct grant_change *c, struct err *err
+	const struct hostfs *fs,
+	const struct lease *lease,
+	const struct grant_change *c,
+	struct err *err
 );
 // Gives the lease's workload, and the definition of its grant, lease->updating, which is on disk. It stays half done
 // when it fails.

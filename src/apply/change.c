@@ -131,7 +131,10 @@ static int check_pids_use(
 }
 
 int change_check_use(
-	const struct hostfs *fs, const struct lease *lease, const struct grant_change *c, struct err *err
+	const struct hostfs *fs,
+	const struct lease *lease,
+	const struct grant_change *c,
+	struct err *err
 )
 {
 	_cleanup_free_ char *group = plan_lease_cgroup(&lease->grant);
@@ -151,9 +154,24 @@ int change_check_use(
 
 struct raising {
 	struct right_limit from[HOST_RLIMITS], to[HOST_RLIMITS];
+	const struct grant *grant; // as it is to be
 	unsigned n, changed;
+	bool denied;
 	bool memlock_alone; // an engine has set the others itself
 };
+
+// Root may lack the right (CAP_SYS_RESOURCE), in a container for one. Then what it was may still be enough: of processes
+// there are some to spare, and only who has a device locks as much memory as it may.
+static bool is_needed(
+	const struct raising *r, const struct right_limit *from, const struct right_limit *to
+)
+{
+	if (to->hard <= from->hard)
+		return false;
+	if (from->resource == RLIMIT_NPROC)
+		return r->grant->pids + 1 > from->hard;
+	return from->resource == RLIMIT_MEMLOCK && r->grant->nnics > 0;
+}
 
 // A process that has set another limit for itself keeps it.
 static bool set_limits(int pid, void *arg)
@@ -162,16 +180,21 @@ static bool set_limits(int pid, void *arg)
 
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct right_limit *a = &r->from[i], *b = &r->to[i];
+		__rlimit_resource_t which = (__rlimit_resource_t)a->resource;
 		struct rlimit now, then = {b->soft, b->hard};
+		int error = 0;
 
-		if (a->hard == b->hard || (r->memlock_alone && a->resource != RLIMIT_MEMLOCK)
-		    || prlimit(pid, (__rlimit_resource_t)a->resource, NULL, &now) < 0
-		    || now.rlim_max != a->hard)
+		if (a->hard == b->hard || (r->memlock_alone && a->resource != RLIMIT_MEMLOCK))
 			continue;
-		if (now.rlim_cur != a->soft && now.rlim_cur < then.rlim_max)
-			then.rlim_cur = now.rlim_cur;
-		if (prlimit(pid, (__rlimit_resource_t)a->resource, &then, NULL) == 0)
-			r->changed++;
+		if (prlimit(pid, which, NULL, &now) < 0) {
+			error = errno;
+		} else if (now.rlim_max == a->hard) {
+			if (now.rlim_cur != a->soft && now.rlim_cur < then.rlim_max)
+				then.rlim_cur = now.rlim_cur;
+			error = prlimit(pid, which, &then, NULL) < 0 ? errno : 0;
+			r->changed += error == 0;
+		}
+		r->denied = r->denied || (error == EPERM && is_needed(r, a, b));
 	}
 	return false; // no signal is sent
 }
@@ -186,7 +209,7 @@ static int change_limits(
 	struct err *err
 )
 {
-	struct raising r = {.memlock_alone = site_has(&lease->site, SITE_SPEC)};
+	struct raising r = {.grant = to, .memlock_alone = site_has(&lease->site, SITE_SPEC)};
 
 	if (site_has(&lease->site, SITE_HOST_FILES))
 		return 0;
@@ -196,6 +219,13 @@ static int change_limits(
 		r.changed = 0;
 		if (cgroup_signal(l, lease, 0, set_limits, &r, err) < 0)
 			return -err->code;
+		if (r.denied)
+			return err_set(
+				err,
+				EPERM,
+				"raise the limits that its processes have themselves: root has no "
+				"CAP_SYS_RESOURCE here; stop it, and start it with the new ones"
+			);
 		if (r.changed == 0)
 			return 0;
 	}
@@ -297,11 +327,12 @@ static int carry_out(
 	return r;
 }
 
-// One that was removed by hand, or never was, is none of this.
+// One that was removed by hand, or never was, is none of this. back: one that cannot be read was not written either.
 static int write_definition(
 	const struct ledger *l,
 	const struct lease *lease,
 	const struct grant *values,
+	bool back,
 	struct err *err
 )
 {
@@ -311,7 +342,7 @@ static int write_definition(
 	if (r == -ENOENT || (r == 0 && g.memory == values->memory && g.pids == values->pids))
 		return 0;
 	if (r < 0)
-		return r;
+		return back ? 0 : r;
 	g.memory = values->memory;
 	g.pids = values->pids;
 	return definition_write(l, &g, err);
@@ -325,12 +356,14 @@ int change_carry_out(
 
 	if (carry_out(l, lease, &lease->grant, &to, host, err) < 0)
 		return -err->code;
-	return write_definition(l, lease, &to, err);
+	return write_definition(l, lease, &to, false, err);
 }
 
 int change_take_back_definition(const struct ledger *l, const struct lease *lease, struct err *err)
 {
-	return change_is_one(&lease->updating) ? write_definition(l, lease, &lease->grant, err) : 0;
+	return change_is_one(&lease->updating)
+		       ? write_definition(l, lease, &lease->grant, true, err)
+		       : 0;
 }
 
 int change_take_back(const struct ledger *l, const struct lease *lease, struct err *err)
@@ -350,7 +383,7 @@ int change_take_back(const struct ledger *l, const struct lease *lease, struct e
 		r = carry_out(l, lease, &from, &lease->grant, &host, err);
 	host_done(&host);
 	if (r == 0)
-		r = write_definition(l, lease, &lease->grant, err);
+		r = write_definition(l, lease, &lease->grant, true, err);
 	if (r < 0)
 		return r;
 	former = *lease;

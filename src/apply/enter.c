@@ -13,15 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// A process in another mount namespace: the runtime. Those that work beside it are in its cgroup too.
-static bool is_elsewhere(int pid, void *arg)
+// A process in another mount namespace, with what pinfold made there: the runtime. Those that work beside it are in
+// its cgroup too.
+static bool is_runtime(int pid, void *arg)
 {
 	const ino_t *here = arg;
-	char path[64];
+	char path[96];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
-	return stat(path, &st) == 0 && st.st_ino != *here;
+	if (stat(path, &st) < 0 || st.st_ino == *here)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/root" FENCE_DIR "/own", pid);
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 int enter_open(const struct hostfs *fs, const struct lease *lease)
@@ -35,7 +39,7 @@ int enter_open(const struct hostfs *fs, const struct lease *lease)
 		return -ENOMEM;
 	if (stat("/proc/self/ns/mnt", &st) < 0)
 		return -errno;
-	return cgroup_open_process(fs, runtime, false, is_elsewhere, &st.st_ino);
+	return cgroup_open_process(fs, runtime, false, is_runtime, &st.st_ino);
 }
 
 int enter_fence(const struct lease *lease, int process, struct err *err)

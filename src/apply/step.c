@@ -121,6 +121,9 @@ static int do_dir(const struct step *s, struct err *err)
 		return err_sys(err, errno, "make directory '%s'", s->path);
 	if ((s->uid != 0 || s->gid != 0) && lchown(s->path, s->uid, s->gid) < 0)
 		return err_sys(err, errno, "give directory '%s' to %u", s->path, s->uid);
+	// mkdir(2) makes none whose files are its group's
+	if ((s->mode & S_ISGID) != 0 && chmod(s->path, s->mode) < 0)
+		return err_sys(err, errno, "give directory '%s' its mode", s->path);
 	return 0;
 }
 
@@ -191,6 +194,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_GIVE] = do_give,
 	[STEP_JOIN] = do_join,
 	[STEP_LINK] = do_link,
+	[STEP_PUBLISH] = apply_publish,
 	[STEP_TOUCH] = do_touch,
 	[STEP_DIR] = do_dir,
 	[STEP_FILE] = do_file,

@@ -112,6 +112,8 @@ int undo_lease(
 			r = undo_tree(u->path, err);
 		else if (str_eq(u->what, "link"))
 			r = undo_link(l, lease, u->path, err);
+		else if (str_eq(u->what, "publish"))
+			r = publish_end(u->path, err);
 		else if (str_eq(u->what, "netdevs"))
 			r = netdevs_return(l, u->path, err);
 		else if (str_eq(u->what, "hugetlbfs"))
@@ -180,10 +182,12 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 	_cleanup_free_ char *partition = str_printf("pinfold-%s", name);
 	_cleanup_free_ char *state = str_printf(RUN_DIR "/runtime/%s", name);
 	_cleanup_free_ char *netdevs = str_printf(PLAN_NETDEVS "/%s", name);
+	_cleanup_free_ char *published = str_printf(PUBLISH_DIR "/%s", name);
 	char hierarchy[sizeof(((struct lease *)0)->cgroup)];
 	struct err why = *err;
 
-	if (cgroup == NULL || partition == NULL || state == NULL || netdevs == NULL)
+	if (cgroup == NULL || partition == NULL || state == NULL || netdevs == NULL
+	    || published == NULL)
 		return err_oom(err);
 	if (name_check("a lease", name, err) < 0
 	    || cgroup_hierarchy(&l->fs, hierarchy, sizeof(hierarchy), err) < 0
@@ -194,8 +198,8 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 	}
 	if (cgroup_remove(&l->fs, hierarchy, cgroup, err) < 0
 	    || cgroup_remove(&l->fs, hierarchy, partition, err) < 0
-	    || netdevs_return(l, netdevs, err) < 0 || undo_tree(state, err) < 0
-	    || lease_remove(l, name, err) < 0)
+	    || netdevs_return(l, netdevs, err) < 0 || publish_end(published, err) < 0
+	    || undo_tree(state, err) < 0 || lease_remove(l, name, err) < 0)
 		return -err->code;
 	(*count)++;
 	return 0;

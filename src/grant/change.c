@@ -19,7 +19,10 @@ struct grant change_of(const struct grant *g, const struct grant_change *c)
 }
 
 int change_check(
-	const struct grant *g, const struct grant_change *c, const struct host *host, struct err *err
+	const struct grant *g,
+	const struct grant_change *c,
+	const struct host *host,
+	struct err *err
 )
 {
 	const struct grant to = change_of(g, c);

@@ -19,7 +19,10 @@ struct grant change_of(const struct grant *g, const struct grant_change *c);
 
 // Refuses a change that this machine, or this grant, cannot have.
 int change_check(
-	const struct grant *g, const struct grant_change *c, const struct host *host, struct err *err
+	const struct grant *g,
+	const struct grant_change *c,
+	const struct host *host,
+	struct err *err
 );
 
 // Refuses other CPUs or nodes than it has, since its cgroup and its view have them. asked NULL or "": nothing was

@@ -28,6 +28,15 @@ struct launch_volume {
 	bool idmap; // files of its owner are the program's
 };
 
+#define LAUNCH_PUBLISHED 8
+
+// A socket that the program makes and that is reached from the host, all of them with what else is in its directory.
+struct launch_publish {
+	const char *dir;  // absolute path in the container, below /run or /tmp
+	const char *name; // the last of it, by which it is known on the host; borrowed from dir
+	const char *file; // of the socket, there
+};
+
 // When a program that has ended is started again.
 struct restart {
 	enum {
@@ -46,6 +55,10 @@ struct launch {
 	const char *env[LAUNCH_LISTS]; // "NAME=value"
 	unsigned nvolumes;
 	struct launch_volume volumes[LAUNCH_LISTS];
+	unsigned npublished;
+	struct launch_publish published[LAUNCH_PUBLISHED];
+	bool published_group; // whether a group of the host reaches them, beside root
+	uint32_t published_gid;
 	struct config *config_files; // --config; NULL: none
 	const char *user;	     // as it is asked for; NULL: 0
 	uint32_t uid, gid;	     // in the container
@@ -136,6 +149,14 @@ struct launch_limit {
 };
 #define LAUNCH_LIMITS 6
 extern const struct launch_limit launch_limits[LAUNCH_LIMITS];
+
+// publish.c
+// "unix:/run/DIR/SOCKET[,group=GROUP]". The strings are owned by launch.
+int launch_parse_publish(const char *s, struct launch *launch, struct err *err);
+// Refuses those that do not go together, or with a volume.
+int launch_check_published(const struct launch *launch, struct err *err);
+// True for the first of those that have a directory.
+bool launch_publishes_dir(const struct launch *launch, unsigned i);
 
 // "hugetlb,pids" → bits.
 int launch_parse_allow_missing(const char *s, struct launch *launch, struct err *err);

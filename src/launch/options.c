@@ -21,6 +21,11 @@ const char launch_help[] =
 	"                          what its owner has there is the program's\n"
 	"  -w, --workdir DIR       where the program runs; default: /, --in host without -d here\n"
 	"  -e NAME=VALUE           environment\n"
+	"  --publish unix:PATH[,group=GROUP]  a socket that the program makes, as "
+	"/run/app/ctl.sock, is\n"
+	"                          also /run/pinfold/publish/NAME/app/ctl.sock of the host, for "
+	"root\n"
+	"                          and the group\n"
 	"  --config FILE|DIR|URL   a copy that the program finds; CONFIG in its words is the path\n"
 	"  --sha256 HEX            what the file or URL before it must have\n"
 	"  -u, --user UID[:GID]|NAME  in the container; default 0, which is nobody outside\n"
@@ -168,6 +173,7 @@ static const struct {
 	{"config", 'C', required_argument, config_ask},
 	{"sha256", 'S', required_argument, config_expect},
 	{"user", 'u', TEXT(user)},
+	{"publish", 'B', required_argument, launch_parse_publish},
 	{"workdir", 'w', required_argument, set_workdir},
 	{"hostname", 'H', required_argument, launch_set_hostname},
 	{"allow-missing", 'M', required_argument, launch_parse_allow_missing},
@@ -226,6 +232,7 @@ static unsigned asked(const struct launch *l)
 	       | (l->runtime != NULL ? ASK_RUNTIME : 0) | (l->apparmor != NULL ? ASK_APPARMOR : 0)
 	       | (l->allow_missing != 0 ? ASK_WAIVER : 0) | (l->workdir != NULL ? ASK_WORKDIR : 0)
 	       | (any_idmap(l) ? ASK_IDMAP : 0) | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
+	       | (l->npublished > 0 ? ASK_PUBLISH : 0)
 	       | (l->accel != NULL || l->no_prealloc || l->first ? ASK_GUEST : 0);
 }
 
@@ -241,5 +248,5 @@ int launch_check(const struct launch *l, struct err *err)
 		);
 	if ((asked(l) & ~l->site.may) != 0)
 		return err_set(err, EINVAL, "%s", l->site.refusal);
-	return 0;
+	return launch_check_published(l, err);
 }

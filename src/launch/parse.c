@@ -248,6 +248,10 @@ void launch_done(struct launch *launch)
 		free((char *)launch->volumes[i].source);
 		free((char *)launch->volumes[i].target);
 	}
+	for (unsigned i = 0; i < launch->npublished; i++) {
+		free((char *)launch->published[i].dir);
+		free((char *)launch->published[i].file);
+	}
 	free((char *)launch->image);
 	config_done(launch->config_files);
 	*launch = (struct launch){0};

@@ -23,7 +23,7 @@
 // What has to be taken back when a workload is gone. Written to disk before the thing is done.
 struct undo {
 	char what
-		[24]; // "cgroup", "tree", "link", "netdevs", "hugetlbfs": src/apply/undo.c knows how
+		[24]; // "cgroup", "tree", "link", "publish", "netdevs", "hugetlbfs": src/apply/undo.c knows how
 	char path[256];
 };
 

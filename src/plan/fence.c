@@ -270,7 +270,7 @@ int plan_fence(struct plan *p, struct err *err)
 		plan_nodes(p, FENCE_DIR "/dev");
 	if (site_has(site, SITE_CONTAINER | SITE_SPEC))
 		add_tools(p, p->launch->inside);
-	if (site_has(site, SITE_LEASE) && plan_links(p, err) < 0)
+	if (site_has(site, SITE_LEASE) && (plan_links(p, err) < 0 || plan_publish(p, err) < 0))
 		return -err->code;
 	if (site_has(site, SITE_PAGES))
 		plan_hugetlbfs(p, p->lease.uid_base + plan_uid(p), p->lease.uid_base + plan_gid(p));

@@ -147,6 +147,8 @@ char *plan_hugepage_source(const struct site *site, uint64_t size);
 void plan_hugetlbfs(struct plan *p, uint32_t uid, uint32_t gid);
 // The shared directories of the grant's links, on the host.
 int plan_links(struct plan *p, struct err *err);
+// publish.c: those directories of the launch whose sockets are reached from the host.
+int plan_publish(struct plan *p, struct err *err);
 // The page sizes that have a hugetlbfs, smallest first. Returns how many.
 unsigned plan_fs_sizes(
 	const struct grant *g, const struct host *host, uint64_t ret[static HOST_PAGE_SIZES]

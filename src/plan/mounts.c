@@ -151,6 +151,27 @@ static void own_mounts(struct plan *p, json_t *mounts)
 	}
 }
 
+static void published_mounts(struct plan *p, json_t *mounts)
+{
+	const struct launch *l = p->launch;
+
+	for (unsigned i = 0; i < l->npublished; i++) {
+		_cleanup_free_ char *from =
+			str_printf(PUBLISH_DIR "/%s/%s", p->lease.grant.name, l->published[i].name);
+		const struct launch_volume v = {
+			.source = from, .target = l->published[i].dir, .directory = true};
+
+		if (launch_publishes_dir(l, i))
+			host_mount(
+				p,
+				mounts,
+				str_printf("publish-%u", i),
+				&v,
+				"bind,rw,nosuid,nodev,noexec"
+			);
+	}
+}
+
 static void volume_mounts(struct plan *p, json_t *mounts)
 {
 	for (unsigned i = 0; i < p->launch->nvolumes; i++) {
@@ -307,6 +328,7 @@ int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 	base_mounts(p, mounts);
 	if (plan_spec_mounts(p, mounts, rules, err) < 0)
 		return -err->code;
+	published_mounts(p, mounts);
 	volume_mounts(p, mounts);
 	return 0;
 }

@@ -203,6 +203,9 @@ static json_t *process(const struct plan *p, const char *hostname, const char *a
 		process_env(site, hostname, p->launch->terminal, p->launch->nenv, p->launch->env)
 	);
 
+	// the group must be able to write to the sockets
+	if (p->launch->published_group)
+		json_object_set_new(json_object_get(doc, "user"), "umask", json_integer(0002));
 	if (apparmor != NULL)
 		json_object_set_new(doc, "apparmorProfile", json_string(apparmor));
 	return doc;

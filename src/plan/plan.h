@@ -22,14 +22,15 @@
 #define PLAN_LINK_GID 65536u // group ids of links inside a container: above its own range
 
 enum step_kind {
-	STEP_CGROUP, // make the cgroup directory `path`
-	STEP_SET,    // write `value` to the control file `path`; optional
-	STEP_GIVE,   // give the control file `path` to uid, gid
-	STEP_JOIN,   // move this process into the cgroup `path`
-	STEP_LINK,   // make `path` a tmpfs of several workloads with options `value`: mode, gid
-	STEP_TOUCH,  // make the empty file `path`, if it is missing, for something to be bound over
-	STEP_DIR,    // make directory `path`: mode, uid, gid
-	STEP_FILE,   // write file `path` with content `value`
+	STEP_CGROUP,  // make the cgroup directory `path`
+	STEP_SET,     // write `value` to the control file `path`; optional
+	STEP_GIVE,    // give the control file `path` to uid, gid
+	STEP_JOIN,    // move this process into the cgroup `path`
+	STEP_LINK,    // make `path` a tmpfs of several workloads with options `value`: mode, gid
+	STEP_PUBLISH, // make `path` a tmpfs of this workload with options `value`, on which no links are followed: mode, gid
+	STEP_TOUCH, // make the empty file `path`, if it is missing, for something to be bound over
+	STEP_DIR,   // make directory `path`: mode, uid, gid
+	STEP_FILE,  // write file `path` with content `value`
 	STEP_SYMLINK,	// make link `path` to `value`
 	STEP_NODE,	// make character device `path`: rdev, mode, uid
 	STEP_TMPFS,	// mount a tmpfs on `path` with options `value`

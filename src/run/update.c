@@ -19,7 +19,10 @@ static int check(const struct grant *g, const struct update *u, struct err *err)
 
 // What of those that could change does not where it runs.
 static int check_lease(
-	const struct ledger *l, const struct lease *lease, const struct grant_change *c, struct err *err
+	const struct ledger *l,
+	const struct lease *lease,
+	const struct grant_change *c,
+	struct err *err
 )
 {
 	const char *name = lease->grant.name;

@@ -16,6 +16,7 @@
 #define PEN_ROOT PEN_DIR "/root" // directories of the host's root
 #define KEEPERS_DIR RUN_DIR "/keepers" // NAME.sock of every keeper
 #define LINKS_DIR RUN_DIR "/links"
+#define PUBLISH_DIR RUN_DIR "/publish" // NAME: where sockets of a workload's are reached
 #define RUNTIME_DIR RUN_DIR "/runtime" // state of crun or runc
 #define ENGINES_DIR \
 	RUN_DIR "/engine" // of every container of an engine with a grant a file: the name of its lease
@@ -76,6 +77,7 @@ enum {
 	ASK_RESTART = 1 << 11,
 	ASK_WORKDIR = 1 << 12,
 	ASK_IDMAP = 1 << 13, // of volumes
+	ASK_PUBLISH = 1 << 14,
 };
 
 #define SITE_JOINS 2

@@ -48,7 +48,7 @@ def hugepages():
 
 
 # made by the first command that needs them, and kept: as what they are, and no more
-KEPT_DIRECTORIES = {"box", "engine", "keepers", "leases", "links", "pen", "runtime"}
+KEPT_DIRECTORIES = {"box", "engine", "keepers", "leases", "links", "pen", "publish", "runtime"}
 KEPT_FILES = {"ids.json", "lock", "log", "log.1", "prepare.lock", "runtime-version"}
 KEPT_EMPTY = {"grant.json"}  # something is mounted over it
 

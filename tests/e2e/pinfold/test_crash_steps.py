@@ -186,6 +186,13 @@ class RunNetdev(RunAlone):
         assert self.net.state("n0") == self.state
 
 
+class RunPublished(RunAlone):
+    """Its file system is seen by the host."""
+
+    flags = ["--publish", "unix:/run/app/ctl.sock"]
+    victims = {"0": ["self", "all"], "0.2": ["self", "0", "all"]}
+
+
 class RunFirst(Run):
     """The version of the runtime is not known yet: it is asked."""
 
@@ -405,6 +412,7 @@ SCENARIOS = [
     RunAgain,
     RunIdmap,
     RunNetdev,
+    RunPublished,
     VM,
     RunFirst,
     Stop,
@@ -428,6 +436,7 @@ SAMPLE = {
     RunAgain: 12,
     RunIdmap: 8,
     RunNetdev: 24,
+    RunPublished: 12,
     RunVm: 3,
     StopOrphan: 8,
     Gc: 10,

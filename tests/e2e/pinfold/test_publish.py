@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The pinfold authors
+"""--publish: a socket that a program makes is reached from the host, and nothing of the host's through it."""
+
+import errno
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from workload import CPU, PYTHON, needs_root, unique, wait
+
+pytestmark = needs_root
+TOP = Path("/run/pinfold/publish")
+GROUP = 64203  # of nobody
+# Listens at each path that it is told, and says back what it hears.
+SERVER = """
+import os, socket, sys, threading
+def serve(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen()
+    ready.release()
+    while True:
+        c = s.accept()[0]
+        c.sendall(os.path.basename(path).encode() + b" heard " + c.recv(100))
+        c.close()
+ready = threading.Semaphore(0)
+for path in sys.argv[1:]:
+    threading.Thread(target=serve, args=(path,), daemon=True).start()
+    ready.acquire()
+print("up", flush=True)
+threading.Event().wait()
+"""
+
+
+def ask(path, text=b"you"):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(str(path))
+        s.sendall(text)
+        return s.recv(200)
+
+
+def begin(pf, *flags, paths=("/run/app/ctl.sock",), name=None):
+    name = name or unique()
+    pf.names.append(name)
+    s = pf.start(
+        *("run", "--name", name, "--cpus", CPU, *flags, "--", PYTHON, "-I", "-c", SERVER, *paths)
+    )
+    s.until("^up")
+    return s, name
+
+
+@pytest.mark.guest
+@pytest.mark.parametrize("user", ["0", "1000:1000"])
+def test_a_socket(pf, user):
+    s, name = begin(pf, "--publish", "unix:/run/app/ctl.sock", "-u", user)
+    path = TOP / name / "app/ctl.sock"
+    assert ask(path) == b"ctl.sock heard you"
+    st = (TOP / name).stat()
+    assert (st.st_uid, st.st_gid, st.st_mode & 0o7777) == (0, 0, 0o700)
+    pf.ok("stop", name)
+    s.end()
+    assert not (TOP / name).exists() and str(TOP / name) not in Path("/proc/mounts").read_text()
+
+
+def test_several(pf):
+    paths = ["/run/app/a.sock", "/run/app/b.sock", "/tmp/other/c.sock"]
+    flags = [word for path in paths for word in ("--publish", f"unix:{path}")]
+    notes = pf.json(
+        *("plan", "--format", "json", "--cpus", CPU, *flags, "--name", unique(), "--", "true")
+    )["notes"]
+    assert len([n for n in notes if "of the host while it runs" in n]) == 3
+    _, name = begin(pf, *flags, paths=paths)
+    assert ask(TOP / name / "app/a.sock") == b"a.sock heard you"
+    assert ask(TOP / name / "app/b.sock") == b"b.sock heard you"
+    assert ask(TOP / name / "other/c.sock") == b"c.sock heard you"
+
+
+@pytest.mark.guest
+def test_who_may(pf):
+    """Root, and the group that is named; the container cannot open it to others."""
+    _, name = begin(pf, "--publish", f"unix:/run/app/ctl.sock,group={GROUP}")
+    path = TOP / name / "app/ctl.sock"
+    code = f"import socket; socket.socket(socket.AF_UNIX).connect('{path}')"
+    words = ["/usr/bin/python3", "-I", "-c", code]
+    for groups, fine in ([GROUP], True), ([], False):
+        p = subprocess.run(
+            words,
+            user=64210,
+            group=64210,
+            extra_groups=groups,
+            capture_output=True,
+            check=False,
+            cwd="/",
+        )
+        assert (p.returncode == 0) == fine, p.stderr
+        code = "import os; [os.chmod(f'/run/app{n}', 0o777) for n in ('', '/ctl.sock')]"
+        pf.ok("exec", name, "--", PYTHON, "-I", "-c", code)
+    assert path.stat().st_gid == GROUP
+
+
+def test_leads_nowhere(pf):
+    """Links that the container makes are followed by nobody of the host."""
+    _, name = begin(pf, "--publish", "unix:/run/app/ctl.sock")
+    top = TOP / name / "app"
+    script = (
+        "ln -s /run/dbus/system_bus_socket /run/app/bus; ln -s /etc/passwd /run/app/file; "
+        "ln -s / /run/app/root; rm /run/app/ctl.sock; ln -s /run/pinfold/lock /run/app/ctl.sock"
+    )
+    pf.ok("exec", name, "--", "/bin/sh", "-c", script)
+    for path in ("ctl.sock", "bus", "root/run/pinfold/lock"):
+        with pytest.raises(OSError) as e:
+            ask(top / path)
+        assert e.value.errno == errno.ELOOP
+    with pytest.raises(OSError) as e:
+        (top / "file").read_text()
+    assert e.value.errno == errno.ELOOP
+
+
+def test_bounds(pf):
+    """It fills no file system of the host's, and what is in it counts as the grant's memory."""
+    _, name = begin(pf, "--publish", "unix:/run/app/ctl.sock", "--memory", "64M")
+    fill = (
+        "head -c 32M /dev/zero > /run/app/big; ls -s --block-size=1M /run/app/big | cut -d' ' -f1"
+    )
+    assert int(pf.ok("exec", name, "--", "/bin/sh", "-c", fill).split()[0]) <= 8
+    many = "i=0; while [ $i -lt 400 ] && : > /run/app/$i; do i=$((i+1)); done 2>/dev/null; echo $i"
+    made = pf("exec", name, "--", "/bin/sh", "-c", many).stdout
+    assert made == "" or int(made) < 256
+
+
+def test_started_again(pf):
+    """Each start has it anew."""
+    name = unique()
+    pf.names.append(name)
+    code = SERVER.replace("threading.Event().wait()", "import time; time.sleep(1.5); sys.exit(3)")
+    flags = ["-d", "--restart", "always", "--name", name, "--cpus", CPU]
+    words = [*flags, "--publish", "unix:/run/app/x", "--", PYTHON, "-I", "-c", code, "/run/app/x"]
+    pf.ok("run", *words)
+    path = TOP / name / "app/x"
+    wait(path.exists, what="its socket")
+    wait(lambda: not path.exists(), 20, "its end")
+    wait(path.exists, 20, "the next start")
+    pf.ok("stop", "-t", "1", name)
+    assert not (TOP / name).exists()
+
+
+def test_after_kill(pf):
+    s, name = begin(pf, "--publish", "unix:/run/app/ctl.sock")
+    s.process.kill()
+    s.process.wait()
+    pf.ok("stop", "-t", "1", name)
+    assert not (TOP / name).exists()
+
+
+def test_refused(pf):
+    for value, like in [
+        ("/run/app/x", "write unix:"),
+        ("tcp:80", "write unix:"),
+        ("unix:/run/x", "directory of its own"),
+        ("unix:/run/pinfold/x", "directory of its own"),
+        ("unix:/etc/app/x", "directory of its own"),
+        ("unix:/run/app/../x", "directory of its own"),
+        ("unix:/var/run/app/x", "say /run/app/x"),
+        ("unix:/run/app/x,group=no-such-group", "is not in /etc/group"),
+        ("unix:/run/app/x,owner=me", "is unknown"),
+    ]:
+        pf.fails("run", "--cpus", CPU, "--publish", value, "--", "/bin/true", like=like)
+    flags = ["--publish", "unix:/run/app/x"]
+    for place in ("host", "vm"):
+        words = ["run", "--in", place, "--cpus", CPU, *flags, "--", "/bin/true"]
+        pf.fails(*words, like="--publish")
+    pf.fails(
+        *("run", "--cpus", CPU, *flags, "-v", "/usr:/run/app:ro", "--", "/bin/true"),
+        like="would hide it",
+    )
+    long = "x" * 100
+    pf.fails(
+        *("run", "--cpus", CPU, "--publish", f"unix:/run/app/{long}", "--", "/bin/true"),
+        like="longer than the 107",
+    )
+    assert not TOP.exists() or os.listdir(TOP) == []
+
+
+def test_not_of_a_user(kept):
+    kept.fails(
+        *("run", "--grant", kept.name, "--publish", "unix:/run/app/x", "--", "/bin/true"),
+        like="--publish",
+    )

@@ -54,23 +54,6 @@ static void begin_log(struct writer *w)
 	times_clear(w->log.before_times);
 }
 
-static void put(void *arg, const char *data, size_t len)
-{
-	struct writer *w = arg;
-
-	begin_log(w);
-	log_append(&w->log, data, len);
-}
-
-// What there is, without waiting for more. At the rate, too: the keeper may say as often as it wants that there was
-// an end.
-static void end_pipe(struct writer *w)
-{
-	if (w->from >= 0)
-		log_flow_rest(&w->flow, w->from);
-	log_flow_finish(&w->flow, put, w);
-}
-
 // The owner may say what he wants, but not so much that nothing else is left in the log of events.
 static void tell(struct writer *w, const char *line)
 {
@@ -82,6 +65,27 @@ static void tell(struct writer *w, const char *line)
 		return;
 	w->told += TELL_MS;
 	event_log("the keeper of '%s': %s", w->name, line);
+}
+
+static void put(void *arg, const char *data, size_t len)
+{
+	struct writer *w = arg;
+	char line[128];
+
+	begin_log(w);
+	if (!log_append(&w->log, data, len))
+		return;
+	snprintf(line, sizeof(line), "its log cannot be written: %s", strerror(errno));
+	tell(w, line);
+}
+
+// What there is, without waiting for more. At the rate, too: the keeper may say as often as it wants that there was
+// an end.
+static void end_pipe(struct writer *w)
+{
+	if (w->from >= 0)
+		log_flow_rest(&w->flow, w->from);
+	log_flow_finish(&w->flow, put, w);
 }
 
 // A word of the keeper's. False: it has gone.

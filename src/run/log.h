@@ -51,6 +51,7 @@ void log_close(struct log *log);
 struct log_pair {
 	int now, before;
 	int now_times, before_times; // -1: none
+	uint64_t lost;		     // bytes that could not be written since the last that could
 };
 
 #define NO_LOG_PAIR                                                          \
@@ -59,7 +60,8 @@ struct log_pair {
 	}
 
 void log_pair_close(struct log_pair *p);
-void log_append(const struct log_pair *files, const char *data, size_t len);
+// True when this is the first that cannot be written since something could: errno says why.
+bool log_append(struct log_pair *files, const char *data, size_t len);
 
 // ---- log_prune.c
 

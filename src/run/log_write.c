@@ -9,6 +9,7 @@
 #include "run/log.h"
 
 #include "base/clock.h"
+#include "base/event_log.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "run/log_times.h"
@@ -125,19 +126,43 @@ void log_flow_finish(struct log_flow *f, log_put_fn put, void *arg)
 
 // ---- files
 
-// What cannot be written (a full disk) is lost: the workload must not wait for it.
-static void put(int fd, const char *data, size_t len)
+// How much could not be written.
+static size_t put(int fd, const char *data, size_t len)
 {
-	while (fd >= 0 && len > 0) {
+	while (len > 0) {
 		ssize_t n = write(fd, data, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return;
+			break;
 		data += n;
 		len -= (size_t)n;
 	}
+	return len;
+}
+
+// What cannot be written (a full disk) is lost: the workload must not wait for it. The log says how much it was when there
+// is room again. True: the first since something could be written.
+static bool put_or_lose(int fd, const char *data, size_t len, uint64_t *lost)
+{
+	char line[96];
+	uint64_t before = *lost;
+
+	if (before > 0) {
+		snprintf(
+			line,
+			sizeof(line),
+			"\n[pinfold: %llu bytes lost: the log could not be written]\n",
+			(unsigned long long)before
+		);
+		if (put(fd, line, strlen(line)) > 0) {
+			*lost += len;
+			return false;
+		}
+	}
+	*lost = put(fd, data, len);
+	return *lost > 0 && before == 0;
 }
 
 // There is a NAME.log at every moment: the new file takes its place in exchange for the full one. Where
@@ -172,6 +197,7 @@ static void rotate(struct log *log)
 struct files {
 	struct log *log;
 	long size;
+	uint64_t lost;
 };
 
 static void put_rotating(void *arg, const char *data, size_t len)
@@ -183,7 +209,12 @@ static void put_rotating(void *arg, const char *data, size_t len)
 		f->size = 0;
 	}
 	times_stamp(f->log->times, f->log->file, times_now());
-	put(f->log->file, data, len);
+	if (put_or_lose(f->log->file, data, len, &f->lost))
+		event_log(
+			"the log '" LOG_DIR "/%s' cannot be written, and what is said is lost: %s",
+			f->log->name,
+			strerror(errno)
+		);
 	f->size += (long)len;
 }
 
@@ -217,7 +248,7 @@ void log_pair_close(struct log_pair *p)
 	*p = (struct log_pair)NO_LOG_PAIR;
 }
 
-void log_append(const struct log_pair *files, const char *data, size_t len)
+bool log_append(struct log_pair *files, const char *data, size_t len)
 {
 	static char buf[65536];
 	struct stat st;
@@ -232,9 +263,9 @@ void log_append(const struct log_pair *files, const char *data, size_t len)
 			put(files->before, buf, (size_t)n);
 		times_copy(files->now_times, files->before_times);
 		if (ftruncate(files->now, 0) < 0)
-			return; // no more than the limit, whatever is lost
+			return false; // no more than the limit, whatever is lost
 		times_clear(files->now_times);
 	}
 	times_stamp(files->now_times, files->now, times_now());
-	put(files->now, data, len);
+	return put_or_lose(files->now, data, len, &files->lost);
 }

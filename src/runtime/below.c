@@ -11,98 +11,84 @@
 
 #include <string.h>
 
-// Its path. New string, NULL with err set.
-static char *find(struct err *err)
+static int find(char **ret, struct err *err)
 {
 	static const char *const keys[] = {"runtime", NULL};
 	const char *what = "'" BELOW_FILE "'", *path = NULL;
 	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_free_ char *text = NULL;
-	char *found;
 	size_t len;
 	int r = fs_read_file(BELOW_FILE, 4096, &text, &len);
 
-	if (r < 0 && r != -ENOENT && r != -EACCES) {
-		err_sys(err, -r, "read %s", what);
-		return NULL;
-	}
+	if (r < 0 && r != -ENOENT && r != -EACCES)
+		return err_sys(err, -r, "read %s", what);
 	if (r == 0
 	    && (jread_parse(text, len, what, &doc, err) < 0 || jread_keys(doc, what, keys, err) < 0
 		|| jread_str(doc, what, "runtime", true, &path, err) < 0))
-		return NULL;
-	found = path != NULL ? strdup(path) : runtime_installed();
-	if (found == NULL && path == NULL)
-		err_set(err, ENOENT, "find crun: neither crun nor runc is installed; install one");
-	else if (found == NULL)
-		err_oom(err);
-	return found;
-}
-
-static int exec_words(char **words, struct err *err)
-{
-	_cleanup_free_ char *path = find(err);
-
-	if (path == NULL)
 		return -err->code;
-	words[0] = path;
-	execv(path, words);
-	return err_sys(err, errno, "run '%s'", path);
+	*ret = path != NULL ? strdup(path) : runtime_installed();
+	if (*ret == NULL && path == NULL)
+		return err_set(
+			err, ENOENT, "find crun: neither crun nor runc is installed; install one"
+		);
+	return *ret != NULL ? 0 : err_oom(err);
 }
 
-static char **copy_of(char *const *argv)
+int below_find(struct below *ret, struct err *err)
+{
+	const char *name;
+
+	*ret = (struct below){.kind = &runtime_crun};
+	if (find(&ret->path, err) < 0)
+		return -err->code;
+	name = strrchr(ret->path, '/');
+	// to ask it costs a process
+	if (str_starts(name != NULL ? name + 1 : ret->path, runtime_runc.name))
+		*ret = (struct below){ret->path, &runtime_runc, GRAMMAR_GO};
+	return 0;
+}
+
+static int exec_words(const struct below *b, char **words, struct err *err)
+{
+	words[0] = b->path;
+	execv(b->path, words);
+	return err_sys(err, errno, "run '%s'", b->path);
+}
+
+static size_t count(char *const *argv)
 {
 	size_t n = 0;
-	char **words;
 
 	while (argv[n] != NULL)
 		n++;
-	words = calloc(n + 1, sizeof(*words));
-	if (words != NULL)
-		memcpy(words, argv, n * sizeof(*words));
-	return words;
+	return n;
 }
 
-int below_exec(char *const *argv, struct err *err)
+int below_exec(const struct below *b, char *const *argv, struct err *err)
 {
-	_cleanup_free_ char **words = copy_of(argv);
-
-	return words != NULL ? exec_words(words, err) : err_oom(err);
-}
-
-int below_exec_cgroupfs(char *const *argv, struct err *err)
-{
-	_cleanup_free_ char **words = copy_of(argv);
-	bool global = true;
-	size_t n = 1;
+	size_t n = count(argv);
+	_cleanup_free_ char **words = calloc(n + 1, sizeof(*words));
 
 	if (words == NULL)
 		return err_oom(err);
-	for (char *const *a = argv + 1; *a != NULL; a++) {
-		if (global && str_eq(*a, "--systemd-cgroup"))
-			continue;
-		if (global && str_starts(*a, "--cgroup-manager")) {
-			a += (*a)[strlen("--cgroup-manager")] == '\0' && a[1] != NULL;
-			continue;
-		}
-		global = global && !str_eq(*a, "create") && !str_eq(*a, "run");
-		words[n++] = *a;
-	}
-	words[n] = NULL;
-	return exec_words(words, err);
+	memcpy(words, argv, n * sizeof(*words));
+	return exec_words(b, words, err);
 }
 
-int below_site(struct site *site, struct err *err)
+int below_exec_cgroupfs(const struct below *b, char *const *argv, struct err *err)
 {
-	_cleanup_free_ char *path = find(err);
-	const char *name = path != NULL ? strrchr(path, '/') : NULL;
+	_cleanup_free_ char **words = calloc(count(argv) + 1, sizeof(*words));
 
-	if (path == NULL)
-		return -err->code;
-	if (name == NULL || strlen(path) >= sizeof(site->runtime.path))
-		return err_set(err, EINVAL, "use runtime '%s': say its whole path", path);
-	// to ask it costs a process
-	runtime_assume(
-		&site->runtime, str_starts(name, "/runc") ? &runtime_runc : &runtime_crun, path
-	);
+	if (words == NULL)
+		return err_oom(err);
+	command_without_manager(argv, b->grammar, words);
+	return exec_words(b, words, err);
+}
+
+int below_site(const struct below *b, struct site *site, struct err *err)
+{
+	if (b->path[0] != '/' || strlen(b->path) >= sizeof(site->runtime.path))
+		return err_set(err, EINVAL, "use runtime '%s': say its whole path", b->path);
+	runtime_assume(&site->runtime, b->kind, b->path);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct command {
+	char *const *argv;			// all of it
 	const char *name;			// "create"; NULL: there is none
 	const char *root, *log, *log_format;	// NULL: not said
 	const char *bundle, *config, *pid_file; // of create, run and restore; NULL: not said
@@ -17,8 +18,16 @@ struct command {
 	const char *id;				// of the container; NULL: there is none
 };
 
-// Borrows from argv.
-void command_read(int argc, char *const *argv, struct command *ret);
+enum grammar {
+	GRAMMAR_ARGP, // crun
+	GRAMMAR_GO    // runc
+};
+
+// argv ends with NULL. Borrows from it.
+void command_read(char *const *argv, enum grammar grammar, struct command *ret);
+
+// The same words but for those that say who manages cgroups. ret: room for as many.
+void command_without_manager(char *const *argv, enum grammar grammar, char **ret);
 
 bool command_is(const struct command *c, const char *name);
 

@@ -7,7 +7,6 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/status.h"
-#include "runtime/below.h"
 #include "runtime/child.h"
 #include "runtime/update.h"
 
@@ -162,7 +161,7 @@ int container_check(const struct command *c, struct err *err)
 
 // ---- delete
 
-void container_unmake(const struct command *c)
+void container_unmake(const struct below *below, const struct command *c)
 {
 	char *words[] = {
 		(char *)"",
@@ -182,14 +181,16 @@ void container_unmake(const struct command *c)
 			words[3] = words[5];
 			words[4] = NULL;
 		}
-		below_exec(words, &unused);
+		below_exec(below, words, &unused);
 		_exit(STATUS_FAILED);
 	}
 	if (child > 0)
 		waitpid(child, NULL, 0);
 }
 
-int container_delete(char *const *argv, const struct command *c, int *ret_status, struct err *err)
+int container_delete(
+	const struct below *below, const struct command *c, int *ret_status, struct err *err
+)
 {
 	_cleanup_free_ char *file = NULL;
 	_cleanup_close_ int signals = -1;
@@ -208,7 +209,7 @@ int container_delete(char *const *argv, const struct command *c, int *ret_status
 		return err_sys(err, errno, "start a process");
 	if (child == 0) {
 		sigprocmask(SIG_SETMASK, &old, NULL);
-		below_exec(argv, err);
+		below_exec(below, c->argv, err);
 		_exit(STATUS_FAILED);
 	}
 	*ret_status = child_wait(child, signals);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "runtime/below.h"
 #include "runtime/claim.h"
 #include "runtime/command.h"
 
@@ -30,9 +31,9 @@ bool container_has_grant(const struct command *c);
 int container_check(const struct command *c, struct err *err);
 
 // Makes it, with the grant that it claims, or with what the engine gave it itself where it claims none: does what
-// argv says, in the fence. Fails with nothing left; else *ret_status is the runtime's.
+// its command says, in the fence. Fails with nothing left; else *ret_status is the runtime's.
 int container_make(
-	char *const *argv,
+	const struct below *below,
 	const struct command *c,
 	const char *config,
 	json_t *spec,
@@ -42,7 +43,9 @@ int container_make(
 );
 
 // Has the runtime delete it, as what failed.
-void container_unmake(const struct command *c);
+void container_unmake(const struct below *below, const struct command *c);
 
-// Does what argv says, which deletes it, and takes its lease back.
-int container_delete(char *const *argv, const struct command *c, int *ret_status, struct err *err);
+// Does what its command says, which deletes it, and takes its lease back.
+int container_delete(
+	const struct below *below, const struct command *c, int *ret_status, struct err *err
+);

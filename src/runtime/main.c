@@ -8,7 +8,6 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "runtime/below.h"
 #include "runtime/claim.h"
 #include "runtime/command.h"
 #include "runtime/container.h"
@@ -71,7 +70,7 @@ static int config_of(const struct command *c, char ret[static PATH_MAX])
 
 static int make_on(
 	const struct hostfs *fs,
-	char *const *argv,
+	const struct below *below,
 	const struct command *c,
 	int *ret_status,
 	struct err *err
@@ -118,38 +117,43 @@ static int make_on(
 			"restore container '%.200s': one with a grant is made anew",
 			c->id != NULL ? c->id : ""
 		);
-	return container_make(argv, c, config, spec, &claim, ret_status, err) < 0 ? -err->code : 1;
+	return container_make(below, c, config, spec, &claim, ret_status, err) < 0 ? -err->code : 1;
 }
 
 // 1: made, with the runtime's *ret_status. 0: it claims nothing.
-static int make(char *const *argv, const struct command *c, int *ret_status, struct err *err)
+static int make(
+	const struct below *below, const struct command *c, int *ret_status, struct err *err
+)
 {
 	struct hostfs fs;
 	int r;
 
 	if (hostfs_open("/", &fs, err) < 0)
 		return -err->code;
-	r = make_on(&fs, argv, c, ret_status, err);
+	r = make_on(&fs, below, c, ret_status, err);
 	hostfs_close(&fs);
 	return r;
 }
 
-int main(int argc, char **argv)
+int main(int, char **argv)
 {
+	struct below below;
 	struct command c;
 	struct err err;
-	int status = FAILED, r = 0;
+	int status = FAILED, r = below_find(&below, &err);
 
-	command_read(argc, argv, &c);
+	command_read(argv, below.grammar, &c);
+	if (r < 0)
+		return fail(&c, &err);
 	if (command_makes(&c))
-		r = make(argv, &c, &status, &err);
+		r = make(&below, &c, &status, &err);
 	else if (command_is(&c, "delete") && container_has_grant(&c))
-		r = container_delete(argv, &c, &status, &err) < 0 ? -err.code : 1;
+		r = container_delete(&below, &c, &status, &err) < 0 ? -err.code : 1;
 	else if ((command_is(&c, "update") || command_is(&c, "checkpoint")) && container_has_grant(&c))
 		r = container_check(&c, &err);
 	if (r > 0)
 		return status;
 	if (r == 0)
-		below_exec(argv, &err);
+		below_exec(&below, argv, &err);
 	return fail(&c, &err);
 }

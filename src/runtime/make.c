@@ -7,7 +7,6 @@
 #include "base/scope.h"
 #include "base/status.h"
 #include "run/run.h"
-#include "runtime/below.h"
 #include "runtime/child.h"
 #include "runtime/container.h"
 #include "runtime/derive.h"
@@ -48,7 +47,8 @@ static int enter(const struct plan *p, pid_t parent, int report, struct err *err
 // The umask, the descriptors, the environment and all else are the engine's.
 static _Noreturn void become(
 	const struct plan *p,
-	char *const *argv,
+	const struct below *below,
+	const struct command *c,
 	pid_t parent,
 	int report,
 	mode_t mask,
@@ -62,9 +62,9 @@ static _Noreturn void become(
 		sigprocmask(SIG_SETMASK, old, NULL);
 		umask(mask);
 		if (site_has(&p->lease.site, SITE_LEASE))
-			below_exec_cgroupfs(argv, &err);
+			below_exec_cgroupfs(below, c->argv, &err);
 		else
-			below_exec(argv, &err);
+			below_exec(below, c->argv, &err);
 	}
 	if (write(report, &word, 1) != 1 || write(report, &err, sizeof(err)) != sizeof(err))
 		_exit(STATUS_FAILED);
@@ -86,7 +86,12 @@ static int hear(int fd, char *word, struct err *err)
 }
 
 static int run_below(
-	struct start *s, char *const *argv, mode_t mask, int *ret_status, struct err *err
+	struct start *s,
+	const struct below *below,
+	const struct command *c,
+	mode_t mask,
+	int *ret_status,
+	struct err *err
 )
 {
 	_cleanup_close_ int here = -1, there = -1, sfd = -1;
@@ -105,7 +110,7 @@ static int run_below(
 	if (child < 0)
 		return err_sys(err, errno, "start a process");
 	if (child == 0)
-		become(&s->plan, argv, parent, there, mask, &old);
+		become(&s->plan, below, c, parent, there, mask, &old);
 	close(steal_fd(&there));
 	r = hear(here, &word, err);
 	if (r > 0) {
@@ -248,7 +253,7 @@ static int settle_given(
 
 static int make_leased(
 	struct start *s,
-	char *const *argv,
+	const struct below *below,
 	const struct command *c,
 	const char *file,
 	const json_t *spec,
@@ -276,13 +281,13 @@ static int make_leased(
 	if (r == 0)
 		r = apply_host(&s->plan, true, err);
 	if (r == 0)
-		r = run_below(s, argv, mask, ret_status, err);
+		r = run_below(s, below, c, mask, ret_status, err);
 	stays = r == 0 && *ret_status == 0 && (command_is(c, "create") || c->detached);
 	if (stays && !site_has(&lease->site, SITE_LEASE)) {
 		r = settle_given(s, c, spec, err);
 		stays = r == 0;
 		if (r < 0)
-			container_unmake(c);
+			container_unmake(below, c);
 	}
 	if (!stays && s->ledger.lock < 0 && ledger_lock(&s->ledger, &unused) < 0)
 		return r; // the next collection does it
@@ -292,7 +297,7 @@ static int make_leased(
 }
 
 int container_make(
-	char *const *argv,
+	const struct below *below,
 	const struct command *c,
 	const char *config,
 	json_t *spec,
@@ -322,7 +327,7 @@ int container_make(
 		req.given = &given;
 		req.launch.site = site_of(PLACE_GIVEN);
 	}
-	if (below_site(&req.launch.site, err) < 0)
+	if (below_site(below, &req.launch.site, err) < 0)
 		return -err->code;
 	req.launch.inside = launch_find_inside();
 	if (req.launch.inside == NULL)
@@ -332,7 +337,7 @@ int container_make(
 	given.pci = claim->name == NULL && derive_has_devices(spec, &fs);
 	r = start_prepare(&req, &fs, &s, err);
 	if (r == 0) {
-		r = make_leased(&s, argv, c, file, spec, ret_status, err);
+		r = make_leased(&s, below, c, file, spec, ret_status, err);
 		start_done(&s);
 	}
 	hostfs_close(&fs);

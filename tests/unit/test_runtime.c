@@ -13,10 +13,11 @@
 
 // ---- command lines
 
-static struct command read_words(const char *line)
+static struct command read_as(enum grammar grammar, const char *line)
 {
 	static char copy[512];
-	char *argv[32] = {0}, *save = NULL;
+	static char *argv[32];
+	char *save = NULL;
 	struct command c;
 	int argc = 0;
 
@@ -24,8 +25,14 @@ static struct command read_words(const char *line)
 	for (char *w = strtok_r(copy, " ", &save); w != NULL && argc < 31;
 	     w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
-	command_read(argc, argv, &c);
+	argv[argc] = NULL;
+	command_read(argv, grammar, &c);
 	return c;
+}
+
+static struct command read_words(const char *line)
+{
+	return read_as(GRAMMAR_ARGP, line);
 }
 
 static void reads_commands(void **)
@@ -67,6 +74,94 @@ static void reads_commands(void **)
 	assert_null(c.name);
 	c = read_words("rt --root");
 	assert_null(c.name);
+	// letters in one word
+	c = read_words("rt run -db /b x");
+	assert_true(c.detached);
+	assert_string_equal(c.bundle, "/b");
+	assert_string_equal(c.id, "x");
+	c = read_words("rt run -db/b -- x");
+	assert_string_equal(c.bundle, "/b");
+	assert_string_equal(c.id, "x");
+	// what runc would take for --bundle
+	c = read_words("rt create -bundle x");
+	assert_string_equal(c.bundle, "undle");
+	assert_string_equal(c.id, "x");
+	// nothing behind the container is an option
+	c = read_words("rt create x --bundle /b");
+	assert_string_equal(c.id, "x");
+	assert_null(c.bundle);
+}
+
+static void reads_commands_of_runc(void **)
+{
+	static const struct {
+		const char *line, *root, *bundle, *id;
+		bool detached;
+	} rows[] = {
+		{"rt -root /r -log=/l create -bundle /b x", "/r", "/b", "x"},
+		{"rt --root=/r create -b=/b x", "/r", "/b", "x"},
+		{"rt create x -b /b", NULL, "/b", "x"},
+		{"rt create x --bundle=/b -no-pivot", NULL, "/b", "x"},
+		{"rt create -- x --bundle /b", NULL, NULL, "x"},
+		{"rt create -bundle -- x", NULL, "--", "x"},
+		{"rt run -detach -b /b x", NULL, "/b", "x", true},
+		{"rt run --detach=false -b /b x", NULL, "/b", "x"},
+		{"rt run -d=T x", NULL, NULL, "x", true},
+		// it knows no beginnings of names, and no letters in one word
+		{"rt run --bund x", NULL, NULL, "x"},
+		{"rt run -db x", NULL, NULL, "x"},
+		{"rt -debug -systemd-cgroup create -b /b x", NULL, "/b", "x"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct command c = read_as(GRAMMAR_GO, rows[i].line);
+
+		assert_true(command_makes(&c));
+		assert_string_equal(c.id, rows[i].id);
+		assert_int_equal(c.detached, rows[i].detached);
+		assert_true((c.root == NULL) == (rows[i].root == NULL));
+		assert_true(c.root == NULL || str_eq(c.root, rows[i].root));
+		assert_true((c.bundle == NULL) == (rows[i].bundle == NULL));
+		assert_true(c.bundle == NULL || str_eq(c.bundle, rows[i].bundle));
+	}
+	struct command c = read_as(GRAMMAR_GO, "rt update x -cpuset-cpus 3 --resources -");
+
+	assert_string_equal(c.id, "x");
+	assert_string_equal(c.cpus, "3");
+	assert_string_equal(c.resources, "-");
+}
+
+static void leaves_out_who_manages_cgroups(void **)
+{
+	static const struct {
+		enum grammar grammar;
+		const char *line, *kept;
+	} rows[] = {
+		{GRAMMAR_ARGP,
+		 "rt --root /r --systemd-cgroup --cgroup-manager systemd create --bundle /b x",
+		 "rt --root /r create --bundle /b x"},
+		{GRAMMAR_ARGP,
+		 "rt --cgroup-m=systemd --sys create --systemd-cgroup",
+		 "rt create --systemd-cgroup"},
+		{GRAMMAR_ARGP,
+		 "rt --log --systemd-cgroup run x",
+		 "rt --log --systemd-cgroup run x"},
+		{GRAMMAR_GO, "rt -systemd-cgroup=true -root /r run x", "rt -root /r run x"},
+		{GRAMMAR_GO, "rt --systemd-cgroup", "rt"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *kept[32], line[256] = "";
+
+		command_without_manager(
+			read_as(rows[i].grammar, rows[i].line).argv, rows[i].grammar, kept
+		);
+		for (size_t n = 0; kept[n] != NULL; n++) {
+			strcat(line, n > 0 ? " " : "");
+			strcat(line, kept[n]);
+		}
+		assert_string_equal(line, rows[i].kept);
+	}
 }
 
 // ---- claims
@@ -384,6 +479,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_commands),
+		cmocka_unit_test(reads_commands_of_runc),
+		cmocka_unit_test(leaves_out_who_manages_cgroups),
 		cmocka_unit_test(reads_claims),
 		cmocka_unit_test(takes_limits_of_hugepages),
 		cmocka_unit_test(takes_little_memory_and_no_limit),

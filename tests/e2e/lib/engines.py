@@ -63,7 +63,7 @@ class Engine(Command):
         self.top, self.root, self.runtime = Path(directory), root, runtime
         self.names, self.daemons = [], []
         self.groups = top_groups()
-        self.space = subprocess.Popen(["unshare", "-m", "sleep", "infinity"])
+        self.space = subprocess.Popen(self.hold(), stdout=subprocess.DEVNULL)
         # by then what is mounted in it stays in it
         comm = Path(f"/proc/{self.space.pid}/comm")
         wait(lambda: comm.read_text() == "sleep\n", what="a namespace")
@@ -72,9 +72,15 @@ class Engine(Command):
     def before(self):
         """What has to run first."""
 
+    namespaces = ("-m",)
+
+    def hold(self):
+        """A command that makes its namespaces, and then sleeps in them."""
+        return ["unshare", *self.namespaces, "sleep", "infinity"]
+
     def enter(self, *words):
-        """A command in its mount namespace."""
-        return ["nsenter", "-t", str(self.space.pid), "-m", *map(str, words)]
+        """A command in its namespaces."""
+        return ["nsenter", "-t", str(self.space.pid), *self.namespaces, *map(str, words)]
 
     def daemon(self, *words, ready, environment=None):
         with open(self.top / f"{words[0]}.log", "ab") as log:
@@ -323,9 +329,8 @@ class Docker(Containerd):
     package, needs = "docker.io", ("dockerd", "docker", "containerd")
     claim = "env"
 
-    def before(self):
-        self.write_conf()
-        conf = {
+    def settings(self):
+        return {
             "data-root": str(self.top / "data"),
             "exec-root": str(self.top / "exec"),
             "pidfile": str(self.top / "docker.pid"),
@@ -338,8 +343,11 @@ class Docker(Containerd):
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
             "runtimes": {"pinfold": {"path": self.runtime}},
         }
+
+    def before(self):
+        self.write_conf()
         self.conf = self.top / "daemon.json"
-        self.conf.write_text(json.dumps(conf))
+        self.conf.write_text(json.dumps(self.settings()))
         self.up()
         words = ["tar", "-C", str(self.root), "-c", "."]
         with subprocess.Popen(words, stdout=subprocess.PIPE) as tar:

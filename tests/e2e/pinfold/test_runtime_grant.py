@@ -14,8 +14,8 @@ import pytest
 
 from features import CGROUP, V2
 
-from bundle import BUSYBOX, Bundle, Runtime, spec
-from places import program
+from bundle import BUSYBOX, spec
+from caller import SLEEP, Caller
 from workload import CPU, LEASES, NODE, needs_pages, needs_root, unique, wait
 
 CRUN = shutil.which("crun")
@@ -24,73 +24,14 @@ pytestmark = [
     pytest.mark.skipif(CRUN is None, reason="package crun is not installed"),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="package busybox-static is not installed"),
 ]
-SLEEP = ["/bin/sleep", "1000"]
 ENGINE = Path("/run/pinfold/engine")
-
-
-class Engine:
-    """Starts containers as an engine does: create, start, exec, kill, delete."""
-
-    def __init__(self, pf, top):
-        self.pf, self.names = pf, []
-        self.runtime = Runtime(
-            program("PINFOLD_RUNTIME", "build/src/cli/pinfold-runtime"), top / "state"
-        )
-        self.bundle = Bundle(top / "bundle", spec(*SLEEP))
-
-    def doc(self, grant, *argv, way="annotation"):
-        doc = spec(*(argv or SLEEP))
-        doc["linux"]["cgroupsPath"] = f"/{unique('engine')}"
-        if way == "annotation":
-            doc["annotations"] = {"dev.pinfold.grant": grant}
-        else:
-            doc["process"]["env"].append(f"{way}={grant}")
-        return doc
-
-    def call(self, verb, doc, *args, name=None, **kw):
-        self.names.append(name or unique("c"))
-        self.bundle.write(doc)
-        return self.runtime(verb, "--bundle", str(self.bundle.top), *args, self.names[-1], **kw)
-
-    def create(self, doc, name=None):
-        self.names.append(name or unique("c"))
-        self.bundle.write(doc)
-        before = (self.bundle.top / "config.json").read_bytes()
-        assert self.runtime.create("--bundle", str(self.bundle.top), self.names[-1]) == 0
-        assert (self.bundle.top / "config.json").read_bytes() == before, "it is the engine's"
-        return self.names[-1]
-
-    def start(self, doc, name=None):
-        name = self.create(doc, name)
-        assert self.runtime("start", name).returncode == 0
-        return name
-
-    def sh(self, name, script):
-        p = self.runtime("exec", name, "/bin/sh", "-c", script)
-        assert p.returncode == 0, p
-        return p.stdout.decode()
-
-    def fails(self, doc, like, verb="create", **kw):
-        """One line, in the log too, and nothing is made."""
-        log = self.bundle.top / "log"
-        before = set(LEASES.glob("*"))
-        p = self.call(verb, doc, before=["--log", str(log), "--log-format", "json"], **kw)
-        text = p.stderr.decode()
-        assert p.returncode == 1 and p.stdout == b"", p
-        assert text.startswith("pinfold-runtime: ") and text.count("\n") == 1 and like in text, text
-        last = json.loads(log.read_text().splitlines()[-1])
-        assert (last["level"], last["msg"]) == ("error", text.rstrip("\n"))
-        assert set(LEASES.glob("*")) == before
-        assert self.runtime("state", self.names[-1]).returncode != 0
-        return text
 
 
 @pytest.fixture
 def engine(pf, tmp_path):
-    e = Engine(pf, tmp_path)
+    e = Caller(tmp_path)
     yield e
-    for name in e.names:
-        e.runtime("delete", "--force", name)
+    e.put_away()
 
 
 def granted(pf, *flags, by="annotation,env", **kw):
@@ -531,7 +472,19 @@ def test_over_runc(pf, engine, tmp_path):
     name = engine.start(engine.doc(grant))
     assert engine.sh(name, "cat /sys/devices/system/cpu/online") == f"{CPU}\n"
     assert pf.ps()[grant]["state"] == "running"
-    assert engine.runtime("delete", "--force", name).returncode == 0
+    # its options have one dash or two, and may stand behind the container
+    p = engine.runtime("update", name, "-cpuset-cpus", str(CPU + 1))
+    one_line(p, f"grant '{grant}' has {CPU}")
+    assert engine.runtime("delete", name, "-force").returncode == 0
+    assert grant not in pf.ps()
+    engine.names.append(unique("c"))
+    engine.bundle.write(engine.doc(grant))
+    words = ["-root", engine.runtime.root, "-systemd-cgroup", "create", engine.names[-1]]
+    words += ["-bundle", engine.bundle.top, "-pid-file", engine.bundle.top / "pid"]
+    null = subprocess.DEVNULL
+    p = subprocess.run([script, *words], stdin=null, stdout=null, stderr=null, check=False)
+    assert p.returncode == 0 and pf.ps()[grant]["state"] == "running"
+    assert engine.runtime("delete", engine.names[-1], "--force").returncode == 0
     assert grant not in pf.ps()
 
 

@@ -299,11 +299,13 @@ int plan_spec(struct plan *p, struct err *err)
 	// another's goes on to keep it from starting
 	if (site_has(&p->lease.site, SITE_LEASE))
 		drop_claims(p->oci);
-	devices = array_in(json_object_get(system, "resources"), "devices");
-	if (devices == NULL)
-		return not_a_spec("linux.resources.devices", err);
-	if (json_array_extend(devices, rules) < 0)
-		return err_oom(err);
+	if (json_array_size(rules) > 0) {
+		devices = array_in(json_object_get(system, "resources"), "devices");
+		if (devices == NULL)
+			return not_a_spec("linux.resources.devices", err);
+		if (json_array_extend(devices, rules) < 0)
+			return err_oom(err);
+	}
 	plan_dir(p, strdup(FENCE_DIR "/bundle"));
 	text = jdoc_print(p->oci);
 	plan_file(p, strdup(PLAN_CONFIG), text);

@@ -15,8 +15,23 @@
 
 static const char *const always[] = {"1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "136:*"};
 
+// Of an engine's container; pinfold's own have one.
+static bool has_userns(const struct plan *p)
+{
+	const json_t *system = json_object_get(p->launch->spec, "linux"), *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(system, "namespaces"), i, e) {
+		const char *type = json_string_value(json_object_get(e, "type"));
+
+		if (type != NULL && str_eq(type, "user"))
+			return true;
+	}
+	return !site_has(&p->lease.site, SITE_SPEC);
+}
+
 // A runtime cannot make nodes in a user namespace and binds those of the host instead: a program inside
-// could watch, lock and touch what every process of the host uses.
+// could watch, lock and touch what every process of the host uses. Elsewhere it only covers files with null.
 void plan_nodes(struct plan *p, const char *top)
 {
 	static const struct {
@@ -31,8 +46,10 @@ void plan_nodes(struct plan *p, const char *top)
 		{"tty", 5, 0},
 	};
 
+	size_t n = has_userns(p) ? ARRAY_LEN(nodes) : 1;
+
 	plan_dir(p, strdup(top));
-	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+	for (size_t i = 0; i < n; i++) {
 		char *path = str_printf("%s/%s", top, nodes[i].name);
 		struct step *s = plan_fence_step(p, STEP_NODE, path, NULL);
 

@@ -131,8 +131,12 @@ int netdevs_return(const struct ledger *l, const char *path, struct err *err);
 // Those of no lease: its file was removed.
 int netdevs_sweep(const struct ledger *l, struct err *err);
 // netdevs_holder.c
-// "netdev 'ens1' of 'fw'", an interface of that function, or on top of one, that a lease has. False: there is none.
-bool netdevs_holder(const struct ledger *l, const char *bdf, char *ret, size_t len);
+// An interface of that function, or on top of one, that a lease has. False: there is none.
+struct netdev_holder {
+	char netdev[16]; // its name on the host
+	char lease[NAME_MAX_LEN + 1];
+};
+bool netdevs_holder(const struct ledger *l, const char *bdf, struct netdev_holder *ret);
 // Fills in `lent`, which the kernel does not tell.
 int netdevs_mark(const struct ledger *l, struct host *h, struct err *err);
 // module.c

@@ -94,7 +94,7 @@ int nic_bind(
 	struct host_nic details;
 	struct host_pci now;
 	struct err failed, unused;
-	char holder[128];
+	struct netdev_holder holder;
 
 	// the host may have been read before a collection gave it back
 	if (!look_at(&l->fs, nic->bdf, &now))
@@ -104,9 +104,14 @@ int nic_bind(
 		return 0;
 	if (check_unused(l, &now, now.driver, err) < 0)
 		return -err->code;
-	if (netdevs_holder(l, nic->bdf, holder, sizeof(holder)))
+	if (netdevs_holder(l, nic->bdf, &holder))
 		return err_set(
-			err, EBUSY, "NIC %s is in use: %s; stop that first", nic->bdf, holder
+			err,
+			EBUSY,
+			"NIC %s is in use: netdev '%s' of '%s'; stop that first",
+			nic->bdf,
+			holder.netdev,
+			holder.lease
 		);
 	snprintf(b.bdf, sizeof(b.bdf), "%s", nic->bdf);
 	snprintf(b.driver, sizeof(b.driver), "%s", driver);

@@ -38,7 +38,7 @@ static const char *next_record(const struct ledger *l, DIR *d, struct netdev_rec
 	return NULL;
 }
 
-bool netdevs_holder(const struct ledger *l, const char *bdf, char *ret, size_t len)
+bool netdevs_holder(const struct ledger *l, const char *bdf, struct netdev_holder *ret)
 {
 	_cleanup_free_ struct netdev_record *r = malloc(sizeof(*r));
 	_cleanup_closedir_ DIR *d = hostfs_opendir(l->fs.root, PLAN_NETDEVS + 1);
@@ -48,7 +48,8 @@ bool netdevs_holder(const struct ledger *l, const char *bdf, char *ret, size_t l
 		for (unsigned i = 0; i < r->n; i++) {
 			if (!is_of(&r->was[i], bdf))
 				continue;
-			snprintf(ret, len, "netdev '%s' of '%s'", r->was[i].name, name);
+			snprintf(ret->netdev, sizeof(ret->netdev), "%s", r->was[i].name);
+			snprintf(ret->lease, sizeof(ret->lease), "%s", name);
 			return true;
 		}
 	}

@@ -4,6 +4,7 @@
 
 #include "cli/nic.h"
 
+#include "apply/apply.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -61,8 +62,26 @@ static const struct holding *holder(const struct holdings *all, const char *bdf)
 	return NULL;
 }
 
+static const char *str_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+// Whoever has its interface, or one on top of it, by --netdev.
+static json_t *lent(const struct ledger *l, const char *bdf)
+{
+	struct netdev_holder holder;
+
+	if (!netdevs_holder(l, bdf, &holder))
+		return json_null();
+	return json_pack("{s:s, s:s}", "netdev", holder.netdev, "grant", holder.lease);
+}
+
 static json_t *nic_json(
 	const struct hostfs *fs,
+	const struct ledger *l,
 	const struct host *h,
 	const struct holdings *all,
 	const struct host_pci *p
@@ -93,28 +112,26 @@ static json_t *nic_json(
 	json_object_set_new(o, "default_route", json_boolean(p->default_route));
 	json_object_set_new(o, "grant", grant != NULL ? text(grant->grant.name) : json_null());
 	json_object_set_new(o, "in_use", json_boolean(grant != NULL && grant->live));
+	json_object_set_new(o, "lent", lent(l, p->bdf));
 	json_object_set_new(o, "physfn", text(p->physfn));
 	json_object_set_new(o, "totalvfs", json_integer(p->totalvfs));
 	json_object_set_new(o, "vfs", vfs_of(h, p));
 	return o;
 }
 
-static const char *str_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : "";
-}
-
 // Who would miss it.
 static json_t *held_by(const json_t *nic)
 {
+	const json_t *to = json_object_get(nic, "lent");
+
 	if (*str_of(nic, "grant") != '\0')
 		return json_sprintf(
 			"grant %s%s",
 			str_of(nic, "grant"),
 			json_is_true(json_object_get(nic, "in_use")) ? ", in use" : ""
 		);
+	if (json_is_object(to))
+		return json_sprintf("netdev %s of %s", str_of(to, "netdev"), str_of(to, "grant"));
 	if (json_is_true(json_object_get(nic, "default_route")))
 		return json_string("default route");
 	if (*str_of(nic, "part_of") != '\0')
@@ -203,23 +220,22 @@ static int add_definition(const struct grant *g, void *arg, struct err *err)
 	return lease_exists(r->l, g->name) ? 0 : holdings_add(r->all, g, false, err);
 }
 
+static void not_every_grant(const struct err *err)
+{
+	fprintf(stderr, "pinfold: not every grant that has a NIC is known: %s\n", err->msg);
+}
+
 // What cannot be read is told, and the rest is shown: leases are root's to read.
-static void read_holdings(const struct hostfs *fs, struct holdings *ret)
+static void read_holdings(const struct ledger *l, struct holdings *ret)
 {
 	struct err errs[2] = {0};
-	struct ledger l;
-	struct reading reading = {.l = &l, .all = ret};
+	struct reading reading = {.l = l, .all = ret};
 
-	if (ledger_open(fs, false, &l, &errs[0]) == 0) {
-		lease_each(&l, add_lease, &reading, &errs[0]);
-		definition_each(&l, add_definition, &reading, &errs[1]);
-		ledger_close(&l);
-	}
+	lease_each(l, add_lease, &reading, &errs[0]);
+	definition_each(l, add_definition, &reading, &errs[1]);
 	for (size_t i = 0; i < ARRAY_LEN(errs); i++) {
 		if (errs[i].code != 0)
-			fprintf(stderr,
-				"pinfold: not every grant that has a NIC is known: %s\n",
-				errs[i].msg);
+			not_every_grant(&errs[i]);
 	}
 }
 
@@ -228,9 +244,10 @@ int cmd_nic_list(int argc, char **argv)
 	_cleanup_json_ json_t *nics = json_array();
 	struct holdings all = {0};
 	bool json = false, help;
+	struct ledger l = {.defs = -1, .leases = -1, .lock = -1};
 	struct hostfs fs;
 	struct host h;
-	struct err err;
+	struct err err, untold;
 	int r = cli_simple_options(
 		argc, argv, "Usage: pinfold nic list [--json]", &json, &help, &err
 	);
@@ -243,14 +260,19 @@ int cmd_nic_list(int argc, char **argv)
 		return cli_fail(&err);
 	r = host_read(&fs, HOST_PCI, &h, &err);
 	if (r == 0) {
-		read_holdings(&fs, &all);
+		l.fs = fs;
+		if (ledger_open(&fs, false, &l, &untold) == 0)
+			read_holdings(&l, &all);
+		else
+			not_every_grant(&untold);
 		for (unsigned i = 0; i < h.npci; i++) {
 			if (h.pci[i].class >> 16 == CLASS_NETWORK)
-				json_array_append_new(nics, nic_json(&fs, &h, &all, &h.pci[i]));
+				json_array_append_new(nics, nic_json(&fs, &l, &h, &all, &h.pci[i]));
 		}
 		holdings_done(&all);
 		host_done(&h);
 	}
+	ledger_close(&l);
 	hostfs_close(&fs);
 	if (r < 0)
 		return cli_fail(&err);

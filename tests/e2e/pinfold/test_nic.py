@@ -108,6 +108,25 @@ def test_list_says_who_would_miss_it(tmp_path):
     assert p.returncode == 0 and "not every grant that has a NIC is known" in p.stderr
 
 
+def test_list_says_which_container_has_an_interface(mlx5):
+    """Its own, and one that a macvlan of a container is on."""
+    for lease, device, lower in (
+        ("fw", "devices/pci0000:00/0000:5e:00.0/net/ens2", ""),
+        ("gw", "devices/virtual/net/m0", "devices/pci0000:00/0000:60:00.0/net/ens3"),
+    ):
+        record = {"netdev": device.rpartition("/")[2], "inode": 1, "device": device, "lower": 2}
+        record |= {"lower-device": lower, "flags": 1, "mtu": 1500, "mac": "", "altnames": []}
+        path = Path(mlx5, "run/pinfold/netdevs", lease, "netdevs.json")
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"netdevs": [{**record, "addresses": []}]}))
+    seen = listed(mlx5)
+    assert seen["0000:5e:00.0"]["lent"] == {"netdev": "ens2", "grant": "fw"}
+    assert seen["0000:60:00.0"]["lent"] == {"netdev": "m0", "grant": "gw"}
+    assert seen["0000:01:00.0"]["lent"] is None
+    text = nic("list", tree=mlx5).stdout
+    assert "  netdev ens2 of fw  " in text and "  netdev m0 of gw  " in text
+
+
 def test_list_of_this_machine():
     """The same functions that lspci knows."""
     if shutil.which("lspci") is None:

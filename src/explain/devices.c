@@ -81,6 +81,15 @@ static const struct known_message messages[] = {
 			"(pinfold exec NAME ip link)",
 	},
 	{
+		.of = "AF_XDP",
+		.like = "Failed to configure xdp socket",
+		.example = "eth_rx_queue_setup(): Failed to configure xdp socket",
+		.source = DPDK "drivers/net/af_xdp/rte_eth_af_xdp.c",
+		.cause = "the driver loads a BPF program itself, which takes CAP_BPF and "
+			 "CAP_NET_ADMIN of the host; no container has them",
+		.cure = "net_af_packet with --netdev NAME and --cap NET_RAW, or a NIC with --nic",
+	},
+	{
 		.of = "EAL",
 		.like = "Cannot init tail queues for objects",
 		.example = "EAL: FATAL: Cannot init tail queues for objects",

@@ -18,6 +18,13 @@ static int parse_word(struct grant_netdev *n, const char *word, struct err *err)
 		n->force = true;
 		return 0;
 	}
+	if (str_eq(word, "xdp"))
+		return err_set(
+			err,
+			EOPNOTSUPP,
+			"AF_XDP is not for containers: DPDK 22.11 loads its BPF program itself, "
+			"which takes CAP_BPF of the host; use net_af_packet with --cap NET_RAW"
+		);
 	if (!str_starts(word, "name="))
 		return interface_parse_word(
 			&n->has, word, "name=NEW, ADDRESS/PREFIX, mtu=N or force", err

@@ -342,6 +342,7 @@ def test_one_grant_at_a_time(net):
         ("", "n0,name=a/b", "a name has 1 to 15"),
         ("", "n0,1.2.3.4", "write name=NEW, ADDRESS/PREFIX, mtu=N or force"),
         ("", "n0,mtu=1", "from 68"),
+        ("", "n0,xdp", "AF_XDP is not for containers: .* use net_af_packet with --cap NET_RAW"),
         ("", "far", "netdev 'far' has an address or a route of this host; .*--netdev far,force"),
         ("ip route add default via 192.0.2.77", "far", "'far' carries the default route"),
         ("ip link add br0 type bridge;ip link set n0 master br0", "n0", "a port of 'br0'"),

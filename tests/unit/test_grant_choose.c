@@ -90,6 +90,9 @@ static void near_a_nic(void **)
 	// both take the same names
 	chosen("big", NULL, "cpu-count=2 nic=ens29,bind", "112-113");
 	chosen("paper", NULL, "cpu-count=2 near=0000:82:00.1", "13-14");
+	// one that says no node is near to all
+	chosen("mlx5", NULL, "cpu-count=2 near=ens2", "1-2");
+	chosen("mlx5", NULL, "cpu-count=2 nic=5e:00.0,bind", "1-2");
 }
 
 static void near_the_pages(void **)

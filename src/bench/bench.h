@@ -58,6 +58,14 @@ struct remote {
 struct reasons;
 void lacks(struct reasons *r, const char *fmt, ...) printf_like(2, 3);
 
+// What the machine did while trials of an experiment ran.
+struct bench_seen {
+	unsigned trials, repeated, invalid;
+	bool stalls;	 // somebody looked for them
+	double stall_ms; // the longest
+	double steal;	 // the largest share of the CPUs' time that a hypervisor took in a trial
+};
+
 struct bench {
 	enum bench_size size;
 	struct environment env[ENV_KINDS];
@@ -70,6 +78,7 @@ struct bench {
 	const struct remote *remote; // NULL: the tester is here, and links are shared memory
 	int64_t until_ms; // clock_ms(): the experiment's time is up, and no further round begins
 	const struct results *found; // of the experiments before this one
+	struct bench_seen seen;	     // since the experiment began
 	struct progress *progress;
 	struct children *children;
 };

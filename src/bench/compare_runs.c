@@ -33,47 +33,94 @@ static bool has(const struct row *row)
 	       && (row->kind == ROW_FACT || isfinite(row->value.mid));
 }
 
-static enum change direction(const struct row *row, double ratio)
+// Whether what is compared is worse in B by its sign.
+static enum change direction(const struct compared *c)
 {
-	return (ratio > 1) == row->less ? CHANGE_WORSE : CHANGE_BETTER;
+	if (c->a->neutral || c->b->neutral)
+		return CHANGE_WORDS;
+	return (c->difference.mid > 0) == c->a->less ? CHANGE_WORSE : CHANGE_BETTER;
 }
 
-static void figures(struct compared *c)
+static enum verdict exact(struct compared *c)
+{
+	double a = c->a->value.mid, b = c->b->value.mid, ratio = a == b ? 1 : b / a;
+
+	if (isfinite(ratio))
+		c->ratio = (struct interval){.mid = ratio, .low = ratio, .high = ratio, .n = 1};
+	c->difference = (struct interval){.mid = b - a, .low = b - a, .high = b - a, .n = 1};
+	return a == b ? VERDICT_SAME : VERDICT_DIFFERENT;
+}
+
+static enum verdict figures(struct compared *c)
 {
 	const struct row *a = c->a, *b = c->b;
+	struct comparison found;
 
-	if (a->exact && b->exact) {
-		double ratio = a->value.mid == b->value.mid ? 1 : b->value.mid / a->value.mid;
+	if (a->exact && b->exact)
+		return exact(c);
+	found = stats_apart(
+		b->samples, b->n, a->samples, a->n, fmax(row_between(a), row_between(b))
+	);
+	c->ratio = found.ratio;
+	c->difference = found.difference;
+	return found.verdict;
+}
 
-		c->ratio = (struct interval){.mid = ratio, .low = ratio, .high = ratio, .n = 1};
-	} else {
-		c->ratio = stats_apart(b->samples, b->n, a->samples, a->n);
+static enum change change_of(const struct compared *c, enum verdict v)
+{
+	return v == VERDICT_SAME	? CHANGE_SAME
+	       : v == VERDICT_DIFFERENT ? direction(c)
+					: CHANGE_INCONCLUSIVE;
+}
+
+static bool is_words(const struct compared *c)
+{
+	return c->a->kind == ROW_FACT || c->b->kind == ROW_FACT;
+}
+
+static bool same_words(const struct compared *c)
+{
+	return c->a->kind == c->b->kind && str_eq(c->a->text ?: "", c->b->text ?: "");
+}
+
+// Whether the two lie as near as their own intervals let them: of a measurement that is repeated 95 % do.
+static void agreement(struct compared *c)
+{
+	const struct interval *a = &c->a->value, *b = &c->b->value;
+	double by = b->mid - a->mid, own, other;
+
+	if (is_words(c)) {
+		c->told = true;
+		c->agree = same_words(c);
+		return;
 	}
-	switch (stats_verdict(&c->ratio)) {
-	case VERDICT_SAME:
-		c->change = CHANGE_SAME;
-		break;
-	case VERDICT_DIFFERENT:
-		c->change = direction(a, c->ratio.mid);
-		break;
-	default:
-		c->change = CHANGE_INCONCLUSIVE;
-	}
+	c->told = isfinite(a->low) && isfinite(a->high) && isfinite(b->low) && isfinite(b->high);
+	own = by > 0 ? a->high - a->mid : a->mid - a->low;
+	other = by > 0 ? b->mid - b->low : b->high - b->mid;
+	c->agree = c->told && fabs(by) <= hypot(own, other);
 }
 
 static void judge(struct compared *c)
 {
-	c->ratio = (struct interval){.mid = NAN, .low = NAN, .high = NAN};
-	if (!has(c->a) || !has(c->b))
+	const struct interval none = {.mid = NAN, .low = NAN, .high = NAN};
+	bool alone;
+
+	c->ratio = c->difference = none;
+	if (!has(c->a) || !has(c->b)) {
 		c->change = has(c->a) ? CHANGE_ONLY_A : CHANGE_ONLY_B;
-	else if (c->a->kind == ROW_FACT || c->b->kind == ROW_FACT)
-		c->change = c->a->kind == c->b->kind && str_eq(c->a->text ?: "", c->b->text ?: "")
-				    ? CHANGE_SAME
-				    : CHANGE_WORDS;
+		return;
+	}
+	alone = c->a->alone || c->b->alone;
+	if (is_words(c))
+		c->change = same_words(c) ? CHANGE_SAME : CHANGE_WORDS;
 	else if (c->a->emulated != c->b->emulated)
 		c->change = CHANGE_INCONCLUSIVE;
 	else
-		figures(c);
+		c->change = change_of(c, figures(c));
+	if (alone && c->change != CHANGE_SAME)
+		c->change = CHANGE_INCONCLUSIVE;
+	if (!alone && c->a->emulated == c->b->emulated)
+		agreement(c);
 }
 
 struct found {
@@ -121,56 +168,88 @@ unsigned results_compare(const struct results *a, const struct results *b, struc
 	return f.n;
 }
 
+static int read_percent(const char *word, const char *text, double *ret, struct err *err)
+{
+	char *end = NULL;
+	double v = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(v >= 0) || v > 1e6)
+		return err_set(err, EINVAL, "--fail-on '%s': a number of percent is wanted", word);
+	*ret = v;
+	return 0;
+}
+
+// "WHAT" or "WHAT=PERCENT". 0: it is another word.
+static int with_percent(
+	const char *word, const char *what, bool *ret, double *ret_percent, struct err *err
+)
+{
+	size_t n = strlen(what);
+
+	if (!str_starts(word, what) || (word[n] != '\0' && word[n] != '='))
+		return 0;
+	*ret = true;
+	*ret_percent = 0;
+	return word[n] == '=' && read_percent(word, word + n + 1, ret_percent, err) < 0 ? -err->code
+											: 1;
+}
+
 int fail_on_parse(const char *text, struct fail_on *ret, struct err *err)
 {
 	_cleanup_free_ char *copy = need(strdup(text));
-	struct fail_on f = {0};
+	struct fail_on f = *ret;
+	unsigned words = 0;
 
 	str_foreach (w, copy, ",") {
-		char *end = NULL;
+		int r = with_percent(w, "worse", &f.worse, &f.percent, err);
 
-		if (str_eq(w, "worse")) {
-			f.worse = true;
-		} else if (str_starts(w, "worse=")) {
-			f.worse = true;
-			f.percent = strtod(w + strlen("worse="), &end);
-			if (end == w + strlen("worse=") || *end != '\0' || !(f.percent >= 0)
-			    || f.percent > 1e6)
-				return err_set(
-					err,
-					EINVAL,
-					"--fail-on '%s': a number of percent is wanted",
-					w
-				);
-		} else if (str_eq(w, "changed")) {
+		words++;
+		if (r == 0)
+			r = with_percent(w, "values", &f.values, &f.values_percent, err);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
+		if (str_eq(w, "changed"))
 			f.changed = true;
-		} else if (str_eq(w, "missing")) {
+		else if (str_eq(w, "missing"))
 			f.missing = true;
-		} else {
+		else
 			return err_set(
 				err,
 				EINVAL,
-				"--fail-on '%s': say worse, worse=PERCENT, changed or missing",
+				"--fail-on '%s': say worse, values (either with =PERCENT), changed "
+				"or missing",
 				w
 			);
-		}
 	}
-	if (!f.worse && !f.changed && !f.missing)
+	if (words == 0)
 		return err_set(
-			err, EINVAL, "--fail-on: say worse, worse=PERCENT, changed or missing"
+			err, EINVAL, "--fail-on: say worse, values, changed or missing, or several"
 		);
 	*ret = f;
 	return 0;
 }
 
+// Worse by more than that share, with 95 %. More than nothing is more than any share of it.
+static bool worse_by(const struct compared *c, double share)
+{
+	bool less = c->a->less;
+
+	if (isfinite(c->ratio.mid))
+		return less ? c->ratio.low > 1 + share : c->ratio.high < 1 / (1 + share);
+	share *= fabs(c->a->value.mid);
+	return less ? c->difference.low > share : c->difference.high < -share;
+}
+
 bool fail_on_matches(const struct fail_on *f, const struct compared *c)
 {
-	double by = f->percent / 100;
+	bool value = c->a != NULL && c->a->kind == ROW_MEASURED && !c->a->exact;
 
 	switch (c->change) {
 	case CHANGE_WORSE:
-		return f->worse
-		       && (c->a->less ? c->ratio.low > 1 + by : c->ratio.high < 1 / (1 + by));
+		return (value ? f->values : f->worse)
+		       && worse_by(c, (value ? f->values_percent : f->percent) / 100);
 	case CHANGE_WORDS:
 		return f->changed;
 	case CHANGE_ONLY_A:
@@ -178,6 +257,43 @@ bool fail_on_matches(const struct fail_on *f, const struct compared *c)
 	default:
 		return false;
 	}
+}
+
+unsigned results_remarks(
+	const struct results *a, const struct results *b, char *ret[COMPARE_REMARKS]
+)
+{
+	unsigned n = 0;
+
+	if (a->size != b->size)
+		ret[n++] = need(str_printf(
+			"A is a %s run and B a %s one: their trials are not the same",
+			bench_size_name(a->size),
+			bench_size_name(b->size)
+		));
+	for (const char *const *key = results_machine_keys; *key != NULL && n < COMPARE_REMARKS;
+	     key++) {
+		const char *x = json_string_value(json_object_get(a->provenance, *key)) ?: "";
+		const char *y = json_string_value(json_object_get(b->provenance, *key)) ?: "";
+
+		if (!str_eq(x, y))
+			ret[n++] = need(str_printf(
+				"the set-ups differ: %s: '%.200s' of A, '%.200s' of B", *key, x, y
+			));
+	}
+	return n;
+}
+
+unsigned compared_agree(const struct compared *c, unsigned n, unsigned *ret_of)
+{
+	unsigned agree = 0;
+
+	*ret_of = 0;
+	for (unsigned i = 0; i < n; i++) {
+		*ret_of += c[i].told;
+		agree += c[i].agree;
+	}
+	return agree;
 }
 
 static json_t *number(double v)
@@ -192,12 +308,12 @@ static json_t *side(const struct row *row)
 	return row->kind == ROW_FACT ? json_string(row->text ?: "") : number(row->value.mid);
 }
 
-json_t *compared_to_json(const struct compared *c)
+static json_t *row_to_json(const struct compared *c)
 {
 	const struct row *any = c->a != NULL ? c->a : c->b;
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}",
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}",
 		"experiment",
 		c->experiment,
 		"name",
@@ -216,7 +332,39 @@ json_t *compared_to_json(const struct compared *c)
 		number(c->ratio.low),
 		"high",
 		number(c->ratio.high),
+		"difference",
+		number(c->difference.mid),
 		"change",
-		change_name(c->change)
+		change_name(c->change),
+		"agrees",
+		c->told ? json_boolean(c->agree) : json_null()
 	);
+}
+
+json_t *compared_to_json(
+	const struct results *a, const struct results *b, const struct compared *c, unsigned n
+)
+{
+	json_t *notes = need(json_array()), *rows = need(json_array());
+	char *remarks[COMPARE_REMARKS];
+	unsigned nremarks = results_remarks(a, b, remarks), agree, of;
+
+	for (unsigned i = 0; i < nremarks; i++) {
+		json_array_append_new(notes, json_string(remarks[i]));
+		free(remarks[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(rows, need(row_to_json(&c[i])));
+	agree = compared_agree(c, n, &of);
+	return need(json_pack(
+		"{s:i, s:i, s:o, s:o}",
+		"agree",
+		(int)agree,
+		"of",
+		(int)of,
+		"notes",
+		notes,
+		"rows",
+		rows
+	));
 }

@@ -162,6 +162,22 @@ void row_figure(struct row *row, const char *figure)
 	row->figure = need(strdup(figure));
 }
 
+void row_alone(struct row *row)
+{
+	row->alone = true;
+}
+
+void row_doubt(struct row *row, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_text(&row->text, fmt, ap);
+	va_end(ap);
+	if (row->kind == ROW_RATIO)
+		row->verdict = VERDICT_INCONCLUSIVE;
+}
+
 void row_paper(struct row *row, double value, const char *fmt, ...)
 {
 	va_list ap;
@@ -188,13 +204,24 @@ static void because(struct row *row, const char *fmt, ...)
 	va_end(ap);
 }
 
+double row_between(const struct row *row)
+{
+	if (row->kind != ROW_MEASURED || row->exact)
+		return 0;
+	return str_eq(row->unit, "MiB") ? RESULT_BETWEEN_MEMORY : RESULT_BETWEEN;
+}
+
 void row_settle(struct row *row)
 {
 	if (row->kind != ROW_MEASURED)
 		return;
 	row->value = stats_median(row->samples, row->n);
-	if (row->exact)
+	if (row->alone)
+		row->value.low = row->value.high = NAN;
+	else if (row->exact)
 		row->value.low = row->value.high = row->value.mid;
+	else
+		row->value = stats_widen(row->value, row_between(row));
 	if (row->value.n == 0) {
 		row->invalid = true;
 		because(row, row->n > 0 ? "no trial gave a figure" : "no trial was made");
@@ -236,6 +263,45 @@ static const char *apart(const struct row *a, const struct row *b, char *buf, si
 	return NULL;
 }
 
+// How far the same lay apart, as a share.
+static double width(const struct row *again)
+{
+	double low = 1 - again->value.low, high = again->value.high - 1;
+
+	return isfinite(low) && isfinite(high) ? fmax(low, high) : 0;
+}
+
+// What cannot be told apart when the same is measured twice, in the unit that a ratio is of, as a share.
+static double told_apart(const struct result *r, const char *unit)
+{
+	const char *name = str_eq(unit, "ms") ? RESULT_AGAIN_START : RESULT_AGAIN_SPEED;
+	const struct row *again =
+		r->machine != NULL ? result_find(r->machine, name, RESULT_AGAIN) : NULL;
+	double most = again != NULL && again->kind == ROW_RATIO ? width(again) : 0;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		again = r->rows[i];
+		if (again->kind == ROW_RATIO && str_starts(again->env, RESULT_TWICE "/")
+		    && str_eq(again->of_unit, unit))
+			most = fmax(most, width(again));
+	}
+	return most;
+}
+
+static void limit(const struct result *r, struct row *row)
+{
+	double least = told_apart(r, row->of_unit), by = fabs(log(row->value.mid));
+
+	if (row->verdict == VERDICT_DIFFERENT && by < log(1 + least)
+	    && !str_starts(row->env, RESULT_TWICE "/"))
+		row_doubt(
+			row,
+			"less than this machine can tell apart: the same, measured twice, differs "
+			"by up to %.1f %%",
+			100 * least
+		);
+}
+
 static void ratio_of_pairs(struct row *row, const struct row *a, const struct row *b)
 {
 	unsigned n = a->n < b->n ? a->n : b->n;
@@ -257,7 +323,17 @@ static void ratio_exact(struct row *row, const struct row *a, const struct row *
 	row_sample(row, ratio);
 	row->value = (struct interval){.mid = ratio, .low = ratio, .high = ratio, .n = 1};
 	row->difference = (struct interval){.mid = x - y, .low = x - y, .high = x - y, .n = 1};
-	row->verdict = stats_verdict(&row->value);
+	row->verdict = x == y ? VERDICT_SAME : VERDICT_DIFFERENT;
+}
+
+// Why pairs have none.
+static const char *no_ratio(const struct row *a, const struct row *b)
+{
+	for (unsigned i = 0; i < a->n && i < b->n; i++) {
+		if (isfinite(a->samples[i]) && isfinite(b->samples[i]))
+			return "a value of 0 has no ratio to another";
+	}
+	return "no round has a valid trial of both";
 }
 
 struct row *result_ratio(
@@ -290,9 +366,31 @@ struct row *result_ratio(
 		ratio_of_pairs(row, a, b);
 	if (!isfinite(row->value.mid)) {
 		row->kind = ROW_MISSING;
-		because(row, "no round has a valid trial of both");
+		because(row, "%s", no_ratio(a, b));
+	} else if (!row->exact) {
+		limit(r, row);
 	}
 	return row;
+}
+
+// A statement about a ratio to 1 says the same as the ratio's verdict.
+static enum claim_verdict claim_of_verdict(const struct row *row, enum claim_kind kind)
+{
+	bool about = kind == CLAIM_ABOUT, less = row->value.mid < 1;
+
+	switch (row->verdict) {
+	case VERDICT_SAME:
+		return about ? CLAIM_HOLDS : CLAIM_FAILS;
+	case VERDICT_DIFFERENT:
+		// different, and by how much is not said
+		if (about)
+			return row->value.high < 1 - STATS_SAME || row->value.low > 1 + STATS_SAME
+				       ? CLAIM_FAILS
+				       : CLAIM_INCONCLUSIVE;
+		return less == (kind == CLAIM_BELOW) ? CLAIM_HOLDS : CLAIM_FAILS;
+	default:
+		return CLAIM_INCONCLUSIVE;
+	}
 }
 
 void row_claim(struct row *row, enum claim_kind kind, double bound)
@@ -310,6 +408,10 @@ void row_claim(struct row *row, enum claim_kind kind, double bound)
 	}
 	if (!isfinite(v->low) || !isfinite(v->high)) {
 		row->claim = CLAIM_INCONCLUSIVE;
+		return;
+	}
+	if (row->kind == ROW_RATIO && bound == 1) {
+		row->claim = claim_of_verdict(row, kind);
 		return;
 	}
 	below = v->high < low;

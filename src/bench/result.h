@@ -11,6 +11,17 @@
 
 struct environment;
 
+// See row_between: of times and rates, and of memory.
+#define RESULT_BETWEEN 0.10
+#define RESULT_BETWEEN_MEMORY 0.05
+
+// Rows of the experiment that judges the machine, which limit what is called different.
+#define RESULT_AGAIN "A again/A"
+#define RESULT_AGAIN_START "start of a program"
+#define RESULT_AGAIN_SPEED "fixed arithmetic"
+// The same within an experiment, whose sides are host and host again.
+#define RESULT_TWICE "host again"
+
 enum row_kind {
 	ROW_MEASURED, // samples of a unit
 	ROW_RATIO,    // one environment against another; its samples are the ratios of pairs
@@ -47,6 +58,8 @@ struct row {
 	bool emulated;	 // its CPU is emulated (TCG): proves function, not speed; never in a ratio
 	bool exact;	 // a count or a size, that does not vary: one sample says all
 	bool less;	 // less is better
+	bool neutral;	 // neither is
+	bool alone;	 // it is of this run alone: another says something else on the same machine
 	char *unit;	 // "ms", "MiB", "Mpps", "" of a ratio
 	double *samples; // one a round, NAN where its trial was not valid
 	unsigned n;
@@ -72,6 +85,8 @@ struct result {
 	double seconds;
 	char *dropped; // what a quick run leaves out; NULL: nothing
 	char *failed;  // why it ended early; NULL: it did not
+	const struct result
+		*machine; // what the machine can tell apart, for ratios; NULL: not known
 };
 
 void result_done(struct result *r);
@@ -92,18 +107,28 @@ void row_exact(struct row *row, double value);
 void row_text(struct row *row, const char *fmt, ...) printf_like(2, 3);
 void row_invalid(struct row *row, const char *fmt, ...) printf_like(2, 3);
 void row_figure(struct row *row, const char *figure);
+// What it has is of this run alone: it has no interval, and another run is not compared with it.
+void row_alone(struct row *row);
+// A ratio that says nothing of what it is meant to be of, whatever its interval: inconclusive, and why.
+void row_doubt(struct row *row, const char *fmt, ...) printf_like(2, 3);
+
+// How far runs of the same lie apart because of the machine's state, as a share with 95 %: stated, not measured, by the
+// kind of figure. 0 of ratios and of what is exact.
+double row_between(const struct row *row);
 
 // The paper's figure (NAN: none) and words for the row.
 void row_paper(struct row *row, double value, const char *fmt, ...) printf_like(3, 4);
 
 // a/b from pairs: sample i of either is of the same round. Where one of them is missing, not valid, or emulated
-// while the other is not, the row says so and has no ratio. name NULL: that of a.
+// while the other is not, the row says so and has no ratio. A difference below what r->machine says can be told apart,
+// or a ratio of RESULT_TWICE before, is inconclusive. name NULL: that of a.
 struct row *result_ratio(
 	struct result *r, const char *name, const struct row *a, const struct row *b
 );
 
 // Whether the paper's statement holds, from the row's interval: it lies below `bound`, above it, or (CLAIM_ABOUT)
-// within ±3 % of it. Inconclusive where the interval is on both sides. A row without figures cannot be measured here.
+// within ±3 % of it. Inconclusive where the interval is on both sides. Of a ratio to 1 that is its verdict: what is no
+// difference is neither below nor above. A row without figures cannot be measured here.
 void row_claim(struct row *row, enum claim_kind kind, double bound);
 // Of a fact, which needs no interval.
 void row_claim_is(struct row *row, enum claim_verdict verdict);

@@ -80,6 +80,8 @@ static json_t *row_to_json(const struct row *r)
 	set_flag(row, "emulated", r->emulated);
 	set_flag(row, "exact", r->exact);
 	set_flag(row, "less-is-better", r->less);
+	set_flag(row, "neither-is-better", r->neutral);
+	set_flag(row, "of-this-run", r->alone);
 	if (r->n > 0) {
 		json_t *samples = need(json_array());
 
@@ -142,14 +144,28 @@ static int words_of(const json_t *o, const char *what, const char *key, char **r
 	return 0;
 }
 
-// The word's place in the list, 0 if there is none.
-static unsigned word_at(const char *word, const char *(*name)(unsigned), unsigned n)
+// The word's place in the list; 0 where nothing is said.
+static int read_word(
+	const json_t *o,
+	const char *what,
+	const char *key,
+	const char *(*name)(unsigned),
+	unsigned n,
+	unsigned *ret,
+	struct err *err
+)
 {
-	for (unsigned i = 0; word != NULL && i < n; i++) {
-		if (str_eq(name(i), word))
-			return i;
+	const char *word = NULL;
+
+	if (jread_str(o, what, key, false, &word, err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < n; i++) {
+		if (str_eq(name(i), word ?: "")) {
+			*ret = i;
+			return 0;
+		}
 	}
-	return 0;
+	return err_set(err, EINVAL, "%s: '%s' is no word for '%s'", what, word, key);
 }
 
 static const char *claim_at(unsigned i)
@@ -191,17 +207,17 @@ static int read_words(const json_t *o, const char *what, struct row *row, struct
 		{"reason", &row->reason},
 		{"repeated-because", &row->repeated_why},
 	};
-	const char *verdict = NULL, *claim = NULL;
+	unsigned verdict = 0, claim = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (words_of(o, what, words[i].key, words[i].where, err) < 0)
 			return -err->code;
 	}
-	if (jread_str(o, what, "verdict", false, &verdict, err) < 0
-	    || jread_str(o, what, "claim", false, &claim, err) < 0)
+	if (read_word(o, what, "verdict", verdict_at, VERDICT_END, &verdict, err) < 0
+	    || read_word(o, what, "claim", claim_at, CLAIM_END, &claim, err) < 0)
 		return -err->code;
-	row->verdict = word_at(verdict, verdict_at, VERDICT_END);
-	row->claim = word_at(claim, claim_at, CLAIM_END);
+	row->verdict = verdict;
+	row->claim = claim;
 	row->env = row->env ?: need(strdup(""));
 	row->figure = row->figure ?: need(strdup(""));
 	row->unit = row->unit ?: need(strdup(""));
@@ -211,10 +227,28 @@ static int read_words(const json_t *o, const char *what, struct row *row, struct
 static int read_row(const json_t *o, const char *experiment, struct row *row, struct err *err)
 {
 	static const char *const keys[] = {
-		"kind",	      "name",	  "environment",      "figure",	 "unit",
-		"emulated",   "exact",	  "less-is-better",   "samples", "interval",
-		"difference", "of-unit",  "verdict",	      "text",	 "invalid",
-		"reason",     "repeated", "repeated-because", "paper",	 "claim",
+		"kind",
+		"name",
+		"environment",
+		"figure",
+		"unit",
+		"emulated",
+		"exact",
+		"less-is-better",
+		"samples",
+		"interval",
+		"difference",
+		"of-unit",
+		"verdict",
+		"text",
+		"invalid",
+		"reason",
+		"repeated",
+		"repeated-because",
+		"paper",
+		"claim",
+		"neither-is-better",
+		"of-this-run",
 		NULL,
 	};
 	const json_t *samples = json_object_get(o, "samples"), *paper = json_object_get(o, "paper"),
@@ -230,6 +264,8 @@ static int read_row(const json_t *o, const char *experiment, struct row *row, st
 	    || jread_bool(o, what, "emulated", &row->emulated, err) < 0
 	    || jread_bool(o, what, "exact", &row->exact, err) < 0
 	    || jread_bool(o, what, "less-is-better", &row->less, err) < 0
+	    || jread_bool(o, what, "neither-is-better", &row->neutral, err) < 0
+	    || jread_bool(o, what, "of-this-run", &row->alone, err) < 0
 	    || jread_bool(o, what, "invalid", &row->invalid, err) < 0
 	    || jread_u64(o, what, "repeated", false, UINT32_MAX, &repeated, err) < 0)
 		return -err->code;
@@ -297,6 +333,8 @@ int result_from_json(const json_t *doc, struct result *ret, struct err *err)
 	// files are named by it
 	if (name_check("experiment", r.experiment, err) < 0)
 		return -err->code;
+	if (!json_is_number(json_object_get(doc, "seconds")))
+		return err_set(err, EINVAL, "%s: 'seconds' is no number", what);
 	r.seconds = number_of(json_object_get(doc, "seconds"));
 	if (read_rows(rows, &r, err) < 0)
 		return -err->code;

@@ -17,6 +17,24 @@
 
 #define VERSION 1
 
+const char *const results_machine_keys[] = {
+	"kernel",
+	"command line",
+	"CPU",
+	"machine",
+	"CPUs online",
+	"CPUs isolated",
+	"CPUs nohz_full",
+	"frequency governor",
+	"memory",
+	"NUMA nodes",
+	"cgroups",
+	"pinning",
+	"second machine",
+	"accelerator",
+	NULL,
+};
+
 void results_done(struct results *r)
 {
 	for (unsigned i = 0; i < r->n; i++)

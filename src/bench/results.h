@@ -17,6 +17,9 @@ struct results {
 
 void results_done(struct results *r);
 
+// What the set-up says of the machine, and does not change while it runs. Ends with NULL.
+extern const char *const results_machine_keys[];
+
 // In place of what there is of the same experiment; takes it over.
 void results_put(struct results *all, struct result *r);
 struct result *results_find(const struct results *all, const char *experiment);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/hint.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/child.h"
@@ -17,6 +18,7 @@
 #include "bench/reasons.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -35,7 +37,7 @@ static int choose_named(
 	for (unsigned i = 0; i < n && i + 2 < ARRAY_LEN(known); i++)
 		known[i + 1] = all[i]->name;
 	for (; *names != NULL; names++) {
-		uint64_t before = set;
+		bool every = str_eq(*names, "all");
 
 		for (unsigned i = 0; i < n; i++) {
 			bool named = str_eq(*names, all[i]->name);
@@ -49,10 +51,10 @@ static int choose_named(
 					*names,
 					bench_size_name(size)
 				);
-			if (named || (str_eq(*names, "all") && all[i]->seconds[size] > 0))
+			if (named || (every && all[i]->seconds[size] > 0))
 				set |= 1ull << i;
 		}
-		if (set == before && experiment_find(*names) == NULL) {
+		if (!every && experiment_find(*names) == NULL) {
 			char buf[HINT_MAX];
 
 			hint(buf, *names, known);
@@ -69,7 +71,9 @@ static int choose_named(
 	return 0;
 }
 
-static struct result begin(const struct bench *b, const struct experiment *e)
+static struct result begin(
+	const struct bench *b, const struct experiment *e, const struct results *all
+)
 {
 	return (struct result){
 		.experiment = need(strdup(e->name)),
@@ -77,6 +81,7 @@ static struct result begin(const struct bench *b, const struct experiment *e)
 		.figure = need(strdup(e->figure)),
 		.about = need(strdup(e->about)),
 		.dropped = e->dropped[b->size] != NULL ? need(strdup(e->dropped[b->size])) : NULL,
+		.machine = str_eq(e->name, MACHINE) ? NULL : results_find(all, MACHINE),
 	};
 }
 
@@ -95,10 +100,35 @@ static void none(struct result *r, const struct experiment *e, const json_t *rea
 	row_claim_is(row, CLAIM_CANNOT);
 }
 
+// What was measured alongside.
+static void meanwhile(const struct bench *b, struct result *r)
+{
+	const struct bench_seen *seen = &b->seen;
+	char stalls[64] = "";
+	struct row *row;
+
+	if (seen->trials == 0)
+		return;
+	if (seen->stalls)
+		snprintf(stalls, sizeof(stalls), "the longest stall was %.1f ms, ", seen->stall_ms);
+	row = result_fact(r, "what the machine did meanwhile", NULL);
+	row_alone(row);
+	row_text(
+		row,
+		"%u trials, %u made again, %u invalid; %sand at most %.1f %% of the CPUs' time was "
+		"taken below in one of them",
+		seen->trials,
+		seen->repeated,
+		seen->invalid,
+		stalls,
+		100 * seen->steal
+	);
+}
+
 // Fails only at ctrl-C.
 static int one(struct bench *b, const struct experiment *e, struct results *all, struct err *err)
 {
-	scope_cleanup(result_done) struct result r = begin(b, e);
+	scope_cleanup(result_done) struct result r = begin(b, e, all);
 	int64_t began = clock_ms();
 	json_t *reasons;
 	bool possible;
@@ -107,6 +137,7 @@ static int one(struct bench *b, const struct experiment *e, struct results *all,
 	bench_say(b, "%s: begins", e->name);
 	b->until_ms = began + 1000 * (int64_t)e->seconds[b->size];
 	b->found = all;
+	b->seen = (struct bench_seen){0};
 	reasons = experiment_lacks(b, e, &possible);
 	if (possible)
 		status = e->run(b, &r, err);
@@ -114,12 +145,14 @@ static int one(struct bench *b, const struct experiment *e, struct results *all,
 		none(&r, e, reasons);
 	json_decref(reasons);
 	children_stop(b);
+	meanwhile(b, &r);
 	result_settle(&r);
 	r.seconds = (double)(clock_ms() - began) / 1e3;
-	r.complete = !bench_cancelled();
+	// one that failed is made again by --resume, too
+	r.complete = status == 0 && !bench_cancelled();
 	if (status < 0)
 		r.failed = need(strdup(err->msg));
-	if (r.n > 0 || r.complete)
+	if (r.n > 0 || !bench_cancelled())
 		results_put(all, &r);
 	return bench_check(err);
 }
@@ -198,8 +231,35 @@ static int look_at_dir(const struct run_how *how, struct results *all, struct er
 
 static int make_dir(const struct run_how *how, struct err *err)
 {
+	_cleanup_close_ int fd = -1;
+
 	if (!how->resume && mkdir(how->dir, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make directory '%s'", how->dir);
+	fd = open(how->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, errno, "write results into '%s'", how->dir) : 0;
+}
+
+// Rows of two machines, or of one under two kernels, are not to be under one heading.
+static int same_setup(
+	const struct run_how *how, const json_t *was, const json_t *is, struct err *err
+)
+{
+	for (const char *const *key = results_machine_keys; *key != NULL; key++) {
+		const char *a = json_string_value(json_object_get(was, *key)) ?: "";
+		const char *b = json_string_value(json_object_get(is, *key)) ?: "";
+
+		if (!str_eq(a, b))
+			return err_set(
+				err,
+				EINVAL,
+				"'%s' was begun with another set-up: %s was '%.200s' and is "
+				"'%.200s': begin anew with -o",
+				how->dir,
+				*key,
+				a,
+				b
+			);
+	}
 	return 0;
 }
 
@@ -207,12 +267,14 @@ int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 {
 	scope_cleanup(results_done) struct results all = {0};
 	scope_cleanup(bench_close) struct bench b = {0};
+	_cleanup_json_ json_t *setup = NULL;
 	struct run_how h = *how;
 	struct progress progress;
 	uint64_t set, first;
 	int r;
 
-	if (look_at_dir(how, &all, err) < 0 || choose_named(how->names, all.size, &set, err) < 0
+	if ((how->resume && make_dir(how, err) < 0) || look_at_dir(how, &all, err) < 0
+	    || choose_named(how->names, all.size, &set, err) < 0
 	    || choose_named((const char *const[]){MACHINE, NULL}, all.size, &first, err) < 0
 	    || make_dir(how, err) < 0)
 		return -err->code;
@@ -223,8 +285,11 @@ int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 	b.progress = &progress;
 	b.remote = how->remote;
 	environments_try(&b);
+	setup = provenance(&b);
 	if (all.provenance == NULL)
-		all.provenance = provenance(&b);
+		all.provenance = json_incref(setup);
+	else if (same_setup(how, all.provenance, setup, err) < 0)
+		return -err->code;
 	r = run_all(&b, &h, set | first, &all, err);
 	progress_clear(&progress);
 	*ret = all;

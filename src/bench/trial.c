@@ -176,6 +176,18 @@ static void explain(struct series *s, const struct side *sides)
 	}
 }
 
+static void tell(struct bench *b, const struct series *s, const struct series_report *rep)
+{
+	struct bench_seen *seen = &b->seen;
+
+	seen->trials += rep->trials;
+	seen->repeated += rep->repeated;
+	seen->invalid += rep->invalid;
+	seen->stalls |= !s->polls;
+	seen->stall_ms = fmax(seen->stall_ms, rep->worst_stall_ms);
+	seen->steal = fmax(seen->steal, rep->steal);
+}
+
 int series_run(struct bench *b, struct series *s, struct series_report *ret, struct err *err)
 {
 	struct side sides[TRIAL_SIDES] = {0};
@@ -195,6 +207,7 @@ int series_run(struct bench *b, struct series *s, struct series_report *ret, str
 		}
 	}
 	explain(s, sides);
+	tell(b, s, &rep);
 	*ret = rep;
 	return r;
 }

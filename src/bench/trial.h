@@ -16,6 +16,10 @@ struct row;
 #define TRIAL_SIDES 12
 #define TRIAL_VALUES 48
 
+// What a trial may stand of the machine below it: a share of the CPUs' time, and a stall in ms where it is of times.
+#define TRIAL_STEAL 0.10
+#define TRIAL_STALL_MS 50
+
 struct trial {
 	unsigned side, round;
 	unsigned

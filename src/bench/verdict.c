@@ -173,36 +173,49 @@ enum verdict stats_verdict(const struct interval *ratio)
 	return ratio->low > 1 || ratio->high < 1 ? VERDICT_DIFFERENT : VERDICT_INCONCLUSIVE;
 }
 
+// The interval of the ratio in the unit of what it is a ratio to.
+static struct interval times(const struct interval *ratio, double base)
+{
+	return (struct interval){
+		.mid = (ratio->mid - 1) * base,
+		.low = (ratio->low - 1) * base,
+		.high = (ratio->high - 1) * base,
+		.n = ratio->n,
+	};
+}
+
+static struct comparison unknown(void)
+{
+	const struct interval none = {.mid = NAN, .low = NAN, .high = NAN};
+
+	return (struct comparison){.ratio = none, .difference = none};
+}
+
 struct comparison stats_pairs(const double *a, const double *b, unsigned n)
 {
 	_cleanup_free_ double *logs = calloc(n + 1, sizeof(*logs));
-	struct comparison c = {0};
+	struct comparison c = unknown();
 	double base = 0;
 	struct moments m;
 
-	c.ratio = c.difference = (struct interval){.mid = NAN, .low = NAN, .high = NAN};
 	if (logs == NULL)
 		return c;
 	for (unsigned i = 0; i < n; i++) {
 		logs[i] = log_of(a[i]) - log_of(b[i]);
 		if (isfinite(logs[i]))
 			base += log(b[i]);
+		else if (isfinite(a[i]) && isfinite(b[i]))
+			return c;
 	}
 	m = moments_of(logs, n);
 	if (m.n == 0)
 		return c;
-	base = exp(base / m.n);
 	c.ratio = ratio_of(
 		m.mean,
 		m.n >= STATS_PAIRS_MIN ? stats_t95(m.n - 1) * sqrt(m.variance / m.n) : NAN,
 		m.n
 	);
-	c.difference = (struct interval){
-		.mid = (c.ratio.mid - 1) * base,
-		.low = (c.ratio.low - 1) * base,
-		.high = (c.ratio.high - 1) * base,
-		.n = m.n,
-	};
+	c.difference = times(&c.ratio, exp(base / m.n));
 	c.verdict = stats_verdict(&c.ratio);
 	return c;
 }
@@ -218,18 +231,79 @@ static struct moments log_moments(const double *v, unsigned n)
 	return moments_of(logs, n);
 }
 
-struct interval stats_apart(const double *a, unsigned na, const double *b, unsigned nb)
+// Half of the interval of the difference of two means, by Welch.
+static double welch(const struct moments *x, const struct moments *y)
+{
+	double sx = x->variance / x->n, sy = y->variance / y->n, degrees;
+
+	if (x->n < STATS_PAIRS_MIN || y->n < STATS_PAIRS_MIN)
+		return NAN;
+	if (sx + sy <= 0)
+		return 0;
+	degrees = (sx + sy) * (sx + sy) / (sx * sx / (x->n - 1) + sy * sy / (y->n - 1));
+	return stats_t95(degrees) * sqrt(sx + sy);
+}
+
+static bool all_positive(const double *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (isfinite(v[i]) && v[i] <= 0)
+			return false;
+	}
+	return true;
+}
+
+static enum verdict verdict_of_difference(const struct interval *d, double base)
+{
+	double same = STATS_SAME * fabs(base);
+
+	if (!isfinite(d->low))
+		return VERDICT_INCONCLUSIVE;
+	if (d->low >= -same && d->high <= same)
+		return VERDICT_SAME;
+	return d->low > 0 || d->high < 0 ? VERDICT_DIFFERENT : VERDICT_INCONCLUSIVE;
+}
+
+static struct comparison with_zero(const struct moments *x, const struct moments *y, double between)
+{
+	double half = hypot(welch(x, y), between * hypot(x->mean, y->mean));
+	double mid = x->mean - y->mean;
+	struct comparison c = unknown();
+
+	c.difference = (struct interval){
+		.mid = mid, .low = mid - half, .high = mid + half, .n = x->n < y->n ? x->n : y->n};
+	c.verdict = verdict_of_difference(&c.difference, y->mean);
+	return c;
+}
+
+struct comparison stats_apart(
+	const double *a, unsigned na, const double *b, unsigned nb, double between
+)
 {
 	struct moments x = log_moments(a, na), y = log_moments(b, nb);
-	double sx = x.variance / x.n, sy = y.variance / y.n, degrees;
-	unsigned n = x.n < y.n ? x.n : y.n;
+	struct comparison c = unknown();
 
+	if (!all_positive(a, na) || !all_positive(b, nb)) {
+		x = moments_of(a, na);
+		y = moments_of(b, nb);
+		return x.n > 0 && y.n > 0 ? with_zero(&x, &y, between) : c;
+	}
 	if (x.n == 0 || y.n == 0)
-		return (struct interval){.mid = NAN, .low = NAN, .high = NAN};
-	if (n < STATS_PAIRS_MIN)
-		return ratio_of(x.mean - y.mean, NAN, n);
-	if (sx + sy <= 0)
-		return ratio_of(x.mean - y.mean, 0, n);
-	degrees = (sx + sy) * (sx + sy) / (sx * sx / (x.n - 1) + sy * sy / (y.n - 1));
-	return ratio_of(x.mean - y.mean, stats_t95(degrees) * sqrt(sx + sy), n);
+		return c;
+	c.ratio = ratio_of(
+		x.mean - y.mean, hypot(welch(&x, &y), between * M_SQRT2), x.n < y.n ? x.n : y.n
+	);
+	c.difference = times(&c.ratio, exp(y.mean));
+	c.verdict = stats_verdict(&c.ratio);
+	return c;
+}
+
+struct interval stats_widen(struct interval v, double between)
+{
+	double by = between * fabs(v.mid), low = v.mid - hypot(v.mid - v.low, by);
+
+	// what no sample is below 0 of is not below it in another run
+	v.low = v.low >= 0 ? fmax(low, 0) : low;
+	v.high = v.mid + hypot(v.high - v.mid, by);
+	return v;
 }

@@ -38,17 +38,25 @@ double stats_percentile(const double *v, unsigned n, double part);
 // distribution (binomial); of 3 to 5 from Student's t about their mean, stretched to hold the median.
 struct interval stats_median(const double *v, unsigned n);
 
-// a against b, from n pairs that were measured one beside the other.
+// a against b.
 struct comparison {
 	struct interval ratio; // of a to b: Student's t of the logarithms of the pairs' ratios
 	struct interval
 		difference; // the same interval in b's unit, so that the two cannot contradict
 	enum verdict verdict;
 };
+// From n pairs that were measured one beside the other. A value of 0 in one of them has no ratio, and to leave out its
+// pair would make another of the rest: then the ratio is NAN.
 struct comparison stats_pairs(const double *a, const double *b, unsigned n);
 
-// The ratio of a to b that were not measured in pairs (Welch's t of the logarithms). Where neither varies the
-// interval is the ratio itself.
-struct interval stats_apart(const double *a, unsigned na, const double *b, unsigned nb);
+// Of values that were not measured in pairs: Welch's t of the logarithms. Where one is 0 or less there is no ratio, and
+// the difference is Welch's of the values. between: how far two runs of the same lie from what they are runs of, as a share
+// with 95 %; no sample of one run knows it.
+struct comparison stats_apart(
+	const double *a, unsigned na, const double *b, unsigned nb, double between
+);
+
+// The interval of a value of one run, widened by what runs lie apart (`between` as above).
+struct interval stats_widen(struct interval v, double between);
 
 enum verdict stats_verdict(const struct interval *ratio);

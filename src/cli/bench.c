@@ -43,8 +43,10 @@ static const char help[] =
 	"show  what was found, for a terminal: the paper's statements, and what was compared\n"
 	"report  writes report.html, which needs no other file, and report.md into the directory;\n"
 	"        run does that too\n"
-	"compare  says which rows of B differ from A, and exits with 1 where --fail-on matches:\n"
-	"  --fail-on WHAT  worse, worse=PERCENT (by more than that), changed, missing\n"
+	"compare  says which rows of B differ from A, how many agree within their intervals, and\n"
+	"         exits with 1 where --fail-on matches:\n"
+	"  --fail-on WHAT  worse (ratios of environments, counts), values (of one environment),\n"
+	"                  either with =PERCENT (by more than that), changed, missing\n"
 	"  --all           also the rows that are the same\n";
 
 static json_t *row_of(const struct bench *b, const struct experiment *e)
@@ -200,29 +202,42 @@ static void print_compared(const struct compared *c)
 }
 
 struct compare_how {
-	bool json, all, fails;
+	bool json, all;
 	struct fail_on on;
 };
 
-static int print_all(const struct compare_how *how, const struct compared *c, unsigned n)
+static void print_notes(const struct results *a, const struct results *b)
 {
-	_cleanup_json_ json_t *rows = need(json_array());
-	unsigned count[CHANGE_END] = {0}, failed = 0;
+	char *remarks[COMPARE_REMARKS];
+	unsigned n = results_remarks(a, b, remarks);
+
+	for (unsigned i = 0; i < n; i++) {
+		str_plain(remarks[i]);
+		printf("note: %s\n", remarks[i]);
+		free(remarks[i]);
+	}
+}
+
+static void print_rows(const struct compare_how *how, const struct compared *c, unsigned n)
+{
+	unsigned count[CHANGE_END] = {0}, of, agree = compared_agree(c, n, &of);
 
 	for (unsigned i = 0; i < n; i++) {
 		count[c[i].change]++;
-		failed += how->fails && fail_on_matches(&how->on, &c[i]);
-		if (how->json)
-			json_array_append_new(rows, compared_to_json(&c[i]));
-		else if (how->all || (c[i].change != CHANGE_SAME && c[i].change != CHANGE_INCONCLUSIVE))
+		if (how->all || (c[i].change != CHANGE_SAME && c[i].change != CHANGE_INCONCLUSIVE))
 			print_compared(&c[i]);
 	}
-	if (how->json)
-		cli_print_json(rows);
-	for (unsigned k = 0; !how->json && k < CHANGE_END; k++)
+	for (unsigned k = 0; k < CHANGE_END; k++)
 		printf("%s%u %s", k > 0 ? ", " : "", count[k], change_name(k));
-	if (!how->json)
-		putchar('\n');
+	printf("\n%u of %u rows agree within their intervals\n", agree, of);
+}
+
+static int judge_all(const struct compare_how *how, const struct compared *c, unsigned n)
+{
+	unsigned failed = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		failed += fail_on_matches(&how->on, &c[i]);
 	if (failed > 0)
 		fprintf(stderr, "pinfold: %u rows match --fail-on\n", failed);
 	return failed > 0 ? 1 : STATUS_OK;
@@ -251,7 +266,6 @@ static int compare(int argc, char **argv)
 			how.all = true;
 			break;
 		case 'f':
-			how.fails = true;
 			if (fail_on_parse(optarg, &how.on, &err) < 0)
 				return cli_fail(&err);
 			break;
@@ -271,7 +285,15 @@ static int compare(int argc, char **argv)
 	    || results_read(argv[optind + 1], &b, &err) < 0)
 		return cli_fail(&err);
 	n = results_compare(&a, &b, &found);
-	return print_all(&how, found, n);
+	if (how.json) {
+		_cleanup_json_ json_t *doc = compared_to_json(&a, &b, found, n);
+
+		cli_print_json(doc);
+	} else {
+		print_notes(&a, &b);
+		print_rows(&how, found, n);
+	}
+	return judge_all(&how, found, n);
 }
 
 int cmd_bench(int argc, char **argv)

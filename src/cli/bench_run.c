@@ -41,14 +41,16 @@ static void said(const struct result *r)
 
 int cli_bench_report(const struct results *all, const char *dir, struct err *err)
 {
-	unsigned figures = 0;
+	struct report_drawn drawn = {0};
 
-	if (report_write(all, dir, &figures, err) < 0)
+	if (report_write(all, dir, &drawn, err) < 0)
 		return -err->code;
 	printf("Report:  %s/report.html and report.md, %u figures%s\n",
 	       dir,
-	       figures,
-	       figures == 0 ? " (drawn where gnuplot is installed)" : "");
+	       drawn.figures,
+	       drawn.figures + drawn.failed == 0 ? " (drawn where gnuplot is installed)" : "");
+	if (drawn.failed > 0)
+		printf("%u figures could not be drawn: %s\n", drawn.failed, drawn.why);
 	return 0;
 }
 
@@ -92,6 +94,36 @@ static int remote_check(const struct remote *m, struct err *err)
 			"out= and --remote-port back="
 		);
 	return 0;
+}
+
+static void add_word(FILE *f, const char *before, const char *text)
+{
+	_cleanup_free_ char *word = str_quote(text);
+
+	fprintf(f, " %s%s", before, word != NULL ? word : "");
+}
+
+// What goes on where it was stopped.
+static void say_stopped(const struct run_how *how)
+{
+	const struct remote *m = how->remote;
+
+	fprintf(stderr,
+		"pinfold: stopped; what was found is in '%s': go on with pinfold bench run",
+		how->dir);
+	add_word(stderr, "--resume ", how->dir);
+	if (m != NULL) {
+		add_word(stderr, "--remote ", m->host);
+		add_word(stderr, "--remote-cpu ", m->cpu);
+		add_word(stderr, "--remote-drover ", m->drover);
+		add_word(stderr, "--port in=", m->own[0]);
+		add_word(stderr, "--port out=", m->own[1]);
+		add_word(stderr, "--remote-port out=", m->port[0]);
+		add_word(stderr, "--remote-port back=", m->port[1]);
+	}
+	for (const char *const *name = how->names; *name != NULL; name++)
+		add_word(stderr, "", *name);
+	fputc('\n', stderr);
 }
 
 int cli_bench_run(int argc, char **argv)
@@ -178,13 +210,7 @@ int cli_bench_run(int argc, char **argv)
 	how.names = (const char *const *)argv + optind;
 	r = bench_run(&how, &all, &err);
 	if (r == -ECANCELED) {
-		_cleanup_free_ char *word = str_quote(how.dir);
-
-		fprintf(stderr,
-			"pinfold: stopped; what was found is in '%s': go on with pinfold bench run "
-			"--resume %s\n",
-			how.dir,
-			word != NULL ? word : "");
+		say_stopped(&how);
 		return 128 + SIGINT;
 	}
 	if (r < 0)

@@ -40,7 +40,7 @@ class Ratio:
 
 def results(path, samples):
     interval = {"value": statistics.median(samples), "low": None, "high": None, "n": len(samples)}
-    row = {"kind": "measured", "name": "ratio", "unit": ""}
+    row = {"kind": "ratio", "name": "ratio", "unit": ""}
     row |= {"samples": samples, "interval": interval}
     one = {"experiment": "pairs", "title": "", "complete": True, "seconds": 0, "rows": [row]}
     doc = {"version": 1, "size": "quick", "set-up": {}, "experiments": [one]}
@@ -56,7 +56,7 @@ def ratio(pairs):
         results(ratios, [above / below for above, below in pairs])
         argv = [work.PINFOLD, "bench", "compare", "--json", ones, ratios]
         out = subprocess.run(argv, stdout=subprocess.PIPE, timeout=20, check=True).stdout
-    (found,) = json.loads(out)
+    (found,) = json.loads(out)["rows"]
     if found["low"] is None:
         return Ratio(found["ratio"], 0.0, math.inf, len(pairs))
     return Ratio(found["ratio"], found["low"], found["high"], len(pairs))

@@ -158,6 +158,72 @@ static void figures_are_drawn(void **)
 	assert_ok(fs_remove_tree(tmp, dir + strlen("/tmp/"), &err), &err);
 }
 
+// A figure that cannot be drawn takes no report with it.
+static void a_figure_that_fails(void **)
+{
+	scope_cleanup(results_done) struct results all = read_golden();
+	char dir[] = "/tmp/test-report-XXXXXX";
+	_cleanup_free_ char *path = NULL, *report = NULL, *had = strdup(getenv("PATH"));
+	_cleanup_close_ int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	struct report_drawn drawn = {0};
+	struct err err;
+
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_ok(
+		fs_write_atomic(
+			fd,
+			"gnuplot",
+			"#!/bin/sh\n[ \"$1\" = --version ]\n",
+			strlen("#!/bin/sh\n[ \"$1\" = --version ]\n"),
+			0755,
+			&err
+		),
+		&err
+	);
+	path = str_printf("%s:%s", dir, had);
+	setenv("PATH", path, 1);
+	assert_ok(report_write(&all, dir, &drawn, &err), &err);
+	setenv("PATH", had, 1);
+	assert_int_equal(drawn.figures, 0);
+	assert_int_equal(drawn.failed, 1);
+	assert_contains(drawn.why, "draw 'figures/startup-1.svg'");
+	assert_int_equal(fs_read(fd, "report.html", 1 << 20, &report, NULL), 0);
+	assert_contains(report, "exec to ready");
+	assert_ok(fs_remove_tree(tmp, dir + strlen("/tmp/"), &err), &err);
+}
+
+// The report opens with what the machine can tell apart, and nothing in it is markup.
+static void opens_with_the_machine(void **)
+{
+	static const struct environment again = {.name = RESULT_AGAIN};
+	static const char *const names[] = {RESULT_AGAIN_START, RESULT_AGAIN_SPEED};
+	scope_cleanup(results_done) struct results all = read_golden();
+	const struct figures none = {0};
+	_cleanup_free_ char *text = NULL;
+	const char *first;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct row *row = result_measured(&all.of[0], names[i], &again, "");
+
+		row->kind = ROW_RATIO;
+		row->value = (struct interval){1, 0.96, 1.031 + 0.1 * (double)i, 16};
+	}
+	// the host's start, which the summary names
+	free(all.of[1].rows[0]->unit);
+	all.of[1].rows[0]->unit = strdup("<script>");
+	markdown_write(f, &all, &none);
+	fclose(f);
+	first = strstr(text, "## Summary\n\n* ");
+	assert_non_null(first);
+	assert_contains(text, "starts apart that differ by more than 4.0 %");
+	assert_contains(text, "speeds that differ by more than 13.1 %");
+	assert_true(strstr(text, "This machine tells") < strstr(text, "A container is ready"));
+	assert_int_equal(count(text, "<script"), count(text, "\\<script"));
+}
+
 static void writes_what_it_read(void **)
 {
 	scope_cleanup(results_done) struct results all = read_golden();
@@ -190,7 +256,7 @@ static void compares_two_runs(void **)
 	scope_cleanup(results_done) struct results a = read_golden(), b = read_golden();
 	_cleanup_free_ struct compared *c = NULL;
 	const struct compared *one;
-	struct fail_on on;
+	struct fail_on on = {0};
 	struct err err;
 	unsigned n;
 
@@ -206,12 +272,13 @@ static void compares_two_runs(void **)
 	one = find(c, n, "exec to ready", "container");
 	assert_int_equal(one->change, CHANGE_WORSE);
 	assert_true(fabs(one->ratio.mid - 1.5) < 1e-6);
-	assert_ok(fail_on_parse("worse=20,missing", &on, &err), &err);
+	assert_ok(fail_on_parse("values=20,missing", &on, &err), &err);
 	assert_true(fail_on_matches(&on, one));
 	assert_true(fail_on_matches(&on, find(c, n, "exec to ready", "host")));
-	assert_ok(fail_on_parse("worse=60", &on, &err), &err);
+	on = (struct fail_on){0};
+	assert_ok(fail_on_parse("values=60,worse", &on, &err), &err);
 	assert_false(fail_on_matches(&on, one));
-	assert_int_equal(find(c, n, "PCI functions shown", "host")->change, CHANGE_BETTER);
+	assert_int_equal(find(c, n, "PCI functions shown", "host")->change, CHANGE_WORSE);
 	assert_int_equal(
 		find(c, n, "CPUs that a DPDK program finds", "container")->change, CHANGE_WORDS
 	);
@@ -250,6 +317,8 @@ int main(void)
 		cmocka_unit_test(html_says_all_of_it),
 		cmocka_unit_test(terminal_says_what_matters),
 		cmocka_unit_test(figures_are_drawn),
+		cmocka_unit_test(a_figure_that_fails),
+		cmocka_unit_test(opens_with_the_machine),
 		cmocka_unit_test(writes_what_it_read),
 		cmocka_unit_test(compares_two_runs),
 		cmocka_unit_test(numbers_for_people),

@@ -177,17 +177,55 @@ static void equals_are_not_called_different(void **)
 static void apart(void **)
 {
 	const double a[] = {2, 2.02, 1.98, 2.01}, b[] = {1, 1.01, 0.99}, same[] = {7, 7, 7};
-	struct interval r = stats_apart(a, 4, b, 3);
+	struct comparison c = stats_apart(a, 4, b, 3, 0);
 
-	near(r.mid, 2, 0.02);
-	assert_true(r.low > 1.9 && r.high < 2.1);
-	r = stats_apart(same, 3, same, 3);
-	near(r.mid, 1, 0);
-	near(r.low, 1, 0);
-	r = stats_apart(a, 1, b, 3);
-	assert_true(isnan(r.low));
-	r = stats_apart(a, 0, b, 3);
-	assert_true(isnan(r.mid));
+	near(c.ratio.mid, 2, 0.02);
+	assert_true(c.ratio.low > 1.9 && c.ratio.high < 2.1);
+	near(c.difference.mid, 1, 0.02);
+	assert_int_equal(c.verdict, VERDICT_DIFFERENT);
+	c = stats_apart(same, 3, same, 3, 0);
+	near(c.ratio.mid, 1, 0);
+	near(c.ratio.low, 1, 0);
+	assert_int_equal(c.verdict, VERDICT_SAME);
+	c = stats_apart(a, 1, b, 3, 0);
+	assert_true(isnan(c.ratio.low));
+	assert_int_equal(c.verdict, VERDICT_INCONCLUSIVE);
+	c = stats_apart(a, 0, b, 3, 0);
+	assert_true(isnan(c.ratio.mid));
+	assert_int_equal(c.verdict, VERDICT_NONE);
+	// two runs that lie apart: 10 % of each
+	c = stats_apart(same, 3, same, 3, 0.1);
+	near(c.ratio.high, exp(0.1 * M_SQRT2), 1e-9);
+	assert_int_equal(c.verdict, VERDICT_INCONCLUSIVE);
+}
+
+// What was nothing and is something is more, though it is no multiple of it.
+static void from_nothing(void **)
+{
+	const double none[] = {0, 0, 0, 0}, some[] = {3, 3.1, 2.9, 3}, one[] = {0, 0, 0, 1};
+	struct comparison c = stats_apart(some, 4, none, 4, 0.1);
+
+	assert_true(isnan(c.ratio.mid));
+	assert_int_equal(c.verdict, VERDICT_DIFFERENT);
+	assert_true(c.difference.low > 2);
+	assert_int_equal(stats_apart(none, 4, some, 4, 0.1).verdict, VERDICT_DIFFERENT);
+	assert_int_equal(stats_apart(none, 4, none, 4, 0.1).verdict, VERDICT_SAME);
+	assert_int_equal(stats_apart(one, 4, none, 4, 0.1).verdict, VERDICT_INCONCLUSIVE);
+	// without the pairs that have a 0 in them the rest would be twice as much
+	c = stats_pairs((const double[]){2, 2, 2, 0}, (const double[]){1, 1, 1, 5}, 4);
+	assert_true(isnan(c.ratio.mid));
+	assert_int_equal(c.verdict, VERDICT_NONE);
+}
+
+static void widens(void **)
+{
+	struct interval v = stats_widen((struct interval){100, 97, 104, 6}, 0.04);
+
+	near(v.low, 95, 1e-9);
+	near(v.high, 100 + 4 * M_SQRT2, 1e-9);
+	v = stats_widen((struct interval){100, NAN, NAN, 2}, 0.1);
+	assert_true(isnan(v.low) && isnan(v.high));
+	assert_true(stats_widen((struct interval){1, 0, 4, 6}, 0.1).low == 0);
 }
 
 int main(void)
@@ -202,6 +240,8 @@ int main(void)
 		cmocka_unit_test(pairs_drop_what_was_not_measured),
 		cmocka_unit_test(equals_are_not_called_different),
 		cmocka_unit_test(apart),
+		cmocka_unit_test(from_nothing),
+		cmocka_unit_test(widens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "bench/exp/run_in.h"
 #include "bench/reasons.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ static void total(
 
 	row_exact(row, json_number_value(json_object_get(doc, key)));
 	row->less = str_eq(key, "failed");
+	row->neutral = str_eq(key, "skipped");
 }
 
 // The names of those that do not hold.
@@ -77,6 +79,18 @@ static void show(struct result *r, const struct environment *e, const json_t *do
 	}
 	row_paper(row, __builtin_nan(""), "containers: not mature and complex");
 	row_claim_is(row, open == 0 ? CLAIM_FAILS : CLAIM_HOLDS);
+}
+
+// An audit that tried nothing found nothing open, either.
+static int tried(const json_t *doc, struct err *err)
+{
+	json_t *passed = json_object_get(doc, "passed"), *failed = json_object_get(doc, "failed");
+
+	if (!json_is_integer(passed) || !json_is_integer(failed))
+		return err_set(err, EPROTO, "the audit does not say how many properties hold");
+	if (json_integer_value(passed) + json_integer_value(failed) == 0)
+		return err_set(err, ENODATA, "the audit tried nothing");
+	return 0;
 }
 
 static int put_grant(struct bench *b, const struct run_in_how *container, struct err *err)
@@ -135,7 +149,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		bench_say(b, "isolation: %s", e->name);
 		if (!e->present)
 			result_missing(r, "properties that hold", e, "%s", e->why);
-		else if (audit(b, e, how, &doc, err) < 0)
+		else if (audit(b, e, how, &doc, err) < 0 || tried(doc, err) < 0)
 			result_missing(r, "properties that hold", e, "%s", err->msg);
 		else
 			show(r, e, doc);

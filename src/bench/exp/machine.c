@@ -80,6 +80,7 @@ static void tell(struct result *r, const struct row *ratio, const char *what)
 	struct row *row = result_fact(r, name, NULL);
 	double width = fmax(ratio->value.high - 1, 1 - ratio->value.low) * 100;
 
+	row_alone(row);
 	if (!isfinite(width))
 		row_text(row, "too few trials to say");
 	else
@@ -89,7 +90,7 @@ static void tell(struct result *r, const struct row *ratio, const char *what)
 static int a_against_a(struct bench *b, struct result *r, struct err *err)
 {
 	static const struct environment sides[] = {{.name = "A"}, {.name = "A again"}};
-	static const char *const names[] = {"start of a program", "fixed arithmetic"};
+	static const char *const names[] = {RESULT_AGAIN_START, RESULT_AGAIN_SPEED};
 	struct series_report rep;
 	struct series s = {
 		.what = "machine",
@@ -97,6 +98,8 @@ static int a_against_a(struct bench *b, struct result *r, struct err *err)
 		.nsides = 2,
 		.rounds = bench_choose(b, 16, 40),
 		.least = 6,
+		.stall_ms = TRIAL_STALL_MS,
+		.steal = TRIAL_STEAL,
 		.run = twice,
 	};
 	int status;
@@ -108,8 +111,13 @@ static int a_against_a(struct bench *b, struct result *r, struct err *err)
 		}
 	}
 	status = series_run(b, &s, &rep, err);
-	for (unsigned v = 0; v < ARRAY_LEN(names); v++)
-		tell(r, result_ratio(r, NULL, s.row[1][v], s.row[0][v]), names[v]);
+	for (unsigned v = 0; v < ARRAY_LEN(names); v++) {
+		struct row *ratio = result_ratio(r, NULL, s.row[1][v], s.row[0][v]);
+
+		// of nothing, whatever it is
+		row_alone(ratio);
+		tell(r, ratio, names[v]);
+	}
 	return status;
 }
 
@@ -121,6 +129,10 @@ static int stalls(struct bench *b, struct result *r, struct err *err)
 	struct row *steal = result_measured(r, "time stolen below", NULL, "%");
 
 	worst->less = count->less = steal->less = true;
+	// the longest of so many seconds, and what others took in them
+	row_alone(worst);
+	row_alone(count);
+	row_alone(steal);
 	for (unsigned i = 0; i < seconds; i++) {
 		struct stalls_report w;
 		struct stalls *watch;
@@ -158,6 +170,7 @@ static int speeds(struct bench *b, struct result *r, struct err *err)
 	usual = stats_percentile(piece, WORK_PIECES, 0.5);
 	slow = stats_percentile(piece, WORK_PIECES, 0.95);
 	fact = result_fact(r, "speeds of the CPU", NULL);
+	row_alone(fact);
 	row_text(
 		fact,
 		"%s: of %d pieces the fastest 5 %% took %.2f of the median, the slowest 5 %% %.2f",

@@ -173,10 +173,11 @@ static int series_of(
 	return series_run(b, &series, &report, err);
 }
 
+// The paper's figures are of what the machine has less available.
 static void paper(struct result *r)
 {
-	struct row *container = result_find(r, names[PSS], "container"), *ratio;
-	struct row *vm = result_find(r, names[PSS], "vm 256M, on use");
+	struct row *container = result_find(r, names[LOST], "container"), *ratio;
+	struct row *vm = result_find(r, names[LOST], "vm 256M, on use");
 
 	if (container != NULL) {
 		row_paper(
@@ -186,7 +187,7 @@ static void paper(struct result *r)
 		);
 		row_claim(container, CLAIM_BELOW, 17);
 	}
-	if (vm == NULL)
+	if (vm == NULL || container == NULL)
 		return;
 	row_paper(
 		vm, 125, "a virtual machine of 256 MB, booted and not preallocated: about 125 MB"

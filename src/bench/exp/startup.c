@@ -205,6 +205,8 @@ static int series_of(
 		.what = "startup",
 		.rounds = rounds,
 		.least = 2,
+		.stall_ms = TRIAL_STALL_MS,
+		.steal = TRIAL_STEAL,
 		.run = run,
 		.arg = s,
 		.attempts = 2};

@@ -53,7 +53,7 @@ static void hugepages(struct row *row, const json_t *seen)
 	row_text(row, "%s", *all != '\0' ? all : "none");
 }
 
-// "0, outside 1879048192": a user's number, and who that is on the host where it is somebody else.
+// A user's number, and whether that is somebody else on the host; whose numbers are free there varies with each run.
 static void user(struct row *row, const json_t *seen)
 {
 	unsigned id = (unsigned)json_integer_value(at(seen, "ids", "euid")), first, outer;
@@ -62,7 +62,7 @@ static void user(struct row *row, const json_t *seen)
 	if (map == NULL || sscanf(map, "%u %u", &first, &outer) != 2 || first == outer)
 		row_text(row, "%u", id);
 	else
-		row_text(row, "%u, outside %u", id, outer + id - first);
+		row_text(row, "%u, outside another", id);
 }
 
 static const char *filter(const json_t *seen)
@@ -104,18 +104,28 @@ static struct row *fact(
 	return row;
 }
 
-static void count(
+// Of what is within reach less is better. What the host itself has comes and goes with what else runs there.
+static void reach(
 	struct result *r,
 	const char *name,
 	const struct environment *e,
 	const char *figure,
-	const json_t *list
+	double count,
+	bool varies
 )
 {
 	struct row *row = result_measured(r, name, e, "");
 
 	row_figure(row, figure);
-	row_exact(row, (double)json_array_size(list));
+	row_exact(row, count);
+	row->less = true;
+	if (varies && e->kind == ENV_HOST)
+		row_alone(row);
+}
+
+static double size_of(const json_t *seen, const char *key)
+{
+	return (double)json_array_size(json_object_get(seen, key));
 }
 
 static void show(struct result *r, const struct environment *e, const json_t *seen)
@@ -128,26 +138,36 @@ static void show(struct result *r, const struct environment *e, const json_t *se
 	row = result_measured(r, "memory shown", e, "MiB");
 	row_figure(row, "§2.5");
 	row_exact(row, json_number_value(json_object_get(seen, "memory")) / (1 << 20));
+	row->neutral = true;
 	row = result_fact(r, "hugepages shown", e);
 	row_figure(row, "§5.2.1");
 	hugepages(row, seen);
-	count(r, "PCI functions shown", e, "§5.3.1", json_object_get(seen, "pci"));
-	count(r, "device nodes", e, "§2.2.2", json_object_get(seen, "devices"));
-	count(r, "network interfaces", e, "§2.1.2", json_object_get(seen, "netdevs"));
-	row = result_measured(r, "processes seen", e, "");
-	row_figure(row, "§2.1.2");
-	row_exact(row, json_number_value(json_object_get(seen, "processes")));
+	// where the host's own are shown others take of them
+	if (e->kind != ENV_CONTAINER && e->kind != ENV_VM)
+		row_alone(row);
+	reach(r, "PCI functions shown", e, "§5.3.1", size_of(seen, "pci"), false);
+	reach(r, "device nodes", e, "§2.2.2", size_of(seen, "devices"), true);
+	reach(r, "network interfaces", e, "§2.1.2", size_of(seen, "netdevs"), true);
+	reach(r,
+	      "processes seen",
+	      e,
+	      "§2.1.2",
+	      json_number_value(json_object_get(seen, "processes")),
+	      true);
 	row = result_fact(r, "user", e);
 	row_figure(row, "§3.9");
 	user(row, seen);
-	count(r, "capabilities", e, "§3.9", at(seen, "capabilities", "effective"));
+	reach(r,
+	      "capabilities",
+	      e,
+	      "§3.9",
+	      (double)json_array_size(at(seen, "capabilities", "effective")),
+	      false);
 	fact(r, "may gain privileges", e, "§3.9", yes(json_object_get(seen, "no_new_privs"), false)
 	);
 	fact(r, "root is writable", e, "§3.9", yes(json_object_get(seen, "root_writable"), true));
 	fact(r, "system call filter", e, "§3.9", filter(seen));
-	row = result_measured(r, "risky system calls let through", e, "");
-	row_figure(row, "§3.9");
-	row_exact(row, reachable(seen));
+	reach(r, "risky system calls let through", e, "§3.9", reachable(seen), false);
 }
 
 static bool same(const struct row *a, const struct row *b)

@@ -10,37 +10,68 @@
 #include <math.h>
 #include <string.h>
 
-struct comparing {
-	struct compare *c;
-	unsigned place[TRIAL_SIDES]; // of the series' sides
-};
+// What a packet usually costs the tester; NAN: too little was seen.
+static double usual(const struct compare *c)
+{
+	unsigned n = c->nlast < COMPARE_LAST ? c->nlast : COMPARE_LAST;
+
+	return n < STATS_PAIRS_MIN ? (double)NAN : stats_percentile(c->last, n, 0.5);
+}
+
+// What a side has of this round does not count.
+static void drop(struct compare *c, unsigned side)
+{
+	for (unsigned v = 0; v < c->nvalues; v++) {
+		struct row *row = c->row[c->place[side]][v];
+
+		if (row != NULL && row->n > c->round)
+			row->samples[c->round] = NAN;
+	}
+	c->of[side] = 0;
+}
+
+static void odd(struct trial *t, double cycles, double other, const char *what)
+{
+	trial_invalid(
+		t,
+		"the machine had another speed: a packet cost the tester %.0f cycles, and %.0f %s",
+		cycles,
+		other,
+		what
+	);
+}
 
 void compare_tester(struct compare *c, struct trial *t, const struct window *w)
 {
-	double cycles = window_tester_cycles(w), before = c->cycles;
+	double cycles = window_tester_cycles(w), before;
 
-	// a trial that is made again is compared with another side, not with itself
-	if (before > 0 && c->round == t->round && c->tested != t->side
-	    && !window_alike(before, cycles)) {
-		trial_invalid(
-			t,
-			"the machine had another speed: a packet cost the tester %.0f cycles, and "
-			"%.0f on the side before",
-			cycles,
-			before
-		);
+	c->last[c->nlast++ % COMPARE_LAST] = cycles;
+	before = usual(c);
+	if (c->round != t->round)
+		memset(c->of, 0, sizeof(c->of));
+	c->round = t->round;
+	if (isfinite(before) && !window_alike(before, cycles)) {
+		odd(t, cycles, before, "in most windows before");
 		return;
 	}
-	c->round = t->round;
-	c->tested = t->side;
-	c->cycles = cycles;
+	for (unsigned i = 0; i < TRIAL_SIDES; i++) {
+		// a trial that is made again is compared with another side, not with itself
+		if (i == t->side || c->of[i] == 0 || window_alike(c->of[i], cycles))
+			continue;
+		if (!isfinite(before)
+		    || fabs(log(cycles / before)) > fabs(log(c->of[i] / before))) {
+			odd(t, cycles, c->of[i], "on a side before");
+			return;
+		}
+		drop(c, i);
+	}
+	c->of[t->side] = cycles;
 }
 
 static int trial(struct bench *b, void *arg, struct trial *t, struct err *err)
 {
-	const struct comparing *g = arg;
-	struct compare *c = g->c;
-	const struct compare_side *side = &c->side[g->place[t->side]];
+	struct compare *c = arg;
+	const struct compare_side *side = &c->side[c->place[t->side]];
 	const struct rig_how how = {
 		.env = side->env,
 		.function = c->function,
@@ -76,14 +107,14 @@ static struct row *make_row(
 
 int compare_run(struct bench *b, struct result *r, struct compare *c, struct err *err)
 {
-	struct comparing g = {.c = c};
 	struct series s = {
 		.what = c->what,
 		.rounds = c->rounds,
 		.least = 1,
 		.polls = true,
+		.steal = TRIAL_STEAL,
 		.run = trial,
-		.arg = &g,
+		.arg = c,
 	};
 	int done = 0;
 
@@ -95,11 +126,10 @@ int compare_run(struct bench *b, struct result *r, struct compare *c, struct err
 	for (unsigned i = 0; i < c->nsides; i++) {
 		if (!c->side[i].env->present)
 			continue;
-		g.place[s.nsides] = i;
+		c->place[s.nsides] = i;
 		memcpy(s.row[s.nsides], c->row[i], sizeof(c->row[i]));
 		s.side[s.nsides++] = c->side[i].env->name;
 	}
-	c->cycles = 0;
 	if (s.nsides > 0)
 		done = series_run(b, &s, &c->report, err);
 	for (unsigned v = 0; v < c->nvalues; v++) {

@@ -8,6 +8,7 @@
 #include "bench/trial.h"
 
 #define COMPARE_VALUES 24
+#define COMPARE_LAST 5
 
 struct compare_side {
 	const struct environment *env;
@@ -41,16 +42,18 @@ struct compare {
 	struct row *ratio[TRIAL_SIDES][COMPARE_VALUES];
 	struct series_report report;
 
-	// its own: of the last trial whose tester was compared, and what a packet cost it there
-	unsigned round, tested;
-	double cycles;
+	// its own: the series' sides in `side`; what a packet cost the tester in the last windows, and on the sides of
+	// this round (0: not known)
+	unsigned place[TRIAL_SIDES], nlast, round;
+	double last[COMPARE_LAST], of[TRIAL_SIDES];
 };
 
 // Fails only with ECANCELED. Sides whose environment is not present get rows that say why.
 int compare_run(struct bench *b, struct result *r, struct compare *c, struct err *err);
 
-// Of a trial's first window: a trial in which a packet cost the tester, which is the same on all sides, something else
-// than on the side before is none to compare.
+// Of a trial's first window: one in which a packet cost the tester, which is the same on all sides, something else than in
+// the windows before is none to compare. Before there are three, something else than on the side before. Where that shows
+// that a side before was the odd one, what it has of this round goes.
 void compare_tester(struct compare *c, struct trial *t, const struct window *w);
 
 // As bench_choose, but for tests, which set COMPARE_TINY in the environment to have few rounds of what there is least of.

@@ -313,6 +313,7 @@ int figures_draw(const struct results *all, const char *dir, struct figures *ret
 	scope_cleanup(figures_done) struct figures f = {0};
 	const struct result *of = NULL;
 	unsigned number = 0;
+	struct err why;
 
 	if (fd < 0)
 		return err_sys(err, errno, "open '%s'", dir);
@@ -324,8 +325,13 @@ int figures_draw(const struct results *all, const char *dir, struct figures *ret
 		for (unsigned i = 0; i < f.n; i++) {
 			number = f.of[i].of == of ? number + 1 : 1;
 			of = f.of[i].of;
-			if (draw(&f.of[i], number, dir, fd, err) < 0)
-				return -err->code;
+			// a report without a figure says all the same
+			if (draw(&f.of[i], number, dir, fd, &why) < 0) {
+				f.drawn.failed++;
+				snprintf(f.drawn.why, sizeof(f.drawn.why), "%.250s", why.msg);
+			} else {
+				f.drawn.figures++;
+			}
 		}
 	}
 	*ret = f;

@@ -21,6 +21,32 @@ static const struct row *found(
 	return row != NULL && row->kind == ROW_MEASURED && !row->invalid ? row : NULL;
 }
 
+// How far the same lay apart when it was measured twice, in percent; 0: that is not known.
+static double apart(const struct results *all, const char *name)
+{
+	const struct result *r = results_find(all, "machine");
+	const struct row *row = r != NULL ? result_find(r, name, RESULT_AGAIN) : NULL;
+
+	if (row == NULL || row->kind != ROW_RATIO || !isfinite(row->value.low))
+		return 0;
+	return 100 * fmax(row->value.high - 1, 1 - row->value.low);
+}
+
+// What all that follows is to be read with.
+static char *machine(const struct results *all)
+{
+	double start = apart(all, RESULT_AGAIN_START), speed = apart(all, RESULT_AGAIN_SPEED);
+
+	if (start == 0 || speed == 0)
+		return NULL;
+	return need(str_printf(
+		"This machine tells starts apart that differ by more than %.1f %%, and speeds that "
+		"differ by more than %.1f %%: less than that is called inconclusive.",
+		start,
+		speed
+	));
+}
+
 static char *startup(const struct results *all)
 {
 	const struct row *box = found(all, "startup", "exec to ready", "container");
@@ -55,8 +81,9 @@ static char *memory(const struct results *all)
 	if (a == NULL)
 		return NULL;
 	return need(str_printf(
-		"An idle container takes %s%s%s. In 2015 it was 17 MB, and 125 MB of a virtual "
-		"machine of 256 MB.",
+		"The processes of an idle container take %s%s%s. In 2015 a container took 17 MB of "
+		"what "
+		"was available, and a virtual machine of 256 MB 125.",
 		a,
 		b != NULL ? ", all that runs a virtual machine of 256 MiB " : "",
 		b != NULL ? b : ""
@@ -137,6 +164,7 @@ unsigned words_headlines(const struct results *all, char *ret[WORDS_HEADLINES])
 {
 	unsigned n = 0;
 
+	add(ret, &n, machine(all));
 	add(ret, &n, startup(all));
 	add(ret, &n, memory(all));
 	add(ret, &n, against_host(all, "throughput", "Packets a second at overload", ": overload"));

@@ -41,7 +41,9 @@ static void summary(FILE *f, const struct results *all)
 	unsigned n = words_headlines(all, sentence);
 
 	for (unsigned i = 0; i < n; i++) {
-		fprintf(f, "* %s\n", sentence[i]);
+		fputs("* ", f);
+		plain(f, sentence[i]);
+		fputc('\n', f);
 		free(sentence[i]);
 	}
 	fputc('\n', f);

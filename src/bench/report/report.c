@@ -31,11 +31,12 @@ static int write_one(
 	return fs_write_atomic(dir, name, text, len, 0644, err);
 }
 
-int report_write(const struct results *all, const char *dir, unsigned *ret_figures, struct err *err)
+int report_write(
+	const struct results *all, const char *dir, struct report_drawn *ret, struct err *err
+)
 {
 	_cleanup_close_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	scope_cleanup(figures_done) struct figures figures = {0};
-	unsigned drawn = 0;
 
 	if (fd < 0)
 		return err_sys(err, errno, "open the directory of results '%s'", dir);
@@ -43,8 +44,6 @@ int report_write(const struct results *all, const char *dir, unsigned *ret_figur
 	    || write_one(fd, "report.html", html_write, all, &figures, err) < 0
 	    || write_one(fd, "report.md", markdown_write, all, &figures, err) < 0)
 		return -err->code;
-	for (unsigned i = 0; i < figures.n; i++)
-		drawn += figures.of[i].svg != NULL;
-	*ret_figures = drawn;
+	*ret = figures.drawn;
 	return 0;
 }

@@ -7,9 +7,15 @@
 
 #include <stdio.h>
 
-// Writes them into dir. *ret_figures: how many figures were drawn; 0 where gnuplot is missing.
+// What became of the figures: none where gnuplot is missing.
+struct report_drawn {
+	unsigned figures, failed;
+	char why[256]; // of the last that failed
+};
+
+// Writes them into dir, with the figures that gnuplot can draw.
 int report_write(
-	const struct results *all, const char *dir, unsigned *ret_figures, struct err *err
+	const struct results *all, const char *dir, struct report_drawn *ret, struct err *err
 );
 
 // ---- of the parts
@@ -28,9 +34,11 @@ struct figure {
 struct figures {
 	struct figure *of;
 	unsigned n;
+	struct report_drawn drawn;
 };
 
-// Which figures there are; draws them with gnuplot into dir/figures. Without gnuplot they have no file.
+// Which figures there are; draws them with gnuplot into dir/figures. Without gnuplot they have no file, nor has one that it
+// cannot draw.
 int figures_draw(const struct results *all, const char *dir, struct figures *ret, struct err *err);
 void figures_done(struct figures *f);
 

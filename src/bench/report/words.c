@@ -43,6 +43,8 @@ char *words_value(const struct row *row)
 		return need(strdup(""));
 	mid = words_number(row->value.mid);
 	value = with_unit(row, mid);
+	if (row->kind == ROW_MEASURED && row->alone && !row->exact)
+		return need(str_printf("%s (of this run)", value));
 	if (row->exact || !isfinite(row->value.low))
 		return steal_ptr(value);
 	low = words_number(row->value.low);

@@ -112,6 +112,15 @@ def test_list(pinfold):
         (["compare", "/nonexistent"], "name two directories"),
         (["compare", "--fail-on", "bad", "a", "b"], "say worse"),
         (["compare", "--fail-on", "worse=x", "a", "b"], "a number of percent"),
+        # said twice it is no other word; and what is no directory is refused before anything is measured
+        (
+            ["run", "-o", "/dev/null", "all", "all"],
+            "write results into '/dev/null': Not a directory",
+        ),
+        (
+            ["run", "--resume", "/dev/null", "all"],
+            "write results into '/dev/null': Not a directory",
+        ),
     ],
 )
 def test_bad_input(pinfold, words, said):
@@ -193,10 +202,38 @@ def test_a_run_that_is_disturbed(pinfold, leaks, tmp_path):
     markdown = (where / "report.md").read_text(encoding="utf-8")
     assert "## What a program sees, Fig. 5, 6" in markdown
 
+    # of what is within reach, more is never better
+    counts = [r for r in found["view"]["rows"] if r.get("exact")]
+    assert len(counts) >= 10
+    assert all(r.get("less-is-better") or r.get("neither-is-better") for r in counts), counts
+    for e in doc["experiments"]:
+        said = [r for r in e["rows"] if r["name"] == "what the machine did meanwhile"]
+        assert len(said) == (0 if e["experiment"] == "view" else 1), e["rows"]
+        assert all("trials" in r["text"] and r["of-this-run"] for r in said), said
+    assert "## Summary\n\n* This machine tells starts apart" in markdown
+
     # with itself nothing is different
-    changes = json.loads(bench(pinfold, "compare", "--json", where, where))
-    assert {c["change"] for c in changes} <= {"same", "inconclusive"}
-    bench(pinfold, "compare", "--fail-on", "worse,changed,missing", where, where)
+    found = json.loads(bench(pinfold, "compare", "--json", where, where))
+    assert {c["change"] for c in found["rows"]} <= {"same", "inconclusive"}
+    assert found["agree"] == found["of"] >= 40 and found["notes"] == []
+    bench(pinfold, "compare", "--fail-on", "worse,values,changed,missing", where, where)
+
+
+@needs_root
+@needs_pages(48)
+@pytest.mark.limit(120)
+def test_two_runs_agree(pinfold, leaks, tmp_path):
+    """What another run has others of is not called changed; what is counted is the same."""
+    for name in ("a", "b"):
+        bench(pinfold, "run", "-o", tmp_path / name, "view")
+    args = [tmp_path / "a", tmp_path / "b"]
+    found = json.loads(bench(pinfold, "compare", "--json", *args))
+    rows = [c for c in found["rows"] if c["experiment"] == "view"]
+    assert len(rows) >= 40 and all(c["agrees"] in (True, None) for c in rows), rows
+    assert found["agree"] >= 0.85 * found["of"] and found["notes"] == [], found
+    bench(pinfold, "compare", "--fail-on", "worse,changed,missing", *args)
+    last = bench(pinfold, "compare", *args).splitlines()[-1]
+    assert last == f"{found['agree']} of {found['of']} rows agree within their intervals"
 
 
 @needs_root
@@ -210,12 +247,20 @@ def test_ctrl_c_and_resume(pinfold, leaks, tmp_path):
     p.send_signal(signal.SIGINT)
     out, error = p.communicate(timeout=30 * SLOW)
     assert p.returncode == 130, out + error
-    assert f"--resume {where}" in error
+    assert f"go on with pinfold bench run --resume {where} disk density\n" in error
     doc, found = results(where)
     assert found["machine"]["complete"]
     assert not all(found.get(n, {"complete": False})["complete"] for n in ("disk", "density"))
     assert "has results already" in bench(pinfold, "run", "-o", where, "disk", status=125)
     machine = found["machine"]["rows"]
+
+    # not on another machine
+    file = where / "results.json"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(doc["set-up"]["kernel"], "Linux 3.2"), encoding="utf-8")
+    error = bench(pinfold, "run", "--resume", where, "disk", status=125)
+    assert "begun with another set-up: kernel was 'Linux 3.2' and is" in error
+    file.write_text(text, encoding="utf-8")
 
     bench(pinfold, "run", "--resume", where, "disk")
     doc, found = results(where)
@@ -225,29 +270,49 @@ def test_ctrl_c_and_resume(pinfold, leaks, tmp_path):
 
 
 def test_compare_says_what_is_worse(pinfold, tmp_path):
-    def write(name, values, text):
-        row = {"kind": "measured", "name": "start", "environment": "host", "unit": "ms"}
-        row |= {"less-is-better": True, "samples": values}
-        row["interval"] = {"value": values[0], "low": None, "high": None, "n": len(values)}
-        e = {"experiment": "startup", "title": "t", "complete": True, "seconds": 1}
-        e["rows"] = [row, {"kind": "fact", "name": "seen", "text": text}]
-        doc = {"version": 1, "size": "quick", "set-up": {}, "experiments": [e]}
+    def row(values, **more):
+        interval = {"value": values[0], "low": None, "high": None, "n": len(values)}
+        return {
+            "name": "start",
+            "less-is-better": True,
+            "samples": values,
+            "interval": interval,
+        } | more
+
+    def write(name, values, ratios, text, size="quick"):
+        rows = [
+            row(values, kind="measured", environment="host", unit="ms"),
+            row(ratios, kind="ratio", environment="container/host"),
+            {"kind": "fact", "name": "seen", "text": text},
+        ]
+        e = {"experiment": "startup", "title": "t", "complete": True, "seconds": 1, "rows": rows}
+        doc = {"version": 1, "size": size, "set-up": {}, "experiments": [e]}
         jsonschema.validate(doc, SCHEMA)
         (tmp_path / name).write_text(json.dumps(doc), encoding="utf-8")
         return tmp_path / name
 
-    a = write("a.json", [10, 10.1, 9.9, 10], "one")
-    b = write("b.json", [12, 12.1, 11.9, 12], "two")
+    a = write("a.json", [10, 10.1, 9.9, 10], [2, 2.01, 1.99, 2], "one")
+    b = write("b.json", [14, 14.1, 13.9, 14], [2.4, 2.41, 2.39, 2.4], "two")
+    same = write("same.json", [11, 11.1, 10.9, 11], [2, 2.01, 1.99, 2], "one", size="full")
     out = bench(pinfold, "compare", a, b)
-    assert re.search(r"^worse +startup: start, host: .* B/A 1\.20", out, re.M)
+    assert re.search(r"^worse +startup: start, host: .* B/A 1\.40", out, re.M)
+    assert re.search(r"^worse +startup: start, container/host: .* B/A 1\.20", out, re.M)
     assert re.search(r"^changed +startup: seen: one -> two", out, re.M)
+    assert "0 of 1 rows agree within their intervals" in out
     assert re.search(r"^better +startup: start", bench(pinfold, "compare", b, a), re.M)
     for words, fails in {
         "worse": True,
         "worse=10": True,
         "worse=30": False,
+        "values": True,
+        "values=10": True,
+        "values=30": False,
         "changed": True,
         "missing": False,
     }.items():
         bench(pinfold, "compare", "--fail-on", words, a, b, status=1 if fails else 0)
-    bench(pinfold, "compare", "--fail-on", "worse", b, a)
+    bench(pinfold, "compare", "--fail-on", "worse", "--fail-on", "missing", a, b, status=1)
+    bench(pinfold, "compare", "--fail-on", "worse,values", b, a)
+    # a tenth more, of a value alone, another run may have too
+    bench(pinfold, "compare", "--fail-on", "worse,values,changed", a, same)
+    assert "note: A is a quick run and B a full one" in bench(pinfold, "compare", a, same)

@@ -161,6 +161,13 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		);
 		row_claim(row, CLAIM_ABOVE, 1);
 	}
+	// what one part adds to those before it
+	for (unsigned i = 2; i < steps.n; i++) {
+		for (unsigned v = CYCLES; v < VALUES; v++) {
+			if (v != RATE && c.row[i][v] != NULL && c.row[i - 1][v] != NULL)
+				result_ratio(r, NULL, c.row[i][v], c.row[i - 1][v]);
+		}
+	}
 	return done;
 }
 
@@ -174,7 +181,7 @@ static const struct experiment cost = {
 		 "the "
 		 "whole container: cycles a packet, rate and latency at overload, each against the "
 		 "bare "
-		 "process.",
+		 "process and against the step before.",
 	.dropped[BENCH_QUICK] = "long trials",
 	.seconds = {110, 280},
 	.order = 90,

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-#define SOURCES 64
+#define SOURCES 1024 // lines of /proc/interrupts
 
 // Looks at the TSC as fast as it can and takes down gaps.
 static const struct function function_irq = {
@@ -226,6 +226,8 @@ static int on_cpu(
 
 		if (row == NULL)
 			continue;
+		// the longest of so many seconds
+		row_alone(c.row[i][MAX]);
 		row_paper(
 			row,
 			NAN,
@@ -256,10 +258,15 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		else if (on_cpu(b, r, k->name, k->cpu, &s, err) < 0)
 			return -err->code;
 	}
-	if (access("/sys/kernel/tracing/osnoise", F_OK) != 0)
-		result_missing(
-			r, "osnoise tracer", NULL, "this kernel has none, or tracefs is not mounted"
-		);
+	result_missing(
+		r,
+		"osnoise tracer",
+		NULL,
+		access("/sys/kernel/tracing/osnoise", F_OK) != 0
+			? "this kernel has none, or tracefs is not mounted"
+			: "this kernel has it, and this version does not read it: /proc/interrupts "
+			  "says what came"
+	);
 	return 0;
 }
 

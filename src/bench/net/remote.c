@@ -61,7 +61,16 @@ int remote_start(
 		add_word(f, own->v[i]);
 	fclose(f);
 	for (const char *const *word = (const char *const[]
-	     ){"ssh", "-T", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-L", NULL};
+	     ){"ssh",
+	       "-T",
+	       "-o",
+	       "BatchMode=yes",
+	       "-o",
+	       "ExitOnForwardFailure=yes",
+	       "-o",
+	       "StreamLocalBindUnlink=yes",
+	       "-L",
+	       NULL};
 	     *word != NULL;
 	     word++)
 		argv_add(&w, "%s", *word);

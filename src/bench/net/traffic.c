@@ -240,6 +240,8 @@ int rig_search(struct rig *rig, struct search *s, struct rig_search *ret, struct
 			search_begin(s);
 		} else {
 			ret->repeated++;
+			// its time is gone all the same
+			s->seconds += seconds;
 			if (++disturbed == SEARCH_ATTEMPTS) {
 				ret->broken = window_broken(&w);
 				return err_set(err, EAGAIN, "%s", why);

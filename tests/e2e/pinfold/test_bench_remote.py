@@ -29,7 +29,8 @@ while :; do
 done
 [ "$1" = tester ] || exit 255
 shift
-ln -s "${{at#*:}}" "${{at%%:*}}"
+# as ssh does, it takes no path that is there
+ln -s "${{at#*:}}" "${{at%%:*}}" || {{ echo "unix_listener: cannot bind to path" >&2; exit 255; }}
 dd status=none | nsenter -t {pid} -n sh -c "$*"
 """
 
@@ -51,10 +52,10 @@ def machines(tmp_path):
     there.end()
 
 
-def begin(machines, pinfold, where, *names):
+def begin(machines, pinfold, where, *names, size="--quick"):
     here, env = machines
     drover = program("DROVER", "build/drover/drover")
-    argv = [pinfold, "bench", "run", "--quick", "-o", where, "--remote", "tester"]
+    argv = [pinfold, "bench", "run", size, "-o", where, "--remote", "tester"]
     argv += [
         "--remote-cpu",
         "0",
@@ -106,6 +107,18 @@ def test_tester_on_a_second_machine(machines, pinfold, leaks, tmp_path):
     assert left(p.pid) == []
 
 
+@pytest.mark.limit(150)
+def test_one_experiment_after_the_other(machines, pinfold, leaks, tmp_path):
+    """In each the tester is alone at first, and what ssh made for it before is in nobody's way."""
+    p = begin(machines, pinfold, tmp_path / "r", "throughput", "latency", size="--brief")
+    out, _ = p.communicate(timeout=140 * SLOW)
+    assert p.returncode == 0, out
+    doc = json.loads((tmp_path / "r/results.json").read_text(encoding="utf-8"))
+    complete = [e["experiment"] for e in doc["experiments"] if e["complete"]]
+    assert complete == ["machine", "throughput", "latency"], doc["experiments"]
+    assert left(p.pid) == []
+
+
 @pytest.mark.limit(90)
 def test_no_way_to_it(machines, pinfold, leaks, tmp_path):
     (tmp_path / "down").touch()
@@ -113,7 +126,9 @@ def test_no_way_to_it(machines, pinfold, leaks, tmp_path):
     out, _ = p.communicate(timeout=80 * SLOW)
     assert p.returncode == 0, out
     doc = json.loads((tmp_path / "r/results.json").read_text(encoding="utf-8"))
-    assert "no route to host" in doc["experiments"][-1]["failed"], doc["experiments"][-1]
+    last = doc["experiments"][-1]
+    # --resume makes it again
+    assert "no route to host" in last["failed"] and not last["complete"], last
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/dir.h"
 #include "base/fs.h"
-#include "base/idset.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/child.h"
@@ -15,16 +14,20 @@
 #include "bench/environment.h"
 #include "bench/need.h"
 #include "bench/open.h"
+#include "bench/place.h"
 #include "bench/progress.h"
 #include "bench/stale_cgroups.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+
+// of the 108 of a socket's path: "/pinfold-bench-XXXXXX/bench-4194304-1000000-out.sock" and
+// "/pinfold-bench-XXXXXX/1000000-tester/dpdk/tester/drover.sock" are behind it
+#define TMP_MOST 44
 
 static volatile sig_atomic_t cancelled;
 
@@ -124,48 +127,14 @@ static int find_programs(struct bench *b, struct err *err)
 
 // ---- the CPUs
 
-// A word of a CPU's topology; "" where the kernel does not say.
-static void place_of(int cpu, const char *name, char *buf, size_t len)
-{
-	_cleanup_free_ char *path =
-		need(str_printf("/sys/devices/system/cpu/cpu%d/topology/%s", cpu, name));
-	_cleanup_free_ char *text = NULL;
-
-	buf[0] = '\0';
-	if (fs_read_file(path, 4096, &text, NULL) == 0)
-		snprintf(buf, len, "%s", text);
-}
-
-static bool same_core(int a, int b)
-{
-	char x[128], y[128];
-
-	place_of(a, "thread_siblings_list", x, sizeof(x));
-	place_of(b, "thread_siblings_list", y, sizeof(y));
-	return x[0] != '\0' && str_eq(x, y);
-}
-
-// Two cores, the last ones: what the kernel does on its own it does on the first.
 static int choose_cpus(struct bench *b, struct err *err)
 {
-	cpu_set_t may;
-	int last = -1, other = -1;
+	struct place p[PLACES];
 
-	if (sched_getaffinity(0, sizeof(may), &may) < 0)
-		return err_sys(err, errno, "ask for the CPUs of this process");
-	for (int cpu = 127; cpu >= 0; cpu--) {
-		if (!CPU_ISSET((unsigned)cpu, &may))
-			continue;
-		b->ncpus++;
-		if (last < 0)
-			last = cpu;
-		else if (other < 0 || (same_core(other, last) && !same_core(cpu, last)))
-			other = cpu;
-	}
-	if (last < 0)
-		return err_set(err, ENODEV, "this process may use no CPU below 128");
-	b->cpu_vnf = last;
-	b->cpu_tester = other >= 0 ? other : last;
+	b->ncpus = places_find(p);
+	if (b->ncpus == 0)
+		return err_set(err, ENODEV, "this process may use no CPU below %d", PLACES);
+	places_choose(p, b->ncpus, &b->cpu_vnf, &b->cpu_tester);
 	return 0;
 }
 
@@ -173,8 +142,19 @@ static int choose_cpus(struct bench *b, struct err *err)
 
 static int make_work(struct bench *b, struct err *err)
 {
-	const char *tmp = getenv("TMPDIR") ?: "/tmp";
+	const char *tmp = getenv("TMPDIR");
 
+	if (tmp == NULL || *tmp == '\0')
+		tmp = "/tmp";
+	// sockets of programs are below it
+	if (strlen(tmp) > TMP_MOST)
+		return err_set(
+			err,
+			ENAMETOOLONG,
+			"TMPDIR '%s' is too long for sockets below it: say one of at most %d bytes",
+			tmp,
+			TMP_MOST
+		);
 	b->work = need(str_printf("%s/pinfold-bench-XXXXXX", tmp));
 	if (mkdtemp(b->work) == NULL) {
 		err_sys(err, errno, "make a directory '%s'", b->work);
@@ -215,7 +195,7 @@ int bench_open(struct bench *ret, enum bench_size size, struct err *err)
 void bench_close(struct bench *b)
 {
 	children_stop(b);
-	docker_done();
+	docker_done(b);
 	groups_remove();
 	free(b->children);
 	if (b->work != NULL) {

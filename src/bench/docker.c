@@ -16,6 +16,7 @@
 
 #define UP_MS 30000
 #define ASK_MS 5000
+#define IMPORT_MS 60000
 
 static pid_t daemon_pid;
 
@@ -134,8 +135,50 @@ pid_t docker_daemon(const struct bench *b)
 	return daemon_pid != 0 && child_known(b, daemon_pid) ? daemon_pid : 0;
 }
 
-void docker_done(void)
+// ---- the image
+
+static bool imported;
+
+const char *docker_image_name(void)
 {
+	static char name[40];
+
+	snprintf(name, sizeof(name), "pinfold-bench-%d", (int)getpid());
+	return name;
+}
+
+static void forget_image(struct bench *b)
+{
+	const char *const argv[] = {"docker", "rmi", "--force", docker_image_name(), NULL};
+	struct err unused;
+
+	(void)child_run(
+		b, &(struct child_how){.argv = argv, .always = true}, UP_MS, -1, NULL, NULL, &unused
+	);
+	imported = false;
+}
+
+int docker_image(struct bench *b, const char *dir, struct err *err)
+{
+	static const char line[] = "tar -C \"$1\" -c . | docker import - \"$2\" >/dev/null";
+	const char *const argv[] = {"sh", "-c", line, "sh", dir, docker_image_name(), NULL};
+
+	if (imported)
+		return 0;
+	imported = true;
+	if (child_run(b, &(struct child_how){.argv = argv}, IMPORT_MS, 0, NULL, NULL, err) < 0) {
+		forget_image(b);
+		return err_wrap(err, "give docker the image");
+	}
+	return 0;
+}
+
+void docker_done(struct bench *b)
+{
+	// with a daemon of its own its directories go
+	if (imported && b->env[ENV_DOCKER].present && !b->env[ENV_DOCKER].own)
+		forget_image(b);
+	imported = false;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		if (made[i])
 			rmdir(places[i]); // if it is empty

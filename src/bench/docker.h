@@ -17,5 +17,9 @@ int docker_up(struct bench *b, struct err *err);
 // Of its own daemon, 0: there is none.
 pid_t docker_daemon(const struct bench *b);
 
-// What it leaves below /run goes.
-void docker_done(void);
+// A directory as an image of the daemon's, once, under a name that is this benchmark's alone.
+int docker_image(struct bench *b, const char *dir, struct err *err);
+const char *docker_image_name(void);
+
+// The image, where the daemon is the machine's own, and what its own leaves below /run go.
+void docker_done(struct bench *b);

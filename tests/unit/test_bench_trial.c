@@ -198,6 +198,24 @@ static void sees_the_machine_stand_still(void **)
 	script = (struct script){.still = 100};
 	rep = run(&script);
 	assert_true(rep.invalid >= 2);
+	// and it is told with the rest of the experiment
+	assert_true(b.seen.stalls && b.seen.stall_ms >= 50);
+	assert_true(b.seen.invalid >= 2 && b.seen.trials >= 8 + 6);
+}
+
+// Where files go: sockets below it have to be as long as they may be.
+static void files_have_a_place(void **)
+{
+	struct bench other;
+	struct err err;
+
+	setenv("TMPDIR", "", 1);
+	assert_ok(bench_open(&other, BENCH_QUICK, &err), &err);
+	assert_int_equal(strncmp(other.work, "/tmp/pinfold-bench-", 19), 0);
+	bench_close(&other);
+	setenv("TMPDIR", "/tmp/a-directory/with-a-name/that-is/quite/long-for-sockets", 1);
+	assert_fails(bench_open(&other, BENCH_QUICK, &err), &err, "is too long for sockets below");
+	unsetenv("TMPDIR");
 }
 
 static void keeps_what_was_done_at_ctrl_c(void **)
@@ -330,6 +348,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(leaves_out_a_side_that_fails, begin, end),
 		cmocka_unit_test_setup_teardown(repeats_nothing_in_vain, begin, end),
 		cmocka_unit_test_setup_teardown(sees_the_machine_stand_still, begin, end),
+		cmocka_unit_test(files_have_a_place),
 		cmocka_unit_test_setup_teardown(keeps_what_was_done_at_ctrl_c, begin, end),
 		cmocka_unit_test_setup_teardown(ends_when_the_time_is_up, begin, end),
 		cmocka_unit_test_setup_teardown(equals_are_not_called_different, begin, end),

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "bench/exp/run_in.h"
+#include "bench/leases.h"
 #include "bench/need.h"
 #include "bench/reasons.h"
 
@@ -17,7 +18,7 @@
 #define PAGES "64" // hugepages of 2 MiB of a function
 #define PAGES_MIB 128
 #define MEMORY_MIB 512 // other memory, as pinfold has it where nothing is said
-#define MOST 32
+#define MOST 512
 #define PAPER_GIB 21.33
 
 static json_int_t pages_total(const json_t *inventory, const char *size)
@@ -162,6 +163,8 @@ static void started(
 	struct row *row = result_measured(r, name, e, "");
 
 	row_exact(row, f->n);
+	// what else runs has taken its part
+	row_alone(row);
 	if (f->refused[0] != '\0')
 		row_text(row, "then refused: %s", f->refused);
 	else
@@ -204,15 +207,15 @@ static void on_a_pool(struct bench *b, struct result *r)
 	struct err err;
 	int status;
 
-	if (child_run(b, &(struct child_how){.argv = create}, 20000, 0, NULL, NULL, &err) < 0) {
-		result_missing(r, name, e, "%s", err.msg);
-		return;
-	}
-	status = fill(b, &f, grant, &err);
+	status = child_run(b, &(struct child_how){.argv = create}, 20000, 0, NULL, NULL, &err);
+	if (status == 0)
+		status = fill(b, &f, grant, &err);
 	if (status < 0)
 		result_missing(r, name, e, "%s", err.msg);
 	else
 		started(r, name, e, &f);
+	// ctrl-C may have come when it was made, or when one more of them was: a pool that is used is not removed
+	leases_stop(b, 0);
 	child_run(
 		b, &(struct child_how){.argv = remove, .always = true}, 20000, -1, NULL, NULL, &err
 	);

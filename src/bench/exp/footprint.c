@@ -15,8 +15,6 @@
 #include <math.h>
 #include <string.h>
 
-#define PIDS 512
-
 // "Key:   123 kB" in MiB; 0 where there is no such line.
 static double field(const char *text, const char *key)
 {
@@ -40,16 +38,26 @@ static pid_t parent_of(int proc, const char *pid)
 	return parent;
 }
 
+// A process of the machine, and whether it is one of those that are looked for.
+struct member {
+	pid_t pid, parent;
+	bool in;
+};
+
 struct family {
-	pid_t pid[PIDS], parent[PIDS];
-	bool in[PIDS];
+	struct member *of;
 	unsigned n;
 };
+
+static void family_done(struct family *f)
+{
+	free(f->of);
+}
 
 static bool is_in(const struct family *f, pid_t pid)
 {
 	for (unsigned i = 0; i < f->n; i++) {
-		if (f->in[i] && f->pid[i] == pid)
+		if (f->of[i].in && f->of[i].pid == pid)
 			return true;
 	}
 	return false;
@@ -61,12 +69,13 @@ static void mark(struct family *f, pid_t first, pid_t parent, pid_t other)
 	bool more = true;
 
 	for (unsigned i = 0; i < f->n; i++)
-		f->in[i] = f->pid[i] == first || (f->parent[i] == parent && f->pid[i] != other);
+		f->of[i].in = f->of[i].pid == first
+			      || (f->of[i].parent == parent && f->of[i].pid != other);
 	while (more) {
 		more = false;
 		for (unsigned i = 0; i < f->n; i++) {
-			if (!f->in[i] && is_in(f, f->parent[i]))
-				f->in[i] = more = true;
+			if (!f->of[i].in && is_in(f, f->of[i].parent))
+				f->of[i].in = more = true;
 		}
 	}
 }
@@ -148,9 +157,9 @@ static double kernel_of_family(int proc, const struct family *f)
 
 	group_of(proc, getpid(), own, sizeof(own), &v1);
 	for (unsigned i = 0; i < f->n; i++) {
-		if (!f->in[i])
+		if (!f->of[i].in)
 			continue;
-		group_of(proc, f->pid[i], path, sizeof(path), &v1);
+		group_of(proc, f->of[i].pid, path, sizeof(path), &v1);
 		if (strlen(path) > strlen(best) && !str_eq(path, own)) {
 			snprintf(best, sizeof(best), "%s", path);
 			best_v1 = v1;
@@ -162,27 +171,28 @@ static double kernel_of_family(int proc, const struct family *f)
 int footprint_take(pid_t first, pid_t parent, pid_t other, struct footprint *ret, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, "/proc", 0);
-	_cleanup_free_ struct family *f = need(calloc(1, sizeof(*f)));
+	scope_cleanup(family_done) struct family f = {0};
 	struct footprint sum = {.kernel = NAN};
 	struct dirent *e;
 
-	while (d != NULL && (e = dir_next(d)) != NULL && f->n < PIDS) {
+	while (d != NULL && (e = dir_next(d)) != NULL) {
 		pid_t pid = (pid_t)atoi(e->d_name);
 
 		if (!isdigit((unsigned char)e->d_name[0]) || pid == getpid())
 			continue;
-		f->pid[f->n] = pid;
-		f->parent[f->n++] = parent_of(dirfd(d), e->d_name);
+		if (f.n % 256 == 0)
+			f.of = need(reallocarray(f.of, f.n + 256, sizeof(*f.of)));
+		f.of[f.n++] = (struct member){pid, parent_of(dirfd(d), e->d_name), false};
 	}
-	mark(f, first, parent, other);
-	for (unsigned i = 0; d != NULL && i < f->n; i++) {
-		if (!f->in[i])
+	mark(&f, first, parent, other);
+	for (unsigned i = 0; d != NULL && i < f.n; i++) {
+		if (!f.of[i].in)
 			continue;
-		add_process(dirfd(d), f->pid[i], &sum);
+		add_process(dirfd(d), f.of[i].pid, &sum);
 	}
 	if (sum.processes == 0)
 		return err_set(err, ESRCH, "read the memory of process %d: it has ended", first);
-	sum.kernel = kernel_of_family(dirfd(d), f);
+	sum.kernel = kernel_of_family(dirfd(d), &f);
 	*ret = sum;
 	return 0;
 }

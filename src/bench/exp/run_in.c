@@ -138,24 +138,6 @@ static int bundle(
 	return write_file(dir, "config.json", text, err);
 }
 
-// ---- docker: the image as one of its own
-
-static int docker_image(struct bench *b, const char *image, struct err *err)
-{
-	static char imported[512];
-	_cleanup_free_ char *line = need(
-		str_printf("tar -C '%s' -c . | docker import - pinfold-bench >/dev/null", image)
-	);
-	const char *const argv[] = {"sh", "-c", line, NULL};
-
-	if (str_eq(imported, image))
-		return 0;
-	if (child_run(b, &(struct child_how){.argv = argv}, BUILD_MS, 0, NULL, NULL, err) < 0)
-		return err_wrap(err, "give docker the image");
-	snprintf(imported, sizeof(imported), "%s", image);
-	return 0;
-}
-
 // ---- commands
 
 static void add(struct run_in *p, const char *word)
@@ -289,7 +271,7 @@ int run_in_command(
 		if (docker_up(b, err) < 0 || docker_image(b, image, err) < 0)
 			return -err->code;
 		engine_words(b, "docker", how, p);
-		add(p, "pinfold-bench");
+		add(p, docker_image_name());
 		add_all(p, how->program);
 		break;
 	case ENV_KINDS:

@@ -3,45 +3,45 @@
 
 #include "bench/net/cpus.h"
 
-#include "base/fs.h"
-#include "base/idset.h"
-#include "base/scope.h"
-#include "base/str.h"
-#include "bench/need.h"
+#include "bench/place.h"
 
-#define CPU_DIR "/sys/devices/system/cpu"
-
-static struct idset kernel_list(const char *name)
+// The one that functions otherwise run on; else one beside which the tester is on another core. -1: none.
+static int pick(const struct bench *b, const struct idset *set)
 {
-	_cleanup_free_ char *path = need(str_printf(CPU_DIR "/%s", name)), *text = NULL;
-	struct idset found = {0};
-	struct err none;
+	int found = idset_first(set);
 
-	if (fs_read_file(path, 65536, &text, NULL) < 0 || idset_parse(text, &found, &none) < 0)
-		found = (struct idset){0};
+	if (idset_has(set, (unsigned)b->cpu_vnf))
+		return b->cpu_vnf;
+	for (int cpu = found; cpu >= 0; cpu = idset_next(set, (unsigned)cpu + 1)) {
+		if (cpu == b->cpu_tester)
+			continue;
+		if (!place_same_core(cpu, b->cpu_tester))
+			return cpu;
+		found = cpu;
+	}
 	return found;
 }
 
 void cpu_kinds(const struct bench *b, struct cpu_kind ret[CPU_KINDS])
 {
-	struct idset isolated = kernel_list("isolated"), nohz = kernel_list("nohz_full"),
-		     normal = kernel_list("online");
+	struct idset isolated = places_listed("isolated"), nohz = places_listed("nohz_full"),
+		     normal = places_listed("online");
 
 	idset_andnot(&normal, &isolated);
 	idset_andnot(&normal, &nohz);
 	ret[0] = (struct cpu_kind){
 		.name = "a normal CPU",
-		.cpu = idset_has(&normal, (unsigned)b->cpu_vnf) ? b->cpu_vnf : idset_first(&normal),
+		.cpu = pick(b, &normal),
 		.why = "all CPUs are isolated or nohz_full",
 	};
 	ret[1] = (struct cpu_kind){
 		.name = "an isolated CPU",
-		.cpu = idset_first(&isolated),
+		.cpu = pick(b, &isolated),
 		.why = "the kernel was started without isolcpus=, so no CPU is isolated",
 	};
 	ret[2] = (struct cpu_kind){
 		.name = "a nohz_full CPU",
-		.cpu = idset_first(&nohz),
+		.cpu = pick(b, &nohz),
 		.why = "the kernel was started without nohz_full=, or cannot stop its tick",
 	};
 }

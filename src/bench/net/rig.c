@@ -25,7 +25,7 @@
 #define LOOK_MS 2
 #define REST_MS 20 // until a stopped core has left its last burst
 #define END_MS 10000
-#define PAGES_FREE "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+#define PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB"
 
 // There is no process of the function's own.
 static bool alone(const struct rig_how *how)
@@ -322,18 +322,24 @@ void rig_end(struct rig *rig)
 
 // ---- what it takes
 
-static uint64_t free_pages(void)
+static uint64_t pages(const char *path)
 {
 	_cleanup_free_ char *text = NULL;
 
-	if (fs_read_file(PAGES_FREE, 64, &text, NULL) < 0)
-		return 0;
-	return strtoull(text, NULL, 10);
+	return fs_read_file(path, 64, &text, NULL) < 0 ? 0 : strtoull(text, NULL, 10);
+}
+
+// Some that are free are promised already.
+static uint64_t free_pages(void)
+{
+	uint64_t free_ = pages(PAGES "/free_hugepages"), promised = pages(PAGES "/resv_hugepages");
+
+	return free_ > promised ? free_ - promised : 0;
 }
 
 bool rig_lacks(const struct bench *b, struct reasons *r)
 {
-	uint64_t pages = free_pages();
+	uint64_t left = free_pages();
 	bool can = true;
 
 	if (b->drover == NULL) {
@@ -344,11 +350,11 @@ bool rig_lacks(const struct bench *b, struct reasons *r)
 		lacks(r, "only one CPU: the tester and the function poll, and need one each");
 		can = false;
 	}
-	if (pages < RIG_PAGES) {
+	if (left < RIG_PAGES) {
 		lacks(r,
 		      "%llu hugepages of 2 MiB are free, and it takes %u: reserve them in "
 		      "/proc/sys/vm/nr_hugepages",
-		      (unsigned long long)pages,
+		      (unsigned long long)left,
 		      RIG_PAGES);
 		can = false;
 	}

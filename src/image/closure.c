@@ -6,7 +6,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "image/elf.h"
-#include "image/search.h"
+#include "image/ldsearch.h"
 #include "site/site.h"
 
 #include <limits.h>
@@ -89,7 +89,7 @@ static int take_interpreter(
 	return 0;
 }
 
-// Only the loader of this machine is known to look where search.c does.
+// Only the loader of this machine is known to look where ldsearch.c does.
 static int check_loader(const char *file, const char *interp, const char *loader, struct err *err)
 {
 	char a[PATH_MAX], b[PATH_MAX];

@@ -4,7 +4,7 @@
 #include "image/ldcache.h"
 
 #include "base/scope.h"
-#include "image/search.h"
+#include "image/ldsearch.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "image/search.h"
+#include "image/ldsearch.h"
 
 #include "base/scope.h"
 #include "base/str.h"

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // pinfold image: root file systems for containers.
 
-#include "image/image.h"
+#include "cli/image.h"
 
 #include "base/jread.h"
 #include "base/scope.h"
@@ -20,6 +20,7 @@ static const char help[] =
 	"Usage: pinfold image build -o NAME|DIR [--pmd LIST|all|none] [--add FILE]... [--replace] "
 	"PROGRAM...\n"
 	"       pinfold image list [--json] [NAME|DIR...]\n"
+	"       pinfold image remove NAME|DIR...\n"
 	"\n"
 	"A root file system from what is installed here: programs, and the libraries they need.\n"
 	"\n"
@@ -28,7 +29,10 @@ static const char help[] =
 	"buses,\n"
 	"                         virtual devices and common NICs\n"
 	"  --add FILE             also this file, at the place it has here\n"
-	"  --replace              an image that exists already is replaced\n";
+	"  --replace              an image that exists already is replaced\n"
+	"\n"
+	"An image in which a workload runs is neither removed nor replaced. list also names what "
+	"a build or a removal that was killed has left, and remove takes that away.\n";
 
 static void note(const char *line)
 {
@@ -36,7 +40,7 @@ static void note(const char *line)
 }
 
 // A name without a slash is an image in the usual place. *ret is to be freed.
-static int image_path(const char *name, char **ret, struct err *err)
+int image_path(const char *name, char **ret, struct err *err)
 {
 	char *path;
 
@@ -169,7 +173,9 @@ static int build_options(
 static int build(int argc, char **argv)
 {
 	_cleanup_free_ char **add = calloc((size_t)argc + 1, sizeof(char *));
-	struct image_request req = {.add = add, .note = note};
+	struct image_users users;
+	const struct image_guard guard = {image_users_begin, image_users_end, &users};
+	struct image_request req = {.add = add, .note = note, .guard = &guard};
 	_cleanup_json_ json_t *manifest = NULL;
 	_cleanup_free_ char *path = NULL;
 	const char *output = NULL;
@@ -253,6 +259,34 @@ static int add_all(json_t *rows, struct err *err)
 	return r;
 }
 
+static int add_leftovers(const char *name, void *arg)
+{
+	_cleanup_free_ char *path = str_printf(IMAGE_DIR "/.%s.pinfold", name);
+
+	if (path != NULL)
+		json_array_append_new(
+			arg,
+			json_pack("{s:s, s:s, s:b}", "name", name, "path", path, "leftovers", true)
+		);
+	return 0;
+}
+
+static void print_notes(const json_t *rows)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach ((json_t *)rows, i, row) {
+		const char *name = json_string_value(json_object_get(row, "name"));
+
+		if (json_is_true(json_object_get(row, "leftovers")))
+			printf("%s: a build or a removal that was killed has left files; "
+			       "pinfold image remove %s\n",
+			       name,
+			       name);
+	}
+}
+
 static int list(int argc, char **argv)
 {
 	static const char *const keys[] = {"name", "size", "files", "dpdk", "program", NULL};
@@ -271,8 +305,10 @@ static int list(int argc, char **argv)
 			return cli_fail(&err);
 		json = true;
 	}
-	if (optind >= argc)
+	if (optind >= argc) {
 		r = add_all(rows, &err);
+		image_leftovers(IMAGE_DIR, add_leftovers, rows);
+	}
 	for (int i = optind; i < argc && r == 0; i++) {
 		_cleanup_free_ char *path = NULL;
 
@@ -283,12 +319,15 @@ static int list(int argc, char **argv)
 	if (r < 0)
 		return cli_fail(&err);
 	cli_print_rows(rows, keys, json);
+	if (!json)
+		print_notes(rows);
 	return STATUS_OK;
 }
 
 int cmd_image(int argc, char **argv)
 {
-	static const struct command commands[] = {{"build", build}, {"list", list}, {0}};
+	static const struct command commands[] = {
+		{"build", build}, {"list", list}, {"remove", cmd_image_remove}, {0}};
 
 	return cli_group(&(struct group){"image", help, NULL, commands}, argc, argv);
 }

@@ -180,6 +180,7 @@ static int write_image(
 	const struct entries *s,
 	const struct ldconf *conf,
 	json_t *manifest,
+	const struct image_guard *guard,
 	struct err *err
 )
 {
@@ -200,7 +201,7 @@ static int write_image(
 		return -err->code;
 	if (fchown(root, 0, 0) < 0 || fchmod(root, 0755) < 0)
 		return err_sys(err, errno, "set the mode of '%s'", p->dir);
-	return place_finish(p, err);
+	return place_finish(p, guard, err);
 }
 
 int image_build(const struct image_request *req, json_t **ret, struct err *err)
@@ -219,7 +220,7 @@ int image_build(const struct image_request *req, json_t **ret, struct err *err)
 		);
 	if (place_find(req->dir, req->replace, &p, err) < 0 || ldconf_read(&conf, err) < 0
 	    || collect(req, &conf, &s, &manifest, err) < 0 || check_room(&p, manifest, err) < 0
-	    || write_image(&p, &s, &conf, manifest, err) < 0)
+	    || write_image(&p, &s, &conf, manifest, req->guard, err) < 0)
 		return -err->code;
 	*ret = steal_ptr(manifest);
 	return 0;

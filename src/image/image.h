@@ -9,9 +9,18 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define IMAGE_DIR "/var/lib/pinfold/images"	// where images without a slash in their name are
 #define IMAGE_MANIFEST "etc/pinfold-image.json" // what an image was made of, in the image
+
+// Whether an image that is there may go. begin: of the directory with these numbers; where it fails the image stays.
+// Nobody begins to use it until end.
+struct image_guard {
+	int (*begin)(void *arg, const char *dir, dev_t dev, ino_t ino, struct err *err);
+	void (*end)(void *arg);
+	void *arg;
+};
 
 struct image_request {
 	const char *dir;       // the image: a path
@@ -21,13 +30,21 @@ struct image_request {
 	size_t nadd;
 	const char *pmds; // "all", "none", a list such as "net_null,memif", NULL: the usual
 	bool replace;	  // an image that is there already is replaced
-	void (*note)(const char *line); // told what was taken beyond what was asked; may be NULL
+	const struct image_guard *guard; // of that; may be NULL
+	void (*note)(const char *line);	 // told what was taken beyond what was asked; may be NULL
 };
 
 // Builds the image beside its place and moves it there when it is whole; a failure leaves nothing.
 // SIGINT, SIGTERM and SIGHUP should be blocked: a pending one ends the work with EINTR. Needs root.
 // *ret: the manifest, a new reference.
 int image_build(const struct image_request *req, json_t **ret, struct err *err);
+
+// Removes an image, and what builds and removals of it that were killed have left. Only an image goes. Needs root.
+int image_remove(const char *dir, const struct image_guard *guard, struct err *err);
+
+// Calls fn for each name that has something left of a build or removal that was killed. parent: a directory of images, where
+// nobody builds at the moment; else there are none.
+int image_leftovers(const char *parent, int (*fn)(const char *name, void *arg), void *arg);
 
 // The manifest of an image: {"format": 1, "programs": [path...], "dpdk": {"abi", "version", "pmds"}
 // or null, "bytes": N, "files": [{"path", "bytes"}...]}. A directory without one is -ENOENT.

@@ -39,8 +39,9 @@ static int check_image(const struct place *p, int at, const char *name, struct e
 	return err_set(
 		err,
 		EEXIST,
-		"replace '%s': it is not an image (it has no " IMAGE_MANIFEST
+		"%s '%s': it is not an image (it has no " IMAGE_MANIFEST
 		"); remove it yourself, or choose another name",
+		str_eq(p->verb, "build") ? "replace" : p->verb,
 		p->dir
 	);
 }
@@ -58,18 +59,23 @@ static int split(struct place *p, struct err *err)
 	if (n >= PATH_MAX || n - base == 0 || n - base > NAME_MAX - 16 || str_eq(p->name, ".")
 	    || str_eq(p->name, ".."))
 		return err_set(
-			err, EINVAL, "build image '%.64s': not the name of a new directory", dir
+			err,
+			EINVAL,
+			"%s image '%.64s': not the name of an image's directory",
+			p->verb,
+			dir
 		);
 	snprintf(p->path, sizeof(p->path), "%.*s", base > 0 ? (int)base : 1, base > 0 ? dir : ".");
 	snprintf(p->tmp, sizeof(p->tmp), ".%.*s.pinfold", NAME_MAX - 16, p->name);
 	return 0;
 }
 
-int place_find(const char *dir, bool replace, struct place *p, struct err *err)
+static int open_parent(const char *dir, const char *verb, struct place *p, struct err *err)
 {
 	struct stat st;
 
 	p->dir = dir;
+	p->verb = verb;
 	if (split(p, err) < 0)
 		return -err->code;
 	if (str_eq(p->path, IMAGE_DIR "/")) {
@@ -81,19 +87,42 @@ int place_find(const char *dir, bool replace, struct place *p, struct err *err)
 	}
 	p->parent = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->parent < 0)
-		return err_sys(err, errno, "build image '%s': open '%s'", dir, p->path);
+		return err_sys(err, errno, "%s image '%s': open '%s'", verb, dir, p->path);
 	if (flock(p->parent, LOCK_EX | LOCK_NB) < 0)
 		return err_set(
 			err,
 			EBUSY,
-			"build image '%s': another image is being built in '%s'; wait for it",
+			"%s image '%s': another image is being built in '%s'; wait for it",
+			verb,
 			dir,
 			p->path
 		);
 	p->exists = fstatat(p->parent, p->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return 0;
+}
+
+int place_find(const char *dir, bool replace, struct place *p, struct err *err)
+{
+	if (open_parent(dir, "build", p, err) < 0)
+		return -err->code;
 	if (!p->exists)
 		return 0;
 	return replace ? check_image(p, p->parent, p->name, err) : exists_error(p, err);
+}
+
+int place_find_old(const char *dir, struct place *p, struct err *err)
+{
+	struct stat st;
+
+	if (open_parent(dir, "remove", p, err) < 0)
+		return -err->code;
+	if (p->exists)
+		return check_image(p, p->parent, p->name, err);
+	if (fstatat(p->parent, p->tmp, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return err_set(
+		err, ENOENT, "remove image '%s': there is none; see pinfold image list", dir
+	);
 }
 
 // A directory that root alone can enter and change: nobody has exchanged what is in it.
@@ -110,25 +139,35 @@ static int open_work(struct place *p, struct err *err)
 	return err_set(
 		err,
 		EPERM,
-		"build image '%s': '%s' in '%s' is not a directory of root's that is closed to "
+		"%s image '%s': '%s' in '%s' is not a directory of root's that is closed to "
 		"others; remove it",
+		p->verb,
 		p->dir,
 		p->tmp,
 		p->path
 	);
 }
 
+// The work directory, without what a build or a removal that was killed left: the lock says that nobody works in it.
+static int begin_work(struct place *p, struct err *err)
+{
+	if (mkdirat(p->parent, p->tmp, 0700) < 0 && errno != EEXIST)
+		return err_sys(
+			err, errno, "%s image '%s': write to '%s'", p->verb, p->dir, p->path
+		);
+	if (open_work(p, err) < 0)
+		return -err->code;
+	if (fs_remove_tree(p->work, NEW, err) < 0 || fs_remove_tree(p->work, OLD, err) < 0)
+		return err_wrap(err, "%s image '%s'", p->verb, p->dir);
+	return 0;
+}
+
 int place_start(struct place *p, struct err *err)
 {
 	int fd;
 
-	if (mkdirat(p->parent, p->tmp, 0700) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "build image '%s': write to '%s'", p->dir, p->path);
-	if (open_work(p, err) < 0)
+	if (begin_work(p, err) < 0)
 		return -err->code;
-	// What a build that was killed left; the lock says that nobody works in it.
-	if (fs_remove_tree(p->work, NEW, err) < 0 || fs_remove_tree(p->work, OLD, err) < 0)
-		return err_wrap(err, "build image '%s'", p->dir);
 	if (mkdirat(p->work, NEW, 0700) < 0)
 		return err_sys(err, errno, "build image '%s': write to '%s'", p->dir, p->path);
 	fd = openat(p->work, NEW, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -152,36 +191,85 @@ static int move(struct place *p, struct err *err)
 	return err_sys(err, errno, "move the image to '%s'", p->dir);
 }
 
+// The image that is there to the work directory, where nobody can exchange it any more and it is looked at.
+static int take_out(struct place *p, struct err *err)
+{
+	if (rename_new(p->parent, p->name, p->work, OLD) < 0)
+		return err_sys(err, errno, "move '%s' away", p->dir);
+	if (check_image(p, p->work, OLD, err) == 0)
+		return 0;
+	rename_new(p->work, OLD, p->parent, p->name);
+	return -err->code;
+}
+
 // Where the file system cannot exchange: in two steps.
 static int replace(struct place *p, struct err *err)
 {
-	int r;
-
-	if (rename_new(p->parent, p->name, p->work, OLD) < 0)
-		return err_sys(err, errno, "replace '%s'", p->dir);
-	r = check_image(p, p->work, OLD, err);
-	if (r == 0)
-		r = move(p, err);
-	if (r < 0)
-		rename_new(p->work, OLD, p->parent, p->name);
-	return r < 0 ? r : fs_remove_tree(p->work, OLD, err);
+	if (take_out(p, err) < 0)
+		return -err->code;
+	if (move(p, err) == 0)
+		return 0;
+	rename_new(p->work, OLD, p->parent, p->name);
+	return -err->code;
 }
 
-int place_finish(struct place *p, struct err *err)
+static int exchange(struct place *p, struct err *err)
 {
-	if (!p->exists)
-		return move(p, err);
 	if (renameat2(p->work, NEW, p->parent, p->name, RENAME_EXCHANGE) < 0) {
 		if (errno == EINVAL)
 			return replace(p, err);
 		return err_sys(err, errno, "replace '%s'", p->dir);
 	}
-	// What came out is looked at here, where nobody can exchange it any more.
-	if (check_image(p, p->work, NEW, err) < 0) {
-		renameat2(p->work, NEW, p->parent, p->name, RENAME_EXCHANGE);
+	if (check_image(p, p->work, NEW, err) == 0)
+		return 0;
+	renameat2(p->work, NEW, p->parent, p->name, RENAME_EXCHANGE);
+	return -err->code;
+}
+
+// Does what takes the image away from its place, unless somebody uses it, and removes it.
+static int guarded(
+	struct place *p,
+	const struct image_guard *guard,
+	int (*take)(struct place *p, struct err *err),
+	struct err *err
+)
+{
+	struct stat st;
+	int r;
+
+	if (fstatat(p->parent, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, errno, "%s image '%s'", p->verb, p->dir);
+	if (guard != NULL && guard->begin(guard->arg, p->dir, st.st_dev, st.st_ino, err) < 0)
 		return -err->code;
-	}
-	return fs_remove_tree(p->work, NEW, err);
+	r = take(p, err);
+	if (guard != NULL)
+		guard->end(guard->arg);
+	if (r < 0 || fs_remove_tree(p->work, NEW, err) < 0)
+		return -err->code;
+	return fs_remove_tree(p->work, OLD, err);
+}
+
+int place_finish(struct place *p, const struct image_guard *guard, struct err *err)
+{
+	return p->exists ? guarded(p, guard, exchange, err) : move(p, err);
+}
+
+int place_remove(struct place *p, const struct image_guard *guard, struct err *err)
+{
+	if (begin_work(p, err) < 0)
+		return -err->code;
+	return p->exists ? guarded(p, guard, take_out, err) : 0;
+}
+
+bool place_is_work(const char *name, char ret[static NAME_MAX + 1])
+{
+	static const char end[] = ".pinfold";
+	size_t n = strlen(name), m = strlen(end);
+
+	if (name[0] != '.' || n <= m + 1 || !str_eq(name + n - m, end))
+		return false;
+	snprintf(ret, NAME_MAX + 1, "%.*s", (int)(n - m - 1), name + 1);
+	return true;
 }
 
 void place_done(struct place *p)

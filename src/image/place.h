@@ -6,12 +6,14 @@
 #pragma once
 
 #include "base/err.h"
+#include "image/image.h"
 
 #include <limits.h>
 #include <stdbool.h>
 
 struct place {
 	const char *dir;	 // as it was given
+	const char *verb;	 // what is done there, for messages: "build" or "remove"
 	int parent;		 // locked: one build at a time
 	int work;		 // root's directory in it
 	char path[PATH_MAX];	 // of the parent
@@ -31,8 +33,19 @@ int place_find(const char *dir, bool replace, struct place *p, struct err *err);
 // Returns a descriptor of the empty directory that the image is to be written to.
 int place_start(struct place *p, struct err *err);
 
-// Moves the image to its place, and removes the old one.
-int place_finish(struct place *p, struct err *err);
+// Moves the image to its place, and removes the old one. guard: of that one (image.h), or NULL.
+int place_finish(struct place *p, const struct image_guard *guard, struct err *err);
+
+// The same of an image that is to go; one that is not there is fine where a build or a removal that was killed has left
+// something.
+int place_find_old(const char *dir, struct place *p, struct err *err);
+
+// Removes the image, and what they have left.
+int place_remove(struct place *p, const struct image_guard *guard, struct err *err);
+
+// Whether a name in a directory of images is that of a place where one is made, and which: what is left there when
+// nobody works in it.
+bool place_is_work(const char *name, char ret[static NAME_MAX + 1]);
 
 // Removes what was not moved.
 void place_done(struct place *p);

@@ -36,6 +36,7 @@ struct workload {
 	int status;		  // of the process, as waitpid gives it
 	struct news end;	  // as it told it, if it did
 	char command[256];
+	char image[sizeof(((struct lease *)NULL)->image)]; // as of a lease
 };
 
 struct loop {

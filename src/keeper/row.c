@@ -15,9 +15,10 @@ json_t *lease_row(
 	struct idset cpus = grant_all_cpus(g);
 	int64_t up = (int64_t)time(NULL) - started;
 	char hugepages[SIZE_STR];
+	const char *image = lease->image[0] != '\0' ? lease->image : NULL;
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:i, s:b, s:s}",
+		"{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:I, s:i, s:b, s:s, s:s*}",
 		"name",
 		g->name,
 		"state",
@@ -39,6 +40,8 @@ json_t *lease_row(
 		"detached",
 		lease->detached,
 		"command",
-		command
+		command,
+		"image",
+		image
 	);
 }

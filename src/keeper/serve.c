@@ -55,6 +55,8 @@ static void answer_ps(struct loop *l, struct client *c)
 	struct err unused;
 
 	lease.detached = l->run.pid != 0 && l->run.detached;
+	if (l->run.pid != 0)
+		strcpy(lease.image, l->run.image);
 	reply.row = lease_row(
 		&lease,
 		l->run.pid != 0 ? "running" : "idle",
@@ -79,9 +81,11 @@ static void answer_log(struct loop *l, struct client *c)
 
 // ---- requests
 
-static void describe(struct workload *w, char *const *argv)
+static void describe(struct workload *w, const struct keeper_request *req)
 {
-	for (; *argv != NULL; argv++)
+	snprintf(w->image, sizeof(w->image), "%s", req->image != NULL ? req->image : "");
+	str_plain(w->image);
+	for (char *const *argv = req->argv; *argv != NULL; argv++)
 		str_add(w->command, sizeof(w->command), " ", "%s", *argv);
 	// for people, in a table, and JSON
 	str_plain(w->command);
@@ -158,7 +162,7 @@ static void start_run(
 		.detached = req->detached,
 		.started = (int64_t)time(NULL),
 	};
-	describe(&l->run, req->argv);
+	describe(&l->run, req);
 	c->stage = STAGE_RUN;
 	c->until = 0;
 }

@@ -107,6 +107,13 @@ json_t *lease_to_json(const struct lease *lease)
 		"undo",
 		undo
 	);
+	if (lease->image[0] != '\0') {
+		json_object_set_new(doc, "image", json_string(lease->image));
+		json_object_set_new(
+			doc, "image-device", json_integer((json_int_t)lease->image_dev)
+		);
+		json_object_set_new(doc, "image-inode", json_integer((json_int_t)lease->image_ino));
+	}
 	if (lease->again != LEASE_ONCE)
 		json_object_set_new(doc, "restart", json_string(again_words[lease->again]));
 	if (change_is_one(&lease->updating))
@@ -201,10 +208,15 @@ static int updating_from_json(
 int lease_from_json(const json_t *doc, const char *what, struct lease *ret, struct err *err)
 {
 	static const char *const keys[] = {
-		"format",   "grant",	"place",       "defined", "detached",	"draining",
-		"restart",  "updating", "boot-id",     "cgroup",  "runtime",	"runc",
-		"uid-base", "uid",	"gid",	       "started", "supervisor", "supervisor-start",
-		"command",  "accel",	"link-groups", "undo",	  NULL,
+		"format",	"grant",       "place",
+		"defined",	"detached",    "draining",
+		"restart",	"updating",    "boot-id",
+		"cgroup",	"runtime",     "runc",
+		"uid-base",	"uid",	       "gid",
+		"started",	"supervisor",  "supervisor-start",
+		"command",	"accel",       "image",
+		"image-device", "image-inode", "link-groups",
+		"undo",		NULL,
 	};
 	struct lease lease = {0};
 	uint64_t format, base = 0, uid = 0, gid = 0, started = 0, supervisor = 0, since = 0;
@@ -233,6 +245,9 @@ int lease_from_json(const json_t *doc, const char *what, struct lease *ret, stru
 	    || jread_u64(doc, what, "supervisor-start", false, INT64_MAX, &since, err) < 0
 	    || jread_text(doc, what, "command", true, lease.command, sizeof(lease.command), err) < 0
 	    || jread_text(doc, what, "accel", false, lease.accel, sizeof(lease.accel), err) < 0
+	    || jread_text(doc, what, "image", false, lease.image, sizeof(lease.image), err) < 0
+	    || jread_u64(doc, what, "image-device", false, INT64_MAX, &lease.image_dev, err) < 0
+	    || jread_u64(doc, what, "image-inode", false, INT64_MAX, &lease.image_ino, err) < 0
 	    || undo_from_json(doc, what, &lease, err) < 0)
 		return -err->code;
 	if (format != LEASE_FORMAT)

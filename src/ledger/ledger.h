@@ -57,7 +57,9 @@ struct lease {
 	int supervisor;		   // pid …
 	uint64_t supervisor_start; // … and when it began, as process_start says: a pid comes again
 	char command[256];	   // the program, shortened, for people
-	char accel[8]; // what runs the CPUs of a virtual machine, "kvm" or "tcg"; "": it is none
+	char accel[8];	 // what runs the CPUs of a virtual machine, "kvm" or "tcg"; "": it is none
+	char image[256]; // path of its root file system, perhaps cut; "": the host's
+	uint64_t image_dev, image_ino; // and what that is, whatever it is called by now
 	unsigned nundo;
 	struct undo undo[LEASE_NOTES]; // done in reverse order
 };

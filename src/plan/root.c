@@ -230,6 +230,20 @@ static int volume_point(
 	return 0;
 }
 
+// In the lease: no image goes while somebody uses it.
+static int note_image(struct plan *p, int image, struct stat *ret, struct err *err)
+{
+	struct lease *l = &p->lease;
+
+	if (fstat(image, ret) < 0)
+		return err_sys(err, errno, "look at image '%s'", p->launch->image);
+	snprintf(l->image, sizeof(l->image), "%s", p->launch->image);
+	str_plain(l->image);
+	l->image_dev = ret->st_dev;
+	l->image_ino = ret->st_ino;
+	return 0;
+}
+
 // The image under the layer `skeleton`. It is bound first: an overlay takes its layers by path, and
 // what is bound can be compared with what was looked at.
 static int image_root(struct plan *p, int image, struct err *err)
@@ -238,8 +252,8 @@ static int image_root(struct plan *p, int image, struct err *err)
 	_cleanup_free_ char *place = NULL;
 	struct stat st;
 
-	if (fstat(image, &st) < 0)
-		return err_sys(err, errno, "look at image '%s'", p->launch->image);
+	if (note_image(p, image, &st, err) < 0)
+		return -err->code;
 	if (run < 0) {
 		plan_dir(p, strdup(FENCE_DIR "/skeleton/var"));
 		plan_link(p, strdup(FENCE_DIR "/skeleton/var/run"), strdup("../run"));
@@ -270,8 +284,8 @@ static int guest_root(struct plan *p, int image, struct err *err)
 		return err_oom(err);
 	if (image < 0)
 		return 0;
-	if (fstat(image, &st) < 0)
-		return err_sys(err, errno, "look at image '%s'", p->launch->image);
+	if (note_image(p, image, &st, err) < 0)
+		return -err->code;
 	plan_expect(p, st.st_dev, st.st_ino);
 	return 0;
 }

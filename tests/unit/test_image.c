@@ -8,12 +8,14 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "image/entries.h"
+#include "image/image.h"
 #include "image/ldconf.h"
 #include "image/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,6 +112,112 @@ static void writes_through_no_link(void **)
 	assert_int_equal(errno, ENOENT);
 }
 
+static void make_image(const char *dir)
+{
+	_cleanup_free_ char *etc = str_printf("%s/etc", dir);
+	_cleanup_free_ char *manifest = str_printf("%s/" IMAGE_MANIFEST, dir);
+
+	assert_int_equal(mkdirat(topfd, dir, 0755), 0);
+	assert_int_equal(mkdirat(topfd, etc, 0755), 0);
+	put(manifest, "{}");
+}
+
+static bool there(const char *name)
+{
+	return faccessat(topfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+struct user {
+	dev_t dev;
+	ino_t ino;
+	unsigned begun, ended;
+};
+
+static int refuse_used(void *arg, const char *dir, dev_t dev, ino_t ino, struct err *err)
+{
+	struct user *u = arg;
+
+	u->begun++;
+	if (dev == u->dev && ino == u->ino)
+		return err_set(err, EBUSY, "'%s' is used", dir);
+	return 0;
+}
+
+static void end_look(void *arg)
+{
+	((struct user *)arg)->ended++;
+}
+
+static void removes_what_nobody_uses(void **)
+{
+	_cleanup_free_ char *x = path_of("x"), *y = path_of("y/"), *mine = path_of("mine");
+	struct user user = {0};
+	const struct image_guard guard = {refuse_used, end_look, &user};
+	struct stat st;
+	struct err err;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	make_image("x");
+	make_image("y");
+	assert_int_equal(fstatat(topfd, "x", &st, 0), 0);
+	user.dev = st.st_dev;
+	user.ino = st.st_ino;
+	assert_fails(image_remove(x, &guard, &err), &err, "x' is used");
+	assert_true(there("x/" IMAGE_MANIFEST) && !there(".x.pinfold"));
+	assert_int_equal(user.ended, 0);
+	assert_ok(image_remove(y, &guard, &err), &err);
+	assert_false(there("y") || there(".y.pinfold"));
+	assert_int_equal(user.begun, 2);
+	assert_int_equal(user.ended, 1);
+	// what has its path now is another
+	assert_int_equal(renameat(topfd, "x", topfd, "former"), 0);
+	make_image("x");
+	assert_ok(image_remove(x, &guard, &err), &err);
+	assert_true(there("former") && !there("x"));
+	assert_fails(image_remove(x, &guard, &err), &err, "there is none; see pinfold image list");
+	// and only images go
+	assert_int_equal(mkdirat(topfd, "mine", 0755), 0);
+	assert_fails(image_remove(mine, &guard, &err), &err, "mine': it is not an image");
+	assert_true(there("mine") && !there(".mine.pinfold"));
+}
+
+static int count_name(const char *name, void *arg)
+{
+	assert_string_equal(name, "x");
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void sweeps_what_was_left(void **)
+{
+	static const char *const left[] = {".x.pinfold/image.new", ".x.pinfold/image.old"};
+	_cleanup_free_ char *x = path_of("x");
+	_cleanup_close_ int lock = -1;
+	struct err err;
+	unsigned n = 0;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	for (size_t i = 0; i < 2 * ARRAY_LEN(left); i++) {
+		if (i < ARRAY_LEN(left))
+			make_image("x");
+		assert_int_equal(mkdirat(topfd, ".x.pinfold", 0700), 0);
+		make_image(left[i % ARRAY_LEN(left)]);
+		image_leftovers(top, count_name, &n);
+		assert_int_equal(n, i + 1);
+		assert_ok(image_remove(x, NULL, &err), &err);
+		assert_false(there("x") || there(".x.pinfold"));
+	}
+	// while somebody builds, nothing is left
+	assert_int_equal(mkdirat(topfd, ".x.pinfold", 0700), 0);
+	lock = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	image_leftovers(top, count_name, &n);
+	assert_int_equal(n, 4);
+	assert_fails(image_remove(x, NULL, &err), &err, "another image is being built");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -117,6 +225,8 @@ int main(void)
 		T(takes_what_was_looked_at),
 		T(keeps_links_on_the_way),
 		T(writes_through_no_link),
+		T(removes_what_nobody_uses),
+		T(sweeps_what_was_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

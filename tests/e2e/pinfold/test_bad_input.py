@@ -19,6 +19,7 @@ from workload import (
     LEASES,
     OTHER,
     PYTHON,
+    SLOW,
     free_pages,
     ids,
     needs_pages,
@@ -108,6 +109,7 @@ FLAGS = {
     "odd-hostname": ([*ONE, "--hostname", "a b"], "'a b'"),
     "unknown-flag": ([*ONE, "--hugepagez", "2M=1"], "did you mean '--hugepages'"),
     "unknown-flag-near": ([*ONE, "--hostnam=x", "--privilege"], "did you mean|--privilege"),
+    "nodes": ([*ONE, "--nodes", "0"], "'--nodes'; here it is '--mems'"),
     "unknown-flag-far": ([*ONE, "--zzzzzzzzz"], "'--zzzzzzzzz'; see --help"),
     "unknown-short": ([*ONE, "-x"], "-x"),
     "no-value": (["--cpus"], "--cpus"),
@@ -203,7 +205,7 @@ GROUPS = {
     "cdi": ["generate"],
     "grant": ["create", "start", "stop", "list", "show", "remove"],
     "host": ["capture", "free", "inventory", "kernel", "prepare", "ticks", "undo"],
-    "image": ["build", "list"],
+    "image": ["build", "list", "remove"],
     "nic": ["list", "restore", "unbind", "bind"],
     "runtime": ["configure"],
     "seccomp": ["show", "record"],
@@ -491,6 +493,42 @@ def test_full_disk_later(pf):
 def test_read_only_run(pf):
     setup = f"{tiny('/run/pinfold', '1m')} && mount -o remount,ro /run/pinfold"
     one_line(namespace(pf, setup, "run", *ONE, *TRUE), "Read-only file system")
+
+
+FULL_LOG = """
+mkdir -p {logs} && mount -t tmpfs -o size=256k none {logs} && dd if=/dev/zero of={logs}/fill bs=4k count=56 2>/dev/null
+{pinfold} run -d --name {name} --cpus {cpu} -v {go}:/go:ro -- /bin/sh -c \
+	'yes line | head -c 100000; until [ -e /go/on ]; do sleep 0.05; done; echo the end' || exit 1
+until grep -q "the log '{logs}/{name}.log' cannot be written.*No space left" /run/pinfold/log; do sleep 0.05; done
+rm {logs}/fill; touch {go}/on
+while {pinfold} ps | grep -q '^{name} '; do sleep 0.05; done
+cat {logs}/{name}.log
+"""
+
+
+def test_full_disk_under_a_log(pf, tmp_path):
+    """The program goes on; what was lost is told at once, and in the log when there is room again."""
+    name = unique()
+    pf.names.append(name)
+    tmp_path.chmod(0o755)
+    script = FULL_LOG.format(
+        logs="/var/log/pinfold", pinfold=pf.path, name=name, cpu=CPU, go=tmp_path
+    )
+    p = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=40 * SLOW,
+        check=False,
+    )
+    assert p.returncode == 0, p.stderr
+    lost = re.search(
+        r"^\[pinfold: (\d+) bytes lost: the log could not be written\]$", p.stdout, re.M
+    )
+    assert lost, p.stdout[-300:]
+    assert p.stdout.count("line\n") * 5 + int(lost[1]) <= 100000 + 5
+    assert 0 < int(lost[1]) < 100000 and p.stdout.endswith("\nthe end\n")
 
 
 def test_read_only_logs(pf):

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The pinfold authors
 """pinfold image: what is in an image, that it runs, and that a failure leaves nothing."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 import imaging
 from imaging import build, compile_c, fails, image, PINFOLD
+from schemas import validate
 from workload import Started
 
 pytestmark = imaging.pytestmark
@@ -208,7 +210,7 @@ def test_testpmd_runs_in_it(testpmd, tmp_path):
 
 def test_list(tmp_path):
     build("-o", tmp_path / "x", "ls")
-    rows = json.loads(image("list", "--json", tmp_path / "x").stdout)
+    rows = validate("images", json.loads(image("list", "--json", tmp_path / "x").stdout))
     assert len(rows) == 1
     assert rows[0]["program"] == shutil.which("ls") and rows[0]["bytes"] > 0
     text = image("list", tmp_path / "x").stdout.splitlines()
@@ -228,6 +230,85 @@ def test_named_image():
         shutil.rmtree(where, ignore_errors=True)
 
 
+# --- remove ---------------------------------------------------------------------------------------
+
+
+def removed(*names):
+    p = image("remove", *names)
+    assert (p.returncode, p.stdout, p.stderr) == (0, "", "")
+
+
+def test_remove(tmp_path):
+    build("-o", tmp_path / "x", "ls")
+    build("-o", tmp_path / "y", "ls")
+    removed(tmp_path / "x", f"{tmp_path}/y/")
+    assert os.listdir(tmp_path) == []
+    fails("remove", tmp_path / "x", like="remove image '.*/x': there is none")
+
+
+def test_only_an_image_is_removed(tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "file").write_text("precious")
+    build("-o", tmp_path / "x", "ls")
+    (tmp_path / "link").symlink_to("x")
+    for name in ("mine", "link"):
+        fails("remove", tmp_path / name, like=f"remove '.*/{name}': it is not an image")
+    fails("remove", "/", like="not the name")
+    # the others go
+    p = image("remove", mine, tmp_path / "x")
+    assert p.returncode == 125 and p.stderr.count("\n") == 1
+    assert sorted(os.listdir(tmp_path)) == ["link", "mine"] and (mine / "file").exists()
+
+
+def test_remove_of_a_damaged_image(tmp_path):
+    build("-o", tmp_path / "x", "ls")
+    (tmp_path / "x/etc/pinfold-image.json").write_text("{")
+    removed(tmp_path / "x")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def named():
+    """A name in the usual place, and the directory where a build of it works."""
+    name = f"test-{os.getpid()}"
+    where = f"/var/lib/pinfold/images/{name}", f"/var/lib/pinfold/images/.{name}.pinfold"
+    yield name, where[1]
+    for path in where:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.mark.parametrize("what", ["new", "old"])
+def test_what_is_left_of_it_is_named_and_removed(named, what):
+    """Of a build that was killed, and of a removal that was."""
+    name, work = named
+    build("-o", name, "ls")
+    os.mkdir(work, 0o700)
+    shutil.copytree(f"/var/lib/pinfold/images/{name}", f"{work}/image.{what}", symlinks=True)
+    rows = validate("images", json.loads(image("list", "--json").stdout))
+    assert {"name": name, "path": work, "leftovers": True} in rows
+    assert f"pinfold image remove {name}\n" in image("list").stdout
+    removed(name)
+    assert not os.path.exists(work)
+    assert name not in [r["name"] for r in json.loads(image("list", "--json").stdout)]
+    # also where there is no image of the name any more
+    os.mkdir(work, 0o700)
+    removed(name)
+    assert not os.path.exists(work)
+
+
+def test_what_a_build_works_on_is_not_left(named):
+    name, work = named
+    os.mkdir(work, 0o700)
+    fd = os.open(os.path.dirname(work), os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        assert name not in image("list").stdout
+        fails("remove", name, like="another image is being built")
+    finally:
+        os.close(fd)
+
+
 # --- wrong input ----------------------------------------------------------------------------------
 
 
@@ -243,7 +324,10 @@ def test_named_image():
         (["build", "-o", "/", "ls"], "not the name"),
         (["build", "--relpace", "-o", "x", "ls"], "--replace"),
         (["nonsense"], "nonsense"),
-        ([], "build or list"),
+        (["remove"], "name at least one image"),
+        (["remove", "Bad Name"], "Bad Name"),
+        (["remove", "--force", "x"], "unknown option"),
+        ([], "build, list or remove"),
     ],
 )
 def test_usage(args, like, tmp_path):
@@ -325,8 +409,6 @@ def test_replace(tmp_path):
 
 
 def test_two_builds_in_one_place(tmp_path):
-    import fcntl
-
     fd = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
     fails("build", "-o", tmp_path / "x", "ls", like="another image")

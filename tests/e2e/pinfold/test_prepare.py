@@ -4,6 +4,9 @@
 
 import json
 import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +18,7 @@ from workload import CPU, OTHER, POOL, needs_root, needs_two, pool, wait
 
 SCHEMA = json.loads((TOP / "data/schemas/prepare.json").read_text())
 STATE = Path("/run/pinfold/prepared.json")
+STRACE = shutil.which("strace")
 
 
 def machine():
@@ -85,6 +89,22 @@ class TestPages:
     def test_more_than_there_is_room_for(self, pf, restored):
         before = machine()
         pf.fails("host", "prepare", "--hugepages", "2M=100000000", like="memory has room for")
+        assert machine() == before and not STATE.exists()
+
+    @pytest.mark.skipif(STRACE is None, reason="package strace is not installed")
+    def test_memory_in_pieces(self, pf, restored):
+        """The kernel takes the number, and finds fewer."""
+        before = machine()
+        doc = prepare(pf, "--dry-run", *more())
+        step = next(s for s in doc["steps"] if s["do"] == "pages")
+        path, taken = step["path"], f"inject=write:retval={len(step['value'])}"
+        inject = ["-P", path, "-e", "trace=write", "-e", taken]
+        command = [STRACE, "-qq", "-o", "/dev/null", *inject, pf.path, "host", "prepare", *more()]
+        p = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+        assert p.returncode == 125 and p.stderr.count("\n") == 1
+        assert re.search(
+            rf"only \d+ of \d+ could be had of '{path}': memory is .*in pieces", p.stderr
+        )
         assert machine() == before and not STATE.exists()
 
     def test_what_failed_leaves_nothing(self, pf, restored):

@@ -13,6 +13,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -249,6 +251,22 @@ static void wait_input(struct way *in, const struct streams *s)
 	}
 }
 
+// Whether one of our outputs is a stream of systemd's journal, systemd.exec(5).
+static bool is_journals(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	if (stream == NULL || sscanf(stream, "%llu:%llu", &dev, &ino) != 2)
+		return false;
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fstat(fd, &st) == 0 && st.st_dev == dev && st.st_ino == ino)
+			return true;
+	}
+	return false;
+}
+
 static _Noreturn void relay_main(
 	struct streams *s,
 	int control,
@@ -271,9 +289,10 @@ static _Noreturn void relay_main(
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	prctl(PR_SET_NAME, "pinfold-relay");
 	// A program that has ended is in no cgroup: any pinfold may have taken its lease back. What it said last is
-	// bounded by what a pipe holds, and is carried from here.
-	if (lease != NULL && beside_enter(fs, lease, &err) < 0 && err.code != ENOENT
-	    && err.code != ENODEV)
+	// bounded by what a pipe holds, and is carried from here. The journal puts a line down to the unit in whose cgroup its
+	// writer is: to be found there, this one stays in it.
+	if (lease != NULL && !is_journals() && beside_enter(fs, lease, &err) < 0
+	    && err.code != ENOENT && err.code != ENODEV)
 		_exit(err.code);
 	beside_keep(mine, ARRAY_LEN(mine));
 	for (int i = 0; i < STREAMS; i++) {

@@ -317,6 +317,37 @@ def test_relay_runs_on_the_shared_cpus(pf):
     wait(lambda: relays(name, pf.lease(name)).get("pinfold-relay") == {OTHER}, what="its place")
 
 
+def cgroup(pid):
+    return Path(f"/proc/{pid}/cgroup").read_text()
+
+
+@pytest.mark.parametrize("stream", ["ours", "another"])
+def test_relay_to_the_journal(pf, stream):
+    """systemd's journal puts lines down to the unit in whose cgroup their writer is: it stays there."""
+    r, w = os.pipe()
+    st = os.fstat(w)
+    env = {**os.environ, "JOURNAL_STREAM": f"{st.st_dev}:{st.st_ino + (stream == 'another')}"}
+    script = "echo up; sleep 1000"
+    p = subprocess.Popen(
+        [pf.path, "run", "--cpus", str(CPU), "--", "/bin/sh", "-c", script],
+        stdin=subprocess.DEVNULL, stdout=w, env=env,
+    )  # fmt: skip
+    os.close(w)
+    try:
+        assert os.read(r, 3) == b"up\n"
+        children = Path(f"/proc/{p.pid}/task/{p.pid}/children")
+        relay = next(
+            pid for pid in children.read_text().split()
+            if Path(f"/proc/{pid}/comm").read_text() == "pinfold-relay\n"
+        )  # fmt: skip
+        assert (cgroup(relay) == cgroup(p.pid)) == (stream == "ours")
+    finally:
+        p.terminate()
+        assert p.wait(20 * SLOW) == 128 + signal.SIGTERM
+        os.close(r)
+    wait(lambda: not os.path.exists(f"/proc/{relay}"), what="its end")
+
+
 # --- -t -------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@
 A block is indented by four columns, or fenced. In one that is fenced as "sh" each line is a command, in one of
 a program's settings none is.
 Elsewhere "# " is root's prompt and "$ " a user's; the lines below, to the next prompt, are what is printed,
-and "^C" is what ends it. A backslash at the end continues a command.
+and "^C" is what ends it. A backslash at the end continues a command, and so does <<'WORD' until a line WORD.
 """
 
 import re
@@ -27,20 +27,26 @@ class Command:
     where: str  # as in "README.md:61"
     user: str  # "#", or "$"
     text: str
+    heading: str  # what it stands below
     shown: list = field(default_factory=list)
 
     @property
     def interrupted(self):
         return self.shown[-1:] == ["^C"]
 
+    @property
+    def unfinished(self):
+        here = re.search(r"<<'(\w+)'", self.text)
+        return self.text.endswith("\\") or (here and here[1] not in self.text.splitlines()[1:])
+
 
 def blocks(text):
-    """Each as (number of the first line, word at its fence, lines without their margin)."""
-    fence, found, inside = None, [], False
+    """Each as (number of the first line, word at its fence, lines without their margin, the heading above)."""
+    fence, found, inside, heading = None, [], False, ""
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("```"):
             if fence is None:
-                fence = (number + 1, line[3:].strip(), [])
+                fence = (number + 1, line[3:].strip(), [], heading)
             else:
                 found.append(fence)
                 fence = None
@@ -48,8 +54,10 @@ def blocks(text):
             fence[2].append(line)
         elif line.startswith("    "):
             if not inside:
-                found.append((number, "", []))
+                found.append((number, "", [], heading))
             found[-1][2].append(line[4:])
+        elif line.startswith("#"):
+            heading = line.lstrip("# ")
         inside = fence is None and line.startswith("    ")
     return found
 
@@ -57,24 +65,31 @@ def blocks(text):
 def commands(document):
     """The commands of a document, and the other lines that begin with a program: (where, line)."""
     found, others = [], []
-    for first, kind, lines in blocks((TOP / document).read_text()):
+    for first, kind, lines, heading in blocks((TOP / document).read_text()):
         command = None
         for number, line in enumerate(lines, first):
             where = f"{document}:{number}"
             prompt = "" if kind in SETTINGS else line[:2]
-            if command is not None and command.text.endswith("\\"):
+            if command is not None and command.unfinished:
                 command.text += f"\n{line}"
             elif kind == "sh":
-                command = Command(where, "$", line)
+                command = Command(where, "$", line, heading)
                 found += [command] if line else []
             elif prompt in ("# ", "$ "):
-                command = Command(where, prompt[0], line[2:])
+                command = Command(where, prompt[0], line[2:], heading)
                 found.append(command)
             elif command is not None:
                 command.shown.append(line)
             elif COMMAND.match(line):
                 others.append((where, line))
     return found, others
+
+
+def section(document, heading):
+    """The commands below a heading, which has some."""
+    found = [c for c in commands(document)[0] if c.heading == heading]
+    assert found, f"{document} has no commands below '{heading}'"
+    return found
 
 
 def pattern(line):

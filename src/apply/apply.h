@@ -321,6 +321,7 @@ struct hits {
 	uint64_t over;	    // … and how often it was since the grant's was used up
 	uint64_t refused;   // new processes
 	uint64_t hugepages; // more of them than granted; those that reserve them first are told so
+	bool all;	    // whoever is killed for memory, all of it is (v2, memory.oom.group)
 };
 
 // What the cgroups tell just now. On v1 the kernel counts where the process was, which for a container is a

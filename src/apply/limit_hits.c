@@ -65,6 +65,7 @@ void hits_read(const struct hostfs *fs, const struct lease *lease, struct hits *
 		return;
 	box = cgroup_open_box(fs, group, &memory, &file);
 	if (box >= 0) {
+		ret->all = file == memory.v2;
 		add_counter(box, file, "oom_kill", &ret->killed);
 		if (file == memory.v2)
 			add_counter(box, file, "oom", &ret->over);

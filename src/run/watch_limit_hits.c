@@ -22,7 +22,7 @@ void limit_watch_open(struct limit_watch *w, const struct hostfs *fs, const stru
 	// a keeper had others in its cgroup before
 	if (!site_has(&lease->site, SITE_LEASE))
 		hits_read(fs, lease, &w->said);
-	w->now = w->said;
+	w->now = w->first = w->said;
 }
 
 void limit_watch_started(struct limit_watch *w)
@@ -131,6 +131,11 @@ const char *limit_watch_end(struct limit_watch *w, int status, char line[static 
 		if (read.killed > w->now.killed) {
 			w->now.killed = read.killed;
 			w->now.over = read.over;
+		}
+		// what was said already, as the end took its time, is what it ended of
+		if (status == 128 + SIGKILL && read.all) {
+			w->said.killed = w->first.killed;
+			w->said.over = w->first.over;
 		}
 	}
 	g = granted(w);

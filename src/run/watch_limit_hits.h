@@ -13,7 +13,7 @@ struct limit_watch {
 	const struct hostfs *fs; // NULL: nothing is watched
 	const struct lease *lease;
 	struct hits_event on[LIMIT_FDS];
-	struct hits now, said;
+	struct hits now, said, first; // first: before it began
 	int64_t due,
 		said_at; // when to say it, and last, in milliseconds of CLOCK_MONOTONIC; 0: not
 };

@@ -46,6 +46,13 @@ static int read_kernel(const struct hostfs *fs, struct host *h, struct err *err)
 	return 0;
 }
 
+static bool has_selinux(const struct hostfs *fs)
+{
+	uint64_t enforce;
+
+	return hostfs_u64(fs->root, "sys/fs/selinux/enforce", &enforce) == 0;
+}
+
 static bool has_iommu(const struct hostfs *fs)
 {
 	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, "sys/kernel/iommu_groups");
@@ -70,6 +77,7 @@ int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct 
 	}
 	host_read_cgroup(fs, h);
 	h->iommu = has_iommu(fs);
+	h->selinux = has_selinux(fs);
 	h->apparmor = host_apparmor(fs, APPARMOR_PROFILE);
 	host_read_limits(fs, &h->limits);
 	*ret = *h;

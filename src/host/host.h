@@ -171,6 +171,7 @@ struct host {
 	char boot_id[HOST_BOOT_ID];   // "" in a tree that has none
 	char hostname[65];
 	enum host_apparmor apparmor; // with APPARMOR_PROFILE
+	bool selinux;		     // a policy is loaded
 	struct host_limits limits;
 	bool iommu; // /sys/kernel/iommu_groups is not empty
 	// what the kernel says that could not be understood, for people

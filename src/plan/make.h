@@ -9,6 +9,11 @@
 #define PLAN_SHOWN "lowerdir=" FENCE_DIR "/none:" // options of an overlay that shows what follows
 #define PLAN_CONFIG FENCE_DIR "/bundle/config.json"
 
+// label.c: finds the label of what is mounted for the workload, if it has one; and appends it to the options of a mount,
+// which are taken over. New string; NULL when memory is out.
+int plan_label(struct plan *p, struct err *err);
+char *plan_labelled(const struct plan *p, enum step_kind kind, char *options);
+
 // Appends; path and value are owned by the plan from here on. Returns the step for its details, never
 // NULL (a scratch one when memory is out; plan->failed then).
 struct step *plan_step(

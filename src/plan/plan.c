@@ -15,6 +15,7 @@ struct step *plan_step(
 {
 	static struct step scratch;
 
+	value = plan_labelled(p, kind, value);
 	if (value == NULL && kind != STEP_CGROUP && kind != STEP_JOIN && kind != STEP_TOUCH
 	    && kind != STEP_DIR && kind != STEP_NODE && kind != STEP_GIVE
 	    && kind != STEP_DETACH_HUGETLBFS && kind != STEP_MODULE)
@@ -116,6 +117,8 @@ int plan_build(
 	p.lease.site = launch->site;
 	p.lease.detached = launch->detached;
 	r = rights_check(&p, err);
+	if (r == 0)
+		r = plan_label(&p, err);
 	if (r == 0 && launch->look)
 		plan_nics_for_lease(&p);
 	if (r == 0 && site_has(site, SITE_LEASE))
@@ -182,6 +185,8 @@ static void done_but_lease(struct plan *p)
 	json_decref(p->notes);
 	json_decref(p->filter);
 	json_decref(p->qemu);
+	free(p->mount_label);
+	p->mount_label = NULL;
 	p->argv = p->env = p->notes = p->filter = p->qemu = NULL;
 }
 

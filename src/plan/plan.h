@@ -88,11 +88,12 @@ struct plan {
 	struct idset cpus; // affinity of a workload on the bare host
 	unsigned nlimits;  // of a container: what its runtime has, and hands on
 	struct right_limit limits[HOST_RLIMITS];
-	json_t *filter; // of system calls, of a keeper's containers
-	json_t *qemu;	// QEMU's command, first of those to be tried; NULL: no virtual machine
-	bool kvm;	// QEMU is to try it
-	json_t *notes;	// things a person should know, one string each
-	bool failed;	// memory ran out while it grew
+	json_t *filter;	   // of system calls, of a keeper's containers
+	json_t *qemu;	   // QEMU's command, first of those to be tried; NULL: no virtual machine
+	bool kvm;	   // QEMU is to try it
+	json_t *notes;	   // things a person should know, one string each
+	char *mount_label; // of SELinux, of what is mounted for the workload; NULL: none
+	bool failed;	   // memory ran out while it grew
 	// what it is made from, while it is
 	const struct launch *launch;
 	const struct host *host;

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import noise
+from caller import Caller
 from features import needs_guests, needs_idmaps, needs_partitions
 from leftovers import machine
 from netspace import Netspace
@@ -59,6 +60,9 @@ class Scenario:
     def prepare(self):
         self.name = unique("k")
         self.pf.names.append(self.name)
+
+    def program(self):
+        return self.pf.path
 
     def command(self):
         raise NotImplementedError
@@ -401,6 +405,47 @@ class HostUndo(Prepare):
         return ["host", "undo"]
 
 
+class EngineCreate(Scenario):
+    """0.0 becomes the runtime, and goes on when this is killed; the engine has it delete what it was told failed."""
+
+    trace = ("-f",)  # the container stays
+    victims = {"0": ["self", "all"], "0.0": ["0"]}
+
+    def __init__(self, pf):
+        super().__init__(pf)
+        self.grant = pf.grant("--cpus", CPU, "--hugepages", "2M=8", "--claim-by", "annotation")
+        self.caller = Caller(pf.directory)
+
+    def program(self):
+        return self.caller.runtime.path
+
+    def words(self, *words):
+        return ["--root", self.caller.runtime.root, *words, self.name]
+
+    def prepare(self):
+        self.name = unique("k")
+        self.caller.bundle.write(self.caller.doc(self.grant))
+
+    def command(self):
+        top = self.caller.bundle.top
+        return self.words("create", "--bundle", top, "--pid-file", top / "pid")
+
+    def put_away(self):
+        self.caller.runtime("delete", "--force", self.name)
+        super().put_away()
+
+
+class EngineDelete(EngineCreate):
+    trace = ()
+
+    def prepare(self):
+        super().prepare()
+        self.caller.create(self.caller.doc(self.grant), self.name)
+
+    def command(self):
+        return self.words("delete", "--force")
+
+
 VM = pytest.param(RunVm, marks=[needs_guests])
 ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
 SCENARIOS = [
@@ -424,6 +469,8 @@ SCENARIOS = [
     Remove,
     StartKeeper,
     Update,
+    EngineCreate,
+    EngineDelete,
     pytest.param(Prepare, marks=[needs_two]),
     pytest.param(HostUndo, marks=[needs_two]),
 ]
@@ -443,6 +490,8 @@ SAMPLE = {
     Exec: 8,
     StartKeeper: 16,
     Update: 16,
+    EngineCreate: 24,
+    EngineDelete: 10,
 }
 
 
@@ -468,7 +517,7 @@ def points(pf, s):
     """
     listing = pf.directory / "calls"
     s.prepare()
-    status = killat(pf, s, "-l", listing, "--", s.pf.path, *s.command())
+    status = killat(pf, s, "-l", listing, "--", s.program(), *s.command())
     assert status == 0, (pf.directory / "killat.out").read_text()
     s.put_away()
     s.done()
@@ -496,7 +545,7 @@ def die(pf, s, before, point):
         "-v",
         role if victims == "self" else victims,
         "--",
-        s.pf.path,
+        s.program(),
         *s.command(),
     )
     assert status in (0, NOT_REACHED), (what, (pf.directory / "killat.out").read_text())

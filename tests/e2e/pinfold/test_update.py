@@ -106,11 +106,11 @@ def started(pf, code, *flags, name=None):
 def sees(s):
     """What the program says now. A runtime that is just about to watch its container may lose a signal."""
     before = len(re.findall("^sees.*\n", s.text(), re.M))
-    deadline = time.monotonic() + 30 * SLOW
+    deadline = time.monotonic() + 40 * SLOW
     while len(re.findall("^sees.*\n", s.text(), re.M)) == before:
         assert time.monotonic() < deadline, s.text()
         s.signal(signal.SIGUSR1)
-        until = time.monotonic() + 3 * SLOW
+        until = time.monotonic() + 12 * SLOW
         while len(re.findall("^sees.*\n", s.text(), re.M)) == before and time.monotonic() < until:
             time.sleep(0.02)
     words = re.findall("^sees (.*)$", s.text(), re.M)[-1].split()

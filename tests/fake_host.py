@@ -316,9 +316,12 @@ def write_pci(t, m):
             write_netdev(t, d, p)
         if p.physfn:
             t.link(f"{d}/physfn", paths[p.physfn])
+            mates = [v.bdf for v in m.pci if v.physfn == p.physfn]
+            t.link(f"{paths[p.physfn]}/virtfn{mates.index(p.bdf)}", d)
         if p.totalvfs:
             t.put(f"{d}/sriov_totalvfs", str(p.totalvfs))
             t.put(f"{d}/sriov_numvfs", str(p.numvfs))
+            t.put(f"{d}/sriov_drivers_autoprobe", "1")
 
 
 def write_vfio(t, m):

@@ -107,6 +107,24 @@ int nics_return(const struct ledger *l, const char *lease, struct err *err);
 // Gives back those whose lease is gone, and those whose binding or giving back was cut short.
 int nics_collect(struct ledger *l, struct err *err);
 
+// ---- vfs.c: virtual functions (SR-IOV). The ledger is locked for all of them.
+
+struct vfs_wish;
+
+// Makes VFs, sets them, or takes them away (plan/vfs.h says what is refused before). When a step fails all is as it was.
+int nic_vfs(const struct ledger *l, const struct vfs_wish *w, struct err *err);
+// The kernel offers new VFs of that PF to drivers, and could do so later.
+bool vfs_autoprobe(const struct hostfs *fs, const char *pf);
+// Notes what the VFs of the grant are set to, for its end: a trusted one can set itself.
+int vfs_keep(
+	const struct ledger *l, const struct host *host, const struct grant *g, struct err *err
+);
+// Puts that back.
+int vfs_return(const struct ledger *l, const char *lease, struct err *err);
+// The same of those whose lease is gone, and of those whose making or setting was cut short.
+int vfs_collect(const struct ledger *l, struct err *err);
+int apply_vf(const struct step *s, struct err *err);
+
 // mount.c
 int apply_tmpfs(const struct step *s, struct err *err);
 int apply_hugetlbfs(const struct step *s, struct err *err);

@@ -175,6 +175,8 @@ int nics_collect(struct ledger *l, struct err *err)
 	hostfs_boot_id(l->fs.root, boot_id);
 	if (boot_id[0] == '\0')
 		return 0;
+	if (vfs_collect(l, err) < 0)
+		c.first = *err;
 	if (binding_each(l, collect_one, &c, err) < 0)
 		return -err->code;
 	binding_sweep(l);
@@ -199,5 +201,8 @@ int nics_return(const struct ledger *l, const char *lease, struct err *err)
 {
 	struct ending e = {.l = l, .lease = lease};
 
+	// first, so that its driver finds it as it was
+	if (vfs_return(l, lease, err) < 0)
+		return -err->code;
 	return binding_each(l, return_of, &e, err);
 }

@@ -212,6 +212,8 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_NETNS] = apply_netns,
 	[STEP_NETDEVS] = apply_netdevs,
 	[STEP_REWRITE] = do_rewrite,
+	[STEP_VF] = apply_vf,
+	[STEP_PROBE] = apply_vf,
 };
 
 static int apply_if(

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "base/wrap.h"
 #include "cli/cli.h"
-#include "cli/request.h"
+#include "cli/nic_work.h"
 #include "host/nic.h"
 #include "plan/nic.h"
 
@@ -45,13 +45,15 @@ static const char unbind_usage[] = "Usage: pinfold nic unbind [--persist] [--dry
 				   "  -h, --help  this text\n";
 
 struct work {
+	struct nic_work;
 	struct nic_wish wish;
-	bool persist, dry;
-	struct hostfs fs;
-	struct ledger ledger;
-	struct host host;
-	struct holdings others;
+	bool persist;
 };
+
+static struct nic_work *machine(struct work *w)
+{
+	return (struct nic_work *)w;
+}
 
 static int parse(
 	int argc,
@@ -98,37 +100,6 @@ static int parse(
 	return 0;
 }
 
-static void close_work(struct work *w)
-{
-	holdings_done(&w->others);
-	ledger_close(&w->ledger);
-	host_done(&w->host);
-	hostfs_close(&w->fs);
-}
-
-// A copy of a machine's files is only looked at.
-static int open_work(struct work *w, struct err *err)
-{
-	int r;
-
-	*w = (struct work){.wish = w->wish, .persist = w->persist, .dry = w->dry};
-	w->ledger = (struct ledger){.defs = -1, .leases = -1, .lock = -1};
-	w->fs.root = -1;
-	r = w->dry ? cli_open_host(&w->fs, err) : cli_open_real(true, &w->fs, &w->ledger, err);
-	if (r == 0 && w->dry)
-		r = ledger_open(&w->fs, false, &w->ledger, err);
-	if (r == 0 && !w->dry)
-		r = ledger_lock(&w->ledger, err);
-	// what ended, or was killed in the middle, has nothing any more
-	if (r == 0 && !w->dry)
-		gc_leases(&w->ledger, NULL, err);
-	if (r == 0)
-		r = host_read(&w->fs, HOST_PCI, &w->host, err);
-	if (r == 0)
-		r = ledger_holdings(&w->ledger, NULL, &w->others, err);
-	return r;
-}
-
 static int find_all(struct work *w, char **names, struct err *err)
 {
 	struct nic_wish *wish = &w->wish;
@@ -147,16 +118,6 @@ static int find_all(struct work *w, char **names, struct err *err)
 		wish->nics[wish->n++] = p;
 	}
 	return 0;
-}
-
-static int show(struct plan *p, struct err *err)
-{
-	int r = p->failed ? err_oom(err) : 0;
-
-	if (r == 0)
-		plan_print_steps(p, stdout);
-	plan_done(p);
-	return r;
 }
 
 // ---- after a reboot
@@ -209,10 +170,10 @@ static int with_nics(
 		return cli_fail(&err);
 	if (help)
 		return STATUS_OK;
-	r = open_work(&w, &err);
+	r = nic_work_open(machine(&w), &err);
 	if (r == 0)
 		r = run(&w, argv + optind, &err);
-	close_work(&w);
+	nic_work_close(machine(&w));
 	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }
 
@@ -272,7 +233,7 @@ static int bind_them(struct work *w, char **names, struct err *err)
 		if (str_eq(wish->nics[i]->driver, wish->driver))
 			continue;
 		plan_nic_bind(&p, wish->nics[i], wish->driver, wish->unsafe_noiommu);
-		if (show(&p, err) < 0)
+		if (nic_work_show(&p, err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -328,7 +289,7 @@ static int unbind_one(struct work *w, const struct host_pci *nic, struct err *er
 		return -err->code;
 	if (w->dry) {
 		plan_nic_return(&p, nic, &b);
-		return show(&p, err);
+		return nic_work_show(&p, err);
 	}
 	if (nic_return(&w->ledger, &b, err) < 0 || (w->persist && forget(nic->bdf, err) < 0))
 		return -err->code;
@@ -400,25 +361,29 @@ int cmd_nic_restore(int argc, char **argv)
 	struct work w = {0};
 	struct err err;
 	bool help;
-	int r = cli_simple_options(
-		argc,
-		argv,
-		"Usage: pinfold nic restore\n"
-		"Binds what nic bind --persist (or driverctl) has noted, after a reboot.",
-		NULL,
-		&help,
-		&err
-	);
+	int vfs, r = cli_simple_options(
+			 argc,
+			 argv,
+			 "Usage: pinfold nic restore\n"
+			 "Makes the VFs and binds the NICs that nic vfs --persist and nic bind "
+			 "--persist (or\n"
+			 "driverctl) have noted, after a reboot.",
+			 NULL,
+			 &help,
+			 &err
+		 );
 
 	if (r < 0)
 		return cli_fail(&err);
 	if (help)
 		return STATUS_OK;
-	r = open_work(&w, &err);
+	// a VF that is to be bound has to be there
+	vfs = nic_vfs_restore();
+	r = nic_work_open(machine(&w), &err);
 	if (r < 0)
 		cli_fail(&err);
 	else
 		r = restore_all(&w, &err);
-	close_work(&w);
-	return r < 0 ? STATUS_FAILED : STATUS_OK;
+	nic_work_close(machine(&w));
+	return r < 0 ? STATUS_FAILED : vfs;
 }

@@ -3,6 +3,7 @@
 
 #include "plan/make.h"
 #include "plan/nic.h"
+#include "plan/vfs.h"
 
 #include "base/jread.h"
 #include "base/scope.h"
@@ -18,7 +19,7 @@ struct step *plan_step(
 	value = plan_labelled(p, kind, value);
 	if (value == NULL && kind != STEP_CGROUP && kind != STEP_JOIN && kind != STEP_TOUCH
 	    && kind != STEP_DIR && kind != STEP_NODE && kind != STEP_GIVE
-	    && kind != STEP_DETACH_HUGETLBFS && kind != STEP_MODULE)
+	    && kind != STEP_DETACH_HUGETLBFS && kind != STEP_MODULE && kind != STEP_PROBE)
 		p->failed = true;
 	if (value == NULL)
 		value = strdup("");
@@ -119,8 +120,10 @@ int plan_build(
 	r = rights_check(&p, err);
 	if (r == 0)
 		r = plan_label(&p, err);
-	if (r == 0 && launch->look)
+	if (r == 0 && launch->look) {
 		plan_nics_for_lease(&p);
+		plan_vfs_notes(&p);
+	}
 	if (r == 0 && site_has(site, SITE_LEASE))
 		r = plan_cgroup(&p, err);
 	if (r == 0 && site_has(site, SITE_PEN))

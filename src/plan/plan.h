@@ -45,6 +45,8 @@ enum step_kind {
 	STEP_NETNS, // make a network namespace at `path`, in the user namespace, with taps `value` that uid owns
 	STEP_NETDEVS, // move the interfaces `value` into the namespace of STEP_NETNS, and keep both namespaces at `path`
 	STEP_REWRITE, // write `value` into the file `path`, which others see, in its place
+	STEP_VF,      // set of the PF `path` the VF `value`
+	STEP_PROBE,   // offer the VFs of the PF `path` to their drivers
 	STEP_KINDS
 };
 

@@ -22,7 +22,8 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_PARTITION] = "partition", [STEP_DEVICES] = "devices",
 	[STEP_USERNS] = "userns",	[STEP_MODULE] = "module",
 	[STEP_NETNS] = "netns",		[STEP_NETDEVS] = "netdevs",
-	[STEP_REWRITE] = "rewrite",
+	[STEP_REWRITE] = "rewrite",	[STEP_VF] = "vf",
+	[STEP_PROBE] = "probe",
 };
 
 const char *step_name(enum step_kind kind)

@@ -193,15 +193,6 @@ static unsigned parts_for(const struct start_request *req, const struct ledger *
 	return parts;
 }
 
-static bool binds(const struct grant *g)
-{
-	for (unsigned i = 0; i < g->nnics; i++) {
-		if (g->nics[i].bind)
-			return true;
-	}
-	return false;
-}
-
 // What is bound for the lease alone is bound before there is a plan: only then it has a device node. A lease that
 // is never written leaves none bound (start_done).
 static int bind_nics(struct start *s, struct err *err)
@@ -250,6 +241,8 @@ int start_prepare(
 		r = ids_choose_link_groups(&s.ledger, &s.lease.grant, err);
 	if (r == 0 && fs->real && !req->launch.look)
 		r = bind_nics(&s, err);
+	if (r == 0 && fs->real && !req->launch.look)
+		r = vfs_keep(&s.ledger, &s.host, &s.lease.grant, err);
 	if (r == 0) {
 		strcpy(s.lease.boot_id, s.host.boot_id);
 		// of an engine's container the ids are the host's, and nobody starts another program as them
@@ -284,7 +277,7 @@ void start_done(struct start *s)
 	const struct grant *g = &s->lease.grant;
 	struct err unused;
 
-	if (s->ledger.lock >= 0 && binds(g) && !lease_exists(&s->ledger, g->name))
+	if (s->ledger.lock >= 0 && g->nnics > 0 && !lease_exists(&s->ledger, g->name))
 		nics_return(&s->ledger, g->name, &unused);
 	if (s->planned)
 		plan_done(&s->plan);

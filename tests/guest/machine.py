@@ -2,12 +2,14 @@
 # Copyright (c) 2026 The pinfold authors
 """The machine that QEMU plays: its nodes, its memory, its PCI functions, as arguments."""
 
+import os
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 
 from kernel import Missing
 
-QEMU = "qemu-system-x86_64"
+QEMU = os.environ.get("PINFOLD_GUEST_QEMU", "qemu-system-x86_64")
 NODES = 2
 DISTANCE = 21
 
@@ -81,11 +83,19 @@ def nodes(machine):
     return arguments
 
 
+def knows(model):
+    """Whether this QEMU has such a device: igb, which makes VFs, came with 8.0."""
+    command = [QEMU, "-nodefaults", "-display", "none", "-device", f"{model},help"]
+    p = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return p.stdout.startswith(f"{model} options")
+
+
 def nics():
     """NICs for grants, joined in pairs by hubs; nothing leads out of the guest.
 
-    Alone in their IOMMU groups: two e1000e and two virtio, of no node, and one e1000e on node 1.
-    Two e1000 behind a bridge to conventional PCI share one group with that bridge.
+    Alone in their IOMMU groups: two e1000e, two virtio and four vmxnet3, of no node, and one e1000e on node 1.
+    Two e1000 behind a bridge to conventional PCI share one group with that bridge. Where QEMU has it,
+    an igb, for its VFs.
     """
     arguments, number = [], 0
 
@@ -107,6 +117,11 @@ def nics():
     arguments += ["-device", "pxb-pcie,id=far,bus_nr=128,bus=pcie.0,numa_node=1,addr=0x15"]
     arguments += ["-device", "pcie-root-port,id=port1,chassis=2,bus=far"]
     nic("e1000e", 1, "bus=port1")
+    for port in range(4):
+        nic("vmxnet3", 5 + port // 2, f"bus=pcie.0,addr={0x17 + port:#x}")
+    if knows("igb"):
+        arguments += ["-device", "pcie-root-port,id=port2,chassis=3,bus=pcie.0,addr=0x16"]
+        nic("igb", 4, "bus=port2")
     return arguments
 
 

@@ -211,3 +211,105 @@ def test_noiommu_is_loud(tmp_path):
     p = nic("bind", "--dry-run", "--unsafe-noiommu", "ens3", tree=tree)
     assert p.returncode == 0 and "WARNING: no IOMMU confines NIC 0000:60:00.0" in p.stderr
     assert "enable_unsafe_noiommu_mode = Y" in p.stdout
+
+
+# --- nic vfs, on copies ---------------------------------------------------------------------------
+
+
+def steps(*args, tree):
+    p = nic("vfs", "--dry-run", *args, tree=tree)
+    assert (p.returncode, p.stderr) == (0, "")
+    return [line.split(None, 1)[1] for line in p.stdout.splitlines()]
+
+
+def test_steps_of_vfs(tmp_path):
+    """VFs are set before a driver looks at them."""
+    tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
+    pf = "/sys/bus/pci/devices/0000:10:00.1"
+    assert steps("ens1", "4", tree=tree) == [f"set        {pf}/sriov_numvfs = 4"]
+    said = ["--mac", "1=02:00:00:00:00:07", "--vlan", "100", "--vlan", "2=7", "--trust", "0=on"]
+    assert steps(*said, "--spoof-check", "off", "10:00.1", "3", tree=tree) == [
+        f"set        {pf}/sriov_drivers_autoprobe = 0",
+        f"set        {pf}/sriov_numvfs = 3",
+        f"vf         {pf} = 0 vlan=100 spoof-check=off trust=on",
+        f"vf         {pf} = 1 mac=02:00:00:00:00:07 vlan=100 spoof-check=off",
+        f"vf         {pf} = 2 vlan=7 spoof-check=off",
+        f"set        {pf}/sriov_drivers_autoprobe = 1",
+        f"probe      {pf}",
+    ]
+    # who has turned that off wants no drivers
+    Path(tree, pf[1:], "sriov_drivers_autoprobe").write_text("0\n")
+    assert steps("--vlan", "0=5", "ens1", "1", tree=tree) == [
+        f"set        {pf}/sriov_numvfs = 1",
+        f"vf         {pf} = 0 vlan=5",
+    ]
+
+
+def test_steps_of_vfs_that_exist(tmp_path):
+    tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
+    pf = "/sys/bus/pci/devices/0000:10:00.0"
+    assert steps("ens0", "8", tree=tree) == []
+    assert steps("--vlan", "3=5", "ens0", "8", tree=tree) == [f"vf         {pf} = 3 vlan=5"]
+    assert steps("ens0", "0", tree=tree) == [f"set        {pf}/sriov_numvfs = 0"]
+
+
+@pytest.mark.parametrize(
+    "machine, args, like",
+    [
+        ("big", ["ens1"], "say a NIC and how many VFs"),
+        ("big", ["ens1", "4", "5"], "say a NIC and how many VFs"),
+        ("big", ["ens1", "x"], "'x' is no number of VFs, from 0 to 256"),
+        ("big", ["ens1", "257"], "no number of VFs"),
+        ("big", ["ens1", "129"], "129 VFs are wanted, and it has at most 128"),
+        ("big", ["ens99", "1"], "NIC 'ens99' does not exist"),
+        ("big", ["old0", "1"], "0000:f0:00.0 has no VFs .SR-IOV."),
+        ("big", ["10:01.0", "1"], "is a VF itself; its PF is 0000:10:00.0"),
+        ("big", ["ens0", "4"], "has 8 VFs, .*: pinfold nic vfs 0000:10:00.0 0 first"),
+        ("big", ["--mac", "02:00:00:00:00:07", "ens1", "1"], "of which VF"),
+        ("big", ["--mac", "0=03:00:00:00:00:07", "ens1", "1"], "no address of one interface"),
+        ("big", ["--mac", "0=02:00:00:00:00:7", "ens1", "1"], "no address of one interface"),
+        ("big", ["--vlan", "4095", "ens1", "1"], "no number from 0 to 4094"),
+        ("big", ["--vlan", "a=1", "ens1", "1"], "'a' is no number of a VF"),
+        ("big", ["--vlan", "1=5", "ens1", "1"], "VF 1 is to be set"),
+        ("big", ["--trust", "0=yes", "ens1", "1"], "neither on nor off"),
+        ("paper", ["03:00.0", "2"], "bound to vfio-pci, which makes no VFs; .*nic unbind"),
+        ("two", ["00:04.0", "1"], "0000:00:04.0 is no NIC"),
+    ],
+)
+def test_vfs_refuses(tmp_path, machine, args, like):
+    tree = fake_host.write(fake_host.kinds[machine](), str(tmp_path / "t"))
+    p = nic("vfs", "--dry-run", *args, tree=tree)
+    assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
+    assert p.stderr.count("\n") == 1 and p.stdout == ""
+
+
+def test_vfs_that_somebody_has_stay(tmp_path):
+    """A grant that is not in use, and the host: by force alone. What is only set may be granted, and not in use."""
+    machine = fake_host.big()
+    vf = next(p for p in machine.pci if p.bdf == "0000:10:01.5")
+    vf.driver, vf.netdev, vf.address6 = "iavf", "vf5", True
+    tree = fake_host.write(machine, str(tmp_path / "t"))
+    p = nic("vfs", "--dry-run", "ens0", "0", tree=tree)
+    assert p.returncode == 125 and "VF 0000:10:01.5 (vf5) has an address" in p.stderr
+    steps("--force", "ens0", "0", tree=tree)
+    flags = ["--name", "fw", "--cpu-count", "1", "--nic", "0000:10:01.3", "--format", "json"]
+    p = subprocess.run(
+        [PINFOLD, "--host-tree", tree, "plan", *flags, "--", "/bin/true"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    grants = Path(tree, "etc/pinfold/grants.d")
+    grants.mkdir(parents=True)
+    (grants / "fw.json").write_text(json.dumps(json.loads(p.stdout)["grant"]))
+    p = nic("vfs", "--dry-run", "ens0", "0", tree=tree)
+    assert p.returncode == 125 and "VF 0000:10:01.3 is granted to 'fw'" in p.stderr
+    steps("--force", "ens0", "0", tree=tree)
+    steps("--vlan", "5", "ens0", "8", tree=tree)
+
+
+def test_vfs_need_this_machine(tmp_path):
+    tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
+    p = nic("vfs", "ens1", "4", tree=tree)
+    assert p.returncode == 125 and "without --host-tree" in p.stderr

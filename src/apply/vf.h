@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// VFs (SR-IOV) as the driver of their PF tells and sets them, by rtnetlink(7).
+#pragma once
+
+#include "host/vf.h"
+
+struct nlmsghdr;
+
+struct vf_list {
+	const char *pf; // whose they have to be
+	unsigned index; // of its interface
+	unsigned n;
+	struct vf vfs[VFS_MAX];
+};
+
+// Those of the PF. Its first interface is asked, which has to be in this process's network namespace.
+int vf_look(const struct hostfs *fs, const char *pf, struct vf_list *ret, struct err *err);
+// From the kernel's answer: a struct vf_list. -ENODEV: the interface is of another function.
+int vf_take(const struct nlmsghdr *h, void *list);
+// The one with that number, NULL: the driver tells of none such.
+const struct vf *vf_find(const struct vf_list *list, unsigned number);
+// What `want` says and `list`, looked at before, does not. What was said so already is not said again.
+int vf_set(const struct vf_list *list, const struct vf *want, struct err *err);

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// VFs (SR-IOV) that are made, set and taken away, and what a lease may have changed of its own. What is to be put back is
+// on disk first.
+
+#include "apply/apply.h"
+
+#include "apply/vf.h"
+#include "base/event_log.h"
+#include "base/fs.h"
+#include "base/scope.h"
+#include "host/hostfs.h"
+#include "ledger/vf_record.h"
+#include "plan/vfs.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEVICES "sys/bus/pci/devices"
+
+// ---- files of a PF
+
+static int write_below(int root, const char *path, const char *value, struct err *err)
+{
+	_cleanup_close_ int fd = fs_open_in(root, path, O_WRONLY | O_TRUNC, 0);
+
+	if (fd < 0)
+		return err_sys(err, errno, "open '/%s' to write '%s'", path, value);
+	if (write(fd, value, strlen(value)) != (ssize_t)strlen(value))
+		return err_sys(err, errno, "write '%s' to '/%s'", value, path);
+	return 0;
+}
+
+static unsigned number_of_vfs(const struct hostfs *fs, const char *pf)
+{
+	char path[80];
+	uint64_t n = 0;
+
+	snprintf(path, sizeof(path), DEVICES "/%s/sriov_numvfs", pf);
+	return hostfs_u64(fs->root, path, &n) == 0 ? (unsigned)n : 0;
+}
+
+// Kernels before 4.12 always offer new VFs to drivers, and have no such file.
+bool vfs_autoprobe(const struct hostfs *fs, const char *pf)
+{
+	char path[80];
+	uint64_t on = 0;
+
+	snprintf(path, sizeof(path), DEVICES "/%s/sriov_drivers_autoprobe", pf);
+	return hostfs_u64(fs->root, path, &on) == 0 && on == 1;
+}
+
+static int probe(unsigned, const char *bdf, void *arg, struct err *)
+{
+	const struct hostfs *fs = arg;
+	struct err unused;
+
+	// one that no driver wants is fine
+	write_below(fs->root, "sys/bus/pci/drivers_probe", bdf, &unused);
+	return 0;
+}
+
+static int set_one(const struct hostfs *fs, const char *pf, const char *text, struct err *err)
+{
+	_cleanup_free_ struct vf_list *list = malloc(sizeof(*list));
+	struct vf want;
+
+	if (list == NULL)
+		return err_oom(err);
+	if (vf_parse(text, &want, err) < 0 || vf_look(fs, pf, list, err) < 0)
+		return -err->code;
+	return vf_set(list, &want, err);
+}
+
+static int take_step(const struct hostfs *fs, const struct step *s, struct err *err)
+{
+	const char *pf = strrchr(s->path, '/') + 1;
+
+	if (s->kind == STEP_SET)
+		return write_below(fs->root, s->path + 1, s->value, err);
+	if (s->kind == STEP_VF)
+		return set_one(fs, pf, s->value, err);
+	return vf_each(fs, pf, probe, (void *)fs, err);
+}
+
+int apply_vf(const struct step *s, struct err *err)
+{
+	struct hostfs fs;
+	int r;
+
+	if (hostfs_open("/", &fs, err) < 0)
+		return -err->code;
+	r = take_step(&fs, s, err);
+	hostfs_close(&fs);
+	return r;
+}
+
+// ---- who has them
+
+// The kernel waits for whoever has one open when it is to go: it must not be tried.
+static int check_unused(unsigned, const char *bdf, void *arg, struct err *err)
+{
+	const struct ledger *l = arg;
+	struct grant g = {.nnics = 1};
+	char path[80], name[64], group[16];
+	uint64_t number;
+
+	snprintf(path, sizeof(path), DEVICES "/%s/driver", bdf);
+	if (hostfs_link_name(l->fs.root, path, name, sizeof(name)) < 0 || !str_eq(name, "vfio-pci"))
+		return 0;
+	snprintf(path, sizeof(path), DEVICES "/%s/iommu_group", bdf);
+	if (hostfs_link_name(l->fs.root, path, group, sizeof(group)) < 0
+	    || host_parse_u64(group, 10, "", &number) < 0 || number > INT32_MAX)
+		return 0;
+	strcpy(g.nics[0].bdf, bdf);
+	g.nics[0].iommu_group = (int)number;
+	return nics_check_free(l, &g, err);
+}
+
+// ---- putting back
+
+static int unmake(const struct ledger *l, const struct vf_record *r, struct err *err)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/sriov_numvfs", r->pf);
+	if (number_of_vfs(&l->fs, r->pf) > 0
+	    && (vf_each(&l->fs, r->pf, check_unused, (void *)l, err) < 0
+		|| write_below(l->fs.root, path, "0", err) < 0))
+		return -err->code;
+	snprintf(path, sizeof(path), DEVICES "/%s/sriov_drivers_autoprobe", r->pf);
+	if (r->autoprobe && !vfs_autoprobe(&l->fs, r->pf))
+		return write_below(l->fs.root, path, "1", err);
+	return 0;
+}
+
+// What cannot be had again must not keep the rest, or a lease.
+static void put_back(const struct ledger *l, const struct vf_record *r)
+{
+	_cleanup_free_ struct vf_list *list = malloc(sizeof(*list));
+	struct err err;
+
+	if (list == NULL || vf_look(&l->fs, r->pf, list, &err) < 0) {
+		event_log(
+			"NIC %s: its VFs are not set back: %s",
+			r->nic,
+			list != NULL ? err.msg : "out of memory"
+		);
+		return;
+	}
+	for (unsigned i = 0; i < r->n; i++) {
+		// it was taken away meanwhile
+		if (vf_find(list, r->vfs[i].number) == NULL)
+			continue;
+		if (vf_set(list, &r->vfs[i], &err) < 0)
+			event_log("NIC %s is not as it was: %s", r->nic, err.msg);
+	}
+}
+
+static bool exists(const struct hostfs *fs, const char *bdf)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/vendor", bdf);
+	return faccessat(fs->root, path, F_OK, 0) == 0;
+}
+
+static int give_back(const struct ledger *l, const struct vf_record *r, struct err *err)
+{
+	if (exists(&l->fs, r->nic) && exists(&l->fs, r->pf)) {
+		if (r->made > 0 && unmake(l, r, err) < 0)
+			return err_wrap(err, "NIC %s", r->pf);
+		if (r->made == 0)
+			put_back(l, r);
+	}
+	return vf_record_remove(l, VFS_DIR, r->nic, err);
+}
+
+// ---- nic vfs
+
+// What there is to be put back, from before. Its `vfs` are those that will be set.
+static int look_before(
+	const struct ledger *l, const struct vfs_wish *w, struct vf_record *r, struct err *err
+)
+{
+	_cleanup_free_ struct vf_list *list = NULL;
+
+	strcpy(r->nic, w->pf->bdf);
+	strcpy(r->pf, w->pf->bdf);
+	r->autoprobe = vfs_autoprobe(&l->fs, w->pf->bdf);
+	hostfs_boot_id(l->fs.root, r->boot_id);
+	if (w->count != w->pf->numvfs) {
+		r->made = w->count;
+		return 0;
+	}
+	list = malloc(sizeof(*list));
+	if (list == NULL)
+		return err_oom(err);
+	if (vf_look(&l->fs, w->pf->bdf, list, err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < w->n; i++) {
+		const struct vf *now = vf_find(list, w->set[i].number);
+
+		if (now != NULL)
+			r->vfs[r->n++] = *now;
+	}
+	return 0;
+}
+
+int nic_vfs(const struct ledger *l, const struct vfs_wish *w, struct err *err)
+{
+	_cleanup_free_ struct vf_record *before = calloc(1, sizeof(*before));
+	struct plan p = {0};
+	struct err failed;
+	int r = 0;
+
+	if (before == NULL)
+		return err_oom(err);
+	if (w->count == w->pf->numvfs && w->n == 0)
+		return 0;
+	if (look_before(l, w, before, err) < 0
+	    || vf_each(&l->fs, w->pf->bdf, check_unused, (void *)l, err) < 0)
+		return -err->code;
+	// to take them away is one step, after which nothing of them is left to be put back
+	if (w->count > 0 && vf_record_write(l, VFS_DIR, before, err) < 0)
+		return -err->code;
+	plan_vfs(&p, w, before->autoprobe);
+	r = p.failed ? err_oom(&failed) : 0;
+	for (unsigned i = 0; r == 0 && i < p.nsteps; i++)
+		r = take_step(&l->fs, &p.steps[i], &failed);
+	plan_done(&p);
+	if (r == 0)
+		return vf_record_remove(l, VFS_DIR, w->pf->bdf, err);
+	if (w->count > 0)
+		give_back(l, before, err);
+	*err = failed;
+	return err_wrap(err, "NIC %s", w->pf->bdf);
+}
+
+// ---- VFs of a lease
+
+struct place {
+	const char *bdf;
+	int number;
+};
+
+static int is_it(unsigned number, const char *bdf, void *arg, struct err *)
+{
+	struct place *p = arg;
+
+	if (str_eq(bdf, p->bdf))
+		p->number = (int)number;
+	return 0;
+}
+
+static int keep_one(
+	const struct ledger *l,
+	const struct host_pci *nic,
+	const char *lease,
+	const char *boot_id,
+	struct vf_list *list,
+	struct err *err
+)
+{
+	_cleanup_free_ struct vf_record *r = calloc(1, sizeof(*r));
+	struct place place = {nic->bdf, -1};
+	const struct vf *now;
+	struct err unused;
+
+	if (r == NULL)
+		return err_oom(err);
+	vf_each(&l->fs, nic->physfn, is_it, &place, &unused);
+	// a driver that does not tell what it is set to cannot be asked for it again: so with PFs of programs
+	if (place.number < 0 || vf_look(&l->fs, nic->physfn, list, &unused) < 0
+	    || (now = vf_find(list, (unsigned)place.number)) == NULL)
+		return 0;
+	strcpy(r->nic, nic->bdf);
+	strcpy(r->pf, nic->physfn);
+	snprintf(r->lease, sizeof(r->lease), "%s", lease);
+	snprintf(r->boot_id, sizeof(r->boot_id), "%s", boot_id);
+	r->vfs[r->n++] = *now;
+	return vf_record_write(l, VFS_DIR, r, err);
+}
+
+int vfs_keep(
+	const struct ledger *l, const struct host *host, const struct grant *g, struct err *err
+)
+{
+	_cleanup_free_ struct vf_list *list = NULL;
+
+	for (unsigned i = 0; i < g->nnics; i++) {
+		const struct host_pci *nic = host_pci(host, g->nics[i].bdf);
+
+		if (nic == NULL || nic->physfn[0] == '\0')
+			continue;
+		if (list == NULL)
+			list = malloc(sizeof(*list));
+		if (list == NULL)
+			return err_oom(err);
+		if (keep_one(l, nic, g->name, host->boot_id, list, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+// ---- what was left
+
+struct collection {
+	const struct ledger *l;
+	const char *lease, *boot_id; // those of the lease; NULL: those of none
+	struct err first;
+};
+
+// Goes on: one that resists must not keep the others.
+static int collect_one(const struct vf_record *r, void *arg, struct err *err)
+{
+	struct collection *c = arg;
+	int f = 0;
+
+	if (c->lease != NULL) {
+		if (str_eq(r->lease, c->lease))
+			f = give_back(c->l, r, err);
+	} else if (!str_eq(r->boot_id, c->boot_id)) {
+		f = vf_record_remove(c->l, VFS_DIR, r->nic, err);
+	} else if (r->lease[0] == '\0' || !lease_exists(c->l, r->lease)) {
+		f = give_back(c->l, r, err);
+	}
+	if (f < 0 && c->first.code == 0)
+		c->first = *err;
+	return 0;
+}
+
+static int collect(struct collection *c, struct err *err)
+{
+	if (vf_record_each(c->l, VFS_DIR, collect_one, c, err) < 0)
+		return -err->code;
+	vf_record_sweep(c->l, VFS_DIR);
+	if (c->first.code != 0)
+		*err = c->first;
+	return -c->first.code;
+}
+
+int vfs_return(const struct ledger *l, const char *lease, struct err *err)
+{
+	return collect(&(struct collection){.l = l, .lease = lease}, err);
+}
+
+int vfs_collect(const struct ledger *l, struct err *err)
+{
+	char boot_id[HOST_BOOT_ID];
+
+	hostfs_boot_id(l->fs.root, boot_id);
+	return boot_id[0] != '\0' ? collect(&(struct collection){.l = l, .boot_id = boot_id}, err)
+				  : 0;
+}

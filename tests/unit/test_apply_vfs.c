@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// VFs, made and taken away in a tree of plain files; what the kernel tells of them, read. With a kernel and a PF:
+// tests/e2e/pinfold/test_guest_vfs.py.
+
+#include "fake.h"
+#include "scratch.h"
+
+#include "apply/apply.h"
+#include "apply/netlink.h"
+#include "apply/vf.h"
+#include "ledger/vf_record.h"
+#include "plan/vfs.h"
+
+#include <arpa/inet.h>
+#include <linux/if_link.h>
+#include <string.h>
+
+#define PF "0000:10:00.0"
+#define VF "0000:10:10.0"
+#define AT_PF "sys/bus/pci/devices/" PF "/"
+#define AT_VF "sys/bus/pci/devices/" VF "/"
+#define BOOT "3d9cdeba-1ba6-4c30-8f05-0d2d2f2c0c0a"
+
+static struct ledger l;
+static struct hostfs fs;
+
+static char *full(const char *path, char buf[static 256])
+{
+	snprintf(buf, 256, "%s/%s", top, path);
+	for (char *p = buf + strlen(top) + 1; (p = strchr(p, '/')) != NULL; p++) {
+		*p = '\0';
+		mkdir(buf, 0755);
+		*p = '/';
+	}
+	return buf;
+}
+
+static void put(const char *path, const char *text)
+{
+	char buf[256];
+	_cleanup_fclose_ FILE *f = fopen(full(path, buf), "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+}
+
+static void put_link(const char *path, const char *target)
+{
+	char buf[256];
+
+	assert_int_equal(symlink(target, full(path, buf)), 0);
+}
+
+static void assert_file(const char *path, const char *text)
+{
+	_cleanup_free_ char *is = NULL;
+
+	assert_int_equal(fs_read(topfd, path, 64, &is, NULL), 0);
+	assert_string_equal(is, text);
+}
+
+static bool there(const char *path)
+{
+	return faccessat(topfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int begin(void **state)
+{
+	struct err err;
+
+	if (setup(state) < 0)
+		return -1;
+	put("etc/x", "");
+	put("run/x", "");
+	put("proc/sys/kernel/random/boot_id", BOOT "\n");
+	put(AT_PF "vendor", "0x8086\n");
+	put(AT_PF "sriov_numvfs", "0");
+	put(AT_PF "sriov_drivers_autoprobe", "1");
+	return hostfs_open(top, &fs, &err) < 0 || ledger_open(&fs, true, &l, &err) < 0 ? -1 : 0;
+}
+
+static int end(void **state)
+{
+	ledger_close(&l);
+	hostfs_close(&fs);
+	return teardown(state);
+}
+
+// ---- words
+
+static void text_and_back(void **)
+{
+	static const char *const texts[] = {
+		"0",
+		"7 mac=02:00:00:00:0a:ff",
+		"255 mac=00:00:00:00:00:00 vlan=0 qos=0 protocol=8100 spoof-check=on trust=off",
+		"1 vlan=4094 qos=7 protocol=88a8 spoof-check=off trust=on",
+	};
+	static const char *const wrong[] = {
+		"",
+		"x",
+		"256",
+		"1 mac=02:00:00:00:00",
+		"1 mac=ff:ff:ff:ff:ff:ff",
+		"1 vlan=-1",
+		"1 vlan=4095",
+		"1 qos=8",
+		"1 trust=1",
+		"1 spoof-check=",
+		"1 color=red",
+		"1 mac=02:00:00:00:00:01x"};
+	char buf[VF_STR];
+	struct err err;
+	struct vf v;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_ok(vf_parse(texts[i], &v, &err), &err);
+		assert_string_equal(vf_text(&v, buf), texts[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_fails(vf_parse(wrong[i], &v, &err), &err, "");
+}
+
+// ---- what the kernel tells
+
+static void put_vf(struct netlink_message *m, unsigned number, uint32_t trust)
+{
+	struct ifla_vf_mac mac = {.vf = number, .mac = {2, 0, 0, 0, 0, (unsigned char)number}};
+	struct ifla_vf_spoofchk on = {.vf = number, .setting = trust};
+	struct ifla_vf_vlan_info vlan = {number, 100 + number, 3, htons(0x88a8)};
+	struct rtattr *info = netlink_nest(m, IFLA_VF_INFO), *list;
+
+	netlink_put(m, IFLA_VF_MAC, &mac, sizeof(mac));
+	list = netlink_nest(m, IFLA_VF_VLAN_LIST);
+	netlink_put(m, IFLA_VF_VLAN_INFO, &vlan, sizeof(vlan));
+	netlink_nest_end(m, list);
+	netlink_put(m, IFLA_VF_TRUST, &on, sizeof(on));
+	netlink_nest_end(m, info);
+}
+
+static void kernel_tells(void **)
+{
+	static struct vf_list list;
+	struct netlink_message m;
+	struct ifinfomsg *i = netlink_begin(&m, RTM_NEWLINK, 0, sizeof(*i));
+	struct rtattr *all;
+	char buf[VF_STR];
+
+	i->ifi_index = 7;
+	netlink_put_text(&m, IFLA_PARENT_DEV_NAME, PF);
+	all = netlink_nest(&m, IFLA_VFINFO_LIST);
+	put_vf(&m, 0, 1);
+	put_vf(&m, 1, UINT32_MAX); // the driver does not know
+	netlink_nest_end(&m, all);
+	netlink_put_text(&m, IFLA_IFALIAS, "behind it");
+	list = (struct vf_list){.pf = PF};
+	assert_int_equal(vf_take(&m.head, &list), 0);
+	assert_int_equal(list.index, 7);
+	assert_int_equal(list.n, 2);
+	assert_string_equal(
+		vf_text(vf_find(&list, 0), buf),
+		"0 mac=02:00:00:00:00:00 vlan=100 qos=3 protocol=88a8 trust=on"
+	);
+	assert_string_equal(
+		vf_text(vf_find(&list, 1), buf),
+		"1 mac=02:00:00:00:00:01 vlan=101 qos=3 protocol=88a8"
+	);
+	assert_null(vf_find(&list, 2));
+	// an interface of that name, and of another function
+	list = (struct vf_list){.pf = VF};
+	assert_int_equal(vf_take(&m.head, &list), -ENODEV);
+}
+
+// ---- nic vfs
+
+static void made_and_taken_away(void **)
+{
+	struct host_pci pf = {.bdf = PF, .totalvfs = 4};
+	static struct vfs_wish w;
+	struct err err;
+
+	w = (struct vfs_wish){.pf = &pf, .count = 3};
+	assert_ok(nic_vfs(&l, &w, &err), &err);
+	assert_file(AT_PF "sriov_numvfs", "3");
+	assert_file(AT_PF "sriov_drivers_autoprobe", "1");
+	assert_false(there(VFS_DIR + 1));
+	pf.numvfs = 3;
+	w.count = 0;
+	assert_ok(nic_vfs(&l, &w, &err), &err);
+	assert_file(AT_PF "sriov_numvfs", "0");
+}
+
+// They are made, and then cannot be set.
+static void failure_half_way(void **)
+{
+	struct host_pci pf = {.bdf = PF, .totalvfs = 4};
+	static struct vfs_wish w;
+	struct err err;
+
+	w = (struct vfs_wish){.pf = &pf, .count = 2, .n = 1, .set = {NO_VF}};
+	w.set[0].vlan = 5;
+	assert_fails(nic_vfs(&l, &w, &err), &err, "NIC " PF " has no network interface");
+	assert_file(AT_PF "sriov_numvfs", "0");
+	assert_file(AT_PF "sriov_drivers_autoprobe", "1");
+	assert_false(there(VFS_DIR + 1));
+}
+
+// The kernel would wait for whoever has it.
+static void open_vf_keeps_all(void **)
+{
+	struct host_pci pf = {.bdf = PF, .totalvfs = 4, .numvfs = 2};
+	static struct vfs_wish w;
+	struct err err;
+
+	put(AT_PF "sriov_numvfs", "2");
+	put(AT_VF "vendor", "");
+	put_link(AT_PF "virtfn0", "../" VF);
+	put_link(AT_VF "driver", "../../drivers/vfio-pci");
+	put_link(AT_VF "iommu_group", "../../../../kernel/iommu_groups/40");
+	put("sys/class/vfio/40/dev", "1:3\n");
+	w = (struct vfs_wish){.pf = &pf};
+	assert_fails(nic_vfs(&l, &w, &err), &err, "VFIO group 40");
+	assert_file(AT_PF "sriov_numvfs", "2");
+}
+
+// ---- killed half way
+
+static void leave(const struct vf_record *r)
+{
+	struct err err;
+
+	put(AT_PF "sriov_numvfs", "2");
+	put(AT_PF "sriov_drivers_autoprobe", "0");
+	assert_ok(vf_record_write(&l, VFS_DIR, r, &err), &err);
+}
+
+static void collected(void **)
+{
+	static struct vf_record r = {
+		.nic = PF, .pf = PF, .boot_id = BOOT, .made = 2, .autoprobe = true};
+	struct err err;
+
+	leave(&r);
+	assert_ok(vfs_collect(&l, &err), &err);
+	assert_file(AT_PF "sriov_numvfs", "0");
+	assert_file(AT_PF "sriov_drivers_autoprobe", "1");
+	assert_false(there(VFS_DIR + 1));
+	// of another boot: those that there are now are others
+	strcpy(r.boot_id, "another");
+	leave(&r);
+	assert_ok(vfs_collect(&l, &err), &err);
+	assert_file(AT_PF "sriov_numvfs", "2");
+	assert_false(there(VFS_DIR + 1));
+}
+
+static void of_a_lease(void **)
+{
+	static struct vf_record r = {
+		.nic = VF, .pf = PF, .boot_id = BOOT, .lease = "fw", .n = 1, .vfs = {NO_VF}};
+	struct err err;
+
+	leave(&r);
+	put("run/pinfold/leases/fw.json", "{}");
+	assert_ok(vfs_collect(&l, &err), &err);
+	assert_true(there("run/pinfold/vfs/" VF ".json"));
+	assert_ok(vfs_return(&l, "other", &err), &err);
+	assert_true(there("run/pinfold/vfs/" VF ".json"));
+	// it was taken away meanwhile: there is nothing to be set
+	assert_ok(vfs_return(&l, "fw", &err), &err);
+	assert_false(there(VFS_DIR + 1));
+	assert_file(AT_PF "sriov_numvfs", "2");
+}
+
+static void records_of_others_are_refused(void **)
+{
+	static struct vf_record r = {.nic = PF, .pf = PF, .boot_id = BOOT, .made = 2};
+	struct err err;
+
+	leave(&r);
+	assert_ok(vf_record_read(&l, VFS_DIR, PF, &r, &err), &err);
+	assert_int_equal(r.made, 2);
+	put("run/pinfold/vfs/" PF ".json",
+	    "{\"nic\": \"" PF "\", \"pf\": \"../../x\", \"lease\": \"\", \"boot-id\": \"\","
+	    "\"made\": 1, \"autoprobe\": true, \"vfs\": []}");
+	assert_fails(vf_record_read(&l, VFS_DIR, PF, &r, &err), &err, "'pf' is no name");
+	put("run/pinfold/vfs/" PF ".json",
+	    "{\"nic\": \"" PF "\", \"pf\": \"" PF "\", \"lease\": \"\", \"boot-id\": \"\","
+	    "\"made\": 1, \"autoprobe\": true, \"vfs\": [\"0 up\"]}");
+	assert_fails(vf_record_read(&l, VFS_DIR, PF, &r, &err), &err, "'up' is nothing of a VF");
+	assert_fails(vfs_collect(&l, &err), &err, "'up' is nothing of a VF");
+	assert_file(AT_PF "sriov_numvfs", "2");
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_and_back),
+		cmocka_unit_test(kernel_tells),
+		EACH(made_and_taken_away),
+		EACH(failure_half_way),
+		EACH(open_vf_keeps_all),
+		EACH(collected),
+		EACH(of_a_lease),
+		EACH(records_of_others_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -352,7 +352,7 @@ class Update(Scenario):
         lease, held = self.pf.lease(self.name), self.pf.json("grant", "show", self.name)
         assert "updating" not in lease
         box = {}
-        for top in Path("/sys/fs/cgroup").glob("**/pinfold"):
+        for top in [Path("/sys/fs/cgroup/pinfold"), *Path("/sys/fs/cgroup").glob("*/pinfold")]:
             for file in ("memory.max", "memory.limit_in_bytes", "pids.max"):
                 for path in (top / self.name / "box").glob(file):
                     box[file.split(".", maxsplit=1)[0]] = int(path.read_text())

@@ -25,14 +25,25 @@ done
 
 # loose: nobody else is supposed to change what the guest reads while it runs
 $b mount -t 9p -o "ro,cache=loose,$p9" host /host || die "the machine's files cannot be mounted"
-$b mount -t tmpfs -o size=60%,mode=755 rw /rw || die "no tmpfs"
-$b mkdir /rw/upper /rw/work
+if [ -n "$disk" ]; then
+	n=0
+	until [ -b "$disk" ] || [ $n = 50 ]; do
+		n=$((n + 1))
+		$b usleep 100000
+	done
+	$b mount -t ext4 "$disk" /rw || die "no disk"
+else
+	$b mount -t tmpfs -o size=60%,mode=755 rw /rw || die "no tmpfs"
+fi
+new=1
+[ ! -d /rw/upper ] || new=0 # the guest has been started again
+$b mkdir -p /rw/upper /rw/work
 $b mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work root /root ||
 	die "the overlay cannot be mounted"
 
 # what is of the running machine and not of its installation starts empty
 for dir in /root/etc/pinfold /root/var/log/pinfold; do
-	[ ! -d $dir ] || $b rm -rf $dir
+	[ $new = 0 ] || [ ! -d $dir ] || $b rm -rf $dir
 done
 # the checkout and the kernel's modules stay visible, also below what gets a file system of its own
 n=0

@@ -12,6 +12,8 @@ from kernel import Missing
 HERE = Path(__file__).resolve().parent
 # what leads to the machine's root file system, and the line that the output goes out by
 WANTED = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_console"]
+# a disk, and the sum that its file system asks for by name
+DISK = ["virtio_blk", "crc32c_generic", "ext4"]
 
 
 class Archive:
@@ -66,7 +68,7 @@ def read_module(path):
     return lzma.decompress(data) if path.suffix == ".xz" else data
 
 
-def build(kernel, settings):
+def build(kernel, settings, second="second.sh", disk=False):
     """The archive. `settings` is the text of the shell variables that both stages read."""
     busybox = shutil.which("busybox")
     if busybox is None:
@@ -79,9 +81,9 @@ def build(kernel, settings):
     for name in ("bin", "dev", "proc", "sys", "host", "rw", "root", "modules"):
         archive.directory(name)
     archive.file("bin/busybox", program, 0o755)
-    for number, path in enumerate(in_order(kernel, WANTED)):
+    for number, path in enumerate(in_order(kernel, WANTED + (DISK if disk else []))):
         archive.file(f"modules/{number:02}-{module_name(path)}.ko", read_module(path))
     archive.file("init", (HERE / "first.sh").read_bytes(), 0o755)
-    archive.file("second.sh", (HERE / "second.sh").read_bytes())
+    archive.file("second.sh", (HERE / second).read_bytes())
     archive.file("settings", os.fsencode(settings))
     return archive.bytes()

@@ -23,6 +23,7 @@ class Machine:
     pages_2m: int = 256  # on each node
     pages_1g: int = 1  # on the last node
     accel: str = "tcg"
+    disk: str = ""  # an image with a file system, for what is to outlive a reboot
     append: list = field(default_factory=list)  # to the kernel's command line
     more: list = field(default_factory=list)  # to QEMU's
 
@@ -125,6 +126,14 @@ def nics():
     return arguments
 
 
+def disk(path):
+    """Its root file system's upper layer."""
+    if not path:
+        return []
+    drive = f"file={path},if=none,id=disk,format=raw,cache=unsafe"
+    return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk,bus=pcie.0"]
+
+
 def share(tag, path, options):
     return [
         "-fsdev",
@@ -155,9 +164,9 @@ def arguments(machine, kernel, initramfs, out, tty):
         f"{machine.memory}M",
         "-nodefaults",
         "-no-user-config",
+        "-no-reboot",
         "-display",
         "none",
-        "-no-reboot",
         "-kernel",
         str(kernel.image),
         "-initrd",
@@ -178,5 +187,6 @@ def arguments(machine, kernel, initramfs, out, tty):
         *share("host", "/", ",readonly=on,multidevs=remap"),
         *share("out", out, ""),
         *nics(),
+        *disk(machine.disk),
         *machine.more,
     ]

@@ -20,7 +20,7 @@ class Shell:
             start_new_session=True,  # its group is who gets ^C
             **kw,
         )
-        status, said = self("trap : INT", 10)
+        status, said = self("trap : INT", 60)
         assert status == 0, said
 
     def __call__(self, text, seconds, until=None):

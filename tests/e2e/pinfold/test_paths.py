@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""Ways of people through pinfold: what docs/paths.md shows, and nothing else, from a machine on which nothing
+"""The ways of three people through pinfold: what docs/paths.md shows, and nothing else, from a machine on which nothing
 is set up."""
 
+import os
 import shutil
 import subprocess
 
@@ -10,14 +11,15 @@ import documents
 import pytest
 from desk import Desk
 from features import no_idmaps
-from places import program
+from places import TOP, program
 
-from workload import CPUS, SLOW, needs_pages, needs_root, needs_testpmd
+from workload import CPUS, GUEST, SLOW, needs_pages, needs_root, needs_testpmd
 
 DOCUMENT = "docs/paths.md"
 DESKS = "/var/tmp"  # what is below /tmp is hidden in containers, also of an image
 DEVELOPER = "A DPDK program of one's own"
 PLANNER = "A plan for another machine"
+OPERATOR = "A service that comes back"
 
 needs_cpus = pytest.mark.skipif(not {0, 1} <= set(CPUS), reason="the document names CPUs 0 and 1")
 
@@ -59,7 +61,31 @@ def test_planner(desk):
     walk(desk, PLANNER)
 
 
+@needs_root
+@needs_testpmd
+@pytest.mark.full
+@pytest.mark.anywhere
+@pytest.mark.limit(1200)
+def test_operator():
+    """In a machine of its own, where systemd is process 1 and whose disk outlives a reboot."""
+    if GUEST:
+        pytest.skip("a guest in a guest would be tried for ever")
+    p = subprocess.run(
+        [TOP / "tests/guest/run", "--systemd", "--pages-2m", "0", "-t", "1100", "--",
+         TOP / "tests/guest/typist", DOCUMENT, OPERATOR],
+        capture_output=True,
+        text=True,
+        timeout=1150,
+        check=False,
+    )  # fmt: skip
+    if p.returncode == 77:
+        pytest.skip(p.stderr.strip())
+    print(p.stdout)
+    assert p.returncode == 0, p.stderr
+
+
 def test_it_is_all_of_it():
     """No command of the document stands elsewhere."""
     commands, _ = documents.commands(DOCUMENT)
-    assert {c.heading for c in commands} == {DEVELOPER, PLANNER}
+    assert {c.heading for c in commands} == {DEVELOPER, PLANNER, OPERATOR}
+    assert os.access(TOP / "tests/guest/typist", os.X_OK)

@@ -170,7 +170,9 @@ static char *read_console(struct qemu *q)
 	struct err unused;
 	size_t len = 0;
 
-	for (int i = 0; all != NULL && i < CONSOLE_PARTS; i++) {
+	if (all == NULL)
+		return NULL;
+	for (int i = 0; i < CONSOLE_PARTS; i++) {
 		_cleanup_json_ json_t *text = NULL;
 		size_t part;
 

@@ -466,7 +466,7 @@ BAD_REQUESTS = [
     ("memory", 1),
     ("memory", "-1"),
     ("pids", 0),
-    ("nics", ["eth0"]),
+    ("nics", ["eth/0"]),
     ("nics", ["3b:20.0"]),
     ("nics", [1]),
     ("links", ["l"]),

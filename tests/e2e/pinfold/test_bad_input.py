@@ -206,7 +206,7 @@ GROUPS = {
     "grant": ["create", "start", "stop", "list", "show", "remove"],
     "host": ["capture", "free", "inventory", "kernel", "prepare", "ticks", "undo"],
     "image": ["build", "list", "remove"],
-    "nic": ["list", "restore", "unbind", "bind"],
+    "nic": ["list", "restore", "unbind", "bind", "vfs"],
     "runtime": ["configure"],
     "seccomp": ["show", "record"],
 }

@@ -110,7 +110,7 @@ def test_kubelet_changes_its_mind(cri, pf):
         cri.call(
             "UpdateContainerResources", container_id=container, linux={"cpuset_cpus": str(OTHER)}
         )
-    assert f"has {CPU} for as long as its container lives" in e.value.details(), e.value
+    assert f"has {CPU} for good" in e.value.details(), e.value
     cri.call(
         "UpdateContainerResources",
         container_id=container,

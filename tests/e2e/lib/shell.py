@@ -10,6 +10,12 @@ import time
 import uuid
 
 
+def heed_interrupts():
+    """A shell has what it starts in the background ignore them, and a shell that begins so cannot change it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 class Shell:
     def __init__(self, command, **kw):
         self.process = subprocess.Popen(
@@ -18,6 +24,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # its group is who gets ^C
+            preexec_fn=heed_interrupts,
             **kw,
         )
         status, said = self("trap : INT", 60)

@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
-
 static const char usage[] = "Usage: pinfold host free [--json]\n"
 			    "\n"
 			    "Shows what a new grant could have, for each NUMA node: CPUs and "
@@ -44,10 +42,9 @@ static json_t *free_nics(const struct host *h, const struct holdings *others, un
 		const struct host_pci *p = &h->pci[i];
 		int node = p->node >= 0 ? p->node : (int)h->nodes[0].id;
 
-		if (p->class >> 16 == CLASS_NETWORK && node == (int)h->nodes[index].id
-		    && !p->default_route && !p->addressed && p->upper[0] == '\0'
-		    && p->iommu_group >= 0 && !host_nic_bifurcated(p->driver)
-		    && !is_held(others, p->bdf))
+		if (host_pci_is_nic(p) && node == (int)h->nodes[index].id && !p->default_route
+		    && !p->addressed && p->upper[0] == '\0' && p->iommu_group >= 0
+		    && !host_nic_bifurcated(p->driver) && !is_held(others, p->bdf))
 			json_array_append_new(list, json_string(p->bdf));
 	}
 	return list;

@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
-
 // "" is null.
 static json_t *text(const char *s)
 {
@@ -266,7 +264,7 @@ int cmd_nic_list(int argc, char **argv)
 		else
 			not_every_grant(&untold);
 		for (unsigned i = 0; i < h.npci; i++) {
-			if (h.pci[i].class >> 16 == CLASS_NETWORK)
+			if (host_pci_is_nic(&h.pci[i]))
 				json_array_append_new(nics, nic_json(&fs, &l, &h, &all, &h.pci[i]));
 		}
 		holdings_done(&all);

@@ -11,15 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
-
 static bool asked_for(const struct doctor *d, const struct host_pci *p)
 {
 	const struct terms *t =
 		d->grant != NULL ? (const struct terms *)d->grant : (const struct terms *)d->wanted;
 
 	if (t == NULL)
-		return p->class >> 16 == CLASS_NETWORK;
+		return host_pci_is_nic(p);
 	for (unsigned i = 0; i < t->nnics; i++) {
 		if (str_eq(t->nics[i].bdf, p->bdf))
 			return true;

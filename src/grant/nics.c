@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
-
 bool nic_granted(const struct terms *t, const char *bdf)
 {
 	for (unsigned i = 0; i < t->nnics; i++) {
@@ -46,8 +44,8 @@ static bool is_free(const struct grant_nic *want, const struct host_pci *p)
 {
 	bool ready = str_eq(p->driver, "vfio-pci");
 
-	return p->class >> 16 == CLASS_NETWORK && p->iommu_group >= 0 && !p->default_route
-	       && !p->addressed && p->upper[0] == '\0' && p->numvfs == 0
+	return host_pci_is_nic(p) && p->iommu_group >= 0 && !p->default_route && !p->addressed
+	       && p->upper[0] == '\0' && p->numvfs == 0
 	       && (ready || (want->bind && p->lent[0] == '\0' && !host_nic_bifurcated(p->driver)));
 }
 

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
+
 // The files of the interface are found by /sys/class/net, where each has its name once.
 static void look_at_netdev(const struct hostfs *fs, const char *netdev, struct host_nic *n)
 {
@@ -55,6 +57,11 @@ bool host_nic_for_programs(const char *driver)
 {
 	return str_eq(driver, "vfio-pci") || str_eq(driver, "uio_pci_generic")
 	       || str_eq(driver, "igb_uio");
+}
+
+bool host_pci_is_nic(const struct host_pci *p)
+{
+	return p->class >> 16 == CLASS_NETWORK;
 }
 
 bool host_nic_bifurcated(const char *driver)

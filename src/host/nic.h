@@ -21,6 +21,8 @@ bool host_nic_for_programs(const char *driver);
 // A driver that stays while DPDK works beside it.
 bool host_nic_bifurcated(const char *driver);
 
+bool host_pci_is_nic(const struct host_pci *p);
+
 // It has no driver, or one that uses nothing of it (bridges, stubs): VFIO lets others of its group be used.
 bool host_pci_harmless(const struct host_pci *p);
 

@@ -3,6 +3,7 @@
 // /sys/bus/pci/devices, as described in the kernel's Documentation/ABI/testing/sysfs-bus-pci.
 
 #include "host/netdev.h"
+#include "host/nic.h"
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -12,7 +13,6 @@
 #include <string.h>
 
 #define PCI_DIR "sys/bus/pci/devices"
-#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
 
 // "0000:3b:00.1", in lower case as the kernel prints it; behind some bridges the domain has more
 // than four digits.
@@ -133,7 +133,7 @@ static int read_function(
 	p->totalvfs = read_unsigned(dir, "sriov_totalvfs", 0xffff);
 	if (p->totalvfs > 0)
 		p->numvfs = read_unsigned(dir, "sriov_numvfs", 0xffff);
-	if (p->class >> 16 == CLASS_NETWORK)
+	if (host_pci_is_nic(p))
 		read_net(root, routes, p);
 	return 0;
 }

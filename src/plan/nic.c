@@ -15,7 +15,15 @@
 #define DEVICE "/sys/bus/pci/devices/%s/"
 #define DRIVER "/sys/bus/pci/drivers/%s/"
 #define NOIOMMU "sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
+
+int nic_check_class(const struct host_pci *p, struct err *err)
+{
+	if (host_pci_is_nic(p))
+		return 0;
+	return err_set(
+		err, EINVAL, "%s is no NIC (class %06x); see pinfold nic list", p->bdf, p->class
+	);
+}
 
 const struct host_pci *nic_find(const struct host *host, const char *name, struct err *err)
 {
@@ -157,14 +165,8 @@ int nic_check(
 	for (unsigned i = 0; i < w->n; i++) {
 		const struct host_pci *p = w->nics[i];
 
-		if (p->class >> 16 != CLASS_NETWORK)
-			return err_set(
-				err,
-				EINVAL,
-				"%s is no NIC (class %06x); see pinfold nic list",
-				p->bdf,
-				p->class
-			);
+		if (nic_check_class(p, err) < 0)
+			return -err->code;
 		if (str_eq(p->driver, w->driver))
 			continue;
 		if (host_nic_bifurcated(p->driver))

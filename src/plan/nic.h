@@ -27,6 +27,8 @@ int nic_check(
 	struct err *err
 );
 
+// EINVAL: it is another kind of device.
+int nic_check_class(const struct host_pci *p, struct err *err);
 // EBUSY: a grant in use has it.
 int nic_check_holders(const struct host_pci *p, const struct holdings *others, struct err *err);
 

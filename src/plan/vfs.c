@@ -8,11 +8,11 @@
 #include "base/scope.h"
 #include "host/nic.h"
 #include "plan/make.h"
+#include "plan/nic.h"
 
 #include <string.h>
 
 #define DEVICE "/sys/bus/pci/devices/%s"
-#define CLASS_NETWORK 0x02 // the upper 8 bits of the class
 
 // ---- what is refused
 
@@ -20,14 +20,8 @@ static int check_pf(const struct vfs_wish *w, struct err *err)
 {
 	const struct host_pci *p = w->pf;
 
-	if (p->class >> 16 != CLASS_NETWORK)
-		return err_set(
-			err,
-			EINVAL,
-			"%s is no NIC (class %06x); see pinfold nic list",
-			p->bdf,
-			p->class
-		);
+	if (nic_check_class(p, err) < 0)
+		return -err->code;
 	if (p->physfn[0] != '\0')
 		return err_set(
 			err, EINVAL, "NIC %s is a VF itself; its PF is %s", p->bdf, p->physfn

@@ -53,22 +53,14 @@ static int take(void *arg, enum frame_type type, const char *text, size_t len, s
 	return end_frame(arg, type, text, len, err);
 }
 
-static bool is_end(int sig)
-{
-	return sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT;
-}
-
 static int take_signals(struct end *e, int sfd, struct err *err)
 {
 	struct signalfd_siginfo si;
 
 	while (read(sfd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		// whoever asked for it does not want it any more
-		if (!e->started && is_end((int)si.ssi_signo)) {
-			e->over = true;
-			e->code = 128 + (int)si.ssi_signo;
+		if (end_before_start(e, (int)si.ssi_signo))
 			return 0;
-		}
 		if (end_signal(e, (int)si.ssi_signo, err) < 0)
 			return -err->code;
 	}

@@ -218,6 +218,15 @@ int end_frame(struct end *e, enum frame_type type, const char *text, size_t len,
 	return e->over ? 0 : err_set(err, EPROTO, "a frame of type %d", type);
 }
 
+bool end_before_start(struct end *e, int sig)
+{
+	if (e->started || (sig != SIGTERM && sig != SIGINT && sig != SIGHUP && sig != SIGQUIT))
+		return false;
+	e->over = true;
+	e->code = 128 + sig;
+	return true;
+}
+
 int end_signal(struct end *e, int sig, struct err *err)
 {
 	if (sig == SIGPIPE || sig == SIGCHLD || sig >= 64)

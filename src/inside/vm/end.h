@@ -27,6 +27,8 @@ int end_open(struct end *e, int port, struct err *err);
 int end_start(struct end *e, const char *cpus, struct err *err);
 // A frame that is about the program. -EPROTO for any other.
 int end_frame(struct end *e, enum frame_type type, const char *text, size_t len, struct err *err);
+// A signal that ends a program has come before there is one: it is over, and true.
+bool end_before_start(struct end *e, int sig);
 // A signal for the program.
 int end_signal(struct end *e, int sig, struct err *err);
 // What whoever reads the status descriptor is told: "started 1".

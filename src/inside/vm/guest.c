@@ -184,7 +184,7 @@ static int take_setup(
 	return jread_parse(text, len, "what the guest is", &g->setup, err);
 }
 
-static void say(struct guest *g, enum frame_type type)
+static void greet(struct guest *g)
 {
 	char text[96];
 	struct err err;
@@ -196,7 +196,7 @@ static void say(struct guest *g, enum frame_type type)
 		g->entered,
 		uptime()
 	);
-	if (pump_send(&g->pump, type, text, strlen(text), &err) < 0)
+	if (pump_send(&g->pump, FRAME_HELLO, text, strlen(text), &err) < 0)
 		guest_die("%s", err.msg);
 }
 
@@ -277,6 +277,7 @@ int guest_main(void)
 {
 	struct guest g = {.entered = uptime()};
 	const char *hostname;
+	struct err err;
 
 	umask(0);
 	signal(SIGPIPE, SIG_IGN);
@@ -284,7 +285,7 @@ int guest_main(void)
 	load_all("boot-", "virtio_console");
 	find_ports();
 	pump_open(&g.pump, slots[0], PUMP_MAX);
-	say(&g, FRAME_HELLO);
+	greet(&g);
 	exchange(&g, false);
 	load_all("boot-", NULL); // while the host answers
 	exchange(&g, true);
@@ -303,7 +304,8 @@ int guest_main(void)
 	if (chdir(GUEST_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0
 	    || chdir("/") < 0)
 		guest_die("enter the root: %s", strerror(errno));
-	say(&g, FRAME_READY);
+	if (pump_send(&g.pump, FRAME_READY, NULL, 0, &err) < 0)
+		guest_die("%s", err.msg);
 	exchange(&g, false);
 	if (json_is_true(json_object_get(g.setup, "first"))) {
 		if (fork() == 0)

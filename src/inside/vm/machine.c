@@ -149,12 +149,9 @@ static int take_signals(struct machine *m, struct err *err)
 
 	while (read(m->sfd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		// before there is a program it ends what would become one
-		if (!m->end.started
-		    && (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT || si.ssi_signo == SIGHUP
-			|| si.ssi_signo == SIGQUIT)) {
+		if (end_before_start(&m->end, (int)si.ssi_signo)) {
 			end_say(&m->end, "started 1\n");
-			m->end.started = m->end.over = true;
-			m->end.code = 128 + (int)si.ssi_signo;
+			m->end.started = true;
 			return 0;
 		}
 		if (end_signal(&m->end, (int)si.ssi_signo, err) < 0)
@@ -205,8 +202,8 @@ static int watch(struct machine *m, struct err *err)
 		if (r == -EPROTO)
 			return err_wrap(err, "the guest does not keep to the rules");
 		if (r == 0 && !m->end.over && fds[PUMP_FDS + 1].revents != 0
-		    && qmp_events(&m->qemu.qmp, err) < 0)
-			r = err->code == EPIPE ? qemu_silent(&m->qemu) : -err->code;
+		    && qmp_events(&m->qemu.qmp, err) < 0 && err->code != EPIPE)
+			r = -err->code;
 		// of a program that is the machine's first process that is its end
 		if (m->first && m->qemu.qmp.off && m->end.started)
 			m->end.over = true;

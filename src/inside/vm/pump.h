@@ -30,7 +30,7 @@ enum frame_type {
 	FRAME_GONE,	// of a stream: nobody takes it any more
 	// of the guest
 	FRAME_HELLO,   // JSON: its init runs
-	FRAME_READY,   // JSON: it is set up
+	FRAME_READY,   // it is set up
 	FRAME_STARTED, // the program was executed
 	FRAME_FAILED,  // 4 bytes: it could not be, errno
 	FRAME_ENDED,   // 4 bytes: its exit status

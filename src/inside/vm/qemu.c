@@ -247,13 +247,6 @@ int qemu_ended(struct qemu *q, struct err *err)
 	return err_set(err, EPIPE, "QEMU ended with status %d: %s", WEXITSTATUS(status), reason);
 }
 
-int qemu_silent(struct qemu *q)
-{
-	scope_close(&q->qmp.fd);
-	q->qmp.fd = -1;
-	return 0;
-}
-
 int qemu_stopped(struct qemu *q, struct err *err)
 {
 	_cleanup_json_ json_t *status = NULL;

@@ -28,8 +28,6 @@ int qemu_pin(struct qemu *q, const json_t *cpus, struct err *err);
 void qemu_read(struct qemu *q);
 // -EPIPE when it has ended, with the reason.
 int qemu_ended(struct qemu *q, struct err *err);
-// It has closed its control socket: nothing more comes from there. Returns 0.
-int qemu_silent(struct qemu *q);
 // -EIO when its guest has stopped or cannot go on, with the reason: it stays then, so that it can be asked.
 int qemu_stopped(struct qemu *q, struct err *err);
 // What tells most why a guest does not come up: a line of its console, else the last of QEMU's own.

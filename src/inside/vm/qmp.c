@@ -59,8 +59,11 @@ static int next(struct qmp *q, int64_t limit, json_t **ret, struct err *err)
 		n = recv(q->fd, q->buf + q->len, QMP_LINE - q->len, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
-		if (n <= 0)
+		if (n <= 0) {
+			scope_close(&q->fd);
+			q->fd = -1;
 			return err_set(err, EPIPE, "QEMU has ended");
+		}
 		q->len += (size_t)n;
 	}
 }

@@ -12,7 +12,7 @@
 #define QMP_LINE 262144u // the longest is the console's end, escaped
 
 struct qmp {
-	int fd;
+	int fd;	   // -1: QEMU has closed it
 	char *buf; // QMP_LINE bytes
 	size_t len;
 	bool stopped;	// an event said so: it does not run any more

@@ -23,11 +23,12 @@ static int parse_id(const char *what, const char *s, unsigned *ret, struct err *
 	return 0;
 }
 
-// Whether the kernel could call an interface so, and no word of ours is meant.
+// Whether an interface may be called so.
 static bool is_netdev(const char *s)
 {
-	return strlen(s) < sizeof(((struct nic_select *)NULL)->netdev) && s[0] != '.'
-	       && s[strcspn(s, "/:=, \t\n")] == '\0';
+	struct err err;
+
+	return interface_check_name("netdev", s, &err) == 0;
 }
 
 // One of "driver=e1000e", "vendor=8086", "device=10d3", "node=1", "pf=3b:00.0", "count=2".

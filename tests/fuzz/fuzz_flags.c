@@ -53,10 +53,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	for (unsigned i = 0; i < req.nnics; i++) {
 		const char *bdf = req.nics[i].bdf;
+		const struct nic_select *s = &req.nics[i].select;
 
-		// an address, or what it has to be
-		must(bdf[0] == '\0' ? req.nics[i].select.count > 0 : strlen(bdf) == 12);
+		// one of an address, an interface's name, and what it has to be
+		must((bdf[0] != '\0') + (s->netdev[0] != '\0') + (s->count > 0) == 1);
+		must(bdf[0] == '\0' || strlen(bdf) == 12);
 		must(strspn(bdf, "0123456789abcdef:.") == strlen(bdf));
+		for (const char *c = s->netdev; *c != '\0'; c++)
+			must(*c > ' ' && *c < 0x7f);
 	}
 	// what would open the fence is in no request
 	must((req.caps & (UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SYS_PTRACE)) == 0);

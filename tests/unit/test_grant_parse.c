@@ -88,6 +88,8 @@ static const struct bad_flag {
 	{"memory", "99999999999T", "not a number"},
 	{"pids", "0", "from 1 to 4194304"},
 	{"nic", "a-name-too-long0", "NIC 'a-name-too-long0' is not a PCI address"},
+	{"nic", "eth\xff", "nor the name of an interface"},
+	{"nic", "-eth0", "nor the name of an interface"},
 	{"nic", "eth0,node=1", "nor the name of an interface"},
 	{"nic", "node=1,eth0", "is not a PCI address"},
 	{"nic", "3b:00.8", "not a PCI address"},

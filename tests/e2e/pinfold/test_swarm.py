@@ -59,6 +59,9 @@ def swarm(swarm_of, pf):
         pf.grant("--cpus", cpu, "--hugepages", f"2M={PAGES}", "--claim-by", "env", name=name)
     yield swarm_of
     swarm_of.put_away()
+    for name in GRANTS:
+        # a task that was about to start when its service went has it for a moment
+        wait(lambda n=name: pf("grant", "remove", n).returncode == 0, 30, f"the end of {name}")
 
 
 def used(pf):

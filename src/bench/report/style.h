@@ -57,7 +57,8 @@ static const char report_style[] =
 	"';color:var(--soft);"
 	"font-size:.85rem}"
 	".setup th{width:7.5rem}"
-	"figure{flex-basis:100%}}"
+	// a figure's words stay large enough to be read: it is moved sideways
+	"figure{flex-basis:100%;overflow-x:auto}figure img{min-width:28rem}}"
 	"@media print{body{font-size:10pt;max-width:none;padding:0}table{font-size:8.5pt}"
 	".rows th,.rows td{padding:.15rem .4rem}.rows td.value{min-width:8rem}"
 	"figure{flex:0 0 47%;margin:.2rem 0}"

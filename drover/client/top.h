@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 #include "client/client.h"
-#include "text/table.h"
+#include "text/lines.h"
 
 #include <stdbool.h>
 

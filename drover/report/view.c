@@ -129,7 +129,6 @@ void view_tasks(const json_t *tasks, size_t width, struct lines *l)
 		const json_t *rates = rates_of(task);
 		bool on = json_is_true(json_object_get(task, "running")), live = rates != task;
 
-		table_row(&t, (int)i);
 		table_cell(&t, "%s", text(task, "name"));
 		put_integer(&t, task, "core");
 		put_integer(&t, task, "cpu");
@@ -144,7 +143,7 @@ void view_tasks(const json_t *tasks, size_t width, struct lines *l)
 		put_real(&t, rates, "idle_share", 100);
 		put_drops(&t, task);
 	}
-	table_lines(&t, width, l);
+	lines_table(l, &t, width, true);
 }
 
 static void put_errors(struct table *t, const json_t *port)
@@ -185,7 +184,6 @@ void view_ports(const json_t *ports, size_t width, struct lines *l)
 	json_array_foreach ((json_t *)ports, i, port) {
 		const json_t *rates = rates_of(port);
 
-		table_row(&t, -1);
 		table_cell(&t, "%s", text(port, "name"));
 		put_integer(&t, port, "ethdev");
 		table_cell(&t, "%.40s", text(port, "device"));
@@ -199,7 +197,7 @@ void view_ports(const json_t *ports, size_t width, struct lines *l)
 		put_real(&t, rates, "tx_bps", 1e-9);
 		put_errors(&t, port);
 	}
-	table_lines(&t, width, l);
+	lines_table(l, &t, width, false);
 }
 
 void view_rings(const json_t *rings, size_t width, struct lines *l)
@@ -220,7 +218,6 @@ void view_rings(const json_t *rings, size_t width, struct lines *l)
 	json_array_foreach ((json_t *)rings, i, ring) {
 		const json_t *rates = json_object_get(ring, "interval");
 
-		table_row(&t, -1);
 		table_cell(&t, "%s", text(ring, "name"));
 		put_integer(&t, ring, "sent");
 		put_integer(&t, ring, "dropped");
@@ -230,7 +227,7 @@ void view_rings(const json_t *rings, size_t width, struct lines *l)
 		put_integer(&t, ring, "size");
 	}
 	if (json_array_size(rings) > 0)
-		table_lines(&t, width, l);
+		lines_table(l, &t, width, false);
 }
 
 // A percentile in ns.
@@ -285,7 +282,6 @@ void view_latency(const json_t *tasks, size_t width, struct lines *l)
 
 		if (latency == NULL)
 			continue;
-		table_row(&t, -1);
 		table_cell(&t, "%s", text(task, "name"));
 		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
 			put_latency(&t, latency, keys[k]);
@@ -297,7 +293,7 @@ void view_latency(const json_t *tasks, size_t width, struct lines *l)
 		put_integer(&t, report, "reordered");
 		put_integer(&t, report, "corrupt");
 	}
-	table_lines(&t, width, l);
+	lines_table(l, &t, width, false);
 }
 
 static void cut_end(char *name, const char *end)

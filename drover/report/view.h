@@ -4,7 +4,7 @@
 // `drover top`, whose objects have an "interval" with the rates of now on top of the same figures.
 #pragma once
 
-#include "text/table.h"
+#include "text/lines.h"
 
 #include <jansson.h>
 

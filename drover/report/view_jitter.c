@@ -48,7 +48,6 @@ void view_jitter(const json_t *tasks, size_t width, struct lines *l)
 
 		if (gap == NULL)
 			continue;
-		table_row(&t, -1);
 		table_cell(&t, "%s", name != NULL ? name : "-");
 		put(&t, task, "cpu");
 		put(&t, report, "measured_seconds");
@@ -61,5 +60,5 @@ void view_jitter(const json_t *tasks, size_t width, struct lines *l)
 		put(&t, report, "lost_ns");
 		put(&t, report, "lost_share");
 	}
-	table_lines(&t, width, l);
+	lines_table(l, &t, width, false);
 }

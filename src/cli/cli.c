@@ -8,6 +8,7 @@
 #include "base/jread.h"
 #include "base/options.h"
 #include "base/scope.h"
+#include "base/table.h"
 #include "base/wrap.h"
 
 #include <ctype.h>
@@ -18,10 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS_MAX 16
-// of a terminal: what is cut has so many at least, and the last, which is the longest, so many beside the others
-#define LEAST 8
-#define LEAST_LAST 24
+#define TITLE_MAX 64
 
 const char *cli_host_tree;
 
@@ -125,24 +123,16 @@ void cli_print_json(const json_t *value)
 	putchar('\n');
 }
 
-// A cell as text, in buf where it is not a string already.
-static const char *cell(const json_t *row, const char *key, char *buf, size_t len)
+static void put(struct table *t, const json_t *v)
 {
-	const json_t *v = json_object_get(row, key);
-
 	if (json_is_string(v) && json_string_length(v) > 0)
-		return json_string_value(v);
-	if (json_is_integer(v)) {
-		snprintf(buf, len, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-		return buf;
-	}
-	if (json_is_real(v)) {
-		snprintf(buf, len, "%.1f", json_real_value(v));
-		return buf;
-	}
-	if (json_is_boolean(v))
-		return json_is_true(v) ? "yes" : "no";
-	return "-";
+		table_cell(t, "%s", json_string_value(v));
+	else if (json_is_integer(v))
+		table_cell(t, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+	else if (json_is_real(v))
+		table_cell(t, "%.1f", json_real_value(v));
+	else
+		table_cell(t, json_is_true(v) ? "yes" : json_is_false(v) ? "no" : "-");
 }
 
 // A column of numbers is shown whole or not at all: a part of one would be another number.
@@ -158,63 +148,18 @@ static bool all_numbers(const json_t *rows, const char *key)
 	return true;
 }
 
-// Of a table that is too wide for its terminal.
-struct layout {
-	size_t n, width[COLUMNS_MAX];
-	bool below; // the last column is on a line of its own
-};
-
-static struct layout measure(const json_t *rows, const char *const *keys)
+static void title_of(const char *key, char title[static TITLE_MAX])
 {
-	size_t least[COLUMNS_MAX], room = columns_here(), others = 0, *last, i;
-	struct layout l = {0};
-	char buf[64];
-	json_t *row;
-
-	for (; l.n < COLUMNS_MAX && keys[l.n] != NULL; l.n++) {
-		size_t *width = &l.width[l.n], title = *width = strlen(keys[l.n]);
-
-		json_array_foreach ((json_t *)rows, i, row) {
-			size_t w = columns_of(cell(row, keys[l.n], buf, sizeof(buf)));
-
-			if (w > *width)
-				*width = w;
-		}
-		least[l.n] = all_numbers(rows, keys[l.n]) ? *width : title > LEAST ? title : LEAST;
-	}
-	last = &l.width[l.n - 1];
-	for (size_t k = 0; k + 1 < l.n; k++)
-		others += l.width[k] + COLUMNS_GAP;
-	if (l.n == 1 || *last <= LEAST_LAST || others + LEAST_LAST <= room) {
-		least[l.n - 1] = *last < LEAST_LAST ? *last : LEAST_LAST;
-		columns_fit(l.width, least, l.n, room);
-		return l;
-	}
-	l.below = true;
-	columns_fit(l.width, least, l.n - 1, room);
-	if (*last > room - COLUMNS_GAP)
-		*last = room - COLUMNS_GAP;
-	return l;
-}
-
-static void print_cell(const struct layout *l, size_t k, const char *text)
-{
-	bool last = k + 1 == l->n, ends = last || (l->below && k + 2 == l->n);
-
-	if (last && l->below)
-		printf("%*s", COLUMNS_GAP, "");
-	// of names the end tells apart as often as the beginning
-	columns_print(text, l->width[k], k == 0, !ends);
-	if (last || ends)
-		putchar('\n');
-	else
-		printf("%*s", COLUMNS_GAP, "");
+	snprintf(title, TITLE_MAX, "%s", key);
+	for (char *c = title; *c != '\0'; c++)
+		*c = *c == '_' ? ' ' : (char)toupper((unsigned char)*c);
 }
 
 void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
 {
-	struct layout l;
-	char buf[64];
+	char titles[TABLE_COLUMNS][TITLE_MAX];
+	struct column columns[TABLE_COLUMNS];
+	scope_cleanup(table_done) struct table t = {.columns = columns};
 	json_t *row;
 	size_t i;
 
@@ -223,20 +168,23 @@ void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
 		return;
 	}
 	json_plain((json_t *)rows);
-	l = measure(rows, keys);
-	for (size_t k = 0; k < l.n; k++) {
-		char title[64];
-		size_t n = 0;
-
-		for (const char *c = keys[k]; *c != '\0' && n + 1 < sizeof(title); c++)
-			title[n++] = *c == '_' ? ' ' : (char)toupper((unsigned char)*c);
-		title[n] = '\0';
-		print_cell(&l, k, title);
+	for (; t.ncolumns < TABLE_COLUMNS && keys[t.ncolumns] != NULL; t.ncolumns++) {
+		title_of(keys[t.ncolumns], titles[t.ncolumns]);
+		columns[t.ncolumns] = (struct column){
+			titles[t.ncolumns],
+			.left = true,
+			.whole = all_numbers(rows, keys[t.ncolumns]),
+		};
 	}
 	json_array_foreach ((json_t *)rows, i, row) {
-		for (size_t k = 0; k < l.n; k++)
-			print_cell(&l, k, cell(row, keys[k], buf, sizeof(buf)));
+		for (size_t c = 0; c < t.ncolumns; c++)
+			put(&t, json_object_get(row, keys[c]));
 	}
+	table_narrow(&t, columns_here(stdout));
+	for (i = 0; i <= table_rows(&t); i++)
+		table_print(&t, i, stdout);
+	if (t.failed)
+		fputs("pinfold: out of memory: rows are missing\n", stderr);
 }
 
 int cli_getopt(

@@ -83,7 +83,7 @@ static void print_notes(const json_t *rows)
 		line = str_printf(
 			"%s: %s\n", json_string_value(json_object_get(row, "name")), note
 		);
-		if (line != NULL && columns_here() != SIZE_MAX)
+		if (line != NULL && columns_here(stdout) != SIZE_MAX)
 			wrap_print(line);
 		else if (line != NULL)
 			fputs(line, stdout);

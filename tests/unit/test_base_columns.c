@@ -4,29 +4,18 @@
 #include "unit.h"
 
 #include "base/columns.h"
+#include "base/scope.h"
 
-#include <string.h>
-#include <unistd.h>
+#include <stdint.h>
 
-// What columns_print prints.
-static void expect(const char *text, size_t width, bool in_middle, bool pad, const char *printed)
+static void expect(const char *text, size_t width, bool in_middle, const char *printed)
 {
-	char path[] = "/tmp/pinfold-columns-XXXXXX", got[256];
-	int fd = mkstemp(path), out = dup(STDOUT_FILENO);
-	ssize_t n;
+	_cleanup_free_ char *got = NULL;
+	size_t len;
+	FILE *f = open_memstream(&got, &len);
 
-	assert_true(fd >= 0 && out >= 0);
-	unlink(path);
-	fflush(stdout);
-	dup2(fd, STDOUT_FILENO);
-	columns_print(text, width, in_middle, pad);
-	fflush(stdout);
-	dup2(out, STDOUT_FILENO);
-	n = pread(fd, got, sizeof(got) - 1, 0);
-	close(fd);
-	close(out);
-	assert_true(n >= 0);
-	got[n] = '\0';
+	columns_print(f, text, width, in_middle);
+	fclose(f);
 	assert_string_equal(got, printed);
 }
 
@@ -37,50 +26,41 @@ static void counts(void **)
 	assert_int_equal(columns_of("aä…"), 3);
 }
 
-static void prints(void **)
+static void finds(void **)
 {
-	expect("abc", 5, false, false, "abc");
-	expect("abc", 5, false, true, "abc  ");
-	expect("abcde", 5, true, true, "abcde");
-	expect("abcdef", 5, false, true, "abcd…");
-	expect("abcdef", 5, true, true, "ab…ef");
-	expect("abcdef", 4, true, true, "ab…f");
-	expect("abcdef", 1, true, true, "…");
-	// no character is cut in two
-	expect("äöüß€", 4, false, true, "äöü…");
-	expect("äöüß€", 4, true, true, "äö…€");
-	expect("äö", 4, false, true, "äö  ");
+	assert_string_equal(columns_at("aä…", 0), "aä…");
+	assert_string_equal(columns_at("aä…", 2), "…");
+	assert_string_equal(columns_at("aä…", 3), "");
+	assert_string_equal(columns_at("aä…", SIZE_MAX), "");
 }
 
-static void fits(void **)
+static void prints(void **)
 {
-	static const size_t least[] = {8, 3, 8};
-	size_t width[] = {10, 3, 40};
+	expect("abc", 5, false, "abc");
+	expect("abcde", 5, true, "abcde");
+	expect("abcdef", 5, false, "abcd…");
+	expect("abcdef", 5, true, "ab…ef");
+	expect("abcdef", 4, true, "ab…f");
+	expect("abcdef", 1, true, "…");
+	// no character is cut in two
+	expect("äöüß€", 4, false, "äöü…");
+	expect("äöüß€", 4, true, "äö…€");
+}
 
-	assert_int_equal(columns_fit(width, least, 3, 80), 57);
-	assert_int_equal(width[2], 40);
-	// the widest gives
-	assert_int_equal(columns_fit(width, least, 3, 40), 40);
-	assert_int_equal(width[0], 10);
-	assert_int_equal(width[2], 23);
-	// then both do
-	assert_int_equal(columns_fit(width, least, 3, 25), 25);
-	assert_int_equal(width[0], 9);
-	assert_int_equal(width[1], 3);
-	assert_int_equal(width[2], 9);
-	// and more is not to be had
-	assert_int_equal(columns_fit(width, least, 3, 10), 23);
-	assert_int_equal(width[0], 8);
-	assert_int_equal(width[2], 8);
-	assert_int_equal(columns_fit(width, least, 0, 10), 0);
+static void a_file_has_no_width(void **)
+{
+	_cleanup_fclose_ FILE *f = fopen("/dev/null", "w");
+
+	assert_int_equal(columns_here(f), SIZE_MAX);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts),
+		cmocka_unit_test(finds),
 		cmocka_unit_test(prints),
-		cmocka_unit_test(fits),
+		cmocka_unit_test(a_file_has_no_width),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,19 +3,19 @@
 
 #include "bench/report/terminal.h"
 
+#include "base/columns.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/table.h"
 #include "bench/need.h"
 #include "bench/report/words.h"
 
-#include <math.h>
+#include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define COLUMNS (1 + WORDS_ENVS)
 #define CELL_MAX 32 // columns of a cell that is not the first
-#define GAP 2
+#define GAP TABLE_GAP
 
 // Of a terminal (ISO 6429); nothing elsewhere.
 enum paint {
@@ -38,21 +38,9 @@ static const char *paint(FILE *f, enum paint p)
 
 unsigned terminal_width(FILE *f)
 {
-	struct winsize w;
+	size_t n = columns_here(f);
 
-	if (ioctl(fileno(f), TIOCGWINSZ, &w) < 0 || w.ws_col == 0)
-		return 100;
-	return w.ws_col < 60 ? 60 : w.ws_col;
-}
-
-// Columns that it takes: characters, which UTF-8 has in several bytes.
-static unsigned columns(const char *text)
-{
-	unsigned n = 0;
-
-	for (; *text != '\0'; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-	return n;
+	return n == SIZE_MAX ? 100 : n < 60 ? 60 : (unsigned)n;
 }
 
 static void spaces(FILE *f, unsigned n)
@@ -67,7 +55,7 @@ void terminal_wrap(FILE *f, const char *text, unsigned indent, unsigned width)
 
 	str_plain(copy);
 	str_foreach (word, copy, " ") {
-		unsigned n = columns(word);
+		unsigned n = (unsigned)columns_of(word);
 
 		if (at > 0 && at + 1 + n > width) {
 			fputc('\n', f);
@@ -88,84 +76,22 @@ static void heading(FILE *f, const char *text)
 	fprintf(f, "\n%s%s%s\n", paint(f, BOLD), copy, paint(f, PLAIN));
 }
 
-// ---- tables
-
-struct table {
-	unsigned columns, cells;
-	char **cell; // row after row
-	enum paint *paint;
-};
-
-static void table_done(struct table *t)
-{
-	for (unsigned i = 0; i < t->cells; i++)
-		free(t->cell[i]);
-	free(t->cell);
-	free(t->paint);
-}
-
 // Takes text.
-static void put(struct table *t, enum paint p, char *text)
+static void put(struct table *t, const char *paint, char *text)
 {
 	str_plain(need(text));
-	t->cell = need(reallocarray(t->cell, t->cells + 1, sizeof(*t->cell)));
-	t->paint = need(reallocarray(t->paint, t->cells + 1, sizeof(*t->paint)));
-	t->cell[t->cells] = text;
-	t->paint[t->cells++] = p;
+	table_cell(t, "%s", text);
+	table_paint(t, paint);
+	free(text);
 }
 
-// A long one is cut at a character's end.
-static void cut(char *text, unsigned width)
+// Without titles.
+static void print(FILE *f, const struct table *t)
 {
-	unsigned n = 0;
-
-	if (columns(text) <= width)
-		return;
-	for (char *at = text; *at != '\0'; at++) {
-		if (((unsigned char)*at & 0xc0) != 0x80 && ++n == width) {
-			strcpy(at, strlen(at) >= strlen("…") ? "…" : ".");
-			return;
-		}
-	}
-}
-
-// Columns of the terminal that it takes; widest: of each of its own.
-static unsigned measure(struct table *t, unsigned widest[COLUMNS])
-{
-	unsigned sum = 0;
-
-	memset(widest, 0, COLUMNS * sizeof(*widest));
-	for (unsigned i = 0; i < t->cells; i++) {
-		unsigned c = i % t->columns, n;
-
-		if (c > 0)
-			cut(t->cell[i], CELL_MAX);
-		n = columns(t->cell[i]);
-		widest[c] = n > widest[c] ? n : widest[c];
-	}
-	for (unsigned c = 0; c < t->columns; c++)
-		sum += GAP + widest[c];
-	return sum;
-}
-
-static void print(FILE *f, struct table *t)
-{
-	unsigned widest[COLUMNS];
-
-	measure(t, widest);
-	for (unsigned i = 0; i < t->cells; i++) {
-		unsigned c = i % t->columns;
-
-		spaces(f, c == 0 ? GAP : 0);
-		if (t->paint[i] != PLAIN)
-			fputs(paint(f, t->paint[i]), f);
-		fputs(t->cell[i], f);
-		if (t->paint[i] != PLAIN)
-			fputs(paint(f, PLAIN), f);
-		if (c + 1 == t->columns)
-			fputc('\n', f);
-		else
-			spaces(f, widest[c] - columns(t->cell[i]) + GAP);
+	need(t->failed ? NULL : f);
+	for (size_t i = 1; i <= table_rows(t); i++) {
+		spaces(f, GAP);
+		table_print(t, i, f);
 	}
 }
 
@@ -251,29 +177,43 @@ static void compared(FILE *f, const struct result *r)
 		[VERDICT_SAME] = GREEN,
 		[VERDICT_DIFFERENT] = ORANGE,
 		[VERDICT_INCONCLUSIVE] = SOFT};
-	scope_cleanup(table_done) struct table t = {.columns = 5};
+	static const struct column columns[] = {
+		{"", .left = true},
+		{"", .left = true},
+		{"", .left = true},
+		{"", .left = true},
+		{"", .left = true},
+	};
+	scope_cleanup(table_done) struct table t = TABLE(columns);
 
+	t.most = CELL_MAX;
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct row *row = r->rows[i];
 
 		if (row->kind != ROW_RATIO)
 			continue;
-		put(&t, PLAIN, strdup(row->name));
-		put(&t, PLAIN, strdup(row->env));
-		put(&t, PLAIN, words_value(row));
-		put(&t, PLAIN, words_difference(row));
-		put(&t, paints[row->verdict], strdup(verdict_name(row->verdict)));
+		put(&t, "", strdup(row->name));
+		put(&t, "", strdup(row->env));
+		put(&t, "", words_value(row));
+		put(&t, "", words_difference(row));
+		put(&t, paint(f, paints[row->verdict]), strdup(verdict_name(row->verdict)));
 	}
+	table_drop(&t, SIZE_MAX);
 	print(f, &t);
 }
 
 // A column for each of n environments.
-static void fill(struct table *t, const struct result *r, const char *const *envs, unsigned n)
+static void fill(
+	struct table *t,
+	const struct result *r,
+	const char *const *envs,
+	unsigned n,
+	const char *bold
+)
 {
-	*t = (struct table){.columns = 1 + n};
-	put(t, PLAIN, strdup(""));
+	put(t, "", strdup(""));
 	for (unsigned k = 0; k < n; k++)
-		put(t, BOLD, strdup(envs[k]));
+		put(t, bold, strdup(envs[k]));
 	for (unsigned i = 0; i < r->n; i++) {
 		const char *name = r->rows[i]->name;
 		bool first = r->rows[i]->kind != ROW_MISSING && r->rows[i]->env[0] != '\0';
@@ -282,35 +222,40 @@ static void fill(struct table *t, const struct result *r, const char *const *env
 			first &= !str_eq(r->rows[k]->name, name);
 		if (!first)
 			continue;
-		put(t, PLAIN, strdup(name));
+		put(t, "", strdup(name));
 		for (unsigned k = 0; k < n; k++) {
 			const struct row *row = result_find(r, name, envs[k]);
 
-			put(t, PLAIN, row != NULL ? words_value(row) : strdup("–"));
+			put(t, "", row != NULL ? words_value(row) : strdup("–"));
 		}
 	}
 }
 
-// As many environments as there is room for.
+// As many environments as there is room for, two at least.
 static void matrix(FILE *f, const struct result *r, unsigned width)
 {
 	const char *envs[WORDS_ENVS];
-	unsigned all = words_environments(r, envs), n = all, widest[COLUMNS];
-	scope_cleanup(table_done) struct table t = {0};
+	unsigned n = words_environments(r, envs), gone = 0;
+	struct column columns[1 + WORDS_ENVS] = {{"", .left = true}};
+	scope_cleanup(table_done) struct table t = {
+		.columns = columns,
+		.ncolumns = 1 + n,
+		.most = CELL_MAX,
+	};
 
-	for (;; n--) {
-		table_done(&t);
-		fill(&t, r, envs, n);
-		if (n <= 2 || measure(&t, widest) <= width)
-			break;
-	}
+	for (unsigned k = 0; k < n; k++)
+		columns[1 + k] = (struct column){"", .left = true, .rank = k < 2 ? 0 : k};
+	fill(&t, r, envs, n, paint(f, BOLD));
+	table_drop(&t, width - GAP);
 	print(f, &t);
-	for (unsigned k = n; k < all; k++)
-		fprintf(f,
-			"%s%s%s",
-			k == n ? "  (no room for " : ", ",
-			envs[k],
-			k + 1 == all ? ")\n" : "");
+	for (unsigned k = 0; k < n; k++) {
+		_cleanup_free_ char *name = need(strdup(envs[k]));
+
+		str_plain(name);
+		if (t.dropped[1 + k])
+			fprintf(f, "%s%s", gone++ == 0 ? "  (no room for " : ", ", name);
+	}
+	fputs(gone > 0 ? ")\n" : "", f);
 }
 
 void terminal_write(FILE *f, const struct results *all, unsigned width)

@@ -10,13 +10,13 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "host/mounts.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#define MOUNTS_MAX (64u << 20)
 #define FILES_BITS 32 // more files than there is memory for their inodes
 
 uint64_t pinned_inodes(uint64_t mark)
@@ -24,36 +24,18 @@ uint64_t pinned_inodes(uint64_t mark)
 	return (mark & 0x3fffffff) << FILES_BITS | UINT32_MAX;
 }
 
-// The words of a line of mountinfo (proc(5)) that are looked at.
-static bool parse_line(char *line, char **ret_device, char **ret_point, char **ret_type)
-{
-	char *right = strstr(line, " - "), *save = NULL;
-
-	if (right == NULL)
-		return false;
-	*right = '\0';
-	*ret_type = strtok_r(right + 3, " \n", &save);
-	strtok_r(line, " ", &save);
-	strtok_r(NULL, " ", &save);
-	*ret_device = strtok_r(NULL, " ", &save);
-	strtok_r(NULL, " ", &save);
-	*ret_point = strtok_r(NULL, " ", &save);
-	return *ret_type != NULL && *ret_point != NULL;
-}
-
 int pinned_note(struct lease *lease, int pid, struct err *err)
 {
-	_cleanup_free_ char *path = str_printf("/proc/%d/mountinfo", pid);
-	_cleanup_fclose_ FILE *f = path != NULL ? fopen(path, "re") : NULL;
-	_cleanup_free_ char *line = NULL;
-	char *device, *point, *type;
-	size_t room = 0;
+	_cleanup_free_ char *path = str_printf("/proc/%d/mountinfo", pid), *text = NULL;
+	struct mount_line m;
 
 	// one that has ended already says why elsewhere
-	while (f != NULL && getline(&line, &room, f) >= 0) {
-		if (parse_line(line, &device, &point, &type) && str_eq(type, "hugetlbfs")
-		    && str_starts(point, RUN_DIR "/")
-		    && lease_note(lease, "hugetlbfs", device, err) < 0)
+	if (path == NULL || fs_read_file(path, MOUNTS_MAX, &text, NULL) < 0)
+		return 0;
+	str_foreach (line, text, "\n") {
+		if (mount_parse(line, &m) && str_eq(m.type, "hugetlbfs")
+		    && str_starts(m.where, RUN_DIR "/")
+		    && lease_note(lease, "hugetlbfs", m.device, err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -71,12 +53,12 @@ struct ustat_buf { // <linux/types.h>
 static bool is_visible(const struct hostfs *fs, const char *wanted)
 {
 	_cleanup_free_ char *text = NULL;
-	char *device, *point, *type;
+	struct mount_line m;
 
 	if (fs_read_system(fs->root, "proc/self/mountinfo", MOUNTS_MAX, &text, NULL) < 0)
 		return false;
 	str_foreach (line, text, "\n") {
-		if (parse_line(line, &device, &point, &type) && str_eq(device, wanted))
+		if (mount_parse(line, &m) && str_eq(m.device, wanted))
 			return true;
 	}
 	return false;

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "host/mounts.h"
 
 #include <errno.h>
 #include <linux/mount.h>
@@ -99,32 +100,25 @@ int apply_bind(const struct step *s, struct err *err)
 	return 0;
 }
 
-// True with the first hugetlbfs of /proc/mounts (proc(5)) that is not below `keep`. A new string.
+// The first hugetlbfs that is not below `keep`; NULL: none. A new string.
 static int find_hugetlbfs(const char *keep, char **ret, struct err *err)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/mounts", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0, n = strlen(keep);
+	_cleanup_free_ char *text = NULL;
+	size_t n = strlen(keep);
+	struct mount_line m;
+	int r = fs_read_file("/proc/self/mounts", MOUNTS_MAX, &text, NULL);
 
 	*ret = NULL;
-	if (f == NULL)
-		return err_sys(err, errno, "read '/proc/self/mounts'");
-	while (*ret == NULL && (errno = 0, getline(&line, &room, f)) >= 0) {
-		char *save = NULL, *point, *type;
-
-		strtok_r(line, " ", &save);
-		point = strtok_r(NULL, " ", &save);
-		type = strtok_r(NULL, " ", &save);
-		if (type == NULL || !str_eq(type, "hugetlbfs"))
+	if (r < 0)
+		return err_sys(err, -r, "read '/proc/self/mounts'");
+	str_foreach (line, text, "\n") {
+		if (!mount_parse(line, &m) || !str_eq(m.type, "hugetlbfs")
+		    || (str_starts(m.where, keep) && (m.where[n] == '/' || m.where[n] == '\0')))
 			continue;
-		host_mount_unescape(point);
-		if (str_starts(point, keep) && (point[n] == '/' || point[n] == '\0'))
-			continue;
-		*ret = strdup(point);
-		if (*ret == NULL)
-			return err_oom(err);
+		*ret = strdup(m.where);
+		return *ret != NULL ? 0 : err_oom(err);
 	}
-	return *ret == NULL && errno != 0 ? err_sys(err, errno, "read '/proc/self/mounts'") : 0;
+	return 0;
 }
 
 // EAL takes the first hugetlbfs of a size that /proc/mounts names: only the grant's may be there. Each

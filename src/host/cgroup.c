@@ -52,22 +52,6 @@ const struct host_controller *host_cgroup_tracker(const struct host_cgroup *cg)
 	return NULL;
 }
 
-void host_mount_unescape(char *s)
-{
-	char *to = s;
-
-	while (*s != '\0') {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7'
-		    && s[3] >= '0' && s[3] <= '7') {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*to++ = *s++;
-		}
-	}
-	*to = '\0';
-}
-
 // A line of /proc/mounts may be stale: something else mounted over it. Only the machine itself can
 // tell; a tree of plain files is taken at its word.
 static bool is_cgroup_dir(const struct hostfs *fs, const char *path, long magic)

@@ -179,9 +179,6 @@ struct host {
 	char *notes[HOST_NOTES];
 };
 
-// Undoes the \040 of /proc/mounts in place.
-void host_mount_unescape(char *s);
-
 // Parts that cost many files on a large machine and that not every command needs.
 enum {
 	HOST_CACHES = 1 << 0,

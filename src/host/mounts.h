@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// /proc/mounts, proc(5).
+// /proc/mounts and /proc/PID/mountinfo, proc(5).
 #pragma once
 
 #include "host/host.h"
@@ -8,12 +8,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define MOUNTS_MAX (64u << 20) // bytes of a table; a container engine's overlays make long lines
+
 struct mount_line {
 	const char *where, *type;
-	char *options; // may be cut up
+	const char *device; // "0:41", of mountinfo alone
+	char *options;	    // of /proc/mounts alone; may be cut up
 };
 
-// Calls fn with each. A file that cannot be read has none.
+// Of a line of either table, which it cuts up, and which has no newline. False: it is none.
+bool mount_parse(char *line, struct mount_line *ret);
+
+// Calls fn with each of /proc/mounts. A file that cannot be read has none.
 typedef void (*mount_fn)(const struct mount_line *m, void *arg);
 void mounts_each(const struct hostfs *fs, mount_fn fn, void *arg);
 

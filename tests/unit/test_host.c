@@ -9,6 +9,7 @@
 #include "base/jread.h"
 #include "base/str.h"
 #include "host/host.h"
+#include "host/mounts.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -770,6 +771,31 @@ static void odd_cgroups(void **state)
 	host_done(&h);
 }
 
+static void mount_tables(void **)
+{
+	char table[] = "none /a\\040b hugetlbfs rw,size=2M 0 0";
+	char info[] = "34 25 0:41 / /a\\040b rw shared:1 - hugetlbfs  rw";
+	char old[] = "34 25 0:42 /r /c rw - tmpfs x rw", odd[] = "34 25 0:42 / - tmpfs";
+	char two[] = "none /a";
+	struct mount_line m;
+
+	assert_true(mount_parse(table, &m));
+	assert_string_equal(m.where, "/a b");
+	assert_string_equal(m.type, "hugetlbfs");
+	assert_string_equal(m.options, "rw,size=2M");
+	assert_null(m.device);
+	// with an optional field, and without a source
+	assert_true(mount_parse(info, &m));
+	assert_string_equal(m.where, "/a b");
+	assert_string_equal(m.type, "hugetlbfs");
+	assert_string_equal(m.device, "0:41");
+	assert_true(mount_parse(old, &m));
+	assert_string_equal(m.where, "/c");
+	assert_string_equal(m.device, "0:42");
+	assert_false(mount_parse(odd, &m));
+	assert_false(mount_parse(two, &m));
+}
+
 static void partitions(void **state)
 {
 	static const struct {
@@ -854,6 +880,7 @@ int main(int argc, char **argv)
 		odd_test(odd_hugepages),
 		odd_test(odd_pci),
 		odd_test(odd_cgroups),
+		cmocka_unit_test(mount_tables),
 		odd_test(partitions),
 		odd_test(text_that_is_no_utf8),
 		cmocka_unit_test(this_machine),

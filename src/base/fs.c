@@ -128,6 +128,16 @@ int fs_open_below(int dirfd, const char *path, int flags, mode_t mode, bool link
 	);
 }
 
+int fs_open_here(int dirfd, const char *name, int flags)
+{
+	const struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+
+	return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+}
+
 int fs_open_regular(int fd)
 {
 	char self[64];

@@ -19,6 +19,10 @@ int fs_open_in(int dirfd, const char *path, int flags, mode_t mode);
 // there may be symbolic links at all (else ELOOP).
 int fs_open_below(int dirfd, const char *path, int flags, mode_t mode, bool links);
 
+// A name in dirfd, which is neither a link nor another file system, so that nobody is asked but who has dirfd. Needs
+// openat2(2). -1 with errno.
+int fs_open_here(int dirfd, const char *name, int flags);
+
 // Opens for reading what an O_PATH descriptor stands for, if it is a regular file (else -1, EISDIR or
 // EINVAL): opening a device can do something already, and opening a FIFO can take for ever.
 int fs_open_regular(int fd);

@@ -414,6 +414,33 @@ static void removes_nothing_behind_a_mount(void **)
 	in_mount_namespace(bind_mounts);
 }
 
+static int here_and_elsewhere(void)
+{
+	_cleanup_close_ int fd = open(".", O_PATH | O_DIRECTORY);
+
+	CHECK(mkdir("here", 0755) == 0 && mkdir("here/there", 0755) == 0);
+	CHECK(symlink("here", "leads") == 0);
+	for (int i = 0; i < 2; i++) {
+		_cleanup_close_ int dir = fs_open_here(fd, "here", O_RDONLY | O_DIRECTORY);
+		_cleanup_close_ int sub = fs_open_here(dir, "there", O_PATH);
+
+		CHECK(dir >= 0 && (sub >= 0 || errno == EXDEV));
+		CHECK((sub < 0) == (i > 0));
+		CHECK(fs_open_here(dir, "..", O_PATH) < 0 && errno == EXDEV);
+		CHECK(fs_open_here(fd, "leads", O_PATH) < 0 && errno == ELOOP);
+		if (i == 0)
+			CHECK(mount("tmpfs", "here/there", "tmpfs", 0, NULL) == 0);
+	}
+	CHECK(umount("here/there") == 0);
+	CHECK(rmdir("here/there") == 0 && rmdir("here") == 0 && unlink("leads") == 0);
+	return 0;
+}
+
+static void enters_no_other_file_system(void **)
+{
+	in_mount_namespace(here_and_elsewhere);
+}
+
 // The same where there is no openat2(2). In a child: the filter stays.
 static int without_openat2(void)
 {
@@ -502,6 +529,7 @@ int main(void)
 		T(removes_trees_but_follows_no_link),
 		T(removes_what_is_deep),
 		T(removes_nothing_behind_a_mount),
+		T(enters_no_other_file_system),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,7 @@ static int print(const struct ledger *l, const struct args *a, struct err *err)
 {
 	struct stats from scope_cleanup(stats_done) = {0}, to scope_cleanup(stats_done) = {0};
 	_cleanup_json_ json_t *rows = NULL, *table = NULL;
+	const char *const *keys;
 	int r = stats_take(l, a->name, &from, err);
 
 	if (from.ticks == NULL)
@@ -87,9 +88,9 @@ static int print(const struct ledger *l, const struct args *a, struct err *err)
 	nap_ms(a->seconds * 1000);
 	r = stats_take(l, a->name, &to, err);
 	rows = stats_rows(&from, &to);
-	table = stats_table(rows);
+	table = stats_table(rows, &keys);
 	// the readable ones in any case
-	cli_print_rows(a->json ? rows : table, stats_keys, a->json);
+	cli_print_rows(a->json ? rows : table, keys, a->json);
 	return r;
 }
 

@@ -43,7 +43,8 @@ static void on_signal(int sig)
 
 static void draw(const struct stats *from, const struct stats *to, const struct err *passed)
 {
-	_cleanup_json_ json_t *rows = stats_rows(from, to), *table = stats_table(rows);
+	const char *const *keys;
+	_cleanup_json_ json_t *rows = stats_rows(from, to), *table = stats_table(rows, &keys);
 	struct winsize size = {.ws_row = 24};
 	size_t n = json_array_size(table), room;
 	char clock[16];
@@ -57,7 +58,7 @@ static void draw(const struct stats *from, const struct stats *to, const struct 
 	strftime(clock, sizeof(clock), "%T", localtime_r(&now, &tm));
 	printf("\033[H\033[Jpinfold top  %s  %zu workload%s  q quits\n", clock, n, n == 1 ? "" : "s"
 	);
-	cli_print_rows(table, stats_keys, false);
+	cli_print_rows(table, keys, false);
 	if (n > room)
 		printf("and %zu more\n", n - room);
 	if (passed != NULL)

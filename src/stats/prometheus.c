@@ -58,6 +58,26 @@ static uint64_t started_of(const struct stats_workload *w)
 	return (uint64_t)w->lease.started;
 }
 
+static uint64_t of_drover(const struct stats_packets *p, uint64_t v)
+{
+	return p->at != 0 ? v : STATS_UNKNOWN;
+}
+
+static uint64_t received_of(const struct stats_workload *w)
+{
+	return of_drover(&w->packets, w->packets.received);
+}
+
+static uint64_t sent_of(const struct stats_workload *w)
+{
+	return of_drover(&w->packets, w->packets.sent);
+}
+
+static uint64_t dropped_of(const struct stats_workload *w)
+{
+	return of_drover(&w->packets, w->packets.dropped);
+}
+
 static const struct metric metrics[] = {
 	{"start_time_seconds", "gauge", "When it was started, since the epoch.", started_of, false},
 	{"workload_cpu_seconds_total", "counter", "Time of its processes on CPUs.", cpu_of, true},
@@ -70,6 +90,17 @@ static const struct metric metrics[] = {
 	{"memory_limit_bytes", "gauge", "Its limit.", memory_limit_of, false},
 	{"processes", "gauge", "Processes and threads.", processes_of, false},
 	{"processes_limit", "gauge", "Their limit.", processes_limit_of, false},
+	{"packets_received_total",
+	 "counter",
+	 "Packets that drover in it received.",
+	 received_of,
+	 false},
+	{"packets_sent_total", "counter", "Packets that it sent.", sent_of, false},
+	{"packets_dropped_total",
+	 "counter",
+	 "Packets that its tasks dropped or its ports lost.",
+	 dropped_of,
+	 false},
 };
 
 // A number of each granted CPU.

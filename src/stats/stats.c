@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "stats/stats.h"
+#include "stats/packets.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -45,6 +45,7 @@ int stats_take(const struct ledger *l, const char *name, struct stats *ret, stru
 	r = lease_each(l, take_one, &t, &passed);
 	if (host_ticks(&l->fs, &ret->ticks, &ret->nticks, err) < 0)
 		return -err->code;
+	packets_ask(l, ret);
 	if (r < 0)
 		*err = passed;
 	return r;

@@ -16,6 +16,13 @@ struct stats_hugepages {
 
 #define STATS_UNKNOWN HOST_CGROUP_NONE_SAID // the kernel does not count it
 
+// Of the drovers in a workload, as they say: for people to see, and nothing is decided by it. What they count begins
+// anew when they are told to.
+struct stats_packets {
+	int64_t at; // clock_ns(); 0: there is none that answers
+	uint64_t received, sent, dropped;
+};
+
 // Of one workload at one moment; all of its processes, without pinfold's own beside it.
 struct stats_workload {
 	struct lease lease;
@@ -25,6 +32,7 @@ struct stats_workload {
 	uint64_t processes; // threads included, as the limit counts
 	unsigned nhugepages;
 	struct stats_hugepages hugepages[HOST_PAGE_SIZES];
+	struct stats_packets packets;
 };
 
 // Of all of them, and of the CPUs of the machine, at one moment.
@@ -43,9 +51,8 @@ void stats_done(struct stats *s);
 
 // What was used between two moments, an object for each workload that is in both (data/schemas/stats.json). New reference.
 json_t *stats_rows(const struct stats *from, const struct stats *to);
-// The same rows for a table with the columns stats_keys: strings, numbers and nulls. New reference.
-json_t *stats_table(const json_t *rows);
-extern const char *const stats_keys[];
+// The same rows for a table with the columns *ret_keys: strings, numbers and nulls. New reference.
+json_t *stats_table(const json_t *rows, const char *const **ret_keys);
 #define STATS_SECONDS 3600 // to count at most
 
 // What has been counted so far in the text format of Prometheus

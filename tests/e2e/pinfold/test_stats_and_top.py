@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import struct
 import subprocess
 import termios
@@ -20,12 +21,24 @@ import pytest
 from drover_config import configuration
 from features import V2
 from places import TOP, program
-from workload import CPU, LEASES, OTHER, SLOW, needs_pages, needs_root, needs_two, unique, wait
+from workload import (
+    CPU,
+    LEASES,
+    OTHER,
+    PYTHON,
+    SLOW,
+    needs_pages,
+    needs_root,
+    needs_two,
+    unique,
+    wait,
+)
 
 pytestmark = [needs_root]
 SCHEMA = json.loads((TOP / "data/schemas/stats.json").read_text())
 PLACES = [pytest.param((), id="container"), pytest.param(("--in", "host"), id="host")]
 DROVER_TASK = ("name=c", "task=0", "name=forward", "mode=l2fwd", "rx port=p", "tx port=p")
+DROVER = program("DROVER", "build/drover/drover")
 SPIN = "echo up; while :; do :; done"
 
 
@@ -236,10 +249,8 @@ def test_top_without_a_terminal(pf):
     pf.fails("top", "--seconds", "3", "x", like="drover top's options")
 
 
-@needs_pages(40)
-def test_top_of_a_drover(pf, tmp_path):
-    """What drover's own screen says, by one command."""
-    drover = program("DROVER", "build/drover/drover")
+def drover_in(pf, tmp_path):
+    """A container in which drover forwards; its name, and the program in there."""
     data = tmp_path / "data"
     data.mkdir()
     (data / "t.cfg").write_text(configuration({"p": "null"}, DROVER_TASK, mempool="2K"))
@@ -253,7 +264,7 @@ def test_top_of_a_drover(pf, tmp_path):
         "--hugepages",
         "2M=40",
         "-v",
-        f"{os.path.dirname(drover)}:/drover:ro",
+        f"{os.path.dirname(DROVER)}:/drover:ro",
         "-v",
         f"{data}:/data:ro",
         "--",
@@ -263,15 +274,142 @@ def test_top_of_a_drover(pf, tmp_path):
         "/data/t.cfg",
     )
     s.until("traffic runs")
+    return name, "/drover/drover"
+
+
+@needs_pages(40)
+def test_packets_of_a_drover(pf, tmp_path):
+    """What it counts itself, to the packet."""
+    name, drover = drover_in(pf, tmp_path)
+    _, other = pf.begin(cpu=OTHER)
+    ask = ["exec", name, "--", drover, "ask"]
+    rows = stats(pf)
+    assert rows[other]["packets"] is None
+    packets = rows[name]["packets"]
+    assert packets["received"] > 1000 and packets["sent"] > 1000 and packets["dropped"] == 0
+    head, line = pf.ok("stats", name).splitlines()
+    assert head.endswith("  PACKETS") and re.search(r" [\d.]+[kMG]/[\d.]+[kMG]/0$", line)
+    screen = Screen(pf)
+    screen.until(rf"PACKETS.*\n(.*\n)*{name} .*/0")
+    os.write(screen.fd, b"q")
+    assert screen.end() == 0
+    pf.ok(*ask, "stop")
+    (port,) = pf.json(*ask, "ports")["ports"].values()
+    text = pf.ok("stats", "--prometheus")
+    for metric, key in (("received", "ipackets"), ("sent", "opackets")):
+        assert f'pinfold_packets_{metric}_total{{name="{name}"}} {port[key]}\n' in text
+    assert f'pinfold_packets_dropped_total{{name="{name}"}} 0\n' in text
+    assert f'packets_received_total{{name="{other}"}}' not in text
+    assert stats(pf)[name]["packets"] == {"received": 0, "sent": 0, "dropped": 0}
+
+
+# What listens where drover would, and does not what it would.
+FALSE_DROVER = """
+import os, socket, sys
+where = sys.argv[1]
+os.makedirs(where)
+s = socket.socket(socket.AF_UNIX)
+s.bind(where + "/drover.sock")
+s.listen(0 if sys.argv[2] == "full" else 9)
+if sys.argv[2] == "full":
+    full = socket.socket(socket.AF_UNIX)
+    full.connect(where + "/drover.sock")
+if sys.argv[2] == "link":
+    os.symlink("real", "/run/dpdk")
+print("up", flush=True)
+if sys.argv[2] in ("silent", "full"):
+    import time
+    time.sleep(1000)
+while True:
+    c = s.accept()[0]
+    try:
+        c.recv(99)
+        if sys.argv[2] == "endless":
+            while True:
+                c.send(b"[" * 4096)
+        for part in [bytes([b]) for b in b"x" * 9999] if sys.argv[2] == "slow" else []:
+            c.send(part)
+            import time
+            time.sleep(0.3)
+        c.send(sys.argv[3].encode() + b"\\n")
+        c.close()
+    except OSError:
+        pass
+"""
+NUMBERS = '{"ports": [{"ipackets": 7, "opackets": "\\u001b[2J"}], "tasks": []}'
+
+
+def false_drover(pf, how, *flags, where="/run/dpdk/x", says="{}", cpu=CPU):
+    name = pf.unique()
+    command = [PYTHON, "-I", "-c", FALSE_DROVER, where, how, says]
+    pf.start("run", "--name", name, "--cpus", cpu, *flags, "--", *command).until("^up")
+    return name
+
+
+@pytest.mark.parametrize("how", ["silent", "full", "endless", "slow"])
+def test_who_does_not_answer_as_a_drover(pf, how):
+    """Keeps nobody waiting, and the others are shown."""
+    name = false_drover(pf, how)
+    begun = time.monotonic()
+    row = stats(pf, name)[name]
+    assert time.monotonic() - begun < 5 * SLOW
+    assert row["packets"] is None and row["memory"] > 0
+
+
+@needs_two
+def test_numbers_and_nothing_else(pf):
+    name = false_drover(pf, "answer", says=NUMBERS)
+    bad = false_drover(pf, "answer", says='{"ports": 1}', cpu=OTHER)
+    text = pf.ok("stats", "--prometheus")
+    assert f'pinfold_packets_received_total{{name="{name}"}} 7\n' in text
+    assert f'pinfold_packets_sent_total{{name="{name}"}} 0\n' in text
+    assert bad not in "".join(line for line in text.splitlines() if "_packets_" in line)
+    assert "\033" not in pf.ok("stats")
+
+
+def test_only_the_workload_itself_is_asked(pf, tmp_path):
+    """Not by a link, not in a volume, not by a socket that another one has."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    said = "PACKETS"
+    name = false_drover(
+        pf, "answer", "-v", f"{shared}:/run/dpdk", where="/run/dpdk/x", says=NUMBERS
+    )
+    assert said not in pf.ok("stats", name)
+    pf.ok("stop", "-t", "0", name)
+    name = false_drover(pf, "link", where="/run/real/x", says=NUMBERS)
+    assert said not in pf.ok("stats", name)
+    pf.ok("stop", "-t", "0", name)
+    # --in host: the directory is the host's, and so are its sockets
+    where = Path(f"/run/dpdk/{unique('x')}")
+    mine = pf.start_other(PYTHON, "-I", "-c", FALSE_DROVER, where, "answer", NUMBERS)
+    mine.until("^up")
+    try:
+        _, name = pf.begin("--in", "host")
+        assert said not in pf.ok("stats", name)
+        pf.ok("stop", "-t", "0", name)
+        own = Path(f"{where}-own")
+        name = false_drover(pf, "answer", "--in", "host", where=str(own), says=NUMBERS)
+        assert f'packets_received_total{{name="{name}"}} 7\n' in pf.ok("stats", "--prometheus")
+    finally:
+        for directory in Path("/run/dpdk").glob(f"{where.name}*"):
+            shutil.rmtree(directory)
+
+
+@needs_pages(40)
+def test_top_of_a_drover(pf, tmp_path):
+    """What drover's own screen says, by one command."""
+    name, drover = drover_in(pf, tmp_path)
     sample = pf.json("top", name, "--once", "--json", "--interval", "0.1")
     assert [t["name"] for t in sample["tasks"]] == ["forward"]
     # in its container the others find it as well: it is the one that there is
-    inside = ["exec", name, "--", "/drover/drover"]
+    inside = ["exec", name, "--", drover]
     packets = pf.ok(*inside, "trace", "--json", "forward", "2").splitlines()
     assert len([json.loads(p) for p in packets]) == 2
     assert pf.json(*inside, "ask", "info")["version"]
     # and out here there is none: how to come to it is said
-    p = subprocess.run([drover, "top", "--once"], capture_output=True, text=True, check=False)
+    p = subprocess.run([DROVER, "top", "--once"], capture_output=True, text=True, check=False)
     assert p.returncode == 1 and "pinfold top NAME" in p.stderr
     # in use and reserved, as the kernel counts
     (one,) = stats(pf, name)[name]["hugepages"]

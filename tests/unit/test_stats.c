@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// What is taken from something that says that it is a drover.
+
+#include "unit.h"
+
+#include "stats/packets.h"
+
+static bool read_text(const char *text, struct stats_packets *ret)
+{
+	*ret = (struct stats_packets){0};
+	return packets_in_report(text, strlen(text), ret);
+}
+
+static void adds_ports_and_drops(void **state)
+{
+	static const char second[] = "{\"ports\":[{\"ipackets\":1}],\"tasks\":[]}";
+	struct stats_packets p;
+
+	(void)state;
+	assert_true(read_text(
+		"{\"ports\": [{\"ipackets\": 10, \"opackets\": 7, \"imissed\": 1},"
+		" {\"ipackets\": 5, \"opackets\": 4, \"ierrors\": 2, \"oerrors\": 4,"
+		" \"rx_nombuf\": 8}],"
+		" \"tasks\": [{\"drops\": {\"tx full\": 16, \"no route\": 32}}, {}]}\n",
+		&p
+	));
+	assert_int_equal(p.received, 15);
+	assert_int_equal(p.sent, 11);
+	assert_int_equal(p.dropped, 63);
+	// of a second drover, in the same workload
+	assert_true(packets_in_report(second, strlen(second), &p));
+	assert_int_equal(p.received, 16);
+}
+
+static void takes_numbers_alone(void **state)
+{
+	struct stats_packets p;
+
+	(void)state;
+	assert_true(read_text(
+		"{\"ports\": [{\"ipackets\": \"9\", \"opackets\": -1}, 3, null, [1],"
+		" {\"ipackets\": 1.5, \"opackets\": {\"x\": 1}}],"
+		" \"tasks\": [{\"drops\": [1]}, {\"drops\": {\"\": \"\\u001b[2J\"}}]}",
+		&p
+	));
+	assert_int_equal(p.received, 0);
+	assert_int_equal(p.sent, 0);
+	assert_int_equal(p.dropped, 0);
+}
+
+static void holds_sums(void **state)
+{
+	struct stats_packets p;
+
+	(void)state;
+	assert_true(read_text(
+		"{\"ports\": [{\"ipackets\": 9223372036854775807},"
+		" {\"ipackets\": 9223372036854775807}], \"tasks\": []}",
+		&p
+	));
+	assert_true(p.received == INT64_MAX);
+}
+
+static void refuses_what_is_none(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"\n",
+		"[]",
+		"{}",
+		"{\"error\": \"x\"}",
+		"{\"ports\": {}, \"tasks\": []}",
+		"{\"ports\": [{\"ipackets\": 1}], \"tasks\": []",
+		"{\"ports\": [{\"ipackets\": 99999999999999999999}], \"tasks\": []}",
+		"{\"ports\": [], \"tasks\": []} {}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct stats_packets p;
+
+		assert_false(read_text(texts[i], &p));
+		assert_int_equal(p.received, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(adds_ports_and_drops),
+		cmocka_unit_test(takes_numbers_alone),
+		cmocka_unit_test(holds_sums),
+		cmocka_unit_test(refuses_what_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -36,17 +36,22 @@ static bool look_at(const struct hostfs *fs, const char *bdf, struct host_pci *r
 	if (hostfs_link_name(fs->root, path, group, sizeof(group)) == 0
 	    && host_parse_u64(group, 10, "", &number) == 0 && number <= INT32_MAX)
 		ret->iommu_group = (int)number;
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_numvfs", bdf);
+	if (hostfs_u64(fs->root, path, &number) == 0 && number <= UINT16_MAX)
+		ret->numvfs = (unsigned)number;
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s", bdf);
 	return faccessat(fs->root, path, F_OK, 0) == 0;
 }
 
-// The kernel waits in "unbind" for whoever has the group open: it must not be tried.
+// The kernel waits in "unbind" for whoever has the group open, or that of a VF: it must not be tried.
 static int check_unused(
 	const struct ledger *l, const struct host_pci *p, const char *driver, struct err *err
 )
 {
 	struct grant g = {.nnics = 1};
 
+	if (str_eq(p->driver, driver) && host_nic_check_vfs(p, err) < 0)
+		return -err->code;
 	if (!str_eq(p->driver, driver) || !str_eq(driver, "vfio-pci") || p->iommu_group < 0)
 		return 0;
 	strcpy(g.nics[0].bdf, p->bdf);

@@ -285,7 +285,8 @@ static int unbind_one(struct work *w, const struct host_pci *nic, struct err *er
 	struct plan p = {0};
 	struct binding b;
 
-	if (former(w, nic, &b, err) < 0 || nic_check_holders(nic, &w->others, err) < 0)
+	if (former(w, nic, &b, err) < 0 || nic_check_holders(nic, &w->others, err) < 0
+	    || host_nic_check_vfs(nic, err) < 0)
 		return -err->code;
 	if (w->dry) {
 		plan_nic_return(&p, nic, &b);

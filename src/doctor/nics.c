@@ -221,7 +221,13 @@ static void look_at_rest(struct doctor *d, const struct host_pci *p)
 			p->bdf
 		);
 		doctor_read(d, "/sys/%s/sriov_numvfs: %u", p->path, p->numvfs);
-		doctor_cure(d, "leave the PF to its kernel driver: pinfold nic unbind %s", p->bdf);
+		doctor_cure(
+			d,
+			"leave the PF to its kernel driver: pinfold nic vfs %s 0, then pinfold nic "
+			"unbind %s",
+			p->bdf,
+			p->bdf
+		);
 	}
 }
 

@@ -258,7 +258,7 @@ static int check_nic(
 			p->netdev,
 			holder->name
 		);
-	if (check_driver(nic, p, err) < 0)
+	if (host_nic_check_vfs(p, err) < 0 || check_driver(nic, p, err) < 0)
 		return -err->code;
 	if (p->iommu_group < 0)
 		return err_set(

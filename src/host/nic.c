@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "host/hostfs.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define CLASS_NETWORK 0x02 // the upper 8 bits of the class
@@ -57,6 +58,21 @@ bool host_nic_for_programs(const char *driver)
 {
 	return str_eq(driver, "vfio-pci") || str_eq(driver, "uio_pci_generic")
 	       || str_eq(driver, "igb_uio");
+}
+
+int host_nic_check_vfs(const struct host_pci *p, struct err *err)
+{
+	if (p->numvfs == 0)
+		return 0;
+	return err_set(
+		err,
+		EBUSY,
+		"NIC %s has %u VFs, which depend on its driver; take them away first: pinfold nic "
+		"vfs %s 0",
+		p->bdf,
+		p->numvfs,
+		p->bdf
+	);
 }
 
 bool host_pci_is_nic(const struct host_pci *p)

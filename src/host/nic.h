@@ -21,6 +21,9 @@ bool host_nic_for_programs(const char *driver);
 // A driver that stays while DPDK works beside it.
 bool host_nic_bifurcated(const char *driver);
 
+// EBUSY: it has VFs. They go with its driver, and the kernel waits in that for whoever has one of them open.
+int host_nic_check_vfs(const struct host_pci *p, struct err *err);
+
 bool host_pci_is_nic(const struct host_pci *p);
 
 // It has no driver, or one that uses nothing of it (bridges, stubs): VFIO lets others of its group be used.

@@ -178,7 +178,8 @@ int nic_check(
 				p->bdf,
 				p->driver
 			);
-		if (nic_check_holders(p, others, err) < 0 || (!w->force && check_use(p, err) < 0))
+		if (nic_check_holders(p, others, err) < 0 || host_nic_check_vfs(p, err) < 0
+		    || (!w->force && check_use(p, err) < 0))
 			return -err->code;
 		if (str_eq(w->driver, "vfio-pci")
 		    && (check_iommu(w, p, fs, err) < 0

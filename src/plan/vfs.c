@@ -43,7 +43,8 @@ static int check_pf(const struct vfs_wish *w, struct err *err)
 			w->count,
 			p->totalvfs
 		);
-	if (p->driver[0] == '\0' || host_nic_for_programs(p->driver))
+	// one that has made some takes them away
+	if (w->count > 0 && (p->driver[0] == '\0' || host_nic_for_programs(p->driver)))
 		return err_set(
 			err,
 			EBUSY,

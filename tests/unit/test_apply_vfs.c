@@ -9,6 +9,7 @@
 #include "apply/apply.h"
 #include "apply/netlink.h"
 #include "apply/vf.h"
+#include "ledger/binding.h"
 #include "ledger/vf_record.h"
 #include "plan/vfs.h"
 
@@ -224,6 +225,23 @@ static void open_vf_keeps_all(void **)
 	assert_file(AT_PF "sriov_numvfs", "2");
 }
 
+// Its VFs go with its driver: whoever has one would be waited for. The host was read before they were made.
+static void driver_of_a_pf_with_vfs_stays(void **)
+{
+	struct host_pci pf = {.bdf = PF, .driver = "ice", .iommu_group = 20};
+	struct binding b = {.bdf = PF, .driver = "uio_pci_generic", .former = "ice", .kept = true};
+	struct host h = {.npci = 1, .pci = &pf, .boot_id = BOOT};
+	struct err err;
+
+	put(AT_PF "sriov_numvfs", "2");
+	put_link(AT_PF "driver", "../../drivers/ice");
+	assert_fails(nic_bind(&l, &h, &pf, "vfio-pci", "", false, &err), &err, "has 2 VFs");
+	assert_contains(err.msg, "pinfold nic vfs " PF " 0");
+	assert_int_equal(unlinkat(topfd, AT_PF "driver", 0), 0);
+	put_link(AT_PF "driver", "../../drivers/uio_pci_generic");
+	assert_fails(nic_return(&l, &b, &err), &err, "has 2 VFs");
+}
+
 // ---- killed half way
 
 static void leave(const struct vf_record *r)
@@ -302,6 +320,7 @@ int main(void)
 		EACH(made_and_taken_away),
 		EACH(failure_half_way),
 		EACH(open_vf_keeps_all),
+		EACH(driver_of_a_pf_with_vfs_stays),
 		EACH(collected),
 		EACH(of_a_lease),
 		EACH(records_of_others_are_refused),

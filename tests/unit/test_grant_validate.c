@@ -127,7 +127,7 @@ static void nics(void **)
 	holdings_done(&others);
 	host_done(&h);
 	fake_read("big", &h);
-	refused(&h, &nobody, "cpus=1 nic=10:00.0", "is bound to ice; bind it to vfio-pci first");
+	refused(&h, &nobody, "cpus=1 nic=10:00.1", "is bound to ice; bind it to vfio-pci first");
 	refused(&h, &nobody, "cpus=1 nic=18:00.0", "carries the default route"); // below the bond
 	host_done(&h);
 }
@@ -166,6 +166,23 @@ static void netdev_of_a_function_with_vfs(void **)
 	refused(&h, &nobody, "cpus=1 netdev=ens0,force", "NIC 0000:10:00.0, whose 8 VFs depend");
 	pf->numvfs = 0;
 	accepted(&h, "cpus=1 netdev=ens0,force");
+	host_done(&h);
+}
+
+static void pf_with_vfs(void **)
+{
+	struct host_pci *pf;
+	struct host h;
+
+	fake_read("big", &h);
+	pf = function(&h, "0000:10:00.0");
+	refused(&h, &nobody, "cpus=1 nic=10:00.0,bind", "has 8 VFs, which depend on its driver");
+	refused(&h, &nobody, "cpus=1 nic=ens0,bind", "pinfold nic vfs 0000:10:00.0 0");
+	// vfio-pci makes them too (enable_sriov)
+	strcpy(pf->driver, "vfio-pci");
+	refused(&h, &nobody, "cpus=1 nic=10:00.0", "has 8 VFs");
+	pf->numvfs = 0;
+	accepted(&h, "cpus=1 nic=10:00.0");
 	host_done(&h);
 }
 
@@ -326,6 +343,7 @@ int main(void)
 		cmocka_unit_test(nics),
 		cmocka_unit_test(netdevs),
 		cmocka_unit_test(netdev_of_a_function_with_vfs),
+		cmocka_unit_test(pf_with_vfs),
 		cmocka_unit_test(what_a_container_has_of_it),
 		cmocka_unit_test(partitions),
 		cmocka_unit_test(iommu_groups),

@@ -185,6 +185,9 @@ def test_steps_of_bind_and_unbind(mlx5):
         ("mlx5", ["unbind", "--dry-run", "ens2"], "not bound to a driver for programs, but to ice"),
         ("big", ["bind", "--dry-run", "f0:00.0"], "group 200 with 0000:f0:00.1 .*in one command"),
         ("big", ["bind", "--dry-run", "ens2"], "carries the default route"),
+        ("big", ["bind", "--dry-run", "10:00.0"], "has 8 VFs, .*: pinfold nic vfs 0000:10:00.0 0"),
+        ("big", ["bind", "--dry-run", "--force", "ens0"], "has 8 VFs"),
+        ("big", ["bind", "--dry-run", "--driver", "igb_uio", "ens0"], "has 8 VFs"),
         ("two", ["bind", "--dry-run", "00:04.0"], "0000:00:04.0 is no NIC"),
     ],
 )
@@ -307,6 +310,21 @@ def test_vfs_that_somebody_has_stay(tmp_path):
     assert p.returncode == 125 and "VF 0000:10:01.3 is granted to 'fw'" in p.stderr
     steps("--force", "ens0", "0", tree=tree)
     steps("--vlan", "5", "ens0", "8", tree=tree)
+
+
+def test_pf_of_a_program_that_has_vfs(tmp_path):
+    """It keeps its driver, and is granted to nobody, until they are taken away."""
+    machine = fake_host.big()
+    pf = next(p for p in machine.pci if p.bdf == "0000:10:00.0")
+    pf.driver, pf.netdev = "vfio-pci", ""
+    tree = fake_host.write(machine, str(tmp_path / "t"))
+    p = nic("unbind", "--dry-run", pf.bdf, tree=tree)
+    assert p.returncode == 125 and "has 8 VFs, which depend on its driver" in p.stderr
+    command = [PINFOLD, "--host-tree", tree, "plan", "--cpu-count", "1", "--nic", pf.bdf]
+    p = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert p.returncode == 125 and "has 8 VFs" in p.stderr
+    path = f"/sys/bus/pci/devices/{pf.bdf}/sriov_numvfs"
+    assert steps(pf.bdf, "0", tree=tree) == [f"set        {path} = 0"]
 
 
 def test_vfs_need_this_machine(tmp_path):

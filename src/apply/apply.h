@@ -103,7 +103,7 @@ int nic_bind(
 // EBUSY: somebody has it open.
 int nic_return(const struct ledger *l, const struct binding *b, struct err *err);
 // Gives back those that were bound for the lease.
-int nics_return(const struct ledger *l, const char *lease, struct err *err);
+int nics_return(const struct ledger *l, const struct grant *g, struct err *err);
 // Gives back those whose lease is gone, and those whose binding or giving back was cut short.
 int nics_collect(struct ledger *l, struct err *err);
 
@@ -120,7 +120,7 @@ int vfs_keep(
 	const struct ledger *l, const struct host *host, const struct grant *g, struct err *err
 );
 // Puts that back.
-int vfs_return(const struct ledger *l, const char *lease, struct err *err);
+int vfs_return(const struct ledger *l, const struct grant *g, struct err *err);
 // The same of those whose lease is gone, and of those whose making or setting was cut short.
 int vfs_collect(const struct ledger *l, struct err *err);
 int apply_vf(const struct step *s, struct err *err);

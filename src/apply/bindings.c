@@ -190,24 +190,24 @@ int nics_collect(struct ledger *l, struct err *err)
 	return -c.first.code;
 }
 
-struct ending {
-	const struct ledger *l;
-	const char *lease;
-};
-
-static int return_of(const struct binding *b, void *arg, struct err *err)
+// What it has by its own names: a record of another that cannot be read is none of its business.
+int nics_return(const struct ledger *l, const struct grant *g, struct err *err)
 {
-	struct ending *e = arg;
-
-	return str_eq(b->lease, e->lease) ? nic_return(e->l, b, err) : 0;
-}
-
-int nics_return(const struct ledger *l, const char *lease, struct err *err)
-{
-	struct ending e = {.l = l, .lease = lease};
+	struct err first = {0};
+	struct binding b;
 
 	// first, so that its driver finds it as it was
-	if (vfs_return(l, lease, err) < 0)
+	if (vfs_return(l, g, err) < 0)
 		return -err->code;
-	return binding_each(l, return_of, &e, err);
+	for (unsigned i = 0; i < g->nnics; i++) {
+		int r = binding_read(l, g->nics[i].bdf, &b, err);
+
+		if (r == 0 && str_eq(b.lease, g->name))
+			r = nic_return(l, &b, err);
+		if (r < 0 && r != -ENOENT && first.code == 0)
+			first = *err;
+	}
+	if (first.code != 0)
+		*err = first;
+	return -first.code;
 }

@@ -145,7 +145,7 @@ static int take_back(const struct ledger *l, const struct lease *lease, struct e
 		*err = first;
 		return -err->code;
 	}
-	if (current && nics_return(l, lease->grant.name, err) < 0)
+	if (current && nics_return(l, &lease->grant, err) < 0)
 		return -err->code;
 	return 0;
 }

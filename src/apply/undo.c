@@ -37,23 +37,33 @@ static int undo_tree(const char *path, struct err *err)
 	return fs_remove_tree(fd, slash + 1, err);
 }
 
-struct link_users {
-	const struct lease *except;
-	const char *name;
-	unsigned n;
-};
-
-static int count_link(const struct lease *lease, void *arg, struct err *err)
+static bool has_link(const struct lease *lease, const char *name)
 {
-	struct link_users *u = arg;
-
-	(void)err;
 	for (unsigned i = 0; i < lease->grant.nlinks; i++) {
+		if (str_eq(lease->grant.links[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+// Whether another lease has the link. One that cannot be read keeps no other from ending: what it has mounted of it stays.
+static int link_is_used(
+	const struct ledger *l, const struct lease *except, const char *name, struct err *err
+)
+{
+	_cleanup_names_ struct names names = {0};
+
+	if (files_names(l->leases, &names, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < names.n; i++) {
+		struct err unused;
+		struct lease other;
+
 		// one that is draining does not look at it any more; one that waits gets another at its next start
-		if (!lease->draining && lease->again != LEASE_WAITING
-		    && !str_eq(lease->grant.name, u->except->grant.name)
-		    && str_eq(lease->grant.links[i].name, u->name))
-			u->n++;
+		if (!str_eq(names.list[i], except->grant.name)
+		    && lease_read(l, names.list[i], &other, &unused) == 0 && !other.draining
+		    && other.again != LEASE_WAITING && has_link(&other, name))
+			return 1;
 	}
 	return 0;
 }
@@ -64,12 +74,10 @@ static int undo_link(
 )
 {
 	const char *name = strrchr(path, '/');
-	struct link_users u = {.except = lease, .name = name != NULL ? name + 1 : path};
+	int used = link_is_used(l, lease, name != NULL ? name + 1 : path, err);
 
-	if (lease_each(l, count_link, &u, err) < 0)
-		return -err->code;
-	if (u.n > 0)
-		return 0;
+	if (used != 0)
+		return used < 0 ? used : 0;
 	// EINVAL, ENOENT: it is none, or gone
 	if (str_starts(path, LINKS_DIR "/") && name == path + strlen(LINKS_DIR)
 	    && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL

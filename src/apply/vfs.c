@@ -306,9 +306,29 @@ int vfs_keep(
 
 // ---- what was left
 
+int vfs_return(const struct ledger *l, const struct grant *g, struct err *err)
+{
+	_cleanup_free_ struct vf_record *record = malloc(sizeof(*record));
+	struct err first = {0};
+
+	if (record == NULL)
+		return err_oom(err);
+	for (unsigned i = 0; i < g->nnics; i++) {
+		int r = vf_record_read(l, VFS_DIR, g->nics[i].bdf, record, err);
+
+		if (r == 0 && str_eq(record->lease, g->name))
+			r = give_back(l, record, err);
+		if (r < 0 && r != -ENOENT && first.code == 0)
+			first = *err;
+	}
+	if (first.code != 0)
+		*err = first;
+	return -first.code;
+}
+
 struct collection {
 	const struct ledger *l;
-	const char *lease, *boot_id; // those of the lease; NULL: those of none
+	const char *boot_id;
 	struct err first;
 };
 
@@ -318,39 +338,27 @@ static int collect_one(const struct vf_record *r, void *arg, struct err *err)
 	struct collection *c = arg;
 	int f = 0;
 
-	if (c->lease != NULL) {
-		if (str_eq(r->lease, c->lease))
-			f = give_back(c->l, r, err);
-	} else if (!str_eq(r->boot_id, c->boot_id)) {
+	if (!str_eq(r->boot_id, c->boot_id))
 		f = vf_record_remove(c->l, VFS_DIR, r->nic, err);
-	} else if (r->lease[0] == '\0' || !lease_exists(c->l, r->lease)) {
+	else if (r->lease[0] == '\0' || !lease_exists(c->l, r->lease))
 		f = give_back(c->l, r, err);
-	}
 	if (f < 0 && c->first.code == 0)
 		c->first = *err;
 	return 0;
 }
 
-static int collect(struct collection *c, struct err *err)
-{
-	if (vf_record_each(c->l, VFS_DIR, collect_one, c, err) < 0)
-		return -err->code;
-	vf_record_sweep(c->l, VFS_DIR);
-	if (c->first.code != 0)
-		*err = c->first;
-	return -c->first.code;
-}
-
-int vfs_return(const struct ledger *l, const char *lease, struct err *err)
-{
-	return collect(&(struct collection){.l = l, .lease = lease}, err);
-}
-
 int vfs_collect(const struct ledger *l, struct err *err)
 {
 	char boot_id[HOST_BOOT_ID];
+	struct collection c = {.l = l, .boot_id = boot_id};
 
 	hostfs_boot_id(l->fs.root, boot_id);
-	return boot_id[0] != '\0' ? collect(&(struct collection){.l = l, .boot_id = boot_id}, err)
-				  : 0;
+	if (boot_id[0] == '\0')
+		return 0;
+	if (vf_record_each(l, VFS_DIR, collect_one, &c, err) < 0)
+		return -err->code;
+	vf_record_sweep(l, VFS_DIR);
+	if (c.first.code != 0)
+		*err = c.first;
+	return -c.first.code;
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define VLAN_MAX 4094
-#define QOS_MAX 7
 
 char *vf_text(const struct vf *v, char buf[static VF_STR])
 {
@@ -48,12 +47,18 @@ char *vf_text(const struct vf *v, char buf[static VF_STR])
 	return buf;
 }
 
+static int no_mac(const char *s, struct err *err)
+{
+	return err_set(
+		err, EINVAL, "mac '%.32s' is no address of one interface, as 02:00:00:00:00:01", s
+	);
+}
+
 static int parse_mac(const char *s, struct vf *v, struct err *err)
 {
 	unsigned char *m = v->mac;
 	int end = 0;
 
-	// a group address is nobody's; all zeros: the driver's own choice
 	if (strlen(s) != strlen("00:00:00:00:00:00")
 	    || sscanf(s,
 		      "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n",
@@ -65,13 +70,8 @@ static int parse_mac(const char *s, struct vf *v, struct err *err)
 		      &m[5],
 		      &end)
 		       != 6
-	    || end != (int)strlen(s) || (m[0] & 1) != 0)
-		return err_set(
-			err,
-			EINVAL,
-			"mac '%.32s' is no address of one interface, as 02:00:00:00:00:01",
-			s
-		);
+	    || end != (int)strlen(s))
+		return no_mac(s, err);
 	v->has_mac = true;
 	return 0;
 }
@@ -96,14 +96,15 @@ static int parse_switch(const char *what, const char *s, int *ret, struct err *e
 	return 0;
 }
 
-int vf_parse_word(const char *word, struct vf *v, struct err *err)
+// Whatever a kernel and a driver may tell: it is to be set so again.
+static int parse_word(const char *word, struct vf *v, struct err *err)
 {
 	if (str_starts(word, "mac="))
 		return parse_mac(word + strlen("mac="), v, err);
 	if (str_starts(word, "vlan="))
-		return parse_number("vlan", word + strlen("vlan="), 10, VLAN_MAX, &v->vlan, err);
+		return parse_number("vlan", word + strlen("vlan="), 10, INT32_MAX, &v->vlan, err);
 	if (str_starts(word, "qos="))
-		return parse_number("qos", word + strlen("qos="), 10, QOS_MAX, &v->qos, err);
+		return parse_number("qos", word + strlen("qos="), 10, INT32_MAX, &v->qos, err);
 	if (str_starts(word, "protocol="))
 		return parse_number(
 			"protocol", word + strlen("protocol="), 16, 0xffff, &v->protocol, err
@@ -115,6 +116,22 @@ int vf_parse_word(const char *word, struct vf *v, struct err *err)
 	if (str_starts(word, "trust="))
 		return parse_switch("trust", word + strlen("trust="), &v->trust, err);
 	return err_set(err, EINVAL, "'%.32s' is nothing of a VF", word);
+}
+
+int vf_parse_word(const char *word, struct vf *v, struct err *err)
+{
+	const char *value = word + strcspn(word, "=") + 1;
+
+	if (parse_word(word, v, err) < 0)
+		return -err->code;
+	if (v->vlan > VLAN_MAX)
+		return err_set(
+			err, EINVAL, "vlan '%.16s' is no number from 0 to %d", value, VLAN_MAX
+		);
+	// a group address is nobody's; all zeros: the driver's own choice
+	if (v->has_mac && (v->mac[0] & 1) != 0)
+		return no_mac(value, err);
+	return 0;
 }
 
 int vf_parse(const char *text, struct vf *ret, struct err *err)
@@ -131,7 +148,7 @@ int vf_parse(const char *text, struct vf *ret, struct err *err)
 		return -err->code;
 	v.number = (unsigned)number;
 	while ((word = strtok_r(NULL, " ", &save)) != NULL) {
-		if (vf_parse_word(word, &v, err) < 0)
+		if (parse_word(word, &v, err) < 0)
 			return -err->code;
 	}
 	*ret = v;

@@ -21,7 +21,7 @@ struct vf {
 #define VF_STR 128
 char *vf_text(const struct vf *v, char buf[static VF_STR]);
 int vf_parse(const char *text, struct vf *ret, struct err *err);
-// One of its words.
+// One of its words, as a person says it: of what a kernel may tell, some cannot be meant.
 int vf_parse_word(const char *word, struct vf *ret, struct err *err);
 
 // Calls fn with each VF of a PF that exists, in order of its number.

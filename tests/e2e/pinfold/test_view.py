@@ -160,6 +160,25 @@ def test_view_cannot_be_changed(pf):
     assert text.splitlines()[-2:] == ["system", "/sys/devices"]
 
 
+@needs_pages(PAGES + 1)
+@pytest.mark.parametrize("place", [(), ("--in", "host")], ids=["container", "host"])
+def test_what_is_free_and_what_was_used(pf, place):
+    """The files are pictures; the hugetlbfs and the processes tell."""
+    text = pf.shell(
+        "d=$(awk '$3 == \"hugetlbfs\" { print $2; exit }' /proc/mounts); "
+        "stat -f -c '%S %b %f' $d; fallocate -l 6M $d/x; stat -f -c '%S %b %f' $d; "
+        f"grep -h . /sys/kernel/mm/{POOL}/free_hugepages; grep HugePages_Free /proc/meminfo; "
+        "rm $d/x; i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; cat /proc/$$/stat",
+        *place,
+        *GRANT,
+    )
+    before, after, pool, meminfo, own = text.splitlines()
+    assert before == f"{2 << 20} {PAGES} {PAGES}"
+    assert after == f"{2 << 20} {PAGES} {PAGES - 3}"
+    assert int(pool) == PAGES and meminfo.split()[1] == str(PAGES)
+    assert int(own.split()[13]) > 0
+
+
 # ---- what programs make of it
 
 

@@ -59,6 +59,8 @@ static _Noreturn void become(
 	struct err err;
 
 	if (enter(p, parent, report, &err) == 0) {
+		// but for where crun copies itself to for a moment: what it leaves there when it is killed goes
+		runtime_state_in(FENCE_DIR);
 		sigprocmask(SIG_SETMASK, old, NULL);
 		umask(mask);
 		if (site_has(&p->lease.site, SITE_LEASE))

@@ -187,13 +187,18 @@ int runtime_find(struct runtime *ret, const char *asked, struct err *err)
 	return 0;
 }
 
+void runtime_state_in(const char *dir)
+{
+	setenv("_LIBCONTAINER_STATEDIR", dir, 1);
+}
+
 void runtime_environment(const char *state)
 {
 	// it needs nothing of ours, and reads some variables (LISTEN_FDS, XDG_…)
 	clearenv();
 	setenv("PATH", SITE_PATH, 1);
 	if (state != NULL)
-		setenv("_LIBCONTAINER_STATEDIR", state, 1);
+		runtime_state_in(state);
 }
 
 int runtime_scratch(struct err *err)
@@ -204,6 +209,6 @@ int runtime_scratch(struct err *err)
 		return -err->code;
 	if (mount("pinfold", FENCE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=1m") < 0)
 		return err_sys(err, errno, "mount tmpfs on '" FENCE_DIR "'");
-	setenv("_LIBCONTAINER_STATEDIR", FENCE_DIR, 1);
+	runtime_state_in(FENCE_DIR);
 	return 0;
 }

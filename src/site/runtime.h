@@ -38,6 +38,9 @@ int runtime_find(struct runtime *ret, const char *asked, struct err *err);
 // what it makes for a moment; NULL: as it has it.
 void runtime_environment(const char *state);
 
+// The same directory alone.
+void runtime_state_in(const char *dir);
+
 // For one that becomes a runtime outside of a workload's fence: crun makes a file and mounts itself
 // on it for a moment, here where the kernel drops both if it is killed just then.
 int runtime_scratch(struct err *err);

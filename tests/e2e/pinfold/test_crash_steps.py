@@ -409,7 +409,7 @@ class EngineCreate(Scenario):
     """0.0 becomes the runtime, and goes on when this is killed; the engine has it delete what it was told failed."""
 
     trace = ("-f",)  # the container stays
-    victims = {"0": ["self", "all"], "0.0": ["0"]}
+    victims = {"0": ["self", "all"], "0.0": ["self", "0"]}
 
     def __init__(self, pf):
         super().__init__(pf)
@@ -436,7 +436,10 @@ class EngineCreate(Scenario):
 
 
 class EngineDelete(EngineCreate):
+    """The runtime is as the engine would have started it: killed itself it may leave its copy of itself in /tmp."""
+
     trace = ()
+    victims = {"0": ["self", "all"], "0.0": ["0"]}
 
     def prepare(self):
         super().prepare()

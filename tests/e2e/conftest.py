@@ -172,3 +172,19 @@ def pytest_terminal_summary(terminalreporter, exitstatus):
             print(f"fail {TIER} {name}", file=f)
         for name, reason in skips:
             print(f"skip {TIER} {name}: {reason.removeprefix('Skipped: ')}", file=f)
+
+
+@pytest.fixture(scope="module")
+def cri_engine(pinfold):
+    """containerd with its CRI plug-in, for a whole module."""
+    from cri import running  # here: what it needs is not on every machine
+
+    with running(pinfold) as made:
+        yield made
+
+
+@pytest.fixture
+def cri(cri_engine, pf):
+    """The same for a test, whose pods end with it."""
+    yield cri_engine
+    cri_engine.put_away()

@@ -6,24 +6,11 @@ import json
 
 import pytest
 
-from cri import running
 from workload import CPU, CPUS, NODE, OTHER
 from workload import needs_pages, needs_root, needs_two, wait
 
 pytestmark = [needs_root]
 GRANT = "dev.pinfold.grant"
-
-
-@pytest.fixture(scope="module")
-def engine(pinfold):
-    with running(pinfold) as made:
-        yield made
-
-
-@pytest.fixture
-def cri(engine, pf):
-    yield engine
-    engine.put_away()
 
 
 def seen(cri, container):

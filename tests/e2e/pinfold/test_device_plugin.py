@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import protos
-from cri import running
 from engines import root_of
 from kubelet import Kubelet
 from places import TOP
@@ -221,18 +220,6 @@ def test_its_command_line(pf):
 
 
 # ---- and starts it
-
-
-@pytest.fixture(scope="module")
-def engine(pinfold):
-    with running(pinfold) as made:
-        yield made
-
-
-@pytest.fixture
-def cri(engine, pf):
-    yield engine
-    engine.put_away()
 
 
 def as_kubelet(answer, **resources):

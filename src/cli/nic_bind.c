@@ -13,6 +13,7 @@
 #include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/nic_work.h"
+#include "grant/nic_use.h"
 #include "host/nic.h"
 #include "plan/nic.h"
 
@@ -285,7 +286,7 @@ static int unbind_one(struct work *w, const struct host_pci *nic, struct err *er
 	struct plan p = {0};
 	struct binding b;
 
-	if (former(w, nic, &b, err) < 0 || nic_check_holders(nic, &w->others, err) < 0
+	if (former(w, nic, &b, err) < 0 || nic_check_idle(nic, "NIC", &w->others, err) < 0
 	    || host_nic_check_vfs(nic, err) < 0)
 		return -err->code;
 	if (w->dry) {

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/request.h"
+#include "grant/nic_use.h"
 #include "host/nic.h"
 
 #include <stdio.h>
@@ -49,17 +50,6 @@ static json_t *vfs_of(const struct host *h, const struct host_pci *p)
 	return list;
 }
 
-static const struct holding *holder(const struct holdings *all, const char *bdf)
-{
-	for (unsigned i = 0; i < all->n; i++) {
-		for (unsigned k = 0; k < all->held[i].grant.nnics; k++) {
-			if (str_eq(all->held[i].grant.nics[k].bdf, bdf))
-				return &all->held[i];
-		}
-	}
-	return NULL;
-}
-
 static const char *str_of(const json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));
@@ -85,7 +75,7 @@ static json_t *nic_json(
 	const struct host_pci *p
 )
 {
-	const struct holding *grant = holder(all, p->bdf);
+	const struct holding *grant = nic_holder(all, p->bdf);
 	char vendor[HOST_PCI_NAME], device[HOST_PCI_NAME];
 	struct host_nic n;
 	json_t *o = json_object();

@@ -34,7 +34,6 @@ int choose_nics(
 );
 // Whether the NICs of g can be had.
 bool nic_granted(const struct terms *t, const char *bdf);
-const struct grant *nic_holder(const struct holdings *others, const char *bdf); // NULL: nobody
 int check_nics(
 	const struct grant *g,
 	const struct host *host,

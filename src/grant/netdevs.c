@@ -3,6 +3,7 @@
 // Whether a grant can have its interfaces of the host.
 
 #include "grant/choose.h"
+#include "grant/nic_use.h"
 
 #include "base/hint.h"
 #include "base/scope.h"
@@ -61,7 +62,8 @@ static int check_function(
 {
 	for (unsigned i = 0; i < host->npci; i++) {
 		const struct host_pci *p = &host->pci[i];
-		const struct grant *holder = nic_holder(others, p->bdf);
+		const struct holding *had = nic_holder(others, p->bdf);
+		const struct grant *holder = had != NULL ? &had->grant : NULL;
 
 		if (!is_of(now, p))
 			continue;

@@ -5,6 +5,7 @@
 #include "grant/choose.h"
 
 #include "base/scope.h"
+#include "grant/nic_use.h"
 #include "host/nic.h"
 
 #include <string.h>
@@ -16,15 +17,6 @@ bool nic_granted(const struct terms *t, const char *bdf)
 			return true;
 	}
 	return false;
-}
-
-const struct grant *nic_holder(const struct holdings *others, const char *bdf)
-{
-	for (unsigned i = 0; i < others->n; i++) {
-		if (nic_granted((const struct terms *)&others->held[i].grant, bdf))
-			return &others->held[i].grant;
-	}
-	return NULL;
 }
 
 // ---- what may be chosen
@@ -197,28 +189,9 @@ static int check_driver(const struct grant_nic *nic, const struct host_pci *p, s
 			p->bdf,
 			p->bdf
 		);
-	if (p->lent[0] != '\0')
-		return err_set(
-			err,
-			EBUSY,
-			"NIC %s: a container has its interface '%s', or one on top of it; stop "
-			"that "
-			"first",
-			p->bdf,
-			p->lent
-		);
-	if (p->addressed || p->upper[0] != '\0')
-		return err_set(
-			err,
-			EBUSY,
-			"NIC %s (%s) %s%s; take it from there first",
-			p->bdf,
-			p->netdev,
-			p->upper[0] != '\0' ? "is a port of "
-					    : "has an address or a route of this host",
-			p->upper
-		);
-	return 0;
+	if (nic_check_lent(p, "NIC", err) < 0)
+		return -err->code;
+	return nic_check_use(p, "NIC", "take it from there first", err);
 }
 
 static int check_nic(
@@ -230,23 +203,18 @@ static int check_nic(
 )
 {
 	const struct host_pci *p = host_pci(host, nic->bdf);
-	const struct grant *holder = nic_holder(others, nic->bdf);
+	const struct holding *had = nic_holder(others, nic->bdf);
+	const struct grant *holder;
 
 	if (p == NULL)
 		return err_set(
 			err, ENODEV, "NIC %s does not exist; see pinfold nic list", nic->bdf
 		);
 	if (p->default_route)
+		return nic_check_use(p, "NIC", "choose another", err);
+	if (had != NULL)
 		return err_set(
-			err,
-			EBUSY,
-			"NIC %s (%s) carries the default route of this host; choose another",
-			p->bdf,
-			p->netdev
-		);
-	if (holder != NULL)
-		return err_set(
-			err, EBUSY, "NIC %s is granted to '%s' already", p->bdf, holder->name
+			err, EBUSY, "NIC %s is granted to '%s' already", p->bdf, had->grant.name
 		);
 	holder = p->netdev[0] != '\0' ? netdev_holder(others, p->netdev) : NULL;
 	if (holder != NULL)

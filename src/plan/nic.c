@@ -6,6 +6,7 @@
 #include "plan/nic.h"
 
 #include "base/scope.h"
+#include "grant/nic_use.h"
 #include "host/hostfs.h"
 #include "host/nic.h"
 #include "plan/make.h"
@@ -44,53 +45,6 @@ static bool wished(const struct nic_wish *w, const struct host_pci *p)
 }
 
 // ---- what is refused
-
-// What the host would lose.
-static int check_use(const struct host_pci *p, struct err *err)
-{
-	const char *why = p->default_route ? "carries the default route of this host"
-			  : p->addressed   ? "has an address or a route of this host"
-					   : NULL;
-
-	if (why != NULL)
-		return err_set(
-			err,
-			EBUSY,
-			"NIC %s (%s) %s; choose another, or say --force",
-			p->bdf,
-			p->netdev,
-			why
-		);
-	if (p->upper[0] != '\0')
-		return err_set(
-			err,
-			EBUSY,
-			"NIC %s (%s) is a port of %s; take it out first, or say --force",
-			p->bdf,
-			p->netdev,
-			p->upper
-		);
-	return 0;
-}
-
-int nic_check_holders(const struct host_pci *p, const struct holdings *others, struct err *err)
-{
-	for (unsigned i = 0; i < others->n; i++) {
-		const struct grant *g = &others->held[i].grant;
-
-		for (unsigned k = 0; others->held[i].live && k < g->nnics; k++) {
-			if (str_eq(g->nics[k].bdf, p->bdf))
-				return err_set(
-					err,
-					EBUSY,
-					"NIC %s is in use by '%s'; stop that first",
-					p->bdf,
-					g->name
-				);
-		}
-	}
-	return 0;
-}
 
 // VFIO gives a group to nobody while a driver of the host has one of it.
 static int check_group(
@@ -178,8 +132,9 @@ int nic_check(
 				p->bdf,
 				p->driver
 			);
-		if (nic_check_holders(p, others, err) < 0 || host_nic_check_vfs(p, err) < 0
-		    || (!w->force && check_use(p, err) < 0))
+		if (nic_check_idle(p, "NIC", others, err) < 0 || host_nic_check_vfs(p, err) < 0
+		    || (!w->force
+			&& nic_check_use(p, "NIC", "choose another, or say --force", err) < 0))
 			return -err->code;
 		if (str_eq(w->driver, "vfio-pci")
 		    && (check_iommu(w, p, fs, err) < 0

@@ -29,8 +29,6 @@ int nic_check(
 
 // EINVAL: it is another kind of device.
 int nic_check_class(const struct host_pci *p, struct err *err);
-// EBUSY: a grant in use has it.
-int nic_check_holders(const struct host_pci *p, const struct holdings *others, struct err *err);
 
 // Begins a plan that has steps alone; plan_done ends it, and `failed` says that memory ran out.
 void plan_nic_bind(struct plan *p, const struct host_pci *nic, const char *driver, bool noiommu);

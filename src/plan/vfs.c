@@ -6,6 +6,7 @@
 #include "plan/vfs.h"
 
 #include "base/scope.h"
+#include "grant/nic_use.h"
 #include "host/nic.h"
 #include "plan/make.h"
 #include "plan/nic.h"
@@ -54,16 +55,7 @@ static int check_pf(const struct vfs_wish *w, struct err *err)
 			p->driver[0] != '\0' ? p->driver : "no driver",
 			p->bdf
 		);
-	if (p->lent[0] != '\0')
-		return err_set(
-			err,
-			EBUSY,
-			"NIC %s: a container has its interface '%s', or one on top of it; stop "
-			"that first",
-			p->bdf,
-			p->lent
-		);
-	return 0;
+	return nic_check_lent(p, "NIC", err);
 }
 
 static int check_settings(const struct vfs_wish *w, struct err *err)
@@ -86,56 +78,24 @@ static int check_vf(
 	struct err *err
 )
 {
-	bool goes = w->count == 0;
+	const struct holding *had = nic_holder(others, vf->bdf);
+	bool spared = w->count == 0 && !w->force;
 
-	for (unsigned i = 0; i < others->n; i++) {
-		const struct grant *g = &others->held[i].grant;
-
-		for (unsigned k = 0; k < g->nnics; k++) {
-			if (!str_eq(g->nics[k].bdf, vf->bdf))
-				continue;
-			if (others->held[i].live)
-				return err_set(
-					err,
-					EBUSY,
-					"VF %s is in use by '%s'; stop that first",
-					vf->bdf,
-					g->name
-				);
-			if (goes && !w->force)
-				return err_set(
-					err,
-					EBUSY,
-					"VF %s is granted to '%s'; pinfold grant remove %s first, "
-					"or say --force",
-					vf->bdf,
-					g->name,
-					g->name
-				);
-		}
-	}
-	if (vf->lent[0] != '\0')
+	if (nic_check_idle(vf, "VF", others, err) < 0)
+		return -err->code;
+	if (spared && had != NULL)
 		return err_set(
 			err,
 			EBUSY,
-			"VF %s: a container has its interface '%s', or one on top of it; stop "
-			"that first",
+			"VF %s is granted to '%s'; pinfold grant remove %s first, or say --force",
 			vf->bdf,
-			vf->lent
+			had->grant.name,
+			had->grant.name
 		);
-	if (goes && !w->force && (vf->default_route || vf->addressed || vf->upper[0] != '\0'))
-		return err_set(
-			err,
-			EBUSY,
-			"VF %s (%s) %s%s; take it from there first, or say --force",
-			vf->bdf,
-			vf->netdev,
-			vf->default_route      ? "carries the default route of this host"
-			: vf->upper[0] != '\0' ? "is a port of "
-					       : "has an address or a route of this host",
-			vf->default_route ? "" : vf->upper
-		);
-	return 0;
+	if (nic_check_lent(vf, "VF", err) < 0)
+		return -err->code;
+	return spared ? nic_check_use(vf, "VF", "take it from there first, or say --force", err)
+		      : 0;
 }
 
 int vfs_check(

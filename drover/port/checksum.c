@@ -81,7 +81,7 @@ static uint32_t crc32c(const uint8_t *data, unsigned len)
 	uint32_t crc = UINT32_MAX;
 	uint64_t word;
 
-	for (; len >= sizeof(word); len -= sizeof(word), data += sizeof(word)) {
+	for (; len >= sizeof(word); len -= (unsigned)sizeof(word), data += sizeof(word)) {
 		memcpy(&word, data, sizeof(word));
 		crc = rte_hash_crc_8byte(word, crc);
 	}

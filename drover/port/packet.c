@@ -131,7 +131,7 @@ static uint16_t transmit(uint16_t port, uint16_t queue, struct rte_mbuf **m, uin
 	struct packet_port *p = arg;
 	struct iovec iov[BURST_MAX][SEGMENTS];
 	struct mmsghdr msg[BURST_MAX];
-	uint16_t at = 0, count = RTE_MIN(n, (uint16_t)BURST_MAX);
+	uint16_t at = 0, count = (uint16_t)RTE_MIN(n, BURST_MAX);
 
 	(void)port;
 	(void)queue;

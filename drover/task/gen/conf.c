@@ -93,7 +93,7 @@ static int check_fields(const struct gen_conf *c, struct err *err)
 
 int gen_check(const struct gen_conf *c, struct err *err)
 {
-	unsigned packets = c->layers.given + (c->bytes.len > 0) + (c->capture[0] != '\0');
+	int packets = c->layers.given + (c->bytes.len > 0) + (c->capture[0] != '\0');
 
 	if (c->rate.pps > 0 && c->bps > 0)
 		return err_set(err, EINVAL, "both rate= and bps= are given: take one away");

@@ -217,7 +217,7 @@ static __rte_always_inline uint16_t send_due(struct task *t, struct gen *g, uint
 				gen_fill(g, g->held[g->nheld]);
 		}
 	}
-	n = RTE_MIN(due, g->nheld);
+	n = (uint16_t)RTE_MIN(due, g->nheld);
 	if (g->meter) {
 		uint64_t stamp = rte_rdtsc();
 

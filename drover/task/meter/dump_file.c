@@ -289,13 +289,14 @@ static void set_clock(struct dump_file *f)
 
 static int start(struct dump_file *f, const char *path, struct err *err)
 {
-	uint16_t port;
+	uint16_t port = 0;
 	int r;
 
 	f->first_port = RTE_MAX_ETHPORTS;
-	RTE_ETH_FOREACH_DEV (port) {
-		f->known[port] = true;
-		f->first_port = RTE_MIN(f->first_port, port);
+	while ((port = (uint16_t)rte_eth_find_next_owned_by(port, RTE_ETH_DEV_NO_OWNER))
+	       < RTE_MAX_ETHPORTS) {
+		f->first_port = f->first_port < port ? f->first_port : port;
+		f->known[port++] = true;
 	}
 	if (f->first_port == RTE_MAX_ETHPORTS)
 		return err_set(

@@ -182,7 +182,7 @@ static int self_measure(struct hdr *ret, int socket, struct err *err)
 	if (l != NULL && fill(l, METER_POS, 1, socket) && pool != NULL && ring != NULL
 	    && rte_pktmbuf_alloc_bulk(pool, m, BURST) == 0) {
 		for (unsigned i = 0; i < BURST; i++)
-			m[i]->data_len = m[i]->pkt_len = METER_POS + METER_SIZE;
+			m[i]->pkt_len = m[i]->data_len = METER_POS + METER_SIZE;
 		self_bursts(l, ring, m);
 		rte_pktmbuf_free_bulk(m, BURST);
 		hdr_merge(ret, hdr_pair_mine(&l->times));

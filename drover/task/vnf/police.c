@@ -114,7 +114,7 @@ static void police_packet(
 {
 	union meter_state *meter = &s->meters[0];
 	uint32_t len = m->pkt_len + s->overhead, who;
-	unsigned headers = RTE_MIN(m->pkt_len, HEADERS), found, becomes, at;
+	unsigned headers = RTE_MIN(m->pkt_len, (uint32_t)HEADERS), found, becomes, at;
 	uint8_t room[HEADERS];
 	const uint8_t *p = NULL;
 
@@ -272,8 +272,9 @@ static uint32_t longest(const struct task *t)
 	uint16_t mtu, most = RTE_ETHER_MTU;
 
 	for (unsigned i = 0; i < t->nrx; i++) {
-		if (t->rx[i].ring == NULL && rte_eth_dev_get_mtu(t->rx[i].port, &mtu) == 0)
-			most = RTE_MAX(most, mtu);
+		if (t->rx[i].ring == NULL && rte_eth_dev_get_mtu(t->rx[i].port, &mtu) == 0
+		    && mtu > most)
+			most = mtu;
 	}
 	return (uint32_t)most + RTE_ETHER_HDR_LEN;
 }

@@ -168,7 +168,12 @@ static uint16_t poll_qinqdecap(struct task *t)
 		}
 		if (unlikely(m[i]->pkt_len > head->mtu)) {
 			qinqdecap_give_up(
-				t, DROP_TOO_LONG, ICMP_TOO_LONG, m[i], users, head->mtu - QINQ_LEN
+				t,
+				DROP_TOO_LONG,
+				ICMP_TOO_LONG,
+				m[i],
+				users,
+				head->mtu - (unsigned)QINQ_LEN
 			);
 			continue;
 		}

@@ -591,3 +591,14 @@ def test_death_at_every_step(pf, scenario):
     assert reached >= 0.9 * len(chosen)
     if scenario is Exec:
         assert pf.ok("exec", s.name, "--", "/bin/echo", "alive") == "alive\n"
+
+
+@pytest.mark.limit(120)
+def test_death_of_a_runtime_beside_its_copy(pf):
+    """crun runs from a copy of itself, for which it makes a file and mounts on it for a moment."""
+    assert pf.run(*GRANT[2:], "--", "/bin/true").returncode == 0
+    s = EngineCreate(pf)
+    before = machine()
+    found = [p for p in points(pf, s) if "/crun." in p[3] and p[0] == "0.0" and p[2] == "self"]
+    assert {point[3].split()[0] for point in found} >= {"mount", "umount2", "unlink"}, found
+    assert all(die(pf, s, before, point) for point in found)

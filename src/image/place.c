@@ -7,15 +7,17 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "image/image.h"
+#include "image/take.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
-// In the work directory. Nothing of another name is touched there, should it be another directory.
-#define NEW "image.new"
-#define OLD "image.old"
+const char *place_verb(const struct place *p)
+{
+	return str_eq(p->verb, "build") ? "replace" : p->verb;
+}
 
 static int exists_error(const struct place *p, struct err *err)
 {
@@ -28,11 +30,9 @@ static int exists_error(const struct place *p, struct err *err)
 }
 
 // Only an image is replaced: a wrong name must not cost somebody's files.
-static int check_image(const struct place *p, int at, const char *name, struct err *err)
+static int check_image(const struct place *p, struct err *err)
 {
-	_cleanup_close_ int fd = openat(at, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	_cleanup_close_ int manifest =
-		fd >= 0 ? fs_open_below(fd, IMAGE_MANIFEST, O_PATH, 0, false) : -1;
+	_cleanup_close_ int manifest = fs_open_below(p->old, IMAGE_MANIFEST, O_PATH, 0, false);
 
 	if (manifest >= 0)
 		return 0;
@@ -41,7 +41,7 @@ static int check_image(const struct place *p, int at, const char *name, struct e
 		EEXIST,
 		"%s '%s': it is not an image (it has no " IMAGE_MANIFEST
 		"); remove it yourself, or choose another name",
-		str_eq(p->verb, "build") ? "replace" : p->verb,
+		place_verb(p),
 		p->dir
 	);
 }
@@ -72,8 +72,6 @@ static int split(struct place *p, struct err *err)
 
 static int open_parent(const char *dir, const char *verb, struct place *p, struct err *err)
 {
-	struct stat st;
-
 	p->dir = dir;
 	p->verb = verb;
 	if (split(p, err) < 0)
@@ -97,7 +95,10 @@ static int open_parent(const char *dir, const char *verb, struct place *p, struc
 			dir,
 			p->path
 		);
-	p->exists = fstatat(p->parent, p->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	// from here on it is this one, whatever has its name
+	p->old = openat(p->parent, p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (p->old < 0 && errno != ENOENT)
+		return err_sys(err, errno, "%s image '%s'", verb, dir);
 	return 0;
 }
 
@@ -105,9 +106,9 @@ int place_find(const char *dir, bool replace, struct place *p, struct err *err)
 {
 	if (open_parent(dir, "build", p, err) < 0)
 		return -err->code;
-	if (!p->exists)
+	if (p->old < 0)
 		return 0;
-	return replace ? check_image(p, p->parent, p->name, err) : exists_error(p, err);
+	return replace ? check_image(p, err) : exists_error(p, err);
 }
 
 int place_find_old(const char *dir, struct place *p, struct err *err)
@@ -116,8 +117,8 @@ int place_find_old(const char *dir, struct place *p, struct err *err)
 
 	if (open_parent(dir, "remove", p, err) < 0)
 		return -err->code;
-	if (p->exists)
-		return check_image(p, p->parent, p->name, err);
+	if (p->old >= 0)
+		return check_image(p, err);
 	if (fstatat(p->parent, p->tmp, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	return err_set(
@@ -157,9 +158,7 @@ static int begin_work(struct place *p, struct err *err)
 		);
 	if (open_work(p, err) < 0)
 		return -err->code;
-	if (fs_remove_tree(p->work, NEW, err) < 0 || fs_remove_tree(p->work, OLD, err) < 0)
-		return err_wrap(err, "%s image '%s'", p->verb, p->dir);
-	return 0;
+	return take_sweep(p, err);
 }
 
 int place_start(struct place *p, struct err *err)
@@ -168,97 +167,41 @@ int place_start(struct place *p, struct err *err)
 
 	if (begin_work(p, err) < 0)
 		return -err->code;
-	if (mkdirat(p->work, NEW, 0700) < 0)
+	if (mkdirat(p->work, PLACE_MADE, 0700) < 0)
 		return err_sys(err, errno, "build image '%s': write to '%s'", p->dir, p->path);
-	fd = openat(p->work, NEW, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(p->work, PLACE_MADE, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return fd >= 0 ? fd : err_sys(err, errno, "build image '%s'", p->dir);
 }
 
-// On a file system that knows no flags the target may be taken meanwhile by an empty directory.
-static int rename_new(int from, const char *name, int to, const char *as)
+int place_move(struct place *p, struct err *err)
 {
-	if (renameat2(from, name, to, as, RENAME_NOREPLACE) == 0)
-		return 0;
-	return errno == EINVAL ? renameat(from, name, to, as) : -1;
-}
-
-static int move(struct place *p, struct err *err)
-{
-	if (rename_new(p->work, NEW, p->parent, p->name) == 0)
+	if (take_rename(p->work, PLACE_MADE, p->parent, p->name) == 0)
 		return 0;
 	if (errno == EEXIST)
 		return exists_error(p, err);
 	return err_sys(err, errno, "move the image to '%s'", p->dir);
 }
 
-// The image that is there to the work directory, where nobody can exchange it any more and it is looked at.
-static int take_out(struct place *p, struct err *err)
-{
-	if (rename_new(p->parent, p->name, p->work, OLD) < 0)
-		return err_sys(err, errno, "move '%s' away", p->dir);
-	if (check_image(p, p->work, OLD, err) == 0)
-		return 0;
-	rename_new(p->work, OLD, p->parent, p->name);
-	return -err->code;
-}
-
-// Where the file system cannot exchange: in two steps.
-static int replace(struct place *p, struct err *err)
-{
-	if (take_out(p, err) < 0)
-		return -err->code;
-	if (move(p, err) == 0)
-		return 0;
-	rename_new(p->work, OLD, p->parent, p->name);
-	return -err->code;
-}
-
-static int exchange(struct place *p, struct err *err)
-{
-	if (renameat2(p->work, NEW, p->parent, p->name, RENAME_EXCHANGE) < 0) {
-		if (errno == EINVAL)
-			return replace(p, err);
-		return err_sys(err, errno, "replace '%s'", p->dir);
-	}
-	if (check_image(p, p->work, NEW, err) == 0)
-		return 0;
-	renameat2(p->work, NEW, p->parent, p->name, RENAME_EXCHANGE);
-	return -err->code;
-}
-
-// Does what takes the image away from its place, unless somebody uses it, and removes it.
-static int guarded(
-	struct place *p,
-	const struct image_guard *guard,
-	int (*take)(struct place *p, struct err *err),
-	struct err *err
-)
-{
-	struct stat st;
-	int r;
-
-	if (fstatat(p->parent, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(err, errno, "%s image '%s'", p->verb, p->dir);
-	if (guard != NULL && guard->begin(guard->arg, p->dir, st.st_dev, st.st_ino, err) < 0)
-		return -err->code;
-	r = take(p, err);
-	if (guard != NULL)
-		guard->end(guard->arg);
-	if (r < 0 || fs_remove_tree(p->work, NEW, err) < 0)
-		return -err->code;
-	return fs_remove_tree(p->work, OLD, err);
-}
-
 int place_finish(struct place *p, const struct image_guard *guard, struct err *err)
 {
-	return p->exists ? guarded(p, guard, exchange, err) : move(p, err);
+	return p->old >= 0 ? take_away(p, guard, true, err) : place_move(p, err);
 }
 
 int place_remove(struct place *p, const struct image_guard *guard, struct err *err)
 {
-	if (begin_work(p, err) < 0)
+	if (begin_work(p, err) < 0 || (p->old >= 0 && take_away(p, guard, false, err) < 0))
 		return -err->code;
-	return p->exists ? guarded(p, guard, take_out, err) : 0;
+	if (unlinkat(p->parent, p->tmp, AT_REMOVEDIR) == 0 || errno != ENOTEMPTY)
+		return 0;
+	return err_set(
+		err,
+		ENOTEMPTY,
+		"remove image '%s': what is in '%s' in '%s' had been put in an image's place; move "
+		"it to where it belongs",
+		p->dir,
+		p->tmp,
+		p->path
+	);
 }
 
 bool place_is_work(const char *name, char ret[static NAME_MAX + 1])
@@ -277,11 +220,12 @@ void place_done(struct place *p)
 	struct err ignored;
 
 	if (p->work >= 0) {
-		fs_remove_tree(p->work, NEW, &ignored);
+		fs_remove_tree(p->work, PLACE_MADE, &ignored);
 		scope_close(&p->work);
 		// only an empty one
 		unlinkat(p->parent, p->tmp, AT_REMOVEDIR);
 	}
 	scope_close(&p->parent);
-	p->work = p->parent = -1;
+	scope_close(&p->old);
+	p->work = p->parent = p->old = -1;
 }

@@ -6,14 +6,20 @@
 #include "scratch.h"
 
 #include "base/fs.h"
+#include "base/scope.h"
 #include "base/str.h"
 #include "image/entries.h"
 #include "image/image.h"
 #include "image/ldconf.h"
+#include "image/place.h"
 #include "image/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -218,6 +224,183 @@ static void sweeps_what_was_left(void **)
 	assert_fails(image_remove(x, NULL, &err), &err, "another image is being built");
 }
 
+// Who may rename in the directory above does so once it has been looked at.
+struct trick {
+	const char *put;       // comes to x
+	void *(*then)(void *); // and this is done, as soon as that is away
+	pthread_t thread;
+};
+
+static atomic_bool spins, over;
+
+static void *make_x(void *)
+{
+	spins = true;
+	while (!over && mkdirat(topfd, "x", 0755) < 0)
+		;
+	return NULL;
+}
+
+static void *take_new_x(void *)
+{
+	spins = true;
+	while (!over && (there("x/file") || renameat(topfd, "x", topfd, "taken") < 0))
+		;
+	return NULL;
+}
+
+static int exchange_x(void *arg, const char *, dev_t, ino_t, struct err *)
+{
+	struct trick *t = arg;
+
+	assert_int_equal(renameat(topfd, "x", topfd, "away"), 0);
+	assert_int_equal(renameat(topfd, t->put, topfd, "x"), 0);
+	if (t->then == NULL)
+		return 0;
+	spins = over = false;
+	assert_int_equal(pthread_create(&t->thread, NULL, t->then, NULL), 0);
+	while (!spins)
+		sched_yield();
+	return 0;
+}
+
+static void end_trick(void *arg)
+{
+	struct trick *t = arg;
+
+	over = true;
+	if (t->then != NULL)
+		assert_int_equal(pthread_join(t->thread, NULL), 0);
+}
+
+static void put_precious(void)
+{
+	assert_int_equal(mkdirat(topfd, "precious", 0755), 0);
+	put("precious/file", "precious");
+}
+
+// What was put in an image's place is not the image: it is put back.
+static void removes_what_was_looked_at(void **)
+{
+	_cleanup_free_ char *x = path_of("x");
+	struct trick t = {"used"};
+	const struct image_guard guard = {exchange_x, end_trick, &t};
+	struct err err;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	make_image("x");
+	make_image("used");
+	put("used/mark", "");
+	assert_fails(image_remove(x, &guard, &err), &err, "x': another has been put in its place");
+	assert_true(there("x/mark") && there("away") && !there(".x.pinfold"));
+	t.put = "precious";
+	put_precious();
+	assert_int_equal(renameat(topfd, "x", topfd, "used"), 0);
+	assert_int_equal(renameat(topfd, "away", topfd, "x"), 0);
+	assert_fails(image_remove(x, &guard, &err), &err, "x': another has been put in its place");
+	assert_true(there("x/file") && !there(".x.pinfold"));
+}
+
+// Or kept, where it cannot be.
+static void keeps_what_cannot_be_put_back(void **)
+{
+	static const char kept[] = ".x.pinfold/image.kept-1/file";
+	_cleanup_free_ char *x = path_of("x");
+	struct trick t = {"precious", make_x};
+	const struct image_guard guard = {exchange_x, end_trick, &t};
+	struct err err;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	put_precious();
+	for (unsigned i = 0; i < 100 && !there(kept); i++) {
+		make_image("x");
+		assert_true(image_remove(x, &guard, &err) < 0);
+		assert_true(there("x/file") || there(kept));
+		if (there("x/file"))
+			assert_int_equal(renameat(topfd, "x", topfd, "precious"), 0);
+		unlinkat(topfd, "x", AT_REMOVEDIR);
+		assert_int_equal(fs_remove_tree(topfd, "away", &err), 0);
+	}
+	if (!there(kept))
+		skip_because("the other thread never was fast enough");
+	assert_non_null(strstr(err.msg, "'.x.pinfold/image.kept-1' in '"));
+	// whatever is done with the name afterwards
+	make_image("x");
+	assert_fails(image_remove(x, NULL, &err), &err, "had been put in an image's place");
+	assert_fails(image_remove(x, NULL, &err), &err, "move it to where it belongs");
+	assert_true(there(kept) && !there("x"));
+}
+
+static int replace_x(const char *x, const struct image_guard *guard, struct err *err)
+{
+	scope_cleanup(place_done) struct place p = PLACE_NEW;
+	_cleanup_close_ int root = -1;
+
+	assert_ok(place_find(x, true, &p, err), err);
+	root = place_start(&p, err);
+	assert_true(root >= 0);
+	assert_int_equal(mkdirat(root, "new", 0755), 0);
+	return place_finish(&p, guard, err);
+}
+
+static void replaces_what_was_looked_at(void **)
+{
+	static const char kept[] = ".x.pinfold/image.kept-1/file";
+	_cleanup_free_ char *x = path_of("x");
+	struct trick t = {"precious"};
+	const struct image_guard guard = {exchange_x, end_trick, &t};
+	struct err err;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	put_precious();
+	for (unsigned i = 0; i < 100 && !there(kept); i++) {
+		make_image("x");
+		assert_fails(replace_x(x, &guard, &err), &err, "replace '");
+		// it was put back just before that
+		if (there("taken/file"))
+			assert_int_equal(renameat(topfd, "taken", topfd, "x"), 0);
+		assert_true(there("x/file") || there(kept));
+		if (i == 0)
+			assert_true(there("x/file") && !there(".x.pinfold"));
+		if (there("x/file"))
+			assert_int_equal(renameat(topfd, "x", topfd, "precious"), 0);
+		assert_int_equal(fs_remove_tree(topfd, "away", &err), 0);
+		assert_int_equal(fs_remove_tree(topfd, "taken", &err), 0);
+		t.then = take_new_x;
+	}
+	if (!there(kept))
+		skip_because("the other thread never was fast enough");
+	make_image("x");
+	assert_ok(replace_x(x, NULL, &err), &err);
+	assert_true(there(kept) && there("x/new"));
+}
+
+// A removal that was killed before it had compared.
+static void sweeps_what_it_knows(void **)
+{
+	_cleanup_free_ char *x = path_of("x"), *out = NULL;
+	struct err err;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	assert_int_equal(mkdirat(topfd, ".x.pinfold", 0700), 0);
+	make_image(".x.pinfold/image");
+	assert_int_equal(fstatat(topfd, ".x.pinfold/image", &st, 0), 0);
+	out = str_printf(".x.pinfold/image.out.%ju.0", (uintmax_t)st.st_ino);
+	assert_int_equal(renameat(topfd, ".x.pinfold/image", topfd, out), 0);
+	assert_ok(image_remove(x, NULL, &err), &err);
+	assert_false(there(".x.pinfold"));
+	assert_int_equal(mkdirat(topfd, ".x.pinfold", 0700), 0);
+	put_precious();
+	assert_int_equal(renameat(topfd, "precious", topfd, ".x.pinfold/image.out.1.0"), 0);
+	assert_fails(image_remove(x, NULL, &err), &err, "had been put in an image's place");
+	assert_true(there(".x.pinfold/image.kept-1/file"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -227,6 +410,10 @@ int main(void)
 		T(writes_through_no_link),
 		T(removes_what_nobody_uses),
 		T(sweeps_what_was_left),
+		T(removes_what_was_looked_at),
+		T(keeps_what_cannot_be_put_back),
+		T(replaces_what_was_looked_at),
+		T(sweeps_what_it_knows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

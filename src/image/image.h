@@ -42,8 +42,8 @@ int image_build(const struct image_request *req, json_t **ret, struct err *err);
 // Removes an image, and what builds and removals of it that were killed have left. Only an image goes. Needs root.
 int image_remove(const char *dir, const struct image_guard *guard, struct err *err);
 
-// Calls fn for each name that has something left of a build or removal that was killed. parent: a directory of images, where
-// nobody builds at the moment; else there are none.
+// Calls fn for each name that has something left of a build or removal that was killed. parent: a directory of images.
+// There is none for who is not root: whether somebody works there cannot be told.
 int image_leftovers(const char *parent, int (*fn)(const char *name, void *arg), void *arg);
 
 // The manifest of an image: {"format": 1, "programs": [path...], "dpdk": {"abi", "version", "pmds"}

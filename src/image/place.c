@@ -3,6 +3,7 @@
 
 #include "image/place.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -13,6 +14,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+
+// Who lists images has the lock for a moment.
+#define LOCK_MILLISECONDS 1000
 
 const char *place_verb(const struct place *p)
 {
@@ -86,44 +90,12 @@ static int open_parent(const char *dir, const char *verb, struct place *p, struc
 	p->parent = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->parent < 0)
 		return err_sys(err, errno, "%s image '%s': open '%s'", verb, dir, p->path);
-	if (flock(p->parent, LOCK_EX | LOCK_NB) < 0)
-		return err_set(
-			err,
-			EBUSY,
-			"%s image '%s': another image is being built in '%s'; wait for it",
-			verb,
-			dir,
-			p->path
-		);
-	// from here on it is this one, whatever has its name
-	p->old = openat(p->parent, p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (p->old < 0 && errno != ENOENT)
-		return err_sys(err, errno, "%s image '%s'", verb, dir);
 	return 0;
 }
 
-int place_find(const char *dir, bool replace, struct place *p, struct err *err)
+static bool is_there(const struct place *p, const char *name)
 {
-	if (open_parent(dir, "build", p, err) < 0)
-		return -err->code;
-	if (p->old < 0)
-		return 0;
-	return replace ? check_image(p, err) : exists_error(p, err);
-}
-
-int place_find_old(const char *dir, struct place *p, struct err *err)
-{
-	struct stat st;
-
-	if (open_parent(dir, "remove", p, err) < 0)
-		return -err->code;
-	if (p->old >= 0)
-		return check_image(p, err);
-	if (fstatat(p->parent, p->tmp, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	return err_set(
-		err, ENOENT, "remove image '%s': there is none; see pinfold image list", dir
-	);
+	return faccessat(p->parent, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 // A directory that root alone can enter and change: nobody has exchanged what is in it.
@@ -149,24 +121,75 @@ static int open_work(struct place *p, struct err *err)
 	);
 }
 
+// The lock is one of what root alone can open: a directory that others can read they can lock too.
+static int lock_work(struct place *p, struct err *err)
+{
+	for (unsigned i = 0; i < LOCK_MILLISECONDS / 10; i++) {
+		if (mkdirat(p->parent, p->tmp, 0700) < 0 && errno != EEXIST)
+			return err_sys(
+				err, errno, "%s image '%s': write to '%s'", p->verb, p->dir, p->path
+			);
+		if (open_work(p, err) < 0)
+			return -err->code;
+		// who had it has removed it maybe
+		if (flock(p->work, LOCK_EX | LOCK_NB) == 0
+		    && take_is_at(p->work, p->parent, p->tmp))
+			return 0;
+		scope_close(&p->work);
+		p->work = -1;
+		nap_ms(10);
+	}
+	return err_set(
+		err,
+		EBUSY,
+		"%s image '%s': another command builds or removes it; wait for that",
+		p->verb,
+		p->dir
+	);
+}
+
 // The work directory, without what a build or a removal that was killed left: the lock says that nobody works in it.
 static int begin_work(struct place *p, struct err *err)
 {
-	if (mkdirat(p->parent, p->tmp, 0700) < 0 && errno != EEXIST)
-		return err_sys(
-			err, errno, "%s image '%s': write to '%s'", p->verb, p->dir, p->path
-		);
-	if (open_work(p, err) < 0)
+	if (lock_work(p, err) < 0 || take_sweep(p, err) < 0)
 		return -err->code;
-	return take_sweep(p, err);
+	// from here on it is this one, whatever has its name
+	p->old = openat(p->parent, p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (p->old < 0 && errno != ENOENT)
+		return err_sys(err, errno, "%s image '%s'", p->verb, p->dir);
+	return 0;
+}
+
+int place_find(const char *dir, bool replace, struct place *p, struct err *err)
+{
+	if (open_parent(dir, "build", p, err) < 0)
+		return -err->code;
+	if (!replace && is_there(p, p->name))
+		return exists_error(p, err);
+	if (begin_work(p, err) < 0)
+		return -err->code;
+	if (p->old < 0)
+		return 0;
+	return replace ? check_image(p, err) : exists_error(p, err);
+}
+
+int place_find_old(const char *dir, struct place *p, struct err *err)
+{
+	if (open_parent(dir, "remove", p, err) < 0)
+		return -err->code;
+	if (!is_there(p, p->name) && !is_there(p, p->tmp))
+		return err_set(
+			err, ENOENT, "remove image '%s': there is none; see pinfold image list", dir
+		);
+	if (begin_work(p, err) < 0)
+		return -err->code;
+	return p->old >= 0 ? check_image(p, err) : 0;
 }
 
 int place_start(struct place *p, struct err *err)
 {
 	int fd;
 
-	if (begin_work(p, err) < 0)
-		return -err->code;
 	if (mkdirat(p->work, PLACE_MADE, 0700) < 0)
 		return err_sys(err, errno, "build image '%s': write to '%s'", p->dir, p->path);
 	fd = openat(p->work, PLACE_MADE, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -189,7 +212,7 @@ int place_finish(struct place *p, const struct image_guard *guard, struct err *e
 
 int place_remove(struct place *p, const struct image_guard *guard, struct err *err)
 {
-	if (begin_work(p, err) < 0 || (p->old >= 0 && take_away(p, guard, false, err) < 0))
+	if (p->old >= 0 && take_away(p, guard, false, err) < 0)
 		return -err->code;
 	if (unlinkat(p->parent, p->tmp, AT_REMOVEDIR) == 0 || errno != ENOTEMPTY)
 		return 0;

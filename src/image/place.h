@@ -12,11 +12,11 @@
 #include <stdbool.h>
 
 struct place {
-	const char *dir;	 // as it was given
-	const char *verb;	 // what is done there, for messages: "build" or "remove"
-	int parent;		 // locked: one build at a time
-	int old;		 // what is there, and is to go; -1: nothing
-	int work;		 // root's directory in it
+	const char *dir;  // as it was given
+	const char *verb; // what is done there, for messages: "build" or "remove"
+	int parent;
+	int old;  // what is there, and is to go; -1: nothing
+	int work; // root's directory in it, locked: one command at a time makes or removes the image
 	char path[PATH_MAX];	 // of the parent
 	char name[NAME_MAX + 1]; // of the image in it
 	char tmp[NAME_MAX + 1];	 // of the work directory in it

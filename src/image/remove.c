@@ -22,17 +22,24 @@ int image_remove(const char *dir, const struct image_guard *guard, struct err *e
 	return place_remove(&p, guard, err);
 }
 
+// Whether nobody works there. Only root can tell.
+static bool is_left(int parent, const char *work)
+{
+	_cleanup_close_ int fd =
+		openat(parent, work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0;
+}
+
 int image_leftovers(const char *parent, int (*fn)(const char *name, void *arg), void *arg)
 {
-	_cleanup_closedir_ DIR *d = opendir(parent);
+	_cleanup_closedir_ DIR *d = geteuid() == 0 ? opendir(parent) : NULL;
 	char name[NAME_MAX + 1];
 	struct dirent *e;
 	int r = 0;
 
-	if (d == NULL || flock(dirfd(d), LOCK_SH | LOCK_NB) < 0)
-		return 0;
 	while (r == 0 && (e = dir_next(d)) != NULL) {
-		if (place_is_work(e->d_name, name))
+		if (place_is_work(e->d_name, name) && is_left(dirfd(d), e->d_name))
 			r = fn(name, arg);
 	}
 	return r;

@@ -36,7 +36,7 @@ static bool exists(int dir, const char *name)
 	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static bool is_at(int fd, int dir, const char *name)
+bool take_is_at(int fd, int dir, const char *name)
 {
 	struct stat st, there;
 
@@ -113,7 +113,7 @@ static int take_out(struct place *p, const char *out, bool replace, struct err *
 
 static int check_taken(struct place *p, const char *out, struct err *err)
 {
-	if (is_at(p->old, p->work, out))
+	if (take_is_at(p->old, p->work, out))
 		return 0;
 	return err_set(
 		err,
@@ -134,7 +134,7 @@ static void put_back(struct place *p, const char *out, bool exchanged, int made,
 		renameat2(p->work, out, p->parent, p->name, RENAME_EXCHANGE);
 	else
 		take_rename(p->work, out, p->parent, p->name);
-	if (!exists(p->work, out) || (is_at(made, p->work, out) && drop(p, out, &other) == 0)
+	if (!exists(p->work, out) || (take_is_at(made, p->work, out) && drop(p, out, &other) == 0)
 	    || keep(p, out, kept, &other) < 0)
 		return;
 	why = strdup(err->msg);

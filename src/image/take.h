@@ -14,3 +14,6 @@ int take_sweep(struct place *p, struct err *err);
 
 // On a file system that knows no flags the target may be taken meanwhile by an empty directory. -1: errno.
 int take_rename(int from, const char *name, int to, const char *as);
+
+// Whether a name is that of what was opened.
+bool take_is_at(int fd, int dir, const char *name);

@@ -217,11 +217,42 @@ static void sweeps_what_was_left(void **)
 	}
 	// while somebody builds, nothing is left
 	assert_int_equal(mkdirat(topfd, ".x.pinfold", 0700), 0);
-	lock = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	lock = openat(topfd, ".x.pinfold", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(flock(lock, LOCK_EX), 0);
 	image_leftovers(top, count_name, &n);
 	assert_int_equal(n, 4);
-	assert_fails(image_remove(x, NULL, &err), &err, "another image is being built");
+	assert_fails(image_remove(x, NULL, &err), &err, "another command builds or removes it");
+}
+
+static int replace_x(const char *x, const struct image_guard *guard, struct err *err)
+{
+	scope_cleanup(place_done) struct place p = PLACE_NEW;
+	_cleanup_close_ int root = -1;
+
+	assert_ok(place_find(x, true, &p, err), err);
+	root = place_start(&p, err);
+	assert_true(root >= 0);
+	assert_int_equal(mkdirat(root, "new", 0755), 0);
+	return place_finish(&p, guard, err);
+}
+
+// What others can open they can lock: nobody is kept waiting by that.
+static void waits_for_no_strangers_lock(void **)
+{
+	_cleanup_close_ int lock = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *x = path_of("x");
+	struct err err;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	make_image("x");
+	assert_ok(replace_x(x, NULL, &err), &err);
+	make_image("y");
+	assert_int_equal(renameat(topfd, "x", topfd, "z"), 0);
+	assert_int_equal(renameat(topfd, "y", topfd, "x"), 0);
+	assert_ok(image_remove(x, NULL, &err), &err);
+	assert_true(there("z/new") && !there("x") && !there(".x.pinfold"));
 }
 
 // Who may rename in the directory above does so once it has been looked at.
@@ -333,18 +364,6 @@ static void keeps_what_cannot_be_put_back(void **)
 	assert_true(there(kept) && !there("x"));
 }
 
-static int replace_x(const char *x, const struct image_guard *guard, struct err *err)
-{
-	scope_cleanup(place_done) struct place p = PLACE_NEW;
-	_cleanup_close_ int root = -1;
-
-	assert_ok(place_find(x, true, &p, err), err);
-	root = place_start(&p, err);
-	assert_true(root >= 0);
-	assert_int_equal(mkdirat(root, "new", 0755), 0);
-	return place_finish(&p, guard, err);
-}
-
 static void replaces_what_was_looked_at(void **)
 {
 	static const char kept[] = ".x.pinfold/image.kept-1/file";
@@ -410,6 +429,7 @@ int main(void)
 		T(writes_through_no_link),
 		T(removes_what_nobody_uses),
 		T(sweeps_what_was_left),
+		T(waits_for_no_strangers_lock),
 		T(removes_what_was_looked_at),
 		T(keeps_what_cannot_be_put_back),
 		T(replaces_what_was_looked_at),

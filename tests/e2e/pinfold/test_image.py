@@ -300,11 +300,11 @@ def test_what_is_left_of_it_is_named_and_removed(named, what):
 def test_what_a_build_works_on_is_not_left(named):
     name, work = named
     os.mkdir(work, 0o700)
-    fd = os.open(os.path.dirname(work), os.O_RDONLY)
+    fd = os.open(work, os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
     try:
         assert name not in image("list").stdout
-        fails("remove", name, like="another image is being built")
+        fails("remove", name, like="another command builds or removes it")
     finally:
         os.close(fd)
 
@@ -408,11 +408,15 @@ def test_replace(tmp_path):
     assert (where / "usr/bin/cat").exists() and os.listdir(tmp_path) == ["x"]
 
 
-def test_two_builds_in_one_place(tmp_path):
-    fd = os.open(tmp_path, os.O_RDONLY)
+def test_two_builds_of_one_image(tmp_path):
+    (tmp_path / ".x.pinfold").mkdir(mode=0o700)
+    fd = os.open(tmp_path / ".x.pinfold", os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    fails("build", "-o", tmp_path / "x", "ls", like="another image")
+    fails("build", "-o", tmp_path / "x", "ls", like="another command builds or removes it")
+    build("-o", tmp_path / "y", "ls")
     os.close(fd)
+    build("-o", tmp_path / "x", "ls")
+    assert sorted(os.listdir(tmp_path)) == ["x", "y"]
 
 
 IN_TMPFS = r"""

@@ -487,6 +487,28 @@ def test_build_in_the_directory_of_another_user(theirs):
     assert os.listdir(theirs) == ["x"] and (theirs / "x/usr/bin/cat").exists()
 
 
+def test_locks_of_others_keep_nobody_waiting(theirs):
+    """What anybody can open he can lock: his own directory, and the usual place."""
+    name = f"test-{os.getpid()}"
+    build("-o", name, "ls")
+    code = """
+import fcntl
+for path in sys.argv[1:]:
+    fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(60)
+"""
+    p = as_user(code, theirs, "/var/lib/pinfold/images", stdout=subprocess.PIPE, text=True)
+    try:
+        assert p.stdout.readline() == "locked\n"
+        build("-o", theirs / "x", "ls")
+        build("-o", theirs / "x", "--replace", "ls")
+        assert image("remove", theirs / "x", name).returncode == 0
+    finally:
+        p.kill()
+        p.wait()
+
+
 def test_what_root_has_there_is_not_removed(theirs):
     """What he renamed to where a build that was killed would have left something."""
     mine = theirs / "mine"

@@ -3,6 +3,7 @@
 
 #include "unix.h"
 
+#include "base/clock.h"
 #include "base/scope.h"
 #include "base/socket.h"
 
@@ -16,6 +17,7 @@
 
 #define NAMES 100
 #define BACKLOG 128
+#define LOCK_MILLISECONDS 1000
 
 int unix_connect(const char *path, int type, unsigned milliseconds)
 {
@@ -62,14 +64,23 @@ static int try_name(int fd, int dir, const char *name)
 	return -1;
 }
 
+// Who can read the directory can hold its lock too, as the group of a published one can: it is not waited for without
+// end. Without it, two that begin at the same time may take each other's socket for one that was left.
+static void lock_names(int dir)
+{
+	for (unsigned i = 0; flock(dir, LOCK_EX | LOCK_NB) < 0 && i < LOCK_MILLISECONDS; i++)
+		nap_ms(1);
+}
+
 int unix_listen(int dir, const char *name, char ret[static UNIX_NAME], struct err *err)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int r = -1;
 
 	// the mode that the file gets
-	if (fd < 0 || fchmod(fd, 0600) < 0 || flock(dir, LOCK_EX) < 0)
+	if (fd < 0 || fchmod(fd, 0600) < 0)
 		return err_sys(err, errno, "make a socket");
+	lock_names(dir);
 	for (unsigned i = 0; i < NAMES && r < 0; i++) {
 		snprintf(ret, UNIX_NAME, i > 0 ? "%s:%u" : "%s", name, i);
 		r = try_name(fd, dir, ret);

@@ -6,6 +6,7 @@
 #include "unix.h"
 
 #include <errno.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -74,12 +75,27 @@ static void leaves_others_alone(void **)
 	assert_int_equal(errno, ENOENT);
 }
 
+// Who can read the directory can lock it, for as long as he likes.
+static void waits_for_no_strangers_lock(void **)
+{
+	_cleanup_close_ int lock = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	char name[UNIX_NAME];
+	struct err err;
+
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	alarm(20);
+	fd = unix_listen(topfd, "x.sock", name, &err);
+	alarm(0);
+	assert_true(fd >= 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(listens_beside_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(replaces_what_was_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(leaves_others_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(waits_for_no_strangers_lock, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,8 @@ struct top_options {
 // before; since the start or the last clear where there is none (prev NULL, another drover, a clear in between).
 // *ret is a new reference.
 int sample_take(struct client *c, const json_t *prev, json_t **ret, struct err *err);
+// Adds the intervals to an answer, whatever it is: who answers may be anybody.
+void sample_rates(json_t *sample, const json_t *prev);
 
 // ---- top_page.c
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
-#include "base/str.h"
 #include "client/top.h"
-
-#include <string.h>
 
 static double number(const json_t *object, const char *key)
 {
@@ -89,12 +86,11 @@ static json_t *port_interval(const json_t *now, const json_t *prev, double secon
 
 static const json_t *by_name(const json_t *array, const json_t *like)
 {
-	const char *name = json_string_value(json_object_get(like, "name"));
-	const json_t *o;
+	const json_t *name = json_object_get(like, "name"), *o;
 	size_t i;
 
 	json_array_foreach ((json_t *)array, i, o) {
-		if (name != NULL && str_eq(json_string_value(json_object_get(o, "name")), name))
+		if (json_is_string(name) && json_equal(json_object_get(o, "name"), name))
 			return o;
 	}
 	return NULL;
@@ -128,22 +124,27 @@ static void put_intervals(
 	}
 }
 
+void sample_rates(json_t *sample, const json_t *prev)
+{
+	double seconds = seconds_between(sample, &prev);
+
+	json_object_del(sample, "seconds");
+	if (seconds <= 0)
+		return;
+	json_object_set_new(sample, "seconds", json_real(seconds));
+	put_intervals(sample, prev, seconds, "tasks", task_interval);
+	put_intervals(sample, prev, seconds, "ports", port_interval);
+	put_intervals(sample, prev, seconds, "rings", ring_interval);
+}
+
 int sample_take(struct client *c, const json_t *prev, json_t **ret, struct err *err)
 {
 	json_t *sample = NULL;
-	double seconds;
 
 	if (client_ask(c, client_request("report", NULL), &sample, err) < 0)
 		return -err->code;
 	json_object_set_new(sample, "socket", json_string(c->path));
-	json_object_del(sample, "seconds");
-	seconds = seconds_between(sample, &prev);
-	if (seconds > 0) {
-		json_object_set_new(sample, "seconds", json_real(seconds));
-		put_intervals(sample, prev, seconds, "tasks", task_interval);
-		put_intervals(sample, prev, seconds, "ports", port_interval);
-		put_intervals(sample, prev, seconds, "rings", ring_interval);
-	}
+	sample_rates(sample, prev);
 	*ret = sample;
 	return 0;
 }

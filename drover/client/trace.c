@@ -170,11 +170,11 @@ static void print_packet(const struct options *o, const struct found *f)
 	json_array_foreach ((json_t *)outputs, i, out) {
 		printf(" > %s", json_is_string(out) ? json_string_value(out) : "?");
 	}
-	if ((size_t)sent > json_array_size(outputs))
+	if (sent > (json_int_t)json_array_size(outputs))
 		printf(" and others, %lld in all", (long long)sent);
 	if (drop != NULL)
 		printf("; counted as %s", drop);
-	else if (sent == 0)
+	else if (sent <= 0)
 		printf("; taken by the task");
 	putchar('\n');
 	print_bytes("in ", json_object_get(p, "bytes"));

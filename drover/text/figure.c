@@ -69,7 +69,8 @@ char *figure_count(double n, char buf[static FIGURE_STR])
 
 char *figure_clock(double seconds, char buf[static FIGURE_STR])
 {
-	unsigned long s = seconds > 0 ? (unsigned long)seconds : 0;
+	// also what is no time at all: from where it does not fit it has no value
+	unsigned long s = seconds > 0 && seconds < 1e15 ? (unsigned long)seconds : 0;
 
 	snprintf(buf, FIGURE_STR, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
 	return buf;

@@ -174,7 +174,7 @@ static int build(int argc, char **argv)
 {
 	_cleanup_free_ char **add = calloc((size_t)argc + 1, sizeof(char *));
 	struct image_users users;
-	const struct image_guard guard = {image_users_begin, image_users_end, &users};
+	const struct image_guard guard = IMAGE_GUARD(users);
 	struct image_request req = {.add = add, .note = note, .guard = &guard};
 	_cleanup_json_ json_t *manifest = NULL;
 	_cleanup_free_ char *path = NULL;

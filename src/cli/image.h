@@ -10,12 +10,21 @@
 // A name without a slash is an image in the usual place. *ret is to be freed.
 int image_path(const char *name, char **ret, struct err *err);
 
-// Who uses an image, of what runs here: with the guard's begin and end, the arg of which is a struct image_users.
+// Who uses an image, of what runs here: IMAGE_GUARD of a struct image_users.
 struct image_users {
 	struct hostfs fs;
 	struct ledger l;
+	const char *dir;
+	dev_t dev;
+	ino_t ino;
 };
 int image_users_begin(void *users, const char *dir, dev_t dev, ino_t ino, struct err *err);
+int image_users_again(void *users, struct err *err);
 void image_users_end(void *users);
+
+#define IMAGE_GUARD(users)                                                      \
+	{                                                                       \
+		image_users_begin, image_users_again, image_users_end, &(users) \
+	}
 
 int cmd_image_remove(int argc, char **argv);

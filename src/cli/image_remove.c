@@ -12,23 +12,14 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-struct wanted {
-	const char *dir;
-	char path[sizeof(((struct lease *)NULL)->image)]; // as a lease has it
-	dev_t dev;
-	ino_t ino;
-};
-
-static int used_by(const struct wanted *w, const char *name, struct err *err)
+static int used_by(const struct image_users *u, const char *name, struct err *err)
 {
 	return err_set(
 		err,
 		EBUSY,
 		"image '%s' is used by '%s'; stop that first: pinfold stop %s",
-		w->dir,
+		u->dir,
 		name,
 		name
 	);
@@ -36,67 +27,82 @@ static int used_by(const struct wanted *w, const char *name, struct err *err)
 
 static int by_lease(const struct lease *lease, void *arg, struct err *err)
 {
-	const struct wanted *w = arg;
+	const struct image_users *u = arg;
 
-	if (lease->image[0] == '\0' || lease->image_dev != w->dev || lease->image_ino != w->ino)
+	if (lease->image[0] == '\0' || lease->image_dev != u->dev || lease->image_ino != u->ino)
 		return 0;
-	return used_by(w, lease->grant.name, err);
+	return used_by(u, lease->grant.name, err);
 }
 
-// What a keeper has started, its owner's lease does not tell.
+// What a keeper has started, its owner's lease does not tell. In which image is told before the program runs; one whose
+// start has not come so far is waited for by who comes again.
 static int by_keeper(const struct lease *lease, void *arg, struct err *err)
 {
-	const struct wanted *w = arg;
-	const char *name = lease->grant.name, *image;
+	const struct image_users *u = arg;
+	const char *name = lease->grant.name;
 	_cleanup_json_ json_t *row = NULL;
+	const json_t *dev, *ino;
 	struct err why;
 
 	if (lease->site.place != PLACE_KEEPER)
 		return 0;
 	row = cli_keeper_row(name, &why);
-	if (row == NULL)
-		return err_set(
-			err,
-			EBUSY,
-			"image '%s': whether '%s' uses it cannot be told (%s); pinfold grant stop "
-			"%s",
-			w->dir,
-			name,
-			why.msg,
-			name
-		);
-	image = json_string_value(json_object_get(row, "image"));
-	return image != NULL && str_eq(image, w->path) ? used_by(w, name, err) : 0;
+	dev = json_object_get(row, "image-device");
+	ino = json_object_get(row, "image-inode");
+	if (row != NULL && json_object_get(row, "image") == NULL)
+		return 0;
+	if (json_is_integer(dev) && json_is_integer(ino))
+		return (dev_t)json_integer_value(dev) == u->dev
+				       && (ino_t)json_integer_value(ino) == u->ino
+			       ? used_by(u, name, err)
+			       : 0;
+	return err_set(
+		err,
+		EBUSY,
+		"image '%s': whether '%s' uses it cannot be told (%s); try again, or pinfold grant "
+		"stop %s",
+		u->dir,
+		name,
+		row != NULL ? "it does not say in which it runs" : why.msg,
+		name
+	);
 }
 
 // Keepers are asked without the lock, which others wait for.
-static int nobody_uses(struct ledger *l, struct wanted *w, struct err *err)
+static int nobody_uses(struct image_users *u, struct err *err)
 {
 	struct err unused;
 
-	if (ledger_lock(l, err) < 0)
+	if (ledger_lock(&u->l, err) < 0)
 		return -err->code;
-	gc_leases(l, NULL, &unused); // of what died nobody is left
-	ledger_unlock(l);
-	if (lease_each(l, by_keeper, w, err) < 0 || ledger_lock(l, err) < 0)
+	gc_leases(&u->l, NULL, &unused); // of what died nobody is left
+	ledger_unlock(&u->l);
+	if (lease_each(&u->l, by_keeper, u, err) < 0 || ledger_lock(&u->l, err) < 0)
 		return -err->code;
-	return lease_each(l, by_lease, w, err);
+	return lease_each(&u->l, by_lease, u, err);
 }
 
 int image_users_begin(void *users, const char *dir, dev_t dev, ino_t ino, struct err *err)
 {
 	struct image_users *u = users;
-	struct wanted w = {.dir = dir, .dev = dev, .ino = ino};
-	_cleanup_free_ char *path = realpath(dir, NULL);
 
-	snprintf(w.path, sizeof(w.path), "%s", path != NULL ? path : dir);
-	str_plain(w.path);
+	u->dir = dir;
+	u->dev = dev;
+	u->ino = ino;
 	if (cli_open_real(true, &u->fs, &u->l, err) < 0)
 		return -err->code;
-	if (nobody_uses(&u->l, &w, err) == 0)
+	if (nobody_uses(u, err) == 0)
 		return 0;
 	cli_close_real(&u->fs, &u->l);
 	return -err->code;
+}
+
+// A keeper starts what it is told to without the lock: one may have found the image just before it was away.
+int image_users_again(void *users, struct err *err)
+{
+	struct image_users *u = users;
+
+	return lease_each(&u->l, by_keeper, u, err);
 }
 
 void image_users_end(void *users)
@@ -110,7 +116,7 @@ int cmd_image_remove(int argc, char **argv)
 {
 	static const struct option longs[] = {{0}};
 	struct image_users users;
-	const struct image_guard guard = {image_users_begin, image_users_end, &users};
+	const struct image_guard guard = IMAGE_GUARD(users);
 	struct err err;
 	int status = STATUS_OK;
 

@@ -15,9 +15,11 @@
 #define IMAGE_MANIFEST "etc/pinfold-image.json" // what an image was made of, in the image
 
 // Whether an image that is there may go. begin: of the directory with these numbers; where it fails the image stays.
-// Nobody begins to use it until end.
+// Nobody begins to use it until end, but who is asked again, when it is away from its place: where that fails it is put
+// back. again may be NULL.
 struct image_guard {
 	int (*begin)(void *arg, const char *dir, dev_t dev, ino_t ino, struct err *err);
+	int (*again)(void *arg, struct err *err);
 	void (*end)(void *arg);
 	void *arg;
 };

@@ -149,7 +149,14 @@ static void put_back(struct place *p, const char *out, bool exchanged, int made,
 }
 
 // out: where it comes to.
-static int exchange(struct place *p, const char *out, bool replace, int made, struct err *err)
+static int exchange(
+	struct place *p,
+	const char *out,
+	const struct image_guard *guard,
+	bool replace,
+	int made,
+	struct err *err
+)
 {
 	int r = take_out(p, out, replace, err);
 	bool exchanged = r > 0;
@@ -157,6 +164,8 @@ static int exchange(struct place *p, const char *out, bool replace, int made, st
 	if (r < 0)
 		return r;
 	r = check_taken(p, out, err);
+	if (r == 0 && guard != NULL && guard->again != NULL)
+		r = guard->again(guard->arg, err);
 	if (r == 0 && replace && !exchanged)
 		r = place_move(p, err);
 	if (r < 0)
@@ -183,7 +192,7 @@ int take_away(struct place *p, const struct image_guard *guard, bool replace, st
 	);
 	if (guard != NULL && guard->begin(guard->arg, p->dir, old.st_dev, old.st_ino, err) < 0)
 		return -err->code;
-	r = exchange(p, out, replace, made, err);
+	r = exchange(p, out, guard, replace, made, err);
 	if (guard != NULL)
 		guard->end(guard->arg);
 	return r < 0 ? r : drop(p, out, err);

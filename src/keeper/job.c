@@ -142,7 +142,13 @@ _Noreturn void keeper_job_run(
 		// for an exec that does not say which
 		news_tell(
 			report,
-			&(struct news){.what = NEWS_USER, .uid = launch.uid, .gid = launch.gid}
+			&(struct news){
+				.what = NEWS_USER,
+				.uid = launch.uid,
+				.gid = launch.gid,
+				.image_dev = s.plan.lease.image_dev,
+				.image_ino = s.plan.lease.image_ino,
+			}
 		);
 		if (r == 0)
 			r = run_workload(&s, &launch, &streams, report, &out, &err);

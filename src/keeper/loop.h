@@ -37,6 +37,7 @@ struct workload {
 	struct news end;	  // as it told it, if it did
 	char command[256];
 	char image[sizeof(((struct lease *)NULL)->image)]; // as of a lease
+	uint64_t image_dev, image_ino;			   // 0: not known yet
 };
 
 struct loop {

@@ -63,6 +63,15 @@ static void answer_ps(struct loop *l, struct client *c)
 		l->run.pid != 0 ? l->run.command : "",
 		l->run.pid != 0 ? l->run.started : (int64_t)time(NULL)
 	);
+	// for who is about to remove an image
+	if (l->run.pid != 0 && l->run.image_ino != 0) {
+		json_object_set_new(
+			reply.row, "image-device", json_integer((json_int_t)l->run.image_dev)
+		);
+		json_object_set_new(
+			reply.row, "image-inode", json_integer((json_int_t)l->run.image_ino)
+		);
+	}
 	wire_send(c->fd, keeper_reply_to_json(&reply), NULL, 0, &unused);
 	json_decref(reply.row);
 	drop_client(c);

@@ -119,6 +119,8 @@ void read_report(struct loop *l)
 		case NEWS_USER:
 			l->k->lease.uid = n.uid;
 			l->k->lease.gid = n.gid;
+			l->run.image_dev = n.image_dev;
+			l->run.image_ino = n.image_ino;
 			break;
 		case NEWS_STARTED:
 			tell_started(l);

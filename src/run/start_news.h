@@ -10,11 +10,12 @@
 
 struct news {
 	enum {
-		NEWS_USER,    // as whom the program will run: uid, gid
+		NEWS_USER, // as whom the program will run, and in which image: uid, gid, image_dev and image_ino
 		NEWS_STARTED, // the program runs: name
 		NEWS_ENDED,   // it has ended, with status; or could not be started, as err says
 	} what;
 	uint32_t uid, gid;
+	uint64_t image_dev, image_ino; // as of a lease
 	char name[NAME_MAX_LEN + 1];
 	int status;	// exit status for the caller
 	struct err err; // code 0: it ran

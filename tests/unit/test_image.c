@@ -158,7 +158,7 @@ static void removes_what_nobody_uses(void **)
 {
 	_cleanup_free_ char *x = path_of("x"), *y = path_of("y/"), *mine = path_of("mine");
 	struct user user = {0};
-	const struct image_guard guard = {refuse_used, end_look, &user};
+	const struct image_guard guard = {refuse_used, NULL, end_look, &user};
 	struct stat st;
 	struct err err;
 
@@ -255,6 +255,41 @@ static void waits_for_no_strangers_lock(void **)
 	assert_true(there("z/new") && !there("x") && !there(".x.pinfold"));
 }
 
+static int begin_nothing(void *, const char *, dev_t, ino_t, struct err *)
+{
+	return 0;
+}
+
+static int used_by_now(void *arg, struct err *err)
+{
+	bool *away = arg;
+
+	*away = !there("x/" IMAGE_MANIFEST);
+	return err_set(err, EBUSY, "used by now");
+}
+
+static void end_nothing(void *)
+{
+}
+
+// Who began to use it just before it was away is heard, and it is put back.
+static void asks_again_when_it_is_away(void **)
+{
+	_cleanup_free_ char *x = path_of("x");
+	bool away = false;
+	const struct image_guard guard = {begin_nothing, used_by_now, end_nothing, &away};
+	struct err err;
+
+	if (geteuid() != 0)
+		skip_because("files of an image belong to root: needs root");
+	make_image("x");
+	assert_fails(image_remove(x, &guard, &err), &err, "used by now");
+	assert_true(away && there("x/" IMAGE_MANIFEST) && !there(".x.pinfold"));
+	away = false;
+	assert_fails(replace_x(x, &guard, &err), &err, "used by now");
+	assert_true(away && there("x/" IMAGE_MANIFEST) && !there(".x.pinfold"));
+}
+
 // Who may rename in the directory above does so once it has been looked at.
 struct trick {
 	const char *put;       // comes to x
@@ -315,7 +350,7 @@ static void removes_what_was_looked_at(void **)
 {
 	_cleanup_free_ char *x = path_of("x");
 	struct trick t = {"used"};
-	const struct image_guard guard = {exchange_x, end_trick, &t};
+	const struct image_guard guard = {exchange_x, NULL, end_trick, &t};
 	struct err err;
 
 	if (geteuid() != 0)
@@ -339,7 +374,7 @@ static void keeps_what_cannot_be_put_back(void **)
 	static const char kept[] = ".x.pinfold/image.kept-1/file";
 	_cleanup_free_ char *x = path_of("x");
 	struct trick t = {"precious", make_x};
-	const struct image_guard guard = {exchange_x, end_trick, &t};
+	const struct image_guard guard = {exchange_x, NULL, end_trick, &t};
 	struct err err;
 
 	if (geteuid() != 0)
@@ -369,7 +404,7 @@ static void replaces_what_was_looked_at(void **)
 	static const char kept[] = ".x.pinfold/image.kept-1/file";
 	_cleanup_free_ char *x = path_of("x");
 	struct trick t = {"precious"};
-	const struct image_guard guard = {exchange_x, end_trick, &t};
+	const struct image_guard guard = {exchange_x, NULL, end_trick, &t};
 	struct err err;
 
 	if (geteuid() != 0)
@@ -430,6 +465,7 @@ int main(void)
 		T(removes_what_nobody_uses),
 		T(sweeps_what_was_left),
 		T(waits_for_no_strangers_lock),
+		T(asks_again_when_it_is_away),
 		T(removes_what_was_looked_at),
 		T(keeps_what_cannot_be_put_back),
 		T(replaces_what_was_looked_at),

@@ -2,7 +2,9 @@
 # Copyright (c) 2026 The pinfold authors
 """Images that workloads run in: they stay as they are; and what a workload that is started again finds."""
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -80,7 +82,29 @@ def test_of_a_keeper(pf, keep, made):
     keep.grant()
     keep.start("echo up; exec sleep 1000", "--image", where).until("^up")
     stays(pf, where, keep.name)
+    # by whatever path, and whatever has its name now
+    other = where.rename(where.parent / "y")
+    stays(pf, other, keep.name)
+    (where.parent / "way").symlink_to(where.parent)
+    stays(pf, where.parent / "way/y", keep.name)
+    pf.ok("image", "remove", made("x", "two"))
+    where = other
     keep.ok("stop", "-t", "0", keep.name)
+    pf.ok("image", "remove", where)
+
+
+def test_of_a_keeper_that_is_stopped(pf, keep, made):
+    """Its owner can keep an image by that, until the grant is stopped."""
+    where = made("x", "one")
+    keep.grant()
+    pid = keep.keeper()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        like = f"whether '{keep.name}' uses it cannot be told .*pinfold grant stop {keep.name}"
+        pf.fails("image", "remove", where, like=like)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    pf.ok("grant", "stop", keep.name)
     pf.ok("image", "remove", where)
 
 

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The pinfold authors
 """What the end-to-end tests share: the built programs, a time limit, and the check for leaks."""
 
+import collections
 import contextlib
 import os
 import signal
@@ -44,7 +45,30 @@ def pytest_configure(config):
     config.addinivalue_line("markers", f"limit(seconds): may take so long (default {LIMIT} s)")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--part", metavar="K/N", help="of N parts with about as many tests, the K-th")
+
+
+def part(items, number, parts):
+    """Which modules are of it: each goes whole, the largest first, to the part that has least."""
+    sizes = collections.Counter(item.path for item in items)
+    filled = [0] * parts
+    chosen = set()
+    for path, size in sorted(sizes.items(), key=lambda s: (-s[1], s[0])):
+        least = filled.index(min(filled))
+        filled[least] += size
+        if least == number - 1:
+            chosen.add(path)
+    return chosen
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--part"):
+        # after the marks have chosen: all parts see the same
+        chosen = part(items, *map(int, config.getoption("--part").split("/")))
+        config.hook.pytest_deselected(items=[i for i in items if i.path not in chosen])
+        items[:] = [i for i in items if i.path in chosen]
     if workload.FULL:
         return
     for item in items:

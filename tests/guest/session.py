@@ -168,9 +168,12 @@ def make_disk(path):
     return str(path)
 
 
-def run(command, machine, seconds=600, out=None, directory=None, tty=False, systemd=False):
+def run(
+    command, machine, seconds=600, out=None, directory=None, tty=False, systemd=False, beside=False
+):
     """Runs a shell command in the guest; its output goes to standard output.
 
+    beside: another guest of the caller's, who holds the right to run them.
     systemd: it is process 1, and the files have a disk. When the guest is started again from inside, so is the
     command, which is to know how far it came.
 
@@ -180,7 +183,8 @@ def run(command, machine, seconds=600, out=None, directory=None, tty=False, syst
     if os.geteuid() != 0:
         raise Missing("needs root, to hand all of the machine's files to the guest")
     qemu.check(machine)
-    with alone(), tempfile.TemporaryDirectory(prefix="pinfold-guest-") as work:
+    right = contextlib.nullcontext() if beside else alone()
+    with right, tempfile.TemporaryDirectory(prefix="pinfold-guest-") as work:
         out = Path(out).resolve() if out is not None else Path(work, "out")
         out.mkdir(parents=True, exist_ok=True)
         if "," in str(out):

@@ -178,6 +178,7 @@ static bool read_file(const struct hits_event *e, struct hits *h)
 		at_least(&h->refused, host_cgroup_number(text, "max"));
 		return true;
 	}
+	h->all = true;
 	at_least(&h->killed, host_cgroup_number(text, "oom_kill"));
 	at_least(&h->over, host_cgroup_number(text, "oom"));
 	return true;

@@ -9,7 +9,9 @@
 
 #include <signal.h>
 
-#define SETTLE_MILLISECONDS 300	 // until then its end may come of it, which is said then
+#define SETTLE_MILLISECONDS 300 // until then its end may come of it, which is said then
+#define END_MILLISECONDS \
+	10000 // the same where all of it is killed: it does end, when a busy machine lets it
 #define AGAIN_MILLISECONDS 10000 // between two words about what goes on and on
 
 void limit_watch_open(struct limit_watch *w, const struct hostfs *fs, const struct lease *lease)
@@ -102,6 +104,12 @@ void limit_watch_look(struct limit_watch *w, const struct pollfd fds[static LIMI
 	}
 	if (limit_watch_timeout(w) != 0)
 		return;
+	if (w->now.all && w->now.killed > w->said.killed && !w->ends) {
+		w->ends = true;
+		w->due = clock_ms() + END_MILLISECONDS;
+		return;
+	}
+	w->ends = false;
 	w->due = 0;
 	g = granted(w);
 	hits_text(&w->now, &w->said, &g, -1, line);

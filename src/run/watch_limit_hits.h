@@ -16,6 +16,7 @@ struct limit_watch {
 	struct hits now, said, first; // first: before it began
 	int64_t due,
 		said_at; // when to say it, and last, in milliseconds of CLOCK_MONOTONIC; 0: not
+	bool ends;	 // its end is waited for, which says it
 };
 
 // The limits are there, the program is not yet. Both are borrowed.

@@ -15,8 +15,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-#define LINE 96	    // the longest has 60
-#define MADE 64	    // tables of more entries are not made: it takes long
+#define LINE 96 // the longest has 60
+#define MADE 64 // tables of more entries are not made: it takes long
 #define SLOTS 4096
 #define HOPS 0xffff // their numbers are their ids, from 1
 

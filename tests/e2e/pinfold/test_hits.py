@@ -2,13 +2,27 @@
 # Copyright (c) 2026 The pinfold authors
 """A workload that ran into a limit: who asks is told which, and what raises it."""
 
+import contextlib
+import os
 import re
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
 from features import V2
-from workload import CPU, LOGS, PYTHON, needs_pages, needs_root, needs_two, unique, wait
+from workload import (
+    CPU,
+    LOGS,
+    PYTHON,
+    needs_pages,
+    needs_root,
+    needs_two,
+    status_field,
+    unique,
+    wait,
+)
 
 pytestmark = [needs_root, pytest.mark.guest]
 
@@ -24,6 +38,11 @@ CHILD = (
     "print('child', os.wait()[1], flush=True)\n"
     "time.sleep(1000)\n"
 )
+BLOCK = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+print("up", flush=True)
+"""
 FORKS = """
 import os, time
 n = 0
@@ -54,6 +73,18 @@ one_may_die = pytest.mark.skipif(V2, reason="with cgroup v2 all of a container i
 
 def python(code):
     return [PYTHON, "-I", "-c", code]
+
+
+def named(comm, lease):
+    """The processes of a lease that are called so, the runtime's too, but for what is dead already."""
+    found = []
+    for where, _, _ in os.walk(lease["cgroup"]):
+        for pid in Path(where, "cgroup.procs").read_text().split():
+            with contextlib.suppress(OSError):
+                status = Path(f"/proc/{pid}/status").read_text()
+                if status_field(status, "Name") == comm and status_field(status, "State")[0] != "Z":
+                    found.append(int(pid))
+    return found
 
 
 @pytest.mark.parametrize("where", ["container", "host"])
@@ -118,6 +149,26 @@ def test_all_of_a_container_dies_on_v2(pf):
     assert re.fullmatch(IT % name, p.stderr), p.stderr
     wait(lambda: name not in pf.ps(), 20, "its end")
     assert re.fullmatch(IT % name, pf.ok("logs", name))
+
+
+@pytest.mark.skipif(not V2, reason="with cgroup v1 a single process is killed")
+def test_an_end_that_takes_long(pf):
+    """It is said once, at the end, however late a busy machine lets that be known."""
+    waits = "import signal\nsignal.sigwait([signal.SIGUSR1])\n"
+    name = pf.detach("--memory", "32M", command=python(BLOCK + waits + FILL))
+    wait(lambda: "up" in pf.ok("logs", name), what="its word")
+    lease = pf.lease(name)
+    (runtime,) = named("crun", lease)
+    os.kill(runtime, signal.SIGSTOP)
+    try:
+        for pid in named("python3", lease):
+            os.kill(pid, signal.SIGUSR1)
+        wait(lambda: not named("python3", lease), 20, "its death")
+        time.sleep(1.5)
+    finally:
+        os.kill(runtime, signal.SIGCONT)
+    wait(lambda: name not in pf.ps(), 20, "its end")
+    assert re.fullmatch("up\n" + IT % name, pf.ok("logs", name))
 
 
 @one_may_die

@@ -210,7 +210,7 @@ int cgroup_signal(
 );
 
 // A descriptor (pidfd) of a process in the cgroup `dir`, an absolute path, or below it; not in the
-// runtime's if skip_runtime. -ESRCH: there is none.
+// runtime's if skip_runtime. Its number was its own while it was picked. -ESRCH: there is none.
 int cgroup_open_process(
 	const struct hostfs *fs, const char *dir, bool skip_runtime, cgroup_pick_fn pick, void *arg
 );
@@ -240,11 +240,11 @@ int cgroup_kill(
 
 // ---- enter.c
 
-// A process in the mount namespace that the workload was started in, as a pidfd: of a container its runtime, on the bare
-// host any of it. -ESRCH: there is none; or -errno.
+// The mount namespace that the workload was started in: of a container that of its runtime, on the bare host of any of it
+// that is there still. -ESRCH: there is none; or -errno.
 int enter_open(const struct hostfs *fs, const struct lease *lease);
 // Enters that namespace by what enter_open has returned, which is closed.
-int enter_fence(const struct lease *lease, int process, struct err *err);
+int enter_fence(const struct lease *lease, int mounts, struct err *err);
 
 // ---- change.c: other limits for a lease that is in use, or waits. The ledger is locked for all of them.
 

@@ -14,6 +14,8 @@
 #include "host/cgroup.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,6 +23,8 @@
 
 #define RECLAIM_TRIES 3
 #define LIMIT_PASSES 64 // over all processes, until none was forked with what was
+#define SHOW_MILLISECONDS 3000
+#define END_TRIES 200	// of 5 ms
 #define ENTER_TRIES 40	// of 5 ms, while a runtime starts another program in the workload
 
 // ---- what is used
@@ -245,11 +249,11 @@ static bool has_fence_steps(const struct plan *p)
 	return false;
 }
 
-static _Noreturn void show_in_fence(const struct plan *p, int process, int report)
+static _Noreturn void show_in_fence(const struct plan *p, int mounts, int report)
 {
 	struct err err = {0};
 
-	if (enter_fence(&p->lease, process, &err) < 0 || apply_steps(p, STEP_FENCE, &err) < 0) {
+	if (enter_fence(&p->lease, mounts, &err) < 0 || apply_steps(p, STEP_FENCE, &err) < 0) {
 		if (write(report, &err, sizeof(err)) != (ssize_t)sizeof(err))
 			_exit(STATUS_FAILED);
 		_exit(STATUS_FAILED);
@@ -257,16 +261,48 @@ static _Noreturn void show_in_fence(const struct plan *p, int process, int repor
 	_exit(STATUS_OK);
 }
 
+// What it says until it ends: the ledger is locked meanwhile, and waits no longer than that.
+static int hear(pid_t child, int from, struct err *err)
+{
+	struct pollfd p = {.fd = from, .events = POLLIN};
+	int status = 0;
+	struct err theirs;
+	bool heard = poll(&p, 1, SHOW_MILLISECONDS) > 0;
+
+	if (!heard)
+		kill(child, SIGKILL);
+	else if (read(from, &theirs, sizeof(theirs)) != (ssize_t)sizeof(theirs))
+		err_set(&theirs, EIO, "show it in the workload: it ended without a word");
+	for (int i = 0; waitpid(child, &status, WNOHANG) == 0; i++) {
+		if (i == END_TRIES)
+			heard = false;
+		if (i >= END_TRIES)
+			break;
+		nap_ms(5);
+	}
+	if (!heard)
+		return err_set(
+			err,
+			ETIMEDOUT,
+			"show it in the workload: it takes more than %d s; stop it, and start it "
+			"with the new ones",
+			SHOW_MILLISECONDS / 1000
+		);
+	if (status_of_wait(status) == STATUS_OK)
+		return 0;
+	*err = theirs;
+	return -err->code;
+}
+
 // By a process that goes into its mount namespace. -EAGAIN: it found another there.
 static int show_once(const struct hostfs *fs, const struct plan *p, struct err *err)
 {
-	_cleanup_close_ int process = enter_open(fs, &p->lease), from = -1, to = -1;
-	int pair[2], status = 0;
-	struct err theirs;
+	_cleanup_close_ int mounts = enter_open(fs, &p->lease), from = -1, to = -1;
+	int pair[2];
 	pid_t child;
 
 	// nobody is left who would see it
-	if (process == -ESRCH)
+	if (mounts == -ESRCH)
 		return 0;
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "make a pipe");
@@ -276,17 +312,10 @@ static int show_once(const struct hostfs *fs, const struct plan *p, struct err *
 	if (child < 0)
 		return err_sys(err, errno, "start a process");
 	if (child == 0)
-		show_in_fence(p, process, to);
+		show_in_fence(p, mounts, to);
 	scope_close(&to);
 	to = -1;
-	if (read(from, &theirs, sizeof(theirs)) != (ssize_t)sizeof(theirs))
-		err_set(&theirs, EIO, "show it in the workload: it ended without a word");
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status_of_wait(status) == STATUS_OK)
-		return 0;
-	*err = theirs;
-	return -err->code;
+	return hear(child, from, err);
 }
 
 static int show(const struct hostfs *fs, const struct plan *p, struct err *err)

@@ -14,6 +14,7 @@
 #include "host/cgroup.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -21,6 +22,7 @@
 #define BATCH 128 // processes of which descriptors are open at a time
 #define TICK_MILLISECONDS 5
 #define LOOK_MILLISECONDS 1000
+#define FIND_MILLISECONDS 2000
 
 static bool listed(const int *pids, size_t n, int pid)
 {
@@ -152,9 +154,18 @@ int cgroup_signal(
 struct search {
 	cgroup_pick_fn pick;
 	void *arg;
+	int64_t limit;
 	int found;
 };
 
+static bool has_ended(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&p, 1, 0) != 0;
+}
+
+// Who is in the cgroup is looked up again for one that was picked alone: there may be many.
 static int find_in(int dir, const int *pids, size_t n, void *arg)
 {
 	struct search *s = arg;
@@ -163,12 +174,16 @@ static int find_in(int dir, const int *pids, size_t n, void *arg)
 		_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pids[i], 0);
 		_cleanup_free_ int *now = NULL;
 		size_t present;
-		int r = host_cgroup_pids(dir, &now, &present);
+		int r;
 
+		if (clock_ms() > s->limit)
+			return -ETIME;
+		if (fd < 0 || (s->pick != NULL && !s->pick(pids[i], s->arg)))
+			continue;
+		r = host_cgroup_pids(dir, &now, &present);
 		if (r < 0)
 			return r;
-		if (fd >= 0 && listed(now, present, pids[i])
-		    && (s->pick == NULL || s->pick(pids[i], s->arg)))
+		if (listed(now, present, pids[i]) && !has_ended(fd))
 			s->found = steal_fd(&fd);
 	}
 	return s->found >= 0;
@@ -179,8 +194,9 @@ int cgroup_open_process(
 )
 {
 	_cleanup_close_ int fd = fs_open_in(fs->root, dir, O_RDONLY | O_DIRECTORY, 0);
-	struct search s = {.pick = pick, .arg = arg, .found = -1};
-	int r = fd >= 0 ? host_cgroup_walk(fd, skip_runtime, HOST_CGROUP_WALK, find_in, &s)
+	struct search s = {
+		.pick = pick, .arg = arg, .limit = clock_ms() + FIND_MILLISECONDS, .found = -1};
+	int r = fd >= 0 ? host_cgroup_walk(fd, skip_runtime, FIND_MILLISECONDS, find_in, &s)
 			: -errno;
 
 	return r > 0 ? s.found : r < 0 && r != -ENOENT ? r : -ESRCH;

@@ -144,7 +144,7 @@ static int do_file(const struct step *s, struct err *err)
 // empty lines.
 static int do_rewrite(const struct step *s, struct err *err)
 {
-	_cleanup_close_ int fd = open(s->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_close_ int fd = open(s->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	size_t len = strlen(s->value), room;
 	_cleanup_free_ char *text = NULL;
 	struct stat st;

@@ -166,13 +166,13 @@ static int make_command(
 // Enters the cgroups and the mount namespace of a workload on the bare host.
 static int enter_bare(const struct hostfs *fs, const struct lease *lease, struct err *err)
 {
-	int process = enter_open(fs, lease);
+	int mounts = enter_open(fs, lease);
 
-	if (process >= 0 && cgroup_join_box(fs, lease, err) < 0) {
-		close(process);
+	if (mounts >= 0 && cgroup_join_box(fs, lease, err) < 0) {
+		close(mounts);
 		return -err->code;
 	}
-	return enter_fence(lease, process, err);
+	return enter_fence(lease, mounts, err);
 }
 
 // On the bare host it takes the place of this process: signals, job control and the exit status are the

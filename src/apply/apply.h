@@ -199,13 +199,15 @@ int cgroup_signal_members(
 	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
 );
 
-// To the processes of the lease, if it is still there, that are not in the runtime's cgroup.
+// To the processes of the lease, if it is still there, that are not in the runtime's cgroup; until `limit`, as
+// clock_ms(): -ETIME.
 int cgroup_signal(
 	const struct ledger *l,
 	const struct lease *lease,
 	int sig,
 	cgroup_pick_fn pick,
 	void *arg,
+	int64_t limit,
 	struct err *err
 );
 
@@ -260,10 +262,26 @@ int change_check_use(
 int change_carry_out(
 	const struct ledger *l, const struct lease *lease, const struct host *host, struct err *err
 );
-// Takes back what was carried out of lease->updating, all or part, and writes that to the lease.
+// Takes back what was carried out of lease->updating, all or part, and writes that to the lease. Nothing that the workload
+// does keeps a limit of its cgroup.
 int change_take_back(const struct ledger *l, const struct lease *lease, struct err *err);
 // The same of the definition alone: the workload has ended.
 int change_take_back_definition(const struct ledger *l, const struct lease *lease, struct err *err);
+
+// ---- change_limits.c
+
+// Gives the processes of the lease the limits that those of `to` have instead of those of `from`, within 2 s; processes that
+// are made faster than they can be found keep theirs, which is -EAGAIN for less. back: that, and what root may not raise, is
+// no error: what was before is taken back as far as it goes, and the cgroup limits what they have together.
+int change_limits(
+	const struct ledger *l,
+	const struct lease *lease,
+	const struct grant *from,
+	const struct grant *to,
+	const struct host_limits *host,
+	bool back,
+	struct err *err
+);
 
 // ---- cgroup.c
 

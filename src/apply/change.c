@@ -18,11 +18,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define RECLAIM_TRIES 3
-#define LIMIT_PASSES 64 // over all processes, until none was forked with what was
 #define SHOW_MILLISECONDS 3000
 #define END_TRIES 200	// of 5 ms
 #define ENTER_TRIES 40	// of 5 ms, while a runtime starts another program in the workload
@@ -154,90 +152,6 @@ int change_check_use(
 	return 0;
 }
 
-// ---- limits of processes
-
-struct raising {
-	struct right_limit from[HOST_RLIMITS], to[HOST_RLIMITS];
-	const struct grant *grant; // as it is to be
-	unsigned n, changed;
-	bool denied;
-	bool memlock_alone; // an engine has set the others itself
-};
-
-// Root may lack the right (CAP_SYS_RESOURCE), in a container for one. Then what it was may still be enough: of processes
-// there are some to spare, and only who has a device locks as much memory as it may.
-static bool is_needed(
-	const struct raising *r, const struct right_limit *from, const struct right_limit *to
-)
-{
-	if (to->hard <= from->hard)
-		return false;
-	if (from->resource == RLIMIT_NPROC)
-		return r->grant->pids + 1 > from->hard;
-	return from->resource == RLIMIT_MEMLOCK && r->grant->nnics > 0;
-}
-
-// A process that has set another limit for itself keeps it.
-static bool set_limits(int pid, void *arg)
-{
-	struct raising *r = arg;
-
-	for (unsigned i = 0; i < r->n; i++) {
-		const struct right_limit *a = &r->from[i], *b = &r->to[i];
-		__rlimit_resource_t which = (__rlimit_resource_t)a->resource;
-		struct rlimit now, then = {b->soft, b->hard};
-		int error = 0;
-
-		if (a->hard == b->hard || (r->memlock_alone && a->resource != RLIMIT_MEMLOCK))
-			continue;
-		if (prlimit(pid, which, NULL, &now) < 0) {
-			error = errno;
-		} else if (now.rlim_max == a->hard) {
-			if (now.rlim_cur != a->soft && now.rlim_cur < then.rlim_max)
-				then.rlim_cur = now.rlim_cur;
-			error = prlimit(pid, which, &then, NULL) < 0 ? errno : 0;
-			r->changed += error == 0;
-		}
-		r->denied = r->denied || (error == EPERM && is_needed(r, a, b));
-	}
-	return false; // no signal is sent
-}
-
-// Of all processes of a container, also of those that are forked meanwhile.
-static int change_limits(
-	const struct ledger *l,
-	const struct lease *lease,
-	const struct grant *from,
-	const struct grant *to,
-	const struct host_limits *host,
-	struct err *err
-)
-{
-	struct raising r = {.grant = to, .memlock_alone = site_has(&lease->site, SITE_SPEC)};
-
-	if (site_has(&lease->site, SITE_HOST_FILES))
-		return 0;
-	r.n = rights_limits(from, host, r.from);
-	rights_limits(to, host, r.to);
-	for (int i = 0; i < LIMIT_PASSES; i++) {
-		r.changed = 0;
-		if (cgroup_signal(l, lease, 0, set_limits, &r, err) < 0)
-			return -err->code;
-		if (r.denied)
-			return err_set(
-				err,
-				EPERM,
-				"raise the limits that its processes have themselves: root has no "
-				"CAP_SYS_RESOURCE here; stop it, and start it with the new ones"
-			);
-		if (r.changed == 0)
-			return 0;
-	}
-	return err_set(
-		err, EAGAIN, "it makes processes faster than they are given their limits; try again"
-	);
-}
-
 // ---- what it is shown
 
 static bool has_fence_steps(const struct plan *p)
@@ -331,7 +245,30 @@ static int show(const struct hostfs *fs, const struct plan *p, struct err *err)
 
 // ---- all of it
 
-static int carry_out(
+static int set_cgroup(
+	const struct ledger *l,
+	const struct lease *lease,
+	const struct grant *from,
+	const struct grant *to,
+	const struct host *host,
+	struct err *err
+)
+{
+	struct lease now = *lease;
+	struct plan p;
+	int r;
+
+	if (from->memory == to->memory && from->pids == to->pids)
+		return 0;
+	now.grant = *from;
+	if (plan_change(&now, to, host, &l->fs, &p, err) < 0)
+		return -err->code;
+	r = apply_host(&p, true, err);
+	plan_done(&p);
+	return r;
+}
+
+static int show_change(
 	const struct ledger *l,
 	const struct lease *lease,
 	const struct grant *from,
@@ -347,11 +284,7 @@ static int carry_out(
 	now.grant = *from;
 	if (plan_change(&now, to, host, &l->fs, &p, err) < 0)
 		return -err->code;
-	r = apply_host(&p, true, err);
-	if (r == 0 && lease->again != LEASE_WAITING)
-		r = change_limits(l, &now, from, to, &host->limits, err);
-	if (r == 0)
-		r = show(&l->fs, &p, err);
+	r = show(&l->fs, &p, err);
 	plan_done(&p);
 	return r;
 }
@@ -377,15 +310,40 @@ static int write_definition(
 	return definition_write(l, &g, err);
 }
 
+// Less is the cgroup's first, more is its last, when nothing else can fail any more: the workload would use at once what
+// was to be taken back.
+static int carry_out(
+	const struct ledger *l,
+	const struct lease *lease,
+	const struct grant *from,
+	const struct grant *to,
+	const struct host *host,
+	bool back,
+	struct err *err
+)
+{
+	struct grant less = *to;
+	int r;
+
+	less.memory = from->memory < to->memory ? from->memory : to->memory;
+	less.pids = from->pids < to->pids ? from->pids : to->pids;
+	r = set_cgroup(l, lease, from, &less, host, err);
+	if (r == 0 && lease->again != LEASE_WAITING)
+		r = change_limits(l, lease, from, to, &host->limits, back, err);
+	if (r == 0)
+		r = show_change(l, lease, from, to, host, err);
+	if (r == 0)
+		r = write_definition(l, lease, to, back, err);
+	return r == 0 ? set_cgroup(l, lease, &less, to, host, err) : r;
+}
+
 int change_carry_out(
 	const struct ledger *l, const struct lease *lease, const struct host *host, struct err *err
 )
 {
 	const struct grant to = change_of(&lease->grant, &lease->updating);
 
-	if (carry_out(l, lease, &lease->grant, &to, host, err) < 0)
-		return -err->code;
-	return write_definition(l, lease, &to, false, err);
+	return carry_out(l, lease, &lease->grant, &to, host, false, err);
 }
 
 int change_take_back_definition(const struct ledger *l, const struct lease *lease, struct err *err)
@@ -395,27 +353,21 @@ int change_take_back_definition(const struct ledger *l, const struct lease *leas
 		       : 0;
 }
 
+// Also where more than that is in use by now: to end that is what a limit is for.
 int change_take_back(const struct ledger *l, const struct lease *lease, struct err *err)
 {
 	const struct grant from = change_of(&lease->grant, &lease->updating);
-	const struct grant_change back = {lease->grant.memory, lease->grant.pids};
 	const bool pci = from.nnics > 0 || from.nnetdevs > 0;
 	struct lease former = *lease;
 	struct host host = {0};
 	int r;
 
-	former.grant = from;
-	r = change_check_use(&l->fs, &former, &back, err);
+	r = host_read(&l->fs, pci ? HOST_PCI : 0, &host, err);
 	if (r == 0)
-		r = host_read(&l->fs, pci ? HOST_PCI : 0, &host, err);
-	if (r == 0)
-		r = carry_out(l, lease, &from, &lease->grant, &host, err);
+		r = carry_out(l, lease, &from, &lease->grant, &host, true, err);
 	host_done(&host);
-	if (r == 0)
-		r = write_definition(l, lease, &lease->grant, true, err);
 	if (r < 0)
 		return r;
-	former = *lease;
 	former.updating = (struct grant_change){0};
 	return lease_write(l, &former, err);
 }

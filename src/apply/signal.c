@@ -53,15 +53,31 @@ static int signal_batch(int dir, const int *pids, size_t n, int sig, cgroup_pick
 	return r;
 }
 
-int cgroup_signal_members(
-	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
+static int signal_until(
+	int dir,
+	const int *pids,
+	size_t n,
+	int sig,
+	cgroup_pick_fn pick,
+	void *arg,
+	int64_t limit
 )
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < n; i += BATCH)
+	for (size_t i = 0; r == 0 && i < n; i += BATCH) {
+		if (clock_ms() > limit)
+			return -ETIME;
 		r = signal_batch(dir, pids + i, n - i < BATCH ? n - i : BATCH, sig, pick, arg);
+	}
 	return r;
+}
+
+int cgroup_signal_members(
+	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
+)
+{
+	return signal_until(dir, pids, n, sig, pick, arg, INT64_MAX);
 }
 
 struct census {
@@ -83,6 +99,7 @@ struct sending {
 	int sig;
 	cgroup_pick_fn pick;
 	void *arg;
+	int64_t limit; // as clock_ms()
 	struct census seen;
 };
 
@@ -91,7 +108,7 @@ static int send_in(int dir, const int *pids, size_t n, void *arg)
 	struct sending *s = arg;
 
 	count(dir, pids, n, &s->seen);
-	return cgroup_signal_members(dir, pids, n, s->sig, s->pick, s->arg);
+	return signal_until(dir, pids, n, s->sig, s->pick, s->arg, s->limit);
 }
 
 static bool is_nobody(const struct census *c)
@@ -140,13 +157,15 @@ int cgroup_signal(
 	int sig,
 	cgroup_pick_fn pick,
 	void *arg,
+	int64_t limit,
 	struct err *err
 )
 {
-	struct sending s = {.sig = sig, .pick = pick, .arg = arg};
+	struct sending s = {.sig = sig, .pick = pick, .arg = arg, .limit = limit};
 	_cleanup_close_ int dir = open_own(l, lease);
-	int r = dir >= 0 ? host_cgroup_walk(dir, has_runtime(lease), HOST_CGROUP_WALK, send_in, &s)
-			 : -errno;
+	int64_t left = limit - clock_ms();
+	unsigned ms = left < 0 ? 0 : left < HOST_CGROUP_WALK ? (unsigned)left : HOST_CGROUP_WALK;
+	int r = dir >= 0 ? host_cgroup_walk(dir, has_runtime(lease), ms, send_in, &s) : -errno;
 
 	return r < 0 ? err_sys(err, -r, "signal the processes in '%s'", lease->cgroup) : 0;
 }
@@ -287,7 +306,7 @@ static bool not_this_process(int pid, void *arg)
 // on v1 is let go again.
 static int kill_once(const struct hostfs *fs, const struct lease *lease, int dir, bool skip)
 {
-	struct sending s = {.sig = SIGKILL, .pick = not_this_process};
+	struct sending s = {.sig = SIGKILL, .pick = not_this_process, .limit = INT64_MAX};
 	struct census c = {0};
 	sigset_t ends, before;
 	int r = host_cgroup_walk(dir, skip, LOOK_MILLISECONDS, count, &c);

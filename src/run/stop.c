@@ -86,7 +86,8 @@ static int end_workload(
 	limit = clock_ms() + (o.frozen ? 0 : seconds * 1000L);
 	do {
 		// it may be about to start
-		if (told.n == 0 && cgroup_signal(l, lease, SIGTERM, is_meant, &told, err) < 0)
+		if (told.n == 0
+		    && cgroup_signal(l, lease, SIGTERM, is_meant, &told, INT64_MAX, err) < 0)
 			return -err->code;
 		if (gone(l, lease))
 			return 0;

@@ -6,6 +6,7 @@ import json
 import re
 import resource
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -367,3 +368,67 @@ def test_half_of_it(pf):
             Path(path).write_text("100")
     pf.ok("gc")
     assert state(name) == before and sees(s)[1:] == seen
+
+
+# Sets its own hard limits of processes and locked memory back to what they were at its start, as fast as it can.
+SETS_BACK = """
+import resource
+kinds = [resource.RLIMIT_NPROC, resource.RLIMIT_MEMLOCK]
+had = [resource.getrlimit(k) for k in kinds]
+print("up", flush=True)
+while True:
+    for kind, limit in zip(kinds, had):
+        if resource.getrlimit(kind)[1] > limit[1]:
+            resource.setrlimit(kind, limit)
+"""
+
+
+@pytest.mark.guest
+@pytest.mark.skipif(not CAN_RAISE, reason="root has no CAP_SYS_RESOURCE here")
+def test_who_takes_no_more(pf):
+    """A process that sets its own limits back has no say in what the others get."""
+    _, name = started(pf, SETS_BACK, *OLD)
+    begun = time.monotonic()
+    pf.ok("update", name, "--memory", "128M", "--pids", "60")
+    assert time.monotonic() - begun < 6 * SLOW
+    lease, _, has = state(name)
+    assert lease["grant"]["memory"] == "128M" and "updating" not in lease
+    assert {v for k, v in has.items() if "/memory." in k} == {str(128 << 20)}
+
+
+def test_raise_that_fails(pf):
+    """It never had the more that was not to be."""
+    name = pf.grant("--cpus", CPU, *OLD)
+    started(pf, LOOKS, "--grant", name, name=name)
+    before, seen = state(name), set()
+    file = DEFS / f"{name}.json"
+    text = file.read_text()
+    file.write_text("{}")
+    try:
+        for _ in range(3):
+            args = [pf.path, "update", name, "--memory", "128M", "--pids", "60"]
+            p = subprocess.Popen(args, stderr=subprocess.DEVNULL)
+            while p.poll() is None:
+                seen.update(limits(before[0]).items())
+            assert p.returncode == 125
+    finally:
+        file.write_text(text)
+    assert seen == set(before[2].items())
+    assert state(name) == before
+
+
+def test_former_limits_come_back(pf):
+    """Also where more is in use than they are: what the kernel cannot take at once it says, and the next update goes on."""
+    s, name = started(pf, HOLDS.format(bytes=40 << 20, threads=2), "--memory", "64M", "--pids", "40")
+    lease = pf.lease(name)
+    lease["grant"]["memory"], lease["updating"] = "24M", {"memory": 64 << 20, "pids": 40}
+    (LEASES / f"{name}.json").write_text(json.dumps(lease))
+    if any("limit_in_bytes" in path for path in limits(lease)):  # cgroup v1 takes no limit below what is used
+        assert pf("gc").returncode != 0
+        assert pf.lease(name)["updating"]
+        pf.ok("update", name, "--memory", "64M")
+        lease = pf.lease(name)
+        assert lease["grant"]["memory"] == "64M" and "updating" not in lease
+    else:
+        pf("gc")
+        assert s.end() == 137

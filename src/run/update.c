@@ -92,6 +92,7 @@ static int change_lease(
 		struct lease then = *lease;
 
 		then.grant = to;
+		then.updating = (struct grant_change){0};
 		r = lease_write(l, &then, err);
 	}
 	if (r < 0) {

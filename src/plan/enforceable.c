@@ -81,6 +81,32 @@ int plan_enforceable(const struct launch *launch, const struct host *host, struc
 	return 0;
 }
 
+int plan_change_enforceable(
+	const struct grant *g, const struct grant_change *c, const struct host *host, struct err *err
+)
+{
+	const unsigned changed =
+		(c->memory != 0 && c->memory != g->memory ? (unsigned)HOST_CG_MEMORY : 0)
+		| (c->pids != 0 && c->pids != g->pids ? (unsigned)HOST_CG_PIDS : 0);
+
+	for (size_t i = 0; i < LAUNCH_LIMITS; i++) {
+		const struct launch_limit *n = &launch_limits[i];
+
+		if ((changed & n->bit & ~host->cgroup.controllers) != 0)
+			return err_set(
+				err,
+				EOPNOTSUPP,
+				"update '%s': limit '%s' cannot be enforced on this host, and it "
+				"runs without (--allow-missing=%s); leave --%s out",
+				g->name,
+				n->name,
+				n->name,
+				n->name
+			);
+	}
+	return 0;
+}
+
 void plan_controllers_v2(const struct host *host, char ret[static PLAN_CONTROLLERS])
 {
 	ret[0] = '\0';

@@ -127,7 +127,8 @@ static int change_live(
 	int r;
 
 	if (check(&lease->grant, u, err) < 0 || check_lease(l, lease, &u->change, err) < 0
-	    || change_check(&lease->grant, &u->change, host, err) < 0)
+	    || change_check(&lease->grant, &u->change, host, err) < 0
+	    || plan_change_enforceable(&lease->grant, &u->change, host, err) < 0)
 		return -err->code;
 	r = change_lease(l, lease, &u->change, host, err);
 	*ret_stale = r == 0 && site_has(&lease->site, SITE_SPEC);

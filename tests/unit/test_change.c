@@ -128,11 +128,30 @@ static void on_v2(void **)
 	assert_int_equal(of_host(&s), 2);
 	assert_int_equal(s.plan.nsteps, 2);
 	done(&s);
-	// what is not limited here is not
+}
+
+// What no limit holds is not said to be one.
+static void not_enforceable(void **)
+{
+	const struct grant_change memory = {.memory = 128 * MIB}, pids = {.pids = 20},
+				  same = {.memory = 64 * MIB, .pids = 20};
+	struct scene s;
+	struct err err;
+
 	prepare("two-v2", PLACE_CONTAINER, &s);
+	assert_ok(plan_change_enforceable(&s.lease.grant, &memory, &s.host, &err), &err);
 	s.host.cgroup.controllers &= ~(unsigned)HOST_CG_MEMORY;
-	change(&s, 128 * MIB, 0);
-	assert_int_equal(of_host(&s), 0);
+	assert_fails(
+		plan_change_enforceable(&s.lease.grant, &memory, &s.host, &err),
+		&err,
+		"limit 'memory' cannot be enforced on this host"
+	);
+	assert_ok(plan_change_enforceable(&s.lease.grant, &pids, &s.host, &err), &err);
+	assert_ok(plan_change_enforceable(&s.lease.grant, &same, &s.host, &err), &err);
+	s.host.cgroup.controllers &= ~(unsigned)HOST_CG_PIDS;
+	assert_fails(
+		plan_change_enforceable(&s.lease.grant, &pids, &s.host, &err), &err, "limit 'pids'"
+	);
 	done(&s);
 }
 
@@ -331,6 +350,7 @@ int main(void)
 		cmocka_unit_test(order_on_v1),
 		cmocka_unit_test(of_processes),
 		cmocka_unit_test(on_v2),
+		cmocka_unit_test(not_enforceable),
 		cmocka_unit_test(what_is_shown),
 		cmocka_unit_test(what_nodes_show),
 		cmocka_unit_test(refusals),

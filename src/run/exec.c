@@ -26,7 +26,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define RUNTIME_NAPS 1000 // of 10 ms
 #define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
 
 // Our init says 126 and 127 as container tools do, which the runtime's exec does not.
@@ -110,15 +109,17 @@ static int process_file(
 
 // crun lets the program go before it has written down that it runs. What a workload that ended leaves
 // missing, its directory or all of it, is for the runtime to say.
-static void wait_for_runtime(const struct lease *lease)
+bool exec_wait_for_runtime(const struct lease *lease, unsigned milliseconds)
 {
 	_cleanup_free_ char *dir = str_printf("%s/%s", lease->site.state, lease->grant.name);
 	_cleanup_free_ char *file = str_printf("%s/%s", dir, lease->site.runtime.kind->started);
 
-	for (unsigned i = 0; i < RUNTIME_NAPS && dir != NULL && file != NULL
-			     && access(file, F_OK) < 0 && access(dir, F_OK) == 0;
-	     i++)
+	if (dir == NULL || file == NULL)
+		return false;
+	for (; milliseconds > 0 && access(file, F_OK) < 0 && access(dir, F_OK) == 0;
+	     milliseconds -= 10)
 		nap_ms(10);
+	return access(file, F_OK) == 0;
 }
 
 // The runtime's command that enters a container.
@@ -142,7 +143,7 @@ static int make_command(
 
 	if (fd < 0)
 		return fd;
-	wait_for_runtime(lease);
+	exec_wait_for_runtime(lease, RUNTIME_MILLISECONDS);
 	// runc's exec has its caller's
 	umask(process_umask(&lease->grant));
 	snprintf(ret->process, sizeof(ret->process), "/proc/self/fd/%d", fd);

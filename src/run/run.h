@@ -166,6 +166,11 @@ int exec_in_workload(
 	struct err *err
 );
 
+#define RUNTIME_MILLISECONDS 10000
+
+// Waits for the runtime to have written down that the container runs, unless it has none; whether it has. So long, in tens.
+bool exec_wait_for_runtime(const struct lease *lease, unsigned milliseconds);
+
 // The same in a container. fs NULL: with nothing but the runtime, for a keeper. given: as above.
 int exec_in_container(
 	const struct hostfs *fs,

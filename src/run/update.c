@@ -17,6 +17,11 @@ static int check(const struct grant *g, const struct update *u, struct err *err)
 	return 0;
 }
 
+static bool has_runtime(const struct lease *lease)
+{
+	return site_has(&lease->site, SITE_CONTAINER) && lease->again != LEASE_WAITING;
+}
+
 // What of those that could change does not where it runs.
 static int check_lease(
 	const struct ledger *l,
@@ -64,6 +69,9 @@ static int check_lease(
 			"update '%s': it ended with the machine's boot; pinfold gc",
 			name
 		);
+	// what starts it has the former ones in hand
+	if (has_runtime(lease) && !exec_wait_for_runtime(lease, 0))
+		return err_set(err, EAGAIN, "update '%s': it starts or ends just now; try again", name);
 	return 0;
 }
 
@@ -179,9 +187,14 @@ int update_grant(
 	struct ledger *l, const char *name, const struct update *u, bool *ret_stale, struct err *err
 )
 {
+	struct lease lease;
 	struct err unused;
-	int r = ledger_lock(l, err);
+	int r;
 
+	// without the lock, which the start may want
+	if (lease_read(l, name, &lease, &unused) == 0 && has_runtime(&lease))
+		exec_wait_for_runtime(&lease, RUNTIME_MILLISECONDS);
+	r = ledger_lock(l, err);
 	if (r < 0)
 		return r;
 	// one that was killed half way is taken back first

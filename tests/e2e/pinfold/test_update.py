@@ -346,6 +346,32 @@ def test_of_a_guest(pf):
     assert more == {k: int(v) for k, v in limits(before[0]).items() if k.endswith("pids.max")}
 
 
+def test_while_it_starts(pf):
+    """Who starts it has the former limits in hand, and would set them after this."""
+    name = pf.detach(*OLD)
+    before = state(name)
+    top = Path("/run/pinfold/runtime", name)
+    files = [top / "status", top / "state.json"]
+    file = wait(lambda: next(filter(Path.exists, files), None), what="what the runtime writes")
+    aside = file.rename(file.with_suffix(".aside"))
+    try:
+        p = subprocess.Popen([pf.path, "update", name, "--memory", "128M"])
+        time.sleep(0.3)
+        assert p.poll() is None and state(name) == before
+        pf.ok("ps")  # nor is the ledger locked meanwhile
+        pf.ok("gc", seconds=5)
+    finally:
+        aside.rename(file)
+    assert p.wait(20 * SLOW) == 0
+    assert pf.lease(name)["grant"]["memory"] == "128M"
+    hidden = top.rename(top.with_name(f"{name}.aside"))
+    try:
+        pf.fails("update", name, "--memory", "64M", like="it starts or ends just now; try again")
+    finally:
+        hidden.rename(top)
+    assert pf.lease(name)["grant"]["memory"] == "128M"
+
+
 def test_half_of_it(pf):
     """What cannot be written down is taken back."""
     name = pf.grant("--cpus", CPU, *OLD)

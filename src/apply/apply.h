@@ -190,8 +190,10 @@ int lease_drains(const struct ledger *l, const struct lease *lease, struct err *
 
 // ---- signal.c
 
-// Which of them are meant.
-typedef bool (*cgroup_pick_fn)(int pid, void *arg);
+// Which of them are meant. process: a descriptor (pidfd) of the one that had the number when it was in the cgroup. Until that
+// has ended (cgroup_process_ended) nobody else has it.
+typedef bool (*cgroup_pick_fn)(int pid, int process, void *arg);
+bool cgroup_process_ended(int process);
 
 // Sends sig to those of pids, read from cgroup.procs of `dir` before, that are in it still; pick NULL: to
 // all. 0 or -errno.
@@ -269,6 +271,12 @@ int change_take_back(const struct ledger *l, const struct lease *lease, struct e
 int change_take_back_definition(const struct ledger *l, const struct lease *lease, struct err *err);
 
 // ---- change_limits.c
+
+// Gives a process another limit, if it has the one of `from`, or more than there is to be. Not whoever has its number by
+// now: process is a descriptor of it. 1: it has; 0: it is not to have it, or has ended; or -errno.
+int change_limit(
+	int pid, int process, const struct right_limit *from, const struct right_limit *to
+);
 
 // Gives the processes of the lease the limits that those of `to` have instead of those of `from`, within 2 s; processes that
 // are made faster than they can be found keep theirs, which is -EAGAIN for less. back: that, and what root may not raise, is

@@ -41,27 +41,41 @@ static bool is_meant(
 	return to->hard < from->hard ? now->rlim_max > to->hard : now->rlim_max == from->hard;
 }
 
-static bool set_limits(int pid, void *arg)
+int change_limit(int pid, int process, const struct right_limit *from, const struct right_limit *to)
+{
+	__rlimit_resource_t which = (__rlimit_resource_t)from->resource;
+	struct rlimit now, had, then = {to->soft, to->hard};
+
+	if (prlimit(pid, which, NULL, &now) < 0)
+		return -errno;
+	if (cgroup_process_ended(process) || !is_meant(&now, from, to))
+		return 0;
+	if (now.rlim_cur != from->soft && now.rlim_cur < then.rlim_max)
+		then.rlim_cur = now.rlim_cur;
+	if (prlimit(pid, which, &then, &had) < 0)
+		return -errno;
+	if (!cgroup_process_ended(process))
+		return 1;
+	// it may have ended before that, and the number be another's, who has set nothing else since
+	if (prlimit(pid, which, NULL, &now) == 0 && now.rlim_cur == then.rlim_cur
+	    && now.rlim_max == then.rlim_max)
+		prlimit(pid, which, &had, NULL);
+	return 0;
+}
+
+static bool set_limits(int pid, int process, void *arg)
 {
 	struct raising *r = arg;
 
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct right_limit *a = &r->from[i], *b = &r->to[i];
-		__rlimit_resource_t which = (__rlimit_resource_t)a->resource;
-		struct rlimit now, then = {b->soft, b->hard};
-		int error = 0;
+		int done;
 
 		if (a->hard == b->hard || (r->memlock_alone && a->resource != RLIMIT_MEMLOCK))
 			continue;
-		if (prlimit(pid, which, NULL, &now) < 0) {
-			error = errno;
-		} else if (is_meant(&now, a, b)) {
-			if (now.rlim_cur != a->soft && now.rlim_cur < then.rlim_max)
-				then.rlim_cur = now.rlim_cur;
-			error = prlimit(pid, which, &then, NULL) < 0 ? errno : 0;
-			*(b->hard < a->hard ? &r->lowered : &r->raised) += error == 0;
-		}
-		r->denied = r->denied || (error == EPERM && is_needed(r, a, b));
+		done = change_limit(pid, process, a, b);
+		*(b->hard < a->hard ? &r->lowered : &r->raised) += done > 0;
+		r->denied = r->denied || (done == -EPERM && is_needed(r, a, b));
 	}
 	return false; // no signal is sent
 }

@@ -24,13 +24,14 @@ struct entrance {
 
 // In another mount namespace, of this user namespace, with what pinfold made there. A process that is not root makes one in
 // a user namespace of its own: what lies in there is what it likes. What is tried is what is entered: kept open.
-static bool is_started_in(int pid, void *arg)
+static bool is_started_in(int pid, int process, void *arg)
 {
 	struct entrance *e = arg;
 	_cleanup_close_ int mounts = -1, user = -1;
 	char path[96];
 	struct stat st;
 
+	(void)process; // cgroup_open_process looks whether it was this one's
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
 	mounts = open(path, O_RDONLY | O_CLOEXEC);
 	if (mounts < 0 || fstat(mounts, &st) < 0 || st.st_ino == e->here.st_ino)

@@ -33,6 +33,13 @@ static bool listed(const int *pids, size_t n, int pid)
 	return false;
 }
 
+bool cgroup_process_ended(int process)
+{
+	struct pollfd p = {.fd = process, .events = POLLIN};
+
+	return poll(&p, 1, 0) != 0;
+}
+
 static int signal_batch(int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg)
 {
 	_cleanup_free_ int *now = NULL;
@@ -46,7 +53,7 @@ static int signal_batch(int dir, const int *pids, size_t n, int sig, cgroup_pick
 	for (size_t i = 0; i < n; i++) {
 		if (fds[i] < 0)
 			continue;
-		if (r == 0 && listed(now, present, pids[i]) && (pick == NULL || pick(pids[i], arg)))
+		if (r == 0 && listed(now, present, pids[i]) && (pick == NULL || pick(pids[i], fds[i], arg)))
 			syscall(SYS_pidfd_send_signal, fds[i], sig, NULL, 0);
 		close(fds[i]);
 	}
@@ -177,13 +184,6 @@ struct search {
 	int found;
 };
 
-static bool has_ended(int pidfd)
-{
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-
-	return poll(&p, 1, 0) != 0;
-}
-
 // Who is in the cgroup is looked up again for one that was picked alone: there may be many.
 static int find_in(int dir, const int *pids, size_t n, void *arg)
 {
@@ -197,12 +197,12 @@ static int find_in(int dir, const int *pids, size_t n, void *arg)
 
 		if (clock_ms() > s->limit)
 			return -ETIME;
-		if (fd < 0 || (s->pick != NULL && !s->pick(pids[i], s->arg)))
+		if (fd < 0 || (s->pick != NULL && !s->pick(pids[i], fd, s->arg)))
 			continue;
 		r = host_cgroup_pids(dir, &now, &present);
 		if (r < 0)
 			return r;
-		if (listed(now, present, pids[i]) && !has_ended(fd))
+		if (listed(now, present, pids[i]) && !cgroup_process_ended(fd))
 			s->found = steal_fd(&fd);
 	}
 	return s->found >= 0;
@@ -296,8 +296,9 @@ static void stop_growth(const struct hostfs *fs, const struct lease *lease, int 
 	offline_hold(fs, lease);
 }
 
-static bool not_this_process(int pid, void *arg)
+static bool not_this_process(int pid, int process, void *arg)
 {
+	(void)process;
 	(void)arg;
 	return pid != (int)getpid();
 }

@@ -27,13 +27,14 @@ struct told {
 
 // Whether it is one that is to be told. The workload's own first process: of a container its init, which keeps signals for
 // its program; as long as that is the runtime still, the kernel throws away what would end it. On the bare host every process.
-static bool is_meant(int pid, void *arg)
+static bool is_meant(int pid, int process, void *arg)
 {
 	struct told *told = arg;
 	unsigned outer, inner = 0;
 	char path[64], line[256], name[32] = "";
 	_cleanup_fclose_ FILE *f = NULL;
 
+	(void)process; // another's answer is no harm: the signal goes to the descriptor
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	f = fopen(path, "re");
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {

@@ -110,11 +110,14 @@ static void look_below(const struct asking *a, const char *name, struct stats_pa
 		ask_all(a, fs_open_here(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY), ret);
 }
 
-static bool take_root(int pid, void *arg)
+static bool take_root(int pid, int process, void *arg)
 {
 	struct asking *a = arg;
 	char path[64];
 
+	(void)process; // cgroup_open_process looks whether it was this one's
+	if (a->root >= 0)
+		close(a->root);
 	snprintf(path, sizeof(path), "/proc/%d/root", pid);
 	a->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return a->root >= 0;

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,8 +78,9 @@ static void only_members(void **)
 	assert_int_equal(end_of(out), SIGKILL);
 }
 
-static bool is_not(int pid, void *arg)
+static bool is_not(int pid, int process, void *arg)
 {
+	assert_false(cgroup_process_ended(process));
 	return pid != *(pid_t *)arg;
 }
 
@@ -110,6 +113,55 @@ static void nobody_when_unreadable(void **)
 	end_of(a);
 }
 
+static rlim_t limit_of(pid_t pid)
+{
+	struct rlimit now;
+
+	assert_int_equal(prlimit(pid, RLIMIT_NPROC, NULL, &now), 0);
+	return now.rlim_max;
+}
+
+// What a process has set for itself it keeps, as long as that is no more than it may have.
+static void limit_of_a_process(void **)
+{
+	const struct right_limit hundred = {RLIMIT_NPROC, "RLIMIT_NPROC", 100, 100},
+				 fifty = {RLIMIT_NPROC, "RLIMIT_NPROC", 50, 50};
+	const struct rlimit had[] = {{100, 100}, {80, 80}, {30, 30}};
+	const rlim_t has[] = {50, 50, 30};
+
+	for (size_t i = 0; i < ARRAY_LEN(had); i++) {
+		pid_t a = sleeper();
+		_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, a, 0);
+
+		assert_int_equal(prlimit(a, RLIMIT_NPROC, &had[i], NULL), 0);
+		assert_int_equal(change_limit(a, process, &hundred, &fifty), has[i] != had[i].rlim_max);
+		assert_int_equal(limit_of(a), has[i]);
+		// one that has set a lower one is not raised
+		if (i == 2)
+			assert_int_equal(change_limit(a, process, &fifty, &hundred), 0);
+		kill(a, SIGKILL);
+		end_of(a);
+	}
+}
+
+// Whose number it was has ended: who has it now keeps its own.
+static void no_limit_of_another(void **)
+{
+	const struct right_limit hundred = {RLIMIT_NPROC, "RLIMIT_NPROC", 100, 100},
+				 fifty = {RLIMIT_NPROC, "RLIMIT_NPROC", 50, 50};
+	const struct rlimit had = {100, 100};
+	pid_t ended = sleeper(), other = sleeper();
+	_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, ended, 0);
+
+	kill(ended, SIGKILL);
+	end_of(ended);
+	assert_int_equal(prlimit(other, RLIMIT_NPROC, &had, NULL), 0);
+	assert_int_equal(change_limit(other, process, &hundred, &fifty), 0);
+	assert_int_equal(limit_of(other), 100);
+	kill(other, SIGKILL);
+	end_of(other);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -118,6 +170,8 @@ int main(void)
 		EACH(only_members),
 		EACH(only_those_meant),
 		EACH(nobody_when_unreadable),
+		EACH(limit_of_a_process),
+		EACH(no_limit_of_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,15 +22,18 @@ int beside_run_on(const struct grant *g, const struct idset *cpus)
 	return r < 0 && errno == EINVAL && g->isolated ? 0 : r;
 }
 
-int beside_enter(const struct hostfs *fs, const struct lease *lease, struct err *err)
+int beside_stay(const struct lease *lease, struct err *err)
 {
 	const struct grant *g = &lease->grant;
 
-	if (cgroup_join_beside(fs, lease, err) < 0)
-		return -err->code;
 	if (beside_run_on(g, idset_empty(&g->shared_cpus) ? &g->cpus : &g->shared_cpus) < 0)
 		return err_sys(err, errno, "run on the CPUs of '%s'", g->name);
 	return 0;
+}
+
+int beside_enter(const struct hostfs *fs, const struct lease *lease, struct err *err)
+{
+	return cgroup_join_beside(fs, lease, err) < 0 ? -err->code : beside_stay(lease, err);
 }
 
 void beside_detach(void)

@@ -13,6 +13,9 @@
 // without any on its own. With one thread: it alone is moved. Everything of a lease is found by its cgroup.
 int beside_enter(const struct hostfs *fs, const struct lease *lease, struct err *err);
 
+// On those CPUs alone, in the cgroup where it is.
+int beside_stay(const struct lease *lease, struct err *err);
+
 // Runs on these CPUs of the grant. Those of an isolated partition that is the box alone (cgroup.c) are not to
 // be had from outside of it: then where it is. -1: errno.
 int beside_run_on(const struct grant *g, const struct idset *cpus);

@@ -267,6 +267,20 @@ static bool is_journals(void)
 	return false;
 }
 
+// A program that has ended is in no cgroup: any pinfold may have taken its lease back. What it said last is
+// bounded by what a pipe holds, and is carried from here. The journal puts a line down to the unit in whose cgroup its
+// writer is: to be found there, this one stays in it, and runs on the same CPUs, if the unit has them.
+static int enter(const struct hostfs *fs, const struct lease *lease)
+{
+	struct err err;
+
+	if (is_journals())
+		return beside_stay(lease, &err) < 0 && err.code != EINVAL ? err.code : 0;
+	return beside_enter(fs, lease, &err) < 0 && err.code != ENOENT && err.code != ENODEV
+		       ? err.code
+		       : 0;
+}
+
 static _Noreturn void relay_main(
 	struct streams *s,
 	int control,
@@ -278,8 +292,8 @@ static _Noreturn void relay_main(
 	static char bufs[STREAMS][CHUNK]; // not touched before it is used
 	static struct way ways[STREAMS];
 	int *const mine[] = {&control, &s->ours[0], &s->ours[1], &s->ours[2]};
-	struct err err;
 	sigset_t set;
+	int e;
 
 	// what stops the command line stops this as well, for a terminal that is another's just now
 	sigfillset(&set);
@@ -288,12 +302,9 @@ static _Noreturn void relay_main(
 	sigdelset(&set, SIGTTOU);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	prctl(PR_SET_NAME, "pinfold-relay");
-	// A program that has ended is in no cgroup: any pinfold may have taken its lease back. What it said last is
-	// bounded by what a pipe holds, and is carried from here. The journal puts a line down to the unit in whose cgroup its
-	// writer is: to be found there, this one stays in it.
-	if (lease != NULL && !is_journals() && beside_enter(fs, lease, &err) < 0
-	    && err.code != ENOENT && err.code != ENODEV)
-		_exit(err.code);
+	e = lease != NULL ? enter(fs, lease) : 0;
+	if (e != 0)
+		_exit(e);
 	beside_keep(mine, ARRAY_LEN(mine));
 	for (int i = 0; i < STREAMS; i++) {
 		struct way *w = &ways[i];

@@ -341,6 +341,7 @@ def test_relay_to_the_journal(pf, stream):
             if Path(f"/proc/{pid}/comm").read_text() == "pinfold-relay\n"
         )  # fmt: skip
         assert (cgroup(relay) == cgroup(p.pid)) == (stream == "ours")
+        assert os.sched_getaffinity(int(relay)) == {CPU}
     finally:
         p.terminate()
         assert p.wait(20 * SLOW) == 128 + signal.SIGTERM

@@ -169,6 +169,16 @@ def test_one_of_them(pf):
     assert state(name) == before
 
 
+def test_what_goes_with_it_stays(pf):
+    """How many connections wait for a socket is set once, for the memory at the start."""
+    name = pf.detach("--memory", "64M")
+    read = ["exec", name, "--", "/bin/cat", "/proc/sys/net/core/somaxconn"]
+    before = pf.ok(*read)
+    pf.ok("update", name, "--memory", "256M")
+    pf.ok("update", name, "--memory", "32M")
+    assert pf.ok(*read) == before
+
+
 def test_nodes_show_it(pf):
     if not Path("/sys/devices/system/node").is_dir():
         pytest.skip("this kernel knows no NUMA nodes")

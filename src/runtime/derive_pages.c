@@ -4,11 +4,14 @@
 
 #include "runtime/derive_parts.h"
 
+#include "base/fs.h"
 #include "base/scope.h"
 #include "base/size.h"
 #include "host/mounts.h"
 #include "runtime/derive.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
@@ -34,23 +37,46 @@ char *derive_hugetlbfs(const struct hostfs *fs)
 	return text;
 }
 
-// A line of them is the place itself, or lies above it.
-static bool lies_below(const char *mounts, const char *place)
+// How much of a place is the line of them that it lies below, or is; 0: it lies elsewhere. What goes up again may.
+static size_t above(const char *mounts, const char *place)
 {
+	for (const char *up = place; (up = strstr(up, "/..")) != NULL; up += 3) {
+		if (up[3] == '\0' || up[3] == '/')
+			return 0;
+	}
 	for (const char *line = mounts; line != NULL && *line != '\0';) {
 		size_t n = strcspn(line, "\n");
 
 		if (n > 1 && strncmp(place, line, n) == 0 && (place[n] == '\0' || place[n] == '/'))
-			return true;
+			return n;
 		line += n + (line[n] == '\n');
 	}
-	return false;
+	return 0;
 }
 
 bool derive_is_hugetlbfs(const json_t *mount, const char *mounts)
 {
 	return str_eq(derive_text(mount, "type"), "hugetlbfs")
-	       || lies_below(mounts, derive_text(mount, "source"));
+	       || above(mounts, derive_text(mount, "source")) > 0;
+}
+
+// What lies there is asked only when it is of the kernel alone, which no server keeps waiting: a container that has such
+// a file system may make links in it.
+static bool ask(const struct hostfs *fs, const char *mounts, const char *place, struct statfs *ret)
+{
+	size_t n = above(mounts, place);
+	_cleanup_free_ char *where = strndup(place, n);
+	const char *below = place + n + strspn(place + n, "/");
+	_cleanup_close_ int top =
+		where != NULL ? fs_open_in(fs->root, where, O_PATH | O_DIRECTORY, 0) : -1;
+	_cleanup_close_ int fd = -1;
+
+	if (top < 0 || fstatfs(top, ret) < 0 || ret->f_type != HUGETLBFS_MAGIC)
+		return false;
+	if (*below == '\0')
+		return true;
+	fd = fs_open_below(top, below, O_PATH, 0, false);
+	return fd >= 0 && fstatfs(fd, ret) == 0 && ret->f_type == HUGETLBFS_MAGIC;
 }
 
 // "2MB" of the specification; "2M" of a mount.
@@ -113,16 +139,17 @@ struct pages {
 	uint64_t size, count; // UNLIMITED
 };
 
-// A file system that is mounted already tells itself. It is the engine's, and of the kernel alone: no server can
-// keep the answer back.
-static struct pages pages_of(const json_t *mount, const struct host *host)
+// A file system that is mounted already tells itself.
+static struct pages pages_of(
+	const json_t *mount, const struct host *host, const struct hostfs *fs, const char *mounts
+)
 {
 	struct pages p = {.size = option_of(mount, "pagesize"), .count = UNLIMITED};
 	uint64_t bytes = option_of(mount, "size");
 	struct statfs st;
 
 	if (!str_eq(derive_text(mount, "type"), "hugetlbfs")) {
-		if (statfs(derive_text(mount, "source"), &st) < 0)
+		if (!ask(fs, mounts, derive_text(mount, "source"), &st))
 			return (struct pages){0};
 		p.size = (uint64_t)st.f_bsize;
 		// 0, or a negative number that lost its sign: it has no limit
@@ -139,7 +166,11 @@ static struct pages pages_of(const json_t *mount, const struct host *host)
 
 // The pages of a size that it may take, and whether anything says so; of no mount and no limit none.
 static uint64_t pages_given(
-	const json_t *spec, const struct host *host, const char *mounts, uint64_t size
+	const json_t *spec,
+	const struct host *host,
+	const struct hostfs *fs,
+	const char *mounts,
+	uint64_t size
 )
 {
 	uint64_t limit = limit_of(spec, size), sum = 0;
@@ -151,7 +182,7 @@ static uint64_t pages_given(
 		struct pages p = {0};
 
 		if (derive_is_hugetlbfs(e, mounts))
-			p = pages_of(e, host);
+			p = pages_of(e, host, fs, mounts);
 		if (p.size != size)
 			continue;
 		mounted = true;
@@ -204,7 +235,7 @@ void derive_pages(
 
 	for (unsigned i = 0; i < host->nsizes; i++) {
 		const struct host_hugepages *pool = &host->hugepages[i];
-		uint64_t count = pages_given(spec, host, mounts, pool->size);
+		uint64_t count = pages_given(spec, host, fs, mounts, pool->size);
 
 		if (count == UNLIMITED)
 			count = pool->free > pool->reserved ? pool->free - pool->reserved : 0;

@@ -7,9 +7,12 @@
 #include "runtime/claim.h"
 #include "runtime/command.h"
 #include "runtime/derive.h"
+#include "runtime/derive_parts.h"
 #include "runtime/update.h"
 
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 
 // ---- command lines
 
@@ -380,6 +383,66 @@ static void takes_mounts(void **)
 	done(&s);
 }
 
+// The pages that a mount of what is at that place gives, on this machine.
+static uint64_t pages_at(const struct host *host, const struct hostfs *fs, const char *place)
+{
+	json_t *spec = json_pack(
+		"{s:[{s:s, s:s, s:s}]}",
+		"mounts",
+		"destination",
+		"/h",
+		"type",
+		"bind",
+		"source",
+		place
+	);
+	struct grant g = {0};
+
+	assert_non_null(spec);
+	idset_add(&g.mems, 0);
+	derive_pages(spec, host, fs, &g);
+	json_decref(spec);
+	return g.nhugepages > 0 ? grant_pages(&g, MIB2, -1, true, true) : 0;
+}
+
+// A path that only begins as that of a hugetlbfs does; and links there, which a container can have made.
+static void asks_no_other_file_system(void **)
+{
+	char top[] = "/tmp/pinfold-unit-XXXXXX", options[] = "pagesize=2M,size=8M";
+	_cleanup_free_ char *link = NULL, *dir = NULL, *up = NULL;
+	struct hostfs fs;
+	struct host host;
+	struct err err;
+	struct scene s;
+	bool linked;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0
+	    || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		skip_because("it mounts: needs root");
+	assert_non_null(mkdtemp(top));
+	if (mount("pinfold", top, "hugetlbfs", 0, options) < 0) {
+		rmdir(top);
+		skip_because("no hugetlbfs of 2 MiB here");
+	}
+	link = str_printf("%s/link", top);
+	dir = str_printf("%s/dir", top);
+	up = str_printf("%s/dir/../../%s", top, strrchr(top, '/') + 1);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	linked = symlink(dir, link) == 0; // Linux 6.1 has none that work
+	fake_open("paper", &s.fs, &host);
+	hostfs_close(&s.fs);
+	assert_ok(hostfs_open("/", &fs, &err), &err);
+	assert_int_equal(pages_at(&host, &fs, top), 4);
+	assert_int_equal(pages_at(&host, &fs, dir), 4);
+	if (linked)
+		assert_int_equal(pages_at(&host, &fs, link), 0);
+	assert_int_equal(pages_at(&host, &fs, up), 0);
+	hostfs_close(&fs);
+	host_done(&host);
+	umount2(top, MNT_DETACH);
+	rmdir(top);
+}
+
 #define NODE(path, type, major, minor)                                                             \
 	"{\"path\": \"" path "\", \"type\": \"" type "\", \"major\": " major ", \"minor\": " minor \
 	"}"
@@ -487,6 +550,7 @@ int main(void)
 		cmocka_unit_test(takes_none_without_hugepages_or_devices),
 		cmocka_unit_test(spreads_pages_over_nodes),
 		cmocka_unit_test(takes_mounts),
+		cmocka_unit_test(asks_no_other_file_system),
 		cmocka_unit_test(takes_devices),
 		cmocka_unit_test(refuses_what_is_no_list),
 		cmocka_unit_test(keeps_updates_true),

@@ -186,7 +186,6 @@ int bench_open(struct bench *ret, enum bench_size size, struct err *err)
 		return -err->code;
 	}
 	catch_signals();
-	groups_look();
 	environments_find(&b);
 	*ret = b;
 	return 0;

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Cgroups that engines leave behind, empty, when their containers have ended.
+// A cgroup for what engines start for a benchmark: they leave some behind, empty. Others of theirs are somebody else's.
 #pragma once
 
-// What is there already stays.
-void groups_look(void);
-
-// What came since goes, if nothing is in it.
-void groups_remove(void);
-
-// A parent for the containers of a daemon, as engines name it; one for each benchmark. To be freed.
+// Its name, as engines take it for the parent of a container's; one for each benchmark. To be freed.
 char *groups_parent(void);
+
+// It goes, and what is in it, but no group with a process.
+void groups_remove(void);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "bench/docker.h"
 #include "bench/need.h"
+#include "bench/stale_cgroups.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -194,23 +195,23 @@ static void engine_words(
 )
 {
 	const char *const words[] = {
-		engine,
-		"run",
-		"--rm",
-		"--name",
-		p->name,
-		"--network",
-		"none",
-		"--cpuset-cpus",
-		NULL};
+		"run", "--rm", "--name", p->name, "--network", "none", "--cpuset-cpus", NULL};
+	const bool podman = str_eq(engine, "podman");
 
+	add(p, engine);
+	// else it makes a cgroup that is for all its containers, which nobody here may take away again
+	if (podman)
+		add(p, "--cgroup-manager=cgroupfs");
 	add_all(p, words);
 	add(p, hold(p, str_printf("%d", b->cpu_vnf)));
-	// its own defaults may be more than this machine lets anybody have
-	if (str_eq(engine, "podman"))
+	if (podman) {
+		// its own defaults may be more than this machine lets anybody have
 		add_all(p,
 			(const char *[]
 			){"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", NULL});
+		add(p, "--cgroup-parent");
+		add(p, hold(p, groups_parent()));
+	}
 	if (how->detached)
 		add(p, "--detach");
 }

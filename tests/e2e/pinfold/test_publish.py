@@ -67,6 +67,19 @@ def test_a_socket(pf, user):
     assert not (TOP / name).exists() and str(TOP / name) not in Path("/proc/mounts").read_text()
 
 
+def test_what_it_sees_itself(pf):
+    """Not where that is on the host; and of it as much as is said."""
+    _, name = begin(pf, "--publish", "unix:/run/app/ctl.sock", "--memory", "64M")
+    look = (
+        "ls -d /run/pinfold/publish 2>/dev/null; grep -c pinfold/publish /proc/self/mountinfo; "
+        "stat -f -c '%b %S %c' /run/app"
+    )
+    seen, blocks = pf.ok("exec", name, "--", "/bin/sh", "-c", look).splitlines()
+    assert seen == "0"
+    n, size, inodes = map(int, blocks.split())
+    assert (n * size, inodes) == (8 << 20, 256)
+
+
 def test_several(pf):
     paths = ["/run/app/a.sock", "/run/app/b.sock", "/tmp/other/c.sock"]
     flags = [word for path in paths for word in ("--publish", f"unix:{path}")]

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+// The last is a short one: a long one that does not fit would have a line of its own.
 static const char *const keys[] = {
 	"name",
 	"cpus",
@@ -19,10 +20,10 @@ static const char *const keys[] = {
 	"stolen",
 	"ticks",
 	"interrupts",
+	"packets",
 	"memory",
 	"hugepages",
 	"processes",
-	"packets",
 	NULL,
 };
 // of a machine without a drover

@@ -160,7 +160,7 @@ int vf_each(const struct hostfs *fs, const char *pf, vf_fn fn, void *arg, struct
 	int r = 0;
 
 	// links "virtfn0", … without a gap
-	for (unsigned i = 0; r == 0 && i < VFS_MAX; i++) {
+	for (unsigned i = 0; r == 0; i++) {
 		char path[80], bdf[16];
 
 		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/virtfn%u", pf, i);

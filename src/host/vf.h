@@ -5,7 +5,7 @@
 
 #include "host/host.h"
 
-#define VFS_MAX 256 // of one PF
+#define VFS_MAX 256 // of one PF, that are made or set; others may have made more
 
 struct vf {
 	unsigned number; // among those of its PF

@@ -228,6 +228,28 @@ static void open_vf_keeps_all(void **)
 	assert_file(AT_PF "sriov_numvfs", "2");
 }
 
+// However many there are: pinfold itself makes fewer.
+static void open_vf_beyond_those_that_are_made(void **)
+{
+	struct host_pci pf = {.bdf = PF, .totalvfs = 300, .numvfs = 257};
+	static struct vfs_wish w;
+	struct err err;
+
+	put(AT_PF "sriov_numvfs", "257");
+	for (unsigned i = 0; i < 257; i++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), AT_PF "virtfn%u", i);
+		put_link(path, i < 256 ? "../0000:10:20.0" : "../" VF);
+	}
+	put_link(AT_VF "driver", "../../drivers/vfio-pci");
+	put_link(AT_VF "iommu_group", "../../../../kernel/iommu_groups/40");
+	put("sys/class/vfio/40/dev", "1:3\n");
+	w = (struct vfs_wish){.pf = &pf};
+	assert_fails(nic_vfs(&l, &w, &err), &err, "VFIO group 40");
+	assert_file(AT_PF "sriov_numvfs", "257");
+}
+
 // Its VFs go with its driver: whoever has one would be waited for. The host was read before they were made.
 static void driver_of_a_pf_with_vfs_stays(void **)
 {
@@ -352,6 +374,7 @@ int main(void)
 		EACH(made_and_taken_away),
 		EACH(failure_half_way),
 		EACH(open_vf_keeps_all),
+		EACH(open_vf_beyond_those_that_are_made),
 		EACH(driver_of_a_pf_with_vfs_stays),
 		EACH(collected),
 		EACH(of_a_lease),

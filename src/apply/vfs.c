@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/hostfs.h"
+#include "host/nic.h"
 #include "ledger/vf_record.h"
 #include "plan/vfs.h"
 
@@ -122,17 +123,32 @@ static int check_unused(unsigned, const char *bdf, void *arg, struct err *err)
 
 static int unmake(const struct ledger *l, const struct vf_record *r, struct err *err)
 {
+	unsigned n = number_of_vfs(&l->fs, r->pf);
 	char path[80];
 
-	snprintf(path, sizeof(path), DEVICES "/%s/sriov_numvfs", r->pf);
-	if (number_of_vfs(&l->fs, r->pf) > 0
-	    && (vf_each(&l->fs, r->pf, check_unused, (void *)l, err) < 0
-		|| write_below(l->fs.root, path, "0", err) < 0))
-		return -err->code;
 	snprintf(path, sizeof(path), DEVICES "/%s/sriov_drivers_autoprobe", r->pf);
-	if (r->autoprobe && !vfs_autoprobe(&l->fs, r->pf))
-		return write_below(l->fs.root, path, "1", err);
-	return 0;
+	if (r->autoprobe && !vfs_autoprobe(&l->fs, r->pf)
+	    && write_below(l->fs.root, path, "1", err) < 0)
+		return -err->code;
+	if (n == 0)
+		return 0;
+	if (n != r->made)
+		return err_set(
+			err,
+			EBUSY,
+			"it has %u VFs, and %u were being made: somebody else has been there; "
+			"take them away with pinfold nic vfs %s 0, or keep them with pinfold nic "
+			"vfs %s %u",
+			n,
+			r->made,
+			r->pf,
+			r->pf,
+			n
+		);
+	if (vf_each(&l->fs, r->pf, check_unused, (void *)l, err) < 0)
+		return -err->code;
+	snprintf(path, sizeof(path), DEVICES "/%s/sriov_numvfs", r->pf);
+	return write_below(l->fs.root, path, "0", err);
 }
 
 // What cannot be had again must not keep the rest, or a lease.
@@ -217,8 +233,9 @@ int nic_vfs(const struct ledger *l, const struct vfs_wish *w, struct err *err)
 
 	if (before == NULL)
 		return err_oom(err);
+	// what was half made is meant to stay, or has gone
 	if (w->count == w->pf->numvfs && w->n == 0)
-		return 0;
+		return vf_record_remove(l, VFS_DIR, w->pf->bdf, err);
 	if (look_before(l, w, before, err) < 0
 	    || vf_each(&l->fs, w->pf->bdf, check_unused, (void *)l, err) < 0)
 		return -err->code;
@@ -326,6 +343,60 @@ int vfs_return(const struct ledger *l, const struct grant *g, struct err *err)
 	return -first.code;
 }
 
+// Whoever has taken one of them into use since does not know that they were half made. One whose interface is not to be
+// seen has it in another network namespace.
+static int check_vfs(
+	const struct ledger *l, const struct host *host, const char *pf, struct err *err
+)
+{
+	_cleanup_free_ struct vfs_wish *none = calloc(1, sizeof(*none));
+	struct holdings others = {0};
+	int r = none != NULL ? ledger_holdings(l, NULL, &others, err) : err_oom(err);
+
+	if (r == 0) {
+		none->pf = host_pci(host, pf);
+		r = none->pf != NULL ? vfs_check(none, host, &others, err)
+				     : err_set(err, ENODEV, "it cannot be looked at");
+	}
+	holdings_done(&others);
+	for (unsigned i = 0; r == 0 && i < host->npci; i++) {
+		const struct host_pci *p = &host->pci[i];
+
+		if (str_eq(p->physfn, pf) && p->driver[0] != '\0' && p->netdev[0] == '\0'
+		    && !host_nic_for_programs(p->driver))
+			r = err_set(
+				err, EBUSY, "VF %s (%s) has no interface here", p->bdf, p->driver
+			);
+	}
+	return r;
+}
+
+static int check_nobodys(const struct ledger *l, const struct vf_record *r, struct err *err)
+{
+	struct host host = {0};
+	struct err why;
+	int f = host_read(&l->fs, HOST_PCI, &host, &why);
+
+	if (f == 0)
+		f = netdevs_mark(l, &host, &why);
+	if (f == 0)
+		f = check_vfs(l, &host, r->pf, &why);
+	host_done(&host);
+	if (f == 0)
+		return 0;
+	return err_set(
+		err,
+		why.code,
+		"NIC %s: its %u VFs were being made, and may be somebody's by now: %s; keep them "
+		"with pinfold nic vfs %s %u",
+		r->pf,
+		r->made,
+		why.msg,
+		r->pf,
+		r->made
+	);
+}
+
 struct collection {
 	const struct ledger *l;
 	const char *boot_id;
@@ -340,6 +411,8 @@ static int collect_one(const struct vf_record *r, void *arg, struct err *err)
 
 	if (!str_eq(r->boot_id, c->boot_id))
 		f = vf_record_remove(c->l, VFS_DIR, r->nic, err);
+	else if (r->made > 0 && number_of_vfs(&c->l->fs, r->pf) == r->made && check_nobodys(c->l, r, err) < 0)
+		f = -err->code;
 	else if (r->lease[0] == '\0' || !lease_exists(c->l, r->lease))
 		f = give_back(c->l, r, err);
 	if (f < 0 && c->first.code == 0)

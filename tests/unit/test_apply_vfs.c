@@ -76,6 +76,15 @@ static int begin(void **state)
 	put("run/x", "");
 	put("proc/sys/kernel/random/boot_id", BOOT "\n");
 	put(AT_PF "vendor", "0x8086\n");
+	put("sys/devices/system/cpu/online", "0\n");
+	put("sys/devices/system/cpu/possible", "0\n");
+	put("sys/devices/system/cpu/present", "0\n");
+	put("proc/meminfo", "MemTotal: 1000 kB\nMemFree: 1000 kB\n");
+	put("proc/self/mountinfo", "");
+	put("proc/cmdline", "\n");
+	put(AT_PF "device", "0x1592\n");
+	put(AT_PF "class", "0x020000\n");
+	put(AT_PF "sriov_totalvfs", "4\n");
 	put(AT_PF "sriov_numvfs", "0");
 	put(AT_PF "sriov_drivers_autoprobe", "1");
 	return hostfs_open(top, &fs, &err) < 0 || ledger_open(&fs, true, &l, &err) < 0 ? -1 : 0;
@@ -297,6 +306,57 @@ static void collected(void **)
 	assert_false(there(VFS_DIR + 1));
 }
 
+// Of what is there when the next pinfold looks: made by somebody else, or in use since.
+static void not_ours_any_more(void **)
+{
+	static struct vf_record r = {
+		.nic = PF, .pf = PF, .boot_id = BOOT, .made = 2, .autoprobe = true};
+	struct host_pci pf = {.bdf = PF, .totalvfs = 4, .numvfs = 3};
+	static struct vfs_wish w;
+	struct err err;
+
+	leave(&r);
+	put(AT_PF "sriov_numvfs", "3");
+	assert_fails(vfs_collect(&l, &err), &err, "it has 3 VFs, and 2 were being made");
+	assert_contains(err.msg, "pinfold nic vfs " PF " 3");
+	assert_file(AT_PF "sriov_numvfs", "3");
+	assert_file(AT_PF "sriov_drivers_autoprobe", "1");
+	// as it says: they stay
+	w = (struct vfs_wish){.pf = &pf, .count = 3};
+	assert_ok(nic_vfs(&l, &w, &err), &err);
+	assert_ok(vfs_collect(&l, &err), &err);
+	assert_file(AT_PF "sriov_numvfs", "3");
+	assert_false(there(VFS_DIR + 1));
+}
+
+static void in_use_since(void **)
+{
+	static struct vf_record r = {.nic = PF, .pf = PF, .boot_id = BOOT, .made = 2};
+	struct err err;
+
+	put(AT_VF "vendor", "0x8086\n");
+	put(AT_VF "device", "0x1889\n");
+	put(AT_VF "class", "0x020000\n");
+	put_link(AT_VF "physfn", "../" PF);
+	put_link(AT_PF "virtfn0", "../" VF);
+	leave(&r);
+	// its interface is in another network namespace
+	put_link(AT_VF "driver", "../../../../bus/pci/drivers/iavf");
+	assert_fails(vfs_collect(&l, &err), &err, "VF " VF " (iavf) has no interface here");
+	assert_file(AT_PF "sriov_numvfs", "2");
+	// it is a port
+	put(AT_VF "net/vf0/upper_br0/x", "");
+	assert_fails(vfs_collect(&l, &err), &err, "VF " VF " (vf0) is a port of br0");
+	assert_file(AT_PF "sriov_numvfs", "2");
+	assert_true(there("run/pinfold/vfs/" PF ".json"));
+	// nobody's
+	assert_int_equal(unlinkat(topfd, AT_VF "net/vf0/upper_br0/x", 0), 0);
+	assert_int_equal(unlinkat(topfd, AT_VF "net/vf0/upper_br0", AT_REMOVEDIR), 0);
+	assert_ok(vfs_collect(&l, &err), &err);
+	assert_file(AT_PF "sriov_numvfs", "0");
+	assert_false(there(VFS_DIR + 1));
+}
+
 static void of_a_lease(void **)
 {
 	static struct vf_record r = {
@@ -377,6 +437,8 @@ int main(void)
 		EACH(open_vf_beyond_those_that_are_made),
 		EACH(driver_of_a_pf_with_vfs_stays),
 		EACH(collected),
+		EACH(not_ours_any_more),
+		EACH(in_use_since),
 		EACH(of_a_lease),
 		EACH(unreadable_record_of_another),
 		EACH(records_of_others_are_refused),

@@ -145,9 +145,13 @@ static int take_back(const struct ledger *l, const struct lease *lease, struct e
 		*err = first;
 		return -err->code;
 	}
-	if (current && nics_return(l, &lease->grant, err) < 0)
+	if (!current || nics_return(l, &lease->grant, &first) == 0)
+		return 0;
+	// nobody else is to have them as they are, and what computes may
+	if (begin_draining(l, lease, err) < 0)
 		return -err->code;
-	return 0;
+	*err = first;
+	return -err->code;
 }
 
 int lease_end(const struct ledger *l, const struct lease *lease, bool *waits, struct err *err)

@@ -5,7 +5,9 @@
 
 #include "host/vf.h"
 
+struct ledger;
 struct nlmsghdr;
+struct vf_record;
 
 struct vf_list {
 	const char *pf; // whose they have to be
@@ -22,3 +24,6 @@ int vf_take(const struct nlmsghdr *h, void *list);
 const struct vf *vf_find(const struct vf_list *list, unsigned number);
 // What `want` says and `list`, looked at before, does not. What was said so already is not said again.
 int vf_set(const struct vf_list *list, const struct vf *want, struct err *err);
+
+// vfs_kept.c: what the record says they were. Those that have gone are left out. When one cannot be set the others are.
+int vfs_put_back(const struct ledger *l, const struct vf_record *r, struct err *err);

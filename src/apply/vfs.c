@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// VFs (SR-IOV) that are made, set and taken away, and what a lease may have changed of its own. What is to be put back is
-// on disk first.
+// VFs (SR-IOV) that are made, set and taken away. What is to be put back is on disk first.
 
 #include "apply/apply.h"
 
 #include "apply/vf.h"
-#include "base/event_log.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/hostfs.h"
@@ -151,29 +149,6 @@ static int unmake(const struct ledger *l, const struct vf_record *r, struct err 
 	return write_below(l->fs.root, path, "0", err);
 }
 
-// What cannot be had again must not keep the rest, or a lease.
-static void put_back(const struct ledger *l, const struct vf_record *r)
-{
-	_cleanup_free_ struct vf_list *list = malloc(sizeof(*list));
-	struct err err;
-
-	if (list == NULL || vf_look(&l->fs, r->pf, list, &err) < 0) {
-		event_log(
-			"NIC %s: its VFs are not set back: %s",
-			r->nic,
-			list != NULL ? err.msg : "out of memory"
-		);
-		return;
-	}
-	for (unsigned i = 0; i < r->n; i++) {
-		// it was taken away meanwhile
-		if (vf_find(list, r->vfs[i].number) == NULL)
-			continue;
-		if (vf_set(list, &r->vfs[i], &err) < 0)
-			event_log("NIC %s is not as it was: %s", r->nic, err.msg);
-	}
-}
-
 static bool exists(const struct hostfs *fs, const char *bdf)
 {
 	char path[80];
@@ -182,13 +157,14 @@ static bool exists(const struct hostfs *fs, const char *bdf)
 	return faccessat(fs->root, path, F_OK, 0) == 0;
 }
 
+// Until that is done the record stays.
 static int give_back(const struct ledger *l, const struct vf_record *r, struct err *err)
 {
 	if (exists(&l->fs, r->nic) && exists(&l->fs, r->pf)) {
 		if (r->made > 0 && unmake(l, r, err) < 0)
 			return err_wrap(err, "NIC %s", r->pf);
-		if (r->made == 0)
-			put_back(l, r);
+		if (r->made == 0 && vfs_put_back(l, r, err) < 0)
+			return -err->code;
 	}
 	return vf_record_remove(l, VFS_DIR, r->nic, err);
 }
@@ -253,72 +229,6 @@ int nic_vfs(const struct ledger *l, const struct vfs_wish *w, struct err *err)
 		give_back(l, before, err);
 	*err = failed;
 	return err_wrap(err, "NIC %s", w->pf->bdf);
-}
-
-// ---- VFs of a lease
-
-struct place {
-	const char *bdf;
-	int number;
-};
-
-static int is_it(unsigned number, const char *bdf, void *arg, struct err *)
-{
-	struct place *p = arg;
-
-	if (str_eq(bdf, p->bdf))
-		p->number = (int)number;
-	return 0;
-}
-
-static int keep_one(
-	const struct ledger *l,
-	const struct host_pci *nic,
-	const char *lease,
-	const char *boot_id,
-	struct vf_list *list,
-	struct err *err
-)
-{
-	_cleanup_free_ struct vf_record *r = calloc(1, sizeof(*r));
-	struct place place = {nic->bdf, -1};
-	const struct vf *now;
-	struct err unused;
-
-	if (r == NULL)
-		return err_oom(err);
-	vf_each(&l->fs, nic->physfn, is_it, &place, &unused);
-	// a driver that does not tell what it is set to cannot be asked for it again: so with PFs of programs
-	if (place.number < 0 || vf_look(&l->fs, nic->physfn, list, &unused) < 0
-	    || (now = vf_find(list, (unsigned)place.number)) == NULL)
-		return 0;
-	strcpy(r->nic, nic->bdf);
-	strcpy(r->pf, nic->physfn);
-	snprintf(r->lease, sizeof(r->lease), "%s", lease);
-	snprintf(r->boot_id, sizeof(r->boot_id), "%s", boot_id);
-	r->vfs[r->n++] = *now;
-	return vf_record_write(l, VFS_DIR, r, err);
-}
-
-int vfs_keep(
-	const struct ledger *l, const struct host *host, const struct grant *g, struct err *err
-)
-{
-	_cleanup_free_ struct vf_list *list = NULL;
-
-	for (unsigned i = 0; i < g->nnics; i++) {
-		const struct host_pci *nic = host_pci(host, g->nics[i].bdf);
-
-		if (nic == NULL || nic->physfn[0] == '\0')
-			continue;
-		if (list == NULL)
-			list = malloc(sizeof(*list));
-		if (list == NULL)
-			return err_oom(err);
-		if (keep_one(l, nic, g->name, host->boot_id, list, err) < 0)
-			return -err->code;
-	}
-	return 0;
 }
 
 // ---- what was left

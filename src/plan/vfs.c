@@ -137,15 +137,20 @@ struct place {
 static int note(unsigned number, const char *bdf, void *arg, struct err *)
 {
 	struct place *p = arg;
+	const struct host_pci *pf = host_pci(p->plan->host, p->nic->physfn);
 
 	if (str_eq(bdf, p->nic->bdf))
 		plan_note(
 			p->plan,
-			"NIC %s is VF %u of %s: its MAC address, VLAN, trust and spoof check are "
-			"put back at the end",
+			"NIC %s is VF %u of %s%s",
 			bdf,
 			number,
-			p->nic->physfn
+			p->nic->physfn,
+			pf != NULL && pf->netdev[0] != '\0'
+				? ": its MAC address, VLAN, trust and spoof check are put back at "
+				  "the end, of these what the PF's driver tells"
+				: ", which has no network interface: what is changed of its MAC "
+				  "address, VLAN, trust and spoof check is not put back"
 		);
 	return 0;
 }

@@ -385,6 +385,57 @@ static void of_a_lease(void **)
 	assert_file(AT_PF "sriov_numvfs", "2");
 }
 
+// It has not gone, and cannot be set: nobody else is to have it.
+static void what_cannot_be_put_back_stays(void **)
+{
+	static struct vf_record r = {
+		.nic = VF, .pf = PF, .boot_id = BOOT, .lease = "fw", .n = 1, .vfs = {NO_VF}};
+	struct grant g = {.name = "fw", .nnics = 1, .nics = {{VF, 40}}};
+	struct host_pci pci[] = {{.bdf = PF, .driver = "ice"}, {.bdf = VF, .physfn = PF}};
+	struct host h = {.npci = 2, .pci = pci, .boot_id = BOOT};
+	struct err err;
+
+	put(AT_VF "vendor", "0x8086\n");
+	put_link(AT_PF "virtfn0", "../" VF);
+	leave(&r);
+	assert_fails(nics_return(&l, &g, &err), &err, "is not what it was: NIC " PF " has no");
+	assert_fails(vfs_collect(&l, &err), &err, "set it so, then: pinfold gc");
+	// an interface of another function, as which the kernel's own is seen
+	put(AT_PF "net/lo/x", "");
+	assert_fails(nics_return(&l, &g, &err), &err, "its driver tells nothing of VF 0");
+	assert_true(there("run/pinfold/vfs/" VF ".json"));
+	// and it is not taken for what it was
+	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not what it was before 'fw' had it");
+	assert_int_equal(unlinkat(topfd, AT_PF "virtfn0", 0), 0);
+	assert_ok(nics_return(&l, &g, &err), &err);
+	assert_false(there(VFS_DIR + 1));
+}
+
+// A lease begins without a record only where nothing could be put back.
+static void what_cannot_be_kept(void **)
+{
+	struct grant g = {.name = "fw", .nnics = 1, .nics = {{VF, 40}}};
+	struct host_pci pci[] = {{.bdf = PF, .driver = "ice"}, {.bdf = VF, .physfn = PF}};
+	struct host h = {.npci = 2, .pci = pci, .boot_id = BOOT};
+	struct err err;
+
+	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "NIC " VF " is no VF of " PF " any more");
+	put_link(AT_PF "virtfn0", "../" VF);
+	// in another network namespace
+	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not known: NIC " PF " has no network");
+	put(AT_PF "net/nosuch0/x", "");
+	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "(nosuch0): ask about its VFs");
+	assert_int_equal(unlinkat(topfd, AT_PF "net/nosuch0/x", 0), 0);
+	assert_int_equal(unlinkat(topfd, AT_PF "net/nosuch0", AT_REMOVEDIR), 0);
+	strcpy(pci[0].driver, "vfio-pci");
+	assert_ok(vfs_keep(&l, &h, &g, &err), &err);
+	strcpy(pci[0].driver, "ice");
+	// a driver that tells of no VF at all
+	put(AT_PF "net/lo/x", "");
+	assert_ok(vfs_keep(&l, &h, &g, &err), &err);
+	assert_false(there(VFS_DIR + 1));
+}
+
 // Of a VF or of a driver: it is named by whoever collects, and keeps nobody else from ending.
 static void unreadable_record_of_another(void **)
 {
@@ -440,6 +491,8 @@ int main(void)
 		EACH(not_ours_any_more),
 		EACH(in_use_since),
 		EACH(of_a_lease),
+		EACH(what_cannot_be_put_back_stays),
+		EACH(what_cannot_be_kept),
 		EACH(unreadable_record_of_another),
 		EACH(records_of_others_are_refused),
 	};

@@ -73,12 +73,7 @@ int definition_each(const struct ledger *l, definition_fn fn, void *arg, struct 
 
 bool definition_exists(const struct ledger *l, const char *name)
 {
-	_cleanup_free_ char *file = str_printf("%s.json", name);
-
-	// what cannot be looked at may be there
-	return l->defs >= 0
-	       && (file == NULL || faccessat(l->defs, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0
-		   || errno != ENOENT);
+	return files_exists(l->defs, name);
 }
 
 // ---- several at once

@@ -61,6 +61,15 @@ int files_remove(int dir, const char *name, struct err *err)
 	return 0;
 }
 
+bool files_exists(int dir, const char *name)
+{
+	_cleanup_free_ char *file = str_printf("%s.json", name);
+
+	return dir >= 0
+	       && (file == NULL || faccessat(dir, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+		   || errno != ENOENT);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strverscmp(*(char *const *)a, *(char *const *)b);

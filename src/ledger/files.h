@@ -22,6 +22,7 @@ int files_read(
 	int dir, const char *name, const char *what, json_t **ret, struct err *err
 );							      // -ENOENT
 int files_remove(int dir, const char *name, struct err *err); // missing is fine
+bool files_exists(int dir, const char *name); // what cannot be looked at may be there; dir -1: none
 int files_names(int dir, struct names *ret, struct err *err); // dir -1: none
 
 // Removes temporary files of writers that were killed. Whoever writes holds the ledger's lock, and so

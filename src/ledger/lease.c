@@ -314,11 +314,7 @@ int lease_remove(const struct ledger *l, const char *name, struct err *err)
 
 bool lease_exists(const struct ledger *l, const char *name)
 {
-	_cleanup_free_ char *file = str_printf("%s.json", name);
-
-	// what cannot be looked at may be there
-	return l->leases >= 0
-	       && (file == NULL || faccessat(l->leases, file, F_OK, 0) == 0 || errno != ENOENT);
+	return files_exists(l->leases, name);
 }
 
 int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err)

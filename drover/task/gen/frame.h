@@ -10,7 +10,6 @@
 
 #define FRAME_MIN 60 // without CRC: 64 on the wire
 #define FRAME_MAX 9014
-#define FRAME_HEADERS_MAX 86 // of all layers
 
 // Ethernet; if the layers say so a VLAN tag, an S-tag and a C-tag, an MPLS label, IPv4 and GRE with key;
 // IPv4 and UDP. As the BNG's sides have them (docs/drover-bng.md).
@@ -25,7 +24,7 @@ struct frame {
 	uint16_t src_port, dst_port;
 };
 
-// Bytes in front of UDP's payload: 42 to FRAME_HEADERS_MAX.
+// Bytes in front of UDP's payload: 42 to 86, with all layers.
 unsigned frame_headers(const struct key_layers *l);
 
 // Writes `size` bytes (frame_headers or more): headers with the right lengths and checksums (RFC 791,

@@ -10,12 +10,12 @@
 #define MPLS_LEN 4
 #define MPLS_LABELS 8 // that are looked through at most
 #define MPLS_TTL 64
-#define MPLS_ORDINARY 16 // the lowest label that a network gives out itself
 
 // Of a label as in a packet.
 #define LABEL_BOTTOM RTE_BE32(1u << 8)
 #define LABEL_BITS RTE_BE32(0xfffff000u)
-#define LABEL_ORDINARY RTE_BE32(0xffff0000u) // those that are all zero below MPLS_ORDINARY
+// All zero below 16, the lowest that a network gives out itself.
+#define LABEL_ORDINARY RTE_BE32(0xffff0000u)
 
 enum mpls_fault {
 	MPLS_OK = 0,

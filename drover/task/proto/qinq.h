@@ -13,8 +13,6 @@
 #include <rte_ip.h>
 #include <stdint.h>
 
-#define QINQ_ETHERTYPE RTE_ETHER_TYPE_QINQ // 0x88a8
-
 struct qinq_hdr {
 	struct rte_ether_addr dst, src;
 	uint16_t stype, stag; // as in the packet

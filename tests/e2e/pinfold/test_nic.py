@@ -80,16 +80,9 @@ def test_names_are_those_of_lspci(mlx5):
             assert f"  {name}\n" in known
 
 
-def test_list_says_who_would_miss_it(tmp_path):
-    machine = fake_host.big()
-    machine.pci[-1].address6 = True
-    tree = fake_host.write(machine, str(tmp_path / "t"))
-    lines = {line.split()[0]: line for line in nic("list", tree=tree).stdout.splitlines()}
-    routed = [p.bdf for p in machine.pci if p.uppers]
-    assert len(routed) == 2 and all("default route" in lines[bdf] for bdf in routed)
-    assert "  address  " in lines[machine.pci[-1].bdf]
-    assert "200 and 1 more" in lines["0000:f0:00.0"] and "8 VFs" in lines["0000:10:00.0"]
-    flags = ["--name", "fw", "--cpu-count", "1", "--nic", "0000:10:01.3", "--format", "json"]
+def define(tree, name, bdf):
+    """Defines a grant that has the NIC; its file."""
+    flags = ["--name", name, "--cpu-count", "1", "--nic", bdf, "--format", "json"]
     p = subprocess.run(
         [PINFOLD, "--host-tree", tree, "plan", *flags, "--", "/bin/true"],
         capture_output=True,
@@ -99,11 +92,24 @@ def test_list_says_who_would_miss_it(tmp_path):
     )
     grants = Path(tree, "etc/pinfold/grants.d")
     grants.mkdir(parents=True)
-    (grants / "fw.json").write_text(json.dumps(json.loads(p.stdout)["grant"]))
+    (grants / f"{name}.json").write_text(json.dumps(json.loads(p.stdout)["grant"]))
+    return grants / f"{name}.json"
+
+
+def test_list_says_who_would_miss_it(tmp_path):
+    machine = fake_host.big()
+    machine.pci[-1].address6 = True
+    tree = fake_host.write(machine, str(tmp_path / "t"))
+    lines = {line.split()[0]: line for line in nic("list", tree=tree).stdout.splitlines()}
+    routed = [p.bdf for p in machine.pci if p.uppers]
+    assert len(routed) == 2 and all("default route" in lines[bdf] for bdf in routed)
+    assert "  address  " in lines[machine.pci[-1].bdf]
+    assert "200 and 1 more" in lines["0000:f0:00.0"] and "8 VFs" in lines["0000:10:00.0"]
+    definition = define(tree, "fw", "0000:10:01.3")
     p = nic("list", tree=tree)
     assert "grant fw" in p.stdout, p.stderr
     assert listed(tree)["0000:10:01.3"]["grant"] == "fw"
-    (grants / "fw.json").write_text("{")
+    definition.write_text("{")
     p = nic("list", tree=tree)
     assert p.returncode == 0 and "not every grant that has a NIC is known" in p.stderr
 
@@ -295,17 +301,7 @@ def test_vfs_that_somebody_has_stay(tmp_path):
     p = nic("vfs", "--dry-run", "ens0", "0", tree=tree)
     assert p.returncode == 125 and "VF 0000:10:01.5 (vf5) has an address" in p.stderr
     steps("--force", "ens0", "0", tree=tree)
-    flags = ["--name", "fw", "--cpu-count", "1", "--nic", "0000:10:01.3", "--format", "json"]
-    p = subprocess.run(
-        [PINFOLD, "--host-tree", tree, "plan", *flags, "--", "/bin/true"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    grants = Path(tree, "etc/pinfold/grants.d")
-    grants.mkdir(parents=True)
-    (grants / "fw.json").write_text(json.dumps(json.loads(p.stdout)["grant"]))
+    define(tree, "fw", "0000:10:01.3")
     p = nic("vfs", "--dry-run", "ens0", "0", tree=tree)
     assert p.returncode == 125 and "VF 0000:10:01.3 is granted to 'fw'" in p.stderr
     steps("--force", "ens0", "0", tree=tree)

@@ -648,22 +648,17 @@ def test_a_file_that_names_the_family_alone(pf, tmp_path):
     assert got == [k for k in OPEN if k[0] == 1]
 
 
+def recording(pf, tmp_path, name, script):
+    """Runs a script that says up, and has."""
+    out = ("-o", tmp_path / "p", "--name", name)
+    s = pf.start("seccomp", "record", *out, *ONE, "--", "/bin/sh", "-c", script)
+    s.until("^up")
+    return s
+
+
 def test_exec_is_recorded_too(pf, tmp_path):
     name = pf.unique()
-    s = pf.start(
-        "seccomp",
-        "record",
-        "-o",
-        tmp_path / "p",
-        "--name",
-        name,
-        *ONE,
-        "--",
-        "/bin/sh",
-        "-c",
-        "echo up; sleep 1000",
-    )
-    s.until("^up")
+    s = recording(pf, tmp_path, name, "echo up; sleep 1000")
     pf.ok("exec", name, "--", "/bin/mkdir", "/tmp/x")
     pf.ok("stop", "-t", "1", name)
     s.end()
@@ -673,20 +668,7 @@ def test_exec_is_recorded_too(pf, tmp_path):
 def test_killed_while_recording(pf, tmp_path, leaks):
     """The workload goes on, and the listener with it; both end when it is stopped."""
     name = pf.unique()
-    s = pf.start(
-        "seccomp",
-        "record",
-        "-o",
-        tmp_path / "p",
-        "--name",
-        name,
-        *ONE,
-        "--",
-        "/bin/sh",
-        "-c",
-        "echo up; while :; do sleep 0.01; done",
-    )
-    s.until("^up")
+    s = recording(pf, tmp_path, name, "echo up; while :; do sleep 0.01; done")
     s.signal(signal.SIGKILL)
     s.end()
     time.sleep(0.3)

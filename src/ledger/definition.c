@@ -8,7 +8,6 @@
 #include "ledger/files.h"
 #include "ledger/ledger.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 

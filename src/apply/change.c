@@ -22,8 +22,8 @@
 
 #define RECLAIM_TRIES 3
 #define SHOW_MILLISECONDS 3000
-#define END_TRIES 200	// of 5 ms
-#define ENTER_TRIES 40	// of 5 ms, while a runtime starts another program in the workload
+#define END_TRIES 200  // of 5 ms
+#define ENTER_TRIES 40 // of 5 ms, while a runtime starts another program in the workload
 
 // ---- what is used
 

@@ -14,7 +14,7 @@
 
 struct raising {
 	struct right_limit from[HOST_RLIMITS], to[HOST_RLIMITS];
-	const struct grant *grant; // as it is to be
+	const struct grant *grant;   // as it is to be
 	unsigned n, raised, lowered; // the latter two in one pass
 	bool denied;
 	bool memlock_alone; // an engine has set the others itself

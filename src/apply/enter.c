@@ -79,7 +79,8 @@ int enter_fence(const struct lease *lease, int mounts, struct err *err)
 		return err_set(
 			err,
 			ESRCH,
-			"it has no process any more where pinfold started it; stop '%s', and start it again",
+			"it has no process any more where pinfold started it; stop '%s', and start "
+			"it again",
 			lease->grant.name
 		);
 	if (fd < 0)

@@ -53,7 +53,8 @@ static int signal_batch(int dir, const int *pids, size_t n, int sig, cgroup_pick
 	for (size_t i = 0; i < n; i++) {
 		if (fds[i] < 0)
 			continue;
-		if (r == 0 && listed(now, present, pids[i]) && (pick == NULL || pick(pids[i], fds[i], arg)))
+		if (r == 0 && listed(now, present, pids[i])
+		    && (pick == NULL || pick(pids[i], fds[i], arg)))
 			syscall(SYS_pidfd_send_signal, fds[i], sig, NULL, 0);
 		close(fds[i]);
 	}
@@ -61,13 +62,7 @@ static int signal_batch(int dir, const int *pids, size_t n, int sig, cgroup_pick
 }
 
 static int signal_until(
-	int dir,
-	const int *pids,
-	size_t n,
-	int sig,
-	cgroup_pick_fn pick,
-	void *arg,
-	int64_t limit
+	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg, int64_t limit
 )
 {
 	int r = 0;

@@ -82,7 +82,10 @@ int plan_enforceable(const struct launch *launch, const struct host *host, struc
 }
 
 int plan_change_enforceable(
-	const struct grant *g, const struct grant_change *c, const struct host *host, struct err *err
+	const struct grant *g,
+	const struct grant_change *c,
+	const struct host *host,
+	struct err *err
 )
 {
 	const unsigned changed =

@@ -116,7 +116,10 @@ void plan_done(struct plan *p);
 
 // Refuses another limit for what runs where the host cannot enforce it.
 int plan_change_enforceable(
-	const struct grant *g, const struct grant_change *c, const struct host *host, struct err *err
+	const struct grant *g,
+	const struct grant_change *c,
+	const struct host *host,
+	struct err *err
 );
 // change.c: gives a lease that is there the limits of `to`, which has others than the lease's grant.
 int plan_change(

@@ -71,7 +71,9 @@ static int check_lease(
 		);
 	// what starts it has the former ones in hand
 	if (has_runtime(lease) && !exec_wait_for_runtime(lease, 0))
-		return err_set(err, EAGAIN, "update '%s': it starts or ends just now; try again", name);
+		return err_set(
+			err, EAGAIN, "update '%s': it starts or ends just now; try again", name
+		);
 	return 0;
 }
 

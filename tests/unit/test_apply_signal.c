@@ -134,7 +134,9 @@ static void limit_of_a_process(void **)
 		_cleanup_close_ int process = (int)syscall(SYS_pidfd_open, a, 0);
 
 		assert_int_equal(prlimit(a, RLIMIT_NPROC, &had[i], NULL), 0);
-		assert_int_equal(change_limit(a, process, &hundred, &fifty), has[i] != had[i].rlim_max);
+		assert_int_equal(
+			change_limit(a, process, &hundred, &fifty), has[i] != had[i].rlim_max
+		);
 		assert_int_equal(limit_of(a), has[i]);
 		// one that has set a lower one is not raised
 		if (i == 2)

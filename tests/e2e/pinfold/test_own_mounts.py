@@ -14,7 +14,10 @@ from workload import needs_root
 pytestmark = needs_root
 USER = 65500
 AS_USER = f"setpriv --reuid {USER} --regid {USER} --clear-groups unshare -Urm"
-ALONE, BESIDE = "exec ", "sleep 1000 & exec "  # a process of root's with a greater number, found after it
+ALONE, BESIDE = (
+    "exec ",
+    "sleep 1000 & exec ",
+)  # a process of root's with a greater number, found after it
 
 
 @pytest.fixture

@@ -141,7 +141,9 @@ def test_bounds(pf):
         "head -c 32M /dev/zero > /run/app/big; ls -s --block-size=1M /run/app/big | cut -d' ' -f1"
     )
     assert int(pf.ok("exec", name, "--", "/bin/sh", "-c", fill).split()[0]) <= 8
-    many = "i=0; while [ $i -lt 400 ] && true > /run/app/$i; do i=$((i+1)); done 2>/dev/null; echo $i"
+    many = (
+        "i=0; while [ $i -lt 400 ] && true > /run/app/$i; do i=$((i+1)); done 2>/dev/null; echo $i"
+    )
     made = pf("exec", name, "--", "/bin/sh", "-c", many).stdout
     assert 200 < int(made) < 256
 

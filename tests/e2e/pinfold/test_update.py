@@ -455,11 +455,15 @@ def test_raise_that_fails(pf):
 
 def test_former_limits_come_back(pf):
     """Also where more is in use than they are: what the kernel cannot take at once it says, and the next update goes on."""
-    s, name = started(pf, HOLDS.format(bytes=40 << 20, threads=2), "--memory", "64M", "--pids", "40")
+    s, name = started(
+        pf, HOLDS.format(bytes=40 << 20, threads=2), "--memory", "64M", "--pids", "40"
+    )
     lease = pf.lease(name)
     lease["grant"]["memory"], lease["updating"] = "24M", {"memory": 64 << 20, "pids": 40}
     (LEASES / f"{name}.json").write_text(json.dumps(lease))
-    if any("limit_in_bytes" in path for path in limits(lease)):  # cgroup v1 takes no limit below what is used
+    if any(
+        "limit_in_bytes" in path for path in limits(lease)
+    ):  # cgroup v1 takes no limit below what is used
         assert pf("gc").returncode != 0
         assert pf.lease(name)["updating"]
         pf.ok("update", name, "--memory", "64M")

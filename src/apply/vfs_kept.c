@@ -153,6 +153,31 @@ static int look_for_record(
 	return 1;
 }
 
+// What it is now would be taken for what it was, and another's end would change it while it is used.
+static int check_settled(
+	const struct ledger *l, const struct host_pci *nic, struct vf_record *left, struct err *err
+)
+{
+	const char *const names[] = {nic->bdf, nic->physfn};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		int r = vf_record_read(l, VFS_DIR, names[i], left, err);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+		// those that were being made stay as they are once somebody has one
+		if (r == 0 && left->made == 0)
+			return err_set(
+				err,
+				EBUSY,
+				"NIC %s is not what it was before %s had it; see: pinfold gc",
+				nic->bdf,
+				left->lease[0] != '\0' ? left->lease : "nic vfs"
+			);
+	}
+	return 0;
+}
+
 static int keep_one(
 	const struct ledger *l,
 	const struct host *host,
@@ -168,18 +193,8 @@ static int keep_one(
 
 	if (r == NULL)
 		return err_oom(err);
-	// what it is now would be taken for what it was
-	f = vf_record_read(l, VFS_DIR, nic->bdf, r, err);
-	if (f != -ENOENT)
-		return f < 0 ? f
-			     : err_set(
-				     err,
-				     EBUSY,
-				     "NIC %s is not what it was before '%s' had it; see: pinfold "
-				     "gc",
-				     nic->bdf,
-				     r->lease
-			     );
+	if (check_settled(l, nic, r, err) < 0)
+		return -err->code;
 	if (pf != NULL && is_of_a_program(pf))
 		return 0;
 	*r = (struct vf_record){.n = 1};

@@ -405,7 +405,7 @@ static void what_cannot_be_put_back_stays(void **)
 	assert_fails(nics_return(&l, &g, &err), &err, "its driver tells nothing of VF 0");
 	assert_true(there("run/pinfold/vfs/" VF ".json"));
 	// and it is not taken for what it was
-	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not what it was before 'fw' had it");
+	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not what it was before fw had it");
 	assert_int_equal(unlinkat(topfd, AT_PF "virtfn0", 0), 0);
 	assert_ok(nics_return(&l, &g, &err), &err);
 	assert_false(there(VFS_DIR + 1));
@@ -419,6 +419,10 @@ static void what_cannot_be_kept(void **)
 	struct host h = {.npci = 2, .pci = pci, .boot_id = BOOT};
 	struct err err;
 
+	// its PF was being set, and that is not put back yet
+	leave(&(struct vf_record){.nic = PF, .pf = PF, .boot_id = BOOT});
+	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not what it was before nic vfs had it");
+	assert_ok(vf_record_remove(&l, VFS_DIR, PF, &err), &err);
 	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "NIC " VF " is no VF of " PF " any more");
 	put_link(AT_PF "virtfn0", "../" VF);
 	// in another network namespace

@@ -5,6 +5,7 @@
 // system of its own (Documentation/filesystems/fuse.rst), which need not be mounted for that.
 
 #include "apply/apply.h"
+#include "base/clock.h"
 #include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
@@ -13,6 +14,10 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+
+#define LOOKS 20 // at one connection
+#define LOOK_MILLISECONDS 10
+#define ALL_MILLISECONDS 2000
 
 static DIR *open_connections(void)
 {
@@ -31,9 +36,22 @@ static bool waits(int connection)
 	return hostfs_u64(connection, "waiting", &n) == 0 && n > 0;
 }
 
+// Of one that answers, however slowly, at some moment none is seen, unless others keep
+// coming all the time.
+static bool answers_nothing(int connection)
+{
+	for (int i = 0; i < LOOKS; i++) {
+		if (!waits(connection))
+			return false;
+		nap_ms(LOOK_MILLISECONDS);
+	}
+	return true;
+}
+
 unsigned fuse_abort(uid_t owner)
 {
 	_cleanup_closedir_ DIR *d = open_connections();
+	const int64_t limit = clock_ms() + ALL_MILLISECONDS;
 	struct dirent *e;
 	unsigned n = 0;
 
@@ -43,7 +61,9 @@ unsigned fuse_abort(uid_t owner)
 		struct stat st;
 		struct err unused;
 
-		if (dir >= 0 && fstat(dir, &st) == 0 && st.st_uid == owner && waits(dir)
+		// an owner can have many: the ledger is locked
+		if (dir >= 0 && fstat(dir, &st) == 0 && st.st_uid == owner
+		    && (clock_ms() < limit ? answers_nothing(dir) : waits(dir))
 		    && fs_write_control(dir, "abort", "1", &unused) == 0)
 			n++;
 	}

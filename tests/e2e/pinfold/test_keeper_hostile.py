@@ -273,13 +273,15 @@ def test_writer_that_is_held_up(speaker, keep):
 # --- file systems of his own ------------------------------------------------------------------------
 
 FUSE_INIT = 26  # linux/fuse.h
+FUSE_UNANSWERED = (2, 36, 42)  # FORGET, INTERRUPT, BATCH_FORGET
 
 
 class Silent:
-    """A FUSE mount of the owner's, as fusermount3 makes one, whose server reads requests and answers none."""
+    """A FUSE mount of the owner's, as fusermount3 makes one, whose server reads requests and answers none; slow: that
+    nothing is there, after so many seconds."""
 
-    def __init__(self, top):
-        self.top, self.read, self.aborted = str(top), [], False
+    def __init__(self, top, slow=None):
+        self.top, self.read, self.aborted, self.slow = str(top), [], False, slow
         top.mkdir(mode=0o755)
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.fd = os.open("/dev/fuse", os.O_RDWR | os.O_NONBLOCK)
@@ -309,8 +311,11 @@ class Silent:
             if opcode == FUSE_INIT:
                 body = struct.pack("IIIIHHII36x", 7, 31, 4096, 0, 0, 0, 4096, 0)
                 os.write(self.fd, struct.pack("IiQ", 16 + len(body), 0, number) + body)
-            else:
-                self.read.append(opcode)
+                continue
+            self.read.append(opcode)
+            if self.slow and opcode not in FUSE_UNANSWERED:
+                time.sleep(self.slow)
+                os.write(self.fd, struct.pack("IiQ", 16, -errno.ENOENT, number))
 
     def end(self):
         self.ended.set()
@@ -321,25 +326,33 @@ class Silent:
 
 @pytest.fixture
 def silent():
-    """Two of them."""
+    """Two of them, and one that is busy and answers."""
     if not os.path.exists("/dev/fuse"):
         pytest.skip("there is no /dev/fuse")
     with tempfile.TemporaryDirectory(prefix="pinfold-test-") as top:
         os.chmod(top, 0o755)
-        both = []
+        every, client = [], None
         try:
-            for name in ("asked", "idle"):
-                both.append(Silent(Path(top) / name))
-            yield both
+            for name, slow in (("asked", None), ("idle", None), ("busy", 0.08)):
+                every.append(Silent(Path(top) / name, slow))
+            script = f"while :; do test -e {top}/busy/x; sleep 0.02; done"
+            client = subprocess.Popen(
+                ["sh", "-c", script], user=OWNER, group=OWNER, extra_groups=[]
+            )
+            wait(lambda: every[2].read, what="a request of its client")
+            yield every
         finally:
-            for one in both:
+            if client:
+                client.kill()
+                client.wait()
+            for one in every:
                 one.end()
 
 
 @pytest.mark.parametrize("verb", ["stop", "remove"])
 def test_mount_of_the_owners_that_does_not_answer(keep, silent, verb):
     """Who waits for it cannot be killed: root's commands end it all the same, and no other mount."""
-    asked, idle = silent
+    asked, idle, busy = silent
     keep.grant()
     with keep.socket() as s:
         order = {"op": "run", "argv": ["/bin/true"], "volumes": [f"{asked.top}:/m"]}
@@ -348,6 +361,8 @@ def test_mount_of_the_owners_that_does_not_answer(keep, silent, verb):
         wait(lambda: asked.read, what="the keeper's look at the volume")
         keep.pf.ok("grant", verb, keep.name, seconds=60)
     wait(lambda: asked.aborted, what="the end of the connection")
-    assert not idle.aborted
+    asked_of = len(busy.read)
+    wait(lambda: len(busy.read) > asked_of, what="another request to the busy one")
+    assert not idle.aborted and not busy.aborted
     if verb == "stop":
         keep.pf.ok("grant", "remove", keep.name)

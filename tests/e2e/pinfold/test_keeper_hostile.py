@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import tempfile
 import threading
 import time

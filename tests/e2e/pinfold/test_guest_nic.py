@@ -46,6 +46,10 @@ def _modules():
         subprocess.run(["modprobe", module], check=True, timeout=60)
 
 
+def dmesg():
+    return subprocess.run(["dmesg"], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
 @pytest.fixture
 def bound():
     """Binds functions for the time of a test. Unbinding waits for whoever has them: to be asked for before `pf`
@@ -321,6 +325,39 @@ def test_nic_of_a_stranger(bound, e1000e, pf):
     s.signal(9)
     s.process.wait()
     assert run(pf, [nic], "--", "/bin/true").returncode == 0
+
+
+HOLD = OPEN + "print('up', flush=True)\ntime.sleep(1000)"
+
+
+@pytest.mark.limit(90)
+@pytest.mark.parametrize("code", ["print('up', flush=True)\nimport time\ntime.sleep(1000)", HOLD])
+def test_nic_that_is_pulled_out_while_a_container_has_it(pf, e1000e, bound, code):
+    """Whether the program has it open, which the kernel waits for, or not: the lease ends, and nothing is left of it."""
+    (nic,) = bound(e1000e[0])
+    name = unique("pulled")
+    pf.names.append(name)
+    flags = ["--name", name, "--cpus", NODES[0][0], "--nic", nic.bdf]
+    pf.start("run", *flags, "--", PYTHON, "-I", "-c", code, nic.bdf).until("^up")
+    pull = pf.start_other("sh", "-c", f"echo 1 >{nic.path}/remove && echo gone")
+    try:
+        if code is HOLD:
+            wait(lambda: "blocked until released by user" in dmesg(), what="the kernel")
+            assert nic.path.exists()
+        else:
+            pull.until("^gone")
+        assert pf.ps()[name]["state"] == "running"
+        pf.ok("stop", "-t", "0", name)
+        pull.until("^gone")
+        assert not nic.path.exists() and pf.ps() == {} and pf.ok("gc") == "0 cleaned up\n"
+        like = f"NIC {nic.bdf} does not exist"
+        pf.fails("run", "--cpus", NODES[0][0], "--nic", nic.bdf, "--", "true", like=like)
+    finally:
+        pf.put_away()
+        Path("/sys/bus/pci/rescan").write_text("1")
+    wait(nic.path.exists, what="the NIC")
+    nic.bind("vfio-pci")
+    assert run(pf, [nic], "--", PYTHON, "-I", "-c", OPEN, nic.bdf).returncode == 0
 
 
 def test_nic_without_vfio_is_refused(pf, e1000e):

@@ -55,7 +55,7 @@ class Card(Nic):
     def settings(self, number):
         link = json.loads(ip("-j", "link", "show", "dev", self.netdev))[0]
         seen = next(v for v in link["vfinfo_list"] if v["vf"] == number)
-        vlan = next((v["vlan"] for v in seen.get("vlan_list", [])), 0)
+        vlan = next((v.get("vlan", 0) for v in seen.get("vlan_list", [])), 0)
         return {
             "mac": seen["address"],
             "vlan": vlan,
@@ -149,6 +149,20 @@ def test_what_somebody_has_stays(pf, card):
     assert card.count == 0
 
 
+def test_pf_of_vfs_in_use_keeps_its_driver(pf, card):
+    """Whoever has a VF open would be waited for, with the ledger locked."""
+    pf.ok("nic", "vfs", card.bdf, "2")
+    _, name = pf.begin("--nic", f"{card.vf(0).bdf},bind", cpu=NODES[0][0])
+    begun = time.monotonic()
+    pf.fails("nic", "bind", card.bdf, like="has 2 VFs")
+    pf.fails("nic", "bind", "--force", card.netdev, like="has 2 VFs")
+    flags = ["--cpus", NODES[0][1], "--nic", f"{card.bdf},bind"]
+    pf.fails("run", *flags, "--", "/bin/true", like="has 2 VFs")
+    assert time.monotonic() - begun < 15 * SLOW
+    assert (card.count, card.driver) == (2, "igb") and pf.ps()[name]["state"] == "running"
+    pf.ok("stop", "-t", "0", name)
+
+
 def change(card):
     ip("link", "set", card.netdev, "vf", "0", "mac", "02:00:00:00:66:99")
     ip("link", "set", card.netdev, "vf", "0", "vlan", "9", "spoofchk", "off", "trust", "on")
@@ -178,6 +192,36 @@ def test_next_tenant_finds_it_as_it_was(pf, card, killed):
         pf.ok("stop", "-t", "0", name)
     assert (card.settings(0), RECORDS.exists()) == (before, False)
     assert card.vf(0).driver == "igbvf"
+
+
+def test_vf_that_cannot_be_set_back_is_nobodys(pf, card):
+    """Until it can be: the lease keeps it."""
+    pf.ok("nic", "vfs", "--mac", "0=02:00:00:00:66:01", "--vlan", "0=100", card.bdf, "2")
+    device = "card0"  # which no interface of a VF takes while it is away
+    ip("link", "set", card.netdev, "down", "name", device)
+    ip("link", "set", device, "up")
+    before, vf = card.settings(0), card.vf(0)
+    _, name = pf.begin("--nic", f"{vf.bdf},bind", cpu=NODES[0][0])
+    change(card)
+    ip("netns", "add", "away")
+    ip("link", "set", device, "netns", "away")
+    try:
+        like = f"NIC {vf.bdf} is not what it was: NIC {card.bdf} has no network interface"
+        pf.fails("stop", "-t", "0", name, like=like)
+        pf.fails("gc", like=like)
+        assert name in pf.ps() and vf.driver == "vfio-pci"
+        assert os.listdir(RECORDS) == [f"{vf.bdf}.json"]
+        flags = ["--cpus", NODES[0][1], "--nic", f"{vf.bdf},bind"]
+        pf.fails("run", *flags, "--", "/bin/true", like=f"granted to '{name}'")
+        flags[-1] = f"{card.vf(1).bdf},bind"
+        like = "what it is set to is not known"
+        pf.fails("run", *flags, "--", "/bin/true", like=like)
+    finally:
+        ip("-n", "away", "link", "set", device, "netns", "1")
+        ip("netns", "del", "away")
+        ip("link", "set", device, "up")
+    assert pf.ok("gc") == "1 cleaned up\n"
+    assert (card.settings(0), RECORDS.exists(), vf.driver) == (before, False, "igbvf")
 
 
 def test_start_that_fails_leaves_no_record(pf, card):

@@ -198,13 +198,16 @@ def test_vf_that_cannot_be_set_back_is_nobodys(pf, card):
     """Until it can be: the lease keeps it."""
     pf.ok("nic", "vfs", "--mac", "0=02:00:00:00:66:01", "--vlan", "0=100", card.bdf, "2")
     device = "card0"  # which no interface of a VF takes while it is away
-    ip("link", "set", card.netdev, "down", "name", device)
+    # one request would give it its name before it takes it down, which the kernel refuses
+    ip("link", "set", card.netdev, "down")
+    ip("link", "set", card.netdev, "name", device)
     ip("link", "set", device, "up")
     before, vf = card.settings(0), card.vf(0)
     _, name = pf.begin("--nic", f"{vf.bdf},bind", cpu=NODES[0][0])
     change(card)
-    ip("netns", "add", "away")
-    ip("link", "set", device, "netns", "away")
+    away = pf.start_other("unshare", "-n", "sh", "-c", "echo up; exec sleep 1000")
+    away.until("^up")
+    ip("link", "set", device, "netns", str(away.pid))
     try:
         like = f"NIC {vf.bdf} is not what it was: NIC {card.bdf} has no network interface"
         pf.fails("stop", "-t", "0", name, like=like)
@@ -217,8 +220,8 @@ def test_vf_that_cannot_be_set_back_is_nobodys(pf, card):
         like = "what it is set to is not known"
         pf.fails("run", *flags, "--", "/bin/true", like=like)
     finally:
-        ip("-n", "away", "link", "set", device, "netns", "1")
-        ip("netns", "del", "away")
+        back = ["ip", "link", "set", device, "netns", "1"]
+        subprocess.run(["nsenter", "-t", str(away.pid), "-n", *back], check=True, timeout=60)
         ip("link", "set", device, "up")
     assert pf.ok("gc") == "1 cleaned up\n"
     assert (card.settings(0), RECORDS.exists(), vf.driver) == (before, False, "igbvf")

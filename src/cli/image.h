@@ -17,6 +17,7 @@ struct image_users {
 	const char *dir;
 	dev_t dev;
 	ino_t ino;
+	int64_t until; // CLOCK_MONOTONIC in milliseconds, for all keepers to answer; 0: each has its own time
 };
 int image_users_begin(void *users, const char *dir, dev_t dev, ino_t ino, struct err *err);
 int image_users_again(void *users, struct err *err);

@@ -4,6 +4,7 @@
 // it has not opened yet.
 
 #include "apply/apply.h"
+#include "base/clock.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "cli/cli.h"
@@ -12,6 +13,8 @@
 
 #include <getopt.h>
 #include <stdio.h>
+
+#define AGAIN_MILLISECONDS 5000
 
 static int used_by(const struct image_users *u, const char *name, struct err *err)
 {
@@ -46,6 +49,14 @@ static int by_keeper(const struct lease *lease, void *arg, struct err *err)
 
 	if (lease->site.place != PLACE_KEEPER)
 		return 0;
+	if (u->until != 0 && clock_ms() > u->until)
+		return err_set(
+			err,
+			EBUSY,
+			"image '%s': whether '%s' uses it was not told in time; try again",
+			u->dir,
+			name
+		);
 	row = cli_keeper_row(name, &why);
 	dev = json_object_get(row, "image-device");
 	ino = json_object_get(row, "image-inode");
@@ -89,6 +100,7 @@ int image_users_begin(void *users, const char *dir, dev_t dev, ino_t ino, struct
 	u->dir = dir;
 	u->dev = dev;
 	u->ino = ino;
+	u->until = 0;
 	if (cli_open_real(true, &u->fs, &u->l, err) < 0)
 		return -err->code;
 	if (nobody_uses(u, err) == 0)
@@ -102,6 +114,8 @@ int image_users_again(void *users, struct err *err)
 {
 	struct image_users *u = users;
 
+	// others wait for the lock no longer than 20 s
+	u->until = clock_ms() + AGAIN_MILLISECONDS;
 	return lease_each(&u->l, by_keeper, u, err);
 }
 

@@ -244,9 +244,10 @@ void place_done(struct place *p)
 
 	if (p->work >= 0) {
 		fs_remove_tree(p->work, PLACE_MADE, &ignored);
+		// only an empty one, and not that of who waited for the lock
+		if (take_is_at(p->work, p->parent, p->tmp))
+			unlinkat(p->parent, p->tmp, AT_REMOVEDIR);
 		scope_close(&p->work);
-		// only an empty one
-		unlinkat(p->parent, p->tmp, AT_REMOVEDIR);
 	}
 	scope_close(&p->parent);
 	scope_close(&p->old);

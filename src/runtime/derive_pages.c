@@ -40,6 +40,8 @@ char *derive_hugetlbfs(const struct hostfs *fs)
 // How much of a place is the line of them that it lies below, or is; 0: it lies elsewhere. What goes up again may.
 static size_t above(const char *mounts, const char *place)
 {
+	size_t longest = 0;
+
 	for (const char *up = place; (up = strstr(up, "/..")) != NULL; up += 3) {
 		if (up[3] == '\0' || up[3] == '/')
 			return 0;
@@ -47,11 +49,12 @@ static size_t above(const char *mounts, const char *place)
 	for (const char *line = mounts; line != NULL && *line != '\0';) {
 		size_t n = strcspn(line, "\n");
 
-		if (n > 1 && strncmp(place, line, n) == 0 && (place[n] == '\0' || place[n] == '/'))
-			return n;
+		if (n > longest && strncmp(place, line, n) == 0
+		    && (place[n] == '\0' || place[n] == '/'))
+			longest = n;
 		line += n + (line[n] == '\n');
 	}
-	return 0;
+	return longest > 1 ? longest : 0;
 }
 
 bool derive_is_hugetlbfs(const json_t *mount, const char *mounts)
@@ -75,7 +78,7 @@ static bool ask(const struct hostfs *fs, const char *mounts, const char *place, 
 		return false;
 	if (*below == '\0')
 		return true;
-	fd = fs_open_below(top, below, O_PATH, 0, false);
+	fd = fs_open_here(top, below, O_PATH);
 	return fd >= 0 && fstatfs(fd, ret) == 0 && ret->f_type == HUGETLBFS_MAGIC;
 }
 

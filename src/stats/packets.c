@@ -12,6 +12,7 @@
 #include "base/scope.h"
 #include "base/socket.h"
 #include "base/str.h"
+#include "run/beside.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -20,15 +21,20 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define SOCKET \
 	"drover.sock" // of the drover with that --file-prefix; "drover.sock:1" of a second one
 #define REQUEST "{\"request\":\"report\"}\n"
-#define ANSWER_ROOM (1u << 20)
-#define DIRECTORIES 64 // of EAL's runtime files that are looked into
+#define ROOM (1u << 20) // of all answers of a workload
+#define DIRECTORIES 64	// of EAL's runtime files that are looked into
+#define SOCKETS 16	// of a workload that are asked
 #define ASK_MS 1000
+#define END_MS 20 // for a process that was killed
+#define LATE 64	  // of those, what is looked for again
 
 // ---- the process that asks
 
@@ -37,6 +43,8 @@ struct asking {
 	const struct lease *lease;
 	struct host_cgroup cg;
 	int root; // of the workload
+	size_t room;
+	unsigned sockets; // to be asked yet
 };
 
 // The kernel says who listens: nobody but a process of the workload.
@@ -50,8 +58,9 @@ static bool is_its_own(const struct asking *a, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0)
 		return false;
 	cgroup = host_cgroup_of(a->fs, &a->cg, peer.pid);
-	return cgroup != NULL && strncmp(cgroup, a->lease->cgroup, n) == 0 && cgroup[n] == '/'
-	       && strstr(cgroup, "/..") == NULL;
+	// an engine's container is in that one itself
+	return cgroup != NULL && strncmp(cgroup, a->lease->cgroup, n) == 0
+	       && (cgroup[n] == '\0' || cgroup[n] == '/') && strstr(cgroup, "/..") == NULL;
 }
 
 static int connect_to(int dir, const char *name)
@@ -68,26 +77,29 @@ static int connect_to(int dir, const char *name)
 	return connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? steal_fd(&fd) : -1;
 }
 
-static void ask(const struct asking *a, int dir, const char *name, struct stats_packets *ret)
+static void ask(struct asking *a, int dir, const char *name, struct stats_packets *ret)
 {
-	_cleanup_close_ int fd = connect_to(dir, name);
-	_cleanup_free_ char *answer = fd >= 0 ? malloc(ANSWER_ROOM) : NULL;
+	_cleanup_close_ int fd = a->sockets > 0 ? connect_to(dir, name) : -1;
+	_cleanup_free_ char *answer = fd >= 0 && a->room > 0 ? malloc(a->room) : NULL;
 	size_t len = 0;
 	ssize_t n;
 
-	if (answer == NULL || !is_its_own(a, fd)
-	    || send(fd, REQUEST, strlen(REQUEST), MSG_NOSIGNAL) < 0)
+	if (answer == NULL)
+		return;
+	a->sockets--;
+	if (!is_its_own(a, fd) || send(fd, REQUEST, strlen(REQUEST), MSG_NOSIGNAL) < 0)
 		return;
 	do {
-		n = recv(fd, answer + len, ANSWER_ROOM - len, 0);
+		n = recv(fd, answer + len, a->room - len, 0);
 		len += n > 0 ? (size_t)n : 0;
-	} while (n > 0 && answer[len - 1] != '\n' && len < ANSWER_ROOM);
+	} while (n > 0 && answer[len - 1] != '\n' && len < a->room);
+	a->room -= len;
 	if (n > 0 && packets_in_report(answer, len, ret))
 		ret->at = clock_ns();
 }
 
 // All of them in the runtime directory of one prefix.
-static void ask_all(const struct asking *a, int fd, struct stats_packets *ret)
+static void ask_all(struct asking *a, int fd, struct stats_packets *ret)
 {
 	_cleanup_closedir_ DIR *d = dir_take(fd);
 	const struct dirent *e;
@@ -99,7 +111,7 @@ static void ask_all(const struct asking *a, int fd, struct stats_packets *ret)
 }
 
 // Below the directory where EAL has its runtime files: of root, of others.
-static void look_below(const struct asking *a, const char *name, struct stats_packets *ret)
+static void look_below(struct asking *a, const char *name, struct stats_packets *ret)
 {
 	_cleanup_close_ int top = fs_open_below(a->root, name, O_PATH | O_DIRECTORY, 0, false);
 	_cleanup_closedir_ DIR *d =
@@ -123,13 +135,22 @@ static bool take_root(int pid, int process, void *arg)
 	return a->root >= 0;
 }
 
-static _Noreturn void ask_workload(const struct ledger *l, const struct lease *lease, int out)
+static _Noreturn void ask_workload(
+	const struct ledger *l, const struct lease *lease, pid_t parent, int out
+)
 {
-	struct asking a = {.fs = &l->fs, .lease = lease, .root = -1};
+	struct hostfs fs = l->fs;
+	struct asking a = {.fs = &fs, .lease = lease, .root = -1, .room = ROOM, .sockets = SOCKETS};
 	bool runtime = site_has(&lease->site, SITE_LEASE);
 	struct stats_packets found = {0};
+	int *const keep[] = {&out, &fs.root};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	// should it never end, nobody is to wait for the caller's output, nor for the ledger's lock
+	beside_keep(keep, ARRAY_LEN(keep));
+	beside_detach();
+	alarm(ASK_MS / 1000 + 1);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
 	host_cgroup_mounts(a.fs, &a.cg);
 	if (cgroup_open_process(a.fs, lease->cgroup, runtime, take_root, &a) >= 0) {
 		look_below(&a, "run", &found);
@@ -143,7 +164,7 @@ static _Noreturn void ask_workload(const struct ledger *l, const struct lease *l
 
 struct asked {
 	pid_t pid;
-	int fd;
+	int fd, child; // child: its pidfd
 	struct stats_packets *to;
 };
 
@@ -153,28 +174,48 @@ static bool has_drover(const struct lease *lease)
 	return !site_has(&lease->site, SITE_PEN | SITE_GUEST);
 }
 
+// One that the kernel does not let die now is not waited for: the next look is told its number (0: none), and takes
+// what has died since.
+static void reap(pid_t late)
+{
+	static pid_t all[LATE];
+
+	for (unsigned i = 0; i < LATE; i++) {
+		if (all[i] != 0 && waitpid(all[i], NULL, WNOHANG) != 0)
+			all[i] = 0;
+		if (all[i] == 0) {
+			all[i] = late;
+			late = 0;
+		}
+	}
+}
+
 static void take_answer(struct asked *a, int64_t until)
 {
-	struct pollfd in = {.fd = a->fd, .events = POLLIN};
+	struct pollfd in = {.fd = a->fd, .events = POLLIN},
+		      end = {.fd = a->child, .events = POLLIN};
 	int64_t left = until - clock_ms();
 
 	if (poll(&in, 1, left > 0 ? (int)left : 0) > 0
 	    && recv(a->fd, a->to, sizeof(*a->to), MSG_DONTWAIT) != sizeof(*a->to))
 		*a->to = (struct stats_packets){0};
 	close(a->fd);
-	// one that the kernel does not let die now is not waited for
-	kill(a->pid, SIGKILL);
-	for (unsigned i = 0; i < 20 && waitpid(a->pid, NULL, WNOHANG) == 0; i++)
-		nap_ms(1);
+	syscall(SYS_pidfd_send_signal, a->child, SIGKILL, NULL, 0);
+	poll(&end, 1, END_MS);
+	if (waitpid(a->pid, NULL, WNOHANG) == 0)
+		reap(a->pid);
+	close(a->child);
 }
 
 void packets_ask(const struct ledger *l, struct stats *s)
 {
 	_cleanup_free_ struct asked *all = calloc(s->n > 0 ? s->n : 1, sizeof(*all));
 	const int64_t until = clock_ms() + ASK_MS;
+	const pid_t parent = getpid();
 	unsigned n = 0;
 	struct err unused;
 
+	reap(0);
 	for (unsigned i = 0; all != NULL && i < s->n; i++) {
 		struct stats_workload *w = &s->workloads[i];
 		struct asked *a = &all[n];
@@ -184,9 +225,11 @@ void packets_ask(const struct ledger *l, struct stats *s)
 		a->to = &w->packets;
 		a->pid = socket_fork(&a->fd, &unused);
 		if (a->pid == 0)
-			ask_workload(l, &w->lease, a->fd);
-		if (a->pid > 0)
-			n++;
+			ask_workload(l, &w->lease, parent, a->fd);
+		if (a->pid < 0)
+			continue;
+		a->child = (int)syscall(SYS_pidfd_open, a->pid, 0);
+		n++;
 	}
 	for (unsigned i = 0; i < n; i++)
 		take_answer(&all[i], until);

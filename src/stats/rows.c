@@ -69,9 +69,9 @@ static json_t *packets_of(const struct stats_packets *x, const struct stats_pack
 {
 	double seconds = (double)(y->at - x->at) / 1e9;
 
-	// counted anew since, or by another drover
-	if (x->at == 0 || seconds <= 0 || y->received < x->received || y->sent < x->sent
-	    || y->dropped < x->dropped)
+	// counted anew since, or by other drovers
+	if (x->at == 0 || seconds <= 0 || x->drovers != y->drovers || y->received < x->received
+	    || y->sent < x->sent || y->dropped < x->dropped)
 		return json_null();
 	return json_pack(
 		"{s:f, s:f, s:f}",

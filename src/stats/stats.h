@@ -20,6 +20,7 @@ struct stats_hugepages {
 // anew when they are told to.
 struct stats_packets {
 	int64_t at; // clock_ns(); 0: there is none that answers
+	unsigned drovers;
 	uint64_t received, sent, dropped;
 };
 

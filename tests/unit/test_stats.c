@@ -31,6 +31,7 @@ static void adds_ports_and_drops(void **state)
 	// of a second drover, in the same workload
 	assert_true(packets_in_report(second, strlen(second), &p));
 	assert_int_equal(p.received, 16);
+	assert_int_equal(p.drovers, 2);
 }
 
 static void takes_numbers_alone(void **state)
@@ -85,6 +86,50 @@ static void refuses_what_is_none(void **state)
 	}
 }
 
+// What is short and takes much memory and time to be read.
+static void refuses_many_values(void **state)
+{
+	static const char begin[] = "{\"ports\": [], \"tasks\": [", end[] = "{}]}";
+	static char text[300000];
+	struct stats_packets p;
+
+	(void)state;
+	for (unsigned n = 10; n <= 70000; n += 69990) {
+		char *at = stpcpy(text, begin);
+
+		for (unsigned i = 0; i < n; i++)
+			at = stpcpy(at, "{},");
+		strcpy(at, end);
+		assert_int_equal(read_text(text, &p), n == 10);
+	}
+}
+
+// Two sums are of the same drovers, or there is no rate.
+static void rates_are_of_the_same(void **state)
+{
+	static struct stats_workload one, two;
+	static const struct host_tick none[1];
+	struct stats from = {.at = 1, .n = 1, .workloads = &one, .ticks = (struct host_tick *)none};
+	struct stats to = from;
+
+	(void)state;
+	to.at = 1000000001;
+	to.workloads = &two;
+	one.lease.site.name = two.lease.site.name = "container";
+	one.packets = (struct stats_packets){.at = 1, .drovers = 1, .received = 10};
+	two.packets = (struct stats_packets){.at = 1000000001, .drovers = 1, .received = 30};
+	for (unsigned n = 1; n <= 2; n++) {
+		json_t *rows = stats_rows(&from, &to);
+		const json_t *packets = json_object_get(json_array_get(rows, 0), "packets");
+
+		assert_int_equal(json_is_null(packets), n == 2);
+		if (n == 1)
+			assert_true(json_real_value(json_object_get(packets, "received")) == 20);
+		json_decref(rows);
+		two.packets.drovers = 2;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +137,8 @@ int main(void)
 		cmocka_unit_test(takes_numbers_alone),
 		cmocka_unit_test(holds_sums),
 		cmocka_unit_test(refuses_what_is_none),
+		cmocka_unit_test(refuses_many_values),
+		cmocka_unit_test(rates_are_of_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,8 @@ from features import CGROUP, V2
 
 from bundle import BUSYBOX, spec
 from caller import SLEEP, Caller
-from workload import CPU, LEASES, NODE, needs_pages, needs_root, unique, wait
+from false_drover import FALSE_DROVER, NUMBERS
+from workload import CPU, LEASES, NODE, PYTHON, needs_pages, needs_root, unique, wait
 
 CRUN = shutil.which("crun")
 pytestmark = [
@@ -74,6 +75,19 @@ def test_a_container_finds_its_grant(pf, engine):
     wait(lambda: engine.runtime.state(name)["status"] == "stopped", what="its end")
     assert engine.runtime("delete", name).returncode == 0
     assert grant not in pf.ps() and not list(ENGINE.glob(f"{name}-*"))
+
+
+def test_packets_of_its_drovers(pf, engine):
+    """Which are in the engine's cgroup itself, not below it."""
+    grant = granted(pf)
+    name = engine.start(engine.doc(grant))
+    where = engine.bundle.top / "rootfs/run/dpdk/x"
+    join = f"open({str(Path(pf.lease(grant)['cgroup']) / 'cgroup.procs')!r}, 'w').write('0')\n"
+    drover = [PYTHON, "-I", "-c", join + FALSE_DROVER, where, "answer", NUMBERS]
+    pf.start_other(*drover).until("^up")
+    text = pf.ok("stats", "--prometheus")
+    assert f'pinfold_packets_received_total{{name="{grant}"}} 7\n' in text
+    engine.runtime("delete", "--force", name)
 
 
 @pytest.mark.parametrize("way", ["annotation", "PINFOLD_GRANT", "DOCKER_RESOURCE_PINFOLD"])

@@ -323,6 +323,7 @@ static int carry_out(
 )
 {
 	struct grant less = *to;
+	struct err unused;
 	int r;
 
 	less.memory = from->memory < to->memory ? from->memory : to->memory;
@@ -334,6 +335,9 @@ static int carry_out(
 		r = show_change(l, lease, from, to, host, err);
 	if (r == 0)
 		r = write_definition(l, lease, to, back, err);
+	// what was is the limit again, whatever else could not be taken back
+	if (r < 0 && back)
+		set_cgroup(l, lease, &less, to, host, &unused);
 	return r == 0 ? set_cgroup(l, lease, &less, to, host, err) : r;
 }
 

@@ -119,6 +119,18 @@ static int check_unused(unsigned, const char *bdf, void *arg, struct err *err)
 
 // ---- putting back
 
+// New VFs are offered to drivers again: what root makes of that from now on is not to be written over.
+static int forget_autoprobe(const struct ledger *l, const struct vf_record *r, struct err *err)
+{
+	_cleanup_free_ struct vf_record *left = malloc(sizeof(*left));
+
+	if (left == NULL)
+		return err_oom(err);
+	*left = *r;
+	left->autoprobe = false;
+	return vf_record_write(l, VFS_DIR, left, err);
+}
+
 static int unmake(const struct ledger *l, const struct vf_record *r, struct err *err)
 {
 	unsigned n = number_of_vfs(&l->fs, r->pf);
@@ -130,6 +142,8 @@ static int unmake(const struct ledger *l, const struct vf_record *r, struct err 
 		return -err->code;
 	if (n == 0)
 		return 0;
+	if (n != r->made && r->autoprobe && forget_autoprobe(l, r, err) < 0)
+		return -err->code;
 	if (n != r->made)
 		return err_set(
 			err,

@@ -321,6 +321,10 @@ static void not_ours_any_more(void **)
 	assert_contains(err.msg, "pinfold nic vfs " PF " 3");
 	assert_file(AT_PF "sriov_numvfs", "3");
 	assert_file(AT_PF "sriov_drivers_autoprobe", "1");
+	// what root makes of that from now on is not written over by each collection
+	put(AT_PF "sriov_drivers_autoprobe", "0");
+	assert_fails(vfs_collect(&l, &err), &err, "it has 3 VFs, and 2 were being made");
+	assert_file(AT_PF "sriov_drivers_autoprobe", "0");
 	// as it says: they stay
 	w = (struct vfs_wish){.pf = &pf, .count = 3};
 	assert_ok(nic_vfs(&l, &w, &err), &err);

@@ -90,7 +90,7 @@ static int take_vfs(const json_t *doc, const char *what, struct vf_record *r, st
 	return 0;
 }
 
-int vf_record_read(
+static int read_record(
 	const struct ledger *l,
 	const char *dir,
 	const char *nic,
@@ -122,6 +122,21 @@ int vf_record_read(
 		return err_set(err, EINVAL, "read %s: it is of NIC '%s'", what, ret->nic);
 	ret->made = (unsigned)made;
 	return 0;
+}
+
+int vf_record_read(
+	const struct ledger *l,
+	const char *dir,
+	const char *nic,
+	struct vf_record *ret,
+	struct err *err
+)
+{
+	int r = read_record(l, dir, nic, ret, err);
+
+	return r < 0 && r != -ENOENT
+		       ? err_wrap(err, "use '%s/%s.json' (mend or remove it)", dir, nic)
+		       : r;
 }
 
 int vf_record_remove(const struct ledger *l, const char *dir, const char *nic, struct err *err)

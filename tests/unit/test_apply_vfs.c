@@ -452,8 +452,10 @@ static void unreadable_record_of_another(void **)
 
 	put("run/pinfold/vfs/" PF ".json", "{");
 	put("run/pinfold/nics/" PF ".json", "{");
-	assert_ok(nics_return(&l, &g, &err), &err);
-	assert_fails(vfs_collect(&l, &err), &err, PF);
+	assert_ok(nics_return(&l, &g, 0, &err), &err);
+	assert_fails(
+		vfs_collect(&l, &err), &err, "use '/run/pinfold/vfs/" PF ".json' (mend or remove"
+	);
 	assert_fails(nics_collect(&l, &err), &err, PF);
 	// its own it cannot do without
 	put("run/pinfold/nics/" VF ".json", "{");

@@ -102,8 +102,10 @@ int nic_bind(
 );
 // EBUSY: somebody has it open.
 int nic_return(const struct ledger *l, const struct binding *b, struct err *err);
-// Gives back those that were bound for the lease.
-int nics_return(const struct ledger *l, const struct grant *g, struct err *err);
+// Gives back those that were bound for the lease, and what its VFs were set to (vfs_return).
+int nics_return(
+	const struct ledger *l, const struct grant *g, unsigned milliseconds, struct err *err
+);
 // Gives back those whose lease is gone, and those whose binding or giving back was cut short.
 int nics_collect(struct ledger *l, struct err *err);
 
@@ -115,12 +117,16 @@ struct vfs_wish;
 int nic_vfs(const struct ledger *l, const struct vfs_wish *w, struct err *err);
 // The kernel offers new VFs of that PF to drivers, and could do so later.
 bool vfs_autoprobe(const struct hostfs *fs, const char *pf);
+// What a function takes at most that was closed just now: until then drivers refuse to tell and to set.
+#define VFS_RESET_MS 1000
 // Notes what the VFs of the grant are set to, for its end: a trusted one can set itself.
 int vfs_keep(
 	const struct ledger *l, const struct host *host, const struct grant *g, struct err *err
 );
-// Puts that back.
-int vfs_return(const struct ledger *l, const struct grant *g, struct err *err);
+// Puts that back; what is busy is tried for so long, all of them together.
+int vfs_return(
+	const struct ledger *l, const struct grant *g, unsigned milliseconds, struct err *err
+);
 // The same of those whose lease is gone, and of those whose making or setting was cut short.
 int vfs_collect(const struct ledger *l, struct err *err);
 int apply_vf(const struct step *s, struct err *err);
@@ -175,11 +181,12 @@ uint64_t pinned_bytes(const struct hostfs *fs, const struct lease *lease);
 // ---- end.c
 
 #define LEASE_DRAINS 1
+#define LEASE_KEEPS_NIC 2
 
 // Kills what is left of the lease as it is on disk, takes everything back and removes it: 0, also where it is not there any
-// more. LEASE_DRAINS: it stays, since what it gave is still used, which err says; the ledger knows, and the next collection
-// tries again. *waits (NULL: false): whether it is to hold its grant until the next start (LEASE_WAITING) instead of
-// being removed, and whether it does. The ledger is locked.
+// more. LEASE_DRAINS: it stays, since what it gave is still used; LEASE_KEEPS_NIC: since a NIC cannot be given back as it
+// was. err says so, the ledger knows, and the next collection tries again. *waits (NULL: false): whether it is to hold its
+// grant until the next start (LEASE_WAITING) instead of being removed, and whether it does. The ledger is locked.
 int lease_end(const struct ledger *l, const struct lease *lease, bool *waits, struct err *err);
 
 // Before that, of a lease whose supervisor is gone: notes for ps -a that it has ended, and which limit it ran into.

@@ -191,13 +191,15 @@ int nics_collect(struct ledger *l, struct err *err)
 }
 
 // What it has by its own names: a record of another that cannot be read is none of its business.
-int nics_return(const struct ledger *l, const struct grant *g, struct err *err)
+int nics_return(
+	const struct ledger *l, const struct grant *g, unsigned milliseconds, struct err *err
+)
 {
 	struct err first = {0};
 	struct binding b;
 
 	// first, so that its driver finds it as it was
-	if (vfs_return(l, g, err) < 0)
+	if (vfs_return(l, g, milliseconds, err) < 0)
 		return -err->code;
 	for (unsigned i = 0; i < g->nnics; i++) {
 		int r = binding_read(l, g->nics[i].bdf, &b, err);

@@ -145,13 +145,16 @@ static int take_back(const struct ledger *l, const struct lease *lease, struct e
 		*err = first;
 		return -err->code;
 	}
-	if (!current || nics_return(l, &lease->grant, &first) == 0)
+	// one that drains was tried for long enough
+	if (!current
+	    || nics_return(l, &lease->grant, lease->draining ? 0 : VFS_RESET_MS, &first) == 0)
 		return 0;
 	// nobody else is to have them as they are, and what computes may
 	if (begin_draining(l, lease, err) < 0)
 		return -err->code;
 	*err = first;
-	return -err->code;
+	err_wrap(err, "'%s' has ended, and keeps a NIC", lease->grant.name);
+	return LEASE_KEEPS_NIC;
 }
 
 int lease_end(const struct ledger *l, const struct lease *lease, bool *waits, struct err *err)

@@ -165,8 +165,9 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 		);
 	if (r == 0)
 		r = lease_end(l, lease, NULL, err);
-	if (r < 0) {
+	if (r < 0)
 		err_wrap(err, "clean up after '%s'", lease->grant.name);
+	if (r < 0 || r == LEASE_KEEPS_NIC) {
 		if (l->fs.real)
 			event_log("%s", err->msg);
 		return -err->code;

@@ -26,4 +26,5 @@ const struct vf *vf_find(const struct vf_list *list, unsigned number);
 int vf_set(const struct vf_list *list, const struct vf *want, struct err *err);
 
 // vfs_kept.c: what the record says they were. Those that have gone are left out. When one cannot be set the others are.
-int vfs_put_back(const struct ledger *l, const struct vf_record *r, struct err *err);
+// What is busy is tried until `limit`, as clock_ms().
+int vfs_put_back(const struct ledger *l, const struct vf_record *r, int64_t limit, struct err *err);

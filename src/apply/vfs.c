@@ -5,6 +5,7 @@
 #include "apply/apply.h"
 
 #include "apply/vf.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/hostfs.h"
@@ -172,12 +173,14 @@ static bool exists(const struct hostfs *fs, const char *bdf)
 }
 
 // Until that is done the record stays.
-static int give_back(const struct ledger *l, const struct vf_record *r, struct err *err)
+static int give_back(
+	const struct ledger *l, const struct vf_record *r, int64_t limit, struct err *err
+)
 {
 	if (exists(&l->fs, r->nic) && exists(&l->fs, r->pf)) {
 		if (r->made > 0 && unmake(l, r, err) < 0)
 			return err_wrap(err, "NIC %s", r->pf);
-		if (r->made == 0 && vfs_put_back(l, r, err) < 0)
+		if (r->made == 0 && vfs_put_back(l, r, limit, err) < 0)
 			return -err->code;
 	}
 	return vf_record_remove(l, VFS_DIR, r->nic, err);
@@ -240,15 +243,18 @@ int nic_vfs(const struct ledger *l, const struct vfs_wish *w, struct err *err)
 	if (r == 0)
 		return vf_record_remove(l, VFS_DIR, w->pf->bdf, err);
 	if (w->count > 0)
-		give_back(l, before, err);
+		give_back(l, before, clock_ms() + VFS_RESET_MS, err);
 	*err = failed;
 	return err_wrap(err, "NIC %s", w->pf->bdf);
 }
 
 // ---- what was left
 
-int vfs_return(const struct ledger *l, const struct grant *g, struct err *err)
+int vfs_return(
+	const struct ledger *l, const struct grant *g, unsigned milliseconds, struct err *err
+)
 {
+	int64_t limit = clock_ms() + milliseconds;
 	_cleanup_free_ struct vf_record *record = malloc(sizeof(*record));
 	struct err first = {0};
 
@@ -258,7 +264,7 @@ int vfs_return(const struct ledger *l, const struct grant *g, struct err *err)
 		int r = vf_record_read(l, VFS_DIR, g->nics[i].bdf, record, err);
 
 		if (r == 0 && str_eq(record->lease, g->name))
-			r = give_back(l, record, err);
+			r = give_back(l, record, limit, err);
 		if (r < 0 && r != -ENOENT && first.code == 0)
 			first = *err;
 	}
@@ -338,7 +344,7 @@ static int collect_one(const struct vf_record *r, void *arg, struct err *err)
 	else if (r->made > 0 && number_of_vfs(&c->l->fs, r->pf) == r->made && check_nobodys(c->l, r, err) < 0)
 		f = -err->code;
 	else if (r->lease[0] == '\0' || !lease_exists(c->l, r->lease))
-		f = give_back(c->l, r, err);
+		f = give_back(c->l, r, 0, err); // the next collection tries again
 	if (f < 0 && c->first.code == 0)
 		c->first = *err;
 	return 0;

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESET_MS 1000 // that a function takes at most; the ledger is locked
 #define RESET_TICK_MS 20
 
 struct place {
@@ -74,10 +73,11 @@ static int put_back_one(
 	const struct vf_record *r,
 	const struct vf *was,
 	struct vf_list *list,
+	int64_t limit,
 	struct err *err
 )
 {
-	int64_t limit = clock_ms() + RESET_MS;
+	char text[VF_STR];
 	int f;
 
 	do {
@@ -88,11 +88,13 @@ static int put_back_one(
 		if (f == 0)
 			f = vf_set(list, was, err);
 	} while (again(f, limit));
-	return f;
+	if (f == 0)
+		return 0;
+	return err_wrap(err, "VF %s of %s", vf_text(was, text), r->pf);
 }
 
 // Goes on: one that resists must not keep the others.
-int vfs_put_back(const struct ledger *l, const struct vf_record *r, struct err *err)
+int vfs_put_back(const struct ledger *l, const struct vf_record *r, int64_t limit, struct err *err)
 {
 	_cleanup_free_ struct vf_list *list = malloc(sizeof(*list));
 	struct err first = {0};
@@ -100,7 +102,7 @@ int vfs_put_back(const struct ledger *l, const struct vf_record *r, struct err *
 	if (list == NULL)
 		return err_oom(err);
 	for (unsigned i = 0; i < r->n; i++) {
-		if (put_back_one(l, r, &r->vfs[i], list, err) < 0 && first.code == 0)
+		if (put_back_one(l, r, &r->vfs[i], list, limit, err) < 0 && first.code == 0)
 			first = *err;
 	}
 	if (first.code == 0)
@@ -108,9 +110,11 @@ int vfs_put_back(const struct ledger *l, const struct vf_record *r, struct err *
 	return err_set(
 		err,
 		first.code,
-		"NIC %s is not what it was: %s; set it so, then: pinfold gc",
+		"NIC %s is not what it was, %s; set it so, or remove '" VFS_DIR
+		"/%s.json' to leave it as it is, then: pinfold gc",
 		r->nic,
-		first.msg
+		first.msg,
+		r->nic
 	);
 }
 
@@ -134,7 +138,7 @@ static int look_for_record(
 )
 {
 	int number = number_of(&l->fs, nic->physfn, nic->bdf, 0), r;
-	int64_t limit = clock_ms() + RESET_MS;
+	int64_t limit = clock_ms() + VFS_RESET_MS;
 
 	if (number < 0)
 		return err_set(

@@ -48,7 +48,7 @@ static int stop_keeper(struct ledger *l, const char *name, struct err *err)
 
 	if (r == 0)
 		r = lease_end(l, &lease, NULL, err);
-	return r == LEASE_DRAINS ? -err->code : r;
+	return r > 0 ? -err->code : r;
 }
 
 int grant_remove_one(struct ledger *l, const char *name, struct err *err)

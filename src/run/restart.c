@@ -247,5 +247,5 @@ int restart_stop(struct ledger *l, const struct lease *lease, struct err *err)
 	if (!lease_exists(l, lease->grant.name))
 		return 0;
 	r = lease_end_soon(l, lease, NULL, err);
-	return r == LEASE_DRAINS ? -err->code : r;
+	return r > 0 ? -err->code : r;
 }

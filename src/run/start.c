@@ -278,7 +278,7 @@ void start_done(struct start *s)
 	struct err unused;
 
 	if (s->ledger.lock >= 0 && g->nnics > 0 && !lease_exists(&s->ledger, g->name))
-		nics_return(&s->ledger, g, &unused);
+		nics_return(&s->ledger, g, VFS_RESET_MS, &unused);
 	if (s->planned)
 		plan_done(&s->plan);
 	ledger_close(&s->ledger);

@@ -134,8 +134,7 @@ int lease_end_soon(struct ledger *l, const struct lease *lease, bool *waits, str
 	bool wanted = waits != NULL && *waits, left;
 	int r;
 
-	while (left = wanted,
-	       (r = end_now(l, lease, &left, err)) == LEASE_DRAINS && clock_ms() < limit)
+	while (left = wanted, (r = end_now(l, lease, &left, err)) > 0 && clock_ms() < limit)
 		nap_ms(TICK_MILLISECONDS);
 	if (waits != NULL)
 		*waits = left;
@@ -182,7 +181,7 @@ static int stop_once(struct ledger *l, const struct lease *which, unsigned secon
 	if (!lease_supervised(l, &lease))
 		lease_note_unseen(l, &lease, "it was stopped, its supervisor being gone");
 	r = lease_end_soon(l, &lease, NULL, err);
-	return r == LEASE_DRAINS ? -err->code : r;
+	return r > 0 ? -err->code : r;
 }
 
 int stop_workload(struct ledger *l, const char *name, unsigned seconds, struct err *err)

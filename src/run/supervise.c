@@ -89,7 +89,7 @@ static int end_lease(struct start *s, struct outcome *out, struct err *err)
 	// somebody has stopped it, or taken it back
 	if (r == 0 && !out->waits)
 		out->again = 0;
-	if (r != LEASE_DRAINS)
+	if (r <= 0)
 		return r;
 	out->drains = *err;
 	return 0;

@@ -218,8 +218,8 @@ int container_delete(
 		return r == -ENOENT ? 0 : r;
 	if (*ret_status == 0 || !lease_in_use(&l, &lease)) {
 		r = lease_end(&l, &lease, NULL, err);
-		// what it passed on is used: it drains, which pinfold ps shows
-		r = r == LEASE_DRAINS ? 0 : r;
+		// what it passed on is used, or a NIC cannot be given back: it drains, which pinfold ps shows
+		r = r > 0 ? 0 : r;
 	}
 	close_lease(&fs, &l);
 	return r;

@@ -9,6 +9,7 @@
 #include "apply/apply.h"
 #include "apply/netlink.h"
 #include "apply/vf.h"
+#include "base/clock.h"
 #include "ledger/binding.h"
 #include "ledger/vf_record.h"
 #include "plan/vfs.h"
@@ -373,7 +374,10 @@ static void of_a_lease(void **)
 	assert_true(there("run/pinfold/vfs/" VF ".json"));
 	assert_ok(
 		nics_return(
-			&l, &(struct grant){.name = "other", .nnics = 1, .nics = {{VF, 40}}}, &err
+			&l,
+			&(struct grant){.name = "other", .nnics = 1, .nics = {{VF, 40}}},
+			0,
+			&err
 		),
 		&err
 	);
@@ -381,12 +385,18 @@ static void of_a_lease(void **)
 	// it was taken away meanwhile: there is nothing to be set
 	assert_ok(
 		nics_return(
-			&l, &(struct grant){.name = "fw", .nnics = 1, .nics = {{VF, 40}}}, &err
+			&l, &(struct grant){.name = "fw", .nnics = 1, .nics = {{VF, 40}}}, 0, &err
 		),
 		&err
 	);
 	assert_false(there(VFS_DIR + 1));
 	assert_file(AT_PF "sriov_numvfs", "2");
+}
+
+// An interface of another function, as which the kernel's own is seen.
+static void put_silent_interface(void)
+{
+	put(AT_PF "net/lo/x", "");
 }
 
 // It has not gone, and cannot be set: nobody else is to have it.
@@ -399,20 +409,87 @@ static void what_cannot_be_put_back_stays(void **)
 	struct host h = {.npci = 2, .pci = pci, .boot_id = BOOT};
 	struct err err;
 
+	r.vfs[0].vlan = 100;
 	put(AT_VF "vendor", "0x8086\n");
 	put_link(AT_PF "virtfn0", "../" VF);
 	leave(&r);
-	assert_fails(nics_return(&l, &g, &err), &err, "is not what it was: NIC " PF " has no");
-	assert_fails(vfs_collect(&l, &err), &err, "set it so, then: pinfold gc");
-	// an interface of another function, as which the kernel's own is seen
-	put(AT_PF "net/lo/x", "");
-	assert_fails(nics_return(&l, &g, &err), &err, "its driver tells nothing of VF 0");
+	assert_fails(
+		nics_return(&l, &g, 0, &err),
+		&err,
+		"NIC " VF " is not what it was, VF 0 vlan=100 of " PF ": NIC " PF " has no"
+	);
+	assert_fails(vfs_collect(&l, &err), &err, "set it so, or remove '/run/pinfold/vfs/" VF);
+	put_silent_interface();
+	assert_fails(nics_return(&l, &g, 0, &err), &err, "its driver tells nothing of VF 0");
 	assert_true(there("run/pinfold/vfs/" VF ".json"));
 	// and it is not taken for what it was
 	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not what it was before fw had it");
 	assert_int_equal(unlinkat(topfd, AT_PF "virtfn0", 0), 0);
-	assert_ok(nics_return(&l, &g, &err), &err);
+	assert_ok(nics_return(&l, &g, 0, &err), &err);
 	assert_false(there(VFS_DIR + 1));
+}
+
+// Since the ledger is locked: a second, and not one for each.
+static void many_have_one_deadline(void **)
+{
+	static struct vf_record r = {
+		.nic = VF, .pf = PF, .boot_id = BOOT, .lease = "fw", .n = 1, .vfs = {NO_VF}};
+	struct grant g = {.name = "fw"};
+	struct err err;
+	int64_t begun;
+
+	put_silent_interface();
+	for (unsigned i = 0; i < 8; i++) {
+		char path[80], target[32];
+
+		snprintf(r.nic, sizeof(r.nic), "0000:10:10.%u", i);
+		strcpy(g.nics[g.nnics++].bdf, r.nic);
+		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/vendor", r.nic);
+		put(path, "0x8086\n");
+		snprintf(path, sizeof(path), AT_PF "virtfn%u", i);
+		r.vfs[0].number = i;
+		snprintf(target, sizeof(target), "../%s", r.nic);
+		put_link(path, target);
+		leave(&r);
+	}
+	begun = clock_ms();
+	assert_fails(nics_return(&l, &g, VFS_RESET_MS, &err), &err, "tells nothing of VF 0");
+	assert_in_range(clock_ms() - begun, VFS_RESET_MS, 4 * VFS_RESET_MS);
+	// none where it was tried before
+	begun = clock_ms();
+	assert_fails(nics_return(&l, &g, 0, &err), &err, "tells nothing of VF 0");
+	assert_fails(vfs_collect(&l, &err), &err, "");
+	assert_true(clock_ms() - begun < VFS_RESET_MS / 2);
+}
+
+// A lease that cannot give its VF back stays with it, and that is no failure of its program, or of who deletes it.
+static void lease_keeps_what_cannot_be_put_back(void **)
+{
+	static struct vf_record r = {
+		.nic = VF, .pf = PF, .boot_id = BOOT, .lease = "fw", .n = 1, .vfs = {NO_VF}};
+	static struct lease lease, now;
+	struct err err;
+
+	lease = (struct lease
+	){.grant = {.name = "fw", .memory = 1 << 20, .pids = 8, .nnics = 1, .nics = {{VF, 40}}},
+	  .site = site_of(PLACE_CONTAINER),
+	  .boot_id = BOOT};
+	runtime_assume(&lease.site.runtime, &runtime_crun, "/usr/bin/crun");
+	idset_add(&lease.grant.cpus, 1);
+	idset_add(&lease.grant.mems, 0);
+	assert_ok(lease_write(&l, &lease, &err), &err);
+	put(AT_VF "vendor", "0x8086\n");
+	put_link(AT_PF "virtfn0", "../" VF);
+	leave(&r);
+	assert_int_equal(lease_end(&l, &lease, NULL, &err), LEASE_KEEPS_NIC);
+	assert_contains(err.msg, "'fw' has ended, and keeps a NIC: NIC " VF " is not what it was");
+	assert_ok(lease_read(&l, "fw", &now, &err), &err);
+	assert_true(now.draining);
+	assert_int_equal(lease_end(&l, &lease, NULL, &err), LEASE_KEEPS_NIC);
+	// as it says
+	assert_int_equal(unlinkat(topfd, "run/pinfold/vfs/" VF ".json", 0), 0);
+	assert_int_equal(lease_end(&l, &lease, NULL, &err), 0);
+	assert_false(lease_exists(&l, "fw"));
 }
 
 // A lease begins without a record only where nothing could be put back.
@@ -459,10 +536,10 @@ static void unreadable_record_of_another(void **)
 	assert_fails(nics_collect(&l, &err), &err, PF);
 	// its own it cannot do without
 	put("run/pinfold/nics/" VF ".json", "{");
-	assert_fails(nics_return(&l, &g, &err), &err, VF);
+	assert_fails(nics_return(&l, &g, 0, &err), &err, VF);
 	assert_int_equal(unlinkat(topfd, "run/pinfold/nics/" VF ".json", 0), 0);
 	put("run/pinfold/vfs/" VF ".json", "{");
-	assert_fails(nics_return(&l, &g, &err), &err, VF);
+	assert_fails(nics_return(&l, &g, 0, &err), &err, VF);
 }
 
 static void records_of_others_are_refused(void **)
@@ -502,6 +579,8 @@ int main(void)
 		EACH(in_use_since),
 		EACH(of_a_lease),
 		EACH(what_cannot_be_put_back_stays),
+		EACH(many_have_one_deadline),
+		EACH(lease_keeps_what_cannot_be_put_back),
 		EACH(what_cannot_be_kept),
 		EACH(unreadable_record_of_another),
 		EACH(records_of_others_are_refused),

@@ -119,9 +119,14 @@ int nic_vfs(const struct ledger *l, const struct vfs_wish *w, struct err *err);
 bool vfs_autoprobe(const struct hostfs *fs, const char *pf);
 // What a function takes at most that was closed just now: until then drivers refuse to tell and to set.
 #define VFS_RESET_MS 1000
-// Notes what the VFs of the grant are set to, for its end: a trusted one can set itself.
+// Notes what the VFs of the grant are set to, for its end: a trusted one can set itself. What was noted for a lease of that
+// name before stays. given: by an engine, whatever others hold; what cannot be noted then is a line of the log.
 int vfs_keep(
-	const struct ledger *l, const struct host *host, const struct grant *g, struct err *err
+	const struct ledger *l,
+	const struct host *host,
+	const struct grant *g,
+	bool given,
+	struct err *err
 );
 // Puts that back; what is busy is tried for so long, all of them together.
 int vfs_return(

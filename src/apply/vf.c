@@ -74,6 +74,7 @@ int vf_take(const struct nlmsghdr *h, void *arg)
 	const struct rtattr *a;
 
 	l->index = (unsigned)i->ifi_index;
+	l->none = true;
 	while ((a = netlink_next(&list)) != NULL) {
 		unsigned type = a->rta_type & ~(unsigned)NLA_F_NESTED;
 		struct netlink_list inner = netlink_inner(a);
@@ -84,6 +85,8 @@ int vf_take(const struct nlmsghdr *h, void *arg)
 			return -ENODEV;
 		if (type != IFLA_VFINFO_LIST)
 			continue;
+		// is there, and perhaps empty, of each driver that can tell: of a VF in reset it does not
+		l->none = false;
 		while ((a = netlink_next(&inner)) != NULL && l->n < VFS_MAX) {
 			if (take_vf(a, &l->vfs[l->n]))
 				l->n++;
@@ -117,7 +120,11 @@ int vf_look(const struct hostfs *fs, const char *pf, struct vf_list *ret, struct
 	ret->pf = pf;
 	if (netdev_of(fs, pf, netdev) < 0)
 		return err_set(
-			err, ENODEV, "NIC %s has no network interface, which knows its VFs", pf
+			err,
+			ENODEV,
+			"NIC %s has no network interface here, which knows its VFs; one that is in "
+			"another network namespace has to come back",
+			pf
 		);
 	netlink_begin(&m, RTM_GETLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
 	netlink_put_text(&m, IFLA_IFNAME, netdev);

@@ -13,6 +13,7 @@ struct vf_list {
 	const char *pf; // whose they have to be
 	unsigned index; // of its interface
 	unsigned n;
+	bool none; // its driver tells of no VFs, ever
 	struct vf vfs[VFS_MAX];
 };
 

@@ -6,8 +6,8 @@
 
 #include "apply/vf.h"
 #include "base/clock.h"
+#include "base/event_log.h"
 #include "base/scope.h"
-#include "host/nic.h"
 #include "ledger/vf_record.h"
 
 #include <stdio.h>
@@ -120,115 +120,120 @@ int vfs_put_back(const struct ledger *l, const struct vf_record *r, int64_t limi
 
 // ---- VFs of a lease
 
-// Nothing of the host's can tell or set what a program's PF does with its VFs.
-static bool is_of_a_program(const struct host_pci *pf)
-{
-	return pf->netdev[0] == '\0'
-	       && (host_nic_for_programs(pf->driver) || host_pci_harmless(pf)
-		   || str_eq(pf->driver, "pci-pf-stub"));
-}
+struct keeping {
+	const struct ledger *l;
+	const struct host *host;
+	const struct grant *grant;
+	struct vf_list *list;
+	int64_t limit;
+};
 
-// 0: the driver tells of none at all, so that nothing can be put back.
+// 0: its driver tells of none, ever, so that nothing can be put back.
 static int look_for_record(
-	const struct ledger *l,
-	const struct host_pci *nic,
-	struct vf_list *list,
-	struct vf *ret,
-	struct err *err
+	const struct keeping *k, const struct host_pci *nic, struct vf *ret, struct err *err
 )
 {
-	int number = number_of(&l->fs, nic->physfn, nic->bdf, 0), r;
-	int64_t limit = clock_ms() + VFS_RESET_MS;
+	int number = number_of(&k->l->fs, nic->physfn, nic->bdf, 0), r;
 
 	if (number < 0)
 		return err_set(
 			err, ENODEV, "NIC %s is no VF of %s any more", nic->bdf, nic->physfn
 		);
+	// of more than pinfold makes
+	if (number >= VFS_MAX)
+		return 0;
 	do
-		r = look_at(&l->fs, nic->physfn, (unsigned)number, list, err);
-	while (again(r, limit));
-	if (r == -EAGAIN && list->n == 0)
+		r = look_at(&k->l->fs, nic->physfn, (unsigned)number, k->list, err);
+	while (!k->list->none && again(r, k->limit));
+	if (r == -EAGAIN && k->list->none)
 		return 0;
 	if (r < 0)
 		return err_wrap(
 			err, "NIC %s is a VF, and what it is set to is not known", nic->bdf
 		);
-	*ret = *vf_find(list, (unsigned)number);
+	*ret = *vf_find(k->list, (unsigned)number);
 	return 1;
 }
 
-// What it is now would be taken for what it was, and another's end would change it while it is used.
+// What it is now would be taken for what it was, and another's end would change it while it is used. 1: it was noted for
+// this lease already, before a start that failed; what it was is what that says.
 static int check_settled(
-	const struct ledger *l, const struct host_pci *nic, struct vf_record *left, struct err *err
+	const struct keeping *k, const struct host_pci *nic, struct vf_record *left, struct err *err
 )
 {
 	const char *const names[] = {nic->bdf, nic->physfn};
+	int own = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		int r = vf_record_read(l, VFS_DIR, names[i], left, err);
+		int r = vf_record_read(k->l, VFS_DIR, names[i], left, err);
 
 		if (r < 0 && r != -ENOENT)
 			return r;
 		// those that were being made stay as they are once somebody has one
-		if (r == 0 && left->made == 0)
+		if (r < 0 || left->made > 0)
+			continue;
+		if (!str_eq(left->lease, k->grant->name) || !str_eq(left->pf, nic->physfn))
 			return err_set(
 				err,
 				EBUSY,
-				"NIC %s is not what it was before %s had it; see: pinfold gc",
+				"NIC %s: what it was before %s had it is not put back yet; see: "
+				"pinfold gc",
 				nic->bdf,
 				left->lease[0] != '\0' ? left->lease : "nic vfs"
 			);
+		own = 1;
 	}
-	return 0;
+	return own;
 }
 
-static int keep_one(
-	const struct ledger *l,
-	const struct host *host,
-	const struct host_pci *nic,
-	const char *lease,
-	struct vf_list *list,
-	struct err *err
+// 1: *ret is to be written.
+static int look_one(
+	const struct keeping *k, const struct host_pci *nic, struct vf_record *ret, struct err *err
 )
 {
-	_cleanup_free_ struct vf_record *r = calloc(1, sizeof(*r));
-	const struct host_pci *pf = host_pci(host, nic->physfn);
-	int f;
+	int r = check_settled(k, nic, ret, err);
 
-	if (r == NULL)
-		return err_oom(err);
-	if (check_settled(l, nic, r, err) < 0)
-		return -err->code;
-	if (pf != NULL && is_of_a_program(pf))
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!vf_has_settings(&k->l->fs, k->host, nic))
 		return 0;
-	*r = (struct vf_record){.n = 1};
-	f = look_for_record(l, nic, list, &r->vfs[0], err);
-	if (f <= 0)
-		return f;
-	strcpy(r->nic, nic->bdf);
-	strcpy(r->pf, nic->physfn);
-	snprintf(r->lease, sizeof(r->lease), "%s", lease);
-	snprintf(r->boot_id, sizeof(r->boot_id), "%s", host->boot_id);
-	return vf_record_write(l, VFS_DIR, r, err);
+	*ret = (struct vf_record){.n = 1};
+	strcpy(ret->nic, nic->bdf);
+	strcpy(ret->pf, nic->physfn);
+	strcpy(ret->lease, k->grant->name);
+	snprintf(ret->boot_id, sizeof(ret->boot_id), "%s", k->host->boot_id);
+	return look_for_record(k, nic, &ret->vfs[0], err);
 }
 
 int vfs_keep(
-	const struct ledger *l, const struct host *host, const struct grant *g, struct err *err
+	const struct ledger *l,
+	const struct host *host,
+	const struct grant *g,
+	bool given,
+	struct err *err
 )
 {
-	_cleanup_free_ struct vf_list *list = NULL;
+	_cleanup_free_ struct vf_record *record = malloc(sizeof(*record));
+	_cleanup_free_ struct vf_list *list = malloc(sizeof(*list));
+	struct keeping k = {l, host, g, list, clock_ms() + VFS_RESET_MS};
 
+	if (record == NULL || list == NULL)
+		return err_oom(err);
 	for (unsigned i = 0; i < g->nnics; i++) {
 		const struct host_pci *nic = host_pci(host, g->nics[i].bdf);
+		int r = 0;
 
-		if (nic == NULL || nic->physfn[0] == '\0')
-			continue;
-		if (list == NULL)
-			list = malloc(sizeof(*list));
-		if (list == NULL)
-			return err_oom(err);
-		if (keep_one(l, host, nic, g->name, list, err) < 0)
-			return -err->code;
+		if (nic != NULL && nic->physfn[0] != '\0')
+			r = look_one(&k, nic, record, err);
+		if (r > 0)
+			r = vf_record_write(l, VFS_DIR, record, err);
+		else if (r < 0 && given) {
+			if (l->fs.real)
+				event_log("'%s': %s", g->name, err->msg);
+			r = 0;
+		}
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

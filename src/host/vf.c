@@ -6,7 +6,9 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/hostfs.h"
+#include "host/nic.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -169,4 +171,18 @@ int vf_each(const struct hostfs *fs, const char *pf, vf_fn fn, void *arg, struct
 		r = fn(i, bdf, arg, err);
 	}
 	return r;
+}
+
+bool vf_has_settings(const struct hostfs *fs, const struct host *h, const struct host_pci *vf)
+{
+	const struct host_pci *pf = host_pci(h, vf->physfn);
+	_cleanup_closedir_ DIR *net = NULL;
+	char path[80];
+
+	if (!host_pci_is_nic(vf) || (pf != NULL && !host_pci_is_nic(pf)))
+		return false;
+	// one that is empty here has its interfaces in another network namespace
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/net", vf->physfn);
+	net = hostfs_opendir(fs->root, path);
+	return net != NULL || errno != ENOENT;
 }

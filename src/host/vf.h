@@ -27,3 +27,6 @@ int vf_parse_word(const char *word, struct vf *ret, struct err *err);
 // Calls fn with each VF of a PF that exists, in order of its number.
 typedef int (*vf_fn)(unsigned number, const char *bdf, void *arg, struct err *err);
 int vf_each(const struct hostfs *fs, const char *pf, vf_fn fn, void *arg, struct err *err);
+
+// The driver of its PF could be asked, and told, what it is: both are NICs, and the PF has interfaces of the host's.
+bool vf_has_settings(const struct hostfs *fs, const struct host *h, const struct host_pci *vf);

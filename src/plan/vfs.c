@@ -137,7 +137,7 @@ struct place {
 static int note(unsigned number, const char *bdf, void *arg, struct err *)
 {
 	struct place *p = arg;
-	const struct host_pci *pf = host_pci(p->plan->host, p->nic->physfn);
+	bool back = vf_has_settings(p->plan->fs, p->plan->host, p->nic) && number < VFS_MAX;
 
 	if (str_eq(bdf, p->nic->bdf))
 		plan_note(
@@ -146,11 +146,10 @@ static int note(unsigned number, const char *bdf, void *arg, struct err *)
 			bdf,
 			number,
 			p->nic->physfn,
-			pf != NULL && pf->netdev[0] != '\0'
-				? ": its MAC address, VLAN, trust and spoof check are put back at "
-				  "the end, of these what the PF's driver tells"
-				: ", which has no network interface: what is changed of its MAC "
-				  "address, VLAN, trust and spoof check is not put back"
+			back ? ": its MAC address, VLAN, trust and spoof check are put back at "
+			       "the end, of these what the PF's driver tells"
+			     : ", and is left as it is at the end: nothing of the host's can put "
+			       "back what it is set to"
 		);
 	return 0;
 }

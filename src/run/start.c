@@ -242,7 +242,7 @@ int start_prepare(
 	if (r == 0 && fs->real && !req->launch.look)
 		r = bind_nics(&s, err);
 	if (r == 0 && fs->real && !req->launch.look)
-		r = vfs_keep(&s.ledger, &s.host, &s.lease.grant, err);
+		r = vfs_keep(&s.ledger, &s.host, &s.lease.grant, req->given != NULL, err);
 	if (r == 0) {
 		strcpy(s.lease.boot_id, s.host.boot_id);
 		// of an engine's container the ids are the host's, and nobody starts another program as them

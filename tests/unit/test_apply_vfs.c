@@ -172,6 +172,7 @@ static void kernel_tells(void **)
 	assert_int_equal(vf_take(&m.head, &list), 0);
 	assert_int_equal(list.index, 7);
 	assert_int_equal(list.n, 2);
+	assert_false(list.none);
 	assert_string_equal(
 		vf_text(vf_find(&list, 0), buf),
 		"0 mac=02:00:00:00:00:00 vlan=100 qos=3 protocol=88a8 trust=on"
@@ -184,6 +185,23 @@ static void kernel_tells(void **)
 	// an interface of that name, and of another function
 	list = (struct vf_list){.pf = VF};
 	assert_int_equal(vf_take(&m.head, &list), -ENODEV);
+}
+
+// All in reset, or a driver that cannot tell: only the former will in a moment.
+static void kernel_tells_of_none(void **)
+{
+	static struct vf_list list;
+	struct netlink_message m;
+
+	netlink_begin(&m, RTM_NEWLINK, 0, sizeof(struct ifinfomsg));
+	list = (struct vf_list){.pf = PF};
+	assert_int_equal(vf_take(&m.head, &list), 0);
+	assert_true(list.none);
+	netlink_nest_end(&m, netlink_nest(&m, IFLA_VFINFO_LIST));
+	list = (struct vf_list){.pf = PF};
+	assert_int_equal(vf_take(&m.head, &list), 0);
+	assert_int_equal(list.n, 0);
+	assert_false(list.none);
 }
 
 // ---- nic vfs
@@ -393,10 +411,33 @@ static void of_a_lease(void **)
 	assert_file(AT_PF "sriov_numvfs", "2");
 }
 
+// A PF and its VF, as the host is read.
+static struct host *read_host(void)
+{
+	static struct host_pci pci[2];
+	static struct host h;
+
+	pci[0] = (struct host_pci){.bdf = PF, .class = 0x020000, .driver = "ice"};
+	pci[1] = (struct host_pci){.bdf = VF, .class = 0x020000, .physfn = PF};
+	h = (struct host){.npci = 2, .pci = pci, .boot_id = BOOT};
+	return &h;
+}
+
 // An interface of another function, as which the kernel's own is seen.
 static void put_silent_interface(void)
 {
 	put(AT_PF "net/lo/x", "");
+}
+
+// One that is in another network namespace leaves the directory.
+static void take_interface(const char *name)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), AT_PF "net/%s/x", name);
+	assert_int_equal(unlinkat(topfd, path, 0), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(unlinkat(topfd, path, AT_REMOVEDIR), 0);
 }
 
 // It has not gone, and cannot be set: nobody else is to have it.
@@ -405,8 +446,7 @@ static void what_cannot_be_put_back_stays(void **)
 	static struct vf_record r = {
 		.nic = VF, .pf = PF, .boot_id = BOOT, .lease = "fw", .n = 1, .vfs = {NO_VF}};
 	struct grant g = {.name = "fw", .nnics = 1, .nics = {{VF, 40}}};
-	struct host_pci pci[] = {{.bdf = PF, .driver = "ice"}, {.bdf = VF, .physfn = PF}};
-	struct host h = {.npci = 2, .pci = pci, .boot_id = BOOT};
+	struct grant next = {.name = "next", .nnics = 1, .nics = {{VF, 40}}};
 	struct err err;
 
 	r.vfs[0].vlan = 100;
@@ -423,7 +463,11 @@ static void what_cannot_be_put_back_stays(void **)
 	assert_fails(nics_return(&l, &g, 0, &err), &err, "its driver tells nothing of VF 0");
 	assert_true(there("run/pinfold/vfs/" VF ".json"));
 	// and it is not taken for what it was
-	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not what it was before fw had it");
+	assert_fails(
+		vfs_keep(&l, read_host(), &next, false, &err),
+		&err,
+		"what it was before fw had it is not put back yet"
+	);
 	assert_int_equal(unlinkat(topfd, AT_PF "virtfn0", 0), 0);
 	assert_ok(nics_return(&l, &g, 0, &err), &err);
 	assert_false(there(VFS_DIR + 1));
@@ -496,29 +540,109 @@ static void lease_keeps_what_cannot_be_put_back(void **)
 static void what_cannot_be_kept(void **)
 {
 	struct grant g = {.name = "fw", .nnics = 1, .nics = {{VF, 40}}};
-	struct host_pci pci[] = {{.bdf = PF, .driver = "ice"}, {.bdf = VF, .physfn = PF}};
-	struct host h = {.npci = 2, .pci = pci, .boot_id = BOOT};
+	struct host *h = read_host();
 	struct err err;
 
+	put_silent_interface();
 	// its PF was being set, and that is not put back yet
 	leave(&(struct vf_record){.nic = PF, .pf = PF, .boot_id = BOOT});
-	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not what it was before nic vfs had it");
+	assert_fails(
+		vfs_keep(&l, h, &g, false, &err), &err, "what it was before nic vfs had it is not"
+	);
 	assert_ok(vf_record_remove(&l, VFS_DIR, PF, &err), &err);
-	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "NIC " VF " is no VF of " PF " any more");
+	assert_fails(vfs_keep(&l, h, &g, false, &err), &err, "is no VF of " PF " any more");
 	put_link(AT_PF "virtfn0", "../" VF);
+	take_interface("lo");
 	// in another network namespace
-	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "is not known: NIC " PF " has no network");
+	assert_fails(vfs_keep(&l, h, &g, false, &err), &err, "is not known: NIC " PF " has no");
 	put(AT_PF "net/nosuch0/x", "");
-	assert_fails(vfs_keep(&l, &h, &g, &err), &err, "(nosuch0): ask about its VFs");
-	assert_int_equal(unlinkat(topfd, AT_PF "net/nosuch0/x", 0), 0);
-	assert_int_equal(unlinkat(topfd, AT_PF "net/nosuch0", AT_REMOVEDIR), 0);
-	strcpy(pci[0].driver, "vfio-pci");
-	assert_ok(vfs_keep(&l, &h, &g, &err), &err);
-	strcpy(pci[0].driver, "ice");
-	// a driver that tells of no VF at all
-	put(AT_PF "net/lo/x", "");
-	assert_ok(vfs_keep(&l, &h, &g, &err), &err);
+	assert_fails(vfs_keep(&l, h, &g, false, &err), &err, "(nosuch0): ask about its VFs");
+	// what an engine gave is recorded, or not
+	assert_ok(vfs_keep(&l, h, &g, true, &err), &err);
 	assert_false(there(VFS_DIR + 1));
+}
+
+// The plan says what becomes of it.
+static void assert_noted(const struct host *h, const struct grant *g, const char *like)
+{
+	static struct plan p;
+
+	p = (struct plan){.lease.grant = *g, .host = h, .fs = &fs, .notes = json_array()};
+	plan_vfs_notes(&p);
+	assert_contains(json_string_value(json_array_get(p.notes, 0)), like);
+	plan_done(&p);
+}
+
+static void what_has_no_settings(void **)
+{
+	struct grant g = {.name = "fw", .nnics = 1, .nics = {{VF, 40}}};
+	struct host *h = read_host();
+	struct err err;
+
+	put_link(AT_PF "virtfn0", "../" VF);
+	// a driver that makes no interfaces: of programs, or of other than NICs
+	assert_ok(vfs_keep(&l, h, &g, false, &err), &err);
+	assert_noted(h, &g, "NIC " VF " is VF 0 of " PF ", and is left as it is at the end");
+	put(AT_PF "net/nosuch0/x", "");
+	assert_fails(vfs_keep(&l, h, &g, false, &err), &err, "ask about its VFs");
+	assert_noted(h, &g, "NIC " VF " is VF 0 of " PF ": its MAC address, VLAN, trust");
+	h->pci[1].class = 0x0b4000;
+	assert_ok(vfs_keep(&l, h, &g, false, &err), &err);
+	h->pci[1].class = 0x020000;
+	h->pci[0].class = 0x0b4000;
+	assert_ok(vfs_keep(&l, h, &g, false, &err), &err);
+	h->pci[0].class = 0x020000;
+	take_interface("nosuch0");
+	// a driver that tells of no VF at all
+	put_silent_interface();
+	assert_ok(vfs_keep(&l, h, &g, false, &err), &err);
+	assert_false(there(VFS_DIR + 1));
+}
+
+// One with a number that no record can have: it is left as it is.
+static void vf_beyond_those_that_are_told(void **)
+{
+	struct grant g = {.name = "fw", .nnics = 1, .nics = {{VF, 40}}};
+	struct err err;
+
+	put(AT_PF "net/nosuch0/x", "");
+	for (unsigned i = 0; i < 257; i++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), AT_PF "virtfn%u", i);
+		put_link(path, i < 256 ? "../0000:10:20.0" : "../" VF);
+	}
+	assert_ok(vfs_keep(&l, read_host(), &g, false, &err), &err);
+	assert_false(there(VFS_DIR + 1));
+	assert_noted(read_host(), &g, "NIC " VF " is VF 256 of " PF ", and is left as it is");
+}
+
+// What was noted before a start that failed is what it was.
+static void own_record_stays(void **)
+{
+	static struct vf_record r = {
+		.nic = VF, .pf = PF, .boot_id = BOOT, .lease = "fw", .n = 1, .vfs = {NO_VF}};
+	struct grant g = {.name = "fw", .nnics = 1, .nics = {{VF, 40}}};
+	struct grant next = {.name = "next", .nnics = 1, .nics = {{VF, 40}}};
+	struct err err;
+
+	r.vfs[0].vlan = 100;
+	put_link(AT_PF "virtfn0", "../" VF);
+	put(AT_PF "net/nosuch0/x", "");
+	leave(&r);
+	put("run/pinfold/leases/fw.json", "{}");
+	assert_ok(vfs_keep(&l, read_host(), &g, false, &err), &err);
+	assert_ok(vfs_keep(&l, read_host(), &g, false, &err), &err);
+	// to whom it is not granted an engine may give it
+	assert_fails(vfs_keep(&l, read_host(), &next, false, &err), &err, "before fw had it");
+	assert_ok(vfs_keep(&l, read_host(), &next, true, &err), &err);
+	assert_ok(vf_record_read(&l, VFS_DIR, VF, &r, &err), &err);
+	assert_string_equal(r.lease, "fw");
+	assert_int_equal(r.vfs[0].vlan, 100);
+	// of a VF of another PF by now
+	strcpy(r.pf, "0000:99:00.0");
+	leave(&r);
+	assert_fails(vfs_keep(&l, read_host(), &g, false, &err), &err, "is not put back yet");
 }
 
 // Of a VF or of a driver: it is named by whoever collects, and keeps nobody else from ending.
@@ -569,6 +693,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_and_back),
 		cmocka_unit_test(kernel_tells),
+		cmocka_unit_test(kernel_tells_of_none),
 		EACH(made_and_taken_away),
 		EACH(failure_half_way),
 		EACH(open_vf_keeps_all),
@@ -582,6 +707,9 @@ int main(void)
 		EACH(many_have_one_deadline),
 		EACH(lease_keeps_what_cannot_be_put_back),
 		EACH(what_cannot_be_kept),
+		EACH(what_has_no_settings),
+		EACH(vf_beyond_those_that_are_told),
+		EACH(own_record_stays),
 		EACH(unreadable_record_of_another),
 		EACH(records_of_others_are_refused),
 	};

@@ -213,6 +213,7 @@ class Screen:
             return found[0] != 0
 
         wait(ended, what="the end of top")
+        self.more()  # what it printed since the look before
         os.close(self.fd)
         return os.waitstatus_to_exitcode(found[1])
 

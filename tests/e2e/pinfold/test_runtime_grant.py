@@ -77,19 +77,6 @@ def test_a_container_finds_its_grant(pf, engine):
     assert grant not in pf.ps() and not list(ENGINE.glob(f"{name}-*"))
 
 
-def test_packets_of_its_drovers(pf, engine):
-    """Which are in the engine's cgroup itself, not below it."""
-    grant = granted(pf)
-    name = engine.start(engine.doc(grant))
-    where = engine.bundle.top / "rootfs/run/dpdk/x"
-    join = f"open({str(Path(pf.lease(grant)['cgroup']) / 'cgroup.procs')!r}, 'w').write('0')\n"
-    drover = [PYTHON, "-I", "-c", join + FALSE_DROVER, where, "answer", NUMBERS]
-    pf.start_other(*drover).until("^up")
-    text = pf.ok("stats", "--prometheus")
-    assert f'pinfold_packets_received_total{{name="{grant}"}} 7\n' in text
-    engine.runtime("delete", "--force", name)
-
-
 @pytest.mark.parametrize("way", ["annotation", "PINFOLD_GRANT", "DOCKER_RESOURCE_PINFOLD"])
 def test_run_and_its_end(pf, engine, way):
     """The runtime's own `run`: status and output are the program's, and the lease ends with it."""
@@ -253,6 +240,21 @@ def create_given(engine, doc, name=None):
     words = ["--bundle", str(engine.bundle.top), "--pid-file", str(engine.bundle.top / "pid")]
     assert engine.runtime.create(*words, engine.names[-1]) == 0
     return engine.names[-1]
+
+
+@needs_pages(8)
+def test_packets_of_its_drovers(pf, engine):
+    """Which are in the engine's cgroup itself, not below it."""
+    name = create_given(engine, given(engine))
+    assert engine.runtime("start", name).returncode == 0
+    grant = next(n for n, r in pf.ps().items() if r["in"] == "given")
+    cgroup = Path(pf.lease(grant)["cgroup"], "cgroup.procs")
+    where = engine.bundle.top / "rootfs/run/dpdk/x"
+    join = f"open({str(cgroup)!r}, 'w').write('0')\n"
+    drover = [PYTHON, "-I", "-c", join + FALSE_DROVER, where, "answer", NUMBERS]
+    pf.start_other(*drover).until("^up")
+    text = pf.ok("stats", "--prometheus")
+    assert f'pinfold_packets_received_total{{name="{grant}"}} 7\n' in text
 
 
 @needs_pages(8)

@@ -63,8 +63,8 @@ def test_who_is_busy(pf, place):
         # v1: its processes are in no cgroup of that controller
         assert not Path(f"/sys/fs/cgroup/cpuacct/pinfold/{busy}").exists() and not V2
     else:
-        # on a machine that others use it gets what they leave
-        assert 20 < a["cpu"] < 110 and b["cpu"] < 10
+        # on a machine that others use it gets what they leave; an emulated one takes a while to execute sleep
+        assert 20 < a["cpu"] < 110 and b["cpu"] < min(10 * SLOW, a["cpu"] / 2)
     assert [c["cpu"] for c in a["cpus"]] == [CPU] and [c["cpu"] for c in b["cpus"]] == [OTHER]
     assert a["cpus"][0]["busy"] + a["cpus"][0]["stolen"] > 60
     assert a["cpus"][0]["interrupts"] >= a["cpus"][0]["ticks"] > 0

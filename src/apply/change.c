@@ -245,12 +245,20 @@ static int show(const struct hostfs *fs, const struct plan *p, struct err *err)
 
 // ---- all of it
 
-static int set_cgroup(
+static int set_cgroup(const struct hostfs *fs, const struct plan *p, struct err *err)
+{
+	(void)fs;
+	return apply_host(p, true, err);
+}
+
+// Plans the way from one to the other, and does this with the plan.
+static int change(
 	const struct ledger *l,
 	const struct lease *lease,
 	const struct grant *from,
 	const struct grant *to,
 	const struct host *host,
+	int (*with)(const struct hostfs *, const struct plan *, struct err *),
 	struct err *err
 )
 {
@@ -263,28 +271,7 @@ static int set_cgroup(
 	now.grant = *from;
 	if (plan_change(&now, to, host, &l->fs, &p, err) < 0)
 		return -err->code;
-	r = apply_host(&p, true, err);
-	plan_done(&p);
-	return r;
-}
-
-static int show_change(
-	const struct ledger *l,
-	const struct lease *lease,
-	const struct grant *from,
-	const struct grant *to,
-	const struct host *host,
-	struct err *err
-)
-{
-	struct lease now = *lease;
-	struct plan p;
-	int r;
-
-	now.grant = *from;
-	if (plan_change(&now, to, host, &l->fs, &p, err) < 0)
-		return -err->code;
-	r = show(&l->fs, &p, err);
+	r = with(&l->fs, &p, err);
 	plan_done(&p);
 	return r;
 }
@@ -324,21 +311,22 @@ static int carry_out(
 {
 	struct grant less = *to;
 	struct err unused;
-	int r;
+	int r, set;
 
 	less.memory = from->memory < to->memory ? from->memory : to->memory;
 	less.pids = from->pids < to->pids ? from->pids : to->pids;
-	r = set_cgroup(l, lease, from, &less, host, err);
+	r = change(l, lease, from, &less, host, set_cgroup, err);
 	if (r == 0 && lease->again != LEASE_WAITING)
 		r = change_limits(l, lease, from, to, &host->limits, back, err);
 	if (r == 0)
-		r = show_change(l, lease, from, to, host, err);
+		r = change(l, lease, from, to, host, show, err);
 	if (r == 0)
 		r = write_definition(l, lease, to, back, err);
+	if (r < 0 && !back)
+		return r;
 	// what was is the limit again, whatever else could not be taken back
-	if (r < 0 && back)
-		set_cgroup(l, lease, &less, to, host, &unused);
-	return r == 0 ? set_cgroup(l, lease, &less, to, host, err) : r;
+	set = change(l, lease, &less, to, host, set_cgroup, r < 0 ? &unused : err);
+	return r < 0 ? r : set;
 }
 
 int change_carry_out(

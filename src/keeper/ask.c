@@ -13,13 +13,10 @@
 #include "run/beside.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 
 #define SLACK_MS 500 // for it to say by itself that there is no answer
 #define END_MS 100   // for a process that was killed
@@ -47,7 +44,7 @@ static int ask(
 	if (sock < 0)
 		return sock;
 	// whose question it is may end before the answer; only now, as a change of ids takes it back
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (beside_end_with(parent) < 0)
 		return err_set(err, ESRCH, "who asked is gone");
 	if (wire_send(sock, keeper_request_to_json(req), NULL, 0, err) < 0
 	    || keeper_hear(sock, left(limit), false, ret, err) < 0)
@@ -63,11 +60,9 @@ static _Noreturn void ask_main(
 	struct err err = {0};
 	struct iovec iov[] = {{&err, sizeof(err)}, {m.text, 0}};
 	const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = ARRAY_LEN(iov)};
+	int *const keep[] = {&to};
 
-	// should it never end, nobody is to wait for the caller's output, nor for the ledger's lock
-	to = dup2(to, STDERR_FILENO + 1);
-	close_range(STDERR_FILENO + 2, ~0u, 0);
-	beside_detach();
+	beside_apart(keep, ARRAY_LEN(keep));
 	if (ask(name, req, parent, limit, &m, &err) == 0) {
 		err = (struct err){0};
 		iov[1].iov_len = m.len;
@@ -114,10 +109,9 @@ static int receive(
 )
 {
 	const int64_t limit = clock_ms() + seconds * INT64_C(1000);
-	_cleanup_close_ int fd = -1, child = -1;
-	struct pollfd end = {.events = POLLIN};
+	_cleanup_close_ int fd = -1;
 	pid_t parent = getpid(), pid;
-	int r;
+	int child, r;
 
 	pid = socket_fork(&fd, err);
 	if (pid < 0)
@@ -126,10 +120,7 @@ static int receive(
 		ask_main(name, req, parent, limit, fd);
 	child = (int)syscall(SYS_pidfd_open, pid, 0);
 	r = wait_answer(fd, name, limit + SLACK_MS, text, ret_len, err);
-	syscall(SYS_pidfd_send_signal, child, SIGKILL, NULL, 0);
-	end.fd = child;
-	poll(&end, 1, END_MS);
-	waitpid(pid, NULL, WNOHANG);
+	beside_kill(pid, child, END_MS);
 	return r;
 }
 

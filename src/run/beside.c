@@ -9,11 +9,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ASIDE 100 // above what a process of pinfold's has open
+#define LATE 64	  // of those that do not die at once
 
 int beside_run_on(const struct grant *g, const struct idset *cpus)
 {
@@ -65,4 +71,43 @@ void beside_keep(int *const fds[], size_t n)
 			*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	}
 	close_range(ASIDE, ~0u, 0);
+}
+
+void beside_apart(int *const fds[], size_t n)
+{
+	beside_keep(fds, n);
+	beside_detach();
+}
+
+int beside_end_with(pid_t parent)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ? -1 : 0;
+}
+
+static void reap(pid_t late)
+{
+	static pid_t all[LATE];
+
+	for (unsigned i = 0; i < LATE; i++) {
+		if (all[i] != 0 && waitpid(all[i], NULL, WNOHANG) != 0)
+			all[i] = 0;
+		if (all[i] == 0) {
+			all[i] = late;
+			late = 0;
+		}
+	}
+}
+
+void beside_kill(pid_t pid, int fd, int ms)
+{
+	struct pollfd end = {.fd = fd, .events = POLLIN};
+
+	if (pid > 0) {
+		syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+		poll(&end, 1, ms);
+		close(fd);
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			pid = 0;
+	}
+	reap(pid);
 }

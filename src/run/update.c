@@ -77,6 +77,15 @@ static int check_lease(
 	return 0;
 }
 
+// An earlier one that this one says nothing of, and that could not be taken back: the lease would say what is not so.
+static bool leaves_earlier(const struct lease *lease, const struct grant_change *c)
+{
+	const struct grant *g = &lease->grant;
+	const struct grant has = change_of(g, &lease->updating);
+
+	return (has.memory != g->memory && c->memory == 0) || (has.pids != g->pids && c->pids == 0);
+}
+
 // What it was is on disk before it is anything else.
 static int change_lease(
 	const struct ledger *l,
@@ -91,6 +100,12 @@ static int change_lease(
 	struct err unused;
 	int r;
 
+	if (leaves_earlier(lease, c) && change_take_back(l, lease, err) < 0)
+		return err_wrap(
+			err,
+			"update '%s': an earlier update is to be taken back first",
+			lease->grant.name
+		);
 	if (change_check_use(&l->fs, lease, c, err) < 0)
 		return -err->code;
 	now.updating = (struct grant_change){to.memory, to.pids};

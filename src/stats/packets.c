@@ -16,14 +16,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SOCKET \
@@ -34,7 +31,6 @@
 #define SOCKETS 16	// of a workload that are asked
 #define ASK_MS 1000
 #define END_MS 20 // for a process that was killed
-#define LATE 64	  // of those, what is looked for again
 
 // ---- the process that asks
 
@@ -145,11 +141,9 @@ static _Noreturn void ask_workload(
 	struct stats_packets found = {0};
 	int *const keep[] = {&out, &fs.root};
 
-	// should it never end, nobody is to wait for the caller's output, nor for the ledger's lock
-	beside_keep(keep, ARRAY_LEN(keep));
-	beside_detach();
+	beside_apart(keep, ARRAY_LEN(keep));
 	alarm(ASK_MS / 1000 + 1);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (beside_end_with(parent) < 0)
 		_exit(1);
 	host_cgroup_mounts(a.fs, &a.cg);
 	if (cgroup_open_process(a.fs, lease->cgroup, runtime, take_root, &a) >= 0) {
@@ -174,37 +168,16 @@ static bool has_drover(const struct lease *lease)
 	return !site_has(&lease->site, SITE_PEN | SITE_GUEST);
 }
 
-// One that the kernel does not let die now is not waited for: the next look is told its number (0: none), and takes
-// what has died since.
-static void reap(pid_t late)
-{
-	static pid_t all[LATE];
-
-	for (unsigned i = 0; i < LATE; i++) {
-		if (all[i] != 0 && waitpid(all[i], NULL, WNOHANG) != 0)
-			all[i] = 0;
-		if (all[i] == 0) {
-			all[i] = late;
-			late = 0;
-		}
-	}
-}
-
 static void take_answer(struct asked *a, int64_t until)
 {
-	struct pollfd in = {.fd = a->fd, .events = POLLIN},
-		      end = {.fd = a->child, .events = POLLIN};
+	struct pollfd in = {.fd = a->fd, .events = POLLIN};
 	int64_t left = until - clock_ms();
 
 	if (poll(&in, 1, left > 0 ? (int)left : 0) > 0
 	    && recv(a->fd, a->to, sizeof(*a->to), MSG_DONTWAIT) != sizeof(*a->to))
 		*a->to = (struct stats_packets){0};
 	close(a->fd);
-	syscall(SYS_pidfd_send_signal, a->child, SIGKILL, NULL, 0);
-	poll(&end, 1, END_MS);
-	if (waitpid(a->pid, NULL, WNOHANG) == 0)
-		reap(a->pid);
-	close(a->child);
+	beside_kill(a->pid, a->child, END_MS);
 }
 
 void packets_ask(const struct ledger *l, struct stats *s)
@@ -215,7 +188,7 @@ void packets_ask(const struct ledger *l, struct stats *s)
 	unsigned n = 0;
 	struct err unused;
 
-	reap(0);
+	beside_kill(0, -1, 0);
 	for (unsigned i = 0; all != NULL && i < s->n; i++) {
 		struct stats_workload *w = &s->workloads[i];
 		struct asked *a = &all[n];

@@ -466,6 +466,9 @@ def test_former_limits_come_back(pf):
     ):  # cgroup v1 takes no limit below what is used
         assert pf("gc").returncode != 0
         assert pf.lease(name)["updating"]
+        r = pf("update", name, "--pids", "30")
+        assert r.returncode == 125 and "an earlier update is to be taken back first" in r.stderr
+        assert pf.lease(name)["updating"] and pf.lease(name)["grant"]["pids"] == 40
         pf.ok("update", name, "--memory", "64M")
         lease = pf.lease(name)
         assert lease["grant"]["memory"] == "64M" and "updating" not in lease

@@ -142,8 +142,8 @@ int apply_hugetlbfs(const struct step *s, struct err *err);
 int apply_overlay(const struct step *s, struct err *err);
 int apply_bind(const struct step *s, struct err *err);
 int apply_detach_hugetlbfs(const struct step *s, struct err *err);
-// the error of a bind whose source was exchanged
-int apply_exchanged(const struct step *s, struct err *err);
+// Opens what is to be bound, as it was when the plan was made (O_PATH).
+int apply_open_source(const struct step *s, struct err *err);
 // idmap.c: a bind with other ids
 int apply_idmapped(const struct step *s, struct err *err);
 // publish.c

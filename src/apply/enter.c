@@ -4,9 +4,11 @@
 
 #include "apply/apply.h"
 
+#include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/cgroup.h"
+#include "host/mounts.h"
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -22,13 +24,28 @@ struct entrance {
 	int mounts;
 };
 
+// As the kernel tells it: no path is walked below the root of a process, which may be where nobody answers.
+static bool sees_fence(int pid)
+{
+	_cleanup_free_ char *path = str_printf("/proc/%d/mounts", pid), *text = NULL;
+	struct mount_line m;
+
+	if (path == NULL || fs_read_file(path, MOUNTS_MAX, &text, NULL) < 0)
+		return false;
+	str_foreach (line, text, "\n") {
+		if (mount_parse(line, &m) && str_eq(m.where, FENCE_DIR) && str_eq(m.type, "tmpfs"))
+			return true;
+	}
+	return false;
+}
+
 // In another mount namespace, of this user namespace, with what pinfold made there. A process that is not root makes one in
 // a user namespace of its own: what lies in there is what it likes. What is tried is what is entered: kept open.
 static bool is_started_in(int pid, int process, void *arg)
 {
 	struct entrance *e = arg;
 	_cleanup_close_ int mounts = -1, user = -1;
-	char path[96];
+	char path[32];
 	struct stat st;
 
 	(void)process; // cgroup_open_process looks whether it was this one's
@@ -40,8 +57,7 @@ static bool is_started_in(int pid, int process, void *arg)
 	if (user < 0 || fstat(user, &st) < 0 || st.st_dev != e->user.st_dev
 	    || st.st_ino != e->user.st_ino)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/root" FENCE_DIR "/own", pid);
-	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (!sees_fence(pid))
 		return false;
 	scope_close(&e->mounts); // of one that was not to be had
 	e->mounts = steal_fd(&mounts);
@@ -91,7 +107,8 @@ int enter_fence(const struct lease *lease, int mounts, struct err *err)
 		return err_sys(err, errno, "enter its mount namespace");
 	// a runtime that is about to start another program may have a root of its own by now: nothing of it is used as
 	// root, whatever it has at the places of pinfold's
-	if (stat("/", &now) < 0 || now.st_dev != root.st_dev || now.st_ino != root.st_ino)
+	if (stat("/", &now) < 0 || now.st_dev != root.st_dev || now.st_ino != root.st_ino
+	    || lstat(FENCE_DIR "/own", &now) < 0 || !S_ISDIR(now.st_mode))
 		return err_set(err, EAGAIN, "another program is being started in it; try again");
 	return 0;
 }

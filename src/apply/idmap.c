@@ -59,19 +59,20 @@ static int map_of(const struct stat *owner, const struct step *s, struct err *er
 
 int apply_idmapped(const struct step *s, struct err *err)
 {
-	_cleanup_close_ int tree = (int
-	)syscall(SYS_open_tree, AT_FDCWD, s->value, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	_cleanup_close_ int source = apply_open_source(s, err), tree = -1, ns = -1;
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
 			    | (s->readonly ? MOUNT_ATTR_RDONLY : 0),
 	};
-	_cleanup_close_ int ns = -1;
 	struct stat st;
 
+	if (source < 0)
+		return source;
+	tree = (int)syscall(
+		SYS_open_tree, source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC
+	);
 	if (tree < 0 || fstat(tree, &st) < 0)
 		return err_sys(err, errno, "bind '%s'", s->value);
-	if (s->ino != 0 && (st.st_dev != s->dev || st.st_ino != s->ino))
-		return apply_exchanged(s, err);
 	ns = map_of(&st, s, err);
 	if (ns < 0)
 		return ns;

@@ -10,6 +10,7 @@
 #include "host/mounts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,14 +61,24 @@ int apply_overlay(const struct step *s, struct err *err)
 	return 0;
 }
 
-int apply_exchanged(const struct step *s, struct err *err)
+// What others can lead somewhere is no magic link, behind which there may be a mount of theirs that does not answer: the
+// ledger is locked.
+int apply_open_source(const struct step *s, struct err *err)
 {
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = s->ino != 0 ? fs_open_in(root, s->value, O_PATH, 0)
+					     : open(s->value, O_PATH | O_CLOEXEC);
+	struct stat st = {0};
+
+	if (fd < 0 && (s->ino == 0 || errno != ELOOP))
+		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
+	if (s->ino == 0 || (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino))
+		return steal_fd(&fd);
 	return err_set(
 		err,
 		ESTALE,
 		"bind '%s': another file is there than when the plan was made; see who may rename "
-		"in the "
-		"directories above it",
+		"in the directories above it",
 		s->value
 	);
 }
@@ -83,15 +94,17 @@ int apply_bind(const struct step *s, struct err *err)
 	unsigned long flags =
 		MS_NOSUID | (s->rdev != 0 ? 0 : MS_NODEV) | (s->readonly ? MS_RDONLY : 0);
 	unsigned below = s->recursive ? AT_RECURSIVE : 0;
-	struct stat st;
+	_cleanup_close_ int source = -1;
+	char from[32];
 
 	if (s->idmapped)
 		return apply_idmapped(s, err);
-	if (mount(s->value, s->path, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL) < 0)
+	source = apply_open_source(s, err);
+	if (source < 0)
+		return source;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", source);
+	if (mount(from, s->path, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL) < 0)
 		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
-	// what is bound now stays bound, wherever its path leads meanwhile
-	if (s->ino != 0 && (stat(s->path, &st) < 0 || st.st_dev != s->dev || st.st_ino != s->ino))
-		return apply_exchanged(s, err);
 	if (syscall(SYS_mount_setattr, AT_FDCWD, s->path, below, &attr, sizeof(attr)) == 0)
 		return 0;
 	// Linux before 5.12; the top mount only

@@ -311,7 +311,9 @@ static int check_place(int fd, const char *path, const char *image, struct err *
 
 int seccomp_read(const char *path, bool trusted, const char *image, json_t **ret, struct err *err)
 {
-	_cleanup_close_ int at = open(path, O_PATH | O_CLOEXEC), fd = -1;
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	// whoever may write there may lead it to where nobody answers, in a mount namespace of his (/proc/PID/root)
+	_cleanup_close_ int at = fs_open_in(root, path, O_PATH, 0), fd = -1;
 	_cleanup_free_ char *what = str_printf("seccomp profile '%s'", path);
 	_cleanup_free_ char *text = malloc(FILE_MAX + 1), *word = NULL;
 	_cleanup_json_ json_t *doc = NULL;
@@ -321,6 +323,14 @@ int seccomp_read(const char *path, bool trusted, const char *image, json_t **ret
 
 	if (what == NULL || text == NULL)
 		return err_oom(err);
+	if (at < 0 && errno == ELOOP)
+		return err_set(
+			err,
+			ELOOP,
+			"read %s: its links go round, or by a process's own ones in /proc; name "
+			"the file itself",
+			what
+		);
 	if (at < 0 || fstat(at, &st) < 0)
 		return err_sys(err, errno, "read %s", what);
 	if (!S_ISREG(st.st_mode))

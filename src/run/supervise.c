@@ -220,8 +220,7 @@ static int watch_workload(
 	if (w.child < 0)
 		r = err_sys(err, errno, "start a process");
 	else if (let_go(s, &w, c, err) < 0) {
-		kill(w.child, SIGKILL);
-		waitpid(w.child, NULL, 0);
+		watch_kill(&w);
 		r = -err->code;
 	}
 	if (r < 0) {

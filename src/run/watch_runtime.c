@@ -21,6 +21,7 @@
 
 #define STATUS_READS 16
 #define RELAY_MILLISECONDS 50 // so long a program that says nothing has no relay
+#define KILL_MILLISECONDS 5000
 #define START_SECONDS 60      // from the fork to the word of the container's init
 
 // A virtual machine takes all of its memory at its start.
@@ -42,10 +43,19 @@ int watch_left(const struct watch *w)
 	return t > 0 ? (int)t : 0;
 }
 
+// One that waits for a file system may not die.
+void watch_kill(struct watch *w)
+{
+	const int64_t limit = clock_ms() + KILL_MILLISECONDS;
+
+	kill(w->child, SIGKILL);
+	while (waitpid(w->child, &w->status, WNOHANG) == 0 && clock_ms() < limit)
+		nap_ms(1);
+}
+
 int watch_give_up(struct watch *w, struct err *err)
 {
-	kill(w->child, SIGKILL);
-	waitpid(w->child, &w->status, 0);
+	watch_kill(w);
 	return err_set(
 		err,
 		ETIMEDOUT,
@@ -251,8 +261,7 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 		if (fds[1].revents != 0)
 			closed = read_status(w, fd);
 		if (begin_relay(w, false, err) < 0) {
-			kill(w->child, SIGKILL);
-			waitpid(w->child, &w->status, 0);
+			watch_kill(w);
 			return -err->code;
 		}
 		if (fds[1].revents != 0 && !starting) {

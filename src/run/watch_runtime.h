@@ -49,6 +49,8 @@ struct watch {
 int64_t watch_limit(const struct lease *lease);
 // How many milliseconds are left of a start, 0 when its time is over.
 int watch_left(const struct watch *w);
+// Kills it, and waits for its end for some seconds.
+void watch_kill(struct watch *w);
 // Then: kills it. Returns the error. One limit for the whole start, however often a signal wakes us.
 int watch_give_up(struct watch *w, struct err *err);
 // Says that it runs, where that is to be said.

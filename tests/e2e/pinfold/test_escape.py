@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from auditing import INSIDE, RUNTIMES, bad, untried, verdicts
+from fuse import Silent
 from trees import listing, small_image
 from workload import (
     CPU,
@@ -316,6 +317,83 @@ def test_volume_that_changed(pf, tmp_path, victim):
     pf.fails(
         "run", "--cpus", CPU, *flags, "--", "cat", "/data/secret", like="another file is there"
     )
+
+
+# --- what does not answer, at the end of a path that others lead ----------------------------------
+
+
+@pytest.fixture
+def nowhere(tmp_path):
+    """A path by which whoever walks it waits for ever, in the mount namespace of a process."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("there is no /dev/fuse")
+    silent = Silent(tmp_path / "silent", 65534, others=True)
+    yield f"/proc/{os.getpid()}/root{silent.top}/x"
+    silent.end()
+
+
+def ends_soon(pf, *words, **kwargs):
+    """A command, whose end is waited for only so long: nothing else can kill one that walks there."""
+    s = pf.start(*words, **kwargs)
+    return s.end(20), s.text()
+
+
+def test_seccomp_file_that_leads_nowhere(pf, tmp_path, nowhere):
+    """Its path is kept by the grant, and walked at each start."""
+    file, name = tmp_path / "filter.json", unique("nowhere")
+    file.write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
+    pf.ok("grant", "create", "--name", name, "--cpus", CPU, "--seccomp", f"strict:{file}")
+    try:
+        file.unlink()
+        file.symlink_to(nowhere)
+        status, said = ends_soon(pf, "run", "--grant", name, "--", "true")
+        assert status == 125 and "a process's own ones in /proc" in said, said
+        pf.ok("gc")
+    finally:
+        pf.ok("grant", "remove", name)
+
+
+@pytest.mark.parametrize("how", ["", ":ro", ":rw,idmap"])
+def test_volume_that_leads_nowhere(pf, tmp_path, nowhere, how):
+    """Whoever may rename above it exchanges it once it was looked at."""
+    share, runtime = tmp_path / "share", tmp_path / "crun"
+    share.mkdir()
+    runtime.write_text(
+        f'#!/bin/sh\nif rmdir {share}; then ln -s {nowhere} {share}; fi\nexec {CRUN} "$@"\n'
+    )
+    runtime.chmod(0o755)
+    status, said = ends_soon(
+        pf, "run", "--cpus", CPU, "--runtime", runtime, "-v", f"{share}:/data{how}", "--", "true"
+    )
+    assert status == 125 and "another file is there" in said, said
+    pf.ok("gc")
+
+
+NOWHERE_AS_ROOT = """
+import os, sys, time
+fd = os.open(sys.argv[1], os.O_PATH)
+os.fchdir(fd)
+os.chroot(".")
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
+def test_root_of_a_process_that_leads_nowhere(pf, nowhere):
+    """Whoever looks for the mount namespace of a workload asks nothing below the roots of its processes."""
+    name = unique("nowhere")
+    top = nowhere.removesuffix("/x")
+    s = pf.start(
+        "run", "--in", "host", "--name", name, "--cpus", CPU, "--memory", "64M", "--",
+        PYTHON, "-c", NOWHERE_AS_ROOT, top,
+    )  # fmt: skip
+    s.until("^up")
+    status, said = ends_soon(pf, "exec", name, "--", "true")
+    assert status == 125 and "no process any more" in said, said
+    status, said = ends_soon(pf, "update", name, "--memory", "128M")
+    assert status == 0, said
+    pf.ok("stop", name)
+    s.end()
 
 
 # --- watching and holding up the host -------------------------------------------------------------

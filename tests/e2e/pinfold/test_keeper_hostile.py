@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import re
-import select
 import signal
 import socket
 import struct
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from fuse import Silent
 from owner import KEEPERS, OWNER
 from workload import SLOW, needs_root, wait
 
@@ -273,58 +273,6 @@ def test_writer_that_is_held_up(speaker, keep):
 
 # --- file systems of his own ------------------------------------------------------------------------
 
-FUSE_INIT = 26  # linux/fuse.h
-FUSE_UNANSWERED = (2, 36, 42)  # FORGET, INTERRUPT, BATCH_FORGET
-
-
-class Silent:
-    """A FUSE mount of the owner's, as fusermount3 makes one, whose server reads requests and answers none; slow: that
-    nothing is there, after so many seconds."""
-
-    def __init__(self, top, slow=None):
-        self.top, self.read, self.aborted, self.slow = str(top), [], False, slow
-        top.mkdir(mode=0o755)
-        self.libc = ctypes.CDLL(None, use_errno=True)
-        self.fd = os.open("/dev/fuse", os.O_RDWR | os.O_NONBLOCK)
-        options = f"fd={self.fd},rootmode=40000,user_id={OWNER},group_id={OWNER}"
-        flags = 2 | 4  # nosuid, nodev
-        if self.libc.mount(b"x", self.top.encode(), b"fuse", flags, options.encode()) < 0:
-            os.close(self.fd)
-            pytest.skip(f"no FUSE mount: {os.strerror(ctypes.get_errno())}")
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self.serve)
-        self.thread.start()
-
-    def serve(self):
-        poll = select.poll()
-        poll.register(self.fd, select.POLLIN)
-        while not self.ended.is_set():
-            if not poll.poll(50):
-                continue
-            try:
-                request = os.read(self.fd, 1 << 17)
-            except BlockingIOError:
-                continue
-            except OSError:
-                self.aborted = True
-                return
-            _, opcode, number = struct.unpack_from("IIQ", request)
-            if opcode == FUSE_INIT:
-                body = struct.pack("IIIIHHII36x", 7, 31, 4096, 0, 0, 0, 4096, 0)
-                os.write(self.fd, struct.pack("IiQ", 16 + len(body), 0, number) + body)
-                continue
-            self.read.append(opcode)
-            if self.slow and opcode not in FUSE_UNANSWERED:
-                time.sleep(self.slow)
-                os.write(self.fd, struct.pack("IiQ", 16, -errno.ENOENT, number))
-
-    def end(self):
-        self.ended.set()
-        self.thread.join(20)
-        os.close(self.fd)
-        self.libc.umount2(self.top.encode(), 2)  # MNT_DETACH
-
-
 @pytest.fixture
 def silent():
     """Two of them, and one that is busy and answers."""
@@ -335,7 +283,7 @@ def silent():
         every, client = [], None
         try:
             for name, slow in (("asked", None), ("idle", None), ("busy", 0.08)):
-                every.append(Silent(Path(top) / name, slow))
+                every.append(Silent(Path(top) / name, OWNER, slow))
             script = f"while :; do test -e {top}/busy/x; sleep 0.02; done"
             client = subprocess.Popen(
                 ["sh", "-c", script], user=OWNER, group=OWNER, extra_groups=[]

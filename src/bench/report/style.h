@@ -62,5 +62,5 @@ static const char report_style[] =
 	"@media print{body{font-size:10pt;max-width:none;padding:0}table{font-size:8.5pt}"
 	".rows th,.rows td{padding:.15rem .4rem}.rows td.value{min-width:8rem}"
 	"figure{flex:0 0 47%;margin:.2rem 0}"
-	"h2{break-after:avoid}tr,figure{break-inside:avoid}thead{display:table-header-group}"
+	"h2,h2+p{break-after:avoid}tr,figure{break-inside:avoid}thead{display:table-header-group}"
 	"a{color:inherit;text-decoration:none}}\n";

@@ -21,6 +21,9 @@ struct log {
 	bool former;  // what it replaces is put aside
 };
 
+#define LOG_BYTES (8l << 20)  // of NAME.log and of NAME.log.1, of which
+#define LOG_WORDS (64l << 10) // so much is for what pinfold itself says there (run/say.h)
+
 #define LOG_NONE                                                         \
 	{                                                                \
 		.to = -1, .from = -1, .file = -1, .times = -1, .dir = -1 \

@@ -21,7 +21,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#define LOG_BYTES (8l << 20)
 #define TICK_MS 20 // until there is room for what waits
 #define FULL_SECONDS 4
 #define FULL_NS (FULL_SECONDS * INT64_C(1000000000)) // then there is room for a burst
@@ -194,9 +193,16 @@ static void rotate(struct log *log)
 	}
 }
 
+// Whether it is time for another file: others write there, too.
+static bool is_full(int file, size_t len)
+{
+	struct stat st;
+
+	return fstat(file, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES - LOG_WORDS;
+}
+
 struct files {
 	struct log *log;
-	long size;
 	uint64_t lost;
 };
 
@@ -204,10 +210,8 @@ static void put_rotating(void *arg, const char *data, size_t len)
 {
 	struct files *f = arg;
 
-	if (f->size + (long)len > LOG_BYTES) {
+	if (is_full(f->log->file, len))
 		rotate(f->log);
-		f->size = 0;
-	}
 	times_stamp(f->log->times, f->log->file, times_now());
 	if (put_or_lose(f->log->file, data, len, &f->lost))
 		event_log(
@@ -215,17 +219,12 @@ static void put_rotating(void *arg, const char *data, size_t len)
 			f->log->name,
 			strerror(errno)
 		);
-	f->size += (long)len;
 }
 
 void log_write(struct log *log)
 {
 	struct files files = {.log = log};
 	static struct log_flow flow;
-	struct stat st;
-
-	if (fstat(log->file, &st) == 0) // of a workload that was started again
-		files.size = st.st_size;
 
 	log_flow_begin(&flow, LOG_RATE);
 	for (;;) {
@@ -251,13 +250,12 @@ void log_pair_close(struct log_pair *p)
 bool log_append(struct log_pair *files, const char *data, size_t len)
 {
 	static char buf[65536];
-	struct stat st;
 	off_t from = 0;
 	ssize_t n;
 
 	// both are opened for appending, which sendfile(2) does not do
-	if (fstat(files->now, &st) == 0 && st.st_size + (off_t)len > LOG_BYTES
-	    && ftruncate(files->before, 0) == 0 && lseek(files->before, 0, SEEK_SET) == 0) {
+	if (is_full(files->now, len) && ftruncate(files->before, 0) == 0
+	    && lseek(files->before, 0, SEEK_SET) == 0) {
 		times_clear(files->before_times); // they are of what was there
 		for (; (n = pread(files->now, buf, sizeof(buf), from)) > 0; from += n)
 			put(files->before, buf, (size_t)n);

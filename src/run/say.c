@@ -4,28 +4,40 @@
 #include "run/say.h"
 
 #include "base/scope.h"
+#include "run/log.h"
 #include "run/log_times.h"
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
+
+void say_in_log(int dir, const char *name, const char *line)
+{
+	_cleanup_free_ char *log = str_printf("%s.log", name);
+	_cleanup_free_ char *text = str_printf("pinfold: '%s': %s\n", name, line);
+	_cleanup_close_ int fd = -1, times = -1;
+	struct stat st;
+
+	if (log == NULL || text == NULL)
+		return;
+	fd = openat(dir, log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size + (off_t)strlen(text) > LOG_BYTES)
+		return;
+	times = times_open(dir, log, fd, O_RDWR);
+	times_stamp(times, fd, times_now());
+	dprintf(fd, "%s", text);
+}
 
 void say_of(const struct lease *lease, const char *line)
 {
-	const struct grant *g = &lease->grant;
-	_cleanup_free_ char *log = str_printf(LOG_DIR "/%s.log", g->name);
-	_cleanup_close_ int fd = -1, times = -1;
-	struct pollfd room = {.events = POLLOUT};
-
-	if (lease->detached || !site_has(&lease->site, SITE_SUPERVISOR))
-		fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW) : -1;
-	else
-		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 	// nobody may read there any more, or for a while: the workload matters more than the word
-	room.fd = fd;
-	if (fd >= 0 && poll(&room, 1, 0) == 1 && room.revents == POLLOUT) {
-		if (log != NULL)
-			times = times_open(AT_FDCWD, log, fd, O_RDWR);
-		times_stamp(times, fd, times_now());
-		dprintf(fd, "pinfold: '%s': %s\n", g->name, line);
+	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+	_cleanup_close_ int dir = -1;
+
+	if (lease->detached || !site_has(&lease->site, SITE_SUPERVISOR)) {
+		dir = open(LOG_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		say_in_log(dir, lease->grant.name, line);
+	} else if (poll(&room, 1, 0) == 1 && room.revents == POLLOUT) {
+		dprintf(STDERR_FILENO, "pinfold: '%s': %s\n", lease->grant.name, line);
 	}
 }

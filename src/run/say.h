@@ -7,3 +7,6 @@
 
 // One line: into the log of a detached workload, or of a keeper's, else to standard error. Never waits.
 void say_of(const struct lease *lease, const char *line);
+
+// Into NAME.log there. Nothing when that has its LOG_BYTES: its writer makes room once the program says something.
+void say_in_log(int dir, const char *name, const char *line);

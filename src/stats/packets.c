@@ -38,9 +38,9 @@ struct asking {
 	const struct hostfs *fs;
 	const struct lease *lease;
 	struct host_cgroup cg;
-	int root; // of the workload
-	size_t room;
-	unsigned sockets; // to be asked yet
+	int root;	     // of the workload
+	size_t room, values; // that may be read yet, of all answers
+	unsigned sockets;    // to be asked yet
 };
 
 // The kernel says who listens: nobody but a process of the workload.
@@ -90,7 +90,7 @@ static void ask(struct asking *a, int dir, const char *name, struct stats_packet
 		len += n > 0 ? (size_t)n : 0;
 	} while (n > 0 && answer[len - 1] != '\n' && len < a->room);
 	a->room -= len;
-	if (n > 0 && packets_in_report(answer, len, ret))
+	if (n > 0 && packets_in_report(answer, len, &a->values, ret))
 		ret->at = clock_ns();
 }
 
@@ -136,7 +136,14 @@ static _Noreturn void ask_workload(
 )
 {
 	struct hostfs fs = l->fs;
-	struct asking a = {.fs = &fs, .lease = lease, .root = -1, .room = ROOM, .sockets = SOCKETS};
+	struct asking a = {
+		.fs = &fs,
+		.lease = lease,
+		.root = -1,
+		.room = ROOM,
+		.values = PACKETS_VALUES,
+		.sockets = SOCKETS,
+	};
 	bool runtime = site_has(&lease->site, SITE_LEASE);
 	struct stats_packets found = {0};
 	int *const keep[] = {&out, &fs.root};

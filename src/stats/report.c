@@ -7,17 +7,17 @@
 #include "base/jread.h"
 #include "base/scope.h"
 
-#define VALUES \
-	65536 // in the 1 MiB that is read; of a drover's each has some 16 bytes, of others' two
-
 // Memory and time that a text takes to be read go with its values, however short they are.
-static bool is_short(const char *text, size_t len)
+static bool is_short(const char *text, size_t len, size_t *values)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < len; i++)
 		n += text[i] == ',' || text[i] == '[' || text[i] == '{';
-	return n <= VALUES;
+	if (n > *values)
+		return false;
+	*values -= n;
+	return true;
 }
 
 // Sums stay below what JSON and half of those who read it can hold.
@@ -30,10 +30,11 @@ static void add(uint64_t *sum, const json_t *v)
 		*sum = (uint64_t)n > most - *sum ? most : *sum + (uint64_t)n;
 }
 
-bool packets_in_report(const char *text, size_t len, struct stats_packets *ret)
+bool packets_in_report(const char *text, size_t len, size_t *values, struct stats_packets *ret)
 {
 	static const char *const lost[] = {"imissed", "ierrors", "oerrors", "rx_nombuf"};
-	_cleanup_json_ json_t *report = is_short(text, len) ? json_loadb(text, len, 0, NULL) : NULL;
+	_cleanup_json_ json_t *report =
+		is_short(text, len, values) ? json_loadb(text, len, 0, NULL) : NULL;
 	const json_t *tasks = json_object_get(report, "tasks"),
 		     *ports = json_object_get(report, "ports");
 	struct stats_packets all = *ret;

@@ -12,12 +12,15 @@
 #include "host/hostfs.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define LOOKS 20 // at one connection
+#define LOOKS 20 // at all of them
 #define LOOK_MILLISECONDS 10
-#define ALL_MILLISECONDS 2000
+#define CONNECTIONS 16384 // in one call: the ledger is locked, and an owner can have many
+#define NUMBER 16
 
 static DIR *open_connections(void)
 {
@@ -29,43 +32,44 @@ static DIR *open_connections(void)
 	return root >= 0 ? dir_open(root, ".", 0) : NULL;
 }
 
-static bool waits(int connection)
+// The directory of a connection, if it is the owner's and has requests without an answer; else -1.
+static int open_waiting(DIR *d, const char *name, uid_t owner)
 {
+	_cleanup_close_ int dir = openat(dirfd(d), name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
 	uint64_t n;
 
-	return hostfs_u64(connection, "waiting", &n) == 0 && n > 0;
-}
-
-// Of one that answers, however slowly, at some moment none is seen, unless others keep
-// coming all the time.
-static bool answers_nothing(int connection)
-{
-	for (int i = 0; i < LOOKS; i++) {
-		if (!waits(connection))
-			return false;
-		nap_ms(LOOK_MILLISECONDS);
-	}
-	return true;
+	if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != owner
+	    || hostfs_u64(dir, "waiting", &n) < 0 || n == 0)
+		return -1;
+	return steal_fd(&dir);
 }
 
 unsigned fuse_abort(uid_t owner)
 {
+	static char names[CONNECTIONS][NUMBER];
 	_cleanup_closedir_ DIR *d = open_connections();
-	const int64_t limit = clock_ms() + ALL_MILLISECONDS;
+	unsigned n = 0, left;
 	struct dirent *e;
-	unsigned n = 0;
+	struct err unused;
 
-	while ((e = dir_next(d)) != NULL) {
-		_cleanup_close_ int dir =
-			openat(dirfd(d), e->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		struct stat st;
-		struct err unused;
+	while (n < CONNECTIONS && (e = dir_next(d)) != NULL) {
+		_cleanup_close_ int dir = open_waiting(d, e->d_name, owner);
 
-		// an owner can have many: the ledger is locked
-		if (dir >= 0 && fstat(dir, &st) == 0 && st.st_uid == owner
-		    && (clock_ms() < limit ? answers_nothing(dir) : waits(dir))
-		    && fs_write_control(dir, "abort", "1", &unused) == 0)
-			n++;
+		if (dir >= 0)
+			snprintf(names[n++], NUMBER, "%.*s", NUMBER - 1, e->d_name);
+	}
+	// of one that answers, however slowly, at some moment none is seen, unless others keep coming all the time
+	for (unsigned look = 2; look <= LOOKS && n > 0; look++, n = left) {
+		nap_ms(LOOK_MILLISECONDS);
+		left = 0;
+		for (unsigned i = 0; i < n; i++) {
+			_cleanup_close_ int dir = open_waiting(d, names[i], owner);
+
+			if (dir >= 0
+			    && (look < LOOKS || fs_write_control(dir, "abort", "1", &unused) == 0))
+				memmove(names[left++], names[i], NUMBER);
+		}
 	}
 	return n;
 }

@@ -60,7 +60,11 @@ class Silent:
             self.read.append(opcode)
             if self.slow and opcode not in FUSE_UNANSWERED:
                 time.sleep(self.slow)
-                os.write(self.fd, struct.pack("IiQ", 16, -errno.ENOENT, number))
+                try:
+                    os.write(self.fd, struct.pack("IiQ", 16, -errno.ENOENT, number))
+                except OSError:
+                    self.aborted = True
+                    return
 
     def end(self):
         self.ended.set()

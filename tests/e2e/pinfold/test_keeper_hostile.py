@@ -273,35 +273,48 @@ def test_writer_that_is_held_up(speaker, keep):
 
 # --- file systems of his own ------------------------------------------------------------------------
 
+MANY = 12  # more than can be looked at one after the other in two seconds
+
+
 @pytest.fixture
 def silent():
-    """Two of them, and one that is busy and answers."""
+    """Many that are asked and one that is not; and some that are busy and answer, before and after these."""
     if not os.path.exists("/dev/fuse"):
         pytest.skip("there is no /dev/fuse")
     with tempfile.TemporaryDirectory(prefix="pinfold-test-") as top:
         os.chmod(top, 0o755)
-        every, client = [], None
+        every, clients = {}, []
+
+        def begin(name, script=None, slow=None):
+            one = every[name] = Silent(Path(top) / name, OWNER, slow)
+            if script:
+                command = ["sh", "-c", script.format(top=one.top)]
+                clients.append(subprocess.Popen(command, user=OWNER, group=OWNER, extra_groups=[]))
+                wait(lambda: one.read, what="a request of its client")
+
+        busy = "while :; do test -e {top}/x; sleep 0.02; done"
         try:
-            for name, slow in (("asked", None), ("idle", None), ("busy", 0.08)):
-                every.append(Silent(Path(top) / name, OWNER, slow))
-            script = f"while :; do test -e {top}/busy/x; sleep 0.02; done"
-            client = subprocess.Popen(
-                ["sh", "-c", script], user=OWNER, group=OWNER, extra_groups=[]
-            )
-            wait(lambda: every[2].read, what="a request of its client")
+            for i in range(3):
+                begin(f"first-{i}", busy, slow=0.08)
+            begin("idle")
+            begin("asked")
+            for i in range(MANY):
+                begin(f"asked-{i}", "test -e {top}/x")
+            for i in range(3):
+                begin(f"last-{i}", busy, slow=0.08)
             yield every
         finally:
-            if client:
+            for one in every.values():
+                one.end()
+            for client in clients:
                 client.kill()
                 client.wait()
-            for one in every:
-                one.end()
 
 
 @pytest.mark.parametrize("verb", ["stop", "remove"])
 def test_mount_of_the_owners_that_does_not_answer(keep, silent, verb):
-    """Who waits for it cannot be killed: root's commands end it all the same, and no other mount."""
-    asked, idle, busy = silent
+    """Who waits for it cannot be killed: root's commands end it all the same, and none that answers."""
+    asked, busy = silent["asked"], [one for one in silent.values() if one.slow]
     keep.grant()
     with keep.socket() as s:
         order = {"op": "run", "argv": ["/bin/true"], "volumes": [f"{asked.top}:/m"]}
@@ -310,8 +323,10 @@ def test_mount_of_the_owners_that_does_not_answer(keep, silent, verb):
         wait(lambda: asked.read, what="the keeper's look at the volume")
         keep.pf.ok("grant", verb, keep.name, seconds=60)
     wait(lambda: asked.aborted, what="the end of the connection")
-    asked_of = len(busy.read)
-    wait(lambda: len(busy.read) > asked_of, what="another request to the busy one")
-    assert not idle.aborted and not busy.aborted
+    for one in busy:
+        asked_of = len(one.read)
+        wait(lambda: one.aborted or len(one.read) > asked_of, what="another request to a busy one")
+    aborted = {name for name, one in silent.items() if one.aborted}
+    assert aborted == {name for name in silent if name.startswith("asked")}
     if verb == "stop":
         keep.pf.ok("grant", "remove", keep.name)

@@ -73,11 +73,13 @@ static bool wait_until(int64_t then)
 
 	while (!leave) {
 		int64_t left = then - clock_ms();
+		// a key is heard also when the look took all the time that there was
+		int n = poll(&in, 1, left > 0 ? (int)left : 0);
 		char key;
 
-		if (left <= 0)
+		if (n == 0)
 			return true;
-		if (poll(&in, 1, (int)left) <= 0)
+		if (n < 0)
 			continue;
 		if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q')
 			return false;

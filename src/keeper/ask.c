@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #define SLACK_MS 500 // for it to say by itself that there is no answer
@@ -110,17 +109,15 @@ static int receive(
 {
 	const int64_t limit = clock_ms() + seconds * INT64_C(1000);
 	_cleanup_close_ int fd = -1;
-	pid_t parent = getpid(), pid;
-	int child, r;
+	pid_t parent = getpid(), pid = beside_ask(name, &fd, err);
+	int r;
 
-	pid = socket_fork(&fd, err);
 	if (pid < 0)
 		return pid;
 	if (pid == 0)
 		ask_main(name, req, parent, limit, fd);
-	child = (int)syscall(SYS_pidfd_open, pid, 0);
 	r = wait_answer(fd, name, limit + SLACK_MS, text, ret_len, err);
-	beside_kill(pid, child, END_MS);
+	beside_ask_end(pid, END_MS);
 	return r;
 }
 

@@ -6,20 +6,24 @@
 #include "apply/apply.h"
 #include "base/debug.h"
 #include "base/idset.h"
+#include "base/scope.h"
+#include "base/socket.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ASIDE 100 // above what a process of pinfold's has open
-#define LATE 64	  // of those that do not die at once
+#define ASIDE 100   // above what a process of pinfold's has open
+#define ASKERS 1024 // at a time
 
 int beside_run_on(const struct grant *g, const struct idset *cpus)
 {
@@ -84,30 +88,55 @@ int beside_end_with(pid_t parent)
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ? -1 : 0;
 }
 
-static void reap(pid_t late)
-{
-	static pid_t all[LATE];
+// ---- who asks
 
-	for (unsigned i = 0; i < LATE; i++) {
-		if (all[i] != 0 && waitpid(all[i], NULL, WNOHANG) != 0)
-			all[i] = 0;
-		if (all[i] == 0) {
-			all[i] = late;
-			late = 0;
-		}
+static struct asker {
+	pid_t pid; // 0: none
+	bool late; // was killed, and is there still
+	char whom[NAME_MAX_LEN + 1];
+} askers[ASKERS];
+
+pid_t beside_ask(const char *whom, int *ret, struct err *err)
+{
+	struct asker *free = NULL;
+	pid_t pid;
+
+	for (struct asker *a = askers; a < askers + ASKERS; a++) {
+		if (a->late && waitpid(a->pid, NULL, WNOHANG) != 0)
+			*a = (struct asker){0};
+		if (a->pid == 0)
+			free = a;
+		else if (str_eq(a->whom, whom))
+			return err_set(
+				err,
+				EBUSY,
+				"ask '%s': process %d, which did before, waits for it and cannot "
+				"be killed; stop it",
+				whom,
+				a->pid
+			);
 	}
+	if (free == NULL)
+		return err_set(err, EBUSY, "ask '%s': %d others are being asked", whom, ASKERS);
+	pid = socket_fork(ret, err);
+	if (pid > 0) {
+		free->pid = pid;
+		snprintf(free->whom, sizeof(free->whom), "%s", whom);
+	}
+	return pid;
 }
 
-void beside_kill(pid_t pid, int fd, int ms)
+void beside_ask_end(pid_t pid, int ms)
 {
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd end = {.fd = fd, .events = POLLIN};
+	struct asker *a = askers;
 
-	if (pid > 0) {
-		syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-		poll(&end, 1, ms);
-		close(fd);
-		if (waitpid(pid, NULL, WNOHANG) != 0)
-			pid = 0;
-	}
-	reap(pid);
+	while (a->pid != pid)
+		a++;
+	kill(pid, SIGKILL);
+	poll(&end, 1, ms);
+	a->late = waitpid(pid, NULL, WNOHANG) == 0;
+	if (!a->late)
+		a->pid = 0;
 }

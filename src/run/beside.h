@@ -35,6 +35,9 @@ void beside_apart(int *const fds[], size_t n);
 // Ends with its parent; not across a change of ids, which takes that back. -1: the parent has ended already.
 int beside_end_with(pid_t parent);
 
-// Kills one of the caller's, by its pidfd, which is closed, and waits for no longer than ms. One that the kernel does not
-// let die now is waited for at a later call: of such the last 64 are known. pid 0: only that.
-void beside_kill(pid_t pid, int fd, int ms);
+// Such a process, made by socket_fork to ask whoever has that name of a grant or workload. -EBUSY while one that asked
+// him before is there yet: he may be the reason that the kernel does not let it die, and would have one more each time.
+pid_t beside_ask(const char *whom, int *ret, struct err *err);
+
+// Kills it, and waits for no longer than ms.
+void beside_ask_end(pid_t pid, int ms);

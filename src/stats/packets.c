@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -165,7 +164,7 @@ static _Noreturn void ask_workload(
 
 struct asked {
 	pid_t pid;
-	int fd, child; // child: its pidfd
+	int fd;
 	struct stats_packets *to;
 };
 
@@ -184,7 +183,7 @@ static void take_answer(struct asked *a, int64_t until)
 	    && recv(a->fd, a->to, sizeof(*a->to), MSG_DONTWAIT) != sizeof(*a->to))
 		*a->to = (struct stats_packets){0};
 	close(a->fd);
-	beside_kill(a->pid, a->child, END_MS);
+	beside_ask_end(a->pid, END_MS);
 }
 
 void packets_ask(const struct ledger *l, struct stats *s)
@@ -195,7 +194,6 @@ void packets_ask(const struct ledger *l, struct stats *s)
 	unsigned n = 0;
 	struct err unused;
 
-	beside_kill(0, -1, 0);
 	for (unsigned i = 0; all != NULL && i < s->n; i++) {
 		struct stats_workload *w = &s->workloads[i];
 		struct asked *a = &all[n];
@@ -203,13 +201,11 @@ void packets_ask(const struct ledger *l, struct stats *s)
 		if (!has_drover(&w->lease))
 			continue;
 		a->to = &w->packets;
-		a->pid = socket_fork(&a->fd, &unused);
+		a->pid = beside_ask(w->lease.grant.name, &a->fd, &unused);
 		if (a->pid == 0)
 			ask_workload(l, &w->lease, parent, a->fd);
-		if (a->pid < 0)
-			continue;
-		a->child = (int)syscall(SYS_pidfd_open, a->pid, 0);
-		n++;
+		if (a->pid > 0)
+			n++;
 	}
 	for (unsigned i = 0; i < n; i++)
 		take_answer(&all[i], until);

@@ -322,6 +322,60 @@ def test_who_does_not_answer_as_a_drover(pf, how):
     assert row["packets"] is None and row["memory"] > 0
 
 
+def test_top_hears_a_key(pf):
+    """Also where each look waits for somebody as long as it is until the next."""
+    name = false_drover(pf, "silent")
+    screen = Screen(pf, "--seconds", "1")
+    screen.until(rf"\n{name} ")
+    os.write(screen.fd, b"q")
+    assert screen.end() == 0
+
+
+# Makes a file system in which nothing is ever found nor missing, and lets it be its root.
+LED_AWAY = """
+import ctypes, errno, os, struct, sys, threading, time
+fd = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={fd},rootmode=40000,user_id=0,group_id=0".encode()
+if ctypes.CDLL(None).mount(b"x", sys.argv[1].encode(), b"fuse", 0, options) < 0:
+    sys.exit(77)
+def serve():
+    while True:
+        _, opcode, number = struct.unpack_from("IIQ", os.read(fd, 1 << 17))
+        if opcode == 26:  # INIT, of linux/fuse.h
+            body = struct.pack("IIIIHHII36x", 7, 31, 4096, 0, 0, 0, 4096, 0)
+            os.write(fd, struct.pack("IiQ", 16 + len(body), 0, number) + body)
+        elif opcode == 34:  # ACCESS: may it be the root
+            os.write(fd, struct.pack("IiQ", 16, -errno.ENOSYS, number))
+threading.Thread(target=serve, daemon=True).start()
+os.chdir(sys.argv[1])
+os.chroot(".")
+print("up", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_who_cannot_be_killed_is_one(pf):
+    """A workload whose root does not answer holds up who asks it: one process, however often top looks."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("there is no /dev/fuse")
+    top = pf.directory / "away"
+    top.mkdir()
+    name = pf.unique()
+    command = [PYTHON, "-I", "-c", LED_AWAY, top]
+    pf.start("run", "--in", "host", "--name", name, "--cpus", CPU, "--", *command).until("^up")
+    screen = Screen(pf, "--seconds", "1")
+    children = Path(f"/proc/{screen.pid}/task/{screen.pid}/children")
+    wait(lambda: children.read_text(), what="one that asks")
+    wait(lambda: len(re.findall(rf"\n{name} ", screen.more())) >= 4, 20, "four looks")
+    late = children.read_text().split()
+    os.kill(screen.pid, 15)
+    assert screen.end() == 0
+    assert len(late) == 1
+    assert stats(pf, name)[name]["packets"] is None
+    pf.ok("stop", "-t", "0", name)
+    wait(lambda: not os.path.exists(f"/proc/{late[0]}"), what="its end")
+
+
 @needs_two
 def test_numbers_and_nothing_else(pf):
     name = false_drover(pf, "answer", says=NUMBERS)

@@ -81,8 +81,13 @@ int options_next(
 	if (!stop)
 		at = optind - 1;
 	snprintf(word, sizeof(word), "%s", at < argc && argv[at] != NULL ? argv[at] : "");
-	if (c == '?')
+	if (c == '?' && (!str_starts(word, "--") || optopt == 0))
 		return unknown(word, longs, help, err);
+	if (c == '?') { // a known one, with a value
+		word[strcspn(word, "=")] = '\0';
+		err_set(err, EINVAL, "option '%s' takes no value", word);
+		return '?';
+	}
 	err_set(err, EINVAL, "option '%s' wants a value", word);
 	return '?';
 }

@@ -56,6 +56,8 @@ static void refuses(void **)
 		{"+a", "-a -b", "unknown option '-b'; see x --help"},
 		{"+a", "--entirely-else one", "unknown option '--entirely-else'; see x --help"},
 		{"+a", "-a --seconds", "option '--seconds' wants a value"},
+		{"+a", "--json=1", "option '--json' takes no value"},
+		{"a", "one --jso=", "option '--jso' takes no value"},
 		{"a", "one --jsn", "unknown option '--jsn'; did you mean '--json'?"},
 		{"a", "one two --seconds", "option '--seconds' wants a value"},
 	};

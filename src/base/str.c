@@ -47,9 +47,11 @@ int name_check(const char *what, const char *name, struct err *err)
 		return err_set(
 			err,
 			EINVAL,
-			"name %s '%.64s': 1 to %d of a-z 0-9 . _ -, the first a letter or digit",
-			what,
+			"'%.64s' is no name for %s: 1 to %d of a-z 0-9 . _ -, the first a letter "
+			"or "
+			"digit",
 			name,
+			what,
 			NAME_MAX_LEN
 		);
 	return 0;

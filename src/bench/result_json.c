@@ -331,7 +331,7 @@ int result_from_json(const json_t *doc, struct result *ret, struct err *err)
 	if (r.experiment == NULL || r.title == NULL)
 		return err_set(err, EINVAL, "%s: 'experiment' or 'title' is missing", what);
 	// files are named by it
-	if (name_check("experiment", r.experiment, err) < 0)
+	if (name_check("an experiment", r.experiment, err) < 0)
 		return -err->code;
 	if (!json_is_number(json_object_get(doc, "seconds")))
 		return err_set(err, EINVAL, "%s: 'seconds' is no number", what);

@@ -98,7 +98,7 @@ static int audit(
 			       : -err->code;
 	host = site_has(&lease.site, SITE_HOST_FILES);
 	if (host && here == NULL)
-		return err_set(err, ENOENT, "find pinfold-inside beside this program; install it");
+		return launch_missing("pinfold-inside", err);
 	if (host)
 		words[0] = here;
 	if (json)

@@ -28,7 +28,7 @@ static const char before[] =
 	"\n"
 	"  --json                  all of it, as JSON\n"
 	"  --all                   where it was read also of what is in order\n"
-	"  --for GRANT             a grant made by pinfold grant create\n"
+	"  --for, --grant GRANT    a grant made by pinfold grant create\n"
 	"  --in container|vm|host  where its program is to run\n"
 	"\n";
 
@@ -43,6 +43,7 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 	struct option longs[40] = {
 		{"all", no_argument, NULL, 'a'},
 		{"for", required_argument, NULL, 'F'},
+		{"from", required_argument, NULL, 'f'},
 		{"grant", required_argument, NULL, 'F'},
 		{"help", no_argument, NULL, 'h'},
 		{"in", required_argument, NULL, 'i'},
@@ -50,7 +51,7 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 	};
 	int c;
 
-	cli_request_options(longs + 6, ARRAY_LEN(longs) - 7);
+	cli_request_options(longs + 7, ARRAY_LEN(longs) - 8);
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
 		switch (c) {
@@ -59,6 +60,11 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 			break;
 		case 'F':
 			a->definition = optarg;
+			break;
+		case 'f':
+			if (cli_read_request(optarg, a->any, &a->request, err) < 0)
+				return -err->code;
+			a->any = true;
 			break;
 		case 'h':
 			a->help = true;
@@ -200,7 +206,7 @@ int cmd_doctor(int argc, char **argv)
 	if (parse(argc, argv, &a, &err) < 0)
 		return cli_fail(&err);
 	if (a.help) {
-		cli_print_grant_help(before, "");
+		cli_print_grant_help(before, false, "");
 		return STATUS_OK;
 	}
 	if (cli_open_host(&fs, &err) < 0)

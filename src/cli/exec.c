@@ -33,12 +33,10 @@ int cmd_exec(int argc, char **argv)
 	optind = 0;
 	while ((c = cli_getopt(argc, argv, "e:hitu:w:", longs, &err)) != -1) {
 		if (c == 'h') {
-			wrap_print(
-				"Usage: pinfold exec [-i] [-t] [-e NAME=VALUE] [-u UID[:GID]] [-w "
-				"DIR] "
-				"NAME [--] PROGRAM [ARG...]\n"
-				"It runs on the shared CPUs of the grant when it has some."
-			);
+			wrap_print("Usage: pinfold exec [-i|--interactive] [-t|--tty] "
+				   "[-e|--env NAME=VALUE] [-u|--user UID[:GID]] "
+				   "[-w|--workdir DIR] NAME [--] PROGRAM [ARG...]\n"
+				   "It runs on the shared CPUs of the grant when it has some.");
 			return STATUS_OK;
 		}
 		if (c == '?' || launch_option(&launch, c, optarg, &err) < 0)

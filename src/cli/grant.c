@@ -167,7 +167,7 @@ static int show(int argc, char **argv)
 
 static void print_flags(void)
 {
-	cli_print_grant_help("", "");
+	cli_print_grant_help("", false, "");
 }
 
 int cmd_grant(int argc, char **argv)

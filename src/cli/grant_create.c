@@ -198,13 +198,7 @@ static int parse_create(int argc, char **argv, struct wanted *w, struct err *err
 				);
 			w->count = w->max ? SLOTS_MAX : (unsigned)n;
 		} else if (c == 'f') {
-			if (any)
-				return err_set(
-					err,
-					EINVAL,
-					"--from must come before the flags that add to it"
-				);
-			if (cli_read_request(optarg, req, err) < 0)
+			if (cli_read_request(optarg, any, req, err) < 0)
 				return -err->code;
 		} else if (cli_set_flag(req, c - CLI_REQUEST_FLAG, optarg, err) < 0) {
 			return -err->code;

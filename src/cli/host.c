@@ -109,13 +109,15 @@ static int kernel(int argc, char **argv)
 		return cli_fail(&err);
 	}
 	if (geteuid() != 0) {
-		err_set(&err, EPERM, "host kernel needs root: it writes to '" VM_CACHE "'");
+		err_set(&err,
+			EPERM,
+			"host kernel needs root, as it writes to '" VM_CACHE "'; use sudo");
 		return cli_fail(&err);
 	}
 	script = launch_find_beside("../vm/", "fetch-kernel");
 	if (script != NULL)
 		execl(script, script, NULL);
-	err_set(&err, ENOENT, "find fetch-kernel beside this program or in ../libexec/pinfold");
+	launch_missing("fetch-kernel", &err);
 	return cli_fail(&err);
 }
 

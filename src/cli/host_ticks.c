@@ -169,8 +169,8 @@ static int count_ticks(const struct args *a, json_t *rows, struct err *err)
 	if (r == 0) {
 		if (idset_empty(&cpus))
 			r = usual_cpus(&fs, &h, &cpus, err);
-		else if (!idset_subset(&cpus, &h.online))
-			r = err_set(err, ENODEV, "--cpus: not all of them are online");
+		else
+			r = host_check_online(&h, "--cpus", &cpus, err);
 		begun = clock_ns();
 		if (r == 0)
 			r = host_ticks(&fs, &from, &c.nfrom, err);

@@ -44,7 +44,7 @@ int image_path(const char *name, char **ret, struct err *err)
 {
 	char *path;
 
-	if (strchr(name, '/') == NULL && name_check("image", name, err) < 0)
+	if (strchr(name, '/') == NULL && name_check("an image", name, err) < 0)
 		return -err->code;
 	path = strchr(name, '/') != NULL ? strdup(name) : str_printf(IMAGE_DIR "/%s", name);
 	if (path == NULL)

@@ -157,7 +157,12 @@ json_t *cli_keeper_row(const char *name, struct err *err)
 		return reply.row;
 	// not in its own words, which would be taken for pinfold's
 	if (r == 0 || err->code == EIO)
-		err_set(err, EPROTO, "grant '%s': its keeper does not say what runs", name);
+		err_set(err,
+			EPROTO,
+			"grant '%s': its keeper does not say what runs; try again, or as root: "
+			"pinfold grant stop %s",
+			name,
+			name);
 	return NULL;
 }
 
@@ -234,7 +239,12 @@ static int stop_one(struct ledger *l, const char *name, struct err *err)
 	int r = lease_read(l, name, &lease, err);
 
 	if (r == -ENOENT || (r == 0 && lease.site.place != PLACE_KEEPER))
-		return err_set(err, ENOENT, "grant '%s' has no keeper", name);
+		return err_set(
+			err,
+			ENOENT,
+			"grant '%s' has no keeper; pinfold ps lists those that run",
+			name
+		);
 	return r < 0 ? r : stop_workload(l, name, STOP_SECONDS, err);
 }
 

@@ -25,7 +25,7 @@ static const struct command commands[] = {
 	{"exec", cmd_exec, "run another program in a workload that runs"},
 	{"explain", cmd_explain, "what messages of DPDK, QEMU and engines mean"},
 	{"gc", cmd_gc, "clean up after what died"},
-	{"grant", cmd_grant, "create, list, show, remove named grants"},
+	{"grant", cmd_grant, "create, list, show, start, stop, remove named grants"},
 	{"help", cmd_help, "help COMMAND: what its --help says"},
 	{"host", cmd_host, "what this machine has, and what of it is free"},
 	{"image", cmd_image, "root file systems for containers"},
@@ -38,7 +38,7 @@ static const struct command commands[] = {
 	{"seccomp", cmd_seccomp, "the system calls a workload may make; record what it makes"},
 	{"stats", cmd_stats, "what workloads use of their grants"},
 	{"stop", cmd_stop, "end workloads"},
-	{"top", cmd_top, "the same, as it changes; drover's own screen of one"},
+	{"top", cmd_top, "what stats says, as it changes; drover's own screen of one"},
 	{"update", cmd_update, "other limits for what runs"},
 	{0},
 };

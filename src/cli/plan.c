@@ -73,7 +73,7 @@ int cmd_plan(int argc, char **argv)
 	if (cli_parse_start(argc, argv, CLI_START_PLAN, &cs, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help) {
-		cli_print_grant_help(plan_help, launch_help);
+		cli_print_grant_help(plan_help, true, launch_help);
 		return STATUS_OK;
 	}
 	if (cli_open_host(&fs, &err) < 0)

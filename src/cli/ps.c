@@ -239,7 +239,9 @@ static int read_options(int argc, char **argv, bool *all, bool *json, bool *help
 		return err_set(err, EINVAL, "ps: '%s' is no option", argv[optind]);
 	if (*all && geteuid() != 0 && cli_host_tree == NULL)
 		return err_set(
-			err, EPERM, "ps -a needs root: what has ended is noted in a file of root's"
+			err,
+			EPERM,
+			"ps -a needs root, as what has ended is noted in a file of root's; use sudo"
 		);
 	return 0;
 }

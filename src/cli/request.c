@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-void cli_print_grant_help(const char *before, const char *after)
+void cli_print_grant_help(const char *before, bool named, const char *after)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
@@ -22,10 +22,10 @@ void cli_print_grant_help(const char *before, const char *after)
 	if (out == NULL)
 		return;
 	fprintf(out,
-		"%sGrant:\n"
-		"  --grant NAME            a grant made by pinfold grant create\n"
+		"%sGrant:\n%s"
 		"  --from FILE             a request document; flags add to it\n",
-		before);
+		before,
+		named ? "  --grant NAME            a grant made by pinfold grant create\n" : "");
 	request_print_help(out);
 	fputs(after, out);
 	if (fclose(out) == 0)
@@ -66,7 +66,7 @@ int cli_set_flag(struct request *req, int index, const char *value, struct err *
 	return full != NULL ? request_set_flag(req, flag, full, err) : err_oom(err);
 }
 
-int cli_read_request(const char *path, struct request *ret, struct err *err)
+int cli_read_request(const char *path, bool any, struct request *ret, struct err *err)
 {
 	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_free_ char *what = str_printf("request '%s'", path);
@@ -74,6 +74,8 @@ int cli_read_request(const char *path, struct request *ret, struct err *err)
 	_cleanup_free_ char *text = malloc((1u << 20) + 1);
 	size_t n;
 
+	if (any)
+		return err_set(err, EINVAL, "--from must come before the flags that add to it");
 	if (what == NULL || text == NULL)
 		return err_oom(err);
 	if (f == NULL)
@@ -189,14 +191,8 @@ int cli_parse_start(
 			ret->any_request_flag = ret->any_request_flag || c != CLI_REQUEST_FLAG;
 			r = cli_set_flag(&ret->request, c - CLI_REQUEST_FLAG, optarg, err);
 		} else if (c == 'f') {
-			if (ret->any_request_flag)
-				return err_set(
-					err,
-					EINVAL,
-					"--from must come before the flags that add to it"
-				);
+			r = cli_read_request(optarg, ret->any_request_flag, &ret->request, err);
 			ret->any_request_flag = true;
-			r = cli_read_request(optarg, &ret->request, err);
 		} else {
 			r = launch_option(&ret->launch, c, optarg, err);
 		}

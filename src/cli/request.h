@@ -52,16 +52,16 @@ int cli_supervise(struct cli_start *cs, int ready);
 // absolute.
 int cli_set_flag(struct request *req, int index, const char *value, struct err *err);
 
-// Reads a request file (--from).
-int cli_read_request(const char *path, struct request *ret, struct err *err);
+// Reads a request file (--from). any: there were flags before it, which it would undo.
+int cli_read_request(const char *path, bool any, struct request *ret, struct err *err);
 
 // The request flags as getopt entries: fills longs (room for n) and returns how many. Their value is
 // CLI_REQUEST_FLAG + the index of request_flag.
 #define CLI_REQUEST_FLAG 1000
 size_t cli_request_options(struct option *longs, size_t n);
 
-// Prints what --help says of a grant, between two texts of the command's own.
-void cli_print_grant_help(const char *before, const char *after);
+// Prints what --help says of a grant, between two texts of the command's own. named: it takes --grant too.
+void cli_print_grant_help(const char *before, bool named, const char *after);
 
 // ---- keeper.c: what users who are not root do with a grant of theirs. Exit status.
 int cli_keeper_run(const struct cli_start *cs);

@@ -187,7 +187,7 @@ int cmd_run(int argc, char **argv)
 	if (cli_parse_start(argc, argv, CLI_START_RUN, &cs, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help) {
-		cli_print_grant_help(run_help, launch_help);
+		cli_print_grant_help(run_help, true, launch_help);
 		return STATUS_OK;
 	}
 	if (cli_host_tree != NULL)

@@ -17,14 +17,14 @@
 
 static const char help[] =
 	"Usage: pinfold seccomp show [--cap NAME]... [--json|--markdown]\n"
-	"       pinfold seccomp record [-o FILE] [OPTION...] [--] PROGRAM [ARG...]\n\n"
+	"       pinfold seccomp record [-o|--output FILE] [OPTION...] [--] PROGRAM [ARG...]\n\n"
 	"show    what the default profile allows, and why\n"
 	"record  runs a program as pinfold run does, with the default profile, and writes a "
 	"profile of\n"
 	"        exactly the calls it made: pinfold run --seccomp=strict:FILE allows no others\n";
 
 static const char record_help[] =
-	"Usage: pinfold seccomp record [-o FILE] [OPTION...] [--] PROGRAM [ARG...]\n\n"
+	"Usage: pinfold seccomp record [-o|--output FILE] [OPTION...] [--] PROGRAM [ARG...]\n\n"
 	"  -o, --output FILE       default: PROGRAM.seccomp.json\n\n"
 	"The program is slower meanwhile. What it does not do in this run is not in the profile: "
 	"let it\n"
@@ -184,7 +184,7 @@ static int record(int argc, char **argv)
 
 	r = cli_parse_start(argc, argv, CLI_START_RECORD, &cs, &wants_help, &err);
 	if (r == 0 && wants_help) {
-		cli_print_grant_help(record_help, launch_help);
+		cli_print_grant_help(record_help, true, launch_help);
 		return STATUS_OK;
 	}
 	if (r == 0)

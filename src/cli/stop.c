@@ -64,7 +64,7 @@ int cmd_stop(int argc, char **argv)
 			return cli_fail(&err);
 		if (c == 'h') {
 			wrap_print(
-				"Usage: pinfold stop [-t SECONDS] [--orphaned] NAME...\n"
+				"Usage: pinfold stop [-t|--time SECONDS] [--orphaned] NAME...\n"
 				"SIGTERM, and after SECONDS (10) SIGKILL. --orphaned: only those "
 				"whose "
 				"supervisor\nis gone; others, and what does not run, are left "

@@ -21,7 +21,7 @@ static int find_near(const char *near, const struct host *host, int *ret, struct
 		return err_set(
 			err,
 			ENODEV,
-			"near '%s': no such NIC by PCI address or name; see pinfold nic list",
+			"--near '%s': no such NIC by PCI address or name; see pinfold nic list",
 			near
 		);
 	*ret = p->node;

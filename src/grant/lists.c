@@ -47,7 +47,7 @@ static int add_hugepages(
 // "2M=64", "1G=4@1", "2M=64@0,anon"
 static int parse_hugepages(const struct reading *r, const char *s, struct err *err)
 {
-	static const char form[] = "write SIZE=COUNT, SIZE=COUNT@NODE or SIZE=COUNT@NODE,anon";
+	static const char form[] = "write SIZE=COUNT[@NODE][,anon]";
 	struct grant_hugepages h = {.node = -1};
 	char buf[96], *count, *node, *kind;
 	uint64_t v;

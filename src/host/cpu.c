@@ -35,6 +35,14 @@ static int read_lists(const struct hostfs *fs, struct host *h, struct err *err)
 		return err_set(
 			err, EINVAL, "read '" CPU_DIR "/online': not a list of CPUs, as in 0-3,8"
 		);
+	if (r == -ENOENT && !fs->real)
+		return err_set(
+			err,
+			ENOENT,
+			"the host tree has no '" CPU_DIR
+			"/online'; name a directory with a machine's "
+			"sys and proc, or a file of pinfold host capture"
+		);
 	if (r < 0)
 		return err_sys(err, -r, "read '" CPU_DIR "/online'");
 	if (idset_empty(&h->online))
@@ -249,4 +257,24 @@ int host_read_cpus(const struct hostfs *fs, unsigned parts, struct host *h, stru
 	if ((parts & HOST_SHARING) != 0)
 		read_kinds(fs, h);
 	return 0;
+}
+
+int host_check_online(
+	const struct host *h, const char *flag, const struct idset *cpus, struct err *err
+)
+{
+	struct idset missing = *cpus;
+	char list[IDSET_STR];
+
+	idset_andnot(&missing, &h->online);
+	if (idset_empty(&missing))
+		return 0;
+	return err_set(
+		err,
+		ENODEV,
+		"%s: CPU %d is not online; those that are: %.200s",
+		flag,
+		idset_first(&missing),
+		idset_format(&h->online, list, sizeof(list))
+	);
 }

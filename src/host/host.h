@@ -203,6 +203,11 @@ bool host_bdf(const char *s, char ret[static 16]);
 const struct host_pci *host_nic_called(const struct host *h, const char *name);
 const struct host_netdev *host_netdev(const struct host *h, const char *name); // NULL: not there
 
+// Refuses CPUs of which one is not online; flag: what they were said with. -ENODEV.
+int host_check_online(
+	const struct host *h, const char *flag, const struct idset *cpus, struct err *err
+);
+
 // Index into hugepages[] of a page size in bytes, or -1.
 int host_page_size_index(const struct host *h, uint64_t size);
 

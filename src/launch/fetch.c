@@ -76,11 +76,7 @@ int fetch_url(
 	pid_t child;
 
 	if (program == NULL)
-		return err_set(
-			err,
-			ENOENT,
-			"find pinfold-fetch beside this program or in ../libexec/pinfold"
-		);
+		return launch_missing("pinfold-fetch", err);
 	if (out < 0 || errors < 0)
 		return err_sys(err, errno, "make a file in memory");
 	child = fork();

@@ -112,6 +112,9 @@ int launch_set_hostname(const char *s, struct launch *launch, struct err *err);
 // string, NULL when it is not there.
 char *launch_find_beside(const char *built, const char *name);
 
+// Says that it is not there. -ENOENT.
+int launch_missing(const char *name, struct err *err);
+
 // The path of pinfold-inside on the host. New string, NULL when it is not installed.
 char *launch_find_inside(void);
 

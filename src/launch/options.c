@@ -16,11 +16,11 @@ const char launch_help[] =
 	"\nProgram:\n"
 	"  --in container|vm|host  host: the grant's cgroups and views, no other fence\n"
 	"  --image DIR|NAME        root file system; without it /usr, /etc and /opt of the host\n"
-	"  -v HOST:TARGET[:MODE[,MODE]]  show a file or directory of the host; MODE: ro, rw, or "
-	"idmap:\n"
+	"  -v, --volume HOST:TARGET[:MODE[,MODE]]  show a file or directory of the host; MODE: ro, "
+	"rw, or idmap:\n"
 	"                          what its owner has there is the program's\n"
 	"  -w, --workdir DIR       where the program runs; default: /, --in host without -d here\n"
-	"  -e NAME=VALUE           environment\n"
+	"  -e, --env NAME=VALUE    environment\n"
 	"  --publish unix:PATH[,group=GROUP]  a socket that the program makes, as "
 	"/run/app/ctl.sock, is\n"
 	"                          also /run/pinfold/publish/NAME/app/ctl.sock of the host, for "
@@ -30,15 +30,16 @@ const char launch_help[] =
 	"  --sha256 HEX            what the file or URL before it must have\n"
 	"  -u, --user UID[:GID]|NAME  in the container; default 0, which is nobody outside\n"
 	"  --hostname NAME         default: the name of the grant\n"
-	"  -i                      keep standard input; else it is /dev/null\n"
-	"  -t                      a terminal of its own, also where the caller has none; keys "
+	"  -i, --interactive       keep standard input; else it is /dev/null\n"
+	"  -t, --tty               a terminal of its own, also where the caller has none; keys "
 	"with -i\n"
-	"  -d                      in the background; output goes to pinfold logs\n"
+	"  -d, --detach            in the background; output goes to pinfold logs\n"
 	"  --restart no|on-failure[:N]|always  start it again when it has ended, N times in a row "
 	"at most\n"
-	"  --runtime PATH          crun or runc; default: the first that is installed\n"
+	"  --runtime PATH          of crun or runc; default: crun, or runc where there is no crun\n"
 	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
-	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce\n"
+	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce: "
+	"cpuset, memory, pids, hugetlb, hugetlb-rsvd or devices\n"
 	"  --accel auto|kvm|tcg    of a virtual machine; tcg emulates its CPUs, slowly\n"
 	"  --prealloc yes|no       of a virtual machine: take its hugepages at once (default)\n"
 	"  --first                 of a virtual machine: the program is its first process "
@@ -69,6 +70,14 @@ static int set_image(const char *s, struct launch *launch, struct err *err)
 
 	if (path == NULL || stat(path, &st) < 0) {
 		free(path);
+		if (errno == ENOENT && strchr(s, '/') == NULL)
+			return err_set(
+				err,
+				ENOENT,
+				"image '%s' is not in /var/lib/pinfold/images; see pinfold image "
+				"list",
+				s
+			);
 		return err_sys(err, errno, "open image '%s'", s);
 	}
 	if (!S_ISDIR(st.st_mode)) {

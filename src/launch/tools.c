@@ -32,6 +32,17 @@ char *launch_find_beside(const char *built, const char *name)
 	return NULL;
 }
 
+int launch_missing(const char *name, struct err *err)
+{
+	return err_set(
+		err,
+		ENOENT,
+		"%s is neither beside this program nor in ../libexec/pinfold; install pinfold anew "
+		"(make install)",
+		name
+	);
+}
+
 char *launch_find_inside(void)
 {
 	return launch_find_beside("../inside/", "pinfold-inside");
@@ -43,12 +54,7 @@ int launch_find_tools(struct launch *launch, struct err *err)
 		return -err->code;
 	launch->inside = launch_find_inside();
 	if (launch->inside == NULL)
-		return err_set(
-			err,
-			ENOENT,
-			"find pinfold-inside beside this program or in ../libexec/pinfold; install "
-			"it"
-		);
+		return launch_missing("pinfold-inside", err);
 	launch->found = true;
 	return site_has(&launch->site, SITE_GUEST) ? vm_find(launch->inside, &launch->vm, err) : 0;
 }

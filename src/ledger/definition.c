@@ -31,7 +31,9 @@ int definition_read(const struct ledger *l, const char *name, struct grant *ret,
 		return -err->code;
 	r = files_read(l->defs, name, "grant", &doc, err);
 	if (r == -ENOENT)
-		return r;
+		return err_set(
+			err, ENOENT, "grant '%s' does not exist; see pinfold grant list", name
+		);
 	if (r == 0)
 		r = grant_from_json(doc, "grant", &g, err);
 	if (r == 0 && !str_eq(g.name, name))

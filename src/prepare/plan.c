@@ -327,8 +327,8 @@ static int plan_cpus(struct planning *p, struct err *err)
 
 	if (idset_empty(cpus))
 		return 0;
-	if (!idset_subset(cpus, &p->h->online))
-		return err_set(err, ENODEV, "--cpus: not all of them are online");
+	if (host_check_online(p->h, "--cpus", cpus, err) < 0)
+		return -err->code;
 	p->rest = p->h->online;
 	idset_andnot(&p->rest, cpus);
 	if (idset_empty(&p->rest))

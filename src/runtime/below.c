@@ -28,9 +28,7 @@ static int find(char **ret, struct err *err)
 		return -err->code;
 	*ret = path != NULL ? strdup(path) : runtime_installed();
 	if (*ret == NULL && path == NULL)
-		return err_set(
-			err, ENOENT, "find crun: neither crun nor runc is installed; install one"
-		);
+		return runtime_missing(err);
 	return *ret != NULL ? 0 : err_oom(err);
 }
 

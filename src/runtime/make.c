@@ -333,7 +333,7 @@ int container_make(
 		return -err->code;
 	req.launch.inside = launch_find_inside();
 	if (req.launch.inside == NULL)
-		return err_set(err, ENOENT, "find pinfold-inside in ../libexec/pinfold");
+		return launch_missing("pinfold-inside", err);
 	if (hostfs_open("/", &fs, err) < 0)
 		return -err->code;
 	given.pci = claim->name == NULL && derive_has_devices(spec, &fs);

@@ -165,6 +165,13 @@ void runtime_assume(struct runtime *ret, const struct runtime_kind *kind, const 
 	snprintf(ret->path, sizeof(ret->path), "%s", path);
 }
 
+int runtime_missing(struct err *err)
+{
+	return err_set(
+		err, ENOENT, "neither crun nor runc is installed; install one (apt install crun)"
+	);
+}
+
 int runtime_find(struct runtime *ret, const char *asked, struct err *err)
 {
 	_cleanup_free_ char *path = asked != NULL ? realpath(asked, NULL) : runtime_installed();
@@ -173,12 +180,7 @@ int runtime_find(struct runtime *ret, const char *asked, struct err *err)
 	if (path == NULL && asked != NULL)
 		return err_sys(err, errno, "find runtime '%s'", asked);
 	if (path == NULL)
-		return err_set(
-			err,
-			ENOENT,
-			"find crun: neither crun nor runc is installed; install one (apt install "
-			"crun)"
-		);
+		return runtime_missing(err);
 	if (strlen(path) >= sizeof(ret->path))
 		return err_set(err, ENAMETOOLONG, "use runtime '%s'", path);
 	if (cached_version(path, &kind, err) < 0)

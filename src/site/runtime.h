@@ -27,10 +27,13 @@ struct runtime {
 // Of that kind, without looking.
 void runtime_assume(struct runtime *ret, const struct runtime_kind *kind, const char *path);
 
-// The path of the first that is installed, crun before runc. New string, NULL when none is.
+// The path of crun or, where there is none, of runc. New string, NULL when none is.
 char *runtime_installed(void);
 
-// The one that is asked for by its path, or the first that is installed; what it is it says itself. Asks a
+// Says that there is none. -ENOENT.
+int runtime_missing(struct err *err);
+
+// The one that is asked for by its path, or the one that is installed; what it is it says itself. Asks a
 // program of the host, with what that needs, unless it did before.
 int runtime_find(struct runtime *ret, const char *asked, struct err *err);
 

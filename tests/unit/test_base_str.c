@@ -73,7 +73,7 @@ static void refuses_names(void **)
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_fails(name_check("grant", bad[i], &err), &err, "name grant '");
+		assert_fails(name_check("grant", bad[i], &err), &err, "is no name for grant");
 	memset(too_long, 'a', NAME_MAX_LEN + 1);
 	assert_fails(name_check("grant", too_long, &err), &err, "1 to 48");
 }

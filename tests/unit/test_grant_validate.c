@@ -115,7 +115,7 @@ static void nics(void **)
 	struct host h;
 
 	fake_read("paper", &h);
-	refused(&h, &nobody, "cpus=1 near=eth9", "near 'eth9': no such NIC");
+	refused(&h, &nobody, "cpus=1 near=eth9", "--near 'eth9': no such NIC");
 	refused(&h, &nobody, "cpus=1 nic=0000:99:00.0", "NIC 0000:99:00.0 does not exist");
 	refused(&h, &nobody, "cpus=1 nic=eth9", "NIC 'eth9': no interface of a NIC is called that");
 	refused(&h, &nobody, "cpus=1 nic=eno1", "(eno1) carries the default route");

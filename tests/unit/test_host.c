@@ -367,7 +367,7 @@ static void nothing_there(void **state)
 	struct host h = {.npci = 77};
 	struct err err;
 
-	assert_fails(read_odd(*state, &h, &err), &err, "sys/devices/system/cpu/online");
+	assert_fails(read_odd(*state, &h, &err), &err, "a file of pinfold host capture");
 	assert_int_equal(h.npci, 77);
 	put(*state, "sys/devices/system/cpu/online", "\n");
 	assert_fails(read_odd(*state, &h, &err), &err, "no CPU");

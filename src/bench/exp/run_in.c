@@ -59,7 +59,8 @@ static int build_image(struct bench *b, const char *dir, struct err *err)
 		return err_set(
 			err,
 			ENOENT,
-			"find pinfold-inside beside this program or in ../libexec/pinfold"
+			"pinfold-inside is neither beside this program nor in ../libexec/pinfold; "
+			"install pinfold anew (make install)"
 		);
 	if (child_run(b, &(struct child_how){.argv = argv}, BUILD_MS, 0, NULL, NULL, err) < 0)
 		return err_wrap(err, "build an image");

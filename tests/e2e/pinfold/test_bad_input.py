@@ -12,6 +12,7 @@ from pathlib import Path
 
 import fake_host
 import pytest
+from places import TOP
 from trees import listing, never_opened, small_image
 
 from workload import (
@@ -96,7 +97,7 @@ FLAGS = {
     "any-nic-to-bind": ([*ONE, "--nic", "bind"], "say which"),
     "foreign-nic": ([*ONE, "--nic", "0000:ff:1f.7"], "0000:ff:1f.7"),
     "odd-link": ([*ONE, "--link", "wire:x"], "wire"),
-    "no-link-name": ([*ONE, "--link", "memif:"], "name a link"),
+    "no-link-name": ([*ONE, "--link", "memif:"], "no name for a link"),
     "link-up": ([*ONE, "--link", "memif:../x"], r"\.\./x"),
     "no-pool": ([*ONE, "--shared-cpus", "no-such-pool"], "no-such-pool"),
     "no-grant": (["--grant", "no-such-grant"], "'no-such-grant' does not exist; see"),
@@ -126,7 +127,10 @@ FLAGS = {
     "host-image": ([*ONE, "--in", "host", "--image", "/"], "--in host"),
     "host-user": ([*ONE, "--in", "host", "--user", "1"], "--in host"),
     "no-image": ([*ONE, "--image", "/no/such"], "image '/no/such'"),
-    "no-image-name": ([*ONE, "--image", "no-such"], "image 'no-such'"),
+    "no-image-name": (
+        [*ONE, "--image", "no-such"],
+        "image 'no-such' is not in .*; see pinfold image list",
+    ),
     "image-file": ([*ONE, "--image", "/etc/passwd"], "image '/etc/passwd'.*[Nn]ot a directory"),
     "no-runtime": ([*ONE, "--runtime", "/no/crun"], "runtime '/no/crun'"),
     "odd-runtime": ([*ONE, "--runtime", "/bin/true"], "/true' is neither crun nor runc"),
@@ -185,11 +189,12 @@ def test_plan_refuses_the_same(pf, flags, like):
         (["ps", "--jsn"], "did you mean '--json'"),
         (["gc", "--json"], "json"),
         (["grant", "create"], "--name"),
-        (["grant", "show", "no-such"], "no-such"),
+        (["grant", "show", "no-such"], "'no-such' does not exist; see pinfold grant list"),
         (["grant", "remove", "no-such"], "'no-such' does not exist"),
         (["grant", "remove", "../../x"], r"\.\./x"),
         (["plan", "--format", "xml", "--cpus", str(CPU)], "'xml'"),
         (["--host-tree", "/no/such", "plan", "--cpus", "0"], "/no/such"),
+        (["--host-tree", "/tmp", "host", "inventory"], "has no .*; name a directory with"),
         (["--host-tree", "/", "run", "--cpus", "0", "--", "true"], "use plan"),
         (["--host-tree", "/no/such", "grant", "remove", "x"], "this machine only"),
     ],
@@ -258,6 +263,53 @@ def test_help_has_80_columns(pf, program):
     for words, text in helps(path):
         assert [x for x in text.splitlines() if len(x) > 80 or x.endswith(" ")] == [], words
         assert text.endswith("\n") and not text.endswith("\n\n"), words
+
+
+def own_help(pf):
+    """What each command says of itself, those of a group by "group command"."""
+    texts = dict(helps(pf.path))
+    for group, names in GROUPS.items():
+        texts |= {f"{group} {name}": pf.ok(group, name, "--help") for name in names}
+    return texts
+
+
+def said_to_take(text):
+    """The options in a synopsis and in the labels of rows, not those that sentences speak of."""
+    labels = re.findall(r"^  (-.*?)(?:  |$)", text, re.M)
+    words = " ".join([text.split("\n\n")[0], *labels])
+    return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", words)))
+
+
+@pytest.mark.limit(120)
+def test_help_says_what_is_known(pf):
+    """What a command is said to take it takes; where a group has one text, one of its commands."""
+    texts = own_help(pf)
+    for words, text in texts.items():
+        first, commands = words.split(" ")[0], [words.split()]
+        if words == "grant create":  # which has the flags below the text of its group
+            text = "\n\n" + text[text.index("Grant:") :]
+        elif first in GROUPS and text == texts[first]:
+            commands = [[first, name] for name in GROUPS[first]]
+        for option in said_to_take(text):
+            said = [pf(*c, f"{option}=1", "--zzzzzzzz") for c in commands]
+            assert {p.returncode for p in said} == {125}
+            known = [p for p in said if f"unknown option '{option}'" not in p.stderr]
+            assert known, f"'{words}' does not know {option}"
+
+
+def test_help_says_all_that_is_known(pf):
+    """Also the long names of letters: completion has them from there."""
+    texts = own_help(pf)
+    files = {path: path.stem.split("_")[0] for path in (TOP / "src/cli").glob("*.c")}
+    files |= {TOP / "src/launch/options.c": "run"}
+    seen = 0
+    for path, command in files.items():
+        own = [x for words, x in texts.items() if words.split(" ")[0] == command]
+        text = "\n".join(own or texts.values())
+        for option in re.findall(r'\{"([a-z0-9-]+)", (?:no|required)_argument', path.read_text()):
+            seen += 1
+            assert option == "help" or re.search(rf"--{option}\b(?!-)", text), (path.name, option)
+    assert seen > 60
 
 
 def test_spare_words_are_refused(pf):

@@ -213,13 +213,15 @@ def test_mounts(pinfold, machine):
 
 
 @pytest.mark.anywhere
-def test_grant_flags(pinfold, machine):
+def test_grant_flags(pinfold, machine, tmp_path):
     """Only what the grant needs is examined, and what it lacks is a failure."""
     tree = machine("two")
     doc = report(pinfold, "--cpus", "1", tree=tree)
     assert doc["failed"] == 0, doc
     assert not {"iommu", "nics", "hugepages"} & {c["group"] for c in doc["checks"]}
     assert "CPUs 1 are looked at" in one(doc, "isolation/cpus")["found"]
+    (tmp_path / "asked.json").write_text('{"cpus": "1"}')
+    assert report(pinfold, "--from", str(tmp_path / "asked.json"), tree=tree) == doc
     doc = report(pinfold, "--cpus", "1", "--nic", "00:03.0", tree=tree)
     assert one(doc, "iommu/iommu")["verdict"] == "FAIL"
     assert one(doc, "nics/nic")["verdict"] == "FAIL"

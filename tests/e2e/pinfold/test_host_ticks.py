@@ -58,7 +58,7 @@ def test_text_and_nonsense(pinfold):
     lines = run(pinfold, "--cpus", CPU).stdout.splitlines()
     assert lines[0].split()[:4] == ["CPU", "ISOLATED", "TICKLESS", "TICKS"] and len(lines) == 2
     for words, like in [
-        (["--cpus", "8191"], "not all of them are online"),
+        (["--cpus", "8191"], "CPU 8191 is not online; those that are: "),
         (["--seconds", "0"], "a number from 1 to 60"),
         (["x"], "'x' is no option"),
     ]:

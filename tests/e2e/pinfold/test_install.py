@@ -70,16 +70,15 @@ def test_install_and_uninstall(pinfold, tmp_path):
         f"{at}/lib/systemd/system/pinfold-nics.service",
         f"{at}/lib/systemd/system/pinfold@.service",
         "etc/apparmor.d/pinfold-default",
-        f"{doc}/README.md",
-        f"{doc}/SECURITY.md",
+        *(f"{doc}/{name}" for name in ("CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md")),
     }
     schemas = named("data/schemas", "*.json") | {
         name.removesuffix(".in") for name in named("data/schemas", "*.json.in")
     }
     wanted |= {f"{at}/share/pinfold/schemas/{name}" for name in schemas}
-    wanted |= {f"{doc}/{name}" for name in named("docs", "*.md")}
-    wanted |= {f"{doc}/examples/{name}" for name in named("data/drover", "*.cfg")}
-    wanted |= {f"{doc}/kubernetes/{name}" for name in named("data/kubernetes", "*.yaml")}
+    wanted |= {f"{doc}/docs/{name}" for name in named("docs", "*.md")}
+    wanted |= {f"{doc}/data/drover/{name}" for name in named("data/drover", "*.cfg")}
+    wanted |= {f"{doc}/data/kubernetes/{name}" for name in named("data/kubernetes", "*.yaml")}
     if (TOP / "build/src/deviceplugin/pinfold-device-plugin").exists():  # gRPC is installed
         wanted.add(f"{at}/bin/pinfold-device-plugin")
     assert files(tmp_path) == wanted
@@ -88,6 +87,9 @@ def test_install_and_uninstall(pinfold, tmp_path):
         assert not re.search("@[a-z]+@", unit)
         for path in re.findall(r"=(?:file:/)?(/usr/local\S+)", unit):
             assert (tmp_path / path.lstrip("/")).exists(), path
+    for page in (tmp_path / doc).rglob("*.md"):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name} names {link}"
     make("uninstall", tmp_path)
     assert files(tmp_path) == set()
 

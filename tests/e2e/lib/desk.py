@@ -16,8 +16,8 @@ IMAGES = "/var/lib/pinfold/images"
 class Desk:
     """Shells in which a document is typed, by root and by alice, in a directory of each."""
 
-    def __init__(self, pinfold, drover, files=None, top=None):
-        """files: what root finds, by name: its text, or what makes it, knowing the desk's directory. top: where the desk is."""
+    def __init__(self, pinfold, drover, *others, files=None, top=None):
+        """The programs that root has. files: what root finds, by name: its text, or what makes it, knowing the desk's directory. top: where the desk is."""
         self.directory = tempfile.mkdtemp(prefix="pinfold-documents-", dir=top)
         self.users = {}
         os.chmod(self.directory, 0o755)
@@ -40,7 +40,7 @@ class Desk:
                 f"mkdir -p /run/dpdk {IMAGES} && mount -t tmpfs tmpfs /run/dpdk && "
                 f"{own}/images {IMAGES} && exec bash --norc"
             ],
-            f"{os.path.dirname(pinfold)}:{os.path.dirname(drover)}",
+            ":".join(os.path.dirname(p) for p in (pinfold, drover, *others)),
             "root",
         )
 

@@ -18,6 +18,9 @@ from leftovers import changed, state
 from places import TOP, program
 from workload import CPUS, LEASES, SLOW, Pinfold, TESTPMD, free_pages
 
+PLUGIN = TOP / os.environ.get(
+    "PINFOLD_DEVICE_PLUGIN", "build/src/deviceplugin/pinfold-device-plugin"
+)
 DEFINITIONS = Path("/etc/pinfold/grants.d")
 PAGES = 300
 
@@ -33,6 +36,10 @@ NOT_TYPED = [
     ),
     (r"pinfold host kernel\b", "fetches a package of 70 MB"),
     (r"PROX=/path/to/", "needs other projects' programs"),
+    (
+        r"podman |kubectl ",
+        "makes images of engines, and pods: test_device_plugin.py has the manifest",
+    ),
     (
         r"ssh tester |pinfold bench run .*--remote tester",
         "needs a second machine: test_bench_remote.py stands in",
@@ -57,6 +64,10 @@ NEEDS = [
     (
         r"run --cpus 1 -- true",
         pytest.mark.skipif(len(CPUS) != 2, reason="says what is free of two CPUs"),
+    ),
+    (
+        r"image build .*pinfold-device-plugin|plugin\.tar",
+        pytest.mark.skipif(not os.path.exists(PLUGIN), reason="gRPC is not installed"),
     ),
     (r"\bdpdk-", pytest.mark.skipif(TESTPMD is None, reason="package dpdk is not installed")),
 ]
@@ -124,8 +135,8 @@ def names():
 class Typist:
     """Has a desk for the document that is being typed; when the next one begins, all is put away."""
 
-    def __init__(self, pinfold, drover):
-        self.programs = pinfold, drover
+    def __init__(self, pinfold, *others):
+        self.programs = pinfold, *others
         self.root = Pinfold(pinfold, None)
         self.document = self.desk = None
 
@@ -135,7 +146,7 @@ class Typist:
             self.before, self.document = state(), document
             self.desk = Desk(
                 *self.programs,
-                {
+                files={
                     "tables.csv": bng.tables(),
                     "bng.cfg": lambda directory: BNG.replace("DIRECTORY", directory),
                 },
@@ -167,7 +178,7 @@ def typist(pinfold):
         pytest.skip(f"needs {PAGES} free hugepages of 2M, there are {free_pages()}")
     if names():
         pytest.skip(f"this machine has grants: {', '.join(sorted(names()))}")
-    one = Typist(pinfold, program("DROVER", "build/drover/drover"))
+    one = Typist(pinfold, program("DROVER", "build/drover/drover"), PLUGIN)
     yield one
     one.put_away()
 

@@ -3,6 +3,7 @@
 """--publish: a socket that a program makes is reached from the host, and nothing of the host's through it."""
 
 import errno
+import json
 import os
 import socket
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from workload import CPU, PYTHON, needs_root, unique, wait
+from drover_config import configuration
+from places import program
+from workload import CPU, PYTHON, needs_pages, needs_root, unique, wait
 
 pytestmark = needs_root
 TOP = Path("/run/pinfold/publish")
@@ -65,6 +68,28 @@ def test_a_socket(pf, user):
     pf.ok("stop", name)
     s.end()
     assert not (TOP / name).exists() and str(TOP / name) not in Path("/proc/mounts").read_text()
+
+
+@needs_pages(40)
+def test_a_drover(pf, tmp_path):
+    """As the document has it: the directory of EAL's own is one that is published."""
+    drover = program("DROVER", "build/drover/drover")
+    task = ("name=c", "task=0", "name=forward", "mode=l2fwd", "rx port=p", "tx port=p")
+    (tmp_path / "fw.cfg").write_text(configuration({"p": "null"}, task, mempool="2K"))
+    name = pf.unique()
+    pf.start(
+        *("run", "--name", name, "--cpus", CPU, "--publish", "unix:/run/dpdk/fw/drover.sock"),
+        *("--hugepages", "2M=40", "-v", f"{drover}:/opt/drover:ro"),
+        *("-v", f"{tmp_path}/fw.cfg:/opt/fw.cfg:ro", "--"),
+        *("/opt/drover", "run", "--squeeze", "--file-prefix", "fw", "/opt/fw.cfg"),
+    ).until("traffic runs")
+    p = subprocess.run(
+        [drover, "ask", "--socket", TOP / name / "fw/drover.sock", "tasks"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(p.stdout) == {"tasks": ["forward"]}, p.stderr
 
 
 def test_what_it_sees_itself(pf):

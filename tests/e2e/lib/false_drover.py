@@ -4,7 +4,7 @@
 
 # What listens where drover would, and does not what it would.
 FALSE_DROVER = """
-import os, socket, sys
+import os, select, socket, sys
 where = sys.argv[1]
 os.makedirs(where)
 s = socket.socket(socket.AF_UNIX)
@@ -13,6 +13,12 @@ s.listen(0 if sys.argv[2] == "full" else 9)
 if sys.argv[2] == "full":
     full = socket.socket(socket.AF_UNIX)
     full.connect(where + "/drover.sock")
+all = [s]
+for i in range(16 if sys.argv[2] == "many" else 0):
+    os.makedirs(f"{where}{i}")
+    all.append(socket.socket(socket.AF_UNIX))
+    all[-1].bind(f"{where}{i}/drover.sock")
+    all[-1].listen()
 if sys.argv[2] == "link":
     os.symlink("real", "/run/dpdk")
 print("up", flush=True)
@@ -20,7 +26,7 @@ if sys.argv[2] in ("silent", "full"):
     import time
     time.sleep(1000)
 while True:
-    c = s.accept()[0]
+    c = select.select(all, [], [])[0][0].accept()[0]
     try:
         c.recv(99)
         if sys.argv[2] == "endless":

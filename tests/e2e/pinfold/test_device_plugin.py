@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 import protos
 from engines import root_of
 from kubelet import Kubelet
@@ -307,7 +308,21 @@ def test_as_a_pod_itself(pf, kubelet, sockets, cri, pair, pinfold):
         security={
             "readonly_rootfs": rights["readOnlyRootFilesystem"],
             "capabilities": {"drop_capabilities": rights["capabilities"]["drop"]},
+            "run_as_user": {"value": rights["runAsUser"]},
+            "seccomp": {
+                "profile_type": {"RuntimeDefault": 0, "Unconfined": 1}[
+                    rights["seccompProfile"]["type"]
+                ]
+            },
+            "no_new_privs": not rights["allowPrivilegeEscalation"],
         },
     )
     kubelet.plugin(pair).until(*names_of(pair))
+    running = [
+        p for p in os.listdir("/proc") if p.isdigit() and processes.words(p)[:1] == [str(BUILT)]
+    ]
+    status = Path(f"/proc/{running[0]}/status").read_text()
+    assert status_field(status, "Uid").split()[0] == "0"
+    assert int(status_field(status, "CapBnd"), 16) == 0
+    assert status_field(status, "NoNewPrivs") == "1" and status_field(status, "Seccomp") == "2"
     cri.remove(container)

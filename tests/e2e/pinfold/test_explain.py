@@ -93,3 +93,12 @@ def test_run_says_why(pf):
     assert p.returncode == 3 and "leave -l and --lcores out" in p.stderr
     p = pf.run("--", "/bin/sh", "-c", "seq 20000; echo 'EAL: lcore 7 unavailable'; exit 3")
     assert p.returncode == 3 and "leave -l and --lcores out" in p.stderr
+
+
+@needs_root
+@pytest.mark.full
+@pytest.mark.limit(120)
+def test_what_ran_for_a_minute_had_started(pf):
+    fails = "echo 'EAL: lcore 7 unavailable'; exit 3"
+    p = pf.run("--", "/bin/sh", "-c", f"sleep 61; {fails}", seconds=90)
+    assert p.returncode == 3 and "why it failed" not in p.stderr

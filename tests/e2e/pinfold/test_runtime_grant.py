@@ -87,6 +87,34 @@ def test_run_and_its_end(pf, engine, way):
     assert grant not in pf.ps()
 
 
+def peers(pid, where):
+    """Whom mounts below there go to: the group that the kernel has for them."""
+    for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+        words = line.split()
+        if words[4] == str(where):
+            return {w for w in words[6 : words.index("-")] if w.startswith("shared:")}
+    return None
+
+
+def test_mounts_in_it_do_not_go_back(pf, engine, tmp_path):
+    """Also where a volume would have them do so."""
+    where = tmp_path / "volume"
+    where.mkdir()
+    doc = engine.doc(granted(pf, by="annotation"))
+    doc["mounts"].append(
+        {"destination": "/x", "source": str(where), "options": ["rbind", "rshared"]}
+    )
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", where], check=True)
+    try:
+        subprocess.run(["mount", "--make-shared", where], check=True)
+        name = engine.start(doc)
+        inside, here = peers(engine.runtime.state(name)["pid"], "/x"), peers("self", where)
+        assert here and inside is not None and not inside & here
+        assert engine.runtime("delete", "--force", name).returncode == 0
+    finally:
+        subprocess.run(["umount", where], check=True)
+
+
 def test_one_at_a_time(pf, engine):
     grant = granted(pf, by="annotation")
     first = engine.start(engine.doc(grant))

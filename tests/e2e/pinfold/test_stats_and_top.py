@@ -387,6 +387,11 @@ def test_numbers_and_nothing_else(pf):
     assert "\033" not in pf.ok("stats")
 
 
+def test_sixteen_are_asked(pf):
+    name = false_drover(pf, "many", says=NUMBERS)  # seventeen
+    assert f'packets_received_total{{name="{name}"}} {16 * 7}\n' in pf.ok("stats", "--prometheus")
+
+
 def test_only_the_workload_itself_is_asked(pf, tmp_path):
     """Not by a link, not in a volume, not by a socket that another one has."""
     shared = tmp_path / "shared"

@@ -148,13 +148,14 @@ def test_while_it_runs(pf):
     assert pf("exec", name, "--", "/no/such").returncode == 127
     # as many as there are ports, one after the other and at once
     sleeps = ("/bin/sh", "-c", "echo up; exec sleep 1000")
-    begun = [pf.start("exec", name, "--", *sleeps) for _ in range(3)]
+    begun = [pf.start("exec", name, "--", *sleeps) for _ in range(8)]
     for b in begun:
         b.until("^up", 30)
-    assert pf("exec", name, "--", "/bin/echo", "y").stdout == "y\n"
+    pf.fails("exec", name, "--", "/bin/true", like="8 other programs have been started")
     for b in begun:
         b.signal(signal.SIGTERM)
         assert b.end() == 128 + signal.SIGTERM
+    assert pf("exec", name, "--", "/bin/echo", "y").stdout == "y\n"
     wait(lambda: "begun" in pf("logs", name).stdout, 30, "output")
     pf.ok("stop", name)
     assert "told" in pf("logs", name).stdout

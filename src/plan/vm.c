@@ -14,7 +14,7 @@
 
 #define MEMORY_MIN (UINT64_C(160) << 20) // of the guest: kernel, pinfold's init, a small program
 #define SECONDS_KVM 20 // and a second for each GiB: a machine that has not come up by then will not
-#define SECONDS_TCG 50 // within those that a start has (run/watch.c)
+#define SECONDS_TCG 50 // within those that a start has (run/watch_runtime.c)
 
 static int check(const struct plan *p, struct err *err)
 {

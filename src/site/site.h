@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // Where a workload runs, and all that is so because of it. It is chosen once, from what is asked for and by
-// whom; whoever makes a difference between places reads a member here, and does not ask which place it is.
+// whom; whoever makes a difference between places reads a member here. Which place it is ask only commands that treat a
+// keeper's lease in another way, or take a container alone.
 #pragma once
 
 #include "site/runtime.h"

@@ -286,6 +286,13 @@ def write_netdev(t, d, p):
         below = above
 
 
+def write_uio(t, d, number):
+    """What a program drives a function on UIO with."""
+    t.put(f"{d}/uio/uio{number}/dev", f"245:{number}")
+    for name in ("config", "resource0", "resource3"):
+        t.put(f"{d}/{name}", "")
+
+
 def write_pci(t, m):
     t.dir("sys/bus/pci/devices")
     t.dir("sys/kernel/iommu_groups")
@@ -312,6 +319,8 @@ def write_pci(t, m):
                 iommu = f"sys/devices/virtual/iommu/{m.iommu}"
                 t.link(f"{d}/iommu", iommu)
                 t.put(f"{iommu}/intel-iommu/cap", "d2008c40660462")
+        if p.driver in ("uio_pci_generic", "igb_uio"):
+            write_uio(t, d, sum("uio" in o.driver for o in m.pci[: m.pci.index(p)]))
         if p.netdev:
             write_netdev(t, d, p)
         if p.physfn:

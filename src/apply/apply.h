@@ -85,6 +85,11 @@ void nics_users(
 // EBUSY, with who uses them, when one of them is in use. As nics_in_use.
 int nics_check_free(const struct ledger *l, const struct grant *g, struct err *err);
 
+// ---- uio.c
+
+// The files of the grant's NICs on UIO are root's again, and these make no DMA and have been reset. The lease is over.
+int uio_return(const struct ledger *l, const struct grant *g, struct err *err);
+
 // ---- bindings.c: NICs that are taken from their drivers. The ledger is locked for all of them.
 
 struct binding;

@@ -147,7 +147,8 @@ static int take_back(const struct ledger *l, const struct lease *lease, struct e
 	}
 	// one that drains was tried for long enough
 	if (!current
-	    || nics_return(l, &lease->grant, lease->draining ? 0 : VFS_RESET_MS, &first) == 0)
+	    || (uio_return(l, &lease->grant, &first) == 0
+		&& nics_return(l, &lease->grant, lease->draining ? 0 : VFS_RESET_MS, &first) == 0))
 		return 0;
 	// nobody else is to have them as they are, and what computes may
 	if (begin_draining(l, lease, err) < 0)

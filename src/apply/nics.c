@@ -8,7 +8,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "host/vfio.h"
+#include "host/uio.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,12 +22,27 @@ static bool is_in(uint64_t nics, unsigned i)
 	return (nics & UINT64_C(1) << i) != 0;
 }
 
+static void seen(int, void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static int in_use(const struct hostfs *fs, const struct grant_nic *nic, struct err *err)
+{
+	bool used = false;
+
+	if (!nic->uio)
+		return host_vfio_in_use(fs, nic->iommu_group, err);
+	host_uio_users(fs, nic->bdf, seen, &used);
+	return used;
+}
+
 int nics_in_use(const struct hostfs *fs, const struct grant *g, uint64_t *ret, struct err *err)
 {
 	uint64_t nics = 0;
 
 	for (unsigned i = 0; i < g->nnics; i++) {
-		int r = host_vfio_in_use(fs, g->nics[i].iommu_group, err);
+		int r = in_use(fs, &g->nics[i], err);
 
 		if (r < 0)
 			return r;
@@ -119,7 +134,9 @@ void nics_users(const struct ledger *l, const struct grant *g, uint64_t nics, ch
 
 	buf[0] = '\0';
 	for (unsigned i = 0; i < g->nnics; i++) {
-		if (is_in(nics, i))
+		if (is_in(nics, i) && g->nics[i].uio)
+			host_uio_users(&l->fs, g->nics[i].bdf, add_process, &u);
+		else if (is_in(nics, i))
 			host_vfio_users(&l->fs, g->nics[i].iommu_group, add_process, &u);
 	}
 	str_plain(buf); // it may be cut in the middle of a character

@@ -145,6 +145,52 @@ static int parse_claims(const char *list, unsigned *ret, struct err *err)
 	return *ret != 0 ? 0 : err_set(err, EINVAL, "--claim-by: the list is empty");
 }
 
+static int check_wanted(int argc, char **argv, const struct wanted *w, struct err *err)
+{
+	const struct request *req = &w->request;
+
+	if (optind < argc)
+		return err_set(err, EINVAL, "grant create: '%s' is no option", argv[optind]);
+	if (req->name[0] == '\0')
+		return err_set(err, EINVAL, "grant create: say --name NAME");
+	if (w->json && !w->dry)
+		return err_set(err, EINVAL, "grant create: --json goes with --dry-run");
+	if (cli_captured && !w->dry)
+		return err_set(
+			err, EINVAL, "grant create: in a capture nothing is made; say --dry-run"
+		);
+	if (w->owner[0] != 0 && req->kind == GRANT_POOL)
+		return err_set(err, EINVAL, "grant create: a pool runs nothing, it has no owner");
+	if (w->claim_by != 0 && (w->owner[0] != 0 || req->kind == GRANT_POOL))
+		return err_set(
+			err,
+			EINVAL,
+			"grant create: containers of engines claim neither a pool nor a user's "
+			"grant"
+		);
+	for (unsigned i = 0; i < req->nnics; i++) {
+		if (req->nics[i].uio && (w->owner[0] != 0 || w->claim_by != 0))
+			return err_set(
+				err,
+				EINVAL,
+				"grant create: NIC %s with unsafe-uio makes whoever has it root: "
+				"neither --owner nor --claim-by goes with it",
+				req->nics[i].bdf
+			);
+	}
+	if ((w->claim_by & CLAIM_BY_CDI) != 0 && w->count <= 1 && !cdi_can_name(req->name))
+		return err_set(
+			err,
+			EINVAL,
+			"grant create --claim-by cdi: '%s': the name of a device of CDI ends with "
+			"a letter or a digit",
+			req->name
+		);
+	if (w->count > 1 && !idset_empty(&req->cpus))
+		return err_set(err, EINVAL, "grant create --count: say --cpu-count N, not --cpus");
+	return 0;
+}
+
 static int parse_create(int argc, char **argv, struct wanted *w, struct err *err)
 {
 	struct request *req = &w->request;
@@ -205,36 +251,7 @@ static int parse_create(int argc, char **argv, struct wanted *w, struct err *err
 		}
 		any = true;
 	}
-	if (optind < argc)
-		return err_set(err, EINVAL, "grant create: '%s' is no option", argv[optind]);
-	if (req->name[0] == '\0')
-		return err_set(err, EINVAL, "grant create: say --name NAME");
-	if (w->json && !w->dry)
-		return err_set(err, EINVAL, "grant create: --json goes with --dry-run");
-	if (cli_captured && !w->dry)
-		return err_set(
-			err, EINVAL, "grant create: in a capture nothing is made; say --dry-run"
-		);
-	if (w->owner[0] != 0 && req->kind == GRANT_POOL)
-		return err_set(err, EINVAL, "grant create: a pool runs nothing, it has no owner");
-	if (w->claim_by != 0 && (w->owner[0] != 0 || req->kind == GRANT_POOL))
-		return err_set(
-			err,
-			EINVAL,
-			"grant create: containers of engines claim neither a pool nor a user's "
-			"grant"
-		);
-	if ((w->claim_by & CLAIM_BY_CDI) != 0 && w->count <= 1 && !cdi_can_name(req->name))
-		return err_set(
-			err,
-			EINVAL,
-			"grant create --claim-by cdi: '%s': the name of a device of CDI ends with "
-			"a letter or a digit",
-			req->name
-		);
-	if (w->count > 1 && !idset_empty(&req->cpus))
-		return err_set(err, EINVAL, "grant create --count: say --cpu-count N, not --cpus");
-	return 0;
+	return check_wanted(argc, argv, w, err);
 }
 
 // The keepers, and the names for the caller. All or none: the ledger is not locked, each keeper locks it

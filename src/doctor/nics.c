@@ -82,6 +82,31 @@ static enum verdict if_asked(const struct doctor *d, enum verdict otherwise)
 	return d->wanted != NULL ? VERDICT_FAIL : otherwise;
 }
 
+// As it is: its grant says unsafe-uio.
+static bool is_given_on_uio(struct doctor *d, const struct host_pci *p)
+{
+	const struct terms *t =
+		d->grant != NULL ? (const struct terms *)d->grant : (const struct terms *)d->wanted;
+
+	for (unsigned i = 0; t != NULL && i < t->nnics; i++) {
+		if (!t->nics[i].uio || !str_eq(t->nics[i].bdf, p->bdf) || !host_nic_uio(p->driver))
+			continue;
+		doctor_find(
+			d,
+			VERDICT_WARN,
+			"nic",
+			"%s is granted on %s (unsafe-uio): the program reaches all memory of this "
+			"host",
+			p->bdf,
+			p->driver
+		);
+		doctor_read(d, "/sys/%s/driver", p->path);
+		doctor_cure(d, "pinfold nic bind %s, and a grant without unsafe-uio", p->bdf);
+		return true;
+	}
+	return false;
+}
+
 // The first reason why it cannot be granted as it is. True: there is one, and it is said.
 static bool is_refused(struct doctor *d, const struct host_pci *p)
 {
@@ -165,7 +190,11 @@ static void look_at_driver(struct doctor *d, const struct host_pci *p)
 			p->bdf,
 			p->driver
 		);
-		doctor_cure(d, "pinfold nic bind %s", p->bdf);
+		doctor_cure(
+			d,
+			"pinfold nic bind %s; or grant it with unsafe-uio, to who may be root",
+			p->bdf
+		);
 	} else {
 		doctor_find(
 			d,
@@ -243,7 +272,9 @@ void doctor_nics(struct doctor *d)
 		if (!asked_for(d, p))
 			continue;
 		n++;
-		if (!is_refused(d, p)) {
+		if (is_given_on_uio(d, p)) {
+			look_at_rest(d, p);
+		} else if (!is_refused(d, p)) {
 			look_at_driver(d, p);
 			look_at_rest(d, p);
 		}

@@ -63,6 +63,7 @@ struct grant_nic {
 	char bdf[16]; // "" in a request: choose
 	int iommu_group;
 	bool bind; // to be bound to vfio-pci for the lease
+	bool uio;  // it is bound to a driver of UIO, and stays so: nothing confines its DMA
 	struct nic_select select;
 };
 
@@ -136,6 +137,9 @@ struct grant {
 	// the user, not root, who may use it through a keeper; 0: nobody but root
 	uint32_t owner_uid, owner_gid;
 };
+
+// True if it has a NIC of UIO. Its program needs capabilities of the host, and is in no user namespace.
+bool grant_has_uio(const struct grant *g);
 
 // What others hold already: the input of a choice. Filled from the ledger.
 struct holdings {

@@ -35,7 +35,7 @@ static bool is_netdev(const char *s)
 static int parse_word(struct nic_select *s, const char *word, struct err *err)
 {
 	static const char *const keys[] = {
-		"driver", "vendor", "device", "node", "pf", "count", "bind", NULL};
+		"driver", "vendor", "device", "node", "pf", "count", "bind", "unsafe-uio", NULL};
 	const char *value = strchr(word, '=');
 	size_t n = value != NULL ? (size_t)(value++ - word) : 0;
 	char key[32], buf[HINT_MAX];
@@ -73,7 +73,8 @@ static int parse_word(struct nic_select *s, const char *word, struct err *err)
 	return err_set(
 		err,
 		EINVAL,
-		"'%.32s' is none of driver=, vendor=, device=, node=, pf=, count= and bind%s",
+		"'%.32s' is none of driver=, vendor=, device=, node=, pf=, count=, bind and "
+		"unsafe-uio%s",
 		word,
 		hint(buf, key, keys)
 	);
@@ -105,6 +106,8 @@ static int parse_nic(const struct reading *r, const char *text, struct err *err)
 	str_foreach (w, buf, ",") {
 		if (str_eq(w, "bind"))
 			nic.bind = true;
+		else if (str_eq(w, "unsafe-uio"))
+			nic.uio = true;
 		else if (first && host_bdf(w, nic.bdf)) {
 			*s = (struct nic_select){0};
 			which = true;
@@ -135,32 +138,55 @@ static int parse_nic(const struct reading *r, const char *text, struct err *err)
 			"is any",
 			text
 		);
+	if (nic.uio && (nic.bdf[0] == '\0' || nic.bind))
+		return err_set(
+			err,
+			EINVAL,
+			"NIC '%.64s': unsafe-uio is for one NIC, by its address, that is bound to "
+			"uio_pci_generic or igb_uio already",
+			text
+		);
 	return add_nic(r->all, &nic, err);
 }
 
 static int read_nic(const struct reading *r, const json_t *e, struct err *err)
 {
-	static const char *const keys[] = {"pci", "iommu-group", "bind", NULL};
-	struct grant_nic nic = {0};
+	static const char *const keys[] = {"pci", "iommu-group", "bind", "unsafe-uio", NULL};
+	struct grant_nic nic = {.iommu_group = -1};
 	const char *bdf = NULL;
 	uint64_t group = 0;
 
 	if (jread_keys(e, r->what, keys, err) < 0
 	    || jread_str(e, r->what, "pci", true, &bdf, err) < 0
-	    || jread_u64(e, r->what, "iommu-group", true, INT32_MAX, &group, err) < 0
+	    || jread_bool(e, r->what, "unsafe-uio", &nic.uio, err) < 0
+	    || jread_u64(e, r->what, "iommu-group", !nic.uio, INT32_MAX, &group, err) < 0
 	    || jread_bool(e, r->what, "bind", &nic.bind, err) < 0)
 		return -err->code;
+	if (nic.uio && (nic.bind || json_object_get(e, "iommu-group") != NULL))
+		return err_set(
+			err,
+			EINVAL,
+			"read %s: NIC '%.32s' has unsafe-uio, and so neither bind nor iommu-group",
+			r->what,
+			bdf
+		);
 	if (!host_bdf(bdf, nic.bdf))
 		return err_set(err, EINVAL, "read %s: NIC '%.32s' is no PCI address", r->what, bdf);
-	nic.iommu_group = (int)group;
+	if (!nic.uio)
+		nic.iommu_group = (int)group;
 	return add_nic(r->all, &nic, err) < 0 ? err_wrap(err, "read %s", r->what) : 0;
 }
 
 static json_t *write_nic(const struct row *, const void *all, unsigned i)
 {
 	const struct grant_nic *nic = &((const struct terms *)all)->nics[i];
-	json_t *o = json_pack("{s:s, s:i}", "pci", nic->bdf, "iommu-group", nic->iommu_group);
+	json_t *o = json_pack("{s:s}", "pci", nic->bdf);
 
+	json_object_set_new(
+		o,
+		nic->uio ? "unsafe-uio" : "iommu-group",
+		nic->uio ? json_true() : json_integer(nic->iommu_group)
+	);
 	if (nic->bind)
 		json_object_set_new(o, "bind", json_true());
 	return o;
@@ -171,7 +197,10 @@ static const char *nic_text(const struct row *, const void *all, unsigned i, cha
 	const struct grant_nic *nic = &((const struct terms *)all)->nics[i];
 	const char *bind = nic->bind ? ", bound for the lease" : "";
 
-	snprintf(buf, IDSET_STR, "%s (IOMMU group %d%s)", nic->bdf, nic->iommu_group, bind);
+	if (nic->uio)
+		snprintf(buf, IDSET_STR, "%s (UIO, unsafe)", nic->bdf);
+	else
+		snprintf(buf, IDSET_STR, "%s (IOMMU group %d%s)", nic->bdf, nic->iommu_group, bind);
 	return buf;
 }
 

@@ -19,6 +19,15 @@ bool nic_granted(const struct terms *t, const char *bdf)
 	return false;
 }
 
+bool grant_has_uio(const struct grant *g)
+{
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (g->nics[i].uio)
+			return true;
+	}
+	return false;
+}
+
 // ---- what may be chosen
 
 static bool fits(const struct nic_select *s, const struct host_pci *p)
@@ -132,7 +141,7 @@ int choose_nics(
 	for (unsigned i = 0; i < t->nnics; i++) {
 		const struct host_pci *p = host_pci(host, t->nics[i].bdf);
 
-		t->nics[i].iommu_group = p != NULL ? p->iommu_group : -1;
+		t->nics[i].iommu_group = p != NULL && !t->nics[i].uio ? p->iommu_group : -1;
 	}
 	return 0;
 }
@@ -178,6 +187,19 @@ static int check_driver(const struct grant_nic *nic, const struct host_pci *p, s
 			p->bdf,
 			p->driver
 		);
+	if (!nic->bind && host_nic_uio(p->driver))
+		return err_set(
+			err,
+			EBUSY,
+			"NIC %s is bound to %s, where nothing confines its DMA; bind it to "
+			"vfio-pci: "
+			"pinfold nic bind %s, or say --nic %s,unsafe-uio, and the program is as "
+			"good as root on this host",
+			p->bdf,
+			p->driver,
+			p->bdf,
+			p->bdf
+		);
 	if (!nic->bind)
 		return err_set(
 			err,
@@ -192,6 +214,21 @@ static int check_driver(const struct grant_nic *nic, const struct host_pci *p, s
 	if (nic_check_lent(p, "NIC", err) < 0)
 		return -err->code;
 	return nic_check_use(p, "NIC", "take it from there first", err);
+}
+
+static int check_uio(const struct host_pci *p, struct err *err)
+{
+	if (host_nic_uio(p->driver))
+		return 0;
+	return err_set(
+		err,
+		EINVAL,
+		"NIC %s is bound to %s, and unsafe-uio is for uio_pci_generic and igb_uio; leave "
+		"it out, or: pinfold nic bind --driver uio_pci_generic %s",
+		p->bdf,
+		p->driver[0] != '\0' ? p->driver : "no driver",
+		p->bdf
+	);
 }
 
 static int check_nic(
@@ -226,7 +263,11 @@ static int check_nic(
 			p->netdev,
 			holder->name
 		);
-	if (host_nic_check_vfs(p, err) < 0 || check_driver(nic, p, err) < 0)
+	if (host_nic_check_vfs(p, err) < 0)
+		return -err->code;
+	if (nic->uio)
+		return check_uio(p, err);
+	if (check_driver(nic, p, err) < 0)
 		return -err->code;
 	if (p->iommu_group < 0)
 		return err_set(

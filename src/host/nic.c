@@ -54,10 +54,14 @@ void host_nic_look(const struct hostfs *fs, const struct host_pci *p, struct hos
 	*ret = n;
 }
 
+bool host_nic_uio(const char *driver)
+{
+	return str_eq(driver, "uio_pci_generic") || str_eq(driver, "igb_uio");
+}
+
 bool host_nic_for_programs(const char *driver)
 {
-	return str_eq(driver, "vfio-pci") || str_eq(driver, "uio_pci_generic")
-	       || str_eq(driver, "igb_uio");
+	return str_eq(driver, "vfio-pci") || host_nic_uio(driver);
 }
 
 int host_nic_check_vfs(const struct host_pci *p, struct err *err)

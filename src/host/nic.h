@@ -18,6 +18,9 @@ void host_nic_look(const struct hostfs *fs, const struct host_pci *p, struct hos
 // A driver that hands the function to a program: vfio-pci, uio_pci_generic, igb_uio.
 bool host_nic_for_programs(const char *driver);
 
+// One of them that keeps it from no memory.
+bool host_nic_uio(const char *driver);
+
 // A driver that stays while DPDK works beside it.
 bool host_nic_bifurcated(const char *driver);
 

@@ -21,6 +21,8 @@ static bool has_userns(const struct plan *p)
 	const json_t *system = json_object_get(p->launch->spec, "linux"), *e;
 	size_t i;
 
+	if (plan_host_ids(&p->lease))
+		return false;
 	json_array_foreach (json_object_get(system, "namespaces"), i, e) {
 		const char *type = json_string_value(json_object_get(e, "type"));
 
@@ -90,9 +92,12 @@ static bool still_bound(const struct plan *p)
 int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
+	unsigned n = 0;
 	dev_t rdev;
 
-	if (g->nnics == 0)
+	for (unsigned i = 0; i < g->nnics; i++)
+		n += !g->nics[i].uio;
+	if (n == 0)
 		return 0;
 	if (still_bound(p))
 		rdev = makedev(10, 196); // VFIO_MINOR of the kernel
@@ -100,7 +105,7 @@ int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err)
 		return -err->code;
 	fn(p, "vfio", rdev, arg);
 	for (unsigned i = 0; i < g->nnics; i++) {
-		bool seen = false;
+		bool seen = g->nics[i].uio;
 		char name[16];
 
 		for (unsigned k = 0; k < i; k++)

@@ -55,9 +55,14 @@ void plan_partition_box(struct plan *p, const char *lease, const char *box);
 // pinfold's cgroup and of this lease's.
 void plan_weight_v2(struct plan *p, const char *top, const char *lease);
 // devices.c: calls fn for each node in /dev/vfio that the grant has, once: the container's ("vfio"), and
-// the groups of its NICs. None without NICs.
+// the groups of its NICs. None without NICs that are on VFIO.
 typedef void (*plan_vfio_fn)(struct plan *p, const char *name, dev_t rdev, void *arg);
 int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err);
+// uio.c: the same of the NICs on UIO ("uio0"), their files of sysfs, what is refused, and what is to be known.
+int plan_uio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err);
+void plan_uio_files(struct plan *p);
+int plan_uio_check(const struct plan *p, struct err *err);
+void plan_uio_notes(struct plan *p);
 // netns.c: calls fn with the devices of kernel ports, "net/tun" and "vhost-net", whose nodes it plans.
 void plan_port_nodes(struct plan *p, plan_vfio_fn fn, void *arg);
 // The network namespace with the kernel ports and netdevs, if there are some.

@@ -53,8 +53,8 @@ static void base_mounts(struct plan *p, json_t *mounts)
 		owner,
 		sizeof(owner),
 		"nosuid,nodev,mode=0755,size=16m,uid=%u,gid=%u",
-		plan_uid(p),
-		plan_gid(p)
+		plan_id(&p->lease, plan_uid(p)),
+		plan_id(&p->lease, plan_gid(p))
 	);
 	mount(p, mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
 	mount(p, mounts, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=64k");
@@ -290,6 +290,13 @@ static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 	device_at(p, arg, target, name, rdev);
 }
 
+static void uio_device(struct plan *p, const char *name, dev_t rdev, void *arg)
+{
+	_cleanup_free_ char *target = str_printf("/dev/%s", name);
+
+	device_at(p, arg, target, name, rdev);
+}
+
 static void port_device(struct plan *p, const char *name, dev_t rdev, void *arg)
 {
 	const char *file = strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name;
@@ -317,7 +324,7 @@ int plan_spec_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *
 		); // KVM_MINOR of linux/miscdevice.h
 	if (site_has(&p->lease.site, SITE_GUEST))
 		guest_mounts(p, mounts);
-	if (plan_vfio(p, device, &d, err) < 0)
+	if (plan_vfio(p, device, &d, err) < 0 || plan_uio(p, uio_device, &d, err) < 0)
 		return -err->code;
 	plan_port_nodes(p, port_device, &d);
 	return 0;

@@ -149,6 +149,8 @@ static json_t *namespaces_of(const struct plan *p)
 		else if (site_has(site, SITE_LEASE) || !str_eq(names[i], "cgroup"))
 			json_array_append_new(list, json_pack("{s:s}", "type", names[i]));
 	}
+	if (plan_host_ids(&p->lease))
+		return list;
 	if (site_has(site, SITE_USERNS))
 		json_array_append_new(
 			list, json_pack("{s:s, s:s}", "type", "user", "path", PLAN_USERNS)
@@ -162,13 +164,14 @@ static json_t *linux_part(struct plan *p, json_t *rules)
 {
 	_cleanup_free_ char *cgroup = plan_lease_cgroup(&p->lease.grant);
 	bool limited = site_has(&p->lease.site, SITE_LEASE);
+	bool mapped = !plan_host_ids(&p->lease);
 
 	return json_pack(
-		"{s:o, s:o, s:o*, s:o, s:o, s:o*, s:o, s:o}",
+		"{s:o*, s:o*, s:o*, s:o, s:o, s:o*, s:o, s:o}",
 		"uidMappings",
-		id_map(p->lease.uid_base, NULL),
+		mapped ? id_map(p->lease.uid_base, NULL) : NULL,
 		"gidMappings",
-		id_map(p->lease.uid_base, &p->lease.grant),
+		mapped ? id_map(p->lease.uid_base, &p->lease.grant) : NULL,
 		"cgroupsPath",
 		limited ? json_sprintf("/%s/box/c", cgroup) : NULL,
 		"namespaces",
@@ -298,7 +301,7 @@ int plan_oci(struct plan *p, struct err *err)
 	);
 	p->argv = command(p);
 	p->nlimits = rights_limits(&p->lease.grant, &p->host->limits, p->limits);
-	if (site_has(&p->lease.site, SITE_USERNS))
+	if (site_has(&p->lease.site, SITE_USERNS) && !plan_host_ids(&p->lease))
 		plan_userns(p);
 	plan_netns(p);
 	if (plan_netdevs(p, err) < 0)

@@ -142,6 +142,7 @@ int plan_build(
 		r = plan_spec(&p, err);
 	}
 	if (r == 0) {
+		plan_uio_notes(&p);
 		plan_notes(&p);
 		rights_notes(&p);
 		if (p.failed)

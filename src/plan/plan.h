@@ -114,6 +114,11 @@ int plan_build(
 );
 void plan_done(struct plan *p);
 
+// uio.c: whether its container has no user namespace, so that ids in there are the host's; and what the id of a program
+// is for a runtime then.
+bool plan_host_ids(const struct lease *lease);
+uint32_t plan_id(const struct lease *lease, uint32_t id);
+
 // Refuses another limit for what runs where the host cannot enforce it.
 int plan_change_enforceable(
 	const struct grant *g,

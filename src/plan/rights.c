@@ -33,6 +33,9 @@ json_t *rights_capabilities(const struct grant *g)
 		if (cap_has(g->caps, i))
 			json_array_append_new(names, json_sprintf("CAP_%s", cap_name(i)));
 	}
+	// EAL gives such a NIC physical addresses
+	if (grant_has_uio(g))
+		json_array_append_new(names, json_string("CAP_SYS_ADMIN"));
 	// ambient, so that a user other than root keeps them across exec
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
 		json_object_set_new(all, sets[i], json_deep_copy(names));
@@ -260,6 +263,11 @@ int rights_apparmor(struct plan *p, const char **ret, struct err *err)
 	enum host_apparmor state;
 
 	*ret = NULL;
+	// it refuses what UIO takes
+	if (p->launch->apparmor == NULL && plan_host_ids(&p->lease)) {
+		plan_note(p, "AppArmor: no profile, since %s denies UIO its files", profile);
+		return 0;
+	}
 	if (str_eq(profile, "unconfined")) {
 		plan_note(p, "AppArmor: unconfined, as asked for");
 		return 0;
@@ -313,6 +321,8 @@ int rights_check(const struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 
+	if (plan_uio_check(p, err) < 0)
+		return -err->code;
 	if (plan_has_netns(p)
 	    && (!site_has(&p->lease.site, SITE_USERNS) || site_has(&p->lease.site, SITE_GUEST)))
 		return err_set(

@@ -331,5 +331,6 @@ int plan_root(struct plan *p, struct err *err)
 	if (guest && guest_root(p, image, err) < 0)
 		return -err->code;
 	show_sys(p);
+	plan_uio_files(p);
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/scope.h"
 #include "host/hostfs.h"
+#include "host/uio.h"
 #include "view/view.h"
 
 #include <limits.h>
@@ -64,6 +65,24 @@ static void iommu(struct view *v, const struct host_pci *p, const struct hostfs 
 	view_copy(v, fs, path);
 }
 
+// EAL opens the configuration by way of its class (drivers/bus/pci/linux/pci_uio.c).
+static void uio(struct view *v, const struct host_pci *p, const struct hostfs *fs)
+{
+	struct host_uio u;
+	struct err unused;
+
+	if (host_uio_find(fs, p->bdf, &u, &unused) < 0)
+		return;
+	view_dirs(v, "sys/class/uio");
+	view_add(
+		v,
+		VIEW_LINK,
+		str_printf("../../%s/uio/%s", p->path, u.name),
+		"sys/class/uio/%s",
+		u.name
+	);
+}
+
 void view_pci(
 	struct view *v, const struct grant *g, const struct host *host, const struct hostfs *fs
 )
@@ -82,6 +101,8 @@ void view_pci(
 		function(v, p);
 		group(v, p);
 		iommu(v, p, fs);
+		if (g->nics[i].uio)
+			uio(v, p, fs);
 	}
 	if (!v->whole)
 		view_cover(v, fs, DEVICES_DIR);

@@ -477,6 +477,132 @@ static void nics(void **)
 	done(&s);
 }
 
+#define UIO_NIC "sys/devices/pci0000:00/0000:5f:00.0"
+
+static void assert_admin_alone(const json_t *caps)
+{
+	static const char *const sets[] = {
+		"bounding", "effective", "inheritable", "permitted", "ambient"};
+
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		const json_t *set = json_object_get(caps, sets[i]);
+
+		assert_int_equal(json_array_size(set), 1);
+		assert_string_equal(json_string_value(json_array_get(set, 0)), "CAP_SYS_ADMIN");
+	}
+}
+
+static bool has_namespace(const struct plan *p, const char *type)
+{
+	const json_t *os = json_object_get(p->oci, "linux"), *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(os, "namespaces"), i, e) {
+		if (str_eq(json_string_value(json_object_get(e, "type")), type))
+			return true;
+	}
+	return false;
+}
+
+// Its own node and files, by the user of the lease; no user namespace; one capability; and it is said.
+static void uio(void **)
+{
+	const json_t *process, *os;
+	struct scene s;
+	int i;
+
+	prepare("mlx5", "cpus=1 nic=5f:00.0,unsafe-uio", &s);
+	s.launch.uid = 1000;
+	make(&s);
+	i = find(&s.plan, STEP_NODE, FENCE_DIR "/vfio/uio0");
+	assert_true(i > find(&s.plan, STEP_DIR, FENCE_DIR "/vfio"));
+	assert_int_equal(s.plan.steps[i].mode, 0600);
+	assert_int_equal(s.plan.steps[i].uid, 0x70000000 + 1000);
+	assert_true(s.plan.steps[i].rdev == makedev(245, 0));
+	assert_int_equal(find(&s.plan, STEP_NODE, FENCE_DIR "/vfio/vfio"), -1);
+	assert_int_equal(json_array_size(rules(&s.plan)), 2);
+	for (const char *const *f = (const char *const[]){"config", "resource0", "resource3", NULL};
+	     *f != NULL;
+	     f++) {
+		_cleanup_free_ char *path = str_printf("/" UIO_NIC "/%s", *f);
+		_cleanup_free_ char *shown = str_printf(FENCE_DIR "/root%s", path);
+
+		i = find(&s.plan, STEP_GIVE, path);
+		assert_true(i >= 0 && s.plan.steps[i].where == STEP_HOST);
+		assert_int_equal(s.plan.steps[i].uid, 0x70000000 + 1000);
+		i = find(&s.plan, STEP_BIND, shown);
+		assert_true(i > find(&s.plan, STEP_BIND, FENCE_DIR "/root/sys"));
+		assert_false(s.plan.steps[i].readonly);
+	}
+	assert_int_equal(find(&s.plan, STEP_GIVE, "/" UIO_NIC "/resource1"), -1);
+	assert_int_equal(find(&s.plan, STEP_USERNS, PLAN_USERNS), -1);
+	assert_false(has_namespace(&s.plan, "user"));
+	assert_true(has_namespace(&s.plan, "pid") && has_namespace(&s.plan, "network"));
+	process = json_object_get(s.plan.oci, "process");
+	os = json_object_get(s.plan.oci, "linux");
+	assert_null(json_object_get(os, "uidMappings"));
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(process, "user"), "uid")),
+		0x70000000 + 1000
+	);
+	assert_admin_alone(json_object_get(process, "capabilities"));
+	assert_contains(
+		json_string_value(json_array_get(s.plan.notes, 0)),
+		"no profile, since pinfold-default"
+	);
+	assert_contains(
+		json_string_value(json_array_get(s.plan.notes, 1)), "as good as root on it"
+	);
+	done(&s);
+	// what is left of the fence is that of everybody: another one's has not changed
+	prepare("mlx5", "cpus=1", &s);
+	make(&s);
+	assert_true(has_namespace(&s.plan, "user"));
+	done(&s);
+	prepare("mlx5", "cpus=1 nic=5f:00.0,unsafe-uio", &s);
+	s.launch.site = fake_site(PLACE_HOST);
+	make(&s);
+	assert_int_equal(find(&s.plan, STEP_GIVE, "/" UIO_NIC "/config"), -1);
+	done(&s);
+}
+
+static void refuse_uio(const char *flags, enum site_place place, const char *words)
+{
+	struct scene s;
+	struct err err;
+
+	prepare("mlx5", flags, &s);
+	s.launch.site = fake_site(place);
+	assert_fails(plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err), &err, words);
+	done(&s);
+}
+
+static void uio_refusals(void **)
+{
+	static const char flags[] = "cpus=1 nic=5f:00.0,unsafe-uio";
+	struct scene s;
+	struct err err;
+
+	for (enum site_place p = 0; p < PLACES; p++) {
+		if (p != PLACE_CONTAINER && p != PLACE_HOST)
+			refuse_uio(flags, p, "no keeper, no engine, no --in vm");
+	}
+	refuse_uio("cpus=1 nic=5f:00.0,unsafe-uio link=memif:a", PLACE_CONTAINER, "no links");
+	refuse_uio("cpus=1 nic=5f:00.0,unsafe-uio kernel-port=a", PLACE_CONTAINER, "no links");
+	refuse_uio("cpus=1 nic=5f:00.0,unsafe-uio cap=NET_RAW", PLACE_CONTAINER, "over the host");
+	prepare("mlx5", flags, &s);
+	s.lease.grant.owner_uid = 1000;
+	assert_fails(
+		plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err), &err, "root's alone"
+	);
+	s.lease.grant.owner_uid = 0;
+	s.lease.grant.claim_by = CLAIM_BY_ENV;
+	assert_fails(
+		plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err), &err, "root's alone"
+	);
+	done(&s);
+}
+
 // The node and the rule have the number that the host has at this moment; the lease, which is kept, has none.
 static void assert_numbers(struct scene *s, unsigned maj, unsigned min)
 {
@@ -709,6 +835,8 @@ int main(void)
 		cmocka_unit_test(nothing_of_the_host_itself),
 		cmocka_unit_test(from_lxcfs),
 		cmocka_unit_test(nics),
+		cmocka_unit_test(uio),
+		cmocka_unit_test(uio_refusals),
 		cmocka_unit_test_setup_teardown(device_numbers, setup, teardown),
 		cmocka_unit_test(fenced),
 		cmocka_unit_test(refusals),

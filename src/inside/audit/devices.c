@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,6 +30,36 @@ static unsigned vfio_major(void)
 	return 0;
 }
 
+// The device of a NIC on UIO has its number where nobody inside can write.
+static bool is_uio(const char *pci, const char *path, dev_t rdev)
+{
+	char file[PATH_MAX], want[32];
+	_cleanup_fclose_ FILE *f = NULL;
+	unsigned maj, min;
+
+	if (!str_starts(path, "/dev/uio"))
+		return false;
+	snprintf(
+		file,
+		sizeof(file),
+		"/sys/bus/pci/devices/%s/uio/%s/dev",
+		pci,
+		path + strlen("/dev/")
+	);
+	f = fopen(file, "re");
+	return f != NULL && fgets(want, sizeof(want), f) != NULL
+	       && sscanf(want, "%u:%u", &maj, &min) == 2 && rdev == makedev(maj, min);
+}
+
+static bool any_vfio(const struct given *g)
+{
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (!g->nics[i].uio)
+			return true;
+	}
+	return false;
+}
+
 // By name and number: a name alone could be that of any device.
 static bool granted(const struct given *g, const char *path)
 {
@@ -39,7 +70,7 @@ static bool granted(const struct given *g, const char *path)
 	} known[] = {
 		{"/dev/net/tun", g->port, 200},
 		{"/dev/vhost-net", g->vhost, 238},
-		{"/dev/vfio/vfio", g->nnics > 0, 196},
+		{"/dev/vfio/vfio", any_vfio(g), 196},
 	};
 	struct stat st;
 	char group[32];
@@ -51,6 +82,10 @@ static bool granted(const struct given *g, const char *path)
 			return st.st_rdev == makedev(10, known[i].minor);
 	}
 	for (unsigned i = 0; i < g->nnics; i++) {
+		if (g->nics[i].uio && is_uio(g->nics[i].pci, path, st.st_rdev))
+			return true;
+		if (g->nics[i].uio)
+			continue;
 		snprintf(group, sizeof(group), "/dev/vfio/%u", g->nics[i].iommu_group);
 		if (str_eq(path, group))
 			return major(st.st_rdev) == vfio_major();

@@ -36,6 +36,7 @@ struct given {
 	unsigned nnics;
 	struct {
 		char pci[32];
+		bool uio; // on UIO: it has a node of its own, and no group's
 		unsigned iommu_group;
 	} nics[GIVEN_NICS];
 	unsigned nmounts;

@@ -18,9 +18,13 @@ PINFOLD = str(TOP / os.environ.get("PINFOLD", "build/src/cli/pinfold"))
 pytestmark = [pytest.mark.usefixtures("pinfold"), pytest.mark.anywhere]
 
 
-def nic(*args, tree=None):
-    command = [PINFOLD] + (["--host-tree", str(tree)] if tree else []) + ["nic", *args]
+def pinfold(*args, tree=None):
+    command = [PINFOLD] + (["--host-tree", str(tree)] if tree else []) + [*args]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def nic(*args, tree=None):
+    return pinfold("nic", *args, tree=tree)
 
 
 def listed(tree=None):
@@ -327,3 +331,54 @@ def test_vfs_need_this_machine(tmp_path):
     tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
     p = nic("vfs", "ens1", "4", tree=tree)
     assert p.returncode == 125 and "without --host-tree" in p.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        ("--nic 5f:00.0", "bound to igb_uio, where nothing confines its DMA; .*5f:00.0,unsafe-uio"),
+        ("--nic 5e:00.0,unsafe-uio", "bound to ice, and unsafe-uio is for uio_pci_generic"),
+        ("--nic 3b:00.0,unsafe-uio", "bound to mlx5_core, and unsafe-uio is for"),
+        ("--nic driver=igb_uio,unsafe-uio", "unsafe-uio is for one NIC, by its address"),
+        ("--nic 5f:00.0,bind,unsafe-uio", "unsafe-uio is for one NIC, by its address"),
+        ("--nic 5f:00.0,unsafe-uio --in vm", "no keeper, no engine, no --in vm"),
+        ("--nic 5f:00.0,unsafe-uio --cap NET_RAW", "--cap would be one over the host"),
+        ("--nic 5f:00.0,unsafe-uio --link memif:a", "no links, kernel ports or netdevs"),
+        ("--nic 5f:00.0,unsafe-uio --kernel-port a", "no links, kernel ports or netdevs"),
+        ("--nic 5f:00.0,unsafe-uio --netdev ens2", "no links, kernel ports or netdevs"),
+    ],
+)
+def test_uio_is_refused(mlx5, flags, words):
+    p = pinfold("plan", "--cpus", "1", *flags.split(), "--", "true", tree=mlx5)
+    assert p.returncode == 125 and p.stdout == "", p.stdout
+    assert p.stderr.count("\n") == 1 and re.search(words, p.stderr), p.stderr
+
+
+@pytest.mark.parametrize("flags", [["--owner", "1000"], ["--claim-by", "env"]])
+def test_uio_is_nobody_elses(mlx5, flags):
+    (Path(mlx5) / "run").mkdir()
+    uio = ["--name", "g", "--cpus", "1", "--nic", "5f:00.0,unsafe-uio"]
+    p = pinfold("grant", "create", *uio, *flags, tree=mlx5)
+    assert p.returncode == 125 and "neither --owner nor --claim-by" in p.stderr, p.stderr
+    assert pinfold("grant", "create", *uio, tree=mlx5).returncode == 0
+    shown = json.loads(pinfold("grant", "show", "g", tree=mlx5).stdout)
+    assert shown["nics"] == [{"pci": "0000:5f:00.0", "unsafe-uio": True}]
+    p = pinfold("grant", "create", "--name", "h", "--cpus", "2", *uio[4:], tree=mlx5)
+    assert "is granted to 'g' already" in p.stderr, p.stderr
+
+
+@pytest.mark.parametrize("kind", ["DMA", "DMA-FQ", "identity"])
+def test_uio_behind_an_iommu(mlx5, kind):
+    """One that translates would have to be told of the program's memory."""
+    (Path(mlx5) / "sys/kernel/iommu_groups/31/type").write_text(f"{kind}\n", encoding="utf-8")
+    p = pinfold("plan", "--cpus", "1", "--nic", "5f:00.0,unsafe-uio", "--", "true", tree=mlx5)
+    if kind == "identity":
+        assert p.returncode == 0 and "UNSAFE: NIC 0000:5f:00.0 is on igb_uio" in p.stdout, p.stderr
+    else:
+        like = f"IOMMU keeps it from all memory there (group 31 is of type {kind})"
+        assert p.returncode == 125 and like in p.stderr, p.stderr
+
+
+def test_doctor_of_a_grant_on_uio(mlx5):
+    p = pinfold("doctor", "--cpus", "1", "--nic", "5f:00.0,unsafe-uio", tree=mlx5)
+    assert re.search(r"WARN +nic +0000:5f:00.0 is granted on igb_uio", p.stdout), p.stdout

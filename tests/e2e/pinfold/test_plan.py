@@ -58,6 +58,7 @@ CASES = {
         "--cpu-count 1 --netdev ens4,name=eth0,192.0.2.1/24,mtu=9000 --netdev ens5",
         [],
     ),
+    "mlx5-uio": ("mlx5", "--cpu-count 2 --nic 5f:00.0,unsafe-uio --hugepages 2M=16", []),
     "rights": ("two", "--cpus 1 --cap NET_ADMIN --cap NET_RAW --cap SYS_NICE -u 1000", []),
     "pool": (
         "paper",

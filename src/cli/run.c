@@ -14,6 +14,7 @@
 #include "keeper/keeper.h"
 #include "launch/config.h"
 #include "run/start_news.h"
+#include "vm/vm.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -23,7 +24,8 @@
 #include <sys/wait.h>
 
 #define FIRST_SECONDS 60 // a program that fails so soon has failed to start
-#define READY_SECONDS 90 // longer than any wait of the supervisor for its start
+#define READY_SECONDS \
+	40 // and those of a guest: longer than any wait of the supervisor for its start
 
 static const char run_help[] =
 	"Usage: pinfold run [OPTION...] [--] PROGRAM [ARG...]\n\n"
@@ -120,17 +122,18 @@ int cli_supervise(struct cli_start *cs, int ready)
 static int wait_ready(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
+	const int seconds = READY_SECONDS + (int)vm_start_seconds();
 	struct news n;
 	int r;
 
 	do {
-		r = poll(&p, 1, READY_SECONDS * 1000);
+		r = poll(&p, 1, seconds * 1000);
 	} while (r < 0 && errno == EINTR);
 	if (r <= 0 || !news_hear(fd, &n)) {
 		if (r == 0)
 			fprintf(stderr,
 				"pinfold: no word from the supervisor after %d s; see pinfold ps\n",
-				READY_SECONDS);
+				seconds);
 		else
 			fprintf(stderr,
 				"pinfold: the supervisor ended without a word; clean up with: "

@@ -13,8 +13,6 @@
 #include <string.h>
 
 #define MEMORY_MIN (UINT64_C(160) << 20) // of the guest: kernel, pinfold's init, a small program
-#define SECONDS_KVM 20 // and a second for each GiB: a machine that has not come up by then will not
-#define SECONDS_TCG 50 // within those that a start has (run/watch_runtime.c)
 
 static int check(const struct plan *p, struct err *err)
 {
@@ -231,15 +229,16 @@ static json_t *setup(const struct plan *p, const struct plan_vm_cpus *cpus)
 
 // ---- what pinfold-inside machine is told
 
-static json_t *try(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel)
+static json_t *try(
+	const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel, int seconds
+)
 {
 	return json_pack(
 		"{s:s, s:i, s:o}",
 		"accel",
 		accel,
 		"seconds",
-		(str_eq(accel, "kvm") ? SECONDS_KVM : SECONDS_TCG)
-			+ (int)grant_fill_seconds(&p->lease.grant),
+		seconds + (int)grant_fill_seconds(&p->lease.grant),
 		"argv",
 		plan_vm_args(p, cpus, accel)
 	);
@@ -248,6 +247,9 @@ static json_t *try(const struct plan *p, const struct plan_vm_cpus *cpus, const 
 // The accelerators to be tried, in turn.
 static json_t *tries(struct plan *p, const struct plan_vm_cpus *cpus)
 {
+	const int seconds = (int)p->launch->vm.seconds;
+	// of what may be given up for emulation: a machine that has not come up by then will not
+	const int briefly = seconds * 2 / 5;
 	const char *asked = p->launch->accel != NULL ? p->launch->accel : "auto";
 	bool kvm = str_eq(asked, "kvm") || (str_eq(asked, "auto") && vm_kvm_likely(p->fs->root));
 	json_t *list = json_array();
@@ -255,9 +257,11 @@ static json_t *tries(struct plan *p, const struct plan_vm_cpus *cpus)
 	p->kvm = kvm;
 	strcpy(p->lease.accel, kvm ? "kvm" : "tcg");
 	if (kvm)
-		json_array_append_new(list, try(p, cpus, "kvm"));
+		json_array_append_new(
+			list, try(p, cpus, "kvm", str_eq(asked, "kvm") ? seconds : briefly)
+		);
 	if (!str_eq(asked, "kvm"))
-		json_array_append_new(list, try(p, cpus, "tcg"));
+		json_array_append_new(list, try(p, cpus, "tcg", seconds));
 	if (str_eq(asked, "auto") && !kvm)
 		plan_note(
 			p,
@@ -284,7 +288,7 @@ static json_t *job(struct plan *p, const struct plan_vm_cpus *cpus)
 		tries(p, cpus),
 		// before QEMU says a word
 		"fill",
-		(int)grant_fill_seconds(g),
+		(int)(grant_fill_seconds(g) + p->launch->vm.seconds - VM_SECONDS),
 		"pin",
 		pin,
 		"emulator",

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "run/say.h"
 #include "run/start_news.h"
+#include "vm/vm.h"
 
 #include <ctype.h>
 #include <poll.h>
@@ -23,12 +24,14 @@
 #define RELAY_MILLISECONDS 50 // so long a program that says nothing has no relay
 #define KILL_MILLISECONDS 5000
 #define START_SECONDS 60      // from the fork to the word of the container's init
+#define BESIDE_SECONDS 10     // of a virtual machine, beside those of its guest
 
 // A virtual machine takes all of its memory at its start.
 static int start_seconds(const struct lease *lease)
 {
-	return START_SECONDS
-	       + (site_has(&lease->site, SITE_GUEST) ? (int)grant_fill_seconds(&lease->grant) : 0);
+	if (!site_has(&lease->site, SITE_GUEST))
+		return START_SECONDS;
+	return (int)vm_start_seconds() + BESIDE_SECONDS + (int)grant_fill_seconds(&lease->grant);
 }
 
 int64_t watch_limit(const struct lease *lease)

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define MODULE_MAX (16u << 20)
+#define SECONDS_MAX 3600
 #define OLD_SECONDS 3600 // an initramfs of another pinfold-inside that is no longer read
 
 static const char *cache(void)
@@ -21,6 +22,14 @@ static const char *cache(void)
 	const char *dir = getenv("PINFOLD_GUEST_CACHE");
 
 	return dir != NULL && dir[0] == '/' ? dir : VM_CACHE;
+}
+
+unsigned vm_start_seconds(void)
+{
+	const char *s = getenv("PINFOLD_GUEST_SECONDS");
+	unsigned long n = s != NULL ? strtoul(s, NULL, 10) : 0;
+
+	return n >= VM_SECONDS && n <= SECONDS_MAX ? (unsigned)n : VM_SECONDS;
 }
 
 static int find_qemu(struct vm_tools *t, struct err *err)
@@ -71,7 +80,7 @@ static int find_kernel(struct vm_tools *t, struct err *err)
 
 int vm_find(const char *inside, struct vm_tools *ret, struct err *err)
 {
-	struct vm_tools t = {0};
+	struct vm_tools t = {.seconds = vm_start_seconds()};
 	struct stat st;
 
 	if (find_qemu(&t, err) < 0 || find_kernel(&t, err) < 0)
@@ -98,6 +107,7 @@ void vm_assume(struct vm_tools *ret)
 		.qemu = "/usr/bin/" VM_QEMU,
 		.kernel = VM_CACHE "/linux/vmlinux",
 		.initramfs = VM_CACHE "/linux/initramfs",
+		.seconds = VM_SECONDS,
 	};
 }
 

@@ -19,7 +19,12 @@ struct vm_tools {
 	char kernel[512];
 	char initramfs[512]; // may have to be made
 	char release[128];
+	unsigned seconds; // that its guest may take to come up
 };
+
+#define VM_SECONDS 50
+// That many, or PINFOLD_GUEST_SECONDS if it is more, for a host that is slow (itself emulated).
+unsigned vm_start_seconds(void);
 
 // The newest kernel, QEMU, and the name that an initramfs with this pinfold-inside has. Changes nothing.
 int vm_find(const char *inside, struct vm_tools *ret, struct err *err);

@@ -86,12 +86,17 @@ static void note_event(struct qmp *q, const char *event, const json_t *doc)
 	}
 }
 
+static int64_t patience(const struct qmp *q)
+{
+	return clock_ms() + ANSWER_MILLISECONDS + q->fill * INT64_C(1000);
+}
+
 int qmp_command(struct qmp *q, const char *name, json_t *arguments, json_t **ret, struct err *err)
 {
 	_cleanup_json_ json_t *doc =
 		json_pack("{s:s, s:o*}", "execute", name, "arguments", arguments);
 	_cleanup_free_ char *text = json_dumps(doc, JSON_COMPACT);
-	int64_t limit = clock_ms() + ANSWER_MILLISECONDS;
+	int64_t limit = patience(q);
 
 	if (text == NULL)
 		return err_oom(err);
@@ -124,7 +129,8 @@ int qmp_begin(struct qmp *q, int fill, struct err *err)
 {
 	_cleanup_json_ json_t *greeting = NULL;
 
-	if (next(q, clock_ms() + ANSWER_MILLISECONDS + fill * INT64_C(1000), &greeting, err) < 0)
+	q->fill = fill;
+	if (next(q, patience(q), &greeting, err) < 0)
 		return -err->code;
 	if (json_object_get(greeting, "QMP") == NULL)
 		return err_set(err, EPROTO, "QEMU does not greet");

@@ -18,12 +18,13 @@ struct qmp {
 	bool stopped;	// an event said so: it does not run any more
 	char event[64]; // the one that did
 	bool off;	// the guest has switched itself off
+	int fill;	// s, longer than others that its answers may take
 };
 
 int qmp_open(struct qmp *q, int fd, struct err *err);
 void qmp_done(struct qmp *q);
 
-// The greeting and what follows it. fill: seconds that it may take to have its memory.
+// The greeting and what follows it. fill: seconds that it may take to have its memory, and its NICs to have that.
 int qmp_begin(struct qmp *q, int fill, struct err *err);
 // arguments: taken over, NULL: none. ret: a new reference to what it returns, NULL: not wanted.
 int qmp_command(struct qmp *q, const char *name, json_t *arguments, json_t **ret, struct err *err);

@@ -44,13 +44,37 @@ static const struct known_message messages[] = {
 	},
 	{
 		.of = "QEMU",
+		.like = "iommu_platform=true is not supported by the device",
+		.example =
+			"qemu-system-x86_64: -device virtio-net-pci,netdev=net0,iommu_platform=on: "
+			"iommu_platform=true is not supported by the device",
+		.source = "QEMU 7.2, hw/virtio/virtio-bus.c",
+		.cause = "the other end of a vhost-user link does not translate addresses of a "
+			 "guest with "
+			 "an IOMMU",
+		.cure = "iommu-support=1 at that end (net_vhost, drover's device=vhost:), or no "
+			"--viommu",
+	},
+	{
+		.of = "QEMU",
+		.like = "group * used in multiple address spaces",
+		.example = "qemu-system-x86_64: -device vfio-pci,host=0000:3b:00.1: vfio "
+			   "0000:3b:00.1: "
+			   "group 30 used in multiple address spaces",
+		.source = "QEMU 7.2, hw/vfio/common.c",
+		.cause = "functions of one IOMMU group, and a guest with an IOMMU of its own",
+		.cure = "no vIOMMU (pinfold run without --viommu), or functions of different "
+			"groups",
+	},
+	{
+		.of = "QEMU",
 		.like = "vfio_dma_map(*) = -12",
 		.example =
 			"vfio_dma_map(0x55d, 0x0, 0x80000000, 0x7f) = -12 (Cannot allocate memory)",
 		.source = "QEMU 7.2, hw/vfio/common.c; kubevirt#6110",
 		.cause = "it may lock too little memory (RLIMIT_MEMLOCK) for a guest with a NIC",
-		.cure = "ulimit -l unlimited, for who starts it; or the NIC in a container, where "
-			"pinfold run computes the limit",
+		.cure = "ulimit -l unlimited, for who starts it; pinfold run --in vm --nic "
+			"computes the limit",
 	},
 };
 

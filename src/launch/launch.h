@@ -71,6 +71,7 @@ struct launch {
 	struct vm_tools vm;	// of a virtual machine
 	const char *accel;	// "kvm" or "tcg"; NULL: the best that works
 	bool no_prealloc;	// hugepages are taken when the guest takes them
+	bool viommu;		// the guest has an IOMMU, and programs take NICs from it by VFIO
 	bool first;		// the program is the guest's first process
 	bool outside;		// of a virtual machine: in the container of its QEMU instead
 	bool found;		// by launch_find_tools, which made it

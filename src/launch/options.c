@@ -42,6 +42,7 @@ const char launch_help[] =
 	"cpuset, memory, pids, hugetlb, hugetlb-rsvd or devices\n"
 	"  --accel auto|kvm|tcg    of a virtual machine; tcg emulates its CPUs, slowly\n"
 	"  --prealloc yes|no       of a virtual machine: take its hugepages at once (default)\n"
+	"  --viommu                of a virtual machine: it has an IOMMU, and its NICs vfio-pci\n"
 	"  --first                 of a virtual machine: the program is its first process "
 	"(systemd)\n";
 
@@ -190,6 +191,7 @@ static const struct {
 	{"apparmor", 'A', required_argument, set_apparmor},
 	{"accel", 'X', required_argument, set_accel},
 	{"prealloc", 'P', required_argument, set_prealloc},
+	{"viommu", 'V', FLAG(viommu)},
 	{"first", 'Z', FLAG(first)},
 	{"restart", 'W', required_argument, set_restart},
 	{"interactive", 'i', FLAG(interactive)},
@@ -242,7 +244,7 @@ static unsigned asked(const struct launch *l)
 	       | (l->allow_missing != 0 ? ASK_WAIVER : 0) | (l->workdir != NULL ? ASK_WORKDIR : 0)
 	       | (any_idmap(l) ? ASK_IDMAP : 0) | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
 	       | (l->npublished > 0 ? ASK_PUBLISH : 0)
-	       | (l->accel != NULL || l->no_prealloc || l->first ? ASK_GUEST : 0);
+	       | (l->accel != NULL || l->no_prealloc || l->viommu || l->first ? ASK_GUEST : 0);
 }
 
 int launch_check(const struct launch *l, struct err *err)

@@ -105,7 +105,8 @@ int plan_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err);
 int plan_vm(struct plan *p, struct err *err);
 #define PLAN_VM RUN_DIR "/vm"  // in the container: job.json, kernel, initramfs, root, volumes
 #define PLAN_VM_CPUS 288       // QEMU's limit of a q35 machine
-#define PLAN_VM_LINK_SLOT 0x10 // of the PCI bus: the first link's
+#define PLAN_VM_NIC_SLOT 0x5   // of the PCI bus: the ports that lead to NICs, eight a slot
+#define PLAN_VM_LINK_SLOT 0x10 // the first link's
 #define PLAN_VM_LINKS 14       // up to 0x1d; 0x1f is QEMU's
 
 // vm_cpus.c: the granted CPUs as the guest sees them: CPU i of it runs on id[i] of the host.
@@ -115,6 +116,16 @@ struct plan_vm_cpus {
 	bool caches; // with KVM it can be shown the host's
 };
 int plan_vm_cpus(const struct plan *p, struct plan_vm_cpus *ret, struct err *err);
+// vm_nics.c
+// Addresses in the guest, of a granted function and of a link's end. New references.
+json_t *plan_vm_nic(unsigned i);
+json_t *plan_vm_link_nic(unsigned i);
+// All of them, with the driver that the guest is to bind each to. New reference.
+json_t *plan_vm_nics(const struct plan *p);
+int plan_vm_check_nics(const struct plan *p, struct err *err);
+void plan_vm_nic_notes(struct plan *p);
+// What QEMU locks for them beside the memory that is granted, bytes.
+uint64_t plan_vm_locked(const struct plan *p);
 // vm_args.c
 // QEMU's command with an accelerator, "tcg" or "kvm". New reference, NULL when memory is out.
 json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel);
@@ -128,7 +139,7 @@ int plan_bare(struct plan *p, struct err *err);
 
 // rights.c: what the process may do, as parts of config.json. New references, NULL when memory is out.
 json_t *rights_capabilities(const struct grant *g);
-json_t *rights_rlimits(const struct grant *g, const struct host_limits *host);
+json_t *rights_rlimits(const struct grant *g, const struct host_limits *host, uint64_t locked);
 // The filter of system calls, as JSON. New string.
 int rights_seccomp(struct plan *p, char **ret, struct err *err);
 // The AppArmor profile it runs under; NULL: none. Borrowed.

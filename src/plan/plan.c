@@ -116,6 +116,8 @@ int plan_build(
 	int r;
 
 	p.lease.site = launch->site;
+	if (site_has(site, SITE_GUEST))
+		p.lease.site.locked = plan_vm_locked(&p);
 	p.lease.detached = launch->detached;
 	r = rights_check(&p, err);
 	if (r == 0)

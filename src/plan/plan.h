@@ -161,10 +161,11 @@ unsigned plan_work_files(
 // ---- rights.c: what a process of a container may do
 
 // Limits of a process (setrlimit(2)) that are not unlimited, as far as this host allows. Returns how
-// many.
+// many. locked: bytes that may be locked beside those that are granted.
 unsigned rights_limits(
 	const struct grant *g,
 	const struct host_limits *host,
+	uint64_t locked,
 	struct right_limit ret[static HOST_RLIMITS]
 );
 

@@ -73,16 +73,18 @@ static uint64_t locked_memory(const struct grant *g)
 unsigned rights_limits(
 	const struct grant *g,
 	const struct host_limits *host,
+	uint64_t locked,
 	struct right_limit ret[static HOST_RLIMITS]
 )
 {
 	// for real time the kernel looks at capabilities on the host, which no container has: the
 	// limits count
 	bool nice = cap_has(g->caps, CAP_SYS_NICE);
+	uint64_t lock = locked_memory(g) + locked;
 	const struct right_limit all[] = {
 		// 1: no file, and nothing for a program that core_pattern names; 0 stops only files
 		{RLIMIT_CORE, "RLIMIT_CORE", 1, 1},
-		{RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", locked_memory(g), locked_memory(g)},
+		{RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", lock, lock},
 		{RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE", QUEUE_BYTES, QUEUE_BYTES},
 		{RLIMIT_NICE, "RLIMIT_NICE", nice ? NICE_MAX : 0, nice ? NICE_MAX : 0},
 		{RLIMIT_NOFILE, "RLIMIT_NOFILE", open_files(g, host), open_files(g, host)},
@@ -103,10 +105,10 @@ unsigned rights_limits(
 	return ARRAY_LEN(all);
 }
 
-json_t *rights_rlimits(const struct grant *g, const struct host_limits *host)
+json_t *rights_rlimits(const struct grant *g, const struct host_limits *host, uint64_t locked)
 {
 	struct right_limit all[HOST_RLIMITS];
-	unsigned n = rights_limits(g, host, all);
+	unsigned n = rights_limits(g, host, locked, all);
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < n; i++)

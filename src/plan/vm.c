@@ -27,13 +27,6 @@ static int check(const struct plan *p, struct err *err)
 			g->name,
 			(unsigned long long)MEMORY_MIN >> 20
 		);
-	if (g->nnics > 0)
-		return err_set(
-			err,
-			EOPNOTSUPP,
-			"grant '%s': a NIC cannot be handed on to a virtual machine yet",
-			g->name
-		);
 	// the guest's pages of that size begin where those of the host do, only behind whole ones
 	if (grant_pages(g, UINT64_C(1) << 30, -1, true, true) > 0
 	    && g->memory % (UINT64_C(1) << 30) != 0)
@@ -79,7 +72,7 @@ static int check(const struct plan *p, struct err *err)
 		);
 	if (strchr(g->name, ',') != NULL)
 		return err_set(err, EINVAL, "grant '%s': QEMU takes no comma", g->name);
-	return 0;
+	return plan_vm_check_nics(p, err);
 }
 
 // ---- what the guest is told
@@ -102,26 +95,7 @@ static struct idset guest_cpus(const struct plan_vm_cpus *cpus, const struct ids
 	return ret;
 }
 
-// Where the NIC of a link is in the guest.
-static json_t *link_nic(size_t i)
-{
-	return json_sprintf("0000:00:%02x.0", PLAN_VM_LINK_SLOT + (unsigned)i);
-}
-
-// Its driver is one that programs take NICs from. A guest has no IOMMU, and is its own judge of who may use it.
-static json_t *guest_nics(const struct plan *p)
-{
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < p->lease.grant.nlinks; i++)
-		json_array_append_new(
-			list,
-			json_pack("{s:o, s:s}", "pci", link_nic(i), "driver", "uio_pci_generic")
-		);
-	return list;
-}
-
-// The grant in the guest's numbers: its CPUs from 0, and one node.
+// The grant in the guest's numbers: its CPUs from 0, one node, and its own PCI addresses. Of its IOMMU groups the guest knows.
 static json_t *guest_grant(const struct plan *p, const struct plan_vm_cpus *cpus)
 {
 	json_t *doc = plan_inner_grant(p), *e;
@@ -135,7 +109,12 @@ static json_t *guest_grant(const struct plan *p, const struct plan_vm_cpus *cpus
 	json_object_set_new(doc, "mems", json_string("0"));
 	json_array_foreach (json_object_get(doc, "links"), i, e) {
 		json_object_del(e, "dir");
-		json_object_set_new(e, "pci", link_nic(i));
+		json_object_set_new(e, "pci", plan_vm_link_nic((unsigned)i));
+	}
+	json_array_foreach (json_object_get(doc, "nics"), i, e) {
+		json_object_set_new(e, "pci", plan_vm_nic((unsigned)i));
+		json_object_del(e, "iommu-group");
+		json_object_del(e, "bind");
 	}
 	json_array_foreach (json_object_get(doc, "hugepages"), i, e)
 		json_object_set_new(e, "node", json_integer(0));
@@ -223,7 +202,7 @@ static json_t *setup(const struct plan *p, const struct plan_vm_cpus *cpus)
 		"volumes",
 		guest_volumes(p),
 		"nics",
-		guest_nics(p)
+		plan_vm_nics(p)
 	);
 }
 
@@ -354,6 +333,7 @@ int plan_vm(struct plan *p, struct err *err)
 	if (doc == NULL)
 		return err_oom(err);
 	note_topology(p, &cpus);
+	plan_vm_nic_notes(p);
 	p->qemu = json_incref(
 		json_object_get(json_array_get(json_object_get(doc, "tries"), 0), "argv")
 	);

@@ -39,13 +39,17 @@ static void add(json_t *argv, const char *option, const char *fmt, ...)
 	json_array_append_new(argv, json_string(text));
 }
 
-static void add_cpus(json_t *argv, const struct plan_vm_cpus *cpus, bool kvm)
+static void add_cpus(const struct plan *p, json_t *argv, const struct plan_vm_cpus *cpus, bool kvm)
 {
 	if (kvm)
 		add(argv, "-accel", "kvm");
 	else
 		add(argv, "-accel", "tcg,thread=multi,tb-size=%d", TRANSLATED);
-	add(argv, "-machine", "q35,usb=off,vmport=off,graphics=off,dump-guest-core=off");
+	// an IOMMU that remaps interrupts takes the kernel's I/O APIC away from KVM
+	add(argv,
+	    "-machine",
+	    "q35,usb=off,vmport=off,graphics=off,dump-guest-core=off%s",
+	    kvm && p->launch->viommu ? ",kernel-irqchip=split" : "");
 	// what an emulated CPU has, nothing tells of
 	if (kvm)
 		add(argv, "-cpu", cpus->caches ? "host,host-cache-info=on" : "host");
@@ -141,6 +145,8 @@ static void kernel_line(const struct plan *p, char *buf, size_t len, bool kvm)
 			" mitigations=off clearcpuid=erms,rep_good,fsrm cryptomgr.notests "
 			"rodata=off"
 		);
+	if (p->launch->viommu)
+		n += (size_t)snprintf(buf + n, len - n, " intel_iommu=on");
 	if (grant_hugepage_bytes(g, -1) > 0)
 		n += (size_t)snprintf(
 			buf + n,
@@ -165,6 +171,38 @@ static void kernel_line(const struct plan *p, char *buf, size_t len, bool kvm)
 }
 
 // ---- devices
+
+// Before all devices that are behind it. caching-mode: VFIO hears of what the guest maps; device-iotlb: and so do the other ends
+// of links.
+static void add_iommu(const struct plan *p, json_t *argv)
+{
+	if (p->launch->viommu)
+		add(argv,
+		    "-device",
+		    "intel-iommu,intremap=on,caching-mode=on%s",
+		    p->lease.grant.nlinks > 0 ? ",device-iotlb=on" : "");
+}
+
+// Each function in a slot, as the link and the error reports of a PCIe function want one above it. It stays there as long as the guest
+// runs, and its option ROM would be run by the firmware.
+static void add_nics(const struct plan *p, json_t *argv)
+{
+	for (unsigned i = 0; i < p->lease.grant.nnics; i++) {
+		add(argv,
+		    "-device",
+		    "pcie-root-port,id=slot%u,bus=pcie.0,addr=0x%x.%u,multifunction=on,chassis=%u,"
+		    "hotplug=off",
+		    i,
+		    PLAN_VM_NIC_SLOT + i / 8,
+		    i % 8,
+		    i + 1);
+		add(argv,
+		    "-device",
+		    "vfio-pci,host=%s,bus=slot%u,addr=0x0,rombar=0",
+		    p->lease.grant.nics[i].bdf,
+		    i);
+	}
+}
 
 static void add_ports(json_t *argv)
 {
@@ -216,11 +254,12 @@ static void add_links(const struct plan *p, json_t *argv)
 		add(argv,
 		    "-device",
 		    "virtio-net-pci,netdev=net%u,addr=0x%x,romfile=,disable-legacy=on,"
-		    "mac=52:54:00:76:6d:%02x%s",
+		    "mac=52:54:00:76:6d:%02x%s%s",
 		    i,
 		    PLAN_VM_LINK_SLOT + i,
 		    i,
-		    l->packed ? ",packed=on" : "");
+		    l->packed ? ",packed=on" : "",
+		    p->launch->viommu ? ",iommu_platform=on,ats=on" : "");
 	}
 }
 
@@ -240,14 +279,16 @@ json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, cons
 	// until its CPUs are pinned
 	add(argv, "-S", NULL);
 	add(argv, "-sandbox", SANDBOX);
-	add_cpus(argv, cpus, kvm);
+	add_cpus(p, argv, cpus, kvm);
 	add_memory(p, argv, cpus->n);
 	add(argv, "-kernel", PLAN_VM "/kernel");
 	add(argv, "-initrd", PLAN_VM "/initramfs");
 	kernel_line(p, line, sizeof(line), kvm);
 	add(argv, "-append", "%s", line);
+	add_iommu(p, argv);
 	add_ports(argv);
 	add_files(p, argv);
+	add_nics(p, argv);
 	add_links(p, argv);
 	return argv;
 }

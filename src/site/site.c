@@ -30,7 +30,7 @@ static const struct site sites[PLACES] = {
 			.has = SITE_LEASE | SITE_FENCE | SITE_CONTAINER | SITE_IDS | SITE_USERNS
 			       | SITE_PAGES | SITE_NODES | SITE_SUPERVISOR,
 			.may = ~(unsigned)ASK_GUEST,
-			.refusal = "--accel, --prealloc and --first are for --in vm",
+			.refusal = "--accel, --prealloc, --viommu and --first are for --in vm",
 			.state = RUNTIME_DIR,
 			.starts = "init",
 			.execs = "init",

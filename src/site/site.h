@@ -104,6 +104,8 @@ struct site {
 	// what is taken there beside the grant, by what is no program of its own
 	uint64_t memory;
 	unsigned pids;
+	uint64_t
+		locked; // bytes, beside the granted ones, that may be locked: known once there is a plan
 
 	const char *const *environment; // of its program: "NAME=value", NULL-terminated
 

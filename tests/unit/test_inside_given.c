@@ -68,6 +68,23 @@ static void refused(void **)
 	}
 }
 
+// A machine without an IOMMU has no groups.
+static void of_a_machine(void **)
+{
+	struct given g;
+	struct err err;
+
+	assert_ok(
+		parse(HEAD REST ", \"nics\": [{\"pci\": \"0000:01:00.0\"}], \"machine\": {}}",
+		      &g,
+		      &err),
+		&err
+	);
+	assert_true(g.machine);
+	assert_int_equal(g.nnics, 1);
+	assert_string_equal(g.nics[0].pci, "0000:01:00.0");
+}
+
 static void missing(void **)
 {
 	struct given g = {.known = true};
@@ -86,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(of_a_machine),
 		cmocka_unit_test(missing),
 	};
 

@@ -83,14 +83,14 @@ static int read_nics(const json_t *doc, const char *what, struct given *g, struc
 	if (array(doc, what, "nics", JSON_OBJECT, &list, err) < 0)
 		return -err->code;
 	json_array_foreach (list, i, e) {
-		uint64_t group = 0;
+		uint64_t group = 0; // a machine may have no IOMMU
 
 		if (i == GIVEN_NICS)
 			return too_many(what, "nics", GIVEN_NICS, err);
 		if (jread_text(e, what, "pci", true, g->nics[i].pci, sizeof(g->nics[i].pci), err)
 			    < 0
 		    || jread_bool(e, what, "unsafe-uio", &g->nics[i].uio, err) < 0
-		    || jread_u64(e, what, "iommu-group", !g->nics[i].uio, INT_MAX, &group, err) < 0)
+		    || jread_u64(e, what, "iommu-group", !g->machine && !g->nics[i].uio, INT_MAX, &group, err) < 0)
 			return -err->code;
 		g->nics[i].iommu_group = (unsigned)group;
 		g->nnics++;
@@ -211,6 +211,7 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 			what,
 			(unsigned long long)format
 		);
+	g.machine = json_is_object(json_object_get(doc, "machine"));
 	if (jread_text(doc, what, "name", true, g.name, sizeof(g.name), err) < 0
 	    || jread_idset(doc, what, "cpus", true, &g.cpus, err) < 0
 	    || jread_idset(doc, what, "shared-cpus", false, &shared, err) < 0
@@ -223,7 +224,6 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 	    || read_ports(doc, what, &g, err) < 0 || read_netdevs(doc, what, &g, err) < 0)
 		return -err->code;
 	g.aio = str_eq(seccomp, "aio");
-	g.machine = json_is_object(json_object_get(doc, "machine"));
 	idset_or(&g.cpus, &shared);
 	*ret = g;
 	return 0;

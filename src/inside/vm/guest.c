@@ -78,6 +78,14 @@ static void load(const char *name)
 	unlink(path); // it is memory
 }
 
+// "nic-03-vfio-pci.ko.xz" is "vfio-pci", and "nic-02-vfio-pci-core.ko.xz" is not.
+static bool is_module(const char *file, const char *prefix, const char *name)
+{
+	const char *at = file + strlen(prefix) + strlen("00-");
+
+	return str_starts(at, name) && str_starts(at + strlen(name), ".ko");
+}
+
 // Those that are there still, up to the one of the name last; NULL: all.
 static void load_all(const char *prefix, const char *last)
 {
@@ -85,9 +93,18 @@ static void load_all(const char *prefix, const char *last)
 
 	for (size_t i = 0; i < all.n; i++) {
 		load(all.v[i]);
-		if (last != NULL && strstr(all.v[i], last) != NULL)
+		if (last != NULL && is_module(all.v[i], prefix, last))
 			break;
 	}
+}
+
+// Those up to the driver of its NICs, which is the same for all.
+static void load_nic_modules(const json_t *setup)
+{
+	const json_t *first = json_array_get(json_object_get(setup, "nics"), 0);
+
+	if (first != NULL)
+		load_all("nic-", guest_word(first, "driver"));
 }
 
 // ---- ports
@@ -135,39 +152,6 @@ static void find_ports(void)
 	for (int i = 0; i < VM_SLOTS; i++) {
 		if (slots[i] < 0)
 			guest_die("no virtio-serial port " VM_PORT "%d", i);
-	}
-}
-
-// ---- devices
-
-static void write_to(const char *path, const char *value)
-{
-	int r = fs_write_value(path, value);
-
-	if (r < 0)
-		guest_die("write '%s' to '%s': %s", value, path, strerror(-r));
-}
-
-// NICs to the driver that hands them to programs.
-static void nics(const json_t *list)
-{
-	const json_t *e;
-	size_t i;
-
-	json_array_foreach (list, i, e) {
-		_cleanup_free_ char *override = str_printf(
-			GUEST_ROOT "/sys/bus/pci/devices/%s/driver_override", guest_word(e, "pci")
-		);
-
-		_cleanup_free_ char *bound = str_printf(
-			GUEST_ROOT "/sys/bus/pci/devices/%s/driver/unbind", guest_word(e, "pci")
-		);
-
-		load_all("nic-", guest_word(e, "driver"));
-		if (bound != NULL && access(bound, W_OK) == 0)
-			write_to(bound, guest_word(e, "pci"));
-		write_to(override, guest_word(e, "driver"));
-		write_to(GUEST_ROOT "/sys/bus/pci/drivers_probe", guest_word(e, "pci"));
 	}
 }
 
@@ -293,9 +277,10 @@ int guest_main(void)
 	if (sethostname(hostname, strlen(hostname)) < 0)
 		guest_die("set the host name");
 	guest_root_mounts();
+	load_nic_modules(g.setup);
+	guest_nics(g.setup);
 	guest_places(g.setup);
 	guest_volumes(json_object_get(g.setup, "volumes"));
-	nics(json_object_get(g.setup, "nics"));
 	mount(NULL,
 	      GUEST_ROOT "/run/pinfold",
 	      NULL,

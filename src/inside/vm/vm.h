@@ -5,6 +5,7 @@
 //   machine        the container's first process: starts QEMU, pins its threads, and is the host's end of the program
 //   attach         the host's end of another program, for pinfold exec
 //   guest          the guest's first process: modules and ports
+//   guest_nics     its NICs
 //   guest_root     what its programs see
 //   guest_program  the guest's end of one program
 //

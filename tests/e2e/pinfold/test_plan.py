@@ -39,6 +39,18 @@ CASES = {
         "--in vm --cpu-count 4 --hugepages 1G=2 --hugepages 2M=16,anon --memory 1G --accel kvm",
         [],
     ),
+    "nics-vm": (
+        "paper",
+        "--in vm --cpu-count 2 --nic 82:00.0 --nic 82:00.1 --hugepages 1G=2 --memory 1G "
+        "--link vhost-user:left --viommu --accel kvm",
+        [],
+    ),
+    "vf-vm": (
+        "big",
+        "--in vm --cpu-count 3 --nic 10:01.2 --hugepages 2M=128 --memory 256M -u 1000 "
+        "--prealloc no",
+        [],
+    ),
     "two-v2": ("two-v2", "--cpus 1 --hugepages 2M=40 --link memif:left", []),
     "two-v2-host": ("two-v2", "--in host --cpus 1 --link memif:left", []),
     "two-v2-partition": ("two-v2", "--cpus 1 --partition isolated", []),
@@ -112,6 +124,12 @@ def plan(pinfold, machine, name, form):
 
 def document(pinfold, machine, name):
     return json.loads(plan(pinfold, machine, name, "json"))
+
+
+def guest_setup(doc):
+    """What a guest is told."""
+    (job,) = [s["value"] for s in doc["steps"] if s["path"].endswith("/vm/job.json")]
+    return json.loads(job)["setup"]
 
 
 def compare(path, text):
@@ -240,6 +258,48 @@ def test_refusal_changes_nothing(pinfold, machine):
     assert snapshot(machine("two")) == before
 
 
+@pytest.mark.parametrize(
+    ("flags", "like"),
+    [
+        (
+            "--in vm --viommu --nic f0:00.0,bind --nic f0:00.1,bind",
+            "f0:00.0 and 0000:f0:00.1 share IOMMU group 200, which --viommu would have to part",
+        ),
+        ("--in vm --nic f0:00.0,bind", "shares IOMMU group 200 with 0000:f0:00.1"),
+        ("--in vm --nic f0:00.0 --nic f0:00.1", "is bound to ixgbe; bind it to vfio-pci first"),
+        ("--viommu --nic 10:01.2", "--viommu and --first are for --in vm"),
+        ("--in host --viommu", "--in host runs the program as it is"),
+    ],
+)
+def test_nics_that_a_machine_cannot_have(pinfold, machine, flags, like):
+    words = ["--cpu-count", "1", "--memory", "256M", *flags.split(), "--", "x"]
+    result = run(pinfold, "plan", *words, tree=machine("big"))
+    assert result.returncode == 125 and result.stdout == ""
+    assert like in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_machine_with_nics(pinfold, machine):
+    """What the guest, and what QEMU's container is told of them; QEMU may lock all of the guest, for each function with a
+    vIOMMU."""
+    gib = 1 << 30
+    for name, spaces, memory in (("nics-vm", 2, 3 * gib), ("vf-vm", 1, gib // 2)):
+        doc = document(pinfold, machine, name)
+        setup = guest_setup(doc)
+        driver = "vfio-pci" if spaces == 2 else "uio_pci_generic"
+        granted = [f"0000:{i + 1:02x}:00.0" for i in range(spaces)]
+        links = ["0000:00:10.0"] if name == "nics-vm" else []
+        assert setup["nics"] == [{"pci": a, "driver": driver} for a in granted + links]
+        assert [e["pci"] for e in setup["grant"]["nics"]] == granted
+        limits = {r["type"]: r["hard"] for r in doc["oci"]["process"]["rlimits"]}
+        assert limits["RLIMIT_MEMLOCK"] == spaces * (memory + (16 << 20))
+        rules = [r for r in doc["oci"]["linux"]["resources"]["devices"] if r["allow"]]
+        kvm = [[10, 232]] if name == "nics-vm" else []
+        nodes = [[int(n) for n in s["device"].split(":")] for s in doc["steps"]
+                 if s["do"] == "node" and "/box/vfio/" in s["path"]]  # fmt: skip
+        assert [[r["major"], r["minor"]] for r in rules] == nodes
+        assert len(nodes) == len(kvm) + 1 + spaces and all(r["access"] == "rw" for r in rules)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="reading the ledger of this machine needs root")
 def test_changes_nothing_here(pinfold, leaks):
     result = run(pinfold, "plan", "--cpu-count", "1", "--", "true")
@@ -337,6 +397,8 @@ def test_outputs_validate(pinfold, machine, validators, name):
     inner = [s["value"] for s in doc["steps"] if s["path"].endswith("/box/own/grant.json")]
     assert len(inner) == 1
     validators["inner-grant"].validate(json.loads(inner[0]))
+    if doc["place"] == "vm":
+        validators["inner-grant"].validate(guest_setup(doc)["grant"])
     for path in (machine(name) / "etc").glob("pinfold/grants.d/*.json"):
         validators["grant"].validate(json.loads(path.read_text(encoding="utf-8")))
 

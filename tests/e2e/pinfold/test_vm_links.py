@@ -11,6 +11,7 @@ import pytest
 from features import needs_guests
 from machines import DROVER, VM
 from workload import (
+    CPU,
     OTHER,
     needs_pages,
     needs_root,
@@ -58,13 +59,14 @@ SOME_SECONDS = """
 """
 FOREVER = "exec /opt/drover/drover run --squeeze /opt/none.cfg"
 PACKED = 1 << 34  # VIRTIO_F_RING_PACKED
+IOMMU = 1 << 33  # VIRTIO_F_ACCESS_PLATFORM
 
 
 class Ends:
     """testpmd in a container sends, drover in a guest sends it back."""
 
-    def __init__(self, pf, directory, words=""):
-        self.pf, self.words, self.link = pf, words, unique("l")
+    def __init__(self, pf, directory, words="", vhost=""):
+        self.pf, self.words, self.vhost, self.link = pf, words, vhost, unique("l")
         (directory / "none.cfg").write_text(NONE)
         self.config = directory / "none.cfg"
 
@@ -72,6 +74,7 @@ class Ends:
         """The container's end, which begins to send at once, or when there is somebody."""
         client = ",client=1" if "server" in self.words else ""
         device = f"net_vhost0,iface=/run/pinfold/links/{self.link}/vhost.sock,queues=1{client}"
+        device += self.vhost
         return self.pf.detach(
             "--hugepages", "2M=48", "--link", f"vhost-user:{self.link}", name=unique("far"),
             cpu=OTHER,
@@ -118,6 +121,35 @@ def test_packets(pf, tmp_path, words):
     received, sent = (int(n) for n in row[8:10])
     assert received > 1000 and sent > 0.5 * received, p.stdout
     assert bool(ends.features(far) & PACKED) == bool(words)
+
+
+BOUND = """
+    cd /sys/bus/pci/devices/0000:00:10.0
+    id -u; basename $(readlink driver); stat -c %u /dev/vfio/$(basename $(readlink iommu_group))
+"""
+
+
+def test_viommu(pf, tmp_path):
+    """Behind an IOMMU of the guest: a program that is not root has the NIC by VFIO."""
+    ends = Ends(pf, tmp_path, vhost=",iommu-support=1")
+    far = ends.far()
+    script = BOUND + SOME_SECONDS
+    flags = (*ends.flags(), "--viommu", "-u", "1000")
+    p = pf.run(*flags, "--", "/bin/sh", "-c", script, seconds=140)
+    assert p.returncode == 0, p.stderr
+    assert p.stdout.splitlines()[:3] == ["1000", "vfio-pci", "1000"]
+    row = next(line.split() for line in p.stdout.splitlines() if line.startswith("none "))
+    received, sent = (int(n) for n in row[8:10])
+    assert received > 1000 and sent > 0.5 * received, p.stdout
+    assert ends.features(far) & IOMMU
+
+
+def test_other_end_that_knows_no_iommu(pf, tmp_path):
+    """It would take the guest's addresses for those of its memory: QEMU refuses."""
+    ends = Ends(pf, tmp_path)
+    ends.far()
+    flags = ("run", *ends.flags(), "--viommu", "--cpus", CPU)
+    pf.fails(*flags, "--", "/bin/true", like="iommu_platform=true is not supported")
 
 
 @pytest.mark.parametrize("words", ["", ",server"], ids=["client", "server"])

@@ -139,7 +139,7 @@ static struct host_netdev *interface(struct host *h, const char *name)
 			return &h->netdevs[i];
 	}
 	fail();
-	return NULL;
+	abort();
 }
 
 static struct host_pci *function(struct host *h, const char *bdf)
@@ -149,7 +149,7 @@ static struct host_pci *function(struct host *h, const char *bdf)
 			return &h->pci[i];
 	}
 	fail();
-	return NULL;
+	abort();
 }
 
 static void netdev_of_a_function_with_vfs(void **)

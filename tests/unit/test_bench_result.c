@@ -243,7 +243,7 @@ static void refuses(void **)
 		{"{\"experiment\": \"x\"}", "'experiment' or 'title' is missing"},
 		{"{\"experiment\": \"x\", \"title\": \"t\", \"row\": []}", "rows"},
 		{"{\"experiment\": \"../x\", \"title\": \"t\", \"rows\": []}",
-		 "name experiment '../x'"},
+		 "'../x' is no name for an experiment"},
 		{"{\"experiment\": \"x\", \"title\": \"t\", \"rows\": []}",
 		 "'seconds' is no number"},
 		{"{\"experiment\": \"x\", \"title\": \"t\", \"seconds\": 1, \"rows\": [{\"kind\": "

@@ -47,13 +47,11 @@ static void tell_system(const char *text)
 }
 
 // Nothing but a file of our own: no link, no pipe that would wait for a reader.
-static int open_file(int dir, struct stat *st)
+static int open_file(int dir, const char *file, struct stat *st)
 {
-	int fd =
-		openat(dir,
-		       EVENT_LOG_NAME,
-		       O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-		       0600);
+	int fd = openat(
+		dir, file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600
+	);
 
 	if (fd < 0)
 		return -1;
@@ -75,9 +73,9 @@ static int lock_file(int fd)
 	return 0;
 }
 
-int event_log_in(int dir, const char *text)
+int event_log_in(int dir, const char *file, const char *text)
 {
-	char line[LINE + 64], when[32];
+	char line[LINE + 64], when[32], former[64];
 	time_t now = time(NULL);
 	struct tm tm;
 	int n;
@@ -89,38 +87,56 @@ int event_log_in(int dir, const char *text)
 		n = (int)sizeof(line) - 1;
 		line[n - 1] = '\n';
 	}
+	snprintf(former, sizeof(former), "%s" EVENT_LOG_FORMER, file);
 	// again, when another process has put aside what was opened
 	for (int i = 0; i < 3; i++) {
 		struct stat st, there;
-		_cleanup_close_ int fd = open_file(dir, &st);
+		_cleanup_close_ int fd = open_file(dir, file, &st);
 
 		if (fd < 0 || lock_file(fd) < 0)
 			return -1;
-		if (fstatat(dir, EVENT_LOG_NAME, &there, AT_SYMLINK_NOFOLLOW) < 0
-		    || there.st_ino != st.st_ino || fstat(fd, &st) < 0)
+		if (fstatat(dir, file, &there, AT_SYMLINK_NOFOLLOW) < 0 || there.st_ino != st.st_ino
+		    || fstat(fd, &st) < 0)
 			continue;
 		if (st.st_size + n <= EVENT_LOG_BYTES)
 			return write(fd, line, (size_t)n) == n ? 0 : -1;
-		if (renameat(dir, EVENT_LOG_NAME, dir, EVENT_LOG_FORMER) < 0)
+		if (renameat(dir, file, dir, former) < 0)
 			return -1;
 	}
 	return -1;
 }
 
-void event_log(const char *fmt, ...)
+static void tell(const char *file, const char *fmt, va_list ap)
 {
 	_cleanup_close_ int dir = -1;
 	int saved = errno;
 	char text[LINE];
-	va_list ap;
 
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	str_plain(text);
 	tell_system(text);
 	dir = open(EVENT_LOG_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir >= 0)
-		event_log_in(dir, text);
+		event_log_in(dir, file, text);
 	errno = saved;
+}
+
+void event_log(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell(EVENT_LOG_NAME, fmt, ap);
+	va_end(ap);
+}
+
+void event_log_of(uid_t user, const char *fmt, ...)
+{
+	char file[32];
+	va_list ap;
+
+	snprintf(file, sizeof(file), EVENT_LOG_NAME "-%u", user);
+	va_start(ap, fmt);
+	tell(file, fmt, ap);
+	va_end(ap);
 }

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 
 #define END_MS 2000   // for the last words of a workload
-#define TELL_BURST 32 // lines for the log of events at once,
+#define TELL_BURST 32 // lines for the log of events, and the system's, at once,
 #define TELL_MS 2000  // and then one in so long
 
 // What the keeper says, a byte each, and text behind one of them.
@@ -40,7 +40,8 @@ struct writer {
 	struct log_pair log;
 	bool due;	  // the log is still that of a former workload
 	const char *name; // of the grant
-	int64_t told;	  // its owner has as many lines as the time allows
+	uid_t owner;
+	int64_t told; // its owner has as many lines as the time allows
 	struct log_flow flow;
 };
 
@@ -54,7 +55,7 @@ static void begin_log(struct writer *w)
 	times_clear(w->log.before_times);
 }
 
-// The owner may say what he wants, but not so much that nothing else is left in the log of events.
+// The owner may say what he wants, but not so much that nothing else is left in the system's log.
 static void tell(struct writer *w, const char *line)
 {
 	int64_t now = clock_ms();
@@ -64,7 +65,7 @@ static void tell(struct writer *w, const char *line)
 	if (w->told > now - TELL_MS)
 		return;
 	w->told += TELL_MS;
-	event_log("the keeper of '%s': %s", w->name, line);
+	event_log_of(w->owner, "the keeper of '%s': %s", w->name, line);
 }
 
 static void put(void *arg, const char *data, size_t len)
@@ -224,6 +225,7 @@ int scribe_start(
 		.from = -1,
 		.log = NO_LOG_PAIR,
 		.name = lease->grant.name,
+		.owner = lease->grant.owner_uid,
 		.told = INT64_MIN / 2,
 	};
 	r = open_file(&lease->grant, ".log", now, now_reading, err);

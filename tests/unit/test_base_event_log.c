@@ -34,7 +34,7 @@ static void tells(void **)
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
 
-	assert_int_equal(event_log_in(topfd, "'a' has started"), 0);
+	assert_int_equal(event_log_in(topfd, EVENT_LOG_NAME, "'a' has started"), 0);
 	text = text_of(EVENT_LOG_NAME);
 	assert_int_equal(strlen(text), strlen("2026-11-28T16:00:00Z") + strlen(want));
 	assert_string_equal(strchr(text, ' '), want);
@@ -49,7 +49,7 @@ static void cuts_a_long_line(void **)
 
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
-	assert_int_equal(event_log_in(topfd, line), 0);
+	assert_int_equal(event_log_in(topfd, EVENT_LOG_NAME, line), 0);
 	text = text_of(EVENT_LOG_NAME);
 	assert_true(strlen(text) < 1000 && text[strlen(text) - 1] == '\n');
 }
@@ -57,7 +57,7 @@ static void cuts_a_long_line(void **)
 // Every line that is there is whole, whoever put the file aside meanwhile.
 static void is_bounded(void **)
 {
-	static const char *const files[] = {EVENT_LOG_NAME, EVENT_LOG_FORMER};
+	static const char *const files[] = {EVENT_LOG_NAME, EVENT_LOG_NAME EVENT_LOG_FORMER};
 
 	for (int i = 0; i < WRITERS; i++) {
 		pid_t pid = fork();
@@ -67,6 +67,7 @@ static void is_bounded(void **)
 		for (int j = 0; j < LINES; j++)
 			event_log_in(
 				topfd,
+				EVENT_LOG_NAME,
 				"what somebody has to tell, a hundred bytes or so, with the rest "
 				"of the line: end"
 			);
@@ -89,23 +90,47 @@ static void is_bounded(void **)
 	}
 }
 
+// However much of a user's there is.
+static void keeps_what_is_of_others(void **)
+{
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	struct stat st;
+
+	assert_int_equal(event_log_in(topfd, EVENT_LOG_NAME, "'a' has started"), 0);
+	before = text_of(EVENT_LOG_NAME);
+	for (int i = 0; i < 4 * LINES; i++)
+		assert_int_equal(
+			event_log_in(
+				topfd,
+				"log-1000",
+				"a line of a hundred bytes, as a keeper that was taken over says it"
+			),
+			0
+		);
+	after = text_of(EVENT_LOG_NAME);
+	assert_string_equal(before, after);
+	assert_int_equal(fstatat(topfd, EVENT_LOG_NAME EVENT_LOG_FORMER, &st, 0), -1);
+	assert_int_equal(fstatat(topfd, "log-1000" EVENT_LOG_FORMER, &st, 0), 0);
+	assert_true(st.st_size <= EVENT_LOG_BYTES);
+}
+
 // Nothing is written through what somebody else could have put there.
 static void follows_nothing(void **)
 {
 	struct stat st;
 
 	assert_int_equal(symlinkat("target", topfd, EVENT_LOG_NAME), 0);
-	assert_int_equal(event_log_in(topfd, "x"), -1);
+	assert_int_equal(event_log_in(topfd, EVENT_LOG_NAME, "x"), -1);
 	assert_int_equal(fstatat(topfd, "target", &st, 0), -1);
 	assert_int_equal(unlinkat(topfd, EVENT_LOG_NAME, 0), 0);
 
 	assert_int_equal(mkfifoat(topfd, EVENT_LOG_NAME, 0600), 0);
-	assert_int_equal(event_log_in(topfd, "x"), -1);
+	assert_int_equal(event_log_in(topfd, EVENT_LOG_NAME, "x"), -1);
 	assert_int_equal(unlinkat(topfd, EVENT_LOG_NAME, 0), 0);
 
 	close(openat(topfd, "other", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	assert_int_equal(linkat(topfd, "other", topfd, EVENT_LOG_NAME, 0), 0);
-	assert_int_equal(event_log_in(topfd, "x"), -1);
+	assert_int_equal(event_log_in(topfd, EVENT_LOG_NAME, "x"), -1);
 	assert_int_equal(fstatat(topfd, "other", &st, 0), 0);
 	assert_int_equal(st.st_size, 0);
 }
@@ -117,7 +142,7 @@ static void waits_for_nobody(void **)
 	int64_t begun = clock_ms();
 
 	assert_int_equal(flock(fd, LOCK_EX), 0);
-	assert_int_equal(event_log_in(topfd, "x"), -1);
+	assert_int_equal(event_log_in(topfd, EVENT_LOG_NAME, "x"), -1);
 	assert_true(clock_ms() - begun < 5000);
 }
 
@@ -131,7 +156,7 @@ static void lives_with_a_full_disk(void **)
 
 		signal(SIGXFSZ, SIG_IGN);
 		setrlimit(RLIMIT_FSIZE, &none);
-		_exit(event_log_in(topfd, "x") == -1 ? 0 : 1);
+		_exit(event_log_in(topfd, EVENT_LOG_NAME, "x") == -1 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -143,6 +168,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells, setup, teardown),
 		cmocka_unit_test_setup_teardown(cuts_a_long_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(keeps_what_is_of_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(follows_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(lives_with_a_full_disk, setup, teardown),

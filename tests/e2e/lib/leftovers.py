@@ -4,6 +4,7 @@
 
 import glob
 import os
+import re
 import stat
 import time
 
@@ -49,7 +50,7 @@ def hugepages():
 
 # made by the first command that needs them, and kept: as what they are, and no more
 KEPT_DIRECTORIES = {"box", "engine", "keepers", "leases", "links", "pen", "publish", "runtime"}
-KEPT_FILES = {"ids.json", "lock", "log", "log.1", "prepare.lock", "runtime-version"}
+KEPT_FILES = re.compile(r"ids\.json|lock|log(-\d+)?(\.1)?|prepare\.lock|runtime-version")
 KEPT_EMPTY = {"grant.json"}  # something is mounted over it
 
 
@@ -58,7 +59,7 @@ def is_kept(path):
     if stat.S_ISDIR(mode.st_mode):
         return name in KEPT_DIRECTORIES
     empty = mode.st_size == 0 and name in KEPT_EMPTY
-    return stat.S_ISREG(mode.st_mode) and (empty or name in KEPT_FILES)
+    return stat.S_ISREG(mode.st_mode) and (empty or bool(KEPT_FILES.fullmatch(name)))
 
 
 def files(run="/run/pinfold"):

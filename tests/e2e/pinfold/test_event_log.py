@@ -10,23 +10,27 @@ import stat
 from pathlib import Path
 
 import pytest
+from owner import OWNER
 from workload import CPU, kill, needs_root, processes_of, unique, wait
 
 pytestmark = [needs_root]
 LOG = Path("/run/pinfold/log")
+OWN = Path(f"/run/pinfold/log-{OWNER}")  # of keepers of his
 SYSTEM = Path("/dev/log")
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ pinfold\[\d+\]: (.*)")
 
 
-def told(name):
+def told(name, log=LOG):
     """All that is said about one, each without its time."""
-    lines = LOG.read_text().splitlines() if LOG.exists() else []
+    lines = log.read_text().splitlines() if log.exists() else []
     assert all(LINE.fullmatch(line) for line in lines), lines
     return [LINE.fullmatch(line)[1] for line in lines if f"'{name}'" in line]
 
 
-def until(name, like):
-    return wait(lambda: [t for t in told(name) if re.search(like, t)], what=f"{like!r} in the log")
+def until(name, like, log=LOG):
+    return wait(
+        lambda: [t for t in told(name, log) if re.search(like, t)], what=f"{like!r} in {log}"
+    )
 
 
 @pytest.fixture
@@ -83,23 +87,25 @@ def test_a_keeper(kept, emptied):
     kept.begin("run", "--grant", name, "--", "/bin/sh", "-c", "echo up; exec sleep 1000").until(
         "up"
     )
-    assert until(name, "started") == [f"{who}: started: /bin/sh -c echo up; exec sleep 1000"]
+    assert until(name, "started", OWN) == [f"{who}: started: /bin/sh -c echo up; exec sleep 1000"]
     kept.fails("run", "--grant", name, "--", "/bin/true", like="is in use")
-    until(name, f"^{who}: refused: grant '{name}' is in use")
+    until(name, f"^{who}: refused: grant '{name}' is in use", OWN)
     kept.ok("stop", "-t", "0", name)
-    until(name, f"^{who}: its workload has ended with status 137$")
+    until(name, f"^{who}: its workload has ended with status 137$", OWN)
     kill(kept.keeper())
     until(name, f"^{who} has ended$")
 
 
 def test_an_owner_who_floods(kept, emptied):
-    """He has a few lines, and the others keep their place."""
+    """He has a few lines, in a file of his own: the others keep their place, whatever he does."""
     pf, name = kept.pf, kept.name
     for _ in range(100):
         with kept.socket() as s:
             s.send(b"{}")
             s.recv(4096)
-    assert 20 < len(told(name)) < 60
+    assert 20 < len(told(name, OWN)) < 60
+    assert stat.S_IMODE(OWN.stat().st_mode) == 0o600 and OWN.stat().st_uid == 0
+    assert told(name) == []
     assert pf.ok("ps")
 
 

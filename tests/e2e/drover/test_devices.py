@@ -85,11 +85,16 @@ def test_mtu_that_cannot_be(start, kind, why):
                 d.runs()
 
 
-def test_xdp_counts_what_it_cannot_carry(start, tmp_path):
+@pytest.mark.parametrize(
+    "more, sizes",
+    [("", (60, 1514, 4000)), ("mbuf size=9216", (60, 3776, 3777))],
+    ids=["several-buffers", "more-than-a-page"],
+)
+def test_xdp_counts_what_it_cannot_carry(start, tmp_path, more, sizes):
     """Frames that do not fit into a page come in by another port; those of a kernel are dropped by it."""
-    long = frames.make(A, [60, 3776, 3777], 300)
+    long = [f for size in sizes for f in frames.make(A, [size], 100)]
     pcapfile.write(tmp_path / "in.pcap", long)
-    more = "start time=500ms\nmbuf size=9216"
+    more = f"{more}\nstart time=500ms"
     with Net("v0", mtu=3400) as net:
         text = config(
             {"in": f"pcap:{tmp_path}/in.pcap", "v0": "af_xdp:v0"}, [("in", "v0")], more=more

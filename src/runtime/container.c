@@ -5,17 +5,21 @@
 
 #include "apply/apply.h"
 #include "base/fs.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/status.h"
+#include "base/str.h"
 #include "runtime/child.h"
 #include "runtime/update.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #define ID_MAX 200
+#define SECONDS_TO_TELL 10
 #define FIRST_USER_NAMESPACE \
 	0xEFFFFFFDu // its inode, PROC_USER_INIT_INO of Linux' include/linux/proc_ns.h
 
@@ -161,31 +165,66 @@ int container_check(const struct command *c, struct err *err)
 
 // ---- delete
 
-void container_unmake(const struct below *below, const struct command *c)
+// Starts the runtime's own command about it, as "delete --force ID"; out: what it prints to, -1: as here.
+static pid_t start_below(
+	const struct below *below,
+	const struct command *c,
+	const char *verb,
+	const char *flag,
+	int out
+)
 {
-	char *words[] = {
-		(char *)"",
-		(char *)"--root",
-		(char *)c->root,
-		(char *)"delete",
-		(char *)"--force",
-		(char *)c->id,
-		NULL};
+	const char *words[] = {
+		"",
+		c->root != NULL ? "--root" : NULL,
+		c->root,
+		verb,
+		flag,
+		c->id,
+	};
+	char *argv[ARRAY_LEN(words) + 1];
 	pid_t child = fork();
 	struct err unused;
+	size_t n = 0;
 
-	if (child == 0) {
-		if (c->root == NULL) {
-			words[1] = words[3];
-			words[2] = words[4];
-			words[3] = words[5];
-			words[4] = NULL;
-		}
-		below_exec(below, words, &unused);
-		_exit(STATUS_FAILED);
+	if (child != 0)
+		return child;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (words[i] != NULL)
+			argv[n++] = (char *)words[i];
 	}
+	argv[n] = NULL;
+	if (out >= 0)
+		alarm(SECONDS_TO_TELL); // stays with what it becomes
+	if (out < 0 || dup2(out, STDOUT_FILENO) >= 0)
+		below_exec(below, argv, &unused);
+	_exit(STATUS_FAILED);
+}
+
+void container_unmake(const struct below *below, const struct command *c)
+{
+	pid_t child = start_below(below, c, "delete", "--force", -1);
+
 	if (child > 0)
 		waitpid(child, NULL, 0);
+}
+
+int container_process(const struct below *below, const struct command *c, int *ret, struct err *err)
+{
+	_cleanup_close_ int state = memfd_create("state", MFD_CLOEXEC);
+	_cleanup_json_ json_t *doc = NULL;
+	pid_t child = state < 0 ? -1 : start_below(below, c, "state", NULL, state);
+	int status = 0;
+
+	if (child < 0)
+		return err_sys(err, errno, "start a process");
+	if (waitpid(child, &status, 0) == child && status == 0 && lseek(state, 0, SEEK_SET) == 0)
+		doc = json_loadfd(state, 0, NULL);
+	*ret = (int)json_integer_value(json_object_get(doc, "pid"));
+	return *ret > 0 ? 0
+			: err_set(
+				err, EINVAL, "%s state %s: it tells no process", below->path, c->id
+			);
 }
 
 int container_delete(

@@ -45,6 +45,11 @@ int container_make(
 // Has the runtime delete it, as what failed.
 void container_unmake(const struct below *below, const struct command *c);
 
+// Its first process, as the runtime tells.
+int container_process(
+	const struct below *below, const struct command *c, int *ret, struct err *err
+);
+
 // Does what its command says, which deletes it, and takes its lease back.
 int container_delete(
 	const struct below *below, const struct command *c, int *ret_status, struct err *err

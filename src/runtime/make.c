@@ -214,13 +214,16 @@ static int make_given(
 	return derive_grant(given->spec, host, fs, ret, err);
 }
 
-static int first_process(const struct command *c, int *ret, struct err *err)
+// Engines have it written into a file, which costs nothing.
+static int first_process(
+	const struct below *below, const struct command *c, int *ret, struct err *err
+)
 {
 	_cleanup_free_ char *text = NULL;
 	int r;
 
 	if (c->pid_file == NULL)
-		return err_set(err, EINVAL, "create: an engine says --pid-file");
+		return container_process(below, c, ret, err);
 	r = fs_read_file(c->pid_file, 64, &text, NULL);
 	if (r < 0)
 		return err_sys(err, -r, "read '%.200s'", c->pid_file);
@@ -230,13 +233,17 @@ static int first_process(const struct command *c, int *ret, struct err *err)
 
 // It is made, and not started yet.
 static int settle_given(
-	struct start *s, const struct command *c, const json_t *spec, struct err *err
+	struct start *s,
+	const struct below *below,
+	const struct command *c,
+	const json_t *spec,
+	struct err *err
 )
 {
 	struct lease now;
 	int pid = 0;
 
-	if (first_process(c, &pid, err) < 0
+	if (first_process(below, c, &pid, err) < 0
 	    || place_note(pid, &s->host, &s->ledger.fs, spec, &s->plan.lease, err) < 0
 	    || ledger_lock(&s->ledger, err) < 0)
 		return -err->code;
@@ -286,7 +293,7 @@ static int make_leased(
 		r = run_below(s, below, c, mask, ret_status, err);
 	stays = r == 0 && *ret_status == 0 && (command_is(c, "create") || c->detached);
 	if (stays && !site_has(&lease->site, SITE_LEASE)) {
-		r = settle_given(s, c, spec, err);
+		r = settle_given(s, below, c, spec, err);
 		stays = r == 0;
 		if (r < 0)
 			container_unmake(below, c);

@@ -261,13 +261,23 @@ def given(engine, pages=8, slash=""):
     return doc
 
 
-def create_given(engine, doc, name=None):
-    """As an engine: with a file for the number of the first process."""
+def create_given(engine, doc, name=None, tells=True):
+    """As an engine; tells: with a file for the number of the first process."""
     engine.names.append(name or unique("c"))
     engine.bundle.write(doc)
-    words = ["--bundle", str(engine.bundle.top), "--pid-file", str(engine.bundle.top / "pid")]
+    words = ["--bundle", str(engine.bundle.top)]
+    words += ["--pid-file", str(engine.bundle.top / "pid")] if tells else []
     assert engine.runtime.create(*words, engine.names[-1]) == 0
     return engine.names[-1]
+
+
+@needs_pages(8)
+def test_no_file_of_its_first_process(pf, engine):
+    """Which the specification does not know: the runtime is asked for it."""
+    name = create_given(engine, given(engine), tells=False)
+    lease = next(pf.lease(n) for n, r in pf.ps().items() if r["in"] == "given")
+    pid = engine.runtime.state(name)["pid"]
+    assert str(pid) in Path(lease["cgroup"], "cgroup.procs").read_text().split()
 
 
 @needs_pages(8)

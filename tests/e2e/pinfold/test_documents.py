@@ -5,6 +5,7 @@ the order of the document, and prints what is shown below it; or it is listed he
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -45,6 +46,14 @@ NOT_TYPED = [
         "needs a second machine: test_bench_remote.py stands in",
     ),
 ]
+
+
+def needs_program(name, package):
+    return pytest.mark.skipif(
+        shutil.which(name) is None, reason=f"package {package} is not installed"
+    )
+
+
 # what a machine may lack: a pattern of the command, and the mark that says so
 NEEDS = [
     (r"--partition\b", needs_partitions),
@@ -69,6 +78,8 @@ NEEDS = [
         r"image build .*pinfold-device-plugin|plugin\.tar",
         pytest.mark.skipif(not os.path.exists(PLUGIN), reason="gRPC is not installed"),
     ),
+    (r"pinfold run .*\$NSPAWN\b", needs_program("systemd-nspawn", "systemd-container")),
+    (r"pinfold run .*\$LXC\b", needs_program("lxc-execute", "lxc")),
     (r"\bdpdk-", pytest.mark.skipif(TESTPMD is None, reason="package dpdk is not installed")),
 ]
 # what is refused, as the text beside it says: with 125
@@ -112,6 +123,13 @@ BEFORE = {
         "PREFIX=documents",
         'drover run --no-huge --squeeze --file-prefix "$PREFIX" bng.cfg >drover.log 2>&1 &',
         "for try in $(seq 200); do grep -q 'traffic runs' drover.log && break; sleep 0.1; done",
+    ]
+}
+
+# what others leave where systemd is not process 1, in hierarchies of cgroup v1 that no grant has
+AFTER = {
+    "docs/nspawn-lxc.md": [
+        "rmdir /sys/fs/cgroup/*/payload /sys/fs/cgroup/*/lxc.pivot /run/systemd/nspawn/propagate/fw || true"
     ]
 }
 
@@ -162,6 +180,8 @@ class Typist:
         self.root.names = list(names())
         self.root.grants = [path.stem for path in DEFINITIONS.glob("*.json")]
         self.root.put_away()
+        for line in AFTER.get(self.document, []):
+            self.desk("#", line, 20)
         self.desk.end()
         self.desk = None
         left = changed(self.before)

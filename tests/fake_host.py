@@ -71,6 +71,7 @@ class Machine:
     flags: str = "fpu pdpe1gb"
     cpufreq: bool = False
     lxcfs: bool = False
+    selinux: bool = False
     iommu: str = ""  # name of an Intel IOMMU in front of the functions that have a group
     old_topology: bool = False  # a kernel before 5.3: no core_cpus_list
     caches: bool = True
@@ -453,6 +454,8 @@ def write_proc(t, m):
     if m.lxcfs:
         t.put("var/lib/lxcfs/proc/loadavg", "0.00 0.00 0.00 1/1 1")
         t.put("var/lib/lxcfs/proc/uptime", "1.00 1.00")
+    if m.selinux:
+        t.put("sys/fs/selinux/enforce", "1")
     t.put("proc/sys/kernel/random/boot_id", m.boot_id)
     t.put("proc/sys/kernel/osrelease", m.release)
     t.put("proc/sys/kernel/hostname", m.hostname)
@@ -498,7 +501,7 @@ def ring_distances(count, near=10, far=21):
     return [[near if a == b else far for b in range(count)] for a in range(count)]
 
 
-def two(cgroup="v1", lxcfs=False):
+def two(cgroup="v1", lxcfs=False, selinux=False):
     """A small virtual machine."""
     return Machine(
         cpus=2,
@@ -528,6 +531,7 @@ def two(cgroup="v1", lxcfs=False):
         l3=[[0, 1]],
         cgroup=cgroup,
         lxcfs=lxcfs,
+        selinux=selinux,
         resv={2048: 12},
         routes=["eth0"],
         routes6=["eth0"],
@@ -747,6 +751,7 @@ kinds = {
     "two-v2": lambda: two("v2"),
     "two-bare": lambda: two("v1-bare"),
     "two-lxcfs": lambda: two(lxcfs=True),
+    "two-selinux": lambda: two(selinux=True),
     "paper": paper,
     "big": big,
     "huge": huge,

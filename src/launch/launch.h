@@ -80,6 +80,7 @@ struct launch {
 	bool again;	      // it is a further start of a workload: its log goes on
 	bool look;	      // only a plan to be read, not carried out
 	const char *apparmor; // profile, or "unconfined"; NULL: pinfold's own where it is loaded
+	const char *label;    // of SELinux, of its processes; NULL: the caller's stays
 	json_t *filter; // of system calls, where the grant's was read before; NULL: read it. Borrowed
 	const json_t *spec;	      // of an engine's container: its config.json; borrowed
 	const char *config;	      // and where that lies, absolute
@@ -131,6 +132,9 @@ int launch_check_program(
 );
 
 // ---- parse.c
+
+// A label of SELinux, which can stand between quotes among the options of a mount; with so many parts at least.
+bool launch_is_label(const char *s, unsigned parts);
 
 // The user of launch->user: "1000", "1000:100", or a name of the image's /etc/passwd.
 int launch_find_user(struct launch *launch, const struct hostfs *fs, struct err *err);

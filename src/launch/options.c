@@ -38,6 +38,8 @@ const char launch_help[] =
 	"at most\n"
 	"  --runtime PATH          of crun or runc; default: crun, or runc where there is no crun\n"
 	"  --apparmor PROFILE|unconfined  default: pinfold-default, where it is loaded\n"
+	"  --security-label LABEL  of SELinux, of its processes, as "
+	"system_u:system_r:container_t:s0:c1,c2\n"
 	"  --allow-missing=LIMIT[,LIMIT]  run without a limit that this host cannot enforce: "
 	"cpuset, memory, pids, hugetlb, hugetlb-rsvd or devices\n"
 	"  --accel auto|kvm|tcg    of a virtual machine; tcg emulates its CPUs, slowly\n"
@@ -106,6 +108,20 @@ static int set_apparmor(const char *s, struct launch *launch, struct err *err)
 			err, EINVAL, "--apparmor '%.64s': the name of a profile, or unconfined", s
 		);
 	launch->apparmor = s;
+	return 0;
+}
+
+static int set_label(const char *s, struct launch *launch, struct err *err)
+{
+	if (!launch_is_label(s, 3))
+		return err_set(
+			err,
+			EINVAL,
+			"--security-label '%.64s': USER:ROLE:TYPE or USER:ROLE:TYPE:LEVEL, as in "
+			"system_u:system_r:container_t:s0:c1,c2",
+			s
+		);
+	launch->label = s;
 	return 0;
 }
 
@@ -189,6 +205,7 @@ static const struct {
 	{"allow-missing", 'M', required_argument, launch_parse_allow_missing},
 	{"runtime", 'R', TEXT(runtime)},
 	{"apparmor", 'A', required_argument, set_apparmor},
+	{"security-label", 'L', required_argument, set_label},
 	{"accel", 'X', required_argument, set_accel},
 	{"prealloc", 'P', required_argument, set_prealloc},
 	{"viommu", 'V', FLAG(viommu)},
@@ -241,8 +258,9 @@ static unsigned asked(const struct launch *l)
 	       | (l->config_files != NULL ? ASK_CONFIG : 0) | (l->user != NULL ? ASK_USER : 0)
 	       | (l->hostname != NULL ? ASK_HOSTNAME : 0) | (l->terminal ? ASK_TERMINAL : 0)
 	       | (l->runtime != NULL ? ASK_RUNTIME : 0) | (l->apparmor != NULL ? ASK_APPARMOR : 0)
-	       | (l->allow_missing != 0 ? ASK_WAIVER : 0) | (l->workdir != NULL ? ASK_WORKDIR : 0)
-	       | (any_idmap(l) ? ASK_IDMAP : 0) | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
+	       | (l->label != NULL ? ASK_LABEL : 0) | (l->allow_missing != 0 ? ASK_WAIVER : 0)
+	       | (l->workdir != NULL ? ASK_WORKDIR : 0) | (any_idmap(l) ? ASK_IDMAP : 0)
+	       | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
 	       | (l->npublished > 0 ? ASK_PUBLISH : 0)
 	       | (l->accel != NULL || l->no_prealloc || l->viommu || l->first ? ASK_GUEST : 0);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define LABEL_MAX 255
 #define PASSWD_MAX (1u << 20)
 
 static int parse_id(const char *s, size_t len, uint32_t *ret)
@@ -31,6 +32,20 @@ static int parse_id(const char *s, size_t len, uint32_t *ret)
 		return -ERANGE;
 	*ret = (uint32_t)v;
 	return 0;
+}
+
+bool launch_is_label(const char *s, unsigned parts)
+{
+	static const char known[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:,-";
+
+	if (strlen(s) > LABEL_MAX || strspn(s, known) != strlen(s) || strstr(s, "::") != NULL)
+		return false;
+	if (s[0] == ':' || s[0] == '\0' || s[strlen(s) - 1] == ':')
+		return false;
+	for (const char *c = s; *c != '\0'; c++)
+		parts -= parts > 1 && *c == ':';
+	return parts <= 1;
 }
 
 int launch_parse_ids(const char *s, uint32_t *uid, uint32_t *gid)

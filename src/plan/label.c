@@ -8,15 +8,42 @@
 
 #include <string.h>
 
-#define LABEL_MAX 255
-
-// A quote in it would end the option, and begin others.
-static bool is_label(const char *s)
+// As engines have it for the files of a container whose processes have that label.
+static char *files_of(const char *label)
 {
-	static const char known[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:,-";
+	size_t user = strcspn(label, ":");
+	const char *level = label;
 
-	return strlen(s) <= LABEL_MAX && strspn(s, known) == strlen(s);
+	for (int i = 0; i < 3 && level != NULL; i++) {
+		level = strchr(level, ':');
+		level += level != NULL;
+	}
+	return str_printf(
+		"%.*s:object_r:container_file_t%s%s",
+		(int)user,
+		label,
+		level != NULL ? ":" : "",
+		level != NULL ? level : ""
+	);
+}
+
+static int own_label(struct plan *p, struct err *err)
+{
+	const char *label = p->launch->label;
+
+	if (!p->host->selinux)
+		return err_set(
+			err,
+			ENOTSUP,
+			"--security-label %s: SELinux has no policy on this host; leave the option "
+			"out",
+			label
+		);
+	p->mount_label = files_of(label);
+	if (p->mount_label == NULL)
+		return err_oom(err);
+	plan_note(p, "SELinux: processes are %s, its mounts %s", label, p->mount_label);
+	return 0;
 }
 
 int plan_label(struct plan *p, struct err *err)
@@ -24,10 +51,12 @@ int plan_label(struct plan *p, struct err *err)
 	const json_t *system = json_object_get(p->launch->spec, "linux");
 	const char *label = json_string_value(json_object_get(system, "mountLabel"));
 
+	if (p->launch->label != NULL)
+		return own_label(p, err);
 	// without SELinux runtimes pass it over too
 	if (label == NULL || label[0] == '\0' || !p->host->selinux)
 		return 0;
-	if (!is_label(label))
+	if (!launch_is_label(label, 1))
 		return err_set(
 			err, EINVAL, "read config.json: linux.mountLabel '%.64s' is no label", label
 		);

@@ -167,7 +167,7 @@ static json_t *linux_part(struct plan *p, json_t *rules)
 	bool mapped = !plan_host_ids(&p->lease);
 
 	return json_pack(
-		"{s:o*, s:o*, s:o*, s:o, s:o, s:o*, s:o, s:o}",
+		"{s:o*, s:o*, s:o*, s:o, s:o, s:o*, s:s*, s:o, s:o}",
 		"uidMappings",
 		mapped ? id_map(p->lease.uid_base, NULL) : NULL,
 		"gidMappings",
@@ -180,6 +180,8 @@ static json_t *linux_part(struct plan *p, json_t *rules)
 		plan_sysctl(p),
 		"resources",
 		limited ? limits(p, rules) : NULL,
+		"mountLabel",
+		p->mount_label,
 		"maskedPaths",
 		strings(masked, ARRAY_LEN(masked)),
 		"readonlyPaths",
@@ -211,6 +213,8 @@ static json_t *process(const struct plan *p, const char *hostname, const char *a
 		json_object_set_new(json_object_get(doc, "user"), "umask", json_integer(0002));
 	if (apparmor != NULL)
 		json_object_set_new(doc, "apparmorProfile", json_string(apparmor));
+	if (p->launch->label != NULL)
+		json_object_set_new(doc, "selinuxLabel", json_string(p->launch->label));
 	return doc;
 }
 

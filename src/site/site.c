@@ -51,7 +51,8 @@ static const struct site sites[PLACES] = {
 			.may = ASK_WAIVER | ASK_CONFIG | ASK_RESTART | ASK_WORKDIR,
 			.refusal = "--in host runs the program as it is: --image, -v, --user, "
 				   "--hostname, --runtime, --apparmor, --accel and -t are for "
-				   "containers and virtual machines, --publish for containers",
+				   "containers and virtual machines, --security-label and "
+				   "--publish for containers",
 			.pages = FENCE_DIR "/huge",
 			.environment = host_environment,
 			.status_fd = -1,
@@ -73,10 +74,11 @@ static const struct site sites[PLACES] = {
 			.name = "keeper",
 			.has = SITE_FENCE | SITE_CONTAINER | SITE_BELOW,
 			.may = ~(unsigned
-			)(ASK_RUNTIME | ASK_APPARMOR | ASK_WAIVER | ASK_GUEST | ASK_CONFIG
-			  | ASK_RESTART | ASK_WORKDIR | ASK_IDMAP | ASK_PUBLISH),
-			.refusal = "--in host and vm, --runtime, --apparmor, --allow-missing, "
-				   "--restart, --workdir, idmap, --publish and --config are "
+			)(ASK_RUNTIME | ASK_APPARMOR | ASK_LABEL | ASK_WAIVER | ASK_GUEST
+			  | ASK_CONFIG | ASK_RESTART | ASK_WORKDIR | ASK_IDMAP | ASK_PUBLISH),
+			.refusal = "--in host and vm, --runtime, --apparmor, --security-label, "
+				   "--allow-missing, --restart, --workdir, idmap, --publish and "
+				   "--config are "
 				   "root's; a keeper "
 				   "has what root gave it",
 			.state = PEN_DIR "/state",
@@ -97,8 +99,10 @@ static const struct site sites[PLACES] = {
 			.has = SITE_LEASE | SITE_FENCE | SITE_CONTAINER | SITE_IDS | SITE_USERNS
 			       | SITE_PAGES | SITE_NODES | SITE_SUPERVISOR | SITE_GUEST,
 			.may = ~(unsigned
-			)(ASK_RIGHTS | ASK_APPARMOR | ASK_WORKDIR | ASK_IDMAP | ASK_PUBLISH),
-			.refusal = "--apparmor, --workdir, --publish and idmap are for containers",
+			)(ASK_RIGHTS | ASK_APPARMOR | ASK_LABEL | ASK_WORKDIR | ASK_IDMAP
+			  | ASK_PUBLISH),
+			.refusal = "--apparmor, --security-label, --workdir, --publish and idmap "
+				   "are for containers",
 			.state = RUNTIME_DIR,
 			.manager = "cgroupfs",
 			.pages = FENCE_DIR "/huge",

@@ -79,6 +79,7 @@ enum {
 	ASK_WORKDIR = 1 << 12,
 	ASK_IDMAP = 1 << 13, // of volumes
 	ASK_PUBLISH = 1 << 14,
+	ASK_LABEL = 1 << 15, // of SELinux
 };
 
 #define SITE_JOINS 2

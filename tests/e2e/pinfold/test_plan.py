@@ -26,6 +26,11 @@ pytestmark = [pytest.mark.anywhere]
 CASES = {
     "two": ("two", "--cpus 1 --hugepages 2M=40 --memory 256M", []),
     "two-lxcfs": ("two-lxcfs", "--cpus 1 --hugepages 2M=40", []),
+    "two-selinux": (
+        "two-selinux",
+        "--cpus 1 --hugepages 2M=40 --security-label system_u:system_r:container_t:s0:c1,c2",
+        [],
+    ),
     "two-host": ("two", "--in host --cpus 1 --hugepages 2M=40", []),
     "two-vm": ("two", "--in vm --cpus 0-1 --hugepages 2M=40 --memory 256M -u 1000", []),
     "two-links-vm": (

@@ -177,7 +177,10 @@ def test_not_for_machines(pf, top):
     flags = [["-v", f"{top}:/data:rw,idmap"], ["-w", "/usr"]]
     for words in flags:
         words = ["run", "--in", "vm", "--cpus", CPU, "--memory", "192M", *words, "--", "/bin/true"]
-        pf.fails(*words, like="--apparmor, --workdir, --publish and idmap are for containers")
+        pf.fails(
+            *words,
+            like="--apparmor, --security-label, --workdir, --publish and idmap are for containers",
+        )
 
 
 # ---- the working directory

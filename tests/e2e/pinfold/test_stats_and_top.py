@@ -22,6 +22,7 @@ from drover_config import configuration
 from features import V2
 from places import TOP, program
 from false_drover import FALSE_DROVER, NUMBERS
+from fuse import Silent
 from workload import (
     CPU,
     LEASES,
@@ -331,37 +332,21 @@ def test_top_hears_a_key(pf):
     assert screen.end() == 0
 
 
-# Makes a file system in which nothing is ever found nor missing, and lets it be its root.
-LED_AWAY = """
-import ctypes, errno, os, struct, sys, threading, time
-fd = os.open("/dev/fuse", os.O_RDWR)
-options = f"fd={fd},rootmode=40000,user_id=0,group_id=0".encode()
-if ctypes.CDLL(None).mount(b"x", sys.argv[1].encode(), b"fuse", 0, options) < 0:
-    sys.exit(77)
-def serve():
-    while True:
-        _, opcode, number = struct.unpack_from("IIQ", os.read(fd, 1 << 17))
-        if opcode == 26:  # INIT, of linux/fuse.h
-            body = struct.pack("IIIIHHII36x", 7, 31, 4096, 0, 0, 0, 4096, 0)
-            os.write(fd, struct.pack("IiQ", 16 + len(body), 0, number) + body)
-        elif opcode == 34:  # ACCESS: may it be the root
-            os.write(fd, struct.pack("IiQ", 16, -errno.ENOSYS, number))
-threading.Thread(target=serve, daemon=True).start()
-os.chdir(sys.argv[1])
-os.chroot(".")
-print("up", flush=True)
-time.sleep(1000)
-"""
-
-
-def test_who_cannot_be_killed_is_one(pf):
-    """A workload whose root does not answer holds up who asks it: one process, however often top looks."""
+@pytest.fixture
+def silent(pf):
+    """A file system in which nothing is ever found nor missing, for root either."""
     if not os.path.exists("/dev/fuse"):
         pytest.skip("there is no /dev/fuse")
-    top = pf.directory / "away"
-    top.mkdir()
+    one = Silent(pf.directory / "silent", 65534, others=True)
+    yield one
+    one.end()
+
+
+def test_who_cannot_be_killed_is_one(pf, silent):
+    """A workload whose root does not answer holds up who asks it: one process, however often top looks."""
     name = pf.unique()
-    command = [PYTHON, "-I", "-c", LED_AWAY, top]
+    code = "import os, sys, time; os.chdir(sys.argv[1]); os.chroot('.'); print('up', flush=True); time.sleep(1000)"
+    command = [PYTHON, "-I", "-c", code, silent.top]
     pf.start("run", "--in", "host", "--name", name, "--cpus", CPU, "--", *command).until("^up")
     screen = Screen(pf, "--seconds", "1")
     children = Path(f"/proc/{screen.pid}/task/{screen.pid}/children")
@@ -372,8 +357,6 @@ def test_who_cannot_be_killed_is_one(pf):
     assert screen.end() == 0
     assert len(late) == 1
     assert stats(pf, name)[name]["packets"] is None
-    pf.ok("stop", "-t", "0", name)
-    wait(lambda: not os.path.exists(f"/proc/{late[0]}"), what="its end")
 
 
 @needs_two
@@ -385,11 +368,6 @@ def test_numbers_and_nothing_else(pf):
     assert f'pinfold_packets_sent_total{{name="{name}"}} 0\n' in text
     assert bad not in "".join(line for line in text.splitlines() if "_packets_" in line)
     assert "\033" not in pf.ok("stats")
-
-
-def test_sixteen_are_asked(pf):
-    name = false_drover(pf, "many", says=NUMBERS)  # seventeen
-    assert f'packets_received_total{{name="{name}"}} {16 * 7}\n' in pf.ok("stats", "--prometheus")
 
 
 def test_only_the_workload_itself_is_asked(pf, tmp_path):

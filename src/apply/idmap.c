@@ -68,9 +68,8 @@ int apply_idmapped(const struct step *s, struct err *err)
 
 	if (source < 0)
 		return source;
-	tree = (int)syscall(
-		SYS_open_tree, source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC
-	);
+	tree = (int
+	)syscall(SYS_open_tree, source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0 || fstat(tree, &st) < 0)
 		return err_sys(err, errno, "bind '%s'", s->value);
 	ns = map_of(&st, s, err);

@@ -72,7 +72,8 @@ int apply_open_source(const struct step *s, struct err *err)
 
 	if (fd < 0 && (s->ino == 0 || errno != ELOOP))
 		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
-	if (s->ino == 0 || (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino))
+	if (s->ino == 0
+	    || (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino))
 		return steal_fd(&fd);
 	return err_set(
 		err,

@@ -23,8 +23,8 @@
 #define STATUS_READS 16
 #define RELAY_MILLISECONDS 50 // so long a program that says nothing has no relay
 #define KILL_MILLISECONDS 5000
-#define START_SECONDS 60      // from the fork to the word of the container's init
-#define BESIDE_SECONDS 10     // of a virtual machine, beside those of its guest
+#define START_SECONDS 60  // from the fork to the word of the container's init
+#define BESIDE_SECONDS 10 // of a virtual machine, beside those of its guest
 
 // A virtual machine takes all of its memory at its start.
 static int start_seconds(const struct lease *lease)

@@ -24,8 +24,9 @@
 #include <sys/wait.h>
 
 #define FIRST_SECONDS 60 // a program that fails so soon has failed to start
-#define READY_SECONDS \
-	40 // and those of a guest: longer than any wait of the supervisor for its start
+// and twice those of a guest, which may be tried with two accelerators: longer than any wait of the supervisor for its start
+// (its end is seen at once)
+#define READY_SECONDS 300
 
 static const char run_help[] =
 	"Usage: pinfold run [OPTION...] [--] PROGRAM [ARG...]\n\n"
@@ -122,7 +123,7 @@ int cli_supervise(struct cli_start *cs, int ready)
 static int wait_ready(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	const int seconds = READY_SECONDS + (int)vm_start_seconds();
+	const int seconds = READY_SECONDS + 2 * (int)vm_start_seconds();
 	struct news n;
 	int r;
 

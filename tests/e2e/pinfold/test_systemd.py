@@ -3,6 +3,7 @@
 """Where systemd is process 1, it has the cgroups beside pinfold's: what it does with its own leaves the limits as they are."""
 
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -16,6 +17,12 @@ from workload import status_field, unique, wait
 
 SYSTEMD = Path("/run/systemd/system").is_dir() and Path("/proc/1/comm").read_text() == "systemd\n"
 THIS = "tests/e2e/pinfold/test_systemd.py"
+TYPED = "tests/e2e/pinfold/test_documents.py"
+# what is run, and what has to pass of it
+IN_A_GUEST = [
+    ([TOP / THIS], rf"{THIS}::test_limits_hold\[daemon-reexec\] PASSED"),
+    ([TOP / TYPED, "-k", "nspawn-lxc"], r"\$NSPAWN nproc\] PASSED(.|\n)*\$LXC -- nproc\] PASSED"),
+]
 
 pytestmark = [needs_root]
 needs_systemd = pytest.mark.skipif(
@@ -27,13 +34,16 @@ needs_systemd = pytest.mark.skipif(
 @pytest.mark.full
 @pytest.mark.anywhere
 @pytest.mark.limit(1000)
-def test_in_a_guest():
-    """What of this file needs systemd, where it is."""
+@pytest.mark.parametrize("words, like", IN_A_GUEST, ids=["limits", "nspawn-lxc"])
+def test_in_a_guest(words, like):
+    """What of this file needs systemd, where it is; and what does it another way there."""
     if GUEST:
         pytest.skip("a guest in a guest would be tried for ever")
+    if "nspawn-lxc" in words and not all(map(shutil.which, ["systemd-nspawn", "lxc-execute"])):
+        pytest.skip("package systemd-container or lxc is not installed")
     p = subprocess.run(
         [TOP / "tests/guest/run", "--systemd", "-t", "900", "--",
-         TOP / "tests/run", "e2e", TOP / THIS],
+         TOP / "tests/run", "e2e", *words],
         capture_output=True,
         text=True,
         timeout=950,
@@ -44,7 +54,7 @@ def test_in_a_guest():
     said = re.sub(r"\033\[[0-9;]*m", "", p.stdout)  # what it writes to is a terminal
     print(said)
     assert p.returncode == 0, p.stderr
-    assert f"{THIS}::test_limits_hold[daemon-reexec] PASSED" in said
+    assert re.search(like, said)
 
 
 def systemctl(*args):

@@ -65,6 +65,8 @@ static int do_give(const struct step *s, struct err *err)
 {
 	if (lchown(s->path, s->uid, s->gid) < 0)
 		return err_sys(err, errno, "give '%s' to %u", s->path, s->uid);
+	if (s->mode != 0 && chmod(s->path, s->mode) < 0)
+		return err_sys(err, errno, "give '%s' its mode", s->path);
 	return 0;
 }
 

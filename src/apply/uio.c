@@ -20,14 +20,16 @@
 
 #define DEVICES "sys/bus/pci/devices"
 
+// Their modes too: the program was their owner, and sysfs keeps what it made of them.
 static int take_files(int dir, const char *bdf, struct err *err)
 {
 	for (unsigned i = 0; host_uio_files[i] != NULL; i++) {
-		if (fchownat(dir, host_uio_files[i], 0, 0, AT_SYMLINK_NOFOLLOW) < 0
+		const char *file = host_uio_files[i];
+
+		if ((fchownat(dir, file, 0, 0, AT_SYMLINK_NOFOLLOW) < 0
+		     || fchmodat(dir, file, host_uio_mode(file), 0) < 0)
 		    && errno != ENOENT && errno != ENODEV)
-			return err_sys(
-				err, errno, "NIC %s: take '%s' back", bdf, host_uio_files[i]
-			);
+			return err_sys(err, errno, "NIC %s: take '%s' back", bdf, file);
 	}
 	return 0;
 }

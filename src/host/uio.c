@@ -35,6 +35,11 @@ const char *const host_uio_files[FILES + 1] = {
 	NULL,
 };
 
+mode_t host_uio_mode(const char *file)
+{
+	return str_eq(file, "config") ? 0644 : 0600;
+}
+
 int host_uio_find(const struct hostfs *fs, const char *bdf, struct host_uio *ret, struct err *err)
 {
 	_cleanup_free_ char *path = str_printf(DEVICES "/%s/uio", bdf);

@@ -24,7 +24,7 @@
 enum step_kind {
 	STEP_CGROUP,  // make the cgroup directory `path`
 	STEP_SET,     // write `value` to the control file `path`; optional
-	STEP_GIVE,    // give the control file `path` to uid, gid
+	STEP_GIVE,    // give the control file `path` to uid, gid, and mode where that is not 0
 	STEP_JOIN,    // move this process into the cgroup `path`
 	STEP_LINK,    // make `path` a tmpfs of several workloads with options `value`: mode, gid
 	STEP_PUBLISH, // make `path` a tmpfs of this workload with options `value`, on which no links are followed: mode, gid

@@ -113,6 +113,7 @@ static void give_files(struct plan *p, const struct host_pci *nic)
 		s = plan_step(p, STEP_GIVE, STEP_HOST, str_printf("/%s", path), NULL);
 		s->uid = p->lease.uid_base + plan_uid(p);
 		s->gid = p->lease.uid_base + plan_gid(p);
+		s->mode = host_uio_mode(host_uio_files[i]);
 		plan_bind(
 			p, str_printf("/%s", path), str_printf(FENCE_DIR "/root/%s", path), false
 		);

@@ -530,6 +530,7 @@ static void uio(void **)
 		i = find(&s.plan, STEP_GIVE, path);
 		assert_true(i >= 0 && s.plan.steps[i].where == STEP_HOST);
 		assert_int_equal(s.plan.steps[i].uid, 0x70000000 + 1000);
+		assert_int_equal(s.plan.steps[i].mode, str_eq(*f, "config") ? 0644 : 0600);
 		i = find(&s.plan, STEP_BIND, shown);
 		assert_true(i > find(&s.plan, STEP_BIND, FENCE_DIR "/root/sys"));
 		assert_false(s.plan.steps[i].readonly);

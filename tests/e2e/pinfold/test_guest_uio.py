@@ -62,9 +62,20 @@ class Uio:
         self.nic.unbind()
         self.type.write_text(self.former)
 
+    def files(self):
+        return [p for p in (self.path / n for n in ("config", *RESOURCES)) if p.exists()]
+
     def owners(self):
-        there = [self.path / name for name in ("config", *RESOURCES)]
-        return {p.stat().st_uid for p in there if p.exists()}
+        return {p.stat().st_uid for p in self.files()}
+
+    def of_root(self):
+        """Whether they are as the kernel made them."""
+        found = {p.name: p.stat() for p in self.files()}
+        modes = {n: s.st_mode & 0o7777 for n, s in found.items()}
+        owners = {(s.st_uid, s.st_gid) for s in found.values()}
+        return owners == {(0, 0)} and modes == {
+            n: 0o644 if n == "config" else 0o600 for n in found
+        }
 
     def masters(self):
         """Whether it may make DMA (the command register's bit 2)."""
@@ -113,7 +124,7 @@ def test_packets_go_through(machine, pf):
     assert s.end() == 0
     assert int(re.findall(r"RX-packets: (\d+)", s.text())[-1]) > 1000  # the sum over both ports
     for u in a, b:
-        assert u.owners() == {0} and not u.masters()
+        assert u.of_root() and not u.masters()
 
 
 SEEN = """
@@ -176,7 +187,7 @@ def test_what_is_there(machine, pf, runtime):
     assert int(status_field(seen["status"], "Uid").split()[0]) % 65536 == 1000
     assert int(status_field(seen["status"], "Uid").split()[0]) > 65536
     assert status_field(seen["status"], "Seccomp") == "2"
-    assert os.stat(f"/dev/{a.node}").st_uid == 0 and a.owners() == {0}
+    assert os.stat(f"/dev/{a.node}").st_uid == 0 and a.of_root()
 
 
 def test_an_audit_says_what_it_has(machine, pf):
@@ -196,6 +207,9 @@ config = os.open(f"{own}/config", os.O_RDWR)
 command = int.from_bytes(os.pread(config, 2, 4), "little")
 os.pwrite(config, (command | 4).to_bytes(2, "little"), 4)
 registers = mmap.mmap(os.open(f"{own}/resource0", os.O_RDWR), 4096)
+for name in os.listdir(own):
+    if os.stat(f"{own}/{name}").st_uid == os.getuid():
+        os.chmod(f"{own}/{name}", 0o666)
 print("up", flush=True)
 time.sleep(1000)
 """
@@ -210,6 +224,7 @@ def test_nic_of_one_that_was_killed(machine, pf):
     s = pf.start("run", *flags, "--", PYTHON, "-I", "-c", HOLD, a.bdf)
     s.until("^up")
     assert a.masters() and 0 not in a.owners()
+    assert {p.stat().st_mode & 0o777 for p in a.files()} == {0o666}
     assert pf("exec", name, "--", "/bin/true").returncode == 0
     like = f"NIC {a.bdf} is granted to '{name}' already"
     again = ["run", "--cpus", NODES[0][1], *granted(a), "--", "/bin/true"]
@@ -220,7 +235,7 @@ def test_nic_of_one_that_was_killed(machine, pf):
     for pid in processes_of(pf.lease(name)):
         kill(pid)
     wait(lambda: pf.ok("gc") == "1 cleaned up\n")
-    assert a.owners() == {0} and not a.masters()
+    assert a.of_root() and not a.masters()
     assert pf(*again).returncode == 0
 
 
@@ -252,7 +267,7 @@ def test_refusals(machine, pf):
     b.nic.bind(name)
     like = f"NIC {b.bdf} is bound to {name}, and the IOMMU keeps it from all memory"
     pf.fails(*run, *granted(b), *true, like=like)
-    assert a.owners() == {0} == b.owners()
+    assert a.of_root() and b.of_root()
 
 
 def test_beside_one_on_vfio(machine, pf):
@@ -296,7 +311,7 @@ def test_death_at_every_step(machine, pf):
         while pf("gc").returncode != 0 or pf.ps().get("killed"):
             assert time.monotonic() < limit, call
             time.sleep(0.2)
-        assert a.owners() == {0} and not a.masters(), call
+        assert a.of_root() and not a.masters(), call
 
 
 def test_on_the_bare_host(machine, pf):

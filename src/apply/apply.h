@@ -87,7 +87,9 @@ int nics_check_free(const struct ledger *l, const struct grant *g, struct err *e
 
 // ---- uio.c
 
-// The files of the grant's NICs on UIO are root's again, and these make no DMA and have been reset. The lease is over.
+// The files of the grant's NICs on UIO are root's again, and these make no DMA. No process of the lease is left.
+int uio_stop(const struct ledger *l, const struct grant *g, struct err *err);
+// They have been reset too. The lease is over.
 int uio_return(const struct ledger *l, const struct grant *g, struct err *err);
 
 // ---- bindings.c: NICs that are taken from their drivers. The ledger is locked for all of them.

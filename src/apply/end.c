@@ -120,10 +120,13 @@ static int take_back(const struct ledger *l, const struct lease *lease, struct e
 {
 	bool current = lease_of_this_boot(l, lease);
 	struct charges left = {0};
-	struct err first = {0};
+	struct err first = {0}, unused;
 
 	if (current && cgroup_kill(l, lease, true, KILL_MILLISECONDS, err) < 0)
 		return -err->code;
+	// before its memory is others', also where it drains; what fails is told when it is done again below
+	if (current)
+		uio_stop(l, &lease->grant, &unused);
 	if (change_take_back_definition(l, lease, err) < 0)
 		return -err->code;
 	// first what may hold memory itself: files in the directory of a link

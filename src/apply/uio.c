@@ -5,7 +5,6 @@
 #include "apply/apply.h"
 
 #include "base/event_log.h"
-#include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/hostfs.h"
@@ -34,18 +33,23 @@ static int take_files(int dir, const char *bdf, struct err *err)
 	return 0;
 }
 
-// Before the reset, which restores the configuration that it finds.
+// Before the reset, which restores the configuration that it finds. Not written where there is nothing to stop: a
+// kernel that is locked down lets nobody write it, the program neither.
 static int stop_dma(int dir, const char *bdf, struct err *err)
 {
-	_cleanup_close_ int fd = openat(dir, "config", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(dir, "config", O_RDONLY | O_CLOEXEC);
 	uint8_t command[2];
 
-	if (fd < 0 && errno == ENOENT)
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV))
 		return 0;
 	errno = fd < 0 ? errno : EIO; // of less than was asked for
 	if (fd >= 0 && pread(fd, command, sizeof(command), PCI_COMMAND) == sizeof(command)) {
+		if ((command[0] & PCI_COMMAND_MASTER) == 0)
+			return 0;
 		command[0] &= (uint8_t)~PCI_COMMAND_MASTER;
-		if (pwrite(fd, command, sizeof(command), PCI_COMMAND) == sizeof(command))
+		scope_close(&fd);
+		fd = openat(dir, "config", O_WRONLY | O_CLOEXEC);
+		if (fd >= 0 && pwrite(fd, command, sizeof(command), PCI_COMMAND) == sizeof(command))
 			return 0;
 	}
 	return err_sys(err, errno, "NIC %s: stop its DMA", bdf);
@@ -60,37 +64,56 @@ static void reset(int dir, const char *bdf)
 		event_log("NIC %s could not be reset: %s", bdf, strerror(errno));
 }
 
-static int take_back(const struct hostfs *fs, const char *bdf, struct err *err)
+// What cannot be looked at is not unplugged: its lease keeps it.
+static int take_back(const struct hostfs *fs, const char *bdf, bool last, struct err *err)
 {
 	_cleanup_free_ char *path = str_printf(DEVICES "/%s", bdf);
-	_cleanup_close_ int dir =
-		path != NULL ? fs_open_in(fs->root, path, O_RDONLY | O_DIRECTORY, 0) : -1;
+	_cleanup_close_ int dir = -1;
 	char driver[64];
+	int r;
 
 	if (path == NULL)
 		return err_oom(err);
-	if (dir < 0) // unplugged
+	dir = hostfs_dir(fs->root, path);
+	if (dir == -ENOENT || dir == -ENODEV) // unplugged
 		return 0;
+	if (dir < 0)
+		return err_sys(err, -dir, "NIC %s: look at '/%s'", bdf, path);
 	if (take_files(dir, bdf, err) < 0)
 		return -err->code;
-	// somebody else's by now, if it is
-	if (hostfs_link_name(dir, "driver", driver, sizeof(driver)) < 0 || !host_nic_uio(driver))
+	r = hostfs_link_name(dir, "driver", driver, sizeof(driver));
+	if (r < 0 && r != -ENOENT && r != -ENODEV)
+		return err_sys(err, -r, "NIC %s: find its driver", bdf);
+	// of no driver, or of another one since: not ours to touch
+	if (r < 0 || !host_nic_uio(driver))
 		return 0;
 	if (stop_dma(dir, bdf, err) < 0)
 		return -err->code;
-	reset(dir, bdf);
+	if (last)
+		reset(dir, bdf);
 	return 0;
 }
 
-int uio_return(const struct ledger *l, const struct grant *g, struct err *err)
+static int each(const struct ledger *l, const struct grant *g, bool last, struct err *err)
 {
 	struct err first = {0};
 
 	for (unsigned i = 0; i < g->nnics; i++) {
-		if (g->nics[i].uio && take_back(&l->fs, g->nics[i].bdf, err) < 0 && first.code == 0)
+		if (g->nics[i].uio && take_back(&l->fs, g->nics[i].bdf, last, err) < 0
+		    && first.code == 0)
 			first = *err;
 	}
 	if (first.code != 0)
 		*err = first;
 	return -first.code;
+}
+
+int uio_stop(const struct ledger *l, const struct grant *g, struct err *err)
+{
+	return each(l, g, false, err);
+}
+
+int uio_return(const struct ledger *l, const struct grant *g, struct err *err)
+{
+	return each(l, g, true, err);
 }

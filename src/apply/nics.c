@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // NICs that somebody uses. A descriptor outlives the lease that opened it where it was passed on, as memory does;
-// no cgroup counts it, but the kernel gives a VFIO group to one at a time.
+// no cgroup counts it. The kernel gives a VFIO group to one at a time; UIO it gives to any number, so all descriptors
+// of the machine are looked at.
 
 #include "apply/apply.h"
 
@@ -9,6 +10,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/uio.h"
+#include "host/vfio.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,19 +24,47 @@ static bool is_in(uint64_t nics, unsigned i)
 	return (nics & UINT64_C(1) << i) != 0;
 }
 
-static void seen(int, void *arg)
+static unsigned uio_of(
+	const struct grant *g,
+	uint64_t nics,
+	const char *bdfs[static GRANT_NICS],
+	unsigned which[static GRANT_NICS]
+)
 {
-	*(bool *)arg = true;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (!g->nics[i].uio || !is_in(nics, i))
+			continue;
+		which[n] = i;
+		bdfs[n++] = g->nics[i].bdf;
+	}
+	return n;
 }
 
-static int in_use(const struct hostfs *fs, const struct grant_nic *nic, struct err *err)
+static bool seen(unsigned nic, int, void *arg)
 {
-	bool used = false;
+	*(uint64_t *)arg |= UINT64_C(1) << nic;
+	return true;
+}
 
-	if (!nic->uio)
-		return host_vfio_in_use(fs, nic->iommu_group, err);
-	host_uio_users(fs, nic->bdf, seen, &used);
-	return used;
+// One look for all of them. What there was no time for is in use.
+static int uio_in_use(
+	const struct hostfs *fs, const struct grant *g, uint64_t *nics, struct err *err
+)
+{
+	const char *bdfs[GRANT_NICS];
+	unsigned which[GRANT_NICS], n = uio_of(g, UINT64_MAX, bdfs, which);
+	uint64_t used = 0;
+	int r = n > 0 ? host_uio_users(fs, bdfs, n, seen, &used, err) : 0;
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < n; i++) {
+		if (r > 0 || is_in(used, i))
+			*nics |= UINT64_C(1) << which[i];
+	}
+	return 0;
 }
 
 int nics_in_use(const struct hostfs *fs, const struct grant *g, uint64_t *ret, struct err *err)
@@ -42,13 +72,15 @@ int nics_in_use(const struct hostfs *fs, const struct grant *g, uint64_t *ret, s
 	uint64_t nics = 0;
 
 	for (unsigned i = 0; i < g->nnics; i++) {
-		int r = in_use(fs, &g->nics[i], err);
+		int r = g->nics[i].uio ? 0 : host_vfio_in_use(fs, g->nics[i].iommu_group, err);
 
 		if (r < 0)
 			return r;
 		if (r > 0)
 			nics |= UINT64_C(1) << i;
 	}
+	if (uio_in_use(fs, g, &nics, err) < 0)
+		return -err->code;
 	*ret = nics;
 	return 0;
 }
@@ -128,17 +160,25 @@ static void add_process(int pid, void *arg)
 	add_user(u, who);
 }
 
+static bool add_of_uio(unsigned, int pid, void *arg)
+{
+	add_process(pid, arg);
+	return false;
+}
+
 void nics_users(const struct ledger *l, const struct grant *g, uint64_t nics, char *buf, size_t len)
 {
 	struct users u = {.l = l, .text = buf, .len = len};
+	const char *bdfs[GRANT_NICS];
+	unsigned which[GRANT_NICS], n = uio_of(g, nics, bdfs, which);
+	struct err unused;
 
 	buf[0] = '\0';
 	for (unsigned i = 0; i < g->nnics; i++) {
-		if (is_in(nics, i) && g->nics[i].uio)
-			host_uio_users(&l->fs, g->nics[i].bdf, add_process, &u);
-		else if (is_in(nics, i))
+		if (is_in(nics, i) && !g->nics[i].uio)
 			host_vfio_users(&l->fs, g->nics[i].iommu_group, add_process, &u);
 	}
+	host_uio_users(&l->fs, bdfs, n, add_of_uio, &u, &unused);
 	str_plain(buf); // it may be cut in the middle of a character
 }
 

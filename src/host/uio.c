@@ -3,17 +3,20 @@
 
 #include "host/uio.h"
 
-#include "base/fs.h"
+#include "base/clock.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "host/descriptors.h"
 #include "host/hostfs.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define DEVICES "sys/bus/pci/devices"
 #define FILES 13
@@ -40,37 +43,55 @@ mode_t host_uio_mode(const char *file)
 	return str_eq(file, "config") ? 0644 : 0600;
 }
 
-int host_uio_find(const struct hostfs *fs, const char *bdf, struct host_uio *ret, struct err *err)
+static int find(const struct hostfs *fs, const char *path, struct host_uio *ret)
 {
-	_cleanup_free_ char *path = str_printf(DEVICES "/%s/uio", bdf);
-	_cleanup_closedir_ DIR *d = path != NULL ? hostfs_opendir(fs->root, path) : NULL;
+	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, path);
 	struct host_uio u = {0};
 	char file[80], line[32];
 	unsigned maj, min;
 	const char *name;
+	int r;
 
-	while (d != NULL && (name = hostfs_next(d)) != NULL) {
+	if (d == NULL)
+		return -errno;
+	while ((name = hostfs_next(d)) != NULL) {
 		if (!str_starts(name, "uio") || strlen(name) >= sizeof(u.name))
 			continue;
 		strcpy(u.name, name);
 		snprintf(file, sizeof(file), "%s/dev", name);
-		if (hostfs_line(dirfd(d), file, line, sizeof(line)) < 0
-		    || sscanf(line, "%u:%u", &maj, &min) != 2)
-			break;
+		r = hostfs_line(dirfd(d), file, line, sizeof(line));
+		if (r < 0 || sscanf(line, "%u:%u", &maj, &min) != 2)
+			return r < 0 ? r : -EINVAL;
 		u.rdev = makedev(maj, min);
 		*ret = u;
 		return 0;
 	}
-	return err_set(
-		err,
-		ENODEV,
-		"find the device of NIC %s in '/%s'; bind it again: pinfold nic bind",
-		bdf,
-		path != NULL ? path : ""
-	);
+	return errno != 0 ? -errno : -ENOENT;
+}
+
+int host_uio_find(const struct hostfs *fs, const char *bdf, struct host_uio *ret, struct err *err)
+{
+	_cleanup_free_ char *path = str_printf(DEVICES "/%s/uio", bdf);
+	int r;
+
+	if (path == NULL)
+		return err_oom(err);
+	r = find(fs, path, ret);
+	if (r == -ENOENT || r == -ENODEV)
+		return err_set(
+			err,
+			ENODEV,
+			"find the device of NIC %s in '/%s'; bind it again: pinfold nic bind",
+			bdf,
+			path
+		);
+	return r < 0 ? err_sys(err, -r, "find the device of NIC %s in '/%s'", bdf, path) : 0;
 }
 
 // ---- who has it
+
+// The ledger is locked meanwhile, and anybody may have open what the machine has of files.
+#define LOOK_MILLISECONDS 2000
 
 struct wanted {
 	dev_t node;
@@ -79,80 +100,131 @@ struct wanted {
 		dev_t dev;
 		ino_t ino;
 	} files[FILES];
+	int told; // of this process last
+	bool enough;
 };
 
-static void look_for(const struct hostfs *fs, const char *bdf, struct wanted *ret)
+struct search {
+	struct wanted *wanted;
+	unsigned n, left;
+	host_uio_user_fn fn;
+	void *arg;
+	int64_t until;
+	bool late;
+};
+
+// What is not there, as where it has been unplugged, nobody can have.
+static int look_for(const struct hostfs *fs, const char *bdf, struct wanted *ret, struct err *err)
 {
+	_cleanup_free_ char *path = str_printf(DEVICES "/%s", bdf);
+	_cleanup_close_ int dir = path != NULL ? hostfs_dir(fs->root, path) : -ENOMEM;
 	struct host_uio u = {0};
-	struct err unused;
+	struct stat st;
 
 	*ret = (struct wanted){0};
-	if (host_uio_find(fs, bdf, &u, &unused) == 0)
+	if (dir == -ENOENT || dir == -ENODEV)
+		return 0;
+	if (dir < 0)
+		return err_sys(err, -dir, "see who has NIC %s", bdf);
+	if (host_uio_find(fs, bdf, &u, err) == 0)
 		ret->node = u.rdev;
+	else if (err->code != ENODEV)
+		return -err->code;
 	for (unsigned i = 0; host_uio_files[i] != NULL; i++) {
-		_cleanup_free_ char *path = str_printf(DEVICES "/%s/%s", bdf, host_uio_files[i]);
-		_cleanup_close_ int fd = path != NULL ? fs_open_in(fs->root, path, O_PATH, 0) : -1;
-		struct stat st;
-
-		if (fd < 0 || fstat(fd, &st) < 0)
-			continue;
+		if (fstatat(dir, host_uio_files[i], &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno == ENOENT || errno == ENODEV)
+				continue;
+			return err_sys(
+				err, errno, "see who has '%s' of NIC %s", host_uio_files[i], bdf
+			);
+		}
 		ret->files[ret->n].dev = st.st_dev;
 		ret->files[ret->n++].ino = st.st_ino;
 	}
+	return 0;
 }
 
-static bool is_file(const struct wanted *w, dev_t dev, ino_t ino)
+static bool is_wanted(const struct wanted *w, const struct statx *st)
 {
+	dev_t dev = makedev(st->stx_dev_major, st->stx_dev_minor);
+
+	if (S_ISCHR(st->stx_mode) && w->node != 0
+	    && makedev(st->stx_rdev_major, st->stx_rdev_minor) == w->node)
+		return true;
 	for (unsigned i = 0; i < w->n; i++) {
-		if (w->files[i].dev == dev && w->files[i].ino == ino)
+		if (w->files[i].dev == dev && w->files[i].ino == st->stx_ino)
 			return true;
 	}
 	return false;
 }
 
-// What the link says of them; in a container that has ended, whose mounts are gone, no more than "/".
-static bool may_be(const char *link)
+// What the link says of them; in a container that has ended, whose mounts are gone, no more than "/". One that is too
+// long to be told may be any.
+static bool may_be(int dir, const char *name)
 {
+	char link[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
+
+	if (n < 0)
+		return errno != ENOENT;
+	link[n] = '\0';
 	return str_eq(link, "/") || strstr(link, "/uio") != NULL || strstr(link, "/config") != NULL
 	       || strstr(link, "/resource") != NULL;
 }
 
-// Nothing is asked of a file system, which may be one that does not answer.
-static bool has_open(const struct hostfs *fs, const char *pid, const struct wanted *w)
+static void tell(struct search *s, int pid, const struct statx *st)
 {
-	_cleanup_free_ char *path = str_printf("proc/%s/fd", pid);
-	_cleanup_closedir_ DIR *d = path != NULL ? hostfs_opendir(fs->root, path) : NULL;
-	char link[PATH_MAX];
+	for (unsigned i = 0; i < s->n; i++) {
+		struct wanted *w = &s->wanted[i];
+
+		if (w->enough || w->told == pid || !is_wanted(w, st))
+			continue;
+		w->told = pid;
+		w->enough = s->fn(i, pid, s->arg);
+		if (w->enough)
+			s->left--;
+	}
+}
+
+// Nothing is asked of a file system, which may be one that does not answer. What fails even so is not sysfs, nor a node.
+static int look(int pid, DIR *links, void *arg)
+{
+	struct search *s = arg;
 	const char *name;
 	struct statx st;
 
-	while (d != NULL && (name = hostfs_next(d)) != NULL) {
-		ssize_t n = readlinkat(dirfd(d), name, link, sizeof(link) - 1);
-
-		if (n < 0)
-			continue;
-		link[n] = '\0';
-		if (!may_be(link)
-		    || statx(dirfd(d), name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
-			continue;
-		if (S_ISCHR(st.stx_mode) && w->node != 0
-		    && makedev(st.stx_rdev_major, st.stx_rdev_minor) == w->node)
-			return true;
-		if (is_file(w, makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino))
-			return true;
+	while ((name = hostfs_next(links)) != NULL) {
+		if (may_be(dirfd(links), name)
+		    && statx(dirfd(links), name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st)
+			       == 0)
+			tell(s, pid, &st);
+		s->late = clock_ms() > s->until;
+		if (s->left == 0 || s->late)
+			return 1;
 	}
-	return false;
+	return -errno;
 }
 
-void host_uio_users(const struct hostfs *fs, const char *bdf, host_vfio_user_fn fn, void *arg)
+int host_uio_users(
+	const struct hostfs *fs,
+	const char *const *bdfs,
+	unsigned n,
+	host_uio_user_fn fn,
+	void *arg,
+	struct err *err
+)
 {
-	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, "proc");
-	struct wanted w;
-	const char *name;
+	_cleanup_free_ struct wanted *wanted = calloc(n + 1, sizeof(*wanted));
+	struct search s = {.wanted = wanted, .n = n, .left = n, .fn = fn, .arg = arg};
 
-	look_for(fs, bdf, &w);
-	while (d != NULL && (name = hostfs_next(d)) != NULL) {
-		if (strspn(name, "0123456789") == strlen(name) && has_open(fs, name, &w))
-			fn(atoi(name), arg);
+	if (wanted == NULL)
+		return err_oom(err);
+	for (unsigned i = 0; i < n; i++) {
+		if (look_for(fs, bdfs[i], &wanted[i], err) < 0)
+			return -err->code;
 	}
+	s.until = clock_ms() + LOOK_MILLISECONDS;
+	if (n > 0 && host_each_descriptors(fs, look, &s, err) < 0)
+		return -err->code;
+	return s.late && s.left > 0;
 }

@@ -3,7 +3,9 @@
 // UIO: the device of a NIC, the files of sysfs that a program drives it with, and who has one of them.
 #pragma once
 
-#include "host/vfio.h"
+#include "host/host.h"
+
+#include <sys/types.h>
 
 struct host_uio {
 	char name[16]; // "uio0": of its node and of its class in sysfs
@@ -19,6 +21,15 @@ extern const char *const host_uio_files[];
 // The mode that the kernel makes one of them with (drivers/pci/pci-sysfs.c).
 mode_t host_uio_mode(const char *file);
 
-// Calls fn with each process that has its node or one of these files open, as far as that can be seen. The kernel gives UIO
-// to any number: there is no other way to know. Mappings are not looked at, since that may wait for the process.
-void host_uio_users(const struct hostfs *fs, const char *bdf, host_vfio_user_fn fn, void *arg);
+// Calls fn with each process that has the node or one of these files of a NIC open, by its place in bdfs, until fn says
+// that this is enough of that NIC. The kernel gives UIO to any number: there is no other way to know. Mappings are not looked
+// at, since that may wait for the process. 1: there was no time for all; less than 0, with err set: some could not be looked at.
+typedef bool (*host_uio_user_fn)(unsigned nic, int pid, void *arg);
+int host_uio_users(
+	const struct hostfs *fs,
+	const char *const *bdfs,
+	unsigned n,
+	host_uio_user_fn fn,
+	void *arg,
+	struct err *err
+);

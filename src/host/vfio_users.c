@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Which processes have a VFIO group open, to name them: /proc tells descriptors. Not seen are those of a thread
-// that shares them with none, those on their way in a socket, and a device that is only mapped.
+// Which processes have a VFIO group open, to name them.
 
-#include "base/scope.h"
 #include "base/str.h"
+#include "host/descriptors.h"
 #include "host/hostfs.h"
 #include "host/vfio.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define DEVICE_LINK "anon_inode:[vfio-device]"
 #define DEVICE_NODE "/vfio/devices/vfio" // Linux 6.6: opened beside the group
@@ -56,30 +55,31 @@ static void look_at(int dir, const char *name, dev_t group, struct seen *seen)
 		seen->other = true;
 }
 
-static bool has_group(const struct hostfs *fs, const char *pid, dev_t group)
+struct search {
+	dev_t group;
+	host_vfio_user_fn fn;
+	void *arg;
+};
+
+static int look(int pid, DIR *links, void *arg)
 {
-	_cleanup_free_ char *path = str_printf("proc/%s/fd", pid);
-	_cleanup_closedir_ DIR *d = path != NULL ? hostfs_opendir(fs->root, path) : NULL;
+	const struct search *s = arg;
 	struct seen seen = {0};
 	const char *name;
 
-	while (d != NULL && (name = hostfs_next(d)) != NULL)
-		look_at(dirfd(d), name, group, &seen);
+	while ((name = hostfs_next(links)) != NULL)
+		look_at(dirfd(links), name, s->group, &seen);
 	// who has a device alone was passed it
-	return seen.group || (seen.device && !seen.other);
+	if (seen.group || (seen.device && !seen.other))
+		s->fn(pid, s->arg);
+	return 0;
 }
 
 void host_vfio_users(const struct hostfs *fs, int group, host_vfio_user_fn fn, void *arg)
 {
-	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, "proc");
-	const char *name;
+	struct search s = {.fn = fn, .arg = arg};
 	struct err unused;
-	dev_t rdev;
 
-	if (host_vfio_group(fs, group, &rdev, &unused) < 0)
-		return;
-	while (d != NULL && (name = hostfs_next(d)) != NULL) {
-		if (strspn(name, "0123456789") == strlen(name) && has_group(fs, name, rdev))
-			fn(atoi(name), arg);
-	}
+	if (host_vfio_group(fs, group, &s.group, &unused) == 0)
+		host_each_descriptors(fs, look, &s, &unused);
 }

@@ -43,18 +43,23 @@ static bool look_at(const struct hostfs *fs, const char *bdf, struct host_pci *r
 	return faccessat(fs->root, path, F_OK, 0) == 0;
 }
 
-// The kernel waits in "unbind" for whoever has the group open, or that of a VF: it must not be tried.
+// The kernel waits in "unbind" for whoever has the group open, or that of a VF: it must not be tried. From under who has one
+// on UIO it goes, and leaves him its registers.
 static int check_unused(
 	const struct ledger *l, const struct host_pci *p, const char *driver, struct err *err
 )
 {
 	struct grant g = {.nnics = 1};
+	bool uio = host_nic_uio(p->driver);
 
-	if (str_eq(p->driver, driver) && host_nic_check_vfs(p, err) < 0)
+	if (!str_eq(p->driver, driver))
+		return 0;
+	if (host_nic_check_vfs(p, err) < 0)
 		return -err->code;
-	if (!str_eq(p->driver, driver) || !str_eq(driver, "vfio-pci") || p->iommu_group < 0)
+	if (!uio && (!str_eq(driver, "vfio-pci") || p->iommu_group < 0))
 		return 0;
 	strcpy(g.nics[0].bdf, p->bdf);
+	g.nics[0].uio = uio;
 	g.nics[0].iommu_group = p->iommu_group;
 	return nics_check_free(l, &g, err);
 }

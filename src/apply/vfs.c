@@ -98,7 +98,7 @@ int apply_vf(const struct step *s, struct err *err)
 
 // ---- who has them
 
-// The kernel waits for whoever has one open when it is to go: it must not be tried.
+// The kernel waits for whoever has one open when it is to go: it must not be tried. One on UIO goes from under him.
 static int check_unused(unsigned, const char *bdf, void *arg, struct err *err)
 {
 	const struct ledger *l = arg;
@@ -107,13 +107,17 @@ static int check_unused(unsigned, const char *bdf, void *arg, struct err *err)
 	uint64_t number;
 
 	snprintf(path, sizeof(path), DEVICES "/%s/driver", bdf);
-	if (hostfs_link_name(l->fs.root, path, name, sizeof(name)) < 0 || !str_eq(name, "vfio-pci"))
+	if (hostfs_link_name(l->fs.root, path, name, sizeof(name)) < 0
+	    || !host_nic_for_programs(name))
 		return 0;
+	strcpy(g.nics[0].bdf, bdf);
+	g.nics[0].uio = host_nic_uio(name);
+	if (g.nics[0].uio)
+		return nics_check_free(l, &g, err);
 	snprintf(path, sizeof(path), DEVICES "/%s/iommu_group", bdf);
 	if (hostfs_link_name(l->fs.root, path, group, sizeof(group)) < 0
 	    || host_parse_u64(group, 10, "", &number) < 0 || number > INT32_MAX)
 		return 0;
-	strcpy(g.nics[0].bdf, bdf);
 	g.nics[0].iommu_group = (int)number;
 	return nics_check_free(l, &g, err);
 }

@@ -8,6 +8,7 @@
 
 #include "apply/apply.h"
 #include "host/descriptors.h"
+#include "ledger/binding.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -151,6 +152,17 @@ static void users(void **)
 	assert_contains(buf, "process 12 (one)");
 	assert_contains(buf, "process 13 (two)");
 	assert_fails(nics_check_free(&l, &both, &err), &err, "process 12 (one)");
+}
+
+// Nor is it taken from under a program.
+static void unbound(void **)
+{
+	const struct binding b = {.bdf = A, .driver = "uio_pci_generic", .kept = true};
+	struct err err;
+
+	put("proc/12/comm", "one\n");
+	put_fd("proc/12/fd/3", AT(A) "resource0");
+	assert_fails(nic_return(&l, &b, &err), &err, "NIC " A ": in use by process 12 (one)");
 }
 
 static void node(void **)
@@ -319,6 +331,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		EACH(users),
+		EACH(unbound),
 		EACH(node),
 		EACH(not_to_be_told),
 		EACH(threads),

@@ -7,7 +7,6 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "grant/caps.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +88,7 @@ char *seccomp_default_text(uint64_t caps)
 			write_group(g, out);
 	}
 	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
-		if (c->cap < 0 || cap_has(caps, (unsigned)c->cap))
+		if (seccomp_applies(c, caps))
 			write_condition(c, out);
 	}
 	fputs("]}", out);

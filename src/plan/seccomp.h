@@ -19,6 +19,10 @@
 #define SECCOMP_AIO (UINT64_C(1) << 63)
 // And what QEMU needs beside what any program does.
 #define SECCOMP_QEMU (UINT64_C(1) << 62)
+// Of commands of devices no more than those of terminals and sockets: beside SYS_ADMIN of the host, which a NIC on UIO
+// takes, file systems have some that reach all of their files. And those of VFIO.
+#define SECCOMP_UIO (UINT64_C(1) << 61)
+#define SECCOMP_VFIO (UINT64_C(1) << 60)
 
 // Calls that belong together and why they are there (or are not).
 struct seccomp_row {
@@ -48,7 +52,14 @@ struct seccomp_condition {
 	int cap;					   // only with this capability; -1: always
 	const char *when;				   // the condition for a person
 	const char *why;
+	uint64_t needs, lacks; // SECCOMP_… bits: only with these, and only without these
 };
+
+static inline bool seccomp_applies(const struct seccomp_condition *c, uint64_t opened)
+{
+	return (c->cap < 0 || (opened >> c->cap & 1) != 0) && (opened & c->needs) == c->needs
+	       && (opened & c->lacks) == 0;
+}
 
 extern const struct seccomp_group seccomp_groups[];
 extern const struct seccomp_condition seccomp_conditions[];

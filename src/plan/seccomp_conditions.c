@@ -63,7 +63,7 @@
 			"none of PR_SET_SECCOMP, PR_SCHED_CORE, PR_SET_MEMORY_MERGE", of_controls \
 	}
 // Commands of devices whose number is `bits` under `mask`.
-#define IOCTL(bits, mask)                                                         \
+#define IOCTL_IF(bits, mask, needs, lacks)                                        \
 	{                                                                         \
 		"ioctl",                                                          \
 			{{.argument = 1,                                          \
@@ -73,13 +73,15 @@
 			-1,                                                       \
 			"none of TIOCSETD, TIOCSTI, TIOCCONS, TIOCLINUX, nor of " \
 			"tap's filters, nor SIOCGSTAMP",                          \
-			of_devices                                                \
+			of_devices, needs, lacks                                  \
 	}
+#define IOCTL(bits, mask) IOCTL_IF(bits, mask, 0, 0)
+#define OTHER(bits, mask) IOCTL_IF(bits, mask, 0, SECCOMP_UIO)
 // Of types that are neither 0x54 (terminals, tap) nor 0x89 (sockets). Where those two differ, in six bits, one has
 // what the other lacks: a type that is neither has of two bits somewhere one as in the first, one as in the other.
 #define BIT(n) (0x100 << (n))
 #define OTHER_TYPE(as_first, as_second) \
-	IOCTL((0x5400 & BIT(as_first)) | (0x8900 & BIT(as_second)), BIT(as_first) | BIT(as_second))
+	OTHER((0x5400 & BIT(as_first)) | (0x8900 & BIT(as_second)), BIT(as_first) | BIT(as_second))
 #define TERMINAL(low, mask) IOCTL(0x5400 | (low), 0xff00 | (mask))
 #define OF_SOCKETS(low, mask) IOCTL(0x8900 | (low), 0xff00 | (mask))
 // Some of what fcntl does is at the cost of others.
@@ -197,8 +199,9 @@ const struct seccomp_condition seccomp_conditions[] = {
 	 "EAL and liburcu order memory between threads with it; the global one interrupts other "
 	 "programs"},
 	// VFIO, vhost and the like
-	IOCTL(BIT(1), BIT(1)),
-	IOCTL(BIT(5), BIT(5)),
+	IOCTL_IF(0x3b00, 0xff00, SECCOMP_VFIO, 0),
+	OTHER(BIT(1), BIT(1)),
+	OTHER(BIT(5), BIT(5)),
 	OTHER_TYPE(0, 2),
 	OTHER_TYPE(2, 3),
 	OTHER_TYPE(3, 4),

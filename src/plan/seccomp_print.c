@@ -10,11 +10,6 @@
 
 #include <string.h>
 
-static bool applies(const struct seccomp_condition *c, uint64_t caps)
-{
-	return c->cap < 0 || cap_has(caps, (unsigned)c->cap);
-}
-
 // Ranges of one argument that a person reads as one line.
 static bool repeats(const struct seccomp_condition *c)
 {
@@ -61,7 +56,7 @@ json_t *seccomp_table_to_json(uint64_t caps)
 		);
 	}
 	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
-		if (applies(c, caps) && !repeats(c))
+		if (seccomp_applies(c, caps) && !repeats(c))
 			json_array_append_new(
 				conditions,
 				json_pack(
@@ -134,7 +129,7 @@ void seccomp_print_text(uint64_t caps, FILE *out)
 	}
 	fputs("\nwith certain arguments\n", out);
 	for (const struct seccomp_condition *c = seccomp_conditions; c->call != NULL; c++) {
-		if (applies(c, caps) && !repeats(c))
+		if (seccomp_applies(c, caps) && !repeats(c))
 			fprintf(out, "  %s: %s\n      %s\n", c->call, c->when, c->why);
 	}
 	fputs("\nrefused, among others\n", out);

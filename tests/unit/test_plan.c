@@ -7,6 +7,7 @@
 
 #include "ledger/ledger.h"
 #include "plan/plan.h"
+#include "plan/seccomp.h"
 #include "run/run.h"
 
 #include <sys/sysmacros.h>
@@ -504,6 +505,14 @@ static bool has_namespace(const struct plan *p, const char *type)
 	return false;
 }
 
+static void assert_filter(const struct plan *p, uint64_t opened)
+{
+	_cleanup_json_ json_t *config = plan_config(p), *want = seccomp_default(opened);
+	const json_t *os = json_object_get(config, "linux");
+
+	assert_true(json_equal(json_object_get(os, "seccomp"), want));
+}
+
 // Its own node and files, by the user of the lease; no user namespace; one capability; and it is said.
 static void uio(void **)
 {
@@ -541,6 +550,7 @@ static void uio(void **)
 	assert_true(has_namespace(&s.plan, "pid") && has_namespace(&s.plan, "network"));
 	process = json_object_get(s.plan.oci, "process");
 	os = json_object_get(s.plan.oci, "linux");
+	assert_filter(&s.plan, SECCOMP_UIO);
 	assert_null(json_object_get(os, "uidMappings"));
 	assert_int_equal(
 		json_integer_value(json_object_get(json_object_get(process, "user"), "uid")),
@@ -559,6 +569,7 @@ static void uio(void **)
 	prepare("mlx5", "cpus=1", &s);
 	make(&s);
 	assert_true(has_namespace(&s.plan, "user"));
+	assert_filter(&s.plan, 0);
 	done(&s);
 	prepare("mlx5", "cpus=1 nic=5f:00.0,unsafe-uio", &s);
 	s.launch.site = fake_site(PLACE_HOST);

@@ -342,6 +342,30 @@ static void assert_options(const json_t *filter, const struct option *list, bool
 
 // Options by level and number: what keeps memory that nothing counts, has a table that the machine has once,
 // or interrupts every CPU is in no list.
+// Beside SYS_ADMIN of the host no command of a file system: FIFREEZE is 0xc0045877, EXT4_IOC_SHUTDOWN 0x8004587d.
+static void commands_beside_uio(void **)
+{
+	for (int vfio = 0; vfio < 2; vfio++) {
+		_cleanup_json_ json_t *all =
+			seccomp_default(SECCOMP_UIO | (vfio != 0 ? SECCOMP_VFIO : 0));
+		_cleanup_json_ json_t *filter = only(all, "ioctl");
+
+		for (uint64_t type = 0; type <= 0xff; type++) {
+			bool want = type == 0x54 || type == 0x89 || (vfio != 0 && type == 0x3b);
+
+			for (uint64_t low = 0x40; low <= 0xbf; low++) {
+				uint64_t cmd = 0xc0040000 | type << 8 | low;
+
+				if (LETS(filter, "ioctl", 0, cmd) != want)
+					fail_msg("ioctl %#x", (unsigned)cmd);
+			}
+		}
+		assert_false(LETS(filter, "ioctl", 0, TIOCSTI));
+		assert_true(LETS(filter, "ioctl", 0, TCGETS));
+		assert_true(LETS(filter, "ioctl", 0, FIONREAD));
+	}
+}
+
 static void options(void **)
 {
 	static const struct option open[] = {
@@ -923,6 +947,7 @@ int main(void)
 		cmocka_unit_test(nothing_dangerous),
 		cmocka_unit_test(conditions),
 		cmocka_unit_test(commands),
+		cmocka_unit_test(commands_beside_uio),
 		cmocka_unit_test(options),
 		cmocka_unit_test(nothing_is_left_unsent),
 		cmocka_unit_test(no_set_id),

@@ -5,7 +5,9 @@
 Only in the guest: elsewhere these NICs are somebody's.
 """
 
+import ctypes
 import json
+import mmap
 import os
 import re
 import shutil
@@ -43,6 +45,8 @@ pytestmark = [
 ]
 CPUS = f"{NODES[0][0]},{NODES[0][1]}"
 KILLAT = TOP / "build/tests/e2e/lib/killat"
+RAL0 = 0x5400  # of an e1000e: half of its address, which a program may write
+WRITTEN = 0x33221102
 RESOURCES = [f"resource{bar}{wc}" for bar in range(6) for wc in ("", "_wc")]
 
 
@@ -73,13 +77,15 @@ class Uio:
         found = {p.name: p.stat() for p in self.files()}
         modes = {n: s.st_mode & 0o7777 for n, s in found.items()}
         owners = {(s.st_uid, s.st_gid) for s in found.values()}
-        return owners == {(0, 0)} and modes == {
-            n: 0o644 if n == "config" else 0o600 for n in found
-        }
+        return owners == {(0, 0)} and modes == {n: 0o644 if n == "config" else 0o600 for n in found}
 
     def masters(self):
         """Whether it may make DMA (the command register's bit 2)."""
         return bool(struct.unpack_from("<H", (self.path / "config").read_bytes(), 4)[0] & 4)
+
+    def register(self):
+        with open(self.path / "resource0", "r+b", buffering=0) as f:
+            return ctypes.c_uint32.from_buffer(mmap.mmap(f.fileno(), 0x6000), RAL0).value
 
 
 @pytest.fixture(params=["uio_pci_generic", "igb_uio"])
@@ -128,11 +134,16 @@ def test_packets_go_through(machine, pf):
 
 
 SEEN = """
-import errno, json, os, sys
+import errno, fcntl, json, os, sys
 def tried(path, flags=os.O_RDWR):
     try:
         os.close(os.open(path, flags))
         return "opened"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+def commanded(number):
+    try:
+        return fcntl.ioctl(os.open("/", os.O_RDONLY), number, bytearray(8))
     except OSError as e:
         return errno.errorcode[e.errno]
 pci = sorted(os.listdir("/sys/bus/pci/devices"))
@@ -148,6 +159,8 @@ seen = {
     "pfn": int.from_bytes(os.pread(os.open("/proc/self/pagemap", os.O_RDONLY), 8,
                                    id(own) // 4096 * 8), "little") & (1 << 55) - 1,
     "shadow": tried("/etc/shadow", os.O_RDONLY),
+    # FIFREEZE, EXT4_IOC_SHUTDOWN, FS_IOC_GETFLAGS
+    "commands": [commanded(n) for n in (0xC0045877, 0x8004587D, 0x80086601)],
     "made": [],
 }
 for name, number in json.loads(sys.argv[1]).items():
@@ -182,6 +195,8 @@ def test_what_is_there(machine, pf, runtime):
     assert seen["uio"] == {a.node: "opened"} and seen["by_class"] == "opened"
     wanted = {"config", *RESOURCES} & set(os.listdir(a.path))
     assert {n for n, word in seen["files"].items() if word == "opened"} == wanted
+    # by the filter: the file system of its root knows none of them
+    assert seen["commands"] == ["EPERM"] * 3
     assert seen["pfn"] != 0 and seen["shadow"] == "EACCES" and seen["made"] == []
     assert int(status_field(seen["status"], "CapEff"), 16) == 1 << 21  # SYS_ADMIN
     assert int(status_field(seen["status"], "Uid").split()[0]) % 65536 == 1000
@@ -200,12 +215,16 @@ def test_an_audit_says_what_it_has(machine, pf):
         assert found[name] == "FAIL", p.stdout
 
 
-HOLD = """
-import mmap, os, sys, time
+MASTER = """
+import ctypes, mmap, os, sys, time
 own = f"/sys/bus/pci/devices/{sys.argv[1]}"
 config = os.open(f"{own}/config", os.O_RDWR)
 command = int.from_bytes(os.pread(config, 2, 4), "little")
 os.pwrite(config, (command | 4).to_bytes(2, "little"), 4)
+"""
+HOLD = (
+    MASTER
+    + """
 registers = mmap.mmap(os.open(f"{own}/resource0", os.O_RDWR), 4096)
 for name in os.listdir(own):
     if os.stat(f"{own}/{name}").st_uid == os.getuid():
@@ -213,10 +232,19 @@ for name in os.listdir(own):
 print("up", flush=True)
 time.sleep(1000)
 """
+)
+WAIT = "\nprint('up', flush=True)\ntime.sleep(1000)"
+
+
+def kill_all(pf, s, name):
+    s.process.kill()
+    s.process.wait()
+    for pid in processes_of(pf.lease(name)):
+        kill(pid)
 
 
 def test_nic_of_one_that_was_killed(machine, pf):
-    """It is root's again, makes no DMA, and is reset for the next one, who is not let in before."""
+    """It is root's again and makes no DMA for the next one, who is not let in before."""
     a = machine[0]
     name = unique("killed")
     pf.names.append(name)
@@ -230,26 +258,94 @@ def test_nic_of_one_that_was_killed(machine, pf):
     again = ["run", "--cpus", NODES[0][1], *granted(a), "--", "/bin/true"]
     pf.fails(*again, like=like)
     pf.fails("nic", "unbind", a.bdf, like=f"in use by '{name}'")
-    s.process.kill()
-    s.process.wait()
-    for pid in processes_of(pf.lease(name)):
-        kill(pid)
+    kill_all(pf, s, name)
     wait(lambda: pf.ok("gc") == "1 cleaned up\n")
     assert a.of_root() and not a.masters()
     assert pf(*again).returncode == 0
+
+
+def test_dma_ends_where_a_lease_drains(machine, pf):
+    """Its memory is others' by then. Nor does anybody wait long for a look at all that is open."""
+    a = machine[0]
+    name = unique("drains")
+    pf.names.append(name)
+    flags = ["--name", name, "--cpus", NODES[0][0], *granted(a)]
+    s = pf.start("run", *flags, "--", PYTHON, "-I", "-c", HOLD, a.bdf)
+    s.until("^up")
+    code = (
+        "import os, resource, time\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (60000, 60000))\n"
+        "many = [os.eventfd(0) for _ in range(50000)]\n"
+        f"os.open('{a.path}/config', os.O_RDWR){WAIT}"
+    )
+    other = pf.start_other(PYTHON, "-I", "-c", code)
+    other.until("^up")
+    kill_all(pf, s, name)
+    wait(lambda: pf.ok("gc") == "0 cleaned up\n" and pf.ps()[name]["state"] == "draining")
+    assert a.of_root() and not a.masters()
+    begun = time.monotonic()
+    pf.ok("gc")
+    assert time.monotonic() - begun < 5 * SLOW
+    pf.fails("stop", name, like=rf"draining: NIC {a.bdf} .* process {other.pid} \(python3\)")
+    other.signal(9)
+    other.process.wait()
+    wait(lambda: pf.ok("gc") == "1 cleaned up\n")
+
+
+RESET = (
+    MASTER
+    + f"""
+registers = mmap.mmap(os.open(f"{{own}}/resource0", os.O_RDWR), 0x6000)
+register = ctypes.c_uint32.from_buffer(registers, {RAL0})
+register.value = {WRITTEN}
+print(register.value)
+"""
+)
+
+
+def test_it_is_reset(machine, pf):
+    """What its program wrote into a register is gone. Of these the one behind a port of its own can be reset."""
+    a, _, far = machine
+    u = Uio(far, a.nic.driver)
+    method = u.path / "reset_method"
+    method.write_text("bus")
+    try:
+        before = u.register()
+        run = ["run", "--cpus", NODES[0][0], *granted(u)]
+        p = pf(*run, "--", PYTHON, "-I", "-c", RESET, u.bdf)
+        assert (p.returncode, p.stdout) == (0, f"{WRITTEN}\n"), p.stderr
+        assert u.register() == before != WRITTEN
+        assert u.of_root() and not u.masters()
+    finally:
+        method.write_text("default")
+        u.put_back()
+
+
+THREAD = """
+import ctypes, os, threading, time
+def hold():
+    time.sleep(1)
+    os.open(PATH, os.O_RDWR)
+    print("up", flush=True)
+    time.sleep(1000)
+threading.Thread(target=hold).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
 
 
 def test_nic_of_a_stranger(machine, pf):
     """Nobody else may have it, though the kernel would let him: neither its node nor a file of it."""
     a = machine[0]
     again = ["run", "--cpus", NODES[0][0], *granted(a), "--", "/bin/true"]
-    wait_on = "\nprint('up', flush=True)\ntime.sleep(1000)"
-    for path in f"/dev/{a.node}", a.path / "config":
-        code = f"import os, time\nos.open('{path}', os.O_RDWR){wait_on}"
-        s = pf.start_other(PYTHON, "-I", "-c", code, a.bdf)
+    node, config = f"/dev/{a.node}", str(a.path / "config")
+    codes = [f"import os, time\nos.open({path!r}, os.O_RDWR){WAIT}" for path in (node, config)]
+    # the first thread, whose descriptors are the process's, has ended
+    for code in [*codes, THREAD.replace("PATH", repr(node))]:
+        s = pf.start_other(PYTHON, "-I", "-c", code)
         s.until("^up")
         like = rf"NIC {a.bdf}: in use by process {s.pid} \(python3\); end that first"
         pf.fails(*again, like=like)
+        pf.fails("nic", "bind", a.bdf, like=like)
         s.signal(9)
         s.process.wait()
     assert pf(*again).returncode == 0
@@ -277,6 +373,9 @@ def test_beside_one_on_vfio(machine, pf):
     assert p.returncode == 0, p.stderr
     words = set(p.stdout.split())
     assert {a.node, str(far.group), a.bdf, far.bdf} <= words
+    code = "import fcntl, os\nprint(fcntl.ioctl(os.open('/dev/vfio/vfio', os.O_RDWR), 0x3B64))"
+    p = pf("run", *flags, "--", PYTHON, "-I", "-c", code)  # VFIO_GET_API_VERSION
+    assert (p.returncode, p.stdout) == (0, "0\n"), p.stderr
 
 
 def killat(pf, *args):
@@ -292,7 +391,7 @@ def test_death_at_every_step(machine, pf):
     """Before each call that gives a file of the NIC or takes it back, stops its DMA or resets it."""
     a = machine[0]
     flags = ["--name", "killed", "--cpus", str(NODES[0][0]), *granted(a)]
-    command = [pf.path, "run", *flags, "--", "/bin/true"]
+    command = [pf.path, "run", *flags, "--", PYTHON, "-I", "-c", MASTER, a.bdf]
     listing = pf.directory / "calls"
     said = pf.directory / "killat.out"
     assert killat(pf, "-l", listing, "--", *command) == 0, said.read_text()
@@ -302,9 +401,11 @@ def test_death_at_every_step(machine, pf):
         ours = path and path[0].rpartition("/")[2] in ("config", "reset", *RESOURCES)
         if role == "0" and ours and int(result) >= 0:
             points.append((number, " ".join([call, *path])))
-    assert {call.split()[0] for _, call in points} >= {"lchown", "fchownat"}, points
+    made = {(call.split(" ")[0], re.split("[ /]", call)[-1]) for _, call in points}
+    assert made >= {("pwrite64", "config"), ("write", "reset")}, points
+    assert {call for call, _ in made} >= {"lchown", "chmod", "fchownat", "fchmodat"}, points
     if not FULL:
-        points = [points[i * len(points) // 4] for i in range(4)]
+        points = [points[i * (len(points) - 1) // 3] for i in range(4)]
     for number, call in points:
         killat(pf, "-k", f"0:{number}", "-v", "0", "--", *command)
         limit = time.monotonic() + 20 * SLOW

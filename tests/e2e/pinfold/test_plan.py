@@ -478,6 +478,8 @@ BAD_GRANTS = [
     ("nics", [{"pci": "3b:00.8", "iommu-group": 1}]),
     ("nics", [{"pci": "3b:00.0", "iommu-group": -1}]),
     ("nics", [{"pci": "3b:00.0", "iommu-group": 1, "more": 1}]),
+    ("nics", [{"pci": "3b:00.0", "iommu-group": 1, "unsafe-uio": True}]),
+    ("nics", [{"pci": "3b:00.0", "bind": True, "unsafe-uio": True}]),
     ("links.0.kind", "tap"),
     ("links.0.name", "A"),
     ("links.0.name", None),

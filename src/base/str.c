@@ -47,9 +47,8 @@ int name_check(const char *what, const char *name, struct err *err)
 		return err_set(
 			err,
 			EINVAL,
-			"'%.64s' is no name for %s: 1 to %d of a-z 0-9 . _ -, the first a letter "
-			"or "
-			"digit",
+			"'%.64s' is no name for %s: 1 to %d of a-z 0-9 . _ -, the first "
+			"a letter or digit",
 			name,
 			what,
 			NAME_MAX_LEN

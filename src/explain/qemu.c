@@ -49,9 +49,8 @@ static const struct known_message messages[] = {
 			"qemu-system-x86_64: -device virtio-net-pci,netdev=net0,iommu_platform=on: "
 			"iommu_platform=true is not supported by the device",
 		.source = "QEMU 7.2, hw/virtio/virtio-bus.c",
-		.cause = "the other end of a vhost-user link does not translate addresses of a "
-			 "guest with "
-			 "an IOMMU",
+		.cause = "the other end of a vhost-user link does not translate addresses "
+			 "of a guest with an IOMMU",
 		.cure = "iommu-support=1 at that end (net_vhost, drover's device=vhost:), or no "
 			"--viommu",
 	},

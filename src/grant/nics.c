@@ -162,9 +162,8 @@ static int check_group(
 		return err_set(
 			err,
 			EBUSY,
-			"NIC %s shares IOMMU group %d with %s (driver %s); grant both, or bind the "
-			"other to "
-			"no driver",
+			"NIC %s shares IOMMU group %d with %s (driver %s); grant both, "
+			"or bind the other to no driver",
 			nic->bdf,
 			nic->iommu_group,
 			p->bdf,
@@ -191,9 +190,9 @@ static int check_driver(const struct grant_nic *nic, const struct host_pci *p, s
 		return err_set(
 			err,
 			EBUSY,
-			"NIC %s is bound to %s, where nothing confines its DMA; bind it to "
-			"vfio-pci: "
-			"pinfold nic bind %s, or say --nic %s,unsafe-uio, and the program is as "
+			"NIC %s is bound to %s, where nothing confines its DMA; bind it "
+			"to vfio-pci: pinfold nic bind %s, or say --nic %s,unsafe-uio, and the "
+			"program is as "
 			"good as root on this host",
 			p->bdf,
 			p->driver,
@@ -273,9 +272,8 @@ static int check_nic(
 		return err_set(
 			err,
 			ENODEV,
-			"NIC %s is in no IOMMU group, so nothing could confine it; turn the IOMMU "
-			"on "
-			"(intel_iommu=on or the firmware's VT-d/AMD-Vi)",
+			"NIC %s is in no IOMMU group, so nothing could confine it; turn "
+			"the IOMMU on (intel_iommu=on or the firmware's VT-d/AMD-Vi)",
 			p->bdf
 		);
 	// what the workload gets is the device node of this group
@@ -283,8 +281,8 @@ static int check_nic(
 		return err_set(
 			err,
 			EINVAL,
-			"NIC %s is in IOMMU group %d, not %d as grant '%s' says; make the grant "
-			"again",
+			"NIC %s is in IOMMU group %d, not %d as grant '%s' says; make "
+			"the grant again",
 			p->bdf,
 			p->iommu_group,
 			nic->iommu_group,

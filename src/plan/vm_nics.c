@@ -81,9 +81,8 @@ void plan_vm_nic_notes(struct plan *p)
 	if (g->nnics > 0 && p->launch->no_prealloc)
 		plan_note(
 			p,
-			"--prealloc no: a NIC may write to all of the guest's memory, so it is "
-			"taken "
-			"at the start all the same"
+			"--prealloc no: a NIC may write to all of the guest's memory, "
+			"so it is taken at the start all the same"
 		);
 }
 

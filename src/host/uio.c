@@ -159,14 +159,14 @@ static bool is_wanted(const struct wanted *w, const struct statx *st)
 }
 
 // What the link says of them; in a container that has ended, whose mounts are gone, no more than "/". One that is too
-// long to be told may be any.
-static bool may_be(int dir, const char *name)
+// long to be told may be any. -errno: it cannot be looked at.
+static int may_be(int dir, const char *name)
 {
 	char link[PATH_MAX];
 	ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
 
 	if (n < 0)
-		return errno != ENOENT;
+		return errno == ENAMETOOLONG ? 1 : errno == ENOENT ? 0 : -errno;
 	link[n] = '\0';
 	return str_eq(link, "/") || strstr(link, "/uio") != NULL || strstr(link, "/config") != NULL
 	       || strstr(link, "/resource") != NULL;
@@ -194,7 +194,11 @@ static int look(int pid, DIR *links, void *arg)
 	struct statx st;
 
 	while ((name = hostfs_next(links)) != NULL) {
-		if (may_be(dirfd(links), name)
+		int r = may_be(dirfd(links), name);
+
+		if (r < 0)
+			return r;
+		if (r > 0
 		    && statx(dirfd(links), name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st)
 			       == 0)
 			tell(s, pid, &st);

@@ -141,7 +141,7 @@ static void users(void **)
 	assert_int_equal(nics, 1);
 	// in a thread that has descriptors of its own
 	put("proc/13/comm", "two\n");
-	put("proc/13/fd/x", "");
+	put_link("proc/13/fd/0", "/dev/null");
 	put_fd("proc/13/task/14/fd/3", AT(B) "config");
 	put_fd("proc/13/task/14/fd/4", AT(A) "config");
 	assert_ok(nics_in_use(&fs, &both, &nics, &err), &err);
@@ -192,6 +192,9 @@ static void not_to_be_told(void **)
 	put_link("sys/bus/pci/devices/0000:04:00.0", "0000:04:00.0");
 	assert_fails(nics_in_use(&fs, &round, &nics, &err), &err, "NIC 0000:04:00.0");
 	assert_fails(uio_return(&l, &round, &err), &err, "NIC 0000:04:00.0");
+	put("proc/11/fd/3", ""); // what is no link cannot be read as one
+	assert_fails(nics_in_use(&fs, &both, &nics, &err), &err, "'/proc/11/fd'");
+	assert_int_equal(unlinkat(topfd, "proc/11/fd/3", 0), 0);
 	put("proc/12/fd", "");
 	assert_fails(nics_in_use(&fs, &both, &nics, &err), &err, "'/proc/12/fd'");
 }

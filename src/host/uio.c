@@ -91,7 +91,7 @@ int host_uio_find(const struct hostfs *fs, const char *bdf, struct host_uio *ret
 // ---- who has it
 
 // The ledger is locked meanwhile, and anybody may have open what the machine has of files.
-#define LOOK_MILLISECONDS 2000
+#define LOOK_MILLISECONDS 5000
 
 struct wanted {
 	dev_t node;

@@ -717,9 +717,9 @@ def test_a_stray_process_takes_little_of_a_granted_cpu(pf):
     stray = pf.start_other("taskset", "-c", CPU, PYTHON, "-I", "-c", BUSY)
     wait(lambda: busy(stray.pid) > 0 and max(map(busy, inside)) > 50, 60, "both")
     begin = busy(stray.pid), max(map(busy, inside))
-    wait(lambda: max(map(busy, inside)) - begin[1] > 100, 60, "a second of it")
+    wait(lambda: max(map(busy, inside)) - begin[1] > 200, 60, "two seconds of it")
     took = busy(stray.pid) - begin[0], max(map(busy, inside)) - begin[1]
-    assert took[0] < took[1] / 4, took
+    assert took[0] < took[1] / 2, took
 
 
 # --- images ---------------------------------------------------------------------------------------

@@ -199,7 +199,6 @@ const struct seccomp_condition seccomp_conditions[] = {
 	 "EAL and liburcu order memory between threads with it; the global one interrupts other "
 	 "programs"},
 	// VFIO, vhost and the like
-	IOCTL_IF(0x3b00, 0xff00, SECCOMP_VFIO, 0),
 	OTHER(BIT(1), BIT(1)),
 	OTHER(BIT(5), BIT(5)),
 	OTHER_TYPE(0, 2),
@@ -208,6 +207,7 @@ const struct seccomp_condition seccomp_conditions[] = {
 	OTHER_TYPE(4, 6),
 	OTHER_TYPE(6, 7),
 	OTHER_TYPE(7, 0),
+	IOCTL_IF(0x3b00, 0xff00, SECCOMP_VFIO, 0),
 	// of terminals, FIOCLEX: all but TIOCSTI 0x12, TIOCLINUX 0x1c, TIOCCONS 0x1d, TIOCSETD 0x23
 	TERMINAL(0x00, 0xf0),
 	TERMINAL(0x10, 0xfe),

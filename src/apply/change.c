@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "base/wait.h"
 #include "host/cgroup.h"
 
 #include <fcntl.h>
@@ -18,11 +19,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #define RECLAIM_TRIES 3
 #define SHOW_MILLISECONDS 3000
-#define END_TRIES 200  // of 5 ms
+#define END_MILLISECONDS 1000
 #define ENTER_TRIES 40 // of 5 ms, while a runtime starts another program in the workload
 
 // ---- what is used
@@ -187,14 +187,7 @@ static int hear(pid_t child, int from, struct err *err)
 		kill(child, SIGKILL);
 	else if (read(from, &theirs, sizeof(theirs)) != (ssize_t)sizeof(theirs))
 		err_set(&theirs, EIO, "show it in the workload: it ended without a word");
-	for (int i = 0; waitpid(child, &status, WNOHANG) == 0; i++) {
-		if (i == END_TRIES)
-			heard = false;
-		if (i >= END_TRIES)
-			break;
-		nap_ms(5);
-	}
-	if (!heard)
+	if (!wait_for_end(child, &status, END_MILLISECONDS) || !heard)
 		return err_set(
 			err,
 			ETIMEDOUT,

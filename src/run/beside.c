@@ -9,16 +9,15 @@
 #include "base/scope.h"
 #include "base/socket.h"
 #include "base/str.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,15 +127,12 @@ pid_t beside_ask(const char *whom, int *ret, struct err *err)
 
 void beside_ask_end(pid_t pid, int ms)
 {
-	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd end = {.fd = fd, .events = POLLIN};
 	struct asker *a = askers;
 
 	while (a->pid != pid)
 		a++;
 	kill(pid, SIGKILL);
-	poll(&end, 1, ms);
-	a->late = waitpid(pid, NULL, WNOHANG) == 0;
+	a->late = !wait_for_end(pid, NULL, ms);
 	if (!a->late)
 		a->pid = 0;
 }

@@ -13,9 +13,9 @@
 #include "run/log.h"
 
 #include "apply/apply.h"
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/wait.h"
 #include "run/beside.h"
 #include "run/log_times.h"
 
@@ -142,7 +142,6 @@ int log_start(struct log *log, const struct hostfs *fs, const struct lease *leas
 void log_end(struct log *log, const struct ledger *l, const struct lease *lease)
 {
 	struct err unused;
-	bool ended = false;
 
 	scope_close(&log->to);
 	log->to = -1;
@@ -150,12 +149,7 @@ void log_end(struct log *log, const struct ledger *l, const struct lease *lease)
 		return;
 	// what the workload has left behind would keep the pipe open, and is killed by the undo anyway
 	cgroup_kill(l, lease, false, LAST_WORDS, &unused);
-	for (int i = 0; !ended && i < LAST_WORDS; i++) {
-		ended = waitpid(log->writer, NULL, WNOHANG) != 0;
-		if (!ended)
-			nap_ms(1);
-	}
-	if (!ended) { // somebody else has the pipe
+	if (!wait_for_end(log->writer, NULL, LAST_WORDS)) { // somebody else has the pipe
 		kill(log->writer, SIGKILL);
 		waitpid(log->writer, NULL, 0);
 	}

@@ -3,11 +3,11 @@
 
 #include "run/record.h"
 
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wait.h"
 #include "ledger/ledger.h"
 #include "plan/seccomp.h"
 
@@ -21,7 +21,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 #define CALLS_MAX 1024 // numbers of the 64-bit table end below 500
 #define LISTENERS 32   // one for the container and one for each pinfold exec into it
@@ -288,17 +287,12 @@ static json_t *names_of(const struct recording *seen, unsigned *ret_calls)
 
 static int stop_listener(struct recorder *r, struct err *err)
 {
-	int r_wait = 0;
+	bool ended;
 
 	close(r->control);
-	for (int i = 0; i < END_SECONDS * 200; i++) {
-		r_wait = waitpid(r->pid, NULL, WNOHANG);
-		if (r_wait != 0)
-			break;
-		nap_ms(5);
-	}
+	ended = wait_for_end(r->pid, NULL, END_SECONDS * 1000);
 	unlink(r->socket);
-	if (r_wait != 0)
+	if (ended)
 		return 0;
 	// something still runs under the filter; without a listener its calls fail
 	return err_set(

@@ -8,6 +8,7 @@
 #include "base/event_log.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wait.h"
 #include "run/say.h"
 #include "run/start_news.h"
 #include "vm/vm.h"
@@ -49,11 +50,8 @@ int watch_left(const struct watch *w)
 // One that waits for a file system may not die.
 void watch_kill(struct watch *w)
 {
-	const int64_t limit = clock_ms() + KILL_MILLISECONDS;
-
 	kill(w->child, SIGKILL);
-	while (waitpid(w->child, &w->status, WNOHANG) == 0 && clock_ms() < limit)
-		nap_ms(1);
+	wait_for_end(w->child, &w->status, KILL_MILLISECONDS);
 }
 
 int watch_give_up(struct watch *w, struct err *err)

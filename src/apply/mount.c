@@ -66,9 +66,8 @@ int apply_overlay(const struct step *s, struct err *err)
 int apply_open_source(const struct step *s, struct err *err)
 {
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_close_ int fd = s->ino != 0 ? fs_open_in(root, s->value, O_PATH, 0)
-					     : open(s->value, O_PATH | O_CLOEXEC);
-	struct stat st = {0};
+	_cleanup_close_ int fd = fs_open_in(root, s->value, O_PATH, 0);
+	struct stat st;
 
 	if (fd < 0 && (s->ino == 0 || errno != ELOOP))
 		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
@@ -96,14 +95,18 @@ int apply_bind(const struct step *s, struct err *err)
 		MS_NOSUID | (s->rdev != 0 ? 0 : MS_NODEV) | (s->readonly ? MS_RDONLY : 0);
 	unsigned below = s->recursive ? AT_RECURSIVE : 0;
 	_cleanup_close_ int source = -1;
-	char from[32];
+	const char *from = s->value;
+	char self[32];
 
 	if (s->idmapped)
 		return apply_idmapped(s, err);
-	source = apply_open_source(s, err);
-	if (source < 0)
-		return source;
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", source);
+	if (s->ino != 0) {
+		source = apply_open_source(s, err);
+		if (source < 0)
+			return source;
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", source);
+		from = self;
+	}
 	if (mount(from, s->path, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL) < 0)
 		return err_sys(err, errno, "bind '%s' over '%s'", s->value, s->path);
 	if (syscall(SYS_mount_setattr, AT_FDCWD, s->path, below, &attr, sizeof(attr)) == 0)

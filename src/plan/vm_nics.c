@@ -4,8 +4,10 @@
 // A guest without an IOMMU hands them to programs by UIO: what a program has a function write then stays in the guest,
 // which the host's IOMMU sees to. One with an IOMMU hands them on by VFIO, as a host does.
 
-#include "base/scope.h"
+#include "base/jread.h"
 #include "plan/make.h"
+
+#include <errno.h>
 
 // QEMU's firmware is memory that a function may read too, and counts as locked (pc.bios, pc.rom: 384 KiB, and in parts once
 // more).
@@ -76,8 +78,11 @@ void plan_vm_nic_notes(struct plan *p)
 {
 	const struct grant *g = &p->lease.grant;
 
-	for (unsigned i = 0; i < g->nnics; i++)
-		plan_note(p, "NIC %s is 0000:%02x:00.0 in the guest", g->nics[i].bdf, i + 1);
+	for (unsigned i = 0; i < g->nnics; i++) {
+		_cleanup_json_ json_t *at = plan_vm_nic(i);
+
+		plan_note(p, "NIC %s is %s in the guest", g->nics[i].bdf, json_string_value(at));
+	}
 	if (g->nnics > 0 && p->launch->no_prealloc)
 		plan_note(
 			p,

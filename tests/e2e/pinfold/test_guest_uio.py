@@ -405,6 +405,7 @@ def test_death_at_every_step(machine, pf):
         if role == "0" and ours and int(result) >= 0:
             points.append((number, " ".join([call, *path])))
     made = {(call.split(" ")[0], re.split("[ /]", call)[-1]) for _, call in points}
+    assert ("pwrite64", "config") in made, sorted(made)
     assert {call for call, _ in made} >= {"lchown", "chmod", "fchownat", "fchmodat"}, points
     if not FULL:
         points = [points[i * (len(points) - 1) // 3] for i in range(4)]

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static bool begun;
+
 // Nothing of DPDK, nor of exit(): its threads may still run.
 static _Noreturn void leave(int status)
 {
@@ -38,9 +40,15 @@ void ending_begin(int status)
 {
 	pthread_t thread;
 
+	__atomic_store_n(&begun, true, __ATOMIC_RELEASE);
 	// of pthread, not of EAL: it must not be one that the clean-up waits for
 	if (pthread_create(&thread, NULL, limit, (void *)(intptr_t)status) == 0)
 		pthread_detach(thread);
+}
+
+bool ending_has_begun(void)
+{
+	return __atomic_load_n(&begun, __ATOMIC_ACQUIRE);
 }
 
 void ending_now(const char *fmt, ...)

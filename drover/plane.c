@@ -318,7 +318,7 @@ void plane_done(struct plane *p)
 		task_end(p->tasks[i]);
 	for (unsigned i = 0; i < p->nports; i++) {
 		if (p->ports[i].id != RTE_MAX_ETHPORTS)
-			port_stop(p->ports[i].id);
+			port_stop(&p->ports[i].device, p->ports[i].id);
 	}
 	plane_rings_done(p);
 	for (unsigned i = 0; i < p->ntasks; i++)

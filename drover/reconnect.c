@@ -78,8 +78,7 @@ static void hold(struct plane *p, struct plane_port *port, bool held)
 static int start_again(struct plane_port *port, struct err *err)
 {
 	if (!port->device.virtio) {
-		rte_eth_dev_stop(port->id);
-		rte_eth_dev_start(port->id);
+		port_restart(&port->device, port->id);
 		if (port->conf->promiscuous)
 			rte_eth_promiscuous_enable(port->id);
 		return 0;

@@ -5,6 +5,7 @@
 #include "plane.h"
 
 #include "base/clock.h"
+#include "base/flush.h"
 #include "base/jread.h"
 #include "base/scope.h"
 #include "dpdk.h"
@@ -172,6 +173,9 @@ static int traffic(
 	} else if (r == 0) {
 		report_print(p);
 	}
+	// whatever becomes of DPDK's clean-up
+	if (r == 0)
+		r = flush_stdout(err);
 	return r;
 }
 

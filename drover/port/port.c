@@ -7,6 +7,8 @@
 #include "base/scope.h"
 #include "dpdk.h"
 #include "port/address.h"
+#include "port/intr_thread.h"
+#include "port/memif.h"
 
 #include <rte_bus_vdev.h>
 #include <rte_eth_ring.h>
@@ -151,6 +153,34 @@ static int queues(
 	return 0;
 }
 
+static int start(void *port)
+{
+	return rte_eth_dev_start(*(uint16_t *)port);
+}
+
+static int stop(void *port)
+{
+	return rte_eth_dev_stop(*(uint16_t *)port);
+}
+
+static int deafen(void *path)
+{
+	memif_deafen(path);
+	return 0;
+}
+
+static int end(void *port)
+{
+	rte_eth_dev_stop(*(uint16_t *)port);
+	return rte_eth_dev_close(*(uint16_t *)port);
+}
+
+// The driver of a link shares what it has with its interrupts; that of a NIC may need one of them meanwhile.
+static int call(const struct port_device *dev, int (*fn)(void *port), uint16_t port)
+{
+	return dev->memif || dev->virtio ? intr_thread_call(fn, &port) : fn(&port);
+}
+
 int port_start(
 	const struct conf_port *conf,
 	const struct port_device *dev,
@@ -210,7 +240,7 @@ int port_start(
 		// ring and pcap have none to set
 		port_address_set(port, &addr);
 	}
-	r = rte_eth_dev_start(port);
+	r = call(dev, start, port);
 	if (r < 0 && dev->link)
 		return err_set(
 			err,
@@ -234,10 +264,18 @@ bool port_is_up(uint16_t port)
 	return rte_eth_link_get_nowait(port, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
-void port_stop(uint16_t port)
+int port_restart(const struct port_device *dev, uint16_t port)
 {
-	rte_eth_dev_stop(port);
-	rte_eth_dev_close(port);
+	call(dev, stop, port);
+	return call(dev, start, port);
+}
+
+void port_stop(const struct port_device *dev, uint16_t port)
+{
+	// a call later: the interrupt thread may be about to look at who came
+	if (dev->memif && !dev->client)
+		intr_thread_call(deafen, (void *)(uintptr_t)dev->makes);
+	call(dev, end, port);
 }
 
 // What the driver of a virtual device takes, with the address that the port had: it would draw another.
@@ -276,7 +314,7 @@ int port_replace(
 	device_arguments(dev, &mac, args, sizeof(args));
 	port_address_set(port, &mac);
 	if (rte_eth_dev_is_valid_port(port))
-		port_stop(port);
+		port_stop(dev, port);
 	rte_vdev_uninit(dev->name);
 	r = rte_vdev_init(dev->name, args);
 	if (r < 0)

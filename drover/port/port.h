@@ -85,7 +85,12 @@ int port_start(
 
 // Whether its link is up.
 bool port_is_up(uint16_t port);
-void port_stop(uint16_t port);
+
+// Stops it and starts it, with what it is set up for. No lcore may be in it.
+int port_restart(const struct port_device *dev, uint16_t port);
+
+// Stops and closes it.
+void port_stop(const struct port_device *dev, uint16_t port);
 
 // Makes the virtual device of a port anew, which keeps its ethdev number and its address, and starts it. No lcore
 // may be in it. On failure there is no port: it is tried again.

@@ -2,9 +2,12 @@
 # Copyright (c) 2026 The pinfold authors
 """Who is at the other end of a device of drover goes and comes back, killed or not."""
 
+import contextlib
+import os
 import shutil
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -33,6 +36,52 @@ def test_memif_server_comes_back(start, tmp_path, how):
             wait(lambda: client.port("l0")["link"] == "up", 5, "the link")
         wait(lambda: client.port("l0")["opackets"] > before + 1000, 30, "packets")
         ended.end()
+
+
+def test_memif_server_that_ends_while_clients_come(start, tmp_path):
+    """As its driver's handler of who comes does not end with it: some of them came before it looked."""
+    over = threading.Event()
+
+    def knock(path):
+        while not over.is_set():
+            with contextlib.suppress(OSError), socket.socket(
+                socket.AF_UNIX, socket.SOCK_SEQPACKET
+            ) as s:
+                s.settimeout(10)
+                s.connect(path)
+                s.recv(256)  # that driver takes it badly when who it greets is gone
+
+    ports = {f"l{i}": f"memif:server:{tmp_path}/s{i}" for i in range(4)}
+    with start(config(ports, [(name, name) for name in ports])) as d:
+        d.runs()
+        knockers = [threading.Thread(target=knock, args=(f"{tmp_path}/s{i}",)) for i in range(4)]
+        for t in knockers:
+            t.start()
+        time.sleep(0.2)
+        try:
+            assert len(d.end()["tasks"]) == 4
+        finally:
+            over.set()
+            for t in knockers:
+                t.join()
+    assert [n for n in os.listdir(tmp_path) if n.startswith("s")] == []
+
+
+def test_both_ends_of_links_end_at_once(start, tmp_path):
+    """What a driver frees on one thread it does not use on another."""
+    for _ in range(3):
+        ends = []
+        for role in "server", "client":
+            ports = {f"l{i}": f"memif:{role}:{tmp_path}/b{i}" for i in range(4)}
+            ends.append(start(config(ports, [(name, name) for name in ports])).runs())
+        wait(lambda: all(ends[1].port(f"l{i}")["link"] == "up" for i in range(4)), 20, "links")
+        for e in ends:
+            e.process.terminate()
+        for e in ends:
+            e.process.wait(30 * SLOW)
+        for e in ends:
+            assert e.process.returncode == 0, e.said()
+            e.end()
 
 
 def test_memif_client_is_sent_away(start, tmp_path):

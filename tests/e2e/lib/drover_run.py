@@ -253,8 +253,8 @@ class Drover:
             finally:
                 self.process.kill()
                 shutil.rmtree(self.directory, ignore_errors=True)
-            self.report = json.loads(out) if out else {}
             assert not alive or self.process.returncode == 0, self.said()
+            self.report = json.loads(out) if out else {}
         return self.report
 
     def __enter__(self):

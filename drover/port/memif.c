@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// The socket of a memif server.
+//
+// Its driver frees what its listener is known by when its port is closed, and leaves the descriptor open and the
+// handler registered (memif_socket_remove_device of DPDK 22.11 to 26.07): a client that came a moment before makes
+// the interrupt thread accept it from freed memory. So the descriptor becomes one of nothing first. It is not closed:
+// EAL, which waits for it, ends the process where that fails.
+
+#include "port/memif.h"
+
+#include "base/dir.h"
+#include "base/scope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static bool listens_on(int fd, const char *path)
+{
+	struct sockaddr_un addr = {0};
+	socklen_t size = sizeof(addr), word = sizeof(int);
+	int listens = 0;
+
+	return getsockname(fd, (struct sockaddr *)&addr, &size) == 0 && addr.sun_family == AF_UNIX
+	       && strncmp(addr.sun_path, path, sizeof(addr.sun_path)) == 0
+	       && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &word) == 0 && listens != 0;
+}
+
+void memif_deafen(const char *path)
+{
+	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, "/proc/self/fd", 0);
+	_cleanup_close_ int nothing = eventfd(0, EFD_CLOEXEC);
+	struct dirent *e;
+
+	while (nothing >= 0 && (e = dir_next(d)) != NULL) {
+		int fd = atoi(e->d_name);
+
+		if (listens_on(fd, path))
+			dup3(nothing, fd, O_CLOEXEC);
+	}
+}

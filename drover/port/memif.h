@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+#pragma once
+
+// Nobody connects any more to the memif server with that socket, and nobody waits to be let in.
+void memif_deafen(const char *path);

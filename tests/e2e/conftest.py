@@ -173,15 +173,26 @@ def kept(keep):
     return keep
 
 
+def why(report):
+    """What a test failed of, in a line: where output is cut, its last lines are read."""
+    if report.longrepr is None:
+        return report.nodeid
+    crash = getattr(report.longrepr, "reprcrash", None)
+    where = f"{os.path.basename(crash.path)}:{crash.lineno}: " if crash else ""
+    what = " ".join((crash.message if crash else str(report.longrepr)).split())
+    return f"{report.nodeid}: {where}{what[:300]}"
+
+
 # Counts for ./check: see tests/run.
 def pytest_terminal_summary(terminalreporter, exitstatus):
     path = os.environ.get("PINFOLD_TALLY")
     if path is None:
         return
     stats = terminalreporter.stats
-    failed = [r.nodeid for kind in ("failed", "error") for r in stats.get(kind, [])]
+    reports = [r for kind in ("failed", "error") for r in stats.get(kind, [])]
     # a test that passed and then leaked did not pass
-    passed = {r.nodeid for r in stats.get("passed", [])} - set(failed)
+    passed = {r.nodeid for r in stats.get("passed", [])} - {r.nodeid for r in reports}
+    failed = [why(r) for r in reports]
     skips = [
         (r.nodeid, r.longrepr[2] if isinstance(r.longrepr, tuple) else str(r.longrepr))
         for r in stats.get("skipped", [])

@@ -203,11 +203,25 @@ def typist(pinfold):
     one.put_away()
 
 
+def document(command):
+    return command.where.split(":")[0]
+
+
 def marks(command):
+    if document(command) not in OF_A_GUEST:
+        return [pytest.mark.anywhere, *needs(command)]
+    return needs(command)
+
+
+def needs(command):
     why = reason(command)
     if why is not None:
         return [pytest.mark.skip(reason=f"not typed: {why}")]
     return [mark for like, mark in NEEDS if re.search(like, command.text)]
+
+
+# those with a command that few machines can do; the others say the same everywhere
+OF_A_GUEST = {document(c) for c in TYPED if needs_partitions in needs(c)}
 
 
 def parameters(commands):
@@ -224,7 +238,7 @@ def makes(command):
 
 @pytest.mark.parametrize("command", parameters([c for c in TYPED if not makes(c)]))
 def test_command(typist, command):
-    typed = typist.at(command.where.split(":")[0])
+    typed = typist.at(document(command))
     until = None
     if command.interrupted:
 

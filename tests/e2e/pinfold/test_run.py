@@ -51,6 +51,7 @@ PLACES = [*RUNTIMES, pytest.param(("--in", "host"), id="host")]
 # --- exit status and signals ----------------------------------------------------------------------
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("status", [0, 1, 77, 124, 255])
 def test_exit_status_is_the_programs(pf, place, status):
@@ -58,6 +59,7 @@ def test_exit_status_is_the_programs(pf, place, status):
     assert (p.returncode, p.stdout, p.stderr) == (status, "", "")
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_exit_status_of_a_signal(pf, place, number):
@@ -88,6 +90,7 @@ def test_program_of_unknown_format_is_126(pf, tmp_path):
     assert p.returncode in (126, 127) and p.stderr.count("\n") == 1
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
 def test_signals_are_handed_on(pf, place, number):
@@ -98,6 +101,7 @@ def test_signals_are_handed_on(pf, place, number):
     assert s.text() == "up\ngot\n"
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_signals_that_the_caller_ignores(pf, place, number):
@@ -224,6 +228,7 @@ def test_environment_is_not_the_callers(pf):
     assert "SECRET" not in text and "LD_PRELOAD" not in text
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("place", RUNTIMES)
 @pytest.mark.parametrize(
     "user, uid, gid",

@@ -61,7 +61,13 @@ class Way:
         return subprocess.run(self.command(*flags, program=program), **kw)
 
 
-@pytest.fixture(params=["run", "run-runc", "exec", "exec-runc", "keeper", "keeper-exec"])
+# one way of each of those who relay is enough in a guest
+ELSEWHERE = [
+    pytest.param(w, marks=pytest.mark.anywhere) for w in ("run-runc", "exec", "exec-runc", "keeper")
+]
+
+
+@pytest.fixture(params=["run", *ELSEWHERE, "keeper-exec"])
 def way(request, pf):
     runtime = ["--runtime", RUNC] if "runc" in request.param else []
     if runtime and RUNC is None:

@@ -290,6 +290,10 @@ def write_netdev(t, d, p):
 def write_uio(t, d, number):
     """What a program drives a function on UIO with."""
     t.put(f"{d}/uio/uio{number}/dev", f"245:{number}")
+    os.symlink(
+        f"../../../{os.path.basename(d)}", os.path.join(t.root, f"{d}/uio/uio{number}/device")
+    )
+    t.link(f"sys/class/uio/uio{number}", f"{d}/uio/uio{number}")
     for name in ("config", "resource0", "resource3"):
         t.put(f"{d}/{name}", "")
 

@@ -7,6 +7,7 @@
 #include "base/event_log.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wait.h"
 #include "host/hostfs.h"
 #include "host/nic.h"
 #include "host/uio.h"
@@ -16,8 +17,11 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define DEVICES "sys/bus/pci/devices"
+#define RESET_MILLISECONDS 3000
 
 // Their modes too: the program was their owner, and sysfs keeps what it made of them.
 static int take_files(int dir, const char *bdf, struct err *err)
@@ -55,13 +59,41 @@ static int stop_dma(int dir, const char *bdf, struct err *err)
 	return err_sys(err, errno, "NIC %s: stop its DMA", bdf);
 }
 
-// One that cannot be reset is as with VFIO: pinfold doctor tells of it.
-static void reset(int dir, const char *bdf)
+// In a child with nothing but the directory: neither the ledger's lock nor somebody's pipe. Returns an errno.
+static int write_reset(int dir)
 {
-	_cleanup_close_ int fd = openat(dir, "reset", O_WRONLY | O_CLOEXEC);
+	int fd;
 
-	if (fd >= 0 && write(fd, "1", 1) != 1)
-		event_log("NIC %s could not be reset: %s", bdf, strerror(errno));
+	dup2(dir, 0);
+	close_range(1, ~0U, 0);
+	fd = openat(0, "reset", O_WRONLY);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : errno;
+	return write(fd, "1", 1) == 1 ? 0 : errno;
+}
+
+// One that cannot be reset is as with VFIO: pinfold doctor tells of it. The kernel waits a minute for one that does not
+// come back, which is up to whoever wrote its registers: others wait for the ledger meanwhile. It stays with its lease.
+static int reset(int dir, const char *bdf, struct err *err)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return err_sys(err, errno, "NIC %s: reset it", bdf);
+	if (pid == 0)
+		_exit(write_reset(dir));
+	if (!wait_for_end(pid, &status, RESET_MILLISECONDS))
+		return err_set(
+			err,
+			ETIMEDOUT,
+			"NIC %s is being reset, and is not back after %d s; see: pinfold gc",
+			bdf,
+			RESET_MILLISECONDS / 1000
+		);
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		event_log("NIC %s could not be reset: %s", bdf, strerror(WEXITSTATUS(status)));
+	return 0;
 }
 
 // What cannot be looked at is not unplugged: its lease keeps it.
@@ -89,9 +121,7 @@ static int take_back(const struct hostfs *fs, const char *bdf, bool last, struct
 		return 0;
 	if (stop_dma(dir, bdf, err) < 0)
 		return -err->code;
-	if (last)
-		reset(dir, bdf);
-	return 0;
+	return last ? reset(dir, bdf, err) : 0;
 }
 
 static int each(const struct ledger *l, const struct grant *g, bool last, struct err *err)

@@ -123,6 +123,13 @@ void ledger_unlock(struct ledger *l)
 	l->lock = -1;
 }
 
+void ledger_unlock_all(struct ledger *l)
+{
+	if (l->lock >= 0)
+		flock(l->lock, LOCK_UN);
+	ledger_unlock(l);
+}
+
 struct collect {
 	const struct ledger *ledger;
 	const char *except;

@@ -79,6 +79,9 @@ void ledger_close(struct ledger *l);
 // Takes the lock; fails after some seconds with the name of who has it.
 int ledger_lock(struct ledger *l, struct err *err);
 void ledger_unlock(struct ledger *l);
+
+// The same where a process that was made with the lock could not be killed yet: it does nothing more, and has it no longer.
+void ledger_unlock_all(struct ledger *l);
 // The same with another file, for what takes longer than others may wait: ret is a descriptor, closed to unlock.
 int ledger_lock_file(const struct ledger *l, const char *path, int *ret, struct err *err);
 

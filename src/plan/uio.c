@@ -61,7 +61,8 @@ int plan_uio_check(const struct plan *p, struct err *err)
 	const struct grant *g = &p->lease.grant;
 	const struct site *site = &p->lease.site;
 
-	if (!grant_has_uio(g))
+	// what an engine gave is as it is
+	if (!grant_has_uio(g) || site->place == PLACE_GIVEN)
 		return 0;
 	if (g->owner_uid != 0 || g->claim_by != 0)
 		return refuse(p, "which is root's alone: neither --owner nor --claim-by", err);

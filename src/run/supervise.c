@@ -83,7 +83,7 @@ static int end_lease(struct start *s, struct outcome *out, struct err *err)
 {
 	int r;
 
-	ledger_unlock(&s->ledger);
+	ledger_unlock_all(&s->ledger);
 	out->waits = out->again > 0;
 	r = lease_end_soon(&s->ledger, &s->plan.lease, &out->waits, err);
 	// somebody has stopped it, or taken it back

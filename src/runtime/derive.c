@@ -6,6 +6,7 @@
 #include "base/dir.h"
 #include "base/scope.h"
 #include "host/hostfs.h"
+#include "host/nic.h"
 #include "runtime/derive_parts.h"
 
 #include <limits.h>
@@ -148,7 +149,8 @@ static void add_nic(struct grant *g, const struct host_pci *p)
 	}
 	if (g->nnics == GRANT_NICS)
 		return;
-	g->nics[g->nnics].iommu_group = p->iommu_group;
+	g->nics[g->nnics].uio = host_nic_uio(p->driver);
+	g->nics[g->nnics].iommu_group = g->nics[g->nnics].uio ? -1 : p->iommu_group;
 	strcpy(g->nics[g->nnics++].bdf, p->bdf);
 }
 

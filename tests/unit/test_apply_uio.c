@@ -7,6 +7,7 @@
 #include "scratch.h"
 
 #include "apply/apply.h"
+#include "base/clock.h"
 #include "host/descriptors.h"
 #include "ledger/binding.h"
 
@@ -328,6 +329,21 @@ static void not_to_be_stopped(void **)
 	assert_int_equal(of(AT(A) "reset").st_size, 0);
 }
 
+// Others wait for the ledger meanwhile: not as long as the kernel does.
+static void not_back_from_its_reset(void **)
+{
+	int64_t begun = clock_ms();
+	struct err err;
+
+	assert_int_equal(unlinkat(topfd, AT(A) "reset", 0), 0);
+	assert_int_equal(mkfifoat(topfd, AT(A) "reset", 0600), 0); // a writer waits for a reader
+	assert_ok(uio_stop(&l, &both, &err), &err);
+	assert_fails(uio_return(&l, &both, &err), &err, "NIC " A " is being reset");
+	assert_true(clock_ms() - begun < 20000);
+	// the child goes
+	close(openat(topfd, AT(A) "reset", O_RDONLY | O_NONBLOCK));
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -341,6 +357,7 @@ int main(void)
 		EACH(given_back),
 		EACH(of_another),
 		EACH(not_to_be_stopped),
+		EACH(not_back_from_its_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

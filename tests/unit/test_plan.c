@@ -596,7 +596,7 @@ static void uio_refusals(void **)
 	struct err err;
 
 	for (enum site_place p = 0; p < PLACES; p++) {
-		if (p != PLACE_CONTAINER && p != PLACE_HOST)
+		if (p != PLACE_CONTAINER && p != PLACE_HOST && p != PLACE_GIVEN)
 			refuse_uio(flags, p, "no keeper, no engine, no --in vm");
 	}
 	refuse_uio("cpus=1 nic=5f:00.0,unsafe-uio link=memif:a", PLACE_CONTAINER, "no links");

@@ -487,6 +487,19 @@ static void takes_devices(void **)
 	}
 }
 
+// Whatever its IOMMU group: what it is driven by has none.
+static void takes_devices_of_uio(void **)
+{
+	struct scene s;
+
+	assert_true(derives(&s, "mlx5", DEVICES(NODE("/dev/uio0", "c", "245", "0"))));
+	assert_int_equal(s.grant.nnics, 1);
+	assert_string_equal(s.grant.nics[0].bdf, "0000:5f:00.0");
+	assert_true(s.grant.nics[0].uio);
+	assert_int_equal(s.grant.nics[0].iommu_group, -1);
+	done(&s);
+}
+
 static void refuses_what_is_no_list(void **)
 {
 	json_t *spec = json_loads(LIMITS("\"cpus\": \"x-\"", ""), 0, NULL);
@@ -552,6 +565,7 @@ int main(void)
 		cmocka_unit_test(takes_mounts),
 		cmocka_unit_test(asks_no_other_file_system),
 		cmocka_unit_test(takes_devices),
+		cmocka_unit_test(takes_devices_of_uio),
 		cmocka_unit_test(refuses_what_is_no_list),
 		cmocka_unit_test(keeps_updates_true),
 	};

@@ -46,7 +46,20 @@ def pytest_configure(config):
 
 
 def pytest_addoption(parser):
+    parser.addoption(
+        "--sample", action="store_true", help="of tests not for the guest one case each"
+    )
     parser.addoption("--part", metavar="K/N", help="of N parts with about as many tests, the K-th")
+
+
+def sample(items):
+    """Of each test that is not for the guest its first case."""
+    seen = set()
+    for item in items:
+        test = item.path, item.originalname
+        if item.get_closest_marker("guest") or test not in seen:
+            seen.add(test)
+            yield item
 
 
 def part(items, number, parts):
@@ -64,6 +77,9 @@ def part(items, number, parts):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
+    if config.getoption("--sample"):
+        all_of_them, items[:] = items[:], list(sample(items))
+        config.hook.pytest_deselected(items=[i for i in all_of_them if i not in items])
     if config.getoption("--part"):
         # after the marks have chosen: all parts see the same
         chosen = part(items, *map(int, config.getoption("--part").split("/")))

@@ -369,6 +369,21 @@ def test_volume_that_leads_nowhere(pf, tmp_path, nowhere, how):
     pf.ok("gc")
 
 
+def test_volume_that_does_not_answer(pf, tmp_path):
+    """A start by a path where root waits too has nothing yet that others need."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("there is no /dev/fuse")
+    silent = Silent(tmp_path / "silent", 65534, others=True)
+    try:
+        s = pf.start("run", "--cpus", CPU, "-v", f"{silent.top}:/data", "--", "true")
+        wait(lambda: silent.read, 30, "somebody who asks")
+        status, said = ends_soon(pf, "run", "--cpus", CPU, "--", "true")
+        assert status == 0, said
+    finally:
+        silent.end()
+    assert s.end(20) == 125, s.text()
+
+
 NOWHERE_AS_ROOT = """
 import os, sys, time
 fd = os.open(sys.argv[1], os.O_PATH)

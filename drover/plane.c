@@ -317,8 +317,12 @@ void plane_done(struct plane *p)
 	for (unsigned i = 0; i < p->ntasks; i++)
 		task_end(p->tasks[i]);
 	for (unsigned i = 0; i < p->nports; i++) {
-		if (p->ports[i].id != RTE_MAX_ETHPORTS)
-			port_stop(&p->ports[i].device, p->ports[i].id);
+		struct plane_port *port = &p->ports[i];
+
+		// where the start failed before it had one, too: EAL's clean-up would close it on this thread
+		if (port->id != RTE_MAX_ETHPORTS
+		    || rte_eth_dev_get_port_by_name(port->device.name, &port->id) == 0)
+			port_stop(&port->device, port->id);
 	}
 	plane_rings_done(p);
 	for (unsigned i = 0; i < p->ntasks; i++)

@@ -4,7 +4,8 @@
 //
 // Its driver frees what its listener is known by when its port is closed, and leaves the descriptor open and the
 // handler registered (memif_socket_remove_device of DPDK 22.11 to 26.07): a client that came a moment before makes
-// the interrupt thread accept it from freed memory. So the descriptor becomes one of nothing first. It is not closed:
+// the interrupt thread accept it from freed memory, as one does that was accepted and has not said yet what it wants. So
+// the descriptor becomes one of nothing first. It is not closed:
 // EAL, which waits for it, ends the process where that fails.
 
 #include "port/memif.h"
@@ -22,7 +23,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static bool listens_on(int fd, const char *path)
+// One of the server's sockets: that which listens, or those of who came.
+static bool is_of(int fd, const char *path, bool listening)
 {
 	struct sockaddr_un addr = {0};
 	socklen_t size = sizeof(addr), word = sizeof(int);
@@ -30,10 +32,11 @@ static bool listens_on(int fd, const char *path)
 
 	return getsockname(fd, (struct sockaddr *)&addr, &size) == 0 && addr.sun_family == AF_UNIX
 	       && strncmp(addr.sun_path, path, sizeof(addr.sun_path)) == 0
-	       && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &word) == 0 && listens != 0;
+	       && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &word) == 0
+	       && (listens != 0) == listening;
 }
 
-void memif_deafen(const char *path)
+static void make_nothing(const char *path, bool listening)
 {
 	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, "/proc/self/fd", 0);
 	_cleanup_close_ int nothing = eventfd(0, EFD_CLOEXEC);
@@ -42,7 +45,17 @@ void memif_deafen(const char *path)
 	while (nothing >= 0 && (e = dir_next(d)) != NULL) {
 		int fd = atoi(e->d_name);
 
-		if (listens_on(fd, path))
+		if (is_of(fd, path, listening))
 			dup3(nothing, fd, O_CLOEXEC);
 	}
+}
+
+void memif_deafen(const char *path)
+{
+	make_nothing(path, true);
+}
+
+void memif_forget(const char *path)
+{
+	make_nothing(path, false);
 }

@@ -4,3 +4,6 @@
 
 // Nobody connects any more to the memif server with that socket, and nobody waits to be let in.
 void memif_deafen(const char *path);
+
+// Once its port is closed: nobody who connected is heard any more.
+void memif_forget(const char *path);

@@ -153,20 +153,9 @@ static int queues(
 	return 0;
 }
 
-static int start(void *port)
-{
-	return rte_eth_dev_start(*(uint16_t *)port);
-}
-
 static int stop(void *port)
 {
 	return rte_eth_dev_stop(*(uint16_t *)port);
-}
-
-static int deafen(void *path)
-{
-	memif_deafen(path);
-	return 0;
 }
 
 static int end(void *port)
@@ -175,10 +164,23 @@ static int end(void *port)
 	return rte_eth_dev_close(*(uint16_t *)port);
 }
 
-// The driver of a link shares what it has with its interrupts; that of a NIC may need one of them meanwhile.
+static int deafen(void *path)
+{
+	memif_deafen(path);
+	return 0;
+}
+
+static int forget(void *path)
+{
+	memif_forget(path);
+	return 0;
+}
+
+// The driver of a memif shares what it has with its interrupts; that of a NIC may need one of them meanwhile. To start one
+// may take its peer's time, and begins before there are any.
 static int call(const struct port_device *dev, int (*fn)(void *port), uint16_t port)
 {
-	return dev->memif || dev->virtio ? intr_thread_call(fn, &port) : fn(&port);
+	return dev->memif ? intr_thread_call(fn, &port) : fn(&port);
 }
 
 int port_start(
@@ -240,7 +242,7 @@ int port_start(
 		// ring and pcap have none to set
 		port_address_set(port, &addr);
 	}
-	r = call(dev, start, port);
+	r = rte_eth_dev_start(port);
 	if (r < 0 && dev->link)
 		return err_set(
 			err,
@@ -267,15 +269,21 @@ bool port_is_up(uint16_t port)
 int port_restart(const struct port_device *dev, uint16_t port)
 {
 	call(dev, stop, port);
-	return call(dev, start, port);
+	return rte_eth_dev_start(port);
 }
 
 void port_stop(const struct port_device *dev, uint16_t port)
 {
-	// a call later: the interrupt thread may be about to look at who came
-	if (dev->memif && !dev->client)
-		intr_thread_call(deafen, (void *)(uintptr_t)dev->makes);
+	void *path = (void *)(uintptr_t)dev->makes;
+	bool serves = dev->memif && !dev->client;
+
+	// a turn before: the interrupt thread may be about to look at who came
+	if (serves)
+		intr_thread_call(deafen, path);
 	call(dev, end, port);
+	// who came, and has not said yet what he wants
+	if (serves)
+		intr_thread_call(forget, path);
 }
 
 // What the driver of a virtual device takes, with the address that the port had: it would draw another.

@@ -200,8 +200,7 @@ int cgroup_charges(
 {
 	struct sum s = {0};
 
-	if (sum_up(fs, lease, &s, err) < 0
-	    || nics_in_use(fs, &lease->grant, &s.charges.nics, err) < 0)
+	if (sum_up(fs, lease, &s, err) < 0 || nics_held(fs, lease, &s.charges.nics, err) < 0)
 		return -err->code;
 	*ret = s.charges;
 	return 0;
@@ -242,7 +241,7 @@ int cgroup_settle(
 		if (!charges_any(&s.charges) || last) {
 			int64_t begun = clock_ns();
 
-			if (nics_in_use(fs, &lease->grant, &s.charges.nics, err) < 0)
+			if (nics_held(fs, lease, &s.charges.nics, err) < 0)
 				return -err->code;
 			if (s.charges.nics == 0 || last) {
 				*ret = s.charges;

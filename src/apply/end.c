@@ -116,6 +116,12 @@ static int begin_draining(const struct ledger *l, const struct lease *lease, str
 	return lease_write(l, &draining, err);
 }
 
+// What an engine gave it may have given others too, and who has it then cannot be told.
+static bool returns_uio(const struct lease *lease)
+{
+	return lease->site.place != PLACE_GIVEN;
+}
+
 static int take_back(const struct ledger *l, const struct lease *lease, struct err *err)
 {
 	bool current = lease_of_this_boot(l, lease);
@@ -125,7 +131,7 @@ static int take_back(const struct ledger *l, const struct lease *lease, struct e
 	if (current && cgroup_kill(l, lease, true, KILL_MILLISECONDS, err) < 0)
 		return -err->code;
 	// before its memory is others', also where it drains; what fails is told when it is done again below
-	if (current)
+	if (returns_uio(lease) && current)
 		uio_stop(l, &lease->grant, &unused);
 	if (change_take_back_definition(l, lease, err) < 0)
 		return -err->code;
@@ -150,7 +156,7 @@ static int take_back(const struct ledger *l, const struct lease *lease, struct e
 	}
 	// one that drains was tried for long enough
 	if (!current
-	    || (uio_return(l, &lease->grant, &first) == 0
+	    || ((!returns_uio(lease) || uio_return(l, &lease->grant, &first) == 0)
 		&& nics_return(l, &lease->grant, lease->draining ? 0 : VFS_RESET_MS, &first) == 0))
 		return 0;
 	// nobody else is to have them as they are, and what computes may

@@ -72,7 +72,8 @@ int nics_in_use(const struct hostfs *fs, const struct grant *g, uint64_t *ret, s
 	uint64_t nics = 0;
 
 	for (unsigned i = 0; i < g->nnics; i++) {
-		int r = g->nics[i].uio ? 0 : host_vfio_in_use(fs, g->nics[i].iommu_group, err);
+		bool vfio = g->nics[i].iommu_group >= 0;
+		int r = vfio ? host_vfio_in_use(fs, g->nics[i].iommu_group, err) : 0;
 
 		if (r < 0)
 			return r;
@@ -83,6 +84,15 @@ int nics_in_use(const struct hostfs *fs, const struct grant *g, uint64_t *ret, s
 		return -err->code;
 	*ret = nics;
 	return 0;
+}
+
+int nics_held(const struct hostfs *fs, const struct lease *lease, uint64_t *ret, struct err *err)
+{
+	struct grant g = lease->grant;
+
+	for (unsigned i = 0; lease->site.place == PLACE_GIVEN && i < g.nnics; i++)
+		g.nics[i].uio = false;
+	return nics_in_use(fs, &g, ret, err);
 }
 
 char *nics_text(const struct grant *g, uint64_t nics, char buf[static NICS_STR])

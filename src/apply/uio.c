@@ -4,6 +4,7 @@
 
 #include "apply/apply.h"
 
+#include "base/clock.h"
 #include "base/event_log.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,31 +61,53 @@ static int stop_dma(int dir, const char *bdf, struct err *err)
 	return err_sys(err, errno, "NIC %s: stop its DMA", bdf);
 }
 
+// Who resets it has this until it is back: where another does, the kernel would keep who reads its configuration waiting.
+static int begin_alone(int dir, const char *bdf, struct err *err)
+{
+	_cleanup_close_ int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "NIC %s: look at it", bdf);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(
+			err,
+			ETIMEDOUT,
+			"NIC %s is being reset, and is not back yet; see: pinfold gc",
+			bdf
+		);
+	return steal_fd(&fd);
+}
+
 // In a child with nothing but the directory: neither the ledger's lock nor somebody's pipe. Returns an errno.
 static int write_reset(int dir)
 {
 	int fd;
 
-	dup2(dir, 0);
-	close_range(1, ~0U, 0);
+	if (dup2(dir, 0) < 0 || close_range(1, ~0U, 0) < 0)
+		return errno;
 	fd = openat(0, "reset", O_WRONLY);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : errno;
 	return write(fd, "1", 1) == 1 ? 0 : errno;
 }
 
-// One that cannot be reset is as with VFIO: pinfold doctor tells of it. The kernel waits a minute for one that does not
-// come back, which is up to whoever wrote its registers: others wait for the ledger meanwhile. It stays with its lease.
-static int reset(int dir, const char *bdf, struct err *err)
+// The kernel waits a minute for one that does not come back, which is up to whoever wrote its registers: others wait for
+// the ledger meanwhile.
+static int begin_reset(int dir, const char *bdf, pid_t *ret, struct err *err)
 {
-	pid_t pid = fork();
-	int status;
-
-	if (pid < 0)
-		return err_sys(err, errno, "NIC %s: reset it", bdf);
-	if (pid == 0)
+	*ret = fork();
+	if (*ret == 0)
 		_exit(write_reset(dir));
-	if (!wait_for_end(pid, &status, RESET_MILLISECONDS))
+	return *ret < 0 ? err_sys(err, errno, "NIC %s: reset it", bdf) : 0;
+}
+
+// One that cannot be reset is as with VFIO: pinfold doctor tells of it. One that is not back stays with its lease.
+static int end_reset(pid_t pid, const char *bdf, int64_t until, struct err *err)
+{
+	int64_t left = until - clock_ms();
+	int status = 0;
+
+	if (!wait_for_end(pid, &status, left > 0 ? (int)left : 0))
 		return err_set(
 			err,
 			ETIMEDOUT,
@@ -91,16 +115,18 @@ static int reset(int dir, const char *bdf, struct err *err)
 			bdf,
 			RESET_MILLISECONDS / 1000
 		);
-	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+	if (WIFSIGNALED(status))
+		return err_set(err, EINTR, "NIC %s: who was to reset it was killed", bdf);
+	if (WEXITSTATUS(status) != 0)
 		event_log("NIC %s could not be reset: %s", bdf, strerror(WEXITSTATUS(status)));
 	return 0;
 }
 
-// What cannot be looked at is not unplugged: its lease keeps it.
-static int take_back(const struct hostfs *fs, const char *bdf, bool last, struct err *err)
+// What cannot be looked at is not unplugged: its lease keeps it. resetter, where it is not NULL: 0, or who resets it.
+static int take_back(const struct hostfs *fs, const char *bdf, pid_t *resetter, struct err *err)
 {
 	_cleanup_free_ char *path = str_printf(DEVICES "/%s", bdf);
-	_cleanup_close_ int dir = -1;
+	_cleanup_close_ int dir = -1, alone = -1;
 	char driver[64];
 	int r;
 
@@ -119,19 +145,34 @@ static int take_back(const struct hostfs *fs, const char *bdf, bool last, struct
 	// of no driver, or of another one since: not ours to touch
 	if (r < 0 || !host_nic_uio(driver))
 		return 0;
-	if (stop_dma(dir, bdf, err) < 0)
+	alone = begin_alone(dir, bdf, err);
+	if (alone < 0 || stop_dma(dir, bdf, err) < 0)
 		return -err->code;
-	return last ? reset(dir, bdf, err) : 0;
+	return resetter != NULL ? begin_reset(alone, bdf, resetter, err) : 0;
+}
+
+static void keep_first(struct err *first, const struct err *err)
+{
+	if (first->code == 0)
+		*first = *err;
 }
 
 static int each(const struct ledger *l, const struct grant *g, bool last, struct err *err)
 {
+	pid_t resetters[GRANT_NICS] = {0};
 	struct err first = {0};
+	int64_t until;
 
 	for (unsigned i = 0; i < g->nnics; i++) {
-		if (g->nics[i].uio && take_back(&l->fs, g->nics[i].bdf, last, err) < 0
-		    && first.code == 0)
-			first = *err;
+		pid_t *resetter = last ? &resetters[i] : NULL;
+
+		if (g->nics[i].uio && take_back(&l->fs, g->nics[i].bdf, resetter, err) < 0)
+			keep_first(&first, err);
+	}
+	until = clock_ms() + RESET_MILLISECONDS;
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (resetters[i] > 0 && end_reset(resetters[i], g->nics[i].bdf, until, err) < 0)
+			keep_first(&first, err);
 	}
 	if (first.code != 0)
 		*err = first;

@@ -6,7 +6,6 @@
 #include "base/dir.h"
 #include "base/scope.h"
 #include "host/hostfs.h"
-#include "host/nic.h"
 #include "runtime/derive_parts.h"
 
 #include <limits.h>
@@ -141,16 +140,17 @@ bool derive_needed(const json_t *spec, const struct hostfs *fs)
 
 // ---- devices
 
-static void add_nic(struct grant *g, const struct host_pci *p)
+// What has no IOMMU group and is not on UIO (VFIO without an IOMMU) cannot be said in a lease.
+static void add_nic(struct grant *g, const struct host_pci *p, bool uio)
 {
 	for (unsigned i = 0; i < g->nnics; i++) {
 		if (str_eq(g->nics[i].bdf, p->bdf))
 			return;
 	}
-	if (g->nnics == GRANT_NICS)
+	if (g->nnics == GRANT_NICS || (!uio && p->iommu_group < 0))
 		return;
-	g->nics[g->nnics].uio = host_nic_uio(p->driver);
-	g->nics[g->nnics].iommu_group = g->nics[g->nnics].uio ? -1 : p->iommu_group;
+	g->nics[g->nnics].uio = uio;
+	g->nics[g->nnics].iommu_group = uio ? -1 : p->iommu_group;
 	strcpy(g->nics[g->nnics++].bdf, p->bdf);
 }
 
@@ -171,7 +171,7 @@ static void add_device(
 		return;
 	p = host_pci(host, bdf);
 	if (p != NULL)
-		add_nic(g, p);
+		add_nic(g, p, str_eq(class, "uio"));
 }
 
 static void add_group(const char *name, const struct host *host, struct grant *g)
@@ -183,7 +183,7 @@ static void add_group(const char *name, const struct host *host, struct grant *g
 
 		snprintf(number, sizeof(number), "%d", p->iommu_group);
 		if (p->iommu_group >= 0 && str_starts(p->driver, "vfio") && str_eq(name, number))
-			add_nic(g, p);
+			add_nic(g, p, false);
 	}
 }
 

@@ -340,6 +340,14 @@ static void not_back_from_its_reset(void **)
 	assert_ok(uio_stop(&l, &both, &err), &err);
 	assert_fails(uio_return(&l, &both, &err), &err, "NIC " A " is being reset");
 	assert_true(clock_ms() - begun < 20000);
+	// as long as it is not back nobody touches it, nor waits again
+	put_config(AT(A) "config", 7);
+	begun = clock_ms();
+	assert_fails(
+		uio_return(&l, &both, &err), &err, "NIC " A " is being reset, and is not back yet"
+	);
+	assert_int_equal(command_of(AT(A) "config"), 7);
+	assert_true(clock_ms() - begun < 2500);
 	// the child goes
 	close(openat(topfd, AT(A) "reset", O_RDONLY | O_NONBLOCK));
 }

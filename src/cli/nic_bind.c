@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PERSIST_DIR "/etc/driverctl.d"
@@ -325,36 +326,96 @@ int cmd_nic_unbind(int argc, char **argv)
 
 // ---- restore
 
-// One that cannot be had does not keep the others.
-static int restore_one(struct work *w, const char *bdf, const char *driver, struct err *err)
+struct noted {
+	char *bdf, *driver;
+	const struct host_pci *nic; // NULL: there is none now
+};
+
+struct notes {
+	struct noted *all;
+	unsigned n;
+};
+
+static void notes_done(struct notes *t)
 {
-	w->wish.driver = driver;
+	for (unsigned i = 0; i < t->n; i++) {
+		free(t->all[i].bdf);
+		free(t->all[i].driver);
+	}
+	free(t->all);
+}
+
+static int note(
+	struct notes *t, const struct host *host, int dir, const char *file, struct err *err
+)
+{
+	_cleanup_free_ char *driver = NULL;
+	struct noted *more;
+
+	if (!str_starts(file, "pci-") || fs_read(dir, file, 64, &driver, NULL) < 0)
+		return 0;
+	driver[strcspn(driver, "\n")] = '\0';
+	// driverctl's own: other drivers, other devices
+	if (!host_nic_for_programs(driver))
+		return 0;
+	more = reallocarray(t->all, t->n + 1, sizeof(*more));
+	if (more == NULL)
+		return err_oom(err);
+	t->all = more;
+	more[t->n] = (struct noted){.bdf = strdup(file + strlen("pci-"))};
+	if (more[t->n].bdf == NULL)
+		return err_oom(err);
+	more[t->n].nic = host_pci(host, more[t->n].bdf);
+	more[t->n++].driver = steal_ptr(driver);
+	return 0;
+}
+
+// What shares an IOMMU group is bound in one command, or by none.
+static bool together(const struct noted *a, const struct noted *b)
+{
+	return a == b
+	       || (a->nic != NULL && b->nic != NULL && a->nic->iommu_group >= 0
+		   && a->nic->iommu_group == b->nic->iommu_group && str_eq(a->driver, b->driver));
+}
+
+// Those of the t->n that go with the first of them. One that cannot be had does not keep the others.
+static int restore_some(struct work *w, struct notes *t, unsigned first, struct err *err)
+{
+	char *names[GRANT_NICS + 1] = {NULL};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < first; i++) {
+		if (together(&t->all[i], &t->all[first]))
+			return 0; // done
+	}
+	for (unsigned i = first; i < t->n && n < GRANT_NICS; i++) {
+		if (together(&t->all[i], &t->all[first]))
+			names[n++] = t->all[i].bdf;
+	}
+	w->wish.driver = t->all[first].driver;
 	w->wish.n = 0;
-	return bind_them(w, (char *[]){(char *)bdf, NULL}, err);
+	return bind_them(w, names, err);
 }
 
 static int restore_all(struct work *w, struct err *err)
 {
 	_cleanup_close_ int dir = open(PERSIST_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *d = dir >= 0 ? dir_open(dir, ".", 0) : NULL;
+	struct notes t = {0};
 	struct dirent *e;
 	int r = 0;
 
-	while (d != NULL && (e = dir_next(d)) != NULL) {
-		_cleanup_free_ char *driver = NULL;
-
-		if (!str_starts(e->d_name, "pci-")
-		    || fs_read(dir, e->d_name, 64, &driver, NULL) < 0)
-			continue;
-		driver[strcspn(driver, "\n")] = '\0';
-		// driverctl's own: other drivers, other devices
-		if (!host_nic_for_programs(driver))
-			continue;
-		if (restore_one(w, e->d_name + strlen("pci-"), driver, err) < 0) {
+	while (r == 0 && d != NULL && (e = dir_next(d)) != NULL)
+		r = note(&t, &w->host, dir, e->d_name, err);
+	if (r < 0)
+		cli_fail(err);
+	for (unsigned i = 0; i < t.n; i++) {
+		if (restore_some(w, &t, i, err) < 0) {
 			cli_fail(err);
 			r = -err->code;
 		}
 	}
+	notes_done(&t);
 	return r;
 }
 

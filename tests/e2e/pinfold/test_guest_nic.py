@@ -118,8 +118,10 @@ def test_packets_go_through(pf, e1000e, bound, user):
     assert int(counts[-1]) > 1000  # the sum over both ports
 
 
+# argv: its own NIC and another one
 SEEN = """
-import errno, json, os
+import ctypes, errno, fcntl, json, os, resource, struct, sys
+own, other = sys.argv[1:]
 seen = {"pci": sorted(os.listdir("/sys/bus/pci/devices")), "nodes": {}}
 for name in os.listdir("/dev/vfio"):
     try:
@@ -127,17 +129,47 @@ for name in os.listdir("/dev/vfio"):
         seen["nodes"][name] = "opened"
     except OSError as e:
         seen["nodes"][name] = errno.errorcode[e.errno]
+drivers = "/sys/bus/pci/drivers/vfio-pci/"
+writes = {drivers + "bind": other, drivers + "unbind": own, drivers + "new_id": "8086 10d3",
+          "/sys/bus/pci/rescan": "1", "/sys/bus/pci/drivers_probe": other}
+for bdf in own, other:
+    for file in "reset", "remove", "driver_override", "enable", "config", "resource0":
+        writes[f"/sys/bus/pci/devices/{bdf}/{file}"] = "1"
+seen["written"] = []
+for path, text in writes.items():
+    try:
+        with open(path, "w") as f:
+            f.write(text)
+        seen["written"].append(path)
+    except OSError:
+        pass
+group = next(name for name in os.listdir("/dev/vfio") if name != "vfio")
+container, group = (os.open(f"/dev/vfio/{name}", os.O_RDWR) for name in ("vfio", group))
+fcntl.ioctl(group, 0x3B68, struct.pack("i", container))  # VFIO_GROUP_SET_CONTAINER
+fcntl.ioctl(container, 0x3B66, 1)  # VFIO_SET_IOMMU
+get = lambda bdf: ctypes.CDLL(None).ioctl(group, 0x3B6A, bdf.encode())  # VFIO_GROUP_GET_DEVICE_FD
+seen["of its group"] = [get(other) >= 0, get(own) >= 0]
+seen["rights"] = {line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")}
+seen["rights"] = sorted(seen["rights"])
+seen["users"] = open("/proc/self/uid_map").read().split()
+seen["locked"] = resource.getrlimit(resource.RLIMIT_MEMLOCK)
 print(json.dumps(seen))
 """
 
 
 def test_only_the_granted_group_is_there(pf, e1000e, bound):
+    """Another NIC cannot be seen, opened, bound, reset or had by way of its own; nor are there rights to do so."""
     a, b = bound(*e1000e[:2])
-    p = run(pf, [a], "--", PYTHON, "-I", "-c", SEEN)
+    p = run(pf, [a], "--hugepages", "2M=16", "--", PYTHON, "-I", "-c", SEEN, a.bdf, b.bdf)
     assert p.returncode == 0, p.stderr
     seen = json.loads(p.stdout)
     assert seen["pci"] == [a.bdf]
     assert seen["nodes"] == {str(a.group): "opened", "vfio": "opened"}
+    assert (seen["written"], seen["of its group"]) == ([], [False, True])
+    assert seen["rights"] == ["0000000000000000"]
+    assert int(seen["users"][1]) > 0  # of a namespace of its own
+    soft, hard = seen["locked"]
+    assert soft == hard and 16 << 21 <= hard < 1 << 32
     # a node of the host's keeps its owner
     assert os.stat(f"/dev/vfio/{a.group}").st_uid == 0
     assert b.group != a.group

@@ -39,6 +39,7 @@ def pytest_configure(config):
         "markers", "guest: runs in the guest of ./check guest too (tests/guest)"
     )
     config.addinivalue_line("markers", "anywhere: says the same on any machine; not for a guest")
+    config.addinivalue_line("markers", "whole: all its cases run in the guest of ./check --full")
     config.addinivalue_line("markers", "full: long; runs only with PINFOLD_FULL=1 (./check --full)")
     # what a thread of a test finds wrong is found
     config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -53,11 +54,12 @@ def pytest_addoption(parser):
 
 
 def sample(items):
-    """Of each test that is not for the guest its first case."""
+    """Of each test that is not for the guest, or whole, its first case."""
     seen = set()
     for item in items:
         test = item.path, item.originalname
-        if item.get_closest_marker("guest") or test not in seen:
+        whole = item.path.name.startswith("test_guest_") or item.get_closest_marker("whole")
+        if whole or item.get_closest_marker("guest") or test not in seen:
             seen.add(test)
             yield item
 

@@ -450,7 +450,7 @@ class EngineDelete(EngineCreate):
 
 
 VM = pytest.param(RunVm, marks=[needs_guests])
-ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two])
+ISOLATED = pytest.param(RunIsolated, marks=[needs_partitions, needs_two, pytest.mark.whole])
 SCENARIOS = [
     Run,
     RunAlone,

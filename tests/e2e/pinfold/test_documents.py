@@ -210,7 +210,7 @@ def document(command):
 def marks(command):
     if document(command) not in OF_A_GUEST:
         return [pytest.mark.anywhere, *needs(command)]
-    return needs(command)
+    return [pytest.mark.whole, *needs(command)]
 
 
 def needs(command):

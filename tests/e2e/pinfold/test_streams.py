@@ -67,7 +67,7 @@ ELSEWHERE = [
 ]
 
 
-@pytest.fixture(params=["run", *ELSEWHERE, "keeper-exec"])
+@pytest.fixture(params=["run", *ELSEWHERE, pytest.param("keeper-exec", marks=pytest.mark.whole)])
 def way(request, pf):
     runtime = ["--runtime", RUNC] if "runc" in request.param else []
     if runtime and RUNC is None:

@@ -6,6 +6,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "stand_in.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +82,21 @@ static int add_mac(struct port_device *d, const uint8_t *a, struct err *err)
 	return (size_t)n < room ? 0 : err_set(err, EINVAL, "the device is too long for mac=");
 }
 
-static int add_devices(struct eal_plan *e, const struct conf *c, struct err *err)
+// check: a link of a grant need not be there.
+static int find_device(
+	const struct conf_port *p,
+	unsigned number,
+	bool check,
+	struct port_device *ret,
+	struct err *err
+)
+{
+	if (port_parse_device(p->device, number, ret, err) < 0)
+		return -err->code;
+	return check && stand_in_can(ret) ? stand_in(p->device, number, ret, err) : 0;
+}
+
+static int add_devices(struct eal_plan *e, const struct conf *c, bool check, struct err *err)
 {
 	bool pci = false, virtio = false;
 
@@ -92,7 +107,7 @@ static int add_devices(struct eal_plan *e, const struct conf *c, struct err *err
 
 		if (!p->used || p->device[0] == '\0')
 			continue;
-		if (port_parse_device(p->device, i, d, err) < 0)
+		if (find_device(p, i, check && !e->granted, d, err) < 0)
 			return err_wrap(err, "%s:%u", c->file, p->line);
 		for (unsigned k = 0; k < i && d->ring[0] != '\0'; k++) {
 			if (!str_eq(e->devices[k].ring, d->ring))
@@ -154,7 +169,7 @@ int eal_plan(
 			&e, err, "--log-level=%s%s", strchr(o->logs[i], ':') ? "" : "*:", o->logs[i]
 		);
 	if (res == 0)
-		res = add_devices(&e, c, err);
+		res = add_devices(&e, c, o->check, err);
 	for (unsigned i = 0; res == 0 && i < c->neal; i++)
 		res = add(&e, err, "%s", c->eal[i]);
 	if (res < 0) {

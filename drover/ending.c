@@ -4,6 +4,7 @@
 #include "ending.h"
 
 #include "runtime_dir.h"
+#include "stand_in.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ static bool begun;
 static _Noreturn void leave(int status)
 {
 	runtime_dir_remove();
+	stand_in_end();
 	fflush(stdout);
 	fflush(stderr);
 	_exit(status);

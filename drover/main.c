@@ -22,7 +22,7 @@ enum {
 
 static const char help[] =
 	"Usage: drover run [OPTION...] FILE     forward, generate, measure\n"
-	"       drover check [OPTION...] FILE   everything but traffic\n"
+	"       drover check [OPTION...] FILE   everything but traffic; what it needs\n"
 	"       drover explain [OPTION...] FILE cores, tasks, rings and ports as a drawing\n"
 	"       drover modes [--json] [MODE]    what tasks can do, and their keys\n"
 	"       drover ask [OPTION...] REQUEST  asks a running drover, or has it do something\n"
@@ -43,7 +43,8 @@ static const char help[] =
 	"of "
 	"it,\n"
 	"                      lib.eal:debug, pmd.net.*:info. More than once\n"
-	"  --json              the report at the end as JSON\n";
+	"  --json              the report at the end as JSON; of check: the grant, for\n"
+	"                      pinfold run --from\n";
 
 static int fail(const struct err *err, int status)
 {

@@ -10,12 +10,14 @@
 #include "base/scope.h"
 #include "dpdk.h"
 #include "ending.h"
+#include "need.h"
 #include "reconnect.h"
 #include "report/report.h"
 #include "run.h"
 #include "runtime_dir.h"
 #include "serve/requests.h"
 #include "serve/serve.h"
+#include "stand_in.h"
 #include "task/meter/dump.h"
 #include "unix.h"
 
@@ -179,6 +181,35 @@ static int traffic(
 	return r;
 }
 
+// What was built, and what a grant for it is.
+static int say_need(const struct plane *p, const struct run_options *o, struct err *err)
+{
+	_cleanup_free_ char *flags = NULL;
+	_cleanup_json_ json_t *doc = NULL;
+	struct need n;
+	int r = measure_end(p->conf, o->no_huge, p->nlcores, &n, err);
+
+	if (r == 0 && o->json) {
+		doc = need_request(&n);
+		if (doc == NULL)
+			r = err_oom(err);
+		json_dumpf(doc, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		putchar('\n');
+	} else if (r == 0) {
+		printf("%s: %u tasks on %u cores, %u ports: all of it starts\n",
+		       p->conf->file,
+		       p->ntasks,
+		       p->nlcores,
+		       p->nports);
+		flags = need_flags(&n);
+		r = flags == NULL ? err_oom(err) : 0;
+		if (r == 0)
+			printf("grant: %s\n", flags);
+	}
+	need_done(&n);
+	return r;
+}
+
 static int run_plane(
 	const struct conf *c,
 	const struct eal_plan *e,
@@ -195,11 +226,7 @@ static int run_plane(
 	if (r == 0)
 		r = plane_build(c, e, &plane, err);
 	if (r == 0 && o->check)
-		printf("%s: %u tasks on %u cores, %u ports: all of it starts\n",
-		       c->file,
-		       plane.ntasks,
-		       plane.nlcores,
-		       plane.nports);
+		r = say_need(&plane, o, err);
 	else if (r == 0)
 		r = traffic(&plane, o, set, err);
 	ending_begin(r == 0 ? 0 : 1);
@@ -241,10 +268,13 @@ int drover_run(const struct run_options *o, struct err *err)
 		r = start_eal(&e, err);
 	}
 	if (r == 0) {
+		if (o->check)
+			measure_begin();
 		r = run_plane(c, &e, o, &set, err);
 		rte_eal_cleanup();
 	}
 	runtime_dir_remove();
+	stand_in_end();
 	eal_plan_done(&e);
 	conf_free(c);
 	return r;

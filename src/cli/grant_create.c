@@ -7,11 +7,13 @@
 #include "apply/apply.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/size.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/host.h"
 #include "cli/request.h"
 #include "engine/engine.h"
+#include "grant/choose.h"
 #include "keeper/keeper.h"
 
 #include <stdio.h>
@@ -21,7 +23,7 @@ struct wanted {
 	struct request request;
 	unsigned count;
 	bool max, dry, json;
-	struct idset reserve; // CPUs that are left to the host
+	struct grant reserve; // CPUs and memory that are left to the host
 	uint32_t owner[2];
 	unsigned claim_by;
 };
@@ -66,14 +68,20 @@ static int note_names(
 
 // What others hold, and what is left to the host.
 static int read_others(
-	const struct ledger *l, const struct wanted *w, struct holdings *ret, struct err *err
+	const struct ledger *l,
+	const struct host *host,
+	const struct wanted *w,
+	struct holdings *ret,
+	struct err *err
 )
 {
-	const struct grant host = {.kind = GRANT_POOL, .name = "--reserve", .cpus = w->reserve};
+	struct grant reserve = w->reserve;
 	int r = ledger_holdings(l, NULL, ret, err);
 
-	if (r == 0 && !idset_empty(&w->reserve))
-		r = holdings_add(ret, &host, false, err);
+	strcpy(reserve.name, "--reserve");
+	reserve.mems = host->nodes_with_memory;
+	if (r == 0 && (!idset_empty(&reserve.cpus) || reserve.memory > 0))
+		r = holdings_add(ret, &reserve, false, err);
 	return r;
 }
 
@@ -84,7 +92,7 @@ static int count_all(
 {
 	struct holdings others = {0};
 	struct slots s = {0};
-	int r = read_others(l, w, &others, err);
+	int r = read_others(l, host, w, &others, err);
 
 	if (r == 0)
 		r = slots_fill(&w->request, host, &others, SLOTS_MAX, true, &s, err);
@@ -111,9 +119,11 @@ static int create_all(
 		struct grant g;
 
 		name_of(one.name, req, count, i);
-		r = read_others(l, w, &others, err);
+		r = read_others(l, host, w, &others, err);
 		if (r == 0)
 			r = grant_resolve(&one, host, &others, &g, err);
+		if (r == 0 && count > 1)
+			r = check_memory_beside(&g, host, &others, err);
 		if (r == 0) {
 			g.owner_uid = w->owner[0];
 			g.owner_gid = w->owner[1];
@@ -143,6 +153,14 @@ static int parse_claims(const char *list, unsigned *ret, struct err *err)
 			return err_wrap(err, "--claim-by");
 	}
 	return *ret != 0 ? 0 : err_set(err, EINVAL, "--claim-by: the list is empty");
+}
+
+// "0,24" or "memory=4G"
+static int parse_reserve(const char *text, struct grant *ret, struct err *err)
+{
+	if (str_starts(text, "memory="))
+		return size_parse(text + strlen("memory="), &ret->memory, err);
+	return idset_parse(text, &ret->cpus, err);
 }
 
 static int check_wanted(int argc, char **argv, const struct wanted *w, struct err *err)
@@ -226,7 +244,7 @@ static int parse_create(int argc, char **argv, struct wanted *w, struct err *err
 			*(c == 'd' ? &w->dry : &w->json) = true;
 			continue;
 		} else if (c == 'r') {
-			if (idset_parse(optarg, &w->reserve, err) < 0)
+			if (parse_reserve(optarg, &w->reserve, err) < 0)
 				return err_wrap(err, "--reserve");
 			continue;
 		} else if (c == 'n') {
@@ -292,7 +310,7 @@ static int show(struct hostfs *fs, struct host *host, const struct wanted *w, st
 
 	if (r < 0)
 		return r;
-	r = read_others(&l, w, &others, err);
+	r = read_others(&l, host, w, &others, err);
 	if (r == 0)
 		r = netdevs_mark(&l, host, err);
 	ledger_close(&l);

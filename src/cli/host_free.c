@@ -18,9 +18,9 @@
 
 static const char usage[] = "Usage: pinfold host free [--json]\n"
 			    "\n"
-			    "Shows what a new grant could have, for each NUMA node: CPUs and "
-			    "hugepages that nobody holds,\n"
-			    "memory, and NICs that neither a grant nor the host uses.";
+			    "Shows what a new grant could have, for each NUMA node: CPUs, "
+			    "hugepages and memory that nobody\n"
+			    "holds, and NICs that neither a grant nor the host uses.";
 
 static bool is_held(const struct holdings *others, const char *bdf)
 {
@@ -80,7 +80,7 @@ json_t *host_free_rows(const struct host *h, const struct holdings *others)
 		json_array_append_new(
 			rows,
 			json_pack(
-				"{s:i, s:o, s:i, s:I, s:o, s:o}",
+				"{s:i, s:o, s:i, s:I, s:I, s:o, s:o}",
 				"node",
 				(int)n->id,
 				"cpus",
@@ -88,7 +88,9 @@ json_t *host_free_rows(const struct host *h, const struct holdings *others)
 				"cpus_total",
 				(int)idset_count(&n->cpus),
 				"memory",
-				(json_int_t)n->mem_free,
+				(json_int_t)avail_memory(h, others, (int)n->id),
+				"memory_total",
+				(json_int_t)avail_memory_total(h, (int)n->id),
 				"hugepages",
 				pages,
 				"nics",
@@ -112,6 +114,14 @@ static json_t *list_nics(const json_t *nics)
 	return n > 0 ? json_sprintf("%s%s%s", words[0], n > 1 ? " " : "", words[1]) : json_null();
 }
 
+// To the MiB.
+static const char *memory_text(const json_t *row, const char *key, char buf[static SIZE_STR])
+{
+	json_int_t bytes = json_integer_value(json_object_get(row, key));
+
+	return size_format((uint64_t)bytes & ~((UINT64_C(1) << 20) - 1), buf);
+}
+
 void host_free_print(const json_t *rows)
 {
 	static const char *const keys[] = {
@@ -121,7 +131,7 @@ void host_free_print(const json_t *rows)
 	size_t i, k;
 
 	json_array_foreach (rows, i, row) {
-		char text[256] = "", size[SIZE_STR];
+		char text[256] = "", left[SIZE_STR], of[SIZE_STR];
 
 		json_array_foreach (json_object_get(row, "hugepages"), k, pool) {
 			json_int_t total = json_integer_value(json_object_get(pool, "total"));
@@ -135,15 +145,10 @@ void host_free_print(const json_t *rows)
 					json_integer_value(json_object_get(pool, "free")),
 					total);
 		}
-		size_format(
-			(uint64_t)json_integer_value(json_object_get(row, "memory"))
-				& ~((UINT64_C(1) << 20) - 1),
-			size
-		);
 		json_array_append_new(
 			table,
 			json_pack(
-				"{s:O, s:O, s:O, s:s, s:s, s:o}",
+				"{s:O, s:O, s:O, s:s, s:o, s:o}",
 				"node",
 				json_object_get(row, "node"),
 				"cpus",
@@ -153,7 +158,11 @@ void host_free_print(const json_t *rows)
 				"hugepages",
 				text,
 				"memory",
-				size,
+				json_sprintf(
+					"%s/%s",
+					memory_text(row, "memory", left),
+					memory_text(row, "memory_total", of)
+				),
 				"nics",
 				list_nics(json_object_get(row, "nics"))
 			)

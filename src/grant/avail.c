@@ -73,3 +73,38 @@ uint64_t avail_pages(
 	gone = held + (used > live ? used - live : 0);
 	return pool->total > gone ? pool->total - gone : 0;
 }
+
+uint64_t avail_memory_total(const struct host *host, int node)
+{
+	const struct host_node *n = node < 0 ? NULL : host_node(host, (unsigned)node);
+	const struct host_hugepages *pools = n != NULL ? n->hugepages : host->hugepages;
+	uint64_t left = n != NULL ? n->mem_total : host->mem_total;
+
+	if (node >= 0 && n == NULL)
+		return 0;
+	for (unsigned i = 0; i < host->nsizes; i++) {
+		uint64_t pages = pools[i].total * pools[i].size;
+
+		left -= left < pages ? left : pages;
+	}
+	return left;
+}
+
+uint64_t avail_memory(const struct host *host, const struct holdings *others, int node)
+{
+	uint64_t left = avail_memory_total(host, node);
+
+	for (unsigned i = 0; i < others->n; i++) {
+		const struct grant *g = &others->held[i].grant;
+		uint64_t held = g->memory;
+
+		// A pool has none, and as much as the machine has is an engine's container without a limit.
+		if (g->kind == GRANT_POOL || g->memory >= host->mem_total)
+			continue;
+		if (node >= 0)
+			held = idset_has(&g->mems, (unsigned)node) ? held / idset_count(&g->mems)
+								   : 0;
+		left -= left < held ? left : held;
+	}
+	return left;
+}

@@ -19,3 +19,9 @@ const struct grant *avail_pool(const struct holdings *others, const char *name, 
 uint64_t avail_pages(
 	const struct host *host, const struct holdings *others, uint64_t size, int node
 );
+
+// Bytes of ordinary memory of a node (-1: of the whole machine): all of it that is not hugepages.
+uint64_t avail_memory_total(const struct host *host, int node);
+
+// What of that no grant was promised. Those that may take it from several nodes count on each with an equal part.
+uint64_t avail_memory(const struct host *host, const struct holdings *others, int node);

@@ -70,9 +70,8 @@ static int home_node(
 )
 {
 	struct idset free_cpus = avail_cpus(host, others);
-	unsigned best_cpus = 0, best_low = 0;
+	unsigned best_cpus = 0, best_low = 0, best_fits = 0;
 	int best = -1;
-	bool best_fits = false;
 
 	if (req->near[0] != '\0') {
 		if (find_near(req->near, host, ret, err) < 0)
@@ -102,13 +101,12 @@ static int home_node(
 			return 0;
 		}
 	}
-	// Nothing said: the node where the pages are and, of those, the one with most free CPUs, first of those that
-	// are chosen first.
+	// Nothing said: the node where the pages are and, of those, one with CPUs and memory that nobody was
+	// promised, else the one with most free CPUs, first of those that are chosen first.
 	for (unsigned i = 0; i < host->nnodes; i++) {
 		const struct host_node *n = &host->nodes[i];
 		struct idset left = n->cpus;
-		bool fits = pages_fit(req, host, others, (int)n->id);
-		unsigned count, low = 0;
+		unsigned count, low = 0, fits = pages_fit(req, host, others, (int)n->id) ? 2 : 0;
 
 		if (idset_empty(&n->cpus)
 		    || (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id)))
@@ -117,9 +115,11 @@ static int home_node(
 		count = idset_count(&left);
 		if (count > req->cpu_count) // enough is enough
 			count = req->cpu_count;
+		fits += count == req->cpu_count
+			&& avail_memory(host, others, (int)n->id) >= req->memory;
 		idset_foreach (cpu, &left)
 			low += low < count && cpu < EAL_LCORES;
-		if (best < 0 || (fits && !best_fits)
+		if (best < 0 || fits > best_fits
 		    || (fits == best_fits
 			&& (low > best_low || (low == best_low && count > best_cpus)))) {
 			best = (int)n->id;
@@ -299,6 +299,7 @@ int grant_resolve(
 	certain = req->cpus;
 	if (idset_empty(&certain) && req->cpu_count == 0)
 		certain = g.shared_cpus;
+	chosen.memory = g.memory;
 	if (home_node(req, &certain, host, others, &home, err) < 0)
 		return -err->code;
 	if (req->cpu_count > 0

@@ -43,6 +43,14 @@ int check_nics(
 
 // validate.c: whether a machine has as much ordinary memory.
 int check_memory(const struct grant *g, const struct host *host, struct err *err);
+// And whether its nodes have as much that no other was promised. Only where several grants are made at once:
+// a limit is no reservation, and who makes a single one may promise more than there is.
+int check_memory_beside(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+);
 
 // partition.c: whether this machine can make the CPUs of g an isolated partition.
 int check_partition(const struct grant *g, const struct host *host, struct err *err);

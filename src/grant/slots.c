@@ -4,6 +4,7 @@
 #include "grant/slots.h"
 
 #include "grant/avail.h"
+#include "grant/choose.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 
 const char *slots_limit_name(enum slots_limit l)
 {
-	static const char *const names[] = {NULL, "cpus", "hugepages", "nics", "nodes", "other"};
+	static const char *const names[] = {
+		NULL, "cpus", "hugepages", "memory", "nics", "nodes", "other"};
 
 	return names[l];
 }
@@ -21,16 +23,19 @@ static bool without(
 	const struct request *req,
 	const struct host *host,
 	const struct holdings *others,
-	bool pages,
-	bool nics
+	enum slots_limit something
 )
 {
 	struct request less = *req;
 	struct grant g;
 	struct err unused;
 
-	less.nhugepages = pages ? 0 : req->nhugepages;
-	less.nnics = nics ? 0 : req->nnics;
+	if (something == SLOTS_HUGEPAGES)
+		less.nhugepages = 0;
+	else if (something == SLOTS_MEMORY)
+		less.memory = GRANT_MEMORY_MIN;
+	else
+		less.nnics = 0;
 	return grant_resolve(&less, host, others, &g, &unused) == 0;
 }
 
@@ -43,9 +48,11 @@ static enum slots_limit limit_of(
 	if (req->cpu_count > idset_count(&left)
 	    || (!idset_empty(&req->cpus) && !idset_subset(&req->cpus, &left)))
 		return SLOTS_CPUS;
-	if (req->nhugepages > 0 && without(req, host, others, true, false))
+	if (req->nhugepages > 0 && without(req, host, others, SLOTS_HUGEPAGES))
 		return SLOTS_HUGEPAGES;
-	if (req->nnics > 0 && without(req, host, others, false, true))
+	if (req->memory > host->mem_total && without(req, host, others, SLOTS_MEMORY))
+		return SLOTS_MEMORY;
+	if (req->nnics > 0 && without(req, host, others, SLOTS_NICS))
 		return SLOTS_NICS;
 	return SLOTS_OTHER;
 }
@@ -112,6 +119,10 @@ int slots_fill(
 		}
 		if (local && is_spread(&one, host, &g, &ret->why)) {
 			ret->limit = SLOTS_NODES;
+			return 0;
+		}
+		if (most > 1 && check_memory_beside(&g, host, others, &ret->why) < 0) {
+			ret->limit = SLOTS_MEMORY;
 			return 0;
 		}
 		if (holdings_add(others, &g, false, err) < 0)

@@ -12,6 +12,7 @@ enum slots_limit {
 	SLOTS_ALL_FIT = 0,
 	SLOTS_CPUS,
 	SLOTS_HUGEPAGES,
+	SLOTS_MEMORY, // of its nodes, beside the others
 	SLOTS_NICS,
 	SLOTS_NODES, // it would not have all on one node
 	SLOTS_OTHER,

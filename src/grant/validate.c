@@ -220,6 +220,40 @@ int check_memory(const struct grant *g, const struct host *host, struct err *err
 	);
 }
 
+int check_memory_beside(
+	const struct grant *g,
+	const struct host *host,
+	const struct holdings *others,
+	struct err *err
+)
+{
+	uint64_t left = 0, of = 0, all = avail_memory(host, others, -1);
+	char list[IDSET_STR], want[SIZE_STR], a[SIZE_STR], b[SIZE_STR];
+	const uint64_t whole = ~((UINT64_C(1) << 20) - 1);
+	bool nodes;
+
+	if (g->kind == GRANT_POOL || host->mem_total == 0)
+		return 0;
+	idset_foreach (node, &g->mems) {
+		left += avail_memory(host, others, node);
+		of += avail_memory_total(host, node);
+	}
+	nodes = left < g->memory;
+	if (!nodes && g->memory <= all)
+		return 0;
+	return err_set(
+		err,
+		ENOMEM,
+		"%s%.200s: memory %s wanted, %s of %s are promised to no other grant; say less "
+		"--memory",
+		nodes ? "node " : "this host",
+		nodes ? idset_format(&g->mems, list, sizeof(list)) : "",
+		size_format(g->memory, want),
+		size_format((nodes ? left : all) & whole, a),
+		size_format((nodes ? of : avail_memory_total(host, -1)) & whole, b)
+	);
+}
+
 int grant_validate(
 	const struct grant *g,
 	const struct host *host,

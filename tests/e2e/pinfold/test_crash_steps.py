@@ -299,6 +299,7 @@ class CreateMany(Create):
         super().__init__(pf)
         self.pool = pf.grant("--pool", "--cpus", CPU)
         self.flags = ["--count", "3", "--shared-cpus", self.pool, "--hugepages", "2M=4"]
+        self.flags += ["--memory", "64M"]  # a node of the guest has less than thrice the usual
 
     def names(self):
         return [f"{self.name}-{i}" for i in (1, 2, 3)]

@@ -76,6 +76,20 @@ FIT = [
     ("hybrid", "--count max --cpu-count 2", 10, "cpus"),
     ("two", "--count max --cpu-count 1 --reserve 0", 1, "cpus"),
     ("two", "--count max --cpu-count 1 --hugepages 2M=300", 1, "hugepages"),
+    # ordinary memory: 15.5G on each node of the first, 54G of the third, 3G of the last
+    ("paper", "--count max --cpu-count 4 --memory 4G", 6, "memory"),
+    ("paper", "--count 7 --cpu-count 4 --memory 4G", 6, "memory"),
+    ("paper", "--count max --cpu-count 4 --memory 3G --reserve memory=8G", 6, "memory"),
+    ("paper", "--count max --cpu-count 4 --memory 16G", 0, "memory"),
+    ("paper", "--count 2 --cpu-count 4 --memory 15G", 2, None),
+    ("big", "--count max --cpu-count 2 --memory 10G", 40, "memory"),
+    ("two", "--count max --cpu-count 1 --memory 1G --reserve memory=2G", 1, "memory"),
+    ("two", "--count 1 --cpu-count 1 --memory 5G", 0, "memory"),
+    # the eight functions of one port, all at node 0
+    ("big", "--count max --cpu-count 2 --nic pf=0000:10:00.0", 8, "nics"),
+    ("big", "--count max --cpu-count 2 --nic pf=0000:10:00.0 --memory 10G", 5, "memory"),
+    ("big", "--count max --cpu-count 2 --nic pf=0000:10:00.0,count=3", 2, "nics"),
+    ("paper", "--count max --cpu-count 2 --nic driver=vfio-pci,node=1", 2, "nics"),
 ]
 
 
@@ -83,7 +97,8 @@ FIT = [
 @pytest.mark.parametrize("kind, flags, fit, limit", FIT)
 def test_fit(pinfold, machine, kind, flags, fit, limit):
     tree = machine(kind)
-    doc = slots(pinfold, tree, flags)
+    whole = fit > 0 if "max" in flags else limit is None
+    doc = slots(pinfold, tree, flags, status=0 if whole else 1)
     assert (doc["fit"], doc["limit"]) == (fit, limit), doc["why"]
     assert len(doc["slots"]) == fit and (doc["why"] is None) == (limit is None)
     taken = [c for s in doc["slots"] for c in fake_host.parse_list(s["cpus"])]
@@ -91,11 +106,22 @@ def test_fit(pinfold, machine, kind, flags, fit, limit):
     if "max" in flags:
         assert all(len(fake_host.parse_list(s["nodes"])) == 1 for s in doc["slots"])
     left = {c for n in doc["left"] for c in fake_host.parse_list(n["cpus"])}
-    reserve = set()
-    if "--reserve" in flags:
-        reserve = set(fake_host.parse_list(flags.split("--reserve ")[1].split()[0]))
+    reserve = {
+        c for word in re.findall(r"--reserve ([\d,]+)", flags) for c in fake_host.parse_list(word)
+    }
     assert left | set(taken) | reserve == set(range(fake_host.kinds[kind]().cpus))
     assert not left & set(taken) and not reserve & (left | set(taken))
+    assert sum(n["memory"] for n in doc["left"]) == sum(
+        n["memory_total"] for n in doc["left"]
+    ) - held_memory(flags, fit)
+
+
+def held_memory(flags, fit):
+    """Bytes that so many grants and the host have."""
+    sizes = dict(re.findall(r"--(memory|reserve memory)[ =](\d+)G", flags))
+    return (int(sizes.get("memory", 0)) * fit << 30 or fit << 29) + (
+        int(sizes.get("reserve memory", 0)) << 30
+    )
 
 
 @pytest.mark.anywhere
@@ -138,6 +164,8 @@ def test_what_is_shown_is_what_is_made(pinfold, tmp_path):
     shown = asked(pinfold, "slots", *words, "--dry-run", "--json", tree=tree)
     text = run(pinfold, *words, "--dry-run", tree=tree).stdout
     assert "8 fit; what limits them: hugepages (" in text and "What is left then:" in text
+    full = run(pinfold, *words, "--memory", "5G", "--dry-run", tree=tree).stdout
+    assert "6 fit; what limits them: memory (node 0: memory 5G wanted, 512M of 15872M" in full
     assert files(tree) == before
     p = run(pinfold, *words, tree=tree)
     assert p.stdout.split() == [s["name"] for s in shown["slots"]], p.stderr
@@ -151,6 +179,31 @@ def test_what_is_shown_is_what_is_made(pinfold, tmp_path):
         kept = set(fake_host.parse_list(now["cpus"])) - reserved
         assert kept == set(fake_host.parse_list(then["cpus"]))
         assert now["hugepages"] == then["hugepages"]
+        assert now["memory"] == then["memory"] == now["memory_total"] - 4 * (512 << 20)
+
+
+@pytest.mark.anywhere
+def test_memory_of_several_and_of_one(pinfold, tmp_path):
+    """Several have no more of it than there is, all or none; one alone is limited and nothing more."""
+    tree = fake_host.write(fake_host.two(), str(tmp_path / "two"))
+    os.mkdir(f"{tree}/run")
+    words = "grant create --name slot --cpu-count 1 --memory 2G".split()
+    p = run(pinfold, *words, "--count", 2, tree=tree)
+    assert p.returncode == 125 and p.stderr.count("\n") == 1
+    assert "grant 2 of 2: node 0: memory 2G wanted, 1G of 3G are" in p.stderr
+    assert run(pinfold, "grant", "list", "--json", tree=tree).stdout.split() == ["[]"]
+    made = run(pinfold, *words, "--count", "max", tree=tree)
+    assert made.stdout.split() == ["slot"], made.stderr
+    (row,) = asked(pinfold, "free", "host", "free", "--json", tree=tree)
+    assert (row["memory"], row["memory_total"]) == (1 << 30, 3 << 30)
+    none = run(pinfold, *words, "--name", "more", "--count", "max", tree=tree)
+    assert none.returncode == 125 and "memory 2G wanted, 1G of 3G" in none.stderr
+    alone = slots(pinfold, tree, "--name more --cpu-count 1 --memory 3G")
+    assert (alone["fit"], alone["left"][0]["memory"]) == (1, 0)
+    more = run(pinfold, *words, "--name", "more", tree=tree)
+    assert more.stdout.split() == ["more"], more.stderr
+    lines = run(pinfold, "host", "free", tree=tree).stdout.splitlines()
+    assert lines[1].split()[-2:] == ["0/3G", "-"]
 
 
 @pytest.mark.anywhere
@@ -163,6 +216,7 @@ def test_free(pinfold, machine):
     lines = run(pinfold, "host", "free", tree=machine("paper")).stdout.splitlines()
     assert lines[0].split() == ["NODE", "CPUS", "OF", "HUGEPAGES", "MEMORY", "NICS"]
     assert lines[2].split()[:5] == ["1", "12-23,36-47", "24", "2M=256/256", "1G=16/16"]
+    assert lines[2].split()[5] == "15872M/15872M"
     # the host's own is none of them
     rows = asked(pinfold, "free", "host", "free", "--json", tree=machine("two"))
     assert rows[0]["nics"] == []
@@ -175,6 +229,7 @@ def test_free(pinfold, machine):
         ("--count maximum", "a number from 1 to 4096, or max"),
         ("--cpu-count 1 --json", "--json goes with --dry-run"),
         ("--reserve 3-1 --dry-run", "--reserve"),
+        ("--reserve memory=much --dry-run", "--reserve: read size 'much'"),
         ("--count max --cpus 1 --dry-run", "say --cpu-count N, not --cpus"),
     ],
 )

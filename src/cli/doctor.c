@@ -147,6 +147,7 @@ static int ask(
 		if (r == 0)
 			d->grant = grant;
 		d->cpus = r == 0 ? grant->cpus : wanted->cpus;
+		idset_and(&d->cpus, &d->host->online);
 		d->whose = "those of the grant";
 		r = 0;
 	} else if (r == 0) {

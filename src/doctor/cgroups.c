@@ -41,7 +41,9 @@ static void look_at_controller(struct doctor *d, const char *name, unsigned bit)
 	top = str_quote(cg->mount);
 	if (top == NULL)
 		return;
-	if (v1)
+	if (v1 && bit == HOST_CG_HUGETLB && str_eq(cg->mount, "/sys/fs/cgroup"))
+		doctor_cure(d, "pinfold host prepare");
+	else if (v1)
 		doctor_cure(
 			d,
 			"mkdir -p %s/%s && mount -t cgroup -o %s none %s/%s",
@@ -58,7 +60,7 @@ static void look_at_controller(struct doctor *d, const char *name, unsigned bit)
 // Written by whoever makes cgroups below the root: pinfold does it itself; engines count on it.
 static void look_at_children(struct doctor *d)
 {
-	char path[300], text[1024], missing[128] = "";
+	char path[300], text[1024], missing[128] = "", add[160] = "";
 	_cleanup_free_ char *word = NULL;
 
 	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", d->host->cgroup.mount);
@@ -67,8 +69,10 @@ static void look_at_children(struct doctor *d)
 	for (size_t i = 0; i < HOST_CONTROLLERS; i++) {
 		const struct host_controller *c = &host_controllers[i];
 
-		if ((c->bit & HOST_CG_LIMITS) != 0 && strstr(text, c->name) == NULL)
+		if ((c->bit & HOST_CG_LIMITS) != 0 && strstr(text, c->name) == NULL) {
 			str_add(missing, sizeof(missing), " ", "%s", c->name);
+			str_add(add, sizeof(add), " ", "+%s", c->name);
+		}
 	}
 	doctor_find(
 		d,
@@ -82,7 +86,7 @@ static void look_at_children(struct doctor *d)
 	doctor_read(d, "%s: %s", path, text);
 	word = str_quote(path);
 	if (missing[0] != '\0' && word != NULL)
-		doctor_cure(d, "echo '+%s' > %s (pinfold run does it for itself)", missing, word);
+		doctor_cure(d, "echo '%s' > %s # pinfold run does it for itself", add, word);
 }
 
 void doctor_cgroups(struct doctor *d)

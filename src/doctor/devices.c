@@ -31,7 +31,7 @@ static void look_at(
 	);
 	doctor_read(d, "/%s", path);
 	if (!there && loads == 1)
-		doctor_cure(d, "modprobe %s", module);
+		doctor_cure(d, "pinfold host prepare --module %s", module);
 }
 
 void doctor_devices(struct doctor *d)

@@ -89,6 +89,20 @@ void doctor_cure(struct doctor *d, const char *fmt, ...)
 	va_end(ap);
 }
 
+void doctor_cure_cpus(struct doctor *d)
+{
+	char list[IDSET_STR];
+
+	if (idset_subset(&d->host->online, &d->cpus))
+		doctor_cure(d, "leave the host a CPU that is not granted");
+	else
+		doctor_cure(
+			d,
+			"pinfold host prepare --cpus %s",
+			idset_format(&d->cpus, list, sizeof(list))
+		);
+}
+
 void doctor_number(struct doctor *d, const struct doctor_number *n)
 {
 	uint64_t v;

@@ -45,9 +45,16 @@ int doctor_examine(struct doctor *d, json_t **ret, struct err *err);
 // Adds a finding to the group.
 void doctor_find(struct doctor *d, enum verdict v, const char *check, const char *fmt, ...)
 	printf_like(4, 5);
-// Where the last finding was read, and what cures it: a command, or a line that says what to do.
+// Where the last finding was read, and what cures it: a command that can be pasted, ours where we have one, what else
+// there is to know of it behind " # "; or a line that says what to do.
 void doctor_read(struct doctor *d, const char *fmt, ...) printf_like(2, 3);
 void doctor_cure(struct doctor *d, const char *fmt, ...) printf_like(2, 3);
+
+// What moves all else off the CPUs that are looked at.
+void doctor_cure_cpus(struct doctor *d);
+
+// What turns the IOMMU on, or gets a NIC behind it.
+void doctor_cure_iommu(struct doctor *d);
 
 // A number in a file below the host's root, which is good from `least` to `most`; nothing where there is no such file.
 struct doctor_number {

@@ -5,6 +5,8 @@
 #include "base/size.h"
 #include "doctor/doctor.h"
 
+#include <string.h>
+
 void doctor_grant(struct doctor *d)
 {
 	char cpus[IDSET_STR], mems[IDSET_STR], size[SIZE_STR];
@@ -14,8 +16,11 @@ void doctor_grant(struct doctor *d)
 	if (d->wanted == NULL)
 		return;
 	if (g == NULL) {
+		// the last words of some refusals
+		const char *command = strstr(d->refusal->msg, ": pinfold ");
+
 		doctor_find(d, VERDICT_FAIL, "grant", "%s", d->refusal->msg);
-		doctor_cure(d, "pinfold host free");
+		doctor_cure(d, "%s", command != NULL ? command + 2 : "pinfold host free");
 		return;
 	}
 	all = grant_all_cpus(g);

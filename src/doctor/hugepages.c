@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "doctor/doctor.h"
+#include "grant/avail.h"
 #include "host/hostfs.h"
 #include "host/mounts.h"
 
@@ -48,10 +49,15 @@ static uint64_t total_bytes(const struct host *h)
 static void look_at_pool(struct doctor *d, const struct host_node *n, unsigned index)
 {
 	const struct host_hugepages *p = &n->hugepages[index], *all = &d->host->hugepages[index];
-	char size[SIZE_STR], path[160];
+	char size[SIZE_STR], path[160], more[RESERVE_LEN];
+	uint64_t most = 0; // that another node has
 
 	if (all->total == 0)
 		return; // a size that nobody uses
+	for (unsigned i = 0; i < d->host->nnodes; i++) {
+		if (d->host->nodes[i].hugepages[index].total > most)
+			most = d->host->nodes[i].hugepages[index].total;
+	}
 	size_format(all->size, size);
 	pool_path(d->host, n, all->size, path, sizeof(path));
 	if (p->total == 0 && !idset_empty(&n->cpus)) {
@@ -65,7 +71,12 @@ static void look_at_pool(struct doctor *d, const struct host_node *n, unsigned i
 			n->id,
 			size
 		);
-		doctor_cure(d, "echo N > %s", path);
+		if (n->mem_total == 0)
+			doctor_cure(d, "grant CPUs of another node: this one has no memory");
+		else
+			doctor_cure(
+				d, "%s", avail_reserve(d->host, all->size, (int)n->id, most, more)
+			);
 	} else if (p->total > 0) {
 		doctor_find(
 			d,
@@ -155,7 +166,7 @@ static void look_at_mount(const struct mount_line *m, void *arg)
 	where = str_quote(m->where);
 	if (where != NULL)
 		doctor_cure(
-			d, "umount %s (pinfold mounts one of its own for each workload)", where
+			d, "umount %s # pinfold mounts one of its own for each workload", where
 		);
 }
 
@@ -172,19 +183,14 @@ void doctor_hugepages(struct doctor *d)
 		return;
 	}
 	if (total_bytes(h) == 0) {
-		char dir[HOST_POOL_DIR];
+		const uint64_t size =
+			h->default_hugepage != 0 ? h->default_hugepage : h->hugepages[0].size;
+		const uint64_t of_1g = (UINT64_C(1) << 30) / size; // for a first try
+		char more[RESERVE_LEN];
 
 		doctor_find(d, VERDICT_FAIL, "pages", "no hugepages are reserved");
 		doctor_read(d, "/sys/kernel/mm/hugepages/*/nr_hugepages: 0");
-		doctor_cure(
-			d,
-			"echo 512 > /sys/kernel/mm/hugepages/%s/nr_hugepages",
-			host_pool_dir(
-				h->default_hugepage != 0 ? h->default_hugepage
-							 : h->hugepages[0].size,
-				dir
-			)
-		);
+		doctor_cure(d, "%s", avail_reserve(h, size, -1, of_1g > 0 ? of_1g : 1, more));
 	}
 	for (unsigned i = 0; i < h->nsizes; i++) {
 		for (unsigned k = 0; k < h->nnodes; k++)

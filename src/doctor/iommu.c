@@ -22,17 +22,40 @@ static bool is_amd(const struct doctor *d)
 	return false;
 }
 
-static void look_at_iommu(struct doctor *d)
+// The table of an IOMMU that the firmware tells of; NULL: none.
+static const char *firmware_table(const struct doctor *d)
 {
 	static const char *const tables[] = {"DMAR", "IVRS", "IORT", "VIOT"};
-	const char *firmware = NULL;
 	char path[64];
 
-	for (size_t i = 0; firmware == NULL && i < ARRAY_LEN(tables); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
 		snprintf(path, sizeof(path), "sys/firmware/acpi/tables/%s", tables[i]);
 		if (doctor_exists(d, path))
-			firmware = tables[i];
+			return tables[i];
 	}
+	return NULL;
+}
+
+void doctor_cure_iommu(struct doctor *d)
+{
+	if (d->host->iommu)
+		doctor_cure(d, "use another slot: the IOMMU is on, and does not see this one");
+	else
+		doctor_cure(
+			d,
+			"%sboot with %siommu=pt",
+			firmware_table(d) == NULL
+				? "turn VT-d (AMD: IOMMU) on in the firmware, in a guest give it a "
+				  "virtual IOMMU; "
+				: "",
+			is_amd(d) ? "" : "intel_iommu=on "
+		);
+}
+
+static void look_at_iommu(struct doctor *d)
+{
+	const char *firmware = firmware_table(d);
+
 	doctor_find(
 		d,
 		doctor_needs(d, d->host->iommu),
@@ -49,15 +72,7 @@ static void look_at_iommu(struct doctor *d)
 		d->host->iommu ? "" : ", /sys/firmware/acpi/tables"
 	);
 	if (!d->host->iommu)
-		doctor_cure(
-			d,
-			"%sboot with %siommu=pt",
-			firmware == NULL ? "turn VT-d (AMD: IOMMU) on in the firmware, in a guest "
-					   "give it a virtual "
-					   "IOMMU; "
-					 : "",
-			is_amd(d) ? "" : "intel_iommu=on "
-		);
+		doctor_cure_iommu(d);
 }
 
 // A parameter that makes VFIO unsafe where it is on.

@@ -48,16 +48,23 @@ static void compare(
 		);
 	} else {
 		doctor_find(d, VERDICT_WARN, check, "not CPUs %s: %s", list, why);
+		idset_format(&d->cpus, all, sizeof(all));
 		if (d->host->cgroup.partition != HOST_PARTITION_NONE && str_eq(word, "isolcpus"))
 			doctor_cure(
 				d,
 				"--partition isolated in the grant, or boot with isolcpus=%s",
-				idset_format(&d->cpus, all, sizeof(all))
+				all
+			);
+		else if (str_eq(word, "isolcpus"))
+			doctor_cure(
+				d,
+				"boot with isolcpus=%s, and what else pinfold host prepare "
+				"--dry-run --cpus %s says",
+				all,
+				all
 			);
 		else
-			doctor_cure(
-				d, "boot with %s=%s", word, idset_format(&d->cpus, all, sizeof(all))
-			);
+			doctor_cure(d, "boot with %s=%s", word, all);
 	}
 	doctor_read(
 		d, "%s: %s", read, idset_empty(have) ? "none" : idset_format(have, all, sizeof(all))
@@ -113,24 +120,7 @@ static void look_at_workqueues(struct doctor *d)
 	);
 	doctor_read(d, "/%s: %s", path, text);
 	if (!idset_empty(&may)) {
-		struct idset rest = d->host->online;
-		char mask[IDSET_STR / 2];
-
-		idset_andnot(&rest, &d->cpus);
-		if (!idset_empty(&rest))
-			doctor_cure(
-				d,
-				"echo %s > /%s",
-				idset_format_mask(
-					&rest,
-					(unsigned)idset_count(&d->host->possible),
-					mask,
-					sizeof(mask)
-				),
-				path
-			);
-		else
-			doctor_cure(d, "leave the host a CPU that is not granted");
+		doctor_cure_cpus(d);
 	}
 }
 

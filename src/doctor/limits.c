@@ -80,7 +80,7 @@ static void look_at_maps(struct doctor *d)
 	if (pages + 1000 > max)
 		doctor_cure(
 			d,
-			"sysctl vm.max_map_count=%llu, or --single-file-segments, or pages of 1G",
+			"sysctl vm.max_map_count=%llu # or --single-file-segments, or pages of 1G",
 			(unsigned long long)(2 * pages + 65530)
 		);
 }

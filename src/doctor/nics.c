@@ -25,12 +25,16 @@ static bool asked_for(const struct doctor *d, const struct host_pci *p)
 	return false;
 }
 
-// The others of its group that have a driver of their own: "0000:03:00.1 (ixgbe)".
-static unsigned group_mates(const struct host *h, const struct host_pci *p, char *ret, size_t len)
+#define MATES_LEN 256
+
+// The others of its group that have a driver of their own: "0000:03:00.1 (ixgbe), …", and "0000:03:00.1 …".
+static unsigned group_mates(
+	const struct host *h, const struct host_pci *p, char ret[MATES_LEN], char bdfs[MATES_LEN]
+)
 {
 	unsigned n = 0;
 
-	ret[0] = '\0';
+	ret[0] = bdfs[0] = '\0';
 	for (unsigned i = 0; i < h->npci; i++) {
 		const struct host_pci *q = &h->pci[i];
 
@@ -38,7 +42,8 @@ static unsigned group_mates(const struct host *h, const struct host_pci *p, char
 		    || str_eq(q->driver, "vfio-pci"))
 			continue;
 		n++;
-		str_add(ret, len, ", ", "%s (%s)", q->bdf, q->driver);
+		str_add(ret, MATES_LEN, ", ", "%s (%s)", q->bdf, q->driver);
+		str_add(bdfs, MATES_LEN, " ", "%s", q->bdf);
 	}
 	return n;
 }
@@ -101,7 +106,7 @@ static bool is_given_on_uio(struct doctor *d, const struct host_pci *p)
 			p->driver
 		);
 		doctor_read(d, "/sys/%s/driver", p->path);
-		doctor_cure(d, "pinfold nic bind %s, and a grant without unsafe-uio", p->bdf);
+		doctor_cure(d, "pinfold nic bind %s # and a grant without unsafe-uio", p->bdf);
 		return true;
 	}
 	return false;
@@ -111,14 +116,14 @@ static bool is_given_on_uio(struct doctor *d, const struct host_pci *p)
 static bool is_refused(struct doctor *d, const struct host_pci *p)
 {
 	const char *use = host_use(p);
-	char mates[256];
+	char mates[MATES_LEN], bdfs[MATES_LEN];
 
 	if (use != NULL) {
 		doctor_find(
 			d, if_asked(d, VERDICT_PASS), "nic", "%s stays the host's: %s", p->bdf, use
 		);
 		doctor_read(d, "/proc/net, /sys/%s/net/%s", p->path, p->netdev);
-		doctor_cure(d, "pinfold nic bind --force %s (the host loses it)", p->bdf);
+		doctor_cure(d, "pinfold nic bind --force %s # the host loses it", p->bdf);
 	} else if (host_nic_bifurcated(p->driver)) {
 		doctor_find(
 			d,
@@ -141,7 +146,7 @@ static bool is_refused(struct doctor *d, const struct host_pci *p)
 			p->bdf
 		);
 		doctor_read(d, "/sys/%s/iommu_group", p->path);
-		doctor_cure(d, "see the group iommu of this report");
+		doctor_cure_iommu(d);
 	} else if (has_firmware_memory(d, p->iommu_group)) {
 		doctor_find(
 			d,
@@ -157,7 +162,7 @@ static bool is_refused(struct doctor *d, const struct host_pci *p)
 		doctor_cure(
 			d, "turn its management by the firmware off there, or use another slot"
 		);
-	} else if (group_mates(d->host, p, mates, sizeof(mates)) > 0) {
+	} else if (group_mates(d->host, p, mates, bdfs) > 0) {
 		doctor_find(
 			d,
 			if_asked(d, VERDICT_WARN),
@@ -169,7 +174,10 @@ static bool is_refused(struct doctor *d, const struct host_pci *p)
 		);
 		doctor_read(d, "/sys/kernel/iommu_groups/%d/devices", p->iommu_group);
 		doctor_cure(
-			d, "pinfold nic bind all of them, or use a slot behind a port with ACS"
+			d,
+			"pinfold nic bind %s %s # or use a slot behind a port with ACS",
+			p->bdf,
+			bdfs
 		);
 	} else {
 		return false;
@@ -192,7 +200,7 @@ static void look_at_driver(struct doctor *d, const struct host_pci *p)
 		);
 		doctor_cure(
 			d,
-			"pinfold nic bind %s; or grant it with unsafe-uio, to who may be root",
+			"pinfold nic bind %s # or grant it with unsafe-uio, to who may be root",
 			p->bdf
 		);
 	} else {
@@ -252,8 +260,8 @@ static void look_at_rest(struct doctor *d, const struct host_pci *p)
 		doctor_read(d, "/sys/%s/sriov_numvfs: %u", p->path, p->numvfs);
 		doctor_cure(
 			d,
-			"leave the PF to its kernel driver: pinfold nic vfs %s 0, then pinfold nic "
-			"unbind %s",
+			"pinfold nic vfs %s 0 && pinfold nic unbind %s # the PF is its kernel "
+			"driver's again",
 			p->bdf,
 			p->bdf
 		);

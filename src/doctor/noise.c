@@ -8,13 +8,14 @@
 #include "doctor/doctor.h"
 #include "host/hostfs.h"
 
-static void look_at_kind(
+#include <string.h>
+
+static bool look_at_kind(
 	struct doctor *d,
 	const struct host_noise_kind *k,
 	const char *check,
 	const char *what,
-	const char *read,
-	const char *cure
+	const char *read
 )
 {
 	if (k->n == 0)
@@ -22,8 +23,27 @@ static void look_at_kind(
 	else
 		doctor_find(d, VERDICT_WARN, check, "%u %s: %s", k->n, what, k->names);
 	doctor_read(d, "%s", read);
-	if (k->n > 0)
-		doctor_cure(d, "%s", cure);
+	return k->n > 0;
+}
+
+// Whoever bound them meant it: no command of ours moves them.
+static void cure_processes(struct doctor *d, const struct host_noise_kind *k)
+{
+	struct idset rest = d->host->online;
+	char elsewhere[IDSET_STR];
+
+	idset_andnot(&rest, &d->cpus);
+	if (idset_empty(&rest))
+		doctor_cure_cpus(d);
+	else
+		doctor_cure(
+			d,
+			"taskset -apc %s %.*s%s",
+			idset_format(&rest, elsewhere, sizeof(elsewhere)),
+			(int)strspn(k->names, "0123456789"),
+			k->names,
+			k->n > 1 ? " # and the others so" : ""
+		);
 }
 
 // Settings that tuned's profile cpu-partitioning has, too.
@@ -51,49 +71,31 @@ static const struct doctor_number settings[] = {
 
 void doctor_noise(struct doctor *d)
 {
+	static const char from[] = "/proc/*/status, Cpus_allowed_list";
 	struct host_noise n;
-	char elsewhere[IDSET_STR], cure[512];
-	struct idset rest = d->host->online;
 
 	if (!idset_empty(&d->cpus)) {
 		host_noise(d->fs, &d->cpus, &n);
-		idset_andnot(&rest, &d->cpus);
-		idset_format(&rest, elsewhere, sizeof(elsewhere));
-		if (idset_empty(&rest))
-			snprintf(cure, sizeof(cure), "leave the host a CPU that is not granted");
-		else
-			snprintf(
-				cure,
-				sizeof(cure),
-				"echo %.200s > /proc/irq/N/smp_affinity_list",
-				elsewhere
-			);
-		look_at_kind(
-			d,
-			&n.irqs,
-			"interrupts",
-			"interrupts may come there",
-			"/proc/irq/*/effective_affinity_list",
-			cure
-		);
-		if (!idset_empty(&rest))
-			snprintf(cure, sizeof(cure), "taskset -pc %.200s PID", elsewhere);
-		look_at_kind(
-			d,
-			&n.kthreads,
-			"kernel-threads",
-			"threads of the kernel that could run elsewhere may run there",
-			"/proc/*/status, Cpus_allowed_list",
-			cure
-		);
-		look_at_kind(
-			d,
-			&n.pinned,
-			"processes",
-			"other processes are bound there",
-			"/proc/*/status, Cpus_allowed_list",
-			cure
-		);
+		if (look_at_kind(
+			    d,
+			    &n.irqs,
+			    "interrupts",
+			    "interrupts may come there",
+			    "/proc/irq/*/effective_affinity_list"
+		    ))
+			doctor_cure_cpus(d);
+		if (look_at_kind(
+			    d,
+			    &n.kthreads,
+			    "kernel-threads",
+			    "threads of the kernel that could run elsewhere may run there",
+			    from
+		    ))
+			doctor_cure_cpus(d);
+		if (look_at_kind(
+			    d, &n.pinned, "processes", "other processes are bound there", from
+		    ))
+			cure_processes(d, &n.pinned);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
 		doctor_number(d, &settings[i]);

@@ -106,8 +106,7 @@ static void look_at_engines(struct doctor *d)
 			"engines",
 			named ? "%s knows pinfold-runtime"
 			      : "%s is there, and its containers have no grants: pinfold-runtime "
-				"is not "
-				"among its runtimes (docs/engines.md)",
+				"is not among its runtimes",
 			engines[i].name
 		);
 		doctor_read(
@@ -116,6 +115,8 @@ static void look_at_engines(struct doctor *d)
 			engines[i].config,
 			engines[i].also
 		);
+		if (!named)
+			doctor_cure(d, "pinfold runtime configure %s", engines[i].name);
 	}
 }
 

@@ -31,7 +31,7 @@ static const struct known_message messages[] = {
 		.example = "eth_virtio_pci_init(): Failed to init PCI device",
 		.source = SEEN " on a host whose own NIC is virtio",
 		.cause = "it tries the host's own NIC",
-		.cure = "pinfold run: it sees granted NICs alone; elsewhere --no-pci",
+		.cure = "under pinfold run it sees granted NICs alone; elsewhere --no-pci",
 	},
 	{
 		.of = "vhost",
@@ -69,7 +69,8 @@ static const struct known_message messages[] = {
 		.example = "virtio_user_dev_setup(): (/dev/vhost-net) Failed to setup backend",
 		.source = SEEN,
 		.cause = "it has no /dev/vhost-net",
-		.cure = "--kernel-port NAME,vhost in the grant; modprobe vhost_net on the host",
+		.cure = "--kernel-port NAME,vhost in the grant; on the host: pinfold host prepare "
+			"--module vhost_net",
 	},
 	{
 		.of = "AF_XDP",
@@ -105,7 +106,7 @@ static const struct known_message messages[] = {
 			   "group bound to VFIO or unbound",
 		.source = DPDK "lib/eal/linux/eal_vfio.c; Media-Transport-Library#1667",
 		.cause = "another function of its IOMMU group has a driver of the kernel's",
-		.cure = "pinfold doctor names it; bind all of the group: pinfold nic bind NIC NIC",
+		.cure = "pinfold nic bind NIC NIC # all of the group, which pinfold doctor names",
 	},
 	{
 		.of = "VFIO",
@@ -113,7 +114,7 @@ static const struct known_message messages[] = {
 		.example = "EAL: Cannot open /dev/vfio/40: Device or resource busy",
 		.source = DPDK "lib/eal/linux/eal_vfio.c; csit#3878",
 		.cause = "another program has the NIC",
-		.cure = "pinfold nic list says whose it is",
+		.cure = "pinfold nic list # says whose it is",
 	},
 	{
 		.of = "VFIO",
@@ -129,7 +130,7 @@ static const struct known_message messages[] = {
 		.example = "EAL: cannot open VFIO container, error 2 (No such file or directory)",
 		.source = DPDK "lib/eal/linux/eal_vfio.c",
 		.cause = "VFIO is not loaded, or the container has none",
-		.cure = "pinfold nic bind NIC loads it; then --nic NIC in the grant",
+		.cure = "pinfold nic bind NIC # which loads it; then --nic NIC in the grant",
 	},
 	{
 		.of = "VFIO",
@@ -139,8 +140,8 @@ static const struct known_message messages[] = {
 		.source = DPDK "lib/eal/linux/eal_vfio.c; spdk#1346",
 		.cause = "it may lock too little memory (RLIMIT_MEMLOCK) for what the NIC is to "
 			 "reach",
-		.cure = "pinfold run computes the limit from the grant; elsewhere: ulimit -l "
-			"unlimited",
+		.cure = "under pinfold run the limit is computed from the grant; elsewhere: "
+			"ulimit -l unlimited",
 	},
 	{
 		.of = "VFIO",
@@ -148,7 +149,7 @@ static const struct known_message messages[] = {
 		.example = "EAL: 0000:82:00.0 not managed by VFIO driver, skipping",
 		.source = DPDK "lib/eal/linux/eal_vfio.c",
 		.cause = "the NIC is bound to a driver of the kernel's",
-		.cure = "pinfold nic bind NIC, or --nic NIC,bind for the time of the workload",
+		.cure = "pinfold nic bind NIC # or --nic NIC,bind for the time of the workload",
 	},
 	{
 		.of = "VFIO",
@@ -180,8 +181,8 @@ static const struct known_message messages[] = {
 		.example = "vfio-pci: probe of 0000:03:00.0 failed with error -22",
 		.source = "Linux without an IOMMU",
 		.cause = "there is no IOMMU",
-		.cure = "pinfold doctor: turn VT-d on in the firmware, and boot with "
-			"intel_iommu=on",
+		.cure = "turn VT-d on in the firmware, and boot with intel_iommu=on (pinfold "
+			"doctor)",
 	},
 	{
 		.of = "VFIO",
@@ -191,7 +192,7 @@ static const struct known_message messages[] = {
 		.source = "Linux, drivers/vfio/pci/vfio_pci_core.c",
 		.cause = "its PF is bound to vfio-pci and has a token, or it has none and is given "
 			 "one",
-		.cure = "leave the PF to its kernel driver: pinfold nic unbind PF",
+		.cure = "pinfold nic unbind PF # it is its kernel driver's again",
 	},
 };
 

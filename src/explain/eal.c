@@ -59,8 +59,8 @@ static const struct known_message messages[] = {
 		.example = "EAL: Cannot create runtime directory",
 		.source = SEEN,
 		.cause = "/var/run/dpdk, $XDG_RUNTIME_DIR/dpdk or /tmp/dpdk cannot be written",
-		.cure = "pinfold run gives it one of its own; elsewhere set XDG_RUNTIME_DIR to a "
-			"directory of the user's",
+		.cure = "under pinfold run it has one of its own; elsewhere set "
+			"XDG_RUNTIME_DIR to a directory of the user's",
 	},
 	{
 		.of = "EAL",
@@ -68,8 +68,8 @@ static const struct known_message messages[] = {
 		.example = "EAL: Error creating '/root/dpdk': Permission denied",
 		.source = SEEN,
 		.cause = "/var/run/dpdk, $XDG_RUNTIME_DIR/dpdk or /tmp/dpdk cannot be written",
-		.cure = "pinfold run gives it one of its own; elsewhere set XDG_RUNTIME_DIR to a "
-			"directory of the user's",
+		.cure = "under pinfold run it has one of its own; elsewhere set "
+			"XDG_RUNTIME_DIR to a directory of the user's",
 	},
 	{
 		.of = "EAL",
@@ -79,7 +79,7 @@ static const struct known_message messages[] = {
 		.source = SEEN,
 		.cause = "another DPDK program with the same prefix runs, and they share "
 			 "/var/run/dpdk",
-		.cure = "pinfold run: each workload has its own; elsewhere --file-prefix NAME",
+		.cure = "under pinfold run each has its own; elsewhere --file-prefix NAME",
 	},
 	{
 		.of = "EAL",
@@ -87,7 +87,7 @@ static const struct known_message messages[] = {
 		.example = "EAL: Cannot open '/var/run/dpdk/rte/config' for rte_mem_config",
 		.source = "containers with a read-only root, DPDK 22.11",
 		.cause = "its runtime directory cannot be written",
-		.cure = "pinfold run gives it one of its own; elsewhere mount a tmpfs on "
+		.cure = "under pinfold run it has one of its own; elsewhere mount a tmpfs on "
 			"/var/run/dpdk",
 	},
 	{
@@ -131,7 +131,7 @@ static const struct known_message messages[] = {
 		.example = "EAL: This system does not support \"SSE4.2\".",
 		.source = DPDK "lib/eal/common/eal_common_cpuflags.c",
 		.cause = "DPDK was built for a newer CPU",
-		.cure = "pinfold doctor; in a virtual machine give the guest the CPU of the host",
+		.cure = "pinfold doctor # in a virtual machine give the guest the CPU of the host",
 	},
 	// ---- hugepages
 	{
@@ -141,7 +141,7 @@ static const struct known_message messages[] = {
 			   "found for that size",
 		.source = SEEN,
 		.cause = "hugepages are reserved, but it finds no hugetlbfs to take them from",
-		.cure = "pinfold run --hugepages 2M=N mounts one for it; elsewhere --in-memory, or "
+		.cure = "under pinfold run --hugepages 2M=N it has one; elsewhere --in-memory, or "
 			"mount -t hugetlbfs none "
 			"/dev/hugepages",
 	},
@@ -151,8 +151,8 @@ static const struct known_message messages[] = {
 		.example = "EAL: FATAL: Cannot get hugepage information.",
 		.source = SEEN ", ngic-rtc#94",
 		.cause = "it finds no hugepages: none are reserved, granted or mounted",
-		.cure = "--hugepages 2M=N in the grant; pinfold doctor says whether the host has "
-			"any",
+		.cure = "--hugepages 2M=N in the grant; if the host has none: pinfold host prepare "
+			"--hugepages 2M=N",
 	},
 	{
 		.of = "EAL",
@@ -169,7 +169,8 @@ static const struct known_message messages[] = {
 		.example = "EAL: No free 2048 kB hugepages reported on node 0",
 		.source = SEEN ", contiv/vpp#1106",
 		.cause = "all pages of that size are taken, or none are reserved, on that node",
-		.cure = "pinfold host free shows who has them; pinfold doctor what reserves more",
+		.cure = "pinfold host prepare --hugepages 2M=N # pinfold host free shows who has "
+			"them",
 	},
 	{
 		.of = "EAL",
@@ -205,7 +206,7 @@ static const struct known_message messages[] = {
 		.example = "EAL: get_seg_fd(): open failed: Permission denied",
 		.source = "containers with --user, DPDK 22.11",
 		.cause = "the hugetlbfs belongs to another user",
-		.cure = "pinfold run --user UID: the mount is that user's",
+		.cure = "under pinfold run --user UID the mount is that user's",
 	},
 	{
 		.of = "kernel",
@@ -245,7 +246,8 @@ static const struct known_message messages[] = {
 			   "permitted",
 		.source = "openNetVM#162, moby#37241",
 		.cause = "the engine's filter of system calls refuses memory policies",
-		.cure = "pinfold run lets them through; of docker: --security-opt seccomp=PROFILE "
+		.cure = "under pinfold run they are let through; of docker: --security-opt "
+			"seccomp=PROFILE "
 			"with mbind, get_mempolicy "
 			"and set_mempolicy",
 	},
@@ -255,7 +257,8 @@ static const struct known_message messages[] = {
 		.example = "mbind: Operation not permitted",
 		.source = "numactl#232, cassandra#203",
 		.cause = "the engine's filter of system calls refuses memory policies",
-		.cure = "pinfold run lets them through; of docker: --security-opt seccomp=PROFILE "
+		.cure = "under pinfold run they are let through; of docker: --security-opt "
+			"seccomp=PROFILE "
 			"with mbind",
 	},
 };

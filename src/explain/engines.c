@@ -12,7 +12,7 @@ static const struct known_message messages[] = {
 			"cgroups in hybrid mode not supported, drop all controllers from cgroupv2",
 		.source = "crun 1.8.1 with version 1 and no hugetlb controller mounted",
 		.cause = "a controller of cgroup version 1 is not mounted, most often hugetlb",
-		.cure = "pinfold doctor says which, with the command that mounts it",
+		.cure = "pinfold host prepare # mounts hugetlb; pinfold doctor names others",
 	},
 	{
 		.of = "podman",
@@ -31,7 +31,8 @@ static const struct known_message messages[] = {
 		.example = "crun: mount `hugetlbfs` to `dev/hugepages`: Operation not permitted",
 		.source = "crun 1.8.1 and runc 1.1.5 in a user namespace",
 		.cause = "hugetlbfs cannot be mounted inside a user namespace",
-		.cure = "pinfold run or pinfold-runtime mounts it on the host and binds it in",
+		.cure = "under pinfold run and pinfold-runtime it is mounted on the host and bound "
+			"in",
 	},
 	{
 		.of = "engine",
@@ -58,7 +59,7 @@ static const struct known_message messages[] = {
 		.example = "0/1 nodes are available: 1 Insufficient hugepages-2Mi.",
 		.source = "kubernetes#130577",
 		.cause = "the node told kubelet of fewer hugepages when that started",
-		.cure = "reserve them (pinfold doctor), then restart kubelet",
+		.cure = "pinfold host prepare --hugepages 2M=N && systemctl restart kubelet",
 	},
 	{
 		.of = "kernel",

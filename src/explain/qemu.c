@@ -11,7 +11,7 @@ static const struct known_message messages[] = {
 		.example = "Could not access KVM kernel module: Permission denied",
 		.source = "QEMU 7.2, accel/kvm/kvm-all.c",
 		.cause = "there is no /dev/kvm, or it is another user's",
-		.cure = "pinfold doctor; --accel tcg emulates the CPUs",
+		.cure = "--accel tcg emulates the CPUs; what KVM lacks: pinfold doctor",
 	},
 	{
 		.of = "QEMU",
@@ -20,7 +20,7 @@ static const struct known_message messages[] = {
 			   "allocate memory",
 		.source = "QEMU 7.2, util/mmap-alloc.c",
 		.cause = "there are fewer hugepages than the guest has memory",
-		.cure = "fewer --hugepages in the grant, or more on the host: pinfold host free",
+		.cure = "pinfold host prepare --hugepages 2M=N # or fewer --hugepages in the grant",
 	},
 	{
 		.of = "QEMU",
@@ -29,7 +29,7 @@ static const struct known_message messages[] = {
 			   "RAM: Permission denied",
 		.source = "QEMU 7.2, system/physmem.c",
 		.cause = "the hugetlbfs is not there, or another user's",
-		.cure = "pinfold run --in vm mounts one for it",
+		.cure = "under pinfold run --in vm it has one",
 	},
 	{
 		.of = "QEMU",

@@ -3,7 +3,10 @@
 
 #include "grant/avail.h"
 
+#include "base/size.h"
+
 #include <errno.h>
+#include <stdio.h>
 
 struct idset avail_cpus(const struct host *host, const struct holdings *others)
 {
@@ -107,4 +110,30 @@ uint64_t avail_memory(const struct host *host, const struct holdings *others, in
 		left -= left < held ? left : held;
 	}
 	return left;
+}
+
+char *avail_reserve(
+	const struct host *host, uint64_t size, int node, uint64_t missing, char ret[RESERVE_LEN]
+)
+{
+	const struct host_node *n =
+		node >= 0 && host->numa ? host_node(host, (unsigned)node) : NULL;
+	int index = host_page_size_index(host, size);
+	char text[SIZE_STR], where[16] = "";
+	uint64_t have = 0;
+
+	if (index >= 0)
+		have = (n != NULL ? n->hugepages : host->hugepages)[index].total;
+	// the same on a machine of one node
+	if (n != NULL && host->nnodes > 1)
+		snprintf(where, sizeof(where), "@%d", node);
+	snprintf(
+		ret,
+		RESERVE_LEN,
+		"pinfold host prepare --hugepages %s=%llu%s",
+		size_format(size, text),
+		(unsigned long long)(have + missing),
+		where
+	);
+	return ret;
 }

@@ -25,3 +25,9 @@ uint64_t avail_memory_total(const struct host *host, int node);
 
 // What of that no grant was promised. Those that may take it from several nodes count on each with an equal part.
 uint64_t avail_memory(const struct host *host, const struct holdings *others, int node);
+
+// What reserves as many pages of a size as there have to be for `missing` more on a node (-1: anywhere), in `ret`.
+#define RESERVE_LEN 80
+char *avail_reserve(
+	const struct host *host, uint64_t size, int node, uint64_t missing, char ret[RESERVE_LEN]
+);

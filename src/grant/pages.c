@@ -73,8 +73,8 @@ static int place_pages(
 )
 {
 	uint64_t left = want->count;
-	bool tried[HOST_NODES] = {false};
-	char size[SIZE_STR];
+	bool tried[HOST_NODES] = {false}, has_memory;
+	char size[SIZE_STR], more[RESERVE_LEN];
 
 	while (left > 0) {
 		const struct host_node *best = NULL;
@@ -114,15 +114,16 @@ static int place_pages(
 			return -err->code;
 		left -= take;
 	}
+	has_memory = home >= 0 && idset_has(&host->nodes_with_memory, (unsigned)home);
 	if (left > 0)
 		return err_set(
 			err,
 			ENOMEM,
-			"hugepages of %s: %llu wanted, %llu available; reserve more (sysctl "
-			"vm.nr_hugepages, or nr_hugepages of the size in /sys/kernel/mm/hugepages)",
+			"hugepages of %s: %llu wanted, %llu available; reserve more: %s",
 			size_format(want->size, size),
 			(unsigned long long)want->count,
-			(unsigned long long)(want->count - left)
+			(unsigned long long)(want->count - left),
+			avail_reserve(host, want->size, has_memory ? home : -1, left, more)
 		);
 	return 0;
 }

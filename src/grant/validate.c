@@ -136,7 +136,7 @@ static int check_pages(
 	struct err *err
 )
 {
-	char size[SIZE_STR];
+	char size[SIZE_STR], more[RESERVE_LEN];
 
 	for (unsigned i = 0; i < g->nhugepages; i++) {
 		const struct grant_hugepages *h = &g->hugepages[i];
@@ -176,15 +176,12 @@ static int check_pages(
 				err,
 				ENOMEM,
 				"hugepages of %s on node %d: %llu wanted, %llu available; reserve "
-				"more with: echo N > "
-				"/sys/devices/system/node/node%d/hugepages/hugepages-%llukB/"
-				"nr_hugepages",
+				"more: %s",
 				size,
 				h->node,
 				want,
 				have,
-				h->node,
-				(unsigned long long)(h->size >> 10)
+				avail_reserve(host, h->size, h->node, want - have, more)
 			);
 		want = grant_pages(g, h->size, -1, true, true);
 		have = avail_pages(host, others, h->size, -1);
@@ -193,12 +190,11 @@ static int check_pages(
 				err,
 				ENOMEM,
 				"hugepages of %s: %llu wanted, %llu are not promised to another "
-				"program; reserve more with: echo N > "
-				"/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
+				"program; reserve more: %s",
 				size,
 				want,
 				have,
-				(unsigned long long)(h->size >> 10)
+				avail_reserve(host, h->size, -1, want - have, more)
 			);
 	}
 	return 0;

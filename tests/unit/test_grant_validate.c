@@ -95,13 +95,17 @@ static void pages(void **)
 	refused(&h, &nobody, "cpus=1 hugepages=2M=1@4", "NUMA node 4 does not exist");
 	refused(&h, &nobody, "cpus=1 hugepages=1G=1", "1 wanted, 0 available; reserve more");
 	refused(&h, &nobody, "cpus=1 hugepages=2M=501", "501 wanted, 500 available");
-	refused(&h, &nobody, "cpus=1 hugepages=2M=501@0", "node0/hugepages/hugepages-2048kB/nr_");
+	refused(&h, &nobody, "cpus=1 hugepages=2M=501@0", "prepare --hugepages 2M=513");
 	// free on the node, and promised to somebody
 	refused(&h, &nobody, "cpus=1 hugepages=2M=500", "488 are not promised to another program");
 	fake_hold(&h, &others, "name=other cpus=0 hugepages=2M=400", false);
 	refused(&h, &others, "cpus=1 hugepages=2M=101,anon", "101 wanted, 100 available");
 	refused(&h, &others, "cpus=1 hugepages=2M=60@0 hugepages=2M=60@0,anon", "120 wanted, 100");
 	holdings_done(&others);
+	host_done(&h);
+	fake_read("paper", &h);
+	refused(&h, &nobody, "cpus=13 hugepages=2M=300@1", "host prepare --hugepages 2M=300@1");
+	refused(&h, &nobody, "cpus=13 hugepages=2M=600", "host prepare --hugepages 2M=344@1");
 	host_done(&h);
 	fake_read("huge", &h);
 	h.nsizes = 0;

@@ -2,10 +2,15 @@
 # Copyright (c) 2026 The pinfold authors
 """pinfold explain: messages as programs print them here, and what run says when a program fails at its start."""
 
+import ast
 import json
+import re
 import subprocess
 
+import cures
+import fake_host
 import pytest
+from places import TOP
 
 from schemas import validate
 from workload import CPU, needs_pages, needs_root, needs_testpmd
@@ -70,6 +75,22 @@ def test_forms(pinfold, tmp_path):
     assert p.returncode == 125 and p.stderr.count("\n") == 1
     p = explain(pinfold, "x\x1b[2J lcore 7 unavailable\n")
     assert "\x1b" not in p.stdout
+
+
+def all_cures():
+    for path in sorted((TOP / "src/explain").glob("*.c")):
+        for literal in re.findall(r'\.cure = ((?:"[^\n]*"\s*)+),', path.read_text()):
+            yield ast.literal_eval(f"({literal})")
+
+
+@pytest.mark.anywhere
+def test_cures_can_be_pasted(pinfold, tmp_path):
+    machine = fake_host.write(fake_host.kinds["paper"](), str(tmp_path / "paper"))
+    names = {"NIC": "0000:82:00.0", "PF": "0000:82:00.1", "2M=N": "2M=600", "ENGINE": "docker"}
+    found = list(all_cures())
+    assert len(found) > 50
+    for cure in found:
+        cures.check(pinfold, cure, machine, names)
 
 
 @needs_root

@@ -60,9 +60,25 @@ static void add_cpus(struct words *w, const struct idset *cpus, const struct hos
 		add(w, "irqaffinity=%s", idset_format(&others, rest, IDSET_STR));
 }
 
+// Whether all are of one size, which is not what programs get that ask for none. The kernel takes the first
+// default_hugepagesz= alone.
+static bool is_other_default(const struct words *w, const struct request *r, const struct host *h)
+{
+	for (unsigned i = 1; i < r->nhugepages; i++) {
+		if (r->hugepages[i].size != r->hugepages[0].size)
+			return false;
+	}
+	return r->nhugepages > 0 && r->hugepages[0].size != h->default_hugepage
+	       && strstr(w->have, "default_hugepagesz=") == NULL;
+}
+
 // Sizes one after the other: what follows hugepagesz= is of that size.
 static void add_pages(struct words *w, const struct request *r, const struct host *h)
 {
+	char first[SIZE_STR];
+
+	if (is_other_default(w, r, h))
+		add(w, "default_hugepagesz=%s", size_format(r->hugepages[0].size, first));
 	for (unsigned i = 0; i < h->nsizes; i++) {
 		const uint64_t size = h->hugepages[i].size;
 		char text[SIZE_STR], nodes[256] = "";

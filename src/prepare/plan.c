@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define WORKQUEUES "/sys/devices/virtual/workqueue/cpumask"
+#define LARGEST (UINT64_C(1) << 30) // which some kernels take at their start only
 #define DEFAULT_IRQS "/proc/irq/default_smp_affinity"
 
 struct planning {
@@ -210,8 +211,12 @@ static int plan_pages(struct planning *p, struct err *err)
 			return err_set(
 				err,
 				EINVAL,
-				"hugepages of %s: this kernel has none",
-				size_format(w->size, size)
+				w->size == LARGEST ? "hugepages of %s: this kernel makes none "
+						     "while it runs; boot with "
+						     "hugepagesz=1G hugepages=%llu"
+						   : "hugepages of %s: this kernel has none",
+				size_format(w->size, size),
+				(unsigned long long)w->count
 			);
 		if (w->node >= 0 && n == NULL)
 			return err_set(err, ENODEV, "hugepages: there is no node %d", w->node);

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import fake_host
 import jsonschema
 import pytest
 
@@ -207,6 +208,43 @@ class TestCpus:
         all_of_them = Path("/sys/devices/system/cpu/online").read_text().strip()
         pf.fails("host", "prepare", "--cpus", all_of_them, like="leave the host one")
         pf.fails("host", "prepare", "--cpus", "8000", like="CPU 8000 is not online")
+
+
+VFIO_WORDS = "intel_iommu=on iommu=pt"
+NO_1G = {0: fake_host.Node([0, 1], 4 << 20, {2048: [512, 500, 0]})}
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize(
+    "kind, args, words",
+    [
+        ("two", ["--hugepages", "2M=600"], "hugepagesz=2M hugepages=600"),
+        ("two", ["--hugepages", "1G=1"], "default_hugepagesz=1G hugepagesz=1G hugepages=1"),
+        ("two", ["--hugepages", "1G=1", "--hugepages", "2M=600"],
+         "hugepagesz=2M hugepages=600 hugepagesz=1G hugepages=1"),
+        ("paper", ["--hugepages", "1G=34"], "hugepagesz=1G hugepages=34"),  # names a default
+        ("paper", ["--hugepages", "1G=20@1"], "hugepagesz=1G hugepages=1:20"),
+        ("two", ["--module", "vfio-pci"], VFIO_WORDS),
+        ("paper", ["--module", "vfio-pci"], ""),  # it has them
+        ("two", ["--cpus", "1"],
+         "isolcpus=managed_irq,domain,1 nohz_full=1 rcu_nocbs=1 irqaffinity=0"),
+    ],
+)  # fmt: skip
+def test_words_for_the_next_boot(pinfold, tmp_path, kind, args, words):
+    tree = fake_host.write(fake_host.kinds[kind](), str(tmp_path / kind))
+    command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--json", *args]
+    p = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(p.stdout)["command-line"] == words
+
+
+@pytest.mark.anywhere
+def test_pages_that_only_a_boot_makes(pinfold, tmp_path):
+    m = fake_host.kinds["two"]()
+    m.nodes = NO_1G
+    tree = fake_host.write(m, str(tmp_path / "two"))
+    command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--hugepages", "1G=2"]
+    p = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert p.returncode == 125 and p.stderr.endswith("boot with hugepagesz=1G hugepages=2\n")
 
 
 def test_not_for_users(pf):

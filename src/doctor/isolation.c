@@ -8,20 +8,103 @@
 #include "host/hostfs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-// "isolcpus=nohz,domain,2-7": flags before the list.
-static struct idset list_of(const char *value)
+static bool number(const char **at, unsigned last, unsigned *ret)
 {
-	struct idset s = {0};
+	char *end;
 
-	while (*value >= 'a' && *value <= 'z') {
-		value += strcspn(value, ",");
-		value += *value == ',';
+	if (**at == 'N') {
+		*ret = last;
+		(*at)++;
+		return true;
 	}
-	if (idset_parse_below(value, IDSET_MAX, &s) < 0)
-		return (struct idset){0};
-	return s;
+	if (**at < '0' || **at > '9')
+		return false;
+	*ret = (unsigned)strtoul(*at, &end, 10);
+	*at = end;
+	return true;
+}
+
+// "2-7", "8-N", "all", "0-31:2/8": two of every eight. At *at, which goes behind it.
+static bool range(const char **at, unsigned last, struct idset *set)
+{
+	unsigned first = 0, end = last, used = 1, of = 1;
+
+	if (str_starts(*at, "all")) {
+		*at += strlen("all");
+	} else {
+		if (!number(at, last, &first))
+			return false;
+		end = first;
+		if (**at == '-' && (++*at, !number(at, last, &end)))
+			return false;
+	}
+	if (**at == ':'
+	    && (++*at, !number(at, last, &used) || *(*at)++ != '/' || !number(at, last, &of)))
+		return false;
+	if (end < first || used > of || of == 0)
+		return false;
+	for (unsigned i = first; i <= end && i < IDSET_MAX; i++) {
+		if ((i - first) % of < used)
+			idset_add(set, i);
+	}
+	return true;
+}
+
+// As the kernel reads it (Documentation/admin-guide/kernel-parameters.rst), flags of isolcpus= before the list.
+static bool parse_cpus(const char *value, unsigned last, struct idset *ret)
+{
+	static const char *const flags[] = {"nohz,", "domain,", "managed_irq,"};
+
+	*ret = (struct idset){0};
+	for (size_t i = 0; i < ARRAY_LEN(flags);) {
+		bool there = str_starts(value, flags[i]);
+
+		value += there ? strlen(flags[i]) : 0;
+		i = there ? 0 : i + 1;
+	}
+	while (range(&value, last, ret)) {
+		if (*value == '\0')
+			return true;
+		if (*value++ != ',')
+			break;
+	}
+	*ret = (struct idset){0};
+	return false;
+}
+
+// False: it is there, and nobody can read it.
+static bool cmdline_cpus(const struct doctor *d, const char *word, char *value, struct idset *ret)
+{
+	*ret = (struct idset){0};
+	return !doctor_cmdline(d, word, value, IDSET_STR)
+	       || parse_cpus(value, (unsigned)idset_count(&d->host->possible) - 1, ret);
+}
+
+// The kernel says it in its log, at its start, and goes on without.
+static void look_at_words(struct doctor *d)
+{
+	static const char *const words[] = {"isolcpus", "nohz_full", "rcu_nocbs", "irqaffinity"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		char value[IDSET_STR];
+		struct idset unused;
+
+		if (cmdline_cpus(d, words[i], value, &unused))
+			continue;
+		doctor_find(
+			d,
+			VERDICT_WARN,
+			"command-line",
+			"%s=%.64s cannot be parsed: it is no list of CPUs",
+			words[i],
+			value
+		);
+		doctor_read(d, "/proc/cmdline");
+		doctor_cure(d, "boot with %s=LIST, as 2-7,10", words[i]);
+	}
 }
 
 static void compare(
@@ -168,6 +251,7 @@ void doctor_isolation(struct doctor *d)
 	char value[IDSET_STR];
 	struct idset nocbs;
 
+	look_at_words(d);
 	if (idset_empty(&d->cpus)) {
 		doctor_find(
 			d,
@@ -201,9 +285,7 @@ void doctor_isolation(struct doctor *d)
 		"nohz_full",
 		"/sys/devices/system/cpu/nohz_full",
 		"the timer interrupts programs there up to 1000 times a second");
-	value[0] = '\0';
-	doctor_cmdline(d, "rcu_nocbs", value, sizeof(value));
-	nocbs = list_of(value);
+	cmdline_cpus(d, "rcu_nocbs", value, &nocbs);
 	// it is implied
 	idset_or(&nocbs, &d->host->nohz_full);
 	compare(d,

@@ -183,6 +183,20 @@ def test_sick_file(pinfold, machine, healthy, path, text, check, verdict):
 
 
 @pytest.mark.anywhere
+@pytest.mark.parametrize("word", ["isolcpus", "nohz_full", "rcu_nocbs", "irqaffinity"])
+def test_lists_on_the_kernels_command_line(pinfold, machine, word):
+    """Nonsense is said, with all the rest of it taken; what the kernel knows is not nonsense."""
+    fine = ["1", "1-3,5", "all", "1-N", "0-7:2/4", "N"]
+    fine += ["domain,managed_irq,1-3"] if word == "isolcpus" else []
+    wrong = ["nonsense", "1-", "3-1", "1,,2", "1;2", "0-7:4/2", "0-7:2", "domain,", "-1"]
+    for value in wrong + fine:
+        doc = report(pinfold, tree=machine("two", cmdline=f"ro {word}={value} quiet"))
+        said = find(doc, "isolation/command-line", f"{word}={value} cannot be parsed")
+        assert len(said) == (value not in fine), (value, doc)
+        assert len(find(doc, "isolation/command-line")) == len(said)
+
+
+@pytest.mark.anywhere
 @pytest.mark.parametrize(
     "program, config",
     [

@@ -41,7 +41,7 @@ static const struct known_message messages[] = {
 			   "pinfold.",
 		.source = "Docker 20.10",
 		.cause = "the engine does not know pinfold-runtime",
-		.cure = "name it among the engine's runtimes: docs/engines.md",
+		.cure = "pinfold runtime configure docker # or podman, containerd, crio",
 	},
 	{
 		.of = "docker",

@@ -128,6 +128,21 @@ def test_any_machine(pinfold, machine, kind):
             assert c["read"] and c["cure"], c
 
 
+def nic(function, **fields):
+    kind = {"group": 40, "driver": "vfio-pci", "bridge": ""} | fields
+    return fake_host.Pci(f"0000:82:00.{function}", **kind)
+
+
+def paper_nodes(*pages):
+    cpus = [[c for c in range(48) if c % 24 // 12 == n] for n in range(2)]
+    return {
+        n: fake_host.Node(cpus[n], 32 << 20, {2048: [count, count, 0]})
+        for n, count in enumerate(pages)
+    }
+
+
+# a kernel without those of VFIO and of devices, and overlayfs
+NO_MODULES = {"lib/modules/6.1.0-18-amd64/modules.dep": "kernel/fs/xfs/xfs.ko:\n"}
 # what is changed of a healthy machine, and what is to be said then
 SICK = [
     ("paper", {"flags": "fpu"}, "processor/instructions", "FAIL", "SSE4.2"),
@@ -137,7 +152,27 @@ SICK = [
     ("paper", {"isolated": "1-23"}, "isolation/tickless", "WARN", "12"),
     ("paper", {"cmdline": "ro", "nohz_full": ""}, "isolation/rcu", "WARN", "1-11"),
     ("two", {"cgroup": "v1-bare"}, "cgroups/controllers", "FAIL", "not mounted"),
-]
+    ("paper", {"files": {"sys/fs/cgroup/cgroup.subtree_control": "cpuset cpu memory"}},
+     "cgroups/below-the-root", "WARN", "not limited by: pids hugetlb"),
+    ("paper", {"release": "5.4.0-1-amd64"}, "cgroups/reservations", "WARN", "Linux 5.7"),
+    ("paper", {"nodes": paper_nodes(0, 256)}, "hugepages/pages", "WARN", "node 0 has CPUs and no"),
+    ("paper", {"nodes": paper_nodes(0, 0)}, "hugepages/pages", "FAIL", "no hugepages are reserved"),
+    ("two", {"files": {"usr/bin/containerd": ""}}, "runtime/containerd", "WARN", "hugepages out"),
+    ("paper", {"pci": [], "files": {"sys/firmware/acpi/tables/DMAR": ""}},
+     "iommu/iommu", "WARN", "off, though the firmware has one (DMAR)"),
+    ("paper", {"pci": []}, "iommu/iommu", "WARN", "none that the firmware tells of"),
+    ("paper", {"pci": [], "files": NO_MODULES}, "iommu/modules", "WARN", "kernel has no vfio-pci"),
+    ("paper", {"files": NO_MODULES}, "devices/tun", "WARN", "no kernel port with a tap"),
+    ("paper", {"files": NO_MODULES | {"proc/filesystems": "\text4"}},
+     "security/overlayfs", "FAIL", "this kernel has none"),
+    ("paper", {"pci": [nic(0)]}, "nics/nic-node", "WARN", "does not tell its NUMA node"),
+    ("paper", {"pci": [nic(0, node=1, totalvfs=63, numvfs=2)]},
+     "nics/nic-token", "WARN", "need its VF token"),
+    ("paper", {"pci": [nic(0, node=1), nic(1, node=1, driver="ixgbe", netdev="ens1")]},
+     "nics/nic", "WARN", "shares IOMMU group 40 with 0000:82:00.1 (ixgbe)"),
+    ("paper", {"pci": [nic(0, node=1, driver="uio_pci_generic")]}, "nics/nic", "WARN", "no memory"),
+    ("paper", {"pci": [nic(0, node=1, group=-1)]}, "nics/nic", "WARN", "is in no IOMMU group"),
+]  # fmt: skip
 # the same by files
 SICK_FILES = [
     ("proc/sys/kernel/nmi_watchdog", "1", "noise/nmi-watchdog", "WARN"),

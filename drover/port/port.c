@@ -275,7 +275,7 @@ int port_restart(const struct port_device *dev, uint16_t port)
 void port_stop(const struct port_device *dev, uint16_t port)
 {
 	void *path = (void *)(uintptr_t)dev->makes;
-	bool serves = dev->memif && !dev->client;
+	bool serves = dev->memif && !dev->client && dev->makes[0] != '\0';
 
 	// a turn before: the interrupt thread may be about to look at who came
 	if (serves)

@@ -61,13 +61,16 @@ static int stop_dma(int dir, const char *bdf, struct err *err)
 	return err_sys(err, errno, "NIC %s: stop its DMA", bdf);
 }
 
-// Who resets it has this until it is back: where another does, the kernel would keep who reads its configuration waiting.
+// Its "reset", or -ENOENT where it has none. Who resets it has its lock until it is back, for who reads the
+// configuration of one meanwhile waits too. It is root's alone: nobody else can open it.
 static int begin_alone(int dir, const char *bdf, struct err *err)
 {
-	_cleanup_close_ int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(dir, "reset", O_WRONLY | O_CLOEXEC);
 
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV))
+		return -ENOENT;
 	if (fd < 0)
-		return err_sys(err, errno, "NIC %s: look at it", bdf);
+		return err_sys(err, errno, "NIC %s: open its reset", bdf);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return err_set(
 			err,
@@ -78,26 +81,21 @@ static int begin_alone(int dir, const char *bdf, struct err *err)
 	return steal_fd(&fd);
 }
 
-// In a child with nothing but the directory: neither the ledger's lock nor somebody's pipe. Returns an errno.
-static int write_reset(int dir)
+// In a child with nothing but that: neither the ledger's lock nor somebody's pipe. Returns an errno.
+static int write_reset(int reset)
 {
-	int fd;
-
-	if (dup2(dir, 0) < 0 || close_range(1, ~0U, 0) < 0)
+	if (dup2(reset, 0) < 0 || close_range(1, ~0U, 0) < 0)
 		return errno;
-	fd = openat(0, "reset", O_WRONLY);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : errno;
-	return write(fd, "1", 1) == 1 ? 0 : errno;
+	return write(0, "1", 1) == 1 ? 0 : errno;
 }
 
 // The kernel waits a minute for one that does not come back, which is up to whoever wrote its registers: others wait for
 // the ledger meanwhile.
-static int begin_reset(int dir, const char *bdf, pid_t *ret, struct err *err)
+static int begin_reset(int reset, const char *bdf, pid_t *ret, struct err *err)
 {
 	*ret = fork();
 	if (*ret == 0)
-		_exit(write_reset(dir));
+		_exit(write_reset(reset));
 	return *ret < 0 ? err_sys(err, errno, "NIC %s: reset it", bdf) : 0;
 }
 
@@ -146,9 +144,9 @@ static int take_back(const struct hostfs *fs, const char *bdf, pid_t *resetter, 
 	if (r < 0 || !host_nic_uio(driver))
 		return 0;
 	alone = begin_alone(dir, bdf, err);
-	if (alone < 0 || stop_dma(dir, bdf, err) < 0)
+	if ((alone < 0 && alone != -ENOENT) || stop_dma(dir, bdf, err) < 0)
 		return -err->code;
-	return resetter != NULL ? begin_reset(alone, bdf, resetter, err) : 0;
+	return resetter != NULL && alone >= 0 ? begin_reset(alone, bdf, resetter, err) : 0;
 }
 
 static void keep_first(struct err *first, const struct err *err)

@@ -333,10 +333,18 @@ static void not_to_be_stopped(void **)
 static void not_back_from_its_reset(void **)
 {
 	int64_t begun = clock_ms();
+	char bytes[4096] = {0};
 	struct err err;
+	int full;
 
 	assert_int_equal(unlinkat(topfd, AT(A) "reset", 0), 0);
-	assert_int_equal(mkfifoat(topfd, AT(A) "reset", 0600), 0); // a writer waits for a reader
+	assert_int_equal(mkfifoat(topfd, AT(A) "reset", 0600), 0);
+	full =
+		openat(topfd, AT(A) "reset", O_RDWR | O_NONBLOCK
+		); // who writes more waits for a reader
+	assert_true(full >= 0);
+	while (write(full, bytes, sizeof(bytes)) > 0)
+		;
 	assert_ok(uio_stop(&l, &both, &err), &err);
 	assert_fails(uio_return(&l, &both, &err), &err, "NIC " A " is being reset");
 	assert_true(clock_ms() - begun < 20000);
@@ -349,7 +357,9 @@ static void not_back_from_its_reset(void **)
 	assert_int_equal(command_of(AT(A) "config"), 7);
 	assert_true(clock_ms() - begun < 2500);
 	// the child goes
-	close(openat(topfd, AT(A) "reset", O_RDONLY | O_NONBLOCK));
+	while (read(full, bytes, sizeof(bytes)) > 0)
+		;
+	close(full);
 }
 
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)

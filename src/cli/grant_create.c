@@ -122,7 +122,7 @@ static int create_all(
 		r = read_others(l, host, w, &others, err);
 		if (r == 0)
 			r = grant_resolve(&one, host, &others, &g, err);
-		if (r == 0 && count > 1)
+		if (r == 0 && (count > 1 || w->reserve.memory > 0))
 			r = check_memory_beside(&g, host, &others, err);
 		if (r == 0) {
 			g.owner_uid = w->owner[0];

@@ -101,8 +101,8 @@ uint64_t avail_memory(const struct host *host, const struct holdings *others, in
 		const struct grant *g = &others->held[i].grant;
 		uint64_t held = g->memory;
 
-		// A pool has none, and as much as the machine has is an engine's container without a limit.
-		if (g->kind == GRANT_POOL || g->memory >= host->mem_total)
+		// A pool has none, and what runs with as much as the machine has is an engine's container without a limit.
+		if (g->kind == GRANT_POOL || (others->held[i].live && g->memory >= host->mem_total))
 			continue;
 		if (node >= 0)
 			held = idset_has(&g->mems, (unsigned)node) ? held / idset_count(&g->mems)

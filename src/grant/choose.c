@@ -70,7 +70,7 @@ static int home_node(
 )
 {
 	struct idset free_cpus = avail_cpus(host, others);
-	unsigned best_cpus = 0, best_low = 0, best_fits = 0;
+	unsigned best_cpus = 0, best_low = 0, best_fits = 0, best_room = 0;
 	int best = -1;
 
 	if (req->near[0] != '\0') {
@@ -101,12 +101,12 @@ static int home_node(
 			return 0;
 		}
 	}
-	// Nothing said: the node where the pages are and, of those, one with CPUs and memory that nobody was
-	// promised, else the one with most free CPUs, first of those that are chosen first.
+	// Nothing said: the node where the pages are and, of those, the one with most free CPUs, first of those that are
+	// chosen first; of such nodes one with memory that nobody was promised.
 	for (unsigned i = 0; i < host->nnodes; i++) {
 		const struct host_node *n = &host->nodes[i];
 		struct idset left = n->cpus;
-		unsigned count, low = 0, fits = pages_fit(req, host, others, (int)n->id) ? 2 : 0;
+		unsigned count, low = 0, fits = pages_fit(req, host, others, (int)n->id), room;
 
 		if (idset_empty(&n->cpus)
 		    || (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id)))
@@ -115,17 +115,20 @@ static int home_node(
 		count = idset_count(&left);
 		if (count > req->cpu_count) // enough is enough
 			count = req->cpu_count;
-		fits += count == req->cpu_count
-			&& avail_memory(host, others, (int)n->id) >= req->memory;
+		room = avail_memory(host, others, (int)n->id) >= req->memory;
 		idset_foreach (cpu, &left)
 			low += low < count && cpu < EAL_LCORES;
 		if (best < 0 || fits > best_fits
 		    || (fits == best_fits
-			&& (low > best_low || (low == best_low && count > best_cpus)))) {
+			&& (low > best_low
+			    || (low == best_low
+				&& (count > best_cpus || (count == best_cpus && room > best_room))))
+		    )) {
 			best = (int)n->id;
 			best_cpus = count;
 			best_low = low;
 			best_fits = fits;
+			best_room = room;
 		}
 	}
 	// memory of nodes without CPUs was asked for, and nothing else said

@@ -43,6 +43,9 @@ static void left(void **)
 	fake_hold(&h, &others, "name=d cpus=3 memory=40G", false);
 	assert_int_equal(avail_memory(&h, &others, 0), 0);
 	assert_int_equal(avail_memory(&h, &others, 1), NODE - 2 * GIB);
+	// an operator's is meant, however much it is
+	fake_hold(&h, &others, "name=e cpus=14 memory=64G", false);
+	assert_int_equal(avail_memory(&h, &others, 1), 0);
 	holdings_done(&others);
 	host_done(&h);
 }
@@ -98,6 +101,14 @@ static void node_with_memory(void **)
 	assert_ids(&g.mems, "0");
 	fake_hold(&h, &others, "name=b cpus=12-23,36-46", false);
 	fake_grant(&h, &others, "cpu-count=2 memory=10G", &g);
+	assert_ids(&g.mems, "0");
+	holdings_done(&others);
+	host_done(&h);
+	// nor where lcores have no number
+	others = (struct holdings){0};
+	fake_read("huge", &h);
+	fake_hold(&h, &others, "name=a cpus=200 memory=512M", false);
+	fake_grant(&h, &others, "cpu-count=2 memory=256M", &g);
 	assert_ids(&g.mems, "0");
 	holdings_done(&others);
 	host_done(&h);

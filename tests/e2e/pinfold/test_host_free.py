@@ -116,6 +116,13 @@ def test_fit(pinfold, machine, kind, flags, fit, limit):
     ) - held_memory(flags, fit)
 
 
+@pytest.mark.anywhere
+def test_all_memory_is_the_hosts(pinfold, machine):
+    flags = "--count max --cpu-count 1 --reserve memory=8G"
+    doc = slots(pinfold, machine("two"), flags, status=1)
+    assert (doc["fit"], doc["limit"]) == (0, "memory")
+
+
 def held_memory(flags, fit):
     """Bytes that so many grants and the host have."""
     sizes = dict(re.findall(r"--(memory|reserve memory)[ =](\d+)G", flags))

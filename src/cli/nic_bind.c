@@ -370,12 +370,13 @@ static int note(
 	return 0;
 }
 
-// What shares an IOMMU group is bound in one command, or by none.
+// What shares an IOMMU group is bound to VFIO in one command, or by none.
 static bool together(const struct noted *a, const struct noted *b)
 {
 	return a == b
 	       || (a->nic != NULL && b->nic != NULL && a->nic->iommu_group >= 0
-		   && a->nic->iommu_group == b->nic->iommu_group && str_eq(a->driver, b->driver));
+		   && a->nic->iommu_group == b->nic->iommu_group && str_eq(a->driver, "vfio-pci")
+		   && str_eq(b->driver, "vfio-pci"));
 }
 
 // Those of the t->n that go with the first of them. One that cannot be had does not keep the others.

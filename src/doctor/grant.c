@@ -7,6 +7,19 @@
 
 #include <string.h>
 
+// A command that is the last words of some refusals, NULL where there is none. What a refusal quotes is somebody's text: more
+// than plain words is no command.
+static const char *command_of(const char *refusal)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 =@:._-";
+	const char *found = NULL;
+
+	for (const char *at = refusal; (at = strstr(at, ": pinfold ")) != NULL; at++)
+		found = at + 2;
+	return found != NULL && found[strspn(found, plain)] == '\0' ? found : NULL;
+}
+
 void doctor_grant(struct doctor *d)
 {
 	char cpus[IDSET_STR], mems[IDSET_STR], size[SIZE_STR];
@@ -16,11 +29,10 @@ void doctor_grant(struct doctor *d)
 	if (d->wanted == NULL)
 		return;
 	if (g == NULL) {
-		// the last words of some refusals
-		const char *command = strstr(d->refusal->msg, ": pinfold ");
+		const char *command = command_of(d->refusal->msg);
 
 		doctor_find(d, VERDICT_FAIL, "grant", "%s", d->refusal->msg);
-		doctor_cure(d, "%s", command != NULL ? command + 2 : "pinfold host free");
+		doctor_cure(d, "%s", command != NULL ? command : "pinfold host free");
 		return;
 	}
 	all = grant_all_cpus(g);

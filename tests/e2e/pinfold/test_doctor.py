@@ -281,6 +281,10 @@ def test_grant_flags(pinfold, machine, tmp_path):
     doc = report(pinfold, "--cpus", "9", "--hugepages", "2M=9999", tree=tree)
     assert "CPU 9 does not exist" in one(doc, "grant/grant")["found"] or "9999" in str(doc)
     assert one(doc, "grant/grant")["verdict"] == "FAIL"
+    # what a refusal quotes is no command
+    doc = report(pinfold, "--cpu-count", "1", "--near", "x: pinfold gc;id", tree=tree)
+    assert one(doc, "grant/grant")["verdict"] == "FAIL"
+    assert one(doc, "grant/grant")["cure"] == "pinfold host free"
     doc = report(pinfold, "--cpu-count", "4", "--nic", "82:00.0", tree=machine("paper"))
     assert "CPUs 13-16 are" in one(doc, "isolation/cpus")["found"]
     assert one(doc, "nics/nic")["verdict"] == "PASS"

@@ -183,21 +183,23 @@ def limits(text):
 def test_no_limit_is_inherited(pf, runtime):
     """Soft limits of who calls pinfold, low ones and high ones, are not the container's."""
 
+    # enough to start with
+    lower = {
+        resource.RLIMIT_NOFILE: 64,
+        resource.RLIMIT_STACK: 1 << 20,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 1 << 16,
+        resource.RLIMIT_MSGQUEUE: 4096,
+        resource.RLIMIT_NICE: 0,
+        resource.RLIMIT_RTPRIO: 0,
+        NAMES["Max pending signals"]: 4000,
+        NAMES["Max file locks"]: 64,
+    }
+
     def low():
         for number in NAMES.values():
-            hard = resource.getrlimit(number)[1]
-            # enough to start with
-            soft = {resource.RLIMIT_NOFILE: 64, resource.RLIMIT_STACK: 1 << 20}.get(number)
-            if soft is None and number in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
-                soft = 1 << 28
-            if (
-                number == resource.RLIMIT_SIGPENDING
-                if hasattr(resource, "RLIMIT_SIGPENDING")
-                else 11
-            ):
-                soft = soft or 4000
-            if soft is not None:
-                resource.setrlimit(number, (soft, hard))
+            soft, hard = lower.get(number, 1 << 35), resource.getrlimit(number)[1]
+            resource.setrlimit(number, (soft if hard < 0 else min(soft, hard), hard))
 
     def high():
         for number in NAMES.values():

@@ -337,13 +337,11 @@ def test_files_in_the_directory_of_a_link(pf):
     link = unique("l")
     flags = ["--memory", "64M", "--link", f"memif:{link}"]
     _, stays = pf.begin(*flags, cpu=OTHER)
-    write = f"dd if=/dev/zero of=/run/pinfold/links/{link}/f bs=1M count=12 2>/dev/null"
+    write = f"dd if=/dev/zero of=/run/pinfold/links/{link}/f bs=64K count=12 2>/dev/null"
     name = pf.unique()
     p = pf.run("--name", name, *flags, "--", "/bin/sh", "-c", write)
-    if p.returncode != 0:
-        pytest.skip("a link's directory takes no file of 12 MiB")
-    if name in pf.ps():  # where the directory is a file system of its own, nobody may be charged
-        assert pf.ps()[name]["held"]["memory"] >= 12 << 20
+    assert p.returncode == 0, p.stderr
+    assert pf.ps()[name]["held"]["memory"] >= 12 << 16
     pf.ok("stop", "-t", "0", stays)
     pf.ok("gc")
     assert name not in pf.ps() and not Path(f"/run/pinfold/links/{link}").exists()

@@ -92,7 +92,8 @@ static void add_pool(struct rte_mempool *pool, void *ret)
 	*sum += INT64_C(1) << PAGE_SHIFT;
 }
 
-static uint64_t guess_pages(void)
+// What of EAL's memory is somebody's.
+static int64_t allocated(void)
 {
 	int64_t sum = 0;
 
@@ -102,6 +103,13 @@ static uint64_t guess_pages(void)
 		if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &st) == 0)
 			sum += (int64_t)st.heap_allocsz_bytes;
 	}
+	return sum;
+}
+
+static uint64_t guess_pages(void)
+{
+	int64_t sum = allocated();
+
 	rte_mempool_walk(add_pool, &sum);
 	// a sixteenth for what was there only for a while
 	return ((uint64_t)(sum + sum / 16) >> PAGE_SHIFT) + 1;
@@ -186,11 +194,13 @@ int measure_end(
 	ret->cpus = cpus;
 	if (!no_huge)
 		take_pages(ret);
-	// what would lie in hugepages
-	if (!no_huge && !rte_eal_has_hugepages())
+	// what would lie in hugepages; without them packets will touch what nobody has yet
+	if (!rte_eal_has_hugepages())
 		rte_memseg_list_walk(add_touched, &touched);
 	ret->memory = (most + tables) * KB;
 	ret->memory -= RTE_MIN(touched, ret->memory);
+	if (no_huge)
+		ret->memory += RTE_MAX(touched, (uint64_t)allocated());
 	ret->memory = RTE_ALIGN_CEIL(ret->memory + memif_memory(c) + SPARE_MEMORY, 8 * MB);
 	if (threads + SPARE_PIDS > GRANT_PIDS)
 		ret->pids = (unsigned)threads + SPARE_PIDS;

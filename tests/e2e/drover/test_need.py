@@ -80,6 +80,16 @@ def test_it_starts_without_hugepages(pf, drover, name):
     starts(pf, drover, flags, name, *given)
 
 
+def test_buffers_that_no_packet_has_filled(drover):
+    """What nobody has touched yet is needed as well, where it is ordinary memory."""
+
+    def memory(*args):
+        said = check(drover, "none", "--no-huge", *args, *ports(["in=null", "out=null"]))
+        return int(re.search(r"--memory (\d+)M", said)[1])
+
+    assert memory("-D", "mbuf size=9216") - memory() > 8191 * (9216 - 4096) >> 20
+
+
 @needs_pages(64)
 @pytest.mark.parametrize("name", ["none", "bng"])
 def test_pages_are_told_where_there_are_none(pf, drover, name):

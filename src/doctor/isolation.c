@@ -7,6 +7,7 @@
 #include "doctor/doctor.h"
 #include "host/hostfs.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,31 +45,38 @@ static bool range(const char **at, unsigned last, struct idset *set)
 	if (**at == ':'
 	    && (++*at, !number(at, last, &used) || *(*at)++ != '/' || !number(at, last, &of)))
 		return false;
-	if (end < first || used > of || of == 0)
+	if (end < first || end > last || used > of || of == 0)
 		return false;
-	for (unsigned i = first; i <= end && i < IDSET_MAX; i++) {
+	for (unsigned i = first; i <= end; i++) {
 		if ((i - first) % of < used)
 			idset_add(set, i);
 	}
 	return true;
 }
 
-// As the kernel reads it (Documentation/admin-guide/kernel-parameters.rst), flags of isolcpus= before the list.
+// Words before the list of isolcpus=, "domain,managed_irq,": the kernel skips what it does not know of them
+// (kernel/sched/isolation.c: housekeeping_isolcpus_setup). False: there is no list.
+static bool skip_flags(const char **value)
+{
+	while (isalpha((unsigned char)**value)) {
+		while (isalpha((unsigned char)**value) || **value == '_')
+			(*value)++;
+		if (*(*value)++ != ',')
+			return false;
+	}
+	return true;
+}
+
+// As the kernel reads it (lib/bitmap-str.c: bitmap_parselist): nothing between commas is nothing, and one CPU that there
+// cannot be spoils all.
 static bool parse_cpus(const char *value, unsigned last, struct idset *ret)
 {
-	static const char *const flags[] = {"nohz,", "domain,", "managed_irq,"};
-
 	*ret = (struct idset){0};
-	for (size_t i = 0; i < ARRAY_LEN(flags);) {
-		bool there = str_starts(value, flags[i]);
-
-		value += there ? strlen(flags[i]) : 0;
-		i = there ? 0 : i + 1;
-	}
-	while (range(&value, last, ret)) {
+	for (;;) {
+		value += strspn(value, ",");
 		if (*value == '\0')
 			return true;
-		if (*value++ != ',')
+		if (!range(&value, last, ret) || (*value != ',' && *value != '\0'))
 			break;
 	}
 	*ret = (struct idset){0};
@@ -78,9 +86,14 @@ static bool parse_cpus(const char *value, unsigned last, struct idset *ret)
 // False: it is there, and nobody can read it.
 static bool cmdline_cpus(const struct doctor *d, const char *word, char *value, struct idset *ret)
 {
+	const char *list = value;
+	unsigned last = 0;
+
+	idset_foreach (cpu, &d->host->possible)
+		last = (unsigned)cpu;
 	*ret = (struct idset){0};
 	return !doctor_cmdline(d, word, value, IDSET_STR)
-	       || parse_cpus(value, (unsigned)idset_count(&d->host->possible) - 1, ret);
+	       || ((!str_eq(word, "isolcpus") || skip_flags(&list)) && parse_cpus(list, last, ret));
 }
 
 // The kernel says it in its log, at its start, and goes on without.

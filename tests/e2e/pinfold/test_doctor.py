@@ -221,11 +221,17 @@ def test_sick_file(pinfold, machine, healthy, path, text, check, verdict):
 @pytest.mark.parametrize("word", ["isolcpus", "nohz_full", "rcu_nocbs", "irqaffinity"])
 def test_lists_on_the_kernels_command_line(pinfold, machine, word):
     """Nonsense is said, with all the rest of it taken; what the kernel knows is not nonsense."""
-    fine = ["1", "1-3,5", "all", "1-N", "0-7:2/4", "N"]
-    fine += ["domain,managed_irq,1-3"] if word == "isolcpus" else []
-    wrong = ["nonsense", "1-", "3-1", "1,,2", "1;2", "0-7:4/2", "0-7:2", "domain,", "-1"]
+    fine = ["1", "1-3,5", "1-N", "0-7:2/4", "1,,2", ",1", "1,"]
+    wrong = ["nonsense", "1-", "3-1", "1;2", "0-7:4/2", "0-7:2", "-1", "2-300"]
+    # flags, which the kernel takes all letters there for
+    (fine if word == "isolcpus" else wrong).extend(
+        ["domain,managed_irq,1-3", "more,1-3", "domain,"]
+    )
+    (wrong if word == "isolcpus" else fine).extend(["all", "N"])
+    tree = machine("paper")
     for value in wrong + fine:
-        doc = report(pinfold, tree=machine("two", cmdline=f"ro {word}={value} quiet"))
+        (tree / "proc/cmdline").write_text(f"ro {word}={value} quiet\n")
+        doc = report(pinfold, "--cpus", "1", tree=tree)
         said = find(doc, "isolation/command-line", f"{word}={value} cannot be parsed")
         assert len(said) == (value not in fine), (value, doc)
         assert len(find(doc, "isolation/command-line")) == len(said)

@@ -522,9 +522,10 @@ def points(pf, s):
     listing = pf.directory / "calls"
     s.prepare()
     status = killat(pf, s, "-l", listing, "--", s.program(), *s.command())
-    assert status == 0, (pf.directory / "killat.out").read_text()
+    # also what failed: what it has made would be in the way of all others
     s.put_away()
     s.done()
+    assert status == 0, (pf.directory / "killat.out").read_text()
     found = []
     for line in listing.read_text().splitlines():
         role, number, alive, call, result, *path = line.split(" ")
@@ -580,11 +581,7 @@ def test_death_at_every_step(pf, scenario):
         s.prepare = lambda: None
         s.done = lambda: None
     before = machine()
-    try:
-        all_points = points(pf, s)
-    except AssertionError:
-        s.done()  # what it made would be in the way of all others
-        raise
+    all_points = points(pf, s)
     assert len(all_points) >= 3, all_points
     chosen = all_points
     n = FULL_SAMPLE.get(scenario) if FULL else SAMPLE.get(scenario, 6)

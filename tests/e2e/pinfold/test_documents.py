@@ -165,6 +165,7 @@ class Typist:
             self.desk = Desk(
                 *self.programs,
                 files={
+                    "none.cfg": (TOP / "data/drover/none.cfg").read_text(),
                     "tables.csv": bng.tables(),
                     "bng.cfg": lambda directory: BNG.replace("DIRECTORY", directory),
                 },

@@ -5,15 +5,15 @@
 // Its driver frees what its listener is known by when its port is closed, and leaves the descriptor open and the
 // handler registered (memif_socket_remove_device of DPDK 22.11 to 26.07): a client that came a moment before makes
 // the interrupt thread accept it from freed memory, as one does that was accepted and has not said yet what it wants. So
-// the descriptor becomes one of nothing first. It is not closed:
-// EAL, which waits for it, ends the process where that fails.
+// the descriptor becomes one of nothing first. It is not closed: EAL, which waits for it, ends the process where that
+// fails.
 
 #include "port/memif.h"
 
 #include "base/dir.h"
 #include "base/scope.h"
+#include "port/intr_thread.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,8 +36,14 @@ static bool is_of(int fd, const char *path, bool listening)
 	       && (listens != 0) == listening;
 }
 
-static void make_nothing(const char *path, bool listening)
+struct sockets {
+	const char *path;
+	bool listening;
+};
+
+static int make_nothing(void *arg)
 {
+	const struct sockets *s = arg;
 	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, "/proc/self/fd", 0);
 	_cleanup_close_ int nothing = eventfd(0, EFD_CLOEXEC);
 	struct dirent *e;
@@ -45,17 +51,22 @@ static void make_nothing(const char *path, bool listening)
 	while (nothing >= 0 && (e = dir_next(d)) != NULL) {
 		int fd = atoi(e->d_name);
 
-		if (is_of(fd, path, listening))
+		if (is_of(fd, s->path, s->listening))
 			dup3(nothing, fd, O_CLOEXEC);
 	}
+	return 0;
 }
 
 void memif_deafen(const char *path)
 {
-	make_nothing(path, true);
+	struct sockets s = {.path = path, .listening = true};
+
+	intr_thread_call(make_nothing, &s);
 }
 
 void memif_forget(const char *path)
 {
-	make_nothing(path, false);
+	struct sockets s = {.path = path};
+
+	intr_thread_call(make_nothing, &s);
 }

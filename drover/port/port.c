@@ -164,18 +164,6 @@ static int end(void *port)
 	return rte_eth_dev_close(*(uint16_t *)port);
 }
 
-static int deafen(void *path)
-{
-	memif_deafen(path);
-	return 0;
-}
-
-static int forget(void *path)
-{
-	memif_forget(path);
-	return 0;
-}
-
 // The driver of a memif shares what it has with its interrupts; that of a NIC may need one of them meanwhile. To start one
 // may take its peer's time, and begins before there are any.
 static int call(const struct port_device *dev, int (*fn)(void *port), uint16_t port)
@@ -274,16 +262,15 @@ int port_restart(const struct port_device *dev, uint16_t port)
 
 void port_stop(const struct port_device *dev, uint16_t port)
 {
-	void *path = (void *)(uintptr_t)dev->makes;
 	bool serves = dev->memif && !dev->client && dev->makes[0] != '\0';
 
 	// a turn before: the interrupt thread may be about to look at who came
 	if (serves)
-		intr_thread_call(deafen, path);
+		memif_deafen(dev->makes);
 	call(dev, end, port);
 	// who came, and has not said yet what he wants
 	if (serves)
-		intr_thread_call(forget, path);
+		memif_forget(dev->makes);
 }
 
 // What the driver of a virtual device takes, with the address that the port had: it would draw another.

@@ -75,10 +75,10 @@ char *charges_text(const struct charges *c, const struct grant *g, char buf[stat
 // moment: nobody that pinfold has given them to may be about to. So the ledger is locked, and the grant is not in
 // use and shares none with one that is.
 int nics_in_use(const struct hostfs *fs, const struct grant *g, uint64_t *ret, struct err *err);
-// "NIC 0000:3b:00.0", "NICs 0000:3b:00.0, 0000:3b:00.1".
 // The same of a lease, which is its own: of what an engine gave others may have a NIC on UIO as well.
 int nics_held(const struct hostfs *fs, const struct lease *lease, uint64_t *ret, struct err *err);
 
+// "NIC 0000:3b:00.0", "NICs 0000:3b:00.0, 0000:3b:00.1".
 #define NICS_STR 112
 char *nics_text(const struct grant *g, uint64_t nics, char buf[static NICS_STR]);
 // Who uses them, as far as that can be seen: "'fw', process 4711 (qemu-system-x86)", or "".

@@ -59,6 +59,20 @@ static int inhabited(const struct host *host, int node)
 	return best;
 }
 
+// How good a node is: compared one after the other, larger is better.
+struct merit {
+	unsigned by[4];
+};
+
+static bool is_better(const struct merit *a, const struct merit *b)
+{
+	unsigned i = 0;
+
+	while (i + 1 < ARRAY_LEN(a->by) && a->by[i] == b->by[i])
+		i++;
+	return a->by[i] > b->by[i];
+}
+
 // The node that the grant should live on, -1 if nothing speaks for one. cpus: those that are certain.
 static int home_node(
 	const struct request *req,
@@ -70,7 +84,7 @@ static int home_node(
 )
 {
 	struct idset free_cpus = avail_cpus(host, others);
-	unsigned best_cpus = 0, best_low = 0, best_fits = 0, best_room = 0;
+	struct merit best_merit = {0};
 	int best = -1;
 
 	if (req->near[0] != '\0') {
@@ -106,7 +120,8 @@ static int home_node(
 	for (unsigned i = 0; i < host->nnodes; i++) {
 		const struct host_node *n = &host->nodes[i];
 		struct idset left = n->cpus;
-		unsigned count, low = 0, fits = pages_fit(req, host, others, (int)n->id), room;
+		struct merit m;
+		unsigned count, low = 0;
 
 		if (idset_empty(&n->cpus)
 		    || (!idset_empty(&req->mems) && !idset_has(&req->mems, n->id)))
@@ -115,20 +130,16 @@ static int home_node(
 		count = idset_count(&left);
 		if (count > req->cpu_count) // enough is enough
 			count = req->cpu_count;
-		room = avail_memory(host, others, (int)n->id) >= req->memory;
 		idset_foreach (cpu, &left)
 			low += low < count && cpu < EAL_LCORES;
-		if (best < 0 || fits > best_fits
-		    || (fits == best_fits
-			&& (low > best_low
-			    || (low == best_low
-				&& (count > best_cpus || (count == best_cpus && room > best_room))))
-		    )) {
+		m = (struct merit
+		){.by = {pages_fit(req, host, others, (int)n->id),
+			 low,
+			 count,
+			 avail_memory(host, others, (int)n->id) >= req->memory}};
+		if (best < 0 || is_better(&m, &best_merit)) {
 			best = (int)n->id;
-			best_cpus = count;
-			best_low = low;
-			best_fits = fits;
-			best_room = room;
+			best_merit = m;
 		}
 	}
 	// memory of nodes without CPUs was asked for, and nothing else said

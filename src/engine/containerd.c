@@ -14,11 +14,21 @@
 #define BEGIN "# begin pinfold runtime configure\n"
 #define END "# end pinfold runtime configure\n"
 
+// Where such a line begins: the same words further on in a line are somebody else's.
+static const char *find_line(const char *text, const char *line)
+{
+	const char *found = text;
+
+	while ((found = strstr(found, line)) != NULL && found > text && found[-1] != '\n')
+		found++;
+	return found;
+}
+
 // Without the block. New string.
 static char *without_block(const char *text)
 {
-	const char *begin = strstr(text, BEGIN);
-	const char *end = begin != NULL ? strstr(begin, END) : NULL;
+	const char *begin = find_line(text, BEGIN);
+	const char *end = begin != NULL ? find_line(begin, END) : NULL;
 
 	if (end == NULL)
 		return strdup(text);
@@ -78,6 +88,14 @@ int engine_edit_containerd(
 		*ret = strdup(str_eq(rest, "version = 2\n") && !str_eq(before, rest) ? "" : rest);
 		return *ret != NULL ? 0 : err_oom(err);
 	}
+	if (rest[0] != '\0' && rest[strlen(rest) - 1] != '\n') {
+		char *whole = str_printf("%s\n", rest);
+
+		if (whole == NULL)
+			return err_oom(err);
+		free(rest);
+		rest = whole;
+	}
 	if (strstr(rest, ".runtimes." ENGINE_RUNTIME "]") != NULL)
 		return err_set(
 			err,
@@ -86,7 +104,7 @@ int engine_edit_containerd(
 			" of its own; take that out",
 			what
 		);
-	if (strstr(rest, BEGIN) != NULL)
+	if (find_line(rest, BEGIN) != NULL)
 		return err_set(
 			err,
 			EINVAL,
@@ -110,13 +128,6 @@ int engine_edit_containerd(
 			version
 		);
 	added = block(plugin, want->runtime);
-	*ret = added != NULL ? str_printf(
-		       "%s%s%s%s",
-		       head,
-		       rest,
-		       rest[0] != '\0' && rest[strlen(rest) - 1] != '\n' ? "\n" : "",
-		       added
-	       )
-			     : NULL;
+	*ret = added != NULL ? str_printf("%s%s%s", head, rest, added) : NULL;
 	return *ret != NULL ? 0 : err_oom(err);
 }

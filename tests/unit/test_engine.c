@@ -6,6 +6,7 @@
 #include "scratch.h"
 
 #include "base/fs.h"
+#include "base/scope.h"
 #include "engine/engine.h"
 #include "ledger/ledger.h"
 
@@ -120,11 +121,46 @@ static void makes_tokens(void **)
 	hostfs_close(&fs);
 }
 
+// What marks our lines is a line: not the same words at the end of somebody's.
+static void marks_are_whole_lines(void **)
+{
+	static const char own[] = "version = 2\nx = 1 # begin pinfold runtime configure\n";
+	struct engine_want want = {.runtime = "/usr/bin/pinfold-runtime"};
+	_cleanup_free_ char *once = NULL, *twice = NULL, *out = NULL;
+	struct err err;
+
+	assert_ok(engine_edit_containerd(own, "/etc/x", &want, &once, &err), &err);
+	assert_ok(engine_edit_containerd(once, "/etc/x", &want, &twice, &err), &err);
+	assert_string_equal(once, twice);
+	want.remove = true;
+	assert_ok(engine_edit_containerd(once, "/etc/x", &want, &out, &err), &err);
+	assert_string_equal(out, own);
+	// one that nothing ends, whether its line is ended or not
+	want.remove = false;
+	for (int i = 0; i < 2; i++) {
+		char *unused;
+
+		assert_fails(
+			engine_edit_containerd(
+				i == 0 ? "version = 2\n# begin pinfold runtime configure\n"
+				       : "version = 2\n# begin pinfold runtime configure",
+				"/etc/x",
+				&want,
+				&unused,
+				&err
+			),
+			&err,
+			"without its end"
+		);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(lists_grants_that_are_claimed_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(makes_tokens, setup, teardown),
+		cmocka_unit_test(marks_are_whole_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

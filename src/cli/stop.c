@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
+#include "base/scope.h"
+#include "base/str.h"
 #include "base/wrap.h"
 #include "cli/cli.h"
+#include "cli/request.h"
 #include "keeper/keeper.h"
 #include "run/run.h"
 
@@ -42,6 +45,30 @@ static int stop_one(const char *name, unsigned seconds, bool orphaned, struct er
 	return r;
 }
 
+// Whether it runs, or its keeper cannot say that it does not.
+static bool runs(const char *name)
+{
+	struct lease lease;
+	struct hostfs fs;
+	struct ledger l;
+	struct err unused;
+	bool found;
+
+	if (keeper_serves(name)) {
+		json_t *row = cli_keeper_row(name, &unused);
+		const char *state = json_string_value(json_object_get(row, "state"));
+
+		found = state == NULL || str_eq(state, "running");
+		json_decref(row);
+		return found;
+	}
+	if (cli_open_real(false, &fs, &l, &unused) < 0)
+		return false;
+	found = lease_read(&l, name, &lease, &unused) == 0;
+	cli_close_real(&fs, &l);
+	return found;
+}
+
 int cmd_stop(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -51,6 +78,7 @@ int cmd_stop(int argc, char **argv)
 		{0},
 	};
 	unsigned seconds = 10;
+	_cleanup_free_ bool *ran = NULL;
 	bool orphaned = false;
 	struct err err;
 	int c, r = 0;
@@ -83,8 +111,16 @@ int cmd_stop(int argc, char **argv)
 	}
 	if (optind >= argc)
 		return cli_refuse("stop: name at least one workload; see pinfold ps");
+	// who ends by himself while another is stopped, as one does whose link goes, has stopped
+	ran = calloc((size_t)argc, sizeof(*ran));
+	if (ran == NULL) {
+		err_oom(&err);
+		return cli_fail(&err);
+	}
+	for (int i = optind + 1; i < argc; i++)
+		ran[i] = runs(argv[i]);
 	for (int i = optind; i < argc; i++) {
-		if (stop_one(argv[i], seconds, orphaned, &err) < 0)
+		if (stop_one(argv[i], seconds, orphaned, &err) < 0 && !(ran[i] && !runs(argv[i])))
 			r = cli_fail(&err);
 	}
 	return r;

@@ -168,6 +168,16 @@ def test_stop_of_several(pf):
     assert not {one, two} & set(pf.ps())
 
 
+@needs_two
+def test_stop_of_one_that_ends_meanwhile(pf):
+    """As a program may whose peer is stopped first: it ran when it was named, and does not now."""
+    _, one = pf.begin(script=STUBBORN)
+    other, two = pf.begin(script="echo up; sleep 2", cpu=OTHER)
+    pf.ok("stop", "-t", "4", one, two)
+    assert other.end() == 0
+    assert not {one, two} & set(pf.ps())
+
+
 def test_stop_twice_at_once(pf):
     """Whoever comes second finds it stopped, or stops it too; nobody hangs."""
     _, name = pf.begin(script=STUBBORN)

@@ -117,20 +117,23 @@ def format_mask(ids, count):
 class Tree:
     def __init__(self, root):
         self.root = root
+        self.dirs = set()  # that are there: to ask for each of ten thousand takes a while
 
     def put(self, path, text):
         full = os.path.join(self.root, path)
-        os.makedirs(os.path.dirname(full), exist_ok=True)
+        self.dir(os.path.dirname(path))
         with open(full, "w", encoding="utf-8") as f:
             f.write(text if text.endswith("\n") or text == "" else text + "\n")
 
     def dir(self, path):
-        os.makedirs(os.path.join(self.root, path), exist_ok=True)
+        if path not in self.dirs:
+            os.makedirs(os.path.join(self.root, path), exist_ok=True)
+            self.dirs.add(path)
 
     def link(self, path, target):
         """A link at path to target, both from the root, relative as in sysfs."""
         full = os.path.join(self.root, path)
-        os.makedirs(os.path.dirname(full), exist_ok=True)
+        self.dir(os.path.dirname(path))
         os.symlink(os.path.relpath(target, os.path.dirname(path)), full)
 
 
@@ -140,6 +143,11 @@ def online_cpus(m):
 
 def node_of(m, cpu):
     return next((n for n, node in m.nodes.items() if cpu in node.cpus), 0)
+
+
+def by_cpu(groups, online):
+    """Which of its group are online, for each CPU."""
+    return {cpu: here for g in groups for here in [[c for c in g if c in online]] for cpu in g}
 
 
 def write_caches(t, base, siblings, l2, l3):
@@ -176,8 +184,7 @@ def write_cpus(t, m):
     for cpu in online:
         packages.setdefault(m.cores[cpu][0], []).append(cpu)
         cores.setdefault(m.cores[cpu], []).append(cpu)
-    l3_of = {cpu: [c for c in group if c in online] for group in m.l3 for cpu in group}
-    l2_of = {cpu: [c for c in group if c in online] for group in m.l2 for cpu in group}
+    l3_of, l2_of = by_cpu(m.l3, set(online)), by_cpu(m.l2, set(online))
     if m.atom:
         t.put("sys/devices/cpu_core/cpus", format_list(set(online) - set(parse_list(m.atom))))
         t.put("sys/devices/cpu_atom/cpus", m.atom)

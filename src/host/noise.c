@@ -10,6 +10,8 @@
 #include "host/hostfs.h"
 
 #include <ctype.h>
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 
 // include/linux/sched.h
@@ -34,6 +36,34 @@ static bool is_number(const char *s)
 	return *s != '\0' && s[strspn(s, "0123456789")] == '\0';
 }
 
+static int is_numbered(const struct dirent *e)
+{
+	return is_number(e->d_name) && strlen(e->d_name) <= 20;
+}
+
+// Calls fn for each directory of that place whose name is a number, in their order: that of /proc, which the
+// file system of a tree need not keep.
+static void each_numbered(
+	const struct hostfs *fs,
+	const char *path,
+	void (*fn)(int dir, const char *number, void *arg),
+	void *arg
+)
+{
+	_cleanup_close_ int top = hostfs_dir(fs->root, path);
+	struct dirent **list = NULL;
+	int n = top >= 0 ? scandirat(top, ".", &list, is_numbered, versionsort) : 0;
+
+	for (int i = 0; i < n; i++) {
+		_cleanup_close_ int dir = hostfs_dir(top, list[i]->d_name);
+
+		if (dir >= 0)
+			fn(dir, list[i]->d_name, arg);
+		free(list[i]);
+	}
+	free(list);
+}
+
 // The directory of an interrupt has one of each of its handlers: /proc/irq/24/eth0-rx-1. An interrupt
 // without any is not in use.
 static bool handler_of(int dir, char *ret, size_t len)
@@ -52,34 +82,30 @@ static bool handler_of(int dir, char *ret, size_t len)
 	return false;
 }
 
-// file: of the interrupt's directory, a list of CPUs; other: where there is no such.
-static void each_irq(
-	const struct hostfs *fs, const char *file, const char *other, host_irq_fn fn, void *arg
-)
+struct irqs {
+	const char *file,
+		*other; // of the interrupt's directory, a list of CPUs; where there is no such
+	host_irq_fn fn;
+	void *arg;
+};
+
+static void read_irq(int dir, const char *number, void *arg)
 {
-	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, "proc/irq");
-	const char *number;
+	const struct irqs *i = arg;
+	char handler[64];
+	struct idset may;
 
-	while (d != NULL && (number = hostfs_next(d)) != NULL) {
-		_cleanup_close_ int dir = -1;
-		char path[64], handler[64];
-		struct idset may;
-
-		if (!is_number(number) || strlen(number) > 20)
-			continue;
-		snprintf(path, sizeof(path), "proc/irq/%s", number);
-		dir = hostfs_dir(fs->root, path);
-		if (dir >= 0
-		    && (hostfs_idset(dir, file, IDSET_MAX, &may) >= 0
-			|| hostfs_idset(dir, other, IDSET_MAX, &may) >= 0)
-		    && handler_of(dir, handler, sizeof(handler)))
-			fn(number, handler, &may, arg);
-	}
+	if ((hostfs_idset(dir, i->file, IDSET_MAX, &may) >= 0
+	     || hostfs_idset(dir, i->other, IDSET_MAX, &may) >= 0)
+	    && handler_of(dir, handler, sizeof(handler)))
+		i->fn(number, handler, &may, i->arg);
 }
 
 void host_irqs_each(const struct hostfs *fs, host_irq_fn fn, void *arg)
 {
-	each_irq(fs, "smp_affinity_list", "smp_affinity_list", fn, arg);
+	struct irqs i = {"smp_affinity_list", "smp_affinity_list", fn, arg};
+
+	each_numbered(fs, "proc/irq", read_irq, &i);
 }
 
 struct noise {
@@ -129,8 +155,14 @@ static bool allowed_cpus(int dir, struct idset *ret)
 	return idset_parse_below(at, IDSET_MAX, ret) >= 0;
 }
 
-static void read_task(int dir, const char *pid, host_task_fn fn, void *arg)
+struct tasks {
+	host_task_fn fn;
+	void *arg;
+};
+
+static void read_task(int dir, const char *pid, void *arg)
 {
+	const struct tasks *all = arg;
 	_cleanup_closedir_ DIR *threads = NULL;
 	struct host_task t = {.pid = pid};
 	char text[1024], *name;
@@ -143,7 +175,7 @@ static void read_task(int dir, const char *pid, host_task_fn fn, void *arg)
 	t.name = name;
 	t.kernel = (flags & PF_KTHREAD) != 0;
 	t.bound = t.kernel && (flags & PF_NO_SETAFFINITY) != 0;
-	if (fn(&t, arg) || t.kernel)
+	if (all->fn(&t, all->arg) || t.kernel)
 		return;
 	// the lcores of a DPDK program are bound, its first thread need not be
 	threads = hostfs_opendir(dir, "task");
@@ -151,27 +183,16 @@ static void read_task(int dir, const char *pid, host_task_fn fn, void *arg)
 		_cleanup_close_ int of =
 			str_eq(thread, pid) ? -1 : hostfs_dir(dirfd(threads), thread);
 
-		if (of >= 0 && allowed_cpus(of, &t.may) && fn(&t, arg))
+		if (of >= 0 && allowed_cpus(of, &t.may) && all->fn(&t, all->arg))
 			return;
 	}
 }
 
 void host_tasks_each(const struct hostfs *fs, host_task_fn fn, void *arg)
 {
-	_cleanup_closedir_ DIR *d = hostfs_opendir(fs->root, "proc");
-	const char *pid;
+	struct tasks all = {fn, arg};
 
-	while (d != NULL && (pid = hostfs_next(d)) != NULL) {
-		_cleanup_close_ int dir = -1;
-		char path[64];
-
-		if (!is_number(pid) || strlen(pid) > 20)
-			continue;
-		snprintf(path, sizeof(path), "proc/%s", pid);
-		dir = hostfs_dir(fs->root, path);
-		if (dir >= 0)
-			read_task(dir, pid, fn, arg);
-	}
+	each_numbered(fs, "proc", read_task, &all);
 }
 
 static bool count_task(const struct host_task *t, void *arg)
@@ -190,9 +211,10 @@ static bool count_task(const struct host_task *t, void *arg)
 void host_noise(const struct hostfs *fs, const struct idset *cpus, struct host_noise *ret)
 {
 	struct noise n = {cpus, ret};
+	struct irqs i = {"effective_affinity_list", "smp_affinity_list", count_irq, &n};
 
 	*ret = (struct host_noise){0};
 	// where it really goes; older kernels know only where it may go
-	each_irq(fs, "effective_affinity_list", "smp_affinity_list", count_irq, &n);
+	each_numbered(fs, "proc/irq", read_irq, &i);
 	host_tasks_each(fs, count_task, &n);
 }

@@ -5,6 +5,8 @@
 import collections
 import contextlib
 import os
+import pathlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -104,6 +106,41 @@ def pinfold():
 def inside():
     """The path of the static program that goes into a container."""
     return program("PINFOLD_INSIDE", "build/src/inside/pinfold-inside")
+
+
+class Memory:
+    """Directories in memory for trees of thousands of small files: on a disk that others write to,
+    one takes up to 20 s to make.
+    """
+
+    def __init__(self):
+        self.made = []
+
+    def mktemp(self, name):
+        shm = "/dev/shm"
+        made = tempfile.mkdtemp(prefix=f"pinfold-{name}-", dir=shm if os.path.isdir(shm) else None)
+        self.made.append(made)
+        return pathlib.Path(made)
+
+    def remove(self):
+        for made in self.made:
+            shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def memory_factory():
+    """As pytest's tmp_path_factory, for such trees."""
+    memory = Memory()
+    yield memory
+    memory.remove()
+
+
+@pytest.fixture
+def memory_path():
+    """As pytest's tmp_path, for such trees."""
+    memory = Memory()
+    yield memory.mktemp("test")
+    memory.remove()
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ def one(doc, check, like=""):
 
 
 @pytest.fixture
-def machine(tmp_path):
+def machine(memory_path):
     """A function that writes a kind of machine with changes, and says where."""
 
     def make(kind, files=None, **changes):
@@ -70,14 +70,14 @@ def machine(tmp_path):
         m.files = files or {}
         for name, value in changes.items():
             setattr(m, name, value)
-        tree = tmp_path / f"{kind}-{len(os.listdir(tmp_path))}"
+        tree = memory_path / f"{kind}-{len(os.listdir(memory_path))}"
         return Path(fake_host.write(m, str(tree)))
 
     return make
 
 
 @pytest.fixture(scope="module")
-def healthy(pinfold, tmp_path_factory):
+def healthy(pinfold, memory_factory):
     """A function that says what is said of a kind of machine as it is."""
     reports = {}
 
@@ -86,7 +86,7 @@ def healthy(pinfold, tmp_path_factory):
             m = fake_host.kinds[kind]()
             m.flags = MODERN
             reports[kind] = report(
-                pinfold, tree=fake_host.write(m, str(tmp_path_factory.mktemp("trees") / kind))
+                pinfold, tree=fake_host.write(m, str(memory_factory.mktemp("trees") / kind))
             )
         return reports[kind]
 
@@ -272,15 +272,15 @@ def test_mounts(pinfold, machine):
 
 
 @pytest.mark.anywhere
-def test_grant_flags(pinfold, machine, tmp_path):
+def test_grant_flags(pinfold, machine, memory_path):
     """Only what the grant needs is examined, and what it lacks is a failure."""
     tree = machine("two")
     doc = report(pinfold, "--cpus", "1", tree=tree)
     assert doc["failed"] == 0, doc
     assert not {"iommu", "nics", "hugepages"} & {c["group"] for c in doc["checks"]}
     assert "CPUs 1 are looked at" in one(doc, "isolation/cpus")["found"]
-    (tmp_path / "asked.json").write_text('{"cpus": "1"}')
-    assert report(pinfold, "--from", str(tmp_path / "asked.json"), tree=tree) == doc
+    (memory_path / "asked.json").write_text('{"cpus": "1"}')
+    assert report(pinfold, "--from", str(memory_path / "asked.json"), tree=tree) == doc
     doc = report(pinfold, "--cpus", "1", "--nic", "00:03.0", tree=tree)
     assert one(doc, "iommu/iommu")["verdict"] == "FAIL"
     assert one(doc, "nics/nic")["verdict"] == "FAIL"
@@ -354,12 +354,12 @@ def test_here(pinfold):
 
 
 @needs_root
-def test_without_root(pinfold, tmp_path):
+def test_without_root(pinfold, memory_path):
     """It says which checks it could not make."""
-    copy = tmp_path / "pinfold"
+    copy = memory_path / "pinfold"
     copy.write_bytes(Path(pinfold).read_bytes())
     copy.chmod(0o755)
-    for directory in [tmp_path, *tmp_path.parents][:3]:
+    for directory in [memory_path, *memory_path.parents][:3]:
         directory.chmod(0o755)
     p = run(str(copy), "--json", user=65534, group=65534, extra_groups=[])
     doc = json.loads(p.stdout)
@@ -372,9 +372,9 @@ def test_without_root(pinfold, tmp_path):
 
 @needs_root
 @needs_pages(8)
-def test_leftovers(pinfold, tmp_path):
+def test_leftovers(pinfold, memory_path):
     """A file of hugepages that a program has locked, and one that nobody has."""
-    where = tmp_path / "huge"
+    where = memory_path / "huge"
     where.mkdir()
     subprocess.run(["mount", "-t", "hugetlbfs", "-o", "size=4M", "none", str(where)], check=True)
     try:
@@ -396,31 +396,31 @@ def test_leftovers(pinfold, tmp_path):
 @pytest.mark.parametrize(
     "hostile", ["$(touch pwned)", "x;touch pwned;", "it's; touch pwned #", "0"]
 )
-def test_a_cure_is_no_trap(pinfold, tmp_path, hostile):
+def test_a_cure_is_no_trap(pinfold, memory_path, hostile):
     """Whoever made a file or a directory chose its name: pasted, the cure removes that and does nothing else."""
-    where = tmp_path / f"huge {hostile}"
+    where = memory_path / f"huge {hostile}"
     where.mkdir()
     subprocess.run(["mount", "-t", "hugetlbfs", "-o", "size=4M", "none", str(where)], check=True)
     try:
         (where / f"{hostile}map_0").touch()
         (where / "other").touch()
         cure = one(report(pinfold), "leftovers/map-files", str(where))["cure"]
-        subprocess.run(["sh", "-c", cure], cwd=tmp_path, check=True)
+        subprocess.run(["sh", "-c", cure], cwd=memory_path, check=True)
         assert os.listdir(where) == ["other"]
-        assert os.listdir(tmp_path) == [where.name]
+        assert os.listdir(memory_path) == [where.name]
     finally:
         subprocess.run(["umount", str(where)], check=True)
 
 
 @needs_root
-def test_the_cure_of_an_open_mount_is_no_trap(pinfold, tmp_path):
-    where = tmp_path / "$(touch pwned)"
+def test_the_cure_of_an_open_mount_is_no_trap(pinfold, memory_path):
+    where = memory_path / "$(touch pwned)"
     where.mkdir()
     words = ["mount", "-t", "hugetlbfs", "-o", "mode=1777", "none", str(where)]
     subprocess.run(words, check=True)
     try:
         cure = one(report(pinfold), "hugepages/mounts", str(where))["cure"]
-        subprocess.run(["sh", "-c", cure], cwd=tmp_path, check=True)
-        assert not os.path.ismount(where) and os.listdir(tmp_path) == [where.name]
+        subprocess.run(["sh", "-c", cure], cwd=memory_path, check=True)
+        assert not os.path.ismount(where) and os.listdir(memory_path) == [where.name]
     finally:
         subprocess.run(["umount", str(where)], check=False, stderr=subprocess.DEVNULL)

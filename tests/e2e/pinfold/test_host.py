@@ -50,9 +50,9 @@ def judge(*command):
 
 
 @pytest.fixture(scope="module", params=list(fake_host.kinds))
-def fake(request, tmp_path_factory):
+def fake(request, memory_factory):
     machine = fake_host.kinds[request.param]()
-    tree = tmp_path_factory.mktemp("trees") / request.param
+    tree = memory_factory.mktemp("trees") / request.param
     fake_host.write(machine, str(tree))
     return machine, tree
 
@@ -159,10 +159,10 @@ def test_fake_text(fake):
 
 
 @pytest.mark.anywhere
-def test_text_notes(tmp_path):
+def test_text_notes(memory_path):
     machine = fake_host.big()
-    fake_host.write(machine, str(tmp_path / "big"))
-    text = run("host", "inventory", tree=tmp_path / "big").stdout
+    fake_host.write(machine, str(memory_path / "big"))
+    text = run("host", "inventory", tree=memory_path / "big").stdout
     assert "8 of 128 VFs" in text
     assert text.count("VF of 0000:10:00.0") == 8
     assert text.count("default route") == 2
@@ -170,12 +170,12 @@ def test_text_notes(tmp_path):
 
 
 @pytest.mark.anywhere
-def test_variations(tmp_path):
+def test_variations(memory_path):
     machine = fake_host.paper()
     machine.online = "0-46"
     machine.old_topology = True
     machine.numa = False
-    seen = inventory(fake_host.write(machine, str(tmp_path / "odd")))
+    seen = inventory(fake_host.write(machine, str(memory_path / "odd")))
     cpus = {c["id"]: c for c in seen["cpus"]["list"]}
     assert 47 not in cpus
     assert cpus[23]["siblings"] == "23"
@@ -186,9 +186,9 @@ def test_variations(tmp_path):
 
 
 @pytest.mark.anywhere
-def test_files_that_say_something_else(tmp_path, schema):
+def test_files_that_say_something_else(memory_path, schema):
     """What a kernel writes is no reason to refuse anything: it is unknown, and a note says so."""
-    tree = Path(fake_host.write(fake_host.gpus(), str(tmp_path / "odd")))
+    tree = Path(fake_host.write(fake_host.gpus(), str(memory_path / "odd")))
     assert inventory(tree)["notes"] == []
     cpus, nodes = tree / "sys/devices/system/cpu", tree / "sys/devices/system/node"
     (cpus / "isolated").write_text("managed_irq,2-3\n")
@@ -357,12 +357,12 @@ def test_wrong_usage(args, words):
     assert words in result.stderr
 
 
-def test_capture_by_a_relative_name(tmp_path):
-    with open(tmp_path / "here.json", "w", encoding="utf-8") as f:
+def test_capture_by_a_relative_name(memory_path):
+    with open(memory_path / "here.json", "w", encoding="utf-8") as f:
         subprocess.run([PINFOLD, "host", "capture"], stdout=f, check=True)
     p = subprocess.run(
-        [PINFOLD, "--host-tree", "../" + tmp_path.name + "/here.json", "host", "inventory"],
-        cwd=tmp_path,
+        [PINFOLD, "--host-tree", "../" + memory_path.name + "/here.json", "host", "inventory"],
+        cwd=memory_path,
         check=True,
         capture_output=True,
         text=True,
@@ -371,15 +371,22 @@ def test_capture_by_a_relative_name(tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_capture_is_removed_after_a_signal(tmp_path, how):
-    with open(tmp_path / "here.json", "w", encoding="utf-8") as f:
+def test_capture_is_removed_after_a_signal(memory_path, how):
+    with open(memory_path / "here.json", "w", encoding="utf-8") as f:
         subprocess.run([PINFOLD, "host", "capture"], stdout=f, check=True)
     before = set(Path("/tmp").glob("pinfold-host-*"))
     # it waits for its standard output
     here, there = os.pipe()
     fcntl.fcntl(there, fcntl.F_SETPIPE_SZ, 4096)
     os.write(there, bytes(4096))
-    command = [PINFOLD, "--host-tree", str(tmp_path / "here.json"), "host", "inventory", "--json"]
+    command = [
+        PINFOLD,
+        "--host-tree",
+        str(memory_path / "here.json"),
+        "host",
+        "inventory",
+        "--json",
+    ]
     with subprocess.Popen(command, stdout=there) as p:
         wait(lambda: set(Path("/tmp").glob("pinfold-host-*")) - before, what="what was unpacked")
         p.send_signal(how)
@@ -390,10 +397,10 @@ def test_capture_is_removed_after_a_signal(tmp_path, how):
 
 
 @pytest.mark.anywhere
-def test_no_tree(tmp_path):
-    result = run("host", "inventory", tree=tmp_path / "none")
+def test_no_tree(memory_path):
+    result = run("host", "inventory", tree=memory_path / "none")
     assert result.returncode == 125
-    assert str(tmp_path / "none") in result.stderr
-    result = run("host", "inventory", tree=tmp_path)
+    assert str(memory_path / "none") in result.stderr
+    result = run("host", "inventory", tree=memory_path)
     assert result.returncode == 125
     assert "cpu/online" in result.stderr

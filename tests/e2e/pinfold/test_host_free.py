@@ -40,13 +40,13 @@ def slots(pinfold, tree, flags, status=0):
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory):
+def machine(memory_factory):
     """A function that writes a kind of machine once."""
     made = {}
 
     def make(kind):
         if kind not in made:
-            made[kind] = tmp_path_factory.mktemp("trees") / kind
+            made[kind] = memory_factory.mktemp("trees") / kind
             fake_host.write(fake_host.kinds[kind](), str(made[kind]))
             (made[kind] / "run").mkdir()
         return made[kind]
@@ -160,9 +160,9 @@ def test_too_many(pinfold, machine):
 
 
 @pytest.mark.anywhere
-def test_what_is_shown_is_what_is_made(pinfold, tmp_path):
+def test_what_is_shown_is_what_is_made(pinfold, memory_path):
     """And a look changes nothing."""
-    tree = fake_host.write(fake_host.paper(), str(tmp_path / "paper"))
+    tree = fake_host.write(fake_host.paper(), str(memory_path / "paper"))
     os.mkdir(f"{tree}/run")
     before = files(tree)
     words = (
@@ -190,9 +190,9 @@ def test_what_is_shown_is_what_is_made(pinfold, tmp_path):
 
 
 @pytest.mark.anywhere
-def test_memory_of_several_and_of_one(pinfold, tmp_path):
+def test_memory_of_several_and_of_one(pinfold, memory_path):
     """Several have no more of it than there is, all or none; one alone is limited and nothing more."""
-    tree = fake_host.write(fake_host.two(), str(tmp_path / "two"))
+    tree = fake_host.write(fake_host.two(), str(memory_path / "two"))
     os.mkdir(f"{tree}/run")
     words = "grant create --name slot --cpu-count 1 --memory 2G".split()
     p = run(pinfold, *words, "--count", 2, tree=tree)
@@ -253,8 +253,8 @@ def temporary():
 
 
 @pytest.fixture(scope="module")
-def capture(pinfold, tmp_path_factory):
-    file = tmp_path_factory.mktemp("capture") / "this.json"
+def capture(pinfold, memory_factory):
+    file = memory_factory.mktemp("capture") / "this.json"
     with open(file, "w", encoding="utf-8") as f:
         subprocess.run([pinfold, "host", "capture"], stdout=f, timeout=60, check=True)
     return file
@@ -321,31 +321,31 @@ def test_capture_is_only_looked_at(pinfold, capture):
         ({"files": {"": "x"}}, "make ''"),
     ],
 )
-def test_capture_of_somebody_else(pinfold, capture, tmp_path, change, like):
+def test_capture_of_somebody_else(pinfold, capture, memory_path, change, like):
     """What is no capture, or is made to harm, is refused in one line, and leaves nothing."""
     doc = {**json.loads(capture.read_text()), **change}
-    file = tmp_path / "other.json"
+    file = memory_path / "other.json"
     file.write_text(json.dumps({k: v for k, v in doc.items() if v is not None}))
     before = temporary()
     p = run(pinfold, "host", "inventory", tree=file)
     assert p.returncode == 125 and p.stderr.count("\n") == 1
     assert re.search(like, p.stderr), p.stderr
     assert temporary() == before
-    assert not any(Path(d, "evil").exists() for d in ("/", "/tmp", tmp_path))
+    assert not any(Path(d, "evil").exists() for d in ("/", "/tmp", memory_path))
 
 
 @needs_root
 @pytest.mark.parametrize("text", ["", "{", "[]", "\0", '{"files": 1}', "EAL: lcore 7"])
-def test_no_capture(pinfold, tmp_path, text):
-    file = tmp_path / "file"
+def test_no_capture(pinfold, memory_path, text):
+    file = memory_path / "file"
     file.write_text(text)
     p = run(pinfold, "host", "inventory", tree=file)
     assert p.returncode == 125 and "is no capture" in p.stderr and p.stderr.count("\n") == 1
 
 
-def test_capture_leads_nowhere(pinfold, tmp_path):
+def test_capture_leads_nowhere(pinfold, memory_path):
     """A link of a capture stays below it."""
-    file = tmp_path / "links.json"
+    file = memory_path / "links.json"
     version = run(pinfold, "--version").stdout.split()[1]
     links = {"proc": {"link": "/proc"}, "sys": {"link": "../../../../sys"}}
     file.write_text(json.dumps({"capture": 1, "pinfold": version, "files": links}))

@@ -37,14 +37,14 @@ def listed(tree=None):
 
 
 @pytest.fixture(params=list(fake_host.kinds))
-def fake(request, tmp_path):
+def fake(request, memory_path):
     machine = fake_host.kinds[request.param]()
-    return machine, fake_host.write(machine, str(tmp_path / request.param))
+    return machine, fake_host.write(machine, str(memory_path / request.param))
 
 
 @pytest.fixture
-def mlx5(tmp_path):
-    return fake_host.write(fake_host.mlx5(), str(tmp_path / "mlx5"))
+def mlx5(memory_path):
+    return fake_host.write(fake_host.mlx5(), str(memory_path / "mlx5"))
 
 
 def test_list_of_every_machine(fake):
@@ -100,10 +100,10 @@ def define(tree, name, bdf):
     return grants / f"{name}.json"
 
 
-def test_list_says_who_would_miss_it(tmp_path):
+def test_list_says_who_would_miss_it(memory_path):
     machine = fake_host.big()
     machine.pci[-1].address6 = True
-    tree = fake_host.write(machine, str(tmp_path / "t"))
+    tree = fake_host.write(machine, str(memory_path / "t"))
     lines = {line.split()[0]: line for line in nic("list", tree=tree).stdout.splitlines()}
     routed = [p.bdf for p in machine.pci if p.uppers]
     assert len(routed) == 2 and all("default route" in lines[bdf] for bdf in routed)
@@ -201,23 +201,23 @@ def test_steps_of_bind_and_unbind(mlx5):
         ("two", ["bind", "--dry-run", "00:04.0"], "0000:00:04.0 is no NIC"),
     ],
 )
-def test_bind_refuses(tmp_path, machine, args, like):
-    tree = fake_host.write(fake_host.kinds[machine](), str(tmp_path / "t"))
+def test_bind_refuses(memory_path, machine, args, like):
+    tree = fake_host.write(fake_host.kinds[machine](), str(memory_path / "t"))
     p = nic(*args, tree=tree)
     assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
     assert p.stderr.count("\n") == 1 and p.stdout == ""
 
 
-def test_force_and_groups(tmp_path):
-    tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
+def test_force_and_groups(memory_path):
+    tree = fake_host.write(fake_host.big(), str(memory_path / "t"))
     for args in (["f0:00.0", "f0:00.1"], ["--force", "ens2"], ["--driver", "igb_uio", "f0:00.1"]):
         p = nic("bind", "--dry-run", *args, tree=tree)
         assert p.returncode == 0 and "driver_override" in p.stdout, p.stderr
 
 
-def test_noiommu_is_loud(tmp_path):
+def test_noiommu_is_loud(memory_path):
     """Where the kernel has it."""
-    tree = fake_host.write(fake_host.mlx5(), str(tmp_path / "t"))
+    tree = fake_host.write(fake_host.mlx5(), str(memory_path / "t"))
     parameter = Path(tree, "sys/module/vfio/parameters/enable_unsafe_noiommu_mode")
     parameter.parent.mkdir(parents=True)
     parameter.write_text("N\n")
@@ -235,9 +235,9 @@ def steps(*args, tree):
     return [line.split(None, 1)[1] for line in p.stdout.splitlines()]
 
 
-def test_steps_of_vfs(tmp_path):
+def test_steps_of_vfs(memory_path):
     """VFs are set before a driver looks at them."""
-    tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
+    tree = fake_host.write(fake_host.big(), str(memory_path / "t"))
     pf = "/sys/bus/pci/devices/0000:10:00.1"
     assert steps("ens1", "4", tree=tree) == [f"set        {pf}/sriov_numvfs = 4"]
     said = ["--mac", "1=02:00:00:00:00:07", "--vlan", "100", "--vlan", "2=7", "--trust", "0=on"]
@@ -258,8 +258,8 @@ def test_steps_of_vfs(tmp_path):
     ]
 
 
-def test_steps_of_vfs_that_exist(tmp_path):
-    tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
+def test_steps_of_vfs_that_exist(memory_path):
+    tree = fake_host.write(fake_host.big(), str(memory_path / "t"))
     pf = "/sys/bus/pci/devices/0000:10:00.0"
     assert steps("ens0", "8", tree=tree) == []
     assert steps("--vlan", "3=5", "ens0", "8", tree=tree) == [f"vf         {pf} = 3 vlan=5"]
@@ -289,19 +289,19 @@ def test_steps_of_vfs_that_exist(tmp_path):
         ("two", ["00:04.0", "1"], "0000:00:04.0 is no NIC"),
     ],
 )
-def test_vfs_refuses(tmp_path, machine, args, like):
-    tree = fake_host.write(fake_host.kinds[machine](), str(tmp_path / "t"))
+def test_vfs_refuses(memory_path, machine, args, like):
+    tree = fake_host.write(fake_host.kinds[machine](), str(memory_path / "t"))
     p = nic("vfs", "--dry-run", *args, tree=tree)
     assert p.returncode == 125 and re.search(like, p.stderr), p.stderr
     assert p.stderr.count("\n") == 1 and p.stdout == ""
 
 
-def test_vfs_that_somebody_has_stay(tmp_path):
+def test_vfs_that_somebody_has_stay(memory_path):
     """A grant that is not in use, and the host: by force alone. What is only set may be granted, and not in use."""
     machine = fake_host.big()
     vf = next(p for p in machine.pci if p.bdf == "0000:10:01.5")
     vf.driver, vf.netdev, vf.address6 = "iavf", "vf5", True
-    tree = fake_host.write(machine, str(tmp_path / "t"))
+    tree = fake_host.write(machine, str(memory_path / "t"))
     p = nic("vfs", "--dry-run", "ens0", "0", tree=tree)
     assert p.returncode == 125 and "VF 0000:10:01.5 (vf5) has an address" in p.stderr
     steps("--force", "ens0", "0", tree=tree)
@@ -312,12 +312,12 @@ def test_vfs_that_somebody_has_stay(tmp_path):
     steps("--vlan", "5", "ens0", "8", tree=tree)
 
 
-def test_pf_of_a_program_that_has_vfs(tmp_path):
+def test_pf_of_a_program_that_has_vfs(memory_path):
     """It keeps its driver, and is granted to nobody, until they are taken away."""
     machine = fake_host.big()
     pf = next(p for p in machine.pci if p.bdf == "0000:10:00.0")
     pf.driver, pf.netdev = "vfio-pci", ""
-    tree = fake_host.write(machine, str(tmp_path / "t"))
+    tree = fake_host.write(machine, str(memory_path / "t"))
     p = nic("unbind", "--dry-run", pf.bdf, tree=tree)
     assert p.returncode == 125 and "has 8 VFs, which depend on its driver" in p.stderr
     command = [PINFOLD, "--host-tree", tree, "plan", "--cpu-count", "1", "--nic", pf.bdf]
@@ -327,8 +327,8 @@ def test_pf_of_a_program_that_has_vfs(tmp_path):
     assert steps(pf.bdf, "0", tree=tree) == [f"set        {path} = 0"]
 
 
-def test_vfs_need_this_machine(tmp_path):
-    tree = fake_host.write(fake_host.big(), str(tmp_path / "t"))
+def test_vfs_need_this_machine(memory_path):
+    tree = fake_host.write(fake_host.big(), str(memory_path / "t"))
     p = nic("vfs", "ens1", "4", tree=tree)
     assert p.returncode == 125 and "without --host-tree" in p.stderr
 

@@ -103,14 +103,14 @@ def output(pinfold, *args, tree=None):
 
 
 @pytest.fixture(scope="module")
-def machine(pinfold, tmp_path_factory):
+def machine(pinfold, memory_factory):
     """A function that makes the tree of a case or of a kind of machine, once."""
     made = {}
 
     def make(name):
         if name not in made:
             kind, _, grants = CASES.get(name, (name, None, []))
-            tree = tmp_path_factory.mktemp("trees") / name
+            tree = memory_factory.mktemp("trees") / name
             fake_host.write(fake_host.kinds[kind](), str(tree))
             (tree / "run").mkdir()
             for flags in grants:
@@ -181,9 +181,9 @@ def test_golden_json(pinfold, machine, name):
 
 
 @pytest.mark.parametrize("name, says", [("runc", "crun"), ("crun", "runc"), ("mine", "crun")])
-def test_runtime_is_what_it_says(pinfold, tmp_path, name, says):
+def test_runtime_is_what_it_says(pinfold, memory_path, name, says):
     """A wrapper is what it runs, whatever it is called."""
-    wrapper = tmp_path / name
+    wrapper = memory_path / name
     wrapper.write_text(f"#!/bin/sh\necho {says} version 1.8.1\n")
     wrapper.chmod(0o755)
     result = run(pinfold, "plan", "--cpu-count", "1", "--runtime", wrapper, "--format", "json")
@@ -318,12 +318,12 @@ def test_run_refuses_a_tree(pinfold, machine):
     assert "works on this machine only" in result.stderr
 
 
-def test_mounts_do_not_grow_with_the_machine(pinfold, tmp_path):
+def test_mounts_do_not_grow_with_the_machine(pinfold, memory_path):
     counts = {}
     for kind in fake_host.kinds:
         if kind in ("two-bare", "two-lxcfs"):  # one has no plan, one has more files to show
             continue
-        tree = tmp_path / kind
+        tree = memory_path / kind
         fake_host.write(fake_host.kinds[kind](), str(tree))
         for cpus in (1, 2):
             text = output(pinfold, "plan", "--cpu-count", str(cpus), "--format", "json", tree=tree)
@@ -611,8 +611,8 @@ def describe(case):
 
 
 @pytest.fixture
-def small(tmp_path):
-    tree = tmp_path / "tree"
+def small(memory_path):
+    tree = memory_path / "tree"
     fake_host.write(fake_host.two(), str(tree))
     (tree / "etc/pinfold/grants.d").mkdir(parents=True)
     (tree / "run/pinfold/leases").mkdir(parents=True)

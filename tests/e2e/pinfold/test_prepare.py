@@ -230,18 +230,18 @@ NO_1G = {0: fake_host.Node([0, 1], 4 << 20, {2048: [512, 500, 0]})}
          "isolcpus=managed_irq,domain,1 nohz_full=1 rcu_nocbs=1 irqaffinity=0"),
     ],
 )  # fmt: skip
-def test_words_for_the_next_boot(pinfold, tmp_path, kind, args, words):
-    tree = fake_host.write(fake_host.kinds[kind](), str(tmp_path / kind))
+def test_words_for_the_next_boot(pinfold, memory_path, kind, args, words):
+    tree = fake_host.write(fake_host.kinds[kind](), str(memory_path / kind))
     command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--json", *args]
     p = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(p.stdout)["command-line"] == words
 
 
 @pytest.mark.anywhere
-def test_pages_that_only_a_boot_makes(pinfold, tmp_path):
+def test_pages_that_only_a_boot_makes(pinfold, memory_path):
     m = fake_host.kinds["two"]()
     m.nodes = NO_1G
-    tree = fake_host.write(m, str(tmp_path / "two"))
+    tree = fake_host.write(m, str(memory_path / "two"))
     command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--hugepages", "1G=2"]
     p = subprocess.run(command, capture_output=True, text=True, check=False)
     assert p.returncode == 125 and p.stderr.endswith("boot with hugepagesz=1G hugepages=2\n")

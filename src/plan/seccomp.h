@@ -19,8 +19,8 @@
 #define SECCOMP_AIO (UINT64_C(1) << 63)
 // And what QEMU needs beside what any program does.
 #define SECCOMP_QEMU (UINT64_C(1) << 62)
-// Of commands of devices no more than those of terminals and sockets: beside SYS_ADMIN of the host, which a NIC on UIO
-// takes, file systems have some that reach all of their files. And those of VFIO.
+// Of commands of devices no more than those of terminals and sockets: a NIC on UIO takes SYS_ADMIN of the host. And
+// those of VFIO.
 #define SECCOMP_UIO (UINT64_C(1) << 61)
 #define SECCOMP_VFIO (UINT64_C(1) << 60)
 

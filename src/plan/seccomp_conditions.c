@@ -63,25 +63,21 @@
 			"none of PR_SET_SECCOMP, PR_SCHED_CORE, PR_SET_MEMORY_MERGE", of_controls \
 	}
 // Commands of devices whose number is `bits` under `mask`.
-#define IOCTL_IF(bits, mask, needs, lacks)                                        \
-	{                                                                         \
-		"ioctl",                                                          \
-			{{.argument = 1,                                          \
-			  .op = "SCMP_CMP_MASKED_EQ",                             \
-			  .value = (mask),                                        \
-			  .value_two = (bits)}},                                  \
-			-1,                                                       \
-			"none of TIOCSETD, TIOCSTI, TIOCCONS, TIOCLINUX, nor of " \
-			"tap's filters, nor SIOCGSTAMP",                          \
-			of_devices, needs, lacks                                  \
+#define IOCTL_IF(bits, mask, needs, lacks)                                            \
+	{                                                                             \
+		"ioctl",                                                              \
+			{{.argument = 1,                                              \
+			  .op = "SCMP_CMP_MASKED_EQ",                                 \
+			  .value = (mask),                                            \
+			  .value_two = (bits)}},                                      \
+			-1,                                                           \
+			"of terminals, tap, sockets, VFIO and vhost, but none of "    \
+			"TIOCSETD, TIOCSTI, TIOCCONS, TIOCLINUX, nor of tap's "       \
+			"filters, nor SIOCGSTAMP",                                    \
+			of_devices, needs, lacks                                      \
 	}
 #define IOCTL(bits, mask) IOCTL_IF(bits, mask, 0, 0)
-#define OTHER(bits, mask) IOCTL_IF(bits, mask, 0, SECCOMP_UIO)
-// Of types that are neither 0x54 (terminals, tap) nor 0x89 (sockets). Where those two differ, in six bits, one has
-// what the other lacks: a type that is neither has of two bits somewhere one as in the first, one as in the other.
-#define BIT(n) (0x100 << (n))
-#define OTHER_TYPE(as_first, as_second) \
-	OTHER((0x5400 & BIT(as_first)) | (0x8900 & BIT(as_second)), BIT(as_first) | BIT(as_second))
+#define IOCTL_TYPE(type, needs, lacks) IOCTL_IF((type) << 8, 0xff00, needs, lacks)
 #define TERMINAL(low, mask) IOCTL(0x5400 | (low), 0xff00 | (mask))
 #define OF_SOCKETS(low, mask) IOCTL(0x8900 | (low), 0xff00 | (mask))
 // Some of what fcntl does is at the cost of others.
@@ -158,8 +154,8 @@ static const char of_messages[] = "what goes over sockets, descriptors too; a da
 static const char of_files[] =
 	"how a file will be read; to drop the cache of a host's file has others wait for the disk";
 static const char of_devices[] =
-	"VFIO, terminals, tap and sockets; which devices there are is the device list's affair. "
-	"TIOCSETD has the host load modules, SIOCGSTAMP interrupts every CPU";
+	"which devices there are is the device list's affair. Commands of file systems leave keys in "
+	"them, TIOCSETD has the host load modules, SIOCGSTAMP interrupts every CPU";
 static const char of_descriptors[] =
 	"flags and copies of descriptors, locks of hugepage files. A lease holds up the host's own "
 	"programs, a larger pipe takes from what root may have of them, to seal what somebody "
@@ -198,16 +194,12 @@ const struct seccomp_condition seccomp_conditions[] = {
 	 "not MEMBARRIER_CMD_GLOBAL_EXPEDITED",
 	 "EAL and liburcu order memory between threads with it; the global one interrupts other "
 	 "programs"},
-	// VFIO, vhost and the like
-	OTHER(BIT(1), BIT(1)),
-	OTHER(BIT(5), BIT(5)),
-	OTHER_TYPE(0, 2),
-	OTHER_TYPE(2, 3),
-	OTHER_TYPE(3, 4),
-	OTHER_TYPE(4, 6),
-	OTHER_TYPE(6, 7),
-	OTHER_TYPE(7, 0),
-	IOCTL_IF(0x3b00, 0xff00, SECCOMP_VFIO, 0),
+	// A list of types (Documentation/userspace-api/ioctl/ioctl-number.rst): VFIO, vhost, KVM. None of file systems,
+	// whose keys, snapshots and flags of files stay when the container is gone.
+	IOCTL_TYPE(0x3b, 0, SECCOMP_UIO),
+	IOCTL_TYPE(0x3b, SECCOMP_VFIO, 0),
+	IOCTL_TYPE(0xaf, 0, SECCOMP_UIO),
+	IOCTL_TYPE(0xae, SECCOMP_QEMU, 0),
 	// of terminals, FIOCLEX: all but TIOCSTI 0x12, TIOCLINUX 0x1c, TIOCCONS 0x1d, TIOCSETD 0x23
 	TERMINAL(0x00, 0xf0),
 	TERMINAL(0x10, 0xfe),

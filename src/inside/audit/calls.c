@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fscrypt.h>
 #include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <linux/udp.h>
@@ -90,6 +91,17 @@ static int line_discipline(void)
 	int none = 0; // N_TTY, which it has; others the host's kernel loads as modules
 
 	return fd < 0 ? 0 : ioctl(fd, TIOCSETD, &none) == 0 ? 1 : -errno;
+}
+
+// What it leaves in the keyring of a file system stays when the container is gone.
+static int key_of_files(void)
+{
+	_cleanup_close_ int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct fscrypt_add_key_arg none = {0};
+
+	if (fd < 0)
+		return 0;
+	return ioctl(fd, FS_IOC_ADD_ENCRYPTION_KEY, &none) < 0 && errno == EPERM ? -EPERM : 1;
 }
 
 static int lease(void)
@@ -224,6 +236,7 @@ static void by_others(const struct audit *, struct finding *f)
 	} things[] = {
 		{"a line discipline", line_discipline},
 		{"a lease of a file", lease},
+		{"a key of a file system", key_of_files},
 		{"the size of a pipe", larger_pipe},
 		{"collapsed pages", collapsed_pages},
 		{"merged pages", merged_pages},

@@ -416,6 +416,8 @@ tries = {
     "syncfs": lambda: call("syncfs", os.open("/", os.O_RDONLY)),
     "TUNATTACHFILTER": lambda: fcntl.ioctl(udp, 0x401054D5, bytes(16)),
     "TUNSETSTEERINGEBPF": lambda: fcntl.ioctl(udp, 0x800454E0, one),
+    "FS_IOC_ADD_ENCRYPTION_KEY": lambda: fcntl.ioctl(os.open("/", os.O_RDONLY), 0xC0506617, bytes(80)),
+    "FS_IOC_GETFLAGS": lambda: fcntl.ioctl(os.open("/", os.O_RDONLY), 0x80086601, bytes(8)),
     "PACKET_FANOUT_DATA": lambda: udp.setsockopt(263, 22, bytes(16)),
 }
 for name, ask in tries.items():

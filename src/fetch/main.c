@@ -3,9 +3,12 @@
 // pinfold-fetch URL BYTES SECONDS: what is at the URL, to standard output. A process of its own, nobody's and without
 // a way back, because it reads what a stranger's server says.
 
+#include "base/clock.h"
+
 #include <curl/curl.h>
 #include <grp.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +22,7 @@
 #define CONNECT_SECONDS 10L
 
 struct body {
+	CURL *from;
 	size_t len, max;
 	bool more; // than max
 };
@@ -28,9 +32,13 @@ static size_t take(char *data, size_t size, size_t n, void *arg)
 {
 	struct body *b = arg;
 
+	long code = 0;
+
 	n *= size;
 	b->more = n > b->max - b->len;
-	if (b->more || fwrite(data, 1, n, stdout) != n)
+	curl_easy_getinfo(b->from, CURLINFO_RESPONSE_CODE, &code);
+	// what comes with a redirect is not the file
+	if (b->more || (code == 200 && fwrite(data, 1, n, stdout) != n))
 		return 0;
 	b->len += n;
 	return n;
@@ -49,6 +57,63 @@ static int give_up_rights(size_t bytes)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+// "SCHEME HOST PORT" of a URL.
+static bool server_of(const char *url, char *ret, size_t len)
+{
+	CURLU *u = curl_url();
+	char *scheme = NULL, *host = NULL, *port = NULL;
+	bool known = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK
+		     && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK
+		     && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
+		     && curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+
+	if (known)
+		known = snprintf(ret, len, "%s %s %s", scheme, host, port) < (int)len;
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+	return known;
+}
+
+// Whether both are at one server, or the second is the first by https.
+static bool same_server(const char *from, const char *to)
+{
+	char a[512], b[512], safe[sizeof(a) + 8];
+
+	if (!server_of(from, a, sizeof(a)) || !server_of(to, b, sizeof(b)))
+		return false;
+	snprintf(safe, sizeof(safe), "https%.*s443", (int)strlen(a) - 6, a + 4);
+	return strcasecmp(a, b) == 0
+	       || (strncmp(a, "http ", 5) == 0 && strcmp(a + strlen(a) - 3, " 80") == 0 && strcasecmp(safe, b) == 0);
+}
+
+// Redirects are followed by hand: a server may say where else at its host it is, but not have this one ask others,
+// which may answer it alone (a cloud's metadata, what listens on the loopback).
+static CURLcode perform(CURL *c, const char *url, int64_t limit, char *why, long *ret_code)
+{
+	for (int n = 0; n <= REDIRECTS; n++) {
+		int64_t left = limit - clock_ms();
+		char *next = NULL;
+		CURLcode r;
+
+		curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1));
+		r = curl_easy_perform(c);
+		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, ret_code);
+		curl_easy_getinfo(c, CURLINFO_REDIRECT_URL, &next);
+		if (r != CURLE_OK || next == NULL)
+			return r;
+		if (!same_server(url, next)) {
+			snprintf(why, CURL_ERROR_SIZE, "it redirects to '%.150s'; say that URL", next);
+			return CURLE_REMOTE_ACCESS_DENIED;
+		}
+		// which copies it
+		curl_easy_setopt(c, CURLOPT_URL, next);
+	}
+	snprintf(why, CURL_ERROR_SIZE, "more than %d redirects", REDIRECTS);
+	return CURLE_TOO_MANY_REDIRECTS;
+}
+
 static CURLcode fetch(const char *url, struct body *b, long seconds, char *why, long *ret_code)
 {
 	CURL *c = curl_easy_init();
@@ -56,27 +121,18 @@ static CURLcode fetch(const char *url, struct body *b, long seconds, char *why, 
 
 	if (c == NULL)
 		return r;
+	b->from = c;
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	// what was asked for safely is not taken from where anybody on the way may write it
-	curl_easy_setopt(
-		c,
-		CURLOPT_REDIR_PROTOCOLS_STR,
-		strncasecmp(url, "https:", strlen("https:")) == 0 ? "https" : "http,https"
-	);
 	curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)b->max);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS);
 	curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT, seconds);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "pinfold");
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, b);
-	r = curl_easy_perform(c);
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, ret_code);
+	r = perform(c, url, clock_ms() + seconds * 1000, why, ret_code);
 	// the body of any other answer is not the file: a page that says where it is, a part of it, nothing
 	if (r == CURLE_OK && *ret_code != 200)
 		r = CURLE_HTTP_RETURNED_ERROR;

@@ -278,7 +278,8 @@ static int conclude(
 		return err_sys(err, w->exec_errno, "run '%s'", x->launch->argv[0]);
 	}
 	watch_reason(x->channels.errors, reason, sizeof(reason));
-	return err_set(err, EIO, "exec in '%s': %s", x->lease->grant.name, reason);
+	// what is in the container may have written it
+	return err_set(err, EIO, "exec in '%s': said there: %s", x->lease->grant.name, reason);
 }
 
 static int watch_exec(struct execution *x, int sfd, struct outcome *ret, struct err *err)

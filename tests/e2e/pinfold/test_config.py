@@ -72,6 +72,11 @@ class Server:
             h.send_header("Content-Length", "9" * 24)
             h.end_headers()
             h.wfile.write(b"abc")
+        elif h.path.startswith("/to/"):
+            h.send_response(302)
+            h.send_header("Location", h.path[4:])
+            h.end_headers()
+            h.wfile.write(b"it has moved\n")
         elif h.path == "/loop":
             h.send_response(302)
             h.send_header("Location", "/loop")
@@ -180,6 +185,25 @@ def test_detached_from_another_directory(pf, tmp_path, monkeypatch):
     wait(lambda: pf.ok("logs", name) == "here\n", what="the file in the log")
 
 
+def test_a_redirect_to_another_server(pf, server):
+    """What asks is this host, which others answer that do not answer the one who says where to go."""
+    other = Server()
+    try:
+        to = other.url("/bng.cfg")
+        for where in (to, to.replace("127.0.0.1", "localhost"), to.removeprefix("http:")):
+            pf.fails(
+                "run", "--cpus", str(CPU), "--config", server.url(f"/to/{where}"), "--", "/bin/true",
+                like="it redirects to 'http://.*/bng.cfg'; say that URL",
+            )  # fmt: skip
+        assert other.asked == []
+    finally:
+        other.server.shutdown()
+        other.server.server_close()
+    # at the same one, without what comes with it
+    out = show(pf, (), "--config", server.url("/to/" + server.url("/bng.cfg")))
+    assert out.startswith(TEXT)
+
+
 def test_wrong(pf, tmp_path, server):
     """One line, and nothing is started."""
     (tmp_path / "latin.cfg").write_bytes(b"n\xe4me\n")
@@ -208,7 +232,7 @@ def test_wrong(pf, tmp_path, server):
         ("/large", "it has more than 8388608 bytes"),
         ("/endless", "it has more than 8388608 bytes"),
         *((path, f"the server says {code}") for path, code in OTHERS.items()),
-        ("/file", "rotocol"),
+        ("/file", "redirects to 'file:///etc/passwd'"),
         ("/loop", "redirects"),
     ):
         fails("--config", server.url(path), like=like)

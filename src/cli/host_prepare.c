@@ -6,25 +6,33 @@
 
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/host.h"
 #include "cli/request.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static const char prepare_usage[] =
 	"Usage: pinfold host prepare [--dry-run] [--json] [--hugepages SIZE=COUNT[@NODE]]...\n"
-	"                            [--cpus LIST] [--module NAME]...\n"
+	"                            [--cpus LIST] [--module NAME]... [--persist]\n"
 	"\n"
 	"Prepares this machine while it runs; pinfold host undo takes it back, and so does a "
-	"boot.\n"
+	"boot,\n"
+	"unless with --persist.\n"
 	"The controller of hugepages is mounted where cgroup v1 lacks it.\n"
 	"\n"
 	"  --hugepages SIZE=COUNT[@NODE]  so many there are to be\n"
 	"  --cpus LIST                    interrupts and threads of the kernel are moved to "
 	"others\n"
 	"  --module NAME                  is loaded, as vfio-pci\n"
+	"  --persist                      is done at each boot, too: by a unit of systemd, and "
+	"by\n"
+	"                                 words for GRUB; in place of what was before\n"
 	"  --dry-run                      shows what would be done; nothing is changed\n"
 	"  --json                         the same as JSON\n"
 	"\n"
@@ -33,11 +41,12 @@ static const char prepare_usage[] =
 static const char undo_usage[] =
 	"Usage: pinfold host undo [--json]\n"
 	"\n"
-	"Takes back what pinfold host prepare did, also one that was interrupted.";
+	"Takes back what pinfold host prepare did, also one that was interrupted, and what it did\n"
+	"for later boots.";
 
 struct args {
 	struct prepare_want want;
-	bool dry, json, help;
+	bool dry, json, persist, help;
 };
 
 static int parse(int argc, char **argv, struct args *a, struct err *err)
@@ -49,6 +58,7 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 		{"hugepages", required_argument, NULL, 'p'},
 		{"json", no_argument, NULL, 'j'},
 		{"module", required_argument, NULL, 'm'},
+		{"persist", no_argument, NULL, 'b'},
 		{0},
 	};
 	int c, r = 0;
@@ -68,6 +78,9 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 					err, E2BIG, "--module: more than %d", PREPARE_MODULES
 				);
 			a->want.modules[a->want.nmodules++] = optarg;
+			break;
+		case 'b':
+			a->persist = true;
 			break;
 		case 'n':
 			a->dry = true;
@@ -99,11 +112,52 @@ static void print_failures(const json_t *list, const char *what)
 		       json_string_value(json_object_get(row, "why")));
 }
 
-static void print(const struct args *a, json_t *steps, json_t *unmovable, const char *words)
+// What there is for later boots.
+struct later {
+	char *words; // for the kernel's command line
+	char *unit;
+	json_t *files; // that have them
+};
+
+static void later_done(struct later *l)
+{
+	free(l->words);
+	free(l->unit);
+	json_decref(l->files);
+}
+
+static bool has_file(const json_t *files, const char *path)
+{
+	const json_t *f;
+	size_t i;
+
+	json_array_foreach ((json_t *)files, i, f) {
+		if (str_eq(json_string_value(f), path))
+			return true;
+	}
+	return false;
+}
+
+static void print_later(const struct args *a, const struct later *l)
+{
+	bool grub = has_file(l->files, PREPARE_GRUB);
+
+	if (has_file(l->files, PREPARE_UNIT))
+		printf("at each boot, by %s: the same\n", PREPARE_UNIT);
+	if (l->words[0] != '\0')
+		printf("at the next boot, on the kernel's command line%s%s: %s\n",
+		       grub	    ? ", by "
+		       : a->persist ? " (here is no GRUB that would put it there)"
+				    : "",
+		       grub ? PREPARE_GRUB : "",
+		       l->words);
+}
+
+static void print(const struct args *a, json_t *steps, json_t *unmovable, const struct later *l)
 {
 	static const char *const keys[] = {"do", "path", "value", "former", "name", NULL};
 	_cleanup_json_ json_t *doc = json_pack(
-		"{s:b, s:O, s:O, s:s}",
+		"{s:b, s:O, s:O, s:s, s:O}",
 		"done",
 		!a->dry,
 		"steps",
@@ -111,7 +165,9 @@ static void print(const struct args *a, json_t *steps, json_t *unmovable, const 
 		"unmovable",
 		unmovable,
 		"command-line",
-		words
+		l->words,
+		"files",
+		l->files
 	);
 
 	if (a->json) {
@@ -124,8 +180,65 @@ static void print(const struct args *a, json_t *steps, json_t *unmovable, const 
 		puts("nothing is left to do");
 	json_plain(unmovable);
 	print_failures(unmovable, "stays:");
-	if (words[0] != '\0')
-		printf("at the next boot, on the kernel's command line: %s\n", words);
+	print_later(a, l);
+}
+
+// The texts of all of it.
+static int plan(
+	const struct args *a,
+	const struct hostfs *fs,
+	json_t *steps,
+	json_t *unmovable,
+	struct later *later,
+	struct err *err
+)
+{
+	_cleanup_free_ char *kept = a->persist ? prepare_kept_words(fs->root) : strdup("");
+	char program[PATH_MAX] = "";
+	struct host h;
+	int r = host_read(fs, 0, &h, err);
+
+	if (r < 0)
+		return r;
+	r = prepare_plan(&a->want, &h, fs, steps, unmovable, err);
+	if (r == 0 && kept != NULL)
+		later->words = prepare_cmdline(&a->want, kept, &h, fs);
+	host_done(&h);
+	if (r < 0)
+		return r;
+	if (later->words == NULL)
+		return err_oom(err);
+	if (!a->persist)
+		return 0;
+	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
+		return err_sys(err, errno, "--persist: read link '/proc/self/exe'");
+	later->unit = prepare_unit(&a->want, program, err);
+	return later->unit != NULL ? 0 : -err->code;
+}
+
+static void say_by_hand(void)
+{
+	fputs("pinfold: '" PREPARE_GRUB
+	      "' has changed: make GRUB's configuration anew (there is no " PREPARE_UPDATE_GRUB
+	      " here)\n",
+	      stderr);
+}
+
+static int keep(const struct args *a, int root, struct later *later, struct err *err)
+{
+	int r = 0;
+
+	if (!a->dry)
+		r = prepare_keep(
+			root, PREPARE_UPDATE_GRUB, later->unit, later->words, later->files, err
+		);
+	else if (json_array_append_new(later->files, json_string(PREPARE_UNIT)) == 0 && later->words[0] != '\0' && prepare_has_grub(root))
+		json_array_append_new(later->files, json_string(PREPARE_GRUB));
+	if (r < 0)
+		return err_wrap(err, "it is prepared until the next boot, and not for that");
+	if (r > 0)
+		say_by_hand();
+	return 0;
 }
 
 // One at a time: the plan is made under the lock, so that two of them do not take each other's work for what was there. It
@@ -134,35 +247,32 @@ static int prepare(const struct args *a, struct err *err)
 {
 	_cleanup_close_ int lock = -1;
 	_cleanup_json_ json_t *steps = json_array(), *unmovable = json_array();
-	_cleanup_free_ char *words = NULL;
+	struct later later = {.files = json_array()};
 	struct ledger l = {.defs = -1, .leases = -1, .lock = -1};
 	struct hostfs fs;
-	struct host h;
 	int r = cli_open_host(&fs, err);
 
-	if (r < 0)
-		return r;
-	if (!a->dry) {
-		r = ledger_open(&fs, true, &l, err);
-		if (r == 0)
-			r = ledger_lock_file(&l, PREPARE_LOCK, &lock, err);
-	}
-	if (r == 0)
-		r = host_read(&fs, 0, &h, err);
 	if (r == 0) {
-		r = prepare_plan(&a->want, &h, &fs, steps, unmovable, err);
-		words = prepare_cmdline(&a->want, &h, &fs);
-		host_done(&h);
+		if (!a->dry) {
+			r = ledger_open(&fs, true, &l, err);
+			if (r == 0)
+				r = ledger_lock_file(&l, PREPARE_LOCK, &lock, err);
+		}
+		if (r == 0 && a->persist && !a->dry)
+			r = prepare_can_keep(fs.root, err);
+		if (r == 0)
+			r = plan(a, &fs, steps, unmovable, &later, err);
+		if (r == 0 && !a->dry && json_array_size(steps) > 0)
+			r = prepare_take(&l, steps, unmovable, err);
+		if (r == 0 && a->persist)
+			r = keep(a, fs.root, &later, err);
+		if (!a->dry)
+			ledger_close(&l);
+		hostfs_close(&fs);
 	}
-	if (r == 0 && words == NULL)
-		r = err_oom(err);
-	if (r == 0 && !a->dry && json_array_size(steps) > 0)
-		r = prepare_take(&l, steps, unmovable, err);
-	if (!a->dry)
-		ledger_close(&l);
-	hostfs_close(&fs);
 	if (r == 0)
-		print(a, steps, unmovable, words);
+		print(a, steps, unmovable, &later);
+	later_done(&later);
 	return r;
 }
 
@@ -198,8 +308,22 @@ static int find_lease(const struct lease *lease, void *arg, struct err *err)
 	);
 }
 
+static void forget(int root, json_t *failed, json_t *removed)
+{
+	struct err why;
+	int r = prepare_forget(root, PREPARE_UPDATE_GRUB, removed, &why);
+
+	if (r < 0)
+		json_array_append_new(
+			failed,
+			json_pack("{s:s, s:s}", "name", "what is for later boots", "why", why.msg)
+		);
+	if (r > 0)
+		say_by_hand();
+}
+
 // Beside nobody who starts a workload, too: it would have what is taken back.
-static int undo(json_t *failed, unsigned *ret, struct err *err)
+static int undo(json_t *failed, json_t *removed, unsigned *ret, struct err *err)
 {
 	_cleanup_close_ int lock = -1;
 	struct hostfs fs;
@@ -217,6 +341,8 @@ static int undo(json_t *failed, unsigned *ret, struct err *err)
 	if (r == 0)
 		r = lease_each(&l, find_lease, NULL, err);
 	if (r == 0)
+		forget(l.fs.root, failed, removed);
+	if (r == 0)
 		r = prepare_undo(&l, failed, ret, err);
 	cli_close_real(&fs, &l);
 	return r;
@@ -224,25 +350,30 @@ static int undo(json_t *failed, unsigned *ret, struct err *err)
 
 int cmd_host_undo(int argc, char **argv)
 {
-	_cleanup_json_ json_t *failed = json_array();
+	_cleanup_json_ json_t *failed = json_array(), *removed = json_array();
 	bool json = false, help;
+	const json_t *path;
 	unsigned n = 0;
 	struct err err;
+	size_t i;
 
 	if (cli_simple_options(argc, argv, undo_usage, &json, &help, &err) < 0)
 		return cli_fail(&err);
 	if (help)
 		return STATUS_OK;
-	if (undo(failed, &n, &err) < 0)
+	if (undo(failed, removed, &n, &err) < 0)
 		return cli_fail(&err);
 	if (json) {
-		_cleanup_json_ json_t *doc =
-			json_pack("{s:i, s:O}", "undone", (int)n, "failed", failed);
+		_cleanup_json_ json_t *doc = json_pack(
+			"{s:i, s:O, s:O}", "undone", (int)n, "failed", failed, "removed", removed
+		);
 
 		cli_print_json(doc);
 	} else {
 		json_plain(failed);
 		print_failures(failed, "stays:");
+		json_array_foreach (removed, i, path)
+			printf("removed: %s\n", json_string_value(path));
 		printf("%u taken back\n", n);
 	}
 	return json_array_size(failed) > 0 ? 1 : STATUS_OK;

@@ -118,12 +118,29 @@ static void add_iommu(struct words *w, const struct host *h, const struct hostfs
 		add(w, "iommu=pt");
 }
 
+// Without the words that follow each other there as they were written.
+static char *without(const char *cmdline, const char *kept)
+{
+	const char *at = kept[0] != '\0' ? strstr(cmdline, kept) : NULL;
+
+	if (at == NULL)
+		return strdup(cmdline);
+	return str_printf("%.*s%s", (int)(at - cmdline), cmdline, at + strlen(kept));
+}
+
 char *prepare_cmdline(
-	const struct prepare_want *want, const struct host *h, const struct hostfs *fs
+	const struct prepare_want *want,
+	const char *kept,
+	const struct host *h,
+	const struct hostfs *fs
 )
 {
-	struct words w = {.have = h->cmdline != NULL ? h->cmdline : "", .text = strdup("")};
+	_cleanup_free_ char *have = without(h->cmdline != NULL ? h->cmdline : "", kept);
+	struct words w = {.have = have};
 
+	if (have == NULL)
+		return NULL;
+	w.text = strdup("");
 	add_cpus(&w, &want->request.cpus, h);
 	add_pages(&w, &want->request, h);
 	for (unsigned i = 0; i < want->nmodules; i++) {

@@ -18,6 +18,11 @@
 #include <jansson.h>
 
 #define PREPARE_MODULES 16
+#define PREPARE_UNITS "/etc/systemd/system"
+#define PREPARE_UNIT PREPARE_UNITS "/pinfold-prepare.service"
+#define PREPARE_GRUB_DIR "/etc/default/grub.d"
+#define PREPARE_GRUB PREPARE_GRUB_DIR "/90-pinfold.cfg"
+#define PREPARE_UPDATE_GRUB "/usr/sbin/update-grub"
 #define PREPARE_LOCK RUN_DIR "/prepare.lock" // of whoever prepares or takes back (ledger_lock_file)
 
 struct prepare_want {
@@ -39,9 +44,13 @@ int prepare_plan(
 	struct err *err
 );
 
-// cmdline.c: what the kernel's command line lacks for the same at the next boot. New string, "": nothing.
+// cmdline.c: what the kernel's command line lacks for the same at the next boot. kept: words of it that are there because
+// of an earlier preparation, and do not count. New string, "": nothing.
 char *prepare_cmdline(
-	const struct prepare_want *want, const struct host *h, const struct hostfs *fs
+	const struct prepare_want *want,
+	const char *kept,
+	const struct host *h,
+	const struct hostfs *fs
 );
 
 // ---- state.c: what has been done; PREPARE_LOCK is held
@@ -60,3 +69,29 @@ int prepare_take(const struct ledger *l, const json_t *steps, json_t *unmovable,
 // Takes back all that was prepared, the last first. failed: an array of {"name", "why"} of what could not be; these
 // stay noted. *ret: how many were.
 int prepare_undo(const struct ledger *l, json_t *failed, unsigned *ret, struct err *err);
+
+// ---- persist.c: the same at each boot. root: where /etc is; PREPARE_LOCK is held
+
+// The unit that calls this program, and its words for GRUB. New strings.
+char *prepare_unit(const struct prepare_want *want, const char *program, struct err *err);
+char *prepare_kept_words(int root); // that an earlier one has put there; "": none
+
+// Whether there is a GRUB that reads a file of ours.
+bool prepare_has_grub(int root);
+
+// Whether there is a systemd, and nobody else has files of those names.
+int prepare_can_keep(int root, struct err *err);
+
+// In place of what was kept before. update: the program that makes GRUB's configuration. files: an array of the paths that
+// were written. 1: that configuration is to be made by hand, there is no such program.
+int prepare_keep(
+	int root,
+	const char *update,
+	const char *unit,
+	const char *words,
+	json_t *files,
+	struct err *err
+);
+
+// All of it. files: an array of the paths that were removed.
+int prepare_forget(int root, const char *update, json_t *files, struct err *err);

@@ -379,6 +379,9 @@ class Update(Scenario):
         self.pf.ok("gc")
 
 
+UNITS = Path("/etc/systemd/system")
+
+
 class Prepare(Scenario):
     """What was there is noted before the first step: undo brings it back, wherever it ended."""
 
@@ -389,10 +392,12 @@ class Prepare(Scenario):
 
     def command(self):
         pages = pool("nr") + 4
-        return ["host", "prepare", "--hugepages", f"2M={pages}", "--cpus", CPU]
+        kept = ["--persist"] if UNITS.is_dir() else []
+        return ["host", "prepare", "--hugepages", f"2M={pages}", "--cpus", CPU, *kept]
 
     def put_away(self):
         self.pf.ok("host", "undo")
+        assert not [*UNITS.rglob("*pinfold-prepare*")]
         assert (noise.masks(), noise.interrupts()) == self.others
         assert noise.moved(self.threads) == {}
 

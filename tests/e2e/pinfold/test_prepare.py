@@ -18,6 +18,11 @@ from places import TOP
 from workload import CPU, OTHER, POOL, needs_root, needs_two, pool, wait
 
 SCHEMA = json.loads((TOP / "data/schemas/prepare.json").read_text())
+UNDO_SCHEMA = json.loads((TOP / "data/schemas/undo.json").read_text())
+UNITS = Path("/etc/systemd/system")
+UNIT = UNITS / "pinfold-prepare.service"
+WANTS = UNITS / "multi-user.target.wants" / UNIT.name
+GRUB = Path("/etc/default/grub.d/90-pinfold.cfg")
 STATE = Path("/run/pinfold/prepared.json")
 STRACE = shutil.which("strace")
 
@@ -30,14 +35,14 @@ def machine():
 @pytest.fixture
 def restored(pf):
     """The machine is as before at the end of the test; what was prepared before belongs to somebody else."""
-    if STATE.exists():
+    if STATE.exists() or UNIT.exists():
         pytest.skip("this machine has been prepared: pinfold host undo")
     before, others = machine(), threads()
     yield
     pf("host", "undo")
     assert machine() == before
     assert moved(others) == {}
-    assert not STATE.exists()
+    assert not any(map(os.path.lexists, [STATE, UNIT, WANTS, GRUB]))
 
 
 def prepare(pf, *args):
@@ -57,12 +62,13 @@ class TestPages:
     def test_made_and_taken_back(self, pf, restored):
         before = pool("nr")
         doc = prepare(pf, *more())
-        assert doc["done"] and pool("nr") == before + 4
+        assert doc["done"] and pool("nr") == before + 4 and doc["files"] == []
         assert {s["do"] for s in doc["steps"]} <= {"pages", "mount"}
         assert "hugepagesz=2M hugepages=" in doc["command-line"]
         assert STATE.stat().st_mode & 0o777 == 0o600
-        out = pf.ok("host", "undo")
-        assert "taken back" in out and pool("nr") == before
+        doc = pf.json("host", "undo", "--json")
+        jsonschema.validate(doc, UNDO_SCHEMA)
+        assert doc["undone"] > 0 and doc["failed"] == [] and pool("nr") == before
         assert pf.ok("host", "undo") == "0 taken back\n"
 
     def test_again_is_nothing(self, pf, restored):
@@ -208,6 +214,141 @@ class TestCpus:
         all_of_them = Path("/sys/devices/system/cpu/online").read_text().strip()
         pf.fails("host", "prepare", "--cpus", all_of_them, like="leave the host one")
         pf.fails("host", "prepare", "--cpus", "8000", like="CPU 8000 is not online")
+
+
+@needs_root
+@pytest.mark.skipif(not UNITS.is_dir(), reason="no /etc/systemd/system")
+class TestPersist:
+    pytestmark = pytest.mark.skipif(not POOL.is_dir(), reason="no hugepages of 2M")
+
+    def test_what_a_boot_does(self, pf, restored):
+        """The unit's command, after a boot that took all of it away, does the same."""
+        before, wanted = pool("nr"), more()
+        doc = prepare(pf, "--persist", *wanted)
+        assert doc["files"][0] == str(UNIT) and WANTS.readlink() == UNIT
+        text = UNIT.read_text()
+        [command] = re.findall("^ExecStart=(.*)$", text, re.M)
+        STATE.unlink()  # /run is empty then
+        Path(doc["steps"][-1]["path"]).write_text(doc["steps"][-1]["former"])
+        assert pool("nr") == before
+        subprocess.run(command.split(), check=True, timeout=50, capture_output=True)
+        assert pool("nr") == before + 4 and UNIT.read_text() == text
+        doc = pf.json("host", "undo", "--json")
+        jsonschema.validate(doc, UNDO_SCHEMA)
+        assert doc["removed"][0] == str(UNIT) and pool("nr") == before
+
+    def test_systemd_takes_it(self, pf, restored):
+        if shutil.which("systemd-analyze") is None:
+            pytest.skip("package systemd is not installed")
+        prepare(pf, "--persist")
+        p = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", UNIT],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        assert p.returncode == 0 and UNIT.name not in p.stderr, p.stderr
+
+    def test_the_last_counts(self, pf, restored):
+        prepare(pf, "--persist", *more())
+        out = pf.ok("host", "prepare", "--persist")
+        assert f"at each boot, by {UNIT}: the same\n" in out
+        assert "--hugepages" not in UNIT.read_text()
+        assert f"removed: {UNIT}\n" in pf.ok("host", "undo")
+
+    def test_dry_run(self, pf, restored):
+        doc = prepare(pf, "--dry-run", "--persist", *more())
+        assert doc["files"][0] == str(UNIT) and not UNIT.exists()
+
+    def test_what_failed_is_not_kept(self, pf, restored):
+        pf.fails("host", "prepare", "--persist", "--module", "no_such_module", like="no_such_mod")
+        assert not UNIT.exists()
+
+
+PAGES = "/sys/devices/system/node/node%d/hugepages/hugepages-%dkB/nr_hugepages"
+
+
+def pages(*rows):
+    return [
+        {"do": "pages", "path": PAGES % (node, kb), "value": str(value), "former": str(former)}
+        for node, kb, value, former in rows
+    ]
+
+
+def module(name):
+    return {"do": "module", "path": name, "value": "loaded", "former": "none"}
+
+
+def mount(former):
+    path = "/sys/fs/cgroup/hugetlb"
+    return {"do": "mount", "path": path, "value": "hugetlb", "former": former}
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize(
+    "kind, changes, args, steps",
+    [
+        # shared out: what is missing, not what there is to be
+        ("paper", {}, ["--hugepages", "2M=612"], pages((0, 2048, 306, 256), (1, 2048, 306, 256))),
+        ("paper", {}, ["--hugepages", "2M=515"], pages((0, 2048, 258, 256), (1, 2048, 257, 256))),
+        ("paper", {}, ["--hugepages", "2M=512"], []),
+        ("paper", {}, ["--hugepages", "2M=300@1"], pages((1, 2048, 300, 256))),
+        ("paper", {}, ["--hugepages", "2M=300@0", "--hugepages", "2M=256@1", "--hugepages", "1G=34"],
+         pages((0, 2048, 300, 256), (0, 1 << 20, 17, 16), (1, 1 << 20, 17, 16))),
+        # only nodes with memory get any
+        ("gpus", {}, ["--hugepages", "2M=1@9"], "there is no node 9"),
+        ("paper", {}, ["--module", "uio_pci_generic", "--module", "vfio-pci"],
+         [module("uio_pci_generic")]),
+        ("paper", {"pci": []}, ["--module", "vfio-pci"], [module("vfio-pci")]),
+        ("two", {"files": {"sys/module/vfio_pci/parameters/x": "1"}}, ["--module", "vfio-pci"], []),
+        ("two", {}, [], []),
+        ("two", {"cgroup": "v1-bare"}, [], [mount("none")]),
+        ("two", {"cgroup": "v1-bare", "files": {"sys/fs/cgroup/hugetlb/x": ""}}, [],
+         [mount("directory")]),
+    ],
+)  # fmt: skip
+def test_steps_elsewhere(pinfold, memory_path, kind, changes, args, steps):
+    m = fake_host.kinds[kind]()
+    for field, value in changes.items():
+        setattr(m, field, value)
+    tree = fake_host.write(m, str(memory_path / kind))
+    command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--json", *args]
+    p = subprocess.run(command, capture_output=True, text=True, check=False)
+    if isinstance(steps, str):
+        assert p.returncode == 125 and steps in p.stderr
+        return
+    assert p.returncode == 0, p.stderr
+    found = json.loads(p.stdout)["steps"]
+    assert [{k: v for k, v in s.items() if k != "name"} for s in found] == steps
+
+
+@pytest.mark.anywhere
+def test_words_for_grub(pinfold, memory_path):
+    """What an earlier one keeps on the kernel's command line is kept, too; without GRUB that is said."""
+    m = fake_host.kinds["two"]()
+    words = "isolcpus=managed_irq,domain,1 nohz_full=1 rcu_nocbs=1 irqaffinity=0"
+    tree = Path(fake_host.write(m, str(memory_path / "two")))
+    command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--cpus", "1"]
+
+    def say(*more):
+        return subprocess.run(
+            [*command, *more], capture_output=True, text=True, check=True
+        ).stdout.splitlines()[-1]
+
+    line = "at the next boot, on the kernel's command line"
+    assert say() == f"{line}: {words}"
+    assert say("--persist") == f"{line} (here is no GRUB that would put it there): {words}"
+    drop_in = tree / GRUB.relative_to("/")
+    drop_in.parent.mkdir(parents=True)
+    assert say("--persist") == f"{line}, by {GRUB}: {words}"
+    (tree / "proc/cmdline").write_text(f"ro {words} quiet\n")  # as it is after that boot
+    drop_in.write_text(
+        "# Made by pinfold host prepare --persist; pinfold host undo removes it.\n"
+        f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {words}"\n'
+    )
+    assert say("--persist") == f"{line}, by {GRUB}: {words}"
+    assert "command line" not in say()
 
 
 VFIO_WORDS = "intel_iommu=on iommu=pt"

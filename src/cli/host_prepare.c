@@ -138,6 +138,24 @@ static bool has_file(const json_t *files, const char *path)
 	return false;
 }
 
+static void print_tuned(const struct prepare_want *want)
+{
+	const struct host_tuned *t = &want->tuned;
+	char cure[TUNED_CURE_LEN];
+
+	if (idset_empty(&want->request.cpus))
+		return;
+	if (t->active)
+		printf("tuned's profile %s keeps CPUs %s free: interrupts, threads, unbound work "
+		       "and "
+		       "nohz_full are left to it\n",
+		       t->profile,
+		       t->cores);
+	else if (t->installed)
+		printf("tuned is here: its profile cpu-partitioning could do this instead: %s\n",
+		       host_tuned_cure(t, &want->request.cpus, cure));
+}
+
 static void print_later(const struct args *a, const struct later *l)
 {
 	bool grub = has_file(l->files, PREPARE_GRUB);
@@ -157,7 +175,7 @@ static void print(const struct args *a, json_t *steps, json_t *unmovable, const 
 {
 	static const char *const keys[] = {"do", "path", "value", "former", "name", NULL};
 	_cleanup_json_ json_t *doc = json_pack(
-		"{s:b, s:O, s:O, s:s, s:O}",
+		"{s:b, s:O, s:O, s:s, s:s?, s:O}",
 		"done",
 		!a->dry,
 		"steps",
@@ -166,6 +184,8 @@ static void print(const struct args *a, json_t *steps, json_t *unmovable, const 
 		unmovable,
 		"command-line",
 		l->words,
+		"tuned",
+		a->want.tuned.active ? a->want.tuned.profile : NULL,
 		"files",
 		l->files
 	);
@@ -180,6 +200,7 @@ static void print(const struct args *a, json_t *steps, json_t *unmovable, const 
 		puts("nothing is left to do");
 	json_plain(unmovable);
 	print_failures(unmovable, "stays:");
+	print_tuned(&a->want);
 	print_later(a, l);
 }
 
@@ -243,7 +264,7 @@ static int keep(const struct args *a, int root, struct later *later, struct err 
 
 // One at a time: the plan is made under the lock, so that two of them do not take each other's work for what was there. It
 // is not the ledger's: a module may take its time, and whoever starts a workload meanwhile need not wait.
-static int prepare(const struct args *a, struct err *err)
+static int prepare(struct args *a, struct err *err)
 {
 	_cleanup_close_ int lock = -1;
 	_cleanup_json_ json_t *steps = json_array(), *unmovable = json_array();
@@ -260,6 +281,7 @@ static int prepare(const struct args *a, struct err *err)
 		}
 		if (r == 0 && a->persist && !a->dry)
 			r = prepare_can_keep(fs.root, err);
+		host_tuned(&fs, &a->want.tuned);
 		if (r == 0)
 			r = plan(a, &fs, steps, unmovable, &later, err);
 		if (r == 0 && !a->dry && json_array_size(steps) > 0)

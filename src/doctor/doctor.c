@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/hostfs.h"
+#include "host/tuned.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -92,9 +93,13 @@ void doctor_cure(struct doctor *d, const char *fmt, ...)
 void doctor_cure_cpus(struct doctor *d)
 {
 	char list[IDSET_STR];
+	struct host_tuned tuned;
 
+	host_tuned(d->fs, &tuned);
 	if (idset_subset(&d->host->online, &d->cpus))
 		doctor_cure(d, "leave the host a CPU that is not granted");
+	else if (tuned.active)
+		doctor_cure(d, "%s", host_tuned_cure(&tuned, &d->cpus, list));
 	else
 		doctor_cure(
 			d,

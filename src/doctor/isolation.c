@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "doctor/doctor.h"
 #include "host/hostfs.h"
+#include "host/tuned.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -259,6 +260,31 @@ static void look_at_governor(struct doctor *d)
 		);
 }
 
+// Whoever has it needs to know what it does: a second one that moves threads would be moved against.
+static void look_at_tuned(struct doctor *d)
+{
+	char list[TUNED_CURE_LEN];
+	struct host_tuned t;
+	bool all;
+
+	host_tuned(d->fs, &t);
+	if (!t.active)
+		return;
+	all = idset_subset(&d->cpus, &t.isolated);
+	doctor_find(
+		d,
+		all ? VERDICT_PASS : VERDICT_WARN,
+		"tuned",
+		all ? "its profile %s keeps interrupts, threads and unbound work away"
+		    : "its profile %s moves interrupts, threads and unbound work, to some of these "
+		      "CPUs, too",
+		t.profile
+	);
+	doctor_read(d, TUNED_ACTIVE "; " TUNED_VARIABLES ": isolated_cores=%s", t.cores);
+	if (!all)
+		doctor_cure(d, "%s", host_tuned_cure(&t, &d->cpus, list));
+}
+
 void doctor_isolation(struct doctor *d)
 {
 	char value[IDSET_STR];
@@ -308,6 +334,7 @@ void doctor_isolation(struct doctor *d)
 		"/proc/cmdline, rcu_nocbs",
 		"callbacks of RCU run there");
 	look_at_siblings(d);
+	look_at_tuned(d);
 	look_at_workqueues(d);
 	look_at_governor(d);
 }

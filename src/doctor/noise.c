@@ -5,8 +5,10 @@
 #include "host/noise.h"
 
 #include "base/scope.h"
+#include "base/str.h"
 #include "doctor/doctor.h"
 #include "host/hostfs.h"
+#include "host/tuned.h"
 
 #include <string.h>
 
@@ -72,6 +74,7 @@ static const struct doctor_number settings[] = {
 void doctor_noise(struct doctor *d)
 {
 	static const char from[] = "/proc/*/status, Cpus_allowed_list";
+	struct host_tuned tuned;
 	struct host_noise n;
 
 	if (!idset_empty(&d->cpus)) {
@@ -97,6 +100,10 @@ void doctor_noise(struct doctor *d)
 		    ))
 			cure_processes(d, &n.pinned);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-		doctor_number(d, &settings[i]);
+	host_tuned(d->fs, &tuned);
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		// of which tuned thinks otherwise
+		if (!tuned.active || !str_eq(settings[i].check, "timer-migration"))
+			doctor_number(d, &settings[i]);
+	}
 }

@@ -1,34 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// /proc/cpuinfo.
+// Flags of the CPU, in /proc/cpuinfo.
 
-#include "base/scope.h"
 #include "doctor/doctor.h"
-#include "host/hostfs.h"
-
-#include <string.h>
-
-static bool has_flag(const char *flags, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *p = flags; (p = strstr(p, name)) != NULL; p += n) {
-		if ((p == flags || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0' || p[n] == '\n'))
-			return true;
-	}
-	return false;
-}
-
-static bool read_flags(const struct hostfs *fs, char *ret, size_t len)
-{
-	_cleanup_fclose_ FILE *f = hostfs_fopen(fs->root, "proc/cpuinfo");
-
-	while (f != NULL && fgets(ret, (int)len, f) != NULL) {
-		if (strncmp(ret, "flags", 5) == 0)
-			return true;
-	}
-	return false;
-}
 
 static bool wants_1g(const struct doctor *d)
 {
@@ -42,17 +16,16 @@ static bool wants_1g(const struct doctor *d)
 void doctor_processor(struct doctor *d)
 {
 	static const char from[] = "/proc/cpuinfo, flags";
-	char flags[8192];
 	bool there;
 
-	if (!read_flags(d->fs, flags, sizeof(flags))) {
+	if (host_has_flag(d->fs, "") < 0) {
 		doctor_find(
 			d, VERDICT_SKIP, "instructions", "this machine tells no flags of an x86 CPU"
 		);
 		doctor_read(d, "/proc/cpuinfo");
 		return;
 	}
-	there = has_flag(flags, "sse4_2");
+	there = host_has_flag(d->fs, "sse4_2") > 0;
 	doctor_find(
 		d,
 		there ? VERDICT_PASS : VERDICT_FAIL,
@@ -66,7 +39,7 @@ void doctor_processor(struct doctor *d)
 			d, "build DPDK with -Dplatform=generic, or give the guest another CPU model"
 		);
 	if (d->wanted == NULL || wants_1g(d)) {
-		there = has_flag(flags, "pdpe1gb");
+		there = host_has_flag(d->fs, "pdpe1gb") > 0;
 		doctor_find(
 			d,
 			doctor_needs(d, there),
@@ -77,7 +50,7 @@ void doctor_processor(struct doctor *d)
 		if (!there)
 			doctor_cure(d, "ask for pages of 2M: --hugepages 2M=N");
 	}
-	there = has_flag(flags, "nonstop_tsc") || has_flag(flags, "constant_tsc");
+	there = host_has_flag(d->fs, "nonstop_tsc") > 0 || host_has_flag(d->fs, "constant_tsc") > 0;
 	doctor_find(
 		d,
 		there ? VERDICT_PASS : VERDICT_WARN,

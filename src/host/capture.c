@@ -69,6 +69,7 @@ static const char *const patterns[] = {
 	"/proc/sys/net/{core/somaxconn,ipv4/tcp_rmem}",
 	"/proc/sys/user/max_user_namespaces",
 	"/etc/pinfold/grants.d/*.json",
+	"/etc/tuned/{active_profile,cpu-partitioning-variables.conf}",
 	"/run/pinfold/leases/*.json",
 };
 // there, whatever is in them

@@ -194,6 +194,9 @@ enum {
 int host_read(const struct hostfs *fs, unsigned parts, struct host *ret, struct err *err);
 void host_done(struct host *h);
 
+// 1: the CPU has it ("pdpe1gb"). 0: it has not. -1: this machine tells no flags of an x86 CPU.
+int host_has_flag(const struct hostfs *fs, const char *flag);
+
 const struct host_cpu *host_cpu(const struct host *h, unsigned id);	// NULL: not online
 const struct host_node *host_node(const struct host *h, unsigned id);	// NULL: not online
 const struct host_pci *host_pci(const struct host *h, const char *bdf); // NULL: not there

@@ -44,7 +44,8 @@ static void add(struct words *w, const char *fmt, ...)
 			  : str_printf("%s%s%s", before, before[0] != '\0' ? " " : "", word);
 }
 
-static void add_cpus(struct words *w, const struct idset *cpus, const struct host *h)
+// tuned: it has the rest put there itself.
+static void add_cpus(struct words *w, const struct idset *cpus, const struct host *h, bool tuned)
 {
 	_cleanup_free_ char *list = malloc(IDSET_STR), *rest = malloc(IDSET_STR);
 	struct idset others = h->online;
@@ -54,6 +55,8 @@ static void add_cpus(struct words *w, const struct idset *cpus, const struct hos
 	idset_andnot(&others, cpus);
 	idset_format(cpus, list, IDSET_STR);
 	add(w, "isolcpus=managed_irq,domain,%s", list);
+	if (tuned)
+		return;
 	add(w, "nohz_full=%s", list);
 	add(w, "rcu_nocbs=%s", list);
 	if (!idset_empty(&others))
@@ -141,7 +144,7 @@ char *prepare_cmdline(
 	if (have == NULL)
 		return NULL;
 	w.text = strdup("");
-	add_cpus(&w, &want->request.cpus, h);
+	add_cpus(&w, &want->request.cpus, h, want->tuned.active);
 	add_pages(&w, &want->request, h);
 	for (unsigned i = 0; i < want->nmodules; i++) {
 		if (str_starts(want->modules[i], "vfio")) {

@@ -207,6 +207,13 @@ static int plan_pages(struct planning *p, struct err *err)
 					size_format(w->size, size)
 				);
 		}
+		if (index < 0 && w->size == LARGEST && host_has_flag(p->fs, "pdpe1gb") == 0)
+			return err_set(
+				err,
+				EINVAL,
+				"hugepages of 1G: this CPU has none (no pdpe1gb); ask for 2M=%llu",
+				(unsigned long long)w->count << 9
+			);
 		if (index < 0)
 			return err_set(
 				err,
@@ -259,6 +266,26 @@ static void plan_irq(const char *number, const char *handler, const struct idset
 	    name);
 }
 
+// Whoever bound it meant it.
+static bool find_bound(const struct host_task *t, void *arg)
+{
+	struct planning *p = arg;
+
+	if (t->kernel || !idset_subset(&t->may, &p->want->request.cpus))
+		return false;
+	json_array_append_new(
+		p->unmovable,
+		json_pack(
+			"{s:o, s:s}",
+			"name",
+			json_sprintf("process %s (%.32s)", t->pid, t->name),
+			"why",
+			"a thread of it may run there only"
+		)
+	);
+	return true;
+}
+
 static bool plan_task(const struct host_task *t, void *arg)
 {
 	struct planning *p = arg;
@@ -270,19 +297,8 @@ static bool plan_task(const struct host_task *t, void *arg)
 	if (value == NULL || former == NULL)
 		return true;
 	snprintf(name, sizeof(name), "thread %s (%.32s)", t->pid, t->name);
-	if (!t->kernel && idset_subset(&t->may, cpus)) {
-		json_array_append_new(
-			p->unmovable,
-			json_pack(
-				"{s:o, s:s}",
-				"name",
-				json_sprintf("process %s (%.32s)", t->pid, t->name),
-				"why",
-				"a thread of it may run there only"
-			)
-		);
+	if (find_bound(t, arg))
 		return true;
-	}
 	if (!t->kernel || t->bound || !idset_intersects(&t->may, cpus))
 		return false;
 	idset_and(&to, &p->rest);
@@ -326,6 +342,26 @@ static void plan_mask(struct planning *p, const char *path, const char *name)
 	add(p, "write", path, idset_format_mask(&to, bits, value, IDSET_STR), former, name);
 }
 
+// It moves all to the CPUs that it does not keep free, again and again.
+static int check_tuned(const struct planning *p, struct err *err)
+{
+	const struct host_tuned *t = &p->want->tuned;
+	char cure[TUNED_CURE_LEN];
+
+	if (!t->active || idset_subset(&p->want->request.cpus, &t->isolated))
+		return 0;
+	return err_set(
+		err,
+		EBUSY,
+		"--cpus: tuned's profile %s has the CPUs in its hands, and isolated_cores='%s'; "
+		"have it "
+		"keep these free: %s",
+		t->profile,
+		t->cores,
+		host_tuned_cure(t, &p->want->request.cpus, cure)
+	);
+}
+
 static int plan_cpus(struct planning *p, struct err *err)
 {
 	const struct idset *cpus = &p->want->request.cpus;
@@ -338,6 +374,12 @@ static int plan_cpus(struct planning *p, struct err *err)
 	idset_andnot(&p->rest, cpus);
 	if (idset_empty(&p->rest))
 		return err_set(err, EINVAL, "--cpus: all CPUs; leave the host one");
+	if (check_tuned(p, err) < 0)
+		return -err->code;
+	if (p->want->tuned.active) { // that is its work
+		host_tasks_each(p->fs, find_bound, p);
+		return 0;
+	}
 	host_irqs_each(p->fs, plan_irq, p);
 	plan_mask(p, DEFAULT_IRQS, "new interrupts");
 	plan_mask(p, WORKQUEUES, "unbound work of the kernel");

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "grant/grant.h"
 #include "host/host.h"
+#include "host/tuned.h"
 #include "ledger/ledger.h"
 
 #include <jansson.h>
@@ -27,6 +28,7 @@
 
 struct prepare_want {
 	struct request request; // hugepages: how many there are to be; cpus: to be left alone
+	struct host_tuned tuned;
 	unsigned nmodules;
 	const char *modules[PREPARE_MODULES];
 };

@@ -259,6 +259,29 @@ def test_engine_that_knows_the_runtime(pinfold, machine, program, config):
 
 
 @pytest.mark.anywhere
+def test_tuned(pinfold, machine):
+    """What its profile does, it is asked for: no cure of ours works against it."""
+    files = {
+        "etc/tuned/active_profile": "cpu-partitioning",
+        "etc/tuned/cpu-partitioning-variables.conf": "isolated_cores=1-11",
+        "proc/sys/kernel/timer_migration": "0",
+    }
+    tree = machine("paper", files=files)
+    doc = report(pinfold, "--cpus", "2", tree=tree)
+    assert [c["verdict"] for c in find(doc, "isolation/tuned")] == ["PASS"]
+    assert not find(doc, "noise/timer-migration")
+    doc = report(pinfold, "--cpus", "2,13", tree=tree)
+    [said] = find(doc, "isolation/tuned")
+    assert said["verdict"] == "WARN" and said["read"].endswith("isolated_cores=1-11")
+    assert said["cure"].startswith("isolated_cores=1-11,13 in /etc/tuned/cpu-part")
+    [irqs] = find(doc, "noise/interrupts")
+    assert irqs["cure"] == said["cure"] and "host prepare --cpus" not in irqs["cure"]
+    files["etc/tuned/active_profile"] = "balanced"
+    doc = report(pinfold, "--cpus", "2", tree=machine("paper", files=files))
+    assert not find(doc, "isolation/tuned") and find(doc, "noise/timer-migration")
+
+
+@pytest.mark.anywhere
 def test_mounts(pinfold, machine):
     """A hugetlbfs that others may fill without limit, and such as are no trouble."""
     tree = machine("paper")

@@ -386,6 +386,47 @@ def test_pages_that_only_a_boot_makes(pinfold, memory_path):
     command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--hugepages", "1G=2"]
     p = subprocess.run(command, capture_output=True, text=True, check=False)
     assert p.returncode == 125 and p.stderr.endswith("boot with hugepagesz=1G hugepages=2\n")
+    m.flags = "fpu sse4_2"
+    command[2] = fake_host.write(m, str(memory_path / "without"))
+    p = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert p.returncode == 125 and p.stderr.endswith("(no pdpe1gb); ask for 2M=1024\n")
+
+
+TUNED = {
+    "etc/tuned/active_profile": "cpu-partitioning\n",
+    "etc/tuned/cpu-partitioning-variables.conf": "# isolated_cores=1-47\nisolated_cores = 2-4,6\n",
+}
+
+
+@pytest.mark.anywhere
+def test_beside_tuned(pinfold, memory_path):
+    """What its profile does is left to it; CPUs that it has for others are not taken from it."""
+    m = fake_host.kinds["paper"]()
+    m.isolated, m.nohz_full, m.cmdline, m.files = "", "", "ro", dict(TUNED)
+
+    def say(cpus, *more):
+        tree = fake_host.write(m, str(memory_path / str(len(os.listdir(memory_path)))))
+        command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--cpus", cpus]
+        return subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+
+    p = say("2-3")
+    assert "nothing is left to do\n" in p.stdout and "stays: process 700 (collector)" in p.stdout
+    assert "tuned's profile cpu-partitioning keeps CPUs 2-4,6 free" in p.stdout
+    assert p.stdout.endswith("command line: isolcpus=managed_irq,domain,2-3\n")
+    doc = json.loads(say("2-3", "--json").stdout)
+    jsonschema.validate(doc, SCHEMA)
+    assert doc["tuned"] == "cpu-partitioning" and doc["steps"] == []
+    p = say("2-5")
+    assert p.returncode == 125 and p.stderr.count("\n") == 1
+    assert "isolated_cores=2-6 in /etc/tuned/cpu-partitioning-variables.conf" in p.stderr
+    m.files["etc/tuned/active_profile"] = "balanced cpu-partitioning-powersave\n"
+    assert say("2-5").stderr.endswith("tuned-adm profile cpu-partitioning-powersave\n")
+    m.files["etc/tuned/active_profile"] = "balanced\n"
+    p = say("2-3")
+    assert "could do this instead: isolated_cores=2-4,6 in /etc" in p.stdout
+    assert "interrupt 41" in p.stdout and "nohz_full=2-3" in p.stdout
+    m.files = {}
+    assert "tuned" not in say("2-3").stdout
 
 
 def test_not_for_users(pf):

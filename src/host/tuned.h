@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The pinfold authors
+// tuned's profile cpu-partitioning, which keeps CPUs free for programs that poll: it moves interrupts, threads and unbound work,
+// sets sysctls, and has nohz_full= put on the kernel's command line.
+#pragma once
+
+#include "base/idset.h"
+#include "host/host.h"
+
+#include <stdbool.h>
+
+#define TUNED_VARIABLES "/etc/tuned/cpu-partitioning-variables.conf"
+#define TUNED_ACTIVE "/etc/tuned/active_profile"
+
+struct host_tuned {
+	bool installed, active;
+	char profile[64];      // the one that is active: it has variants
+	char cores[256];       // as it is configured; "": it is not
+	struct idset isolated; // the same; none where that is not a list of CPUs
+};
+
+void host_tuned(const struct hostfs *fs, struct host_tuned *ret);
+
+// What has it keep these CPUs free, too.
+#define TUNED_CURE_LEN 1280
+char *host_tuned_cure(
+	const struct host_tuned *t, const struct idset *cpus, char ret[static TUNED_CURE_LEN]
+);

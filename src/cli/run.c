@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The pinfold authors
 
 #include "run/run.h"
-#include "base/clock.h"
 #include "base/debug.h"
 #include "base/event_log.h"
 #include "base/fs.h"
@@ -10,7 +9,6 @@
 #include "base/status.h"
 #include "cli/cli.h"
 #include "cli/request.h"
-#include "explain/explain.h"
 #include "keeper/keeper.h"
 #include "launch/config.h"
 #include "run/start_news.h"
@@ -23,8 +21,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define FIRST_SECONDS 60 // a program that fails so soon has failed to start
-// and twice those of a guest, which may be tried with two accelerators: longer than any wait of the supervisor for its start
+// twice those of a guest, which may be tried with two accelerators: longer than any wait of the supervisor for its start
 // (its end is seen at once)
 #define READY_SECONDS 300
 
@@ -66,23 +63,6 @@ int cli_complete(
 	return l->argv[0] != NULL ? launch_check_program(l, fs, ret_status, err) : 0;
 }
 
-// What a program that failed at its start has said, in words that help. It was told to end: nothing.
-static void explain_failure(const struct outcome *out, int64_t begun)
-{
-	static const int told[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-	const struct known_message *m;
-
-	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
-		if (out->status == 128 + told[i])
-			return;
-	}
-	if (!out->program_ran || out->status == 0 || clock_ms() - begun > FIRST_SECONDS * 1000)
-		return;
-	m = explain_text(out->last);
-	if (m != NULL)
-		fprintf(stderr, "pinfold: why it failed: %s; cure: %s\n", m->cause, m->cure);
-}
-
 int cli_supervise(struct cli_start *cs, int ready)
 {
 	struct start_request req = {
@@ -92,7 +72,6 @@ int cli_supervise(struct cli_start *cs, int ready)
 	struct outcome out = {.status = STATUS_FAILED};
 	struct hostfs fs;
 	struct err err;
-	int64_t begun = clock_ms();
 	int r;
 
 	if (hostfs_open("/", &fs, &err) < 0)
@@ -100,11 +79,9 @@ int cli_supervise(struct cli_start *cs, int ready)
 	r = cli_complete(cs, &fs, true, &out.status, &err);
 	if (r == 0) {
 		req.launch = cs->launch;
-		r = run_again_and_again(&req, &fs, ready, &out, &begun, &err);
+		r = run_again_and_again(&req, &fs, ready, &out, &err);
 	}
 	hostfs_close(&fs);
-	if (r == 0 && ready < 0)
-		explain_failure(&out, begun);
 	if (out.drains.code != 0 && ready < 0)
 		cli_fail(&out.drains);
 	else if (out.drains.code != 0)

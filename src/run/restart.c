@@ -187,7 +187,6 @@ int run_again_and_again(
 	const struct hostfs *fs,
 	int ready,
 	struct outcome *ret,
-	int64_t *ret_begun,
 	struct err *err
 )
 {
@@ -205,7 +204,6 @@ int run_again_and_again(
 	if (req->launch.restart.when != RESTART_NO)
 		output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	for (;;) {
-		*ret_begun = clock_ms();
 		r = run_once(&next, fs, &restarts, ready, &lease, ret, err);
 		if (ret->again > 0 || restarts.over)
 			say_next(&lease, &restarts, ret, err);

@@ -62,11 +62,14 @@ int start_prepare(
 );
 void start_done(struct start *s);
 
+#define OUTCOME_NOTE (2 * HITS_LINE)
+
 // What became of a workload.
 struct outcome {
 	int status; // exit status for the caller: the program's, 128+signal, 125, 126, 127
 	bool program_ran;
-	char note[HITS_LINE];	   // which limit it ran into at its end; "": none
+	char note
+		[OUTCOME_NOTE]; // which limit it ran into at its end, or why it failed at its start; "": not known
 	const char *limit;	   // and in a word, as hits_text says it; NULL: not known
 	struct err drains;	   // says who has what it passed on; code 0: nothing is left of it
 	char last[RELAY_LAST + 1]; // what it said last, where that was carried
@@ -121,14 +124,12 @@ unsigned restart_next(
 	struct restarts *r, const struct restart *how, const struct outcome *out, int64_t ran_ms
 );
 
-// Runs it until it is not started again. ready: as run_workload has it, of the first start. *ret_begun: when the last
-// one began, in milliseconds of CLOCK_MONOTONIC.
+// Runs it until it is not started again. ready: as run_workload has it, of the first start.
 int run_again_and_again(
 	const struct start_request *req,
 	const struct hostfs *fs,
 	int ready,
 	struct outcome *ret,
-	int64_t *ret_begun,
 	struct err *err
 );
 

@@ -9,6 +9,7 @@
 #include "run/run.h"
 #include "run/say.h"
 #include "run/watch_runtime.h"
+#include "run/why.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -282,6 +283,8 @@ static int run_leased(
 		log_discard(&c->log);
 	else
 		log_keep(&c->log);
+	if (r == 0)
+		why_it_failed(ret, &c->log, clock_ms() - begun);
 	if (r == 0 && ret->note[0] != '\0')
 		say_of(&s->plan.lease, ret->note);
 	if (ret->program_ran)

@@ -13,7 +13,7 @@ import pytest
 from places import TOP
 
 from schemas import validate
-from workload import CPU, needs_pages, needs_root, needs_testpmd
+from workload import CPU, needs_pages, needs_root, needs_testpmd, unique, wait
 
 TESTPMD = ["dpdk-testpmd", "--no-pci", "--file-prefix", "explain"]
 # what is run, and what is said of what it prints; nothing of it takes a hugepage
@@ -103,7 +103,7 @@ def test_run_says_why(pf):
     p = pf.run("--hugepages", "2M=40", "--", *words)
     assert p.returncode == 1
     last = p.stderr.splitlines()[-1]
-    assert last.startswith("pinfold: why it failed: its packet buffers do not fit"), p.stderr
+    assert re.match("pinfold: '.*': why it failed: its packet buffers do not fit", last), p.stderr
     assert "--total-num-mbufs=2048" in last
     # what works, and what is told to end, has nothing to explain
     p = pf.run("--hugepages", "2M=40", "--", *words, "--", "--total-num-mbufs=2048")
@@ -114,6 +114,37 @@ def test_run_says_why(pf):
     assert p.returncode == 3 and "leave -l and --lcores out" in p.stderr
     p = pf.run("--", "/bin/sh", "-c", "seq 20000; echo 'EAL: lcore 7 unavailable'; exit 3")
     assert p.returncode == 3 and "leave -l and --lcores out" in p.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("where", [[], ["--in", "host"], ["--restart", "on-failure:1"]], ids=str)
+def test_why_in_the_background(pf, where):
+    """In its log, and where one looks for what has ended: also of a start that is not the first."""
+    name = unique("why")
+    says = "echo 'EAL: lcore 7 unavailable'; exit 3"
+    pf.ok("run", "-d", "--name", name, "--cpus", CPU, *where, "--", "/bin/sh", "-c", says)
+    times = 2 if "--restart" in where else 1
+    why = "why it failed: it is told to run on a CPU"
+
+    def ends():
+        rows = [row for row in pf.json("ps", "-a", "--json") if row["name"] == name]
+        return rows if len(rows) == times and all(r["state"] == "ended" for r in rows) else None
+
+    wait(lambda: ends() is not None, 20, "its ends")
+    assert all(why in row["note"] and row["how"] == "exit 3" for row in ends())
+    assert pf.ok("logs", name).count(f"pinfold: '{name}': {why}") == times
+    assert f"{name}: {why}" in pf.ok("ps", "-a")
+
+
+@needs_root
+def test_not_why_of_the_start_before(pf):
+    """A log goes on from start to start, and each has its own end."""
+    name, once = unique("why"), pf.directory / "once"
+    says = f"test -e {once} && exit 4; touch {once}; echo 'EAL: lcore 7 unavailable'; exit 3"
+    place = ["--in", "host", "--restart", "on-failure:1"]
+    pf.ok("run", "-d", "--name", name, "--cpus", CPU, *place, "--", "/bin/sh", "-c", says)
+    wait(lambda: "not started again after" in pf.ok("logs", name), 20, "its last end")
+    assert pf.ok("logs", name).count("why it failed") == 1
 
 
 @needs_root

@@ -101,63 +101,12 @@ static int usual_cpus(
 				: 0;
 }
 
-struct count {
-	const struct host_tick *from, *to;
-	unsigned nfrom, nto;
-	double seconds;
-};
-
-// -1: not known, or the CPU came or went.
-static double busy_of(const struct count *c, unsigned cpu)
-{
-	const struct host_tick *from = host_tick_of(c->from, c->nfrom, cpu);
-	const struct host_tick *to = host_tick_of(c->to, c->nto, cpu);
-
-	return from != NULL && to != NULL ? host_tick_busy(from, to) : -1;
-}
-
-static json_t *row_of(const struct host *h, const struct count *c, unsigned cpu)
-{
-	const struct host_tick *a = host_tick_of(c->from, c->nfrom, cpu);
-	const struct host_tick *b = host_tick_of(c->to, c->nto, cpu);
-	const struct host_cpu *self = host_cpu(h, cpu);
-	double sibling = -1;
-
-	if (a == NULL || b == NULL || self == NULL)
-		return NULL;
-	idset_foreach (s, &self->siblings) {
-		double busy = s != (int)cpu ? busy_of(c, (unsigned)s) : -1;
-
-		if (busy > sibling)
-			sibling = busy;
-	}
-	return json_pack(
-		"{s:i, s:b, s:b, s:f, s:f, s:o, s:o, s:o}",
-		"cpu",
-		(int)cpu,
-		"isolated",
-		idset_has(&h->isolated, cpu),
-		"tickless",
-		idset_has(&h->nohz_full, cpu),
-		"ticks",
-		host_tick_since(a->timer, b->timer) / c->seconds,
-		"interrupts",
-		host_tick_since(a->interrupts, b->interrupts) / c->seconds,
-		"busy",
-		json_real_or_null(host_tick_busy(a, b)),
-		"stolen",
-		json_real_or_null(host_tick_stolen(a, b)),
-		"sibling",
-		json_real_or_null(sibling)
-	);
-}
-
 static int count_ticks(const struct args *a, json_t *rows, struct err *err)
 {
 	struct host_tick *from scope_cleanup(scope_free) = NULL,
 			       *to scope_cleanup(scope_free) = NULL;
 	struct idset cpus = a->cpus;
-	struct count c;
+	struct host_count c;
 	struct hostfs fs;
 	struct host h;
 	int64_t begun;
@@ -182,7 +131,7 @@ static int count_ticks(const struct args *a, json_t *rows, struct err *err)
 		c.from = from;
 		c.to = to;
 		idset_foreach (cpu, &cpus) {
-			json_t *row = r == 0 ? row_of(&h, &c, (unsigned)cpu) : NULL;
+			json_t *row = r == 0 ? host_count_row(&c, &h, (unsigned)cpu) : NULL;
 
 			if (row != NULL)
 				json_array_append_new(rows, row);

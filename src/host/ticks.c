@@ -3,6 +3,7 @@
 
 #include "host/ticks.h"
 
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/hostfs.h"
@@ -160,4 +161,49 @@ double host_tick_busy(const struct host_tick *from, const struct host_tick *to)
 double host_tick_stolen(const struct host_tick *from, const struct host_tick *to)
 {
 	return percent(host_tick_since(from->stolen, to->stolen), from, to);
+}
+
+// -1: not known, or the CPU came or went.
+static double busy_of(const struct host_count *c, unsigned cpu)
+{
+	const struct host_tick *from = host_tick_of(c->from, c->nfrom, cpu);
+	const struct host_tick *to = host_tick_of(c->to, c->nto, cpu);
+
+	return from != NULL && to != NULL ? host_tick_busy(from, to) : -1;
+}
+
+json_t *host_count_row(const struct host_count *c, const struct host *h, unsigned cpu)
+{
+	const struct host_tick *a = host_tick_of(c->from, c->nfrom, cpu);
+	const struct host_tick *b = host_tick_of(c->to, c->nto, cpu);
+	const struct host_cpu *self = host_cpu(h, cpu);
+	double sibling = -1;
+
+	if (a == NULL || b == NULL || self == NULL)
+		return NULL;
+	idset_foreach (s, &self->siblings) {
+		double busy = s != (int)cpu ? busy_of(c, (unsigned)s) : -1;
+
+		if (busy > sibling)
+			sibling = busy;
+	}
+	return json_pack(
+		"{s:i, s:b, s:b, s:f, s:f, s:o, s:o, s:o}",
+		"cpu",
+		(int)cpu,
+		"isolated",
+		idset_has(&h->isolated, cpu),
+		"tickless",
+		idset_has(&h->nohz_full, cpu),
+		"ticks",
+		host_tick_since(a->timer, b->timer) / c->seconds,
+		"interrupts",
+		host_tick_since(a->interrupts, b->interrupts) / c->seconds,
+		"busy",
+		json_real_or_null(host_tick_busy(a, b)),
+		"stolen",
+		json_real_or_null(host_tick_stolen(a, b)),
+		"sibling",
+		json_real_or_null(sibling)
+	);
 }

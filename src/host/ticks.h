@@ -45,3 +45,14 @@ static inline double host_tick_since(uint64_t from, uint64_t to)
 // the machine beneath. -1: it counted none.
 double host_tick_busy(const struct host_tick *from, const struct host_tick *to);
 double host_tick_stolen(const struct host_tick *from, const struct host_tick *to);
+
+// Two moments, and what lies between them.
+struct host_count {
+	const struct host_tick *from, *to;
+	unsigned nfrom, nto;
+	double seconds;
+};
+
+// What a CPU is and did then: {cpu, isolated, tickless, ticks, interrupts, busy, stolen, sibling}, the first two a second,
+// the others in percent, of the busiest other hyper-thread of its core the last; null: not known. NULL: it came or went.
+json_t *host_count_row(const struct host_count *c, const struct host *h, unsigned cpu);

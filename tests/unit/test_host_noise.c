@@ -3,6 +3,7 @@
 
 #include "fake.h"
 #include "host/noise.h"
+#include "host/ticks.h"
 
 static struct host_noise look(const char *cpus)
 {
@@ -79,6 +80,51 @@ static void this_machine(void **)
 	assert_true(strlen(noise.pinned.names) < sizeof(noise.pinned.names));
 }
 
+// ---- what a CPU is, and what it did
+
+// CPU 1 of the machine is tickless and isolated, and its other hyper-thread is 25; CPU 0 is neither, and its is 24.
+static void what_a_cpu_is(void **)
+{
+	const struct host_tick from[] = {{.cpu = 0}, {.cpu = 1}, {.cpu = 24}, {.cpu = 25}};
+	const struct host_tick to[] = {
+		{.cpu = 0, .timer = 500, .interrupts = 700, .busy = 150, .stolen = 50},
+		{.cpu = 1, .timer = 2, .interrupts = 2, .busy = 200},
+		{.cpu = 25, .busy = 30, .idle = 170},
+	};
+	const struct host_count c = {from, to, 4, 3, 2.0};
+	struct {
+		unsigned cpu;
+		const char *row;
+	} rows[] = {
+		{0,
+		 "{\"cpu\": 0, \"isolated\": false, \"tickless\": false, \"ticks\": 250.0, "
+		 "\"interrupts\": 350.0, \"busy\": 75.0, \"stolen\": 25.0, \"sibling\": null}"},
+		{1,
+		 "{\"cpu\": 1, \"isolated\": true, \"tickless\": true, \"ticks\": 1.0, "
+		 "\"interrupts\": 1.0, \"busy\": 100.0, \"stolen\": 0.0, \"sibling\": 15.0}"},
+	};
+	struct host h;
+
+	fake_read("paper", &h);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_json_ json_t *row = host_count_row(&c, &h, rows[i].cpu);
+		_cleanup_free_ char *text = json_dumps(row, 0);
+
+		assert_string_equal(text, rows[i].row);
+	}
+	assert_null(host_count_row(&c, &h, 24)); // it went
+	assert_null(host_count_row(&c, &h, 48));
+	// isolated alone, as "10-11" has a 1 in it and is not CPU 1
+	h.nohz_full = (struct idset){0};
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		_cleanup_json_ json_t *row = host_count_row(&c, &h, cpu);
+
+		assert_int_equal(json_is_true(json_object_get(row, "isolated")), cpu == 1);
+		assert_false(json_is_true(json_object_get(row, "tickless")));
+	}
+	host_done(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +133,7 @@ int main(void)
 		cmocka_unit_test(unused_interrupt),
 		cmocka_unit_test(housekeeping_cpus),
 		cmocka_unit_test(this_machine),
+		cmocka_unit_test(what_a_cpu_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

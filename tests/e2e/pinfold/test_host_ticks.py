@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 from places import TOP
 
+from workload import GUEST
+
 SCHEMA = json.loads((TOP / "data/schemas/ticks.json").read_text())
 CPU = min(os.sched_getaffinity(0))
 
@@ -52,6 +54,59 @@ def test_counts(pinfold):
     if most > 20:
         assert rows[0]["ticks"] > most / took / 3
     assert rows[0]["busy"] + rows[0]["stolen"] > 50
+
+
+# CPU 0 of it is as ever
+TICKLESS = "nohz_full=1 isolcpus=managed_irq,domain,1 rcu_nocbs=1"
+THIS = "tests/e2e/pinfold/test_host_ticks.py"
+
+
+@pytest.mark.full
+@pytest.mark.anywhere
+@pytest.mark.limit(1000)
+def test_in_a_guest():
+    """What follows, where the kernel's command line makes a CPU tickless."""
+    if GUEST:
+        pytest.skip("a guest in a guest would be tried for ever")
+    p = subprocess.run(
+        [TOP / "tests/guest/run", "-t", "600", "-a", TICKLESS, "--",
+         TOP / "tests/run", "e2e", THIS, "-k", "test_tickless"],
+        capture_output=True,
+        text=True,
+        timeout=950,
+        check=False,
+    )  # fmt: skip
+    if p.returncode == 77:
+        pytest.skip(p.stderr.strip())
+    print(p.stdout)
+    assert p.returncode == 0 and "1 passed" in p.stdout, p.stderr
+
+
+@pytest.mark.skipif(
+    TICKLESS not in Path("/proc/cmdline").read_text(), reason=f"needs a kernel with {TICKLESS}"
+)
+@pytest.mark.limit(120)
+def test_tickless(pinfold):
+    """Of two CPUs that poll the one is interrupted as often as the kernel's HZ has it, the other hardly at all."""
+    spins = [
+        subprocess.Popen(["taskset", "-c", str(c), "sh", "-c", "while :; do :; done"])
+        for c in (0, 1)
+    ]
+    try:
+        time.sleep(3)  # the scheduler has made its peace with them
+        p = run(pinfold, "--cpus", "0,1", "--seconds", 3, "--json")
+    finally:
+        for spin in spins:
+            spin.kill()
+            spin.wait()
+    assert p.returncode == 0, p.stderr
+    ordinary, tickless = json.loads(p.stdout)
+    assert not ordinary["isolated"] and not ordinary["tickless"]
+    assert tickless["isolated"] and tickless["tickless"]
+    assert ordinary["busy"] + ordinary["stolen"] > 90 and tickless["busy"] + tickless["stolen"] > 90
+    # HZ is 250; a busy machine lets some of them come too late to be counted
+    assert 60 < ordinary["ticks"] < 300
+    assert tickless["ticks"] <= 3 and tickless["interrupts"] < 10
 
 
 def test_text_and_nonsense(pinfold):

@@ -78,6 +78,16 @@ static uint64_t dropped_of(const struct stats_workload *w)
 	return of_drover(&w->packets, w->packets.dropped);
 }
 
+static uint64_t busy_of(const struct stats_workload *w)
+{
+	return of_drover(&w->packets, w->packets.busy);
+}
+
+static uint64_t idle_of(const struct stats_workload *w)
+{
+	return of_drover(&w->packets, w->packets.idle);
+}
+
 static const struct metric metrics[] = {
 	{"start_time_seconds", "gauge", "When it was started, since the epoch.", started_of, false},
 	{"workload_cpu_seconds_total", "counter", "Time of its processes on CPUs.", cpu_of, true},
@@ -100,6 +110,16 @@ static const struct metric metrics[] = {
 	 "counter",
 	 "Packets that its tasks dropped or its ports lost.",
 	 dropped_of,
+	 false},
+	{"polling_busy_cycles_total",
+	 "counter",
+	 "Cycles of its polls that found packets.",
+	 busy_of,
+	 false},
+	{"polling_idle_cycles_total",
+	 "counter",
+	 "Cycles of its polls that found none.",
+	 idle_of,
 	 false},
 };
 

@@ -53,6 +53,8 @@ bool packets_in_report(const char *text, size_t len, size_t *values, struct stat
 	json_array_foreach (tasks, i, one) {
 		json_object_foreach (json_object_get(one, "drops"), reason, drops)
 			add(&all.dropped, drops);
+		add(&all.busy, json_object_get(one, "busy_cycles"));
+		add(&all.idle, json_object_get(one, "idle_cycles"));
 	}
 	all.drovers++;
 	*ret = all;

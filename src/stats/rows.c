@@ -67,20 +67,25 @@ static json_t *hugepages_of(const struct stats_workload *w)
 
 static json_t *packets_of(const struct stats_packets *x, const struct stats_packets *y)
 {
-	double seconds = (double)(y->at - x->at) / 1e9;
+	double seconds = (double)(y->at - x->at) / 1e9, idle, polled;
 
 	// counted anew since, or by other drovers
 	if (x->at == 0 || seconds <= 0 || x->drovers != y->drovers || y->received < x->received
-	    || y->sent < x->sent || y->dropped < x->dropped)
+	    || y->sent < x->sent || y->dropped < x->dropped || y->busy < x->busy
+	    || y->idle < x->idle)
 		return json_null();
+	idle = (double)(y->idle - x->idle);
+	polled = idle + (double)(y->busy - x->busy);
 	return json_pack(
-		"{s:f, s:f, s:f}",
+		"{s:f, s:f, s:f, s:o}",
 		"received",
 		(double)(y->received - x->received) / seconds,
 		"sent",
 		(double)(y->sent - x->sent) / seconds,
 		"dropped",
-		(double)(y->dropped - x->dropped) / seconds
+		(double)(y->dropped - x->dropped) / seconds,
+		"idle_polling",
+		json_real_or_null(polled > 0 ? 100 * idle / polled : -1)
 	);
 }
 

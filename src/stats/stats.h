@@ -22,6 +22,7 @@ struct stats_packets {
 	int64_t at; // clock_ns(); 0: there is none that answers
 	unsigned drovers;
 	uint64_t received, sent, dropped;
+	uint64_t busy, idle; // cycles of polls that found packets, and of those that found none
 };
 
 // Of one workload at one moment; all of its processes, without pinfold's own beside it.

@@ -21,6 +21,7 @@ static const char *const keys[] = {
 	"ticks",
 	"interrupts",
 	"packets",
+	"idle-polling",
 	"memory",
 	"hugepages",
 	"processes",
@@ -167,7 +168,7 @@ json_t *stats_table(const json_t *rows, const char *const **ret_keys)
 		json_array_append_new(
 			table,
 			json_pack(
-				"{s:O, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+				"{s:O, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O?}",
 				"name",
 				json_object_get(row, "name"),
 				"cpus",
@@ -189,7 +190,9 @@ json_t *stats_table(const json_t *rows, const char *const **ret_keys)
 				"processes",
 				processes_text(row),
 				"packets",
-				packets_text(json_object_get(row, "packets"))
+				packets_text(json_object_get(row, "packets")),
+				"idle-polling",
+				json_object_get(json_object_get(row, "packets"), "idle_polling")
 			)
 		);
 	}

@@ -25,12 +25,15 @@ static void adds_ports_and_drops(void **state)
 		"{\"ports\": [{\"ipackets\": 10, \"opackets\": 7, \"imissed\": 1},"
 		" {\"ipackets\": 5, \"opackets\": 4, \"ierrors\": 2, \"oerrors\": 4,"
 		" \"rx_nombuf\": 8}],"
-		" \"tasks\": [{\"drops\": {\"tx full\": 16, \"no route\": 32}}, {}]}\n",
+		" \"tasks\": [{\"drops\": {\"tx full\": 16, \"no route\": 32}, \"busy_cycles\": 5,"
+		" \"idle_cycles\": 3}, {\"idle_cycles\": 4}]}\n",
 		&p
 	));
 	assert_int_equal(p.received, 15);
 	assert_int_equal(p.sent, 11);
 	assert_int_equal(p.dropped, 63);
+	assert_int_equal(p.busy, 5);
+	assert_int_equal(p.idle, 7);
 	// of a second drover, in the same workload
 	assert_true(packets_in_report(second, strlen(second), &values, &p));
 	assert_int_equal(p.received, 16);
@@ -139,6 +142,42 @@ static void rates_are_of_the_same(void **state)
 	}
 }
 
+// Busy it is all the time; how much of that was for nothing is not the kernel's to say.
+static void idle_polling(void **state)
+{
+	static struct stats_workload one, two;
+	static const struct host_tick none[1];
+	struct stats from = {.at = 1, .n = 1, .workloads = &one, .ticks = (struct host_tick *)none};
+	struct stats to = from;
+
+	(void)state;
+	to.at = 1000000001;
+	to.workloads = &two;
+	one.lease.site.name = two.lease.site.name = "container";
+	one.packets = (struct stats_packets){.at = 1, .drovers = 1, .busy = 100, .idle = 100};
+	two.packets = one.packets;
+	two.packets.at = 1000000001;
+	for (unsigned n = 0; n < 3; n++) {
+		static const double want[] = {-1, 75, -1};
+		json_t *rows = stats_rows(&from, &to), *table;
+		const json_t *packets = json_object_get(json_array_get(rows, 0), "packets"), *idle;
+		const char *const *keys;
+
+		assert_int_equal(json_is_null(packets), n == 2); // counted anew
+		idle = json_object_get(packets, "idle_polling");
+		assert_true(want[n] < 0 ? !json_is_real(idle) : json_real_value(idle) == want[n]);
+		table = stats_table(rows, &keys);
+		assert_int_equal(
+			json_is_real(json_object_get(json_array_get(table, 0), "idle-polling")),
+			want[n] >= 0
+		);
+		json_decref(table);
+		json_decref(rows);
+		two.packets.busy = n == 0 ? 110 : 90;
+		two.packets.idle = 130;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +187,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_none),
 		cmocka_unit_test(refuses_many_values),
 		cmocka_unit_test(rates_are_of_the_same),
+		cmocka_unit_test(idle_polling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

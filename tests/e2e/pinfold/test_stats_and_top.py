@@ -290,8 +290,13 @@ def test_packets_of_a_drover(pf, tmp_path):
     assert rows[other]["packets"] is None
     packets = rows[name]["packets"]
     assert packets["received"] > 1000 and packets["sent"] > 1000 and packets["dropped"] == 0
+    assert 0 <= packets["idle_polling"] <= 100
     head, line = pf.ok("stats", name).splitlines()
-    assert "  PACKETS " in head and re.search(r" [\d.]+[kMG]/[\d.]+[kMG]/0 ", line)
+    assert (
+        "  PACKETS " in head
+        and "  IDLE-POLLING " in head
+        and re.search(r" [\d.]+[kMG]/[\d.]+[kMG]/0 ", line)
+    )
     screen = Screen(pf, columns=160)
     screen.until(rf"PACKETS.*\n(.*\n)*{name} .*[kMG]/0 ")
     os.write(screen.fd, b"q")
@@ -299,11 +304,14 @@ def test_packets_of_a_drover(pf, tmp_path):
     pf.ok(*ask, "stop")
     (port,) = pf.json(*ask, "ports")["ports"].values()
     text = pf.ok("stats", "--prometheus")
+    assert re.search(rf'pinfold_polling_busy_cycles_total{{name="{name}"}} [1-9]', text)
     for metric, key in (("received", "ipackets"), ("sent", "opackets")):
         assert f'pinfold_packets_{metric}_total{{name="{name}"}} {port[key]}\n' in text
     assert f'pinfold_packets_dropped_total{{name="{name}"}} 0\n' in text
     assert f'packets_received_total{{name="{other}"}}' not in text
-    assert stats(pf)[name]["packets"] == {"received": 0, "sent": 0, "dropped": 0}
+    packets = stats(pf)[name]["packets"]
+    assert packets.pop("idle_polling") in (None, 100)  # it polls no more, or for nothing
+    assert packets == {"received": 0, "sent": 0, "dropped": 0}
 
 
 def false_drover(pf, how, *flags, where="/run/dpdk/x", says="{}", cpu=CPU):

@@ -94,6 +94,30 @@ static void look_at_pool(struct doctor *d, const struct host_node *n, unsigned i
 	doctor_read(d, "%s: %llu", path, (unsigned long long)p->total);
 }
 
+// What was taken beyond those that are reserved, or reserved once: in use still, and gone when it is not.
+static void look_at_surplus(struct doctor *d, const struct host_node *n, unsigned index)
+{
+	const struct host_hugepages *p = &n->hugepages[index];
+	char size[SIZE_STR];
+
+	if (p->surplus == 0)
+		return;
+	doctor_find(
+		d,
+		VERDICT_WARN,
+		"surplus",
+		"%s on node %u: %llu are in use beyond those that are reserved, and go when they "
+		"are free",
+		size_format(p->size != 0 ? p->size : d->host->hugepages[index].size, size),
+		n->id,
+		(unsigned long long)p->surplus
+	);
+	doctor_read(d, "/sys/devices/system/node/node%u/hugepages/*/surplus_hugepages", n->id);
+	doctor_cure(
+		d, "end what has them: pinfold doctor says who holds hugepages outside of grants"
+	);
+}
+
 static void look_at_overcommit(struct doctor *d, unsigned index)
 {
 	char path[128], dir[HOST_POOL_DIR], size[SIZE_STR];
@@ -193,8 +217,10 @@ void doctor_hugepages(struct doctor *d)
 		doctor_cure(d, "%s", avail_reserve(h, size, -1, of_1g > 0 ? of_1g : 1, more));
 	}
 	for (unsigned i = 0; i < h->nsizes; i++) {
-		for (unsigned k = 0; k < h->nnodes; k++)
+		for (unsigned k = 0; k < h->nnodes; k++) {
 			look_at_pool(d, &h->nodes[k], i);
+			look_at_surplus(d, &h->nodes[k], i);
+		}
 		look_at_overcommit(d, i);
 	}
 	mounts_each(d->fs, look_at_mount, d);

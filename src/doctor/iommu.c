@@ -124,6 +124,25 @@ static void look_at_module(struct doctor *d, const char *name)
 		doctor_cure(d, "a kernel with CONFIG_VFIO_PCI (Debian's linux-image-amd64)");
 }
 
+// The newer way to open NICs, beside the groups. Nobody has to have it.
+static void look_at_iommufd(struct doctor *d)
+{
+	bool there = doctor_exists(d, "sys/class/misc/iommu");
+	bool nodes = doctor_exists(d, "sys/class/vfio-dev/vfio0");
+
+	if (!there && !doctor_has_module(d, "vfio"))
+		return;
+	doctor_find(
+		d,
+		VERDICT_PASS,
+		"iommufd",
+		there && nodes ? "there, and NICs that are bound have nodes of their own"
+		: there	       ? "there; no NIC that is bound has a node of its own"
+			       : "not there: NICs are opened by their groups"
+	);
+	doctor_read(d, "/sys/class/misc/iommu, /sys/class/vfio-dev");
+}
+
 void doctor_iommu(struct doctor *d)
 {
 	if (!doctor_wants_nics(d))
@@ -139,6 +158,7 @@ void doctor_iommu(struct doctor *d)
 	);
 	look_at_module(d, "vfio-pci");
 	look_at_module(d, "vfio_iommu_type1");
+	look_at_iommufd(d);
 	look_at_parameter(
 		d,
 		"sys/module/vfio/parameters/enable_unsafe_noiommu_mode",

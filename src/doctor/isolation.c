@@ -9,9 +9,13 @@
 #include "host/tuned.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CSTATES 10 // CPUIDLE_STATE_MAX
+#define SLEEP_MICROSECONDS 20
 
 static bool number(const char **at, unsigned last, unsigned *ret)
 {
@@ -260,6 +264,65 @@ static void look_at_governor(struct doctor *d)
 		);
 }
 
+// Microseconds that a CPU takes to wake up from the deepest sleep that it may fall into; 0: none is known.
+static unsigned deepest(const struct doctor *d, unsigned cpu, char name[static 32])
+{
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < CSTATES; i++) {
+		char dir[80], path[112];
+		uint64_t off = 0, us;
+
+		snprintf(dir, sizeof(dir), "sys/devices/system/cpu/cpu%u/cpuidle/state%u", cpu, i);
+		snprintf(path, sizeof(path), "%s/latency", dir);
+		if (hostfs_u64(d->fs->root, path, &us) < 0)
+			break;
+		snprintf(path, sizeof(path), "%s/disable", dir);
+		hostfs_u64(d->fs->root, path, &off);
+		if (off != 0 || us <= most || us > UINT_MAX)
+			continue;
+		most = (unsigned)us;
+		snprintf(path, sizeof(path), "%s/name", dir);
+		if (hostfs_line(d->fs->root, path, name, 32) < 0)
+			name[0] = '\0';
+	}
+	return most;
+}
+
+static void look_at_sleep(struct doctor *d)
+{
+	unsigned most = 0;
+	char name[32] = "", of[32] = "";
+
+	idset_foreach (cpu, &d->cpus) {
+		unsigned us = deepest(d, (unsigned)cpu, of);
+
+		if (us > most)
+			strcpy(name, of);
+		most = us > most ? us : most;
+	}
+	if (most == 0)
+		return; // as in a virtual machine
+	doctor_find(
+		d,
+		most > SLEEP_MICROSECONDS ? VERDICT_WARN : VERDICT_PASS,
+		"c-states",
+		most > SLEEP_MICROSECONDS
+			? "a program that sleeps there may wake up %u us late (%s); one that "
+			  "polls all the time does not sleep"
+			: "they wake up within %u us (%s)",
+		most,
+		name
+	);
+	doctor_read(d, "/sys/devices/system/cpu/cpu*/cpuidle/state*/{latency,disable}");
+	if (most > SLEEP_MICROSECONDS)
+		doctor_cure(
+			d,
+			"echo 1 | tee /sys/devices/system/cpu/cpu*/cpuidle/state[2-9]/disable # "
+			"deeper than C1, of all CPUs"
+		);
+}
+
 // Whoever has it needs to know what it does: a second one that moves threads would be moved against.
 static void look_at_tuned(struct doctor *d)
 {
@@ -337,4 +400,5 @@ void doctor_isolation(struct doctor *d)
 	look_at_tuned(d);
 	look_at_workqueues(d);
 	look_at_governor(d);
+	look_at_sleep(d);
 }

@@ -114,10 +114,33 @@ static void look_at_overlay(struct doctor *d)
 		doctor_cure(d, "a kernel with CONFIG_OVERLAY_FS");
 }
 
+// Of the kernels that pinfold runs on the older ones lack it; it is no more than a way to give volumes.
+static void look_at_idmaps(struct doctor *d)
+{
+	unsigned major, minor;
+	bool there;
+
+	if (sscanf(d->host->release, "%u.%u", &major, &minor) != 2)
+		return;
+	there = major > 5 || (major == 5 && minor >= 12);
+	doctor_find(
+		d,
+		there ? VERDICT_PASS : VERDICT_WARN,
+		"idmapped-mounts",
+		there ? "volumes may be given with idmap, where their file system can"
+		      : "no volume can be given with idmap (Linux 5.12): programs write where all "
+			"may"
+	);
+	doctor_read(d, "/proc/sys/kernel/osrelease: %s", d->host->release);
+	if (!there)
+		doctor_cure(d, "Linux 5.12 or newer");
+}
+
 void doctor_security(struct doctor *d)
 {
 	look_at_apparmor(d);
 	look_at_selinux(d);
 	look_at_namespaces(d);
 	look_at_overlay(d);
+	look_at_idmaps(d);
 }

@@ -27,6 +27,7 @@ static const char *const patterns[] = {
 	"{core_id,physical_package_id,core_cpus_list,thread_siblings_list}",
 	"/sys/devices/system/cpu/cpu[0-9]*/cache/index[0-9]*/{level,type,size,id,shared_cpu_list}",
 	"/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor",
+	"/sys/devices/system/cpu/cpu[0-9]*/cpuidle/state[0-9]/{name,latency,disable}",
 	"/sys/devices/{cpu_core,cpu_atom,cpu_lowpower}/cpus",
 	"/sys/devices/virtual/workqueue/cpumask",
 	"/sys/devices/system/node/{online,possible,has_cpu,has_memory,has_normal_memory}",
@@ -50,6 +51,7 @@ static const char *const patterns[] = {
 	"/sys/class/misc/{vfio,iommu}/dev",
 	"/sys/class/misc/{tun,kvm,vhost-net}",
 	"/sys/class/vfio/*/dev",
+	"/sys/class/vfio-dev/*/dev",
 	"/sys/module/{vfio,vfio_pci,vfio_iommu_type1,tun,vhost_net,kvm,overlay}",
 	"/sys/module/{vfio,vfio_iommu_type1,apparmor}/parameters/*",
 	"/sys/kernel/security/apparmor/profiles",
@@ -60,6 +62,7 @@ static const char *const patterns[] = {
 	"/sys/fs/cgroup/cpuset.cpus.isolated",
 	"/proc/{cmdline,cpuinfo,meminfo,mounts,cgroups,swaps,filesystems}",
 	"/proc/net/{route,ipv6_route,if_inet6}",
+	"/proc/irq/default_smp_affinity",
 	"/proc/irq/[0-9]*/{effective_affinity_list,smp_affinity_list,*}",
 	"/proc/[0-9]*/{stat,status}",
 	"/proc/sys/kernel/{hostname,osrelease,random/"

@@ -133,16 +133,23 @@ def nic(function, **fields):
     return fake_host.Pci(f"0000:82:00.{function}", **kind)
 
 
-def paper_nodes(*pages):
+def paper_nodes(*pages, surplus=0):
     cpus = [[c for c in range(48) if c % 24 // 12 == n] for n in range(2)]
     return {
-        n: fake_host.Node(cpus[n], 32 << 20, {2048: [count, count, 0]})
+        n: fake_host.Node(cpus[n], 32 << 20, {2048: [count, count, n * surplus]})
         for n, count in enumerate(pages)
     }
 
 
 # a kernel without those of VFIO and of devices, and overlayfs
 NO_MODULES = {"lib/modules/6.1.0-18-amd64/modules.dep": "kernel/fs/xfs/xfs.ko:\n"}
+# of an idle CPU, in the order of their depth
+CPUIDLE = "sys/devices/system/cpu/cpu2/cpuidle"
+CSTATES = {
+    f"{CPUIDLE}/state{i}/{name}": str(value)
+    for i, state in enumerate([("POLL", 0), ("C1", 2), ("C1E", 33), ("C6", 133)])
+    for name, value in zip(("name", "latency"), state)
+}
 # what is changed of a healthy machine, and what is to be said then
 SICK = [
     ("paper", {"flags": "fpu"}, "processor/instructions", "FAIL", "SSE4.2"),
@@ -162,6 +169,12 @@ SICK = [
      "iommu/iommu", "WARN", "off, though the firmware has one (DMAR)"),
     ("paper", {"pci": []}, "iommu/iommu", "WARN", "none that the firmware tells of"),
     ("paper", {"pci": [], "files": NO_MODULES}, "iommu/modules", "WARN", "kernel has no vfio-pci"),
+    ("paper", {"nodes": paper_nodes(256, 256, surplus=3)}, "hugepages/surplus", "WARN",
+     "2M on node 1: 3 are in use beyond"),
+    ("paper", {"release": "5.10.0-1-amd64"}, "security/idmapped-mounts", "WARN", "Linux 5.12"),
+    ("paper", {"files": CSTATES}, "isolation/c-states", "WARN", "wake up 133 us late (C6)"),
+    ("paper", {"files": {"proc/irq/default_smp_affinity": "ffff,ffffffff"}},
+     "noise/new-interrupts", "WARN", "may come there, too"),
     ("paper", {"files": NO_MODULES}, "devices/tun", "WARN", "no kernel port with a tap"),
     ("paper", {"files": NO_MODULES | {"proc/filesystems": "\text4"}},
      "security/overlayfs", "FAIL", "this kernel has none"),
@@ -256,6 +269,31 @@ def test_engine_that_knows_the_runtime(pinfold, machine, program, config):
         said = [c["found"] for c in find(doc, "runtime/engines")]
         assert len(said) == 1 and ("knows pinfold-runtime" in said[0]) == known, doc
         files[f"etc/{config}"] = "other\n"
+
+
+@pytest.mark.anywhere
+def test_sleep_that_is_turned_off(pinfold, machine):
+    for cpu, off in ((2, "0"), (3, "1")):
+        files = CSTATES | {f"{CPUIDLE}/state3/disable": "1", "proc/irq/default_smp_affinity": "1"}
+        files |= {f"{CPUIDLE}/state2/disable": off}
+        doc = report(pinfold, "--cpus", "2", tree=machine("paper", files=files))
+        [said] = find(doc, "isolation/c-states")
+        assert said["verdict"] == ("WARN" if off == "0" else "PASS"), said
+        assert ("33 us late (C1E)" if off == "0" else "within 2 us (C1)") in said["found"]
+        assert find(doc, "noise/new-interrupts")[0]["verdict"] == "PASS"
+
+
+@pytest.mark.anywhere
+def test_iommufd(pinfold, machine):
+    def said(files):
+        return [
+            c["found"]
+            for c in find(report(pinfold, tree=machine("paper", files=files)), "iommu/iommufd")
+        ]
+
+    node, cdev = {"sys/class/misc/iommu/dev": "10:123"}, {"sys/class/vfio-dev/vfio0/dev": "511:0"}
+    assert "by their groups" in said({})[0]
+    assert "nodes of their own" in said(node | cdev)[0] and "no NIC that is bound" in said(node)[0]
 
 
 @pytest.mark.anywhere

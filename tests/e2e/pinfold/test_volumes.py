@@ -4,6 +4,7 @@
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,27 @@ def test_idmap_of_a_file_that_is_read(pf, top):
     assert p.returncode != 0 and "Permission denied" in p.stderr
     p = pf.run("-v", f"{path}:/etc/key:ro,idmap", "--", "/bin/sh", "-c", "echo x > /etc/key")
     assert p.returncode != 0 and path.read_text() == "key\n"
+
+
+def test_idmap_where_it_cannot_be(pf, top):
+    """The line says what to do; what was begun is taken back, and no file has another owner."""
+    data = top / "data"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "ramfs", "none", data], check=True)
+    try:
+        (data / "old").touch()
+        flags = ["--cpus", CPU, "-v", f"{data}:/data:rw,idmap"]
+        p = pf("run", *flags, "--", "/bin/true")
+        assert p.returncode == 125 and p.stderr.count("\n") == 1
+        assert f"volume '{data}': map the ids of its owner; where the kernel (5.12)" in p.stderr
+        assert "leave idmap out and open the directory to all" in p.stderr
+        assert {(f.stat().st_uid, f.stat().st_gid) for f in (data, data / "old")} == {(0, 0)}
+        os.chmod(data, 0o1777)
+        assert pf.shell("touch /data/new && echo made", "-v", f"{data}:/data:rw") == "made\n"
+        # until somebody says otherwise it is of a range that is another's next
+        assert (data / "new").stat().st_uid != 0
+    finally:
+        subprocess.run(["umount", data], check=True)
 
 
 def test_idmap_makes_no_set_user_id(pf, top):

@@ -54,6 +54,13 @@ for dir in "$top" "$modules"; do
 done
 for dir in tmp var/tmp run; do
 	$b mkdir -p "/root/$dir"
+	# what outlives a boot: of a file system as machines have it, not an overlay
+	if [ -n "$disk" ] && [ $dir = var/tmp ]; then
+		$b mkdir -p /rw/tmp
+		$b chmod 1777 /rw/tmp
+		$b mount --bind /rw/tmp /root/var/tmp || die "no /var/tmp"
+		continue
+	fi
 	$b mount -t tmpfs -o mode=1777,nosuid,nodev "$dir" "/root/$dir" || die "no tmpfs"
 done
 $b chmod 755 /root/run

@@ -18,10 +18,16 @@ from workload import status_field, unique, wait
 SYSTEMD = Path("/run/systemd/system").is_dir() and Path("/proc/1/comm").read_text() == "systemd\n"
 THIS = "tests/e2e/pinfold/test_systemd.py"
 TYPED = "tests/e2e/pinfold/test_documents.py"
+PATHS = "tests/e2e/pinfold/test_paths.py"
 # what is run, and what has to pass of it
 IN_A_GUEST = [
     ([TOP / THIS], rf"{THIS}::test_limits_hold\[daemon-reexec\] PASSED"),
     ([TOP / TYPED, "-k", "nspawn-lxc"], r"\$NSPAWN nproc\] PASSED(.|\n)*\$LXC -- nproc\] PASSED"),
+    # the operator's way has a test of its own there
+    (
+        [TOP / PATHS, "-k", "developer or planner"],
+        r"test_developer PASSED(.|\n)*test_planner PASSED",
+    ),
 ]
 
 pytestmark = [needs_root]
@@ -34,7 +40,7 @@ needs_systemd = pytest.mark.skipif(
 @pytest.mark.full
 @pytest.mark.anywhere
 @pytest.mark.limit(1000)
-@pytest.mark.parametrize("words, like", IN_A_GUEST, ids=["limits", "nspawn-lxc"])
+@pytest.mark.parametrize("words, like", IN_A_GUEST, ids=["limits", "nspawn-lxc", "paths"])
 def test_in_a_guest(words, like):
     """What of this file needs systemd, where it is; and what does it another way there."""
     if GUEST:

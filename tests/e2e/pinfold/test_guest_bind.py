@@ -17,6 +17,7 @@ from features import needs_nodes
 from nics import MODULES, nics
 from places import TOP
 
+from schemas import validate
 from workload import (
     FULL,
     GUEST,
@@ -84,6 +85,26 @@ def test_there_and_back(pf, e1000e):
     pf.ok("nic", "unbind", a.bdf, b.bdf)
     assert a.driver == "e1000e" and a.netdev and b.netdev
     pf.fails("nic", "unbind", a.bdf, like="not bound to a driver for programs, but to e1000e")
+
+
+def test_module_that_a_nic_has(pf, e1000e):
+    """host prepare loads it; as long as a NIC is bound to it host undo leaves it, and says so."""
+    nic, name = e1000e[0], "uio_pci_generic"
+    module, prepare = Path(f"/sys/module/{name}"), ["host", "prepare", "--json", "--module", name]
+    subprocess.run(["modprobe", "-r", name], check=True, timeout=60)
+    doc = pf.json(*prepare)
+    step = {"do": "module", "path": name, "value": "loaded", "former": "none", "name": ""}
+    assert step in doc["steps"] and module.exists()
+    assert pf.json(*prepare)["steps"] == []
+    pf.ok("nic", "bind", "--driver", name, nic.bdf)
+    p = pf("host", "undo")
+    why = f"module '{name}': {nic.bdf} is bound to it; pinfold nic unbind {nic.bdf}"
+    assert p.returncode == 1 and f"stays: {name}: {why}\n" in p.stdout and nic.driver == name
+    doc = json.loads(pf("host", "undo", "--json").stdout)
+    validate("undo", doc)
+    assert doc["failed"] == [{"name": name, "why": why}] and doc["undone"] == 0
+    pf.ok("nic", "unbind", nic.bdf)
+    assert pf.ok("host", "undo") == "1 taken back\n" and not module.exists()
 
 
 def test_bound_by_somebody_else(pf, e1000e):

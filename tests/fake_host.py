@@ -67,6 +67,7 @@ class Machine:
     resv: dict = field(default_factory=dict)  # page size in kB -> resv_hugepages
     routes: list = field(default_factory=list)  # names with a default route, IPv4
     routes6: list = field(default_factory=list)
+    rdma_netns: str = ""  # "N": each InfiniBand device is in one network namespace
     model: str = "Fake CPU"
     flags: str = "fpu pdpe1gb"
     cpufreq: bool = False
@@ -305,7 +306,18 @@ def write_uio(t, d, number):
         t.put(f"{d}/{name}", "")
 
 
+def write_rdma(t, d, p, number):
+    """Its InfiniBand device, and what programs open."""
+    t.dir(f"{d}/infiniband/{p.rdma}")
+    t.link(f"sys/class/infiniband/{p.rdma}", f"{d}/infiniband/{p.rdma}")
+    t.put(f"{d}/infiniband_verbs/uverbs{number}/dev", f"231:{192 + number}")
+    t.link(f"sys/class/infiniband_verbs/uverbs{number}", f"{d}/infiniband_verbs/uverbs{number}")
+    t.put("sys/class/infiniband_verbs/abi_version", "6")
+
+
 def write_pci(t, m):
+    if m.rdma_netns:
+        t.put("sys/module/ib_core/parameters/netns_mode", m.rdma_netns)
     t.dir("sys/bus/pci/devices")
     t.dir("sys/kernel/iommu_groups")
     paths = {p.bdf: device_path(p) for p in m.pci}
@@ -319,7 +331,7 @@ def write_pci(t, m):
         t.link(f"sys/bus/pci/devices/{p.bdf}", d)
         t.put(f"{d}/driver_override", p.override or "(null)")
         if p.rdma:
-            t.dir(f"{d}/infiniband/{p.rdma}")
+            write_rdma(t, d, p, sum(bool(o.rdma) for o in m.pci[: m.pci.index(p)]))
         if p.driver:
             t.dir(f"sys/bus/pci/drivers/{p.driver}")
             t.link(f"{d}/driver", f"sys/bus/pci/drivers/{p.driver}")
@@ -753,6 +765,8 @@ def mlx5():
         l3=[list(range(8))],
         routes=["eno1"],
         hostname="mlx5",
+        release="6.17.0-1-amd64",
+        rdma_netns="N",
         iommu="dmar0",
     )
 

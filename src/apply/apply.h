@@ -162,6 +162,7 @@ int apply_publish(const struct step *s, struct err *err);
 int publish_end(const char *path, struct err *err);
 // netns.c
 int apply_netns(const struct step *s, struct err *err);
+int apply_sysfs(const struct step *s, struct err *err);
 // netdevs_take.c
 int apply_netdevs(const struct step *s, struct err *err);
 // netdevs_return.c

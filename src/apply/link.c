@@ -27,7 +27,7 @@ static int open_here(struct link_view *v, struct err *err)
 {
 	_cleanup_close_ int fs = -1;
 
-	v->socket = netlink_open();
+	v->socket = netlink_open(NETLINK_ROUTE);
 	if (v->socket < 0)
 		return err_sys(err, -v->socket, "open a netlink socket");
 	fs = fsopen("sysfs", FSOPEN_CLOEXEC);

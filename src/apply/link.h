@@ -41,6 +41,7 @@ struct link {
 	uint64_t lower;
 	char lower_device[256];
 	char device[256]; // the directory: "devices/pci0000:00/0000:00:04.0/net/eth1"
+	char rdma[32];	  // the InfiniBand device of its function that is moved with it, or ""
 	unsigned index, flags, mtu;
 	unsigned mac_len;
 	unsigned char mac[LINK_MAC];

@@ -72,7 +72,7 @@ static json_t *write_link(const struct link *l)
 	for (unsigned i = 0; i < l->mac_len; i++)
 		snprintf(mac + (size_t)2 * i, 3, "%02x", l->mac[i]);
 	return json_pack(
-		"{s:s, s:I, s:s, s:I, s:s, s:I, s:I, s:s, s:o, s:o}",
+		"{s:s, s:I, s:s, s:I, s:s, s:s, s:I, s:I, s:s, s:o, s:o}",
 		"netdev",
 		l->name,
 		"inode",
@@ -83,6 +83,8 @@ static json_t *write_link(const struct link *l)
 		(json_int_t)l->lower,
 		"lower-device",
 		l->lower_device,
+		"rdma",
+		l->rdma,
 		"flags",
 		(json_int_t)l->flags,
 		"mtu",
@@ -195,6 +197,7 @@ static int read_link(const json_t *doc, const char *what, struct link *ret, stru
 		"device",
 		"lower",
 		"lower-device",
+		"rdma",
 		"flags",
 		"mtu",
 		"mac",
@@ -213,6 +216,7 @@ static int read_link(const json_t *doc, const char *what, struct link *ret, stru
 	    || jread_text(
 		       doc, what, "lower-device", false, l.lower_device, sizeof(l.lower_device), err
 	       ) < 0
+	    || jread_text(doc, what, "rdma", false, l.rdma, sizeof(l.rdma), err) < 0
 	    || jread_u64(doc, what, "flags", true, UINT32_MAX, &flags, err) < 0
 	    || jread_u64(doc, what, "mtu", true, UINT32_MAX, &mtu, err) < 0
 	    || jread_str(doc, what, "mac", true, &mac, err) < 0 || read_mac(mac, what, &l, err) < 0

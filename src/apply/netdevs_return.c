@@ -5,6 +5,7 @@
 #include "apply/netdevs.h"
 
 #include "apply/apply.h"
+#include "apply/rdma.h"
 #include "base/event_log.h"
 #include "base/fs.h"
 #include "base/scope.h"
@@ -156,6 +157,7 @@ static int move_back(
 static int give_back(
 	struct link_view *inside,
 	struct link_view *home,
+	int there,
 	int ns,
 	const struct link *was,
 	const char *lease,
@@ -165,6 +167,19 @@ static int give_back(
 	char name[IFNAMSIZ];
 	struct link now;
 
+	// from a namespace that is gone the kernel has taken it
+	if (there >= 0 && was->rdma[0] != '\0') {
+		int r = rdma_move(there, ns, was->rdma);
+
+		if (r < 0 && r != -ENODEV)
+			return err_sys(
+				err,
+				-r,
+				"netdev '%s': move InfiniBand device '%s' back",
+				was->name,
+				was->rdma
+			);
+	}
 	if (inside != NULL && link_find(inside, was->inode, name)
 	    && move_back(inside, ns, name, was, err) < 0)
 		return -err->code;
@@ -207,7 +222,7 @@ static int give_all_back(
 		return -err->code;
 	// go on: one that resists must not keep the others
 	for (unsigned i = 0; i < r->n; i++) {
-		if (give_back(ns >= 0 ? &inside : NULL, &home, to, &r->was[i], lease, err) < 0
+		if (give_back(ns >= 0 ? &inside : NULL, &home, ns, to, &r->was[i], lease, err) < 0
 		    && first.code == 0)
 			first = *err;
 	}

@@ -5,9 +5,11 @@
 #include "apply/netdevs.h"
 
 #include "apply/apply.h"
+#include "apply/rdma.h"
 #include "base/fs.h"
 #include "base/scope.h"
 #include "host/hostfs.h"
+#include "host/rdma.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -76,17 +78,70 @@ static int furnish(
 	return r < 0 ? err_sys(err, -r, "netdev '%s': set it up", n->name) : 0;
 }
 
+// Of the function of an interface: "devices/pci0000:00/0000:00:04.0/net/eth1".
+static void look_rdma(
+	const struct link_view *v,
+	const struct link *l,
+	const char *dir,
+	char ret[static HOST_RDMA_NAME]
+)
+{
+	_cleanup_free_ char *path = str_printf("%s/../..", l->device);
+	_cleanup_close_ int fd = path != NULL ? hostfs_dir(v->sysfs, path) : -1;
+
+	ret[0] = '\0';
+	if (fd >= 0)
+		host_rdma_entry(fd, dir, ret);
+}
+
+// The kernel makes it anew there, under the first number that is free: the node that the container has is of the one before.
+static int move_rdma(
+	const struct link_view *home, int from, int ns, const struct link *was, struct err *err
+)
+{
+	char before[HOST_RDMA_NAME], now[HOST_RDMA_NAME];
+	int r;
+
+	look_rdma(home, was, "infiniband_verbs", before);
+	r = rdma_move(from, ns, was->rdma);
+	if (r < 0)
+		return err_sys(
+			err,
+			-r,
+			"netdev '%s': move InfiniBand device '%s' to the container",
+			was->name,
+			was->rdma
+		);
+	look_rdma(home, was, "infiniband_verbs", now);
+	if (!str_eq(before, now))
+		return err_set(
+			err,
+			EAGAIN,
+			"netdev '%s': the kernel has made '%s' of InfiniBand device '%s', which "
+			"was '%s'; start it again",
+			was->name,
+			now,
+			was->rdma,
+			before
+		);
+	return 0;
+}
+
 static int move_there(
 	struct link_view *home,
 	struct link_view *inside,
+	int from,
 	int ns,
 	const struct grant_netdev *n,
 	const struct link *was,
 	struct err *err
 )
 {
-	int r = link_move(home, was->index, ns, n->inside);
+	int r;
 
+	if (n->rdma && move_rdma(home, from, ns, was, err) < 0)
+		return -err->code;
+	r = link_move(home, was->index, ns, n->inside);
 	if (r == -EINVAL)
 		return err_set(
 			err,
@@ -122,6 +177,7 @@ static int take_all(
 	int dir,
 	struct link_view *home,
 	struct link_view *inside,
+	int from,
 	int ns,
 	const struct grant_netdev *netdevs,
 	unsigned n,
@@ -149,11 +205,20 @@ static int take_all(
 				netdevs[r->n].name,
 				LINK_ALTNAMES
 			);
+		if (netdevs[r->n].rdma)
+			look_rdma(home, &r->was[r->n], "infiniband", r->was[r->n].rdma);
+		if (netdevs[r->n].rdma && r->was[r->n].rdma[0] == '\0')
+			return err_set(
+				err,
+				ENODEV,
+				"netdev '%s': its NIC has no InfiniBand device any more",
+				netdevs[r->n].name
+			);
 	}
 	if (netdev_record_write(dir, r, err) < 0)
 		return -err->code;
 	for (unsigned i = 0; i < n; i++) {
-		if (move_there(home, inside, ns, &netdevs[i], &r->was[i], err) < 0)
+		if (move_there(home, inside, from, ns, &netdevs[i], &r->was[i], err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -185,5 +250,5 @@ int apply_netdevs(const struct step *s, struct err *err)
 	    || netdevs_keep(dir, s->path, NS_THERE, inside, err) < 0
 	    || link_view_open(home, &from, err) < 0 || link_view_open(inside, &to, err) < 0)
 		return -err->code;
-	return take_all(dir, &from, &to, inside, netdevs, n, err);
+	return take_all(dir, &from, &to, home, inside, netdevs, n, err);
 }

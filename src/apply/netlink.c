@@ -12,10 +12,10 @@
 #define ANSWER_SECONDS 10
 #define ANSWER_MAX (256 << 10) // an interface with many functions, or names, says much
 
-int netlink_open(void)
+int netlink_open(int protocol)
 {
 	const struct timeval limit = {.tv_sec = ANSWER_SECONDS};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 
 	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
 		scope_close(&fd);

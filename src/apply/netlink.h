@@ -13,8 +13,8 @@ struct netlink_message {
 	char rest[1024];
 };
 
-// rtnetlink(7) of this process's network namespace. A descriptor, or -errno.
-int netlink_open(void);
+// rtnetlink(7), or another protocol, of this process's network namespace. A descriptor, or -errno.
+int netlink_open(int protocol);
 
 // Begins a message. Returns its fixed part, which is zero.
 void *netlink_begin(struct netlink_message *m, unsigned type, unsigned flags, size_t fixed);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
 // As in linux/ipv6.h, which does not go together with the C library's headers.
@@ -133,6 +134,21 @@ static int fill(const void *arg, struct err *err)
 			return -err->code;
 	}
 	return 0;
+}
+
+int apply_sysfs(const struct step *s, struct err *err)
+{
+	const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	_cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int ns = open(s->value, O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (here < 0 || ns < 0 || setns(ns, CLONE_NEWNET) < 0)
+		return err_sys(err, errno, "enter network namespace '%s'", s->value);
+	r = mount("sysfs", s->path, "sysfs", flags, NULL) < 0 ? -errno : 0;
+	if (setns(here, CLONE_NEWNET) < 0)
+		return err_sys(err, errno, "leave network namespace '%s'", s->value);
+	return r < 0 ? err_sys(err, -r, "mount a sysfs on '%s'", s->path) : 0;
 }
 
 int apply_netns(const struct step *s, struct err *err)

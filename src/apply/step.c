@@ -213,6 +213,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_MODULE] = apply_module,
 	[STEP_NETNS] = apply_netns,
 	[STEP_NETDEVS] = apply_netdevs,
+	[STEP_SYSFS] = apply_sysfs,
 	[STEP_REWRITE] = do_rewrite,
 	[STEP_VF] = apply_vf,
 	[STEP_PROBE] = apply_vf,

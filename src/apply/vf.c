@@ -111,7 +111,7 @@ static int netdev_of(const struct hostfs *fs, const char *pf, char ret[static 16
 
 int vf_look(const struct hostfs *fs, const char *pf, struct vf_list *ret, struct err *err)
 {
-	_cleanup_close_ int socket = netlink_open();
+	_cleanup_close_ int socket = netlink_open(NETLINK_ROUTE);
 	struct netlink_message m;
 	char netdev[16];
 	int r;
@@ -146,7 +146,7 @@ const struct vf *vf_find(const struct vf_list *list, unsigned number)
 
 static int send_part(unsigned index, unsigned type, const void *data, size_t len)
 {
-	_cleanup_close_ int socket = netlink_open();
+	_cleanup_close_ int socket = netlink_open(NETLINK_ROUTE);
 	struct netlink_message m;
 	struct ifinfomsg *i = netlink_begin(&m, RTM_SETLINK, NLM_F_ACK, sizeof(*i));
 	struct rtattr *list, *info;

@@ -95,6 +95,7 @@ static json_t *nic_json(
 	json_object_set_new(o, "link", text(n.link));
 	json_object_set_new(o, "speed", json_int_or_null(n.speed));
 	json_object_set_new(o, "rdma", text(n.rdma));
+	json_object_set_new(o, "uverbs", text(n.uverbs));
 	json_object_set_new(o, "part_of", text(p->upper));
 	json_object_set_new(o, "address", json_boolean(p->addressed));
 	json_object_set_new(o, "default_route", json_boolean(p->default_route));

@@ -7,6 +7,7 @@
 #include "doctor/doctor.h"
 #include "host/hostfs.h"
 #include "host/nic.h"
+#include "host/rdma.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -112,6 +113,35 @@ static bool is_given_on_uio(struct doctor *d, const struct host_pci *p)
 	return false;
 }
 
+// What plan_rdma_check refuses, as far as the host can be told otherwise.
+static void look_at_bifurcated(struct doctor *d, const struct host_pci *p)
+{
+	bool exclusive = host_rdma_exclusive(d->fs),
+	     asks = host_rdma_asks_namespaces(d->host->release);
+
+	doctor_find(
+		d,
+		asks && exclusive ? VERDICT_PASS : if_asked(d, VERDICT_WARN),
+		"nic",
+		"%s works with DPDK beside its kernel driver (%s), and %s",
+		p->bdf,
+		p->driver,
+		!asks	     ? "this kernel lets only root of the host do that"
+		: !exclusive ? "its InfiniBand device is shared by all network namespaces, so it "
+			       "cannot be granted"
+			     : "can be granted"
+	);
+	doctor_read(
+		d,
+		"/proc/sys/kernel/osrelease: %s, /sys/module/ib_core/parameters/netns_mode",
+		d->host->release
+	);
+	if (!asks)
+		doctor_cure(d, "Linux 6.17 or newer");
+	else if (!exclusive)
+		doctor_cure(d, "rdma system set netns exclusive # while there is one namespace");
+}
+
 // The first reason why it cannot be granted as it is. True: there is one, and it is said.
 static bool is_refused(struct doctor *d, const struct host_pci *p)
 {
@@ -125,18 +155,7 @@ static bool is_refused(struct doctor *d, const struct host_pci *p)
 		doctor_read(d, "/proc/net, /sys/%s/net/%s", p->path, p->netdev);
 		doctor_cure(d, "pinfold nic bind --force %s # the host loses it", p->bdf);
 	} else if (host_nic_bifurcated(p->driver)) {
-		doctor_find(
-			d,
-			if_asked(d, VERDICT_WARN),
-			"nic",
-			"%s works with DPDK beside its kernel driver (%s), which cannot be granted",
-			p->bdf,
-			p->driver
-		);
-		doctor_read(d, "/sys/%s/driver", p->path);
-		doctor_cure(
-			d, "a VF or NIC of another maker; or --in host, which does not fence it"
-		);
+		look_at_bifurcated(d, p);
 	} else if (p->iommu_group < 0) {
 		doctor_find(
 			d,

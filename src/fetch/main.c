@@ -85,7 +85,8 @@ static bool same_server(const char *from, const char *to)
 		return false;
 	snprintf(safe, sizeof(safe), "https%.*s443", (int)strlen(a) - 6, a + 4);
 	return strcasecmp(a, b) == 0
-	       || (strncmp(a, "http ", 5) == 0 && strcmp(a + strlen(a) - 3, " 80") == 0 && strcasecmp(safe, b) == 0);
+	       || (strncmp(a, "http ", 5) == 0 && strcmp(a + strlen(a) - 3, " 80") == 0
+		   && strcasecmp(safe, b) == 0);
 }
 
 // Redirects are followed by hand: a server may say where else at its host it is, but not have this one ask others,
@@ -104,7 +105,9 @@ static CURLcode perform(CURL *c, const char *url, int64_t limit, char *why, long
 		if (r != CURLE_OK || next == NULL)
 			return r;
 		if (!same_server(url, next)) {
-			snprintf(why, CURL_ERROR_SIZE, "it redirects to '%.150s'; say that URL", next);
+			snprintf(
+				why, CURL_ERROR_SIZE, "it redirects to '%.150s'; say that URL", next
+			);
 			return CURLE_REMOTE_ACCESS_DENIED;
 		}
 		// which copies it

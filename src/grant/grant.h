@@ -62,8 +62,9 @@ struct nic_select {
 struct grant_nic {
 	char bdf[16]; // "" in a request: choose
 	int iommu_group;
-	bool bind; // to be bound to vfio-pci for the lease
-	bool uio;  // it is bound to a driver of UIO, and stays so: nothing confines its DMA
+	bool bind;	 // to be bound to vfio-pci for the lease
+	bool uio;	 // it is bound to a driver of UIO, and stays so: nothing confines its DMA
+	bool bifurcated; // its kernel driver stays, and the program works beside it (mlx5)
 	struct nic_select select;
 };
 
@@ -94,6 +95,7 @@ struct grant_netdev {
 	char name[16];	 // on the host
 	char inside[16]; // in the container
 	bool force;	 // though the host uses it
+	bool rdma;	 // the InfiniBand device of its NIC goes with it
 	struct grant_interface has;
 };
 
@@ -140,6 +142,8 @@ struct grant {
 
 // True if it has a NIC of UIO. Its program needs capabilities of the host, and is in no user namespace.
 bool grant_has_uio(const struct grant *g);
+// True if its program works beside the kernel driver of a NIC.
+bool grant_has_bifurcated(const struct grant *g);
 
 // What others hold already: the input of a choice. Filled from the ledger.
 struct holdings {

@@ -18,6 +18,10 @@ static int parse_word(struct grant_netdev *n, const char *word, struct err *err)
 		n->force = true;
 		return 0;
 	}
+	if (str_eq(word, "rdma")) {
+		n->rdma = true;
+		return 0;
+	}
 	if (str_eq(word, "xdp"))
 		return err_set(
 			err,
@@ -89,8 +93,13 @@ char *grant_netdev_text(const struct grant_netdev *n, char buf[static GRANT_NETD
 	if (!str_eq(n->inside, n->name))
 		at += snprintf(buf + at, GRANT_NETDEV_STR - (size_t)at, ",name=%s", n->inside);
 	at = interface_text(&n->has, buf, GRANT_NETDEV_STR, at);
-	if (n->force)
-		snprintf(buf + at, GRANT_NETDEV_STR - (size_t)at, ",force");
+	snprintf(
+		buf + at,
+		GRANT_NETDEV_STR - (size_t)at,
+		"%s%s",
+		n->force ? ",force" : "",
+		n->rdma ? ",rdma" : ""
+	);
 	return buf;
 }
 

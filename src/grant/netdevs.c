@@ -51,15 +51,28 @@ static bool is_of(const struct host_netdev *n, const struct host_pci *p)
 	       || (len > 0 && strncmp(n->path, p->path, len) == 0 && n->path[len] == '/');
 }
 
+// A NIC of the grant whose driver stays, and its interface with it.
+static bool is_beside(const struct grant *g, const struct host_pci *p)
+{
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (g->nics[i].bifurcated && str_eq(g->nics[i].bdf, p->bdf))
+			return true;
+	}
+	return false;
+}
+
 // Its function would be taken from its driver, and it with it; or others depend on it.
 static int check_function(
 	const struct grant *g,
 	const struct host_netdev *now,
+	bool rdma,
 	const struct host *host,
 	const struct holdings *others,
 	struct err *err
 )
 {
+	bool beside = false;
+
 	for (unsigned i = 0; i < host->npci; i++) {
 		const struct host_pci *p = &host->pci[i];
 		const struct holding *had = nic_holder(others, p->bdf);
@@ -67,6 +80,7 @@ static int check_function(
 
 		if (!is_of(now, p))
 			continue;
+		beside = beside || is_beside(g, p);
 		if (p->numvfs > 0)
 			return err_set(
 				err,
@@ -77,7 +91,8 @@ static int check_function(
 				p->bdf,
 				p->numvfs
 			);
-		if (holder == NULL && nic_granted((const struct terms *)g, p->bdf))
+		if (holder == NULL && nic_granted((const struct terms *)g, p->bdf)
+		    && !is_beside(g, p))
 			holder = g;
 		if (holder != NULL)
 			return err_set(
@@ -89,6 +104,15 @@ static int check_function(
 				holder->name
 			);
 	}
+	if (rdma && !beside)
+		return err_set(
+			err,
+			EINVAL,
+			"netdev '%s': rdma is of a NIC whose kernel driver stays; grant that: "
+			"--nic %s",
+			now->name,
+			now->name
+		);
 	return 0;
 }
 
@@ -145,7 +169,7 @@ static int check_netdev(
 			n->name,
 			n->name
 		);
-	return check_function(g, now, host, others, err);
+	return check_function(g, now, n->rdma, host, others, err);
 }
 
 // One name in the container, for the kernel's end of a port too.

@@ -151,7 +151,8 @@ static int parse_nic(const struct reading *r, const char *text, struct err *err)
 
 static int read_nic(const struct reading *r, const json_t *e, struct err *err)
 {
-	static const char *const keys[] = {"pci", "iommu-group", "bind", "unsafe-uio", NULL};
+	static const char *const keys[] = {
+		"pci", "iommu-group", "bind", "unsafe-uio", "bifurcated", NULL};
 	struct grant_nic nic = {.iommu_group = -1};
 	const char *bdf = NULL;
 	uint64_t group = 0;
@@ -159,20 +160,32 @@ static int read_nic(const struct reading *r, const json_t *e, struct err *err)
 	if (jread_keys(e, r->what, keys, err) < 0
 	    || jread_str(e, r->what, "pci", true, &bdf, err) < 0
 	    || jread_bool(e, r->what, "unsafe-uio", &nic.uio, err) < 0
-	    || jread_u64(e, r->what, "iommu-group", !nic.uio, INT32_MAX, &group, err) < 0
+	    || jread_bool(e, r->what, "bifurcated", &nic.bifurcated, err) < 0
+	    || jread_u64(
+		       e,
+		       r->what,
+		       "iommu-group",
+		       !nic.uio && !nic.bifurcated,
+		       INT32_MAX,
+		       &group,
+		       err
+	       ) < 0
 	    || jread_bool(e, r->what, "bind", &nic.bind, err) < 0)
 		return -err->code;
-	if (nic.uio && (nic.bind || json_object_get(e, "iommu-group") != NULL))
+	if ((nic.uio || nic.bifurcated)
+	    && (nic.uio == nic.bifurcated || nic.bind || json_object_get(e, "iommu-group") != NULL))
 		return err_set(
 			err,
 			EINVAL,
-			"read %s: NIC '%.32s' has unsafe-uio, and so neither bind nor iommu-group",
+			"read %s: NIC '%.32s' has unsafe-uio or bifurcated, and so neither bind "
+			"nor "
+			"iommu-group nor the other of them",
 			r->what,
 			bdf
 		);
 	if (!host_bdf(bdf, nic.bdf))
 		return err_set(err, EINVAL, "read %s: NIC '%.32s' is no PCI address", r->what, bdf);
-	if (!nic.uio)
+	if (!nic.uio && !nic.bifurcated)
 		nic.iommu_group = (int)group;
 	return add_nic(r->all, &nic, err) < 0 ? err_wrap(err, "read %s", r->what) : 0;
 }
@@ -182,11 +195,10 @@ static json_t *write_nic(const struct row *, const void *all, unsigned i)
 	const struct grant_nic *nic = &((const struct terms *)all)->nics[i];
 	json_t *o = json_pack("{s:s}", "pci", nic->bdf);
 
-	json_object_set_new(
-		o,
-		nic->uio ? "unsafe-uio" : "iommu-group",
-		nic->uio ? json_true() : json_integer(nic->iommu_group)
-	);
+	if (nic->uio || nic->bifurcated)
+		json_object_set_new(o, nic->uio ? "unsafe-uio" : "bifurcated", json_true());
+	else
+		json_object_set_new(o, "iommu-group", json_integer(nic->iommu_group));
 	if (nic->bind)
 		json_object_set_new(o, "bind", json_true());
 	return o;
@@ -199,6 +211,8 @@ static const char *nic_text(const struct row *, const void *all, unsigned i, cha
 
 	if (nic->uio)
 		snprintf(buf, IDSET_STR, "%s (UIO, unsafe)", nic->bdf);
+	else if (nic->bifurcated)
+		snprintf(buf, IDSET_STR, "%s (beside its kernel driver)", nic->bdf);
 	else
 		snprintf(buf, IDSET_STR, "%s (IOMMU group %d%s)", nic->bdf, nic->iommu_group, bind);
 	return buf;

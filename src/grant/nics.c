@@ -8,6 +8,7 @@
 #include "grant/nic_use.h"
 #include "host/nic.h"
 
+#include <linux/capability.h>
 #include <string.h>
 
 bool nic_granted(const struct terms *t, const char *bdf)
@@ -23,6 +24,15 @@ bool grant_has_uio(const struct grant *g)
 {
 	for (unsigned i = 0; i < g->nnics; i++) {
 		if (g->nics[i].uio)
+			return true;
+	}
+	return false;
+}
+
+bool grant_has_bifurcated(const struct grant *g)
+{
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (g->nics[i].bifurcated)
 			return true;
 	}
 	return false;
@@ -45,9 +55,14 @@ static bool is_free(const struct grant_nic *want, const struct host_pci *p)
 {
 	bool ready = str_eq(p->driver, "vfio-pci");
 
-	return host_pci_is_nic(p) && p->iommu_group >= 0 && !p->default_route && !p->addressed
-	       && p->upper[0] == '\0' && p->numvfs == 0
-	       && (ready || (want->bind && p->lent[0] == '\0' && !host_nic_bifurcated(p->driver)));
+	if (!host_pci_is_nic(p) || p->default_route || p->addressed || p->upper[0] != '\0'
+	    || p->numvfs > 0)
+		return false;
+	// who says the driver knows what that is
+	if (host_nic_bifurcated(p->driver))
+		return !want->bind && str_eq(want->select.driver, p->driver) && p->netdev[0] != '\0'
+		       && p->lent[0] == '\0';
+	return p->iommu_group >= 0 && (ready || (want->bind && p->lent[0] == '\0'));
 }
 
 static int choose_some(
@@ -113,6 +128,32 @@ static int find_named(
 	return 0;
 }
 
+// The interface of one whose kernel driver stays goes with it, unless it was asked for already; and the packets that a
+// program's own queues send are of its own making.
+static int take_interface(struct terms *t, const struct host_pci *p, struct err *err)
+{
+	struct grant_netdev *n = NULL;
+
+	t->caps |= UINT64_C(1) << CAP_NET_RAW;
+	if (strlen(p->netdev) >= sizeof(n->name))
+		return err_set(err, EINVAL, "netdev '%s': its name is too long", p->netdev);
+	for (unsigned i = 0; i < t->nnetdevs && n == NULL; i++) {
+		if (str_eq(t->netdevs[i].name, p->netdev))
+			n = &t->netdevs[i];
+	}
+	if (n == NULL && p->netdev[0] != '\0') { // else check_bifurcated says it
+		if (t->nnetdevs == GRANT_NETDEVS)
+			return err_set(err, E2BIG, "netdevs: more than %d", GRANT_NETDEVS);
+		n = &t->netdevs[t->nnetdevs++];
+		*n = (struct grant_netdev){0};
+		strcpy(n->name, p->netdev);
+		strcpy(n->inside, p->netdev);
+	}
+	if (n != NULL)
+		n->rdma = true;
+	return 0;
+}
+
 int choose_nics(
 	struct terms *t, const struct host *host, const struct holdings *others, struct err *err
 )
@@ -140,8 +181,13 @@ int choose_nics(
 	}
 	for (unsigned i = 0; i < t->nnics; i++) {
 		const struct host_pci *p = host_pci(host, t->nics[i].bdf);
+		struct grant_nic *nic = &t->nics[i];
 
-		t->nics[i].iommu_group = p != NULL && !t->nics[i].uio ? p->iommu_group : -1;
+		nic->bifurcated =
+			p != NULL && host_nic_bifurcated(p->driver) && !nic->uio && !nic->bind;
+		nic->iommu_group = p != NULL && !nic->uio && !nic->bifurcated ? p->iommu_group : -1;
+		if (nic->bifurcated && take_interface(t, p, err) < 0)
+			return -err->code;
 	}
 	return 0;
 }
@@ -181,10 +227,11 @@ static int check_driver(const struct grant_nic *nic, const struct host_pci *p, s
 		return err_set(
 			err,
 			EOPNOTSUPP,
-			"NIC %s: DPDK works beside its kernel driver (%s), and such NICs cannot be "
-			"granted yet; see docs/nics.md",
+			"NIC %s: DPDK works beside its kernel driver (%s), which has to stay; say "
+			"no more than --nic %s",
 			p->bdf,
-			p->driver
+			p->driver,
+			p->bdf
 		);
 	if (!nic->bind && host_nic_uio(p->driver))
 		return err_set(
@@ -230,6 +277,28 @@ static int check_uio(const struct host_pci *p, struct err *err)
 	);
 }
 
+static int check_bifurcated(const struct host_pci *p, struct err *err)
+{
+	if (!host_nic_bifurcated(p->driver))
+		return err_set(
+			err,
+			EINVAL,
+			"NIC %s is bound to %s, and its grant says that its kernel driver stays; "
+			"make the grant again",
+			p->bdf,
+			p->driver[0] != '\0' ? p->driver : "no driver"
+		);
+	if (p->netdev[0] != '\0')
+		return 0;
+	return err_set(
+		err,
+		ENODEV,
+		"NIC %s has no interface that could go with it; is it in another network "
+		"namespace?",
+		p->bdf
+	);
+}
+
 static int check_nic(
 	const struct grant *g,
 	const struct grant_nic *nic,
@@ -266,6 +335,8 @@ static int check_nic(
 		return -err->code;
 	if (nic->uio)
 		return check_uio(p, err);
+	if (nic->bifurcated) // check_netdevs looks at the rest
+		return check_bifurcated(p, err);
 	if (check_driver(nic, p, err) < 0)
 		return -err->code;
 	if (p->iommu_group < 0)

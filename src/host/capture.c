@@ -43,6 +43,8 @@ static const char *const patterns[] = {
 	"/sys/bus/pci/devices/*/"
 	"{vendor,device,class,numa_node,driver_override,sriov_totalvfs,sriov_numvfs}",
 	"/sys/bus/pci/devices/*/{driver,iommu_group,physfn,reset_method,infiniband/*}",
+	"/sys/bus/pci/devices/*/infiniband_verbs/*/dev",
+	"/sys/class/infiniband_verbs/abi_version",
 	"/sys/bus/pci/devices/*/{net,virtio*/net}/*",
 	"/sys/bus/pci/devices/*/{net,virtio*/net}/*/{address,operstate,speed,upper_*}",
 	"/sys/bus/pci/drivers/*",
@@ -53,7 +55,7 @@ static const char *const patterns[] = {
 	"/sys/class/vfio/*/dev",
 	"/sys/class/vfio-dev/*/dev",
 	"/sys/module/{vfio,vfio_pci,vfio_iommu_type1,tun,vhost_net,kvm,overlay}",
-	"/sys/module/{vfio,vfio_iommu_type1,apparmor}/parameters/*",
+	"/sys/module/{vfio,vfio_iommu_type1,apparmor,ib_core}/parameters/*",
 	"/sys/kernel/security/apparmor/profiles",
 	"/sys/fs/selinux/{enforce,booleans/container_use_devices}",
 	"/sys/fs/cgroup/{,unified/}cgroup.{controllers,subtree_control}",

@@ -28,6 +28,7 @@ const struct host_controller host_controllers[HOST_CONTROLLERS] = {
 	{"devices", HOST_CG_DEVICES, offsetof(struct host_cgroup, dir_devices)},
 	{"freezer", HOST_CG_FREEZER, offsetof(struct host_cgroup, dir_freezer)},
 	{"cpu", HOST_CG_CPU, offsetof(struct host_cgroup, dir_cpu)},
+	{"rdma", HOST_CG_RDMA, offsetof(struct host_cgroup, dir_rdma)},
 };
 
 static const struct host_controller *find_controller(const char *name)

@@ -58,7 +58,7 @@ struct host_controller {
 };
 
 // All that pinfold knows.
-#define HOST_CONTROLLERS 8
+#define HOST_CONTROLLERS 9
 extern const struct host_controller host_controllers[HOST_CONTROLLERS];
 // Without these no grant can be held; freezer and devices may stay on version 1 beside version 2.
 #define HOST_CG_LIMITS (HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_HUGETLB)

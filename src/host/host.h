@@ -111,6 +111,7 @@ enum {
 	HOST_CG_DEVICES = 1 << 5,      // v1; on v2 the runtime attaches an eBPF program
 	HOST_CG_FREEZER = 1 << 6,      // v1; always there on v2
 	HOST_CG_CPU = 1 << 7,	       // weights; limits nothing
+	HOST_CG_RDMA = 1 << 8,	       // what is open of InfiniBand devices
 };
 
 // Where the kernel makes isolated partitions of CPUs (cpuset.cpus.partition of cgroup v2): CPUs that
@@ -128,7 +129,7 @@ struct host_cgroup {
 	char mount[256];      // where: "/sys/fs/cgroup"; v1: each controller below it by its name
 	// v1: "cpu,cpuacct" and the like may be one directory: the name under mount, "" if not mounted
 	char dir_cpuset[32], dir_memory[32], dir_pids[32], dir_hugetlb[32], dir_devices[32],
-		dir_freezer[32], dir_cpu[32];
+		dir_freezer[32], dir_cpu[32], dir_rdma[32];
 	enum host_partition partition;
 };
 

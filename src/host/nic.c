@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/hostfs.h"
+#include "host/rdma.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,9 +34,7 @@ void host_nic_look(const struct hostfs *fs, const struct host_pci *p, struct hos
 {
 	_cleanup_free_ char *path = str_printf("sys/%s", p->path);
 	_cleanup_close_ int dir = path != NULL ? hostfs_dir(fs->root, path) : -1;
-	_cleanup_closedir_ DIR *rdma = NULL;
 	struct host_nic n = {.speed = -1};
-	const char *name;
 
 	*ret = n;
 	if (dir < 0)
@@ -44,11 +43,8 @@ void host_nic_look(const struct hostfs *fs, const struct host_pci *p, struct hos
 	if (hostfs_line(dir, "driver_override", n.override, sizeof(n.override)) < 0
 	    || str_eq(n.override, "(null)"))
 		n.override[0] = '\0';
-	rdma = hostfs_opendir(dir, "infiniband");
-	while (rdma != NULL && (name = hostfs_next(rdma)) != NULL) {
-		if (n.rdma[0] == '\0' && strlen(name) < sizeof(n.rdma))
-			strcpy(n.rdma, name);
-	}
+	host_rdma_entry(dir, "infiniband", n.rdma);
+	host_rdma_entry(dir, "infiniband_verbs", n.uverbs);
 	if (p->netdev[0] != '\0')
 		look_at_netdev(fs, p->netdev, &n);
 	*ret = n;

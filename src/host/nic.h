@@ -11,6 +11,7 @@ struct host_nic {
 	char link[16];	   // operstate of its interface: "up", "down", …, or ""
 	int speed;	   // Mbit/s, -1: not known
 	char rdma[32]; // its InfiniBand device: DPDK works beside the kernel's driver (mlx5), or ""
+	char uverbs[32]; // the node of that, below /dev/infiniband, or ""
 };
 
 void host_nic_look(const struct hostfs *fs, const struct host_pci *p, struct host_nic *ret);

@@ -219,6 +219,7 @@ static int plan_v2(struct plan *p, struct err *err)
 	if (below_top)
 		set(p, str_printf("%s/cgroup.subtree_control", top), strdup(on));
 	plan_weight_v2(p, top, lease);
+	plan_rdma_controller(p, top, lease);
 	plan_partition_lease(p, lease);
 	set(p, str_printf("%s/cgroup.subtree_control", lease), strdup(on));
 	make(p, box, "");
@@ -227,6 +228,7 @@ static int plan_v2(struct plan *p, struct err *err)
 	plan_partition_box(p, lease, box);
 	if (have(p->host, HOST_CG_HUGETLB))
 		limit_hugetlb(p, box, have(p->host, HOST_CG_HUGETLB_RSVD));
+	plan_rdma_limits(p, box);
 	if (site_has(&p->lease.site, SITE_DIVIDED)) {
 		if (plan_devices(p, box, HOST_CGROUP_V2, err) < 0)
 			return -err->code;
@@ -358,6 +360,11 @@ static int plan_v1(struct plan *p, struct err *err)
 
 		limit_hugetlb(p, box, have(p->host, HOST_CG_HUGETLB_RSVD));
 		join_box(p, box);
+	}
+	if (have(p->host, HOST_CG_RDMA) && grant_has_bifurcated(&p->lease.grant)) {
+		_cleanup_free_ char *box = make_v1(p, p->host->cgroup.dir_rdma);
+
+		plan_rdma_limits(p, box);
 	}
 	// in a container the runtime makes it, as in every hierarchy
 	if (!site_has(&p->lease.site, SITE_CONTAINER | SITE_SPEC)

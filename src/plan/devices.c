@@ -96,7 +96,7 @@ int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err)
 	dev_t rdev;
 
 	for (unsigned i = 0; i < g->nnics; i++)
-		n += !g->nics[i].uio;
+		n += g->nics[i].iommu_group >= 0;
 	if (n == 0)
 		return 0;
 	if (still_bound(p))
@@ -105,7 +105,7 @@ int plan_vfio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err)
 		return -err->code;
 	fn(p, "vfio", rdev, arg);
 	for (unsigned i = 0; i < g->nnics; i++) {
-		bool seen = g->nics[i].uio;
+		bool seen = g->nics[i].iommu_group < 0;
 		char name[16];
 
 		for (unsigned k = 0; k < i; k++)

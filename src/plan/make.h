@@ -63,6 +63,14 @@ int plan_uio(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err);
 void plan_uio_files(struct plan *p);
 int plan_uio_check(const struct plan *p, struct err *err);
 void plan_uio_notes(struct plan *p);
+// rdma.c: the nodes of NICs whose kernel driver stays ("uverbs0"), what is refused, the part of /sys that is of the container's
+// network, how much may be open, and what is to be known.
+int plan_rdma(struct plan *p, plan_vfio_fn fn, void *arg, struct err *err);
+int plan_rdma_check(const struct plan *p, struct err *err);
+void plan_rdma_files(struct plan *p);
+void plan_rdma_controller(struct plan *p, const char *top, const char *lease);
+void plan_rdma_limits(struct plan *p, const char *box);
+void plan_rdma_notes(struct plan *p);
 // netns.c: calls fn with the devices of kernel ports, "net/tun" and "vhost-net", whose nodes it plans.
 void plan_port_nodes(struct plan *p, plan_vfio_fn fn, void *arg);
 // The network namespace with the kernel ports and netdevs, if there are some.

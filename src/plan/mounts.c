@@ -297,6 +297,13 @@ static void uio_device(struct plan *p, const char *name, dev_t rdev, void *arg)
 	device_at(p, arg, target, name, rdev);
 }
 
+static void rdma_device(struct plan *p, const char *name, dev_t rdev, void *arg)
+{
+	_cleanup_free_ char *target = str_printf("/dev/infiniband/%s", name);
+
+	device_at(p, arg, target, name, rdev);
+}
+
 static void port_device(struct plan *p, const char *name, dev_t rdev, void *arg)
 {
 	const char *file = strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name;
@@ -324,7 +331,8 @@ int plan_spec_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *
 		); // KVM_MINOR of linux/miscdevice.h
 	if (site_has(&p->lease.site, SITE_GUEST))
 		guest_mounts(p, mounts);
-	if (plan_vfio(p, device, &d, err) < 0 || plan_uio(p, uio_device, &d, err) < 0)
+	if (plan_vfio(p, device, &d, err) < 0 || plan_uio(p, uio_device, &d, err) < 0
+	    || plan_rdma(p, rdma_device, &d, err) < 0)
 		return -err->code;
 	plan_port_nodes(p, port_device, &d);
 	return 0;

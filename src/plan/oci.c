@@ -309,6 +309,7 @@ int plan_oci(struct plan *p, struct err *err)
 	if (site_has(&p->lease.site, SITE_USERNS) && !plan_host_ids(&p->lease))
 		plan_userns(p);
 	plan_netns(p);
+	plan_rdma_files(p);
 	if (plan_netdevs(p, err) < 0)
 		return -err->code;
 	if (p->oci == NULL || p->argv == NULL)

@@ -145,6 +145,7 @@ int plan_build(
 	}
 	if (r == 0) {
 		plan_uio_notes(&p);
+		plan_rdma_notes(&p);
 		plan_notes(&p);
 		rights_notes(&p);
 		if (p.failed)

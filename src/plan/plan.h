@@ -44,6 +44,7 @@ enum step_kind {
 	STEP_MODULE, // load the kernel module `path`
 	STEP_NETNS, // make a network namespace at `path`, in the user namespace, with taps `value` that uid owns
 	STEP_NETDEVS, // move the interfaces `value` into the namespace of STEP_NETNS, and keep both namespaces at `path`
+	STEP_SYSFS,   // mount on `path` a sysfs of the network namespace `value`
 	STEP_REWRITE, // write `value` into the file `path`, which others see, in its place
 	STEP_VF,      // set of the PF `path` the VF `value`
 	STEP_PROBE,   // offer the VFs of the PF `path` to their drivers

@@ -23,7 +23,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_USERNS] = "userns",	[STEP_MODULE] = "module",
 	[STEP_NETNS] = "netns",		[STEP_NETDEVS] = "netdevs",
 	[STEP_REWRITE] = "rewrite",	[STEP_VF] = "vf",
-	[STEP_PROBE] = "probe",
+	[STEP_PROBE] = "probe",		[STEP_SYSFS] = "sysfs",
 };
 
 const char *step_name(enum step_kind kind)

@@ -159,10 +159,13 @@ static void note_beyond(struct plan *p, const char *what, const json_t *profile,
 		);
 }
 
-static uint64_t of_uio(const struct plan *p)
+static uint64_t of_nics(const struct plan *p)
 {
 	const struct grant *g = &p->lease.grant;
 	uint64_t opened = SECCOMP_UIO;
+
+	if (grant_has_bifurcated(g))
+		return SECCOMP_RDMA;
 
 	for (unsigned i = 0; i < g->nnics; i++)
 		opened |= g->nics[i].uio ? 0 : SECCOMP_VFIO;
@@ -171,7 +174,7 @@ static uint64_t of_uio(const struct plan *p)
 
 static int from_file(struct plan *p, json_t **ret, struct err *err)
 {
-	_cleanup_json_ json_t *base = seccomp_default(p->lease.grant.caps | of_uio(p));
+	_cleanup_json_ json_t *base = seccomp_default(p->lease.grant.caps | of_nics(p));
 	const char *choice = p->lease.grant.seccomp;
 	bool strict = str_starts(choice, "strict:");
 	const char *path = strict ? choice + strlen("strict:") : choice;
@@ -232,7 +235,7 @@ int rights_seccomp(struct plan *p, char **ret, struct err *err)
 	bool aio = str_eq(p->lease.grant.seccomp, "aio"), listened;
 	bool profile = p->lease.grant.seccomp[0] != '\0' && !aio;
 	uint64_t opened = p->lease.grant.caps | (aio ? SECCOMP_AIO : 0)
-			  | (site_has(&p->lease.site, SITE_GUEST) ? SECCOMP_QEMU : 0) | of_uio(p);
+			  | (site_has(&p->lease.site, SITE_GUEST) ? SECCOMP_QEMU : 0) | of_nics(p);
 	_cleanup_json_ json_t *filter = NULL;
 
 	listened = p->launch->filter == NULL && p->launch->seccomp_listener != NULL;
@@ -333,7 +336,7 @@ int rights_check(const struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
 
-	if (plan_uio_check(p, err) < 0)
+	if (plan_uio_check(p, err) < 0 || plan_rdma_check(p, err) < 0)
 		return -err->code;
 	if (plan_has_netns(p)
 	    && (!site_has(&p->lease.site, SITE_USERNS) || site_has(&p->lease.site, SITE_GUEST)))

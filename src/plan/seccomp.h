@@ -23,6 +23,8 @@
 // those of VFIO.
 #define SECCOMP_UIO (UINT64_C(1) << 61)
 #define SECCOMP_VFIO (UINT64_C(1) << 60)
+// What a program asks the kernel beside whose driver of a NIC it works (mlx5).
+#define SECCOMP_RDMA (UINT64_C(1) << 59)
 
 // Calls that belong together and why they are there (or are not).
 struct seccomp_row {

@@ -63,18 +63,18 @@
 			"none of PR_SET_SECCOMP, PR_SCHED_CORE, PR_SET_MEMORY_MERGE", of_controls \
 	}
 // Commands of devices whose number is `bits` under `mask`.
-#define IOCTL_IF(bits, mask, needs, lacks)                                            \
-	{                                                                             \
-		"ioctl",                                                              \
-			{{.argument = 1,                                              \
-			  .op = "SCMP_CMP_MASKED_EQ",                                 \
-			  .value = (mask),                                            \
-			  .value_two = (bits)}},                                      \
-			-1,                                                           \
-			"of terminals, tap, sockets, VFIO and vhost, but none of "    \
-			"TIOCSETD, TIOCSTI, TIOCCONS, TIOCLINUX, nor of tap's "       \
-			"filters, nor SIOCGSTAMP",                                    \
-			of_devices, needs, lacks                                      \
+#define IOCTL_IF(bits, mask, needs, lacks)                                         \
+	{                                                                          \
+		"ioctl",                                                           \
+			{{.argument = 1,                                           \
+			  .op = "SCMP_CMP_MASKED_EQ",                              \
+			  .value = (mask),                                         \
+			  .value_two = (bits)}},                                   \
+			-1,                                                        \
+			"of terminals, tap, sockets, VFIO and vhost, but none of " \
+			"TIOCSETD, TIOCSTI, TIOCCONS, TIOCLINUX, nor of tap's "    \
+			"filters, nor SIOCGSTAMP",                                 \
+			of_devices, needs, lacks                                   \
 	}
 #define IOCTL(bits, mask) IOCTL_IF(bits, mask, 0, 0)
 #define IOCTL_TYPE(type, needs, lacks) IOCTL_IF((type) << 8, 0xff00, needs, lacks)
@@ -105,6 +105,11 @@
 	{                                                             \
 		"socket", {IS(0, family), TYPE(type)}, cap, when, why \
 	}
+#define OF_RDMA(protocol, when)                                                                    \
+	{                                                                                          \
+		"socket", {IS(0, AF_NETLINK), TYPE(SOCK_RAW), IS(2, protocol)}, -1, when, of_rdma, \
+			SECCOMP_RDMA                                                               \
+	}
 #define PAIR(type, when)                                                        \
 	{                                                                       \
 		"socketpair", {IS(0, AF_UNIX), TYPE(type), IS(2, 0)}, -1, when, \
@@ -134,6 +139,7 @@
 static const char of_paths[] = "telemetry, multi-process, memif, vhost-user";
 static const char of_network[] = "the container's own network";
 static const char of_links[] = "names and states of the container's own interfaces";
+static const char of_rdma[] = "NICs whose kernel driver stays (mlx5): which interface they are";
 static const char of_filters[] = "packet filters of the container's own network";
 static const char of_raw[] = "packets of one's own making";
 static const char of_ping[] = "ping";
@@ -154,7 +160,8 @@ static const char of_messages[] = "what goes over sockets, descriptors too; a da
 static const char of_files[] =
 	"how a file will be read; to drop the cache of a host's file has others wait for the disk";
 static const char of_devices[] =
-	"which devices there are is the device list's affair. Commands of file systems leave keys in "
+	"which devices there are is the device list's affair. Commands of file systems leave keys "
+	"in "
 	"them, TIOCSETD has the host load modules, SIOCGSTAMP interrupts every CPU";
 static const char of_descriptors[] =
 	"flags and copies of descriptors, locks of hugepage files. A lease holds up the host's own "
@@ -194,12 +201,13 @@ const struct seccomp_condition seccomp_conditions[] = {
 	 "not MEMBARRIER_CMD_GLOBAL_EXPEDITED",
 	 "EAL and liburcu order memory between threads with it; the global one interrupts other "
 	 "programs"},
-	// A list of types (Documentation/userspace-api/ioctl/ioctl-number.rst): VFIO, vhost, KVM. None of file systems,
+	// A list of types (Documentation/userspace-api/ioctl/ioctl-number.rst): VFIO, vhost, KVM, InfiniBand. None of file systems,
 	// whose keys, snapshots and flags of files stay when the container is gone.
 	IOCTL_TYPE(0x3b, 0, SECCOMP_UIO),
 	IOCTL_TYPE(0x3b, SECCOMP_VFIO, 0),
 	IOCTL_TYPE(0xaf, 0, SECCOMP_UIO),
 	IOCTL_TYPE(0xae, SECCOMP_QEMU, 0),
+	IOCTL_TYPE(0x1b, SECCOMP_RDMA, 0), // verbs
 	// of terminals, FIOCLEX: all but TIOCSTI 0x12, TIOCLINUX 0x1c, TIOCCONS 0x1d, TIOCSETD 0x23
 	TERMINAL(0x00, 0xf0),
 	TERMINAL(0x10, 0xfe),
@@ -426,6 +434,8 @@ const struct seccomp_condition seccomp_conditions[] = {
 	       CAP_NET_ADMIN,
 	       "AF_NETLINK, SOCK_DGRAM, NETLINK_NETFILTER",
 	       of_filters),
+	OF_RDMA(NETLINK_RDMA, "AF_NETLINK, SOCK_RAW, NETLINK_RDMA, with such a NIC"),
+	OF_RDMA(NETLINK_ROUTE, "AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, with such a NIC"),
 	ANY_PROTOCOL(AF_INET, SOCK_RAW, CAP_NET_RAW, "AF_INET, SOCK_RAW", of_raw),
 	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_ICMP, CAP_NET_RAW, "AF_INET, SOCK_DGRAM, ICMP", of_ping
 	),

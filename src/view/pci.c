@@ -6,6 +6,7 @@
 
 #include "base/scope.h"
 #include "host/hostfs.h"
+#include "host/rdma.h"
 #include "host/uio.h"
 #include "view/view.h"
 
@@ -83,6 +84,48 @@ static void uio(struct view *v, const struct host_pci *p, const struct hostfs *f
 	);
 }
 
+static void class_link(struct view *v, const char *class, const char *path, const char *name)
+{
+	char dir[64];
+
+	snprintf(dir, sizeof(dir), "sys/class/%s", class);
+	view_dirs(v, dir);
+	view_add(
+		v,
+		VIEW_LINK,
+		str_printf("../../%s/%s/%s", path, class, name),
+		"sys/class/%s/%s",
+		class,
+		name
+	);
+}
+
+// A function whose interface and InfiniBand device are in the container's network namespace: its directory is of a sysfs of
+// that (plan/rdma.c). libibverbs and DPDK find both by their classes.
+static void beside(
+	struct view *v, const struct grant *g, const struct host_pci *p, const struct hostfs *fs
+)
+{
+	_cleanup_free_ char *dir = str_printf("sys/%s", p->path);
+	struct host_rdma r;
+	struct err unused;
+
+	if (dir == NULL) {
+		v->failed = true;
+		return;
+	}
+	view_dirs(v, dir);
+	if (host_rdma_find(fs, p, &r, &unused) < 0)
+		return;
+	class_link(v, "infiniband", p->path, r.name);
+	class_link(v, "infiniband_verbs", p->path, r.node);
+	view_copy(v, fs, "sys/class/infiniband_verbs/abi_version");
+	for (unsigned i = 0; i < g->nnetdevs; i++) {
+		if (str_eq(g->netdevs[i].name, p->netdev))
+			class_link(v, "net", p->path, g->netdevs[i].inside);
+	}
+}
+
 void view_pci(
 	struct view *v, const struct grant *g, const struct host *host, const struct hostfs *fs
 )
@@ -98,6 +141,10 @@ void view_pci(
 		);
 		if (!v->whole)
 			continue;
+		if (g->nics[i].bifurcated) {
+			beside(v, g, p, fs);
+			continue;
+		}
 		function(v, p);
 		group(v, p);
 		iommu(v, p, fs);

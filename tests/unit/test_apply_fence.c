@@ -7,6 +7,9 @@
 #include "scratch.h"
 
 #include "apply/apply.h"
+#include "apply/rdma.h"
+#include "base/dir.h"
+#include "base/scope.h"
 
 #include <grp.h>
 #include <linux/capability.h>
@@ -57,6 +60,44 @@ static bool said(bool fine, const struct err *err)
 	if (!fine)
 		print_error("%s\n", err->msg);
 	return fine;
+}
+
+// ---- the sysfs of another network namespace
+
+static bool alone(const char *path, const char *name)
+{
+	_cleanup_closedir_ DIR *d = dir_open(AT_FDCWD, path, 0);
+	const struct dirent *first = dir_next(d);
+
+	return first != NULL && str_eq(first->d_name, name) && dir_next(d) == NULL;
+}
+
+static int other_network(void)
+{
+	struct step s = {.path = (char *)"/run/sysfs", .value = (char *)"/run/netns"};
+	_cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct stat was, now;
+	struct err err;
+
+	CHECK(fstat(here, &was) == 0 && mkdir(s.path, 0755) == 0);
+	CHECK(!said(apply_sysfs(&s, &err) == 0, &err)); // no such namespace
+	CHECK(close(open(s.value, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)) == 0);
+	CHECK(unshare(CLONE_NEWNET) == 0);
+	CHECK(mount("/proc/self/ns/net", s.value, NULL, MS_BIND, NULL) == 0);
+	CHECK(setns(here, CLONE_NEWNET) == 0);
+	CHECK(said(apply_sysfs(&s, &err) == 0, &err));
+	CHECK(alone("/run/sysfs/class/net", "lo"));
+	CHECK(access("/run/sysfs/devices/virtual/net/lo/mtu", R_OK) == 0);
+	CHECK(access("/run/sysfs/devices/virtual/net/lo/mtu", W_OK) < 0 && errno == EROFS);
+	CHECK(stat("/proc/self/ns/net", &now) == 0 && now.st_ino == was.st_ino);
+	// a device that is nowhere, or a kernel without any
+	CHECK(rdma_move(here, here, "unit_0") == -ENODEV);
+	return 0;
+}
+
+static void sysfs_of_another_network(void **)
+{
+	in_mount_namespace(other_network);
 }
 
 // ---- what is published
@@ -485,6 +526,7 @@ static void change_that_cannot_be_shown(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sysfs_of_another_network),
 		cmocka_unit_test(published_modes),
 		cmocka_unit_test(published_bounds),
 		cmocka_unit_test(published_links),

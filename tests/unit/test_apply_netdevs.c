@@ -32,6 +32,7 @@ static void record_is_read_as_it_was_written(void **)
 			 .device = "devices/pci0000:00/0000:00:04.0/net/ens1",
 			 .lower = 4712,
 			 .lower_device = "devices/virtual/net/far",
+			 .rdma = "mlx5_0",
 			 .flags = IFF_UP | IFF_PROMISC,
 			 .mtu = 9000,
 			 .mac_len = 6,

@@ -4,6 +4,8 @@
 
 #include "fake.h"
 
+#include <linux/capability.h>
+
 static const struct holdings nobody;
 
 // The CPUs that are chosen for the flags when nobody or the others hold something.
@@ -450,6 +452,33 @@ static void nics_with_drivers_that_stay(void **)
 	fake_read("mlx5", &h);
 	req = fake_request("cpu-count=1 nic=3b:00.0,bind");
 	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "beside its kernel driver");
+	req = fake_request("cpu-count=1 nic=3b:00.0");
+	assert_ok(grant_resolve(&req, &h, &others, &g, &err), &err);
+	assert_true(g.nics[0].bifurcated && g.nics[0].iommu_group == -1);
+	assert_int_equal(g.nnetdevs, 1);
+	assert_string_equal(g.netdevs[0].name, "ens1f0np0");
+	assert_true(g.netdevs[0].rdma && g.caps == UINT64_C(1) << CAP_NET_RAW);
+	assert_ok(grant_validate(&g, &h, &others, &err), &err);
+	g.nics[0].bifurcated = false; // its driver was another when it was made
+	g.nics[0].iommu_group = 20;
+	assert_fails(grant_validate(&g, &h, &others, &err), &err, "beside its kernel driver");
+	strcpy(g.nics[0].bdf, "0000:5e:00.0");
+	g.nics[0].bifurcated = true;
+	assert_fails(grant_validate(&g, &h, &others, &err), &err, "make the grant again");
+	// the one whose interface the host uses is not chosen, and by no more than its maker none is
+	req = fake_request("cpu-count=1 nic=driver=mlx5_core");
+	assert_ok(grant_resolve(&req, &h, &others, &g, &err), &err);
+	assert_string_equal(g.nics[0].bdf, "0000:3b:00.0");
+	req = fake_request("cpu-count=1 nic=driver=mlx5_core,count=2");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "2 wanted, 1 is free");
+	req = fake_request("cpu-count=1 nic=3b:00.1");
+	assert_fails(
+		grant_resolve(&req, &h, &others, &g, &err), &err, "say --netdev ens1f1np1,force"
+	);
+	req = fake_request("cpu-count=1 netdev=ens2,rdma");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "grant that: --nic ens2");
+	req = fake_request("cpu-count=1 nic=vendor=15b3");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "1 wanted, 0 are free");
 	req = fake_request("cpu-count=1 nic=vendor=15b3,bind");
 	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "1 wanted, 0 are free");
 	req = fake_request("cpu-count=1 nic=5e:00.0");

@@ -133,7 +133,7 @@ static void cgroup_versions(void **)
 	assert_int_equal(h.cgroup.version, HOST_CGROUP_V1);
 	assert_string_equal(h.cgroup.mount, "/sys/fs/cgroup");
 	assert_int_equal(h.cgroup.controllers, V1_BASE | HUGETLB);
-	assert_int_equal(h.cgroup.known, V1_BASE | HUGETLB);
+	assert_int_equal(h.cgroup.known, V1_BASE | HUGETLB | HOST_CG_RDMA);
 	assert_string_equal(h.cgroup.dir_cpuset, "cpuset");
 	assert_string_equal(h.cgroup.dir_hugetlb, "hugetlb");
 	assert_string_equal(h.cgroup.dir_freezer, "freezer");
@@ -144,7 +144,7 @@ static void cgroup_versions(void **)
 	read_kind("two-bare", &h);
 	assert_int_equal(h.cgroup.version, HOST_CGROUP_V1);
 	assert_int_equal(h.cgroup.controllers, V1_BASE);
-	assert_int_equal(h.cgroup.known, V1_BASE | HUGETLB);
+	assert_int_equal(h.cgroup.known, V1_BASE | HUGETLB | HOST_CG_RDMA);
 	assert_string_equal(h.cgroup.dir_hugetlb, "");
 	host_done(&h);
 
@@ -154,7 +154,7 @@ static void cgroup_versions(void **)
 	assert_int_equal(
 		h.cgroup.controllers,
 		HOST_CG_CPUSET | HOST_CG_MEMORY | HOST_CG_PIDS | HOST_CG_FREEZER | HOST_CG_CPU
-			| HUGETLB
+			| HOST_CG_RDMA | HUGETLB
 	);
 	assert_string_equal(h.cgroup.dir_cpuset, "");
 	assert_int_equal(h.cgroup.partition, HOST_PARTITION_LOCAL);

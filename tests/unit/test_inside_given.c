@@ -28,7 +28,8 @@ static void whole(void **)
 		      "{\"size\": \"1G\", \"count\": 1, \"node\": 1, \"kind\": \"anon\"},"
 		      "{\"size\": \"2M\", \"count\": 3, \"node\": 1}],"
 		      "\"nics\": [{\"pci\": \"0000:3b:00.0\", \"iommu-group\": 7},"
-		      "{\"pci\": \"0000:3c:00.0\", \"unsafe-uio\": true}],"
+		      "{\"pci\": \"0000:3c:00.0\", \"unsafe-uio\": true},"
+		      "{\"pci\": \"0000:3d:00.0\", \"bifurcated\": true}],"
 		      "\"hugetlbfs\": [{\"size\": \"2M\", \"path\": \"/dev/hugepages\"}]}",
 		      &g,
 		      &err),
@@ -42,7 +43,8 @@ static void whole(void **)
 	assert_int_equal(given_pages(&g, 1 << 30), 1);
 	assert_int_equal(given_pages(&g, 64 << 10), 0);
 	assert_int_equal(g.nics[0].iommu_group, 7);
-	assert_true(g.nnics == 2 && !g.nics[0].uio && g.nics[1].uio);
+	assert_true(g.nnics == 3 && !g.nics[0].uio && g.nics[1].uio);
+	assert_true(!g.nics[1].bifurcated && g.nics[2].bifurcated && !g.nics[2].uio);
 	assert_string_equal(g.mounts[0].path, "/dev/hugepages");
 }
 

@@ -10,6 +10,7 @@
 #include "plan/seccomp.h"
 #include "run/run.h"
 
+#include <linux/capability.h>
 #include <sys/sysmacros.h>
 
 static const char *const program[] = {"/usr/bin/true", NULL};
@@ -578,6 +579,54 @@ static void uio(void **)
 	done(&s);
 }
 
+#define BESIDE "sys/devices/pci0000:00/0000:3b:00.0"
+
+// Its node, and its interface with the InfiniBand device; the directory of a sysfs that shows them; NET_RAW of the
+// container's own user namespace.
+static void bifurcated(void **)
+{
+	char path[128];
+	struct scene s;
+	int i;
+
+	prepare("mlx5", "cpus=1 nic=3b:00.0 netdev=ens1f0np0,name=eth0", &s);
+	s.launch.uid = 1000;
+	make(&s);
+	i = find(&s.plan, STEP_NODE, FENCE_DIR "/vfio/uverbs0");
+	assert_true(i > find(&s.plan, STEP_DIR, FENCE_DIR "/vfio"));
+	assert_int_equal(s.plan.steps[i].mode, 0600);
+	assert_int_equal(s.plan.steps[i].uid, 0x70000000 + 1000);
+	assert_true(s.plan.steps[i].rdev == makedev(231, 192));
+	assert_int_equal(find(&s.plan, STEP_NODE, FENCE_DIR "/vfio/vfio"), -1);
+	assert_int_equal(json_array_size(rules(&s.plan)), 2);
+	strcpy(path, PLAN_NETDEVS "/");
+	strcat(path, s.lease.grant.name);
+	i = find(&s.plan, STEP_NETDEVS, path);
+	assert_true(i >= 0);
+	assert_string_equal(s.plan.steps[i].value, "ens1f0np0,name=eth0,rdma");
+	assert_int_equal(find(&s.plan, STEP_BIND, FENCE_DIR "/view/" BESIDE), -1);
+	i = find(&s.plan, STEP_SYSFS, FENCE_DIR "/sysfs");
+	assert_true(i > find(&s.plan, STEP_NETNS, PLAN_NETNS));
+	assert_true(i < find(&s.plan, STEP_BIND, FENCE_DIR "/root/" BESIDE));
+	i = find(&s.plan, STEP_BIND, FENCE_DIR "/root/" BESIDE);
+	assert_true(i > find(&s.plan, STEP_BIND, FENCE_DIR "/root/sys"));
+	assert_string_equal(
+		s.plan.steps[i].value, FENCE_DIR "/sysfs/devices/pci0000:00/0000:3b:00.0"
+	);
+	assert_true(s.plan.steps[i].readonly);
+	assert_true(find(&s.plan, STEP_SYMLINK, FENCE_DIR "/view/sys/class/net/eth0") >= 0);
+	assert_true(has_namespace(&s.plan, "user"));
+	assert_filter(&s.plan, SECCOMP_RDMA | UINT64_C(1) << CAP_NET_RAW);
+	assert_contains(json_string_value(json_array_get(s.plan.notes, 0)), "No hardware has seen");
+	done(&s);
+	// what has no such NIC has none of it
+	prepare("mlx5", "cpus=1 netdev=ens1f0np0", &s);
+	make(&s);
+	assert_int_equal(find(&s.plan, STEP_SYSFS, FENCE_DIR "/sysfs"), -1);
+	assert_filter(&s.plan, 0);
+	done(&s);
+}
+
 static void refuse_uio(const char *flags, enum site_place place, const char *words)
 {
 	struct scene s;
@@ -848,6 +897,7 @@ int main(void)
 		cmocka_unit_test(from_lxcfs),
 		cmocka_unit_test(nics),
 		cmocka_unit_test(uio),
+		cmocka_unit_test(bifurcated),
 		cmocka_unit_test(uio_refusals),
 		cmocka_unit_test_setup_teardown(device_numbers, setup, teardown),
 		cmocka_unit_test(fenced),

@@ -255,8 +255,14 @@ static bool is_one_of(uint64_t value, const unsigned *list, size_t n)
 // Commands of which all are open but a few.
 static void commands(void **)
 {
-	static const unsigned types[] = {0x54, 0x89, 0x3b, 0xaf}, lines[] =
-		{TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, SIOCGSTAMP_OLD, SIOCGSTAMPNS_OLD},
+	static const unsigned types[] = {0x54, 0x89, 0x3b, 0xaf},
+			      lines[] =
+				      {TIOCSTI,
+				       TIOCLINUX,
+				       TIOCCONS,
+				       TIOCSETD,
+				       SIOCGSTAMP_OLD,
+				       SIOCGSTAMPNS_OLD},
 			      files[] = {F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ},
 			      memory[] = {MADV_MERGEABLE, 25}, processes[] = {22, 62, 67},
 			      tap[] =
@@ -285,7 +291,8 @@ static void commands(void **)
 				      TUNSETSTEERINGEBPF,
 				      TUNSETFILTEREBPF,
 				      TUNSETTXFILTER};
-	_cleanup_json_ json_t *filter = seccomp_default(0), *devices = only(filter, "ioctl");
+	_cleanup_json_ json_t *filter = seccomp_default(0), *devices = only(filter, "ioctl"),
+			      *verbs = seccomp_default(SECCOMP_RDMA);
 
 	// those of tap, from 0x54c8 on, are a list; and so are the types: FS_IOC_ADD_ENCRYPTION_KEY is 0xc0506617
 	for (uint64_t cmd = 0; cmd <= 0xffff; cmd++) {
@@ -304,6 +311,8 @@ static void commands(void **)
 	assert_true(LETS(filter, "ioctl", 0, TUNSETVNETHDRSZ));
 	assert_true(LETS(filter, "ioctl", 0, 0x3b64)); // VFIO
 	assert_false(LETS(filter, "ioctl", 0, KVM_RUN));
+	assert_false(LETS(filter, "ioctl", 0, 0xc0181b01)); // RDMA_VERBS_IOCTL
+	assert_true(LETS(verbs, "ioctl", 0, 0xc0181b01));
 	// the kernel looks at the lower half of the number
 	assert_false(LETS(filter, "ioctl", 0, TIOCSETD | UINT64_C(1) << 32));
 	for (unsigned cmd = 0; cmd < 64; cmd++)
@@ -340,6 +349,27 @@ static void assert_options(const json_t *filter, const struct option *list, bool
 		if (LETS(filter, "setsockopt", 3, (uint64_t)list->level, (uint64_t)list->number)
 		    != want)
 			fail_msg("option %d of level %d", list->number, list->level);
+	}
+}
+
+// Beside the kernel driver of a NIC: which interface it is. Nobody else's.
+static void sockets_beside_a_driver(void **)
+{
+	for (int rdma = 0; rdma < 2; rdma++) {
+		_cleanup_json_ json_t *all = seccomp_default(rdma != 0 ? SECCOMP_RDMA : 0);
+		_cleanup_json_ json_t *filter = only(all, "socket");
+
+		for (uint64_t protocol = 0; protocol < 32; protocol++) {
+			bool want = rdma != 0
+				    && (protocol == NETLINK_RDMA || protocol == NETLINK_ROUTE);
+
+			assert_int_equal(
+				LETS(filter, "socket", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol
+				),
+				want
+			);
+			assert_false(LETS(filter, "socket", AF_NETLINK, SOCK_DGRAM, protocol));
+		}
 	}
 }
 
@@ -951,6 +981,7 @@ int main(void)
 		cmocka_unit_test(conditions),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(commands_beside_uio),
+		cmocka_unit_test(sockets_beside_a_driver),
 		cmocka_unit_test(options),
 		cmocka_unit_test(nothing_is_left_unsent),
 		cmocka_unit_test(no_set_id),

@@ -30,21 +30,22 @@ static unsigned vfio_major(void)
 	return 0;
 }
 
-// The device of a NIC on UIO has its number where nobody inside can write.
-static bool is_uio(const char *pci, const char *path, dev_t rdev)
+// The device of a NIC on UIO, or of one beside its kernel driver, has its number where nobody inside can write.
+static bool is_of(const char *pci, const char *class, const char *dir, const char *path, dev_t rdev)
 {
 	char file[PATH_MAX], want[32];
 	_cleanup_fclose_ FILE *f = NULL;
 	unsigned maj, min;
 
-	if (!str_starts(path, "/dev/uio"))
+	if (!str_starts(path, dir))
 		return false;
 	snprintf(
 		file,
 		sizeof(file),
-		"/sys/bus/pci/devices/%s/uio/%s/dev",
+		"/sys/bus/pci/devices/%s/%s/%s/dev",
 		pci,
-		path + strlen("/dev/")
+		class,
+		path + strlen(dir)
 	);
 	f = fopen(file, "re");
 	return f != NULL && fgets(want, sizeof(want), f) != NULL
@@ -54,7 +55,7 @@ static bool is_uio(const char *pci, const char *path, dev_t rdev)
 static bool any_vfio(const struct given *g)
 {
 	for (unsigned i = 0; i < g->nnics; i++) {
-		if (!g->nics[i].uio)
+		if (!g->nics[i].uio && !g->nics[i].bifurcated)
 			return true;
 	}
 	return false;
@@ -82,9 +83,13 @@ static bool granted(const struct given *g, const char *path)
 			return st.st_rdev == makedev(10, known[i].minor);
 	}
 	for (unsigned i = 0; i < g->nnics; i++) {
-		if (g->nics[i].uio && is_uio(g->nics[i].pci, path, st.st_rdev))
+		const char *pci = g->nics[i].pci;
+
+		if ((g->nics[i].uio && is_of(pci, "uio", "/dev/", path, st.st_rdev))
+		    || (g->nics[i].bifurcated
+			&& is_of(pci, "infiniband_verbs", "/dev/infiniband/", path, st.st_rdev)))
 			return true;
-		if (g->nics[i].uio)
+		if (g->nics[i].uio || g->nics[i].bifurcated)
 			continue;
 		snprintf(group, sizeof(group), "/dev/vfio/%u", g->nics[i].iommu_group);
 		if (str_eq(path, group))

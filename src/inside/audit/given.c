@@ -90,11 +90,12 @@ static int read_nics(const json_t *doc, const char *what, struct given *g, struc
 		if (jread_text(e, what, "pci", true, g->nics[i].pci, sizeof(g->nics[i].pci), err)
 			    < 0
 		    || jread_bool(e, what, "unsafe-uio", &g->nics[i].uio, err) < 0
+		    || jread_bool(e, what, "bifurcated", &g->nics[i].bifurcated, err) < 0
 		    || jread_u64(
 			       e,
 			       what,
 			       "iommu-group",
-			       !g->machine && !g->nics[i].uio,
+			       !g->machine && !g->nics[i].uio && !g->nics[i].bifurcated,
 			       INT_MAX,
 			       &group,
 			       err

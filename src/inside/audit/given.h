@@ -36,7 +36,8 @@ struct given {
 	unsigned nnics;
 	struct {
 		char pci[32];
-		bool uio; // on UIO: it has a node of its own, and no group's
+		bool uio;	 // on UIO: it has a node of its own, and no group's
+		bool bifurcated; // beside its kernel driver: the same
 		unsigned iommu_group;
 	} nics[GIVEN_NICS];
 	unsigned nmounts;

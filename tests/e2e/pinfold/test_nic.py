@@ -58,6 +58,7 @@ def test_list_of_every_machine(fake):
         assert (row["driver"], row["iommu_group"]) == (p.driver or None, group)
         assert row["node"] == (p.node if p.node in machine.nodes else None)
         assert (row["netdev"], row["rdma"]) == (p.netdev or None, p.rdma or None)
+        assert row["uverbs"] == (p.rdma.replace("mlx5_", "uverbs") or None)
         assert row["link"] == ((p.link or "down") if p.netdev and not p.virtio else row["link"])
         assert (row["speed"], row["part_of"]) == (p.speed or None, (p.uppers or [None])[0])
         assert row["driver_override"] == (p.override or None)
@@ -352,6 +353,54 @@ def test_uio_is_refused(mlx5, flags, words):
     p = pinfold("plan", "--cpus", "1", *flags.split(), "--", "true", tree=mlx5)
     assert p.returncode == 125 and p.stdout == "", p.stdout
     assert p.stderr.count("\n") == 1 and re.search(words, p.stderr), p.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        ("--nic 3b:00.0,bind", "beside its kernel driver .mlx5_core., which has to stay"),
+        ("--nic 3b:00.0 --in vm", "neither --in host nor vm"),
+        ("--nic 3b:00.0 --in host", "neither --in host nor vm"),
+        ("--nic 3b:00.0 --cap NET_ADMIN", "leave out --cap NET_ADMIN"),
+        ("--nic 3b:00.0 --kernel-port a", "--kernel-port a,vhost"),
+        ("--nic 3b:00.0 --nic 5f:00.0,unsafe-uio", "no links, kernel ports or netdevs"),
+        ("--nic 3b:00.1", "'ens1f1np1' has an address .*--netdev ens1f1np1,force"),
+        ("--netdev ens1f0np0,rdma", "grant that: --nic ens1f0np0"),
+    ],
+)
+def test_beside_a_driver_is_refused(mlx5, flags, words):
+    p = pinfold("plan", "--cpus", "1", *flags.split(), "--", "true", tree=mlx5)
+    assert p.returncode == 125 and p.stdout == "", p.stdout
+    assert p.stderr.count("\n") == 1 and re.search(words, p.stderr), p.stderr
+
+
+@pytest.mark.parametrize(
+    "file, text, words",
+    [
+        ("sys/module/ib_core/parameters/netns_mode", "Y", "rdma system set netns exclusive"),
+        ("sys/module/ib_core/parameters/netns_mode", None, "rdma system set netns exclusive"),
+        ("proc/sys/kernel/osrelease", "6.16.9", "before Linux 6.17 .*this is 6.16.9"),
+        ("sys/class/infiniband_verbs/uverbs0/dev", None, "modules mlx5_ib and ib_uverbs"),
+    ],
+)
+def test_beside_a_driver_of_a_host_that_cannot(mlx5, file, text, words):
+    path = Path(mlx5, file)
+    path.unlink() if text is None else path.write_text(f"{text}\n", encoding="utf-8")
+    p = pinfold("plan", "--cpus", "1", "--nic", "3b:00.0", "--", "true", tree=mlx5)
+    assert p.returncode == 125 and p.stdout == "", p.stdout
+    assert p.stderr.count("\n") == 1 and re.search(words, p.stderr), p.stderr
+
+
+def test_beside_a_driver_without_the_controller(mlx5):
+    """Nothing is written for it, and it is said."""
+    command = ["plan", "--cpus", "1", "--nic", "ens1f0np0", "--", "true"]
+    p = pinfold(*command, tree=mlx5)
+    assert "box/rdma.max = mlx5_0 hca_handle=128 hca_object=65536" in p.stdout, p.stderr
+    path = Path(mlx5, "sys/fs/cgroup/cgroup.controllers")
+    path.write_text(path.read_text(encoding="utf-8").replace(" rdma", ""), encoding="utf-8")
+    p = pinfold(*command, tree=mlx5)
+    assert p.returncode == 0 and "rdma.max" not in p.stdout and "+rdma" not in p.stdout, p.stderr
+    assert "cgroups: there is no controller rdma" in p.stdout
 
 
 @pytest.mark.parametrize("flags", [["--owner", "1000"], ["--claim-by", "env"]])

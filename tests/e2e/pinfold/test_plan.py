@@ -76,6 +76,7 @@ CASES = {
         [],
     ),
     "mlx5-uio": ("mlx5", "--cpu-count 2 --nic 5f:00.0,unsafe-uio --hugepages 2M=16", []),
+    "mlx5": ("mlx5", "--cpu-count 2 --nic 3b:00.0 --hugepages 2M=16 -u 1000", []),
     "rights": ("two", "--cpus 1 --cap NET_ADMIN --cap NET_RAW --cap SYS_NICE -u 1000", []),
     "pool": (
         "paper",
@@ -163,7 +164,8 @@ def without_repetition(doc, whole_filter):
         families = {r["args"][0]["value"] for r in sockets}
         raw = {17} if "NET_RAW" in doc["grant"].get("caps", []) else set()
         has = doc["oci"]["process"]["capabilities"]["effective"]
-        netlink = {16} if "CAP_NET_ADMIN" in has else set()
+        beside = any(n.get("bifurcated") for n in doc["grant"]["nics"])
+        netlink = {16} if "CAP_NET_ADMIN" in has or beside else set()
         assert families == {1, 2, 10} | netlink | raw
         doc["oci"]["linux"]["seccomp"] = "(see two.json)"
     return doc
@@ -209,13 +211,15 @@ def test_oci(pinfold, machine, name):
         return
     oci = json.loads(plan(pinfold, machine, name, "oci"))
     assert oci == doc["oci"]
-    if name not in ("rights", "mlx5-uio"):  # packet sockets; fewer commands of devices
+    if name not in ("rights", "mlx5", "mlx5-uio"):  # more sockets; fewer commands of devices
         two = document(pinfold, machine, "two")
         # QEMU narrows itself; what it runs makes no system calls of this kernel
         if doc["place"] == "vm":
             rules = oci["linux"]["seccomp"]["syscalls"]
             rules.remove(next(r for r in rules if r["names"] == ["seccomp"]))
-            of_kvm = [r for r in rules if r["names"] == ["ioctl"] and r["args"][0]["valueTwo"] == 0xAE00]
+            of_kvm = [
+                r for r in rules if r["names"] == ["ioctl"] and r["args"][0]["valueTwo"] == 0xAE00
+            ]
             rules.remove(*of_kvm)
         assert oci["linux"]["seccomp"] == two["oci"]["linux"]["seccomp"]
     # every place is mounted once, and no mount hides one that came before
@@ -482,6 +486,10 @@ BAD_GRANTS = [
     ("nics", [{"pci": "3b:00.0", "iommu-group": 1, "more": 1}]),
     ("nics", [{"pci": "3b:00.0", "iommu-group": 1, "unsafe-uio": True}]),
     ("nics", [{"pci": "3b:00.0", "bind": True, "unsafe-uio": True}]),
+    ("nics", [{"pci": "3b:00.0", "bind": True, "bifurcated": True}]),
+    ("nics", [{"pci": "3b:00.0", "iommu-group": 1, "bifurcated": True}]),
+    ("nics", [{"pci": "3b:00.0", "unsafe-uio": True, "bifurcated": True}]),
+    ("nics", [{"pci": "3b:00.0", "bifurcated": False}]),
     ("links.0.kind", "tap"),
     ("links.0.name", "A"),
     ("links.0.name", None),

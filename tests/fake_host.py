@@ -43,6 +43,7 @@ class Pci:
     link: str = ""  # operstate
     speed: int = 0
     rdma: str = ""  # name of its InfiniBand device
+    noiommu: bool = False  # its group is one of VFIO's mode without an IOMMU
     address6: bool = False  # of the interface, and no route
     bridge: str = "0000:00:02.0"  # the root port it sits behind, "" for the root bus
 
@@ -339,6 +340,8 @@ def write_pci(t, m):
             group = f"sys/kernel/iommu_groups/{p.group}"
             t.link(f"{d}/iommu_group", group)
             t.link(f"{group}/devices/{p.bdf}", d)
+            if p.noiommu:
+                t.put(f"{group}/name", "vfio-noiommu")
             if m.iommu:
                 iommu = f"sys/devices/virtual/iommu/{m.iommu}"
                 t.link(f"{d}/iommu", iommu)
@@ -359,7 +362,8 @@ def write_pci(t, m):
 
 def write_vfio(t, m):
     """The device numbers of /dev/vfio: one for each group that has a function bound to vfio-pci."""
-    groups = sorted({p.group for p in m.pci if p.driver == "vfio-pci" and p.group >= 0})
+    bound = [p for p in m.pci if p.driver == "vfio-pci" and p.group >= 0]
+    groups = sorted({f"noiommu-{p.group}" if p.noiommu else str(p.group) for p in bound})
     if not groups:
         return
     for module in ("vfio", "vfio_iommu_type1", "vfio_pci"):

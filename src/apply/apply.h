@@ -110,6 +110,16 @@ int nic_bind(
 	bool noiommu,
 	struct err *err
 );
+struct nic_wish;
+// Those that are wished, until they are unbound, and with persist after a reboot too: all of them or none, also when this is
+// killed and nics_collect comes by.
+int nics_bind(
+	const struct ledger *l,
+	const struct host *host,
+	const struct nic_wish *wish,
+	bool persist,
+	struct err *err
+);
 // EBUSY: somebody has it open.
 int nic_return(const struct ledger *l, const struct binding *b, struct err *err);
 // Gives back those that were bound for the lease, and what its VFs were set to (vfs_return).

@@ -3,6 +3,7 @@
 // NICs taken from their drivers and given back. What is to be given back is on disk before the first step.
 
 #include "apply/apply.h"
+#include "apply/nic_persist.h"
 
 #include "base/scope.h"
 #include "host/hostfs.h"
@@ -24,23 +25,37 @@ static int carry_out(struct plan *p, const char *bdf, struct err *err)
 // What it is now, of that alone which a plan asks for. False: it has gone.
 static bool look_at(const struct hostfs *fs, const char *bdf, struct host_pci *ret)
 {
-	char path[64], group[16];
 	uint64_t number;
+	char path[64];
+	bool noiommu;
 
 	*ret = (struct host_pci){.iommu_group = -1};
 	snprintf(ret->bdf, sizeof(ret->bdf), "%s", bdf);
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver", bdf);
 	if (hostfs_link_name(fs->root, path, ret->driver, sizeof(ret->driver)) < 0)
 		ret->driver[0] = '\0';
-	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/iommu_group", bdf);
-	if (hostfs_link_name(fs->root, path, group, sizeof(group)) == 0
-	    && host_parse_u64(group, 10, "", &number) == 0 && number <= INT32_MAX)
-		ret->iommu_group = (int)number;
+	ret->iommu_group = host_vfio_group_of(fs, bdf, &noiommu);
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_numvfs", bdf);
 	if (hostfs_u64(fs->root, path, &number) == 0 && number <= UINT16_MAX)
 		ret->numvfs = (unsigned)number;
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s", bdf);
 	return faccessat(fs->root, path, F_OK, 0) == 0;
+}
+
+// Such a group is in no grant.
+static int check_noiommu(const struct ledger *l, const struct host_pci *p, struct err *err)
+{
+	int r = host_vfio_noiommu_in_use(&l->fs, p->iommu_group, err);
+
+	if (r <= 0)
+		return r;
+	return err_set(
+		err,
+		EBUSY,
+		"NIC %s: a program of the host has it open (/dev/vfio/noiommu-%d); end that first",
+		p->bdf,
+		p->iommu_group
+	);
 }
 
 // The kernel waits in "unbind" for whoever has the group open, or that of a VF: it must not be tried. From under who has one
@@ -50,7 +65,7 @@ static int check_unused(
 )
 {
 	struct grant g = {.nnics = 1};
-	bool uio = host_nic_uio(p->driver);
+	bool uio = host_nic_uio(p->driver), noiommu;
 
 	if (!str_eq(p->driver, driver))
 		return 0;
@@ -58,6 +73,8 @@ static int check_unused(
 		return -err->code;
 	if (!uio && (!str_eq(driver, "vfio-pci") || p->iommu_group < 0))
 		return 0;
+	if (!uio && host_vfio_group_of(&l->fs, p->bdf, &noiommu) >= 0 && noiommu)
+		return check_noiommu(l, p, err);
 	strcpy(g.nics[0].bdf, p->bdf);
 	g.nics[0].uio = uio;
 	g.nics[0].iommu_group = p->iommu_group;
@@ -72,6 +89,8 @@ int nic_return(const struct ledger *l, const struct binding *b, struct err *err)
 	struct err failed;
 	int r;
 
+	if (!b->kept && b->persisting && nic_forget(b->bdf, err) < 0)
+		return -err->code;
 	if (!look_at(&l->fs, b->bdf, &now))
 		return binding_remove(l, b->bdf, err);
 	if (check_unused(l, &now, b->driver, err) < 0)
@@ -89,17 +108,18 @@ int nic_return(const struct ledger *l, const struct binding *b, struct err *err)
 	return binding_remove(l, b->bdf, err);
 }
 
-int nic_bind(
+// b: with whom, for which lease and so on; how it was and what it is now are filled in. 1: it is bound so already.
+static int bind_one(
 	const struct ledger *l,
 	const struct host *host,
 	const struct host_pci *nic,
 	const char *driver,
-	const char *lease,
 	bool noiommu,
+	struct binding b,
 	struct err *err
 )
 {
-	struct binding b = {0}, before;
+	struct binding before;
 	struct plan p = {0};
 	struct host_nic details;
 	struct host_pci now;
@@ -111,7 +131,7 @@ int nic_bind(
 		return err_set(err, ENODEV, "NIC %s does not exist any more", nic->bdf);
 	host_nic_look(&l->fs, nic, &details);
 	if (str_eq(now.driver, driver))
-		return 0;
+		return 1;
 	if (check_unused(l, &now, now.driver, err) < 0)
 		return -err->code;
 	if (netdevs_holder(l, nic->bdf, &holder))
@@ -127,7 +147,6 @@ int nic_bind(
 	snprintf(b.driver, sizeof(b.driver), "%s", driver);
 	snprintf(b.former, sizeof(b.former), "%s", now.driver);
 	snprintf(b.former_override, sizeof(b.former_override), "%s", details.override);
-	snprintf(b.lease, sizeof(b.lease), "%s", lease);
 	snprintf(b.boot_id, sizeof(b.boot_id), "%s", host->boot_id);
 	// from one driver for programs to another: what is given back at last is the first
 	if (binding_read(l, nic->bdf, &before, err) == 0 && str_eq(before.driver, now.driver)) {
@@ -146,8 +165,103 @@ int nic_bind(
 			return -err->code;
 		}
 	}
+	return 0;
+}
+
+static int keep(const struct ledger *l, const char *bdf, struct err *err)
+{
+	struct binding b;
+
+	if (binding_read(l, bdf, &b, err) < 0)
+		return -err->code;
 	b.kept = true;
+	b.persisting = false;
+	b.with[0] = '\0';
 	return binding_write(l, &b, err);
+}
+
+int nic_bind(
+	const struct ledger *l,
+	const struct host *host,
+	const struct host_pci *nic,
+	const char *driver,
+	const char *lease,
+	bool noiommu,
+	struct err *err
+)
+{
+	struct binding b = {0};
+	int r;
+
+	snprintf(b.lease, sizeof(b.lease), "%s", lease);
+	r = bind_one(l, host, nic, driver, noiommu, b, err);
+	return r != 0 ? (r > 0 ? 0 : r) : keep(l, nic->bdf, err);
+}
+
+// The first n of the wish, of which some were bound before.
+static void give_back(const struct ledger *l, const struct nic_wish *w, uint64_t fresh, unsigned n)
+{
+	struct binding b;
+	struct err unused;
+
+	while (n-- > 0) {
+		if ((fresh >> n & 1) != 0 && binding_read(l, w->nics[n]->bdf, &b, &unused) == 0)
+			nic_return(l, &b, &unused);
+	}
+}
+
+static int persist(const struct nic_wish *w, unsigned i, struct err *err)
+{
+	struct nic_persist how = {.force = w->force, .unsafe_noiommu = w->unsafe_noiommu};
+
+	return nic_persist(w->nics[i]->bdf, w->driver, how, err);
+}
+
+int nics_bind(
+	const struct ledger *l,
+	const struct host *host,
+	const struct nic_wish *w,
+	bool persists,
+	struct err *err
+)
+{
+	uint64_t fresh = 0, noted = 0; // a bit for each
+	struct err unused;
+	int first = -1, r = 0;
+	unsigned i;
+
+	for (i = 0; r >= 0 && i < w->n; i++) {
+		const char *bdf = w->nics[i]->bdf;
+		struct binding b = {.persisting = persists && !nic_persists(bdf)};
+
+		if (first >= 0)
+			strcpy(b.with, w->nics[first]->bdf);
+		if (b.persisting)
+			noted |= UINT64_C(1) << i;
+		r = bind_one(l, host, w->nics[i], w->driver, w->unsafe_noiommu, b, err);
+		if (r == 0)
+			fresh |= UINT64_C(1) << i;
+		if (r == 0 && first < 0)
+			first = (int)i;
+		if (r >= 0 && persists)
+			r = persist(w, i, err);
+	}
+	// with the record of the first all of them are
+	if (r >= 0 && first >= 0)
+		r = keep(l, w->nics[first]->bdf, err);
+	if (r < 0) {
+		give_back(l, w, fresh, i);
+		for (unsigned k = 0; k < i; k++) {
+			if ((noted >> k & 1) != 0)
+				nic_forget(w->nics[k]->bdf, &unused);
+		}
+		return r;
+	}
+	for (i = (unsigned)first + 1; first >= 0 && i < w->n; i++) {
+		if ((fresh >> i & 1) != 0 && keep(l, w->nics[i]->bdf, err) < 0)
+			return -err->code;
+	}
+	return 0;
 }
 
 // ---- what was left
@@ -157,6 +271,17 @@ struct collection {
 	const char *boot_id;
 	struct err first;
 };
+
+// By a command that was killed when all of them were bound.
+static bool is_done(const struct ledger *l, const struct binding *b)
+{
+	struct binding first;
+	struct err unused;
+
+	return !b->kept && b->with[0] != '\0' && binding_read(l, b->with, &first, &unused) == 0
+	       && first.kept && str_eq(first.driver, b->driver)
+	       && str_eq(first.boot_id, b->boot_id);
+}
 
 // Goes on: one that resists must not keep the others.
 static int collect_one(const struct binding *b, void *arg, struct err *err)
@@ -170,6 +295,8 @@ static int collect_one(const struct binding *b, void *arg, struct err *err)
 	if (!str_eq(b->boot_id, c->boot_id)
 	    || (b->kept && (!there || !str_eq(now.driver, b->driver))))
 		r = binding_remove(c->l, b->bdf, err);
+	else if (is_done(c->l, b))
+		r = keep(c->l, b->bdf, err);
 	else if (!b->kept || (b->lease[0] != '\0' && !lease_exists(c->l, b->lease)))
 		r = nic_return(c->l, b, err);
 	if (r < 0 && c->first.code == 0)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// pinfold nic bind, unbind and restore. What outlives a boot is kept as driverctl(8) keeps it: the name of the driver
-// in /etc/driverctl.d/pci-ADDRESS.
+// pinfold nic bind, unbind and restore.
 
 #include "cli/nic.h"
 
 #include "apply/apply.h"
+#include "apply/nic_persist.h"
 #include "base/dir.h"
 #include "base/fs.h"
 #include "base/scope.h"
@@ -22,8 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PERSIST_DIR "/etc/driverctl.d"
 
 static const char bind_usage[] =
 	"Usage: pinfold nic bind [--driver NAME] [--persist] [--force] [--dry-run] NIC...\n"
@@ -122,38 +120,6 @@ static int find_all(struct work *w, char **names, struct err *err)
 	return 0;
 }
 
-// ---- after a reboot
-
-static int persist(const char *bdf, const char *driver, struct err *err)
-{
-	_cleanup_close_ int dir = fs_mkdirs(PERSIST_DIR, 0755, err);
-	_cleanup_free_ char *name = str_printf("pci-%s", bdf), *text = str_printf("%s\n", driver);
-
-	if (dir < 0)
-		return dir;
-	if (name == NULL || text == NULL)
-		return err_oom(err);
-	return fs_write_durable(dir, name, text, strlen(text), 0644, err);
-}
-
-static bool persists(const char *bdf)
-{
-	_cleanup_free_ char *path = str_printf(PERSIST_DIR "/pci-%s", bdf);
-
-	return path != NULL && access(path, F_OK) == 0;
-}
-
-static int forget(const char *bdf, struct err *err)
-{
-	_cleanup_free_ char *path = str_printf(PERSIST_DIR "/pci-%s", bdf);
-
-	if (path == NULL)
-		return err_oom(err);
-	if (unlink(path) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "remove '%s'", path);
-	return 0;
-}
-
 // A command that does something with the NICs that are named.
 static int with_nics(
 	int argc,
@@ -181,39 +147,6 @@ static int with_nics(
 
 // ---- bind
 
-// All, or none.
-static int bind_all(struct work *w, struct err *err)
-{
-	const struct nic_wish *wish = &w->wish;
-	bool persisted[GRANT_NICS] = {false};
-	struct binding b;
-	struct err unused;
-	int r = 0;
-
-	for (unsigned i = 0; i < wish->n; i++) {
-		const struct host_pci *nic = wish->nics[i];
-
-		persisted[i] = persists(nic->bdf);
-		r = nic_bind(
-			&w->ledger, &w->host, nic, wish->driver, "", wish->unsafe_noiommu, err
-		);
-		if (r == 0 && w->persist)
-			r = persist(nic->bdf, wish->driver, err);
-		// the last one, too, which may be bound and not persist
-		for (unsigned k = i + 1; r < 0 && k-- > 0;) {
-			nic = wish->nics[k];
-			if (w->persist && !persisted[k])
-				forget(nic->bdf, &unused);
-			if (!str_eq(nic->driver, wish->driver)
-			    && binding_read(&w->ledger, nic->bdf, &b, &unused) == 0)
-				nic_return(&w->ledger, &b, &unused);
-		}
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int bind_them(struct work *w, char **names, struct err *err)
 {
 	const struct nic_wish *wish = &w->wish;
@@ -228,7 +161,7 @@ static int bind_them(struct work *w, char **names, struct err *err)
 				wish->nics[i]->bdf);
 	}
 	if (!w->dry)
-		return bind_all(w, err);
+		return nics_bind(&w->ledger, &w->host, wish, w->persist, err);
 	for (unsigned i = 0; i < wish->n; i++) {
 		struct plan p = {0};
 
@@ -294,9 +227,9 @@ static int unbind_one(struct work *w, const struct host_pci *nic, struct err *er
 		plan_nic_return(&p, nic, &b);
 		return nic_work_show(&p, err);
 	}
-	if (nic_return(&w->ledger, &b, err) < 0 || (w->persist && forget(nic->bdf, err) < 0))
+	if (nic_return(&w->ledger, &b, err) < 0 || (w->persist && nic_forget(nic->bdf, err) < 0))
 		return -err->code;
-	if (persists(nic->bdf))
+	if (nic_persists(nic->bdf))
 		fprintf(stderr,
 			"pinfold: NIC %s is bound again at the next boot; --persist forgets that\n",
 			nic->bdf);
@@ -328,6 +261,7 @@ int cmd_nic_unbind(int argc, char **argv)
 
 struct noted {
 	char *bdf, *driver;
+	struct nic_persist how;
 	const struct host_pci *nic; // NULL: there is none now
 };
 
@@ -350,6 +284,7 @@ static int note(
 )
 {
 	_cleanup_free_ char *driver = NULL;
+	struct nic_persist how;
 	struct noted *more;
 
 	if (!str_starts(file, "pci-") || fs_read(dir, file, 64, &driver, NULL) < 0)
@@ -358,11 +293,13 @@ static int note(
 	// driverctl's own: other drivers, other devices
 	if (!host_nic_for_programs(driver))
 		return 0;
+	if (nic_persist_how(file + strlen("pci-"), &how, err) < 0)
+		return -err->code;
 	more = reallocarray(t->all, t->n + 1, sizeof(*more));
 	if (more == NULL)
 		return err_oom(err);
 	t->all = more;
-	more[t->n] = (struct noted){.bdf = strdup(file + strlen("pci-"))};
+	more[t->n] = (struct noted){.bdf = strdup(file + strlen("pci-")), .how = how};
 	if (more[t->n].bdf == NULL)
 		return err_oom(err);
 	more[t->n].nic = host_pci(host, more[t->n].bdf);
@@ -389,27 +326,31 @@ static int restore_some(struct work *w, struct notes *t, unsigned first, struct 
 		if (together(&t->all[i], &t->all[first]))
 			return 0; // done
 	}
+	w->wish = (struct nic_wish){.driver = t->all[first].driver};
 	for (unsigned i = first; i < t->n && n < GRANT_NICS; i++) {
-		if (together(&t->all[i], &t->all[first]))
-			names[n++] = t->all[i].bdf;
+		if (!together(&t->all[i], &t->all[first]))
+			continue;
+		names[n++] = t->all[i].bdf;
+		w->wish.force = w->wish.force || t->all[i].how.force;
+		w->wish.unsafe_noiommu = w->wish.unsafe_noiommu || t->all[i].how.unsafe_noiommu;
 	}
-	w->wish.driver = t->all[first].driver;
-	w->wish.n = 0;
 	return bind_them(w, names, err);
 }
 
 static int restore_all(struct work *w, struct err *err)
 {
-	_cleanup_close_ int dir = open(PERSIST_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int dir = open(NIC_PERSIST_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *d = dir >= 0 ? dir_open(dir, ".", 0) : NULL;
 	struct notes t = {0};
 	struct dirent *e;
 	int r = 0;
 
-	while (r == 0 && d != NULL && (e = dir_next(d)) != NULL)
-		r = note(&t, &w->host, dir, e->d_name, err);
-	if (r < 0)
-		cli_fail(err);
+	while (d != NULL && (e = dir_next(d)) != NULL) {
+		if (note(&t, &w->host, dir, e->d_name, err) < 0) {
+			cli_fail(err);
+			r = -err->code;
+		}
+	}
 	for (unsigned i = 0; i < t.n; i++) {
 		if (restore_some(w, &t, i, err) < 0) {
 			cli_fail(err);

@@ -36,7 +36,7 @@ static const char *const patterns[] = {
 	"/sys/kernel/mm/hugepages/hugepages-*/*",
 	"/sys/kernel/mm/{transparent_hugepage/enabled,ksm/run}",
 	"/sys/kernel/iommu_groups",
-	"/sys/kernel/iommu_groups/*/reserved_regions",
+	"/sys/kernel/iommu_groups/*/{reserved_regions,name}",
 	"/sys/kernel/iommu_groups/*/devices/*",
 	"/sys/bus/pci/devices",
 	"/sys/bus/pci/devices/*",

@@ -4,6 +4,7 @@
 
 #include "host/netdev.h"
 #include "host/nic.h"
+#include "host/vfio.h"
 
 #include "base/scope.h"
 #include "base/str.h"
@@ -106,8 +107,8 @@ static int read_function(
 )
 {
 	_cleanup_close_ int dir = -1;
-	char path[64], group[16];
-	uint64_t v;
+	char path[64];
+	bool noiommu;
 
 	snprintf(path, sizeof(path), PCI_DIR "/%s", p->bdf);
 	dir = hostfs_dir(root, path);
@@ -119,10 +120,9 @@ static int read_function(
 	p->class = read_unsigned(dir, "class", 0xffffff);
 	if (hostfs_link_name(dir, "driver", p->driver, sizeof(p->driver)) < 0)
 		p->driver[0] = '\0';
-	p->iommu_group = -1;
-	if (hostfs_link_name(dir, "iommu_group", group, sizeof(group)) == 0
-	    && host_parse_u64(group, 10, "", &v) == 0 && v <= INT32_MAX)
-		p->iommu_group = (int)v;
+	p->iommu_group = host_vfio_group_of(&(struct hostfs){.root = root}, p->bdf, &noiommu);
+	if (noiommu)
+		p->iommu_group = -1;
 	p->node = -1;
 	// firmware names nodes that are not there
 	if (hostfs_int(dir, "numa_node", &p->node) == 0

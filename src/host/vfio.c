@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/str.h"
 #include "host/hostfs.h"
 
 #include <fcntl.h>
@@ -58,7 +59,7 @@ int host_vfio_group(const struct hostfs *fs, int group, dev_t *ret, struct err *
 // open, and so does a mapping of one, or a descriptor on its way in a socket; a device that was opened beside
 // it (/dev/vfio/devices) keeps it from being opened. No file of sysfs says as much: the device is enabled only
 // while it is open itself.
-int host_vfio_in_use(const struct hostfs *fs, int group, struct err *err)
+static int in_use(const struct hostfs *fs, const char *kind, int group, struct err *err)
 {
 	_cleanup_close_ int fd = -1;
 	char path[64];
@@ -66,11 +67,11 @@ int host_vfio_in_use(const struct hostfs *fs, int group, struct err *err)
 	dev_t rdev;
 	int r;
 
-	snprintf(path, sizeof(path), "sys/class/vfio/%d/dev", group);
+	snprintf(path, sizeof(path), "sys/class/vfio/%s%d/dev", kind, group);
 	r = read_dev(fs, path, &rdev);
 	if (r == -ENOENT) // unbinding its functions waits until nobody has them
 		return 0;
-	snprintf(path, sizeof(path), "dev/vfio/%d", group);
+	snprintf(path, sizeof(path), "dev/vfio/%s%d", kind, group);
 	if (r == 0) {
 		fd = fs_open_in(fs->root, path, O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
 		r = fd < 0 ? -errno : 0;
@@ -84,11 +85,38 @@ int host_vfio_in_use(const struct hostfs *fs, int group, struct err *err)
 	return r < 0 ? err_sys(
 		       err,
 		       -r,
-		       "see whether VFIO group %d is in use by opening '/%s' (%u:%u)",
+		       "see whether VFIO group %s%d is in use by opening '/%s' (%u:%u)",
+		       kind,
 		       group,
 		       path,
 		       major(rdev),
 		       minor(rdev)
 	       )
 		     : 0;
+}
+
+int host_vfio_in_use(const struct hostfs *fs, int group, struct err *err)
+{
+	return in_use(fs, "", group, err);
+}
+
+int host_vfio_noiommu_in_use(const struct hostfs *fs, int group, struct err *err)
+{
+	return in_use(fs, "noiommu-", group, err);
+}
+
+int host_vfio_group_of(const struct hostfs *fs, const char *bdf, bool *ret_noiommu)
+{
+	char path[64], number[16], name[32];
+	uint64_t v;
+
+	*ret_noiommu = false;
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%.15s/iommu_group", bdf);
+	if (hostfs_link_name(fs->root, path, number, sizeof(number)) < 0
+	    || host_parse_u64(number, 10, "", &v) < 0 || v > INT32_MAX)
+		return -1;
+	snprintf(path, sizeof(path), "sys/kernel/iommu_groups/%d/name", (int)v);
+	*ret_noiommu = hostfs_line(fs->root, path, name, sizeof(name)) >= 0
+		       && str_eq(name, "vfio-noiommu");
+	return (int)v;
 }

@@ -22,7 +22,7 @@ int binding_write(const struct ledger *l, const struct binding *b, struct err *e
 {
 	_cleanup_close_ int dir = fs_mkdirs(NICS_DIR, 0700, err);
 	_cleanup_json_ json_t *doc = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:b, s:s}",
+		"{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:s}",
 		"nic",
 		b->bdf,
 		"driver",
@@ -35,6 +35,10 @@ int binding_write(const struct ledger *l, const struct binding *b, struct err *e
 		b->lease,
 		"kept",
 		b->kept,
+		"with",
+		b->with,
+		"persisting",
+		b->persisting,
 		"boot-id",
 		b->boot_id
 	);
@@ -60,7 +64,16 @@ static int take(
 int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, struct err *err)
 {
 	static const char *const keys[] = {
-		"nic", "driver", "former", "former-override", "lease", "kept", "boot-id", NULL};
+		"nic",
+		"driver",
+		"former",
+		"former-override",
+		"lease",
+		"kept",
+		"with",
+		"persisting",
+		"boot-id",
+		NULL};
 	_cleanup_close_ int dir = open_dir(l);
 	_cleanup_json_ json_t *doc = NULL;
 	struct binding b = {0};
@@ -77,6 +90,8 @@ int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, s
 		       < 0
 	    || take(doc, what, "lease", b.lease, sizeof(b.lease), err) < 0
 	    || jread_bool(doc, what, "kept", &b.kept, err) < 0
+	    || jread_bool(doc, what, "persisting", &b.persisting, err) < 0
+	    || jread_text(doc, what, "with", false, b.with, sizeof(b.with), err) < 0
 	    || take(doc, what, "boot-id", b.boot_id, sizeof(b.boot_id), err) < 0)
 		return -err->code;
 	if (!str_eq(b.bdf, bdf))

@@ -17,6 +17,8 @@ struct binding {
 		[NAME_MAX_LEN
 		 + 1]; // bound for this lease, to be given back at its end; "": until it is unbound
 	bool kept;     // done; else it was being bound, or given back, and is to be given back
+	char with[16]; // bound by one command with this one: done when that is; "": by itself
+	bool persisting; // not done, it is not for the next boot either, and was not before
 	char boot_id[HOST_BOOT_ID];
 	bool probe; // what it had is not known: the kernel chooses (not on disk)
 };

@@ -4,6 +4,7 @@
 // what it is shown of new limits.
 
 #include "fake.h"
+#include "mount_rig.h"
 #include "scratch.h"
 
 #include "apply/apply.h"
@@ -26,41 +27,6 @@
 #define MIB (UINT64_C(1) << 20)
 #define NAME "unit-x"
 #define TOP PUBLISH_DIR "/" NAME
-
-// In a child, with a /run of its own: what it mounts goes with it. The body returns 0, or the line that failed.
-static void in_mount_namespace(int (*body)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (unshare(CLONE_NEWNS) < 0
-		    || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0
-		    || mount("unit", "/run", "tmpfs", 0, "mode=0755") < 0)
-			_exit(77);
-		_exit(body());
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 77)
-		skip_because("no mount namespace of our own (needs root)");
-	if (WEXITSTATUS(status) != 0)
-		fail_msg("in the namespace, line %d (of 256) failed", WEXITSTATUS(status));
-}
-
-#define CHECK(cond)                             \
-	do {                                    \
-		if (!(cond))                    \
-			return __LINE__ & 0xff; \
-	} while (0)
-
-static bool said(bool fine, const struct err *err)
-{
-	if (!fine)
-		print_error("%s\n", err->msg);
-	return fine;
-}
 
 // ---- the sysfs of another network namespace
 

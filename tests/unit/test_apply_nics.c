@@ -85,6 +85,13 @@ static void in_use(void **)
 	assert_fails(host_vfio_in_use(&fs, 40, &err), &err, "'/dev/vfio/40' (1:3)");
 	put_node("dev/vfio/41", GROUP);
 	assert_fails(host_vfio_in_use(&fs, 41, &err), &err, "'/dev/vfio/41' (1:5)");
+	// one that confines nothing is called otherwise
+	put("sys/class/vfio/noiommu-42/dev", "1:3\n");
+	assert_int_equal(host_vfio_in_use(&fs, 42, &err), 0);
+	assert_fails(host_vfio_noiommu_in_use(&fs, 42, &err), &err, "VFIO group noiommu-42");
+	put_node("dev/vfio/noiommu-42", GROUP);
+	assert_int_equal(host_vfio_noiommu_in_use(&fs, 42, &err), 0);
+	assert_int_equal(host_vfio_noiommu_in_use(&fs, 43, &err), 0);
 }
 
 static void nobody(void **)

@@ -32,7 +32,7 @@ from workload import (
 
 KILLAT = TOP / "build/tests/e2e/lib/killat"
 RECORDS = Path("/run/pinfold/nics")
-KEPT = Path("/etc/driverctl.d")
+KEPT, HOW = Path("/etc/driverctl.d"), Path("/etc/pinfold/nics.d")
 pytestmark = [
     needs_root,
     needs_nodes,
@@ -160,8 +160,13 @@ def test_bad_input(pf, e1000e):
     pf.fails("nic", "bind", "0000:7f:1f.7", like="NIC '0000:7f:1f.7' does not exist")
     pf.fails("nic", "bind", a.bdf, a.bdf, like="named twice")
     pf.fails("nic", "bind", "--driver", "e1000", a.bdf, like="none of vfio-pci")
-    if subprocess.run(["modinfo", "igb_uio"], capture_output=True).returncode != 0:
-        pf.fails("nic", "bind", "--driver", "igb_uio", a.bdf, like="load module 'igb_uio'")
+    # a module that is missing, also where the guest has it
+    empty = "mount -t tmpfs none /lib/modules"
+    if Path("/sys/module/igb_uio").exists():
+        subprocess.run(["rmmod", "igb_uio"], check=True, timeout=60)
+    p = within(pf, empty, "nic", "bind", "--driver", "igb_uio", a.bdf)
+    assert p.returncode == 125 and p.stderr.count("\n") == 1, p.stderr
+    assert re.search("load module 'igb_uio'.*dpdk-kmods-dkms", p.stderr) and a.driver == "e1000e"
     disk = next(p for p in a.path.parent.iterdir() if (p / "class").read_text().startswith("0x06"))
     pf.fails("nic", "bind", disk.name, like="is no NIC")
 
@@ -230,6 +235,23 @@ def test_after_a_reboot(pf, e1000e):
         assert os.listdir(KEPT) == ["pci-0000:00:1f.2"]
     finally:
         (KEPT / "pci-0000:00:1f.2").unlink()
+
+
+def test_what_was_said_is_kept_for_the_next_boot(pf, e1000e):
+    """A NIC that the host uses is bound again, since --force was said."""
+    a, *_ = e1000e
+    address = ["ip", "addr", "add", "192.0.2.1/32", "dev"]
+    subprocess.run([*address, a.netdev], check=True, timeout=60)
+    pf.ok("nic", "bind", "--persist", "--force", a.bdf)
+    assert (HOW / a.bdf).read_text() == "force\n"
+    pf.ok("nic", "unbind", a.bdf)
+    subprocess.run([*address, a.netdev], check=True, timeout=60)
+    (HOW / a.bdf).rename(HOW / "x")
+    pf.fails("nic", "restore", like="has an address")
+    (HOW / "x").rename(HOW / a.bdf)
+    assert pf.ok("nic", "restore") == "" and a.driver == "vfio-pci"
+    pf.ok("nic", "unbind", "--persist", a.bdf)
+    assert os.listdir(HOW) == []
 
 
 def test_bind_that_cannot_persist(pf, e1000e):
@@ -319,6 +341,37 @@ def killat(pf, *args):
 
 def bind_of(pf, nic):
     return (lambda: None), ["nic", "bind", nic.bdf]
+
+
+@pytest.mark.limit(900 if FULL else 240)
+def test_death_in_a_bind_of_two(pf, e1000e):
+    """After pinfold gc both are bound, and for the next boot too, or neither is."""
+    two = e1000e[:2]
+    command = ["nic", "bind", "--persist", *(n.bdf for n in two)]
+    listing = pf.directory / "calls"
+    assert killat(pf, "-l", listing, "--", pf.path, *command) == 0
+    pf.ok("nic", "unbind", "--persist", *(n.bdf for n in two))
+    points = []
+    for line in listing.read_text().splitlines():
+        role, number, _, call, result, *path = line.split(" ")
+        if role == "0" and int(result) >= 0:
+            points.append((number, " ".join([call, *path])))
+    if not FULL:
+        points = [points[i * len(points) // 6] for i in range(6)]
+    ends = set()
+    for number, call in points:
+        killat(pf, "-k", f"0:{number}", "-v", "0", "--", pf.path, *command)
+        pf.ok("gc")
+        bound = {n.driver for n in two}
+        assert len(bound) == 1, call
+        ends |= bound
+        done = bound == {"vfio-pci"}
+        assert [(KEPT / f"pci-{n.bdf}").exists() for n in two] == [done, done], call
+        assert records() == ([f"{n.bdf}.json" for n in two] if done else []), call
+        if done:
+            pf.ok("nic", "unbind", "--persist", *(n.bdf for n in two))
+        assert [(n.driver, n.override) for n in two] == [("e1000e", "")] * 2, call
+    assert "e1000e" in ends
 
 
 def unbind_of(pf, nic):

@@ -355,6 +355,20 @@ def test_uio_is_refused(mlx5, flags, words):
     assert p.stderr.count("\n") == 1 and re.search(words, p.stderr), p.stderr
 
 
+def test_bound_without_an_iommu(tmp_path):
+    """The group that the kernel made for it confines nothing: it is none, and is granted to nobody."""
+    machine = fake_host.mlx5()
+    nic_ = next(p for p in machine.pci if p.bdf == "0000:60:00.0")
+    nic_.driver, nic_.netdev, nic_.group, nic_.noiommu = "vfio-pci", "", 5, True
+    tree = fake_host.write(machine, str(tmp_path / "t"))
+    assert listed(tree)[nic_.bdf]["iommu_group"] is None
+    for flags, words in (("60:00.0", "in no IOMMU group"), ("driver=vfio-pci", "0 are free")):
+        p = pinfold("plan", "--cpus", "1", "--nic", flags, "--", "true", tree=tree)
+        assert p.returncode == 125 and re.search(words, p.stderr), p.stderr
+    p = nic("unbind", "--dry-run", nic_.bdf, tree=tree)
+    assert p.returncode == 0 and "driver/unbind" in p.stdout, p.stderr
+
+
 @pytest.mark.parametrize(
     "flags, words",
     [

@@ -63,6 +63,14 @@ def test_systemd_understands_it(pinfold, tmp_path, name):
     assert "nonsense" in p.stderr and "No" in p.stderr
 
 
+def test_nics_are_bound_before_the_network_is_set_up():
+    """One with an address is refused."""
+    text = (TOP / "build/data/pinfold-nics.service").read_text()
+    unit = text[text.index("[Unit]") : text.index("[Service]")]
+    assert re.search(r"^Before=.*\bnetwork-pre\.target\b", unit, re.M)
+    assert re.search(r"^Wants=network-pre\.target$", unit, re.M)
+
+
 @needs_root
 class TestLife:
     @pytest.fixture

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from auditing import INSIDE
+from auditing import INSIDE, bad, verdicts
 from bundle import Bundle, Runtime, spec
 from features import FAR, needs_nodes
 from nics import MODULES, PCI, nics
@@ -22,6 +22,7 @@ from workload import (
     GUEST,
     NODES,
     PYTHON,
+    free_pages,
     ids,
     kill,
     needs_root,
@@ -175,12 +176,15 @@ def test_only_the_granted_group_is_there(pf, e1000e, bound):
     assert b.group != a.group
 
 
+@pytest.mark.limit(120)
 def test_an_audit_knows_the_group(pf, e1000e, bound):
-    """By its number, which is dynamic: what is called so and is another device is none that was granted."""
+    """All holds in a container with a NIC. Its group is known by its number, which is dynamic: what is called so and is
+    another device is none that was granted."""
     (a,) = bound(e1000e[0])
-    p = run(pf, [a], "--", INSIDE, "audit", "--json")
-    found = {row["name"]: row for row in json.loads(p.stdout)["properties"]}
-    assert found["dev-nodes"]["verdict"] == "PASS", found["dev-nodes"]
+    flags = ["--hugepages", "2M=16", "--memory", "256M", "--pids", "50"]
+    p = run(pf, [a], *flags, "--", INSIDE, "audit", "--json")
+    assert bad(p.stdout) == [] and p.returncode == 0, p.stderr
+    assert verdicts(p.stdout)["dev-nodes"] == "PASS"
 
 
 def test_an_engine_calls_a_group_what_it_likes(pf, e1000e, bound, tmp_path):
@@ -346,6 +350,78 @@ def test_nic_of_one_that_was_killed(bound, e1000e, pf):
     assert t.giver not in pf.ps()
 
 
+def kill_all(pf, s, name):
+    """The supervisor, and all that is in the container."""
+    s.process.kill()
+    s.process.wait()
+    for pid in processes_of(pf.lease(name)):
+        kill(pid)
+
+
+@pytest.mark.full
+@pytest.mark.limit(150)
+@needs_testpmd
+def test_death_while_packets_go_through(pf, e1000e):
+    """Two NICs make DMA when everybody is killed: they are back, so are the pages, no DMA went astray, the next ones work."""
+    two = e1000e[:2]
+    subprocess.run(["modprobe", "e1000e"], check=True, timeout=60)
+    for nic in two:
+        nic.bind("e1000e")
+    before, pages, name = dmesg(), free_pages(), unique("killed")
+    pf.names.append(name)
+    flags = ["--name", name, "--cpu-count", "2", "--hugepages", "2M=64"]
+    given = [word for nic in two for word in ("--nic", f"{nic.bdf},bind")]
+    app = ["--total-num-mbufs=4096", "--stats-period", "1", "--tx-first"]
+    command = ["run", *flags, *given, "--", "dpdk-testpmd", "--", *app]
+    try:
+        for _ in range(2):
+            s = pf.start(*command)
+            s.until(r"RX-packets: [1-9]\d{3,}", 40)
+            kill_all(pf, s, name)
+            wait(lambda: pf.ps().get(name, {}).get("state", "dead") == "dead", what="the end")
+            wait(lambda: pf("gc").returncode == 0 and name not in pf.ps(), what="the collection")
+            assert [nic.driver for nic in two] == ["e1000e"] * 2
+            assert free_pages() == pages
+        assert not re.search(r"DMAR.*fault|BUG:|WARNING:", dmesg()[len(before) :])
+    finally:
+        pf.put_away()
+        for nic in two:
+            nic.unbind()
+
+
+# argv: its NIC, and what is to be in a register when it ends; prints what was there at first, and what is at last.
+REGISTER = (
+    OPEN
+    + """
+info = struct.pack("=IIIIQQ", 32, 0, 0, 0, 0, 0)
+at = struct.unpack("=IIIIQQ", fcntl.ioctl(device, 0x3B6C, info))[5] + 0x5400  # RAL0, in BAR 0
+get = lambda: struct.unpack("=I", os.pread(device, 4, at))[0]
+print(get())
+os.pwrite(device, struct.pack("=I", int(sys.argv[2])), at)
+print(get())
+"""
+)
+
+
+def test_next_tenant_finds_it_reset(pf, e1000e, bound):
+    """What the one before wrote into a register is gone. Of these the one behind a port of its own can be reset."""
+    (far,) = bound(e1000e[2])
+    method = far.path / "reset_method"
+    method.write_text("bus")
+    try:
+        seen = []
+        for written in 0x12345678, 0x76543210:
+            command = ["--", PYTHON, "-I", "-c", REGISTER, far.bdf, str(written)]
+            p = run(pf, [far], *command, cpu=NODES[FAR][0])
+            assert p.returncode == 0, p.stderr
+            first, last = map(int, p.stdout.split())
+            assert last == written
+            seen.append(first)
+        assert seen[1] == seen[0] != 0x12345678
+    finally:
+        method.write_text("default")
+
+
 def test_nic_of_a_stranger(bound, e1000e, pf):
     """A program of the host has its group: the start is refused, and says who."""
     (nic,) = bound(e1000e[0])
@@ -430,6 +506,38 @@ def test_cpu_near_the_nic(pf, e1000e, bound):
     p = pf("run", "--cpu-count", "1", "--near", far.bdf, "--", "cat", "/proc/self/status")
     assert p.returncode == 0, p.stderr
     assert ids(status_field(p.stdout, "Cpus_allowed_list")) <= set(NODES[far.node])
+
+
+# Where a page of the grant is, by the kernel's word.
+PAGE = """
+import mmap, os
+fd = os.open("/dev/hugepages/page", os.O_CREAT | os.O_RDWR)
+os.ftruncate(fd, 2 << 20)
+page = mmap.mmap(fd, 2 << 20)
+page[0] = 1
+print(next(line for line in open("/proc/self/numa_maps") if "/dev/hugepages/page" in line))
+"""
+
+
+@pytest.mark.parametrize("nic", ["{bdf}", "driver=vfio-pci,node={node}"])
+def test_pages_near_the_nic(pf, e1000e, bound, nic):
+    """By its address, or chosen by its node: its pages come from there, and so does other memory."""
+    *_, far = bound(*e1000e)
+    pages = Path(f"/sys/devices/system/node/node{far.node}/hugepages/hugepages-2048kB/nr_hugepages")
+    had = pages.read_text()
+    pages.write_text(str(int(had) + 4))
+    try:
+        flags = ["--nic", nic.format(bdf=far.bdf, node=far.node), "--hugepages", "2M=4"]
+        grant = json.loads(
+            pf.ok("run", "--cpu-count", "1", *flags, "--", "cat", "/run/pinfold/grant.json")
+        )
+        assert [n["pci"] for n in grant["nics"]] == [far.bdf]
+        assert grant["mems"] == str(far.node)
+        assert [h["node"] for h in grant["hugepages"]] == [far.node]
+        line = pf.ok("run", "--cpu-count", "1", *flags, "--", PYTHON, "-I", "-c", PAGE)
+        assert re.search(rf"\bN{far.node}=1\b", line), line
+    finally:
+        pages.write_text(had)
 
 
 def test_inventory_knows_the_groups(pf, e1000e):

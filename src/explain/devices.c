@@ -86,8 +86,8 @@ static const struct known_message messages[] = {
 		.like = "Failed to configure xdp socket",
 		.example = "eth_rx_queue_setup(): Failed to configure xdp socket",
 		.source = DPDK "drivers/net/af_xdp/rte_eth_af_xdp.c",
-		.cause = "the driver loads a BPF program itself, which takes CAP_BPF and "
-			 "CAP_NET_ADMIN of the host; no container has them",
+		.cause = "the driver loads a BPF program itself, which takes SYS_ADMIN and "
+			 "NET_ADMIN of the host; no container has them",
 		.cure = "net_af_packet with --netdev NAME and --cap NET_RAW, or a NIC with --nic",
 	},
 	{

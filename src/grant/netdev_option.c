@@ -27,7 +27,7 @@ static int parse_word(struct grant_netdev *n, const char *word, struct err *err)
 			err,
 			EOPNOTSUPP,
 			"AF_XDP is not for containers: DPDK 22.11 loads its BPF program itself, "
-			"which takes CAP_BPF of the host; use net_af_packet with --cap NET_RAW"
+			"which takes SYS_ADMIN of the host; use net_af_packet with --cap NET_RAW"
 		);
 	if (!str_starts(word, "name="))
 		return interface_parse_word(

@@ -795,6 +795,32 @@ static void no_cgroups(void **)
 	done(&s);
 }
 
+// A program of the bare host has nobody else who looks for them.
+static void cgroups_elsewhere(void **)
+{
+	const enum site_place places[] = {PLACE_CONTAINER, PLACE_VM, PLACE_HOST};
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		struct scene s;
+		struct err err;
+
+		prepare("two", "cpus=1", &s);
+		s.launch.site = fake_site(places[i]);
+		strcpy(s.host.cgroup.mount, "/my cg");
+		if (places[i] == PLACE_HOST)
+			assert_ok(
+				plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err), &err
+			);
+		else
+			assert_fails(
+				plan_build(&s.lease, &s.launch, &s.host, &s.fs, &s.plan, &err),
+				&err,
+				"cgroups are mounted at '/my cg', and crun looks for them"
+			);
+		done(&s);
+	}
+}
+
 // What config.json cannot hold must not be left out of it.
 static void bad_text(void **)
 {
@@ -903,6 +929,7 @@ int main(void)
 		cmocka_unit_test(fenced),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(no_cgroups),
+		cmocka_unit_test(cgroups_elsewhere),
 		cmocka_unit_test(bad_text),
 		cmocka_unit_test(long_command),
 		cmocka_unit_test(notes),

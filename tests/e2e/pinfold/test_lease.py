@@ -378,18 +378,26 @@ def test_a_hierarchy_that_is_gone(pf):
 
 
 def test_cgroups_that_are_mounted_elsewhere(pf, tmp_path):
-    """The undo finds them where the plan did. (In a container it is the runtime that would not.)"""
+    """The undo finds them where the plan did. In a container it is the runtime that would not: refused."""
     place = tmp_path / "cg"
     place.mkdir()
     # all that is mounted below /sys/fs/cgroup, there instead
     script = (
         f"mount --make-rprivate / && mount --rbind /sys/fs/cgroup {place} && umount -R -l /sys/fs/cgroup"
-        f" && exec {pf.path} run --in host --cpus {CPU} -- /bin/true"
+        f' && exec {pf.path} run --in "$0" --cpus {CPU} -- /bin/true'
     )
-    p = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False
+    host, container = (
+        subprocess.run(
+            ["unshare", "-m", "sh", "-c", script, where],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for where in ("host", "container")
     )
-    assert (p.returncode, p.stderr) == (0, "")
+    assert (host.returncode, host.stderr) == (0, "")
+    assert container.returncode == 125 and container.stderr.count("\n") == 1
+    assert f"cgroups are mounted at '{place}', and crun looks for them" in container.stderr
     assert [d for top in parents() for d in top.iterdir() if d.is_dir()] == []
 
 

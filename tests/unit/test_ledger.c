@@ -480,6 +480,35 @@ static void lock(void **)
 	close_ledger(&l);
 }
 
+// A child that cannot be killed has the descriptor too: to close ours is not enough.
+static void unlock_all(void **)
+{
+	struct ledger l, other;
+	int fds[2];
+	struct err err;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	open_ledger(true, &l);
+	assert_ok(ledger_lock(&l, &err), &err);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char c;
+
+		close(fds[1]);
+		_exit(read(fds[0], &c, 1) != 0);
+	}
+	close(fds[0]);
+	ledger_unlock_all(&l);
+	open_ledger(true, &other);
+	assert_ok(ledger_lock(&other, &err), &err);
+	close_ledger(&other);
+	close_ledger(&l);
+	close(fds[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void id_ranges(void **)
 {
 	struct lease lease = lease_of("a", "1");
@@ -729,6 +758,7 @@ int main(void)
 		EACH(supervisor),
 		EACH(free_names),
 		EACH(lock),
+		EACH(unlock_all),
 		EACH(id_ranges),
 		EACH(ids_are_not_given_out_twice),
 		EACH(link_groups),

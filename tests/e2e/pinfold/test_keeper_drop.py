@@ -6,6 +6,8 @@ import ctypes
 import fcntl
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +93,24 @@ def test_nothing_of_the_caller(plain):
     plain.ok("run", "--grant", name, "--", "/bin/true")
 
 
+STRACE = shutil.which("strace")
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+def test_keys_of_the_caller(plain, tmp_path):
+    """Whoever starts a keeper may have secrets in his session: each process of the keeper's has another. (What a
+    new one has: test_keeper.c; from outside it cannot be seen.)"""
+    plain.pf.ok("grant", "stop", plain.name)
+    trace = tmp_path / "calls"
+    calls = "trace=keyctl,clone,clone3,fork,vfork"
+    command = [STRACE, "-o", trace, "-e", calls, plain.pf.path, "grant", "start", plain.name]
+    subprocess.run(command, check=True, capture_output=True, timeout=40 * SLOW)
+    first, *others = trace.read_text().splitlines()
+    assert re.match(r"keyctl\(KEYCTL_JOIN_SESSION_KEYRING, NULL\) += [1-9]", first), first
+    assert any(line.startswith("clone") for line in others)
+    assert plain.keeper()
+
+
 @pytest.mark.guest
 def test_filter(plain):
     """Of the keeper, and of all that it starts."""
@@ -140,7 +160,10 @@ def test_owner_of_the_namespace(plain):
             assert str(owner) not in status_field(status(pid), "Uid").split()
         except OSError:
             continue
-    assert str(owner) not in Path(f"/proc/{keeper}/uid_map").read_text().split()
+    base = plain.pf.lease(plain.name)["uid-base"]
+    lines = Path(f"/proc/{keeper}/uid_map").read_text().splitlines()
+    outside = sorted(tuple(map(int, line.split()[1:])) for line in lines)
+    assert outside == sorted([(OWNER, 1), (base, 65536)])
     look = "grep -H . /proc/sys/user/max_*"
     text = subprocess.run(
         ["nsenter", "-U", "-t", str(keeper), "sh", "-c", look],

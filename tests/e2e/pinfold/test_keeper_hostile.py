@@ -278,26 +278,29 @@ MANY = 12  # more than can be looked at one after the other in two seconds
 
 @pytest.fixture
 def silent():
-    """Many that are asked and one that is not; and some that are busy and answer, before and after these."""
+    """Many that are asked and one that is not; and some that are busy and answer, before and after these. Of
+    one that answers there is always a request without an answer: the next one waits already."""
     if not os.path.exists("/dev/fuse"):
         pytest.skip("there is no /dev/fuse")
     with tempfile.TemporaryDirectory(prefix="pinfold-test-") as top:
         os.chmod(top, 0o755)
         every, clients = {}, []
 
-        def begin(name, script=None, slow=None):
+        def begin(name, script=None, slow=None, times=1):
             one = every[name] = Silent(Path(top) / name, OWNER, slow)
-            if script:
+            for _ in range(times if script else 0):
                 command = ["sh", "-c", script.format(top=one.top)]
                 clients.append(subprocess.Popen(command, user=OWNER, group=OWNER, extra_groups=[]))
                 wait(lambda: one.read, what="a request of its client")
 
         busy = "while :; do test -e {top}/x; sleep 0.02; done"
+        always = "while :; do test -e {top}/$$; done"
         try:
             for i in range(3):
                 begin(f"first-{i}", busy, slow=0.08)
             begin("idle")
             begin("asked")
+            begin("asked-always", always, slow=0.08, times=2)
             for i in range(MANY):
                 begin(f"asked-{i}", "test -e {top}/x")
             for i in range(3):
@@ -314,7 +317,8 @@ def silent():
 @pytest.mark.parametrize("verb", ["stop", "remove"])
 def test_mount_of_the_owners_that_does_not_answer(keep, silent, verb):
     """Who waits for it cannot be killed: root's commands end it all the same, and none that answers."""
-    asked, busy = silent["asked"], [one for one in silent.values() if one.slow]
+    asked = silent["asked"]
+    busy = [one for name, one in silent.items() if name.startswith(("first", "last"))]
     keep.grant()
     with keep.socket() as s:
         order = {"op": "run", "argv": ["/bin/true"], "volumes": [f"{asked.top}:/m"]}

@@ -104,6 +104,32 @@ def wait(condition, seconds=10, what="it"):
     return found
 
 
+LOOK = """
+import os, sys
+for path in sys.argv[1:]:
+    open(path, "w").write("0")
+for d in ("null", "zero", "full", "random", "urandom", "ptmx", "kmsg", "mem", "loop-control", "fuse"):
+    try:
+        os.close(os.open("/dev/" + d, os.O_RDONLY | os.O_NONBLOCK))
+        print(d)
+    except OSError:
+        pass
+"""
+BASIC = ["null", "zero", "full", "random", "urandom", "ptmx"]  # what every container may open
+
+
+def devices_opened(*procs):
+    """Of some of the host's those that root opens, from within cgroups (their cgroup.procs)."""
+    p = subprocess.run(
+        [PYTHON, "-I", "-c", LOOK, *map(str, procs)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20 * SLOW,
+    )
+    return p.stdout.split()
+
+
 class Started:
     """A pinfold run that goes on, its output in a file."""
 

@@ -20,11 +20,13 @@ import pytest
 import leftovers
 from features import needs_v2
 from workload import (
+    BASIC,
     CPU,
     LOGS,
     OTHER,
     PYTHON,
     SLOW,
+    devices_opened,
     ids,
     needs_pages,
     needs_root,
@@ -493,6 +495,19 @@ def test_devices(pf):
     # a node of its own cannot be made, with or without the file mode
     p = pf.run("--", "mknod", "/dev/x", "c", "1", "1")
     assert p.returncode != 0
+
+
+def test_device_list_holds_for_any_privilege(pf):
+    """The cgroup's list alone, on v1: root itself opens no other device there. (v2: test_guest_cgroup.py)"""
+    if not Path("/sys/fs/cgroup/devices").is_dir():
+        pytest.skip("there are no cgroups of version 1 for devices")
+    _, name = pf.begin()
+    text = Path(f"/proc/{pf.program(name, 'sleep')}/cgroup").read_text()
+    group = re.search(r"^\d+:[^:]*\bdevices\b[^:]*:(.*)$", text, re.M)[1]
+    assert f"pinfold/{name}" in group
+    assert devices_opened(f"/sys/fs/cgroup/devices{group}/cgroup.procs") == BASIC
+    if devices_opened() == BASIC:
+        pytest.skip("this machine has no other device to try")
 
 
 def test_network_is_empty(pf):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from accounts import HOLDER, take
 from features import V2
 from workload import (
     CPU,
@@ -38,67 +39,7 @@ SIGEV_NONE = 1
 # On cgroup v1 the kernel may be without it.
 COUNTED = V2 or Path("/sys/fs/cgroup/memory/memory.kmem.tcp.limit_in_bytes").exists()
 
-# In a program of its own: takes all that it can get of one thing, says how many, and holds them.
-HOLDER = """
-import ctypes, os, sys, time
-libc = ctypes.CDLL(None, use_errno=True)
-what, most = sys.argv[1], int(sys.argv[2])
-held = []
-
-def inotify():
-    return libc.inotify_init1(0) >= 0
-
-def timers():
-    event, timer = (ctypes.c_int * 16)(0, 0, 0, 1), ctypes.c_int()
-    return libc.syscall(222, 1, event, ctypes.byref(timer)) == 0
-
-def queues():
-    attr = (ctypes.c_long * 8)(0, 10, 8192)
-    name = b"q-%d-%d" % (os.getpid(), len(held))
-    held.append(name)
-    return libc.syscall(240, name, os.O_CREAT | os.O_RDWR, 0o600, attr) >= 0
-
-def events():
-    context = ctypes.c_ulong()
-    return libc.syscall(206, 64, ctypes.byref(context)) == 0
-
-def terminals():
-    try:
-        return os.openpty() is not None
-    except OSError:
-        return False
-
-def files():
-    try:
-        return held.append(open("/dev/null")) is None
-    except OSError:
-        return False
-
-n = 0
-while n < most and globals()[what]():
-    n += 1
-if what == "queues":
-    for name in held[:n if most == 1 else 0]:
-        libc.syscall(241, name)
-sys.stdout.write(f"got {n}\\n")
-sys.stdout.flush()
-if most > 1:
-    time.sleep(600)
-"""
-
-THINGS = ["inotify", "timers", "queues", "terminals", "files"]
-
-
-def take(what, most):
-    """How many this process's user gets of it, and puts back."""
-    p = subprocess.run(
-        [PYTHON, "-I", "-c", HOLDER, what, str(most)],
-        capture_output=True,
-        text=True,
-        timeout=60 * SLOW,
-        check=True,
-    )
-    return int(p.stdout.split()[1])
+THINGS = ["inotify", "timers", "queues", "terminals", "files", "locked"]
 
 
 def hoarder(pf, what, *flags, **kw):
@@ -117,6 +58,55 @@ def test_others_still_get_theirs(pf, what):
     assert take(what, 1) == 1, f"root gets no {what} while a container has {got}"
     p = pf.run("--", PYTHON, "-I", "-c", HOLDER, what, 1, cpu=OTHER)
     assert p.stdout == "got 1\n", f"a second container gets no {what}"
+
+
+# As many processes as there may be, each with all that it gets.
+FILES = """
+import os, time
+r, w = os.pipe()
+def fill():
+    held = []
+    try:
+        while True:
+            held.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        os.write(w, b"%d " % len(held))
+        time.sleep(600)
+n = 0
+try:
+    while n < 1000 and os.fork():
+        n += 1
+    if n < 1000:
+        fill()
+except BlockingIOError:
+    pass
+said = b""
+while said.count(b" ") < n:
+    said += os.read(r, 4096)
+print("got", sum(map(int, said.split())), flush=True)
+time.sleep(600)
+"""
+
+
+@needs_two
+def test_open_files_of_the_machine(pf):
+    """What descriptors open is at most half of the table that the machine has for all but root."""
+    table, pids = Path("/proc/sys/fs/file-max"), 20
+    before = table.read_text()
+    most = int(Path("/proc/sys/fs/file-nr").read_text().split()[0]) + 80000
+    try:
+        table.write_text(str(most))
+    except OSError as e:
+        pytest.skip(f"fs.file-max cannot be set here: {e}")
+    try:
+        flags = ["--cpus", CPU, "--memory", "512M", "--pids", pids]
+        s = pf.start("run", *flags, "--", PYTHON, "-I", "-c", FILES)
+        got = int(s.until(r"^got (\d+)", 60)[1])
+        assert most // 4 < got <= most // 2
+        p = pf.run("--", PYTHON, "-I", "-c", HOLDER, "files", 1, cpu=OTHER)
+        assert p.stdout == "got 1\n", p.stderr
+    finally:
+        table.write_text(before)
 
 
 @needs_two

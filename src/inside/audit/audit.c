@@ -28,6 +28,7 @@ static const struct property *const tables[] = {
 	audit_writes,
 	audit_files,
 	audit_modes,
+	audit_streams,
 	audit_namespaces,
 	audit_processes,
 	audit_ipc,

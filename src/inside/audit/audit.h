@@ -41,7 +41,7 @@ struct property {
 extern const struct property audit_accounts[], audit_cpus[], audit_hugepages[], audit_numa[],
 	audit_ipc[], audit_devices[], audit_writes[], audit_pci[], audit_namespaces[],
 	audit_calls[], audit_processes[], audit_identity[], audit_limits[], audit_files[],
-	audit_modes[], audit_network[], audit_sockets[];
+	audit_modes[], audit_network[], audit_sockets[], audit_streams[];
 
 // The findings of one property are taken together: the first failure stays, the rest is added to it.
 void pass(struct finding *f, const char *fmt, ...) printf_like(2, 3);

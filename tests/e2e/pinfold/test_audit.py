@@ -82,6 +82,25 @@ def test_what_is_granted_is_no_failure(pf, flags):
     assert {"capabilities", "sockets"} <= {x["name"] for x in bad(p.stdout)}
 
 
+def test_streams_and_links(pf, tmp_path):
+    """Whatever the caller has there, and however the link is used."""
+    file = tmp_path / "file"
+    file.write_text("x")
+    flags = ["run", "--cpus", CPU, "--memory", "64M", "--link", f"memif:{unique('l')}"]
+    with open(file, "r+b") as f:
+        p = subprocess.run(
+            [pf.path, *map(str, flags), "-i", "--", INSIDE, "audit", "--json"],
+            stdin=f,
+            stdout=subprocess.PIPE,
+            stderr=f,
+            check=False,
+            timeout=50,
+        )
+    found = {x["name"]: x["found"] for x in json.loads(p.stdout)["properties"]}
+    assert (p.returncode, bad(p.stdout)) == (0, [])
+    assert found["streams"].startswith("pipes") and found["link-room"] == "1 links"
+
+
 def test_text_says_the_same(pf):
     name = pf.detach()
     words = re.findall(r"^(PASS|FAIL|SKIP)  (\S+) ", pf.ok("audit", name), re.M)

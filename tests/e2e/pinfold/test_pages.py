@@ -89,6 +89,16 @@ def test_every_rule_names_a_test():
         assert named(rule), f"no test: {rule}"
 
 
+def test_every_bound_names_a_test():
+    """Of what is not protected against: what is said of it in the first part is tried, in the second nothing is."""
+    bounds, limits = section("What pinfold does not protect against").split("### Not at all")
+    for text, tried in ((bounds, True), (limits, False)):
+        found = re.split(r"^\* ", text, flags=re.M)[1:]
+        assert len(found) > 10
+        for one in found:
+            assert bool(named(one)) == tried, one
+
+
 def test_every_property_of_the_audit_is_in_a_row():
     found = set().union(*(audited(row[2]) for row in rows(section("What a container can reach"))))
     assert properties() - found == set() and len(found) > 40

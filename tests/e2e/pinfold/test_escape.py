@@ -394,6 +394,29 @@ def test_volume_that_does_not_answer(pf, tmp_path):
     assert s.end(20) == 125, s.text()
 
 
+@pytest.mark.full
+@pytest.mark.limit(150)
+def test_volume_that_stops_to_answer(pf, tmp_path):
+    """Exchanged once it was looked at: a start that waits there cannot be killed, and keeps the ledger for a minute."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("there is no /dev/fuse")
+    share, runtime = tmp_path / "share", tmp_path / "crun"
+    share.mkdir()
+    silent = Silent(tmp_path / "silent", 65534, others=True)
+    swap = f"if rmdir {share} 2>/dev/null; then ln -s {silent.top}/x {share}; fi"
+    runtime.write_text(f'#!/bin/sh\n{swap}\nexec {CRUN} "$@"\n')
+    runtime.chmod(0o755)
+    try:
+        flags = ["--cpus", CPU, "--runtime", runtime, "-v", f"{share}:/data"]
+        s = pf.start("run", *flags, "--", "true")
+        wait(lambda: silent.read, 30, "somebody who asks")
+        assert s.end(90) == 125, s.text()
+        status, said = ends_soon(pf, "gc")
+        assert status == 0 and not silent.aborted, said
+    finally:
+        silent.end()
+
+
 NOWHERE_AS_ROOT = """
 import os, sys, time
 fd = os.open(sys.argv[1], os.O_PATH)

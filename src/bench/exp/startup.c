@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // Fig. 3: how long it takes until a program runs, and until a network function forwards its first packet.
 
+#include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/exp/function.h"
@@ -11,8 +12,12 @@
 #include "bench/reasons.h"
 #include "bench/trial.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LIMIT_MS 30000
 #define VM_LIMIT_MS 120000
@@ -52,7 +57,11 @@ static const char *const phase_names[PHASES] = {
 	[PROGRAM] = "phase: start of the program in the guest",
 };
 
+static const char *const whole_name = "one bundle: exec of pinfold to ready";
+static const char *const share_name = "one bundle: exec of crun to ready";
+
 struct sides {
+	const char *runtime, *stamp; // one that notes in a file when it executes crun
 	const struct environment *env[ENV_KINDS];
 	unsigned limit_ms;
 };
@@ -147,6 +156,47 @@ static int told(struct bench *b, void *arg, struct trial *t, struct err *err)
 	if (begin(b, arg, t, true, &text, &r, err) < 0)
 		return -err->code;
 	phases_of_container(text, &r, t->value + VALUES);
+	return 0;
+}
+
+// In seconds since the epoch.
+static int read_stamp(const char *path, double *ret, struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (fs_read_file(path, 64, &text, NULL) < 0)
+		return err_sys(err, errno, "read '%s'", path);
+	*ret = strtod(text, NULL);
+	return 0;
+}
+
+// The first side is a start as it is, the other one of which crun's part is timed: bash, which notes when crun is executed,
+// is in neither.
+static int one_bundle(struct bench *b, void *arg, struct trial *t, struct err *err)
+{
+	const struct sides *s = arg;
+	struct run_in_how how = {.program = {"/bin/echo", WORD}};
+	struct timespec begun;
+	struct run_in p;
+	struct ready r;
+	double stamp;
+	int status;
+
+	if (t->side == 1)
+		memcpy(how.option, (const char *[]){"--runtime", s->runtime}, 2 * sizeof(char *));
+	if (run_in_command(b, s->env[t->side], &how, t->number, &p, err) < 0)
+		return -err->code;
+	clock_gettime(CLOCK_REALTIME, &begun);
+	status = ready_time(b, &p.child, WORD, s->limit_ms, &r, NULL, err);
+	if (status < 0)
+		run_in_remove(b, s->env[t->side], &p);
+	run_in_done(&p);
+	if (status < 0 || (t->side == 1 && read_stamp(s->stamp, &stamp, err) < 0))
+		return -err->code;
+	t->value[READY] = r.ready_ms;
+	if (t->side == 1)
+		t->value[READY] -=
+			(stamp - (double)begun.tv_sec - (double)begun.tv_nsec / 1e9) * 1e3;
 	return 0;
 }
 
@@ -292,6 +342,47 @@ static int phases(struct bench *b, struct result *r, struct sides *s, struct err
 	return series_run(b, &series, &report, err);
 }
 
+// Of one config.json, that of `pinfold run`: the whole start, and crun's part.
+static int bundles(struct bench *b, struct result *r, struct sides *s, struct err *err)
+{
+	_cleanup_free_ char *runtime = bench_path(b, "crun-timed"),
+			    *stamp = bench_path(b, "crun-begun");
+	_cleanup_free_ char *script = str_printf(
+		"#!/bin/bash\n"
+		"case \" $* \" in *' run '*) echo $EPOCHREALTIME >'%s' ;; esac\n"
+		"exec crun \"$@\"\n",
+		stamp
+	);
+	struct series series = {
+		.what = "startup",
+		.side = {"pinfold run", "crun's part of pinfold run"},
+		.nsides = 2,
+		.rounds = b->size == BENCH_BRIEF ? 8 : bench_choose(b, 20, 40),
+		.least = 2,
+		.stall_ms = TRIAL_STALL_MS,
+		.steal = TRIAL_STEAL,
+		.run = one_bundle,
+		.arg = s,
+		.attempts = 2,
+	};
+	_cleanup_close_ int dir = open(b->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct series_report report;
+
+	if (script == NULL)
+		return err_oom(err);
+	if (dir < 0 || fs_write_fleeting(dir, "crun-timed", script, strlen(script), 0700, err) < 0)
+		return dir < 0 ? err_sys(err, errno, "open '%s'", b->work) : -err->code;
+	s->env[0] = s->env[1] = &b->env[ENV_CONTAINER];
+	s->runtime = runtime;
+	s->stamp = stamp;
+	series.row[0][READY] = result_measured(r, whole_name, s->env[0], "ms");
+	series.row[1][READY] = result_measured(r, share_name, s->env[1], "ms");
+	if (series_run(b, &series, &report, err) < 0)
+		return -err->code;
+	result_ratio(r, "one bundle: pinfold to crun", series.row[0][READY], series.row[1][READY]);
+	return 0;
+}
+
 static int run(struct bench *b, struct result *r, struct err *err)
 {
 	const struct environment *guest = &b->env[ENV_VM];
@@ -314,7 +405,7 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		       &s,
 		       err
 	       ) < 0
-	    || phases(b, r, &s, err) < 0)
+	    || phases(b, r, &s, err) < 0 || bundles(b, r, &s, err) < 0)
 		return -err->code;
 	if (b->drover != NULL
 	    && series_of(

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Devices beside NICs: for kernel ports and virtual machines.
+// Devices beside NICs: for kernel ports.
 
 #include "doctor/doctor.h"
 
 static void look_at(
-	struct doctor *d,
-	const char *check,
-	const char *path,
-	const char *module,
-	const char *what,
-	bool vital
+	struct doctor *d, const char *check, const char *path, const char *module, const char *what
 )
 {
 	bool there = doctor_exists(d, path);
@@ -18,10 +13,10 @@ static void look_at(
 
 	doctor_find(
 		d,
-		there || loads == 1	     ? VERDICT_PASS
-		: loads < 0 && !d->fs->real  ? VERDICT_SKIP
-		: vital && d->wanted != NULL ? VERDICT_FAIL
-					     : VERDICT_WARN,
+		there || loads == 1	    ? VERDICT_PASS
+		: loads < 0 && !d->fs->real ? VERDICT_SKIP
+		: d->wanted != NULL	    ? VERDICT_FAIL
+					    : VERDICT_WARN,
 		check,
 		there			    ? "there"
 		: loads == 1		    ? "loaded when it is needed"
@@ -41,20 +36,11 @@ void doctor_devices(struct doctor *d)
 			"tun",
 			"sys/class/misc/tun",
 			"tun",
-			"no kernel port with a tap (--kernel-port)",
-			true);
+			"no kernel port with a tap (--kernel-port)");
 	if (doctor_wants_ports(d, true))
 		look_at(d,
 			"vhost-net",
 			"sys/class/misc/vhost-net",
 			"vhost_net",
-			"no kernel port with vhost",
-			true);
-	if (d->wanted == NULL || d->vm)
-		look_at(d,
-			"kvm",
-			"sys/class/misc/kvm",
-			"kvm",
-			"virtual machines are emulated (--in vm, many times slower)",
-			false);
+			"no kernel port with vhost");
 }

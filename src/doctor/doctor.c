@@ -32,6 +32,7 @@ static const struct {
 	{"limits", doctor_limits},
 	{"security", doctor_security},
 	{"devices", doctor_devices},
+	{"machines", doctor_machines},
 };
 
 static const char *const verdicts[] = {"PASS", "WARN", "FAIL", "SKIP"};

@@ -101,3 +101,4 @@ void doctor_memory(struct doctor *d);
 void doctor_limits(struct doctor *d);
 void doctor_security(struct doctor *d);
 void doctor_devices(struct doctor *d);
+void doctor_machines(struct doctor *d);

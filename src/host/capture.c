@@ -54,7 +54,7 @@ static const char *const patterns[] = {
 	"/sys/class/misc/{tun,kvm,vhost-net}",
 	"/sys/class/vfio/*/dev",
 	"/sys/class/vfio-dev/*/dev",
-	"/sys/module/{vfio,vfio_pci,vfio_iommu_type1,tun,vhost_net,kvm,overlay}",
+	"/sys/module/{vfio,vfio_pci,vfio_iommu_type1,tun,vhost_net,kvm,kvm_intel,kvm_amd,overlay}",
 	"/sys/module/{vfio,vfio_iommu_type1,apparmor,ib_core}/parameters/*",
 	"/sys/kernel/security/apparmor/profiles",
 	"/sys/fs/selinux/{enforce,booleans/container_use_devices}",

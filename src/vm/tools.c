@@ -32,7 +32,7 @@ unsigned vm_start_seconds(void)
 	return n >= VM_SECONDS && n <= SECONDS_MAX ? (unsigned)n : VM_SECONDS;
 }
 
-static int find_qemu(struct vm_tools *t, struct err *err)
+int vm_find_qemu(struct vm_tools *t, struct err *err)
 {
 	static const char *const dirs[] = {"/usr/local/bin", "/usr/bin"};
 
@@ -49,7 +49,7 @@ static int find_qemu(struct vm_tools *t, struct err *err)
 }
 
 // The one that was fetched last.
-static int find_kernel(struct vm_tools *t, struct err *err)
+int vm_find_kernel(struct vm_tools *t, struct err *err)
 {
 	_cleanup_closedir_ DIR *d = opendir(cache());
 	struct timespec newest = {0};
@@ -66,6 +66,7 @@ static int find_kernel(struct vm_tools *t, struct err *err)
 		newest = st.st_mtim;
 		snprintf(t->release, sizeof(t->release), "%s", e->d_name + strlen("linux-"));
 	}
+	snprintf(t->kernel, sizeof(t->kernel), "%s", cache());
 	if (t->release[0] == '\0')
 		return err_set(
 			err,
@@ -83,7 +84,7 @@ int vm_find(const char *inside, struct vm_tools *ret, struct err *err)
 	struct vm_tools t = {.seconds = vm_start_seconds()};
 	struct stat st;
 
-	if (find_qemu(&t, err) < 0 || find_kernel(&t, err) < 0)
+	if (vm_find_qemu(&t, err) < 0 || vm_find_kernel(&t, err) < 0)
 		return -err->code;
 	if (stat(inside, &st) < 0)
 		return err_sys(err, errno, "look at '%s'", inside);

@@ -26,6 +26,9 @@ struct vm_tools {
 // That many, or PINFOLD_GUEST_SECONDS if it is more, for a host that is slow (itself emulated).
 unsigned vm_start_seconds(void);
 
+// One of the two, alone; where it was looked for, if it is not there.
+int vm_find_qemu(struct vm_tools *t, struct err *err);
+int vm_find_kernel(struct vm_tools *t, struct err *err);
 // The newest kernel, QEMU, and the name that an initramfs with this pinfold-inside has. Changes nothing.
 int vm_find(const char *inside, struct vm_tools *ret, struct err *err);
 // Of a machine that is not this one: the names alone.

@@ -10,6 +10,7 @@ ENGINES = "containerd crio docker podman".split()
 LOOK = {
     ("doctor",): [],
     ("host", "free"): [],
+    ("host", "kernel"): HELP,
     ("host", "prepare"): ["--dry-run"],
     ("nic", "bind"): HELP,
     ("nic", "list"): [],

@@ -7,6 +7,7 @@ UPDATE_GOLDEN=1 writes tests/golden anew; read the difference before you keep it
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -210,6 +211,7 @@ SICK_FILES = [
     ("sys/devices/virtual/workqueue/cpumask", "ffff,ffffffff", "isolation/workqueues", "WARN"),
     ("sys/devices/system/cpu/cpufreq/policy1/scaling_governor", "powersave",
      "isolation/frequency", "WARN"),
+    ("sys/class/misc/kvm/dev", "10:232", "machines/kvm", "WARN"),
 ]  # fmt: skip
 
 
@@ -412,6 +414,37 @@ def test_here(pinfold):
         assert c["verdict"] == "PASS"  # or nothing of these tests would run
     swap = len(Path("/proc/swaps").read_text().splitlines()) > 1
     assert (one(doc, "memory/swap")["verdict"] == "WARN") == swap
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("module", ["kvm_intel", "kvm_amd"])
+def test_kvm_that_runs_guests(pinfold, machine, module):
+    files = {"sys/class/misc/kvm/dev": "10:232", f"sys/module/{module}/parameters/nested": "Y"}
+    doc = report(pinfold, "--cpus", "1", "--in", "vm", tree=machine("two", files=files))
+    found = one(doc, "machines/kvm")
+    assert (found["verdict"], found["found"]) == ("PASS", module)
+
+
+@pytest.mark.anywhere
+def test_machines(pinfold, monkeypatch, tmp_path):
+    """What a virtual machine lacks here is a failure where one is asked for, and of no interest to a container."""
+    monkeypatch.setenv("PINFOLD_GUEST_CACHE", str(tmp_path))
+    found = one(report(pinfold, "--in", "vm"), "machines/kernel")
+    assert (found["verdict"], found["cure"]) == ("FAIL", "pinfold host kernel")
+    assert str(tmp_path) in found["found"]
+    assert one(report(pinfold), "machines/kernel")["verdict"] == "WARN"
+    assert not [c for c in report(pinfold, "--cpus", "0")["checks"] if c["group"] == "machines"]
+    (tmp_path / "linux-9.9").mkdir()
+    (tmp_path / "linux-9.9/vmlinux").touch()
+    doc = report(pinfold, "--in", "vm")
+    found = one(doc, "machines/kernel")
+    assert found["verdict"] == "PASS" and found["found"].endswith("linux-9.9/vmlinux")
+    installed = shutil.which("qemu-system-x86_64", path="/usr/local/bin:/usr/bin")
+    assert one(doc, "machines/qemu")["verdict"] == ("PASS" if installed else "FAIL")
+    works = Path("/dev/kvm").exists() and any(
+        Path(f"/sys/module/kvm_{m}").exists() for m in ("intel", "amd")
+    )
+    assert one(doc, "machines/kvm")["verdict"] == ("PASS" if works else "WARN")
 
 
 @needs_root

@@ -2,17 +2,14 @@
 # Copyright (c) 2026 The pinfold authors
 """The caller's terminal, pipes and files are not the container's; and what is relayed is the same, byte for byte."""
 
-import fcntl
 import hashlib
 import os
 import pty
 import re
-import select
 import shutil
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import tempfile
 import termios
@@ -21,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from terminals import on_terminal, read_until, size
 from workload import CPU, LOGS, OTHER, PYTHON, SLOW, ids, kill, needs_pages, needs_root, needs_two
 from workload import status_field, wait
 
@@ -150,27 +148,6 @@ for fd in range(3):
     except OSError as e:
         print("read", e.errno)
 """
-
-
-def on_terminal(command, **kw):
-    main, side = pty.openpty()
-    p = subprocess.Popen(
-        command, stdin=side, stdout=side, stderr=side, start_new_session=True, **kw
-    )
-    os.close(side)
-    return main, p
-
-
-def read_until(fd, pattern, seconds=20):
-    seen, deadline = "", time.monotonic() + seconds * SLOW
-    while re.search(pattern, seen) is None:
-        if not select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:
-            pytest.fail(f"no {pattern!r} in {seen!r}")
-        try:
-            seen += os.read(fd, 4096).decode(errors="replace")
-        except OSError:
-            pytest.fail(f"hung up before {pattern!r} in {seen!r}")
-    return seen
 
 
 def test_terminal_without_t_is_not_the_programs(way):
@@ -356,10 +333,6 @@ def test_relay_to_the_journal(pf, stream):
 
 
 # --- -t -------------------------------------------------------------------------------------------
-
-
-def size(fd, rows, columns):
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 @pytest.fixture

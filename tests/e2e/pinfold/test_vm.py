@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from features import needs_guests
+from imaging import build
 from machines import BOOT, VM, qemu_of
 from workload import (
     CPU,
     LEASES,
     OTHER,
+    PYTHON,
     SLOW,
     ids,
     kill,
@@ -102,8 +104,8 @@ def test_guest_has_the_grant(pf):
     assert sum(int(n) << order for order, n in enumerate(movable)) * 4096 < 16 << 20
 
 
-def check_pinned(qemu, cpus):
-    """Each virtual CPU has a thread on one granted CPU, and the rest of QEMU runs on those as well."""
+def check_pinned(qemu, cpus, rest):
+    """Each virtual CPU has a thread on one granted CPU, and the rest of QEMU runs where it should."""
     where = {}
     for task in Path(f"/proc/{qemu}/task").iterdir():
         try:
@@ -114,7 +116,7 @@ def check_pinned(qemu, cpus):
         where.setdefault(comm if comm.startswith("CPU ") else "other", set()).add(allowed)
     other = where.pop("other")
     assert where == {f"CPU {i}/TCG": {str(cpu)} for i, cpu in enumerate(sorted(cpus))}
-    assert len(other) == 1 and ids(other.pop()) == set(cpus)
+    assert len(other) == 1 and ids(other.pop()) == rest
 
 
 def check_fence(qemu, base):
@@ -133,12 +135,14 @@ def check_fence(qemu, base):
 
 @needs_two
 def test_while_it_runs(pf):
-    """Its processes on the host, and exec, logs, ps, stop."""
+    """Its processes on the host, QEMU's own threads on the shared CPUs; and exec, logs, ps, stop."""
     script = "echo begun; trap 'echo told; exit 5' TERM; while :; do sleep 1; done"
-    cpus = f"{CPU},{OTHER}"
-    name = pf.detach(*VM, name=unique("vm"), cpu=cpus, command=("/bin/sh", "-c", script))
+    pool = pf.grant("--pool", "--cpus", OTHER)
+    name = pf.detach(
+        *VM, "--shared-cpus", pool, name=unique("vm"), command=("/bin/sh", "-c", script)
+    )
     qemu = qemu_of(pf, name)
-    check_pinned(qemu, {CPU, OTHER})
+    check_pinned(qemu, {CPU, OTHER}, {OTHER})
     check_fence(qemu, pf.lease(name)["uid-base"])
     row = pf.ps()[name]
     assert (row["in"], row["accel"], row["emulated"]) == ("vm", "tcg", True)
@@ -303,6 +307,43 @@ def test_guest_panic(pf):
     assert "the guest stopped" in p.stderr and "panic" in p.stderr
 
 
+# Root of the guest takes the descriptor of the port that the guest's end of the program has, and writes there what that would not
+HOSTILE = """
+import ctypes, os, struct, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    for fd in os.listdir(f"/proc/{pid}/fd") if int(pid) != os.getpid() else []:
+        if not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("/dev/vport"):
+            continue
+        slot = open("/sys/class/virtio-ports/" + os.path.basename(
+            os.readlink(f"/proc/{pid}/fd/{fd}")) + "/name").read().strip()
+        if slot != "pinfold.0":
+            continue
+        port = libc.syscall(438, libc.syscall(434, int(pid), 0), int(fd), 0)
+        assert port >= 0, os.strerror(ctypes.get_errno())
+        os.set_blocking(port, True)
+        os.write(port, {
+            "noise": os.urandom(200000),
+            "length": struct.pack("<BBHI", 4, 0, 0, 0xffffffff),
+            "begun": struct.pack("<BBHI", 7, 0, 0, 0),
+        }[sys.argv[1]])
+        time.sleep(100)
+sys.exit("no port")
+"""
+
+
+@pytest.mark.parametrize(
+    "what", ["noise", *(pytest.param(w, marks=pytest.mark.full) for w in ("length", "begun"))]
+)
+def test_hostile_guest(pf, what):
+    """What it says over virtio-serial and may not ends it, with the reason in one line, and leaves nothing."""
+    p = pf.run(*VM, "--", PYTHON, "-I", "-c", HOSTILE, what, seconds=BOOT)
+    assert p.returncode == 125, (p.stdout, p.stderr)
+    assert (
+        "the guest does not keep to the rules" in p.stderr and p.stderr.count("\n") == 1
+    ), p.stderr
+
+
 @pytest.mark.parametrize("victim", ["qemu", "supervisor"])
 def test_killed(pf, victim):
     name = unique("vm")
@@ -369,11 +410,34 @@ def test_falls_back(pf):
     assert '"emulated": true' in s.text()
 
 
-def test_second_takes_no_disk(pf):
-    cache = Path(os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest"))
-    name = pf.detach(*VM, name=unique("vm"))
-    before = sorted((p, p.stat().st_size) for p in cache.rglob("initramfs-*"))
-    assert before
-    pf.ok("stop", name)
-    pf.run(*VM, "--", "/bin/true", seconds=BOOT)
-    assert sorted((p, p.stat().st_size) for p in cache.rglob("initramfs-*")) == before
+def files_below(*places):
+    """All of them, with what each takes on disk."""
+    return sorted((p, p.lstat().st_blocks) for place in places for p in Path(place).rglob("*"))
+
+
+def memory_beside(pid):
+    """Bytes that it has mapped (PSS) beside the guest's memory."""
+    total, guest = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            guest = "memory-backend" in line
+        elif line.startswith("Pss:") and not guest:
+            total += int(line.split()[1]) * 1024
+    return total
+
+
+@needs_two
+def test_second_takes_no_disk(pf, tmp_path):
+    """Two machines of one image at once; and what one takes of the host's memory is its guest's, and little more."""
+    image = tmp_path / "image"
+    build("-o", image, "/bin/sh", "/bin/sleep")
+    cache = os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest")
+    name = pf.detach(*VM, "--image", image, name=unique("vm"))
+    before = files_below(cache, image)
+    assert any(p.name.startswith("initramfs-") for p, _ in before)
+    second = pf.detach(*VM, "--image", image, name=unique("vm"), cpu=OTHER)
+    pf.ok("exec", second, "--", "/bin/sh", "-c", "echo written >/file")
+    assert files_below(cache, image) == before
+    qemu = qemu_of(pf, name)
+    check_pinned(qemu, {CPU}, {CPU})
+    assert 20e6 < memory_beside(qemu) <= 130e6

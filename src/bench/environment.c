@@ -86,16 +86,6 @@ static void find_vm(struct bench *b, struct environment *e)
 		);
 	}
 	e->emulated = !has_kvm();
-	if (e->present && e->emulated && b->size == BENCH_BRIEF) {
-		e->present = false;
-		snprintf(
-			e->why,
-			sizeof(e->why),
-			"it is emulated here (there is no KVM that runs guests), and a brief run "
-			"has no "
-			"time for that"
-		);
-	}
 }
 
 // Where KVM is there, and does not run the guest, pinfold has emulated it: the guest is told.

@@ -30,7 +30,7 @@ static const char help[] =
 	"list  the experiments: what each measures, how long it takes, what this machine lacks\n"
 	"run   runs them, the machine's own judgement first, into a directory. Ctrl-C keeps what\n"
 	"      is done\n"
-	"  --brief         a first look in some three minutes: startup, view, throughput, latency\n"
+	"  --brief         a first look in some four minutes: startup, view, throughput, latency\n"
 	"  --quick         all of it in some 20 minutes on two CPUs (default)\n"
 	"  --full          more repeats, and what a quick run leaves out\n"
 	"  -o, --output DIR  default: pinfold-bench-DATE-TIME\n"

@@ -70,6 +70,47 @@ static char *startup(const struct results *all)
 	));
 }
 
+// A machine that is emulated shows that it works, and by parts where its time goes.
+static char *guest(const struct results *all)
+{
+	static const char *const parts[] = {
+		"exec to the guest's init",
+		"phase: firmware",
+		"phase: guest's kernel",
+		"phase: guest's user space",
+		"phase: start of the program in the guest",
+	};
+	const struct row *rate = found(all, "throughput", "none, 64 B: overload", "vm");
+	_cleanup_free_ char *mpps = rate != NULL ? words_short(rate) : NULL;
+	char *text[ARRAY_LEN(parts)] = {NULL}, *sentence;
+	bool emulated = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		const struct row *row = found(all, "startup", parts[i], "vm");
+
+		text[i] = row != NULL ? words_short(row) : need(strdup("an unknown time"));
+		emulated |= row != NULL && row->emulated;
+	}
+	sentence = found(all, "startup", parts[0], "vm") == NULL
+			   ? NULL
+			   : need(str_printf(
+				   "A virtual machine takes %s until its init (firmware %s, "
+				   "kernel %s), then %s of user space and %s until its program "
+				   "runs%s%s%s.",
+				   text[0],
+				   text[1],
+				   text[2],
+				   text[3],
+				   text[4],
+				   mpps != NULL ? "; none in it forwards " : "",
+				   mpps != NULL ? mpps : "",
+				   emulated ? " (emulated CPU, no comparison)" : ""
+			   ));
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		free(text[i]);
+	return sentence;
+}
+
 static char *memory(const struct results *all)
 {
 	static const char name[] = "ordinary memory (PSS of all its processes)";
@@ -166,6 +207,7 @@ unsigned words_headlines(const struct results *all, char *ret[WORDS_HEADLINES])
 
 	add(ret, &n, machine(all));
 	add(ret, &n, startup(all));
+	add(ret, &n, guest(all));
 	add(ret, &n, memory(all));
 	add(ret, &n, against_host(all, "throughput", "Packets a second at overload", ": overload"));
 	add(ret,

@@ -212,8 +212,13 @@ static void fill(
 )
 {
 	put(t, "", strdup(""));
-	for (unsigned k = 0; k < n; k++)
-		put(t, bold, strdup(envs[k]));
+	for (unsigned k = 0; k < n; k++) {
+		bool emulated = false;
+
+		for (unsigned i = 0; i < r->n; i++)
+			emulated |= r->rows[i]->emulated && str_eq(r->rows[i]->env, envs[k]);
+		put(t, bold, str_printf("%s%s", envs[k], emulated ? " (emulated CPU)" : ""));
+	}
 	for (unsigned i = 0; i < r->n; i++) {
 		const char *name = r->rows[i]->name;
 		bool first = r->rows[i]->kind != ROW_MISSING && r->rows[i]->env[0] != '\0';

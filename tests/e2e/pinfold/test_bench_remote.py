@@ -47,6 +47,7 @@ def machines(tmp_path):
         here.run("ip", "link", "set", name, "netns", there.holder.pid)
         there.run("ip", "link", "set", name, "up")
     env = os.environ | {"PATH": f"{ssh.parent}:{os.environ['PATH']}", "PINFOLD_BENCH_TINY": "1"}
+    env["PINFOLD_GUEST_CACHE"] = "/nonexistent"
     yield here, env
     here.end()
     there.end()

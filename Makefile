@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 10
 # the name of one fuzz target, or nothing for all
 FUZZ ?=
 
-.PHONY: all check lint format golden tidy unit asan fuzz e2e guest bench bench-drover install uninstall clean
+.PHONY: all check lint format golden tidy unit asan fuzz e2e guest bench bench-drover bench-guests install uninstall clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -67,6 +67,10 @@ bench: all
 # drover beside bare loops and others' programs
 bench-drover: all
 	tests/bench/run.py
+
+# what a virtual machine is to reach, five minutes
+bench-guests: all
+	tests/bench/guests.py
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

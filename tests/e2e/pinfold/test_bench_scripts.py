@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""make bench-drover: a session whose program crashes is made again, under names that nothing has had."""
+"""make bench-drover: a session whose program crashes is made again, under names that nothing has had. make bench-guests: what is judged of results,
+of which each row is one that the benchmark has."""
 
 import json
 import os
@@ -51,3 +52,44 @@ def test_a_crash_in_a_session(pinfold, leaks, tmp_path):
         assert (
             "ratio" not in case or case["pairs"] < 2 or case["low"] < case["ratio"] < case["high"]
         )
+
+
+# names of experiment and row, environment; a figure that is good enough, and one that is not
+REACH = [
+    ("startup", "exec to the guest's init", "vm", 3900, 4100),
+    ("startup", "exec to the first forwarded packet", "vm", 14000, 16000),
+    ("memory", "of it not the guest's own memory", "vm 256M, on use", 120, 125),
+    ("disk", "what an instance adds to its image", "vm", 0, 0.1),
+    ("throughput", "none, 64 B: overload", "vm", 0.6, 0.4),
+    ("throughput", "none, 64 B: lost at half of that, less what stalls explain", "vm", 0, 0.01),
+]
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("missed", [None, *range(len(REACH))])
+def test_what_a_machine_is_to_reach(tmp_path, missed):
+    experiments = [
+        {
+            "experiment": experiment,
+            "rows": [
+                {"name": name, "environment": env, "samples": [bad if i == missed else good],
+                 "unit": "x", "emulated": True}
+            ],
+        }
+        for i, (experiment, name, env, good, bad) in enumerate(REACH)
+    ]  # fmt: skip
+    (tmp_path / "r.json").write_text(json.dumps({"experiments": experiments}))
+    p = subprocess.run(
+        [TOP / "tests/bench/guests.py", tmp_path / "r.json"],
+        stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert p.returncode == (missed is not None), p.stdout
+    lines = p.stdout.splitlines()
+    assert [("MISSED" in line) for line in lines] == [i == missed for i in range(len(REACH))]
+    assert all(line.endswith("(emulated CPU)") for line in lines)
+    (tmp_path / "r.json").write_text('{"experiments": []}')
+    p = subprocess.run(
+        [TOP / "tests/bench/guests.py", tmp_path / "r.json"],
+        stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert p.returncode == 1 and p.stdout.count("not measured") == len(REACH)

@@ -115,15 +115,30 @@ int plan_vm(struct plan *p, struct err *err);
 #define PLAN_VM_CPUS 288       // QEMU's limit of a q35 machine
 #define PLAN_VM_NIC_SLOT 0x5   // of the PCI bus: the ports that lead to NICs, eight a slot
 #define PLAN_VM_LINK_SLOT 0x10 // the first link's
-#define PLAN_VM_LINKS 14       // up to 0x1d; 0x1f is QEMU's
+#define PLAN_VM_NODES 8
+#define PLAN_VM_LINKS 14 // up to 0x1d; 0x1f is QEMU's
 
 // vm_cpus.c: the granted CPUs as the guest sees them: CPU i of it runs on id[i] of the host.
 struct plan_vm_cpus {
 	unsigned n, sockets, cores, threads;
 	unsigned id[PLAN_VM_CPUS];
 	bool caches; // with KVM it can be shown the host's
+	// of the host, in the order that the guest numbers them in; 0: they are more than it is told of
+	unsigned nnodes;
+	int node[PLAN_VM_NODES];
 };
 int plan_vm_cpus(const struct plan *p, struct plan_vm_cpus *ret, struct err *err);
+// vm_nodes.c
+void plan_vm_nodes(const struct plan *p, struct plan_vm_cpus *cpus);
+// The guest's number of a node of the host; nnodes: it has none.
+unsigned plan_vm_node(const struct plan_vm_cpus *cpus, int node);
+// The file of a granted kind of hugepages, of the guest's node: it is made near the node's CPUs before QEMU opens it. New; NULL:
+// QEMU makes one.
+char *plan_vm_file(const struct plan *p, const struct plan_vm_cpus *cpus, unsigned k);
+// All of them, with their sizes and those CPUs. New reference, NULL: none.
+json_t *plan_vm_files(const struct plan *p, const struct plan_vm_cpus *cpus);
+// What is before the initramfs, in hexadecimal digits. New reference, NULL: nothing.
+json_t *plan_vm_early(const struct plan *p, const struct plan_vm_cpus *cpus);
 // vm_nics.c
 // Addresses in the guest, of a granted function and of a link's end. New references.
 json_t *plan_vm_nic(unsigned i);
@@ -135,6 +150,8 @@ void plan_vm_nic_notes(struct plan *p);
 // What QEMU locks for them beside the memory that is granted, bytes.
 uint64_t plan_vm_locked(const struct plan *p);
 // vm_args.c
+// Memory of the guest that is no hugepages of the grant, bytes: whole hugepages of 2 MiB.
+uint64_t plan_vm_memory(const struct plan *p);
 // QEMU's command with an accelerator, "tcg" or "kvm". New reference, NULL when memory is out.
 json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, const char *accel);
 

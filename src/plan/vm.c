@@ -95,7 +95,7 @@ static struct idset guest_cpus(const struct plan_vm_cpus *cpus, const struct ids
 	return ret;
 }
 
-// The grant in the guest's numbers: its CPUs from 0, one node, and its own PCI addresses. Of its IOMMU groups the guest knows.
+// The grant in the guest's numbers: its CPUs from 0, its nodes, and its own PCI addresses. Of its IOMMU groups the guest knows.
 static json_t *guest_grant(const struct plan *p, const struct plan_vm_cpus *cpus)
 {
 	json_t *doc = plan_inner_grant(p), *e;
@@ -106,7 +106,11 @@ static json_t *guest_grant(const struct plan *p, const struct plan_vm_cpus *cpus
 	json_object_set_new(doc, "cpus", json_idset(&own));
 	if (!idset_empty(&shared))
 		json_object_set_new(doc, "shared-cpus", json_idset(&shared));
-	json_object_set_new(doc, "mems", json_string("0"));
+	json_object_set_new(
+		doc,
+		"mems",
+		cpus->nnodes > 1 ? json_sprintf("0-%u", cpus->nnodes - 1) : json_string("0")
+	);
 	json_array_foreach (json_object_get(doc, "links"), i, e) {
 		json_object_del(e, "dir");
 		json_object_set_new(e, "pci", plan_vm_link_nic((unsigned)i));
@@ -117,7 +121,16 @@ static json_t *guest_grant(const struct plan *p, const struct plan_vm_cpus *cpus
 		json_object_del(e, "bind");
 	}
 	json_array_foreach (json_object_get(doc, "hugepages"), i, e)
-		json_object_set_new(e, "node", json_integer(0));
+		json_object_set_new(
+			e,
+			"node",
+			json_integer(
+				cpus->nnodes > 1 ? plan_vm_node(
+					cpus, (int)json_integer_value(json_object_get(e, "node"))
+				)
+						 : 0
+			)
+		);
 	return doc;
 }
 
@@ -262,7 +275,11 @@ static json_t *job(struct plan *p, const struct plan_vm_cpus *cpus)
 	for (unsigned i = 0; i < cpus->n; i++)
 		json_array_append_new(pin, json_sprintf("%u", cpus->id[i]));
 	return json_pack(
-		"{s:o, s:i, s:o, s:o, s:s, s:o, s:o}",
+		"{s:o*, s:o*, s:o, s:i, s:o, s:o, s:s, s:o, s:o}",
+		"files",
+		plan_vm_files(p, cpus),
+		"early",
+		plan_vm_early(p, cpus),
 		"tries",
 		tries(p, cpus),
 		// before QEMU says a word
@@ -295,8 +312,6 @@ static void own(struct plan *p, const char *below, char *content)
 
 static void note_topology(struct plan *p, const struct plan_vm_cpus *cpus)
 {
-	struct idset all = grant_all_cpus(&p->lease.grant), nodes = host_nodes_of(p->host, &all);
-
 	if (cpus->threads == 1 && cpus->n > 1 && cpus->sockets == 1) {
 		for (unsigned i = 1; i < cpus->n; i++) {
 			const struct host_cpu *a = host_cpu(p->host, cpus->id[i - 1]);
@@ -312,12 +327,21 @@ static void note_topology(struct plan *p, const struct plan_vm_cpus *cpus)
 			break;
 		}
 	}
-	if (idset_count(&nodes) > 1 || idset_count(&p->lease.grant.mems) > 1)
+	if (cpus->nnodes > 1)
 		plan_note(
 			p,
-			"the guest has one NUMA node, though the grant is of several: its memory "
-			"is "
-			"of those, and it does not know which of which"
+			"the guest has %u NUMA nodes, as the grant has: each with its CPUs, its "
+			"hugepages and the same share of its ordinary memory, which may be of any "
+			"of them",
+			cpus->nnodes
+		);
+	else if (cpus->nnodes == 0)
+		plan_note(
+			p,
+			"the guest has one NUMA node, since the grant is of more than %d: its "
+			"memory "
+			"is of those, and it does not know which of which",
+			PLAN_VM_NODES
 		);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/scope.h"
 #include "base/size.h"
+#include "base/str.h"
 #include "plan/make.h"
 
 #include <stdarg.h>
@@ -66,19 +67,20 @@ static void add_cpus(const struct plan *p, json_t *argv, const struct plan_vm_cp
 
 // ---- memory
 
-// Memory of the guest that is no hugepages of the grant, bytes: whole hugepages of 2 MiB.
-static uint64_t memory_of(const struct plan *p)
+uint64_t plan_vm_memory(const struct plan *p)
 {
 	return p->lease.grant.memory & ~((UINT64_C(2) << 20) - 1);
 }
 
 // All of it is shared, so that a peer of a vhost-user link can have it, and each part is a node to QEMU, which has
-// no other way to put several together; the guest is told to take them for one (numa=off). The cgroup says which nodes
-// of the host they are from: to bind memory itself is refused to every container (mbind in seccomp_calls.c).
-static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
+// no other way to put several together; the guest is told to take them for one (numa=off), or which of them are one
+// (vm_nodes.c). The cgroup says which nodes of the host they are from: to bind memory itself is refused to every container (mbind
+// in seccomp_calls.c).
+static void add_memory(const struct plan *p, json_t *argv, const struct plan_vm_cpus *cpus)
 {
+	const unsigned ncpus = cpus->n;
 	const struct grant *g = &p->lease.grant;
-	uint64_t all = memory_of(p) + grant_hugepage_bytes(g, -1);
+	uint64_t all = plan_vm_memory(p) + grant_hugepage_bytes(g, -1);
 	char prealloc[40] = "off";
 
 	// one thread alone takes seconds for some GiB
@@ -93,7 +95,7 @@ static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
 	add(argv,
 	    "-object",
 	    "memory-backend-memfd,id=memory,size=%lluM,share=on",
-	    (unsigned long long)memory_of(p) >> 20);
+	    (unsigned long long)plan_vm_memory(p) >> 20);
 	add(argv, "-numa", "node,nodeid=0,cpus=0-%u,memdev=memory", ncpus - 1);
 	// the largest first: behind smaller ones they would not begin where pages of theirs may
 	for (unsigned k = g->nhugepages; k-- > 0;) {
@@ -102,6 +104,7 @@ static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
 		unsigned long long mib = h->size * h->count >> 20;
 		char size[SIZE_STR];
 		_cleanup_free_ char *dir = plan_hugepage_target(g, h->size);
+		_cleanup_free_ char *file = plan_vm_file(p, cpus, k);
 
 		if (h->anon)
 			add(argv,
@@ -118,7 +121,9 @@ static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
 			    "memory-backend-file,id=pages%u,mem-path=%s,size=%lluM,share=on,"
 			    "prealloc=%s",
 			    i,
-			    dir != NULL ? dir : "",
+			    file != NULL  ? file
+			    : dir != NULL ? dir
+					  : "",
 			    mib,
 			    prealloc);
 		add(argv, "-numa", "node,nodeid=%u,memdev=pages%u", i + 1, i);
@@ -129,11 +134,16 @@ static void add_memory(const struct plan *p, json_t *argv, unsigned ncpus)
 
 // The guest's own pages of each size, out of the part that is backed by those of the host: it lies at the end, and
 // is where the kernel puts what can be moved (movablecore), which it takes hugepages from first.
-static void kernel_line(const struct plan *p, char *buf, size_t len, bool kvm)
+static void kernel_line(
+	const struct plan *p, const struct plan_vm_cpus *cpus, char *buf, size_t len, bool kvm
+)
 {
 	const struct grant *g = &p->lease.grant;
 	size_t n = (size_t)snprintf(
-		buf, len, "console=ttyS0 loglevel=4 panic=-1 numa=off tsc=reliable no_timer_check"
+		buf,
+		len,
+		"console=ttyS0 loglevel=4 panic=-1 %s tsc=reliable no_timer_check",
+		cpus->nnodes > 1 ? "numa_balancing=disable" : "numa=off"
 	);
 
 	// An emulated "rep stosb" goes byte by byte; and what mends a real CPU costs here and mends nothing. The kernel's trials
@@ -159,14 +169,24 @@ static void kernel_line(const struct plan *p, char *buf, size_t len, bool kvm)
 		uint64_t count = grant_pages(g, size, -1, true, true);
 		char text[SIZE_STR];
 
-		if (count > 0 && n < len)
-			n += (size_t)snprintf(
-				buf + n,
-				len - n,
-				" hugepagesz=%s hugepages=%llu",
-				size_format(size, text),
-				(unsigned long long)count
-			);
+		if (count == 0 || n >= len)
+			continue;
+		n += (size_t
+		)snprintf(buf + n, len - n, " hugepagesz=%s hugepages=", size_format(size, text));
+		if (cpus->nnodes < 2 && n < len)
+			n += (size_t)snprintf(buf + n, len - n, "%llu", (unsigned long long)count);
+		for (unsigned k = 0, put = 0; cpus->nnodes > 1 && k < cpus->nnodes; k++) {
+			count = grant_pages(g, size, cpus->node[k], true, true);
+			if (count > 0 && n < len)
+				n += (size_t)snprintf(
+					buf + n,
+					len - n,
+					"%s%u:%llu",
+					put++ > 0 ? "," : "",
+					k,
+					(unsigned long long)count
+				);
+		}
 	}
 }
 
@@ -280,10 +300,11 @@ json_t *plan_vm_args(const struct plan *p, const struct plan_vm_cpus *cpus, cons
 	add(argv, "-S", NULL);
 	add(argv, "-sandbox", SANDBOX);
 	add_cpus(p, argv, cpus, kvm);
-	add_memory(p, argv, cpus->n);
+	add_memory(p, argv, cpus);
 	add(argv, "-kernel", PLAN_VM "/kernel");
-	add(argv, "-initrd", PLAN_VM "/initramfs");
-	kernel_line(p, line, sizeof(line), kvm);
+	// pinfold-inside makes the former
+	add(argv, "-initrd", cpus->nnodes > 1 ? "/run/vm/initramfs" : PLAN_VM "/initramfs");
+	kernel_line(p, cpus, line, sizeof(line), kvm);
 	add(argv, "-append", "%s", line);
 	add_iommu(p, argv);
 	add_ports(argv);

@@ -128,5 +128,6 @@ int plan_vm_cpus(const struct plan *p, struct plan_vm_cpus *ret, struct err *err
 	topology(cpus, ret);
 	read_vendor(p, vendor);
 	ret->caches = caches_alike(cpus, &all, ret, vendor);
+	plan_vm_nodes(p, ret);
 	return 0;
 }

@@ -4,6 +4,7 @@
 // what it is, and stands for the program in it.
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/idset.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -21,6 +22,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+#define INITRAMFS_MAX (64u << 20)
 
 enum stage {
 	STAGE_BOOT,  // until the guest's init says so
@@ -233,6 +236,34 @@ static bool has_links(const struct machine *m)
 	return json_array_size(json_object_get(json_object_get(setup, "grant"), "links")) > 0;
 }
 
+// What the plan has the kernel read before the initramfs, and that behind it: QEMU takes one file.
+static int make_initramfs(const char *hex, struct err *err)
+{
+	_cleanup_close_ int to = -1;
+	_cleanup_free_ char *rest = NULL;
+	unsigned byte;
+	size_t len;
+	int r;
+
+	if (hex == NULL || *hex == '\0')
+		return 0;
+	r = fs_read(AT_FDCWD, VM_DIR "/initramfs", INITRAMFS_MAX, &rest, &len);
+	if (r < 0)
+		return err_sys(err, -r, "read the guest's initramfs");
+	to = open(VM_SOCKETS "/initramfs", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (to < 0)
+		return err_sys(err, errno, "make the guest's initramfs");
+	for (; sscanf(hex, "%2x", &byte) == 1; hex += 2) {
+		char c = (char)byte;
+
+		if (write(to, &c, 1) != 1)
+			return err_sys(err, errno, "write the guest's initramfs");
+	}
+	if (write(to, rest, len) != (ssize_t)len)
+		return err_sys(err, errno, "write the guest's initramfs");
+	return 0;
+}
+
 static int run(struct machine *m, struct err *err)
 {
 	struct err first;
@@ -306,7 +337,9 @@ int inside_machine(int argc, char **argv)
 	if (jread_file(AT_FDCWD, VM_DIR "/job.json", "the machine's description", &m.job, &err) < 0
 	    || end_open(&m.end, -1, &err) < 0
 	    || (mkdir(VM_SOCKETS, 0700) < 0 && errno != EEXIST
-		&& err_sys(&err, errno, "make directory '%s'", VM_SOCKETS) < 0))
+		&& err_sys(&err, errno, "make directory '%s'", VM_SOCKETS) < 0)
+	    || qemu_files(json_object_get(m.job, "files"), &err) < 0
+	    || make_initramfs(json_string_value(json_object_get(m.job, "early")), &err) < 0)
 		return dprintf(m.errors, "pinfold-inside: %s\n", err.msg), STATUS_FAILED;
 	m.first = json_is_true(json_object_get(json_object_get(m.job, "setup"), "first"));
 	r = run_tries(&m, &err);

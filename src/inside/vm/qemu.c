@@ -40,6 +40,33 @@ static int affinity(pid_t thread, const char *cpus, struct err *err)
 	return 0;
 }
 
+int qemu_files(const json_t *files, struct err *err)
+{
+	struct idset own = {0};
+	const json_t *e;
+	size_t i;
+
+	if (sched_getaffinity(0, sizeof(own.word), (cpu_set_t *)own.word) < 0)
+		return err_sys(err, errno, "ask for the CPUs of this process");
+	json_array_foreach (files, i, e) {
+		const char *path = json_string_value(json_object_get(e, "file"));
+		const char *cpus = json_string_value(json_object_get(e, "cpus"));
+		off_t bytes = (off_t)json_integer_value(json_object_get(e, "bytes"));
+		_cleanup_close_ int fd = -1;
+
+		if (path == NULL || cpus == NULL)
+			return err_set(err, EPROTO, "a file of hugepages without a name");
+		if (affinity(0, cpus, err) < 0)
+			return -err->code;
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0 || fallocate(fd, 0, 0, bytes) < 0)
+			return err_sys(err, errno, "take hugepages as '%s'", path);
+	}
+	if (sched_setaffinity(0, sizeof(own.word), (const cpu_set_t *)own.word) < 0)
+		return err_sys(err, errno, "go back to the CPUs of this process");
+	return 0;
+}
+
 static _Noreturn void become(const json_t *list, const char *cpus, int qmp, int program, int output)
 {
 	static char *argv[WORDS_MAX];

@@ -15,6 +15,8 @@ struct qemu {
 	struct qmp qmp;
 };
 
+// Makes files of hugepages, each from a CPU near which they are to be: the kernel takes those of the node first.
+int qemu_files(const json_t *files, struct err *err);
 // argv: strings. cpus: where all of it runs but its virtual CPUs. ret_port: our end of the guest's first port, the caller's
 // from here on. qmp_begin is what follows.
 int qemu_start(

@@ -39,6 +39,11 @@ CASES = {
         "--link vhost-user:left --link vhost-user:right,server,packed",
         [],
     ),
+    "nodes-vm": (
+        "paper",
+        "--in vm --accel tcg --cpus 1-2,12-13 --hugepages 2M=40@0 --hugepages 2M=24@1 --memory 256M",
+        [],
+    ),
     "paper-vm": (
         "paper",
         "--in vm --cpu-count 4 --hugepages 1G=2 --hugepages 2M=16,anon --memory 1G --accel kvm",

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import socket
+import struct
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import fake_host
 import pytest
 
 from auditing import verdicts
-from features import needs_guests
+from features import GUESTS, needs_guests
 from machines import BOOT, VM
 from workload import CPU, OTHER, SLOW, needs_pages, needs_root, needs_two, unique
 
@@ -121,6 +122,80 @@ def test_cpus_of_other_machines(pf, tmp_path, kind, cpus, want):
     found = tuple(len({c[k] for c in places}) for k in ("socket-id", "core-id", "thread-id"))
     assert found == want
     assert len(places) == want[0] * want[1] * want[2]
+
+
+def job_of(pf, tree, *flags):
+    """What QEMU would be told of a machine that is not this one, and what pinfold-inside does with it."""
+    doc = pf.json("--host-tree", tree, "plan", "--in", "vm", "--accel", "tcg", *flags, "--format",
+                  "json", "--", "/bin/true")  # fmt: skip
+    (job,) = (s["value"] for s in doc["steps"] if s["path"].endswith("/own/vm/job.json"))
+    return json.loads(job)
+
+
+@pytest.mark.parametrize(
+    "pages,want",
+    [(("2M=40@0", "2M=24@1"), (40, 24)), (("2M=30@1",), (0, 30))],
+    ids=["both", "one"],
+)
+def test_nodes_of_other_machines(pf, tmp_path, pages, want):
+    """A guest's kernel itself says what it makes of the nodes of a machine with two: CPUs and hugepages are where they are granted."""
+    fake_host.write(fake_host.kinds["paper"](), str(tmp_path / "host"))
+    flags = [word for size in pages for word in ("--hugepages", size)]
+    job = job_of(pf, tmp_path / "host", "--cpus", "1-2,12-13", "--memory", "256M", *flags)
+    (tmp_path / "early").write_bytes(bytes.fromhex(job["early"]))
+    given = job["tries"][0]["argv"]
+    kernel = max(GUESTS.glob("linux-*"), key=lambda d: d.stat().st_mtime) / "vmlinux"
+    command = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-serial",
+               "stdio", "-kernel", kernel, "-initrd", tmp_path / "early"]  # fmt: skip
+    for option, value in zip(given, given[1:]):
+        if option == "-append":
+            command += [option, value.replace("loglevel=4", "loglevel=7")]
+        elif option in ("-accel", "-machine", "-cpu", "-smp", "-m", "-numa"):
+            command += [option, value]
+        elif option == "-object" and "memory-backend" in value:
+            words = dict(w.partition("=")[::2] for w in value.split(",")[1:])
+            backend = f"memory-backend-memfd,id={words['id']},size={words['size']},share=on"
+            command += [option, backend]
+    # it ends as it finds no first process
+    p = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BOOT, check=False
+    )
+    found = re.findall(r"SRAT: PXM \d+ -> APIC 0x(\w+) -> Node (\d)", p.stdout)
+    assert [(int(apic, 16), int(node)) for apic, node in found] == [
+        (0, 0),
+        (1, 0),
+        (2, 1),
+        (3, 1),
+    ], p
+    size = {0: 0, 1: 0}
+    for node, first, last in re.findall(
+        r"SRAT: Node (\d) PXM \d \[mem 0x(\w+)-0x(\w+)\]", p.stdout
+    ):
+        size[int(node)] += int(last, 16) + 1 - int(first, 16)
+    assert size == {n: (128 << 20) + want[n] * (2 << 20) for n in (0, 1)}
+    assert f"registered 2.00 MiB page size, pre-allocated {sum(want)} pages" in p.stdout
+    # all that were asked for of each node
+    assert "Only allocated" not in p.stdout
+    setup = job["setup"]["grant"]
+    assert (setup["cpus"], setup["mems"]) == ("0-3", "0-1")
+    assert {h["node"]: h["count"] for h in setup["hugepages"]} == {
+        n: count for n, count in enumerate(want) if count
+    }
+
+
+def test_numbers_of_cpus_in_the_table(pf, tmp_path):
+    """Of three cores a socket the next socket's begin at 4, as QEMU numbers them."""
+    fake_host.write(fake_host.kinds["paper"](), str(tmp_path / "host"))
+    early = bytes.fromhex(job_of(pf, tmp_path / "host", "--cpus", "1-3,12-14")["early"])
+    table = early[early.index(b"SRAT") :]
+    table = table[: struct.unpack_from("<I", table, 4)[0]]
+    assert sum(table) % 256 == 0
+    found, at = [], 48
+    while at < len(table):
+        if table[at] == 0:
+            found.append((table[at + 3], table[at + 2]))
+        at += table[at + 1]
+    assert found == [(0, 0), (1, 0), (2, 0), (4, 1), (5, 1), (6, 1)]
 
 
 @needs_pages(16)

@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 10
 # the name of one fuzz target, or nothing for all
 FUZZ ?=
 
-.PHONY: all check lint format golden tidy unit asan fuzz e2e guest bench bench-drover bench-guests install uninstall clean
+.PHONY: all check lint format golden tidy unit asan fuzz e2e guest bench bench-drover bench-bounds install uninstall clean
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -68,9 +68,9 @@ bench: all
 bench-drover: all
 	tests/bench/run.py
 
-# what a virtual machine is to reach, five minutes
-bench-guests: all
-	tests/bench/guests.py
+# what a start and a virtual machine are to reach, five minutes
+bench-bounds: all
+	tests/bench/bounds.py
 
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)

@@ -63,8 +63,8 @@ static bool runs(const char *name)
 		return found;
 	}
 	if (cli_open_real(false, &fs, &l, &unused) < 0)
-		return false;
-	found = lease_read(&l, name, &lease, &unused) == 0;
+		return true;
+	found = lease_read(&l, name, &lease, &unused) != -ENOENT;
 	cli_close_real(&fs, &l);
 	return found;
 }

@@ -100,6 +100,15 @@ static void describe(struct workload *w, const struct keeper_request *req)
 	str_plain(w->command);
 }
 
+static unsigned waiting(const struct loop *l, enum stage stage)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < CLIENTS; i++)
+		n += l->clients[i].stage == stage;
+	return n;
+}
+
 // In the child: what belongs to the keeper and its other clients is not for it.
 static void forget_clients(const struct loop *l)
 {
@@ -192,6 +201,17 @@ static void start_exec(
 		refuse(l, c, text);
 		return;
 	}
+	if (waiting(l, STAGE_EXEC) >= EXECS) {
+		snprintf(
+			text,
+			sizeof(text),
+			"exec in '%s': %d run there already; wait for one to end",
+			l->k->lease.grant.name,
+			EXECS
+		);
+		refuse(l, c, text);
+		return;
+	}
 	c->pid = fork();
 	if (c->pid == 0) {
 		forget_clients(l);
@@ -235,6 +255,10 @@ static void first_request(
 			);
 			refuse(l, c, text);
 			break;
+		}
+		for (size_t i = 0; i < CLIENTS && waiting(l, STAGE_STOP) >= STOPS; i++) {
+			if (l->clients[i].stage == STAGE_STOP)
+				refuse(l, &l->clients[i], "others stop it too; see pinfold ps");
 		}
 		c->stage = STAGE_STOP;
 		c->until = 0;
@@ -296,25 +320,41 @@ static void hear(struct loop *l, struct client *c)
 	message_close(&m);
 }
 
+// A free place, or that of who has connected first and not asked yet. NULL: none, which EXECS and STOPS forbid.
+static struct client *place_for_one(struct loop *l)
+{
+	struct client *first = NULL;
+
+	for (size_t i = 0; i < CLIENTS; i++) {
+		struct client *c = &l->clients[i];
+
+		if (c->stage == STAGE_FREE)
+			return c;
+		if (c->stage == STAGE_ASK && (first == NULL || c->until < first->until))
+			first = c;
+	}
+	if (first != NULL)
+		refuse(l, first, "request: none came, and others wait");
+	return first;
+}
+
 // The owner alone: the socket's mode says so already.
 static void take_client(struct loop *l)
 {
 	_cleanup_close_ int fd = accept4(l->k->listen, NULL, NULL, SOCK_CLOEXEC);
 	struct ucred who = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(who);
+	struct client *c;
 
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.uid != 0)
 		return; // 0 is the owner here; root of the host has no number
-	for (size_t i = 0; i < CLIENTS; i++) {
-		if (l->clients[i].stage != STAGE_FREE)
-			continue;
-		l->clients[i] = (struct client){
+	c = place_for_one(l);
+	if (c != NULL)
+		*c = (struct client){
 			.stage = STAGE_ASK,
 			.fd = steal_fd(&fd),
 			.until = clock_ms() + ASK_MS,
 		};
-		return;
-	}
 }
 
 // ---- time

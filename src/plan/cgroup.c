@@ -385,13 +385,14 @@ static int plan_v1(struct plan *p, struct err *err)
 	return 0;
 }
 
-// crun looks for cgroups nowhere else (and for a cgroup2 beside those of version 1); an engine's runtime has the
-// engine's.
+// Runtimes look for cgroups nowhere else (and for a cgroup2 beside those of version 1), but runc for those of version 1;
+// an engine's runtime has the engine's.
 static int usual_mount(const struct plan *p, struct err *err)
 {
 	const char *mount = p->host->cgroup.mount;
 
 	if (!site_has(&p->lease.site, SITE_CONTAINER) || mount[0] == '\0'
+	    || (p->host->cgroup.version == HOST_CGROUP_V1 && !p->lease.site.runtime.kind->usual_v1)
 	    || str_eq(mount, USUAL_MOUNT) || str_eq(mount, USUAL_MOUNT "/unified"))
 		return 0;
 	return err_set(

@@ -74,25 +74,20 @@ json_t *plan_vm_files(const struct plan *p, const struct plan_vm_cpus *cpus)
 	for (unsigned k = 0; k < p->lease.grant.nhugepages; k++) {
 		const struct grant_hugepages *h = &p->lease.grant.hugepages[k];
 		_cleanup_free_ char *file = plan_vm_file(p, cpus, k);
-		struct idset near = {0};
 
-		for (unsigned i = 0; i < cpus->n; i++) {
-			if (host_cpu(p->host, cpus->id[i])->node == h->node)
-				idset_add(&near, cpus->id[i]);
-		}
-		if (file == NULL || idset_empty(&near))
+		if (file == NULL)
 			continue;
 		list = list != NULL ? list : json_array();
 		json_array_append_new(
 			list,
 			json_pack(
-				"{s:s, s:I, s:o}",
+				"{s:s, s:I, s:i}",
 				"file",
 				file,
 				"bytes",
 				(json_int_t)(h->size * h->count),
-				"cpus",
-				json_idset(&near)
+				"node",
+				h->node
 			)
 		);
 	}

@@ -24,6 +24,7 @@ const struct runtime_kind runtime_crun = {
 	.manager = "--cgroup-manager",
 	.started = "status",
 	.sets_limits = true,
+	.usual_v1 = true,
 };
 
 // The first with the v2 device filter. It sets limits from outside of the container, which takes

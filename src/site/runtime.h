@@ -15,6 +15,7 @@ struct runtime_kind {
 	bool sets_limits; // of processes, as config.json says; else they are those of who starts it
 	bool sees_bundle; // its exec reads the bundle
 	bool calls_filtered; // makes calls of its own under the container's filter
+	bool usual_v1; // looks for cgroups of version 1 at /sys/fs/cgroup alone; of version 2 each does
 };
 
 extern const struct runtime_kind runtime_crun, runtime_runc;

@@ -117,8 +117,11 @@ class Memory:
         self.made = []
 
     def mktemp(self, name):
-        shm = "/dev/shm"
-        made = tempfile.mkdtemp(prefix=f"pinfold-{name}-", dir=shm if os.path.isdir(shm) else None)
+        room = None
+        with contextlib.suppress(OSError):
+            room = os.statvfs("/dev/shm")
+        large = room is not None and room.f_bavail * room.f_frsize > 1 << 29
+        made = tempfile.mkdtemp(prefix=f"pinfold-{name}-", dir="/dev/shm" if large else None)
         self.made.append(made)
         return pathlib.Path(made)
 

@@ -195,7 +195,8 @@ def run(
         second = "systemd.sh" if systemd else "second.sh"
         if systemd:
             machine = replace(machine, disk=make_disk(Path(work, "disk")))
-        for accel in ["kvm", "tcg"] if kvm_looks_usable() else ["tcg"]:
+        # emulated, on a busy machine, a CPU that idles is now and then not woken again: once more
+        for accel in ["kvm", "tcg", "tcg"] if kvm_looks_usable() else ["tcg", "tcg"]:
             machine = replace(machine, accel=accel)
             modules = found.modules.parent
             text = settings(command, directory or os.getcwd(), modules, accel, tty, systemd)

@@ -397,12 +397,18 @@ static int overload_and_half(struct compare *c, struct rig *rig, struct trial *t
 {
 	const struct settings *s = c->arg;
 	struct window w;
+	int r;
 
-	if (overload(c, rig, t, err) < 0
-	    || rig_offer_valid(rig, t->value[RATE] * 1e6 / 2, s->seconds, &w, err) < 0)
+	if (overload(c, rig, t, err) < 0)
 		return -err->code;
-	t->value[LOSS_AT_HALF] = 100 * window_vnf_loss(&w);
-	return 0;
+	t->value[LOSS_AT_HALF] = NAN;
+	if (!(t->value[RATE] > 0))
+		return 0;
+	// a second window that is disturbed takes nothing from the first
+	r = rig_offer_valid(rig, t->value[RATE] * 1e6 / 2, s->seconds, &w, err);
+	if (r == 0)
+		t->value[LOSS_AT_HALF] = 100 * window_vnf_loss(&w);
+	return r == -EAGAIN ? 0 : r;
 }
 
 // Once: its CPU is emulated, or its start takes long.

@@ -10,17 +10,21 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define QMP_FD 10 // of QEMU, as its arguments have it
 #define PROGRAM_FD 11
 #define WORDS_MAX 1024
+#define NODES_MAX 1024	    // MAX_NUMNODES at most
 #define CONSOLE_PART 32768u // bytes
 #define CONSOLE_PARTS \
 	3 // it keeps 64 KiB (plan/vm_args.c), which others than ASCII make longer here
@@ -40,30 +44,30 @@ static int affinity(pid_t thread, const char *cpus, struct err *err)
 	return 0;
 }
 
+// A file without a policy of its own has its pages as the task that makes them has its memory.
 int qemu_files(const json_t *files, struct err *err)
 {
-	struct idset own = {0};
 	const json_t *e;
 	size_t i;
 
-	if (sched_getaffinity(0, sizeof(own.word), (cpu_set_t *)own.word) < 0)
-		return err_sys(err, errno, "ask for the CPUs of this process");
 	json_array_foreach (files, i, e) {
 		const char *path = json_string_value(json_object_get(e, "file"));
-		const char *cpus = json_string_value(json_object_get(e, "cpus"));
+		uint64_t node = (uint64_t)json_integer_value(json_object_get(e, "node"));
 		off_t bytes = (off_t)json_integer_value(json_object_get(e, "bytes"));
+		unsigned long mask[NODES_MAX / (8 * sizeof(unsigned long))] = {0};
 		_cleanup_close_ int fd = -1;
 
-		if (path == NULL || cpus == NULL)
-			return err_set(err, EPROTO, "a file of hugepages without a name");
-		if (affinity(0, cpus, err) < 0)
-			return -err->code;
+		if (path == NULL || node >= NODES_MAX)
+			return err_set(err, EPROTO, "a file of hugepages without a name or node");
+		mask[node / (8 * sizeof(*mask))] = 1ul << node % (8 * sizeof(*mask));
+		if (syscall(SYS_set_mempolicy, MPOL_BIND, mask, NODES_MAX + 1) < 0)
+			return err_sys(err, errno, "take memory of node %u", (unsigned)node);
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (fd < 0 || fallocate(fd, 0, 0, bytes) < 0)
 			return err_sys(err, errno, "take hugepages as '%s'", path);
 	}
-	if (sched_setaffinity(0, sizeof(own.word), (const cpu_set_t *)own.word) < 0)
-		return err_sys(err, errno, "go back to the CPUs of this process");
+	if (syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0) < 0)
+		return err_sys(err, errno, "take memory of any node again");
 	return 0;
 }
 

@@ -268,10 +268,16 @@ tx port=a
     "script",
     [
         # many steps that each take a while
-        's = "x" while #s < 2^26 do s = s .. s end for i = 1, 1e7 do s:lower() end',
+        pytest.param(
+            's = "x" while #s < 2^26 do s = s .. s end for i = 1, 1e7 do s:lower() end',
+            marks=pytest.mark.full,
+        ),
         # the same, of one that catches errors
-        "t = {} for i = 1, 2^22 do t[i] = i end "
-        "for i = 1, 1e7 do pcall(table.insert, t, 1, 0) end",
+        pytest.param(
+            "t = {} for i = 1, 2^22 do t[i] = i end "
+            "for i = 1, 1e7 do pcall(table.insert, t, 1, 0) end",
+            marks=pytest.mark.full,
+        ),
         # one call that would take days: equal beginnings of 32 MiB, compared 20 million times
         's = "x" while #s < 2^25 do s = s .. s end a, b, t = s .. "a", s .. "b", {} '
         "for i = 1, 2^20 do t[i] = i % 2 == 0 and a or b end pcall(table.sort, t)",

@@ -94,6 +94,7 @@ def test_a_core_that_does_not_end(start, conf):
         assert json.loads(out)["tasks"][0]["name"] == "forward"
 
 
+@pytest.mark.full
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="package util-linux is not installed")
 def test_no_signal_can_be_queued(start, conf):
     """DPDK's clean-up waits for a thread that it could not signal: drover does not for ever."""

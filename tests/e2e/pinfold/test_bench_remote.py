@@ -108,6 +108,7 @@ def test_tester_on_a_second_machine(machines, pinfold, leaks, tmp_path):
     assert left(p.pid) == []
 
 
+@pytest.mark.full
 @pytest.mark.limit(150)
 def test_one_experiment_after_the_other(machines, pinfold, leaks, tmp_path):
     """In each the tester is alone at first, and what ssh made for it before is in nobody's way."""

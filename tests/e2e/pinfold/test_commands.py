@@ -172,8 +172,8 @@ def test_stop_of_several(pf):
 def test_stop_of_one_that_ends_meanwhile(pf):
     """As a program may whose peer is stopped first: it ran when it was named, and does not now."""
     _, one = pf.begin(script=STUBBORN)
-    other, two = pf.begin(script="echo up; sleep 2", cpu=OTHER)
-    pf.ok("stop", "-t", "4", one, two)
+    other, two = pf.begin(script=f"echo up; sleep {3 * SLOW}", cpu=OTHER)
+    pf.ok("stop", "-t", int(6 * SLOW), one, two)
     assert other.end() == 0
     assert not {one, two} & set(pf.ps())
 

@@ -448,12 +448,12 @@ def test_machines(pinfold, monkeypatch, tmp_path):
 
 
 @needs_root
-def test_without_root(pinfold, memory_path):
+def test_without_root(pinfold, tmp_path):
     """It says which checks it could not make."""
-    copy = memory_path / "pinfold"
+    copy = tmp_path / "pinfold"
     copy.write_bytes(Path(pinfold).read_bytes())
     copy.chmod(0o755)
-    for directory in [memory_path, *memory_path.parents][:3]:
+    for directory in [tmp_path, *tmp_path.parents][:3]:
         directory.chmod(0o755)
     p = run(str(copy), "--json", user=65534, group=65534, extra_groups=[])
     doc = json.loads(p.stdout)

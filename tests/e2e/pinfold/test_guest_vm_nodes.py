@@ -82,3 +82,15 @@ def test_nodes(pf):
     # and on the host they are where they are granted
     found = nodes_of(qemu_of(pf, name))
     assert found == {c: {n: c} for n, c in PAGES.items()}
+
+
+@pytest.mark.limit(200)
+def test_pages_of_a_node_without_cpus(pf):
+    """They are of the node that was said, though the CPUs are another's."""
+    words = [w for n, c in PAGES.items() for w in ("--hugepages", f"2M={c}@{n}")]
+    name = pf.detach(
+        "--in", "vm", "--accel", "kvm", "--memory", "192M", *words, name=unique("vm"),
+        cpu=NODES[NEAR][0],
+    )  # fmt: skip
+    pf.ok("exec", name, "--", "/bin/true", seconds=SECONDS / SLOW)
+    assert nodes_of(qemu_of(pf, name)) == {c: {n: c} for n, c in PAGES.items()}

@@ -124,7 +124,11 @@ def impostor(kept, answer=None):
             real.rename(path)
 
 
-@pytest.mark.parametrize("before", [None, forget_option], ids=["this kernel", "older"])
+@pytest.mark.parametrize(
+    "before",
+    [None, pytest.param(forget_option, marks=pytest.mark.full)],
+    ids=["this kernel", "older"],
+)
 def test_descriptors_that_linger(keep, before):
     """Root's commands take no descriptor from a keeper, and wait for the close of none."""
     keep.grant()
@@ -334,3 +338,31 @@ def test_mount_of_the_owners_that_does_not_answer(keep, silent, verb):
     assert aborted == {name for name in silent if name.startswith("asked")}
     if verb == "stop":
         keep.pf.ok("grant", "remove", keep.name)
+
+
+def test_owner_who_leaves_no_place(keep):
+    """Programs of exec, requests to stop and connections that ask nothing: root still sees what runs, and ends it."""
+    keep.grant("--pids", "64")
+    keep.start("trap '' TERM; echo up; while :; do sleep 1; done").until("up")
+    name = keep.name
+    programs = [
+        keep.begin("exec", name, "--", "/bin/sh", "-c", "echo up; exec sleep 1000")
+        for _ in range(16)
+    ]
+    said = wait(
+        lambda: sum("up" in p.text() or "run there already" in p.text() for p in programs) == 16,
+        what="16 programs of exec, or why not",
+    )
+    assert said and 0 < sum("run there already" in p.text() for p in programs) < 16
+    stops = [keep.begin("stop", "-t", "1000", name) for _ in range(4)]
+    silent = [keep.socket() for _ in range(16)]
+    try:
+        row = next(r for r in json.loads(keep.pf.ok("ps", "--json")) if r["name"] == name)
+        assert row["state"] == "running"
+        keep.pf.ok("stop", "-t", "0", name, seconds=30)
+        assert keep.state() == "idle"
+        for s in stops:
+            assert s.end() == 0 or "others stop it too" in s.text()
+    finally:
+        for s in silent:
+            s.close()

@@ -188,9 +188,9 @@ def test_golden_json(pinfold, machine, name):
 
 
 @pytest.mark.parametrize("name, says", [("runc", "crun"), ("crun", "runc"), ("mine", "crun")])
-def test_runtime_is_what_it_says(pinfold, memory_path, name, says):
+def test_runtime_is_what_it_says(pinfold, tmp_path, name, says):
     """A wrapper is what it runs, whatever it is called."""
-    wrapper = memory_path / name
+    wrapper = tmp_path / name
     wrapper.write_text(f"#!/bin/sh\necho {says} version 1.8.1\n")
     wrapper.chmod(0o755)
     result = run(pinfold, "plan", "--cpu-count", "1", "--runtime", wrapper, "--format", "json")

@@ -135,6 +135,7 @@ BOUND = """
 """
 
 
+@pytest.mark.full
 def test_viommu(pf, tmp_path):
     """Behind an IOMMU of the guest: a program that is not root has the NIC by VFIO."""
     ends = Ends(pf, tmp_path, vhost=",iommu-support=1")
@@ -191,6 +192,7 @@ def test_guest_comes_back(pf, tmp_path, words):
     assert pf.ps()[far]["state"] == "running"
 
 
+@pytest.mark.full
 def test_nobody_at_the_other_end(pf):
     for words in ("", ",server"):
         pf.fails(

@@ -1,8 +1,10 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""Whether a virtual machine reaches what it is to reach where its CPU is emulated: tests/bench/guests.py [RESULTS.json...], of
-pinfold bench run startup throughput memory disk. Without a file those are run first, in some five minutes."""
+"""Whether pinfold reaches what it is to: a start beside crun's of the same bundle; a virtual machine whose CPU is emulated.
+tests/bench/bounds.py [RESULTS.json...], of pinfold bench run startup throughput memory disk. Without a file those are run first, in some
+five minutes.
+"""
 
 import json
 import os
@@ -17,6 +19,7 @@ PINFOLD = os.environ.get("PINFOLD", str(TOP / "build/src/cli/pinfold"))
 RUNS = (["--brief", "startup", "throughput"], ["--quick", "memory", "disk"])
 # experiment, row, environment; what it is at most, or at least
 BOUNDS = [
+    ("startup", "one bundle: pinfold to crun", "container/container", "most", 1.5),
     ("startup", "exec to the guest's init", "vm", "most", 4000),
     ("startup", "exec to the first forwarded packet", "vm", "most", 15000),
     ("memory", "of it not the guest's own memory", "vm 256M, on use", "most", 130e6 / 2**20),
@@ -29,8 +32,9 @@ BOUNDS = [
 def measure(top):
     for i, words in enumerate(RUNS):
         where = f"{top}/{i}"
-        subprocess.run([PINFOLD, "bench", "run", "-o", where, *words], check=True, stdout=2)
-        yield f"{where}/results.json"
+        subprocess.run([PINFOLD, "bench", "run", "-o", where, *words], check=False, stdout=2)
+        if os.path.exists(f"{where}/results.json"):
+            yield f"{where}/results.json"
 
 
 def rows_of(files):
@@ -50,10 +54,11 @@ def judge(rows):
             print(f"{name}: not measured: {row.get('reason', 'no such row')}")
             continue
         value = statistics.median(samples)
+        unit = f" {row['unit']}" if "unit" in row else ""
         held = value <= bound if side == "most" else value >= bound
         missed += not held
         print(
-            f"{name}: {value:.4g} {row['unit']} (of {len(samples)}), is to be at {side} {bound:.4g}: "
+            f"{name}: {value:.4g}{unit} (of {len(samples)}), is to be at {side} {bound:.4g}: "
             f"{'reached' if held else 'MISSED'}{' (emulated CPU)' if row.get('emulated') else ''}"
         )
     return missed

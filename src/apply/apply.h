@@ -166,6 +166,16 @@ int apply_detach_hugetlbfs(const struct step *s, struct err *err);
 int apply_open_source(const struct step *s, struct err *err);
 // idmap.c: a bind with other ids
 int apply_idmapped(const struct step *s, struct err *err);
+// owner.c: a directory that is given to the program
+#define OWNER_NOTE "owner" // of an undo
+// Notes in the lease whose the directories are that the launch gives its program. Refuses one that another lease has so,
+// and what could not be put back. The ledger is locked.
+int owner_note(
+	const struct ledger *l, struct lease *lease, const struct launch *launch, struct err *err
+);
+int apply_owner(const struct step *s, struct err *err);
+// Puts that back, where the lease's program is the owner.
+int owner_return(const struct lease *lease, const char *row, struct err *err);
 // publish.c
 int apply_publish(const struct step *s, struct err *err);
 // Unmounts what was published at `path` and what it left there. None is fine.

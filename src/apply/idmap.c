@@ -81,8 +81,7 @@ int apply_idmapped(const struct step *s, struct err *err)
 			err,
 			errno,
 			"volume '%s': map the ids of its owner; where the kernel (5.12) or the "
-			"file "
-			"system cannot, leave idmap out and open the directory to all",
+			"file system cannot, say owner instead of idmap",
 			s->value
 		);
 	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, s->path, MOVE_MOUNT_F_EMPTY_PATH) < 0)

@@ -197,6 +197,7 @@ static const step_fn fns[STEP_KINDS] = {
 	[STEP_JOIN] = do_join,
 	[STEP_LINK] = do_link,
 	[STEP_PUBLISH] = apply_publish,
+	[STEP_OWNER] = apply_owner,
 	[STEP_TOUCH] = do_touch,
 	[STEP_DIR] = do_dir,
 	[STEP_FILE] = do_file,

@@ -122,6 +122,8 @@ int undo_lease(
 			r = undo_link(l, lease, u->path, err);
 		else if (str_eq(u->what, "publish"))
 			r = publish_end(u->path, err);
+		else if (str_eq(u->what, OWNER_NOTE))
+			r = owner_return(lease, u->path, err);
 		else if (str_eq(u->what, "netdevs"))
 			r = netdevs_return(l, u->path, err);
 		else if (str_eq(u->what, "hugetlbfs"))

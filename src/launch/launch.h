@@ -26,6 +26,7 @@ struct launch_volume {
 	const char *target; // absolute path in the container
 	bool readonly, directory;
 	bool idmap; // files of its owner are the program's
+	bool owner; // the program is its owner while it runs
 };
 
 #define LAUNCH_PUBLISHED 8
@@ -146,7 +147,7 @@ int launch_parse_env(
 	const char *s, const char *env[static LAUNCH_LISTS], unsigned *n, struct err *err
 );
 
-// "HOST:TARGET[:MODE[,MODE]]", of ro, rw and idmap. The strings are duplicated and owned by launch.
+// "HOST:TARGET[:MODE[,MODE]]", of ro, rw, idmap and owner. The strings are duplicated and owned by launch.
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
 
 // What --allow-missing names.

@@ -17,8 +17,10 @@ const char launch_help[] =
 	"  --in container|vm|host  host: the grant's cgroups and views, no other fence\n"
 	"  --image DIR|NAME        root file system; without it /usr, /etc and /opt of the host\n"
 	"  -v, --volume HOST:TARGET[:MODE[,MODE]]  show a file or directory of the host; MODE: ro, "
-	"rw, or idmap:\n"
-	"                          what its owner has there is the program's\n"
+	"rw;\n"
+	"                          idmap: what its owner has there is the program's; or owner: "
+	"the\n"
+	"                          directory, not what is in it, is the program's while it runs\n"
 	"  -w, --workdir DIR       where the program runs; default: /, --in host without -d here\n"
 	"  -e, --env NAME=VALUE    environment\n"
 	"  --publish unix:PATH[,group=GROUP]  a socket that the program makes, as "
@@ -243,12 +245,13 @@ int launch_option(struct launch *launch, int letter, const char *value, struct e
 	return 0;
 }
 
-static bool any_idmap(const struct launch *l)
+// Who the files of a volume belong to is said.
+static bool any_ids(const struct launch *l)
 {
 	bool any = false;
 
 	for (unsigned i = 0; i < l->nvolumes; i++)
-		any = any || l->volumes[i].idmap;
+		any = any || l->volumes[i].idmap || l->volumes[i].owner;
 	return any;
 }
 
@@ -259,7 +262,7 @@ static unsigned asked(const struct launch *l)
 	       | (l->hostname != NULL ? ASK_HOSTNAME : 0) | (l->terminal ? ASK_TERMINAL : 0)
 	       | (l->runtime != NULL ? ASK_RUNTIME : 0) | (l->apparmor != NULL ? ASK_APPARMOR : 0)
 	       | (l->label != NULL ? ASK_LABEL : 0) | (l->allow_missing != 0 ? ASK_WAIVER : 0)
-	       | (l->workdir != NULL ? ASK_WORKDIR : 0) | (any_idmap(l) ? ASK_IDMAP : 0)
+	       | (l->workdir != NULL ? ASK_WORKDIR : 0) | (any_ids(l) ? ASK_IDMAP : 0)
 	       | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
 	       | (l->npublished > 0 ? ASK_PUBLISH : 0)
 	       | (l->accel != NULL || l->no_prealloc || l->viommu || l->first ? ASK_GUEST : 0);

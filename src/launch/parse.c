@@ -135,25 +135,32 @@ int launch_parse_env(
 	return 0;
 }
 
-// "ro", "rw", "idmap", with commas.
+// "ro", "rw", "idmap", "owner", with commas.
 static int parse_modes(char *modes, const char *volume, struct launch_volume *v, struct err *err)
 {
 	bool said = false;
 
 	if (modes[0] == '\0')
 		return err_set(
-			err, EINVAL, "volume '%s': one of ro, rw and idmap at its end", volume
+			err,
+			EINVAL,
+			"volume '%s': some of ro, rw, idmap and owner at its end",
+			volume
 		);
 	for (char *m; (m = strsep(&modes, ",")) != NULL;) {
 		if (str_eq(m, "idmap")) {
 			v->idmap = true;
 			continue;
 		}
+		if (str_eq(m, "owner")) {
+			v->owner = true;
+			continue;
+		}
 		if (!str_eq(m, "ro") && !str_eq(m, "rw"))
 			return err_set(
 				err,
 				EINVAL,
-				"volume '%s': '%s' is none of ro, rw and idmap",
+				"volume '%s': '%s' is none of ro, rw, idmap and owner",
 				volume,
 				m
 			);
@@ -162,6 +169,14 @@ static int parse_modes(char *modes, const char *volume, struct launch_volume *v,
 		v->readonly = str_eq(m, "ro");
 		said = true;
 	}
+	if (v->owner && (v->idmap || v->readonly))
+		return err_set(
+			err,
+			EINVAL,
+			"volume '%s': owner is for a directory that is written, and needs no "
+			"idmap: write rw,owner",
+			volume
+		);
 	return 0;
 }
 
@@ -185,7 +200,7 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 	mode = strchr(target, ':');
 	if (mode != NULL)
 		*mode++ = '\0';
-	v->readonly = v->idmap = false;
+	v->readonly = v->idmap = v->owner = false;
 	if (mode != NULL && parse_modes(mode, s, v, err) < 0)
 		return -err->code;
 	if (target[0] != '/' || str_eq(target, "/") || strstr(target, "//") != NULL
@@ -210,6 +225,14 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 	v->dev = st.st_dev;
 	v->ino = st.st_ino;
 	v->directory = S_ISDIR(st.st_mode);
+	if (v->owner && !v->directory)
+		return err_set(
+			err,
+			ENOTDIR,
+			"volume '%s': owner is for directories, and '%s' is none; chown it",
+			s,
+			source
+		);
 	v->target = strdup(target);
 	v->source = steal_ptr(source);
 	if (v->target == NULL)

@@ -46,6 +46,11 @@ static unsigned range_of(uint32_t first)
 	return RANGES;
 }
 
+bool ids_pooled(uint32_t id)
+{
+	return range_of(id) < RANGES;
+}
+
 uint32_t ids_namespace_owner(uint32_t range)
 {
 	return OWNER_FIRST + range_of(range);

@@ -20,10 +20,10 @@
 
 #define LEASE_NOTES 28
 
-// What has to be taken back when a workload is gone. Written to disk before the thing is done.
+// What has to be taken back when a workload is gone. Written to disk before the thing is done. "cgroup", "tree", "link",
+// "publish", "netdevs", "hugetlbfs", "owner": src/apply/undo.c knows how.
 struct undo {
-	char what
-		[24]; // "cgroup", "tree", "link", "publish", "netdevs", "hugetlbfs": src/apply/undo.c knows how
+	char what[24];
 	char path[256];
 };
 
@@ -212,6 +212,8 @@ int ids_choose_link_groups(const struct ledger *l, struct grant *g, struct err *
 // Notes on disk that the lease's range and groups are given out, before anything has them. The ledger is
 // locked.
 int ids_take(const struct ledger *l, const struct lease *lease, struct err *err);
+// Of a range of the pool: no account's.
+bool ids_pooled(uint32_t id);
 // The host id that owns the user namespace of a lease with that range: the lease's own, mapped nowhere, and
 // no process has it. What is counted for each user is charged to it, and not to root.
 uint32_t ids_namespace_owner(uint32_t range);

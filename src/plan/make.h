@@ -186,6 +186,8 @@ char *plan_take_in(
 void plan_expect(struct plan *p, dev_t dev, ino_t ino);
 // The bind that was added last: the files of its owner are those of the program, which has the ids of its lease.
 void plan_idmap(struct plan *p);
+// The directory is the program's until its lease ends.
+void plan_owner(struct plan *p, const struct launch_volume *v);
 
 // Where the hugetlbfs of a page size is mounted. New string.
 char *plan_hugepage_source(const struct site *site, uint64_t size);

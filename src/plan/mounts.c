@@ -183,6 +183,8 @@ static void volume_mounts(struct plan *p, json_t *mounts)
 		// a guest's QEMU has them side by side, and hands them on
 		if (site_has(&p->lease.site, SITE_GUEST))
 			shown.target = place = str_printf(PLAN_VM "/volumes/%u", i);
+		if (v->owner)
+			plan_owner(p, v);
 		host_mount(
 			p,
 			mounts,

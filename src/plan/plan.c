@@ -96,6 +96,23 @@ void plan_idmap(struct plan *p)
 	s->gid = p->lease.uid_base + plan_gid(p);
 }
 
+void plan_owner(struct plan *p, const struct launch_volume *v)
+{
+	struct step *s = plan_step(p, STEP_OWNER, STEP_HOST, strdup(v->source), strdup(""));
+
+	s->uid = p->lease.uid_base + plan_uid(p);
+	s->gid = p->lease.uid_base + plan_gid(p);
+	s->dev = v->dev;
+	s->ino = v->ino;
+	plan_note(
+		p,
+		"'%s' is the program's while it runs: it may rename and remove what lies there, "
+		"whoever's that is; what it makes stays with ids of no account: the next workload "
+		"has others until a reboot, and reads it only where its mode lets all",
+		v->source
+	);
+}
+
 int plan_build(
 	const struct lease *lease,
 	const struct launch *launch,

@@ -28,6 +28,7 @@ enum step_kind {
 	STEP_JOIN,    // move this process into the cgroup `path`
 	STEP_LINK,    // make `path` a tmpfs of several workloads with options `value`: mode, gid
 	STEP_PUBLISH, // make `path` a tmpfs of this workload with options `value`, on which no links are followed: mode, gid
+	STEP_OWNER,   // give the directory `path`, as it was when the plan was made, to uid, gid
 	STEP_TOUCH, // make the empty file `path`, if it is missing, for something to be bound over
 	STEP_DIR,   // make directory `path`: mode, uid, gid
 	STEP_FILE,  // write file `path` with content `value`
@@ -66,7 +67,7 @@ struct step {
 	dev_t rdev;
 	bool readonly, recursive;
 	bool idmapped; // bind: the ids of its owner are uid and gid there, all others nobody's
-	dev_t dev;     // bind: what `value` was when the plan was made; ino 0: not looked at
+	dev_t dev; // bind: what `value` was, owner: `path`, when the plan was made; ino 0: not looked at
 	ino_t ino;
 	uint64_t mark; // hugetlbfs: of the lease, to know it again
 	bool optional; // no error when `path` does not exist

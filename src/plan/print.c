@@ -24,6 +24,7 @@ static const char *const names[STEP_KINDS] = {
 	[STEP_NETNS] = "netns",		[STEP_NETDEVS] = "netdevs",
 	[STEP_REWRITE] = "rewrite",	[STEP_VF] = "vf",
 	[STEP_PROBE] = "probe",		[STEP_SYSFS] = "sysfs",
+	[STEP_OWNER] = "owner",
 };
 
 const char *step_name(enum step_kind kind)
@@ -211,7 +212,11 @@ void plan_print(const struct plan *p, FILE *out)
 		fprintf(out, " %s", json_string_value(e));
 	fputs("\n\nundo\n", out);
 	json_array_foreach (json_object_get(doc, "undo"), i, e)
-		fprintf(out, "      remove %s %s\n", text(e, "what"), text(e, "path"));
+		fprintf(out,
+			str_eq(text(e, "what"), "owner") ? "      give back %s %s\n"
+							 : "      remove %s %s\n",
+			text(e, "what"),
+			text(e, "path"));
 	json_array_foreach (json_object_get(doc, "notes"), i, e)
 		fprintf(out, "\nnote: %s\n", json_string_value(e));
 }

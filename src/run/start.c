@@ -250,7 +250,9 @@ int start_prepare(
 		s.lease.supervisor = (int)getpid();
 		s.lease.supervisor_start = process_start(fs, s.lease.supervisor);
 		describe(&s.lease, &req->launch);
-		r = plan_build(&s.lease, &req->launch, &s.host, fs, &s.plan, err);
+		r = owner_note(&s.ledger, &s.lease, &req->launch, err);
+		if (r == 0)
+			r = plan_build(&s.lease, &req->launch, &s.host, fs, &s.plan, err);
 		s.planned = r == 0;
 	}
 	if (r == 0 && fs->real && !req->launch.look && req->given == NULL)

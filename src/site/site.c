@@ -77,10 +77,9 @@ static const struct site sites[PLACES] = {
 			)(ASK_RUNTIME | ASK_APPARMOR | ASK_LABEL | ASK_WAIVER | ASK_GUEST
 			  | ASK_CONFIG | ASK_RESTART | ASK_WORKDIR | ASK_IDMAP | ASK_PUBLISH),
 			.refusal = "--in host and vm, --runtime, --apparmor, --security-label, "
-				   "--allow-missing, --restart, --workdir, idmap, --publish and "
-				   "--config are "
-				   "root's; a keeper "
-				   "has what root gave it",
+				   "--allow-missing, --restart, --workdir, idmap and owner of "
+				   "-v, --publish and --config are root's; a keeper has what root "
+				   "gave it",
 			.state = PEN_DIR "/state",
 			.starts = "init",
 			.execs = "init",
@@ -101,8 +100,8 @@ static const struct site sites[PLACES] = {
 			.may = ~(unsigned
 			)(ASK_RIGHTS | ASK_APPARMOR | ASK_LABEL | ASK_WORKDIR | ASK_IDMAP
 			  | ASK_PUBLISH),
-			.refusal = "--apparmor, --security-label, --workdir, --publish and idmap "
-				   "are for containers",
+			.refusal = "--apparmor, --security-label, --workdir, --publish, idmap "
+				   "and owner of -v are for containers",
 			.state = RUNTIME_DIR,
 			.manager = "cgroupfs",
 			.pages = FENCE_DIR "/huge",

@@ -77,7 +77,7 @@ enum {
 	ASK_CONFIG = 1 << 10,
 	ASK_RESTART = 1 << 11,
 	ASK_WORKDIR = 1 << 12,
-	ASK_IDMAP = 1 << 13, // of volumes
+	ASK_IDMAP = 1 << 13, // idmap and owner of volumes
 	ASK_PUBLISH = 1 << 14,
 	ASK_LABEL = 1 << 15, // of SELinux
 };

@@ -161,6 +161,26 @@ class RunIdmap(RunAlone):
         self.flags = ["-v", f"{data}:/data:rw,idmap"]
 
 
+class RunOwner(RunAlone):
+    """Its directory is root's again, with the mode that it had."""
+
+    victims = {"0": ["self", "all"], "0.2": ["self", "0", "all"], "0.2.0.0.0": ["self", "all"]}
+
+    def __init__(self, pf):
+        super().__init__(pf)
+        self.data = pf.directory / "given"
+        self.data.mkdir(mode=0o710)
+        self.flags = ["-v", f"{self.data}:/data:rw,owner"]
+
+    def command(self):
+        return [*super().command()[:-1], "/bin/chmod", "777", "/data"]
+
+    def put_away(self):
+        # what outlives its supervisor for a moment has it as long
+        wait(lambda: [self.pf.ok("gc"), self.data.stat().st_uid == 0][1], what="its owner")
+        assert self.data.stat().st_mode & 0o7777 == 0o710
+
+
 class RunNetdev(RunAlone):
     """An interface of a network namespace of the test's own is as it was. 0.2.0 to 0.2.2 make and keep
     namespaces, 0.4 and 0.5 let go of them."""
@@ -465,6 +485,7 @@ SCENARIOS = [
     RunDetached,
     RunAgain,
     RunIdmap,
+    RunOwner,
     RunNetdev,
     RunPublished,
     VM,
@@ -491,6 +512,7 @@ SAMPLE = {
     RunDetached: 14,
     RunAgain: 12,
     RunIdmap: 8,
+    RunOwner: 10,
     RunNetdev: 24,
     RunPublished: 12,
     RunVm: 3,

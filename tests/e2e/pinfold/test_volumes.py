@@ -2,15 +2,18 @@
 # Copyright (c) 2026 The pinfold authors
 """What of the host a program is given: files at a chosen path, directories that it may write, and where it runs."""
 
+import json
 import os
 import stat
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from features import needs_idmaps
-from workload import CPU, PYTHON, needs_root, unique
+from places import TOP
+from workload import CPU, OTHER, PYTHON, kill, needs_root, needs_two, unique
 
 pytestmark = needs_root
 
@@ -143,12 +146,12 @@ def test_idmap_where_it_cannot_be(pf, top):
         p = pf("run", *flags, "--", "/bin/true")
         assert p.returncode == 125 and p.stderr.count("\n") == 1
         assert f"volume '{data}': map the ids of its owner; where the kernel (5.12)" in p.stderr
-        assert "leave idmap out and open the directory to all" in p.stderr
+        assert "say owner instead of idmap" in p.stderr
         assert {(f.stat().st_uid, f.stat().st_gid) for f in (data, data / "old")} == {(0, 0)}
-        os.chmod(data, 0o1777)
-        assert pf.shell("touch /data/new && echo made", "-v", f"{data}:/data:rw") == "made\n"
-        # until somebody says otherwise it is of a range that is another's next
-        assert (data / "new").stat().st_uid != 0
+        assert pf.shell("touch /data/new && echo made", "-v", f"{data}:/data:rw,owner") == "made\n"
+        assert {(f.stat().st_uid, f.stat().st_gid) for f in (data, data / "old")} == {(0, 0)}
+        # of no account, and of no later workload
+        assert (data / "new").stat().st_uid >= 0x70000000
     finally:
         subprocess.run(["umount", data], check=True)
 
@@ -171,6 +174,76 @@ def test_idmap_makes_no_set_user_id(pf, top):
     assert st.st_mode & (stat.S_ISUID | stat.S_ISGID) == 0 and st.st_uid == 0
 
 
+@pytest.mark.parametrize("user", ["0", "1000:1000"])
+def test_owner(pf, top, user):
+    """The directory is the program's while it runs, and his again whose it was; what is in it is nobody else's by that."""
+    data = top / "data"
+    data.mkdir()
+    (data / "old").write_text("old\n")
+    os.chmod(data / "old", 0o600)
+    for path in (data, data / "old"):
+        os.chown(path, 12345, 23456)
+    os.chmod(data, 0o2750)
+    before = data.stat()
+    script = "stat -c %u:%g /data; cat /data/old 2>/dev/null || echo closed; umask 077; echo new > /data/new"
+    flags = ["-v", f"{data}:/data:rw,owner"]
+    p = pf.run("-u", user, *flags, "--", "/bin/sh", "-c", f"{script}; chmod 777 /data; exit 3")
+    ids = "0:0" if user == "0" else user
+    assert (p.returncode, p.stdout) == (3, f"{ids}\nclosed\n")
+    after = data.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (12345, 23456, before.st_mode)
+    assert (data / "old").stat().st_uid == 12345 and (data / "new").stat().st_uid >= 0x70000000
+    # the next has other ids
+    script = "cat /data/new 2>/dev/null || echo closed; rm -f /data/new /data/old; ls /data"
+    assert pf.shell(script, "-u", user, *flags) == "closed\n"
+    assert data.stat().st_uid == 12345
+
+
+@needs_two
+def test_owner_of_one_at_a_time(pf, top):
+    """And after the death of all that watched it gc gives it back."""
+    data = top / "data"
+    data.mkdir(mode=0o700)
+    flags = ["-v", f"{data}:/data:rw,owner"]
+    name = pf.detach(*flags)
+    assert data.stat().st_uid >= 0x70000000
+    like = f"'{name}' is its owner while it runs; pinfold stop {name}"
+    pf.fails("run", "--cpus", OTHER, *flags, "--", "/bin/true", like=like)
+    assert data.stat().st_uid >= 0x70000000
+    # a bind of it is the same directory
+    other = top / "other"
+    other.mkdir()
+    subprocess.run(["mount", "--bind", data, other], check=True)
+    try:
+        words = ["run", "--cpus", OTHER, "-v", f"{other}:/data:rw,owner", "--", "/bin/true"]
+        pf.fails(*words, like=like)
+    finally:
+        subprocess.run(["umount", other], check=True)
+    kill(pf.lease(name)["supervisor"])
+    pf.ok("stop", "-t", "0", name)
+    pf.ok("gc")
+    assert (data.stat().st_uid, data.stat().st_gid) == (0, 0)
+    os.chown(data, 0x70010000, 0)
+    like = f"chown USER:GROUP '{data}'"
+    pf.fails("run", "--cpus", CPU, *flags, "--", "/bin/true", like=like)
+
+
+def test_owner_in_a_plan(pf, top):
+    data = top / "data"
+    data.mkdir(mode=0o700)
+    words = ["plan", "--cpus", CPU, "-v", f"{data}:/data:rw,owner"]
+    plan = pf.json(*words, "--format", "json", "--", "true")
+    schema = (TOP / "build/data/schemas/plan.json").read_text()
+    jsonschema.validate(plan, json.loads(schema))
+    [step] = [s for s in plan["steps"] if s["do"] == "owner"]
+    assert (step["path"], step["where"]) == (str(data), "host")
+    [undo] = [u["path"] for u in plan["undo"] if u["what"] == "owner"]
+    assert undo.startswith("0:0:0700:") and undo.endswith(f":{data}")
+    assert f"give back owner {undo}" in pf.ok(*words, "--", "true")
+    assert any("ids of no account" in note for note in plan["notes"])
+    assert data.stat().st_uid == 0
+
+
 def test_idmap_in_a_plan(pf, top):
     data = top / "data"
     data.mkdir()
@@ -184,11 +257,14 @@ def test_idmap_in_a_plan(pf, top):
 @pytest.mark.parametrize(
     "volume, like",
     [
-        ("{}:/data:rx", "none of ro, rw and idmap"),
+        ("{}:/data:rx", "none of ro, rw, idmap and owner"),
         ("{}:/data:ro,rw", "both ro and rw"),
-        ("{}:/data:idmap,x", "none of ro, rw and idmap"),
-        ("{}:/data:ro,", "'' is none of ro, rw and idmap"),
-        ("{}:/data:,idmap", "'' is none of ro, rw and idmap"),
+        ("{}:/data:idmap,x", "none of ro, rw, idmap and owner"),
+        ("{}:/data:ro,", "'' is none of ro, rw, idmap and owner"),
+        ("{}:/data:,idmap", "'' is none of ro, rw, idmap and owner"),
+        ("{}:/data:ro,owner", "write rw,owner"),
+        ("{}:/data:idmap,owner", "write rw,owner"),
+        ("/etc/passwd:/data:rw,owner", "owner is for directories"),
     ],
 )
 def test_volumes_refused(pf, top, volume, like):
@@ -196,12 +272,12 @@ def test_volumes_refused(pf, top, volume, like):
 
 
 def test_not_for_machines(pf, top):
-    flags = [["-v", f"{top}:/data:rw,idmap"], ["-w", "/usr"]]
+    flags = [["-v", f"{top}:/data:rw,idmap"], ["-v", f"{top}:/data:rw,owner"], ["-w", "/usr"]]
     for words in flags:
         words = ["run", "--in", "vm", "--cpus", CPU, "--memory", "192M", *words, "--", "/bin/true"]
         pf.fails(
             *words,
-            like="--apparmor, --security-label, --workdir, --publish and idmap are for containers",
+            like="--workdir, --publish, idmap and owner of -v are for containers",
         )
 
 

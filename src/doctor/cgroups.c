@@ -134,4 +134,6 @@ void doctor_cgroups(struct doctor *d)
 	}
 	if (cg->version == HOST_CGROUP_V2)
 		look_at_children(d);
+	if (d->wanted == NULL)
+		doctor_cgroups_below(d);
 }

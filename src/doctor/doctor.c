@@ -170,6 +170,14 @@ bool doctor_exists(const struct doctor *d, const char *path)
 	       || (fd == -ENOTDIR && hostfs_line(d->fs->root, path, unused, 1) != -ENOENT);
 }
 
+bool doctor_kernel(const struct doctor *d, unsigned major, unsigned minor)
+{
+	unsigned is, below;
+
+	return sscanf(d->host->release, "%u.%u", &is, &below) != 2 || is > major
+	       || (is == major && below >= minor);
+}
+
 bool doctor_has_module(const struct doctor *d, const char *name)
 {
 	char path[128];

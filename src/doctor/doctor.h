@@ -86,6 +86,9 @@ int doctor_can_load(const struct doctor *d, const char *name);
 
 bool doctor_exists(const struct doctor *d, const char *path);
 
+// The kernel is that release or a newer one; true where it does not tell.
+bool doctor_kernel(const struct doctor *d, unsigned major, unsigned minor);
+
 // One file a group; the order is that of the report.
 void doctor_grant(struct doctor *d);
 void doctor_processor(struct doctor *d);
@@ -102,3 +105,19 @@ void doctor_limits(struct doctor *d);
 void doctor_security(struct doctor *d);
 void doctor_devices(struct doctor *d);
 void doctor_machines(struct doctor *d);
+
+// engines.c: of the group `runtime`.
+void doctor_engines(struct doctor *d);
+// An engine is installed.
+bool doctor_has_engine(const struct doctor *d);
+// seccomp.c: what a profile of an engine's says about the calls by which EAL places memory on nodes, for a container with
+// the capabilities that engines give.
+enum doctor_calls {
+	CALLS_ALLOWED,
+	CALLS_UNSAID, // refused, and a runtime below may add them
+	CALLS_REFUSED,
+	CALLS_UNKNOWN, // it is no profile
+};
+enum doctor_calls doctor_calls(const char *profile);
+// cgroups_below.c: of the group `cgroups`.
+void doctor_cgroups_below(struct doctor *d);

@@ -118,6 +118,69 @@ static void look_at_surplus(struct doctor *d, const struct host_node *n, unsigne
 	);
 }
 
+// Promised to who has mapped them or mounted them so: free, and for nobody else. The kernel does not count it by node.
+static void look_at_reserved(struct doctor *d, unsigned index)
+{
+	const struct host_hugepages *p = &d->host->hugepages[index];
+	bool all = p->reserved >= p->free;
+	char size[SIZE_STR], dir[HOST_POOL_DIR], more[RESERVE_LEN];
+
+	if (p->reserved == 0)
+		return;
+	doctor_find(
+		d,
+		all ? VERDICT_WARN : VERDICT_PASS,
+		"reserved",
+		all ? "%s: the %llu that are free are promised to programs, all of them"
+		    : "%s: of the %llu that are free %llu are promised to programs",
+		size_format(p->size, size),
+		(unsigned long long)p->free,
+		(unsigned long long)p->reserved
+	);
+	doctor_read(
+		d,
+		"/sys/kernel/mm/hugepages/%s/resv_hugepages: %llu",
+		host_pool_dir(p->size, dir),
+		(unsigned long long)p->reserved
+	);
+	if (all)
+		doctor_cure(d, "%s", avail_reserve(d->host, p->size, -1, p->reserved, more));
+}
+
+// Memory that is kept for pages of 1G until one is asked for (hugetlb_cma=, Linux 5.7): they can be had at run time then.
+static void look_at_cma(struct doctor *d)
+{
+	_cleanup_free_ char *text = NULL;
+	char asked[64], size[SIZE_STR], left[SIZE_STR];
+	uint64_t total;
+
+	if (!doctor_cmdline(d, "hugetlb_cma", asked, sizeof(asked))
+	    || fs_read_system(d->fs->root, "proc/meminfo", 1u << 16, &text, NULL) < 0)
+		return;
+	total = host_meminfo(text, "CmaTotal");
+	doctor_find(
+		d,
+		total == 0 ? VERDICT_WARN : VERDICT_PASS,
+		"cma",
+		total == 0 ? "none is kept for pages of 1G, which was asked for"
+			   : "%s is kept for pages of 1G at run time, %s of it free",
+		size_format(total, size),
+		size_format(host_meminfo(text, "CmaFree"), left)
+	);
+	doctor_read(
+		d,
+		"/proc/cmdline: hugetlb_cma=%s, /proc/meminfo: CmaTotal: %llu kB",
+		asked,
+		(unsigned long long)(total >> 10)
+	);
+	if (total == 0)
+		doctor_cure(
+			d,
+			"boot with hugetlb_cma= of 1G a node at least, and a kernel that has "
+			"CONFIG_CMA; or with hugepagesz=1G hugepages=N"
+		);
+}
+
 static void look_at_overcommit(struct doctor *d, unsigned index)
 {
 	char path[128], dir[HOST_POOL_DIR], size[SIZE_STR];
@@ -221,7 +284,9 @@ void doctor_hugepages(struct doctor *d)
 			look_at_pool(d, &h->nodes[k], i);
 			look_at_surplus(d, &h->nodes[k], i);
 		}
+		look_at_reserved(d, i);
 		look_at_overcommit(d, i);
 	}
+	look_at_cma(d);
 	mounts_each(d->fs, look_at_mount, d);
 }

@@ -238,6 +238,38 @@ static void look_at_driver(struct doctor *d, const struct host_pci *p)
 	doctor_read(d, "/sys/%s/driver", p->path);
 }
 
+// Who opens a VF by its group says the token of its PF; by a node of its own (iommufd) one can from Linux 6.17 on.
+static void look_at_token(struct doctor *d, const struct host_pci *p)
+{
+	bool old = doctor_exists(d, "sys/class/misc/iommu") && !doctor_kernel(d, 6, 17);
+
+	if (!str_eq(p->driver, "vfio-pci") || p->numvfs == 0)
+		return;
+	doctor_find(
+		d,
+		VERDICT_WARN,
+		"nic-token",
+		"%s is bound to vfio-pci and has VFs: programs with those need its VF token%s",
+		p->bdf,
+		old ? ", and cannot say it where they use iommufd (Linux 6.17)" : ""
+	);
+	doctor_read(
+		d,
+		old ? "/sys/%s/sriov_numvfs: %u, /proc/sys/kernel/osrelease: %s"
+		    : "/sys/%s/sriov_numvfs: %u",
+		p->path,
+		p->numvfs,
+		d->host->release
+	);
+	doctor_cure(
+		d,
+		"pinfold nic vfs %s 0 && pinfold nic unbind %s # the PF is its kernel driver's "
+		"again",
+		p->bdf,
+		p->bdf
+	);
+}
+
 static void look_at_rest(struct doctor *d, const struct host_pci *p)
 {
 	if (p->node < 0 && d->host->nnodes > 1) {
@@ -267,24 +299,7 @@ static void look_at_rest(struct doctor *d, const struct host_pci *p)
 		doctor_read(d, "/sys/%s/reset_method: none", p->path);
 		doctor_cure(d, "grant it to programs that trust each other, or grant VFs");
 	}
-	if (str_eq(p->driver, "vfio-pci") && p->numvfs > 0) {
-		doctor_find(
-			d,
-			VERDICT_WARN,
-			"nic-token",
-			"%s is bound to vfio-pci and has VFs: programs with those need its VF "
-			"token",
-			p->bdf
-		);
-		doctor_read(d, "/sys/%s/sriov_numvfs: %u", p->path, p->numvfs);
-		doctor_cure(
-			d,
-			"pinfold nic vfs %s 0 && pinfold nic unbind %s # the PF is its kernel "
-			"driver's again",
-			p->bdf,
-			p->bdf
-		);
-	}
+	look_at_token(d, p);
 }
 
 void doctor_nics(struct doctor *d)

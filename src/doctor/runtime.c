@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// What makes containers: an OCI runtime, and engines that are installed.
+// What makes containers: an OCI runtime, and containerd's limits; of engines see engines.c.
 
 #include "site/runtime.h"
 #include "base/fs.h"
@@ -71,60 +71,11 @@ static void look_at_containerd(struct doctor *d)
 		);
 }
 
-static const struct {
-	const char *name, *program, *config, *also;
-} engines[] = {
-	{"docker", "usr/bin/dockerd", "etc/docker/daemon.json", NULL},
-	{"podman",
-	 "usr/bin/podman",
-	 "etc/containers/containers.conf",
-	 "etc/containers/containers.conf.d/50-pinfold.conf"},
-	{"containerd", "usr/bin/containerd", "etc/containerd/config.toml", NULL},
-	{"crio", "usr/bin/crio", "etc/crio/crio.conf", "etc/crio/crio.conf.d/50-pinfold.conf"},
-};
-
-static bool names_ours(const struct doctor *d, const char *config)
-{
-	_cleanup_free_ char *text = NULL;
-
-	return config != NULL && fs_read(d->fs->root, config, CONFIG_MAX, &text, NULL) == 0
-	       && strstr(text, "pinfold-runtime") != NULL;
-}
-
-// Grants for containers of engines (docs/engines.md) need pinfold-runtime named there.
-static void look_at_engines(struct doctor *d)
-{
-	for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
-		bool named;
-
-		if (!doctor_exists(d, engines[i].program))
-			continue;
-		named = names_ours(d, engines[i].config) || names_ours(d, engines[i].also);
-		doctor_find(
-			d,
-			VERDICT_PASS,
-			"engines",
-			named ? "%s knows pinfold-runtime"
-			      : "%s is there, and its containers have no grants: pinfold-runtime "
-				"is not among its runtimes",
-			engines[i].name
-		);
-		doctor_read(
-			d,
-			engines[i].also != NULL ? "/%s, /%s" : "/%s",
-			engines[i].config,
-			engines[i].also
-		);
-		if (!named)
-			doctor_cure(d, "pinfold runtime configure %s", engines[i].name);
-	}
-}
-
 void doctor_runtime(struct doctor *d)
 {
 	look_at_runtime(d);
 	if (d->wanted != NULL)
 		return;
 	look_at_containerd(d);
-	look_at_engines(d);
+	doctor_engines(d);
 }

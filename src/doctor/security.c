@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "doctor/doctor.h"
 #include "host/hostfs.h"
+#include "host/mounts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -117,23 +118,53 @@ static void look_at_overlay(struct doctor *d)
 // Of the kernels that pinfold runs on the older ones lack it; it is no more than a way to give volumes.
 static void look_at_idmaps(struct doctor *d)
 {
-	unsigned major, minor;
-	bool there;
+	bool there = doctor_kernel(d, 5, 12);
 
-	if (sscanf(d->host->release, "%u.%u", &major, &minor) != 2)
-		return;
-	there = major > 5 || (major == 5 && minor >= 12);
 	doctor_find(
 		d,
 		there ? VERDICT_PASS : VERDICT_WARN,
 		"idmapped-mounts",
 		there ? "volumes may be given with idmap, where their file system can"
-		      : "no volume can be given with idmap (Linux 5.12): programs write where all "
-			"may"
+		      : "no volume can be given with idmap (Linux 5.12)"
 	);
 	doctor_read(d, "/proc/sys/kernel/osrelease: %s", d->host->release);
 	if (!there)
-		doctor_cure(d, "Linux 5.12 or newer");
+		doctor_cure(
+			d, "give volumes with owner (-v DIR:/path:rw,owner), or Linux 5.12 or newer"
+		);
+}
+
+static void look_at_hugetlbfs(const struct mount_line *m, void *arg)
+{
+	bool *there = arg;
+
+	*there = *there || (str_eq(m->type, "hugetlbfs") && !str_starts(m->where, "/run/pinfold/"));
+}
+
+// Engines show volumes of a container that has a user namespace with its ids; pinfold mounts hugetlbfs with those as the
+// owner, which any kernel can.
+static void look_at_idmapped_hugetlbfs(struct doctor *d)
+{
+	bool there = doctor_kernel(d, 6, 9), mounted = false;
+
+	mounts_each(d->fs, look_at_hugetlbfs, &mounted);
+	if (d->wanted != NULL || !mounted || !doctor_has_engine(d))
+		return;
+	doctor_find(
+		d,
+		there ? VERDICT_PASS : VERDICT_WARN,
+		"idmapped-hugetlbfs",
+		there ? "a hugetlbfs may be a volume of an engine's container with a user namespace"
+		      : "a hugetlbfs cannot be a volume of an engine's container with a user "
+			"namespace (Linux 6.9)"
+	);
+	doctor_read(d, "/proc/sys/kernel/osrelease: %s, /proc/mounts", d->host->release);
+	if (!there)
+		doctor_cure(
+			d,
+			"Linux 6.9 or newer; or a grant for the container, whose pages are mounted "
+			"for its ids (docs/engines.md)"
+		);
 }
 
 void doctor_security(struct doctor *d)
@@ -143,4 +174,5 @@ void doctor_security(struct doctor *d)
 	look_at_namespaces(d);
 	look_at_overlay(d);
 	look_at_idmaps(d);
+	look_at_idmapped_hugetlbfs(d);
 }

@@ -97,7 +97,48 @@ def healthy(pinfold, memory_factory):
 # --- fake machines --------------------------------------------------------------------------------
 
 
+CONTAINER = "docker-" + "c0ffee" * 10 + "beef.scope"
+GROUPS = "sys/fs/cgroup/system.slice"
+# of systemd, which knows no hugetlb
+SLICE = {
+    f"{GROUPS}/cgroup.subtree_control": "cpuset cpu io memory pids",
+    f"{GROUPS}/{CONTAINER}/cgroup.subtree_control": "",
+}
+# as the makers of engines have them: for who may do more than is needed
+BY_CAPABILITY = json.dumps(
+    {
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [
+            {"names": ["read", "write"], "action": "SCMP_ACT_ALLOW"},
+            {
+                "names": ["get_mempolicy", "mbind", "set_mempolicy"],
+                "action": "SCMP_ACT_ALLOW",
+                "includes": {"caps": ["CAP_SYS_NICE"]},
+            },
+        ],
+    }
+)
+
+
+def dpkg(**versions):
+    """The installed packages of a machine."""
+    stanza = "Package: {}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {}\n\n"
+    text = "".join(stanza.format(name.replace("_", "."), v) for name, v in versions.items())
+    return {"var/lib/dpkg/status": "Package: base-files\nVersion: 12.4\n\n" + text}
+
+
+ENGINES = {
+    "usr/bin/dockerd": "",
+    "usr/bin/podman": "",
+    "etc/cdi/pinfold.json": "{}",
+    "usr/share/containers/seccomp.json": BY_CAPABILITY,
+    "proc/cmdline": "ro hugetlb_cma=4G",
+    **dpkg(docker_io="20.10.24+dfsg1-1+b3", podman="4.3.1+ds1-8+deb12u1+b3"),
+    **SLICE,
+}
+
 GOLDENS = {
+    "doctor-engines": ("two-v2", "", ENGINES),
     "doctor-paper": ("paper", ""),
     "doctor-paper-nic": ("paper", "--cpu-count 4 --nic 82:00.0 --hugepages 1G=4"),
     "doctor-two-bare": ("two-bare", ""),
@@ -108,8 +149,8 @@ GOLDENS = {
 @pytest.mark.anywhere
 @pytest.mark.parametrize("name", GOLDENS)
 def test_golden(pinfold, machine, name):
-    kind, flags = GOLDENS[name]
-    p = run(pinfold, "--all", *flags.split(), tree=machine(kind))
+    kind, flags, *files = GOLDENS[name]
+    p = run(pinfold, "--all", *flags.split(), tree=machine(kind, *files))
     assert p.returncode in (0, 1) and p.stderr == ""
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN") == "1":
@@ -182,6 +223,13 @@ SICK = [
     ("paper", {"pci": [nic(0)]}, "nics/nic-node", "WARN", "does not tell its NUMA node"),
     ("paper", {"pci": [nic(0, node=1, totalvfs=63, numvfs=2)]},
      "nics/nic-token", "WARN", "need its VF token"),
+    ("paper", {"pci": [nic(0, node=1, totalvfs=63, numvfs=2)],
+               "files": {"sys/class/misc/iommu/dev": "10:123"}},
+     "nics/nic-token", "WARN", "where they use iommufd (Linux 6.17)"),
+    ("paper", {"resv": {2048: 512}}, "hugepages/reserved", "WARN", "2M: the 512 that are free"),
+    ("paper", {"cmdline": "ro hugetlb_cma=4G"}, "hugepages/cma", "WARN", "none is kept"),
+    ("paper", {"files": SLICE}, "cgroups/of-containers", "WARN",
+     "/system.slice are not limited by: hugetlb"),
     ("paper", {"pci": [nic(0, node=1), nic(1, node=1, driver="ixgbe", netdev="ens1")]},
      "nics/nic", "WARN", "shares IOMMU group 40 with 0000:82:00.1 (ixgbe)"),
     ("paper", {"pci": [nic(0, node=1, driver="uio_pci_generic")]}, "nics/nic", "WARN", "no memory"),
@@ -271,6 +319,196 @@ def test_engine_that_knows_the_runtime(pinfold, machine, program, config):
         said = [c["found"] for c in find(doc, "runtime/engines")]
         assert len(said) == 1 and ("knows pinfold-runtime" in said[0]) == known, doc
         files[f"etc/{config}"] = "other\n"
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize(
+    "program, packages, config, verdict, words",
+    [
+        ("dockerd", {"docker_io": "20.10.24+dfsg1"}, "", "WARN", "docker 25.0 or newer"),
+        ("dockerd", {"docker-ce": "5:24.0.7-1~debian.12~bookworm"}, None, "WARN", "25.0 or newer"),
+        ("dockerd", {"docker-ce": "5:25.0.3-1"}, None, "WARN", "echo '{"),
+        ("dockerd", {"docker-ce": "5:25.0.3-1"}, "", "WARN", "in /etc/docker/daemon.json, then"),
+        ("dockerd", {"docker-ce": "5:25.0.3-1"}, '{"features": {"cdi": true}}', "PASS", ""),
+        ("dockerd", {"docker-ce": "5:24.0.7-1"}, '{"features": {"cdi": true}}', "WARN", "25.0 or"),
+        ("dockerd", {"docker-ce": "5:28.1.1-1"}, "{}", "WARN", "daemon.json"),
+        ("dockerd", {"docker-ce": "5:28.2.0-1"}, "{}", "PASS", ""),
+        ("dockerd", {"docker-ce": "5:29.0.0-1"}, '{"features": {"cdi": false}}', "WARN", "true}"),
+        ("dockerd", {"docker": "29.0"}, "{}", "SKIP", ""),
+        ("dockerd", {}, '{"features": {"cdi": true}}', "PASS", ""),
+        ("podman", {"podman": "4.3.1+ds1-8"}, None, "PASS", ""),
+        ("podman", {"podman": "3.0.1+dfsg1-3"}, None, "WARN", "podman 4.1 or newer"),
+        ("podman", {"podman": "not"}, None, "SKIP", ""),
+    ],
+)
+def test_cdi_of_engines(pinfold, machine, program, packages, config, verdict, words):
+    """By the version, and what Docker's configuration says; nothing is wrong where no grant is a CDI device."""
+    files = {f"usr/bin/{program}": "", "etc/cdi/pinfold.json": "{}", **dpkg(**packages)}
+    if config is not None:
+        files["etc/docker/daemon.json"] = config
+    said = one(report(pinfold, tree=machine("two", files)), "runtime/cdi")
+    assert said["verdict"] == verdict and words in (said["cure"] or ""), said
+    del files["etc/cdi/pinfold.json"]
+    said = one(report(pinfold, tree=machine("two", files)), "runtime/cdi")
+    assert said["verdict"] == ("SKIP" if verdict == "SKIP" else "PASS") and not said["cure"], said
+
+
+def profile(default, *rules):
+    return json.dumps({"defaultAction": f"SCMP_ACT_{default}", "syscalls": list(rules)})
+
+
+def rule(action, names="get_mempolicy set_mempolicy", **more):
+    return {"names": names.split(), "action": f"SCMP_ACT_{action}"} | more
+
+
+NICE = {"caps": ["CAP_SYS_NICE"]}
+PROFILES = [
+    (profile("ERRNO", rule("ALLOW")), "PASS"),
+    (profile("ALLOW"), "PASS"),
+    (profile("ERRNO", {"name": "get_mempolicy", "action": "SCMP_ACT_ALLOW"},
+             {"name": "set_mempolicy", "action": "SCMP_ACT_LOG"}), "PASS"),
+    (profile("ERRNO", rule("ALLOW", includes={}, excludes={}, args=[])), "PASS"),
+    (BY_CAPABILITY, "WARN unsaid"),
+    (profile("ERRNO", rule("ALLOW", "get_mempolicy")), "WARN unsaid"),
+    (profile("ERRNO", rule("ALLOW", includes={"arches": ["s390x"]})), "WARN unsaid"),
+    (profile("ERRNO", rule("ALLOW", args=[{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}])),
+     "WARN unsaid"),
+    (profile("ERRNO", rule("ALLOW", includes=NICE), rule("ERRNO", excludes=NICE)), "WARN refused"),
+    (profile("ALLOW", rule("ERRNO", "set_mempolicy")), "WARN refused"),
+    ("[]", "SKIP"),
+    ("{}", "SKIP"),
+]  # fmt: skip
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+@pytest.mark.parametrize("text, verdict", PROFILES, ids=range(len(PROFILES)))
+def test_calls_of_a_profile(pinfold, machine, engine, text, verdict):
+    """Whether a container without more capabilities may place its memory, and what pinfold-runtime adds."""
+    files = {
+        "docker": {
+            "usr/bin/dockerd": "",
+            "etc/docker/daemon.json": '{"seccomp-profile": "/etc/docker/calls.json"}',
+            "etc/docker/calls.json": text,
+        },
+        "podman": {
+            "usr/bin/podman": "",
+            "etc/containers/containers.conf": "[containers]\n"
+            '#seccomp_profile = "/none"\n  seccomp_profile="/etc/my.json" # mine\n',
+            "etc/my.json": text,
+            "usr/share/containers/seccomp.json": profile("ALLOW"),
+        },
+    }[engine]
+    said = one(report(pinfold, tree=machine("two", files)), "runtime/numa-calls")
+    assert said["verdict"] == verdict.split()[0], said
+    assert ("runtime configure" in (said["cure"] or "")) == ("unsaid" in verdict)
+    assert ("take get_mempolicy" in (said["cure"] or "")) == ("refused" in verdict)
+    assert said["read"].endswith((".json", "my.json"))
+    known = "etc/containers/containers.conf.d/50-pinfold.conf"
+    if engine == "docker":
+        known = "etc/docker/daemon.json"
+        runtimes = {"pinfold": {"path": "/usr/bin/pinfold-runtime"}}
+        both = json.loads(files[known]) | {"runtimes": runtimes}
+        files[known] = json.dumps(both)
+    else:
+        files[known] = "/usr/bin/pinfold-runtime"
+    said = one(report(pinfold, tree=machine("two", files)), "runtime/numa-calls")
+    # what it says nothing about they get with a grant; what it refuses stays refused
+    expected = "PASS" if "unsaid" in verdict else verdict.split()[0]
+    assert said["verdict"] == expected and "runtime configure" not in (said["cure"] or "")
+
+
+@pytest.mark.anywhere
+def test_calls_without_a_profile(pinfold, machine):
+    """Docker's own is in its program, and is known; Podman's usual file comes before that of its package."""
+    said = []
+    for files in (
+        {"usr/bin/dockerd": ""},
+        {"usr/bin/dockerd": "", "etc/docker/daemon.json": '{"seccomp-profile": "builtin"}'},
+        {"usr/bin/dockerd": "", "etc/docker/daemon.json": '{"seccomp-profile": "unconfined"}'},
+        {"usr/bin/podman": ""},
+        {"usr/bin/podman": "", "usr/share/containers/seccomp.json": profile("ALLOW")},
+        {
+            "usr/bin/podman": "",
+            "usr/share/containers/seccomp.json": profile("ALLOW"),
+            "etc/containers/seccomp.json": BY_CAPABILITY,
+        },
+    ):
+        doc = report(pinfold, tree=machine("two", files))
+        said.append(one(doc, "runtime/numa-calls")["verdict"])
+    assert said == ["WARN", "WARN", "PASS", "SKIP", "PASS", "WARN"]
+
+
+@pytest.mark.anywhere
+def test_containers_of_engines(pinfold, machine):
+    """What their directory does not get from above they are not limited by; the cure begins above."""
+    top, word = "sys/fs/cgroup", "cgroup.subtree_control"
+    pods = f"{top}/kubepods.slice/kubepods-burstable.slice"
+    limits = "cpuset memory pids hugetlb"
+    files = {
+        f"{top}/{word}": "cpuset cpu memory pids",
+        f"{top}/kubepods.slice/{word}": "cpu memory pids",
+        f"{pods}/{word}": "cpu memory pids",
+        f"{pods}/kubepods-burstable-pod1.slice/{word}": "",
+        # none of an engine's
+        f"{top}/system.slice/{word}": "memory pids",
+        f"{top}/system.slice/cron.service/{word}": "",
+        f"{top}/docker/{word}": limits,
+        f"{top}/docker/{'ab' * 32}/{word}": "",
+    }
+    found = find(report(pinfold, tree=machine("two-v2", files)), "cgroups/of-containers")
+    assert [c["verdict"] for c in found] == ["PASS", "WARN"]
+    assert "/docker have all" in found[0]["found"]
+    assert found[1]["found"].endswith("burstable.slice are not limited by: cpuset hugetlb")
+    assert found[1]["cure"] == " && ".join(
+        f"echo '{add}' > /{path}/{word}"
+        for path, add in (
+            (top, "+hugetlb"),
+            (f"{top}/kubepods.slice", "+cpuset +hugetlb"),
+            (pods, "+cpuset +hugetlb"),
+        )
+    )
+    # a grant of ours is limited by a cgroup of ours
+    doc = report(pinfold, "--cpus", "1", tree=machine("two-v2", files))
+    assert not find(doc, "cgroups/of-containers")
+
+
+@pytest.mark.anywhere
+def test_memory_kept_for_large_pages(pinfold, machine):
+    meminfo = (machine("two") / "proc/meminfo").read_text()
+    files = {"proc/meminfo": meminfo + "CmaTotal:  4194304 kB\nCmaFree:  3145728 kB\n"}
+    assert not find(report(pinfold, tree=machine("two", files)), "hugepages/cma")
+    doc = report(pinfold, tree=machine("two", files, cmdline="ro hugetlb_cma=4G"))
+    said = one(doc, "hugepages/cma", "4G is kept for pages of 1G at run time, 3G of it free")
+    assert said["verdict"] == "PASS"
+
+
+@pytest.mark.anywhere
+def test_floors_of_the_kernel(pinfold, machine):
+    """Only where something waits for a newer one."""
+    vfs = [nic(0, node=1, totalvfs=63, numvfs=2)]
+    node = {"sys/class/misc/iommu/dev": "10:123"}
+    for release, files, old in (
+        ("6.16.9-1-amd64", node, True),
+        ("6.17.0-1-amd64", node, False),
+        ("6.1.0-1-amd64", {}, False),
+        ("7.0.0-1-amd64", node, False),
+    ):
+        tree = machine("paper", files, release=release, pci=vfs)
+        said = one(report(pinfold, tree=tree), "nics/nic-token")
+        assert ("iommufd (Linux 6.17)" in said["found"]) == old, (release, said)
+    for release, program, verdicts in (
+        ("6.8.0-1-amd64", "podman", ["WARN"]),
+        ("6.9.0-1-amd64", "podman", ["PASS"]),
+        ("6.8.0-1-amd64", "none", []),
+    ):
+        tree = machine("two", {f"usr/bin/{program}": ""}, release=release)
+        doc = report(pinfold, tree=tree)
+        assert not find(doc, "security/idmapped-hugetlbfs")
+        with open(tree / "proc/mounts", "a", encoding="utf-8") as f:
+            f.write("none /dev/hugepages hugetlbfs rw,pagesize=2M 0 0\n")
+        found = find(report(pinfold, tree=tree), "security/idmapped-hugetlbfs")
+        assert [c["verdict"] for c in found] == verdicts
 
 
 @pytest.mark.anywhere

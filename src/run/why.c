@@ -43,7 +43,8 @@ void why_it_failed(struct outcome *out, const struct log *log, int64_t ran_ms)
 		if (out->status == 128 + told[i])
 			return;
 	}
-	if (!out->program_ran || out->status == 0 || out->note[0] != '\0'
+	// it may have an end of its own for the signal
+	if (out->told || !out->program_ran || out->status == 0 || out->note[0] != '\0'
 	    || ran_ms > FIRST_MILLISECONDS)
 		return;
 	if (log->dir >= 0 && log->name != NULL)

@@ -5,7 +5,9 @@
 
 #include "base/str.h"
 #include "explain/explain.h"
+#include "run/why.h"
 
+#include <signal.h>
 #include <string.h>
 
 // Each message is known as it was printed, and is not taken for another.
@@ -52,12 +54,32 @@ static void takes_the_first(void **)
 	assert_null(explain_text("nothing\n\nof\nit"));
 }
 
+// What it says when it is told to end is no reason, whatever status it has for that.
+static void not_of_one_that_was_told(void **)
+{
+	const struct log none = LOG_NONE;
+	struct outcome out = {
+		.status = 1, .program_ran = true, .last = "EAL: lcore 7 unavailable\n"};
+
+	out.told = true;
+	why_it_failed(&out, &none, 10);
+	assert_string_equal(out.note, "");
+	out.told = false;
+	out.status = 128 + SIGTERM;
+	why_it_failed(&out, &none, 10);
+	assert_string_equal(out.note, "");
+	out.status = 1;
+	why_it_failed(&out, &none, 10);
+	assert_contains(out.note, "why it failed: ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_its_examples),
 		cmocka_unit_test(knows_no_other),
 		cmocka_unit_test(takes_the_first),
+		cmocka_unit_test(not_of_one_that_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,16 +141,26 @@ static bool has_file(const json_t *files, const char *path)
 static void print_tuned(const struct prepare_want *want)
 {
 	const struct host_tuned *t = &want->tuned;
-	char cure[TUNED_CURE_LEN];
+	char cure[TUNED_CURE_LEN], list[IDSET_STR];
 
 	if (idset_empty(&want->request.cpus))
 		return;
-	if (t->active)
+	if (t->active && !t->known)
+		printf("tuned's profile %s has isolated_cores='%s', and which CPUs these are it "
+		       "says once it has booted with that: interrupts, threads, unbound work and "
+		       "nohz_full are left to it\n",
+		       t->profile,
+		       t->cores);
+	else if (t->active)
 		printf("tuned's profile %s keeps CPUs %s free: interrupts, threads, unbound work "
 		       "and "
 		       "nohz_full are left to it\n",
 		       t->profile,
-		       t->cores);
+		       idset_format(&t->isolated, list, sizeof(list)));
+	else if (t->profile[0] != '\0')
+		printf("tuned does not run, though its profile %s is chosen: nothing is left to "
+		       "it\n",
+		       t->profile);
 	else if (t->installed)
 		printf("tuned is here: its profile cpu-partitioning could do this instead: %s\n",
 		       host_tuned_cure(t, &want->request.cpus, cure));

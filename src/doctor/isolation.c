@@ -336,15 +336,20 @@ static void look_at_tuned(struct doctor *d)
 	all = idset_subset(&d->cpus, &t.isolated);
 	doctor_find(
 		d,
-		all ? VERDICT_PASS : VERDICT_WARN,
+		!t.known ? VERDICT_SKIP
+		: all	 ? VERDICT_PASS
+			 : VERDICT_WARN,
 		"tuned",
-		all ? "its profile %s keeps interrupts, threads and unbound work away"
-		    : "its profile %s moves interrupts, threads and unbound work, to some of these "
-		      "CPUs, too",
+		!t.known ? "its profile %s says which CPUs it keeps free once it has booted with "
+			   "that"
+		: all	 ? "its profile %s keeps interrupts, threads and unbound work away"
+			 : "its profile %s moves interrupts, threads and unbound work, to some of "
+			   "these "
+			   "CPUs, too",
 		t.profile
 	);
 	doctor_read(d, TUNED_ACTIVE "; " TUNED_VARIABLES ": isolated_cores=%s", t.cores);
-	if (!all)
+	if (t.known && !all)
 		doctor_cure(d, "%s", host_tuned_cure(&t, &d->cpus, list));
 }
 

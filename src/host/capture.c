@@ -80,6 +80,7 @@ static const char *const patterns[] = {
 	"/etc/pinfold/grants.d/*.json",
 	"/etc/tuned/{active_profile,cpu-partitioning-variables.conf}",
 	"/run/pinfold/leases/*.json",
+	"/run/tuned/tuned.pid",
 };
 // there, whatever is in them
 static const char *const tables[] = {"DMAR", "IVRS", "IORT", "VIOT"};

@@ -11,12 +11,14 @@
 
 #define TUNED_VARIABLES "/etc/tuned/cpu-partitioning-variables.conf"
 #define TUNED_ACTIVE "/etc/tuned/active_profile"
+#define TUNED_PID "/run/tuned/tuned.pid"
 
 struct host_tuned {
-	bool installed, active;
-	char profile[64];      // the one that is active: it has variants
-	char cores[256];       // as it is configured; "": it is not
-	struct idset isolated; // the same; none where that is not a list of CPUs
+	bool installed, active; // active: it runs, with the profile
+	char profile[64];	// the one that is chosen: it has variants; "": another
+	char cores[256];	// as it is configured; "": it is not
+	bool known;		// what that isolates
+	struct idset isolated;
 };
 
 void host_tuned(const struct hostfs *fs, struct host_tuned *ret);

@@ -348,7 +348,7 @@ static int check_tuned(const struct planning *p, struct err *err)
 	const struct host_tuned *t = &p->want->tuned;
 	char cure[TUNED_CURE_LEN];
 
-	if (!t->active || idset_subset(&p->want->request.cpus, &t->isolated))
+	if (!t->active || !t->known || idset_subset(&p->want->request.cpus, &t->isolated))
 		return 0;
 	return err_set(
 		err,

@@ -392,41 +392,85 @@ def test_pages_that_only_a_boot_makes(pinfold, memory_path):
     assert p.returncode == 125 and p.stderr.endswith("(no pdpe1gb); ask for 2M=1024\n")
 
 
+TUNED_VARIABLES = "etc/tuned/cpu-partitioning-variables.conf"
 TUNED = {
     "etc/tuned/active_profile": "cpu-partitioning\n",
-    "etc/tuned/cpu-partitioning-variables.conf": "# isolated_cores=1-47\nisolated_cores = 2-4,6\n",
+    TUNED_VARIABLES: "# isolated_cores=1-47\nisolated_cores = 2-4,6\n",
+    "run/tuned/tuned.pid": "900\n",
+    "proc/900/status": "Name:\ttuned\nUmask:\t0022\n",
 }
 
 
-@pytest.mark.anywhere
-def test_beside_tuned(pinfold, memory_path):
-    """What its profile does is left to it; CPUs that it has for others are not taken from it."""
-    m = fake_host.kinds["paper"]()
-    m.isolated, m.nohz_full, m.cmdline, m.files = "", "", "ro", dict(TUNED)
+@pytest.fixture
+def say(pinfold, memory_path):
+    """What --cpus says on a machine that is not prepared."""
 
-    def say(cpus, *more):
+    def ask(cpus, *more, cmdline="ro", files=None):
+        m = fake_host.kinds["paper"]()
+        m.isolated, m.nohz_full, m.cmdline, m.files = "", "", cmdline, files
         tree = fake_host.write(m, str(memory_path / str(len(os.listdir(memory_path)))))
         command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--cpus", cpus]
         return subprocess.run([*command, *more], capture_output=True, text=True, check=False)
 
-    p = say("2-3")
+    return ask
+
+
+@pytest.mark.anywhere
+def test_beside_tuned(say):
+    """What its profile does is left to it; CPUs that it has for others are not taken from it."""
+    files = dict(TUNED)
+    p = say("2-3", files=files)
     assert "nothing is left to do\n" in p.stdout and "stays: process 700 (collector)" in p.stdout
     assert "tuned's profile cpu-partitioning keeps CPUs 2-4,6 free" in p.stdout
     assert p.stdout.endswith("command line: isolcpus=managed_irq,domain,2-3\n")
-    doc = json.loads(say("2-3", "--json").stdout)
+    doc = json.loads(say("2-3", "--json", files=files).stdout)
     jsonschema.validate(doc, SCHEMA)
     assert doc["tuned"] == "cpu-partitioning" and doc["steps"] == []
-    p = say("2-5")
+    p = say("2-5", files=files)
     assert p.returncode == 125 and p.stderr.count("\n") == 1
     assert "isolated_cores=2-6 in /etc/tuned/cpu-partitioning-variables.conf" in p.stderr
-    m.files["etc/tuned/active_profile"] = "balanced cpu-partitioning-powersave\n"
-    assert say("2-5").stderr.endswith("tuned-adm profile cpu-partitioning-powersave\n")
-    m.files["etc/tuned/active_profile"] = "balanced\n"
-    p = say("2-3")
+    files["etc/tuned/active_profile"] = "balanced cpu-partitioning-powersave\n"
+    assert say("2-5", files=files).stderr.endswith("tuned-adm profile cpu-partitioning-powersave\n")
+    files["etc/tuned/active_profile"] = "balanced\n"
+    p = say("2-3", files=files)
     assert "could do this instead: isolated_cores=2-4,6 in /etc" in p.stdout
     assert "interrupt 41" in p.stdout and "nohz_full=2-3" in p.stdout
-    m.files = {}
-    assert "tuned" not in say("2-3").stdout
+    assert "tuned" not in say("2-3", files={}).stdout
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"run/tuned/tuned.pid": ""},
+        {"run/tuned/tuned.pid": "901\n"},
+        {"proc/900/status": "Name:\tbash\n"},  # it was killed, and the number is another's
+    ],
+    ids=["none", "dead", "another"],
+)
+def test_tuned_that_does_not_run(say, files):
+    """The choice of its profile stays when it is switched off, or not installed any more: nobody moves anything."""
+    p = say("2-5", files=TUNED | files)
+    assert p.returncode == 0, p.stderr
+    assert "tuned does not run, though its profile cpu-partitioning is chosen" in p.stdout
+    assert "interrupt 41" in p.stdout and "nohz_full=2-5" in p.stdout
+    assert json.loads(say("2-5", "--json", files=TUNED | files).stdout)["tuned"] is None
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("cores", ["${f:calc_isolated_cores:1}", "2-6,^5", "0x5c"])
+def test_cores_that_only_tuned_understands(say, cores):
+    """As its package has it, and as its manual allows: what it made of it at the boot is on the command line."""
+    files = TUNED | {TUNED_VARIABLES: f"isolated_cores={cores}\n"}
+    rest = fake_host.format_mask(set(range(48)) - {2, 3, 4, 6}, 48)
+    p = say("2-3", files=files, cmdline=f"ro nohz=on tuned.non_isolcpus={rest} nosoftlockup")
+    assert p.returncode == 0 and "nothing is left to do\n" in p.stdout, p.stderr
+    assert "keeps CPUs 2-4,6 free" in p.stdout
+    p = say("2-5", files=files, cmdline=f"ro tuned.non_isolcpus={rest}")
+    assert p.returncode == 125 and "isolated_cores=2-6 in /etc" in p.stderr
+    p = say("2-5", files=files)
+    assert p.returncode == 0 and "nothing is left to do\n" in p.stdout, p.stderr
+    assert f"isolated_cores='{cores}', and which CPUs these are it says" in p.stdout
 
 
 def test_not_for_users(pf):

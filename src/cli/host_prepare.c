@@ -244,7 +244,9 @@ static int plan(
 	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
 		return err_sys(err, errno, "--persist: read link '/proc/self/exe'");
 	later->unit = prepare_unit(&a->want, program, err);
-	return later->unit != NULL ? 0 : -err->code;
+	if (later->unit == NULL)
+		return -err->code;
+	return fs->real ? prepare_check_program(program, err) : 0;
 }
 
 static void say_by_hand(void)

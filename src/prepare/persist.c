@@ -92,6 +92,36 @@ char *prepare_unit(const struct prepare_want *want, const char *program, struct 
 	return list != NULL ? text : NULL;
 }
 
+int prepare_check_program(const char *program, struct err *err)
+{
+	_cleanup_free_ char *path = strdup(program);
+	struct stat st;
+	char *slash;
+
+	if (path == NULL)
+		return err_oom(err);
+	do {
+		const char *part = path[0] != '\0' ? path : "/";
+
+		if (lstat(part, &st) < 0)
+			return err_sys(err, errno, "--persist: look at '%s'", part);
+		if (st.st_uid != 0 || (st.st_mode & S_IWOTH) != 0
+		    || (st.st_gid != 0 && (st.st_mode & S_IWGRP) != 0))
+			return err_set(
+				err,
+				EPERM,
+				"--persist: root would call '%.128s' at each boot, and others than "
+				"root may change '%.128s'; install pinfold",
+				program,
+				part
+			);
+		slash = strrchr(path, '/');
+		if (slash != NULL)
+			*slash = '\0';
+	} while (slash != NULL);
+	return 0;
+}
+
 // ---- files
 
 static int open_dir(int root, const char *path)

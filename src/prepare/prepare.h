@@ -78,6 +78,9 @@ int prepare_undo(const struct ledger *l, json_t *failed, unsigned *ret, struct e
 char *prepare_unit(const struct prepare_want *want, const char *program, struct err *err);
 char *prepare_kept_words(int root); // that an earlier one has put there; "": none
 
+// Whether nobody but root can put something else there.
+int prepare_check_program(const char *program, struct err *err);
+
 // Whether there is a GRUB that reads a file of ours.
 bool prepare_has_grub(int root);
 

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define WANTS PREPARE_UNITS "/multi-user.target.wants/pinfold-prepare.service"
 
@@ -240,6 +241,32 @@ static void what_the_unit_calls(void **)
 	assert_null(prepare_unit(&want, "/%n/pinfold", &err));
 }
 
+// What root runs at each boot, root alone may change.
+static void whose_program_it_is(void **)
+{
+	char shell[PATH_MAX];
+	struct err err;
+
+	assert_non_null(realpath("/bin/sh", shell));
+	assert_ok(prepare_check_program(shell, &err), &err);
+	put("/pinfold", "", 0755);
+	assert_fails(prepare_check_program(at("/pinfold"), &err), &err, "install pinfold");
+	if (geteuid() != 0)
+		return;
+	assert_contains(err.msg, "may change '/tmp'"); // where the directories above it are root's
+	assert_int_equal(chmod(top, 0777), 0);
+	assert_fails(prepare_check_program(at("/pinfold"), &err), &err, top);
+	assert_int_equal(chmod(at("/pinfold"), 0757), 0);
+	assert_fails(prepare_check_program(at("/pinfold"), &err), &err, "/pinfold'; install");
+	assert_int_equal(chmod(at("/pinfold"), 0755), 0);
+	assert_int_equal(chown(at("/pinfold"), 1, 0), 0);
+	assert_fails(prepare_check_program(at("/pinfold"), &err), &err, "/pinfold'; install");
+	assert_int_equal(chown(at("/pinfold"), 0, 1), 0);
+	assert_int_equal(chmod(at("/pinfold"), 0775), 0);
+	assert_fails(prepare_check_program(at("/pinfold"), &err), &err, "/pinfold'; install");
+	assert_fails(prepare_check_program(at("/none"), &err), &err, "look at");
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, machine, teardown)
 
 int main(void)
@@ -252,6 +279,7 @@ int main(void)
 		test(other_machines),
 		test(files_of_others),
 		cmocka_unit_test(what_the_unit_calls),
+		test(whose_program_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

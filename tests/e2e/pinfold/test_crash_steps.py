@@ -21,7 +21,7 @@ from caller import Caller
 from features import needs_guests, needs_idmaps, needs_partitions
 from leftovers import machine
 from netspace import Netspace
-from places import TOP
+from places import TOP, is_roots
 from workload import (
     CPU,
     FULL,
@@ -412,7 +412,7 @@ class Prepare(Scenario):
 
     def command(self):
         pages = pool("nr") + 4
-        kept = ["--persist"] if UNITS.is_dir() else []
+        kept = ["--persist"] if UNITS.is_dir() and is_roots(self.pf.path) else []
         return ["host", "prepare", "--hugepages", f"2M={pages}", "--cpus", CPU, *kept]
 
     def put_away(self):

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from noise import interrupts, masks, moved, threads
-from places import TOP
+from places import TOP, is_roots
 from workload import CPU, OTHER, POOL, needs_root, needs_two, pool, wait
 
 SCHEMA = json.loads((TOP / "data/schemas/prepare.json").read_text())
@@ -221,6 +221,11 @@ class TestCpus:
 class TestPersist:
     pytestmark = pytest.mark.skipif(not POOL.is_dir(), reason="no hugepages of 2M")
 
+    @pytest.fixture(autouse=True)
+    def of_root(self, pf):
+        if not is_roots(pf.path):
+            pytest.skip("others than root may change the program: install it, and set PINFOLD")
+
     def test_what_a_boot_does(self, pf, restored):
         """The unit's command, after a boot that took all of it away, does the same."""
         before, wanted = pool("nr"), more()
@@ -264,6 +269,24 @@ class TestPersist:
     def test_what_failed_is_not_kept(self, pf, restored):
         pf.fails("host", "prepare", "--persist", "--module", "no_such_module", like="no_such_mod")
         assert not UNIT.exists()
+
+
+@needs_root
+@pytest.mark.skipif(not UNITS.is_dir(), reason="no /etc/systemd/system")
+def test_program_that_others_can_change(pf):
+    """It would be root's at each boot."""
+    program = pf.directory / "pinfold"
+    shutil.copy(pf.path, program)
+    os.chown(program, 1, -1)
+    p = subprocess.run(
+        [program, "host", "prepare", "--persist", "--dry-run"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert p.returncode == 125 and p.stderr.count("\n") == 1 and p.stdout == ""
+    assert f"may change '{program}'; install pinfold" in p.stderr
 
 
 PAGES = "/sys/devices/system/node/node%d/hugepages/hugepages-%dkB/nr_hugepages"

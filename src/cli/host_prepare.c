@@ -224,7 +224,6 @@ static int plan(
 	struct err *err
 )
 {
-	_cleanup_free_ char *kept = a->persist ? prepare_kept_words(fs->root) : strdup("");
 	char program[PATH_MAX] = "";
 	struct host h;
 	int r = host_read(fs, 0, &h, err);
@@ -232,8 +231,8 @@ static int plan(
 	if (r < 0)
 		return r;
 	r = prepare_plan(&a->want, &h, fs, steps, unmovable, err);
-	if (r == 0 && kept != NULL)
-		later->words = prepare_cmdline(&a->want, kept, &h, fs);
+	if (r == 0)
+		later->words = prepare_cmdline(&a->want, a->persist, &h, fs);
 	host_done(&h);
 	if (r < 0)
 		return r;

@@ -7,14 +7,17 @@
 
 #include "base/scope.h"
 #include "base/size.h"
+#include "base/str.h"
 #include "host/hostfs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct words {
 	const char *have;
-	char *text; // NULL: memory ran out
+	const char *ours; // what is there, too, and does not count
+	char *text;	  // NULL: memory ran out
 };
 
 static void add(struct words *w, const char *fmt, ...) printf_like(2, 3);
@@ -71,8 +74,9 @@ static bool is_other_default(const struct words *w, const struct request *r, con
 		if (r->hugepages[i].size != r->hugepages[0].size)
 			return false;
 	}
-	return r->nhugepages > 0 && r->hugepages[0].size != h->default_hugepage
-	       && strstr(w->have, "default_hugepagesz=") == NULL;
+	return r->nhugepages > 0 && strstr(w->have, "default_hugepagesz=") == NULL
+	       && (r->hugepages[0].size != h->default_hugepage
+		   || strstr(w->ours, "default_hugepagesz=") != NULL);
 }
 
 // Sizes one after the other: what follows hugepagesz= is of that size.
@@ -111,7 +115,8 @@ static void add_pages(struct words *w, const struct request *r, const struct hos
 static void add_iommu(struct words *w, const struct host *h, const struct hostfs *fs)
 {
 	char text[4096] = "";
-	_cleanup_fclose_ FILE *f = h->iommu ? NULL : hostfs_fopen(fs->root, "proc/cpuinfo");
+	bool there = h->iommu && strstr(w->ours, "iommu=") == NULL;
+	_cleanup_fclose_ FILE *f = there ? NULL : hostfs_fopen(fs->root, "proc/cpuinfo");
 
 	if (f == NULL || fread(text, 1, sizeof(text) - 1, f) == 0)
 		return;
@@ -121,28 +126,41 @@ static void add_iommu(struct words *w, const struct host *h, const struct hostfs
 		add(w, "iommu=pt");
 }
 
-// Without the words that follow each other there as they were written.
-static char *without(const char *cmdline, const char *kept)
+static void append(char *list, const char *word)
 {
-	const char *at = kept[0] != '\0' ? strstr(cmdline, kept) : NULL;
+	if (list[0] != '\0')
+		strcat(list, " ");
+	strcat(list, word);
+}
 
-	if (at == NULL)
-		return strdup(cmdline);
-	return str_printf("%.*s%s", (int)(at - cmdline), cmdline, at + strlen(kept));
+// The words of a preparation, and the others. Each has room for all.
+static void divide(char *cmdline, char *ours, char *others)
+{
+	char *save = NULL;
+	bool in = false;
+
+	for (char *w = strtok_r(cmdline, " \n", &save); w != NULL;
+	     w = strtok_r(NULL, " \n", &save)) {
+		if (str_eq(w, PREPARE_BEGIN) || str_eq(w, PREPARE_END))
+			in = str_eq(w, PREPARE_BEGIN);
+		else
+			append(in ? ours : others, w);
+	}
 }
 
 char *prepare_cmdline(
-	const struct prepare_want *want,
-	const char *kept,
-	const struct host *h,
-	const struct hostfs *fs
+	const struct prepare_want *want, bool all, const struct host *h, const struct hostfs *fs
 )
 {
-	_cleanup_free_ char *have = without(h->cmdline != NULL ? h->cmdline : "", kept);
-	struct words w = {.have = have};
+	const char *cmdline = h->cmdline != NULL ? h->cmdline : "";
+	size_t room = strlen(cmdline) + 1;
+	_cleanup_free_ char *copy = strdup(cmdline), *ours = calloc(1, room),
+			    *others = calloc(1, room);
+	struct words w = {.have = all ? others : cmdline, .ours = all ? ours : ""};
 
-	if (have == NULL)
+	if (copy == NULL || ours == NULL || others == NULL)
 		return NULL;
+	divide(copy, ours, others);
 	w.text = strdup("");
 	add_cpus(&w, &want->request.cpus, h, want->tuned.active);
 	add_pages(&w, &want->request, h);

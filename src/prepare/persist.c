@@ -24,7 +24,8 @@
 #define UNIT_NAME "pinfold-prepare.service"
 #define WANTS_NAME "multi-user.target.wants"
 #define GRUB_NAME "90-pinfold.cfg"
-#define GRUB_WORDS "GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX "
+#define GRUB_WORDS \
+	"GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX " PREPARE_BEGIN " %s " PREPARE_END "\"\n"
 #define FILE_MAX 65536
 #define UPDATE_MILLISECONDS 300000 // it looks for other systems on all disks
 
@@ -246,21 +247,6 @@ static int forget_unit(int root, struct err *err)
 
 // ---- GRUB
 
-char *prepare_kept_words(int root)
-{
-	_cleanup_free_ char *text = NULL;
-	char *words;
-
-	if (fs_read(root, PREPARE_GRUB, FILE_MAX, &text, NULL) < 0 || !str_starts(text, MARK))
-		return strdup("");
-	words = strstr(text, GRUB_WORDS);
-	if (words == NULL)
-		return strdup("");
-	words += strlen(GRUB_WORDS);
-	words[strcspn(words, "\"\n")] = '\0';
-	return strdup(words);
-}
-
 bool prepare_has_grub(int root)
 {
 	_cleanup_close_ int dir = fs_open_in(root, PREPARE_GRUB_DIR, O_PATH, 0),
@@ -324,7 +310,7 @@ static int grub_dir(int root, struct err *err)
 // Not whether they are there already: what was killed before GRUB's configuration was made has them, too.
 static int keep_words(int root, const char *update, const char *words, struct err *err)
 {
-	_cleanup_free_ char *text = str_printf(MARK GRUB_WORDS "%s\"\n", words);
+	_cleanup_free_ char *text = str_printf(MARK GRUB_WORDS, words);
 	_cleanup_close_ int dir = grub_dir(root, err);
 
 	if (dir < 0)

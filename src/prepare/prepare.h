@@ -46,13 +46,17 @@ int prepare_plan(
 	struct err *err
 );
 
-// cmdline.c: what the kernel's command line lacks for the same at the next boot. kept: words of it that are there because
-// of an earlier preparation, and do not count. New string, "": nothing.
+// ---- cmdline.c
+
+// What a preparation puts on the kernel's command line stands between these, which look like parameters of a module that
+// there is not: the kernel passes them over. So they are known there whatever has become of the file that they came from.
+#define PREPARE_BEGIN "pinfold.words=begin"
+#define PREPARE_END "pinfold.words=end"
+
+// What the kernel's command line lacks for the same at the next boot. all: also what it has of a preparation. New string,
+// "": nothing.
 char *prepare_cmdline(
-	const struct prepare_want *want,
-	const char *kept,
-	const struct host *h,
-	const struct hostfs *fs
+	const struct prepare_want *want, bool all, const struct host *h, const struct hostfs *fs
 );
 
 // ---- state.c: what has been done; PREPARE_LOCK is held
@@ -74,9 +78,8 @@ int prepare_undo(const struct ledger *l, json_t *failed, unsigned *ret, struct e
 
 // ---- persist.c: the same at each boot. root: where /etc is; PREPARE_LOCK is held
 
-// The unit that calls this program, and its words for GRUB. New strings.
+// The unit that calls this program. New string.
 char *prepare_unit(const struct prepare_want *want, const char *program, struct err *err);
-char *prepare_kept_words(int root); // that an earlier one has put there; "": none
 
 // Whether nobody but root can put something else there.
 int prepare_check_program(const char *program, struct err *err);

@@ -346,6 +346,10 @@ def test_steps_elsewhere(pinfold, memory_path, kind, changes, args, steps):
     assert [{k: v for k, v in s.items() if k != "name"} for s in found] == steps
 
 
+BEGIN, END = "pinfold.words=begin", "pinfold.words=end"
+LINE = "at the next boot, on the kernel's command line"
+
+
 @pytest.mark.anywhere
 def test_words_for_grub(pinfold, memory_path):
     """What an earlier one keeps on the kernel's command line is kept, too; without GRUB that is said."""
@@ -359,19 +363,48 @@ def test_words_for_grub(pinfold, memory_path):
             [*command, *more], capture_output=True, text=True, check=True
         ).stdout.splitlines()[-1]
 
-    line = "at the next boot, on the kernel's command line"
-    assert say() == f"{line}: {words}"
-    assert say("--persist") == f"{line} (here is no GRUB that would put it there): {words}"
+    assert say() == f"{LINE}: {words}"
+    assert say("--persist") == f"{LINE} (here is no GRUB that would put it there): {words}"
     drop_in = tree / GRUB.relative_to("/")
     drop_in.parent.mkdir(parents=True)
-    assert say("--persist") == f"{line}, by {GRUB}: {words}"
-    (tree / "proc/cmdline").write_text(f"ro {words} quiet\n")  # as it is after that boot
-    drop_in.write_text(
-        "# Made by pinfold host prepare --persist; pinfold host undo removes it.\n"
-        f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {words}"\n'
-    )
-    assert say("--persist") == f"{line}, by {GRUB}: {words}"
-    assert "command line" not in say()
+    by_grub = f"{LINE}, by {GRUB}: "
+    assert say("--persist") == by_grub + words
+    # as it is after that boot, whatever has become of the file: it is there, or it was undone, changed, or that was killed
+    (tree / "proc/cmdline").write_text(f"ro {BEGIN} {words} {END} quiet\n")
+    mark = "# Made by pinfold host prepare --persist; pinfold host undo removes it.\n"
+    begin = f'{mark}GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {BEGIN} '
+    kept = [f'{begin}{words} {END}"\n', f'{begin}{words} hugepagesz=2M hugepages=4 {END}"\n', mark]
+    for text in [None, *kept]:
+        if text is not None:
+            drop_in.write_text(text)
+        assert say("--persist") == by_grub + words
+        assert "command line" not in say()
+    # what others have put there need not be there twice
+    for cmdline in [f"nohz_full=1 {BEGIN} {words} {END}", f"{BEGIN} {words} {END} nohz_full=1"]:
+        (tree / "proc/cmdline").write_text(f"ro {cmdline}\n")
+        assert say("--persist") == by_grub + words.replace("nohz_full=1 ", "")
+    (tree / "proc/cmdline").write_text(f"ro {BEGIN} {words[:40]}\n")  # cut off
+    assert say("--persist") == by_grub + words
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize(
+    "kind, args, words",
+    [
+        ("paper", ["--module", "vfio-pci"], "intel_iommu=on iommu=pt"),  # whose IOMMU is on by now
+        ("two", ["--hugepages", "2M=600"], "default_hugepagesz=2M hugepagesz=2M hugepages=600"),
+    ],
+)
+def test_words_that_have_done_their_work(pinfold, memory_path, kind, args, words):
+    """They are what did it: without them the next boot would not."""
+    m = fake_host.kinds[kind]()
+    m.cmdline = f"ro {BEGIN} {words} {END}"
+    tree = fake_host.write(m, str(memory_path / kind))
+    command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", "--json", *args]
+    p = subprocess.run([*command, "--persist"], capture_output=True, text=True, check=True)
+    assert json.loads(p.stdout)["command-line"] == words
+    p = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(p.stdout)["command-line"] == ""
 
 
 VFIO_WORDS = "intel_iommu=on iommu=pt"

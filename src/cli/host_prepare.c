@@ -267,7 +267,10 @@ static int keep(const struct args *a, int root, struct later *later, struct err 
 	else if (json_array_append_new(later->files, json_string(PREPARE_UNIT)) == 0 && later->words[0] != '\0' && prepare_has_grub(root))
 		json_array_append_new(later->files, json_string(PREPARE_GRUB));
 	if (r < 0)
-		return err_wrap(err, "it is prepared until the next boot, and not for that");
+		return err_wrap(
+			err,
+			"it is prepared until the next boot, and nothing new is kept for later ones"
+		);
 	if (r > 0)
 		say_by_hand();
 	return 0;

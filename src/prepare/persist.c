@@ -281,7 +281,7 @@ static int update_grub(const char *program, struct err *err)
 		return err_set(
 			err,
 			ETIMEDOUT,
-			"'%s' has not ended in %d s: call it by hand",
+			"'%s' has not ended in %d s: call it by hand, for what it does",
 			program,
 			UPDATE_MILLISECONDS / 1000
 		);
@@ -354,6 +354,33 @@ int prepare_can_keep(int root, struct err *err)
 	return grub >= 0 && is_ours(grub, GRUB_NAME, PREPARE_GRUB, err) < 0 ? -err->code : 0;
 }
 
+// text: NULL: it was not there.
+static int put_back(int root, const char *path, const char *text, struct err *err)
+{
+	_cleanup_free_ char *above = strdup(path);
+	_cleanup_close_ int dir = -1;
+	char *name;
+
+	if (above == NULL)
+		return err_oom(err);
+	name = strrchr(above, '/');
+	*name++ = '\0';
+	dir = open_dir(root, above);
+	if (text != NULL)
+		return fs_write_durable(dir, name, text, strlen(text), 0644, err);
+	return unlinkat(dir, name, 0) < 0 && errno != ENOENT && errno != EBADF
+		       ? err_sys(err, errno, "remove '%s'", path)
+		       : 0;
+}
+
+static int read_former(int root, const char *path, char **ret, struct err *err)
+{
+	int r = fs_read(root, path, FILE_MAX, ret, NULL);
+
+	return r < 0 && r != -ENOENT ? err_sys(err, -r, "read '%s'", path) : 0;
+}
+
+// GRUB's words first, since their program is what fails: a unit that is in place is complete.
 int prepare_keep(
 	int root,
 	const char *update,
@@ -363,19 +390,31 @@ int prepare_keep(
 	struct err *err
 )
 {
+	_cleanup_free_ char *former_unit = NULL, *former_words = NULL;
 	_cleanup_json_ json_t *unused = json_array();
+	bool grub = words[0] != '\0' && prepare_has_grub(root), made;
+	struct err why;
 	int r;
 
-	if (keep_unit(root, unit, err) < 0)
+	if (prepare_can_keep(root, err) < 0
+	    || read_former(root, PREPARE_UNIT, &former_unit, err) < 0
+	    || read_former(root, PREPARE_GRUB, &former_words, err) < 0)
 		return -err->code;
-	json_array_append_new(files, json_string(PREPARE_UNIT));
-	if (words[0] == '\0')
-		return forget_words(root, update, unused, err);
-	if (!prepare_has_grub(root))
-		return 0;
-	r = keep_words(root, update, words, err);
-	if (r >= 0)
-		json_array_append_new(files, json_string(PREPARE_GRUB));
+	r = grub ? keep_words(root, update, words, err) : forget_words(root, update, unused, err);
+	made = r >= 0;
+	if (made && keep_unit(root, unit, err) < 0)
+		r = -err->code;
+	if (r >= 0) {
+		json_array_append_new(files, json_string(PREPARE_UNIT));
+		if (grub)
+			json_array_append_new(files, json_string(PREPARE_GRUB));
+		return r;
+	}
+	if (put_back(root, PREPARE_UNIT, former_unit, &why) < 0
+	    || put_back(root, PREPARE_GRUB, former_words, &why) < 0)
+		return err_wrap(err, "what was kept could not be put back; call pinfold host undo");
+	if (made && (grub || former_words != NULL))
+		update_grub(update, &why); // which did well
 	return r;
 }
 

@@ -90,7 +90,7 @@ bool prepare_has_grub(int root);
 // Whether there is a systemd, and nobody else has files of those names.
 int prepare_can_keep(int root, struct err *err);
 
-// In place of what was kept before. update: the program that makes GRUB's configuration. files: an array of the paths that
+// In place of what was kept before, which stays where this fails. update: the program that makes GRUB's configuration. files: an array of the paths that
 // were written. 1: that configuration is to be made by hand, there is no such program.
 int prepare_keep(
 	int root,

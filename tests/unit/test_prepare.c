@@ -81,18 +81,21 @@ static int machine(void **state)
 	return 0;
 }
 
-static int keep(const char *words, json_t *files, struct err *err)
+static int keep_with(const char *what, const char *words, json_t *files, struct err *err)
 {
 	_cleanup_json_ json_t *unused = json_array();
-
-	return prepare_keep(
-		topfd,
-		update,
-		"# Made by pinfold host prepare --persist; pinfold host undo removes it.\n[Unit]\n",
-		words,
-		files != NULL ? files : unused,
-		err
+	_cleanup_free_ char *unit = str_printf(
+		"# Made by pinfold host prepare --persist; pinfold host undo removes it.\n"
+		"[Unit]\nDescription=%s\n",
+		what
 	);
+
+	return prepare_keep(topfd, update, unit, words, files != NULL ? files : unused, err);
+}
+
+static int keep(const char *words, json_t *files, struct err *err)
+{
+	return keep_with("one", words, files, err);
 }
 
 static int forget(json_t *files, struct err *err)
@@ -161,19 +164,49 @@ static void half_of_it(void **)
 	assert_false(there(PREPARE_GRUB_DIR "/.90-pinfold.cfg.77.tmp"));
 }
 
-// As long as the configuration may have the words the next undo finds them.
+// What was kept is kept, and what is removed is not kept anew by somebody else's update. As long as the configuration may have
+// the words the next undo finds them.
 static void update_that_fails(void **)
 {
 	struct err err;
 
+	put("/broken", "", 0644);
+	assert_fails(keep("isolcpus=1", NULL, &err), &err, "call it by hand");
+	assert_false(there(PREPARE_UNIT) || there(WANTS) || there(PREPARE_GRUB));
+	assert_int_equal(unlink(at("/broken")), 0);
 	assert_int_equal(keep("isolcpus=1", NULL, &err), 0);
 	put("/broken", "", 0644);
-	assert_fails(keep("isolcpus=2", NULL, &err), &err, "call it by hand");
+	assert_fails(keep_with("two", "isolcpus=2", NULL, &err), &err, "call it by hand");
+	assert_contains(text_of(PREPARE_UNIT), "=one\n");
+	assert_contains(text_of(PREPARE_GRUB), "isolcpus=1");
+	assert_fails(keep_with("two", "", NULL, &err), &err, "call it by hand");
+	assert_contains(text_of(PREPARE_UNIT), "=one\n");
+	assert_contains(text_of(PREPARE_GRUB), "isolcpus=1");
 	assert_fails(forget(NULL, &err), &err, "call it by hand");
 	assert_true(there(PREPARE_GRUB));
+	assert_null(strstr(text_of(PREPARE_GRUB), "isolcpus"));
 	assert_int_equal(unlink(at("/broken")), 0);
 	assert_int_equal(forget(NULL, &err), 0);
 	assert_false(there(PREPARE_GRUB));
+}
+
+// GRUB's configuration is as before, too.
+static void unit_that_cannot_be_wanted(void **)
+{
+	struct err err;
+
+	put(PREPARE_UNITS "/multi-user.target.wants", "", 0644);
+	assert_fails(keep("isolcpus=1", NULL, &err), &err, "multi-user.target.wants");
+	assert_false(there(PREPARE_UNIT) || there(PREPARE_GRUB));
+	assert_int_equal(unlink(at(PREPARE_UNITS "/multi-user.target.wants")), 0);
+	assert_int_equal(keep("isolcpus=1", NULL, &err), 0);
+	assert_int_equal(unlink(at(WANTS)), 0);
+	assert_int_equal(rmdir(at(PREPARE_UNITS "/multi-user.target.wants")), 0);
+	put(PREPARE_UNITS "/multi-user.target.wants", "", 0644);
+	assert_fails(keep_with("two", "isolcpus=2", NULL, &err), &err, "multi-user.target.wants");
+	assert_contains(text_of(PREPARE_UNIT), "=one\n");
+	assert_contains(text_of(PREPARE_GRUB), "isolcpus=1");
+	assert_contains(text_of("/made"), "isolcpus=1");
 }
 
 static void other_machines(void **)
@@ -271,6 +304,7 @@ int main(void)
 		test(kept_anew),
 		test(half_of_it),
 		test(update_that_fails),
+		test(unit_that_cannot_be_wanted),
 		test(other_machines),
 		test(files_of_others),
 		cmocka_unit_test(what_the_unit_calls),

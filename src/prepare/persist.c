@@ -59,12 +59,15 @@ char *prepare_unit(const struct prepare_want *want, const char *program, struct 
 			program);
 		return NULL;
 	}
+	// Not before pinfold-nics: that is before the network, which tuned is after. And after the network, for a NIC asks for its
+	// interrupts when it is set up.
 	text = str_printf(
 		MARK "[Unit]\n"
 		     "Description=What pinfold host prepare has made, again\n"
-		     "After=local-fs.target systemd-modules-load.service systemd-sysctl.service "
-		     "tuned.service\n"
-		     "Before=pinfold-nics.service pinfold-keepers.service\n"
+		     "After=local-fs.target systemd-modules-load.service systemd-sysctl.service\n"
+		     "After=tuned.service pinfold-nics.service network.target "
+		     "network-online.target\n"
+		     "Before=pinfold-keepers.service\n"
 		     "\n"
 		     "[Service]\n"
 		     "Type=oneshot\n"

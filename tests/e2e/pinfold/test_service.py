@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from places import TOP
+from places import TOP, is_roots
 from workload import CPU, LEASES, kill, needs_root, wait
 
 UNIT = TOP / "build/data/pinfold@.service"
@@ -69,6 +69,80 @@ def test_nics_are_bound_before_the_network_is_set_up():
     unit = text[text.index("[Unit]") : text.index("[Service]")]
     assert re.search(r"^Before=.*\bnetwork-pre\.target\b", unit, re.M)
     assert re.search(r"^Wants=network-pre\.target$", unit, re.M)
+
+
+# As they are where they come from, as far as order goes: tuned; cloud-init and ifupdown of Debian and Ubuntu; NetworkManager.
+EARLY = "DefaultDependencies=no\nConflicts=shutdown.target\n"
+OTHERS = {
+    "tuned": "After=systemd-sysctl.service network.target dbus.service polkit.service\n",
+    "NetworkManager": "Wants=network.target\nAfter=network-pre.target dbus.service\n"
+    "Before=network.target\n",
+    "networking": f"{EARLY}Wants=network.target\nBefore=network.target network-online.target\n"
+    "After=local-fs.target network-pre.target systemd-sysctl.service systemd-modules-load.service\n",
+    "cloud-init-local": f"{EARLY}Wants=network-pre.target\nAfter=systemd-remount-fs.service\n"
+    "Before=NetworkManager.service network-pre.target sysinit.target shutdown.target\n",
+    "cloud-init": f"{EARLY}Wants=cloud-init-local.service\n"
+    "After=cloud-init-local.service systemd-networkd-wait-online.service networking.service\n"
+    "Before=network-online.target systemd-user-sessions.service sysinit.target shutdown.target\n",
+}
+OURS = ["pinfold-nics.service", "pinfold-keepers.service", "pinfold-prepare.service"]
+WITHOUT_A_TRACE = """
+for d in /run /etc/systemd/system /etc/default; do mount -t tmpfs none $d || exit 1; done
+"$0" host prepare --persist >&2 && cat /etc/systemd/system/pinfold-prepare.service
+"""
+
+
+def cycles(directory):
+    """What systemd says of all of these together."""
+    p = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", directory / "boot.target"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    print(p.stderr)
+    return [line for line in p.stderr.splitlines() if "ordering cycle" in line]
+
+
+@needs_root
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_all_of_them_have_an_order(pinfold, tmp_path):
+    """On a machine that has tuned, and cloud-init sets up its network: systemd would leave one of them out."""
+    if not is_roots(pinfold):
+        pytest.skip("others than root may change the program: install it, and set PINFOLD")
+    made = subprocess.run(
+        ["unshare", "-m", "sh", "-c", WITHOUT_A_TRACE, pinfold],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    (tmp_path / OURS[2]).write_text(made.stdout)
+    after = " ".join(re.findall("^After=(.*)$", made.stdout, re.M)).split()
+    assert {"tuned.service", "network.target", "network-online.target"} <= set(after)
+    for name in ["pinfold-nics", "pinfold-keepers", "pinfold@"]:
+        shutil.copy(TOP / f"build/data/{name}.service", tmp_path)
+    for name, order in OTHERS.items():
+        path = tmp_path / f"{name}.service"
+        path.write_text(f"[Unit]\n{order}[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    wanted = [*OURS, "pinfold@fw.service", *(f"{name}.service" for name in OTHERS)]
+    wanted += ["network-online.target", "systemd-networkd.service"]
+    (tmp_path / "boot.target").write_text(f"[Unit]\nWants={' '.join(wanted)}\n")
+    assert cycles(tmp_path) == []
+    # the test would not see one otherwise: cloud-init's, and tuned's
+    early, before = "DefaultDependencies=no\n", "Before=pinfold-nics.service "
+    for name, changes in [
+        (OURS[0], {early: ""}),
+        (OURS[2], {"pinfold-nics.service ": "", "Before=": before}),
+    ]:
+        text = changed = (tmp_path / name).read_text()
+        for word, other in changes.items():
+            assert word in text
+            changed = changed.replace(word, other)
+        (tmp_path / name).write_text(changed)
+        assert cycles(tmp_path) != []
+        (tmp_path / name).write_text(text)
 
 
 @needs_root

@@ -358,7 +358,8 @@ static void forget(int root, json_t *failed, json_t *removed)
 		say_by_hand();
 }
 
-// Beside nobody who starts a workload, too: it would have what is taken back.
+// Beside nobody who starts a workload, too: it would have what is taken back. What is for later boots nobody has now, and
+// GRUB's program may take minutes: others need not wait for that.
 static int undo(json_t *failed, json_t *removed, unsigned *ret, struct err *err)
 {
 	_cleanup_close_ int lock = -1;
@@ -377,9 +378,10 @@ static int undo(json_t *failed, json_t *removed, unsigned *ret, struct err *err)
 	if (r == 0)
 		r = lease_each(&l, find_lease, NULL, err);
 	if (r == 0)
-		forget(l.fs.root, failed, removed);
-	if (r == 0)
 		r = prepare_undo(&l, failed, ret, err);
+	ledger_unlock(&l);
+	if (r == 0)
+		forget(l.fs.root, failed, removed);
 	cli_close_real(&fs, &l);
 	return r;
 }

@@ -271,6 +271,37 @@ class TestPersist:
         assert not UNIT.exists()
 
 
+# /etc of its own, with a GRUB whose program is a script
+OWN_GRUB = """
+mount -t tmpfs none /etc/systemd/system && mount -t tmpfs none /etc/default &&
+mkdir /etc/default/grub.d && mount --bind "$1" /usr/sbin && shift && exec sh -ec "$@"
+"""
+
+
+@needs_root
+@pytest.mark.skipif(not UNITS.is_dir() or not POOL.is_dir(), reason="no systemd, or no pages")
+def test_nobody_waits_for_grub(pf, restored):
+    """Its program may take minutes: who starts a workload meanwhile has the ledger."""
+    if not is_roots(pf.path):
+        pytest.skip("others than root may change the program: install it, and set PINFOLD")
+    said, programs = pf.directory / "said", pf.directory / "sbin"
+    programs.mkdir()
+    update = programs / "update-grub"
+    update.write_text(f"#!/bin/sh\nflock -n /run/pinfold/lock true && echo free >>{said} ||"
+                      f" echo held >>{said}\n")  # fmt: skip
+    update.chmod(0o755)
+    words = f'"$0" host prepare --persist {" ".join(more())}; "$0" host undo'
+    p = subprocess.run(
+        ["unshare", "-m", "sh", "-c", OWN_GRUB, "sh", programs, words, pf.path],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert p.returncode == 0 and f"removed: {GRUB}" in p.stdout, p.stderr
+    assert said.read_text() == "free\nfree\n"
+
+
 @needs_root
 @pytest.mark.skipif(not UNITS.is_dir(), reason="no /etc/systemd/system")
 def test_program_that_others_can_change(pf):

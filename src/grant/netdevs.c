@@ -42,8 +42,7 @@ static int not_there(const struct host *host, const char *name, struct err *err)
 	);
 }
 
-// A function may have more interfaces than the one that it is listed with: its path tells.
-static bool is_of(const struct host_netdev *n, const struct host_pci *p)
+bool netdev_is_of(const struct host_netdev *n, const struct host_pci *p)
 {
 	size_t len = strlen(p->path);
 
@@ -78,7 +77,7 @@ static int check_function(
 		const struct holding *had = nic_holder(others, p->bdf);
 		const struct grant *holder = had != NULL ? &had->grant : NULL;
 
-		if (!is_of(now, p))
+		if (!netdev_is_of(now, p))
 			continue;
 		beside = beside || is_beside(g, p);
 		if (p->numvfs > 0)

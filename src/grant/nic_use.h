@@ -8,6 +8,9 @@
 // Whose it is; NULL: nobody's.
 const struct holding *nic_holder(const struct holdings *others, const char *bdf);
 
+// Of a function, which may have more interfaces than the one that it is listed with.
+bool netdev_is_of(const struct host_netdev *n, const struct host_pci *p);
+
 // A grant in use has it.
 int nic_check_idle(
 	const struct host_pci *p, const char *noun, const struct holdings *others, struct err *err

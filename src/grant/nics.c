@@ -50,8 +50,29 @@ static bool fits(const struct nic_select *s, const struct host_pci *p)
 	       && (s->pf[0] == '\0' || str_eq(s->pf, p->physfn));
 }
 
+// An interface of the function that is not among those, nor the one beside. NULL: there is none.
+static const struct host_netdev *left_out(
+	const struct terms *t, const struct host *host, const struct host_pci *p, const char *beside
+)
+{
+	for (const struct host_netdev *n = host->netdevs; n < host->netdevs + host->nnetdevs; n++) {
+		bool has = !netdev_is_of(n, p) || str_eq(n->name, beside);
+
+		for (unsigned i = 0; i < t->nnetdevs && !has; i++)
+			has = str_eq(t->netdevs[i].name, n->name);
+		if (!has)
+			return n;
+	}
+	return NULL;
+}
+
 // Whether nobody would miss it, and it can be had. One whose functions work for others is left alone.
-static bool is_free(const struct grant_nic *want, const struct host_pci *p)
+static bool is_free(
+	const struct terms *t,
+	const struct grant_nic *want,
+	const struct host *host,
+	const struct host_pci *p
+)
 {
 	bool ready = str_eq(p->driver, "vfio-pci");
 
@@ -61,7 +82,7 @@ static bool is_free(const struct grant_nic *want, const struct host_pci *p)
 	// who says the driver knows what that is
 	if (host_nic_bifurcated(p->driver))
 		return !want->bind && str_eq(want->select.driver, p->driver) && p->netdev[0] != '\0'
-		       && p->lent[0] == '\0';
+		       && p->lent[0] == '\0' && left_out(t, host, p, p->netdev) == NULL;
 	return p->iommu_group >= 0 && (ready || (want->bind && p->lent[0] == '\0'));
 }
 
@@ -82,7 +103,7 @@ static int choose_some(
 			struct grant_nic *nic = &t->nics[t->nnics];
 
 			if (str_eq(p->driver, "vfio-pci") != (bound == 1) || !fits(&want->select, p)
-			    || !is_free(want, p) || nic_granted(t, p->bdf)
+			    || !is_free(t, want, host, p) || nic_granted(t, p->bdf)
 			    || nic_holder(others, p->bdf) != NULL)
 				continue;
 			if (t->nnics == GRANT_NICS)
@@ -277,8 +298,13 @@ static int check_uio(const struct host_pci *p, struct err *err)
 	);
 }
 
-static int check_bifurcated(const struct host_pci *p, struct err *err)
+// All its ports are reached over the one InfiniBand device.
+static int check_bifurcated(
+	const struct grant *g, const struct host_pci *p, const struct host *host, struct err *err
+)
 {
+	const struct host_netdev *more = left_out((const struct terms *)g, host, p, "");
+
 	if (!host_nic_bifurcated(p->driver))
 		return err_set(
 			err,
@@ -288,14 +314,26 @@ static int check_bifurcated(const struct host_pci *p, struct err *err)
 			p->bdf,
 			p->driver[0] != '\0' ? p->driver : "no driver"
 		);
-	if (p->netdev[0] != '\0')
+	if (nic_check_lent(p, "NIC", err) < 0)
+		return -err->code;
+	if (p->netdev[0] == '\0')
+		return err_set(
+			err,
+			ENODEV,
+			"NIC %s has no interface that could go with it; is it in another network "
+			"namespace?",
+			p->bdf
+		);
+	if (more == NULL)
 		return 0;
 	return err_set(
 		err,
-		ENODEV,
-		"NIC %s has no interface that could go with it; is it in another network "
-		"namespace?",
-		p->bdf
+		EBUSY,
+		"NIC %s has interface '%s' too, which its program would reach; say --netdev %s as "
+		"well, or choose another",
+		p->bdf,
+		more->name,
+		more->name
 	);
 }
 
@@ -336,7 +374,7 @@ static int check_nic(
 	if (nic->uio)
 		return check_uio(p, err);
 	if (nic->bifurcated) // check_netdevs looks at the rest
-		return check_bifurcated(p, err);
+		return check_bifurcated(g, p, host, err);
 	if (check_driver(nic, p, err) < 0)
 		return -err->code;
 	if (p->iommu_group < 0)

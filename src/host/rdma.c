@@ -25,6 +25,17 @@ void host_rdma_entry(int function, const char *name, char ret[static HOST_RDMA_N
 	}
 }
 
+static unsigned count(int function, const char *name)
+{
+	_cleanup_free_ char *path = str_printf("infiniband/%s/ports", name);
+	_cleanup_closedir_ DIR *d = path != NULL ? hostfs_opendir(function, path) : NULL;
+	unsigned n = 0;
+
+	while (d != NULL && hostfs_next(d) != NULL)
+		n++;
+	return n;
+}
+
 int host_rdma_find(
 	const struct hostfs *fs, const struct host_pci *p, struct host_rdma *ret, struct err *err
 )
@@ -51,6 +62,7 @@ int host_rdma_find(
 			str_eq(p->driver, "mlx4_core") ? "mlx4_" : "mlx5_"
 		);
 	r.rdev = makedev(maj, min);
+	r.ports = count(dir, r.name);
 	*ret = r;
 	return 0;
 }

@@ -14,6 +14,7 @@ struct host_rdma {
 	char name[HOST_RDMA_NAME]; // "mlx5_0"
 	char node[HOST_RDMA_NAME]; // "uverbs0", below /dev/infiniband
 	dev_t rdev;
+	unsigned ports; // 0: not told
 };
 
 // The first entry of the directory `name` of a function, "" where there is none.

@@ -8,6 +8,7 @@
 #include "host/rdma.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "grant/nic_use.h"
 #include "plan/make.h"
 
 #include <string.h>
@@ -40,6 +41,34 @@ static int check_host(const struct plan *p, const char *bdf, struct err *err)
 	return 0;
 }
 
+// One that others have moved away cannot be seen, and its port would be the container's all the same.
+static int check_ports(const struct plan *p, const struct host_pci *nic, struct err *err)
+{
+	const struct grant *g = &p->lease.grant;
+	struct host_rdma r;
+	unsigned n = 0;
+
+	if (host_rdma_find(p->fs, nic, &r, err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < g->nnetdevs; i++) {
+		const struct host_netdev *now = host_netdev(p->host, g->netdevs[i].name);
+
+		n += now != NULL && netdev_is_of(now, nic);
+	}
+	if (r.ports <= 1 || r.ports <= n)
+		return 0;
+	return err_set(
+		err,
+		EBUSY,
+		"NIC %s: its InfiniBand device '%s' has %u ports, and interfaces of %u go with "
+		"it; is another one in a network namespace?",
+		nic->bdf,
+		r.name,
+		r.ports,
+		n
+	);
+}
+
 int plan_rdma_check(const struct plan *p, struct err *err)
 {
 	const struct grant *g = &p->lease.grant;
@@ -47,7 +76,6 @@ int plan_rdma_check(const struct plan *p, struct err *err)
 
 	for (unsigned i = 0; i < g->nnics; i++) {
 		const struct host_pci *nic = host_pci(p->host, g->nics[i].bdf);
-		struct host_rdma unused;
 
 		if (!g->nics[i].bifurcated)
 			continue;
@@ -60,7 +88,7 @@ int plan_rdma_check(const struct plan *p, struct err *err)
 				g->nics[i].bdf
 			);
 		if (check_host(p, g->nics[i].bdf, err) < 0
-		    || (nic != NULL && host_rdma_find(p->fs, nic, &unused, err) < 0))
+		    || (nic != NULL && check_ports(p, nic, err) < 0))
 			return -err->code;
 	}
 	return 0;

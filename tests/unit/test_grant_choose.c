@@ -486,6 +486,51 @@ static void nics_with_drivers_that_stay(void **)
 	host_done(&h);
 }
 
+// One InfiniBand device is of all interfaces of a function (mlx4): its ports are given together, or not.
+static void several_interfaces(void **)
+{
+	struct holdings others = {0};
+	struct host_netdev *more;
+	struct host_pci *nic;
+	struct request req;
+	struct host h;
+	struct grant g;
+	struct err err;
+
+	fake_read("mlx5", &h);
+	nic = (struct host_pci *)host_pci(&h, "0000:3b:00.0");
+	more = reallocarray(h.netdevs, h.nnetdevs + 1, sizeof(*more));
+	assert_non_null(more);
+	h.netdevs = more;
+	more[h.nnetdevs] = (struct host_netdev){.name = "ens1f0d1"};
+	snprintf(more[h.nnetdevs].path, sizeof(more->path), "%.200s/net/ens1f0d1", nic->path);
+	h.nnetdevs++;
+	req = fake_request("cpu-count=1 nic=3b:00.0");
+	assert_fails(
+		grant_resolve(&req, &h, &others, &g, &err),
+		&err,
+		"NIC 0000:3b:00.0 has interface 'ens1f0d1' too, which its program would reach; say "
+		"--netdev ens1f0d1"
+	);
+	req = fake_request("cpu-count=1 nic=driver=mlx5_core");
+	assert_fails(grant_resolve(&req, &h, &others, &g, &err), &err, "1 wanted, 0 are free");
+	req = fake_request("cpu-count=1 nic=3b:00.0 netdev=ens1f0d1");
+	assert_ok(grant_resolve(&req, &h, &others, &g, &err), &err);
+	assert_int_equal(g.nnetdevs, 2);
+	more[h.nnetdevs - 1].addressed = true;
+	assert_fails(grant_validate(&g, &h, &others, &err), &err, "'ens1f0d1' has an address");
+	// one that a container has cannot be seen here
+	h.nnetdevs--;
+	strcpy(nic->lent, "ens1f0d1");
+	req = fake_request("cpu-count=1 nic=3b:00.0");
+	assert_fails(
+		grant_resolve(&req, &h, &others, &g, &err),
+		&err,
+		"NIC 0000:3b:00.0: a container has its interface 'ens1f0d1'"
+	);
+	host_done(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +556,7 @@ int main(void)
 		cmocka_unit_test(exclusive),
 		cmocka_unit_test(nics_by_selector),
 		cmocka_unit_test(nics_with_drivers_that_stay),
+		cmocka_unit_test(several_interfaces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,6 +405,25 @@ def test_beside_a_driver_of_a_host_that_cannot(mlx5, file, text, words):
     assert p.stderr.count("\n") == 1 and re.search(words, p.stderr), p.stderr
 
 
+def test_beside_a_driver_with_several_interfaces(mlx5):
+    """One InfiniBand device is of all of them: what is not given would be reached all the same."""
+    command = ["plan", "--cpus", "1", "--nic", "3b:00.0"]
+    below = Path(mlx5, "sys/bus/pci/devices/0000:3b:00.0/net/ens1f0np1").resolve()
+    below.mkdir()
+    (below / "mtu").write_text("1500\n", encoding="utf-8")
+    where = f"../../{below.relative_to(Path(mlx5, 'sys').resolve())}"
+    Path(mlx5, "sys/class/net/ens1f0np1").symlink_to(where)
+    p = pinfold(*command, "--", "true", tree=mlx5)
+    assert p.returncode == 125 and "say --netdev ens1f0np1 as well" in p.stderr, p.stderr
+    p = pinfold(*command, "--netdev", "ens1f0np1", "--", "true", tree=mlx5)
+    assert p.returncode == 0 and "ens1f0np1" in p.stdout, p.stderr
+    for port in "123":
+        Path(mlx5, "sys/class/infiniband/mlx5_0/ports", port).mkdir(parents=True)
+    p = pinfold(*command, "--netdev", "ens1f0np1", "--", "true", tree=mlx5)
+    like = "'mlx5_0' has 3 ports, and interfaces of 2 go with it"
+    assert p.returncode == 125 and like in p.stderr, p.stderr
+
+
 def test_beside_a_driver_without_the_controller(mlx5):
     """Nothing is written for it, and it is said."""
     command = ["plan", "--cpus", "1", "--nic", "ens1f0np0", "--", "true"]

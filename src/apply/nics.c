@@ -5,10 +5,13 @@
 // of the machine are looked at.
 
 #include "apply/apply.h"
+#include "apply/rdma.h"
 
 #include "base/fs.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "host/hostfs.h"
+#include "host/rdma.h"
 #include "host/uio.h"
 #include "host/vfio.h"
 
@@ -192,11 +195,85 @@ void nics_users(const struct ledger *l, const struct grant *g, uint64_t nics, ch
 	str_plain(buf); // it may be cut in the middle of a character
 }
 
+// ---- those whose driver stays
+
+// Its interface, which its InfiniBand device goes with. NULL: it is gone.
+static const struct grant_netdev *interface_of(
+	const struct hostfs *fs, const struct grant *g, const char *bdf
+)
+{
+	for (unsigned i = 0; i < g->nnetdevs; i++) {
+		_cleanup_free_ char *path =
+			str_printf("sys/bus/pci/devices/%s/net/%s", bdf, g->netdevs[i].name);
+		_cleanup_close_ int dir = path != NULL ? hostfs_dir(fs->root, path) : -1;
+
+		if (g->netdevs[i].rdma && dir >= 0)
+			return &g->netdevs[i];
+	}
+	return NULL;
+}
+
+static int kernel_users(struct users *u, const char *name, struct err *err)
+{
+	char user[RDMA_USER], who[RDMA_USER + 16];
+	int r = u->l->fs.real ? rdma_kernel_user(name, user) : 0;
+
+	if (r < 0)
+		return err_sys(err, -r, "see who has InfiniBand device '%s'", name);
+	if (r == 0)
+		return 0;
+	snprintf(who, sizeof(who), "the kernel (%s)", user);
+	add_user(u, who);
+	return 0;
+}
+
+// The kernel does not refuse to move it: it takes it from whoever has it.
+static int check_beside(
+	const struct ledger *l, const struct grant *g, const char *bdf, struct err *err
+)
+{
+	const struct grant_netdev *netdev = interface_of(&l->fs, g, bdf);
+	struct host_pci nic = {0};
+	struct host_rdma rdma;
+	char text[512] = "";
+	struct users u = {.l = l, .text = text, .len = sizeof(text)};
+	int r;
+
+	if (netdev != NULL && netdev->force)
+		return 0;
+	snprintf(nic.bdf, sizeof(nic.bdf), "%s", bdf);
+	snprintf(nic.path, sizeof(nic.path), "bus/pci/devices/%s", bdf);
+	if (host_rdma_find(&l->fs, &nic, &rdma, err) < 0 || kernel_users(&u, rdma.name, err) < 0)
+		return -err->code;
+	r = host_uverbs_users(&l->fs, rdma.rdev, add_of_uio, &u, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		add_user(&u, "somebody, perhaps: there was no time to look at all");
+	if (text[0] == '\0')
+		return 0;
+	str_plain(text);
+	return err_set(
+		err,
+		EBUSY,
+		"NIC %s: its InfiniBand device '%s' is in use by %s; end that first, or say "
+		"--netdev %s,force",
+		bdf,
+		rdma.name,
+		text,
+		netdev != NULL ? netdev->name : "NAME"
+	);
+}
+
 int nics_check_free(const struct ledger *l, const struct grant *g, struct err *err)
 {
 	char text[NICS_STR], users[512];
 	uint64_t nics = 0;
 
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if (g->nics[i].bifurcated && check_beside(l, g, g->nics[i].bdf, err) < 0)
+			return -err->code;
+	}
 	if (nics_in_use(&l->fs, g, &nics, err) < 0)
 		return -err->code;
 	if (nics == 0)

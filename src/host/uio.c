@@ -169,7 +169,7 @@ static int may_be(int dir, const char *name)
 		return errno == ENAMETOOLONG ? 1 : errno == ENOENT ? 0 : -errno;
 	link[n] = '\0';
 	return str_eq(link, "/") || strstr(link, "/uio") != NULL || strstr(link, "/config") != NULL
-	       || strstr(link, "/resource") != NULL;
+	       || strstr(link, "/resource") != NULL || strstr(link, "/uverbs") != NULL;
 }
 
 static void tell(struct search *s, int pid, const struct statx *st)
@@ -209,6 +209,15 @@ static int look(int pid, DIR *links, void *arg)
 	return -errno;
 }
 
+static int find_users(const struct hostfs *fs, struct search *s, struct err *err)
+{
+	s->left = s->n;
+	s->until = clock_ms() + LOOK_MILLISECONDS;
+	if (s->n > 0 && host_each_descriptors(fs, look, s, err) < 0)
+		return -err->code;
+	return s->late && s->left > 0;
+}
+
 int host_uio_users(
 	const struct hostfs *fs,
 	const char *const *bdfs,
@@ -219,7 +228,7 @@ int host_uio_users(
 )
 {
 	_cleanup_free_ struct wanted *wanted = calloc(n + 1, sizeof(*wanted));
-	struct search s = {.wanted = wanted, .n = n, .left = n, .fn = fn, .arg = arg};
+	struct search s = {.wanted = wanted, .n = n, .fn = fn, .arg = arg};
 
 	if (wanted == NULL)
 		return err_oom(err);
@@ -227,8 +236,15 @@ int host_uio_users(
 		if (look_for(fs, bdfs[i], &wanted[i], err) < 0)
 			return -err->code;
 	}
-	s.until = clock_ms() + LOOK_MILLISECONDS;
-	if (n > 0 && host_each_descriptors(fs, look, &s, err) < 0)
-		return -err->code;
-	return s.late && s.left > 0;
+	return find_users(fs, &s, err);
+}
+
+int host_uverbs_users(
+	const struct hostfs *fs, dev_t node, host_uio_user_fn fn, void *arg, struct err *err
+)
+{
+	struct wanted wanted = {.node = node};
+	struct search s = {.wanted = &wanted, .n = 1, .fn = fn, .arg = arg};
+
+	return find_users(fs, &s, err);
 }

@@ -33,3 +33,8 @@ int host_uio_users(
 	void *arg,
 	struct err *err
 );
+
+// The same of the node of an InfiniBand device.
+int host_uverbs_users(
+	const struct hostfs *fs, dev_t node, host_uio_user_fn fn, void *arg, struct err *err
+);

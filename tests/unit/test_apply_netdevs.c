@@ -8,8 +8,10 @@
 #include "apply/apply.h"
 #include "apply/netdevs.h"
 #include "apply/netlink.h"
+#include "apply/rdma.h"
 #include "host/hostfs.h"
 
+#include <rdma/rdma_netlink.h>
 #include <sys/socket.h>
 
 static void put(const char *text)
@@ -181,6 +183,46 @@ static void attributes_end_with_the_message(void **)
 	assert_null(netlink_next(&list));
 }
 
+// Queues of a program, and of parts of the kernel.
+static bool used_by(const char *const *names, char ret[static RDMA_USER])
+{
+	struct netlink_message m;
+	struct rtattr *all, *one;
+
+	netlink_begin(&m, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_RES_QP_GET), 0, 0);
+	netlink_put_u32(&m, RDMA_NLDEV_ATTR_DEV_INDEX, 1);
+	all = netlink_nest(&m, RDMA_NLDEV_ATTR_RES_QP);
+	for (; *names != NULL; names++) {
+		one = netlink_nest(&m, RDMA_NLDEV_ATTR_RES_QP_ENTRY);
+		netlink_put_u32(&m, RDMA_NLDEV_ATTR_RES_LQPN, 1);
+		if ((*names)[0] == '\0')
+			netlink_put_u32(&m, RDMA_NLDEV_ATTR_RES_PID, 4711);
+		else
+			netlink_put_text(&m, RDMA_NLDEV_ATTR_RES_KERN_NAME, *names);
+		netlink_nest_end(&m, one);
+	}
+	netlink_nest_end(&m, all);
+	return rdma_user_in(&m.head, ret);
+}
+
+static void kernel_that_uses_an_infiniband_device(void **)
+{
+	static const char *const own[] = {"ib_core", "mlx5_ib", "", NULL};
+	static const char *const nvme[] = {"ib_core", "", "rdma_cm", NULL};
+	static const char *const none[] = {NULL};
+	static const char *const hostile[] = {
+		"ib_core", "a-name-that-is-longer-than-any\x1b[1m", NULL};
+	char user[RDMA_USER];
+
+	assert_false(used_by(none, user));
+	assert_false(used_by(own, user));
+	assert_true(used_by(nvme, user));
+	assert_string_equal(user, "rdma_cm");
+	assert_true(used_by(hostile, user));
+	assert_null(strchr(user, '\x1b'));
+	assert_true(rdma_kernel_user("no-such-device", user) < 0);
+}
+
 static int count(const struct nlmsghdr *, void *arg)
 {
 	++*(unsigned *)arg;
@@ -239,6 +281,7 @@ int main(void)
 		),
 		cmocka_unit_test(only_what_is_ours_is_undone),
 		cmocka_unit_test(attributes_end_with_the_message),
+		cmocka_unit_test(kernel_that_uses_an_infiniband_device),
 		cmocka_unit_test(lists_that_are_not_whole),
 	};
 

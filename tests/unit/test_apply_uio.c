@@ -200,6 +200,36 @@ static void not_to_be_told(void **)
 	assert_fails(nics_in_use(&fs, &both, &nics, &err), &err, "'/proc/12/fd'");
 }
 
+// The kernel would take it from them.
+static void infiniband(void **)
+{
+	struct grant g = {
+		.nnics = 1,
+		.nics = {{.bdf = A, .bifurcated = true, .iommu_group = -1}},
+		.nnetdevs = 1,
+		.netdevs = {{.name = "ens1", .rdma = true}}};
+	struct err err;
+	char buf[256];
+
+	put(AT(A) "infiniband/mlx5_0/x", "");
+	put(AT(A) "infiniband_verbs/uverbs0/dev", "1:7\n");
+	put(AT(A) "net/ens1/x", "");
+	put("proc/12/comm", "one\n");
+	put_link("proc/12/fd/0", "/dev/null");
+	assert_ok(nics_check_free(&l, &g, &err), &err);
+	if (mknod(full("dev/infiniband/uverbs0", buf), S_IFCHR | 0600, makedev(1, 7)) < 0)
+		skip_because("no device nodes can be made here");
+	put_fd("proc/12/fd/3", "dev/infiniband/uverbs0");
+	assert_fails(
+		nics_check_free(&l, &g, &err),
+		&err,
+		"NIC " A ": its InfiniBand device 'mlx5_0' is in use by process 12 (one); end that "
+		"first, or say --netdev ens1,force"
+	);
+	g.netdevs[0].force = true;
+	assert_ok(nics_check_free(&l, &g, &err), &err);
+}
+
 struct looked {
 	int pid;
 	bool found;
@@ -370,6 +400,7 @@ int main(void)
 		EACH(users),
 		EACH(unbound),
 		EACH(node),
+		EACH(infiniband),
 		EACH(not_to_be_told),
 		EACH(threads),
 		EACH(given_back),

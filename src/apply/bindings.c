@@ -146,12 +146,14 @@ static int bind_one(
 	snprintf(b.bdf, sizeof(b.bdf), "%s", nic->bdf);
 	snprintf(b.driver, sizeof(b.driver), "%s", driver);
 	snprintf(b.former, sizeof(b.former), "%s", now.driver);
+	b.probe = b.probe && now.driver[0] == '\0';
 	snprintf(b.former_override, sizeof(b.former_override), "%s", details.override);
 	snprintf(b.boot_id, sizeof(b.boot_id), "%s", host->boot_id);
 	// from one driver for programs to another: what is given back at last is the first
 	if (binding_read(l, nic->bdf, &before, err) == 0 && str_eq(before.driver, now.driver)) {
 		strcpy(b.former, before.former);
 		strcpy(b.former_override, before.former_override);
+		b.probe = before.probe;
 	}
 	if (binding_write(l, &b, err) < 0)
 		return -err->code;
@@ -212,7 +214,8 @@ static void give_back(const struct ledger *l, const struct nic_wish *w, uint64_t
 
 static int persist(const struct nic_wish *w, unsigned i, struct err *err)
 {
-	struct nic_persist how = {.force = w->force, .unsafe_noiommu = w->unsafe_noiommu};
+	struct nic_persist how = {
+		.force = (w->forced >> i & 1) != 0, .unsafe_noiommu = w->unsafe_noiommu};
 
 	return nic_persist(w->nics[i]->bdf, w->driver, how, err);
 }
@@ -232,7 +235,8 @@ int nics_bind(
 
 	for (i = 0; r >= 0 && i < w->n; i++) {
 		const char *bdf = w->nics[i]->bdf;
-		struct binding b = {.persisting = persists && !nic_persists(bdf)};
+		struct binding b = {
+			.persisting = persists && !nic_persists(bdf), .probe = w->early};
 
 		if (first >= 0)
 			strcpy(b.with, w->nics[first]->bdf);

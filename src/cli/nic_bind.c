@@ -80,7 +80,7 @@ static int parse(
 			w->wish.driver = optarg;
 			break;
 		case 'f':
-			w->wish.force = true;
+			w->wish.forced = UINT64_MAX;
 			break;
 		case 'n':
 			w->dry = true;
@@ -326,13 +326,16 @@ static int restore_some(struct work *w, struct notes *t, unsigned first, struct 
 		if (together(&t->all[i], &t->all[first]))
 			return 0; // done
 	}
-	w->wish = (struct nic_wish){.driver = t->all[first].driver};
+	w->wish = (struct nic_wish){
+		.driver = t->all[first].driver,
+		.unsafe_noiommu = t->all[first].how.unsafe_noiommu, // without a group, so by itself
+		.early = true};
 	for (unsigned i = first; i < t->n && n < GRANT_NICS; i++) {
 		if (!together(&t->all[i], &t->all[first]))
 			continue;
+		if (t->all[i].how.force)
+			w->wish.forced |= UINT64_C(1) << n;
 		names[n++] = t->all[i].bdf;
-		w->wish.force = w->wish.force || t->all[i].how.force;
-		w->wish.unsafe_noiommu = w->wish.unsafe_noiommu || t->all[i].how.unsafe_noiommu;
 	}
 	return bind_them(w, names, err);
 }

@@ -22,7 +22,7 @@ int binding_write(const struct ledger *l, const struct binding *b, struct err *e
 {
 	_cleanup_close_ int dir = fs_mkdirs(NICS_DIR, 0700, err);
 	_cleanup_json_ json_t *doc = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:s}",
+		"{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:s}",
 		"nic",
 		b->bdf,
 		"driver",
@@ -39,6 +39,8 @@ int binding_write(const struct ledger *l, const struct binding *b, struct err *e
 		b->with,
 		"persisting",
 		b->persisting,
+		"probe",
+		b->probe,
 		"boot-id",
 		b->boot_id
 	);
@@ -72,6 +74,7 @@ int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, s
 		"kept",
 		"with",
 		"persisting",
+		"probe",
 		"boot-id",
 		NULL};
 	_cleanup_close_ int dir = open_dir(l);
@@ -91,6 +94,7 @@ int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, s
 	    || take(doc, what, "lease", b.lease, sizeof(b.lease), err) < 0
 	    || jread_bool(doc, what, "kept", &b.kept, err) < 0
 	    || jread_bool(doc, what, "persisting", &b.persisting, err) < 0
+	    || jread_bool(doc, what, "probe", &b.probe, err) < 0
 	    || jread_text(doc, what, "with", false, b.with, sizeof(b.with), err) < 0
 	    || take(doc, what, "boot-id", b.boot_id, sizeof(b.boot_id), err) < 0)
 		return -err->code;

@@ -20,7 +20,7 @@ struct binding {
 	char with[16]; // bound by one command with this one: done when that is; "": by itself
 	bool persisting; // not done, it is not for the next boot either, and was not before
 	char boot_id[HOST_BOOT_ID];
-	bool probe; // what it had is not known: the kernel chooses (not on disk)
+	bool probe; // what it had, or would have by now, is not known: the kernel chooses
 };
 
 // The ledger is locked for all that writes.

@@ -133,7 +133,7 @@ int nic_check(
 				p->driver
 			);
 		if (nic_check_idle(p, "NIC", others, err) < 0 || host_nic_check_vfs(p, err) < 0
-		    || (!w->force
+		    || ((w->forced >> i & 1) == 0
 			&& nic_check_use(p, "NIC", "choose another, or say --force", err) < 0))
 			return -err->code;
 		if (str_eq(w->driver, "vfio-pci")

@@ -10,9 +10,12 @@ struct nic_wish {
 	const char *driver; // "vfio-pci", "uio_pci_generic", "igb_uio"
 	unsigned n;
 	const struct host_pci *nics[GRANT_NICS];
-	bool force;	     // though the host uses it
+	uint64_t forced;     // a bit for each: though the host uses it
 	bool unsafe_noiommu; // VFIO without an IOMMU
+	bool early; // at boot: what has no driver yet may have one whose module is not loaded
 };
+
+_Static_assert(GRANT_NICS <= 64, "a bit for each");
 
 // "0000:3b:00.0", "3b:00.0" or the name of its interface. NULL with err set: there is none.
 const struct host_pci *nic_find(const struct host *host, const char *name, struct err *err);

@@ -93,6 +93,7 @@ static int begin(void)
 		CHECK(make(dirs[i]));
 	CHECK(put(DRIVER("e1000e") "/bind", "") && put(DRIVER("e1000e") "/unbind", ""));
 	CHECK(put(DRIVER("vfio-pci") "/bind", "") && put(DRIVER("vfio-pci") "/unbind", ""));
+	CHECK(put("/sys/bus/pci/drivers_probe", ""));
 	CHECK(put(DEVICE(A) "/driver_override", "(null)\n"));
 	CHECK(put(DEVICE(B) "/driver_override", "(null)\n"));
 	CHECK(drives("e1000e", A) && drives("e1000e", B));
@@ -110,7 +111,7 @@ static int begin(void)
 static struct nic_wish both(void)
 {
 	return (struct nic_wish){
-		.driver = "vfio-pci", .n = 2, .nics = {&nics[0], &nics[1]}, .force = true};
+		.driver = "vfio-pci", .n = 2, .nics = {&nics[0], &nics[1]}, .forced = UINT64_MAX};
 }
 
 static bool none_is_left(void)
@@ -158,11 +159,17 @@ static int all_of_them(void)
 	CHECK(holds(NIC_PERSIST_DIR "/pci-" B, "vfio-pci\n"));
 	CHECK(holds("/etc/pinfold/nics.d/" B, "force\n"));
 	// said anew without it
-	w.force = false;
+	w.forced = 0;
 	w.unsafe_noiommu = true;
 	CHECK(drives("vfio-pci", A) && drives("vfio-pci", B));
 	CHECK(said(nics_bind(&l, &host, &w, true, &err) == 0, &err));
 	CHECK(holds("/etc/pinfold/nics.d/" B, "unsafe-noiommu\n"));
+	// of each by itself
+	w.forced = 1;
+	CHECK(said(nics_bind(&l, &host, &w, true, &err) == 0, &err));
+	CHECK(holds("/etc/pinfold/nics.d/" A, "force unsafe-noiommu\n"));
+	CHECK(holds("/etc/pinfold/nics.d/" B, "unsafe-noiommu\n"));
+	w.forced = 0;
 	w.unsafe_noiommu = false;
 	CHECK(said(nics_bind(&l, &host, &w, true, &err) == 0, &err));
 	CHECK(access("/etc/pinfold/nics.d/" B, F_OK) < 0 && nic_persists(B));
@@ -185,6 +192,25 @@ static int none_where_one_fails(void)
 	CHECK(unlink(DEVICE(B) "/driver_override") == 0);
 	CHECK(nics_bind(&l, &host, &w, true, &err) < 0 && strstr(err.msg, B) != NULL);
 	CHECK(none_is_left() && is_any_drivers(A));
+	return 0;
+}
+
+// At boot nobody knows yet which driver it would have.
+static int bound_before_its_driver(void)
+{
+	struct nic_wish w = {.driver = "vfio-pci", .n = 1, .nics = {&nics[0]}, .early = true};
+	struct binding b;
+	struct err err;
+	int r = begin();
+
+	if (r != 0)
+		return r;
+	CHECK(unlink(DEVICE(A) "/driver") == 0);
+	CHECK(said(nics_bind(&l, &host, &w, false, &err) == 0, &err));
+	CHECK(drives("vfio-pci", A));
+	CHECK(said(binding_read(&l, A, &b, &err) == 0, &err) && b.former[0] == '\0');
+	CHECK(said(nic_return(&l, &b, &err) == 0, &err));
+	CHECK(is_any_drivers(A) && holds("/sys/bus/pci/drivers_probe", A));
 	return 0;
 }
 
@@ -256,6 +282,11 @@ static void one_fails(void **)
 	in_mount_namespace(none_where_one_fails);
 }
 
+static void driver_that_is_not_loaded_yet(void **)
+{
+	in_mount_namespace(bound_before_its_driver);
+}
+
 static void death_before_all_are_bound(void **)
 {
 	in_mount_namespace(killed_before);
@@ -271,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bound_together),
 		cmocka_unit_test(one_fails),
+		cmocka_unit_test(driver_that_is_not_loaded_yet),
 		cmocka_unit_test(death_before_all_are_bound),
 		cmocka_unit_test(death_when_all_are_bound),
 		cmocka_unit_test(group_that_confines_nothing),

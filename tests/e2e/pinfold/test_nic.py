@@ -13,6 +13,7 @@ import fake_host
 import jsonschema
 import pytest
 from places import TOP
+from workload import needs_root
 
 PINFOLD = str(TOP / os.environ.get("PINFOLD", "build/src/cli/pinfold"))
 pytestmark = [pytest.mark.usefixtures("pinfold"), pytest.mark.anywhere]
@@ -225,6 +226,81 @@ def test_noiommu_is_loud(memory_path):
     p = nic("bind", "--dry-run", "--unsafe-noiommu", "ens3", tree=tree)
     assert p.returncode == 0 and "WARNING: no IOMMU confines NIC 0000:60:00.0" in p.stderr
     assert "enable_unsafe_noiommu_mode = Y" in p.stdout
+
+
+# --- nic restore, with a copy in place of /sys ----------------------------------------------------
+
+
+@pytest.fixture
+def boot(memory_path):
+    """A machine with two NICs of one group, which nobody has bound yet, and nic restore there."""
+    machine = fake_host.mlx5()
+    ixgbe = {"driver": "ixgbe", "bridge": "", "group": 40}
+    machine.pci += [
+        fake_host.Pci("0000:61:00.0", netdev="pf0", uppers=["pfbond"], **ixgbe),
+        fake_host.Pci("0000:61:00.1", netdev="pf1", uppers=["pfbond"], **ixgbe),
+    ]
+    tree = Path(fake_host.write(machine, str(memory_path / "t")))
+    for module in ("vfio_pci", "vfio_iommu_type1"):
+        (tree / "sys/module" / module).mkdir(parents=True)
+    for driver in ("vfio-pci", "ixgbe"):
+        (tree / "sys/bus/pci/drivers" / driver).mkdir(parents=True, exist_ok=True)
+        for file in ("bind", "unbind"):
+            (tree / "sys/bus/pci/drivers" / driver / file).touch()
+    for directory in ("run", "etc/driverctl.d", "etc/pinfold/nics.d"):
+        (tree / directory).mkdir(parents=True, exist_ok=True)
+
+    def run(*args):
+        mounts = " && ".join(f"mount --bind {tree}/{d} /{d}" for d in ("sys", "etc", "run"))
+        return subprocess.run(
+            ["unshare", "-m", "-n", "sh", "-c", f'{mounts} && exec "$@"', "sh", PINFOLD, *args],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return tree, run
+
+
+def note(tree, bdf, said=""):
+    """As nic bind --persist does."""
+    (tree / f"etc/driverctl.d/pci-{bdf}").write_text("vfio-pci\n", encoding="utf-8")
+    if said:
+        (tree / "etc/pinfold/nics.d" / bdf).write_text(f"{said}\n", encoding="utf-8")
+
+
+@needs_root
+def test_force_is_of_the_nic_that_it_was_said_of(boot):
+    tree, run = boot
+    note(tree, "0000:61:00.0", "force")
+    note(tree, "0000:61:00.1")
+    p = run("nic", "restore")
+    assert p.returncode != 0 and "NIC 0000:61:00.1 (pf1) is a port of pfbond" in p.stderr, p.stderr
+    bound = tree / "sys/bus/pci/drivers/vfio-pci/bind"
+    assert bound.read_text(encoding="utf-8") == ""
+    note(tree, "0000:61:00.1", "force")
+    p = run("nic", "restore")
+    assert p.returncode == 0 and "0000:61:00." in bound.read_text(encoding="utf-8"), p.stderr
+
+
+@needs_root
+def test_bound_before_its_driver_was_loaded(boot):
+    """It is given back to whom the kernel chooses. The unit has drivers loaded first, where it can."""
+    unit = (TOP / "build/data/pinfold-nics.service").read_text(encoding="utf-8")
+    for key in ("After", "Wants"):
+        assert re.search(rf"^{key}=.*\bsystemd-udev-settle\.service\b", unit, re.M), key
+    tree, run = boot
+    device = tree / "sys/bus/pci/devices/0000:5e:00.0"
+    (device / "driver").unlink()
+    note(tree, "0000:5e:00.0")
+    p = run("nic", "restore")
+    assert p.returncode == 0, p.stderr
+    (device / "driver").symlink_to("../../../bus/pci/drivers/vfio-pci")
+    (tree / "sys/bus/pci/drivers_probe").touch()
+    p = run("nic", "unbind", "0000:5e:00.0")
+    assert p.returncode == 0, p.stderr
+    assert (tree / "sys/bus/pci/drivers_probe").read_text(encoding="utf-8") == "0000:5e:00.0"
 
 
 # --- nic vfs, on copies ---------------------------------------------------------------------------

@@ -89,8 +89,6 @@ int nic_return(const struct ledger *l, const struct binding *b, struct err *err)
 	struct err failed;
 	int r;
 
-	if (!b->kept && b->persisting && nic_forget(b->bdf, err) < 0)
-		return -err->code;
 	if (!look_at(&l->fs, b->bdf, &now))
 		return binding_remove(l, b->bdf, err);
 	if (check_unused(l, &now, b->driver, err) < 0)
@@ -177,7 +175,6 @@ static int keep(const struct ledger *l, const char *bdf, struct err *err)
 	if (binding_read(l, bdf, &b, err) < 0)
 		return -err->code;
 	b.kept = true;
-	b.persisting = false;
 	b.with[0] = '\0';
 	return binding_write(l, &b, err);
 }
@@ -212,12 +209,22 @@ static void give_back(const struct ledger *l, const struct nic_wish *w, uint64_t
 	}
 }
 
-static int persist(const struct nic_wish *w, unsigned i, struct err *err)
+static int persist(const struct ledger *l, const struct nic_wish *w, int first, struct err *err)
 {
-	struct nic_persist how = {
-		.force = (w->forced >> i & 1) != 0, .unsafe_noiommu = w->unsafe_noiommu};
+	const char *bdfs[GRANT_NICS];
 
-	return nic_persist(w->nics[i]->bdf, w->driver, how, err);
+	for (unsigned i = 0; i < w->n; i++)
+		bdfs[i] = w->nics[i]->bdf;
+	if (nic_notes_begin(l, bdfs, w->n, first >= 0 ? bdfs[first] : "", err) < 0)
+		return -err->code;
+	for (unsigned i = 0; i < w->n; i++) {
+		struct nic_persist how = {
+			.force = (w->forced >> i & 1) != 0, .unsafe_noiommu = w->unsafe_noiommu};
+
+		if (nic_persist(bdfs[i], w->driver, how, err) < 0)
+			return -err->code;
+	}
+	return 0;
 }
 
 int nics_bind(
@@ -228,42 +235,41 @@ int nics_bind(
 	struct err *err
 )
 {
-	uint64_t fresh = 0, noted = 0; // a bit for each
+	uint64_t fresh = 0; // a bit for each
 	struct err unused;
 	int first = -1, r = 0;
 	unsigned i;
 
 	for (i = 0; r >= 0 && i < w->n; i++) {
-		const char *bdf = w->nics[i]->bdf;
-		struct binding b = {
-			.persisting = persists && !nic_persists(bdf), .probe = w->early};
+		struct binding b = {.probe = w->early};
 
 		if (first >= 0)
 			strcpy(b.with, w->nics[first]->bdf);
-		if (b.persisting)
-			noted |= UINT64_C(1) << i;
 		r = bind_one(l, host, w->nics[i], w->driver, w->unsafe_noiommu, b, err);
 		if (r == 0)
 			fresh |= UINT64_C(1) << i;
 		if (r == 0 && first < 0)
 			first = (int)i;
-		if (r >= 0 && persists)
-			r = persist(w, i, err);
 	}
-	// with the record of the first all of them are
+	if (r >= 0 && persists)
+		r = persist(l, w, first, err);
+	// with the record of the first all of it is done, with that of the notes where none was to be bound
 	if (r >= 0 && first >= 0)
 		r = keep(l, w->nics[first]->bdf, err);
+	else if (r >= 0 && persists)
+		r = nic_notes_done(l, err);
 	if (r < 0) {
 		give_back(l, w, fresh, i);
-		for (unsigned k = 0; k < i; k++) {
-			if ((noted >> k & 1) != 0)
-				nic_forget(w->nics[k]->bdf, &unused);
-		}
+		nic_notes_undo(l, &unused);
+		binding_sweep(l);
 		return r;
 	}
+	// what fails from here on is mended by the next collection
+	if (persists)
+		nic_notes_done(l, &unused);
 	for (i = (unsigned)first + 1; first >= 0 && i < w->n; i++) {
-		if ((fresh >> i & 1) != 0 && keep(l, w->nics[i]->bdf, err) < 0)
-			return -err->code;
+		if ((fresh >> i & 1) != 0)
+			keep(l, w->nics[i]->bdf, &unused);
 	}
 	return 0;
 }
@@ -317,6 +323,8 @@ int nics_collect(struct ledger *l, struct err *err)
 	if (boot_id[0] == '\0')
 		return 0;
 	if (vfs_collect(l, err) < 0)
+		c.first = *err;
+	if (nic_notes_undo(l, err) < 0 && c.first.code == 0)
 		c.first = *err;
 	if (binding_each(l, collect_one, &c, err) < 0)
 		return -err->code;

@@ -227,7 +227,8 @@ static int unbind_one(struct work *w, const struct host_pci *nic, struct err *er
 		plan_nic_return(&p, nic, &b);
 		return nic_work_show(&p, err);
 	}
-	if (nic_return(&w->ledger, &b, err) < 0 || (w->persist && nic_forget(nic->bdf, err) < 0))
+	// first: who is killed has not said that it is to be bound at the next boot
+	if ((w->persist && nic_forget(nic->bdf, err) < 0) || nic_return(&w->ledger, &b, err) < 0)
 		return -err->code;
 	if (nic_persists(nic->bdf))
 		fprintf(stderr,

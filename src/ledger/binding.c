@@ -22,7 +22,7 @@ int binding_write(const struct ledger *l, const struct binding *b, struct err *e
 {
 	_cleanup_close_ int dir = fs_mkdirs(NICS_DIR, 0700, err);
 	_cleanup_json_ json_t *doc = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:b, s:s}",
+		"{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:b, s:s}",
 		"nic",
 		b->bdf,
 		"driver",
@@ -37,8 +37,6 @@ int binding_write(const struct ledger *l, const struct binding *b, struct err *e
 		b->kept,
 		"with",
 		b->with,
-		"persisting",
-		b->persisting,
 		"probe",
 		b->probe,
 		"boot-id",
@@ -73,7 +71,6 @@ int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, s
 		"lease",
 		"kept",
 		"with",
-		"persisting",
 		"probe",
 		"boot-id",
 		NULL};
@@ -93,9 +90,9 @@ int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, s
 		       < 0
 	    || take(doc, what, "lease", b.lease, sizeof(b.lease), err) < 0
 	    || jread_bool(doc, what, "kept", &b.kept, err) < 0
-	    || jread_bool(doc, what, "persisting", &b.persisting, err) < 0
 	    || jread_bool(doc, what, "probe", &b.probe, err) < 0
-	    || jread_text(doc, what, "with", false, b.with, sizeof(b.with), err) < 0
+	    || (json_object_get(doc, "with") != NULL
+		&& take(doc, what, "with", b.with, sizeof(b.with), err) < 0)
 	    || take(doc, what, "boot-id", b.boot_id, sizeof(b.boot_id), err) < 0)
 		return -err->code;
 	if (!str_eq(b.bdf, bdf))
@@ -133,6 +130,8 @@ int binding_each(const struct ledger *l, binding_fn fn, void *arg, struct err *e
 	for (size_t i = 0; i < names.n; i++) {
 		struct binding b;
 
+		if (str_eq(names.list[i], BINDING_NOTES))
+			continue;
 		r = binding_read(l, names.list[i], &b, err);
 		if (r == -ENOENT)
 			continue;

@@ -18,10 +18,11 @@ struct binding {
 		 + 1]; // bound for this lease, to be given back at its end; "": until it is unbound
 	bool kept;     // done; else it was being bound, or given back, and is to be given back
 	char with[16]; // bound by one command with this one: done when that is; "": by itself
-	bool persisting; // not done, it is not for the next boot either, and was not before
 	char boot_id[HOST_BOOT_ID];
 	bool probe; // what it had, or would have by now, is not known: the kernel chooses
 };
+
+#define BINDING_NOTES "notes" // in the same directory, and no binding (apply/nic_persist.h)
 
 // The ledger is locked for all that writes.
 int binding_write(const struct ledger *l, const struct binding *b, struct err *err);

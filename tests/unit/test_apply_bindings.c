@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define NOTE(bdf) NIC_PERSIST_DIR "/pci-" bdf
 #define A "0000:02:00.0"
 #define B "0000:03:00.0"
 #define DEVICE(bdf) "/sys/bus/pci/devices/" bdf
@@ -39,6 +40,13 @@ static bool holds(const char *path, const char *text)
 	_cleanup_free_ char *is = NULL;
 
 	return fs_read_file(path, 256, &is, NULL) >= 0 && str_eq(is, text);
+}
+
+static bool begins(const char *path, const char *text)
+{
+	_cleanup_free_ char *is = NULL;
+
+	return fs_read_file(path, 256, &is, NULL) >= 0 && str_starts(is, text);
 }
 
 // An empty line was written over the name in its driver_override.
@@ -121,20 +129,47 @@ static bool none_is_left(void)
 	       && access("/etc/pinfold/nics.d/" B, F_OK) < 0;
 }
 
+// What was written down before: by driverctl itself, and by another command of pinfold.
+static bool note(void)
+{
+	struct nic_persist how = {.force = true};
+	struct err err;
+
+	return make(NIC_PERSIST_DIR) && put(NOTE(A), "ixgbe\n")
+	       && said(nic_persist(B, "uio_pci_generic", how, &err) == 0, &err);
+}
+
+static bool as_noted(void)
+{
+	struct nic_persist of_a, of_b;
+	struct err err;
+
+	return holds(NOTE(A), "ixgbe\n") && holds(NOTE(B), "uio_pci_generic\n")
+	       && said(nic_persist_how(A, &of_a, &err) == 0, &err)
+	       && said(nic_persist_how(B, &of_b, &err) == 0, &err) && !of_a.force && of_b.force;
+}
+
 // What a command that is killed leaves.
 static bool leave(const char *bdf, const char *with, bool kept)
 {
-	struct binding b = {
-		.driver = "vfio-pci", .former = "e1000e", .kept = kept, .persisting = !kept};
-	struct nic_persist how = {.force = true};
+	struct binding b = {.driver = "vfio-pci", .former = "e1000e", .kept = kept};
 	struct err err;
 
 	strcpy(b.bdf, bdf);
 	strcpy(b.with, with);
 	strcpy(b.boot_id, host.boot_id);
-	return said(binding_write(&l, &b, &err) == 0, &err)
-	       && said(nic_persist(bdf, "vfio-pci", how, &err) == 0, &err)
-	       && drives("vfio-pci", bdf);
+	return said(binding_write(&l, &b, &err) == 0, &err) && drives("vfio-pci", bdf);
+}
+
+static bool leave_notes(const char *first)
+{
+	static const char *const bdfs[] = {A, B};
+	struct nic_persist how = {.unsafe_noiommu = true};
+	struct err err;
+
+	return said(nic_notes_begin(&l, bdfs, 2, first, &err) == 0, &err)
+	       && said(nic_persist(A, "vfio-pci", how, &err) == 0, &err)
+	       && said(nic_persist(B, "vfio-pci", how, &err) == 0, &err);
 }
 
 static int all_of_them(void)
@@ -151,31 +186,31 @@ static int all_of_them(void)
 	CHECK(holds(DEVICE(A) "/driver_override", "vfio-pci"));
 	for (unsigned i = 0; i < 2; i++) {
 		CHECK(said(binding_read(&l, nics[i].bdf, &b, &err) == 0, &err));
-		CHECK(b.kept && !b.persisting && b.with[0] == '\0' && str_eq(b.former, "e1000e"));
+		CHECK(b.kept && b.with[0] == '\0' && str_eq(b.former, "e1000e"));
 		CHECK(nic_persists(nics[i].bdf));
 		CHECK(said(nic_persist_how(nics[i].bdf, &how, &err) == 0, &err));
 		CHECK(how.force && !how.unsafe_noiommu);
 	}
 	CHECK(holds(NIC_PERSIST_DIR "/pci-" B, "vfio-pci\n"));
-	CHECK(holds("/etc/pinfold/nics.d/" B, "force\n"));
+	CHECK(begins("/etc/pinfold/nics.d/" B, "force of="));
 	// said anew without it
 	w.forced = 0;
 	w.unsafe_noiommu = true;
 	CHECK(drives("vfio-pci", A) && drives("vfio-pci", B));
 	CHECK(said(nics_bind(&l, &host, &w, true, &err) == 0, &err));
-	CHECK(holds("/etc/pinfold/nics.d/" B, "unsafe-noiommu\n"));
+	CHECK(begins("/etc/pinfold/nics.d/" B, "unsafe-noiommu of="));
 	// of each by itself
 	w.forced = 1;
 	CHECK(said(nics_bind(&l, &host, &w, true, &err) == 0, &err));
-	CHECK(holds("/etc/pinfold/nics.d/" A, "force unsafe-noiommu\n"));
-	CHECK(holds("/etc/pinfold/nics.d/" B, "unsafe-noiommu\n"));
+	CHECK(begins("/etc/pinfold/nics.d/" A, "force unsafe-noiommu of="));
+	CHECK(begins("/etc/pinfold/nics.d/" B, "unsafe-noiommu of="));
 	w.forced = 0;
 	w.unsafe_noiommu = false;
 	CHECK(said(nics_bind(&l, &host, &w, true, &err) == 0, &err));
 	CHECK(access("/etc/pinfold/nics.d/" B, F_OK) < 0 && nic_persists(B));
 	CHECK(put("/etc/pinfold/nics.d/" B, "forced\n"));
 	CHECK(nic_persist_how(B, &how, &err) < 0);
-	CHECK(strstr(err.msg, "'forced' is none of force and unsafe-noiommu") != NULL);
+	CHECK(strstr(err.msg, "'forced' is none of force, unsafe-noiommu and of=") != NULL);
 	CHECK(said(nic_forget(B, &err) == 0, &err) && !nic_persists(B));
 	CHECK(access("/etc/pinfold/nics.d/" B, F_OK) < 0);
 	return 0;
@@ -192,6 +227,29 @@ static int none_where_one_fails(void)
 	CHECK(unlink(DEVICE(B) "/driver_override") == 0);
 	CHECK(nics_bind(&l, &host, &w, true, &err) < 0 && strstr(err.msg, B) != NULL);
 	CHECK(none_is_left() && is_any_drivers(A));
+	// nor is what others have written down another's, also of one that was bound
+	CHECK(note() && drives("vfio-pci", A));
+	CHECK(nics_bind(&l, &host, &w, true, &err) < 0 && strstr(err.msg, B) != NULL);
+	CHECK(as_noted() && access(NICS_DIR, F_OK) < 0);
+	return 0;
+}
+
+// What driverctl does: what was said with a file that is gone is not said with this one.
+static int of_another_file(void)
+{
+	struct nic_persist how = {.force = true};
+	struct err err;
+	int r = begin();
+
+	if (r != 0)
+		return r;
+	CHECK(said(nic_persist(A, "vfio-pci", how, &err) == 0, &err));
+	CHECK(said(nic_persist_how(A, &how, &err) == 0, &err) && how.force);
+	CHECK(unlink(NOTE(A)) == 0);
+	CHECK(said(nic_persist_how(A, &how, &err) == 0, &err) && !how.force);
+	usleep(20000); // longer than a tick of the kernel's
+	CHECK(put(NOTE(A), "vfio-pci\n"));
+	CHECK(said(nic_persist_how(A, &how, &err) == 0, &err) && !how.force);
 	return 0;
 }
 
@@ -221,30 +279,44 @@ static int killed_before(void)
 
 	if (r != 0)
 		return r;
-	CHECK(leave(A, "", false) && leave(B, A, false));
+	CHECK(leave(A, "", false) && leave(B, A, false) && leave_notes(A));
 	CHECK(said(nics_collect(&l, &err) == 0, &err));
 	CHECK(none_is_left() && is_any_drivers(A) && is_any_drivers(B));
 	CHECK(holds(DRIVER("e1000e") "/bind", B)); // the last one of the two
+	CHECK(note() && leave(A, "", false) && leave(B, A, false) && leave_notes(A));
+	CHECK(said(nics_collect(&l, &err) == 0, &err));
+	CHECK(as_noted() && access(NICS_DIR, F_OK) < 0);
+	// when all of them were bound before
+	CHECK(leave_notes("") && holds(NOTE(A), "vfio-pci\n"));
+	CHECK(said(nics_collect(&l, &err) == 0, &err));
+	CHECK(as_noted() && access(NICS_DIR, F_OK) < 0);
 	return 0;
 }
 
 static int killed_after(void)
 {
+	static const char *const bdfs[] = {A};
 	struct binding b;
 	struct err err;
 	int r = begin();
 
 	if (r != 0)
 		return r;
-	CHECK(leave(A, "", true) && leave(B, A, false));
+	CHECK(note() && leave(A, "", true) && leave(B, A, false) && leave_notes(A));
+	// by nobody else meanwhile
+	CHECK(nic_notes_begin(&l, bdfs, 1, "", &err) < 0 && strstr(err.msg, "pinfold gc") != NULL);
 	CHECK(said(nics_collect(&l, &err) == 0, &err));
 	CHECK(said(binding_read(&l, B, &b, &err) == 0, &err));
-	CHECK(b.kept && !b.persisting && b.with[0] == '\0');
-	CHECK(nic_persists(A) && nic_persists(B) && holds(DRIVER("e1000e") "/bind", ""));
+	CHECK(b.kept && b.with[0] == '\0' && access(NICS_DIR "/notes.json", F_OK) < 0);
+	CHECK(holds(NOTE(A), "vfio-pci\n") && holds(NOTE(B), "vfio-pci\n"));
+	CHECK(holds(DRIVER("e1000e") "/bind", ""));
 	// one that was bound by itself, and is bound anew, is not done with another's
 	CHECK(leave(B, "", false));
 	CHECK(said(nics_collect(&l, &err) == 0, &err));
-	CHECK(!nic_persists(B) && nic_persists(A) && holds(DRIVER("e1000e") "/bind", B));
+	CHECK(holds(DRIVER("e1000e") "/bind", B));
+	// its name becomes that of a file
+	CHECK(leave(B, "../x", false) && binding_read(&l, B, &b, &err) < 0);
+	CHECK(strstr(err.msg, "'with' is no name") != NULL);
 	return 0;
 }
 
@@ -282,6 +354,11 @@ static void one_fails(void **)
 	in_mount_namespace(none_where_one_fails);
 }
 
+static void note_of_another_file(void **)
+{
+	in_mount_namespace(of_another_file);
+}
+
 static void driver_that_is_not_loaded_yet(void **)
 {
 	in_mount_namespace(bound_before_its_driver);
@@ -302,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bound_together),
 		cmocka_unit_test(one_fails),
+		cmocka_unit_test(note_of_another_file),
 		cmocka_unit_test(driver_that_is_not_loaded_yet),
 		cmocka_unit_test(death_before_all_are_bound),
 		cmocka_unit_test(death_when_all_are_bound),

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import fake_host
@@ -265,9 +266,12 @@ def boot(memory_path):
 
 def note(tree, bdf, said=""):
     """As nic bind --persist does."""
-    (tree / f"etc/driverctl.d/pci-{bdf}").write_text("vfio-pci\n", encoding="utf-8")
+    path = tree / f"etc/driverctl.d/pci-{bdf}"
+    path.write_text("vfio-pci\n", encoding="utf-8")
+    ns = path.stat().st_mtime_ns
     if said:
-        (tree / "etc/pinfold/nics.d" / bdf).write_text(f"{said}\n", encoding="utf-8")
+        line = f"{said} of={ns // 10**9}.{ns % 10**9:09}\n"
+        (tree / "etc/pinfold/nics.d" / bdf).write_text(line, encoding="utf-8")
 
 
 @needs_root
@@ -282,6 +286,20 @@ def test_force_is_of_the_nic_that_it_was_said_of(boot):
     note(tree, "0000:61:00.1", "force")
     p = run("nic", "restore")
     assert p.returncode == 0 and "0000:61:00." in bound.read_text(encoding="utf-8"), p.stderr
+
+
+@needs_root
+def test_force_is_of_the_note_that_it_was_said_with(boot):
+    """driverctl knows nothing of it, and another note of its may be of something else."""
+    tree, run = boot
+    for bdf in ("0000:61:00.0", "0000:61:00.1"):
+        note(tree, bdf, "force")
+    path = tree / "etc/driverctl.d/pci-0000:61:00.0"
+    path.unlink()
+    time.sleep(0.02)  # a tick of the kernel's clock
+    path.write_text("vfio-pci\n", encoding="utf-8")
+    p = run("nic", "restore")
+    assert p.returncode != 0 and "NIC 0000:61:00.0 (pf0) is a port of pfbond" in p.stderr, p.stderr
 
 
 @needs_root

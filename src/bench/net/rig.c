@@ -226,8 +226,15 @@ static int start_vnf(struct bench *b, struct rig *rig, struct err *err)
 	if (r < 0)
 		return r;
 	// in a guest it cannot be asked: packets that come back say that it is there
-	if (rig->how->env->kind == ENV_VM)
-		return wait_links(b, rig, err);
+	if (rig->how->env->kind == ENV_VM) {
+		r = wait_links(b, rig, err);
+		// it polls on the thread of its CPU (debug-threads=on in plan/vm_args.c): "CPU 0/TCG"
+		rig->vnf.pid = process_find(
+			rig->vnf.child.pid, "qemu-system-x86"
+		); // as the kernel cuts it
+		rig->vnf.tid = rig->vnf.pid > 0 ? process_thread(rig->vnf.pid, "CPU ") : 0;
+		return r;
+	}
 	r = wait_ready(b, &rig->vnf, "vnf", rig->how, false, err);
 	rig->ready_s = (double)(clock_ns() - rig->vnf.child.began_ns) / 1e9;
 	return r;

@@ -209,13 +209,13 @@ static void give_back(const struct ledger *l, const struct nic_wish *w, uint64_t
 	}
 }
 
-static int persist(const struct ledger *l, const struct nic_wish *w, int first, struct err *err)
+static int persist(const struct nic_wish *w, int first, struct err *err)
 {
 	const char *bdfs[GRANT_NICS];
 
 	for (unsigned i = 0; i < w->n; i++)
 		bdfs[i] = w->nics[i]->bdf;
-	if (nic_notes_begin(l, bdfs, w->n, first >= 0 ? bdfs[first] : "", err) < 0)
+	if (nic_notes_begin(bdfs, w->n, first >= 0 ? bdfs[first] : "", err) < 0)
 		return -err->code;
 	for (unsigned i = 0; i < w->n; i++) {
 		struct nic_persist how = {
@@ -252,7 +252,7 @@ int nics_bind(
 			first = (int)i;
 	}
 	if (r >= 0 && persists)
-		r = persist(l, w, first, err);
+		r = persist(w, first, err);
 	// with the record of the first all of it is done, with that of the notes where none was to be bound
 	if (r >= 0 && first >= 0)
 		r = keep(l, w->nics[first]->bdf, err);

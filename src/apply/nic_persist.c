@@ -177,18 +177,11 @@ static json_t *note(const char *bdf, struct err *err)
 	return doc;
 }
 
-int nic_notes_begin(
-	const struct ledger *l,
-	const char *const *bdfs,
-	unsigned n,
-	const char *first,
-	struct err *err
-)
+int nic_notes_begin(const char *const *bdfs, unsigned n, const char *first, struct err *err)
 {
 	_cleanup_close_ int dir = fs_mkdirs(NICS_DIR, 0700, err);
 	_cleanup_json_ json_t *doc = json_pack("{s:s, s:[]}", "first", first, "notes");
 
-	(void)l;
 	if (dir < 0)
 		return dir;
 	if (files_exists(dir, BINDING_NOTES))

@@ -22,12 +22,6 @@ int nic_forget(const char *bdf, struct err *err); // none is fine
 // Of several NICs, all or none, also for who is killed: what is written down of them is kept first. first: the binding
 // that says, once it is kept, that the command is done; "": that is done with nic_notes_done. EEXIST: those of a
 // command before could not be put back. The ledger is locked.
-int nic_notes_begin(
-	const struct ledger *l,
-	const char *const *bdfs,
-	unsigned n,
-	const char *first,
-	struct err *err
-);
+int nic_notes_begin(const char *const *bdfs, unsigned n, const char *first, struct err *err);
 int nic_notes_done(const struct ledger *l, struct err *err);
 int nic_notes_undo(const struct ledger *l, struct err *err); // none, or done: fine

@@ -167,7 +167,7 @@ static bool leave_notes(const char *first)
 	struct nic_persist how = {.unsafe_noiommu = true};
 	struct err err;
 
-	return said(nic_notes_begin(&l, bdfs, 2, first, &err) == 0, &err)
+	return said(nic_notes_begin(bdfs, 2, first, &err) == 0, &err)
 	       && said(nic_persist(A, "vfio-pci", how, &err) == 0, &err)
 	       && said(nic_persist(B, "vfio-pci", how, &err) == 0, &err);
 }
@@ -304,7 +304,7 @@ static int killed_after(void)
 		return r;
 	CHECK(note() && leave(A, "", true) && leave(B, A, false) && leave_notes(A));
 	// by nobody else meanwhile
-	CHECK(nic_notes_begin(&l, bdfs, 1, "", &err) < 0 && strstr(err.msg, "pinfold gc") != NULL);
+	CHECK(nic_notes_begin(bdfs, 1, "", &err) < 0 && strstr(err.msg, "pinfold gc") != NULL);
 	CHECK(said(nics_collect(&l, &err) == 0, &err));
 	CHECK(said(binding_read(&l, B, &b, &err) == 0, &err));
 	CHECK(b.kept && b.with[0] == '\0' && access(NICS_DIR "/notes.json", F_OK) < 0);

@@ -123,6 +123,22 @@ void doctor_number(struct doctor *d, const struct doctor_number *n)
 		doctor_cure(d, "%s", n->cure);
 }
 
+void doctor_mask(struct doctor *d, const struct doctor_mask *m)
+{
+	char text[IDSET_STR / 2];
+	struct idset may;
+	bool ok;
+
+	if (hostfs_line(d->fs->root, m->path, text, sizeof(text)) < 0
+	    || host_parse_mask(text, &may) < 0)
+		return;
+	ok = !idset_intersects(&may, &d->cpus);
+	doctor_find(d, ok ? VERDICT_PASS : VERDICT_WARN, m->check, "%s", ok ? m->good : m->bad);
+	doctor_read(d, "/%s: %s", m->path, text);
+	if (!ok)
+		doctor_cure_cpus(d);
+}
+
 bool doctor_wants_nics(const struct doctor *d)
 {
 	return d->wanted == NULL || d->wanted->nnics > 0;

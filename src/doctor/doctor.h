@@ -64,6 +64,12 @@ struct doctor_number {
 };
 void doctor_number(struct doctor *d, const struct doctor_number *n);
 
+// A mask of CPUs in such a file, which is good where none of d->cpus is in it.
+struct doctor_mask {
+	const char *check, *path, *good, *bad;
+};
+void doctor_mask(struct doctor *d, const struct doctor_mask *m);
+
 // Whether it is to be examined whether the machine has what a grant would need.
 bool doctor_wants_nics(const struct doctor *d);
 bool doctor_wants_pages(const struct doctor *d);

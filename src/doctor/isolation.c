@@ -202,28 +202,11 @@ static void look_at_siblings(struct doctor *d)
 	doctor_read(d, "/sys/devices/system/cpu/cpu*/topology/thread_siblings_list");
 }
 
-static void look_at_workqueues(struct doctor *d)
-{
-	static const char path[] = "sys/devices/virtual/workqueue/cpumask";
-	char text[IDSET_STR / 2];
-	struct idset may;
-
-	if (hostfs_line(d->fs->root, path, text, sizeof(text)) < 0
-	    || host_parse_mask(text, &may) < 0)
-		return;
-	idset_and(&may, &d->cpus);
-	doctor_find(
-		d,
-		idset_empty(&may) ? VERDICT_PASS : VERDICT_WARN,
-		"workqueues",
-		idset_empty(&may) ? "unbound work of the kernel runs elsewhere"
-				  : "unbound work of the kernel may run there"
-	);
-	doctor_read(d, "/%s: %s", path, text);
-	if (!idset_empty(&may)) {
-		doctor_cure_cpus(d);
-	}
-}
+static const struct doctor_mask workqueues = {
+	.check = "workqueues",
+	.path = "sys/devices/virtual/workqueue/cpumask",
+	.good = "unbound work of the kernel runs elsewhere",
+	.bad = "unbound work of the kernel may run there"};
 
 static void look_at_governor(struct doctor *d)
 {
@@ -403,7 +386,7 @@ void doctor_isolation(struct doctor *d)
 		"callbacks of RCU run there");
 	look_at_siblings(d);
 	look_at_tuned(d);
-	look_at_workqueues(d);
+	doctor_mask(d, &workqueues);
 	look_at_governor(d);
 	look_at_sleep(d);
 }

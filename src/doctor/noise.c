@@ -72,27 +72,11 @@ static const struct doctor_number settings[] = {
 };
 
 // Where interrupts go of devices that are not there yet; irqaffinity= has it so from the boot on.
-static void look_at_new_interrupts(struct doctor *d)
-{
-	static const char path[] = "proc/irq/default_smp_affinity";
-	char text[IDSET_STR / 2];
-	struct idset may;
-
-	if (hostfs_line(d->fs->root, path, text, sizeof(text)) < 0
-	    || host_parse_mask(text, &may) < 0)
-		return;
-	idset_and(&may, &d->cpus);
-	doctor_find(
-		d,
-		idset_empty(&may) ? VERDICT_PASS : VERDICT_WARN,
-		"new-interrupts",
-		idset_empty(&may) ? "those of devices that come later go elsewhere"
-				  : "those of devices that come later may come there, too"
-	);
-	doctor_read(d, "/%s: %s", path, text);
-	if (!idset_empty(&may))
-		doctor_cure_cpus(d);
-}
+static const struct doctor_mask new_interrupts = {
+	.check = "new-interrupts",
+	.path = "proc/irq/default_smp_affinity",
+	.good = "those of devices that come later go elsewhere",
+	.bad = "those of devices that come later may come there, too"};
 
 void doctor_noise(struct doctor *d)
 {
@@ -110,7 +94,7 @@ void doctor_noise(struct doctor *d)
 			    "/proc/irq/*/effective_affinity_list"
 		    ))
 			doctor_cure_cpus(d);
-		look_at_new_interrupts(d);
+		doctor_mask(d, &new_interrupts);
 		if (look_at_kind(
 			    d,
 			    &n.kthreads,

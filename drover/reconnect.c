@@ -168,6 +168,15 @@ static void look_virtio(struct plane *p, struct plane_port *port)
 		restart(p, port);
 }
 
+bool links_any(const struct plane *p)
+{
+	for (unsigned i = 0; i < p->nports; i++) {
+		if (p->ports[i].device.client || p->ports[i].device.virtio)
+			return true;
+	}
+	return false;
+}
+
 void links_look(struct plane *p)
 {
 	for (unsigned i = 0; i < p->nports; i++) {

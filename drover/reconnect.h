@@ -3,8 +3,12 @@
 // Links whose other end goes and comes back.
 #pragma once
 
+#include <stdbool.h>
+
 struct plane;
 
+// Whether there are links to look after.
+bool links_any(const struct plane *p);
 // To be called ten times a second, also before traffic: connects what can be connected again.
 void links_look(struct plane *p);
 

@@ -31,6 +31,8 @@
 
 #define MS UINT64_C(1000000)
 #define LOOK_NS (100 * MS)
+#define SECOND_NS (1000 * MS)
+#define DAY_NS (86400 * SECOND_NS)
 #define LINK_MILLISECONDS 60000 // a generator waits so long for the other end of its link
 
 // Who listens on a socket and was killed leaves it, and the next one fails on it. It is removed when nobody
@@ -82,17 +84,18 @@ static bool generates(const struct plane *p)
 	return false;
 }
 
-// Waits for a signal of the set at most that long, 0: for ever, and looks after links meanwhile. True: one
-// came. A stop and a continuation (Ctrl-Z, fg) interrupt the wait, and are none.
+// Waits for a signal of the set at most that long, 0: for ever, and looks after links meanwhile, where there are such:
+// otherwise it takes nothing of the CPU of a core. True: one came. A stop and a continuation (Ctrl-Z, fg) interrupt the
+// wait, and are none.
 static bool wait_signal(struct plane *p, const sigset_t *set, uint64_t ns)
 {
-	const uint64_t begin = (uint64_t)clock_ns();
+	const uint64_t begin = (uint64_t)clock_ns(), most = links_any(p) ? LOOK_NS : DAY_NS;
 
 	for (;;) {
 		const uint64_t gone = (uint64_t)clock_ns() - begin;
-		const uint64_t left =
-			ns == 0 || gone + LOOK_NS < ns ? LOOK_NS : ns - RTE_MIN(gone, ns);
-		const struct timespec t = {.tv_nsec = (long)left};
+		const uint64_t left = ns == 0 || gone + most < ns ? most : ns - RTE_MIN(gone, ns);
+		const struct timespec t = {
+			.tv_sec = (time_t)(left / SECOND_NS), .tv_nsec = (long)(left % SECOND_NS)};
 
 		if (sigtimedwait(set, NULL, &t) >= 0)
 			return true;

@@ -379,3 +379,27 @@ def test_more_cores_than_granted(pf, drover, folder):
     refused(p, r"3 polling cores, CPUs granted: 1; grant more.*--squeeze")
     found, text = begin(pf, drover, folder, CPU, options=["--squeeze"])
     assert worker_cpus(found) == [{CPU}] * 3 and "squeezed" in text
+
+
+def test_takes_nothing_beside_its_cores(start, tmp_path):
+    """Its other threads sleep, where there is no link to look after: in a machine of one CPU they share it with a core
+    that polls."""
+    conf = tmp_path / "quiet.cfg"
+    conf.write_text(config(mode="l2fwd"))
+
+    def woken(process):
+        found = {}
+        for task in Path(f"/proc/{process.pid}/task").iterdir():
+            status = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines())
+            if not status["Name"].strip().startswith(("rte-worker", "lcore-worker")):
+                found[task.name] = int(status["voluntary_ctxt_switches"])
+        return found
+
+    with start(conf) as run:
+        process = run.runs().process
+        time.sleep(0.5)
+        before = woken(process)
+        time.sleep(1.5)
+        after = woken(process)
+    assert len(before) >= 2
+    assert all(n - before.get(task, n) <= 2 for task, n in after.items()), (before, after)

@@ -206,10 +206,10 @@ def results(tmp_path):
     return {r["experiment"]: r for r in found}
 
 
-@pytest.mark.limit(320)
+@pytest.mark.limit(460)
 def test_run_and_ctrl_c(pf, tmp_path):
     """All the way from the command to rows, each with figures or why not; ctrl-C in the middle of a trial keeps what
-    was found and leaves nothing (the fixture looks)."""
+    was found and leaves nothing (the fixture looks); --resume makes what lacks, and that alone."""
     env = os.environ | {"PINFOLD_BENCH_TINY": "1"}
     names = ("throughput", "latency", "jitter")
     s = pf.start("bench", "run", "--quick", "-o", tmp_path / "out", *names, env=env)
@@ -239,6 +239,13 @@ def test_run_and_ctrl_c(pf, tmp_path):
         for value in ("overload", "a packet", "no-drop rate"):
             assert (f"none, 64 B: {value}", env_name) in have, have
     assert ("none, 64 B, twice: overload", "host again/host") in have, have
+
+    s = pf.start("bench", "run", "--resume", tmp_path / "out", "latency", env=env)
+    assert s.end(140) == 0, s.text()
+    again = results(tmp_path)
+    assert again["throughput"] == r["throughput"]
+    assert again["latency"]["complete"] and "failed" not in again["latency"], again["latency"]
+
     # not every row may be one that only says why: but for a machine that does other things as well
     rates = [row for row in rows if row["name"] == "none, 64 B: overload" and row.get("unit")]
     reasons = [row["reason"] for row in rates if row.get("invalid")]

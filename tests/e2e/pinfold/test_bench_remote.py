@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The pinfold authors
-"""pinfold bench run --remote: a function here, its generator and meter in another network, driven over what stands for
-ssh: a program of that name that starts a shell there and brings the socket here."""
+"""pinfold bench run --remote: a function here, its generator and meter in another network, driven over ssh where sshd is
+installed; and over what stands for it: a program of that name that starts a shell there and brings the socket here."""
 
 import json
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -35,22 +37,83 @@ dd status=none | nsenter -t {pid} -n sh -c "$*"
 """
 
 
+DAEMON = """ListenAddress 10.9.9.2
+HostKey {top}/host
+AuthorizedKeysFile {top}/client.pub
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+PidFile none
+"""
+CLIENT = """Host tester
+HostName 10.9.9.2
+User root
+IdentityFile {top}/client
+UserKnownHostsFile {top}/known
+StrictHostKeyChecking accept-new
+"""
+
+
+def stand_in(tmp_path, _request, _here, there):
+    return SSH.format(pid=there.holder.pid, top=tmp_path)
+
+
+def real_ssh(tmp_path, request, here, there):
+    """A daemon of its own in the other network, that a third cable leads to."""
+    daemon = os.environ.get("SSHD") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+    if not daemon or not shutil.which("ssh") or not shutil.which("ssh-keygen"):
+        pytest.skip("no sshd here: package openssh-server")
+    try:
+        pwd.getpwnam("sshd")
+    except KeyError:
+        pytest.skip("no user 'sshd', whose rights sshd takes on: package openssh-server")
+    for name in ("host", "client"):
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name]
+        subprocess.run(make, check=True, timeout=30)
+    (tmp_path / "daemon.conf").write_text(DAEMON.format(top=tmp_path), encoding="ascii")
+    (tmp_path / "client.conf").write_text(CLIENT.format(top=tmp_path), encoding="ascii")
+    here.run("ip", "addr", "add", "10.9.9.1/24", "dev", "m0")
+    here.run("ip", "link", "set", "m0x", "netns", there.holder.pid)
+    there.run("ip", "addr", "add", "10.9.9.2/24", "dev", "m0x")
+    there.run("ip", "link", "set", "m0x", "up")
+    # it wants a directory in /run, and has a /run of its own
+    begin = "mount -t tmpfs tmpfs /run; mkdir -m 755 /run/sshd; exec \"$@\""
+    command = ["unshare", "--mount", "sh", "-ec", begin, "sh", daemon, "-D", "-e"]
+    with open(tmp_path / "daemon.log", "wb") as log:
+        p = there.popen(*command, "-f", tmp_path / "daemon.conf", stdout=log, stderr=log)
+    request.addfinalizer(p.wait)
+    request.addfinalizer(p.kill)
+    wait(lambda: "listening" in (tmp_path / "daemon.log").read_text(), 20, "sshd")
+    return f'#!/bin/sh\nexec {shutil.which("ssh")} -F {tmp_path}/client.conf "$@"\n'
+
+
+@pytest.fixture(params=[stand_in, real_ssh])
+def way(request):
+    return request.param
+
+
 @pytest.fixture
-def machines(tmp_path):
+def machines(tmp_path, request):
     """Two networks with two cables between them. Gives what starts a program in the first one, and its environment."""
-    here, there = Net("v0", "v1"), Net()
-    (tmp_path / "bin").mkdir()
-    ssh = tmp_path / "bin/ssh"
-    ssh.write_text(SSH.format(pid=there.holder.pid, top=tmp_path), encoding="ascii")
-    ssh.chmod(0o755)
-    for name in ("v0x", "v1x"):
-        here.run("ip", "link", "set", name, "netns", there.holder.pid)
-        there.run("ip", "link", "set", name, "up")
-    env = os.environ | {"PATH": f"{ssh.parent}:{os.environ['PATH']}", "PINFOLD_BENCH_TINY": "1"}
-    env["PINFOLD_GUEST_CACHE"] = "/nonexistent"
-    yield here, env
-    here.end()
-    there.end()
+    way = request.getfixturevalue("way") if "way" in request.fixturenames else stand_in
+    here, there = Net("v0", "v1", "m0"), Net()
+    try:
+        (tmp_path / "bin").mkdir()
+        ssh = tmp_path / "bin/ssh"
+        ssh.write_text(way(tmp_path, request, here, there), encoding="ascii")
+        ssh.chmod(0o755)
+        for name in ("v0x", "v1x"):
+            here.run("ip", "link", "set", name, "netns", there.holder.pid)
+            there.run("ip", "link", "set", name, "up")
+        env = os.environ | {
+            "PATH": f"{ssh.parent}:{os.environ['PATH']}",
+            "PINFOLD_BENCH_TINY": "1",
+        }
+        env["PINFOLD_GUEST_CACHE"] = "/nonexistent"
+        yield here, env
+    finally:
+        here.end()
+        there.end()
 
 
 def begin(machines, pinfold, where, *names, size="--quick"):
@@ -83,13 +146,14 @@ def left(pid):
 
 
 @pytest.mark.limit(200)
-def test_tester_on_a_second_machine(machines, pinfold, leaks, tmp_path):
+def test_tester_on_a_second_machine(way, machines, pinfold, leaks, tmp_path):
     """Packets are accounted for on both; the connection is lost once, and that trial is made again."""
     p = begin(machines, pinfold, tmp_path / "r", "throughput")
 
     def measured():
         found = {d: words(d) for d in descendants(p.pid)}
-        ssh = [d for d, line in found.items() if line == ["dd", "status=none"]]
+        client = ["dd", "status=none"] if way == stand_in else [shutil.which("ssh"), "-F"]
+        ssh = [d for d, line in found.items() if line[:2] == client]
         return ssh if any("vnf" in line for line in found.values()) else []
 
     os.kill(wait(measured, 60, "a trial")[0], signal.SIGKILL)

@@ -98,8 +98,8 @@ int change_limits(
 
 	if (site_has(&lease->site, SITE_HOST_FILES))
 		return 0;
-	r.n = rights_limits(from, host, 0, r.from);
-	rights_limits(to, host, 0, r.to);
+	r.n = plan_rlimits(from, host, 0, r.from);
+	plan_rlimits(to, host, 0, r.to);
 	do {
 		r.raised = r.lowered = 0;
 		done = cgroup_signal(l, lease, 0, set_limits, &r, limit, err);

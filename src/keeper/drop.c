@@ -71,7 +71,7 @@ static void raise_to(
 static int set_limits(const struct grant *g, const struct host_limits *host, struct err *err)
 {
 	struct right_limit containers[HOST_RLIMITS];
-	unsigned n = rights_limits(g, host, 0, containers);
+	unsigned n = plan_rlimits(g, host, 0, containers);
 
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
 		struct rlimit want = {limits[i].soft, limits[i].hard}, now;

@@ -162,9 +162,10 @@ int plan_spec(struct plan *p, struct err *err);
 // bare.c: argv and environment of a workload on the host.
 int plan_bare(struct plan *p, struct err *err);
 
+// rlimits.c: as a part of config.json. New reference, NULL when memory is out.
+json_t *plan_rlimits_json(const struct grant *g, const struct host_limits *host, uint64_t locked);
 // rights.c: what the process may do, as parts of config.json. New references, NULL when memory is out.
 json_t *rights_capabilities(const struct grant *g);
-json_t *rights_rlimits(const struct grant *g, const struct host_limits *host, uint64_t locked);
 // The filter of system calls, as JSON. New string.
 int rights_seccomp(struct plan *p, char **ret, struct err *err);
 // The AppArmor profile it runs under; NULL: none. Borrowed.

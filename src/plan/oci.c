@@ -305,7 +305,7 @@ int plan_oci(struct plan *p, struct err *err)
 	);
 	p->argv = command(p);
 	p->nlimits =
-		rights_limits(&p->lease.grant, &p->host->limits, p->lease.site.locked, p->limits);
+		plan_rlimits(&p->lease.grant, &p->host->limits, p->lease.site.locked, p->limits);
 	if (site_has(&p->lease.site, SITE_USERNS) && !plan_host_ids(&p->lease))
 		plan_userns(p);
 	plan_netns(p);

@@ -160,11 +160,11 @@ unsigned plan_work_files(
 	const struct lease *lease, const struct host *host, char *ret[static SITE_JOINS]
 );
 
-// ---- rights.c: what a process of a container may do
+// ---- rlimits.c
 
 // Limits of a process (setrlimit(2)) that are not unlimited, as far as this host allows. Returns how
 // many. locked: bytes that may be locked beside those that are granted.
-unsigned rights_limits(
+unsigned plan_rlimits(
 	const struct grant *g,
 	const struct host_limits *host,
 	uint64_t locked,

@@ -210,7 +210,7 @@ static int edit_process(struct plan *p, json_t *doc, struct err *err)
 {
 	json_t *process = json_object_get(doc, "process"), *env, *limits;
 	struct right_limit all[HOST_RLIMITS];
-	unsigned n = rights_limits(&p->lease.grant, &p->host->limits, 0, all);
+	unsigned n = plan_rlimits(&p->lease.grant, &p->host->limits, 0, all);
 
 	env = json_is_object(process) ? array_in(process, "env") : NULL;
 	limits = env != NULL ? array_in(process, "rlimits") : NULL;

@@ -29,7 +29,7 @@ void plan_userns(struct plan *p)
 	const struct grant *g = &p->lease.grant;
 	const uint32_t base = p->lease.uid_base;
 	struct right_limit all[HOST_RLIMITS];
-	unsigned n = rights_limits(g, &p->host->limits, p->lease.site.locked, all);
+	unsigned n = plan_rlimits(g, &p->host->limits, p->lease.site.locked, all);
 	char text[512 + GRANT_LINKS * 48] = "";
 
 	add(text, sizeof(text), "uid=0:%u:%u gid=0:%u:%u", base, IDS_PER_LEASE, base, IDS_PER_LEASE

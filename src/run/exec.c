@@ -233,7 +233,7 @@ static int enter_container(const struct execution *x, struct err *err)
 	    && (cgroup_join_beside(x->fs, x->lease, err) < 0 || beside_run_on(g, &cpus) < 0))
 		return err_sys(err, errno, "enter the cgroup of '%s'", g->name);
 	host_read_limits(x->fs, &limits);
-	if (run_limit(all, rights_limits(g, &limits, 0, all), err) < 0)
+	if (run_limit(all, plan_rlimits(g, &limits, 0, all), err) < 0)
 		return -err->code;
 	// runc wants to see the bundle
 	if (!x->lease->site.runtime.kind->sees_bundle)

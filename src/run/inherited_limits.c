@@ -23,7 +23,7 @@
 // Nanoseconds that a program not asking for better may be woken late; 0 would be those of who calls.
 #define TIMER_SLACK 50000
 
-// Those that rights_limits does not name. config.json could not say it: its numbers end below that.
+// Those that plan_rlimits does not name. config.json could not say it: its numbers end below that.
 static const int unlimited[] = {
 	RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_LOCKS, RLIMIT_RSS, RLIMIT_RTTIME};
 

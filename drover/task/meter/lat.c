@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // lat: takes in what a generator sent, and says what became of it: what was lost, came twice, late
-// or damaged (record/loss.h says what these words mean), and how long it took.
+// or damaged (task/meter/sequence.h says what these words mean), and how long it took.
 //
 // The time of a packet is from the generator's look at the TSC, just before it sent its burst, to
 // ours just before we asked for a burst. It thus holds a part of the work of either; how much is

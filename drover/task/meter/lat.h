@@ -4,7 +4,7 @@
 #pragma once
 
 #include "record/hdr_pair.h"
-#include "record/loss.h"
+#include "task/meter/sequence.h"
 #include "task/task.h"
 
 #define DROPS(DROP)                \

@@ -331,7 +331,7 @@ static void look_at_tuned(struct doctor *d)
 			   "CPUs, too",
 		t.profile
 	);
-	doctor_read(d, TUNED_ACTIVE "; " TUNED_VARIABLES ": isolated_cores=%s", t.cores);
+	doctor_read(d, TUNED_ACTIVE "; %s: isolated_cores=%s", t.file, t.cores);
 	if (t.known && !all)
 		doctor_cure(d, "%s", host_tuned_cure(&t, &d->cpus, list));
 }

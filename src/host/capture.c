@@ -78,7 +78,8 @@ static const char *const patterns[] = {
 	"/proc/sys/net/{core/somaxconn,ipv4/tcp_rmem}",
 	"/proc/sys/user/max_user_namespaces",
 	"/etc/pinfold/grants.d/*.json",
-	"/etc/tuned/{active_profile,cpu-partitioning-variables.conf}",
+	"/etc/tuned/{active_profile,*.conf}",
+	"/{etc,usr/lib}/tuned/{,profiles/}*/tuned.conf",
 	"/run/pinfold/leases/*.json",
 	"/run/tuned/tuned.pid",
 };

@@ -6,11 +6,10 @@
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/hostfs.h"
+#include "host/tuned_profile.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define PROFILE "cpu-partitioning"
 
 // The choice outlives the daemon: tuned that was switched off, or is not installed any more, moves nothing.
 static bool is_running(const struct hostfs *fs)
@@ -25,20 +24,22 @@ static bool is_running(const struct hostfs *fs)
 	return hostfs_line(fs->root, path, text, sizeof(text)) == 0 && str_eq(text, "Name:\ttuned");
 }
 
-// Several may be chosen at once: "cpu-partitioning mine".
-static void read_profile(const struct hostfs *fs, struct host_tuned *t)
+// Several may be chosen at once: "balanced mine". Which of them is, or includes, cpu-partitioning.
+static void read_profile(const struct hostfs *fs, struct host_tuned *t, struct tuned_profile *p)
 {
-	char line[512], *save = NULL;
+	char line[sizeof(t->chosen)];
 
 	if (hostfs_line(fs->root, TUNED_ACTIVE, line, sizeof(line)) < 0)
 		return;
-	for (char *w = strtok_r(line, " \t", &save); w != NULL; w = strtok_r(NULL, " \t", &save)) {
-		if (!str_starts(w, PROFILE))
+	snprintf(t->chosen, sizeof(t->chosen), "%s", line);
+	str_plain(t->chosen);
+	str_foreach (w, line, " \t") {
+		tuned_profile_add(p, w);
+		if (!p->partitions || t->profile[0] != '\0')
 			continue;
 		snprintf(t->profile, sizeof(t->profile), "%s", w);
 		str_plain(t->profile);
 		t->active = is_running(fs);
-		return;
 	}
 }
 
@@ -62,29 +63,27 @@ static bool read_result(const struct hostfs *fs, struct idset *ret)
 	return false;
 }
 
-// "isolated_cores = 2-3,6", the last one; "#" before others.
-static void read_cores(const struct hostfs *fs, struct host_tuned *t)
+// Also of a profile that is not chosen: as it would be.
+static void read_cores(const struct hostfs *fs, struct host_tuned *t, const struct tuned_profile *p)
 {
-	static const char key[] = "isolated_cores";
+	_cleanup_free_ struct tuned_variables *v = calloc(1, sizeof(*v));
 	_cleanup_fclose_ FILE *f = hostfs_fopen(fs->root, TUNED_VARIABLES);
-	char line[1024];
+	const struct tuned_variable *cores, *from;
 	struct err unused;
 
 	t->installed = f != NULL;
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		char *s = line + strspn(line, " \t");
-
-		if (!str_starts(s, key))
-			continue;
-		s += strlen(key);
-		s += strspn(s, " \t");
-		if (*s++ != '=')
-			continue;
-		s += strspn(s, " \t");
-		s[strcspn(s, " \t\n#")] = '\0';
-		snprintf(t->cores, sizeof(t->cores), "%s", s);
-		str_plain(t->cores);
-	}
+	snprintf(t->file, sizeof(t->file), "%s", TUNED_VARIABLES);
+	if (v == NULL)
+		return;
+	tuned_profile_variables(p, v);
+	cores = tuned_variable(v, "isolated_cores");
+	from = tuned_variable(&p->written, "include");
+	if (cores != NULL)
+		snprintf(t->cores, sizeof(t->cores), "%s", cores->value);
+	if (cores != NULL || from != NULL)
+		snprintf(t->file, sizeof(t->file), "%s", cores != NULL ? cores->file : from->value);
+	str_plain(t->cores);
+	str_plain(t->file);
 	t->known = t->cores[0] == '\0' || idset_parse(t->cores, &t->isolated, &unused) == 0
 		   || read_result(fs, &t->isolated);
 	if (!t->known || t->cores[0] == '\0')
@@ -93,28 +92,38 @@ static void read_cores(const struct hostfs *fs, struct host_tuned *t)
 
 void host_tuned(const struct hostfs *fs, struct host_tuned *ret)
 {
+	_cleanup_free_ struct tuned_profile *p = calloc(1, sizeof(*p));
+	struct idset unused;
+
 	*ret = (struct host_tuned){0};
-	read_profile(fs, ret);
-	read_cores(fs, ret);
+	if (p == NULL)
+		return;
+	*p = (struct tuned_profile){.fs = fs, .guess = read_result(fs, &unused)};
+	read_profile(fs, ret, p);
+	if (!p->partitions) {
+		*p = (struct tuned_profile){.fs = fs};
+		tuned_profile_add(p, TUNED_PROFILE);
+	}
+	read_cores(fs, ret, p);
 }
 
 char *host_tuned_cure(
 	const struct host_tuned *t, const struct idset *cpus, char ret[static TUNED_CURE_LEN]
 )
 {
-	const char *profile = t->profile[0] != '\0' ? t->profile : PROFILE;
+	const char *profiles = t->profile[0] != '\0' ? t->chosen : TUNED_PROFILE;
 	struct idset all = t->isolated;
-	char list[TUNED_CURE_LEN - 128];
+	char list[TUNED_CURE_LEN - 512];
 
 	idset_or(&all, cpus);
 	snprintf(
 		ret,
 		TUNED_CURE_LEN,
-		t->known ? "isolated_cores=%s in " TUNED_VARIABLES ", then tuned-adm profile %s"
-			 : "CPUs %s, too, in isolated_cores of " TUNED_VARIABLES
-			   ", then tuned-adm profile %s",
+		t->known ? "isolated_cores=%s in %s, then tuned-adm profile %s"
+			 : "CPUs %s, too, in isolated_cores of %s, then tuned-adm profile %s",
 		idset_format(&all, list, sizeof(list)),
-		profile
+		t->file,
+		profiles
 	);
 	return ret;
 }

@@ -54,7 +54,7 @@ static int parse_options(
 	int c;
 
 	optind = 0;
-	while ((c = options_next(argc, argv, "+h", longs, "drover ask --help", err)) != -1) {
+	while ((c = options_next(argc, argv, "h", longs, "drover ask --help", err)) != -1) {
 		if (c == 'h')
 			return 1;
 		if (!client_option(target, c, optarg))

@@ -69,7 +69,7 @@ static int parse_options(int argc, char **argv, struct top_options *o, struct er
 	int c;
 
 	optind = 0;
-	while ((c = options_next(argc, argv, "+hi:", longs, "drover top --help", err)) != -1) {
+	while ((c = options_next(argc, argv, "hi:", longs, "drover top --help", err)) != -1) {
 		switch (c) {
 		case 'h':
 			return 1;

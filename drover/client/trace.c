@@ -87,7 +87,7 @@ static int parse_options(int argc, char **argv, struct options *o, struct err *e
 	int c;
 
 	optind = 0;
-	while ((c = options_next(argc, argv, "+h", longs, "drover trace --help", err)) != -1) {
+	while ((c = options_next(argc, argv, "h", longs, "drover trace --help", err)) != -1) {
 		if (client_option(&o->target, c, optarg))
 			continue;
 		if (c == 'j')

@@ -58,6 +58,18 @@ static int unknown(char *word, const struct option *longs, const char *help, str
 	return '?';
 }
 
+// "--json=1": getopt_long(3) says of it what it says of the letter of --json.
+static bool has_a_value(const char *word, const struct option *longs)
+{
+	size_t n = strcspn(word, "=");
+
+	for (const struct option *o = longs; str_starts(word, "--") && o->name != NULL; o++) {
+		if (o->val == optopt && word[n] == '=' && strncmp(o->name, word + 2, n - 2) == 0)
+			return true;
+	}
+	return false;
+}
+
 int options_next(
 	int argc,
 	char **argv,
@@ -77,9 +89,15 @@ int options_next(
 	c = getopt_long(argc, argv, quiet, longs, NULL);
 	if (c != '?' && c != ':')
 		return c;
-	// one that is behind operands has been moved before them
-	if (!stop)
+	// one that is behind operands has been moved before them; a letter that others follow is not behind optind yet
+	if (!stop) {
+		const char *before = argv[optind - 1];
+
 		at = optind - 1;
+		if (c == '?' && optopt != 0 && !has_a_value(before, longs)
+		    && (before[0] != '-' || before[strlen(before) - 1] != optopt))
+			at = optind;
+	}
 	snprintf(word, sizeof(word), "%s", at < argc && argv[at] != NULL ? argv[at] : "");
 	if (c == '?' && (!str_starts(word, "--") || optopt == 0))
 		return unknown(word, longs, help, err);

@@ -145,13 +145,12 @@ static int report(int argc, char **argv)
 	scope_cleanup(results_done) struct results all = {0};
 	struct err err;
 
-	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
-		wrap_print(help);
-		return STATUS_OK;
-	}
-	if (argc != 2 || argv[1][0] == '-')
+	if (cli_names(argc, argv, &err) < 0)
+		return cli_fail(&err);
+	if (argc - optind != 1)
 		return cli_refuse("bench report: name one directory of results");
-	if (results_read(argv[1], &all, &err) < 0 || cli_bench_report(&all, argv[1], &err) < 0)
+	if (results_read(argv[optind], &all, &err) < 0
+	    || cli_bench_report(&all, argv[optind], &err) < 0)
 		return cli_fail(&err);
 	return STATUS_OK;
 }
@@ -163,13 +162,11 @@ static int show(int argc, char **argv)
 	scope_cleanup(results_done) struct results all = {0};
 	struct err err;
 
-	if (argc == 2 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
-		wrap_print(help);
-		return STATUS_OK;
-	}
-	if (argc != 2 || argv[1][0] == '-')
+	if (cli_names(argc, argv, &err) < 0)
+		return cli_fail(&err);
+	if (argc - optind != 1)
 		return cli_refuse("bench show: name one directory of results");
-	if (results_read(argv[1], &all, &err) < 0)
+	if (results_read(argv[optind], &all, &err) < 0)
 		return cli_fail(&err);
 	terminal_write(stdout, &all, terminal_width(stdout));
 	return STATUS_OK;

@@ -104,7 +104,7 @@ int cli_group(const struct group *g, int argc, char **argv)
 	int c;
 
 	optind = 0;
-	c = cli_getopt(argc, argv, "h", longs, &err);
+	c = cli_getopt(argc, argv, "+h", longs, &err);
 	if (c == '?')
 		return cli_fail(&err);
 	if (c == 'h' || wants_help(g, argc, argv)) {
@@ -187,14 +187,41 @@ void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
 		fputs("pinfold: out of memory: rows are missing\n", stderr);
 }
 
+// Those of pinfold itself, which a command does not know.
+static void explain_global(struct err *err)
+{
+	static const char *const words[] = {"--debug", "--host-tree", "--version"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		char unknown[64];
+
+		snprintf(unknown, sizeof(unknown), "unknown option '%s'", words[i]);
+		if (str_starts(err->msg, unknown))
+			err_set(err,
+				EINVAL,
+				"'%s' is of all commands, and comes before them: pinfold %s …",
+				words[i],
+				words[i]);
+	}
+}
+
 int cli_getopt(
 	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
 )
 {
-	char first[64];
+	int c = options_next(argc, argv, shorts, longs, "--help", err);
 
-	snprintf(first, sizeof(first), "+%s", shorts);
-	return options_next(argc, argv, first, longs, "--help", err);
+	if (c == '?')
+		explain_global(err);
+	return c;
+}
+
+int cli_names(int argc, char **argv, struct err *err)
+{
+	static const struct option longs[] = {{0}};
+
+	optind = 0;
+	return cli_getopt(argc, argv, "", longs, err) == -1 ? 0 : -err->code;
 }
 
 int cli_simple_options(

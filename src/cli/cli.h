@@ -78,11 +78,15 @@ void cli_print_json(const json_t *value);
 
 struct option;
 
-// getopt_long with one-line errors that name the nearest option. Options end at the first word that
-// is not one. Returns as getopt_long does, or '?' with err set. Start with optind = 0.
+// getopt_long with one-line errors that name the nearest option. Options may stand behind names, unless `shorts` begins
+// with "+", as where a program and its own options follow. Returns as getopt_long does, or '?' with err set. Start with
+// optind = 0.
 int cli_getopt(
 	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
 );
+
+// No options at all: from optind on are names.
+int cli_names(int argc, char **argv, struct err *err);
 
 // Options that are only --json (unless json is NULL) and --help, which prints usage and sets *ret_help.
 int cli_simple_options(

@@ -89,7 +89,12 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 		}
 	}
 	if (optind < argc)
-		return err_set(err, EINVAL, "doctor: '%s' is no option", argv[optind]);
+		return err_set(
+			err,
+			EINVAL,
+			"doctor: '%s' is no option; a grant is named with --for",
+			argv[optind]
+		);
 	if (a->any && a->definition != NULL)
 		return err_set(
 			err,

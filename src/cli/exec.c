@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int cmd_exec(int argc, char **argv)
+// Before the name, or behind it, to the program. 1: help is asked for.
+static int options(int argc, char **argv, struct launch *launch, struct err *err)
 {
 	static const struct option longs[] = {
 		{"env", required_argument, NULL, 'e'},
@@ -22,30 +23,43 @@ int cmd_exec(int argc, char **argv)
 		{"workdir", required_argument, NULL, 'w'},
 		{0},
 	};
+	int c;
+
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "+e:hitu:w:", longs, err)) != -1) {
+		if (c == 'h')
+			return 1;
+		if (c == '?' || launch_option(launch, c, optarg, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+int cmd_exec(int argc, char **argv)
+{
 	struct launch launch = {0};
 	const char *name = NULL;
 	struct outcome out = {.status = STATUS_FAILED};
-	int c, r;
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
+	int r = options(argc, argv, &launch, &err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "e:hitu:w:", longs, &err)) != -1) {
-		if (c == 'h') {
-			wrap_print("Usage: pinfold exec [-i|--interactive] [-t|--tty] "
-				   "[-e|--env NAME=VALUE] [-u|--user UID[:GID]] "
-				   "[-w|--workdir DIR] NAME [--] PROGRAM [ARG...]\n"
-				   "It runs on the shared CPUs of the grant when it has some.");
-			return STATUS_OK;
-		}
-		if (c == '?' || launch_option(&launch, c, optarg, &err) < 0)
-			return cli_fail(&err);
+	if (r == 0 && optind < argc) {
+		name = argv[optind];
+		argc -= optind;
+		argv += optind;
+		r = options(argc, argv, &launch, &err);
 	}
-	if (optind < argc)
-		name = argv[optind++];
-	if (optind < argc && str_eq(argv[optind], "--"))
-		optind++;
+	if (r < 0)
+		return cli_fail(&err);
+	if (r > 0) {
+		wrap_print("Usage: pinfold exec [-i|--interactive] [-t|--tty] "
+			   "[-e|--env NAME=VALUE] [-u|--user UID[:GID]] "
+			   "[-w|--workdir DIR] NAME [--] PROGRAM [ARG...]\n"
+			   "It runs on the shared CPUs of the grant when it has some.");
+		return STATUS_OK;
+	}
 	if (optind >= argc)
 		return cli_refuse("exec: say NAME and PROGRAM; see pinfold exec --help");
 	launch.argv = argv + optind;

@@ -102,7 +102,9 @@ int cmd_grant_remove(int argc, char **argv)
 	struct err err;
 	int r;
 
-	if (argc < 2)
+	if (cli_names(argc, argv, &err) < 0)
+		return cli_fail(&err);
+	if (optind >= argc)
 		return cli_refuse("grant remove: name at least one grant");
 	r = cli_open_real(true, &fs, &l, &err);
 	if (r < 0)
@@ -110,7 +112,7 @@ int cmd_grant_remove(int argc, char **argv)
 	r = ledger_lock(&l, &err);
 	if (r == 0)
 		gc_leases(&l, NULL, &err);
-	for (int i = 1; r == 0 && i < argc; i++)
+	for (int i = optind; r == 0 && i < argc; i++)
 		r = grant_remove_one(&l, argv[i], &err);
 	if (r == 0)
 		r = cdi_refresh(&l, &err);

@@ -128,14 +128,12 @@ void image_users_end(void *users)
 
 int cmd_image_remove(int argc, char **argv)
 {
-	static const struct option longs[] = {{0}};
 	struct image_users users;
 	const struct image_guard guard = IMAGE_GUARD(users);
 	struct err err;
 	int status = STATUS_OK;
 
-	optind = 0;
-	if (cli_getopt(argc, argv, "", longs, &err) != -1)
+	if (cli_names(argc, argv, &err) < 0)
 		return cli_fail(&err);
 	if (optind >= argc)
 		return cli_refuse("image remove: name at least one image; see pinfold image list");

@@ -125,7 +125,7 @@ static int command_main(int argc, char **argv)
 	if (str_eq(getenv("PINFOLD_DEBUG") ?: "", "1"))
 		debug_begin();
 	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
+	while ((c = cli_getopt(argc, argv, "+h", longs, &err)) != -1) {
 		switch (c) {
 		case 'd':
 			debug_begin();

@@ -166,7 +166,7 @@ int cli_parse_start(
 		{"from", required_argument, NULL, 'f'},
 	};
 	size_t n = 3;
-	const char *shorts = kind == CLI_START_RECORD ? "ho:" LAUNCH_SHORTS : "h" LAUNCH_SHORTS;
+	const char *shorts = kind == CLI_START_RECORD ? "+ho:" LAUNCH_SHORTS : "+h" LAUNCH_SHORTS;
 	int c;
 
 	*ret_help = false;

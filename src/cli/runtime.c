@@ -45,12 +45,6 @@ static int parse(int argc, char **argv, struct configure *ret, struct err *err)
 	struct configure c = {0};
 	int o;
 
-	// the engine may stand before its options
-	if (argc > 1 && argv[1][0] != '-') {
-		c.engine = argv[1];
-		argc--;
-		argv++;
-	}
 	optind = 0;
 	while ((o = cli_getopt(argc, argv, "h", longs, err)) != -1) {
 		switch (o) {
@@ -73,7 +67,7 @@ static int parse(int argc, char **argv, struct configure *ret, struct err *err)
 			return -err->code;
 		}
 	}
-	if (c.engine == NULL && optind < argc)
+	if (optind < argc)
 		c.engine = argv[optind++];
 	if (optind < argc)
 		return err_set(err, EINVAL, "runtime configure: '%s' is no option", argv[optind]);

@@ -195,7 +195,7 @@ int cmd_top(int argc, char **argv)
 	int c, r;
 
 	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
+	while ((c = cli_getopt(argc, argv, "+h", longs, &err)) != -1) {
 		if (c == 'h') {
 			wrap_print(usage);
 			return STATUS_OK;

@@ -40,7 +40,6 @@ static int take_option(struct asked *a, int index, const char *value, struct err
 	return 0;
 }
 
-// The name may stand before its options.
 static int parse(int argc, char **argv, struct asked *ret, struct err *err)
 {
 	struct option longs[40] = {{"help", no_argument, NULL, 'h'}};
@@ -48,29 +47,23 @@ static int parse(int argc, char **argv, struct asked *ret, struct err *err)
 	int c;
 
 	cli_request_options(longs + 1, ARRAY_LEN(longs) - 2);
-	for (;;) {
-		optind = 0;
-		while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
-			if (c == '?')
-				return -err->code;
-			if (c == 'h')
-				a.help = true;
-			else if (take_option(&a, c - CLI_REQUEST_FLAG, optarg, err) < 0)
-				return -err->code;
-		}
-		if (optind >= argc)
-			break;
-		if (a.name != NULL)
-			return err_set(
-				err,
-				EINVAL,
-				"update: name one workload or grant, not '%s' too",
-				argv[optind]
-			);
-		a.name = argv[optind];
-		argv += optind;
-		argc -= optind;
+	optind = 0;
+	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
+		if (c == '?')
+			return -err->code;
+		if (c == 'h')
+			a.help = true;
+		else if (take_option(&a, c - CLI_REQUEST_FLAG, optarg, err) < 0)
+			return -err->code;
 	}
+	a.name = argv[optind];
+	if (argc - optind > 1)
+		return err_set(
+			err,
+			EINVAL,
+			"update: name one workload or grant, not '%s' too",
+			argv[optind + 1]
+		);
 	a.update.change = (struct grant_change){a.request.memory, a.request.pids};
 	if (!a.help && a.name == NULL)
 		return err_set(err, EINVAL, "update: name one workload or grant; see pinfold ps");

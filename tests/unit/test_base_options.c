@@ -60,6 +60,11 @@ static void refuses(void **)
 		{"a", "one --jso=", "option '--jso' takes no value"},
 		{"a", "one --jsn", "unknown option '--jsn'; did you mean '--json'?"},
 		{"a", "one two --seconds", "option '--seconds' wants a value"},
+		{"a", "one -b", "unknown option '-b'; see x --help"},
+		{"a", "one -ba two", "unknown option '-ba'; see x --help"},
+		{"a", "one -ab --seconds=3", "unknown option '-ab'; see x --help"},
+		{"a", "one --seconds=3 -ba", "unknown option '-ba'; see x --help"},
+		{"a", "one --json -jba", "unknown option '-jba'; see x --help"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)

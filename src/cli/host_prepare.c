@@ -7,6 +7,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/host.h"
 #include "cli/request.h"
@@ -320,7 +321,7 @@ int cmd_host_prepare(int argc, char **argv)
 	if (parse(argc, argv, &a, &err) < 0)
 		return cli_fail(&err);
 	if (a.help) {
-		puts(prepare_usage);
+		wrap_print(prepare_usage);
 		return STATUS_OK;
 	}
 	if (cli_host_tree != NULL && !a.dry)

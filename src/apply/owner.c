@@ -5,6 +5,7 @@
 // mode are in the lease before, and are put back when nobody of the workload is left.
 
 #include "apply/apply.h"
+#include "apply/owner_record.h"
 
 #include "base/event_log.h"
 #include "base/fs.h"
@@ -63,6 +64,24 @@ static bool has_lists(int fd)
 	return has;
 }
 
+// What the program made of it as its owner goes first: as long as it is the owner, this is done again.
+static int put_back(int fd, const struct former *f, struct err *err)
+{
+	char name[32];
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		if (removexattr(name_of(fd, name), lists[i]) < 0 && errno != ENODATA
+		    && errno != EOPNOTSUPP)
+			return err_sys(err, errno, "take the access list off '%s'", f->path);
+	}
+	if (chmod(name_of(fd, name), f->mode) < 0
+	    || fchownat(fd, "", f->uid, f->gid, AT_EMPTY_PATH) < 0)
+		return err_sys(
+			err, errno, "give '%s' back to %u:%u: chown it", f->path, f->uid, f->gid
+		);
+	return 0;
+}
+
 // ---- before
 
 struct search {
@@ -112,7 +131,20 @@ static int check_free(
 			s.holder,
 			s.holder
 		);
-	if (ids_pooled(st->st_uid))
+	return 0;
+}
+
+// One that was given when the machine went down is given back first; in a plan that is only looked at, as if it were.
+static int take_back(
+	int fd, const struct launch_volume *v, bool look, struct stat *st, struct err *err
+)
+{
+	struct owner_record was;
+	struct former f;
+
+	if (!ids_pooled(st->st_uid))
+		return 0;
+	if (!owner_record_read(st->st_uid, v->source, &was))
 		return err_set(
 			err,
 			EINVAL,
@@ -122,11 +154,30 @@ static int check_free(
 			st->st_uid,
 			v->source
 		);
+	f = (struct former){.uid = was.uid, .gid = was.gid, .mode = was.mode, .path = v->source};
+	if (!look && put_back(fd, &f, err) < 0)
+		return -err->code;
+	if (!look) {
+		event_log(
+			"volume '%s': given back to %u:%u, as it was before the machine went down",
+			v->source,
+			was.uid,
+			was.gid
+		);
+		owner_record_remove(st->st_uid, v->source);
+	}
+	st->st_uid = was.uid;
+	st->st_gid = was.gid;
+	st->st_mode = (st->st_mode & S_IFMT) | was.mode;
 	return 0;
 }
 
 static int note(
-	const struct ledger *l, struct lease *lease, const struct launch_volume *v, struct err *err
+	const struct ledger *l,
+	struct lease *lease,
+	const struct launch_volume *v,
+	bool look_only,
+	struct err *err
 )
 {
 	const struct step look = {
@@ -143,7 +194,7 @@ static int note(
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "volume '%s': look whose it is", v->source);
-	if (check_free(l, lease, v, &st, err) < 0)
+	if (check_free(l, lease, v, &st, err) < 0 || take_back(fd, v, look_only, &st, err) < 0)
 		return -err->code;
 	if (has_lists(fd))
 		return err_set(
@@ -180,7 +231,8 @@ int owner_note(
 )
 {
 	for (unsigned i = 0; i < launch->nvolumes; i++) {
-		if (launch->volumes[i].owner && note(l, lease, &launch->volumes[i], err) < 0)
+		if (launch->volumes[i].owner
+		    && note(l, lease, &launch->volumes[i], launch->look, err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -192,11 +244,16 @@ int apply_owner(const struct step *s, struct err *err)
 {
 	_cleanup_close_ int fd = -1;
 	struct step look = *s;
+	struct stat st;
 
 	look.value = s->path;
 	fd = apply_open_source(&look, err);
 	if (fd < 0)
 		return fd;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "volume '%s': look whose it is", s->path);
+	if (owner_record_write(s->uid, s->path, &st, err) < 0)
+		return -err->code;
 	if (fchownat(fd, "", s->uid, s->gid, AT_EMPTY_PATH) < 0)
 		return err_sys(
 			err,
@@ -210,47 +267,38 @@ int apply_owner(const struct step *s, struct err *err)
 
 // ---- after
 
-// What the program made of it as its owner goes first: as long as it is the owner, this is done again.
-static int put_back(int fd, const struct former *f, struct err *err)
-{
-	char name[32];
-
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-		if (removexattr(name_of(fd, name), lists[i]) < 0 && errno != ENODATA
-		    && errno != EOPNOTSUPP)
-			return err_sys(err, errno, "take the access list off '%s'", f->path);
-	}
-	if (chmod(name_of(fd, name), f->mode) < 0
-	    || fchownat(fd, "", f->uid, f->gid, AT_EMPTY_PATH) < 0)
-		return err_sys(
-			err, errno, "give '%s' back to %u:%u: chown it", f->path, f->uid, f->gid
-		);
-	return 0;
-}
-
-int owner_return(const struct lease *lease, const char *row, struct err *err)
+static int give_back(const struct lease *lease, const struct former *f, struct err *err)
 {
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
-	struct former f;
 	struct stat st;
 
-	if (former_parse(row, &f) < 0)
-		return err_set(err, EINVAL, "undo '%s': no owner of a directory", row);
-	fd = fs_open_in(root, f.path, O_PATH | O_DIRECTORY, 0);
+	fd = fs_open_in(root, f->path, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-		return err_sys(err, errno, "give '%s' back to %u:%u", f.path, f.uid, f.gid);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != f.dev || st.st_ino != f.ino) {
+		return err_sys(err, errno, "give '%s' back to %u:%u", f->path, f->uid, f->gid);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != f->dev || st.st_ino != f->ino) {
 		event_log(
 			"'%s': volume '%s' is not there any more, to be given back to %u:%u",
 			lease->grant.name,
-			f.path,
-			f.uid,
-			f.gid
+			f->path,
+			f->uid,
+			f->gid
 		);
 		return 0;
 	}
 	// not given yet, back already, or somebody else's by now
 	if (st.st_uid - lease->uid_base >= IDS_PER_LEASE)
 		return 0;
-	return put_back(fd, &f, err);
+	return put_back(fd, f, err);
+}
+
+int owner_return(const struct lease *lease, const char *row, struct err *err)
+{
+	struct former f;
+
+	if (former_parse(row, &f) < 0)
+		return err_set(err, EINVAL, "undo '%s': no owner of a directory", row);
+	if (give_back(lease, &f, err) < 0)
+		return -err->code;
+	owner_record_remove(lease->uid_base, f.path);
+	return 0;
 }

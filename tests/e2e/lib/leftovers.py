@@ -64,7 +64,7 @@ def is_kept(path):
 
 def files(run="/run/pinfold"):
     found = set()
-    for top in (run, "/etc/pinfold/grants.d"):
+    for top in (run, "/etc/pinfold/grants.d", "/var/lib/pinfold/given"):
         for where, below, names in os.walk(top):
             for name in below + names:
                 path = f"{where}/{name}"

@@ -181,6 +181,23 @@ class RunOwner(RunAlone):
         assert self.data.stat().st_mode & 0o7777 == 0o710
 
 
+class RunOwnerAgain(RunOwner):
+    """Started twice: also between the two it is root's."""
+
+    victims = RunAgain.victims
+
+    def __init__(self, pf):
+        super().__init__(pf)
+        self.flags = [*RunAgain.flags, *self.flags]
+
+    def command(self):
+        return [*RunAlone.command(self)[:-1], "/bin/sh", "-c", "chmod 777 /data; false"]
+
+    def put_away(self):
+        self.pf("stop", "-t", "0", self.name)
+        super().put_away()
+
+
 class RunNetdev(RunAlone):
     """An interface of a network namespace of the test's own is as it was. 0.2.0 to 0.2.2 make and keep
     namespaces, 0.4 and 0.5 let go of them."""
@@ -486,6 +503,7 @@ SCENARIOS = [
     RunAgain,
     RunIdmap,
     RunOwner,
+    RunOwnerAgain,
     RunNetdev,
     RunPublished,
     VM,
@@ -513,6 +531,7 @@ SAMPLE = {
     RunAgain: 12,
     RunIdmap: 8,
     RunOwner: 10,
+    RunOwnerAgain: 8,
     RunNetdev: 24,
     RunPublished: 12,
     RunVm: 3,
@@ -526,7 +545,11 @@ SAMPLE = {
 }
 
 
-FULL_SAMPLE = {RunVm: 40, RunAgain: 200}  # each boots a guest, or waits a second
+FULL_SAMPLE = {
+    RunVm: 40,
+    RunAgain: 200,
+    RunOwnerAgain: 200,
+}  # each boots a guest, or waits a second
 
 
 def killat(pf, s, *args):

@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -226,6 +227,47 @@ def test_owner_of_one_at_a_time(pf, top):
     os.chown(data, 0x70010000, 0)
     like = f"chown USER:GROUP '{data}'"
     pf.fails("run", "--cpus", CPU, *flags, "--", "/bin/true", like=like)
+
+
+def test_owner_after_a_power_cut(pf, top):
+    """The disk has the program's id, and whose it was before; nothing else is left of the boot that gave it."""
+    data = top / "data"
+    data.mkdir(mode=0o710)
+    os.chown(data, 12345, 23456)
+    flags = ["-v", f"{data}:/data:rw,owner"]
+    name = pf.detach(*flags)
+    [record] = Path("/var/lib/pinfold/given").glob("*")
+    text, given = record.read_text(), data.stat()
+    assert given.st_uid >= 0x70000000
+    pf.ok("stop", "-t", "0", name)
+    pf.ok("gc")
+    assert not record.exists() and data.stat().st_uid == 12345
+
+    def cut(written):
+        record.write_text(written)
+        os.chown(data, given.st_uid, given.st_gid)
+        os.chmod(data, 0o777)
+
+    text = re.sub("^[0-9a-f-]+:", "0-0:", text)
+    cut(text)
+    plan = pf.json("plan", "--cpus", CPU, *flags, "--format", "json", "--", "true")
+    [undo] = [u["path"] for u in plan["undo"] if u["what"] == "owner"]
+    assert undo.startswith("12345:23456:0710:") and data.stat().st_uid == given.st_uid
+    assert pf.shell("stat -c %u /data", *flags) == "0\n"
+    after = data.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode & 0o7777) == (12345, 23456, 0o710)
+    assert not record.exists()
+    # of another one, or of this boot (which has a lease that cannot be read), that is said of nothing
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    others = [text.replace(str(data), str(top)), text.replace("0-0", boot)]
+    try:
+        for other in [*others, "", "0-0", "0:0:0:755:", text[:12]]:
+            cut(other)
+            like = f"chown USER:GROUP '{data}'"
+            pf.fails("run", "--cpus", CPU, *flags, "--", "/bin/true", like=like)
+            assert data.stat().st_uid == given.st_uid
+    finally:
+        record.unlink()
 
 
 def test_owner_in_a_plan(pf, top):

@@ -168,7 +168,12 @@ static int check_wanted(int argc, char **argv, const struct wanted *w, struct er
 	const struct request *req = &w->request;
 
 	if (optind < argc)
-		return err_set(err, EINVAL, "grant create: '%s' is no option", argv[optind]);
+		return err_set(
+			err,
+			EINVAL,
+			"grant create: '%s' is no option; what it is called is said with --name",
+			argv[optind]
+		);
 	if (req->name[0] == '\0')
 		return err_set(err, EINVAL, "grant create: say --name NAME");
 	if (w->json && !w->dry)

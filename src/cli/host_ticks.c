@@ -67,7 +67,12 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 		}
 	}
 	return optind == argc ? 0
-			      : err_set(err, EINVAL, "host ticks: '%s' is no option", argv[optind]);
+			      : err_set(
+				      err,
+				      EINVAL,
+				      "host ticks: '%s' is no option; CPUs are named with --cpus",
+				      argv[optind]
+			      );
 }
 
 // Those that are granted, else those that are isolated.

@@ -20,6 +20,7 @@
 #include "stand_in.h"
 #include "task/meter/dump.h"
 #include "unix.h"
+#include "unplug.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -148,9 +149,11 @@ static int traffic(
 )
 {
 	uint64_t duration = o->duration != 0 ? o->duration : p->conf->duration;
-	int r = telemetry_register(err);
+	int r = unplug_watch(p, err);
 	bool ended = false;
 
+	if (r == 0)
+		r = telemetry_register(err);
 	links_watch(p);
 	requests_of(p);
 	if (r == 0)
@@ -181,7 +184,7 @@ static int traffic(
 	// whatever becomes of DPDK's clean-up
 	if (r == 0)
 		r = flush_stdout(err);
-	return r;
+	return r == 0 ? unplug_check(err) : r;
 }
 
 // What was built, and what a grant for it is.

@@ -392,6 +392,10 @@ int cgroup_join_beside(const struct hostfs *fs, const struct lease *lease, struc
 
 // devices.c: limits the cgroup of v2 to character devices, a list of "MAJOR:MINOR" and "MAJOR:*".
 int cgroup_allow_devices(const char *dir, const char *list, struct err *err);
+// Keeps the lease's workload from opening that character device, on v1 and v2.
+int cgroup_refuse_device(
+	const struct hostfs *fs, const struct lease *lease, dev_t device, struct err *err
+);
 
 // partition.c: makes the cgroup a partition ("isolated"). What the kernel cannot do it says in a word of
 // its own, which is in the error.

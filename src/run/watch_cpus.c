@@ -6,6 +6,9 @@
 // On the way down a CPU's machine check device goes (x86) while the CPU can still be seen online, some
 // time before the event that it is offline: so all of /devices/system is listened to. Between events
 // nothing wakes us.
+//
+// A NIC has left the bus before the event that it is removed, and so has the node of its IOMMU group. While a program
+// has it open there is none: the kernel waits for that program, and asks it (VFIO) or not.
 
 #include "run/watch_cpus.h"
 
@@ -15,6 +18,7 @@
 
 #include <linux/filter.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -24,17 +28,28 @@
 #define KERNEL_GROUP 1
 
 // Lets through "ACTION@/devices/system/…", ACTION being add, change, remove, online or offline: a machine
-// has many other events, and a supervisor for each workload.
-static int filter_system(int fd)
+// has many other events, and a supervisor for each workload. With NICs also "remove@/devices/pci…" and
+// "remove@/devices/virtual/vfio/…".
+static int filter(int fd, bool nics)
 {
-	const uint32_t word = 0x2f737973; // "/sys", where it is after those actions
+	const uint32_t sys = 0x2f737973; // "/sys", where it is after those actions
+	// no text of an event has a zero there
+	const uint32_t pci = nics ? 0x2f706369 : 0, vir = nics ? 0x2f766972 : 0;
+	const uint32_t vfi = 0x2f766669, remo = 0x72656d6f;
 	const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 12),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 12, 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 15),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 10, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, pci, 6, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vir, 3, 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 6, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 23),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vfi, 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, remo, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
@@ -46,13 +61,13 @@ static int filter_system(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-static int open_events(void)
+static int open_events(bool nics)
 {
 	_cleanup_close_ int fd =
 		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 	const struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP};
 
-	if (fd < 0 || filter_system(fd) < 0
+	if (fd < 0 || filter(fd, nics) < 0
 	    || bind(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		return -1;
 	return steal_fd(&fd);
@@ -60,7 +75,9 @@ static int open_events(void)
 
 void cpu_watch_open(struct cpu_watch *w, const struct hostfs *fs, const struct lease *lease)
 {
-	*w = (struct cpu_watch){.fd = open_events(), .fs = fs, .lease = lease, .due = 1};
+	*w = (struct cpu_watch){
+		.fd = open_events(lease->grant.nnics > 0), .fs = fs, .lease = lease, .due = 1};
+	nics_know(fs, lease, &w->nics);
 }
 
 void cpu_watch_close(struct cpu_watch *w)
@@ -88,6 +105,25 @@ static bool drain(int fd)
 	return any;
 }
 
+static void look_at_nics(struct cpu_watch *w)
+{
+	const struct grant *g = &w->lease->grant;
+	uint64_t gone = nics_look_gone(w->fs, w->lease, &w->nics);
+	char line[128];
+
+	for (unsigned i = 0; i < g->nnics; i++) {
+		if ((gone >> i & 1) == 0)
+			continue;
+		snprintf(
+			line,
+			sizeof(line),
+			"NIC %s is gone: it was taken out of the machine, or from its driver",
+			g->nics[i].bdf
+		);
+		say_of(w->lease, line);
+	}
+}
+
 // The first event may come before the kernel has changed the cgroup, and the next one half a second later:
 // so it is looked at again and again, soon at first. What was found is acted upon at once, and said when it
 // is the whole truth.
@@ -99,6 +135,7 @@ void cpu_watch_look(struct cpu_watch *w)
 
 	if (!told && cpu_watch_timeout(w) != 0)
 		return;
+	look_at_nics(w);
 	if (told) {
 		w->settled = clock_ms() + SETTLE_MILLISECONDS;
 		w->pause = 1;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Watches that the CPUs and nodes of a workload stay online, for whoever polls for something else too.
+// Watches that the CPUs and nodes of a workload stay online, and its NICs where they are, for whoever polls for
+// something else too.
 #pragma once
 
 #include "apply/apply.h"
+#include "apply/nics_gone.h"
 
 struct cpu_watch {
 	int fd; // to be polled for reading; -1: there is none
@@ -12,6 +14,7 @@ struct cpu_watch {
 	int64_t due; // when to look again, in milliseconds of CLOCK_MONOTONIC; 0: not of itself
 	int64_t settled, pause; // until when an event is followed, and how long to wait meanwhile
 	bool killed;
+	struct nics_known nics;
 	char said[OFFLINE_LINE];
 };
 

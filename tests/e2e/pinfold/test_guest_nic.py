@@ -15,7 +15,7 @@ import pytest
 from auditing import INSIDE, bad, verdicts
 from bundle import Bundle, Runtime, spec
 from features import FAR, needs_nodes
-from nics import MODULES, PCI, nics
+from nics import MODULES, OPEN, PCI, nics
 from places import program
 
 from workload import (
@@ -232,18 +232,6 @@ def test_filter_of_devices_lets_only_the_group_through(pf, e1000e, bound):
     assert p.stdout.splitlines() == ["opened", "Operation not permitted"]
 
 
-# Opens the NIC with the address argv[1] as DPDK does: `fds` are the container, the group and the device.
-OPEN = """
-import ctypes, fcntl, os, socket, struct, sys, time
-group = next(name for name in os.listdir("/dev/vfio") if name not in ("vfio", "devices"))
-container = os.open("/dev/vfio/vfio", os.O_RDWR)
-group = os.open(f"/dev/vfio/{group}", os.O_RDWR)
-fcntl.ioctl(group, 0x3B68, struct.pack("i", container))  # VFIO_GROUP_SET_CONTAINER
-fcntl.ioctl(container, 0x3B66, 1)  # VFIO_SET_IOMMU
-device = ctypes.CDLL(None).ioctl(group, 0x3B6A, sys.argv[1].encode())  # VFIO_GROUP_GET_DEVICE_FD
-fds = [container, group, device]
-assert device >= 0
-"""
 GIVE = """
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.connect(sys.argv[2])
@@ -433,39 +421,6 @@ def test_nic_of_a_stranger(bound, e1000e, pf):
     s.signal(9)
     s.process.wait()
     assert run(pf, [nic], "--", "/bin/true").returncode == 0
-
-
-HOLD = OPEN + "print('up', flush=True)\ntime.sleep(1000)"
-
-
-@pytest.mark.limit(90)
-@pytest.mark.parametrize("code", ["print('up', flush=True)\nimport time\ntime.sleep(1000)", HOLD])
-def test_nic_that_is_pulled_out_while_a_container_has_it(pf, e1000e, bound, code):
-    """Whether the program has it open, which the kernel waits for, or not: the lease ends, and nothing is left of it."""
-    (nic,) = bound(e1000e[0])
-    name = unique("pulled")
-    pf.names.append(name)
-    flags = ["--name", name, "--cpus", NODES[0][0], "--nic", nic.bdf]
-    pf.start("run", *flags, "--", PYTHON, "-I", "-c", code, nic.bdf).until("^up")
-    pull = pf.start_other("sh", "-c", f"echo 1 >{nic.path}/remove && echo gone")
-    try:
-        if code is HOLD:
-            wait(lambda: "blocked until released by user" in dmesg(), what="the kernel")
-            assert nic.path.exists()
-        else:
-            pull.until("^gone")
-        assert pf.ps()[name]["state"] == "running"
-        pf.ok("stop", "-t", "0", name)
-        pull.until("^gone")
-        assert not nic.path.exists() and pf.ps() == {} and pf.ok("gc") == "0 cleaned up\n"
-        like = f"NIC {nic.bdf} does not exist"
-        pf.fails("run", "--cpus", NODES[0][0], "--nic", nic.bdf, "--", "true", like=like)
-    finally:
-        pf.put_away()
-        Path("/sys/bus/pci/rescan").write_text("1")
-    wait(nic.path.exists, what="the NIC")
-    nic.bind("vfio-pci")
-    assert run(pf, [nic], "--", PYTHON, "-I", "-c", OPEN, nic.bdf).returncode == 0
 
 
 def test_nic_without_vfio_is_refused(pf, e1000e):

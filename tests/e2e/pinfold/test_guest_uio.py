@@ -133,6 +133,31 @@ def test_packets_go_through(machine, pf):
         assert u.of_root() and not u.masters()
 
 
+@pytest.mark.limit(150)
+@needs_testpmd
+def test_one_is_taken_out_while_packets_go_through(machine, pf):
+    """The kernel asks nobody for it, and waits for nobody: it is said, and the rest of its lease ends as ever."""
+    a, b, _ = machine
+    name = pf.unique()
+    app = ["--total-num-mbufs=4096", "--stats-period", "1", "--tx-first"]
+    flags = ["--name", name, "--cpus", CPUS, *granted(a, b), "--hugepages", "2M=64"]
+    s = pf.start("run", *flags, "--", "dpdk-testpmd", "--", *app)
+    s.until(r"RX-packets: [1-9]\d{3,}", 60)
+    try:
+        pull = pf.start_other("sh", "-c", f"echo 1 >{a.path}/remove && echo gone")
+        pull.until("^gone", 30)
+        s.until(f"^pinfold: '{name}': NIC {a.bdf} is gone: ")
+        assert pf.ps()[name]["state"] == "running"
+        pf.ok("stop", "-t", "5", name)
+        assert not a.path.exists() and b.of_root() and not b.masters()
+        assert pf.ps() == {} and pf.ok("gc") == "0 cleaned up\n"
+    finally:
+        pf.put_away()
+        Path("/sys/bus/pci/rescan").write_text("1")
+    wait(a.path.exists, what="the NIC")
+    assert a.of_root()
+
+
 SEEN = """
 import errno, fcntl, json, os, sys
 def tried(path, flags=os.O_RDWR):

@@ -215,17 +215,19 @@ print(s.recv(200).decode() == f"{len(data)} {hashlib.sha256(data).hexdigest()}")
 @needs_testpmd
 @needs_pages(128)
 @pytest.mark.limit(120)
-def test_tcp_between_two_containers(pf):
+@pytest.mark.parametrize("port, device", [TAP, VHOST])
+def test_tcp_between_two_containers(pf, port, device):
     """Kernel, kernel port, program, link, program, kernel port, kernel: and every byte is right."""
     link = unique("l")
     names = [unique(), unique()]
     pf.names += names
     for number, (name, cpu) in enumerate(zip(names, (CPU, OTHER))):
         memif = f"--vdev=net_memif0,role={('server', 'client')[number]},socket-abstract=no"
-        eal = ["--no-pci", "--lcores", f"0@{cpu},1@{cpu}", "--vdev=net_tap0,iface=exc0"]
+        eal = ["--no-pci", "--lcores", f"0@{cpu},1@{cpu}", f"--vdev={device}"]
         eal += [f"{memif},socket=/run/pinfold/links/{link}/s"]
         app = ["--total-num-mbufs=4096", "--auto-start", "--stats-period=1"]
-        flags = ["--kernel-port", f"exc0,192.0.2.{number + 1}/24", "--link", f"memif:{link}"]
+        flags = ["--kernel-port", port.replace(".1/", f".{number + 1}/")]
+        flags += ["--link", f"memif:{link}"]
         flags += ["--cpus", cpu, "--hugepages", "2M=64", "--name", name]
         s = pf.start("run", *flags, "--", "dpdk-testpmd", *eal, "--", *app)
         s.until("NIC statistics", 30)

@@ -57,6 +57,13 @@ def alone():
         yield
 
 
+def prepare():
+    """What guests want of the cache, for who holds the right to run several: all of them read there."""
+    reason = kernel.igb_uio(kernel.find())
+    if reason:
+        say(reason)
+
+
 def kvm_looks_usable():
     """Whether a try with KVM is worth its time. A VM that /dev/kvm lets one create may still not
     boot: some kernels emulate each instruction. Such have none of the two hardware modules."""

@@ -91,7 +91,9 @@ class Uio:
 @pytest.fixture(params=["uio_pci_generic", "igb_uio"])
 def driver(request):
     if subprocess.run(["modinfo", request.param], capture_output=True, check=False).returncode:
-        pytest.skip(f"the guest's kernel has no module {request.param}")
+        pytest.skip(
+            f"the guest's kernel has no module {request.param}: tests/guest/igb-uio makes it"
+        )
     for module in ("uio", request.param, *MODULES):
         subprocess.run(["modprobe", module], check=True, timeout=60)
     return request.param

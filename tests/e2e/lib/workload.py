@@ -16,6 +16,8 @@ import pytest
 
 GUEST = os.environ.get("PINFOLD_GUEST", "")  # in the guest of tests/guest: what runs it
 FULL = os.environ.get("PINFOLD_FULL") == "1"  # ./check --full
+# also in its guest, where all that is long would take hours: each step of what the guest alone has is one to die at
+EVERY_STEP = FULL or os.environ.get("PINFOLD_EVERY_STEP") == "1"
 SLOW = 4 if GUEST == "tcg" else 1  # an emulated CPU: so much more time for everything
 PYTHON = "/usr/bin/python3"  # the host's, seen inside through /usr
 TESTPMD = shutil.which("dpdk-testpmd")

@@ -17,7 +17,17 @@ from features import needs_nodes
 from nics import MODULES, PCI, Nic, nics
 from places import TOP
 
-from workload import FULL, GUEST, NODES, SLOW, kill, needs_root, needs_testpmd, processes_of, wait
+from workload import (
+    EVERY_STEP,
+    GUEST,
+    NODES,
+    SLOW,
+    kill,
+    needs_root,
+    needs_testpmd,
+    processes_of,
+    wait,
+)
 
 KILLAT = TOP / "build/tests/e2e/lib/killat"
 RECORDS = Path("/run/pinfold/vfs")
@@ -296,7 +306,7 @@ def killat(pf, *args):
         ).returncode
 
 
-@pytest.mark.limit(1200 if FULL else 240)
+@pytest.mark.limit(1200 if EVERY_STEP else 240)
 @pytest.mark.parametrize("there", [0, 2], ids=["make", "set"])
 def test_death_at_every_step(pf, card, there):
     """After pinfold gc there are none, or all are there and set; what was only set is as it was, or as it was said."""
@@ -319,7 +329,8 @@ def test_death_at_every_step(pf, card, there):
         if role == "0" and int(result) >= 0:
             points.append((number, " ".join([call, *path])))
     assert len(points) >= 3, points
-    if not FULL:
+    print(f"{len(points)} steps")
+    if not EVERY_STEP:
         points = [points[i * len(points) // 8] for i in range(8)]
     for number, call in points:
         prepare()

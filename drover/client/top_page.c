@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
+#include "base/jread.h"
 #include "base/str.h"
 #include "client/top.h"
 #include "report/view.h"
 #include "text/figure.h"
 
-static const char *text(const json_t *object, const char *key)
-{
-	const char *s = json_string_value(json_object_get(object, key));
-
-	return s != NULL ? s : "-";
-}
-
 static void put_title(const json_t *sample, struct lines *l)
 {
 	const json_t *info = json_object_get(sample, "info");
 	const json_t *seconds = json_object_get(sample, "seconds");
-	const char *name = text(info, "name");
+	const char *name = json_text(info, "name", "-");
 	char up[FIGURE_STR], over[64] = "no traffic yet";
 
 	if (str_eq(name, "") || str_eq(name, "-"))
-		name = text(info, "configuration");
+		name = json_text(info, "configuration", "-");
 	if (seconds != NULL)
 		snprintf(over, sizeof(over), "rates over %.1f s", json_real_value(seconds));
 	figure_clock(json_number_value(json_object_get(info, "uptime_seconds")), up);
@@ -30,7 +24,7 @@ static void put_title(const json_t *sample, struct lines *l)
 		LINE_TITLE,
 		-1,
 		"drover %s: %s  pid %" JSON_INTEGER_FORMAT "  up %s  %s",
-		text(info, "version"),
+		json_text(info, "version", "-"),
 		name,
 		json_integer_value(json_object_get(info, "pid")),
 		up,

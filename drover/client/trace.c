@@ -114,13 +114,6 @@ static int parse_options(int argc, char **argv, struct options *o, struct err *e
 	return parse_tasks(argv[optind], o, err);
 }
 
-static const char *text_of(const json_t *o, const char *key, const char *none)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : none;
-}
-
 // Returns how many bytes there are.
 static unsigned unhex(const json_t *text, uint8_t *ret)
 {
@@ -154,7 +147,7 @@ static void print_bytes(const char *what, const json_t *text)
 static void print_packet(const struct options *o, const struct found *f)
 {
 	const json_t *p = f->packet, *outputs = json_object_get(p, "outputs"), *out;
-	const char *drop = text_of(p, "drop", NULL), *port = text_of(p, "port", NULL);
+	const char *drop = json_text(p, "drop", NULL), *port = json_text(p, "port", NULL);
 	json_int_t sent = json_integer_value(json_object_get(p, "sent"));
 	size_t i;
 

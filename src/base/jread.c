@@ -234,6 +234,13 @@ int jread_array(const json_t *obj, const char *what, const char *key, json_t **r
 	return 0;
 }
 
+const char *json_text(const json_t *obj, const char *key, const char *none)
+{
+	const char *s = json_string_value(json_object_get(obj, key));
+
+	return s != NULL ? s : none;
+}
+
 static void plain_string(json_t *v)
 {
 	_cleanup_free_ char *s = strdup(json_string_value(v));

@@ -80,6 +80,9 @@ int jread_array(
 	const json_t *obj, const char *what, const char *key, json_t **ret, struct err *err
 );
 
+// The text of a key of what needs no checking; none: where there is no text.
+const char *json_text(const json_t *obj, const char *key, const char *none);
+
 // str_plain for every string in it, also below. For what is printed as text.
 void json_plain(json_t *v);
 

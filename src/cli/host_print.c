@@ -12,13 +12,6 @@
 
 #include <string.h>
 
-static const char *str_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : "";
-}
-
 static json_int_t int_of(const json_t *o, const char *key)
 {
 	return json_integer_value(json_object_get(o, key));
@@ -34,7 +27,7 @@ static struct idset set_of(const json_t *o, const char *key)
 	struct idset s = {0};
 	struct err ignored;
 
-	idset_parse(str_of(o, key), &s, &ignored);
+	idset_parse(json_text(o, key, ""), &s, &ignored);
 	return s;
 }
 
@@ -121,7 +114,7 @@ static void print_caches(const json_t *cpus)
 			for (at = 0; at < n; at++) {
 				if (kinds[at].level == int_of(cache, "level")
 				    && kinds[at].size == int_of(cache, "size")
-				    && str_eq(kinds[at].type, str_of(cache, "type")))
+				    && str_eq(kinds[at].type, json_text(cache, "type", "")))
 					break;
 			}
 			if (at == ARRAY_LEN(kinds))
@@ -130,7 +123,7 @@ static void print_caches(const json_t *cpus)
 				n++;
 			kinds[at].level = int_of(cache, "level");
 			kinds[at].size = int_of(cache, "size");
-			kinds[at].type = str_of(cache, "type");
+			kinds[at].type = json_text(cache, "type", "");
 			kinds[at].count++;
 		}
 	}
@@ -155,13 +148,13 @@ static void print_cgroup(const json_t *cgroup)
 	size_t i, k;
 	bool first = true;
 
-	printf("Cgroups       %s", str_of(cgroup, "version"));
-	if (*str_of(cgroup, "mount") != '\0')
-		printf(" at %s:", str_of(cgroup, "mount"));
+	printf("Cgroups       %s", json_text(cgroup, "version", ""));
+	if (*json_text(cgroup, "mount", "") != '\0')
+		printf(" at %s:", json_text(cgroup, "mount", ""));
 	json_array_foreach (controllers, i, name)
 		printf(" %s", json_string_value(name));
 	json_array_foreach (json_object_get(cgroup, "known"), i, name) {
-		bool there = str_eq(str_of(cgroup, "version"), "v2")
+		bool there = str_eq(json_text(cgroup, "version", ""), "v2")
 			     && str_eq(json_string_value(name), "devices");
 
 		// a runtime needs no controller to fence devices on version 2
@@ -185,14 +178,14 @@ static void print_machine(const json_t *inventory)
 
 	describe_cores(cpus, &online, cores);
 	printf("Machine       %s, Linux %s\n",
-	       or_dash(str_of(inventory, "hostname")),
-	       or_dash(str_of(inventory, "release")));
-	printf("CPUs          %u online (%s)", idset_count(&online), str_of(cpus, "online"));
+	       or_dash(json_text(inventory, "hostname", "")),
+	       or_dash(json_text(inventory, "release", "")));
+	printf("CPUs          %u online (%s)", idset_count(&online), json_text(cpus, "online", ""));
 	if (!idset_empty(&present))
 		printf(" of %u present", idset_count(&present));
 	printf("; cores: %d, packages: %u\n", (int)int_of(cores, "cores"), count_packages(cpus));
-	printf("Isolated      %s\n", or_dash(str_of(cpus, "isolated")));
-	printf("Without tick  %s\n", or_dash(str_of(cpus, "nohz_full")));
+	printf("Isolated      %s\n", or_dash(json_text(cpus, "isolated", "")));
+	printf("Without tick  %s\n", or_dash(json_text(cpus, "nohz_full", "")));
 	print_caches(cpus);
 	printf("Memory        %s, %s free\n",
 	       human(int_of(memory, "total"), total),
@@ -200,7 +193,7 @@ static void print_machine(const json_t *inventory)
 	print_cgroup(json_object_get(inventory, "cgroup"));
 	printf("IOMMU         %s\n",
 	       json_is_true(json_object_get(inventory, "iommu")) ? "yes" : "no");
-	printf("Command line  %s\n", or_dash(str_of(inventory, "cmdline")));
+	printf("Command line  %s\n", or_dash(json_text(inventory, "cmdline", "")));
 }
 
 static void print_nodes(const json_t *inventory)
@@ -267,7 +260,8 @@ static void print_hugepages(const json_t *inventory)
 		printf("\nHugepages: none, the kernel does not support them\n");
 		return;
 	}
-	printf("\nHugepages (default size %s)\n", or_dash(str_of(inventory, "default_hugepage")));
+	printf("\nHugepages (default size %s)\n",
+	       or_dash(json_text(inventory, "default_hugepage", "")));
 	cli_print_rows(rows, keys, false);
 }
 
@@ -278,8 +272,8 @@ static json_t *pci_note(const json_t *p)
 	json_t *note = NULL;
 	char *s;
 
-	if (*str_of(p, "physfn") != '\0')
-		snprintf(vf, sizeof(vf), ", VF of %s", str_of(p, "physfn"));
+	if (*json_text(p, "physfn", "") != '\0')
+		snprintf(vf, sizeof(vf), ", VF of %s", json_text(p, "physfn", ""));
 	if (int_of(p, "numvfs") > 0)
 		snprintf(
 			vfs,
@@ -307,12 +301,18 @@ static void print_pci(const json_t *inventory, bool all)
 		json_t *row;
 		char id[32];
 
-		if (!all && !str_starts(str_of(p, "class"), "02")) {
+		if (!all && !str_starts(json_text(p, "class", ""), "02")) {
 			other++;
 			continue;
 		}
 		row = json_object();
-		snprintf(id, sizeof(id), "%s:%s", str_of(p, "vendor"), str_of(p, "device"));
+		snprintf(
+			id,
+			sizeof(id),
+			"%s:%s",
+			json_text(p, "vendor", ""),
+			json_text(p, "device", "")
+		);
 		json_object_set(row, "function", json_object_get(p, "bdf"));
 		json_object_set_new(row, "id", json_string(id));
 		json_object_set(row, "class", json_object_get(p, "class"));

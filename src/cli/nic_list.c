@@ -50,13 +50,6 @@ static json_t *vfs_of(const struct host *h, const struct host_pci *p)
 	return list;
 }
 
-static const char *str_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : "";
-}
-
 // Whoever has its interface, or one on top of it, by --netdev.
 static json_t *lent(const struct ledger *l, const char *bdf)
 {
@@ -113,18 +106,20 @@ static json_t *held_by(const json_t *nic)
 {
 	const json_t *to = json_object_get(nic, "lent");
 
-	if (*str_of(nic, "grant") != '\0')
+	if (*json_text(nic, "grant", "") != '\0')
 		return json_sprintf(
 			"grant %s%s",
-			str_of(nic, "grant"),
+			json_text(nic, "grant", ""),
 			json_is_true(json_object_get(nic, "in_use")) ? ", in use" : ""
 		);
 	if (json_is_object(to))
-		return json_sprintf("netdev %s of %s", str_of(to, "netdev"), str_of(to, "grant"));
+		return json_sprintf(
+			"netdev %s of %s", json_text(to, "netdev", ""), json_text(to, "grant", "")
+		);
 	if (json_is_true(json_object_get(nic, "default_route")))
 		return json_string("default route");
-	if (*str_of(nic, "part_of") != '\0')
-		return json_sprintf("port of %s", str_of(nic, "part_of"));
+	if (*json_text(nic, "part_of", "") != '\0')
+		return json_sprintf("port of %s", json_text(nic, "part_of", ""));
 	if (json_is_true(json_object_get(nic, "address")))
 		return json_string("address");
 	return json_null();
@@ -157,13 +152,15 @@ static json_t *row_of(const json_t *nic)
 		json_object_set_new(
 			row,
 			"link",
-			json_sprintf("%s %d", str_of(nic, "link"), (int)json_integer_value(speed))
+			json_sprintf(
+				"%s %d", json_text(nic, "link", ""), (int)json_integer_value(speed)
+			)
 		);
 	else
 		json_object_set(row, "link", json_object_get(nic, "link"));
 	json_object_set_new(row, "held_by", held_by(nic));
-	if (*str_of(nic, "physfn") != '\0')
-		snprintf(vf, sizeof(vf), ", VF of %s", str_of(nic, "physfn"));
+	if (*json_text(nic, "physfn", "") != '\0')
+		snprintf(vf, sizeof(vf), ", VF of %s", json_text(nic, "physfn", ""));
 	else if (vfs > 0)
 		snprintf(vf, sizeof(vf), ", %zu VFs", vfs);
 	json_object_set_new(
@@ -171,8 +168,8 @@ static json_t *row_of(const json_t *nic)
 		"device",
 		json_sprintf(
 			"%s%s",
-			*str_of(device, "name") != '\0' ? str_of(device, "name")
-							: str_of(device, "id"),
+			*json_text(device, "name", "") != '\0' ? json_text(device, "name", "")
+							       : json_text(device, "id", ""),
 			vf
 		)
 	);

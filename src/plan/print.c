@@ -107,13 +107,6 @@ json_t *plan_to_json(const struct plan *p)
 	return doc;
 }
 
-static const char *text(const json_t *obj, const char *key)
-{
-	const char *s = json_string_value(json_object_get(obj, key));
-
-	return s != NULL ? s : "";
-}
-
 #define SHOWN 72 // bytes of a value
 
 // A value on one line, shortened: the whole of it is in the JSON form.
@@ -136,15 +129,16 @@ static void print_step(const json_t *s, size_t number, FILE *out)
 {
 	const char *extra[] = {"mode", "owner", "device"};
 
-	fprintf(out, "%4zu  %-10s %s", number, text(s, "do"), text(s, "path"));
-	if (text(s, "value")[0] != '\0') {
-		fputs(str_eq(text(s, "do"), "bind") ? " ← " : " = ", out);
-		print_value(text(s, "value"), out);
+	fprintf(out, "%4zu  %-10s %s", number, json_text(s, "do", ""), json_text(s, "path", ""));
+	if (json_text(s, "value", "")[0] != '\0') {
+		fputs(str_eq(json_text(s, "do", ""), "bind") ? " ← " : " = ", out);
+		print_value(json_text(s, "value", ""), out);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(extra); i++) {
-		if (json_object_get(s, extra[i]) != NULL && !str_eq(text(s, extra[i]), "0755")
-		    && !str_eq(text(s, extra[i]), "0644"))
-			fprintf(out, " %s %s", extra[i], text(s, extra[i]));
+		if (json_object_get(s, extra[i]) != NULL
+		    && !str_eq(json_text(s, extra[i], ""), "0755")
+		    && !str_eq(json_text(s, extra[i], ""), "0644"))
+			fprintf(out, " %s %s", extra[i], json_text(s, extra[i], ""));
 	}
 	if (json_is_true(json_object_get(s, "readonly")))
 		fputs(" read-only", out);
@@ -203,7 +197,7 @@ void plan_print(const struct plan *p, FILE *out)
 
 		fprintf(out, "\n%s\n", titles[w]);
 		json_array_foreach (json_object_get(doc, "steps"), i, e) {
-			if (str_eq(text(e, "where"), wheres[w]))
+			if (str_eq(json_text(e, "where", ""), wheres[w]))
 				print_step(e, ++number, out);
 		}
 	}
@@ -213,10 +207,10 @@ void plan_print(const struct plan *p, FILE *out)
 	fputs("\n\nundo\n", out);
 	json_array_foreach (json_object_get(doc, "undo"), i, e)
 		fprintf(out,
-			str_eq(text(e, "what"), "owner") ? "      give back %s %s\n"
-							 : "      remove %s %s\n",
-			text(e, "what"),
-			text(e, "path"));
+			str_eq(json_text(e, "what", ""), "owner") ? "      give back %s %s\n"
+								  : "      remove %s %s\n",
+			json_text(e, "what", ""),
+			json_text(e, "path", ""));
 	json_array_foreach (json_object_get(doc, "notes"), i, e)
 		fprintf(out, "\nnote: %s\n", json_string_value(e));
 }

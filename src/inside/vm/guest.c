@@ -7,6 +7,7 @@
 
 #include "base/dir.h"
 #include "base/fs.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "inside/files.h"
@@ -56,13 +57,6 @@ _Noreturn void guest_die(const char *fmt, ...)
 	_exit(1);
 }
 
-const char *guest_word(const json_t *doc, const char *key)
-{
-	const char *s = json_string_value(json_object_get(doc, key));
-
-	return s != NULL ? s : "";
-}
-
 // ---- modules, in the order of their numbers
 
 static void load(const char *name)
@@ -104,7 +98,7 @@ static void load_nic_modules(const json_t *setup)
 	const json_t *first = json_array_get(json_object_get(setup, "nics"), 0);
 
 	if (first != NULL)
-		load_all("nic-", guest_word(first, "driver"));
+		load_all("nic-", json_text(first, "driver", ""));
 }
 
 // ---- ports
@@ -273,7 +267,7 @@ int guest_main(void)
 	exchange(&g, false);
 	load_all("boot-", NULL); // while the host answers
 	exchange(&g, true);
-	hostname = guest_word(g.setup, "hostname");
+	hostname = json_text(g.setup, "hostname", "");
 	if (sethostname(hostname, strlen(hostname)) < 0)
 		guest_die("set the host name");
 	guest_root_mounts();

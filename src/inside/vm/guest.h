@@ -11,8 +11,6 @@
 
 // The host reads the console only when a start fails: the last line says why.
 _Noreturn void guest_die(const char *fmt, ...) printf_like(1, 2);
-// The text of a key; "" where there is none.
-const char *guest_word(const json_t *doc, const char *key);
 
 // guest_nics.c: to the drivers that the setup names, while /sys and /dev are the guest's own.
 void guest_nics(const json_t *setup);

@@ -3,6 +3,7 @@
 // NICs of the guest: each to the driver that hands it to programs, and what that makes of it into the grant.
 
 #include "base/fs.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "inside/vm/guest.h"
@@ -75,7 +76,7 @@ static void note_group(const json_t *setup, const char *pci, const char *group)
 	size_t i;
 
 	json_array_foreach (nics, i, e) {
-		if (str_eq(guest_word(e, "pci"), pci))
+		if (str_eq(json_text(e, "pci", ""), pci))
 			json_object_set_new(e, "iommu-group", json_integer(atoi(group)));
 	}
 }
@@ -86,7 +87,7 @@ void guest_nics(const json_t *setup)
 	size_t i;
 
 	json_array_foreach (json_object_get(setup, "nics"), i, e) {
-		const char *pci = guest_word(e, "pci"), *driver = guest_word(e, "driver");
+		const char *pci = json_text(e, "pci", ""), *driver = json_text(e, "driver", "");
 		char buf[PATH_MAX];
 		const char *group;
 

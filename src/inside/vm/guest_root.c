@@ -3,6 +3,7 @@
 // What the guest's program sees: the image under a layer of memory, the places that a container has, and volumes.
 
 #include "base/fs.h"
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "inside/vm/guest.h"
@@ -111,9 +112,11 @@ void guest_volumes(const json_t *list)
 	json_array_foreach (list, i, e) {
 		_cleanup_free_ char *from = str_printf("/volumes/%zu", i);
 
-		make_below(guest_word(e, "target"), json_is_true(json_object_get(e, "file")));
+		make_below(json_text(e, "target", ""), json_is_true(json_object_get(e, "file")));
 		bind_below(
-			from, guest_word(e, "target"), json_is_true(json_object_get(e, "readonly"))
+			from,
+			json_text(e, "target", ""),
+			json_is_true(json_object_get(e, "readonly"))
 		);
 	}
 }
@@ -200,7 +203,7 @@ void guest_places(const json_t *setup)
 	if (symlink("../run", GUEST_ROOT "/var/run") < 0 && errno != EEXIST)
 		guest_die("make link '/var/run': %s", strerror(errno));
 	json_array_foreach (pages, i, e) {
-		_cleanup_free_ char *to = str_printf(GUEST_ROOT "%s", guest_word(e, "path"));
+		_cleanup_free_ char *to = str_printf(GUEST_ROOT "%s", json_text(e, "path", ""));
 
 		place(to, 0755);
 		mount_at(
@@ -208,7 +211,7 @@ void guest_places(const json_t *setup)
 			to,
 			"hugetlbfs",
 			MS_NOSUID | MS_NODEV | MS_NOEXEC,
-			guest_word(e, "options")
+			json_text(e, "options", "")
 		);
 	}
 }

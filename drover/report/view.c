@@ -3,6 +3,7 @@
 
 #include "report/view.h"
 
+#include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "text/figure.h"
@@ -13,37 +14,62 @@
 
 #define TEXT_MAX 256
 
-static const char *text(const json_t *object, const char *key)
-{
-	const char *s = json_string_value(json_object_get(object, key));
+// A column, and what its cells have of the objects of the rows.
+struct view_column {
+	struct column head;
+	void (*put)(struct table *t, const json_t *object, const struct view_column *c);
+	const char *key;     // of the object, which is
+	const char *of, *in; // below these keys of the row's
+	double scale;	     // of put_real; 0: 1
+};
 
-	return s != NULL ? s : "-";
+static const json_t *object_of(const json_t *row, const struct view_column *c)
+{
+	const json_t *object = c->of != NULL ? json_object_get(row, c->of) : row;
+
+	// rates are those of the interval, else of the whole time
+	if (object == NULL && str_eq(c->of, "interval"))
+		return row;
+	return c->in != NULL ? json_object_get(object, c->in) : object;
 }
 
-static double number(const json_t *object, const char *key)
+static void put_text(struct table *t, const json_t *o, const struct view_column *c)
 {
-	return json_number_value(json_object_get(object, key));
+	table_cell(t, "%s", json_text(o, c->key, "-"));
 }
 
-// Where the rates are: of the interval, else of the whole time.
-static const json_t *rates_of(const json_t *object)
+static void put_device(struct table *t, const json_t *o, const struct view_column *c)
 {
-	const json_t *interval = json_object_get(object, "interval");
-
-	return interval != NULL ? interval : object;
+	table_cell(t, "%.40s", json_text(o, c->key, "-"));
 }
 
-static void put_pps(struct table *t, const json_t *rates, const char *key)
+static void put_pps(struct table *t, const json_t *o, const struct view_column *c)
 {
-	const json_t *v = json_object_get(rates, key);
+	const json_t *v = json_object_get(o, c->key);
 	char buf[FIGURE_STR];
 
 	table_cell(t, "%s", json_is_number(v) ? figure_pps(json_number_value(v), buf) : "-");
 }
 
-static void put_integer(struct table *t, const json_t *object, const char *key)
+static void put_time(struct table *t, const json_t *o, const struct view_column *c)
 {
-	const json_t *v = json_object_get(object, key);
+	const json_t *v = json_object_get(o, c->key);
+	char buf[FIGURE_STR];
+
+	table_cell(t, "%s", json_is_number(v) ? figure_time(json_number_value(v), buf) : "-");
+}
+
+// The key says its unit.
+static void put_figure(struct table *t, const json_t *o, const struct view_column *c)
+{
+	char buf[FIGURE_STR];
+
+	table_cell(t, "%s", figure_by_key(c->key, json_object_get(o, c->key), buf));
+}
+
+static void put_integer(struct table *t, const json_t *o, const struct view_column *c)
+{
+	const json_t *v = json_object_get(o, c->key);
 
 	if (json_is_integer(v))
 		table_cell(t, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
@@ -51,12 +77,12 @@ static void put_integer(struct table *t, const json_t *object, const char *key)
 		table_cell(t, "-");
 }
 
-static void put_real(struct table *t, const json_t *object, const char *key, double scale)
+static void put_real(struct table *t, const json_t *o, const struct view_column *c)
 {
-	const json_t *v = json_object_get(object, key);
+	const json_t *v = json_object_get(o, c->key);
 
 	if (json_is_number(v))
-		table_cell(t, "%.1f", json_number_value(v) * scale);
+		table_cell(t, "%.1f", json_number_value(v) * (c->scale != 0 ? c->scale : 1));
 	else
 		table_cell(t, "-");
 }
@@ -93,7 +119,16 @@ static char *list_counts(const json_t *counts, const char *unit, char *buf, size
 	return buf;
 }
 
-static void put_drops(struct table *t, const json_t *task)
+// At the end of a run all are stopped, and nobody wants to know.
+static void put_mode(struct table *t, const json_t *task, const struct view_column *c)
+{
+	bool stopped = json_object_get(task, "interval") != NULL
+		       && !json_is_true(json_object_get(task, "running"));
+
+	table_cell(t, "%s%s", json_text(task, c->key, "-"), stopped ? " (stopped)" : "");
+}
+
+static void put_drops(struct table *t, const json_t *task, const struct view_column *)
 {
 	const json_t *interval = json_object_get(task, "interval");
 	char buf[TEXT_MAX];
@@ -105,48 +140,7 @@ static void put_drops(struct table *t, const json_t *task)
 	table_cell(t, "%s", buf);
 }
 
-void view_tasks(const json_t *tasks, size_t width, struct lines *l)
-{
-	static const struct column columns[] = {
-		{"TASK", true, 0},
-		{"CORE", false, 6},
-		{"CPU", false, 5},
-		{"MODE", true, 0},
-		{"RX", false, 0},
-		{"TX", false, 0},
-		{"RX PACKETS", false, 8},
-		{"TX PACKETS", false, 8},
-		{"CYC/PKT", false, 2},
-		{"PKT/BURST", false, 4},
-		{"IDLE %", false, 1},
-		{"DROPS", true, 0},
-	};
-	struct table t = TABLE(columns);
-	const json_t *task;
-	size_t i;
-
-	json_array_foreach ((json_t *)tasks, i, task) {
-		const json_t *rates = rates_of(task);
-		bool on = json_is_true(json_object_get(task, "running")), live = rates != task;
-
-		table_cell(&t, "%s", text(task, "name"));
-		put_integer(&t, task, "core");
-		put_integer(&t, task, "cpu");
-		// at the end of a run all are stopped, and nobody wants to know
-		table_cell(&t, "%s%s", text(task, "mode"), live && !on ? " (stopped)" : "");
-		put_pps(&t, rates, "rx_pps");
-		put_pps(&t, rates, "tx_pps");
-		put_integer(&t, task, "rx");
-		put_integer(&t, task, "tx");
-		put_real(&t, rates, "cycles_per_packet", 1);
-		put_real(&t, rates, "packets_per_burst", 1);
-		put_real(&t, rates, "idle_share", 100);
-		put_drops(&t, task);
-	}
-	lines_table(l, &t, width, true);
-}
-
-static void put_errors(struct table *t, const json_t *port)
+static void put_errors(struct table *t, const json_t *port, const struct view_column *)
 {
 	static const char *const keys[] = {"imissed", "ierrors", "oerrors", "rx_nombuf"};
 	const json_t *interval = json_object_get(port, "interval");
@@ -161,139 +155,152 @@ static void put_errors(struct table *t, const json_t *port)
 	json_decref(counts);
 }
 
-void view_ports(const json_t *ports, size_t width, struct lines *l)
+static double number(const json_t *object, const char *key)
 {
-	static const struct column columns[] = {
-		{"PORT", true, 0},
-		{"ETHDEV", false, 9},
-		{"DEVICE", true, 5},
-		{"MAC", true, 7},
-		{"LINK", true, 3},
-		{"RX", false, 0},
-		{"TX", false, 0},
-		{"RX PACKETS", false, 8},
-		{"TX PACKETS", false, 8},
-		{"RX Gbit/s", false, 4},
-		{"TX Gbit/s", false, 4},
-		{"ERRORS", true, 0},
-	};
-	struct table t = TABLE(columns);
-	const json_t *port;
-	size_t i;
-
-	json_array_foreach ((json_t *)ports, i, port) {
-		const json_t *rates = rates_of(port);
-
-		table_cell(&t, "%s", text(port, "name"));
-		put_integer(&t, port, "ethdev");
-		table_cell(&t, "%.40s", text(port, "device"));
-		table_cell(&t, "%s", text(port, "mac"));
-		table_cell(&t, "%s", text(port, "link"));
-		put_pps(&t, rates, "rx_pps");
-		put_pps(&t, rates, "tx_pps");
-		put_integer(&t, port, "ipackets");
-		put_integer(&t, port, "opackets");
-		put_real(&t, rates, "rx_bps", 1e-9);
-		put_real(&t, rates, "tx_bps", 1e-9);
-		put_errors(&t, port);
-	}
-	lines_table(l, &t, width, false);
+	return json_number_value(json_object_get(object, key));
 }
 
-void view_rings(const json_t *rings, size_t width, struct lines *l)
-{
-	static const struct column columns[] = {
-		{"RING", true, 0},
-		{"SENT", false, 0},
-		{"DROPPED", false, 0},
-		{"SENT/s", false, 2},
-		{"DROPPED/s", false, 2},
-		{"USED", false, 4},
-		{"SIZE", false, 5},
-	};
-	struct table t = TABLE(columns);
-	const json_t *ring;
-	size_t i;
-
-	json_array_foreach ((json_t *)rings, i, ring) {
-		const json_t *rates = json_object_get(ring, "interval");
-
-		table_cell(&t, "%s", text(ring, "name"));
-		put_integer(&t, ring, "sent");
-		put_integer(&t, ring, "dropped");
-		put_pps(&t, rates, "sent_pps");
-		put_pps(&t, rates, "dropped_pps");
-		put_integer(&t, ring, "used");
-		put_integer(&t, ring, "size");
-	}
-	if (json_array_size(rings) > 0)
-		lines_table(l, &t, width, false);
-}
-
-// A percentile in ns.
-static void put_latency(struct table *t, const json_t *latency, const char *key)
-{
-	const json_t *v = json_object_get(latency, key);
-	char buf[FIGURE_STR];
-
-	table_cell(t, "%s", json_is_number(v) ? figure_time(json_number_value(v), buf) : "-");
-}
-
-static const char *loss(const json_t *report, char buf[static FIGURE_STR])
+static void put_loss(struct table *t, const json_t *report, const struct view_column *)
 {
 	double lost = number(report, "lost");
 	double received =
 		number(report, "received") - number(report, "duplicates") - number(report, "stale");
 
 	if (lost <= 0)
-		return received > 0 ? "0 %" : "-";
-	snprintf(buf, FIGURE_STR, "%.3g %%", 100 * lost / (lost + received));
-	return buf;
+		table_cell(t, received > 0 ? "0 %%" : "-");
+	else
+		table_cell(t, "%.3g %%", 100 * lost / (lost + received));
+}
+
+struct view {
+	bool tagged;
+	const char *reports; // only of tasks whose report has this; NULL: of all
+	struct view_column columns[16];
+};
+
+static void put_all(const struct view *v, const json_t *rows, size_t width, struct lines *l)
+{
+	struct column heads[ARRAY_LEN(v->columns)];
+	struct table t = {.columns = heads};
+	const json_t *row;
+	size_t i;
+
+	for (; t.ncolumns < ARRAY_LEN(heads) && v->columns[t.ncolumns].put != NULL; t.ncolumns++)
+		heads[t.ncolumns] = v->columns[t.ncolumns].head;
+	json_array_foreach ((json_t *)rows, i, row) {
+		const json_t *report = json_object_get(row, "report");
+
+		if (v->reports != NULL && json_object_get(report, v->reports) == NULL)
+			continue;
+		for (size_t k = 0; k < t.ncolumns; k++)
+			v->columns[k].put(&t, object_of(row, &v->columns[k]), &v->columns[k]);
+	}
+	lines_table(l, &t, width, v->tagged);
+}
+
+void view_tasks(const json_t *tasks, size_t width, struct lines *l)
+{
+	static const struct view view = {
+		.tagged = true,
+		.columns = {
+			{{"TASK", true, 0}, put_text, "name"},
+			{{"CORE", false, 6}, put_integer, "core"},
+			{{"CPU", false, 5}, put_integer, "cpu"},
+			{{"MODE", true, 0}, put_mode, "mode"},
+			{{"RX", false, 0}, put_pps, "rx_pps", "interval"},
+			{{"TX", false, 0}, put_pps, "tx_pps", "interval"},
+			{{"RX PACKETS", false, 8}, put_integer, "rx"},
+			{{"TX PACKETS", false, 8}, put_integer, "tx"},
+			{{"CYC/PKT", false, 2}, put_real, "cycles_per_packet", "interval"},
+			{{"PKT/BURST", false, 4}, put_real, "packets_per_burst", "interval"},
+			{{"IDLE %", false, 1}, put_real, "idle_share", "interval", .scale = 100},
+			{{"DROPS", true, 0}, put_drops},
+		}};
+
+	put_all(&view, tasks, width, l);
+}
+
+void view_ports(const json_t *ports, size_t width, struct lines *l)
+{
+	static const struct view view = {
+		.columns = {
+			{{"PORT", true, 0}, put_text, "name"},
+			{{"ETHDEV", false, 9}, put_integer, "ethdev"},
+			{{"DEVICE", true, 5}, put_device, "device"},
+			{{"MAC", true, 7}, put_text, "mac"},
+			{{"LINK", true, 3}, put_text, "link"},
+			{{"RX", false, 0}, put_pps, "rx_pps", "interval"},
+			{{"TX", false, 0}, put_pps, "tx_pps", "interval"},
+			{{"RX PACKETS", false, 8}, put_integer, "ipackets"},
+			{{"TX PACKETS", false, 8}, put_integer, "opackets"},
+			{{"RX Gbit/s", false, 4}, put_real, "rx_bps", "interval", .scale = 1e-9},
+			{{"TX Gbit/s", false, 4}, put_real, "tx_bps", "interval", .scale = 1e-9},
+			{{"ERRORS", true, 0}, put_errors},
+		}};
+
+	put_all(&view, ports, width, l);
+}
+
+void view_rings(const json_t *rings, size_t width, struct lines *l)
+{
+	static const struct view view = {
+		.columns = {
+			{{"RING", true, 0}, put_text, "name"},
+			{{"SENT", false, 0}, put_integer, "sent"},
+			{{"DROPPED", false, 0}, put_integer, "dropped"},
+			{{"SENT/s", false, 2}, put_pps, "sent_pps", "interval"},
+			{{"DROPPED/s", false, 2}, put_pps, "dropped_pps", "interval"},
+			{{"USED", false, 4}, put_integer, "used"},
+			{{"SIZE", false, 5}, put_integer, "size"},
+		}};
+
+	put_all(&view, rings, width, l);
 }
 
 void view_latency(const json_t *tasks, size_t width, struct lines *l)
 {
-	static const struct column columns[] = {
-		{"LATENCY", true, 0},
-		{"MIN", false, 6},
-		{"P50", false, 0},
-		{"P90", false, 7},
-		{"P99", false, 0},
-		{"P99.9", false, 0},
-		{"P99.99", false, 7},
-		{"MAX", false, 0},
-		{"METER ERROR P50", false, 9},
-		{"RECEIVED", false, 8},
-		{"LOST", false, 4},
-		{"LOSS", false, 0},
-		{"DUPLICATES", false, 5},
-		{"REORDERED", false, 5},
-		{"CORRUPT", false, 5},
-	};
-	static const char *const keys[] = {"min", "p50", "p90", "p99", "p99.9", "p99.99", "max"};
-	struct table t = TABLE(columns);
-	const json_t *task;
-	size_t i;
+	static const struct view view = {
+		.reports = "latency",
+		.columns = {
+			{{"LATENCY", true, 0}, put_text, "name"},
+			{{"MIN", false, 6}, put_time, "min", "report", "latency"},
+			{{"P50", false, 0}, put_time, "p50", "report", "latency"},
+			{{"P90", false, 7}, put_time, "p90", "report", "latency"},
+			{{"P99", false, 0}, put_time, "p99", "report", "latency"},
+			{{"P99.9", false, 0}, put_time, "p99.9", "report", "latency"},
+			{{"P99.99", false, 7}, put_time, "p99.99", "report", "latency"},
+			{{"MAX", false, 0}, put_time, "max", "report", "latency"},
+			{{"METER ERROR P50", false, 9}, put_time, "p50", "report", "meter_error"},
+			{{"RECEIVED", false, 8}, put_integer, "received", "report"},
+			{{"LOST", false, 4}, put_integer, "lost", "report"},
+			{{"LOSS", false, 0}, put_loss, NULL, "report"},
+			{{"DUPLICATES", false, 5}, put_integer, "duplicates", "report"},
+			{{"REORDERED", false, 5}, put_integer, "reordered", "report"},
+			{{"CORRUPT", false, 5}, put_integer, "corrupt", "report"},
+		}};
 
-	json_array_foreach ((json_t *)tasks, i, task) {
-		const json_t *report = json_object_get(task, "report");
-		const json_t *latency = json_object_get(report, "latency");
-		char buf[FIGURE_STR];
+	put_all(&view, tasks, width, l);
+}
 
-		if (latency == NULL)
-			continue;
-		table_cell(&t, "%s", text(task, "name"));
-		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
-			put_latency(&t, latency, keys[k]);
-		put_latency(&t, json_object_get(report, "meter_error"), "p50");
-		put_integer(&t, report, "received");
-		put_integer(&t, report, "lost");
-		table_cell(&t, "%s", loss(report, buf));
-		put_integer(&t, report, "duplicates");
-		put_integer(&t, report, "reordered");
-		put_integer(&t, report, "corrupt");
-	}
-	lines_table(l, &t, width, false);
+void view_jitter(const json_t *tasks, size_t width, struct lines *l)
+{
+	static const struct view view = {
+		.reports = "gap",
+		.columns = {
+			{{"JITTER", true, 0}, put_text, "name"},
+			{{"CPU", false, 5}, put_figure, "cpu"},
+			{{"OVER", false, 7}, put_figure, "measured_seconds", "report"},
+			{{"GAPS FROM", false, 6}, put_figure, "threshold_ns", "report"},
+			{{"GAPS", false, 0}, put_figure, "gaps", "report"},
+			{{"P50", false, 4}, put_time, "p50", "report", "gap"},
+			{{"P99", false, 0}, put_time, "p99", "report", "gap"},
+			{{"P99.9", false, 3}, put_time, "p99.9", "report", "gap"},
+			{{"MAX", false, 0}, put_time, "max", "report", "gap"},
+			{{"LOST", false, 2}, put_figure, "lost_ns", "report"},
+			{{"LOST SHARE", false, 0}, put_figure, "lost_share", "report"},
+		}};
+
+	put_all(&view, tasks, width, l);
 }
 
 static void cut_end(char *name, const char *end)
@@ -333,8 +340,13 @@ static void put_wrapped(
 	const char *what
 )
 {
-	_cleanup_free_ char *line =
-		str_printf("%s%s (%s): %s", mark, text(task, "name"), text(task, "mode"), what);
+	_cleanup_free_ char *line = str_printf(
+		"%s%s (%s): %s",
+		mark,
+		json_text(task, "name", "-"),
+		json_text(task, "mode", "-"),
+		what
+	);
 
 	if (line != NULL)
 		lines_wrap(l, kind, width, line);
@@ -360,6 +372,8 @@ void view_modes(const json_t *tasks, size_t width, struct lines *l)
 	}
 	json_array_foreach ((json_t *)tasks, i, task) {
 		if (json_object_get(task, "verdict") != NULL)
-			put_wrapped(l, LINE_MARK, width, "=> ", task, text(task, "verdict"));
+			put_wrapped(
+				l, LINE_MARK, width, "=> ", task, json_text(task, "verdict", "-")
+			);
 	}
 }

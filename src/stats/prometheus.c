@@ -16,112 +16,71 @@ static void head(FILE *out, const char *name, const char *type, const char *help
 	fprintf(out, "# HELP pinfold_%s %s\n# TYPE pinfold_%s %s\n", name, help, name, type);
 }
 
-// A number of each workload.
+// A number of each workload, which may not be known.
 struct metric {
 	const char *name, *type, *help;
-	uint64_t (*value)(const struct stats_workload *w);
-	bool nanoseconds;
+	size_t at; // in struct stats_workload
+	enum {
+		COUNT,
+		NANOSECONDS,
+		LIMIT,	   // 0: there is none
+		OF_DROVER, // where one answers
+	} kind;
 };
 
-static uint64_t cpu_of(const struct stats_workload *w)
-{
-	return w->cpu_ns;
-}
-
-static uint64_t memory_of(const struct stats_workload *w)
-{
-	return w->memory;
-}
-
-static uint64_t cache_of(const struct stats_workload *w)
-{
-	return w->cache;
-}
-
-static uint64_t memory_limit_of(const struct stats_workload *w)
-{
-	return w->lease.grant.memory > 0 ? w->lease.grant.memory : STATS_UNKNOWN;
-}
-
-static uint64_t processes_of(const struct stats_workload *w)
-{
-	return w->processes;
-}
-
-static uint64_t processes_limit_of(const struct stats_workload *w)
-{
-	return w->lease.grant.pids > 0 ? w->lease.grant.pids : STATS_UNKNOWN;
-}
-
-static uint64_t started_of(const struct stats_workload *w)
-{
-	return (uint64_t)w->lease.started;
-}
-
-static uint64_t of_drover(const struct stats_packets *p, uint64_t v)
-{
-	return p->at != 0 ? v : STATS_UNKNOWN;
-}
-
-static uint64_t received_of(const struct stats_workload *w)
-{
-	return of_drover(&w->packets, w->packets.received);
-}
-
-static uint64_t sent_of(const struct stats_workload *w)
-{
-	return of_drover(&w->packets, w->packets.sent);
-}
-
-static uint64_t dropped_of(const struct stats_workload *w)
-{
-	return of_drover(&w->packets, w->packets.dropped);
-}
-
-static uint64_t busy_of(const struct stats_workload *w)
-{
-	return of_drover(&w->packets, w->packets.busy);
-}
-
-static uint64_t idle_of(const struct stats_workload *w)
-{
-	return of_drover(&w->packets, w->packets.idle);
-}
+#define OF(field) offsetof(struct stats_workload, field)
 
 static const struct metric metrics[] = {
-	{"start_time_seconds", "gauge", "When it was started, since the epoch.", started_of, false},
-	{"workload_cpu_seconds_total", "counter", "Time of its processes on CPUs.", cpu_of, true},
-	{"memory_bytes", "gauge", "Memory that counts against its limit.", memory_of, false},
+	{"start_time_seconds",
+	 "gauge",
+	 "When it was started, since the epoch.",
+	 OF(lease.started),
+	 COUNT},
+	{"workload_cpu_seconds_total",
+	 "counter",
+	 "Time of its processes on CPUs.",
+	 OF(cpu_ns),
+	 NANOSECONDS},
+	{"memory_bytes", "gauge", "Memory that counts against its limit.", OF(memory), COUNT},
 	{"memory_cache_bytes",
 	 "gauge",
 	 "Of it, cache of files that the kernel can free.",
-	 cache_of,
-	 false},
-	{"memory_limit_bytes", "gauge", "Its limit.", memory_limit_of, false},
-	{"processes", "gauge", "Processes and threads.", processes_of, false},
-	{"processes_limit", "gauge", "Their limit.", processes_limit_of, false},
+	 OF(cache),
+	 COUNT},
+	{"memory_limit_bytes", "gauge", "Its limit.", OF(lease.grant.memory), LIMIT},
+	{"processes", "gauge", "Processes and threads.", OF(processes), COUNT},
+	{"processes_limit", "gauge", "Their limit.", OF(lease.grant.pids), LIMIT},
 	{"packets_received_total",
 	 "counter",
 	 "Packets that drover in it received.",
-	 received_of,
-	 false},
-	{"packets_sent_total", "counter", "Packets that it sent.", sent_of, false},
+	 OF(packets.received),
+	 OF_DROVER},
+	{"packets_sent_total", "counter", "Packets that it sent.", OF(packets.sent), OF_DROVER},
 	{"packets_dropped_total",
 	 "counter",
 	 "Packets that its tasks dropped or its ports lost.",
-	 dropped_of,
-	 false},
+	 OF(packets.dropped),
+	 OF_DROVER},
 	{"polling_busy_cycles_total",
 	 "counter",
 	 "Cycles of its polls that found packets.",
-	 busy_of,
-	 false},
+	 OF(packets.busy),
+	 OF_DROVER},
 	{"polling_idle_cycles_total",
 	 "counter",
 	 "Cycles of its polls that found none.",
-	 idle_of,
-	 false},
+	 OF(packets.idle),
+	 OF_DROVER},
 };
+
+static uint64_t value_of(const struct metric *m, const struct stats_workload *w)
+{
+	uint64_t v = *(const uint64_t *)((const char *)w + m->at);
+
+	if ((m->kind == LIMIT && v == 0) || (m->kind == OF_DROVER && w->packets.at == 0))
+		return STATS_UNKNOWN;
+	return v;
+}
 
 // A number of each granted CPU.
 struct cpu_metric {
@@ -234,7 +193,7 @@ void stats_expose(const struct ledger *l, const struct stats *s, FILE *out)
 
 		head(out, m->name, m->type, m->help);
 		for (unsigned i = 0; i < s->n; i++) {
-			uint64_t v = m->value(&s->workloads[i]);
+			uint64_t v = value_of(m, &s->workloads[i]);
 
 			if (v == STATS_UNKNOWN)
 				continue;
@@ -242,7 +201,7 @@ void stats_expose(const struct ledger *l, const struct stats *s, FILE *out)
 				"pinfold_%s{name=\"%s\"} ",
 				m->name,
 				s->workloads[i].lease.grant.name);
-			if (m->nanoseconds)
+			if (m->kind == NANOSECONDS)
 				fprintf(out, "%.6f\n", (double)v / 1e9);
 			else
 				fprintf(out, "%" PRIu64 "\n", v);

@@ -241,6 +241,7 @@ static void guest_mounts(struct plan *p, json_t *mounts)
 
 struct device {
 	json_t *mounts, *rules;
+	const char *dir; // of those that are found, below /dev
 };
 
 static void add_device(
@@ -287,23 +288,10 @@ static void device_at(
 
 static void device(struct plan *p, const char *name, dev_t rdev, void *arg)
 {
-	_cleanup_free_ char *target = str_printf("/dev/vfio/%s", name);
+	const struct device *d = arg;
+	_cleanup_free_ char *target = str_printf("/dev/%s%s", d->dir, name);
 
-	device_at(p, arg, target, name, rdev);
-}
-
-static void uio_device(struct plan *p, const char *name, dev_t rdev, void *arg)
-{
-	_cleanup_free_ char *target = str_printf("/dev/%s", name);
-
-	device_at(p, arg, target, name, rdev);
-}
-
-static void rdma_device(struct plan *p, const char *name, dev_t rdev, void *arg)
-{
-	_cleanup_free_ char *target = str_printf("/dev/infiniband/%s", name);
-
-	device_at(p, arg, target, name, rdev);
+	device_at(p, d, target, name, rdev);
 }
 
 static void port_device(struct plan *p, const char *name, dev_t rdev, void *arg)
@@ -317,7 +305,8 @@ static void port_device(struct plan *p, const char *name, dev_t rdev, void *arg)
 
 int plan_spec_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *err)
 {
-	struct device d = {.mounts = mounts, .rules = rules};
+	struct device d = {mounts, rules, ""}, vfio = {mounts, rules, "vfio/"},
+		      rdma = {mounts, rules, "infiniband/"};
 
 	view_mounts(p, mounts);
 	own_mounts(p, mounts);
@@ -333,8 +322,8 @@ int plan_spec_mounts(struct plan *p, json_t *mounts, json_t *rules, struct err *
 		); // KVM_MINOR of linux/miscdevice.h
 	if (site_has(&p->lease.site, SITE_GUEST))
 		guest_mounts(p, mounts);
-	if (plan_vfio(p, device, &d, err) < 0 || plan_uio(p, uio_device, &d, err) < 0
-	    || plan_rdma(p, rdma_device, &d, err) < 0)
+	if (plan_vfio(p, device, &vfio, err) < 0 || plan_uio(p, device, &d, err) < 0
+	    || plan_rdma(p, device, &rdma, err) < 0)
 		return -err->code;
 	plan_port_nodes(p, port_device, &d);
 	return 0;

@@ -240,18 +240,23 @@ int grant_from_json(const json_t *doc, const char *what, struct grant *ret, stru
 	return 0;
 }
 
-static json_t *value_of(const struct row *o, const struct grant *g)
+static json_t *element_of(const struct row *o, const struct grant *g, unsigned i)
 {
 	char text[IDSET_STR];
+
+	return o->type->write != NULL ? o->type->write(o, g, i)
+				      : json_string(o->type->text(o, g, i, text));
+}
+
+static json_t *value_of(const struct row *o, const struct grant *g)
+{
 	json_t *list;
 
-	if (o->type->write == NULL)
-		return json_string(o->type->text(o, g, 0, text));
 	if (o->length == 0)
-		return o->type->write(o, g, 0);
+		return element_of(o, g, 0);
 	list = json_array();
 	for (unsigned i = 0; i < count_of(o, g); i++)
-		json_array_append_new(list, o->type->write(o, g, i));
+		json_array_append_new(list, element_of(o, g, i));
 	return list;
 }
 

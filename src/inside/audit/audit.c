@@ -46,8 +46,9 @@ static const char *const words[] = {
 	[AUDIT_SKIP] = "SKIP",
 };
 
-static void add(struct finding *f, enum verdict v, const char *fmt, va_list ap)
+void found(struct finding *f, enum verdict v, const char *fmt, ...)
 {
+	va_list ap;
 	size_t n;
 
 	// a failure is not taken back, and hides what went well
@@ -60,34 +61,9 @@ static void add(struct finding *f, enum verdict v, const char *fmt, va_list ap)
 	n = strlen(f->text);
 	if (n > 0 && n + 2 < sizeof(f->text))
 		n += (size_t)snprintf(f->text + n, sizeof(f->text) - n, "; ");
+	va_start(ap, fmt);
 	if (n < sizeof(f->text))
 		vsnprintf(f->text + n, sizeof(f->text) - n, fmt, ap);
-}
-
-void pass(struct finding *f, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(f, AUDIT_PASS, fmt, ap);
-	va_end(ap);
-}
-
-void fail(struct finding *f, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(f, AUDIT_FAIL, fmt, ap);
-	va_end(ap);
-}
-
-void skip(struct finding *f, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(f, AUDIT_SKIP, fmt, ap);
 	va_end(ap);
 }
 

@@ -44,9 +44,10 @@ extern const struct property audit_accounts[], audit_cpus[], audit_hugepages[], 
 	audit_modes[], audit_network[], audit_sockets[], audit_streams[];
 
 // The findings of one property are taken together: the first failure stays, the rest is added to it.
-void pass(struct finding *f, const char *fmt, ...) printf_like(2, 3);
-void fail(struct finding *f, const char *fmt, ...) printf_like(2, 3);
-void skip(struct finding *f, const char *fmt, ...) printf_like(2, 3);
+void found(struct finding *f, enum verdict v, const char *fmt, ...) printf_like(3, 4);
+#define pass(f, ...) found(f, AUDIT_PASS, __VA_ARGS__)
+#define fail(f, ...) found(f, AUDIT_FAIL, __VA_ARGS__)
+#define skip(f, ...) found(f, AUDIT_SKIP, __VA_ARGS__)
 
 // "a, b, c and 12 more", at most `show` of them; "none" for no names. It is good until the next one.
 struct names;

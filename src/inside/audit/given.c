@@ -17,136 +17,79 @@ static int too_many(const char *what, const char *key, unsigned max, struct err 
 	return err_set(err, E2BIG, "read %s: '%s' has more than %u", what, key, max);
 }
 
-static int array(
-	const json_t *doc,
-	const char *what,
-	const char *key,
-	json_type of,
-	json_t **ret,
-	struct err *err
-)
-{
-	size_t i;
-	json_t *e;
+// What an element of a list says, its number being i.
+typedef int element_fn(
+	const json_t *e, size_t i, const char *what, struct given *g, struct err *err
+);
 
-	*ret = NULL;
-	if (jread_array(doc, what, key, ret, err) < 0)
+static int read_pages(const json_t *e, size_t, const char *what, struct given *g, struct err *err)
+{
+	uint64_t size = 0, count = 0;
+	unsigned k = 0;
+
+	if (jread_size(e, what, "size", true, &size, err) < 0
+	    || jread_u64(e, what, "count", true, UINT32_MAX, &count, err) < 0)
 		return -err->code;
-	json_array_foreach (*ret, i, e)
-		if (json_typeof(e) != of)
-			return err_set(
-				err,
-				EINVAL,
-				"read %s: '%s' holds what is no %s",
-				what,
-				key,
-				of == JSON_OBJECT ? "object" : "text"
-			);
+	if (size == 0 || (size & (size - 1)) != 0)
+		return err_set(err, EINVAL, "read %s: no power of two as size of hugepages", what);
+	while (k < g->npages && g->pages[k].size != size)
+		k++;
+	if (k == GIVEN_PAGES)
+		return too_many(what, "hugepages", GIVEN_PAGES, err);
+	if (k == g->npages)
+		g->npages++;
+	g->pages[k].size = size;
+	g->pages[k].count += count;
 	return 0;
 }
 
-static int read_pages(const json_t *doc, const char *what, struct given *g, struct err *err)
+static int read_nic(const json_t *e, size_t i, const char *what, struct given *g, struct err *err)
 {
-	json_t *list, *e;
-	size_t i;
+	struct given_nic *n = &g->nics[i];
+	uint64_t group = 0; // a machine may have no IOMMU
 
-	if (array(doc, what, "hugepages", JSON_OBJECT, &list, err) < 0)
+	if (i == GIVEN_NICS)
+		return too_many(what, "nics", GIVEN_NICS, err);
+	if (jread_text(e, what, "pci", true, n->pci, sizeof(n->pci), err) < 0
+	    || jread_bool(e, what, "unsafe-uio", &n->uio, err) < 0
+	    || jread_bool(e, what, "bifurcated", &n->bifurcated, err) < 0)
 		return -err->code;
-	json_array_foreach (list, i, e) {
-		uint64_t size = 0, count = 0;
-		unsigned k = 0;
-
-		if (jread_size(e, what, "size", true, &size, err) < 0
-		    || jread_u64(e, what, "count", true, UINT32_MAX, &count, err) < 0)
-			return -err->code;
-		if (size == 0 || (size & (size - 1)) != 0)
-			return err_set(
-				err, EINVAL, "read %s: no power of two as size of hugepages", what
-			);
-		while (k < g->npages && g->pages[k].size != size)
-			k++;
-		if (k == GIVEN_PAGES)
-			return too_many(what, "hugepages", GIVEN_PAGES, err);
-		if (k == g->npages)
-			g->npages++;
-		g->pages[k].size = size;
-		g->pages[k].count += count;
-	}
+	if (jread_u64(
+		    e,
+		    what,
+		    "iommu-group",
+		    !g->machine && !n->uio && !n->bifurcated,
+		    INT_MAX,
+		    &group,
+		    err
+	    )
+	    < 0)
+		return -err->code;
+	n->iommu_group = (unsigned)group;
+	g->nnics++;
 	return 0;
 }
 
-static int read_nics(const json_t *doc, const char *what, struct given *g, struct err *err)
+static int read_mount(const json_t *e, size_t i, const char *what, struct given *g, struct err *err)
 {
-	json_t *list, *e;
-	size_t i;
+	struct given_mount *m = &g->mounts[i];
 
-	if (array(doc, what, "nics", JSON_OBJECT, &list, err) < 0)
+	if (i == GIVEN_MOUNTS)
+		return too_many(what, "hugetlbfs", GIVEN_MOUNTS, err);
+	if (jread_size(e, what, "size", true, &m->size, err) < 0
+	    || jread_text(e, what, "path", true, m->path, sizeof(m->path), err) < 0)
 		return -err->code;
-	json_array_foreach (list, i, e) {
-		uint64_t group = 0; // a machine may have no IOMMU
-
-		if (i == GIVEN_NICS)
-			return too_many(what, "nics", GIVEN_NICS, err);
-		if (jread_text(e, what, "pci", true, g->nics[i].pci, sizeof(g->nics[i].pci), err)
-			    < 0
-		    || jread_bool(e, what, "unsafe-uio", &g->nics[i].uio, err) < 0
-		    || jread_bool(e, what, "bifurcated", &g->nics[i].bifurcated, err) < 0
-		    || jread_u64(
-			       e,
-			       what,
-			       "iommu-group",
-			       !g->machine && !g->nics[i].uio && !g->nics[i].bifurcated,
-			       INT_MAX,
-			       &group,
-			       err
-		       ) < 0)
-			return -err->code;
-		g->nics[i].iommu_group = (unsigned)group;
-		g->nnics++;
-	}
+	g->nmounts++;
 	return 0;
 }
 
-static int read_mounts(const json_t *doc, const char *what, struct given *g, struct err *err)
+static int read_cap(const json_t *e, size_t, const char *what, struct given *g, struct err *err)
 {
-	json_t *list, *e;
-	size_t i;
+	unsigned cap;
 
-	if (array(doc, what, "hugetlbfs", JSON_OBJECT, &list, err) < 0)
-		return -err->code;
-	json_array_foreach (list, i, e) {
-		if (i == GIVEN_MOUNTS)
-			return too_many(what, "hugetlbfs", GIVEN_MOUNTS, err);
-		if (jread_size(e, what, "size", true, &g->mounts[i].size, err) < 0
-		    || jread_text(
-			       e,
-			       what,
-			       "path",
-			       true,
-			       g->mounts[i].path,
-			       sizeof(g->mounts[i].path),
-			       err
-		       ) < 0)
-			return -err->code;
-		g->nmounts++;
-	}
-	return 0;
-}
-
-static int read_caps(const json_t *doc, const char *what, struct given *g, struct err *err)
-{
-	json_t *list, *e;
-	size_t i;
-
-	if (array(doc, what, "caps", JSON_STRING, &list, err) < 0)
-		return -err->code;
-	json_array_foreach (list, i, e) {
-		unsigned cap;
-
-		if (cap_parse(json_string_value(e), &cap, err) < 0)
-			return err_wrap(err, "read %s", what);
-		g->caps |= UINT64_C(1) << cap;
-	}
+	if (cap_parse(json_string_value(e), &cap, err) < 0)
+		return err_wrap(err, "read %s", what);
+	g->caps |= UINT64_C(1) << cap;
 	return 0;
 }
 
@@ -163,40 +106,62 @@ static int add_interface(
 }
 
 // "NAME,ADDRESS/PREFIX…,vhost"
-static int read_ports(const json_t *doc, const char *what, struct given *g, struct err *err)
+static int read_port(const json_t *e, size_t, const char *what, struct given *g, struct err *err)
 {
-	json_t *list, *e;
-	size_t i;
+	const char *text = json_string_value(e);
 
-	if (array(doc, what, "kernel-ports", JSON_STRING, &list, err) < 0)
+	if (add_interface(g, what, text, strcspn(text, ","), err) < 0)
 		return -err->code;
-	json_array_foreach (list, i, e) {
-		const char *text = json_string_value(e);
-
-		if (add_interface(g, what, text, strcspn(text, ","), err) < 0)
-			return -err->code;
-		g->port = true;
-		g->vhost = g->vhost || strstr(text, ",vhost") != NULL;
-		g->caps |= UINT64_C(1) << CAP_NET_ADMIN;
-	}
+	g->port = true;
+	g->vhost = g->vhost || strstr(text, ",vhost") != NULL;
+	g->caps |= UINT64_C(1) << CAP_NET_ADMIN;
 	return 0;
 }
 
 // "NAME,name=NEW,…", NEW being its name here
-static int read_netdevs(const json_t *doc, const char *what, struct given *g, struct err *err)
+static int read_netdev(const json_t *e, size_t, const char *what, struct given *g, struct err *err)
 {
 	static const char renamed[] = ",name=";
-	json_t *list, *e;
-	size_t i;
+	const char *text = json_string_value(e), *name = strstr(text, renamed);
 
-	if (array(doc, what, "netdevs", JSON_STRING, &list, err) < 0)
-		return -err->code;
-	json_array_foreach (list, i, e) {
-		const char *text = json_string_value(e), *name = strstr(text, renamed);
+	name = name != NULL ? name + strlen(renamed) : text;
+	return add_interface(g, what, name, strcspn(name, ","), err);
+}
 
-		name = name != NULL ? name + strlen(renamed) : text;
-		if (add_interface(g, what, name, strcspn(name, ","), err) < 0)
+static int read_lists(const json_t *doc, const char *what, struct given *g, struct err *err)
+{
+	static const struct {
+		const char *key;
+		json_type of;
+		element_fn *read;
+	} lists[] = {
+		{"hugepages", JSON_OBJECT, read_pages},
+		{"nics", JSON_OBJECT, read_nic},
+		{"hugetlbfs", JSON_OBJECT, read_mount},
+		{"caps", JSON_STRING, read_cap},
+		{"kernel-ports", JSON_STRING, read_port},
+		{"netdevs", JSON_STRING, read_netdev},
+	};
+
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+		json_t *list = NULL, *e;
+		size_t i;
+
+		if (jread_array(doc, what, lists[k].key, &list, err) < 0)
 			return -err->code;
+		json_array_foreach (list, i, e) {
+			if (json_typeof(e) != lists[k].of)
+				return err_set(
+					err,
+					EINVAL,
+					"read %s: '%s' holds what is no %s",
+					what,
+					lists[k].key,
+					lists[k].of == JSON_OBJECT ? "object" : "text"
+				);
+			if (lists[k].read(e, i, what, g, err) < 0)
+				return -err->code;
+		}
 	}
 	return 0;
 }
@@ -228,9 +193,7 @@ int given_parse(const char *text, size_t len, const char *what, struct given *re
 	    || jread_size(doc, what, "memory", true, &g.memory, err) < 0
 	    || jread_u64(doc, what, "pids", true, UINT32_MAX, &g.pids, err) < 0
 	    || jread_str(doc, what, "seccomp", false, &seccomp, err) < 0
-	    || read_pages(doc, what, &g, err) < 0 || read_nics(doc, what, &g, err) < 0
-	    || read_mounts(doc, what, &g, err) < 0 || read_caps(doc, what, &g, err) < 0
-	    || read_ports(doc, what, &g, err) < 0 || read_netdevs(doc, what, &g, err) < 0)
+	    || read_lists(doc, what, &g, err) < 0)
 		return -err->code;
 	g.aio = str_eq(seccomp, "aio");
 	idset_or(&g.cpus, &shared);

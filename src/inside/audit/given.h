@@ -34,14 +34,14 @@ struct given {
 		uint64_t size, count;
 	} pages[GIVEN_PAGES]; // one a size
 	unsigned nnics;
-	struct {
+	struct given_nic {
 		char pci[32];
 		bool uio;	 // on UIO: it has a node of its own, and no group's
 		bool bifurcated; // beside its kernel driver: the same
 		unsigned iommu_group;
 	} nics[GIVEN_NICS];
 	unsigned nmounts;
-	struct {
+	struct given_mount {
 		uint64_t size;
 		char path[256];
 	} mounts[GIVEN_MOUNTS]; // hugetlbfs

@@ -72,13 +72,20 @@ static void join_box(struct plan *p, const char *box)
 		join(p, box);
 }
 
+static void set_cpuset(
+	struct plan *p, const char *dir, const struct idset *cpus, const struct idset *mems
+)
+{
+	set(p, str_printf("%s/cpuset.cpus", dir), ids(cpus));
+	set(p, str_printf("%s/cpuset.mems", dir), ids(mems));
+}
+
 // Limits of the box, whose control files lie in `box` under the names of the cgroup version.
 static void limit_cpuset(struct plan *p, const char *box)
 {
 	struct idset cpus = grant_all_cpus(&p->lease.grant);
 
-	set(p, str_printf("%s/cpuset.cpus", box), ids(&cpus));
-	set(p, str_printf("%s/cpuset.mems", box), ids(&p->lease.grant.mems));
+	set_cpuset(p, box, &cpus, &p->lease.grant.mems);
 }
 
 static void limit_pids(struct plan *p, const char *dir, uint64_t pids)
@@ -246,24 +253,19 @@ static int plan_v2(struct plan *p, struct err *err)
 // pinfold, pinfold/NAME and pinfold/NAME/box in one hierarchy. Returns the box's path.
 static char *make_v1(struct plan *p, const char *dir)
 {
-	const char *name = p->lease.grant.name;
-	char *top = str_printf("%s/%s/pinfold", p->host->cgroup.mount, dir);
+	_cleanup_free_ char *top = str_printf("%s/%s/pinfold", p->host->cgroup.mount, dir);
+	_cleanup_free_ char *lease = str_printf("%s/%s", top, p->lease.grant.name);
+	// a new cpuset of v1 is empty and takes no process until it has CPUs and nodes
+	bool cpuset = str_eq(dir, p->host->cgroup.dir_cpuset);
 
 	make(p, top, "");
-	// a new cpuset of v1 is empty and takes no process until it has CPUs and nodes
-	if (str_eq(dir, p->host->cgroup.dir_cpuset)) {
-		set(p, str_printf("%s/cpuset.cpus", top), ids(&p->host->online));
-		set(p, str_printf("%s/cpuset.mems", top), ids(&p->host->nodes_with_memory));
-	}
-	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s", top, name), NULL);
-	if (str_eq(dir, p->host->cgroup.dir_cpuset)) {
-		set(p, str_printf("%s/%s/cpuset.cpus", top, name), ids(&p->host->online));
-		set(p, str_printf("%s/%s/cpuset.mems", top, name), ids(&p->host->nodes_with_memory)
-		);
-	}
-	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s/box", top, name), NULL);
-	free(top);
-	return str_printf("%s/%s/pinfold/%s/box", p->host->cgroup.mount, dir, name);
+	if (cpuset)
+		set_cpuset(p, top, &p->host->online, &p->host->nodes_with_memory);
+	make(p, lease, "");
+	if (cpuset)
+		set_cpuset(p, lease, &p->host->online, &p->host->nodes_with_memory);
+	make(p, lease, "/box");
+	return str_printf("%s/box", lease);
 }
 
 typedef void (*limit_fn)(struct plan *p, const char *dir, uint64_t value);
@@ -332,10 +334,8 @@ static int plan_v1(struct plan *p, struct err *err)
 		name
 	);
 	plan_step(p, STEP_CGROUP, STEP_HOST, str_printf("%s/%s/pinfold", mount, track), NULL);
-	plan_step(p, STEP_CGROUP, STEP_HOST, strdup(p->lease.cgroup), NULL);
-	plan_step(
-		p, STEP_CGROUP, STEP_HOST, str_printf("%s/" CGROUP_RUNTIME, p->lease.cgroup), NULL
-	);
+	make(p, p->lease.cgroup, "");
+	make(p, p->lease.cgroup, "/" CGROUP_RUNTIME);
 	join_runtime(p, p->lease.cgroup);
 	// where there is no box
 	if (track != p->host->cgroup.dir_pids)

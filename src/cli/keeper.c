@@ -258,12 +258,8 @@ static int each(int argc, char **argv, name_fn fn, bool live)
 	struct err err;
 	int r = 0, status = STATUS_OK;
 
-	if (parse_names(argc, argv, &names, &err) < 0 || hostfs_open("/", &fs, &err) < 0)
+	if (parse_names(argc, argv, &names, &err) < 0 || cli_open_real(true, &fs, &l, &err) < 0)
 		return cli_fail(&err);
-	if (ledger_open(&fs, true, &l, &err) < 0) {
-		hostfs_close(&fs);
-		return cli_fail(&err);
-	}
 	owned.l = &l;
 	// what died is no keeper: else start --all would pass over it
 	r = ledger_lock(&l, &err);
@@ -279,8 +275,7 @@ static int each(int argc, char **argv, name_fn fn, bool live)
 			status = cli_fail(&err);
 	}
 	free(owned.list);
-	ledger_close(&l);
-	hostfs_close(&fs);
+	cli_close_real(&fs, &l);
 	return status;
 }
 

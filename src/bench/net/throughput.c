@@ -193,24 +193,18 @@ static int at_overload(
 	struct bench *b,
 	struct result *r,
 	struct settings *s,
+	const char *what,
 	const struct function *f,
 	const struct frame_size *z,
-	const struct cpu_kind *kind,
+	int cpu, // as in struct compare
 	struct err *err
 )
 {
-	_cleanup_free_ char *what = need(str_printf(
-		"%s, %s B%s%s",
-		f->name,
-		z->name,
-		kind != NULL ? ", " : "",
-		kind != NULL ? kind->name : ""
-	));
 	struct compare c = both(b, f, z);
 	int done;
 
 	c.what = what;
-	c.cpu = kind != NULL ? 1 + kind->cpu : 0;
+	c.cpu = cpu;
 	c.nvalues = OVERLOAD_VALUES;
 	c.value[RATE] = (struct compare_value){.name = "overload", .unit = "Mpps", .ratio = true};
 	c.value[CYCLES] = (struct compare_value){
@@ -290,15 +284,6 @@ static int search(struct compare *c, struct rig *rig, struct trial *t, struct er
 	return 0;
 }
 
-static bool any_sample(const struct row *row)
-{
-	for (unsigned i = 0; i < row->n; i++) {
-		if (isfinite(row->samples[i]))
-			return true;
-	}
-	return false;
-}
-
 // Rows of rates that no search has found.
 static void explain(struct compare *c, const char *why)
 {
@@ -306,7 +291,8 @@ static void explain(struct compare *c, const char *why)
 		for (unsigned v = 0; v < RATES; v++) {
 			struct row *row = c->row[i][v];
 
-			if (row != NULL && !row->invalid && !any_sample(row) && *why != '\0')
+			if (row != NULL && !row->invalid && *why != '\0'
+			    && stats_median(row->samples, row->n).n == 0)
 				row_invalid(row, "%s", why);
 		}
 	}
@@ -316,12 +302,12 @@ static int searched(
 	struct bench *b,
 	struct result *r,
 	struct settings *s,
+	const char *what,
 	const struct function *f,
 	const struct frame_size *z,
 	struct err *err
 )
 {
-	_cleanup_free_ char *what = need(str_printf("%s, %s B", f->name, z->name));
 	struct compare c = both(b, f, z);
 	int done;
 
@@ -445,7 +431,7 @@ static int on_kinds(struct bench *b, struct result *r, struct settings *s, struc
 			result_missing(r, name, NULL, "%s", kinds[i].why);
 		else if (kinds[i].cpu == b->cpu_tester)
 			result_missing(r, name, NULL, "the only one is the tester's");
-		else if (at_overload(b, r, s, f, f->sizes, &kinds[i], err) < 0)
+		else if (at_overload(b, r, s, name, f, f->sizes, 1 + kinds[i].cpu, err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -470,12 +456,13 @@ static int run(struct bench *b, struct result *r, struct err *err)
 		b->until_ms = now + (until - now) / (int64_t)(n - i);
 
 		for (const struct frame_size *z = f->sizes; z->name != NULL; z++) {
+			_cleanup_free_ char *what = need(str_printf("%s, %s B", f->name, z->name));
 			bool first = z == f->sizes;
 
-			if ((full || first) && at_overload(b, r, &s, f, z, NULL, err) < 0)
+			if ((full || first) && at_overload(b, r, &s, what, f, z, 0, err) < 0)
 				return -err->code;
 			if ((full ? first || z[1].name == NULL : first && i < 2 && !brief)
-			    && searched(b, r, &s, f, z, err) < 0)
+			    && searched(b, r, &s, what, f, z, err) < 0)
 				return -err->code;
 		}
 	}

@@ -28,8 +28,6 @@
 #define KEEPER_PIDS 64u
 #define KEEPER_MEMORY (UINT64_C(96) << 20)
 
-#define USUAL_MOUNT "/sys/fs/cgroup"
-
 static struct step *set(struct plan *p, char *path, char *value)
 {
 	return plan_step(p, STEP_SET, STEP_HOST, path, value);
@@ -385,34 +383,13 @@ static int plan_v1(struct plan *p, struct err *err)
 	return 0;
 }
 
-// Runtimes look for cgroups nowhere else (and for a cgroup2 beside those of version 1), but runc for those of version 1;
-// an engine's runtime has the engine's.
-static int usual_mount(const struct plan *p, struct err *err)
-{
-	const char *mount = p->host->cgroup.mount;
-
-	if (!site_has(&p->lease.site, SITE_CONTAINER) || mount[0] == '\0'
-	    || (p->host->cgroup.version == HOST_CGROUP_V1 && !p->lease.site.runtime.kind->usual_v1)
-	    || str_eq(mount, USUAL_MOUNT) || str_eq(mount, USUAL_MOUNT "/unified"))
-		return 0;
-	return err_set(
-		err,
-		EOPNOTSUPP,
-		"cgroups are mounted at '%s', and %s looks for them at " USUAL_MOUNT
-		" alone; mount them there "
-		"too (mount --rbind), or run it with --in host",
-		mount,
-		p->lease.site.runtime.kind->name
-	);
-}
-
 int plan_cgroup(struct plan *p, struct err *err)
 {
 	_cleanup_free_ char *undo = plan_lease_cgroup(&p->lease.grant);
 
 	if (undo == NULL)
 		return err_oom(err);
-	if (usual_mount(p, err) < 0 || plan_enforceable(p->launch, p->host, err) < 0)
+	if (plan_usual_mount(p, err) < 0 || plan_enforceable(p->launch, p->host, err) < 0)
 		return -err->code;
 	if (lease_note(&p->lease, "cgroup", undo, err) < 0)
 		return -err->code;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 // Which limits this host can enforce. Where one is missing, the start is refused with the cure, unless
-// that limit was waived by name.
+// that limit was waived by name; where cgroups are not where the runtime looks for them, too.
 
 #include "base/scope.h"
 #include "plan/make.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define USUAL_MOUNT "/sys/fs/cgroup"
 
 // The one line for a limit that this host cannot enforce, with the cure that fits it.
 static int refuse(const struct launch_limit *n, const struct host_cgroup *cg, struct err *err)
@@ -119,4 +121,23 @@ void plan_controllers_v2(const struct host *host, char ret[static PLAN_CONTROLLE
 		    && launch_limits[i].bit != HOST_CG_DEVICES)
 			str_add(ret, PLAN_CONTROLLERS, " ", "+%s", launch_limits[i].controller);
 	}
+}
+
+int plan_usual_mount(const struct plan *p, struct err *err)
+{
+	const char *mount = p->host->cgroup.mount;
+
+	if (!site_has(&p->lease.site, SITE_CONTAINER) || mount[0] == '\0'
+	    || (p->host->cgroup.version == HOST_CGROUP_V1 && !p->lease.site.runtime.kind->usual_v1)
+	    || str_eq(mount, USUAL_MOUNT) || str_eq(mount, USUAL_MOUNT "/unified"))
+		return 0;
+	return err_set(
+		err,
+		EOPNOTSUPP,
+		"cgroups are mounted at '%s', and %s looks for them at " USUAL_MOUNT
+		" alone; mount them there "
+		"too (mount --rbind), or run it with --in host",
+		mount,
+		p->lease.site.runtime.kind->name
+	);
 }

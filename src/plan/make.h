@@ -44,6 +44,9 @@ int plan_cgroup(struct plan *p, struct err *err);
 void plan_change_limits(struct plan *p, const struct grant *from);
 // enforceable.c: refuses a start whose limits this host cannot enforce, unless they were waived.
 int plan_enforceable(const struct launch *launch, const struct host *host, struct err *err);
+// Refuses cgroups that are mounted elsewhere than at /sys/fs/cgroup: runtimes look nowhere else (and for a cgroup2 beside
+// those of version 1), but runc for those of version 1; an engine's runtime has the engine's.
+int plan_usual_mount(const struct plan *p, struct err *err);
 // The controllers of cgroup v2 that a lease needs, as cgroup.subtree_control takes them: "+cpuset +memory".
 #define PLAN_CONTROLLERS 64
 void plan_controllers_v2(const struct host *host, char ret[static PLAN_CONTROLLERS]);

@@ -239,9 +239,9 @@ typedef bool (*cgroup_pick_fn)(int pid, int process, void *arg);
 bool cgroup_process_ended(int process);
 
 // Sends sig to those of pids, read from cgroup.procs of `dir` before, that are in it still; pick NULL: to
-// all. 0 or -errno.
+// all. 0 or -errno; -ETIME: not until `limit`, as clock_ms().
 int cgroup_signal_members(
-	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
+	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg, int64_t limit
 );
 
 // To the processes of the lease, if it is still there, that are not in the runtime's cgroup; until `limit`, as

@@ -61,7 +61,7 @@ static int signal_batch(int dir, const int *pids, size_t n, int sig, cgroup_pick
 	return r;
 }
 
-static int signal_until(
+int cgroup_signal_members(
 	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg, int64_t limit
 )
 {
@@ -73,13 +73,6 @@ static int signal_until(
 		r = signal_batch(dir, pids + i, n - i < BATCH ? n - i : BATCH, sig, pick, arg);
 	}
 	return r;
-}
-
-int cgroup_signal_members(
-	int dir, const int *pids, size_t n, int sig, cgroup_pick_fn pick, void *arg
-)
-{
-	return signal_until(dir, pids, n, sig, pick, arg, INT64_MAX);
 }
 
 struct census {
@@ -110,7 +103,7 @@ static int send_in(int dir, const int *pids, size_t n, void *arg)
 	struct sending *s = arg;
 
 	count(dir, pids, n, &s->seen);
-	return signal_until(dir, pids, n, s->sig, s->pick, s->arg, s->limit);
+	return cgroup_signal_members(dir, pids, n, s->sig, s->pick, s->arg, s->limit);
 }
 
 static bool is_nobody(const struct census *c)

@@ -71,7 +71,9 @@ static void only_members(void **)
 	_cleanup_close_ int dir = dir_with(now, ARRAY_LEN(now));
 
 	// `out` was seen there before, and is somebody else's now
-	assert_int_equal(cgroup_signal_members(dir, seen, ARRAY_LEN(seen), SIGTERM, NULL, NULL), 0);
+	assert_int_equal(
+		cgroup_signal_members(dir, seen, ARRAY_LEN(seen), SIGTERM, NULL, NULL, INT64_MAX), 0
+	);
 	assert_int_equal(end_of(in), SIGTERM);
 	assert_int_equal(waitpid(out, NULL, WNOHANG), 0);
 	kill(out, SIGKILL);
@@ -90,7 +92,7 @@ static void only_those_meant(void **)
 	const int seen[] = {a, b};
 	_cleanup_close_ int dir = dir_with(seen, ARRAY_LEN(seen));
 
-	assert_int_equal(cgroup_signal_members(dir, seen, 2, SIGTERM, is_not, &a), 0);
+	assert_int_equal(cgroup_signal_members(dir, seen, 2, SIGTERM, is_not, &a, INT64_MAX), 0);
 	assert_int_equal(end_of(b), SIGTERM);
 	assert_int_equal(waitpid(a, NULL, WNOHANG), 0);
 	kill(a, SIGKILL);
@@ -106,7 +108,9 @@ static void nobody_when_unreadable(void **)
 
 	unlinkat(dir, "cgroup.procs", 0);
 	mkdirat(dir, "cgroup.procs", 0755);
-	assert_int_equal(cgroup_signal_members(dir, seen, 1, SIGTERM, NULL, NULL), -EISDIR);
+	assert_int_equal(
+		cgroup_signal_members(dir, seen, 1, SIGTERM, NULL, NULL, INT64_MAX), -EISDIR
+	);
 	unlinkat(dir, "cgroup.procs", AT_REMOVEDIR);
 	assert_int_equal(waitpid(a, NULL, WNOHANG), 0);
 	kill(a, SIGKILL);

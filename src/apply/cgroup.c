@@ -235,15 +235,6 @@ int cgroup_remove(const struct hostfs *fs, const char *hierarchy, const char *pa
 	return cgroup_each_hierarchy(fs, hierarchy, path, remove_in, NULL, err);
 }
 
-static int any_pid(int dir, const int *pids, size_t n, void *arg)
-{
-	(void)dir;
-	(void)pids;
-	(void)n;
-	(void)arg;
-	return 1;
-}
-
 static int refuse_populated(int hierarchy, const char *path, void *arg, struct err *err)
 {
 	_cleanup_close_ int fd = fs_open_in(hierarchy, path, O_RDONLY | O_DIRECTORY, 0);
@@ -254,7 +245,7 @@ static int refuse_populated(int hierarchy, const char *path, void *arg, struct e
 		return errno == ENOENT ? 0 : err_sys(err, errno, "open cgroup '%s'", path);
 	if (!host_is_cgroup(fd)) // the numbers in plain files mean nothing
 		return 0;
-	r = host_cgroup_walk(fd, false, HOST_CGROUP_WALK, any_pid, NULL);
+	r = host_cgroup_walk(fd, false, HOST_CGROUP_WALK, NULL, NULL);
 	if (r < 0)
 		return err_sys(err, -r, "look for processes in cgroup '%s'", path);
 	return r > 0 ? err_set(err, EBUSY, "cgroup '%s' has processes", path) : 0;

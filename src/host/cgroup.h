@@ -11,7 +11,7 @@ typedef int (*host_cgroup_fn)(int dir, const int *pids, size_t n, void *arg);
 // Of a lease's cgroup: where the runtime is, and who else works for the workload beside it.
 #define CGROUP_RUNTIME "super"
 
-// Calls fn for every directory from `dir` downwards that has processes; not for the runtime's if
+// Calls fn (NULL: 1) for every directory from `dir` downwards that has processes; not for the runtime's if
 // skip_runtime. 0, what fn returned, or -errno when something could not be looked at: then nobody knows
 // whether it was empty; -ETIME: not within so many milliseconds. A directory that is removed meanwhile is empty.
 int host_cgroup_walk(

@@ -149,7 +149,9 @@ static int call(int dir, void *arg)
 	size_t n;
 	int r = host_cgroup_pids(dir, &pids, &n);
 
-	return r == 0 && n > 0 ? m->fn(dir, pids, n, m->arg) : r;
+	if (r < 0 || n == 0)
+		return r;
+	return m->fn != NULL ? m->fn(dir, pids, n, m->arg) : 1;
 }
 
 int host_cgroup_walk(

@@ -21,21 +21,12 @@ bool lease_of_this_boot(const struct ledger *l, const struct lease *lease)
 	return boot[0] == '\0' || str_eq(boot, lease->boot_id);
 }
 
-static int any_process(int dir, const int *pids, size_t n, void *arg)
-{
-	(void)dir;
-	(void)pids;
-	(void)n;
-	(void)arg;
-	return 1;
-}
-
 // 1: the directory or one below it has a process, 0: none has, or -errno.
 static int populated(int dir)
 {
 	int r = host_cgroup_populated(dir);
 
-	return r == -ENOENT ? host_cgroup_walk(dir, false, HOST_CGROUP_WALK, any_process, NULL) : r;
+	return r == -ENOENT ? host_cgroup_walk(dir, false, HOST_CGROUP_WALK, NULL, NULL) : r;
 }
 
 int lease_hierarchy(const struct lease *lease, char *ret, size_t len)

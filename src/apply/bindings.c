@@ -309,8 +309,8 @@ static int collect_one(const struct binding *b, void *arg, struct err *err)
 		r = keep(c->l, b->bdf, err);
 	else if (!b->kept || (b->lease[0] != '\0' && !lease_exists(c->l, b->lease)))
 		r = nic_return(c->l, b, err);
-	if (r < 0 && c->first.code == 0)
-		c->first = *err;
+	if (r < 0)
+		err_keep(&c->first, err);
 	return 0;
 }
 
@@ -324,14 +324,12 @@ int nics_collect(struct ledger *l, struct err *err)
 		return 0;
 	if (vfs_collect(l, err) < 0)
 		c.first = *err;
-	if (nic_notes_undo(l, err) < 0 && c.first.code == 0)
-		c.first = *err;
+	if (nic_notes_undo(l, err) < 0)
+		err_keep(&c.first, err);
 	if (binding_each(l, collect_one, &c, err) < 0)
 		return -err->code;
 	binding_sweep(l);
-	if (c.first.code != 0)
-		*err = c.first;
-	return -c.first.code;
+	return err_first(&c.first, err);
 }
 
 // What it has by its own names: a record of another that cannot be read is none of its business.
@@ -350,10 +348,8 @@ int nics_return(
 
 		if (r == 0 && str_eq(b.lease, g->name))
 			r = nic_return(l, &b, err);
-		if (r < 0 && r != -ENOENT && first.code == 0)
-			first = *err;
+		if (r < 0 && r != -ENOENT)
+			err_keep(&first, err);
 	}
-	if (first.code != 0)
-		*err = first;
-	return -first.code;
+	return err_first(&first, err);
 }

@@ -222,13 +222,10 @@ static int give_all_back(
 		return -err->code;
 	// go on: one that resists must not keep the others
 	for (unsigned i = 0; i < r->n; i++) {
-		if (give_back(ns >= 0 ? &inside : NULL, &home, ns, to, &r->was[i], lease, err) < 0
-		    && first.code == 0)
-			first = *err;
+		if (give_back(ns >= 0 ? &inside : NULL, &home, ns, to, &r->was[i], lease, err) < 0)
+			err_keep(&first, err);
 	}
-	if (first.code != 0)
-		*err = first;
-	return -first.code;
+	return err_first(&first, err);
 }
 
 int netdevs_return(const struct ledger *l, const char *path, struct err *err)
@@ -264,10 +261,8 @@ int netdevs_sweep(const struct ledger *l, struct err *err)
 
 		if (path == NULL)
 			return err_oom(err);
-		if (!lease_exists(l, name) && netdevs_return(l, path, err) < 0 && first.code == 0)
-			first = *err;
+		if (!lease_exists(l, name) && netdevs_return(l, path, err) < 0)
+			err_keep(&first, err);
 	}
-	if (first.code != 0)
-		*err = first;
-	return -first.code;
+	return err_first(&first, err);
 }

@@ -149,12 +149,6 @@ static int take_back(const struct hostfs *fs, const char *bdf, pid_t *resetter, 
 	return resetter != NULL && alone >= 0 ? begin_reset(alone, bdf, resetter, err) : 0;
 }
 
-static void keep_first(struct err *first, const struct err *err)
-{
-	if (first->code == 0)
-		*first = *err;
-}
-
 static int each(const struct ledger *l, const struct grant *g, bool last, struct err *err)
 {
 	pid_t resetters[GRANT_NICS] = {0};
@@ -165,16 +159,14 @@ static int each(const struct ledger *l, const struct grant *g, bool last, struct
 		pid_t *resetter = last ? &resetters[i] : NULL;
 
 		if (g->nics[i].uio && take_back(&l->fs, g->nics[i].bdf, resetter, err) < 0)
-			keep_first(&first, err);
+			err_keep(&first, err);
 	}
 	until = clock_ms() + RESET_MILLISECONDS;
 	for (unsigned i = 0; i < g->nnics; i++) {
 		if (resetters[i] > 0 && end_reset(resetters[i], g->nics[i].bdf, until, err) < 0)
-			keep_first(&first, err);
+			err_keep(&first, err);
 	}
-	if (first.code != 0)
-		*err = first;
-	return -first.code;
+	return err_first(&first, err);
 }
 
 int uio_stop(const struct ledger *l, const struct grant *g, struct err *err)

@@ -132,14 +132,10 @@ int undo_lease(
 			r = err_set(err, EINVAL, "undo '%s': unknown to this version", u->what);
 		debug_step(begun, "undo", u->what, u->path, r, err);
 		// go on: what can be taken back is taken back
-		if (r < 0 && first.code == 0)
-			first = *err;
+		if (r < 0)
+			err_keep(&first, err);
 	}
-	if (first.code != 0) {
-		*err = first;
-		return -first.code;
-	}
-	return 0;
+	return err_first(&first, err);
 }
 
 static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, struct err *err)
@@ -277,19 +273,19 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 		r = r == 0 ? gc_one(l, &lease, &count, err)
 			   : gc_unreadable(l, names.list[i], &count, err);
 		// go on: one that resists must not keep the others
-		if (r < 0 && first.code == 0)
-			first = *err;
+		if (r < 0)
+			err_keep(&first, err);
 	}
 	if (l->fs.real) {
 		_cleanup_close_ int run =
 			fs_open_in(l->fs.root, RUN_DIR, O_RDONLY | O_DIRECTORY, 0);
 
-		if (netdevs_sweep(l, err) < 0 && first.code == 0)
-			first = *err;
-		if (nics_collect(l, err) < 0 && first.code == 0)
-			first = *err;
-		if (definitions_cancel(l, err) < 0 && first.code == 0)
-			first = *err;
+		if (netdevs_sweep(l, err) < 0)
+			err_keep(&first, err);
+		if (nics_collect(l, err) < 0)
+			err_keep(&first, err);
+		if (definitions_cancel(l, err) < 0)
+			err_keep(&first, err);
 		files_sweep(run);
 		sweep_recorders(run);
 		sweep_engines(l, run);
@@ -298,7 +294,5 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 	}
 	if (ret_count != NULL)
 		*ret_count = count;
-	if (first.code != 0)
-		*err = first;
-	return -first.code;
+	return err_first(&first, err);
 }

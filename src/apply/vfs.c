@@ -269,12 +269,10 @@ int vfs_return(
 
 		if (r == 0 && str_eq(record->lease, g->name))
 			r = give_back(l, record, limit, err);
-		if (r < 0 && r != -ENOENT && first.code == 0)
-			first = *err;
+		if (r < 0 && r != -ENOENT)
+			err_keep(&first, err);
 	}
-	if (first.code != 0)
-		*err = first;
-	return -first.code;
+	return err_first(&first, err);
 }
 
 // Whoever has taken one of them into use since does not know that they were half made. One whose interface is not to be
@@ -349,8 +347,8 @@ static int collect_one(const struct vf_record *r, void *arg, struct err *err)
 		f = -err->code;
 	else if (r->lease[0] == '\0' || !lease_exists(c->l, r->lease))
 		f = give_back(c->l, r, 0, err); // the next collection tries again
-	if (f < 0 && c->first.code == 0)
-		c->first = *err;
+	if (f < 0)
+		err_keep(&c->first, err);
 	return 0;
 }
 
@@ -365,7 +363,5 @@ int vfs_collect(const struct ledger *l, struct err *err)
 	if (vf_record_each(l, VFS_DIR, collect_one, &c, err) < 0)
 		return -err->code;
 	vf_record_sweep(l, VFS_DIR);
-	if (c.first.code != 0)
-		*err = c.first;
-	return -c.first.code;
+	return err_first(&c.first, err);
 }

@@ -102,8 +102,8 @@ int vfs_put_back(const struct ledger *l, const struct vf_record *r, int64_t limi
 	if (list == NULL)
 		return err_oom(err);
 	for (unsigned i = 0; i < r->n; i++) {
-		if (put_back_one(l, r, &r->vfs[i], list, limit, err) < 0 && first.code == 0)
-			first = *err;
+		if (put_back_one(l, r, &r->vfs[i], list, limit, err) < 0)
+			err_keep(&first, err);
 	}
 	if (first.code == 0)
 		return 0;

@@ -57,6 +57,19 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	return -err->code;
 }
 
+void err_keep(struct err *first, const struct err *err)
+{
+	if (first->code == 0)
+		*first = *err;
+}
+
+int err_first(const struct err *first, struct err *err)
+{
+	if (first->code != 0)
+		*err = *first;
+	return -first->code;
+}
+
 int err_oom(struct err *err)
 {
 	return err_set(err, ENOMEM, "out of memory");

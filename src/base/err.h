@@ -22,5 +22,9 @@ int err_sys(struct err *err, int errnum, const char *fmt, ...) printf_like(3, 4)
 // Puts "message: " before what err says already. Returns -err->code.
 int err_wrap(struct err *err, const char *fmt, ...) printf_like(2, 3);
 
+// Of several failures the first is told: keeps err if it is that, and gives it back: 0 if there was none.
+void err_keep(struct err *first, const struct err *err);
+int err_first(const struct err *first, struct err *err);
+
 // ENOMEM, in one word.
 int err_oom(struct err *err);

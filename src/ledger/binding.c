@@ -135,12 +135,10 @@ int binding_each(const struct ledger *l, binding_fn fn, void *arg, struct err *e
 		r = binding_read(l, names.list[i], &b, err);
 		if (r == -ENOENT)
 			continue;
-		if (r < 0 && first.code == 0)
-			first = *err;
+		if (r < 0)
+			err_keep(&first, err);
 		if (r == 0 && (r = fn(&b, arg, err)) != 0)
 			return r;
 	}
-	if (first.code != 0)
-		*err = first;
-	return -first.code;
+	return err_first(&first, err);
 }

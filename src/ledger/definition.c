@@ -62,14 +62,10 @@ int definition_each(const struct ledger *l, definition_fn fn, void *arg, struct 
 
 		if (definition_read(l, names.list[i], &g, &e) == 0)
 			r = fn(&g, arg, err);
-		else if (e.code != ENOENT && unreadable.code == 0) // ENOENT: gone since
-			unreadable = e;
+		else if (e.code != ENOENT) // gone since
+			err_keep(&unreadable, &e);
 	}
-	if (r == 0 && unreadable.code != 0) {
-		*err = unreadable;
-		r = -unreadable.code;
-	}
-	return r;
+	return r == 0 ? err_first(&unreadable, err) : r;
 }
 
 bool definition_exists(const struct ledger *l, const char *name)

@@ -327,12 +327,8 @@ int lease_each(const struct ledger *l, lease_fn fn, void *arg, struct err *err)
 
 		if (lease_read(l, names.list[i], &lease, &e) == 0)
 			r = fn(&lease, arg, err);
-		else if (e.code != ENOENT && unreadable.code == 0) // ENOENT: gone since
-			unreadable = e;
+		else if (e.code != ENOENT) // gone since
+			err_keep(&unreadable, &e);
 	}
-	if (r == 0 && unreadable.code != 0) {
-		*err = unreadable;
-		r = -unreadable.code;
-	}
-	return r;
+	return r == 0 ? err_first(&unreadable, err) : r;
 }

@@ -174,12 +174,10 @@ int vf_record_each(
 		r = vf_record_read(l, dir, names.list[i], record, err);
 		if (r == -ENOENT)
 			continue;
-		if (r < 0 && first.code == 0)
-			first = *err;
+		if (r < 0)
+			err_keep(&first, err);
 		if (r == 0 && (r = fn(record, arg, err)) != 0)
 			return r;
 	}
-	if (first.code != 0)
-		*err = first;
-	return -first.code;
+	return err_first(&first, err);
 }

@@ -52,12 +52,12 @@ static int fail(const struct err *err, int status)
 	return status;
 }
 
-// "name=value": cuts the text at the "=".
+// "name=value": cuts the text, a word of the command line, at the "=".
 static int split(
-	char *text, const char *option, const char **name, const char **value, struct err *err
+	const char *text, const char *option, const char **name, const char **value, struct err *err
 )
 {
-	char *eq = strchr(text, '=');
+	char *eq = (char *)strchr(text, '=');
 
 	if (eq == NULL || eq == text)
 		return err_set(err, EINVAL, "%s '%s': write NAME=VALUE", option, text);
@@ -68,8 +68,9 @@ static int split(
 }
 
 // "[COMPONENT:]LEVEL", as EAL has it.
-static int add_log(struct run_options *o, const char *text, struct err *err)
+static int take_log(const struct option_row *row, const char *text, struct err *err)
 {
+	struct run_options *o = row->to;
 	static const char *const levels[] = {
 		"emergency",
 		"alert",
@@ -114,62 +115,49 @@ static int add_log(struct run_options *o, const char *text, struct err *err)
 	);
 }
 
-static int set_option(int c, struct run_options *o, struct err *err)
+static int take_variable(const struct option_row *row, const char *text, struct err *err)
+{
+	struct conf_overrides *v = row->to;
+
+	if (v->nvars == ARRAY_LEN(v->vars))
+		return err_set(err, E2BIG, "-D: too many");
+	if (split(text, "-D", &v->vars[v->nvars].name, &v->vars[v->nvars].value, err) < 0)
+		return -err->code;
+	v->nvars++;
+	return 0;
+}
+
+static int take_port(const struct option_row *row, const char *text, struct err *err)
+{
+	struct conf_overrides *v = row->to;
+
+	if (v->nports == ARRAY_LEN(v->ports))
+		return err_set(err, E2BIG, "--port: too many");
+	if (split(text, "--port", &v->ports[v->nports].port, &v->ports[v->nports].device, err) < 0)
+		return -err->code;
+	v->nports++;
+	return 0;
+}
+
+static int take_duration(const struct option_row *row, const char *text, struct err *err)
 {
 	static const struct key duration = {.name = "--duration", .kind = &kind_time};
-	struct conf_overrides *v = &o->overrides;
 
-	switch (c) {
-	case 'D':
-		if (v->nvars == ARRAY_LEN(v->vars))
-			return err_set(err, E2BIG, "-D: too many");
-		if (split(optarg, "-D", &v->vars[v->nvars].name, &v->vars[v->nvars].value, err) < 0)
-			return -err->code;
-		v->nvars++;
-		break;
-	case 'p':
-		if (v->nports == ARRAY_LEN(v->ports))
-			return err_set(err, E2BIG, "--port: too many");
-		if (split(optarg,
-			  "--port",
-			  &v->ports[v->nports].port,
-			  &v->ports[v->nports].device,
-			  err)
-		    < 0)
-			return -err->code;
-		v->nports++;
-		break;
-	case 'd':
-		if (key_parse(&duration, optarg, &o->duration, err) < 0)
-			return -err->code;
-		break;
-	case 's':
-		o->squeeze = true;
-		break;
-	case 'n':
-		o->no_huge = true;
-		break;
-	case 'f':
-		// it becomes the name of a directory, which is removed at the end
-		if (optarg[0] == '\0' || optarg[0] == '.' || strpbrk(optarg, "/%") != NULL)
-			return err_set(
-				err,
-				EINVAL,
-				"--file-prefix '%s': a name without '/' and '%%', that does not "
-				"begin with '.'",
-				optarg
-			);
-		o->prefix = optarg;
-		break;
-	case 'w':
-		o->dump_dir = optarg;
-		break;
-	case 'l':
-		return add_log(o, optarg, err);
-	case 'j':
-		o->json = true;
-		break;
-	}
+	return key_parse(&duration, text, row->to, err);
+}
+
+// It becomes the name of a directory, which is removed at the end.
+static int take_prefix(const struct option_row *row, const char *text, struct err *err)
+{
+	if (text[0] == '\0' || text[0] == '.' || strpbrk(text, "/%") != NULL)
+		return err_set(
+			err,
+			EINVAL,
+			"--file-prefix '%s': a name without '/' and '%%', that does not "
+			"begin with '.'",
+			text
+		);
+	*(const char **)row->to = text;
 	return 0;
 }
 
@@ -187,35 +175,31 @@ static int explain(const struct run_options *o, struct err *err)
 
 static int cmd_run(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"dump-dir", required_argument, NULL, 'w'},
-		{"duration", required_argument, NULL, 'd'},
-		{"file-prefix", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{"log-level", required_argument, NULL, 'l'},
-		{"no-huge", no_argument, NULL, 'n'},
-		{"port", required_argument, NULL, 'p'},
-		{"squeeze", no_argument, NULL, 's'},
+	static struct run_options o;
+	static const struct option_row rows[] = {
+		{NULL, 'D', .take = take_variable, .to = &o.overrides},
+		{"dump-dir", .text = &o.dump_dir},
+		{"duration", .take = take_duration, .to = &o.duration},
+		{"file-prefix", .take = take_prefix, .to = &o.prefix},
+		{"help", 'h'},
+		{"json", .flag = &o.json},
+		{"log-level", .take = take_log, .to = &o},
+		{"no-huge", .flag = &o.no_huge},
+		{"port", .take = take_port, .to = &o.overrides},
+		{"squeeze", .flag = &o.squeeze},
 		{0},
 	};
-	static struct run_options o;
 	struct err err;
-	int c;
+	int r = options_read(argc, argv, true, rows, "drover --help", &err);
 
+	if (r > 0) {
+		wrap_print(help);
+		return EXIT_OK;
+	}
+	if (r < 0)
+		return fail(&err, EXIT_USAGE);
 	o.check = str_eq(argv[0], "check");
 	o.overrides.no_devices = str_eq(argv[0], "explain");
-	optind = 0;
-	while ((c = options_next(argc, argv, "D:h", longs, "drover --help", &err)) != -1) {
-		if (c == 'h') {
-			wrap_print(help);
-			return EXIT_OK;
-		}
-		if (c == '?')
-			return fail(&err, EXIT_USAGE);
-		if (set_option(c, &o, &err) < 0)
-			return fail(&err, EXIT_USAGE);
-	}
 	if (argc - optind != 1) {
 		err_set(&err, EINVAL, "%s: name one configuration file; see drover --help", argv[0]
 		);

@@ -40,26 +40,21 @@ static int add_argument(json_t *request, char *text, struct err *err)
 	return 0;
 }
 
-// Returns 1 when help was asked for.
+// 1: help was asked for.
 static int parse_options(
 	int argc, char **argv, struct client_target *target, json_t **request, struct err *err
 )
 {
-	static const struct option longs[] = {
-		{"file-prefix", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"socket", required_argument, NULL, 's'},
+	const struct option_row rows[] = {
+		{"file-prefix", .text = &target->prefix},
+		{"help", 'h'},
+		{"socket", .text = &target->path},
 		{0},
 	};
-	int c;
+	int r = options_read(argc, argv, true, rows, "drover ask --help", err);
 
-	optind = 0;
-	while ((c = options_next(argc, argv, "h", longs, "drover ask --help", err)) != -1) {
-		if (c == 'h')
-			return 1;
-		if (!client_option(target, c, optarg))
-			return -err->code;
-	}
+	if (r != 0)
+		return r;
 	if (client_target_check(target, err) < 0)
 		return -err->code;
 	if (optind == argc)

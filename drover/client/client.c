@@ -21,15 +21,6 @@
 #define PIECE 16384
 #define ALL_MS 100000 // for the whole of an answer
 
-bool client_option(struct client_target *t, int option, const char *value)
-{
-	if (option == 'f')
-		t->prefix = value;
-	else if (option == 's')
-		t->path = value;
-	return option == 'f' || option == 's';
-}
-
 int client_target_check(const struct client_target *t, struct err *err)
 {
 	if (t->path != NULL && t->prefix != NULL)

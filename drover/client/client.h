@@ -21,8 +21,7 @@ struct client_target {
 	const char *path;   // of the socket itself
 };
 
-// Takes an option "file-prefix" ('f') or "socket" ('s') into the target; false: it is another one.
-bool client_option(struct client_target *t, int option, const char *value);
+// Refuses both.
 int client_target_check(const struct client_target *t, struct err *err);
 
 // Finds the socket, connects and makes sure that it is a drover: *ret is to be closed. ENOENT: none is

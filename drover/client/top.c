@@ -36,7 +36,7 @@ static const char help[] =
 	"by a\n"
 	"tenth, c begins the figures anew, h helps, q quits.\n";
 
-static int parse_interval(const char *text, double *ret, struct err *err)
+static int take_interval(const struct option_row *o, const char *text, struct err *err)
 {
 	char *end;
 	double v = strtod(text, &end);
@@ -50,44 +50,26 @@ static int parse_interval(const char *text, double *ret, struct err *err)
 			INTERVAL_MIN,
 			INTERVAL_MAX
 		);
-	*ret = v;
+	*(double *)o->to = v;
 	return 0;
 }
 
-// Returns 1 when help was asked for.
+// 1: help was asked for.
 static int parse_options(int argc, char **argv, struct top_options *o, struct err *err)
 {
-	static const struct option longs[] = {
-		{"file-prefix", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"interval", required_argument, NULL, 'i'},
-		{"json", no_argument, NULL, 'j'},
-		{"once", no_argument, NULL, '1'},
-		{"socket", required_argument, NULL, 's'},
+	const struct option_row rows[] = {
+		{"file-prefix", .text = &o->target.prefix},
+		{"help", 'h'},
+		{"interval", 'i', .take = take_interval, .to = &o->interval},
+		{"json", .flag = &o->json},
+		{"once", .flag = &o->once},
+		{"socket", .text = &o->target.path},
 		{0},
 	};
-	int c;
+	int r = options_read(argc, argv, true, rows, "drover top --help", err);
 
-	optind = 0;
-	while ((c = options_next(argc, argv, "hi:", longs, "drover top --help", err)) != -1) {
-		switch (c) {
-		case 'h':
-			return 1;
-		case 'i':
-			if (parse_interval(optarg, &o->interval, err) < 0)
-				return -err->code;
-			break;
-		case 'j':
-			o->json = true;
-			break;
-		case '1':
-			o->once = true;
-			break;
-		default:
-			if (!client_option(&o->target, c, optarg))
-				return -err->code;
-		}
-	}
+	if (r != 0)
+		return r;
 	if (optind < argc)
 		return err_set(err, EINVAL, "top takes no '%.60s'; see --help", argv[optind]);
 	return client_target_check(&o->target, err);

@@ -74,31 +74,27 @@ static bool read_number(const char *text, long max, long *ret)
 	return *ret >= 1 && *ret <= max && *end == '\0';
 }
 
+static int take_seconds(const struct option_row *o, const char *text, struct err *err)
+{
+	if (!read_number(text, 3600, o->to))
+		return err_set(err, EINVAL, "--seconds '%.24s': 1 to 3600", text);
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct options *o, struct err *err)
 {
-	static const struct option longs[] = {
-		{"file-prefix", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{"seconds", required_argument, NULL, 't'},
-		{"socket", required_argument, NULL, 's'},
+	const struct option_row rows[] = {
+		{"file-prefix", .text = &o->target.prefix},
+		{"help", 'h'},
+		{"json", .flag = &o->json},
+		{"seconds", .take = take_seconds, .to = &o->seconds},
+		{"socket", .text = &o->target.path},
 		{0},
 	};
-	int c;
+	int r = options_read(argc, argv, true, rows, "drover trace --help", err);
 
-	optind = 0;
-	while ((c = options_next(argc, argv, "h", longs, "drover trace --help", err)) != -1) {
-		if (client_option(&o->target, c, optarg))
-			continue;
-		if (c == 'j')
-			o->json = true;
-		else if (c == 'h')
-			return 1;
-		else if (c != 't')
-			return -err->code;
-		else if (!read_number(optarg, 3600, &o->seconds))
-			return err_set(err, EINVAL, "--seconds '%.24s': 1 to 3600", optarg);
-	}
+	if (r != 0)
+		return r;
 	if (argc - optind < 1 || argc - optind > 2)
 		return err_set(err, EINVAL, "trace: name a task, and a number of packets if not 1");
 	if (argc - optind == 2 && !read_number(argv[optind + 1], TRACE_PACKETS, &o->count))

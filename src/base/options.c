@@ -11,7 +11,11 @@
 #include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define FIRST_ROW \
+	256 // what getopt_long gives for a long name: beyond all letters, the index of its row
 
 // What other programs call it, where that is not spelt alike.
 static const char *const other_words[][2] = {
@@ -70,7 +74,8 @@ static bool has_a_value(const char *word, const struct option *longs)
 	return false;
 }
 
-int options_next(
+// As getopt_long, but for what it says of what is wrong.
+static int next(
 	int argc,
 	char **argv,
 	const char *shorts,
@@ -79,18 +84,13 @@ int options_next(
 	struct err *err
 )
 {
-	char quiet[64], word[128];
-	bool stop = *shorts == '+';
-	int at = optind > 0 ? optind : 1, c;
+	int at = optind > 0 ? optind : 1, c = getopt_long(argc, argv, shorts, longs, NULL);
+	char word[128];
 
-	// ":" tells a missing argument from an unknown option
-	snprintf(quiet, sizeof(quiet), "%s:%s", stop ? "+" : "", shorts + stop);
-	opterr = 0;
-	c = getopt_long(argc, argv, quiet, longs, NULL);
 	if (c != '?' && c != ':')
 		return c;
 	// one that is behind operands has been moved before them; a letter that others follow is not behind optind yet
-	if (!stop) {
+	if (*shorts != '+') {
 		const char *before = argv[optind - 1];
 
 		at = optind - 1;
@@ -108,4 +108,92 @@ int options_next(
 	}
 	err_set(err, EINVAL, "option '%s' wants a value", word);
 	return '?';
+}
+
+static bool is_row(const struct option_row *o)
+{
+	return o->name != NULL || o->letter != '\0';
+}
+
+void options_add(struct option_row *rows, const struct option_row *row)
+{
+	size_t n = 0;
+
+	while (is_row(&rows[n]))
+		n++;
+	if (n < OPTIONS_MAX)
+		rows[n] = *row;
+}
+
+static int take_number(const struct option_row *o, const char *value, struct err *err)
+{
+	char *end;
+	unsigned long v = strtoul(value, &end, 10);
+
+	if (*end != '\0' || *value < '0' || *value > '9' || v < o->min || v > o->max)
+		return err_set(
+			err,
+			EINVAL,
+			"--%s '%s': a number from %u to %u",
+			o->name,
+			value,
+			o->min,
+			o->max
+		);
+	*o->number = (unsigned)v;
+	return 0;
+}
+
+static int take(const struct option_row *o, const char *value, struct err *err)
+{
+	if (o->take != NULL)
+		return o->take(o, value, err);
+	if (o->number != NULL)
+		return take_number(o, value, err);
+	if (o->text != NULL)
+		*o->text = value;
+	else if (o->flag != NULL)
+		*o->flag = true;
+	else
+		return 1;
+	return 0;
+}
+
+int options_read(
+	int argc,
+	char **argv,
+	bool anywhere,
+	const struct option_row *rows,
+	const char *help,
+	struct err *err
+)
+{
+	struct option longs[OPTIONS_MAX + 1] = {0}, *to = longs;
+	// ":" tells a missing argument from an unknown option
+	char shorts[2 * OPTIONS_MAX + 3] = "+:";
+	int c, r = 0;
+
+	if (anywhere)
+		strcpy(shorts, ":");
+	for (int i = 0; i < OPTIONS_MAX && is_row(&rows[i]); i++) {
+		const struct option_row *o = &rows[i];
+		bool value = o->text != NULL || o->number != NULL || o->take != NULL;
+
+		if (o->name != NULL)
+			*to++ = (struct option){o->name, value, NULL, FIRST_ROW + i};
+		if (o->letter != '\0')
+			str_add(shorts, sizeof(shorts), "", "%c%s", o->letter, value ? ":" : "");
+	}
+	optind = 0;
+	opterr = 0;
+	while (r == 0 && (c = next(argc, argv, shorts, longs, help, err)) != -1) {
+		int i = c >= FIRST_ROW ? c - FIRST_ROW : 0;
+
+		if (c == '?')
+			return -err->code;
+		while (c < FIRST_ROW && rows[i].letter != c)
+			i++;
+		r = take(&rows[i], optarg, err);
+	}
+	return r;
 }

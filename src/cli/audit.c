@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The pinfold authors
 // pinfold audit: what a workload that runs can reach, tried from inside it.
 
+#include "base/options.h"
 #include "base/scope.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
@@ -146,38 +146,21 @@ static int audit_own(const char *name, bool json, bool all)
 
 int cmd_audit(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"all", no_argument, NULL, 'a'},
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{"qemu", no_argument, NULL, 'q'},
+	bool json = false, all = false, outside = false;
+	const struct option_row rows[] = {
+		{"all", .flag = &all},
+		{"help", 'h'},
+		{"json", .flag = &json},
+		{"qemu", .flag = &outside},
 		{0},
 	};
-	bool json = false, all = false, outside = false;
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int c, r;
+	int r = cli_options(argc, argv, rows, usage, &err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
-		switch (c) {
-		case 'a':
-			all = true;
-			break;
-		case 'j':
-			json = true;
-			break;
-		case 'q':
-			outside = true;
-			break;
-		case 'h':
-			wrap_print(usage);
-			return STATUS_OK;
-		default:
-			return cli_fail(&err);
-		}
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (argc - optind != 1)
 		return cli_refuse("audit: name one workload; see pinfold ps");
 	if (geteuid() != 0 && keeper_serves(argv[optind]) && outside)

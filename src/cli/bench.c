@@ -3,9 +3,9 @@
 // pinfold bench: the figures and tables of the paper, on this machine.
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "bench/compare_runs.h"
 #include "bench/need.h"
 #include "bench/open.h"
@@ -117,13 +117,12 @@ static int list(int argc, char **argv)
 	scope_cleanup(bench_close) struct bench b = {0};
 	const struct experiment *const *all;
 	unsigned n = experiment_list(&all);
-	bool json = false, wants_help;
+	bool json = false;
 	struct err err;
+	int r = cli_simple_options(argc, argv, help, &json, &err);
 
-	if (cli_simple_options(argc, argv, help, &json, &wants_help, &err) < 0)
-		return cli_fail(&err);
-	if (wants_help)
-		return STATUS_OK;
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (bench_open(&b, BENCH_QUICK, &err) < 0)
 		return cli_fail(&err);
 	for (unsigned i = 0; i < n; i++)
@@ -138,35 +137,36 @@ static int list(int argc, char **argv)
 	return STATUS_OK;
 }
 
-// ---- report
+// ---- report, show
+
+// The directory that a command names, read.
+static int read_dir(int argc, char **argv, struct results *ret, struct err *err)
+{
+	const char *command = argv[0];
+
+	if (cli_names(argc, argv, err) < 0)
+		return -err->code;
+	if (argc - optind != 1)
+		return err_set(err, EINVAL, "bench %s: name one directory of results", command);
+	return results_read(argv[optind], ret, err);
+}
 
 static int report(int argc, char **argv)
 {
 	scope_cleanup(results_done) struct results all = {0};
 	struct err err;
 
-	if (cli_names(argc, argv, &err) < 0)
-		return cli_fail(&err);
-	if (argc - optind != 1)
-		return cli_refuse("bench report: name one directory of results");
-	if (results_read(argv[optind], &all, &err) < 0
-	    || cli_bench_report(&all, argv[optind], &err) < 0)
+	if (read_dir(argc, argv, &all, &err) < 0 || cli_bench_report(&all, argv[optind], &err) < 0)
 		return cli_fail(&err);
 	return STATUS_OK;
 }
-
-// ---- show
 
 static int show(int argc, char **argv)
 {
 	scope_cleanup(results_done) struct results all = {0};
 	struct err err;
 
-	if (cli_names(argc, argv, &err) < 0)
-		return cli_fail(&err);
-	if (argc - optind != 1)
-		return cli_refuse("bench show: name one directory of results");
-	if (results_read(argv[optind], &all, &err) < 0)
+	if (read_dir(argc, argv, &all, &err) < 0)
 		return cli_fail(&err);
 	terminal_write(stdout, &all, terminal_width(stdout));
 	return STATUS_OK;
@@ -240,42 +240,27 @@ static int judge_all(const struct compare_how *how, const struct compared *c, un
 	return failed > 0 ? 1 : STATUS_OK;
 }
 
+static int take_fail_on(const struct option_row *o, const char *value, struct err *err)
+{
+	return fail_on_parse(value, o->to, err);
+}
+
 static int compare(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"all", no_argument, NULL, 'a'},
-		{"fail-on", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{0},
-	};
 	scope_cleanup(results_done) struct results a = {0}, b = {0};
 	_cleanup_free_ struct compared *found = NULL;
 	struct compare_how how = {0};
+	const struct option_row rows[] = {
+		{"all", .flag = &how.all},
+		{"fail-on", .take = take_fail_on, .to = &how.on},
+		{"json", .flag = &how.json},
+		{0},
+	};
 	struct err err;
 	unsigned n;
-	int c;
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
-		switch (c) {
-		case 'a':
-			how.all = true;
-			break;
-		case 'f':
-			if (fail_on_parse(optarg, &how.on, &err) < 0)
-				return cli_fail(&err);
-			break;
-		case 'h':
-			wrap_print(help);
-			return STATUS_OK;
-		case 'j':
-			how.json = true;
-			break;
-		default:
-			return cli_fail(&err);
-		}
-	}
+	if (cli_options(argc, argv, rows, help, &err) < 0)
+		return cli_fail(&err);
 	if (argc - optind != 2)
 		return cli_refuse("bench compare: name two directories of results");
 	if (results_read(argv[optind], &a, &err) < 0

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The pinfold authors
 // pinfold bench run.
 
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "bench/report/report.h"
@@ -55,14 +56,14 @@ int cli_bench_report(const struct results *all, const char *dir, struct err *err
 }
 
 // "NAME=DEVICE", with one of two names.
-static int device(
-	const char *text,
-	const char *const names[2],
-	const char *ret[2],
-	const char *option,
-	struct err *err
-)
+static int take_port(const struct option_row *o, const char *text, struct err *err)
 {
+	static const char *const own[] = {"in", "out"}, *const theirs[] = {"out", "back"};
+	bool remote = str_eq(o->name, "remote-port");
+	const char *const *names = remote ? theirs : own;
+	struct remote *m = o->to;
+	const char **ret = remote ? m->port : m->own;
+
 	for (unsigned i = 0; i < 2; i++) {
 		size_t n = strlen(names[i]);
 
@@ -72,8 +73,25 @@ static int device(
 		}
 	}
 	return err_set(
-		err, EINVAL, "%s '%s': say %s=DEVICE or %s=DEVICE", option, text, names[0], names[1]
+		err,
+		EINVAL,
+		"--%s '%s': say %s=DEVICE or %s=DEVICE",
+		o->name,
+		text,
+		names[0],
+		names[1]
 	);
+}
+
+static int take_dir(const struct option_row *o, const char *value, struct err *err)
+{
+	struct run_how *how = o->to;
+
+	if (how->dir != NULL)
+		return err_set(err, EINVAL, "bench run: one directory: -o or --resume");
+	how->dir = value;
+	how->resume = str_eq(o->name, "resume");
+	return 0;
 }
 
 static int remote_check(const struct remote *m, struct err *err)
@@ -128,67 +146,33 @@ static void say_stopped(const struct run_how *how)
 
 int cli_bench_run(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"brief", no_argument, NULL, 'b'},
-		{"full", no_argument, NULL, 'f'},
-		{"output", required_argument, NULL, 'o'},
-		{"port", required_argument, NULL, 'p'},
-		{"quick", no_argument, NULL, 'q'},
-		{"remote", required_argument, NULL, 'H'},
-		{"remote-cpu", required_argument, NULL, 'C'},
-		{"remote-drover", required_argument, NULL, 'D'},
-		{"remote-port", required_argument, NULL, 'P'},
-		{"resume", required_argument, NULL, 'r'},
-		{0},
-	};
-	static const char *const own[] = {"in", "out"}, *const theirs[] = {"out", "back"};
 	scope_cleanup(results_done) struct results all = {0};
 	struct run_how how = {.size = BENCH_QUICK, .said = said};
 	struct remote remote = {.drover = "drover", .cpu = "1"};
+	bool brief = false, full = false, quick = false;
+	const struct option_row rows[] = {
+		{"brief", .flag = &brief},
+		{"full", .flag = &full},
+		{"output", 'o', .take = take_dir, .to = &how},
+		{"port", .take = take_port, .to = &remote},
+		{"quick", .flag = &quick},
+		{"remote", .text = &remote.host},
+		{"remote-cpu", .text = &remote.cpu},
+		{"remote-drover", .text = &remote.drover},
+		{"remote-port", .take = take_port, .to = &remote},
+		{"resume", .take = take_dir, .to = &how},
+		{0},
+	};
 	char dir[64];
 	struct err err;
-	int c, sizes = 0, r;
+	int r;
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "o:", longs, &err)) != -1) {
-		switch (c) {
-		case 'b':
-		case 'f':
-		case 'q':
-			how.size = c == 'b' ? BENCH_BRIEF : c == 'f' ? BENCH_FULL : BENCH_QUICK;
-			sizes++;
-			break;
-		case 'H':
-			remote.host = optarg;
-			break;
-		case 'C':
-			remote.cpu = optarg;
-			break;
-		case 'D':
-			remote.drover = optarg;
-			break;
-		case 'p':
-			if (device(optarg, own, remote.own, "--port", &err) < 0)
-				return cli_fail(&err);
-			break;
-		case 'P':
-			if (device(optarg, theirs, remote.port, "--remote-port", &err) < 0)
-				return cli_fail(&err);
-			break;
-		case 'o':
-		case 'r':
-			if (how.dir != NULL)
-				return cli_refuse("bench run: one directory: -o or --resume");
-			how.dir = optarg;
-			how.resume = c == 'r';
-			break;
-		default:
-			return cli_fail(&err);
-		}
-	}
-	if (sizes > 1)
+	if (cli_options(argc, argv, rows, NULL, &err) < 0)
+		return cli_fail(&err);
+	how.size = brief ? BENCH_BRIEF : full ? BENCH_FULL : BENCH_QUICK;
+	if (brief + full + quick > 1)
 		return cli_refuse("bench run: one of --brief, --quick, --full");
-	if (how.resume && sizes > 0)
+	if (how.resume && (brief || full || quick))
 		return cli_refuse(
 			"bench run: --resume goes on as the run was begun: leave --%s out",
 			bench_size_name(how.size)

@@ -4,9 +4,9 @@
 
 #include "base/jdoc.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
 
@@ -48,25 +48,15 @@ static int write_to(const struct ledger *l, const char *file, struct err *err)
 
 static int generate(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"help", no_argument, NULL, 'h'},
-		{"output", required_argument, NULL, 'o'},
-		{0},
-	};
 	const char *file = NULL;
+	const struct option_row rows[] = {{"help", 'h'}, {"output", 'o', .text = &file}, {0}};
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int c, r;
+	int r = cli_options(argc, argv, rows, help, &err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "ho:", longs, &err)) != -1) {
-		if (c == 'h')
-			return wrap_print(help), STATUS_OK;
-		if (c != 'o')
-			return cli_fail(&err);
-		file = optarg;
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (optind < argc)
 		return cli_refuse("cdi generate: '%s' is no option", argv[optind]);
 	r = cli_open_real(true, &fs, &l, &err);

@@ -99,15 +99,13 @@ static bool wants_help(const struct group *g, int argc, char **argv)
 
 int cli_group(const struct group *g, int argc, char **argv)
 {
-	static const struct option longs[] = {{"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option_row rows[] = {{"help", 'h'}, {0}};
 	struct err err;
-	int c;
+	int r = options_read(argc, argv, false, rows, "--help", &err);
 
-	optind = 0;
-	c = cli_getopt(argc, argv, "+h", longs, &err);
-	if (c == '?')
+	if (r < 0)
 		return cli_fail(&err);
-	if (c == 'h' || wants_help(g, argc, argv)) {
+	if (r > 0 || wants_help(g, argc, argv)) {
 		wrap_print(g->help);
 		if (g->more != NULL)
 			g->more();
@@ -205,64 +203,50 @@ static void explain_global(struct err *err)
 	}
 }
 
-int cli_getopt(
-	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
+int cli_read_options(
+	int argc, char **argv, bool anywhere, const struct option_row *rows, struct err *err
 )
 {
-	int c = options_next(argc, argv, shorts, longs, "--help", err);
+	int r = options_read(argc, argv, anywhere, rows, "--help", err);
 
-	if (c == '?')
+	if (r < 0)
 		explain_global(err);
-	return c;
+	return r;
+}
+
+int cli_options(
+	int argc, char **argv, const struct option_row *rows, const char *usage, struct err *err
+)
+{
+	int r = cli_read_options(argc, argv, true, rows, err);
+
+	if (r > 0)
+		wrap_print(usage);
+	return r;
 }
 
 int cli_names(int argc, char **argv, struct err *err)
 {
-	static const struct option longs[] = {{0}};
+	static const struct option_row none[] = {{0}};
 
-	optind = 0;
-	return cli_getopt(argc, argv, "", longs, err) == -1 ? 0 : -err->code;
+	return cli_read_options(argc, argv, true, none, err);
 }
 
-int cli_simple_options(
-	int argc, char **argv, const char *usage, bool *json, bool *ret_help, struct err *err
-)
+int cli_simple_options(int argc, char **argv, const char *usage, bool *json, struct err *err)
 {
-	static const struct option longs[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
+	bool refused = false;
+	const struct option_row rows[] = {
+		{"json", .flag = json != NULL ? json : &refused},
+		{"help", 'h'},
 		{0},
 	};
-	int c;
+	int r = cli_options(argc, argv, rows, usage, err);
 
-	*ret_help = false;
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
-		if (c == '?')
-			return -err->code;
-		if (c == 'h') {
-			wrap_print(usage);
-			*ret_help = true;
-			return 0;
-		}
-		if (json == NULL)
-			return err_set(err, EINVAL, "%s has no --json", argv[0]);
-		*json = true;
-	}
-	if (optind < argc)
+	if (r == 0 && refused)
+		return err_set(err, EINVAL, "%s has no --json", argv[0]);
+	if (r == 0 && optind < argc)
 		return err_set(err, EINVAL, "%s: '%s' is no option", argv[0], argv[optind]);
-	return 0;
-}
-
-int cli_seconds(const char *text, unsigned max, unsigned *ret, struct err *err)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (*end != '\0' || *text < '0' || *text > '9' || v < 1 || v > max)
-		return err_set(err, EINVAL, "--seconds '%s': a number from 1 to %u", text, max);
-	*ret = (unsigned)v;
-	return 0;
+	return r;
 }
 
 int cli_open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err)

@@ -76,25 +76,21 @@ void cli_print_rows(const json_t *rows, const char *const *keys, bool json);
 // Pretty-prints any value as JSON with a newline.
 void cli_print_json(const json_t *value);
 
-struct option;
+struct option_row;
 
-// getopt_long with one-line errors that name the nearest option. Options may stand behind names, unless `shorts` begins
-// with "+", as where a program and its own options follow. Returns as getopt_long does, or '?' with err set. Start with
-// optind = 0.
-int cli_getopt(
-	int argc, char **argv, const char *shorts, const struct option *longs, struct err *err
+// options_read, which explains options that come before a command. anywhere: false where a program and its own options
+// follow.
+int cli_read_options(
+	int argc, char **argv, bool anywhere, const struct option_row *rows, struct err *err
 );
-
+// Options, also behind names. 1: help was asked for, and usage printed.
+int cli_options(
+	int argc, char **argv, const struct option_row *rows, const char *usage, struct err *err
+);
 // No options at all: from optind on are names.
 int cli_names(int argc, char **argv, struct err *err);
-
-// Options that are only --json (unless json is NULL) and --help, which prints usage and sets *ret_help.
-int cli_simple_options(
-	int argc, char **argv, const char *usage, bool *json, bool *ret_help, struct err *err
-);
-
-// The value of --seconds: a number from 1 to max.
-int cli_seconds(const char *text, unsigned max, unsigned *ret, struct err *err);
+// Options that are only --json (unless json is NULL) and --help. 1 as above.
+int cli_simple_options(int argc, char **argv, const char *usage, bool *json, struct err *err);
 
 // Opens this machine and its ledger, for commands that work on what runs here. write: root is needed.
 int cli_open_real(bool write, struct hostfs *fs, struct ledger *l, struct err *err);

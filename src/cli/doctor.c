@@ -5,6 +5,7 @@
 #include "doctor/doctor.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "cli/cli.h"
 #include "cli/request.h"
@@ -33,61 +34,31 @@ static const char before[] =
 	"\n";
 
 struct args {
-	bool json, all, any, vm, help;
+	bool json, all, vm;
 	const char *definition;
-	struct request request;
+	struct cli_wanted wanted;
 };
 
 static int parse(int argc, char **argv, struct args *a, struct err *err)
 {
-	struct option longs[40] = {
-		{"all", no_argument, NULL, 'a'},
-		{"for", required_argument, NULL, 'F'},
-		{"from", required_argument, NULL, 'f'},
-		{"grant", required_argument, NULL, 'F'},
-		{"help", no_argument, NULL, 'h'},
-		{"in", required_argument, NULL, 'i'},
-		{"json", no_argument, NULL, 'j'},
+	const char *in = "container";
+	struct option_row rows[OPTIONS_MAX + 1] = {
+		{"all", .flag = &a->all},
+		{"for", .text = &a->definition},
+		{"grant", .text = &a->definition},
+		{"help", 'h'},
+		{"in", .text = &in},
+		{"json", .flag = &a->json},
 	};
-	int c;
+	int r;
 
-	cli_request_options(longs + 7, ARRAY_LEN(longs) - 8);
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
-		switch (c) {
-		case 'a':
-			a->all = true;
-			break;
-		case 'F':
-			a->definition = optarg;
-			break;
-		case 'f':
-			if (cli_read_request(optarg, a->any, &a->request, err) < 0)
-				return -err->code;
-			a->any = true;
-			break;
-		case 'h':
-			a->help = true;
-			return 0;
-		case 'i':
-			if (!str_eq(optarg, "container") && !str_eq(optarg, "vm")
-			    && !str_eq(optarg, "host"))
-				return err_set(
-					err, EINVAL, "--in '%s': container, vm or host", optarg
-				);
-			a->vm = str_eq(optarg, "vm");
-			break;
-		case 'j':
-			a->json = true;
-			break;
-		case '?':
-			return -err->code;
-		default:
-			a->any = true;
-			if (cli_set_flag(&a->request, c - CLI_REQUEST_FLAG, optarg, err) < 0)
-				return -err->code;
-		}
-	}
+	cli_wanted_rows(rows, &a->wanted);
+	r = cli_read_options(argc, argv, true, rows, err);
+	if (r != 0)
+		return r;
+	a->vm = str_eq(in, "vm");
+	if (!a->vm && !str_eq(in, "container") && !str_eq(in, "host"))
+		return err_set(err, EINVAL, "--in '%s': container, vm or host", in);
 	if (optind < argc)
 		return err_set(
 			err,
@@ -95,7 +66,7 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 			"doctor: '%s' is no option; a grant is named with --for",
 			argv[optind]
 		);
-	if (a->any && a->definition != NULL)
+	if (a->wanted.any && a->definition != NULL)
 		return err_set(
 			err,
 			EINVAL,
@@ -138,7 +109,7 @@ static int ask(
 	// what is not root's to read holds nothing that is known
 	if (r == 0 && open && ledger_holdings(&l, a->definition, &others, refusal) < 0 && d->root)
 		r = err_set(err, refusal->code, "%s", refusal->msg);
-	if (r == 0 && (a->definition != NULL || a->any)) {
+	if (r == 0 && (a->definition != NULL || a->wanted.any)) {
 		d->wanted = wanted;
 		if (a->definition != NULL) {
 			memcpy(wanted, grant, sizeof(struct terms));
@@ -207,11 +178,11 @@ int cmd_doctor(int argc, char **argv)
 	struct host host = {0};
 	struct hostfs fs;
 	struct err err, refusal;
-	int r;
+	int r = parse(argc, argv, &a, &err);
 
-	if (parse(argc, argv, &a, &err) < 0)
+	if (r < 0)
 		return cli_fail(&err);
-	if (a.help) {
+	if (r > 0) {
 		cli_print_grant_help(before, false, "");
 		return STATUS_OK;
 	}
@@ -223,7 +194,7 @@ int cmd_doctor(int argc, char **argv)
 		d.host = &host;
 		d.root = !fs.real || geteuid() == 0;
 		d.vm = a.vm;
-		r = ask(&a, &d, &a.request, &grant, &refusal, &err);
+		r = ask(&a, &d, &a.wanted.request, &grant, &refusal, &err);
 	}
 	if (r == 0)
 		r = doctor_examine(&d, &report, &err);

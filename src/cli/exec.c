@@ -11,55 +11,36 @@
 #include <stdio.h>
 #include <unistd.h>
 
-// Before the name, or behind it, to the program. 1: help is asked for.
-static int options(int argc, char **argv, struct launch *launch, struct err *err)
-{
-	static const struct option longs[] = {
-		{"env", required_argument, NULL, 'e'},
-		{"help", no_argument, NULL, 'h'},
-		{"interactive", no_argument, NULL, 'i'},
-		{"tty", no_argument, NULL, 't'},
-		{"user", required_argument, NULL, 'u'},
-		{"workdir", required_argument, NULL, 'w'},
-		{0},
-	};
-	int c;
-
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "+e:hitu:w:", longs, err)) != -1) {
-		if (c == 'h')
-			return 1;
-		if (c == '?' || launch_option(launch, c, optarg, err) < 0)
-			return -err->code;
-	}
-	return 0;
-}
+static const char usage[] =
+	"Usage: pinfold exec [-i|--interactive] [-t|--tty] [-e|--env NAME=VALUE] "
+	"[-u|--user UID[:GID]] [-w|--workdir DIR] NAME [--] PROGRAM [ARG...]\n"
+	"It runs on the shared CPUs of the grant when it has some.";
 
 int cmd_exec(int argc, char **argv)
 {
+	static const char *const names[] = {"env", "interactive", "tty", "user", "workdir", NULL};
+	struct option_row rows[OPTIONS_MAX + 1] = {{"help", 'h'}};
 	struct launch launch = {0};
 	const char *name = NULL;
 	struct outcome out = {.status = STATUS_FAILED};
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int r = options(argc, argv, &launch, &err);
+	int r;
 
+	launch_rows(rows, &launch, names);
+	r = cli_read_options(argc, argv, false, rows, &err);
+	// they may also stand behind the name, before the program
 	if (r == 0 && optind < argc) {
 		name = argv[optind];
 		argc -= optind;
 		argv += optind;
-		r = options(argc, argv, &launch, &err);
+		r = cli_read_options(argc, argv, false, rows, &err);
 	}
-	if (r < 0)
-		return cli_fail(&err);
-	if (r > 0) {
-		wrap_print("Usage: pinfold exec [-i|--interactive] [-t|--tty] "
-			   "[-e|--env NAME=VALUE] [-u|--user UID[:GID]] "
-			   "[-w|--workdir DIR] NAME [--] PROGRAM [ARG...]\n"
-			   "It runs on the shared CPUs of the grant when it has some.");
-		return STATUS_OK;
-	}
+	if (r > 0)
+		wrap_print(usage);
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (optind >= argc)
 		return cli_refuse("exec: say NAME and PROGRAM; see pinfold exec --help");
 	launch.argv = argv + optind;

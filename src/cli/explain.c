@@ -5,9 +5,9 @@
 #include "explain/explain.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -89,27 +89,15 @@ static json_t *read_all(FILE *f)
 
 int cmd_explain(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{0},
-	};
 	_cleanup_fclose_ FILE *f = NULL;
 	json_t *found _cleanup_json_ = NULL;
 	bool json = false;
+	const struct option_row rows[] = {{"help", 'h'}, {"json", .flag = &json}, {0}};
 	struct err err;
-	int c;
+	int r = cli_options(argc, argv, rows, usage, &err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, &err)) != -1) {
-		if (c == '?')
-			return cli_fail(&err);
-		if (c == 'h') {
-			wrap_print(usage);
-			return STATUS_OK;
-		}
-		json = true;
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (argc - optind > 1)
 		return cli_refuse("explain: name one file, or none for standard input");
 	if (optind < argc && (f = fopen(argv[optind], "re")) == NULL) {

@@ -12,17 +12,15 @@ int cmd_gc(int argc, char **argv)
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	bool help;
 	int r = cli_simple_options(
 		argc,
 		argv,
 		"Usage: pinfold gc\nTakes back what workloads left that nobody watches any more.",
 		NULL,
-		&help,
 		&err
 	);
 
-	if (r == 0 && help)
+	if (r > 0)
 		return STATUS_OK;
 	if (r == 0)
 		r = cli_open_real(true, &fs, &l, &err);

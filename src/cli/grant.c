@@ -5,6 +5,7 @@
 #include "cli/grant.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/size.h"
 #include "cli/cli.h"
@@ -83,16 +84,9 @@ static int list_one(const struct grant *g, void *arg, struct err *err)
 
 static int want_json(int argc, char **argv, bool *json, struct err *err)
 {
-	static const struct option longs[] = {{"json", no_argument, NULL, 'j'}, {0}};
-	int c;
+	const struct option_row rows[] = {{"json", .flag = json}, {0}};
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "", longs, err)) != -1) {
-		if (c != 'j')
-			return -err->code;
-		*json = true;
-	}
-	return 0;
+	return cli_options(argc, argv, rows, NULL, err);
 }
 
 static int open_ledger(struct hostfs *fs, struct ledger *l, struct err *err)

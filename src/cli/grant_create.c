@@ -6,6 +6,7 @@
 
 #include "apply/apply.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/size.h"
 #include "base/str.h"
@@ -20,7 +21,7 @@
 #include <string.h>
 
 struct wanted {
-	struct request request;
+	struct cli_wanted;
 	unsigned count;
 	bool max, dry, json;
 	struct grant reserve; // CPUs and memory that are left to the host
@@ -142,9 +143,10 @@ static int create_all(
 }
 
 // "annotation,env"
-static int parse_claims(const char *list, unsigned *ret, struct err *err)
+static int take_claims(const struct option_row *o, const char *list, struct err *err)
 {
 	_cleanup_free_ char *copy = strdup(list);
+	unsigned *ret = o->to;
 
 	if (copy == NULL)
 		return err_oom(err);
@@ -156,11 +158,36 @@ static int parse_claims(const char *list, unsigned *ret, struct err *err)
 }
 
 // "0,24" or "memory=4G"
-static int parse_reserve(const char *text, struct grant *ret, struct err *err)
+static int take_reserve(const struct option_row *o, const char *text, struct err *err)
 {
-	if (str_starts(text, "memory="))
-		return size_parse(text + strlen("memory="), &ret->memory, err);
-	return idset_parse(text, &ret->cpus, err);
+	struct grant *reserve = o->to;
+	int r = str_starts(text, "memory=")
+			? size_parse(text + strlen("memory="), &reserve->memory, err)
+			: idset_parse(text, &reserve->cpus, err);
+
+	return r < 0 ? err_wrap(err, "--reserve") : 0;
+}
+
+static int take_owner(const struct option_row *o, const char *text, struct err *err)
+{
+	uint32_t *owner = o->to;
+
+	return cli_parse_owner(text, &owner[0], &owner[1], err);
+}
+
+static int take_count(const struct option_row *o, const char *text, struct err *err)
+{
+	struct wanted *w = o->to;
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	w->max = str_eq(text, "max");
+	if (!w->max && (*end != '\0' || n == 0 || n > SLOTS_MAX))
+		return err_set(
+			err, EINVAL, "--count '%s': a number from 1 to %d, or max", text, SLOTS_MAX
+		);
+	w->count = w->max ? SLOTS_MAX : (unsigned)n;
+	return 0;
 }
 
 static int check_wanted(int argc, char **argv, const struct wanted *w, struct err *err)
@@ -216,64 +243,22 @@ static int check_wanted(int argc, char **argv, const struct wanted *w, struct er
 
 static int parse_create(int argc, char **argv, struct wanted *w, struct err *err)
 {
-	struct request *req = &w->request;
-	struct option longs[40] = {
-		{"pool", no_argument, NULL, 'p'},
-		{"count", required_argument, NULL, 'n'},
-		{"from", required_argument, NULL, 'f'},
-		{"owner", required_argument, NULL, 'o'},
-		{"claim-by", required_argument, NULL, 'c'},
-		{"dry-run", no_argument, NULL, 'd'},
-		{"json", no_argument, NULL, 'j'},
-		{"reserve", required_argument, NULL, 'r'},
+	bool pool = false;
+	struct option_row rows[OPTIONS_MAX + 1] = {
+		{"pool", .flag = &pool},
+		{"count", .take = take_count, .to = w},
+		{"owner", .take = take_owner, .to = w->owner},
+		{"claim-by", .take = take_claims, .to = &w->claim_by},
+		{"dry-run", .flag = &w->dry},
+		{"json", .flag = &w->json},
+		{"reserve", .take = take_reserve, .to = &w->reserve},
 	};
-	bool any = false;
-	int c;
 
-	cli_request_options(longs + 8, ARRAY_LEN(longs) - 9);
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "", longs, err)) != -1) {
-		if (c == '?')
-			return -err->code;
-		if (c == 'p') {
-			req->kind = GRANT_POOL;
-		} else if (c == 'o') {
-			if (cli_parse_owner(optarg, &w->owner[0], &w->owner[1], err) < 0)
-				return -err->code;
-			continue; // no flag of the request
-		} else if (c == 'c') {
-			if (parse_claims(optarg, &w->claim_by, err) < 0)
-				return -err->code;
-			continue;
-		} else if (c == 'd' || c == 'j') {
-			*(c == 'd' ? &w->dry : &w->json) = true;
-			continue;
-		} else if (c == 'r') {
-			if (parse_reserve(optarg, &w->reserve, err) < 0)
-				return err_wrap(err, "--reserve");
-			continue;
-		} else if (c == 'n') {
-			char *end;
-			unsigned long n = strtoul(optarg, &end, 10);
-
-			w->max = str_eq(optarg, "max");
-			if (!w->max && (*end != '\0' || n == 0 || n > SLOTS_MAX))
-				return err_set(
-					err,
-					EINVAL,
-					"--count '%s': a number from 1 to %d, or max",
-					optarg,
-					SLOTS_MAX
-				);
-			w->count = w->max ? SLOTS_MAX : (unsigned)n;
-		} else if (c == 'f') {
-			if (cli_read_request(optarg, any, req, err) < 0)
-				return -err->code;
-		} else if (cli_set_flag(req, c - CLI_REQUEST_FLAG, optarg, err) < 0) {
-			return -err->code;
-		}
-		any = true;
-	}
+	cli_wanted_rows(rows, (struct cli_wanted *)w);
+	if (cli_options(argc, argv, rows, NULL, err) < 0)
+		return -err->code;
+	if (pool)
+		w->request.kind = GRANT_POOL;
 	return check_wanted(argc, argv, w, err);
 }
 

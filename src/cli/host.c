@@ -7,6 +7,7 @@
 #include "cli/host_print.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "host/host.h"
@@ -62,29 +63,13 @@ static int read_inventory(json_t **ret, struct err *err)
 
 static int inventory(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"all", no_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0},
-	};
 	json_t *all_of_it _cleanup_json_ = NULL;
 	bool json = false, all = false;
+	const struct option_row rows[] = {{"all", .flag = &all}, {"json", .flag = &json}, {0}};
 	struct err err;
-	int c;
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "", longs, &err)) >= 0) {
-		switch (c) {
-		case 'a':
-			all = true;
-			break;
-		case 'j':
-			json = true;
-			break;
-		default:
-			return cli_fail(&err);
-		}
-	}
+	if (cli_options(argc, argv, rows, NULL, &err) < 0)
+		return cli_fail(&err);
 	if (optind < argc)
 		return cli_refuse("host inventory takes no argument '%s'", argv[optind]);
 	if (read_inventory(&all_of_it, &err) < 0)
@@ -104,16 +89,11 @@ static int kernel(int argc, char **argv)
 	_cleanup_free_ char *script = NULL;
 	struct err err;
 
-	if (argc > 1) {
-		err_set(&err, EINVAL, "host kernel takes no argument '%s'", argv[1]);
-		return cli_fail(&err);
-	}
-	if (geteuid() != 0) {
-		err_set(&err,
-			EPERM,
-			"host kernel needs root, as it writes to '" VM_CACHE "'; use sudo");
-		return cli_fail(&err);
-	}
+	if (argc > 1)
+		return cli_refuse("host kernel takes no argument '%s'", argv[1]);
+	if (geteuid() != 0)
+		return cli_refuse("host kernel needs root, as it writes to '" VM_CACHE "'; use sudo"
+		);
 	script = launch_find_beside("../vm/", "fetch-kernel");
 	if (script != NULL)
 		execl(script, script, NULL);

@@ -34,12 +34,10 @@ int cmd_host_capture(int argc, char **argv)
 {
 	json_t *doc;
 	struct err err;
-	bool help;
+	int r = cli_simple_options(argc, argv, usage, NULL, &err);
 
-	if (cli_simple_options(argc, argv, usage, NULL, &help, &err) < 0)
-		return cli_fail(&err);
-	if (help)
-		return STATUS_OK;
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (cli_host_tree != NULL)
 		return cli_refuse("host capture: this machine is captured, without --host-tree");
 	if (isatty(STDOUT_FILENO))

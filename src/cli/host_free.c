@@ -176,13 +176,13 @@ int cmd_host_free(int argc, char **argv)
 	_cleanup_json_ json_t *rows = NULL;
 	struct holdings others = {0};
 	struct host h = {0};
-	bool json = false, help;
+	bool json = false;
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int r = cli_simple_options(argc, argv, usage, &json, &help, &err);
+	int r = cli_simple_options(argc, argv, usage, &json, &err);
 
-	if (r == 0 && help)
+	if (r > 0)
 		return STATUS_OK;
 	if (r == 0 && cli_host_tree == NULL && geteuid() != 0)
 		return cli_refuse("host free: what is granted is root's to read; use sudo");

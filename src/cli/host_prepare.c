@@ -5,6 +5,7 @@
 #include "prepare/prepare.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "base/wrap.h"
@@ -47,55 +48,33 @@ static const char undo_usage[] =
 
 struct args {
 	struct prepare_want want;
-	bool dry, json, persist, help;
+	bool dry, json, persist;
 };
+
+static int take_module(const struct option_row *o, const char *value, struct err *err)
+{
+	struct prepare_want *want = o->to;
+
+	if (want->nmodules == PREPARE_MODULES)
+		return err_set(err, E2BIG, "--module: more than %d", PREPARE_MODULES);
+	want->modules[want->nmodules++] = value;
+	return 0;
+}
 
 static int parse(int argc, char **argv, struct args *a, struct err *err)
 {
-	static const struct option longs[] = {
-		{"cpus", required_argument, NULL, 'c'},
-		{"dry-run", no_argument, NULL, 'n'},
-		{"help", no_argument, NULL, 'h'},
-		{"hugepages", required_argument, NULL, 'p'},
-		{"json", no_argument, NULL, 'j'},
-		{"module", required_argument, NULL, 'm'},
-		{"persist", no_argument, NULL, 'b'},
+	const struct option_row rows[] = {
+		{"cpus", .take = cli_take_flag, .to = &a->want.request},
+		{"dry-run", 'n', .flag = &a->dry},
+		{"help", 'h'},
+		{"hugepages", .take = cli_take_flag, .to = &a->want.request},
+		{"json", .flag = &a->json},
+		{"module", .take = take_module, .to = &a->want},
+		{"persist", .flag = &a->persist},
 		{0},
 	};
-	int c, r = 0;
+	int r = cli_read_options(argc, argv, true, rows, err);
 
-	optind = 0;
-	while (r == 0 && (c = cli_getopt(argc, argv, "hn", longs, err)) != -1) {
-		switch (c) {
-		case 'c':
-			r = request_set_flag(&a->want.request, "cpus", optarg, err);
-			break;
-		case 'p':
-			r = request_set_flag(&a->want.request, "hugepages", optarg, err);
-			break;
-		case 'm':
-			if (a->want.nmodules == PREPARE_MODULES)
-				return err_set(
-					err, E2BIG, "--module: more than %d", PREPARE_MODULES
-				);
-			a->want.modules[a->want.nmodules++] = optarg;
-			break;
-		case 'b':
-			a->persist = true;
-			break;
-		case 'n':
-			a->dry = true;
-			break;
-		case 'j':
-			a->json = true;
-			break;
-		case 'h':
-			a->help = true;
-			break;
-		default:
-			r = -err->code;
-		}
-	}
 	if (r == 0 && optind < argc)
 		r = err_set(err, EINVAL, "host prepare: '%s' is no option", argv[optind]);
 	return r;
@@ -317,11 +296,12 @@ int cmd_host_prepare(int argc, char **argv)
 {
 	struct args a = {0};
 	struct err err;
+	int r = parse(argc, argv, &a, &err);
 
-	if (parse(argc, argv, &a, &err) < 0)
+	if (r < 0)
 		return cli_fail(&err);
-	if (a.help) {
-		wrap_print(prepare_usage);
+	if (r > 0) {
+		puts(prepare_usage);
 		return STATUS_OK;
 	}
 	if (cli_host_tree != NULL && !a.dry)
@@ -390,16 +370,15 @@ static int undo(json_t *failed, json_t *removed, unsigned *ret, struct err *err)
 int cmd_host_undo(int argc, char **argv)
 {
 	_cleanup_json_ json_t *failed = json_array(), *removed = json_array();
-	bool json = false, help;
+	bool json = false;
 	const json_t *path;
 	unsigned n = 0;
 	struct err err;
 	size_t i;
+	int r = cli_simple_options(argc, argv, undo_usage, &json, &err);
 
-	if (cli_simple_options(argc, argv, undo_usage, &json, &help, &err) < 0)
-		return cli_fail(&err);
-	if (help)
-		return STATUS_OK;
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (undo(failed, removed, &n, &err) < 0)
 		return cli_fail(&err);
 	if (json) {

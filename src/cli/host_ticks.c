@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/host.h"
 
@@ -28,51 +28,33 @@ static const char usage[] = "Usage: pinfold host ticks [--json] [--cpus LIST] [-
 			    "comes about once a second.";
 
 struct args {
-	bool json, help;
+	bool json;
 	struct idset cpus;
 	unsigned seconds;
 };
 
 static int parse(int argc, char **argv, struct args *a, struct err *err)
 {
-	static const struct option longs[] = {
-		{"cpus", required_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{"seconds", required_argument, NULL, 's'},
+	const char *cpus = NULL;
+	const struct option_row rows[] = {
+		{"cpus", .text = &cpus},
+		{"help", 'h'},
+		{"json", .flag = &a->json},
+		{"seconds", .number = &a->seconds, .min = 1, .max = SECONDS_MAX},
 		{0},
 	};
-	int c;
+	int r = cli_options(argc, argv, rows, usage, err);
 
-	a->seconds = 1;
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
-		switch (c) {
-		case 'c':
-			if (idset_parse(optarg, &a->cpus, err) < 0)
-				return err_wrap(err, "--cpus");
-			break;
-		case 'h':
-			a->help = true;
-			break;
-		case 'j':
-			a->json = true;
-			break;
-		case 's':
-			if (cli_seconds(optarg, SECONDS_MAX, &a->seconds, err) < 0)
-				return -err->code;
-			break;
-		default:
-			return -err->code;
-		}
-	}
-	return optind == argc ? 0
-			      : err_set(
-				      err,
-				      EINVAL,
-				      "host ticks: '%s' is no option; CPUs are named with --cpus",
-				      argv[optind]
-			      );
+	if (r == 0 && cpus != NULL && idset_parse(cpus, &a->cpus, err) < 0)
+		return err_wrap(err, "--cpus");
+	if (r == 0 && optind < argc)
+		return err_set(
+			err,
+			EINVAL,
+			"host ticks: '%s' is no option; CPUs are named with --cpus",
+			argv[optind]
+		);
+	return r;
 }
 
 // Those that are granted, else those that are isolated.
@@ -160,15 +142,12 @@ int cmd_host_ticks(int argc, char **argv)
 		"sibling",
 		NULL};
 	_cleanup_json_ json_t *rows = json_array();
-	struct args a = {0};
+	struct args a = {.seconds = 1};
 	struct err err;
+	int r = parse(argc, argv, &a, &err);
 
-	if (parse(argc, argv, &a, &err) < 0)
-		return cli_fail(&err);
-	if (a.help) {
-		wrap_print(usage);
-		return STATUS_OK;
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (cli_host_tree != NULL)
 		return cli_refuse(
 			"host ticks: only a machine that runs has any; leave --host-tree out"

@@ -5,6 +5,7 @@
 #include "cli/image.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -124,6 +125,20 @@ static int build_blocked(const struct image_request *req, json_t **ret, struct e
 	return r;
 }
 
+// There is room for as many as there are words.
+struct files {
+	char **list;
+	size_t n;
+};
+
+static int take_file(const struct option_row *o, const char *value, struct err *)
+{
+	struct files *f = o->to;
+
+	f->list[f->n++] = (char *)value;
+	return 0;
+}
+
 static int build_options(
 	int argc,
 	char **argv,
@@ -133,38 +148,22 @@ static int build_options(
 	struct err *err
 )
 {
-	static const struct option longs[] = {
-		{"output", required_argument, NULL, 'o'},
-		{"pmd", required_argument, NULL, 'p'},
-		{"add", required_argument, NULL, 'a'},
-		{"replace", no_argument, NULL, 'r'},
+	struct files files = {.list = add};
+	const struct option_row rows[] = {
+		{"output", 'o', .text = output},
+		{"pmd", .text = &req->pmds},
+		{"add", .take = take_file, .to = &files},
+		{"replace", .flag = &req->replace},
 		{0},
 	};
-	int opt;
 
-	optind = 0;
-	while ((opt = cli_getopt(argc, argv, "o:", longs, err)) != -1) {
-		switch (opt) {
-		case 'o':
-			*output = optarg;
-			break;
-		case 'p':
-			req->pmds = optarg;
-			break;
-		case 'a':
-			add[req->nadd++] = optarg;
-			break;
-		case 'r':
-			req->replace = true;
-			break;
-		default:
-			return -err->code;
-		}
-	}
+	if (cli_options(argc, argv, rows, NULL, err) < 0)
+		return -err->code;
 	if (*output == NULL)
 		return err_set(err, EINVAL, "image build: say where with -o NAME or -o DIR");
 	if (optind >= argc)
 		return err_set(err, EINVAL, "image build: no program given");
+	req->nadd = files.n;
 	req->programs = argv + optind;
 	req->nprograms = (size_t)(argc - optind);
 	return 0;
@@ -290,22 +289,13 @@ static void print_notes(const json_t *rows)
 static int list(int argc, char **argv)
 {
 	static const char *const keys[] = {"name", "size", "files", "dpdk", "program", NULL};
-	static const struct option longs[] = {
-		{"json", no_argument, NULL, 'j'},
-		{0},
-	};
 	_cleanup_json_ json_t *rows = json_array();
 	bool json = false;
+	const struct option_row options[] = {{"json", .flag = &json}, {0}};
 	struct err err;
-	int opt, r = 0;
+	int r = cli_options(argc, argv, options, NULL, &err);
 
-	optind = 0;
-	while ((opt = cli_getopt(argc, argv, "", longs, &err)) != -1) {
-		if (opt == '?')
-			return cli_fail(&err);
-		json = true;
-	}
-	if (optind >= argc) {
+	if (r == 0 && optind >= argc) {
 		r = add_all(rows, &err);
 		image_leftovers(IMAGE_DIR, add_leftovers, rows);
 	}

@@ -6,6 +6,7 @@
 #include "apply/apply.h"
 #include "base/clock.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "cli/cli.h"
 #include "cli/image.h"

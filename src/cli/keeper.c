@@ -4,6 +4,7 @@
 
 #include "keeper/keeper.h"
 #include "apply/apply.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "cli/cli.h"
 #include "cli/grant.h"
@@ -177,15 +178,10 @@ struct names {
 
 static int parse_names(int argc, char **argv, struct names *ret, struct err *err)
 {
-	static const struct option longs[] = {{"all", no_argument, NULL, 'a'}, {0}};
-	int c;
+	const struct option_row rows[] = {{"all", .flag = &ret->all}, {0}};
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "", longs, err)) != -1) {
-		if (c != 'a')
-			return -err->code;
-		ret->all = true;
-	}
+	if (cli_options(argc, argv, rows, NULL, err) < 0)
+		return -err->code;
 	ret->list = argv + optind;
 	ret->n = (unsigned)(argc - optind);
 	if (ret->all == (ret->n > 0))

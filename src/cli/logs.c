@@ -3,7 +3,7 @@
 
 #include "base/jread.h"
 #include "base/moment.h"
-#include "base/wrap.h"
+#include "base/options.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
@@ -14,6 +14,10 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
+
+static const char usage[] =
+	"Usage: pinfold logs [-f|--follow] [-n|--tail N] [--since TIME] [-t|--timestamps]\n"
+	"                    NAME";
 
 static bool still_runs(const struct ledger *l, const char *name)
 {
@@ -60,46 +64,31 @@ struct arguments {
 	int64_t since;
 };
 
-// 1: help was asked for
 static int parse_arguments(int argc, char **argv, struct arguments *a, struct err *err)
 {
-	static const struct option longs[] = {
-		{"follow", no_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"since", required_argument, NULL, 's'},
-		{"tail", required_argument, NULL, 'n'},
-		{"timestamps", no_argument, NULL, 't'},
+	const char *since = NULL, *tail = NULL;
+	bool follow = false;
+	const struct option_row rows[] = {
+		{"follow", 'f', .flag = &follow},
+		{"help", 'h'},
+		{"since", .text = &since},
+		{"tail", 'n', .text = &tail},
+		{"timestamps", 't', .flag = &a->wish.times},
 		{0},
 	};
-	int c;
+	int r = cli_options(argc, argv, rows, usage, err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "fhn:t", longs, err)) != -1) {
-		switch (c) {
-		case 'f':
-			a->wish.alive = still_runs;
-			break;
-		case 'h':
-			return 1;
-		case 'n':
-			if (parse_lines(optarg, &a->tail, err) < 0)
-				return -err->code;
-			a->wish.tail = &a->tail;
-			break;
-		case 's':
-			if (moment_parse(optarg, times_now(), &a->since, err) < 0)
-				return err_wrap(err, "logs --since");
-			a->wish.since = &a->since;
-			break;
-		case 't':
-			a->wish.times = true;
-			break;
-		default:
-			return -err->code;
-		}
-	}
+	if (r != 0)
+		return r;
+	if (tail != NULL && parse_lines(tail, &a->tail, err) < 0)
+		return -err->code;
+	if (since != NULL && moment_parse(since, times_now(), &a->since, err) < 0)
+		return err_wrap(err, "logs --since");
 	if (argc - optind != 1)
 		return err_set(err, EINVAL, "logs: name one workload");
+	a->wish.alive = follow ? still_runs : NULL;
+	a->wish.tail = tail != NULL ? &a->tail : NULL;
+	a->wish.since = since != NULL ? &a->since : NULL;
 	return 0;
 }
 
@@ -111,14 +100,8 @@ int cmd_logs(int argc, char **argv)
 	struct err err;
 	int r = parse_arguments(argc, argv, &a, &err);
 
-	if (r < 0)
-		return cli_fail(&err);
-	if (r > 0) {
-		wrap_print("Usage: pinfold logs [-f|--follow] [-n|--tail N] [--since TIME] "
-			   "[-t|--timestamps]\n"
-			   "                    NAME");
-		return STATUS_OK;
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (geteuid() != 0 && keeper_serves(argv[optind]))
 		return copy_kept_log(argv[optind], &a.wish, &err) < 0 ? cli_fail(&err) : STATUS_OK;
 	if (name_check("a workload", argv[optind], &err) < 0

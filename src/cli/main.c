@@ -6,6 +6,7 @@
 
 #include "base/debug.h"
 #include "base/flush.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "base/wrap.h"
@@ -112,37 +113,25 @@ static void standard_descriptors(void)
 
 static int command_main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"debug", no_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},
-		{"host-tree", required_argument, NULL, 't'},
-		{"version", no_argument, NULL, 'V'},
+	bool debug = str_eq(getenv("PINFOLD_DEBUG") ?: "", "1"), version = false;
+	const struct option_row rows[] = {
+		{"debug", .flag = &debug},
+		{"help", 'h'},
+		{"host-tree", .text = &cli_host_tree},
+		{"version", .flag = &version},
 		{0},
 	};
 	struct err err;
-	int c;
+	int r = options_read(argc, argv, false, rows, "--help", &err);
 
-	if (str_eq(getenv("PINFOLD_DEBUG") ?: "", "1"))
-		debug_begin();
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "+h", longs, &err)) != -1) {
-		switch (c) {
-		case 'd':
-			debug_begin();
-			break;
-		case 'h':
-			help();
-			return STATUS_OK;
-		case 'V':
-			cli_print_version();
-			return STATUS_OK;
-		case 't':
-			cli_host_tree = optarg;
-			break;
-		default:
-			return cli_fail(&err);
-		}
+	if (r < 0)
+		return cli_fail(&err);
+	if (r > 0 || version) {
+		r > 0 ? help() : cli_print_version();
+		return STATUS_OK;
 	}
+	if (debug)
+		debug_begin();
 	if (cli_host_tree != NULL && cli_unpack_tree(cli_host_tree, &err) < 0)
 		return cli_fail(&err);
 	return cli_dispatch(commands, "", argc - optind, argv + optind);

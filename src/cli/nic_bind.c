@@ -8,9 +8,9 @@
 #include "apply/nic_persist.h"
 #include "base/dir.h"
 #include "base/fs.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/nic_work.h"
 #include "grant/nic_use.h"
@@ -47,57 +47,12 @@ static const char unbind_usage[] = "Usage: pinfold nic unbind [--persist] [--dry
 struct work {
 	struct nic_work;
 	struct nic_wish wish;
-	bool persist;
+	bool persist, force;
 };
 
 static struct nic_work *machine(struct work *w)
 {
 	return (struct nic_work *)w;
-}
-
-static int parse(
-	int argc,
-	char **argv,
-	const struct option *longs,
-	const char *usage,
-	struct work *w,
-	bool *ret_help,
-	struct err *err
-)
-{
-	int c;
-
-	*ret_help = false;
-	w->wish.driver = "vfio-pci";
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, err)) >= 0) {
-		switch (c) {
-		case 'h':
-			wrap_print(usage);
-			*ret_help = true;
-			return 0;
-		case 'd':
-			w->wish.driver = optarg;
-			break;
-		case 'f':
-			w->wish.forced = UINT64_MAX;
-			break;
-		case 'n':
-			w->dry = true;
-			break;
-		case 'p':
-			w->persist = true;
-			break;
-		case 'u':
-			w->wish.unsafe_noiommu = true;
-			break;
-		default:
-			return -err->code;
-		}
-	}
-	if (optind == argc)
-		return err_set(err, EINVAL, "nic %s: which NIC? see pinfold nic list", argv[0]);
-	return 0;
 }
 
 static int find_all(struct work *w, char **names, struct err *err)
@@ -124,24 +79,24 @@ static int find_all(struct work *w, char **names, struct err *err)
 static int with_nics(
 	int argc,
 	char **argv,
-	const struct option *longs,
+	const struct option_row *rows,
 	const char *usage,
+	struct work *w,
 	int (*run)(struct work *w, char **names, struct err *err)
 )
 {
-	struct work w = {0};
 	struct err err;
-	bool help;
-	int r = parse(argc, argv, longs, usage, &w, &help, &err);
+	int r = cli_options(argc, argv, rows, usage, &err);
 
-	if (r < 0)
-		return cli_fail(&err);
-	if (help)
-		return STATUS_OK;
-	r = nic_work_open(machine(&w), &err);
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
+	if (optind == argc)
+		return cli_refuse("nic %s: which NIC? see pinfold nic list", argv[0]);
+	w->wish.forced = w->force ? UINT64_MAX : 0;
+	r = nic_work_open(machine(w), &err);
 	if (r == 0)
-		r = run(&w, argv + optind, &err);
-	nic_work_close(machine(&w));
+		r = run(w, argv + optind, &err);
+	nic_work_close(machine(w));
 	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }
 
@@ -176,17 +131,18 @@ static int bind_them(struct work *w, char **names, struct err *err)
 
 int cmd_nic_bind(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"driver", required_argument, NULL, 'd'},
-		{"dry-run", no_argument, NULL, 'n'},
-		{"force", no_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"persist", no_argument, NULL, 'p'},
-		{"unsafe-noiommu", no_argument, NULL, 'u'},
+	struct work w = {.wish.driver = "vfio-pci"};
+	const struct option_row rows[] = {
+		{"driver", .text = &w.wish.driver},
+		{"dry-run", .flag = &w.dry},
+		{"force", .flag = &w.force},
+		{"help", 'h'},
+		{"persist", .flag = &w.persist},
+		{"unsafe-noiommu", .flag = &w.wish.unsafe_noiommu},
 		{0},
 	};
 
-	return with_nics(argc, argv, longs, bind_usage, bind_them);
+	return with_nics(argc, argv, rows, bind_usage, &w, bind_them);
 }
 
 // ---- unbind
@@ -248,14 +204,15 @@ static int unbind_them(struct work *w, char **names, struct err *err)
 
 int cmd_nic_unbind(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"dry-run", no_argument, NULL, 'n'},
-		{"help", no_argument, NULL, 'h'},
-		{"persist", no_argument, NULL, 'p'},
+	struct work w = {0};
+	const struct option_row rows[] = {
+		{"dry-run", .flag = &w.dry},
+		{"help", 'h'},
+		{"persist", .flag = &w.persist},
 		{0},
 	};
 
-	return with_nics(argc, argv, longs, unbind_usage, unbind_them);
+	return with_nics(argc, argv, rows, unbind_usage, &w, unbind_them);
 }
 
 // ---- restore
@@ -369,7 +326,6 @@ int cmd_nic_restore(int argc, char **argv)
 {
 	struct work w = {0};
 	struct err err;
-	bool help;
 	int vfs, r = cli_simple_options(
 			 argc,
 			 argv,
@@ -378,14 +334,11 @@ int cmd_nic_restore(int argc, char **argv)
 			 "--persist (or\n"
 			 "driverctl) have noted, after a reboot.",
 			 NULL,
-			 &help,
 			 &err
 		 );
 
-	if (r < 0)
-		return cli_fail(&err);
-	if (help)
-		return STATUS_OK;
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	// a VF that is to be bound has to be there
 	vfs = nic_vfs_restore();
 	r = nic_work_open(machine(&w), &err);

@@ -229,16 +229,14 @@ int cmd_nic_list(int argc, char **argv)
 {
 	_cleanup_json_ json_t *nics = json_array();
 	struct holdings all = {0};
-	bool json = false, help;
+	bool json = false;
 	struct ledger l = {.defs = -1, .leases = -1, .lock = -1};
 	struct hostfs fs;
 	struct host h;
 	struct err err, untold;
-	int r = cli_simple_options(
-		argc, argv, "Usage: pinfold nic list [--json]", &json, &help, &err
-	);
+	int r = cli_simple_options(argc, argv, "Usage: pinfold nic list [--json]", &json, &err);
 
-	if (r == 0 && help)
+	if (r > 0)
 		return STATUS_OK;
 	if (r == 0)
 		r = cli_open_host(&fs, &err);

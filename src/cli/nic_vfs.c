@@ -5,8 +5,8 @@
 #include "cli/nic.h"
 
 #include "apply/apply.h"
+#include "base/options.h"
 #include "base/scope.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/nic_work.h"
 #include "host/hostfs.h"
@@ -54,8 +54,10 @@ static struct nic_work *machine(struct work *w)
 }
 
 // "3=02:00:00:00:00:01"
-static int say(struct work *w, const char *key, const char *text, struct err *err)
+static int say(const struct option_row *o, const char *text, struct err *err)
 {
+	struct work *w = o->to;
+	const char *key = o->name;
 	struct said s = {.vf = NO_VF};
 	const char *value = strchr(text, '=');
 	char number[8] = "", word[VF_STR];
@@ -104,54 +106,22 @@ static int parse_count(struct work *w, const char *text, struct err *err)
 	return 0;
 }
 
-static int parse(int argc, char **argv, struct work *w, bool *ret_help, struct err *err)
+static int parse(int argc, char **argv, struct work *w, struct err *err)
 {
-	static const struct option longs[] = {
-		{"dry-run", no_argument, NULL, 'n'},
-		{"force", no_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"mac", required_argument, NULL, 'M'},
-		{"persist", no_argument, NULL, 'p'},
-		{"spoof-check", required_argument, NULL, 'S'},
-		{"trust", required_argument, NULL, 'T'},
-		{"vlan", required_argument, NULL, 'V'},
+	const struct option_row rows[] = {
+		{"dry-run", .flag = &w->dry},
+		{"force", .flag = &w->wish.force},
+		{"help", 'h'},
+		{"mac", .take = say, .to = w},
+		{"persist", .flag = &w->persist},
+		{"spoof-check", .take = say, .to = w},
+		{"trust", .take = say, .to = w},
+		{"vlan", .take = say, .to = w},
 		{0},
 	};
-	int c, r = 0;
+	int r = cli_options(argc, argv, rows, usage, err);
 
-	optind = 0;
-	while (r == 0 && (c = cli_getopt(argc, argv, "h", longs, err)) >= 0) {
-		switch (c) {
-		case 'h':
-			wrap_print(usage);
-			*ret_help = true;
-			return 0;
-		case 'n':
-			w->dry = true;
-			break;
-		case 'f':
-			w->wish.force = true;
-			break;
-		case 'p':
-			w->persist = true;
-			break;
-		case 'M':
-			r = say(w, "mac", optarg, err);
-			break;
-		case 'S':
-			r = say(w, "spoof-check", optarg, err);
-			break;
-		case 'T':
-			r = say(w, "trust", optarg, err);
-			break;
-		case 'V':
-			r = say(w, "vlan", optarg, err);
-			break;
-		default:
-			return -err->code;
-		}
-	}
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (optind != argc - 2)
 		return err_set(
@@ -265,14 +235,11 @@ static int run(struct work *w, struct err *err)
 int cmd_nic_vfs(int argc, char **argv)
 {
 	_cleanup_free_ struct work *w = calloc(1, sizeof(*w));
-	bool help = false;
 	struct err err;
-	int r = w != NULL ? parse(argc, argv, w, &help, &err) : err_oom(&err);
+	int r = w != NULL ? parse(argc, argv, w, &err) : err_oom(&err);
 
-	if (r < 0)
-		return cli_fail(&err);
-	if (help)
-		return STATUS_OK;
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	r = nic_work_open(machine(w), &err);
 	if (r == 0) {
 		w->wish.pf = nic_find(&w->host, argv[optind], &err);

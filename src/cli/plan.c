@@ -67,12 +67,11 @@ int cmd_plan(int argc, char **argv)
 	struct hostfs fs;
 	struct start s;
 	struct err err;
-	bool help;
-	int r, status;
+	int r = cli_parse_start(argc, argv, CLI_START_PLAN, &cs, &err), status;
 
-	if (cli_parse_start(argc, argv, CLI_START_PLAN, &cs, &help, &err) < 0)
+	if (r < 0)
 		return cli_fail(&err);
-	if (help) {
+	if (r > 0) {
 		cli_print_grant_help(plan_help, true, launch_help);
 		return STATUS_OK;
 	}

@@ -5,6 +5,7 @@
 #include "apply/apply.h"
 #include "base/columns.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/wrap.h"
 #include "cli/cli.h"
@@ -219,22 +220,21 @@ static void ps_own(const char *name, void *arg)
 	);
 }
 
-static int read_options(int argc, char **argv, bool *all, bool *json, bool *help, struct err *err)
+static int read_options(int argc, char **argv, bool *all, bool *json, struct err *err)
 {
-	static const struct option longs[] = {
-		{"all", no_argument, NULL, 'a'},
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{0},
-	};
-	int c;
+	const struct option_row rows[] = {
+		{"all", 'a', .flag = all}, {"help", 'h'}, {"json", .flag = json}, {0}};
+	int r = cli_options(
+		argc,
+		argv,
+		rows,
+		"Usage: pinfold ps [-a|--all] [--json]\n"
+		"The workloads that run; with -a also the last that have ended.",
+		err
+	);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "ah", longs, err)) != -1) {
-		if (c == '?')
-			return -err->code;
-		*(c == 'a' ? all : c == 'h' ? help : json) = true;
-	}
+	if (r != 0)
+		return r;
 	if (optind < argc)
 		return err_set(err, EINVAL, "ps: '%s' is no option", argv[optind]);
 	if (*all && geteuid() != 0 && cli_host_tree == NULL)
@@ -274,19 +274,16 @@ int cmd_ps(int argc, char **argv)
 	static const char *const all_keys[] = {
 		"name", "state", "in", "cpus", "seconds", "ended", "how", "command", NULL};
 	struct ps ps = {.rows = json_array()};
-	bool all = false, json = false, help = false;
+	bool all = false, json = false;
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int r = read_options(argc, argv, &all, &json, &help, &err);
+	int r = read_options(argc, argv, &all, &json, &err);
 
-	if (r == 0 && help)
-		wrap_print("Usage: pinfold ps [-a|--all] [--json]\n"
-			   "The workloads that run; with -a also the last that have ended.");
-	if (r == 0 && !help && geteuid() != 0 && cli_host_tree == NULL) {
+	if (r == 0 && geteuid() != 0 && cli_host_tree == NULL) {
 		r = keeper_each(ps_own, &ps, &err);
 		cli_print_rows(ps.rows, keys, json);
-	} else if (r == 0 && !help) {
+	} else if (r == 0) {
 		r = cli_open_real(false, &fs, &l, &err);
 		if (r == 0) {
 			struct err unreadable;

@@ -4,6 +4,7 @@
 #include "cli/request.h"
 
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/wrap.h"
 #include "cli/cli.h"
@@ -32,19 +33,9 @@ void cli_print_grant_help(const char *before, bool named, const char *after)
 		wrap_print(text);
 }
 
-size_t cli_request_options(struct option *longs, size_t n)
+int cli_set_flag(struct request *req, const char *flag, const char *value, struct err *err)
 {
-	size_t i;
-
-	for (i = 0; i < n && request_flag(i) != NULL; i++)
-		longs[i] = (struct option){
-			request_flag(i), required_argument, NULL, CLI_REQUEST_FLAG + (int)i};
-	return i;
-}
-
-int cli_set_flag(struct request *req, int index, const char *value, struct err *err)
-{
-	const char *flag = request_flag((size_t)index), *file = value, *prefix = "";
+	const char *file = value, *prefix = "";
 	_cleanup_free_ char *path = NULL, *full = NULL;
 
 	if (!str_eq(flag, "seccomp") || str_eq(value, "default") || str_eq(value, "aio"))
@@ -66,15 +57,21 @@ int cli_set_flag(struct request *req, int index, const char *value, struct err *
 	return full != NULL ? request_set_flag(req, flag, full, err) : err_oom(err);
 }
 
-int cli_read_request(const char *path, bool any, struct request *ret, struct err *err)
+int cli_take_flag(const struct option_row *o, const char *value, struct err *err)
 {
+	return request_set_flag(o->to, o->name, value, err);
+}
+
+static int take_document(const struct option_row *o, const char *path, struct err *err)
+{
+	struct cli_wanted *w = o->to;
 	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_free_ char *what = str_printf("request '%s'", path);
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	_cleanup_free_ char *text = malloc((1u << 20) + 1);
 	size_t n;
 
-	if (any)
+	if (w->any)
 		return err_set(err, EINVAL, "--from must come before the flags that add to it");
 	if (what == NULL || text == NULL)
 		return err_oom(err);
@@ -83,7 +80,28 @@ int cli_read_request(const char *path, bool any, struct request *ret, struct err
 	n = fread(text, 1, (1u << 20) + 1, f);
 	if (jread_parse(text, n, what, &doc, err) < 0)
 		return -err->code;
-	return request_from_json(doc, what, ret, err);
+	w->any = true;
+	return request_from_json(doc, what, &w->request, err);
+}
+
+static int take_wanted(const struct option_row *o, const char *value, struct err *err)
+{
+	struct cli_wanted *w = o->to;
+
+	w->any = w->any || !w->not_for_name || !str_eq(o->name, "name");
+	return cli_set_flag(&w->request, o->name, value, err);
+}
+
+void cli_flag_rows(struct option_row *rows, option_take *take, void *to)
+{
+	for (size_t i = 0; request_flag(i) != NULL; i++)
+		options_add(rows, &(struct option_row){request_flag(i), .take = take, .to = to});
+}
+
+void cli_wanted_rows(struct option_row *rows, struct cli_wanted *w)
+{
+	options_add(rows, &(struct option_row){"from", .take = take_document, .to = w});
+	cli_flag_rows(rows, take_wanted, w);
 }
 
 int cli_open_host(struct hostfs *ret, struct err *err)
@@ -106,7 +124,7 @@ static int choose_site(struct cli_start *s, enum cli_start_kind kind, struct err
 
 static int check_start(const struct cli_start *s, enum cli_start_kind kind, struct err *err)
 {
-	if (s->definition != NULL && s->any_request_flag)
+	if (s->definition != NULL && s->any)
 		return err_set(
 			err,
 			EINVAL,
@@ -122,7 +140,7 @@ static int check_start(const struct cli_start *s, enum cli_start_kind kind, stru
 
 // Of one that asks for no CPU and has an option of ours behind its program: that was not meant.
 static int check_order(
-	const struct cli_start *s, char *const *argv, const struct option *longs, struct err *err
+	const struct cli_start *s, char *const *argv, const struct option_row *rows, struct err *err
 )
 {
 	const struct request *req = &s->request;
@@ -134,7 +152,7 @@ static int check_order(
 	for (size_t i = 1; program[i] != NULL; i++) {
 		size_t len = strcspn(program[i], "=");
 
-		for (const struct option *o = longs; o->name != NULL; o++) {
+		for (const struct option_row *o = rows; o->name != NULL; o++) {
 			if (str_starts(program[i], "--") && strlen(o->name) + 2 == len
 			    && strncmp(program[i] + 2, o->name, len - 2) == 0)
 				return err_set(
@@ -152,59 +170,26 @@ static int check_order(
 }
 
 int cli_parse_start(
-	int argc,
-	char **argv,
-	enum cli_start_kind kind,
-	struct cli_start *ret,
-	bool *ret_help,
-	struct err *err
+	int argc, char **argv, enum cli_start_kind kind, struct cli_start *ret, struct err *err
 )
 {
-	struct option longs[48] = {
-		{"help", no_argument, NULL, 'h'},
-		{"grant", required_argument, NULL, 'g'},
-		{"from", required_argument, NULL, 'f'},
-	};
-	size_t n = 3;
-	const char *shorts = kind == CLI_START_RECORD ? "+ho:" LAUNCH_SHORTS : "+h" LAUNCH_SHORTS;
-	int c;
+	struct option_row rows[OPTIONS_MAX + 1] = {
+		{"help", 'h'}, {"grant", .text = &ret->definition}};
+	int r;
 
-	*ret_help = false;
 	ret->launch.site = site_of(PLACE_CONTAINER);
-	n += launch_options(longs + n, ARRAY_LEN(longs) - n - 1);
+	ret->not_for_name = true;
+	launch_rows(rows, &ret->launch, NULL);
 	if (kind == CLI_START_RECORD)
-		longs[n++] = (struct option){"output", required_argument, NULL, 'o'};
+		options_add(rows, &(struct option_row){"output", 'o', .text = &ret->output});
 	if (kind == CLI_START_PLAN)
-		longs[n++] = (struct option){"format", required_argument, NULL, 'F'};
-	cli_request_options(longs + n, ARRAY_LEN(longs) - n - 1);
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, shorts, longs, err)) != -1) {
-		int r = 0;
-
-		if (c == 'h') {
-			*ret_help = true;
-			return 0;
-		}
-		if (c == '?')
-			return -err->code;
-		if (c >= CLI_REQUEST_FLAG) {
-			ret->any_request_flag = ret->any_request_flag || c != CLI_REQUEST_FLAG;
-			r = cli_set_flag(&ret->request, c - CLI_REQUEST_FLAG, optarg, err);
-		} else if (c == 'f') {
-			r = cli_read_request(optarg, ret->any_request_flag, &ret->request, err);
-			ret->any_request_flag = true;
-		} else {
-			r = launch_option(&ret->launch, c, optarg, err);
-		}
-		if (r == LAUNCH_NO_OPTION)
-			*(c == 'g'   ? &ret->definition
-			  : c == 'o' ? &ret->output
-				     : &ret->format) = optarg;
-		if (r < 0)
-			return r;
-	}
+		options_add(rows, &(struct option_row){"format", .text = &ret->format});
+	cli_wanted_rows(rows, (struct cli_wanted *)ret);
+	r = cli_read_options(argc, argv, false, rows, err);
+	if (r != 0)
+		return r;
 	ret->launch.argv = argv + optind;
-	if (check_order(ret, argv, longs, err) < 0 || choose_site(ret, kind, err) < 0)
+	if (check_order(ret, argv, rows, err) < 0 || choose_site(ret, kind, err) < 0)
 		return -err->code;
 	return check_start(ret, kind, err);
 }

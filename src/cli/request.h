@@ -4,16 +4,22 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/options.h"
 #include "grant/grant.h"
 #include "run/run.h"
 
-#include <getopt.h>
 #include <stdbool.h>
+
+// A request, as flags say it.
+struct cli_wanted {
+	struct request request;
+	bool any;	   // there was one
+	bool not_for_name; // --name is none of them
+};
 
 // The fence options of `run` and `plan`, and what they fill.
 struct cli_start {
-	struct request request;
-	bool any_request_flag;
+	struct cli_wanted;
 	const char *definition; // --grant
 	const char *format;	// --format (plan)
 	const char *output;	// --output (seccomp record)
@@ -26,14 +32,10 @@ enum cli_start_kind {
 	CLI_START_RECORD, // has --output
 };
 
-// Parses the options of run, plan and seccomp record; stops at the program, whose words are launch.argv.
+// Parses the options of run, plan and seccomp record; stops at the program, whose words are launch.argv. 1: help is asked
+// for.
 int cli_parse_start(
-	int argc,
-	char **argv,
-	enum cli_start_kind kind,
-	struct cli_start *ret,
-	bool *ret_help,
-	struct err *err
+	int argc, char **argv, enum cli_start_kind kind, struct cli_start *ret, struct err *err
 );
 
 // Completes what was parsed: tools, user, the program. *ret_status: the exit status when it fails. run.c
@@ -48,17 +50,15 @@ int cli_complete(
 // Runs what was parsed, until it ends; returns the exit status. ready: as run_workload has it. run.c
 int cli_supervise(struct cli_start *cs, int ready);
 
-// Sets a request flag by its index (request_flag); files named from the working directory are made
-// absolute.
-int cli_set_flag(struct request *req, int index, const char *value, struct err *err);
+// Sets a flag of a request; files named from the working directory are made absolute.
+int cli_set_flag(struct request *req, const char *flag, const char *value, struct err *err);
 
-// Reads a request file (--from). any: there were flags before it, which it would undo.
-int cli_read_request(const char *path, bool any, struct request *ret, struct err *err);
-
-// The request flags as getopt entries: fills longs (room for n) and returns how many. Their value is
-// CLI_REQUEST_FLAG + the index of request_flag.
-#define CLI_REQUEST_FLAG 1000
-size_t cli_request_options(struct option *longs, size_t n);
+// Adds --from FILE, a request document, and the flags of requests to a table (options_add).
+void cli_wanted_rows(struct option_row *rows, struct cli_wanted *w);
+// The flags alone, each with `take` and `to` as in its row.
+void cli_flag_rows(struct option_row *rows, option_take *take, void *to);
+// A `take` that sets the flag of this name of the request `to`.
+int cli_take_flag(const struct option_row *o, const char *value, struct err *err);
 
 // Prints what --help says of a grant, between two texts of the command's own. named: it takes --grant too.
 void cli_print_grant_help(const char *before, bool named, const char *after);

@@ -162,12 +162,11 @@ int cmd_run(int argc, char **argv)
 {
 	struct cli_start cs = {0};
 	struct err err;
-	bool help;
-	int status;
+	int r = cli_parse_start(argc, argv, CLI_START_RUN, &cs, &err), status;
 
-	if (cli_parse_start(argc, argv, CLI_START_RUN, &cs, &help, &err) < 0)
+	if (r < 0)
 		return cli_fail(&err);
-	if (help) {
+	if (r > 0) {
 		cli_print_grant_help(run_help, true, launch_help);
 		return STATUS_OK;
 	}

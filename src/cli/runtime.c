@@ -2,9 +2,9 @@
 // Copyright (c) 2026 The pinfold authors
 // pinfold runtime: engines are told of pinfold-runtime.
 
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
 #include "launch/launch.h"
@@ -29,53 +29,31 @@ static const char help[] =
 struct configure {
 	struct engine_want want;
 	const char *engine, *file;
-	bool dry, helped;
+	bool dry;
 };
 
-static int parse(int argc, char **argv, struct configure *ret, struct err *err)
+static int parse(int argc, char **argv, struct configure *c, struct err *err)
 {
-	static const struct option longs[] = {
-		{"default", no_argument, NULL, 'd'},
-		{"dry-run", no_argument, NULL, 'n'},
-		{"file", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{"remove", no_argument, NULL, 'r'},
+	const struct option_row rows[] = {
+		{"default", .flag = &c->want.usual},
+		{"dry-run", .flag = &c->dry},
+		{"file", .text = &c->file},
+		{"help", 'h'},
+		{"remove", .flag = &c->want.remove},
 		{0},
 	};
-	struct configure c = {0};
-	int o;
+	int r = cli_options(argc, argv, rows, help, err);
 
-	optind = 0;
-	while ((o = cli_getopt(argc, argv, "h", longs, err)) != -1) {
-		switch (o) {
-		case 'd':
-			c.want.usual = true;
-			break;
-		case 'n':
-			c.dry = true;
-			break;
-		case 'f':
-			c.file = optarg;
-			break;
-		case 'r':
-			c.want.remove = true;
-			break;
-		case 'h':
-			c.helped = true;
-			break;
-		default:
-			return -err->code;
-		}
-	}
+	if (r != 0)
+		return r;
 	if (optind < argc)
-		c.engine = argv[optind++];
+		c->engine = argv[optind++];
 	if (optind < argc)
 		return err_set(err, EINVAL, "runtime configure: '%s' is no option", argv[optind]);
-	if (c.engine == NULL && !c.helped)
+	if (c->engine == NULL)
 		return err_set(
 			err, EINVAL, "runtime configure: say containerd, crio, docker or podman"
 		);
-	*ret = c;
 	return 0;
 }
 
@@ -107,13 +85,12 @@ static int configure(int argc, char **argv)
 {
 	_cleanup_free_ char *runtime = launch_find_beside("", "pinfold-runtime");
 	const struct engine *engine;
-	struct configure c;
+	struct configure c = {0};
 	struct err err;
+	int r = parse(argc, argv, &c, &err);
 
-	if (parse(argc, argv, &c, &err) < 0)
-		return cli_fail(&err);
-	if (c.helped)
-		return wrap_print(help), STATUS_OK;
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	engine = engine_find(c.engine, &err);
 	if (engine == NULL)
 		return cli_fail(&err);

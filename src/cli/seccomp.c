@@ -5,6 +5,7 @@
 #include "plan/seccomp.h"
 #include "base/fs.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "cli/cli.h"
 #include "cli/request.h"
@@ -32,38 +33,25 @@ static const char record_help[] =
 
 static int show(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"cap", required_argument, NULL, 'c'},
-		{"json", no_argument, NULL, 'j'},
-		{"markdown", no_argument, NULL, 'm'},
+	struct request req = {0};
+	bool json = false, markdown = false;
+	const struct option_row rows[] = {
+		{"cap", .take = cli_take_flag, .to = &req},
+		{"json", .flag = &json},
+		{"markdown", .flag = &markdown},
 		{0},
 	};
-	struct request req = {0};
-	int c, form = 't';
 	struct err err;
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "", longs, &err)) != -1) {
-		switch (c) {
-		case 'c':
-			if (request_set_flag(&req, "cap", optarg, &err) < 0)
-				return cli_fail(&err);
-			break;
-		case 'j':
-		case 'm':
-			form = c;
-			break;
-		default:
-			return cli_fail(&err);
-		}
-	}
+	if (cli_options(argc, argv, rows, NULL, &err) < 0)
+		return cli_fail(&err);
 	if (optind < argc)
 		return cli_refuse("seccomp show: '%s' is no option", argv[optind]);
-	if (form == 'j') {
+	if (json) {
 		_cleanup_json_ json_t *doc = seccomp_table_to_json(req.caps);
 
 		cli_print_json(doc);
-	} else if (form == 'm') {
+	} else if (markdown) {
 		seccomp_print_markdown(stdout);
 	} else {
 		seccomp_print_text(req.caps, stdout);
@@ -179,11 +167,10 @@ static int record(int argc, char **argv)
 {
 	struct cli_start cs = {0};
 	int status = STATUS_OK, r;
-	bool wants_help;
 	struct err err;
 
-	r = cli_parse_start(argc, argv, CLI_START_RECORD, &cs, &wants_help, &err);
-	if (r == 0 && wants_help) {
+	r = cli_parse_start(argc, argv, CLI_START_RECORD, &cs, &err);
+	if (r > 0) {
 		cli_print_grant_help(record_help, true, launch_help);
 		return STATUS_OK;
 	}

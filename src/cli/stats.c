@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 
 #include <getopt.h>
@@ -27,33 +27,24 @@ static const char usage[] =
 	"  --prometheus  what has been counted so far, as Prometheus reads it from a file";
 
 struct args {
-	bool json, prometheus, help;
+	bool json, prometheus;
 	unsigned seconds;
 	const char *name;
 };
 
 static int parse(int argc, char **argv, struct args *a, struct err *err)
 {
-	static const struct option longs[] = {
-		{"help", no_argument, NULL, 'h'},
-		{"json", no_argument, NULL, 'j'},
-		{"prometheus", no_argument, NULL, 'p'},
-		{"seconds", required_argument, NULL, 's'},
+	const struct option_row rows[] = {
+		{"help", 'h'},
+		{"json", .flag = &a->json},
+		{"prometheus", .flag = &a->prometheus},
+		{"seconds", .number = &a->seconds, .min = 1, .max = STATS_SECONDS},
 		{0},
 	};
-	int c;
+	int r = cli_options(argc, argv, rows, usage, err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
-		if (c == '?')
-			return -err->code;
-		if (c == 's') {
-			if (cli_seconds(optarg, STATS_SECONDS, &a->seconds, err) < 0)
-				return -err->code;
-			continue;
-		}
-		*(c == 'h' ? &a->help : c == 'j' ? &a->json : &a->prometheus) = true;
-	}
+	if (r != 0)
+		return r;
 	if (a->prometheus && (a->json || a->seconds > 0))
 		return err_set(
 			err,
@@ -100,14 +91,10 @@ int cmd_stats(int argc, char **argv)
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int r;
+	int r = parse(argc, argv, &a, &err);
 
-	if (parse(argc, argv, &a, &err) < 0)
-		return cli_fail(&err);
-	if (a.help) {
-		wrap_print(usage);
-		return STATUS_OK;
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (cli_host_tree != NULL)
 		return cli_refuse("stats: only a machine that runs has any; leave --host-tree out");
 	if (geteuid() != 0)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 #include "keeper/keeper.h"
@@ -15,6 +15,11 @@
 #include <stdlib.h>
 
 #define STOP_SECONDS 10 // for a keeper to put away what it killed
+
+static const char usage[] =
+	"Usage: pinfold stop [-t|--time SECONDS] [--orphaned] NAME...\n"
+	"SIGTERM, and after SECONDS (10) SIGKILL. --orphaned: only those whose supervisor\n"
+	"is gone; others, and what does not run, are left alone.";
 
 // True for a workload whose supervisor is gone.
 static bool is_orphan(const struct ledger *l, const char *name)
@@ -69,46 +74,33 @@ static bool runs(const char *name)
 	return found;
 }
 
+static int take_seconds(const struct option_row *o, const char *value, struct err *err)
+{
+	char *end;
+	unsigned long v = strtoul(value, &end, 10);
+
+	if (*end != '\0' || end == value || v > 3600)
+		return err_set(err, EINVAL, "-t '%s': seconds from 0 to 3600", value);
+	*(unsigned *)o->to = (unsigned)v;
+	return 0;
+}
+
 int cmd_stop(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"orphaned", no_argument, NULL, 'O'},
-		{"time", required_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
 	unsigned seconds = 10;
 	_cleanup_free_ bool *ran = NULL;
 	bool orphaned = false;
+	const struct option_row rows[] = {
+		{"orphaned", .flag = &orphaned},
+		{"time", 't', .take = take_seconds, .to = &seconds},
+		{"help", 'h'},
+		{0},
+	};
 	struct err err;
-	int c, r = 0;
+	int r = cli_options(argc, argv, rows, usage, &err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "t:h", longs, &err)) != -1) {
-		char *end;
-		unsigned long v;
-
-		if (c == '?')
-			return cli_fail(&err);
-		if (c == 'h') {
-			wrap_print(
-				"Usage: pinfold stop [-t|--time SECONDS] [--orphaned] NAME...\n"
-				"SIGTERM, and after SECONDS (10) SIGKILL. --orphaned: only those "
-				"whose "
-				"supervisor\nis gone; others, and what does not run, are left "
-				"alone."
-			);
-			return STATUS_OK;
-		}
-		if (c == 'O') {
-			orphaned = true;
-			continue;
-		}
-		v = strtoul(optarg, &end, 10);
-		if (*end != '\0' || end == optarg || v > 3600)
-			return cli_refuse("-t '%s': seconds from 0 to 3600", optarg);
-		seconds = (unsigned)v;
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (optind >= argc)
 		return cli_refuse("stop: name at least one workload; see pinfold ps");
 	// who ends by himself while another is stopped, as one does whose link goes, has stopped

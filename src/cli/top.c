@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/jread.h"
+#include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "base/wrap.h"
@@ -183,26 +184,20 @@ static int drover_top(int argc, char **argv)
 
 int cmd_top(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"help", no_argument, NULL, 'h'},
-		{"seconds", required_argument, NULL, 's'},
-		{0},
-	};
 	unsigned seconds = 0;
+	const struct option_row rows[] = {
+		{"help", 'h'},
+		{"seconds", .number = &seconds, .min = 1, .max = STATS_SECONDS},
+		{0}};
 	struct hostfs fs;
 	struct ledger l;
 	struct err err;
-	int c, r;
+	int r = cli_read_options(argc, argv, false, rows, &err);
 
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "+h", longs, &err)) != -1) {
-		if (c == 'h') {
-			wrap_print(usage);
-			return STATUS_OK;
-		}
-		if (c == '?' || cli_seconds(optarg, STATS_SECONDS, &seconds, &err) < 0)
-			return cli_fail(&err);
-	}
+	if (r > 0)
+		wrap_print(usage);
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (optind < argc && seconds > 0)
 		return cli_refuse(
 			"top: --seconds is for all workloads; of one, drover top's options "

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The pinfold authors
 // pinfold update: other limits for what runs.
 
+#include "base/options.h"
 #include "base/scope.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/request.h"
 
@@ -24,38 +24,31 @@ struct asked {
 	const char *name;
 	struct request request;
 	struct update update;
-	bool help;
 };
 
-static int take_option(struct asked *a, int index, const char *value, struct err *err)
+static int take_option(const struct option_row *o, const char *value, struct err *err)
 {
+	struct asked *a = o->to;
 	struct update *u = &a->update;
-	const char *flag = request_flag((size_t)index);
 
 	// the others are refused by the grant, which may have it so already
-	if (str_eq(flag, "memory") || str_eq(flag, "pids"))
-		return cli_set_flag(&a->request, index, value, err);
+	if (str_eq(o->name, "memory") || str_eq(o->name, "pids"))
+		return cli_set_flag(&a->request, o->name, value, err);
 	if (u->noptions < ARRAY_LEN(u->options))
-		u->options[u->noptions++] = (struct update_option){flag, value};
+		u->options[u->noptions++] = (struct update_option){o->name, value};
 	return 0;
 }
 
 static int parse(int argc, char **argv, struct asked *ret, struct err *err)
 {
-	struct option longs[40] = {{"help", no_argument, NULL, 'h'}};
+	struct option_row rows[OPTIONS_MAX + 1] = {{"help", 'h'}};
 	struct asked a = {0};
-	int c;
+	int r;
 
-	cli_request_options(longs + 1, ARRAY_LEN(longs) - 2);
-	optind = 0;
-	while ((c = cli_getopt(argc, argv, "h", longs, err)) != -1) {
-		if (c == '?')
-			return -err->code;
-		if (c == 'h')
-			a.help = true;
-		else if (take_option(&a, c - CLI_REQUEST_FLAG, optarg, err) < 0)
-			return -err->code;
-	}
+	cli_flag_rows(rows, take_option, &a);
+	r = cli_options(argc, argv, rows, help, err);
+	if (r != 0)
+		return r;
 	a.name = argv[optind];
 	if (argc - optind > 1)
 		return err_set(
@@ -65,9 +58,9 @@ static int parse(int argc, char **argv, struct asked *ret, struct err *err)
 			argv[optind + 1]
 		);
 	a.update.change = (struct grant_change){a.request.memory, a.request.pids};
-	if (!a.help && a.name == NULL)
+	if (a.name == NULL)
 		return err_set(err, EINVAL, "update: name one workload or grant; see pinfold ps");
-	if (!a.help && !change_is_one(&a.update.change) && a.update.noptions == 0)
+	if (!change_is_one(&a.update.change) && a.update.noptions == 0)
 		return err_set(err, EINVAL, "update: say --memory SIZE or --pids N");
 	*ret = a;
 	return 0;
@@ -80,14 +73,10 @@ int cmd_update(int argc, char **argv)
 	struct ledger l;
 	struct asked a;
 	struct err err;
-	int r;
+	int r = parse(argc, argv, &a, &err);
 
-	if (parse(argc, argv, &a, &err) < 0)
-		return cli_fail(&err);
-	if (a.help) {
-		wrap_print(help);
-		return STATUS_OK;
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (name_check("a grant", a.name, &err) < 0 || cli_open_real(true, &fs, &l, &err) < 0)
 		return cli_fail(&err);
 	r = update_grant(&l, a.name, &a.update, &stale, &err);

@@ -3,11 +3,11 @@
 // What to start in a grant: the program, where, and the way it wants to be started.
 #pragma once
 
+#include "base/options.h"
 #include "ledger/ledger.h"
 #include "site/site.h"
 #include "vm/vm.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -94,14 +94,9 @@ void launch_done(struct launch *launch);
 // ---- options.c: those of run, plan and seccomp record
 
 extern const char launch_help[];
-#define LAUNCH_SHORTS "v:e:u:w:itd"
 
-// As getopt entries: fills longs (room for n) and returns how many.
-size_t launch_options(struct option *longs, size_t n);
-
-// Takes the option with that letter; LAUNCH_NO_OPTION: it is none of these.
-#define LAUNCH_NO_OPTION 1
-int launch_option(struct launch *launch, int letter, const char *value, struct err *err);
+// Adds those of the names, which end with NULL (NULL: all), to a table of options (options_add).
+void launch_rows(struct option_row *rows, struct launch *launch, const char *const *names);
 
 // Refuses what does not go together, or not at its site.
 int launch_check(const struct launch *launch, struct err *err);

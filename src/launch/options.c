@@ -184,65 +184,72 @@ static int set_restart(const char *s, struct launch *launch, struct err *err)
 }
 
 // One that is kept as it is, or that is said without a value.
-#define TEXT(member) .at = offsetof(struct launch, member), .has_arg = required_argument
-#define FLAG(member) .at = offsetof(struct launch, member), .has_arg = no_argument
+#define TEXT(member) .text = true, .at = offsetof(struct launch, member)
+#define FLAG(member) .flag = true, .at = offsetof(struct launch, member)
 
 static const struct {
 	const char *name;
-	int letter, has_arg;
-	int (*set
-	)(const char *value, struct launch *launch, struct err *err); // NULL: it is at `at`
+	char letter;
+	int (*set)(const char *value, struct launch *launch, struct err *err);
+	bool text, flag;
 	size_t at;
 } options[] = {
-	{"in", 'I', required_argument, set_place},
-	{"image", 'm', required_argument, set_image},
-	{"volume", 'v', required_argument, launch_parse_volume},
-	{"env", 'e', required_argument, set_env},
-	{"config", 'C', required_argument, config_ask},
-	{"sha256", 'S', required_argument, config_expect},
+	{"in", .set = set_place},
+	{"image", .set = set_image},
+	{"volume", 'v', launch_parse_volume},
+	{"env", 'e', set_env},
+	{"config", .set = config_ask},
+	{"sha256", .set = config_expect},
 	{"user", 'u', TEXT(user)},
-	{"publish", 'B', required_argument, launch_parse_publish},
-	{"workdir", 'w', required_argument, set_workdir},
-	{"hostname", 'H', required_argument, launch_set_hostname},
-	{"allow-missing", 'M', required_argument, launch_parse_allow_missing},
-	{"runtime", 'R', TEXT(runtime)},
-	{"apparmor", 'A', required_argument, set_apparmor},
-	{"security-label", 'L', required_argument, set_label},
-	{"accel", 'X', required_argument, set_accel},
-	{"prealloc", 'P', required_argument, set_prealloc},
-	{"viommu", 'V', FLAG(viommu)},
-	{"first", 'Z', FLAG(first)},
-	{"restart", 'W', required_argument, set_restart},
+	{"publish", .set = launch_parse_publish},
+	{"workdir", 'w', set_workdir},
+	{"hostname", .set = launch_set_hostname},
+	{"allow-missing", .set = launch_parse_allow_missing},
+	{"runtime", TEXT(runtime)},
+	{"apparmor", .set = set_apparmor},
+	{"security-label", .set = set_label},
+	{"accel", .set = set_accel},
+	{"prealloc", .set = set_prealloc},
+	{"viommu", FLAG(viommu)},
+	{"first", FLAG(first)},
+	{"restart", .set = set_restart},
 	{"interactive", 'i', FLAG(interactive)},
 	{"tty", 't', FLAG(terminal)},
 	{"detach", 'd', FLAG(detached)},
 };
 
-size_t launch_options(struct option *longs, size_t n)
+static int take(const struct option_row *o, const char *value, struct err *err)
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < n && i < ARRAY_LEN(options); i++)
-		longs[i] = (struct option){
-			options[i].name, options[i].has_arg, NULL, options[i].letter};
-	return i;
+	while (!str_eq(options[i].name, o->name))
+		i++;
+	return options[i].set(value, o->to, err);
 }
 
-int launch_option(struct launch *launch, int letter, const char *value, struct err *err)
+static bool is_among(const char *const *names, const char *name)
 {
-	size_t i;
+	while (*names != NULL && !str_eq(*names, name))
+		names++;
+	return *names != NULL;
+}
 
-	for (i = 0; i < ARRAY_LEN(options) && options[i].letter != letter; i++)
-		;
-	if (i == ARRAY_LEN(options))
-		return LAUNCH_NO_OPTION;
-	if (options[i].set != NULL)
-		return options[i].set(value, launch, err);
-	if (options[i].has_arg == no_argument)
-		*(bool *)((char *)launch + options[i].at) = true;
-	else
-		*(const char **)((char *)launch + options[i].at) = value;
-	return 0;
+void launch_rows(struct option_row *rows, struct launch *launch, const char *const *names)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		void *at = (char *)launch + options[i].at;
+		const struct option_row row = {
+			.name = options[i].name,
+			.letter = options[i].letter,
+			.flag = options[i].flag ? at : NULL,
+			.text = options[i].text ? at : NULL,
+			.take = options[i].set != NULL ? take : NULL,
+			.to = launch,
+		};
+
+		if (names == NULL || is_among(names, row.name))
+			options_add(rows, &row);
+	}
 }
 
 // Who the files of a volume belong to is said.

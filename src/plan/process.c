@@ -123,7 +123,9 @@ json_t *process_of(
 		1
 	);
 	if (lease->site.runtime.kind->sets_limits)
-		json_object_set_new(doc, "rlimits", plan_rlimits_json(g, limits, lease->site.locked));
+		json_object_set_new(
+			doc, "rlimits", plan_rlimits_json(g, limits, lease->site.locked)
+		);
 	return doc;
 }
 

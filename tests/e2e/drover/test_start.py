@@ -389,10 +389,12 @@ def test_takes_nothing_beside_its_cores(start, tmp_path):
 
     def woken(process):
         found = {}
-        for task in Path(f"/proc/{process.pid}/task").iterdir():
-            status = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines())
+        for thread in Path(f"/proc/{process.pid}/task").iterdir():
+            status = dict(
+                line.split(":", 1) for line in (thread / "status").read_text().splitlines()
+            )
             if not status["Name"].strip().startswith(("rte-worker", "lcore-worker")):
-                found[task.name] = int(status["voluntary_ctxt_switches"])
+                found[thread.name] = int(status["voluntary_ctxt_switches"])
         return found
 
     with start(conf) as run:
@@ -402,4 +404,4 @@ def test_takes_nothing_beside_its_cores(start, tmp_path):
         time.sleep(1.5)
         after = woken(process)
     assert len(before) >= 2
-    assert all(n - before.get(task, n) <= 2 for task, n in after.items()), (before, after)
+    assert all(n - before.get(thread, n) <= 2 for thread, n in after.items()), (before, after)

@@ -77,7 +77,7 @@ def real_ssh(tmp_path, request, here, there):
     there.run("ip", "addr", "add", "10.9.9.2/24", "dev", "m0x")
     there.run("ip", "link", "set", "m0x", "up")
     # it wants a directory in /run, and has a /run of its own
-    begin = "mount -t tmpfs tmpfs /run; mkdir -m 755 /run/sshd; exec \"$@\""
+    begin = 'mount -t tmpfs tmpfs /run; mkdir -m 755 /run/sshd; exec "$@"'
     command = ["unshare", "--mount", "sh", "-ec", begin, "sh", daemon, "-D", "-e"]
     with open(tmp_path / "daemon.log", "wb") as log:
         p = there.popen(*command, "-f", tmp_path / "daemon.conf", stdout=log, stderr=log)

@@ -20,26 +20,33 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-// What the child tells before it becomes the runtime: it is in its cgroup and has its mounts; or a struct err.
+// What the child tells before it becomes the runtime: it has its mounts; it is in its cgroup; or a struct err.
 enum {
+	WORD_MOUNTED = 'm',
 	WORD_ENTERED = 'e',
 	WORD_FAILED = 'f'
 };
 
-static int enter(const struct plan *p, pid_t parent, int report, struct err *err)
+// Tells who started this process, and waits until that lets it go on.
+static int tell(int parent, char word, struct err *err)
 {
-	const char word = WORD_ENTERED;
 	char answer;
 
+	if (write(parent, &word, 1) == 1 && read(parent, &answer, 1) == 1)
+		return 0;
+	return err_set(err, EPIPE, "start a process: who started it is gone");
+}
+
+static int enter(const struct plan *p, pid_t parent, int report, struct err *err)
+{
 	// until its lease is in use nobody may start in it
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return err_set(err, ESRCH, "start a process: who started it is gone");
+	// answered when its cgroups are made, and when its mounts are noted
 	if (site_unshare(err) < 0 || apply_steps(p, STEP_FENCE, err) < 0
-	    || apply_steps(p, STEP_ENTER, err) < 0)
+	    || tell(report, WORD_MOUNTED, err) < 0 || apply_steps(p, STEP_ENTER, err) < 0
+	    || tell(report, WORD_ENTERED, err) < 0)
 		return -err->code;
-	// answered when its mounts are noted
-	if (write(report, &word, 1) != 1 || read(report, &answer, 1) != 1)
-		return err_set(err, EPIPE, "start a process: who started it is gone");
 	prctl(PR_SET_PDEATHSIG, 0);
 	return 0;
 }
@@ -87,21 +94,81 @@ static int hear(int fd, char *word, struct err *err)
 	return -err->code;
 }
 
+static int write_file(const char *file, const char *name, struct err *err)
+{
+	_cleanup_close_ int dir = fs_mkdirs(ENGINES_DIR, 0711, err);
+
+	if (dir < 0)
+		return dir;
+	return fs_write_atomic(dir, strrchr(file, '/') + 1, name, strlen(name), 0600, err);
+}
+
+// The undo is on disk before the first step that changes the host is taken, and the container's file, by which its lease
+// is found, before there is one.
+static int begin_lease(struct start *s, const char *file, struct err *err)
+{
+	if (lease_write(&s->ledger, &s->plan.lease, err) < 0
+	    || write_file(file, s->plan.lease.grant.name, err) < 0)
+		return -err->code;
+	return apply_host(&s->plan, false, err);
+}
+
+// One that is gone has said why, or is heard no more.
+static int let(int child, struct err *err)
+{
+	return send(child, "g", 1, MSG_NOSIGNAL) == 1 || errno == EPIPE
+		       ? 0
+		       : err_sys(err, errno, "let a process go on");
+}
+
+// The child makes its fence meanwhile, which is its own and goes with it; and it enters its cgroup while its mounts are
+// noted. unwritten: as below.
+static int let_go(struct start *s, const char *unwritten, pid_t pid, int child, struct err *err)
+{
+	// enters its cgroup without waiting for a grace period (join in apply/cgroup.c), if nobody else waits for one
+	const bool at_once = s->host.cgroup.version == HOST_CGROUP_V1;
+	struct lease *lease = &s->plan.lease;
+	char word;
+	int r;
+
+	if ((unwritten != NULL && begin_lease(s, unwritten, err) < 0)
+	    || apply_host(&s->plan, true, err) < 0)
+		return -err->code;
+	if (!at_once)
+		cgroup_begin_grace();
+	if (let(child, err) < 0)
+		return -err->code;
+	r = hear(child, &word, err);
+	if (r > 0
+	    && (pinned_note(lease, (int)pid, err) < 0 || lease_write(&s->ledger, lease, err) < 0))
+		return -err->code;
+	if (r > 0)
+		r = hear(child, &word, err);
+	if (r <= 0)
+		return r;
+	ledger_unlock(&s->ledger);
+	if (let(child, err) < 0)
+		return -err->code;
+	if (at_once)
+		cgroup_begin_grace();
+	return hear(child, &word, err);
+}
+
+// unwritten: the container's file, where that and the lease are not on disk yet; else NULL.
 static int run_below(
 	struct start *s,
 	const struct below *below,
 	const struct command *c,
+	const char *unwritten,
 	mode_t mask,
 	int *ret_status,
 	struct err *err
 )
 {
 	_cleanup_close_ int here = -1, there = -1, sfd = -1;
-	struct lease *lease = &s->plan.lease;
 	pid_t parent = getpid(), child;
 	sigset_t old;
 	int pair[2], r;
-	char word = 0;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, errno, "make a socket");
@@ -114,15 +181,7 @@ static int run_below(
 	if (child == 0)
 		become(&s->plan, below, c, parent, there, mask, &old);
 	close(steal_fd(&there));
-	r = hear(here, &word, err);
-	if (r > 0) {
-		r = pinned_note(lease, (int)child, err);
-		if (r == 0)
-			r = lease_write(&s->ledger, lease, err);
-		ledger_unlock(&s->ledger);
-		if (r == 0 && write(here, "g", 1) == 1)
-			r = hear(here, &word, err);
-	}
+	r = let_go(s, unwritten, child, here, err);
 	if (r < 0)
 		kill(child, SIGKILL);
 	*ret_status = child_wait(child, sfd);
@@ -168,15 +227,6 @@ static void fill_launch(
 	launch->config = config;
 	launch->uid = host_id(spec, "uid", "uidMappings");
 	launch->gid = host_id(spec, "gid", "gidMappings");
-}
-
-static int write_file(const char *file, const char *name, struct err *err)
-{
-	_cleanup_close_ int dir = fs_mkdirs(ENGINES_DIR, 0711, err);
-
-	if (dir < 0)
-		return dir;
-	return fs_write_atomic(dir, strrchr(file, '/') + 1, name, strlen(name), 0600, err);
 }
 
 // ---- where the engine limits it itself
@@ -272,6 +322,7 @@ static int make_leased(
 {
 	struct lease *lease = &s->plan.lease;
 	const mode_t mask = umask(022); // what is made here must be passable for every user
+	const bool first = apply_host_first(&s->plan);
 	bool stays;
 	struct err unused;
 	int r = site_has(&lease->site, SITE_LEASE)
@@ -280,17 +331,11 @@ static int make_leased(
 
 	if (r == 0)
 		r = lease_note(lease, CONTAINER_NOTE, file, err);
-	if (r == 0)
-		r = lease_write(&s->ledger, lease, err);
 	if (r < 0)
 		return r;
-	r = write_file(file, lease->grant.name, err);
+	r = first ? begin_lease(s, file, err) : 0;
 	if (r == 0)
-		r = apply_host(&s->plan, false, err);
-	if (r == 0)
-		r = apply_host(&s->plan, true, err);
-	if (r == 0)
-		r = run_below(s, below, c, mask, ret_status, err);
+		r = run_below(s, below, c, first ? NULL : file, mask, ret_status, err);
 	stays = r == 0 && *ret_status == 0 && (command_is(c, "create") || c->detached);
 	if (stays && !site_has(&lease->site, SITE_LEASE)) {
 		r = settle_given(s, below, c, spec, err);

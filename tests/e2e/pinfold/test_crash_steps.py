@@ -452,7 +452,11 @@ class EngineCreate(Scenario):
     """0.0 becomes the runtime, and goes on when this is killed; the engine has it delete what it was told failed."""
 
     trace = ("-f",)  # the container stays
-    victims = {"0": ["self", "all"], "0.0": ["self", "0"]}
+    victims = {
+        "0": ["self", "all"],
+        "0.0": ["self", "0"],
+        "0.1": ["self"],  # a thread of it
+    }
 
     def __init__(self, pf):
         super().__init__(pf)

@@ -40,7 +40,8 @@ NOT_TYPED = [
     (r"PROX=/path/to/", "needs other projects' programs"),
     (
         r"podman |kubectl ",
-        "makes images of engines, and pods: test_device_plugin.py has the manifest",
+        "makes images of engines, and pods: test_plugin_image.py types those, test_kubernetes.py "
+        "has the manifests",
     ),
     (
         r"ssh tester |pinfold bench run .*--remote tester",

@@ -58,7 +58,7 @@ static void refuse(const struct hostfs *fs, const struct lease *lease, dev_t nod
 	struct err err;
 
 	// one on the bare host is root
-	if (!site_has(&lease->site, SITE_CONTAINER))
+	if (!site_has(&lease->site, SITE_IDS))
 		return;
 	if (cgroup_refuse_device(fs, lease, node, &err) < 0)
 		event_log("'%s': %s", lease->grant.name, err.msg);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// Who uses a NIC, from a /proc and /dev of plain files; what is said of it. That the kernel gives a group to one at
-// a time is tried where there is one: tests/e2e/pinfold/test_guest_nic.py.
+// Who uses a NIC, and whether it has gone, from a /proc, /sys and /dev of plain files; what is said of it. That the
+// kernel gives a group to one at a time is tried where there is one: tests/e2e/pinfold/test_guest_nic.py.
 
 #include "fake.h"
 #include "scratch.h"
 
 #include "apply/apply.h"
+#include "apply/nics_gone.h"
 #include "host/vfio.h"
 
 #include <sys/sysmacros.h>
@@ -160,6 +161,58 @@ static void users(void **)
 	ledger_close(&l);
 }
 
+static void drop(const char *path)
+{
+	char buf[256];
+
+	snprintf(buf, sizeof(buf), "%s/%s", top, path);
+	assert_int_equal(remove(buf), 0);
+}
+
+// Each is told of once, by its own directory or by its node; a node that cannot be read is not gone.
+static void gone(void **)
+{
+	struct lease lease = {
+		.grant =
+			{.nnics = 4,
+			 .nics =
+				 {{"0000:01:00.0", 40},
+				  {"0000:01:00.1", 40},
+				  {"0000:02:00.0", 41},
+				  {"0000:03:00.0", -1, .uio = true}}},
+	};
+	struct nics_known k;
+
+	for (unsigned i = 0; i < lease.grant.nnics; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/x", lease.grant.nics[i].bdf);
+		put(path, "");
+	}
+	put("sys/bus/pci/devices/0000:03:00.0/uio/uio0/dev", "1:7\n");
+	nics_know(&fs, &lease, &k);
+	assert_true(k.node[0] == GROUP && k.node[1] == GROUP && k.node[2] == OTHER);
+	assert_true(k.node[3] == makedev(1, 7));
+	assert_int_equal(nics_look_gone(&fs, &lease, &k), 0);
+	put("sys/class/vfio/41/dev", "nonsense\n");
+	assert_int_equal(nics_look_gone(&fs, &lease, &k), 0);
+	// of two in a group
+	drop("sys/bus/pci/devices/0000:01:00.1/x");
+	drop("sys/bus/pci/devices/0000:01:00.1");
+	assert_int_equal(nics_look_gone(&fs, &lease, &k), 1 << 1);
+	assert_int_equal(k.refused, 0);
+	drop("sys/class/vfio/40/dev");
+	assert_int_equal(nics_look_gone(&fs, &lease, &k), 1 << 0);
+	assert_int_equal(k.refused, 1 << 0 | 1 << 1);
+	// bound anew, with another number
+	put("sys/class/vfio/41/dev", "1:3\n");
+	drop("sys/bus/pci/devices/0000:03:00.0/uio/uio0/dev");
+	drop("sys/bus/pci/devices/0000:03:00.0/uio/uio0");
+	assert_int_equal(nics_look_gone(&fs, &lease, &k), 1 << 2 | 1 << 3);
+	assert_int_equal(nics_look_gone(&fs, &lease, &k), 0);
+	assert_int_equal(k.gone, 15);
+}
+
 static void text(void **)
 {
 	struct grant g = {.nnics = GRANT_NICS};
@@ -194,6 +247,7 @@ int main(void)
 		EACH(in_use),
 		EACH(nobody),
 		EACH(users),
+		EACH(gone),
 		cmocka_unit_test(text),
 	};
 

@@ -200,32 +200,55 @@ except OSError as e:
 """
 
 
+@pytest.fixture
+def to_vfio(e1000e):
+    """One that somebody has, and one that gets the number of its node once that is gone."""
+
+    def bind(nic):
+        nic.bind("vfio-pci")
+        return number(nic)
+
+    yield *e1000e[:2], bind
+    rescan()
+    for nic in e1000e[:2]:
+        nic.bind("e1000e")
+        (nic.path / "driver_override").write_text("\n")
+
+
 @pytest.mark.limit(150)
 @pytest.mark.parametrize("by", ["remove", "driver/unbind"])
-def test_number_of_one_that_is_gone(pf, e1000e, pulled, by):
+def test_number_of_one_that_is_gone(to_vfio, pf, by):
     """The kernel gives it to the next NIC, and the node stays in the container: it opens nothing."""
-    a, b, _ = e1000e
-    a.bind("vfio-pci")
-    former = number(a)
+    a, b, bind = to_vfio
+    former = bind(a)
     s, name = pf.begin("--nic", a.bdf, cpu=NODES[0][0])
     try_it = ["exec", name, "--", PYTHON, "-I", "-c", TRY, a.group]
     assert pf.ok(*try_it) == "opened\n"
     (a.path / by).write_text("1" if by == "remove" else a.bdf)
     s.until(f"^pinfold: '{name}': NIC {a.bdf} is gone: ")
-    b.bind("vfio-pci")
-    try:
-        assert number(b) == former
-        assert pf.ok(*try_it) == "Operation not permitted\n"
-        assert pf.ok("exec", name, "--", "/bin/sh", "-c", ": >/dev/null && echo fine") == "fine\n"
-        flags = ["--cpus", NODES[0][1], "--nic", b.bdf]
-        p = pf("run", *flags, "--", PYTHON, "-I", "-c", OPEN, b.bdf)
-        assert (p.returncode, p.stderr) == (0, "")
-        pf.ok("stop", "-t", "0", name)
-        assert s.text().count(f"NIC {a.bdf} is gone") == 1
-        assert pf.ps() == {} and pf.ok("gc") == "0 cleaned up\n"
-    finally:
-        pf.put_away()
-        rescan()
-        for nic in (a, b):
-            nic.bind("e1000e")
-            (nic.path / "driver_override").write_text("\n")
+    assert bind(b) == former
+    assert pf.ok(*try_it) == "Operation not permitted\n"
+    assert pf.ok("exec", name, "--", "/bin/sh", "-c", ": >/dev/null && echo fine") == "fine\n"
+    flags = ["--cpus", NODES[0][1], "--nic", b.bdf]
+    p = pf("run", *flags, "--", PYTHON, "-I", "-c", OPEN, b.bdf)
+    assert (p.returncode, p.stderr) == (0, "")
+    pf.ok("stop", "-t", "0", name)
+    assert s.text().count(f"NIC {a.bdf} is gone") == 1
+    assert pf.ps() == {} and pf.ok("gc") == "0 cleaned up\n"
+
+
+@pytest.mark.limit(150)
+def test_number_of_one_that_a_keeper_has(to_vfio, pf, keep):
+    a, b, bind = to_vfio
+    former = bind(a)
+    name = keep.grant("--nic", a.bdf, cpu=NODES[0][0])
+    keep.start("echo up; exec sleep 1000").until("^up")
+    try_it = ["exec", name, "--", PYTHON, "-I", "-c", TRY, a.group]
+    assert keep.ok(*try_it) == "opened\n"
+    (a.path / "remove").write_text("1")
+    assert bind(b) == former
+    # it is watched from beside, and said in no output of the keeper's
+    wait(lambda: keep.ok(*try_it) == "Operation not permitted\n", what="no way to the other NIC")
+    assert keep.ok("exec", name, "--", "/bin/sh", "-c", ": >/dev/null && echo fine") == "fine\n"
+    pf.ok("grant", "stop", name)
+    assert pf.ps() == {} and pf.ok("gc") == "0 cleaned up\n"

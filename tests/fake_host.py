@@ -21,6 +21,7 @@ class Node:
     cpus: list
     mem_kb: int
     pages: dict  # page size in kB -> [total, free, surplus]
+    movable: bool = False  # all of its memory
 
 
 @dataclass
@@ -254,8 +255,9 @@ def write_nodes(t, m):
     t.put(f"{base}/online", format_list(m.nodes))
     t.put(f"{base}/possible", format_list(m.nodes))
     t.put(f"{base}/has_cpu", format_list(n for n in m.nodes if m.nodes[n].cpus))
-    for name in ("has_memory", "has_normal_memory"):
-        t.put(f"{base}/{name}", format_list(n for n in m.nodes if m.nodes[n].mem_kb))
+    memory = [n for n in m.nodes if m.nodes[n].mem_kb]
+    t.put(f"{base}/has_memory", format_list(memory))
+    t.put(f"{base}/has_normal_memory", format_list(n for n in memory if not m.nodes[n].movable))
     for row, (n, node) in zip(m.distances, m.nodes.items()):
         d = f"{base}/node{n}"
         cpus = [c for c in node.cpus if c in online]
@@ -690,7 +692,7 @@ def gpus():
             0: Node(list(range(10)), 32 << 20, {2048: [64, 64, 0]}),
             1: Node(list(range(10, 20)), 0, {2048: [0, 0, 0]}),
             2: Node([], 16 << 20, {2048: [128, 128, 0]}),
-            250: Node([], 96 << 20, {2048: [512, 512, 0]}),
+            250: Node([], 96 << 20, {2048: [512, 512, 0]}, movable=True),
         },
         distances=[[10 if a == b else far[min(a, b)][max(a, b)] for b in numbers] for a in numbers],
         pci=[

@@ -237,25 +237,21 @@ static int choose_cpus(
 }
 
 // The nodes it may take memory from, when the request does not say: those of its CPUs and pages that
-// have memory (a kernel takes no others into a cpuset), else the one nearest to its CPUs.
+// have memory (a kernel takes no others into a cpuset). Where they have none for the kernel, the nearest that has, too.
 static struct idset choose_mems(const struct grant *g, const struct host *host, int home)
 {
 	struct idset cpus = grant_all_cpus(g), mems = host_nodes_of(host, &cpus);
-	int best = -1;
 
 	for (unsigned i = 0; i < g->nhugepages; i++)
 		idset_add(&mems, (unsigned)g->hugepages[i].node);
 	idset_and(&mems, &host->nodes_with_memory);
-	if (!idset_empty(&mems))
+	if (idset_intersects(&mems, &host->nodes_for_kernel))
 		return mems;
 	if (home < 0 && !idset_empty(&cpus) && host_cpu(host, (unsigned)idset_first(&cpus)) != NULL)
 		home = host_cpu(host, (unsigned)idset_first(&cpus))->node;
-	idset_foreach (node, &host->nodes_with_memory) {
-		if (best < 0 || host_distance(host, home, node) < host_distance(host, home, best))
-			best = node;
-	}
-	if (best >= 0)
-		idset_add(&mems, (unsigned)best);
+	home = host_nearest(host, home, &host->nodes_for_kernel);
+	if (home >= 0)
+		idset_add(&mems, (unsigned)home);
 	return mems;
 }
 

@@ -126,6 +126,23 @@ static int check_mems(const struct grant *g, const struct host *host, struct err
 				idset_format(&host->nodes_with_memory, list, sizeof(list))
 			);
 	}
+	// what a kernel needs for a program itself (pipes, mounts) it does not get there
+	if (!idset_intersects(&g->mems, &host->nodes_for_kernel)) {
+		int first = idset_first(&g->mems);
+		struct idset more = g->mems;
+		int nearest = host_nearest(host, first, &host->nodes_for_kernel);
+
+		if (nearest >= 0)
+			idset_add(&more, (unsigned)nearest);
+		return err_set(
+			err,
+			ENOMEM,
+			"NUMA node %d has no memory but movable one, with which alone no program "
+			"runs; name another beside it: --mems %.200s",
+			first,
+			idset_format(&more, list, sizeof(list))
+		);
+	}
 	return 0;
 }
 

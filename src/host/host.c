@@ -154,3 +154,14 @@ unsigned host_distance(const struct host *h, int from, int to)
 	}
 	return 255;
 }
+
+int host_nearest(const struct host *h, int from, const struct idset *nodes)
+{
+	int best = -1;
+
+	idset_foreach (node, nodes) {
+		if (best < 0 || host_distance(h, from, node) < host_distance(h, from, best))
+			best = node;
+	}
+	return best;
+}

@@ -155,6 +155,7 @@ struct host {
 	unsigned ncpus;
 	struct host_cpu *cpus; // the online ones, in order of id
 	struct idset nodes_online, nodes_with_memory;
+	struct idset nodes_for_kernel; // of these: not all of their memory is movable
 	bool numa; // false: a kernel without /sys/devices/system/node; one node 0 is made up
 	unsigned nnodes;
 	struct host_node *nodes; // the online ones, in order of id
@@ -221,6 +222,8 @@ struct idset host_nodes_of(const struct host *h, const struct idset *cpus);
 // The distance between two nodes as the firmware tells it (10: the same); 0 from no node (-1), 255 if
 // it is not known.
 unsigned host_distance(const struct host *h, int from, int to);
+// The one of these nodes that is nearest, -1: there are none.
+int host_nearest(const struct host *h, int from, const struct idset *nodes);
 
 // What a copy of another machine's files does not tell is unlimited.
 void host_read_limits(const struct hostfs *fs, struct host_limits *ret);

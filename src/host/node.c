@@ -82,6 +82,7 @@ static void make_up_node(struct host *h)
 	}
 	idset_add(&h->nodes_online, 0);
 	idset_add(&h->nodes_with_memory, 0);
+	idset_add(&h->nodes_for_kernel, 0);
 }
 
 static void read_all(const struct hostfs *fs, struct host *h)
@@ -103,6 +104,11 @@ static void read_all(const struct hostfs *fs, struct host *h)
 	// it is somewhere, and none of them says where
 	if (idset_empty(&h->nodes_with_memory))
 		h->nodes_with_memory = h->nodes_online;
+	// the others have movable memory alone, as what is to be taken off again
+	host_list(h, fs->root, "", NODE_DIR "/has_normal_memory", HOST_NODES, &h->nodes_for_kernel);
+	idset_and(&h->nodes_for_kernel, &h->nodes_with_memory);
+	if (idset_empty(&h->nodes_for_kernel))
+		h->nodes_for_kernel = h->nodes_with_memory;
 }
 
 // Gives the CPUs that no node claims to the first that has CPUs.

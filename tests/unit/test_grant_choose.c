@@ -238,6 +238,7 @@ static void node_without_memory(void **)
 
 	fake_read("paper", &h);
 	idset_del(&h.nodes_with_memory, 1);
+	idset_del(&h.nodes_for_kernel, 1);
 	fake_grant(&h, &nobody, "cpus=13", &g);
 	assert_ids(&g.mems, "0");
 	fake_grant(&h, &nobody, "cpus=1,13", &g);
@@ -268,23 +269,32 @@ static void memory_alone(void **)
 		// named
 		{"cpu-count=1 hugepages=2M=4@250", "1", "0,250", 250},
 		{"cpu-count=1 hugepages=2M=4@2", "10", "2", 2},
-		{"cpu-count=1 mems=250", "1", "250", -1},
-		{"cpu-count=1 mems=250 hugepages=2M=4", "1", "250", 250},
+		{"cpu-count=1 mems=0,250", "1", "0,250", -1},
+		{"cpu-count=1 mems=0,250 hugepages=2M=4@250", "1", "0,250", 250},
 		{"cpu-count=1 mems=2", "10", "2", -1},
 		{"cpus=1 mems=0,250 hugepages=2M=4", "1", "0,250", 0},
 	};
+	struct request req;
+	struct grant g;
+	struct err err;
 	struct host h;
 
 	fake_read("gpus", &h);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct grant g;
-
 		fake_grant(&h, &nobody, cases[i].flags, &g);
 		assert_ids(&g.cpus, cases[i].cpus);
 		assert_ids(&g.mems, cases[i].mems);
 		if (cases[i].node >= 0)
 			assert_true(pages_on(&g, MIB2, cases[i].node) > 0);
 	}
+	// where all that is near is movable the kernel's is added; nobody who names nodes gets another
+	idset_del(&h.nodes_for_kernel, 2);
+	fake_grant(&h, &nobody, "cpus=12 hugepages=2M=4@2", &g);
+	assert_ids(&g.mems, "0,2");
+	fake_grant(&h, &nobody, "cpus=12", &g);
+	assert_ids(&g.mems, "0");
+	req = fake_request("cpus=12 mems=2");
+	assert_fails(grant_resolve(&req, &h, &nobody, &g, &err), &err, "--mems 0,2");
 	host_done(&h);
 }
 

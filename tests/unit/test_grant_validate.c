@@ -78,6 +78,9 @@ static void memory(void **)
 	host_done(&h);
 	fake_read("gpus", &h);
 	refused(&h, &nobody, "cpus=1 mems=1", "node 1 has no memory; name nodes that have with");
+	refused(&h, &nobody, "cpus=1 mems=250", "node 250 has no memory but movable one, with");
+	refused(&h, &nobody, "cpus=1 mems=250 hugepages=2M=1", "beside it: --mems 0,250");
+	accepted(&h, "cpus=1 mems=0,250");
 	// who named no --mems is not told of them
 	refused(&h, &nobody, "cpus=1 hugepages=2M=1@1", "on node 1: that node has no memory");
 	refused(&h, &nobody, "cpus=1 hugepages=2M=9@250 mems=0", "that node is not in --mems");

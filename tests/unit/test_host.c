@@ -442,6 +442,7 @@ static void unknown_files(void **state)
 		{CPU "/cpu1/cache/index1/shared_cpu_list", NULL},
 		{NODE "/online", "node/online"},
 		{NODE "/has_memory", "node/has_memory"},
+		{NODE "/has_normal_memory", "node/has_normal_memory"},
 		{NODE "/node0/cpulist", "node0/cpulist"},
 		{NODE "/node0/distance", "node0/distance"},
 		{NODE "/node0/meminfo", NULL},
@@ -592,6 +593,7 @@ static void machine_of_gpus(void **)
 	read_kind("gpus", &h);
 	assert_ids(&h.nodes_online, "0-2,250");
 	assert_ids(&h.nodes_with_memory, "0,2,250");
+	assert_ids(&h.nodes_for_kernel, "0,2");
 	assert_ids(&h.nohz_full, "");
 	assert_ids(&host_node(&h, 250)->cpus, "");
 	assert_pool(&host_node(&h, 250)->hugepages[0], MIB2, 512, 512, 0);

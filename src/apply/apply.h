@@ -475,6 +475,8 @@ void offline_look(const struct hostfs *fs, const struct lease *lease, struct off
 
 // Whether the cgroup of the grant `name` is frozen, for who may not read leases.
 bool offline_frozen(const struct hostfs *fs, const char *name);
+// The CPUs that its box may use just now, for the same. False: there is none, or no such limit.
+bool offline_cpus(const struct hostfs *fs, const char *name, struct idset *ret);
 
 // Looks, and does what the grant says: freezes or kills what is outside; thaws what is whole again, after
 // giving back what the kernel does not give back itself.

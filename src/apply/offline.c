@@ -60,21 +60,43 @@ static bool is_frozen(const struct hostfs *fs, const char *group)
 	return box >= 0 && hostfs_int(box, file, &v) == 0 && v == 1;
 }
 
-bool offline_frozen(const struct hostfs *fs, const char *name)
+// Isolated or not: where the cgroup of that name is. NULL: nowhere, or it has no such control.
+static char *find_group(
+	const struct hostfs *fs, const char *name, const struct cgroup_control *control
+)
 {
 	struct grant g = {0};
 
-	// isolated or not: where the cgroup is
 	for (int i = 0; i < 2; i++) {
 		_cleanup_free_ char *group = NULL;
+		_cleanup_close_ int box = -1;
+		const char *file;
 
 		snprintf(g.name, sizeof(g.name), "%s", name);
 		g.isolated = i == 1;
 		group = plan_lease_cgroup(&g);
-		if (group != NULL && is_frozen(fs, group))
-			return true;
+		box = group != NULL ? cgroup_open_box(fs, group, control, &file) : -1;
+		if (box >= 0)
+			return steal_ptr(group);
 	}
-	return false;
+	return NULL;
+}
+
+bool offline_frozen(const struct hostfs *fs, const char *name)
+{
+	_cleanup_free_ char *group = find_group(fs, name, &frozen_itself);
+
+	return group != NULL && is_frozen(fs, group);
+}
+
+bool offline_cpus(const struct hostfs *fs, const char *name, struct idset *ret)
+{
+	_cleanup_free_ char *group = find_group(fs, name, &effective_cpus);
+	const char *file;
+	_cleanup_close_ int box =
+		group != NULL ? cgroup_open_box(fs, group, &effective_cpus, &file) : -1;
+
+	return box >= 0 && hostfs_idset(box, file, IDSET_MAX, ret) >= 0;
 }
 
 static int set_frozen(const struct hostfs *fs, const char *group, bool frozen, struct err *err)

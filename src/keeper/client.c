@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -220,8 +221,32 @@ static int follow(
 	}
 }
 
+// What carries the program's bytes is its caller's process, at his cost. It runs where the grant's own would, if he may
+// use those CPUs: what a program says takes nothing from who has others.
+static int start_relay(struct session *s, const char *name, struct err *err)
+{
+	struct idset before = {0}, cpus;
+	bool moved = false;
+	struct err unused;
+	struct hostfs fs;
+	int r;
+
+	if (hostfs_open("/", &fs, &unused) == 0) {
+		moved = offline_cpus(&fs, name, &cpus)
+			&& sched_getaffinity(0, sizeof(before), (cpu_set_t *)before.word) == 0
+			&& sched_setaffinity(0, sizeof(cpus), (cpu_set_t *)cpus.word) == 0;
+		hostfs_close(&fs);
+	}
+	r = relay_start(&s->relay, &s->streams, NULL, NULL, err);
+	if (moved)
+		sched_setaffinity(0, sizeof(before), (cpu_set_t *)before.word);
+	return r;
+}
+
 // Asks, with the program's ends of its streams.
-static int ask(struct session *s, const struct keeper_request *req, struct err *err)
+static int ask(
+	struct session *s, const char *name, const struct keeper_request *req, struct err *err
+)
 {
 	unsigned n = keeper_request_fds(req);
 	int fds[KEEPER_FDS];
@@ -239,7 +264,7 @@ static int ask(struct session *s, const struct keeper_request *req, struct err *
 	if (n == 0)
 		return 0;
 	terminal_take(&s->terminal);
-	return relay_start(&s->relay, &s->streams, NULL, NULL, err);
+	return start_relay(s, name, err);
 }
 
 int keeper_run(const char *name, const struct keeper_request *req, int *ret_status, struct err *err)
@@ -259,7 +284,7 @@ int keeper_run(const char *name, const struct keeper_request *req, int *ret_stat
 	if (s.sock < 0)
 		return s.sock;
 	s.sfd = watch_signals(req->terminal, &old);
-	r = ask(&s, req, err);
+	r = ask(&s, name, req, err);
 	if (r == 0)
 		r = follow(&s, req, &reply, err);
 	close(s.sock);

@@ -21,6 +21,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -124,6 +125,7 @@ int log_start(struct log *log, const struct hostfs *fs, const struct lease *leas
 	if (pid == 0) {
 		int *const mine[] = {&log->from, &log->file, &log->times, &log->dir};
 
+		prctl(PR_SET_NAME, "pinfold-log");
 		if (beside_enter(fs, lease, err) < 0)
 			_exit(1);
 		beside_detach();

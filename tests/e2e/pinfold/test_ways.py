@@ -3,13 +3,21 @@
 """Attacks that succeeded once, from a program in a container, by each way that one gets there: the fence is not that of
 `pinfold run` alone. What each of them is about has tests of its own, which look closer."""
 
+import errno
 import json
+import os
 import stat
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
 from accounts import take
-from workload import CPU, PYTHON, needs_root, unique
+from peers import Peers
+from ways import WAYS, Way
+from workload import CPU, OTHER, PAGE, PYTHON, SLOW, free_pages, needs_pages, needs_root, needs_two
+from workload import ids, status_field, unique, wait
 
 pytestmark = [needs_root, pytest.mark.whole]
 
@@ -66,6 +74,9 @@ def queues():
     attr = (ctypes.c_long * 8)(0, 10, 8192)
     return libc.syscall(240, b"q-%d" % n, os.O_CREAT | os.O_RDWR, 0o600, attr) >= 0
 
+# what it counts for the machine
+seen["io_setup"] = libc.syscall(206, 64, ctypes.byref(ctypes.c_ulong())), ctypes.get_errno()
+
 for take in (queues, timers, inotify):
     n = 0
     while n < 100000 and take():
@@ -76,47 +87,112 @@ time.sleep(600)
 """
 
 
-@pytest.fixture(params=["run", "run -d", "exec", "keeper", "keeper-exec"])
-def attack(request, pf, keep, tmp_path):
-    """Starts it, and returns what it says, once it does, and the directory that it writes to."""
-    keep.dir.chmod(0o755)
-    drop, link = keep.dir / "drop", unique("l")
+@pytest.fixture(params=WAYS)
+def way(request, pf, keep):
+    made = Way(request.param, pf, keep)
+    yield made
+    if made.name:
+        made.end()
+
+
+@needs_two
+def test_it_held(way, pf):
+    drop, link = way.keep.dir / "drop", unique("l")
     drop.mkdir()
     drop.chmod(0o777)
-    flags = ["--memory", "128M", "--link", f"memif:{link}"]
-    program = ["--", PYTHON, "-I", "-c", ATTACK, f"/run/pinfold/links/{link}"]
-    volume, idle = ["-v", f"{drop}:/drop"], ["--", "/bin/sleep", "1000"]
-    name = pf.unique()
-    if request.param == "run":
-        s = pf.start("run", "--name", name, "--cpus", CPU, *flags, *volume, *program)
-    elif request.param == "run -d":
-        pf.detach(*flags, *volume, name=name, command=program[1:])
-        s = pf.start("logs", "-f", name)
-    elif request.param == "exec":
-        pf.detach(*flags, *volume, name=name)
-        s = pf.start("exec", name, *program)
-    else:
-        keep.grant(*flags)
-        if request.param == "keeper":
-            s = keep.begin("run", "--grant", keep.name, *volume, *program)
-        else:
-            keep.ok("run", "-d", "--grant", keep.name, *volume, *idle)
-            s = keep.begin("exec", keep.name, *program)
-    yield lambda: (json.loads(s.until(r"^seen (.*)$", 60)[1]), drop)
-    if keep.name:
-        pf("grant", "stop", keep.name)
-    else:
-        pf("stop", "-t", "0", name)
-
-
-def test_it_held(attack):
-    seen, drop = attack()
+    s = way.begin(
+        [PYTHON, "-I", "-c", ATTACK, f"/run/pinfold/links/{link}"],
+        ["--memory", "128M", "--link", f"memif:{link}"],
+        ["-v", f"{drop}:/drop"],
+    )
+    seen = json.loads(s.until(r"^seen (.*)$", 60)[1])
     assert seen["streams"] in (["nothing", "pipe", "pipe"], ["pipe"] * 3), seen
     assert seen["set-id"] == []
     for path in drop.iterdir():
         assert path.stat().st_mode & (stat.S_ISUID | stat.S_ISGID) == 0
     size, files = seen["link"]
     assert size <= 1 << 20 and files < 256, seen
+    assert seen["io_setup"] == [-1, errno.EPERM]
     for what in ("inotify", "timers", "queues"):
         assert 0 < seen[what] < 100000, seen
         assert take(what, 1) == 1, f"root gets no {what} while a container has {seen[what]}"
+    # whose its files are nobody becomes
+    left = (drop / "file").stat().st_uid
+    way.end()
+    base = pf.lease(pf.detach(cpu=OTHER))["uid-base"]
+    assert left != 0 and not base <= left < base + 65536
+
+
+@needs_two
+@needs_pages(24)
+@pytest.mark.parametrize("kind", ["memory", "huge", "file"])
+def test_what_it_passed_on_stays_counted(way, pf, kind):
+    """A peer that was granted none of it has it, and the grant is not over (more: test_lease.py)."""
+    peers, before = Peers(pf), free_pages()
+    pages = 0 if kind == "memory" else 16
+    flags = [*peers.flags, *(["--hugepages", f"2M={pages}"] if pages else [])]
+    way.begin(peers.giver(kind, 32), flags).until("^given")
+    way.end()
+    row = wait(lambda: (r := pf.ps()[way.name])["state"] == "draining" and r, what="its end")
+    assert row["held"]["hugepages"] == pages * PAGE and free_pages() == before - pages
+    assert pages or 32 << 20 <= row["held"]["memory"] < 34 << 20
+    again = ["grant", "start", way.name]
+    if not way.of_a_keeper:
+        again = ["run", "--name", way.name, "--cpus", CPU, "--", "true"]
+    pf.fails(*again, like=f"draining: .*stop '{peers.taker}'")
+    peers.end()
+    assert pf.ok("gc") == "1 cleaned up\n"
+    assert way.name not in pf.ps() and free_pages() == before
+
+
+# --- what pinfold itself does for it --------------------------------------------------------------
+
+
+def processes():
+    """Of all of pinfold's: the name, what it has used of a CPU (ns), where it may run, and its cgroups."""
+    found = {}
+    for d in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (d / "comm").read_text().strip()
+            if name.startswith("pinfold"):
+                tasks = [(t / "schedstat").read_text() for t in (d / "task").iterdir()]
+                where = ids(status_field((d / "status").read_text(), "Cpus_allowed_list"))
+                used = sum(int(text.split()[0]) for text in tasks)
+                found[int(d.name)] = name, used, where, (d / "cgroup").read_text()
+        except OSError:
+            pass  # it has ended
+    return found
+
+
+CARRIERS = ("pinfold-relay", "pinfold-log")
+BUSY = 5_000_000  # ns
+
+
+def new(before):
+    """Processes since then, and some that work."""
+    found = {pid: p for pid, p in processes().items() if pid not in before}
+    return found if any(p[0] in CARRIERS and p[1] > BUSY for p in found.values()) else None
+
+
+@needs_two
+@pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="no schedstat here")
+def test_what_it_says_costs_the_granted_cpu(way):
+    """Whoever carries a flood of output, or writes it to a log, runs on no CPU of others."""
+    before = processes()
+    command = way.command(["/bin/cat", "/dev/zero"], ["--memory", "128M"])
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    with subprocess.Popen(command, **streams, **way.who) as p:
+        try:
+            first = wait(lambda: new(before), what="somebody who carries it")
+            time.sleep(2 * SLOW)
+            now = new(before)
+        finally:
+            way.end()
+        p.wait(20 * SLOW)
+    busy = [pid for pid in now if pid in first and now[pid][1] - first[pid][1] > BUSY]
+    assert {now[pid][0] for pid in busy} & set(CARRIERS), now
+    for pid in busy:
+        name, used, where, cgroup = now[pid]
+        assert where == {CPU}, f"{name} used {used} ns and may run on {where}"
+        # of a keeper's caller it is his own
+        assert f"/pinfold/{way.name}/" in cgroup or way.of_a_keeper

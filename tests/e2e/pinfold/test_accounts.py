@@ -54,7 +54,7 @@ def hoarder(pf, what, *flags, **kw):
 def test_others_still_get_theirs(pf, what):
     """A container has of each what is its own, and root on the host and a second one have theirs."""
     got = hoarder(pf, what, "--cpus", CPU, "--memory", "512M")
-    assert 0 < got < 100000, f"{got} of {what}"
+    assert 0 < got < (65 if what == "terminals" else 100000), f"{got} of {what}"
     assert take(what, 1) == 1, f"root gets no {what} while a container has {got}"
     p = pf.run("--", PYTHON, "-I", "-c", HOLDER, what, 1, cpu=OTHER)
     assert p.stdout == "got 1\n", f"a second container gets no {what}"

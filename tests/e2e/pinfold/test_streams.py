@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from features import CGROUP, NODE, V2
 from terminals import on_terminal, read_until, size
 from workload import CPU, LOGS, OTHER, PYTHON, SLOW, ids, kill, needs_pages, needs_root, needs_two
-from workload import status_field, wait
+from workload import status_field, unique, wait
 
 pytestmark = [needs_root]
 MIB = 1 << 20
@@ -304,16 +305,42 @@ def cgroup(pid):
     return Path(f"/proc/{pid}/cgroup").read_text()
 
 
+@pytest.fixture
+def unit():
+    """A cgroup without the granted CPU, as a unit with AllowedCPUs= may have."""
+    top = CGROUP if V2 else CGROUP / "cpuset"
+    group = top / unique("unit")
+    if V2:
+        (top / "cgroup.subtree_control").write_text("+cpuset")
+    group.mkdir()
+    (group / "cpuset.cpus").write_text(str(OTHER))
+    (group / "cpuset.mems").write_text((NODE / "has_memory").read_text() if NODE.is_dir() else "0")
+    yield group
+    wait(lambda: (group / "cgroup.procs").read_text() == "", what="the end of all in it")
+    group.rmdir()
+
+
+@needs_two
+def test_relay_of_a_unit_without_the_granted_cpus(pf, unit):
+    """To the journal it carries from the unit's, for everybody else from the grant's."""
+    for ours, where in ((True, {OTHER}), (False, {CPU})):
+        relay_to_the_journal(pf, ours, where, lambda: (unit / "cgroup.procs").write_text("0"))
+
+
 @pytest.mark.parametrize("stream", ["ours", "another"])
 def test_relay_to_the_journal(pf, stream):
     """systemd's journal puts lines down to the unit in whose cgroup their writer is: it stays there."""
+    relay_to_the_journal(pf, stream == "ours", {CPU})
+
+
+def relay_to_the_journal(pf, ours, where, enter=None):
     r, w = os.pipe()
     st = os.fstat(w)
-    env = {**os.environ, "JOURNAL_STREAM": f"{st.st_dev}:{st.st_ino + (stream == 'another')}"}
+    env = {**os.environ, "JOURNAL_STREAM": f"{st.st_dev}:{st.st_ino + (not ours)}"}
     script = "echo up; sleep 1000"
     p = subprocess.Popen(
         [pf.path, "run", "--cpus", str(CPU), "--", "/bin/sh", "-c", script],
-        stdin=subprocess.DEVNULL, stdout=w, env=env,
+        stdin=subprocess.DEVNULL, stdout=w, env=env, preexec_fn=enter,
     )  # fmt: skip
     os.close(w)
     try:
@@ -323,8 +350,8 @@ def test_relay_to_the_journal(pf, stream):
             pid for pid in children.read_text().split()
             if Path(f"/proc/{pid}/comm").read_text() == "pinfold-relay\n"
         )  # fmt: skip
-        assert (cgroup(relay) == cgroup(p.pid)) == (stream == "ours")
-        assert os.sched_getaffinity(int(relay)) == {CPU}
+        assert (cgroup(relay) == cgroup(p.pid)) == ours
+        assert os.sched_getaffinity(int(relay)) == where
     finally:
         p.terminate()
         assert p.wait(20 * SLOW) == 128 + signal.SIGTERM

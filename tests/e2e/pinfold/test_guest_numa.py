@@ -5,6 +5,7 @@
 import json
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from features import FAR, NEAR, ONLINE, needs_node_pages, needs_nodes, needs_too
 from workload import (
     NODES,
     PYTHON,
+    SLOW,
     free_pages,
     ids,
     needs_root,
@@ -234,6 +236,44 @@ def test_more_than_a_node_has(pf):
     found = {h["node"]: h["count"] for h in doc["grant"]["hugepages"]}
     assert found == {FAR: have, NEAR: 8}
     assert ids(doc["grant"]["mems"]) == {NEAR, FAR}
+
+
+# Of the host: has so many pages of one node, whoever they were promised to.
+GRAB = """
+pages, node = int(sys.argv[1]), int(sys.argv[2])
+at = anonymous(pages << 21, 0x40000)
+assert call(MBIND, ctypes.c_void_p(at), pages << 21, BIND, mask(node), 64, 0) == "ok"
+for i in range(pages): ctypes.memset(at + (i << 21), 1, 1)
+print("grabbed", json.dumps(where(at)), flush=True)
+sys.stdin.read()
+"""
+TOUCH = """
+fd = os.open("/dev/hugepages/x", os.O_CREAT | os.O_RDWR, 0o600)
+at = libc.mmap(None, 8 << 21, 3, 1, fd, 0)
+print("mapped", flush=True)
+sys.stdin.readline()
+ctypes.memset(at, 1, 1)
+print("touched", json.dumps(where(at)), flush=True)
+"""
+
+
+@needs_node_pages(16)
+def test_a_program_of_the_host_takes_what_is_reserved_on_a_node(pf):
+    """The kernel keeps as many for the grant, but elsewhere: the grant has none rather than those."""
+    have = node_pages(NEAR)
+    flags = ["-i", "--cpus", str(on(NEAR)), "--hugepages", f"2M=8@{NEAR}"]
+    command = [pf.path, "run", *flags, "--", PYTHON, "-I", "-c", CALLS + TOUCH]
+    grab = [PYTHON, "-I", "-c", CALLS + GRAB, str(have), str(NEAR)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as p:
+        assert p.stdout.readline() == "mapped\n"
+        with subprocess.Popen(grab, **pipes) as other:
+            assert other.stdout.readline() == f'grabbed {{"{NEAR}": {have}}}\n'
+            assert p.communicate("\n", timeout=30 * SLOW)[0] == ""
+            other.stdin.close()
+            assert other.wait(20 * SLOW) == 0
+    assert p.returncode == 128 + signal.SIGBUS
+    assert node_pages(NEAR) == have
 
 
 # --- near to what ---------------------------------------------------------------------------------

@@ -13,19 +13,8 @@ from pathlib import Path
 import pytest
 from features import CGROUP, V2, needs_partitions
 
-from workload import (
-    CPU,
-    CPUS,
-    GUEST,
-    LOGS,
-    OTHER,
-    ids,
-    kill,
-    needs_root,
-    processes_of,
-    status_field,
-)
-from workload import wait
+from offline import BUSY, assert_goes_on, assert_stands_still, cgroup_v1, row, until
+from workload import CPU, CPUS, GUEST, LOGS, OTHER, kill, needs_root, wait
 
 pytestmark = [
     needs_root,
@@ -35,7 +24,6 @@ pytestmark = [
     ),
 ]
 OWNER = 64201
-BUSY = ("/bin/sh", "-c", "while :; do :; done")
 SECOND = CPUS[-2]
 
 
@@ -49,37 +37,6 @@ def all_online():
     for cpu in (CPU, SECOND):
         put(cpu, True)
     os.sched_setaffinity(0, CPUS)
-
-
-def row(pf, name):
-    return pf.ps()[name]
-
-
-def until(pf, name, state, seconds=5):
-    return wait(lambda: (r := row(pf, name))["state"] == state and r, seconds, f"'{name}' {state}")
-
-
-def ticks(pf, name):
-    """What its processes have used, and where they may run."""
-    used, where = 0, set()
-    for pid in processes_of(pf.lease(name)):
-        used += sum(
-            map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
-        )
-        where |= ids(status_field(Path(f"/proc/{pid}/status").read_text(), "Cpus_allowed_list"))
-    return used, where
-
-
-def assert_stands_still(pf, name):
-    before, _ = ticks(pf, name)
-    time.sleep(0.5)
-    assert ticks(pf, name)[0] - before < 5
-
-
-def assert_goes_on(pf, name, cpus):
-    before, where = ticks(pf, name)
-    assert where == cpus
-    wait(lambda: ticks(pf, name)[0] > before + 5, what=f"'{name}' going on")
 
 
 def frozen_and_back(pf, name, log):
@@ -120,6 +77,19 @@ def test_frozen_until_it_is_back(pf, flags):
     # it ends at once: it cannot do what SIGTERM asks for
     pf.ok("stop", "-t", "1000", name)
     assert name not in pf.ps()
+
+
+def test_what_exec_started_is_frozen_too(pf):
+    name = pf.detach()
+    s = pf.start("exec", name, "--", "/bin/sh", "-c", "echo up; while :; do :; done")
+    s.until("^up")
+    assert_goes_on(pf, name, {CPU})
+    put(CPU, False)
+    until(pf, name, "frozen")
+    assert_stands_still(pf, name)
+    put(CPU, True)
+    until(pf, name, "running")
+    assert_goes_on(pf, name, {CPU})
 
 
 @pytest.mark.guest
@@ -176,6 +146,14 @@ def test_whom_nobody_watches_the_next_command_freezes(pf):
     assert_goes_on(pf, name, {CPU})
 
 
+def started_with(name):
+    """The keeper of that grant, who writes its log, and who watches it."""
+    p = subprocess.run(
+        ["pgrep", "-f", f"grant start {name}"], check=False, capture_output=True, text=True
+    )
+    return list(map(int, p.stdout.split()))
+
+
 @pytest.mark.guest
 def test_keeper_and_all_it_started(pf):
     def own(*args):
@@ -197,28 +175,26 @@ def test_keeper_and_all_it_started(pf):
     put(CPU, True)
     pf.ok("grant", "start", name)
     kill(pf.lease(name)["supervisor"])
-    watchers = ["pgrep", "-f", f"grant start {name}"]
-    wait(lambda: subprocess.run(watchers, check=False, stdout=subprocess.DEVNULL).returncode == 1)
+    wait(lambda: not started_with(name), what="the end of who watches it")
+    # and where nobody does the next command freezes it
+    pf.ok("grant", "start", name)
+    (watcher,) = (
+        pid
+        for pid in started_with(name)
+        if f"/pinfold/{name}/" not in Path(f"/proc/{pid}/cgroup").read_text()
+    )
+    kill(watcher)
+    put(CPU, False)
+    time.sleep(1)
+    assert row(pf, name)["state"] == "idle"
+    pf.ok("gc")
+    assert row(pf, name)["state"] == "frozen"
 
 
 @pytest.fixture
 def v1():
-    """Version 1 of cgroups for a while. A controller that was in use may stay with version 2."""
-    lines = Path("/proc/cgroups").read_text().splitlines()[1:]
-    names = [n for n, _, _, enabled in map(str.split, lines) if enabled == "1"]
-    off = (CGROUP / "cgroup.subtree_control").read_text().split()
-    (CGROUP / "cgroup.subtree_control").write_text(" ".join(f"-{n}" for n in off))
-    subprocess.run(["mount", "-t", "tmpfs", "none", CGROUP], check=True)
-    mounted = [CGROUP]
-    for name in names:
-        (CGROUP / name).mkdir()
-        mount = ["mount", "-t", "cgroup", "-o", name, "none", CGROUP / name]
-        if subprocess.run(mount, check=False, capture_output=True).returncode == 0:
-            mounted.append(CGROUP / name)
-    yield {path.name for path in mounted[1:]}
-    for path in reversed(mounted):
-        subprocess.run(["umount", path], check=True)
-    wait(lambda: "cpuset" in (CGROUP / "cgroup.controllers").read_text(), what="cpuset on v2")
+    with cgroup_v1() as controllers:
+        yield controllers
 
 
 @pytest.mark.parametrize("place", ["container", "host"])

@@ -101,7 +101,7 @@ int cli_group(const struct group *g, int argc, char **argv)
 {
 	static const struct option_row rows[] = {{"help", 'h'}, {0}};
 	struct err err;
-	int r = options_read(argc, argv, false, rows, "--help", &err);
+	int r = cli_read_options(argc, argv, false, rows, &err);
 
 	if (r < 0)
 		return cli_fail(&err);

@@ -8,7 +8,6 @@
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
-#include "base/wrap.h"
 #include "cli/cli.h"
 #include "cli/host.h"
 #include "cli/request.h"
@@ -73,7 +72,7 @@ static int parse(int argc, char **argv, struct args *a, struct err *err)
 		{"persist", .flag = &a->persist},
 		{0},
 	};
-	int r = cli_read_options(argc, argv, true, rows, err);
+	int r = cli_options(argc, argv, rows, prepare_usage, err);
 
 	if (r == 0 && optind < argc)
 		r = err_set(err, EINVAL, "host prepare: '%s' is no option", argv[optind]);
@@ -298,12 +297,8 @@ int cmd_host_prepare(int argc, char **argv)
 	struct err err;
 	int r = parse(argc, argv, &a, &err);
 
-	if (r < 0)
-		return cli_fail(&err);
-	if (r > 0) {
-		puts(prepare_usage);
-		return STATUS_OK;
-	}
+	if (r != 0)
+		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	if (cli_host_tree != NULL && !a.dry)
 		return cli_refuse("host prepare changes this machine only; say --dry-run with "
 				  "--host-tree");

@@ -135,7 +135,12 @@ def test_of_a_program(pf):
 @pytest.mark.parametrize("option", ["--debug", "--host-tree", "--version"])
 def test_of_pinfold_itself(pf, option):
     like = f"'{option}' is of all commands, and comes before them: pinfold {option}"
-    for words in (["doctor", option], ["grant", "list", option, "/x"], ["stop", "x", option]):
+    for words in (
+        ["doctor", option],
+        ["grant", option],
+        ["grant", "list", option, "/x"],
+        ["stop", "x", option],
+    ):
         pf.fails(*words, like=like)
 
 

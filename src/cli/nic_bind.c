@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
-// pinfold nic bind, unbind and restore.
+// pinfold nic bind and unbind.
 
 #include "cli/nic.h"
 
 #include "apply/apply.h"
 #include "apply/nic_persist.h"
-#include "base/dir.h"
-#include "base/fs.h"
 #include "base/options.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -17,10 +15,8 @@
 #include "host/nic.h"
 #include "plan/nic.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char bind_usage[] =
@@ -44,18 +40,7 @@ static const char unbind_usage[] = "Usage: pinfold nic unbind [--persist] [--dry
 				   "  --dry-run   show the steps, and change nothing\n"
 				   "  -h, --help  this text\n";
 
-struct work {
-	struct nic_work;
-	struct nic_wish wish;
-	bool persist, force;
-};
-
-static struct nic_work *machine(struct work *w)
-{
-	return (struct nic_work *)w;
-}
-
-static int find_all(struct work *w, char **names, struct err *err)
+static int find_all(struct nic_bind *w, char **names, struct err *err)
 {
 	struct nic_wish *wish = &w->wish;
 
@@ -81,8 +66,8 @@ static int with_nics(
 	char **argv,
 	const struct option_row *rows,
 	const char *usage,
-	struct work *w,
-	int (*run)(struct work *w, char **names, struct err *err)
+	struct nic_bind *w,
+	int (*run)(struct nic_bind *w, char **names, struct err *err)
 )
 {
 	struct err err;
@@ -93,16 +78,16 @@ static int with_nics(
 	if (optind == argc)
 		return cli_refuse("nic %s: which NIC? see pinfold nic list", argv[0]);
 	w->wish.forced = w->force ? UINT64_MAX : 0;
-	r = nic_work_open(machine(w), &err);
+	r = nic_work_open(nic_bind_work(w), &err);
 	if (r == 0)
 		r = run(w, argv + optind, &err);
-	nic_work_close(machine(w));
+	nic_work_close(nic_bind_work(w));
 	return r < 0 ? cli_fail(&err) : STATUS_OK;
 }
 
 // ---- bind
 
-static int bind_them(struct work *w, char **names, struct err *err)
+int nic_bind_them(struct nic_bind *w, char **names, struct err *err)
 {
 	const struct nic_wish *wish = &w->wish;
 
@@ -131,7 +116,7 @@ static int bind_them(struct work *w, char **names, struct err *err)
 
 int cmd_nic_bind(int argc, char **argv)
 {
-	struct work w = {.wish.driver = "vfio-pci"};
+	struct nic_bind w = {.wish.driver = "vfio-pci"};
 	const struct option_row rows[] = {
 		{"driver", .text = &w.wish.driver},
 		{"dry-run", .flag = &w.dry},
@@ -142,14 +127,14 @@ int cmd_nic_bind(int argc, char **argv)
 		{0},
 	};
 
-	return with_nics(argc, argv, rows, bind_usage, &w, bind_them);
+	return with_nics(argc, argv, rows, bind_usage, &w, nic_bind_them);
 }
 
 // ---- unbind
 
 // What is known of how it was; of one that somebody else has bound, that the kernel may choose.
 static int former(
-	const struct work *w, const struct host_pci *nic, struct binding *ret, struct err *err
+	const struct nic_bind *w, const struct host_pci *nic, struct binding *ret, struct err *err
 )
 {
 	int r = binding_read(&w->ledger, nic->bdf, ret, err);
@@ -171,7 +156,7 @@ static int former(
 	return 0;
 }
 
-static int unbind_one(struct work *w, const struct host_pci *nic, struct err *err)
+static int unbind_one(struct nic_bind *w, const struct host_pci *nic, struct err *err)
 {
 	struct plan p = {0};
 	struct binding b;
@@ -193,7 +178,7 @@ static int unbind_one(struct work *w, const struct host_pci *nic, struct err *er
 	return 0;
 }
 
-static int unbind_them(struct work *w, char **names, struct err *err)
+static int unbind_them(struct nic_bind *w, char **names, struct err *err)
 {
 	int r = find_all(w, names, err);
 
@@ -204,7 +189,7 @@ static int unbind_them(struct work *w, char **names, struct err *err)
 
 int cmd_nic_unbind(int argc, char **argv)
 {
-	struct work w = {0};
+	struct nic_bind w = {0};
 	const struct option_row rows[] = {
 		{"dry-run", .flag = &w.dry},
 		{"help", 'h'},
@@ -213,139 +198,4 @@ int cmd_nic_unbind(int argc, char **argv)
 	};
 
 	return with_nics(argc, argv, rows, unbind_usage, &w, unbind_them);
-}
-
-// ---- restore
-
-struct noted {
-	char *bdf, *driver;
-	struct nic_persist how;
-	const struct host_pci *nic; // NULL: there is none now
-};
-
-struct notes {
-	struct noted *all;
-	unsigned n;
-};
-
-static void notes_done(struct notes *t)
-{
-	for (unsigned i = 0; i < t->n; i++) {
-		free(t->all[i].bdf);
-		free(t->all[i].driver);
-	}
-	free(t->all);
-}
-
-static int note(
-	struct notes *t, const struct host *host, int dir, const char *file, struct err *err
-)
-{
-	_cleanup_free_ char *driver = NULL;
-	struct nic_persist how;
-	struct noted *more;
-
-	if (!str_starts(file, "pci-") || fs_read(dir, file, 64, &driver, NULL) < 0)
-		return 0;
-	driver[strcspn(driver, "\n")] = '\0';
-	// driverctl's own: other drivers, other devices
-	if (!host_nic_for_programs(driver))
-		return 0;
-	if (nic_persist_how(file + strlen("pci-"), &how, err) < 0)
-		return -err->code;
-	more = reallocarray(t->all, t->n + 1, sizeof(*more));
-	if (more == NULL)
-		return err_oom(err);
-	t->all = more;
-	more[t->n] = (struct noted){.bdf = strdup(file + strlen("pci-")), .how = how};
-	if (more[t->n].bdf == NULL)
-		return err_oom(err);
-	more[t->n].nic = host_pci(host, more[t->n].bdf);
-	more[t->n++].driver = steal_ptr(driver);
-	return 0;
-}
-
-// What shares an IOMMU group is bound to VFIO in one command, or by none.
-static bool together(const struct noted *a, const struct noted *b)
-{
-	return a == b
-	       || (a->nic != NULL && b->nic != NULL && a->nic->iommu_group >= 0
-		   && a->nic->iommu_group == b->nic->iommu_group && str_eq(a->driver, "vfio-pci")
-		   && str_eq(b->driver, "vfio-pci"));
-}
-
-// Those of the t->n that go with the first of them. One that cannot be had does not keep the others.
-static int restore_some(struct work *w, struct notes *t, unsigned first, struct err *err)
-{
-	char *names[GRANT_NICS + 1] = {NULL};
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < first; i++) {
-		if (together(&t->all[i], &t->all[first]))
-			return 0; // done
-	}
-	w->wish = (struct nic_wish){
-		.driver = t->all[first].driver,
-		.unsafe_noiommu = t->all[first].how.unsafe_noiommu, // without a group, so by itself
-		.early = true};
-	for (unsigned i = first; i < t->n && n < GRANT_NICS; i++) {
-		if (!together(&t->all[i], &t->all[first]))
-			continue;
-		if (t->all[i].how.force)
-			w->wish.forced |= UINT64_C(1) << n;
-		names[n++] = t->all[i].bdf;
-	}
-	return bind_them(w, names, err);
-}
-
-static int restore_all(struct work *w, struct err *err)
-{
-	_cleanup_close_ int dir = open(NIC_PERSIST_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_closedir_ DIR *d = dir >= 0 ? dir_open(dir, ".", 0) : NULL;
-	struct notes t = {0};
-	struct dirent *e;
-	int r = 0;
-
-	while (d != NULL && (e = dir_next(d)) != NULL) {
-		if (note(&t, &w->host, dir, e->d_name, err) < 0) {
-			cli_fail(err);
-			r = -err->code;
-		}
-	}
-	for (unsigned i = 0; i < t.n; i++) {
-		if (restore_some(w, &t, i, err) < 0) {
-			cli_fail(err);
-			r = -err->code;
-		}
-	}
-	notes_done(&t);
-	return r;
-}
-
-int cmd_nic_restore(int argc, char **argv)
-{
-	struct work w = {0};
-	struct err err;
-	int vfs, r = cli_simple_options(
-			 argc,
-			 argv,
-			 "Usage: pinfold nic restore\n"
-			 "Makes the VFs and binds the NICs that nic vfs --persist and nic bind "
-			 "--persist (or\n"
-			 "driverctl) have noted, after a reboot.",
-			 NULL,
-			 &err
-		 );
-
-	if (r != 0)
-		return r < 0 ? cli_fail(&err) : STATUS_OK;
-	// a VF that is to be bound has to be there
-	vfs = nic_vfs_restore();
-	r = nic_work_open(machine(&w), &err);
-	if (r < 0)
-		cli_fail(&err);
-	else
-		r = restore_all(&w, &err);
-	nic_work_close(machine(&w));
-	return r < 0 ? STATUS_FAILED : vfs;
 }

@@ -65,6 +65,9 @@ char *prepare_cmdline(
 int prepared_read(const struct ledger *l, json_t **ret, struct err *err);
 // Empty: the file goes.
 int prepared_write(const struct ledger *l, const json_t *steps, struct err *err);
+// Steps that are noted already, as they are: what was there before the first preparation is what its undo brings back;
+// then those of `steps` for other places. New reference.
+json_t *prepared_with(const json_t *noted, const json_t *steps);
 
 // ---- take.c
 

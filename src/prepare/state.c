@@ -71,3 +71,40 @@ int prepared_write(const struct ledger *l, const json_t *steps, struct err *err)
 		return err_oom(err);
 	return fs_write_atomic(dir, FILE_NAME, text, strlen(text), 0600, err);
 }
+
+static bool same_place(const json_t *a, const json_t *b)
+{
+	static const char *const keys[] = {"do", "path", "start"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const json_t *x = json_object_get(a, keys[i]), *y = json_object_get(b, keys[i]);
+
+		if (x != y && (x == NULL || y == NULL || !json_equal(x, y)))
+			return false;
+	}
+	return true;
+}
+
+static bool is_noted(const json_t *noted, const json_t *step)
+{
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach ((json_t *)noted, i, n) {
+		if (same_place(n, step))
+			return true;
+	}
+	return false;
+}
+
+json_t *prepared_with(const json_t *noted, const json_t *steps)
+{
+	json_t *all = json_copy((json_t *)noted), *s;
+	size_t i;
+
+	json_array_foreach ((json_t *)steps, i, s) {
+		if (!is_noted(noted, s))
+			json_array_append(all, s);
+	}
+	return all;
+}

@@ -22,44 +22,6 @@ static void add_failure(json_t *list, const struct prepare_step *s, const struct
 	);
 }
 
-static bool same_place(const json_t *a, const json_t *b)
-{
-	static const char *const keys[] = {"do", "path", "start"};
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		const json_t *x = json_object_get(a, keys[i]), *y = json_object_get(b, keys[i]);
-
-		if (x != y && (x == NULL || y == NULL || !json_equal(x, y)))
-			return false;
-	}
-	return true;
-}
-
-static bool is_noted(const json_t *noted, const json_t *step)
-{
-	const json_t *n;
-	size_t i;
-
-	json_array_foreach ((json_t *)noted, i, n) {
-		if (same_place(n, step))
-			return true;
-	}
-	return false;
-}
-
-// What was there before the first preparation is what its undo brings back.
-static json_t *with_noted(const json_t *noted, const json_t *steps)
-{
-	json_t *all = json_copy((json_t *)noted), *s;
-	size_t i;
-
-	json_array_foreach ((json_t *)steps, i, s) {
-		if (!is_noted(noted, s))
-			json_array_append(all, s);
-	}
-	return all;
-}
-
 // Backwards. Those that fail are added to `failed` and stay in `left`.
 static unsigned undo_all(const json_t *steps, json_t *failed, json_t *left)
 {
@@ -93,7 +55,7 @@ int prepare_take(const struct ledger *l, const json_t *steps, json_t *unmovable,
 
 	if (prepared_read(l, &noted, err) < 0)
 		return -err->code;
-	all = with_noted(noted, steps);
+	all = prepared_with(noted, steps);
 	if (prepared_write(l, all, err) < 0)
 		return -err->code;
 	json_array_foreach ((json_t *)steps, i, j) {
@@ -120,11 +82,11 @@ int prepare_take(const struct ledger *l, const json_t *steps, json_t *unmovable,
 		struct err unused;
 
 		undo_all(taken, failed, left);
-		all = with_noted(noted, left);
+		all = prepared_with(noted, left);
 		prepared_write(l, all, &unused);
 		return r;
 	}
-	all = with_noted(noted, taken);
+	all = prepared_with(noted, taken);
 	return prepared_write(l, all, err);
 }
 

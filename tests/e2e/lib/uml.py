@@ -167,6 +167,9 @@ class Linux:
                 line = self.said.pop(0)
             if line is None:
                 self.said.append(None)
+                # it has room for the registers of older CPUs: not for those with AMX
+                if any("ptrace set fp regs failed" in said for said in lines):
+                    pytest.skip("User Mode Linux does not run on this CPU: its registers are more")
                 pytest.fail(f"{self.name} has gone; it said: {lines}")
             if not line.startswith("@@ "):
                 lines.append(line)

@@ -51,50 +51,57 @@ static const struct cgroup_control frozen_itself = {"cgroup.freeze", "freezer.se
 static const struct cgroup_control freezer = {"cgroup.freeze", "freezer.state"};
 static const struct cgroup_control freezer_v1 = {NULL, "freezer.state"};
 
-static bool is_frozen(const struct hostfs *fs, const char *group)
+static bool reads_frozen(int box, const char *file)
 {
-	const char *file;
-	_cleanup_close_ int box = cgroup_open_box(fs, group, &frozen_itself, &file);
 	int v = 0;
 
 	return box >= 0 && hostfs_int(box, file, &v) == 0 && v == 1;
 }
 
-// Isolated or not: where the cgroup of that name is. NULL: nowhere, or it has no such control.
-static char *find_group(
-	const struct hostfs *fs, const char *name, const struct cgroup_control *control
+static bool is_frozen(const struct hostfs *fs, const char *group)
+{
+	const char *file;
+	_cleanup_close_ int box = cgroup_open_box(fs, group, &frozen_itself, &file);
+
+	return reads_frozen(box, file);
+}
+
+// Isolated or not: the box of the grant of that name. -1: there is none, or it has no such control.
+static int open_box_of(
+	const struct hostfs *fs,
+	const char *name,
+	const struct cgroup_control *control,
+	const char **ret_file
 )
 {
 	struct grant g = {0};
 
 	for (int i = 0; i < 2; i++) {
 		_cleanup_free_ char *group = NULL;
-		_cleanup_close_ int box = -1;
-		const char *file;
+		int box;
 
 		snprintf(g.name, sizeof(g.name), "%s", name);
 		g.isolated = i == 1;
 		group = plan_lease_cgroup(&g);
-		box = group != NULL ? cgroup_open_box(fs, group, control, &file) : -1;
+		box = group != NULL ? cgroup_open_box(fs, group, control, ret_file) : -1;
 		if (box >= 0)
-			return steal_ptr(group);
+			return box;
 	}
-	return NULL;
+	return -1;
 }
 
 bool offline_frozen(const struct hostfs *fs, const char *name)
 {
-	_cleanup_free_ char *group = find_group(fs, name, &frozen_itself);
+	const char *file;
+	_cleanup_close_ int box = open_box_of(fs, name, &frozen_itself, &file);
 
-	return group != NULL && is_frozen(fs, group);
+	return reads_frozen(box, file);
 }
 
 bool offline_cpus(const struct hostfs *fs, const char *name, struct idset *ret)
 {
-	_cleanup_free_ char *group = find_group(fs, name, &effective_cpus);
 	const char *file;
-	_cleanup_close_ int box =
-		group != NULL ? cgroup_open_box(fs, group, &effective_cpus, &file) : -1;
+	_cleanup_close_ int box = open_box_of(fs, name, &effective_cpus, &file);
 
 	return box >= 0 && hostfs_idset(box, file, IDSET_MAX, ret) >= 0;
 }

@@ -16,14 +16,12 @@
 
 #define RECORDS "/var/lib/pinfold/given"
 
-// One for each range and path: FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/) of that, which the file has in full.
+// One for each range and path; the file has that in full.
 static const char *name_of(uint32_t uid, const char *path, char ret[static 32])
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (const char *c = path; *c != '\0'; c++)
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-	snprintf(ret, 32, "%u-%016llx", uid - uid % IDS_PER_LEASE, (unsigned long long)hash);
+	snprintf(
+		ret, 32, "%u-%016llx", uid - uid % IDS_PER_LEASE, (unsigned long long)str_hash(path)
+	);
 	return ret;
 }
 

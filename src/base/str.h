@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 // A new string (free it), or NULL when memory is out.
@@ -41,4 +42,7 @@ void str_plain(char *s);
 char *str_quote(const char *s);
 
 bool str_eq(const char *a, const char *b);
+
+// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/) with 64 bits. NULL: as "".
+uint64_t str_hash(const char *text);
 bool str_starts(const char *s, const char *prefix);

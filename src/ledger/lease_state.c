@@ -95,11 +95,10 @@ bool lease_in_use(const struct ledger *l, const struct lease *lease)
 	return lease_life(l, lease, &unused) != 0;
 }
 
-// FNV-1a of what two leases never have alike.
+// Of what two leases never have alike.
 uint64_t lease_mark(const struct lease *lease)
 {
 	char text[sizeof(lease->grant.name) + 64];
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
 	snprintf(
 		text,
@@ -109,9 +108,7 @@ uint64_t lease_mark(const struct lease *lease)
 		(long long)lease->started,
 		lease->uid_base
 	);
-	for (const char *c = text; *c != '\0'; c++)
-		h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-	return h;
+	return str_hash(text);
 }
 
 bool lease_supervised(const struct ledger *l, const struct lease *lease)

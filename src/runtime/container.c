@@ -25,14 +25,9 @@
 
 // ---- which it is
 
-// FNV-1a
 uint64_t container_mark(const char *text)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (const char *c = text != NULL ? text : ""; *c != '\0'; c++)
-		h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-	return h;
+	return str_hash(text);
 }
 
 // Of two state directories containers may have the same name.

@@ -101,18 +101,20 @@ int end_open(struct end *e, int port, struct err *err)
 	return 0;
 }
 
-// The size of the terminal, as the supervisor sends it before SIGWINCH (init.c).
-static uint32_t terminal_size(const struct end *e)
+// The size of the terminal: what the supervisor sent last, before SIGWINCH (init.c). Each is sent once, and one
+// signal may stand for two of them. 0: nobody has said it, and our own terminal has none, as the runtime made it.
+static uint32_t terminal_size(struct end *e)
 {
-	struct winsize w = {0}, sent;
+	struct winsize w;
 
 	if (!e->terminal)
 		return 0;
-	ioctl(0, TIOCGWINSZ, &w);
 	while (e->status_fd >= 0
-	       && recv(e->status_fd, &sent, sizeof(sent), MSG_DONTWAIT) == (ssize_t)sizeof(sent))
-		w = sent;
-	return (uint32_t)w.ws_row << 16 | w.ws_col;
+	       && recv(e->status_fd, &w, sizeof(w), MSG_DONTWAIT) == (ssize_t)sizeof(w))
+		e->size = (uint32_t)w.ws_row << 16 | w.ws_col;
+	if (e->size == 0 && ioctl(0, TIOCGWINSZ, &w) == 0)
+		return (uint32_t)w.ws_row << 16 | w.ws_col;
+	return e->size;
 }
 
 static json_t *strings(char *const *list)
@@ -176,14 +178,16 @@ void end_say(const struct end *e, const char *fmt, ...)
 	va_end(ap);
 }
 
+// As they would have been sent: a size with SIGWINCH.
 static int send_held(struct end *e, struct err *err)
 {
+	uint64_t held = e->held;
+
+	e->held = 0;
 	for (int sig = 1; sig < 64; sig++) {
-		if ((e->held >> sig & 1) != 0
-		    && pump_send_number(&e->pump, FRAME_SIGNAL, (uint32_t)sig, err) < 0)
+		if ((held >> sig & 1) != 0 && end_signal(e, sig, err) < 0)
 			return -err->code;
 	}
-	e->held = 0;
 	return 0;
 }
 
@@ -229,13 +233,16 @@ bool end_before_start(struct end *e, int sig)
 
 int end_signal(struct end *e, int sig, struct err *err)
 {
+	uint32_t size;
+
 	if (sig == SIGPIPE || sig == SIGCHLD || sig >= 64)
 		return 0;
 	if (!e->started) {
 		e->held |= UINT64_C(1) << sig;
 		return 0;
 	}
-	if (sig == SIGWINCH && pump_send_number(&e->pump, FRAME_SIZE, terminal_size(e), err) < 0)
+	size = sig == SIGWINCH ? terminal_size(e) : 0;
+	if (size != 0 && pump_send_number(&e->pump, FRAME_SIZE, size, err) < 0)
 		return -err->code;
 	return pump_send_number(&e->pump, FRAME_SIGNAL, (uint32_t)sig, err);
 }

@@ -11,6 +11,7 @@ struct end {
 	int status_fd; // -1: none
 	int input;     // until the program is to start; -1: the pump's
 	bool terminal, streams;
+	uint32_t size; // rows << 16 | columns of the terminal, as they were sent last; 0: not yet
 	uint32_t uid, gid;
 	char *const *argv; // the program
 	bool started, over;

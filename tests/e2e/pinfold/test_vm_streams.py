@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -35,18 +36,22 @@ def test_every_byte_both_ways(pf):
 def check_terminal(command):
     """Its size, also when that changes; keys that are signals; the caller's is given back."""
     main, side = pty.openpty()
-    size(main, 37, 101)
+    size(main, 24, 80)
     before = termios.tcgetattr(side)
     p = subprocess.Popen(
         ["setsid", "-c", "-w", *map(str, command)], stdin=side, stdout=side, stderr=side
     )
     try:
+        time.sleep(0.7)  # a guest boots
+        size(main, 30, 90)
+        size(main, 37, 101)
         read_until(main, r"[#$] ", BOOT)
         assert termios.tcgetattr(side) != before
         os.write(main, b"stty size; tty\n")
         read_until(main, r"37 101\r\n/dev/pts/")
-        size(main, 20, 60)
-        os.write(main, b"until stty size | grep '^20 6[0]'; do sleep 0.1; done\n")
+        for columns in range(90, 59, -1):  # a window that is drawn smaller
+            size(main, 20, columns)
+        os.write(main, b"until stty size | grep '^20 6[0]'; do echo no; sleep 0.1; done\n")
         read_until(main, "20 60")
         os.write(main, b"sh -c 'echo in-$((1+1)); exec sleep 1000'\n")
         read_until(main, "in-2")

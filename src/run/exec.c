@@ -277,7 +277,7 @@ static int conclude(
 		ret->status = status_of_exec(w->exec_errno);
 		return err_sys(err, w->exec_errno, "run '%s'", x->launch->argv[0]);
 	}
-	watch_reason(x->channels.errors, reason, sizeof(reason));
+	watch_reason(&x->channels, reason, sizeof(reason));
 	// what is in the container may have written it
 	return err_set(err, EIO, "exec in '%s': said there: %s", x->lease->grant.name, reason);
 }

@@ -66,7 +66,7 @@ static int conclude(
 		return err_set(
 			err, EIO, "start '%s': it ended with status %d", p->lease.grant.name, status
 		);
-	watch_reason(c->errors, reason, sizeof(reason));
+	watch_reason(c, reason, sizeof(reason));
 	return err_set(
 		err,
 		EIO,

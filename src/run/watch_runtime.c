@@ -19,10 +19,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define STATUS_READS 16
-#define RELAY_MILLISECONDS 50 // so long a program that says nothing has no relay
+#define REASON_MAX 8192
+#define REASON_MILLISECONDS 200 // for what a terminal has not handed over when its program ends
+#define RELAY_MILLISECONDS 50	// so long a program that says nothing has no relay
 #define KILL_MILLISECONDS 5000
 #define START_SECONDS 60  // from the fork to the word of the container's init
 #define BESIDE_SECONDS 10 // of a virtual machine, beside those of its guest
@@ -290,10 +293,29 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 	return begin_relay(w, true, err); // it ended at once
 }
 
-void watch_reason(int fd, char *buf, size_t len)
+// On a terminal the container's init has no other place for its words, and nobody relays them yet.
+static void take_from_terminal(const struct channels *c)
 {
-	char text[8192], *line, *end;
-	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	struct pollfd p = {.fd = c->terminal.master, .events = POLLIN};
+	char text[REASON_MAX];
+	size_t left = sizeof(text);
+	struct stat st;
+	ssize_t n;
+
+	if (p.fd < 0 || fstat(c->errors, &st) < 0 || st.st_size > 0)
+		return;
+	while (left > 0 && poll(&p, 1, REASON_MILLISECONDS) > 0 && (n = read(p.fd, text, left)) > 0
+	       && write(c->errors, text, (size_t)n) == n)
+		left -= (size_t)n;
+}
+
+void watch_reason(const struct channels *c, char *buf, size_t len)
+{
+	char text[REASON_MAX], *line, *end;
+	ssize_t n;
+
+	take_from_terminal(c);
+	n = pread(c->errors, text, sizeof(text) - 1, 0);
 
 	text[n > 0 ? n : 0] = '\0';
 	end = text + strlen(text);

@@ -63,7 +63,7 @@ int watch_signals(bool terminal, sigset_t *old);
 int watch_child(struct watch *w, int sfd, int fd, struct err *err);
 
 // The last line the runtime wrote, without time and level, as the reason of a failure.
-void watch_reason(int fd, char *buf, size_t len);
+void watch_reason(const struct channels *c, char *buf, size_t len);
 
 // True for a signal that says that all is to end.
 bool watch_is_end(int sig);

@@ -514,6 +514,9 @@ def test_runtime_that_fails(pf, tmp_path, body, like):
     path = fake_runtime(tmp_path, "echo crun version 1.8.1; exit", body)
     text = pf.fails("run", "--runtime", path, *ONE, *TRUE, like=like)
     assert "\033" not in text
+    # a container's init has the terminal alone to say it on
+    path = fake_runtime(tmp_path, "echo crun version 1.8.1; exit", f"exec 2>&1; {body}")
+    pf.fails("run", "-t", "--runtime", path, *ONE, *TRUE, like=like)
 
 
 def test_no_runtime_at_all(pf, tmp_path):

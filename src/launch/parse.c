@@ -10,9 +10,11 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #define LABEL_MAX 255
 #define PASSWD_MAX (1u << 20)
@@ -180,6 +182,62 @@ static int parse_modes(char *modes, const char *volume, struct launch_volume *v,
 	return 0;
 }
 
+static bool is_in(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+
+	return strncmp(path, top, n) == 0
+	       && (path[n] == '\0' || path[n] == '/' || str_eq(top, "/"));
+}
+
+// Whose root's commands trust what is there, and whose files are the kernel's own.
+static int check_given(
+	const char *volume, const char *source, int fd, const struct stat *st, struct err *err
+)
+{
+	static const char *const own[] = {
+		"/etc/pinfold", "/run/pinfold", "/var/lib/pinfold", "/var/log/pinfold"};
+	static const unsigned kernels[] = {
+		PROC_SUPER_MAGIC,
+		SYSFS_MAGIC,
+		CGROUP_SUPER_MAGIC,
+		CGROUP2_SUPER_MAGIC,
+		DEBUGFS_MAGIC,
+		TRACEFS_MAGIC,
+		SECURITYFS_MAGIC,
+		BPF_FS_MAGIC,
+	};
+	struct statfs fs = {0};
+	struct stat dev;
+	bool kernel = stat("/dev", &dev) == 0 && dev.st_dev == st->st_dev && is_in(source, "/dev");
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		if (is_in(source, own[i]) || is_in(own[i], source))
+			return err_set(
+				err,
+				EPERM,
+				"volume '%s': '%s' is pinfold's own, which only root may write: "
+				"give another directory, or bind this one ro",
+				volume,
+				own[i]
+			);
+	}
+	if (fstatfs(fd, &fs) < 0)
+		return err_sys(err, errno, "volume '%s': look at '%s'", volume, source);
+	for (size_t i = 0; i < ARRAY_LEN(kernels); i++)
+		kernel = kernel || (unsigned)fs.f_type == kernels[i];
+	if (kernel)
+		return err_set(
+			err,
+			EPERM,
+			"volume '%s': what is in '%s' is the kernel's, and given to no program: "
+			"give another directory, or bind this one ro",
+			volume,
+			source
+		);
+	return 0;
+}
+
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 {
 	struct launch_volume *v = &launch->volumes[launch->nvolumes];
@@ -222,6 +280,8 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 	source = realpath(self, NULL);
 	if (source == NULL)
 		return err_sys(err, errno, "volume '%s': find '%s'", s, copy);
+	if ((v->owner || (v->idmap && !v->readonly)) && check_given(s, source, fd, &st, err) < 0)
+		return -err->code;
 	v->dev = st.st_dev;
 	v->ino = st.st_ino;
 	v->directory = S_ISDIR(st.st_mode);

@@ -176,6 +176,8 @@ int owner_note(
 int apply_owner(const struct step *s, struct err *err);
 // Puts that back, where the lease's program is the owner.
 int owner_return(const struct lease *lease, const char *row, struct err *err);
+// The same of all that a lease has which cannot be read, as it was written down.
+int owner_return_unread(const char *lease, struct err *err);
 // publish.c
 int apply_publish(const struct step *s, struct err *err);
 // Unmounts what was published at `path` and what it left there. None is fine.

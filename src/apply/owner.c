@@ -134,9 +134,15 @@ static int check_free(
 	return 0;
 }
 
-// One that was given when the machine went down is given back first; in a plan that is only looked at, as if it were.
+// One that a workload which is gone had is given back first; in a plan that is only looked at, as if it were. In this boot
+// one may have it whose lease cannot be read.
 static int take_back(
-	int fd, const struct launch_volume *v, bool look, struct stat *st, struct err *err
+	const struct ledger *l,
+	int fd,
+	const struct launch_volume *v,
+	bool look,
+	struct stat *st,
+	struct err *err
 )
 {
 	struct owner_record was;
@@ -144,7 +150,8 @@ static int take_back(
 
 	if (!ids_pooled(st->st_uid))
 		return 0;
-	if (!owner_record_read(st->st_uid, v->source, &was))
+	if (!owner_record_of(st->st_uid, v->source, fd, st, &was)
+	    || (was.this_boot && lease_exists(l, was.lease)))
 		return err_set(
 			err,
 			EINVAL,
@@ -159,12 +166,14 @@ static int take_back(
 		return -err->code;
 	if (!look) {
 		event_log(
-			"volume '%s': given back to %u:%u, as it was before the machine went down",
+			"volume '%s': given back to %u:%u, whose it was before '%s' had it, which "
+			"is gone",
 			v->source,
 			was.uid,
-			was.gid
+			was.gid,
+			was.lease
 		);
-		owner_record_remove(st->st_uid, v->source);
+		owner_record_remove(st->st_uid, was.path);
 	}
 	st->st_uid = was.uid;
 	st->st_gid = was.gid;
@@ -194,7 +203,7 @@ static int note(
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "volume '%s': look whose it is", v->source);
-	if (check_free(l, lease, v, &st, err) < 0 || take_back(fd, v, look_only, &st, err) < 0)
+	if (check_free(l, lease, v, &st, err) < 0 || take_back(l, fd, v, look_only, &st, err) < 0)
 		return -err->code;
 	if (has_lists(fd))
 		return err_set(
@@ -226,13 +235,38 @@ static int note(
 	return lease_note(lease, OWNER_NOTE, row, err);
 }
 
+// The second time it would be written down as the workload's own. A bind of it is the same directory.
+static int check_once(const struct launch *launch, unsigned n, struct err *err)
+{
+	const struct launch_volume *v = &launch->volumes[n];
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct launch_volume *o = &launch->volumes[i];
+
+		if (o->owner && o->dev == v->dev && o->ino == v->ino)
+			return err_set(
+				err,
+				EINVAL,
+				"volume '%s': '%s' is the same directory; owner once is enough: "
+				"write %s:%s:rw",
+				v->source,
+				o->source,
+				v->source,
+				v->target
+			);
+	}
+	return 0;
+}
+
 int owner_note(
 	const struct ledger *l, struct lease *lease, const struct launch *launch, struct err *err
 )
 {
 	for (unsigned i = 0; i < launch->nvolumes; i++) {
-		if (launch->volumes[i].owner
-		    && note(l, lease, &launch->volumes[i], launch->look, err) < 0)
+		const struct launch_volume *v = &launch->volumes[i];
+
+		if (v->owner
+		    && (check_once(launch, i, err) < 0 || note(l, lease, v, launch->look, err) < 0))
 			return -err->code;
 	}
 	return 0;
@@ -252,7 +286,7 @@ int apply_owner(const struct step *s, struct err *err)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "volume '%s': look whose it is", s->path);
-	if (owner_record_write(s->uid, s->path, &st, err) < 0)
+	if (owner_record_write(s->uid, s->value, s->path, fd, &st, err) < 0)
 		return -err->code;
 	if (fchownat(fd, "", s->uid, s->gid, AT_EMPTY_PATH) < 0)
 		return err_sys(
@@ -267,26 +301,46 @@ int apply_owner(const struct step *s, struct err *err)
 
 // ---- after
 
-static int give_back(const struct lease *lease, const struct former *f, struct err *err)
+// Who may rename on the way there, or in there, may have given it another path.
+static int find(const struct former *f, uint32_t range)
 {
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
 	struct stat st;
 
 	fd = fs_open_in(root, f->path, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+		return -1;
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino)
+		return steal_fd(&fd);
+	return owner_record_open(range, f->path);
+}
+
+// 1: it is not known where it is now.
+static int give_back(const char *name, uint32_t range, const struct former *f, struct err *err)
+{
+	_cleanup_close_ int fd = find(f, range);
+	struct stat st;
+
+	if (fd < 0 && errno == ESTALE) {
+		event_log("'%s': volume '%s' was removed, and is nobody's", name, f->path);
+		return 0;
+	}
+	if (fd < 0 && errno != ENOENT)
 		return err_sys(err, errno, "give '%s' back to %u:%u", f->path, f->uid, f->gid);
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != f->dev || st.st_ino != f->ino) {
 		event_log(
-			"'%s': volume '%s' is not there any more, to be given back to %u:%u",
-			lease->grant.name,
+			"'%s': volume '%s' is not there any more, to be given back; look where it "
+			"is now (find -inum %llu), and: chown %u:%u",
+			name,
 			f->path,
+			f->ino,
 			f->uid,
 			f->gid
 		);
-		return 0;
+		return 1;
 	}
 	// not given yet, back already, or somebody else's by now
-	if (st.st_uid - lease->uid_base >= IDS_PER_LEASE)
+	if (st.st_uid - range >= IDS_PER_LEASE)
 		return 0;
 	return put_back(fd, f, err);
 }
@@ -294,11 +348,50 @@ static int give_back(const struct lease *lease, const struct former *f, struct e
 int owner_return(const struct lease *lease, const char *row, struct err *err)
 {
 	struct former f;
+	int r;
 
 	if (former_parse(row, &f) < 0)
 		return err_set(err, EINVAL, "undo '%s': no owner of a directory", row);
-	if (give_back(lease, &f, err) < 0)
-		return -err->code;
-	owner_record_remove(lease->uid_base, f.path);
-	return 0;
+	r = give_back(lease->grant.name, lease->uid_base, &f, err);
+	if (r == 0)
+		owner_record_remove(lease->uid_base, f.path);
+	return r < 0 ? r : 0;
+}
+
+struct unread {
+	const char *lease;
+	struct err first;
+};
+
+static bool return_one(const struct owner_record *r, void *arg)
+{
+	struct unread *u = arg;
+	const struct former f = {
+		.uid = r->uid,
+		.gid = r->gid,
+		.mode = r->mode,
+		.dev = r->dev,
+		.ino = r->ino,
+		.path = r->path,
+	};
+	struct err err;
+	int n;
+
+	if (!r->this_boot || !str_eq(r->lease, u->lease))
+		return false;
+	n = give_back(u->lease, r->range, &f, &err);
+	if (n < 0)
+		err_keep(&u->first, &err);
+	if (n == 0)
+		owner_record_remove(r->range, r->path);
+	return false; // and the others
+}
+
+int owner_return_unread(const char *lease, struct err *err)
+{
+	struct unread u = {.lease = lease};
+	struct owner_record unused;
+
+	owner_record_find(return_one, &u, &unused);
+	return err_first(&u.first, err);
 }

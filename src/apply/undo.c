@@ -206,7 +206,8 @@ static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, st
 	if (cgroup_remove(&l->fs, hierarchy, cgroup, err) < 0
 	    || cgroup_remove(&l->fs, hierarchy, partition, err) < 0
 	    || netdevs_return(l, netdevs, err) < 0 || publish_end(published, err) < 0
-	    || undo_tree(state, err) < 0 || lease_remove(l, name, err) < 0)
+	    || owner_return_unread(name, err) < 0 || undo_tree(state, err) < 0
+	    || lease_remove(l, name, err) < 0)
 		return -err->code;
 	(*count)++;
 	return 0;

@@ -98,7 +98,8 @@ void plan_idmap(struct plan *p)
 
 void plan_owner(struct plan *p, const struct launch_volume *v)
 {
-	struct step *s = plan_step(p, STEP_OWNER, STEP_HOST, strdup(v->source), strdup(""));
+	struct step *s =
+		plan_step(p, STEP_OWNER, STEP_HOST, strdup(v->source), strdup(p->lease.grant.name));
 
 	s->uid = p->lease.uid_base + plan_uid(p);
 	s->gid = p->lease.uid_base + plan_gid(p);

@@ -28,7 +28,7 @@ enum step_kind {
 	STEP_JOIN,    // move this process into the cgroup `path`
 	STEP_LINK,    // make `path` a tmpfs of several workloads with options `value`: mode, gid
 	STEP_PUBLISH, // make `path` a tmpfs of this workload with options `value`, on which no links are followed: mode, gid
-	STEP_OWNER,   // give the directory `path`, as it was when the plan was made, to uid, gid
+	STEP_OWNER, // give the directory `path`, as it was when the plan was made, to uid, gid of the lease `value`
 	STEP_TOUCH, // make the empty file `path`, if it is missing, for something to be bound over
 	STEP_DIR,   // make directory `path`: mode, uid, gid
 	STEP_FILE,  // write file `path` with content `value`

@@ -6,6 +6,8 @@
 #include "scratch.h"
 
 #include "apply/apply.h"
+#include "apply/owner_record.h"
+#include "host/hostfs.h"
 #include "launch/launch.h"
 #include "plan/plan.h"
 
@@ -129,7 +131,7 @@ static struct step give(void)
 	return (struct step){
 		.kind = STEP_OWNER,
 		.path = (char *)v->source,
-		.value = (char *)"",
+		.value = (char *)"fw",
 		.uid = BASE + 1000,
 		.gid = BASE + 100,
 		.dev = v->dev,
@@ -174,7 +176,169 @@ static void somebody_elses_by_now(void **)
 	assert_data(77, 78, 02751);
 }
 
-// What has its name by now keeps its owner, and nothing waits for it.
+static bool any_record(const struct owner_record *r, void *arg)
+{
+	(void)arg;
+	return r->range == BASE && str_starts(r->path, top);
+}
+
+static bool has_record(struct owner_record *ret)
+{
+	return owner_record_find(any_record, NULL, ret);
+}
+
+// As if the machine had gone down since.
+static void cut_power(void)
+{
+	static const char records[] = "/var/lib/pinfold/given";
+	_cleanup_close_ int dir = open(records, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *d = hostfs_opendir(dir, ".");
+	const char *entry;
+	unsigned found = 0;
+	struct err err;
+
+	while ((entry = hostfs_next(d)) != NULL) {
+		_cleanup_free_ char *text = NULL, *other = NULL;
+
+		if (fs_read(dir, entry, 8192, &text, NULL) < 0 || strstr(text, top) == NULL)
+			continue;
+		other = str_printf("0-0%s", strchr(text, ':'));
+		assert_ok(fs_write_atomic(dir, entry, other, strlen(other), 0600, &err), &err);
+		found++;
+	}
+	assert_int_equal(found, 1);
+}
+
+// Whoever may rename above it, or the program itself, takes it from nobody by that.
+static void renamed(void **)
+{
+	struct step s = give();
+	struct owner_record r;
+	struct stat st;
+	struct err err;
+
+	needs_owners();
+	for (int replaced = 0; replaced < 2; replaced++) {
+		lease.nundo = 0;
+		assert_ok(owner_note(&l, &lease, &launch, &err), &err);
+		assert_ok(apply_owner(&s, &err), &err);
+		assert_true(has_record(&r));
+		assert_string_equal(r.lease, "fw");
+		if (str_eq(r.handle, "-"))
+			skip_because("the file system of /tmp has no handles");
+		assert_int_equal(mkdirat(topfd, "away", 0700), 0);
+		assert_int_equal(renameat(topfd, "data", topfd, "away/moved"), 0);
+		if (replaced) {
+			assert_int_equal(mkdirat(topfd, "data", 0755), 0);
+			assert_int_equal(fchownat(topfd, "data", BASE, BASE, 0), 0);
+		}
+		assert_ok(undo_lease(&l, &lease, UNDO_FILES, &err), &err);
+		assert_false(has_record(&r));
+		if (replaced) {
+			assert_int_equal(fstatat(topfd, "data", &st, 0), 0);
+			assert_int_equal(st.st_uid, BASE);
+			assert_int_equal(unlinkat(topfd, "data", AT_REMOVEDIR), 0);
+		}
+		assert_int_equal(renameat(topfd, "away/moved", topfd, "data"), 0);
+		assert_int_equal(unlinkat(topfd, "away", AT_REMOVEDIR), 0);
+		assert_data(ALICE, STAFF, 02751);
+	}
+	// of what is no more nothing is kept
+	lease.nundo = 0;
+	assert_ok(owner_note(&l, &lease, &launch, &err), &err);
+	assert_ok(apply_owner(&s, &err), &err);
+	assert_int_equal(unlinkat(topfd, "data/file", 0), 0);
+	assert_int_equal(unlinkat(topfd, "data", AT_REMOVEDIR), 0);
+	assert_ok(undo_lease(&l, &lease, UNDO_FILES, &err), &err);
+	assert_false(has_record(&r));
+}
+
+// Whatever is in its path, and whatever that is by now.
+static void after_a_power_cut(void **)
+{
+	static const char *const names[] = {"data", "nl\ndir", "a:b:c\n"};
+	struct owner_record r;
+	struct err err;
+
+	needs_owners();
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		_cleanup_free_ char *volume = str_printf("%s/%s", top, names[i]);
+		struct launch_volume *v = &launch.volumes[0];
+		struct step s;
+
+		assert_int_equal(renameat(topfd, "data", topfd, names[i]), 0);
+		free((char *)v->source);
+		v->source = strdup(volume);
+		s = give();
+		assert_ok(apply_owner(&s, &err), &err);
+		assert_int_equal(chmod(volume, 0777), 0);
+		cut_power();
+		if (i == 0) { // renamed meanwhile
+			assert_int_equal(renameat(topfd, "data", topfd, "moved"), 0);
+			free((char *)v->source);
+			v->source = str_printf("%s/moved", top);
+		}
+		lease.nundo = 0;
+		assert_ok(owner_note(&l, &lease, &launch, &err), &err);
+		assert_false(has_record(&r));
+		assert_int_equal(renameat(topfd, i == 0 ? "moved" : names[i], topfd, "data"), 0);
+		assert_data(ALICE, STAFF, 02751);
+	}
+}
+
+// Of a lease that cannot be read the record tells, when it is over.
+static void of_a_lease_that_cannot_be_read(void **)
+{
+	struct step s = give();
+	struct owner_record r;
+	struct err err;
+
+	needs_owners();
+	assert_ok(owner_note(&l, &lease, &launch, &err), &err);
+	assert_ok(lease_write(&l, &lease, &err), &err);
+	assert_ok(apply_owner(&s, &err), &err);
+	assert_ok(fs_write_atomic(l.leases, "fw.json", "{\"a\": 1}", 8, 0600, &err), &err);
+	lease.nundo = 0;
+	assert_fails(owner_note(&l, &lease, &launch, &err), &err, "say whose it is");
+	assert_ok(owner_return_unread("other", &err), &err);
+	assert_data(BASE + 1000, BASE + 100, 02751);
+	assert_ok(owner_return_unread("fw", &err), &err);
+	assert_data(ALICE, STAFF, 02751);
+	assert_false(has_record(&r));
+	// and where that was not done
+	assert_ok(apply_owner(&s, &err), &err);
+	assert_ok(lease_remove(&l, "fw", &err), &err);
+	assert_ok(owner_note(&l, &lease, &launch, &err), &err);
+	assert_data(ALICE, STAFF, 02751);
+	assert_false(has_record(&r));
+}
+
+// The second time its owner would be the program itself.
+static void twice(void **)
+{
+	char volume[160];
+	struct step s = give();
+	struct owner_record r;
+	struct stat st;
+	struct err err;
+
+	needs_owners();
+	snprintf(volume, sizeof(volume), "%s:/again:rw,owner", data);
+	assert_ok(launch_parse_volume(volume, &launch, &err), &err);
+	assert_fails(owner_note(&l, &lease, &launch, &err), &err, ":/again:rw");
+	launch.volumes[1].owner = false;
+	lease.nundo = 0;
+	assert_ok(owner_note(&l, &lease, &launch, &err), &err);
+	// nor is it believed where it says so
+	assert_ok(apply_owner(&s, &err), &err);
+	assert_ok(apply_owner(&s, &err), &err);
+	assert_int_equal(stat(data, &st), 0);
+	assert_false(owner_record_of(st.st_uid, data, topfd, &st, &r));
+	assert_ok(undo_lease(&l, &lease, UNDO_FILES, &err), &err);
+	assert_data(ALICE, STAFF, 02751);
+}
+
+// What has its name by now keeps its owner, and nothing waits for it: where nothing could be written down.
 static void another_directory(void **)
 {
 	struct step s = give();
@@ -184,6 +348,7 @@ static void another_directory(void **)
 	needs_owners();
 	assert_ok(owner_note(&l, &lease, &launch, &err), &err);
 	assert_ok(apply_owner(&s, &err), &err);
+	owner_record_remove(BASE, data);
 	assert_int_equal(renameat(topfd, "data", topfd, "moved"), 0);
 	assert_ok(undo_lease(&l, &lease, UNDO_FILES, &err), &err);
 	assert_int_equal(mkdirat(topfd, "other", 0755), 0);
@@ -355,6 +520,10 @@ int main(void)
 		cmocka_unit_test(words),
 		WITH_DATA(given_and_back),
 		WITH_DATA(somebody_elses_by_now),
+		WITH_DATA(renamed),
+		WITH_DATA(after_a_power_cut),
+		WITH_DATA(of_a_lease_that_cannot_be_read),
+		WITH_DATA(twice),
 		WITH_DATA(another_directory),
 		WITH_DATA(one_at_a_time),
 		WITH_DATA(what_could_not_be_put_back),

@@ -14,7 +14,7 @@ import pytest
 
 from features import needs_idmaps
 from places import TOP
-from workload import CPU, OTHER, PYTHON, kill, needs_root, needs_two, unique
+from workload import CPU, OTHER, PYTHON, kill, needs_root, needs_two, processes_of, unique, wait
 
 pytestmark = needs_root
 
@@ -257,17 +257,54 @@ def test_owner_after_a_power_cut(pf, top):
     after = data.stat()
     assert (after.st_uid, after.st_gid, after.st_mode & 0o7777) == (12345, 23456, 0o710)
     assert not record.exists()
-    # of another one, or of this boot (which has a lease that cannot be read), that is said of nothing
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    others = [text.replace(str(data), str(top)), text.replace("0-0", boot)]
+    # of another one that is said of nothing
+    cut(text)
+    ino = str(data.stat().st_ino)
     try:
-        for other in [*others, "", "0-0", "0:0:0:755:", text[:12]]:
+        for other in [text.replace(ino, "1" + ino), "", "0-0", "0:0:0:755:", text[:12]]:
             cut(other)
             like = f"chown USER:GROUP '{data}'"
             pf.fails("run", "--cpus", CPU, *flags, "--", "/bin/true", like=like)
             assert data.stat().st_uid == given.st_uid
     finally:
         record.unlink()
+
+
+def test_owner_of_a_lease_that_cannot_be_read(pf, top):
+    """As a later version may have written it: what it has is known from what is written down."""
+    data = top / "data"
+    data.mkdir(mode=0o710)
+    os.chown(data, 12345, 23456)
+    name = pf.detach("-v", f"{data}:/data:rw,owner")
+    lease = Path(f"/run/pinfold/leases/{name}.json")
+    pids = [pf.lease(name)["supervisor"], *processes_of(pf.lease(name))]
+    lease.write_text(lease.read_text().replace("{", '{ "of-tomorrow": 1,', 1))
+    for pid in pids:
+        kill(pid)
+    wait(lambda: [pf("gc"), lease.exists()][1] is False, what="the end of the lease")
+    after = data.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode & 0o7777) == (12345, 23456, 0o710)
+
+
+def test_owner_of_what_is_renamed(pf, top):
+    """By the program, which owns what it lies in, too: it is given back all the same."""
+    above, data = top / "above", top / "above/data"
+    data.mkdir(parents=True, mode=0o750)
+    os.chown(data, 12345, 23456)
+    flags = ["-v", f"{above}:/above:rw,owner", "-v", f"{data}:/data:rw,owner"]
+    pf.shell("mv /above/data /above/other; mkdir /above/data", *flags)
+    after = (above / "other").stat()
+    assert (after.st_uid, after.st_gid) == (12345, 23456)
+    assert above.stat().st_uid == 0
+    assert (above / "data").stat().st_uid >= 0x70000000
+
+
+def test_owner_once(pf, top):
+    data = top / "data"
+    data.mkdir()
+    flags = ["-v", f"{data}:/a:rw,owner", "-v", f"{data}:/b:rw,owner"]
+    pf.fails("run", "--cpus", CPU, *flags, "--", "/bin/true", like=f"write {data}:/b:rw")
+    assert data.stat().st_uid == 0
 
 
 def test_owner_in_a_plan(pf, top):
@@ -307,6 +344,13 @@ def test_idmap_in_a_plan(pf, top):
         ("{}:/data:ro,owner", "write rw,owner"),
         ("{}:/data:idmap,owner", "write rw,owner"),
         ("/etc/passwd:/data:rw,owner", "owner is for directories"),
+        ("/run/pinfold:/data:rw,owner", "'/run/pinfold' is pinfold's own"),
+        ("/var/lib:/data:rw,owner", "'/var/lib/pinfold' is pinfold's own"),
+        ("/etc:/data:rw,idmap", "'/etc/pinfold' is pinfold's own"),
+        ("/:/data:rw,owner", "'/etc/pinfold' is pinfold's own"),
+        ("/proc/sys:/data:rw,owner", "the kernel's"),
+        ("/sys/class:/data:rw,owner", "the kernel's"),
+        ("/dev:/data:rw,owner", "the kernel's"),
     ],
 )
 def test_volumes_refused(pf, top, volume, like):

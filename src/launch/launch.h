@@ -144,6 +144,8 @@ int launch_parse_env(
 
 // "HOST:TARGET[:MODE[,MODE]]", of ro, rw, idmap and owner. The strings are duplicated and owned by launch.
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
+// Where that target is without the links that every container has.
+const char *launch_place(const char *target);
 
 // What --allow-missing names.
 struct launch_limit {

@@ -190,6 +190,34 @@ static bool is_in(const char *path, const char *top)
 	       && (path[n] == '\0' || path[n] == '/' || str_eq(top, "/"));
 }
 
+// /var/run and /var/tmp are links in a container.
+const char *launch_place(const char *target)
+{
+	return is_in(target, "/var/run") || is_in(target, "/var/tmp") ? target + strlen("/var")
+								      : target;
+}
+
+// What pinfold and the runtime have there: the program that begins the container, with rights that it gives up, is started by
+// its path. /proc and /sys are as a whole of that kind; of /dev programs get what they want.
+static int check_target(const char *volume, const char *target, struct err *err)
+{
+	static const char *const own[] = {"/dev", "/proc", "/sys", RUN_DIR};
+	const char *place = launch_place(target);
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		if (is_in(own[i], place) || (i > 0 && is_in(place, own[i])))
+			return err_set(
+				err,
+				EPERM,
+				"volume '%s': a container has its own '%s'; choose another place, "
+				"as /data",
+				volume,
+				own[i]
+			);
+	}
+	return 0;
+}
+
 // Whose root's commands trust what is there, and whose files are the kernel's own.
 static int check_given(
 	const char *volume, const char *source, int fd, const struct stat *st, struct err *err
@@ -271,6 +299,8 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 			"not /",
 			s
 		);
+	if (check_target(s, target, err) < 0)
+		return -err->code;
 	// One look, whose path and identity belong together: whoever may rename on the way there could
 	// have a second one see something else.
 	fd = open(copy, O_PATH | O_CLOEXEC);
@@ -280,8 +310,6 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 	source = realpath(self, NULL);
 	if (source == NULL)
 		return err_sys(err, errno, "volume '%s': find '%s'", s, copy);
-	if ((v->owner || (v->idmap && !v->readonly)) && check_given(s, source, fd, &st, err) < 0)
-		return -err->code;
 	v->dev = st.st_dev;
 	v->ino = st.st_ino;
 	v->directory = S_ISDIR(st.st_mode);
@@ -293,6 +321,8 @@ int launch_parse_volume(const char *s, struct launch *launch, struct err *err)
 			s,
 			source
 		);
+	if ((v->owner || (v->idmap && !v->readonly)) && check_given(s, source, fd, &st, err) < 0)
+		return -err->code;
 	v->target = strdup(target);
 	v->source = steal_ptr(source);
 	if (v->target == NULL)

@@ -178,7 +178,7 @@ int launch_check_published(const struct launch *l, struct err *err)
 				);
 		}
 		for (unsigned k = 0; k < l->nvolumes; k++) {
-			if (meet(p->dir, l->volumes[k].target))
+			if (meet(p->dir, launch_place(l->volumes[k].target)))
 				return err_set(
 					err,
 					EINVAL,

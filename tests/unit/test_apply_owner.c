@@ -52,6 +52,10 @@ static void words(void **)
 	refused("/tmp:/data:owners", "none of ro, rw, idmap and owner");
 	refused("/etc/passwd:/data:rw,owner", "'/etc/passwd' is none");
 	refused("/dev/null:/data:rw,owner", "'/dev/null' is none");
+	refused("/proc/sys:/data:rw,owner", "the kernel's");
+	refused("/sys/class:/data:rw,owner", "the kernel's");
+	refused("/etc:/data:rw,owner", "'/etc/pinfold' is pinfold's own");
+	refused("/:/data:rw,idmap", "'/etc/pinfold' is pinfold's own");
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		struct launch o = {.site = site_of(places[i])};
 

@@ -36,6 +36,37 @@ static void refused(const char *first, const char *second, const char *volume, c
 		fail_msg("'%s': '%s' is not like '%s'", first, why, words);
 }
 
+// What the runtime mounts and starts there is no volume's.
+static void places_of_volumes(void **)
+{
+	static const char *const whole[] = {
+		"/run",
+		"/run/pinfold",
+		"/run/pinfold/inside",
+		"/var/run",
+		"/var/run/pinfold/grant.json",
+		"/proc",
+		"/proc/self",
+		"/sys",
+		"/sys/class",
+		"/dev",
+	};
+	static const char *const fine[] = {
+		"/run/app", "/run/pinfolds", "/var/run/app", "/dev/shm", "/procs"};
+	const char *const none[] = {NULL};
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(whole) + ARRAY_LEN(fine); i++) {
+		bool bad = i < ARRAY_LEN(whole);
+		_cleanup_free_ char *volume =
+			str_printf("/usr:%s:ro", bad ? whole[i] : fine[i - ARRAY_LEN(whole)]);
+		const char *why = wrong(none, volume, &err);
+
+		if ((why != NULL) != bad || (bad && strstr(why, "has its own") == NULL))
+			fail_msg("'%s': '%s'", volume, why != NULL ? why : "");
+	}
+}
+
 static void bad_words(void **)
 {
 	static const char *const places[] = {
@@ -77,7 +108,8 @@ static void what_does_not_go_together(void **)
 	refused("unix:/run/app/x", "unix:/run/app/sub/y", NULL, "one in the other");
 	refused("unix:/run/app/sub/x", "unix:/run/app/y", NULL, "one in the other");
 	refused("unix:/run/app/x,group=7", "unix:/run/b/y,group=8", NULL, "one group is for all");
-	refused("unix:/run/app/x", NULL, "/usr:/run:ro", "volume '/run' would hide it");
+	refused("unix:/tmp/app/x", NULL, "/usr:/tmp:ro", "volume '/tmp' would hide it");
+	refused("unix:/run/app/x", NULL, "/usr:/var/run/app:ro", "would hide it");
 	refused("unix:/run/app/x", NULL, "/usr:/run/app/y:ro", "or be hidden");
 	for (size_t i = 0; i < 2; i++) {
 		const char *const fine[] = {
@@ -278,6 +310,7 @@ static void undoes_its_own(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(places_of_volumes),
 		cmocka_unit_test(bad_words),
 		cmocka_unit_test(what_does_not_go_together),
 		cmocka_unit_test(only_in_containers_of_root),

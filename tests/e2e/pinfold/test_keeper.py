@@ -63,6 +63,10 @@ def test_run(kept):
         "run", "--grant", kept.name, "--", "/etc/passwd", like="it is no program", status=126
     )
     kept.fails("run", "--grant", kept.name, like="no program given")
+    # what begins a container may move itself to other limits
+    for place in ("/run/pinfold/inside", "/var/run/pinfold/inside"):
+        volume = ["-v", f"/bin/true:{place}:ro"]
+        kept.fails("run", "--grant", kept.name, *volume, "--", "true", like="has its own")
     assert kept.state() == "idle"
 
 

@@ -236,7 +236,8 @@ def test_owner_after_a_power_cut(pf, top):
     os.chown(data, 12345, 23456)
     flags = ["-v", f"{data}:/data:rw,owner"]
     name = pf.detach(*flags)
-    [record] = Path("/var/lib/pinfold/given").glob("*")
+    given = Path("/var/lib/pinfold/given").glob("*")
+    [record] = [path for path in given if str(data) in path.read_text()]
     text, given = record.read_text(), data.stat()
     assert given.st_uid >= 0x70000000
     pf.ok("stop", "-t", "0", name)
@@ -344,6 +345,8 @@ def test_idmap_in_a_plan(pf, top):
         ("{}:/data:ro,owner", "write rw,owner"),
         ("{}:/data:idmap,owner", "write rw,owner"),
         ("/etc/passwd:/data:rw,owner", "owner is for directories"),
+        ("/bin/true:/run/pinfold/inside:ro", "has its own '/run/pinfold'"),
+        ("{}:/run", "has its own '/run/pinfold'"),
         ("/run/pinfold:/data:rw,owner", "'/run/pinfold' is pinfold's own"),
         ("/var/lib:/data:rw,owner", "'/var/lib/pinfold' is pinfold's own"),
         ("/etc:/data:rw,idmap", "'/etc/pinfold' is pinfold's own"),

@@ -16,6 +16,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20 // Linux 6.3: for a file that can be executed, F_SEAL_WRITE too
+#endif
 #define NAMESPACES                                                                   \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER \
 	 | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
@@ -73,7 +76,7 @@
 			-1,                                                        \
 			"of terminals, tap, sockets, VFIO and vhost, but none of " \
 			"TIOCSETD, TIOCSTI, TIOCCONS, TIOCLINUX, nor of tap's "    \
-			"filters, nor SIOCGSTAMP",                                 \
+			"filters, nor SIOCGSTAMP, nor of bridges and VLANs",       \
 			of_devices, needs, lacks                                   \
 	}
 #define IOCTL(bits, mask) IOCTL_IF(bits, mask, 0, 0)
@@ -81,10 +84,11 @@
 #define TERMINAL(low, mask) IOCTL(0x5400 | (low), 0xff00 | (mask))
 #define OF_SOCKETS(low, mask) IOCTL(0x8900 | (low), 0xff00 | (mask))
 // Some of what fcntl does is at the cost of others.
-#define FCNTL(first, size)                                                                         \
-	{                                                                                          \
-		"fcntl", {FROM(1, first, size)}, -1,                                               \
-			"none of F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ, F_SEAL_WRITE", of_descriptors \
+#define FCNTL(first, size)                                                                       \
+	{                                                                                        \
+		"fcntl", {FROM(1, first, size)}, -1,                                             \
+			"none of F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ, F_SEAL_WRITE, F_SEAL_EXEC", \
+			of_descriptors                                                           \
 	}
 #define ADVICE_OF_FILES(first, size)                                                         \
 	{                                                                                    \
@@ -161,8 +165,8 @@ static const char of_files[] =
 	"how a file will be read; to drop the cache of a host's file has others wait for the disk";
 static const char of_devices[] =
 	"which devices there are is the device list's affair. Commands of file systems leave keys "
-	"in "
-	"them, TIOCSETD has the host load modules, SIOCGSTAMP interrupts every CPU";
+	"in them, TIOCSETD and those of bridges and VLANs have the host load modules, SIOCGSTAMP "
+	"interrupts every CPU";
 static const char of_descriptors[] =
 	"flags and copies of descriptors, locks of hugepage files. A lease holds up the host's own "
 	"programs, a larger pipe takes from what root may have of them, to seal what somebody "
@@ -234,14 +238,25 @@ const struct seccomp_condition seccomp_conditions[] = {
 	TERMINAL(0xd8, 0xfe),
 	TERMINAL(0xda, 0xff),
 	TERMINAL(0xdc, 0xfc),
-	// of sockets: all but SIOCGSTAMP 6 and SIOCGSTAMPNS 7, of either size
+	// of sockets: all but SIOCGSTAMP 6 and SIOCGSTAMPNS 7, of either size, and those for which the kernel looks for a
+	// module before it asks who calls: of bridges 0x40, 0x41 and 0xa0 to 0xa3, of DLCI 0x80 and 0x81, of VLANs 0x82 and 0x83
 	OF_SOCKETS(0x00, 0xfc),
 	OF_SOCKETS(0x04, 0xfe),
 	OF_SOCKETS(0x08, 0xf8),
 	OF_SOCKETS(0x10, 0xf0),
 	OF_SOCKETS(0x20, 0xe0),
-	OF_SOCKETS(0x40, 0xc0),
-	OF_SOCKETS(0x80, 0x80),
+	OF_SOCKETS(0x42, 0xfe),
+	OF_SOCKETS(0x44, 0xfc),
+	OF_SOCKETS(0x48, 0xf8),
+	OF_SOCKETS(0x50, 0xf0),
+	OF_SOCKETS(0x60, 0xe0),
+	OF_SOCKETS(0x84, 0xfc),
+	OF_SOCKETS(0x88, 0xf8),
+	OF_SOCKETS(0x90, 0xf0),
+	OF_SOCKETS(0xa4, 0xfc),
+	OF_SOCKETS(0xa8, 0xf8),
+	OF_SOCKETS(0xb0, 0xf0),
+	OF_SOCKETS(0xc0, 0xc0),
 	// all but POSIX_FADV_DONTNEED 4
 	ADVICE_OF_FILES(0, 4),
 	ADVICE_OF_FILES(5, 1),
@@ -258,9 +273,9 @@ const struct seccomp_condition seccomp_conditions[] = {
 	FCNTL(F_DUPFD_CLOEXEC, 1),
 	FCNTL(1032, 1),
 	{"fcntl",
-	 {IS(1, F_ADD_SEALS), LACKS(2, F_SEAL_WRITE)},
+	 {IS(1, F_ADD_SEALS), LACKS(2, F_SEAL_WRITE | F_SEAL_EXEC)},
 	 -1,
-	 "none of F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ, F_SEAL_WRITE",
+	 "none of F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ, F_SEAL_WRITE, F_SEAL_EXEC",
 	 of_descriptors},
 	FCNTL(1034, 2),
 	FCNTL(1036, 4),

@@ -10,8 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fscrypt.h>
+#include <linux/if_bridge.h>
+#include <linux/if_vlan.h>
 #include <linux/membarrier.h>
 #include <linux/mempolicy.h>
+#include <linux/sockios.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -25,6 +28,9 @@
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
+#endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20
 #endif
 #ifndef IPV6_FLOWLABEL_MGR
 #define IPV6_FLOWLABEL_MGR 32 // linux/in6.h, which does not go together with netinet/in.h
@@ -91,6 +97,21 @@ static int line_discipline(void)
 	int none = 0; // N_TTY, which it has; others the host's kernel loads as modules
 
 	return fd < 0 ? 0 : ioctl(fd, TIOCSETD, &none) == 0 ? 1 : -errno;
+}
+
+// Both ask for what anybody may know. Before that the kernel has loaded the module.
+static int modules_of_links(void)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct vlan_ioctl_args vlan = {.cmd = GET_VLAN_REALDEV_NAME_CMD, .device1 = "lo"};
+	unsigned long bridge[3] = {BRCTL_GET_VERSION};
+
+	if (fd < 0)
+		return 0;
+	if (ioctl(fd, SIOCGIFVLAN, &vlan) == 0 || errno != EPERM
+	    || ioctl(fd, SIOCGIFBR, bridge) >= 0 || errno != EPERM)
+		return 1;
+	return -errno;
 }
 
 // What it leaves in the keyring of a file system stays when the container is gone.
@@ -168,7 +189,12 @@ static int sealed_file(void)
 {
 	_cleanup_close_ int fd = memfd_create("audit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	return fd < 0 ? 0 : fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0 ? 1 : -errno;
+	if (fd < 0)
+		return 0;
+	// the one brings the other with it where the file can be executed
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_EXEC) == 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0)
+		return 1;
+	return -errno;
 }
 
 static int core_cookie(void)
@@ -238,6 +264,7 @@ static void by_others(const struct audit *, struct finding *f)
 		int (*try)(void); // 1: let through; 0: there is no such thing; else -errno
 	} things[] = {
 		{"a line discipline", line_discipline},
+		{"modules for bridges and VLANs", modules_of_links},
 		{"a lease of a file", lease},
 		{"a key of a file system", key_of_files},
 		{"the size of a pipe", larger_pipe},

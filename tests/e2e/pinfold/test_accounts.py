@@ -394,6 +394,9 @@ tries = {
     "SO_TIMESTAMP": lambda: udp.setsockopt(1, 29, one),
     "SO_TIMESTAMPING": lambda: udp.setsockopt(1, 37, struct.pack("i", 1 << 3)),
     "SIOCGSTAMP": lambda: fcntl.ioctl(udp, 0x8906, bytes(16)),
+    "SIOCGIFBR": lambda: fcntl.ioctl(udp, 0x8940, bytes(24)),
+    "SIOCBRADDBR": lambda: fcntl.ioctl(udp, 0x89A0, bytes(16)),
+    "SIOCGIFVLAN": lambda: fcntl.ioctl(udp, 0x8982, struct.pack("i24s28x", 8, b"lo")),
     "TCP_MD5SIG": lambda: tcp.setsockopt(6, 14, key),
     "TCP_TX_DELAY": lambda: tcp.setsockopt(6, 37, one),
     "IP_MINTTL": lambda: tcp.setsockopt(0, 21, one),
@@ -450,6 +453,7 @@ tries = {
     "MEMBARRIER_CMD_GLOBAL_EXPEDITED": lambda: libc.syscall(324, 2, 0, 0),
     "MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED": lambda: libc.syscall(324, 4, 0, 0),
     "F_SEAL_WRITE": lambda: libc.fcntl(file, 1033, 8),
+    "F_SEAL_EXEC": lambda: libc.fcntl(file, 1033, 0x20),
 }
 for name, ask in tries.items():
     if ask() >= 0 or ctypes.get_errno() != 1:

@@ -2,8 +2,9 @@
 // Copyright (c) 2026 The pinfold authors
 // What a container's network namespace has for itself of the kernel's parameters (sysctl). A TCP connection is
 // charged to a cgroup when a program accepts it: until then it, and what was sent over it, is memory that nobody
-// pays for. How many wait for each socket that listens, and how much each may hold, is bounded here. The runtime
-// writes them, before the program starts; inside, /proc/sys is read-only.
+// pays for. How many wait for each socket that listens, and how much each may hold, is bounded here. What TCP learns
+// of a peer it keeps in a table that the machine has once, where what is new takes the place of what others had: a
+// container keeps nothing there. The runtime writes all this before the program starts; inside, /proc/sys is read-only.
 
 #include "host/hostfs.h"
 #include "plan/make.h"
@@ -72,11 +73,23 @@ static void add_receive(struct plan *p, json_t *all)
 	);
 }
 
+// Round-trip times and thresholds when a connection ends, cookies of Fast Open when one begins.
+static void add_metrics(struct plan *p, json_t *all)
+{
+	char line[32];
+
+	if (hostfs_line(p->fs->root, TCP_RMEM, line, sizeof(line)) < 0)
+		return; // no TCP
+	json_object_set_new(all, "net.ipv4.tcp_no_metrics_save", json_string("1"));
+	json_object_set_new(all, "net.ipv4.tcp_fastopen", json_string("0"));
+}
+
 json_t *plan_sysctl(struct plan *p)
 {
 	json_t *all = json_object();
 
 	add_queue(p, all);
 	add_receive(p, all);
+	add_metrics(p, all);
 	return all;
 }

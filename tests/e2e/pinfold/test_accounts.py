@@ -552,6 +552,40 @@ def test_few_connections_wait_to_be_accepted(pf, memory, queue, most):
         pf("grant", "stop", name)
 
 
+# Connections that end, to peers that none was made to before; begun as usual and with Fast Open.
+MANY_PEERS = """
+import socket
+s = socket.socket()
+s.bind(("", 5555))
+s.listen(16)
+for i in range(1, 9):
+    for flags in (0, 0x20000000):
+        c = socket.socket()
+        to = (f"127.{i}.{int(flags > 0)}.1", 5555)
+        try:
+            c.sendto(b"x", flags, to)
+        except OSError:
+            c.connect(to)
+            c.send(b"x")
+        a = s.accept()[0]
+        a.recv(1)
+        a.send(b"y")
+        c.recv(1)
+        c.close()
+        a.close()
+"""
+
+
+def test_keeps_nothing_in_the_table_of_tcp_metrics(pf):
+    """The machine has one, and what is new takes the place of what others had."""
+    name = pf.detach()
+    pf.ok("exec", name, "--", PYTHON, "-I", "-c", MANY_PEERS)
+    pid = next(iter(processes_of(pf.lease(name))))
+    show = ["nsenter", "-t", str(pid), "-n", "ip", "tcp_metrics", "show"]
+    p = subprocess.run(show, capture_output=True, text=True, timeout=30, check=False)
+    assert (p.returncode, p.stdout) == (0, ""), p.stderr
+
+
 def test_init_is_its_own(pf):
     """The program, of the same user, gets nothing of the process that started it."""
     code = """

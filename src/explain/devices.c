@@ -186,7 +186,8 @@ static const struct known_message messages[] = {
 	},
 	{
 		.of = "VFIO",
-		.like = "VF token*",
+		// EAL has "VF token (UUID) …" in its usage, which it prints at each wrong argument
+		.like = "VF token [!(]*",
 		.example = "vfio-pci 0000:82:02.0: VF token incorrectly provided, PF not bound to "
 			   "vfio-pci",
 		.source = "Linux, drivers/vfio/pci/vfio_pci_core.c",

@@ -168,9 +168,20 @@ static const struct known_message messages[] = {
 		.like = "No free * kB hugepages reported",
 		.example = "EAL: No free 2048 kB hugepages reported on node 0",
 		.source = SEEN ", contiv/vpp#1106",
-		.cause = "all pages of that size are taken, or none are reserved, on that node",
-		.cure = "pinfold host prepare --hugepages 2M=N # pinfold host free shows who has "
-			"them",
+		.cause = "all pages of that size are taken, or none are reserved, on that node; "
+			 "harmless where it takes those of another size",
+		.cure = "pinfold host prepare --hugepages 2M=N # pinfold host free shows how many "
+			"are free",
+		.faint = true,
+	},
+	{
+		.of = "EAL",
+		.like = "error allocating rte services array",
+		.example = "EAL: error allocating rte services array",
+		.source = SEEN " with --in-memory in a virtual machine",
+		.cause = "it could not take its first hugepage: with --in-memory it wants "
+			 "anonymous ones, and a virtual machine has those behind a hugetlbfs",
+		.cure = "--hugepages 2M=N,anon in the grant, or leave --in-memory out",
 	},
 	{
 		.of = "EAL",

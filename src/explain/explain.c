@@ -37,10 +37,11 @@ const struct known_message *explain_line(const char *line)
 
 const struct known_message *explain_text(const char *text)
 {
-	const struct known_message *m = NULL;
+	const struct known_message *faint = NULL;
 
-	while (m == NULL && *text != '\0') {
+	while (*text != '\0') {
 		size_t length = strcspn(text, "\n");
+		const struct known_message *m;
 		char line[LINE_LEN];
 
 		snprintf(
@@ -51,7 +52,11 @@ const struct known_message *explain_text(const char *text)
 			text
 		);
 		m = explain_line(line);
+		if (m != NULL && !m->faint)
+			return m;
+		if (faint == NULL)
+			faint = m;
 		text += length + (text[length] == '\n');
 	}
-	return m;
+	return faint;
 }

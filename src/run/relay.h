@@ -51,7 +51,8 @@ bool streams_wanted(struct streams *s, bool ended);
 // Nothing is left to be carried.
 bool streams_closed(const struct streams *s);
 
-#define RELAY_LAST 4096 // bytes of what a program said last
+// Bytes of what a program said last: EAL says what is wrong above its usage, which is 6 KB.
+#define RELAY_LAST 16384
 
 struct relay_last; // of the process that carries, seen here
 

@@ -32,6 +32,8 @@ static void knows_no_other(void **)
 		"EAL: Multi-process socket /var/run/dpdk/rte/mp_socket",
 		"EAL: Error - exiting with code: 1",
 		"Port 0 is closed",
+		// of the usage that each wrong argument prints
+		"  --vfio-vf-token     VF token (UUID) shared between SR-IOV PF and VFs",
 		"[*?\\",
 	};
 
@@ -50,6 +52,16 @@ static void takes_the_first(void **)
 
 	assert_non_null(m);
 	assert_true(strstr(m->cause, "-m or --socket-mem") != NULL);
+	// it looks at all sizes of pages that the kernel knows, and says of each that has none
+	m = explain_text(
+		"EAL: No free 1048576 kB hugepages reported on node 0\n"
+		"EAL: error allocating rte services array\n"
+	);
+	assert_non_null(m);
+	assert_contains(m->cure, ",anon");
+	m = explain_text("EAL: No free 2048 kB hugepages reported on node 0\nEAL: bye\n");
+	assert_non_null(m);
+	assert_contains(m->cure, "host prepare");
 	assert_null(explain_text(""));
 	assert_null(explain_text("nothing\n\nof\nit"));
 }

@@ -59,6 +59,17 @@ def test_produced(pinfold, words, cause):
     assert cause in said.stdout and "\n  cure   " in said.stdout, said.stdout
 
 
+@needs_root
+@needs_testpmd
+def test_usage_is_no_message(pinfold):
+    """EAL prints its usage below what is wrong, and has words in it that others have in messages."""
+    p = subprocess.run(
+        [*TESTPMD, "--help"], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert len(p.stdout) > 4096
+    assert explain(pinfold, p.stdout + p.stderr).returncode == 1
+
+
 @pytest.mark.anywhere
 def test_forms(pinfold, tmp_path):
     text = "hello\nEAL: lcore 7 unavailable\nEAL: lcore 8 unavailable\n"
@@ -105,6 +116,10 @@ def test_run_says_why(pf):
     last = p.stderr.splitlines()[-1]
     assert re.match("pinfold: '.*': why it failed: its packet buffers do not fit", last), p.stderr
     assert "--total-num-mbufs=2048" in last
+    # what is wrong stands above EAL's usage
+    p = pf.run("--hugepages", "2M=40", "--", "dpdk-testpmd", "-l", "127", "--vdev", "net_null0")
+    assert p.returncode == 1 and "Usage:" in p.stdout + p.stderr
+    assert "why it failed: it is told to run on a CPU" in p.stderr.splitlines()[-1]
     # what works, and what is told to end, has nothing to explain
     p = pf.run("--hugepages", "2M=40", "--", *words, "--", "--total-num-mbufs=2048")
     assert p.returncode == 0 and "why it failed" not in p.stderr

@@ -24,18 +24,35 @@ def test_version(pinfold):
 
 
 @pytest.mark.limit(240)
-def test_a_tree_without_git_has_no_revision(tmp_path):
-    """As a tarball is, also one below the checkout of something else."""
+def test_the_revision_is_of_the_tree(tmp_path):
+    """A tarball has none, also below the checkout of something else; one that was changed says so, and no other."""
+    tree = tmp_path / "tree"
     shutil.copytree(
         TOP,
-        tmp_path / "tree",
+        tree,
         ignore=lambda where, names: [
             n for n in names if n in (".git", "build") or n.startswith("build-")
         ],
     )
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     build = tmp_path / "build"
-    setup = ["meson", "setup", build, tmp_path / "tree", "-Dtests=false"]
+    setup = ["meson", "setup", build, tree, "-Dtests=false"]
     subprocess.run(setup, check=True, capture_output=True)
-    subprocess.run(["ninja", "-C", build, "src/cli/revision.h"], check=True, capture_output=True)
-    assert '"unknown"' in (build / "src/cli/revision.h").read_text()
+
+    def revision():
+        ninja = ["ninja", "-C", build, "src/cli/revision.h"]
+        subprocess.run(ninja, check=True, capture_output=True)
+        return re.search('"(.*)"', (build / "src/cli/revision.h").read_text())[1]
+
+    def git(*words):
+        who = ["-c", "user.name=x", "-c", "user.email=x"]
+        subprocess.run(["git", "-C", tree, *who, *words], check=True, capture_output=True)
+
+    assert revision() == "unknown"
+    git("init", "-q")
+    git("add", "README.md", "src/cli")
+    git("commit", "-qm", "x")
+    assert re.fullmatch("[0-9a-f]{12}", revision())
+    with (tree / "README.md").open("a") as f:
+        f.write("x")
+    assert re.fullmatch("[0-9a-f]{12}-dirty", revision())

@@ -216,8 +216,10 @@ static int choose_cpus(
 		return err_set(
 			err,
 			EBUSY,
-			"%u CPUs wanted, %u of %u online ones are free; see pinfold grant list",
+			"%u CPU%s wanted, %u of %u online ones are free; see pinfold ps and pinfold "
+			"grant list",
 			count,
+			count == 1 ? "" : "s",
 			n,
 			host->ncpus
 		);

@@ -35,14 +35,14 @@ static void cpus(void **)
 
 	fake_read("two", &h);
 	refused(&h, &nobody, "cpus=7", "CPU 7 does not exist; this host has 0-1");
-	refused(&h, &nobody, "cpu-count=3", "3 CPUs wanted, 2 of 2 online ones are free");
+	refused(&h, &nobody, "cpu-count=3", "3 CPUs wanted, 2 of 2 online ones are free; see pinfold ps and");
 	refused(&h, &nobody, "cpus=0 cpu-count=1", "not both");
 	refused(&h, &nobody, "memory=1G", "--cpu-count N");
 	fake_hold(&h, &others, "name=other cpus=1", false);
 	refused(&h, &others, "cpus=0-1", "CPU 1 is granted to 'other' already; free: 0");
 	refused(&h, &others, "cpu-count=2", "see pinfold grant list");
 	fake_hold(&h, &others, "name=more cpus=0", true);
-	refused(&h, &others, "cpus=0", "no CPU is free: stop or remove a grant");
+	refused(&h, &others, "cpus=0", "no CPU is free: see pinfold ps and pinfold grant list");
 	idset_del(&h.online, 1);
 	refused(&h, &nobody, "cpus=1", "echo 1 > /sys/devices/system/cpu/cpu1/online");
 	holdings_done(&others);

@@ -124,14 +124,19 @@ static const char *memory_text(const json_t *row, const char *key, char buf[stat
 
 void host_free_print(const json_t *rows)
 {
-	static const char *const keys[] = {
-		"node", "cpus", "of", "hugepages", "memory", "nics", NULL};
+	static const char *const keys[] = {"node", "cpus", "which", "hugepages", "memory", "nics", NULL};
 	_cleanup_json_ json_t *table = json_array();
 	const json_t *row, *pool;
 	size_t i, k;
 
 	json_array_foreach (rows, i, row) {
 		char text[256] = "", left[SIZE_STR], of[SIZE_STR];
+		struct idset cpus = {0};
+		struct err unused;
+
+		(void)idset_parse(
+			json_string_value(json_object_get(row, "cpus")), &cpus, &unused
+		);
 
 		json_array_foreach (json_object_get(row, "hugepages"), k, pool) {
 			json_int_t total = json_integer_value(json_object_get(pool, "total"));
@@ -148,13 +153,17 @@ void host_free_print(const json_t *rows)
 		json_array_append_new(
 			table,
 			json_pack(
-				"{s:O, s:O, s:O, s:s, s:o, s:o}",
+				"{s:O, s:o, s:O, s:s, s:o, s:o}",
 				"node",
 				json_object_get(row, "node"),
 				"cpus",
+				json_sprintf(
+					"%u/%lld",
+					idset_count(&cpus),
+					json_integer_value(json_object_get(row, "cpus_total"))
+				),
+				"which",
 				json_object_get(row, "cpus"),
-				"of",
-				json_object_get(row, "cpus_total"),
 				"hugepages",
 				text,
 				"memory",

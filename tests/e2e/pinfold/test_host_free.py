@@ -221,8 +221,8 @@ def test_free(pinfold, machine):
     assert rows[0]["nics"] == ["0000:03:00.0", "0000:03:00.1"]
     assert {p["size"]: p["free"] for p in rows[1]["hugepages"]} == {"2M": 256, "1G": 16}
     lines = run(pinfold, "host", "free", tree=machine("paper")).stdout.splitlines()
-    assert lines[0].split() == ["NODE", "CPUS", "OF", "HUGEPAGES", "MEMORY", "NICS"]
-    assert lines[2].split()[:5] == ["1", "12-23,36-47", "24", "2M=256/256", "1G=16/16"]
+    assert lines[0].split() == ["NODE", "CPUS", "WHICH", "HUGEPAGES", "MEMORY", "NICS"]
+    assert lines[2].split()[:5] == ["1", "24/24", "12-23,36-47", "2M=256/256", "1G=16/16"]
     assert lines[2].split()[5] == "15872M/15872M"
     # the host's own is none of them
     rows = asked(pinfold, "free", "host", "free", "--json", tree=machine("two"))

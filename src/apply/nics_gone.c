@@ -53,15 +53,17 @@ void nics_know(const struct hostfs *fs, const struct lease *lease, struct nics_k
 		node_of(fs, &g->nics[i], &ret->node[i]);
 }
 
-static void refuse(const struct hostfs *fs, const struct lease *lease, dev_t node)
+// Whether it is done. first: the failure was not logged yet.
+static bool refuse(const struct hostfs *fs, const struct lease *lease, dev_t node, bool first)
 {
 	struct err err;
 
 	// one on the bare host is root
-	if (!site_has(&lease->site, SITE_IDS))
-		return;
-	if (cgroup_refuse_device(fs, lease, node, &err) < 0)
+	if (!site_has(&lease->site, SITE_IDS) || cgroup_refuse_device(fs, lease, node, &err) == 0)
+		return true;
+	if (first)
 		event_log("'%s': %s", lease->grant.name, err.msg);
+	return false;
 }
 
 uint64_t nics_look_gone(const struct hostfs *fs, const struct lease *lease, struct nics_known *k)
@@ -76,10 +78,9 @@ uint64_t nics_look_gone(const struct hostfs *fs, const struct lease *lease, stru
 			k->node[i] != 0 && node_of(fs, &g->nics[i], &node) && node != k->node[i];
 
 		// another function of its group may keep the node
-		if (changed && (k->refused & bit) == 0) {
-			refuse(fs, lease, k->node[i]);
+		if (changed && (k->refused & bit) == 0
+		    && refuse(fs, lease, k->node[i], (k->gone & bit) == 0))
 			k->refused |= bit;
-		}
 		if (changed || !is_there(fs, g->nics[i].bdf))
 			now |= bit & ~k->gone;
 	}

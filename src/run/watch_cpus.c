@@ -27,29 +27,29 @@
 #define AGAIN_MILLISECONDS 1000 // as long as something is missing
 #define KERNEL_GROUP 1
 
-// Lets through "ACTION@/devices/system/…", ACTION being add, change, remove, online or offline: a machine
-// has many other events, and a supervisor for each workload. With NICs also "remove@/devices/pci…" and
-// "remove@/devices/virtual/vfio/…".
-static int filter(int fd, bool nics)
+// A machine has many other events, and a supervisor for each workload. A NIC may be below any bus of the machine
+// (pci0000:00, platform, LNXSYSTM:00), but is not virtual.
+int cpu_watch_filter(int fd, bool nics)
 {
 	const uint32_t sys = 0x2f737973; // "/sys", where it is after those actions
-	// no text of an event has a zero there
-	const uint32_t pci = nics ? 0x2f706369 : 0, vir = nics ? 0x2f766972 : 0;
-	const uint32_t vfi = 0x2f766669, remo = 0x72656d6f;
+	// "remo"; no text of an event has a zero there
+	const uint32_t remo = nics ? 0x72656d6f : 0;
+	const uint32_t devi = 0x64657669, vir = 0x2f766972, vfi = 0x2f766669;
 	const struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 12),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 12, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 13, 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 15),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 10, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, pci, 6, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vir, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 11, 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 6, 0),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 23),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vfi, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sys, 9, 0),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, remo, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, remo, 0, 6),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 8),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, devi, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 15),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vir, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 23),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vfi, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
@@ -67,7 +67,7 @@ static int open_events(bool nics)
 		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 	const struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP};
 
-	if (fd < 0 || filter(fd, nics) < 0
+	if (fd < 0 || cpu_watch_filter(fd, nics) < 0
 	    || bind(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		return -1;
 	return steal_fd(&fd);

@@ -7,6 +7,10 @@
 #include "apply/apply.h"
 #include "apply/nics_gone.h"
 
+// Lets through of the kernel's events "ACTION@/devices/system/…", ACTION being add, change, remove, online or offline;
+// with NICs also "remove@/devices/…" but for "/devices/virtual/…", of which "vfio/…" alone. -1 and errno.
+int cpu_watch_filter(int fd, bool nics);
+
 struct cpu_watch {
 	int fd; // to be polled for reading; -1: there is none
 	const struct hostfs *fs;

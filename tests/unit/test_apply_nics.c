@@ -204,6 +204,8 @@ static void gone(void **)
 	drop("sys/class/vfio/40/dev");
 	assert_int_equal(nics_look_gone(&fs, &lease, &k), 1 << 0);
 	assert_int_equal(k.refused, 1 << 0 | 1 << 1);
+	// what could not be refused is tried again: it has no cgroup here
+	lease.site = site_of(PLACE_CONTAINER);
 	// bound anew, with another number
 	put("sys/class/vfio/41/dev", "1:3\n");
 	drop("sys/bus/pci/devices/0000:03:00.0/uio/uio0/dev");
@@ -211,6 +213,7 @@ static void gone(void **)
 	assert_int_equal(nics_look_gone(&fs, &lease, &k), 1 << 2 | 1 << 3);
 	assert_int_equal(nics_look_gone(&fs, &lease, &k), 0);
 	assert_int_equal(k.gone, 15);
+	assert_int_equal(k.refused, 1 << 0 | 1 << 1);
 }
 
 static void text(void **)

@@ -23,6 +23,8 @@
 #include <sys/stat.h>
 
 #define MACHINE "machine"
+#define REFUSED " ended with status 125" // of pinfold itself, in the words of child.c
+#define LOOK_MS 10000
 
 // Those that are named, of those that a run of that size has, as a set of their places in experiment_list().
 static int choose_named(
@@ -125,11 +127,24 @@ static void meanwhile(const struct bench *b, struct result *r)
 	);
 }
 
+// Why a workload could not be started, as where somebody else had the CPU then; NULL: all could.
+static const char *refused(const struct result *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		const char *reason = r->rows[i]->reason;
+
+		if (reason != NULL && strstr(reason, REFUSED) != NULL)
+			return reason;
+	}
+	return NULL;
+}
+
 // Fails only at ctrl-C.
 static int one(struct bench *b, const struct experiment *e, struct results *all, struct err *err)
 {
 	scope_cleanup(result_done) struct result r = begin(b, e, all);
 	int64_t began = clock_ms();
+	const char *why;
 	json_t *reasons;
 	bool possible;
 	int status = 0;
@@ -149,9 +164,12 @@ static int one(struct bench *b, const struct experiment *e, struct results *all,
 	result_settle(&r);
 	r.seconds = (double)(clock_ms() - began) / 1e3;
 	// one that failed is made again by --resume, too
-	r.complete = status == 0 && !bench_cancelled();
+	why = refused(&r);
+	r.complete = status == 0 && why == NULL && !bench_cancelled();
 	if (status < 0)
 		r.failed = need(strdup(err->msg));
+	else if (why != NULL)
+		r.failed = need(str_printf("%s; --resume makes it again", why));
 	if (r.n > 0 || !bench_cancelled())
 		results_put(all, &r);
 	return bench_check(err);
@@ -263,6 +281,25 @@ static int same_setup(
 	return 0;
 }
 
+// Whoever waits for minutes is to know beforehand whose the CPUs are.
+static void look_at_cpus(struct bench *b)
+{
+	char cpus[32];
+	const char *const argv[] = {b->pinfold, "plan", "--cpus", cpus, NULL};
+	const char *why;
+	struct err err;
+
+	snprintf(cpus, sizeof(cpus), "%d", b->cpu_vnf);
+	if (b->cpu_tester != b->cpu_vnf)
+		snprintf(cpus, sizeof(cpus), "%d,%d", b->cpu_vnf, b->cpu_tester);
+	if (child_run(b, &(struct child_how){.argv = argv}, LOOK_MS, 0, NULL, NULL, &err) == 0
+	    || (why = strstr(err.msg, REFUSED ": ")) == NULL)
+		return;
+	fprintf(stderr,
+		"%s; until then rows of containers and virtual machines are missing\n",
+		why + strlen(REFUSED ": "));
+}
+
 int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 {
 	scope_cleanup(results_done) struct results all = {0};
@@ -284,6 +321,7 @@ int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 	progress_begin(&progress);
 	b.progress = &progress;
 	b.remote = how->remote;
+	look_at_cpus(&b);
 	environments_try(&b);
 	setup = provenance(&b);
 	if (all.provenance == NULL)

@@ -171,7 +171,7 @@ static void statements(FILE *f, const struct results *all, unsigned width)
 	}
 }
 
-static void compared(FILE *f, const struct result *r)
+static void compared(FILE *f, const struct result *r, unsigned width)
 {
 	static const enum paint paints[VERDICT_END] = {
 		[VERDICT_SAME] = GREEN,
@@ -180,8 +180,8 @@ static void compared(FILE *f, const struct result *r)
 	static const struct column columns[] = {
 		{"", .left = true},
 		{"", .left = true},
-		{"", .left = true},
-		{"", .left = true},
+		{"", .left = true, .rank = 1}, // the verdict is of the difference, too
+		{"", .left = true, .rank = 2},
 		{"", .left = true},
 	};
 	scope_cleanup(table_done) struct table t = TABLE(columns);
@@ -198,7 +198,7 @@ static void compared(FILE *f, const struct result *r)
 		put(&t, "", words_difference(row));
 		put(&t, paint(f, paints[row->verdict]), strdup(verdict_name(row->verdict)));
 	}
-	table_drop(&t, SIZE_MAX);
+	table_drop(&t, width - GAP);
 	print(f, &t);
 }
 
@@ -263,6 +263,19 @@ static void matrix(FILE *f, const struct result *r, unsigned width)
 	fputs(gone > 0 ? ")\n" : "", f);
 }
 
+// What there is less of than there could be.
+static void lacking(FILE *f, const struct result *r, unsigned width)
+{
+	_cleanup_free_ char *line = NULL;
+
+	if (r->complete && r->failed == NULL)
+		return;
+	line = need(str_printf(
+		"%s is not complete: %s", r->experiment, r->failed ?: "it was stopped"
+	));
+	terminal_wrap(f, line, GAP, width);
+}
+
 void terminal_write(FILE *f, const struct results *all, unsigned width)
 {
 	struct words_count c = words_claims(all);
@@ -279,12 +292,13 @@ void terminal_write(FILE *f, const struct results *all, unsigned width)
 			ratios += r->rows[i]->kind == ROW_RATIO;
 			missing += r->rows[i]->kind == ROW_MISSING || r->rows[i]->invalid;
 		}
-		if (ratios > 0 || words_matrix(r))
+		if (ratios > 0 || words_matrix(r) || !r->complete)
 			heading(f, r->title);
 		if (ratios > 0)
-			compared(f, r);
+			compared(f, r, width);
 		if (words_matrix(r))
 			matrix(f, r, width);
+		lacking(f, r, width);
 	}
 	statements(f, all, width);
 	fprintf(f,

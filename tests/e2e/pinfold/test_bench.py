@@ -18,7 +18,7 @@ import pytest
 from places import TOP
 from processes import named
 from schemas import validate
-from workload import SLOW, needs_pages, needs_root
+from workload import CPU, SLOW, needs_pages, needs_root, unique
 
 # figures of an emulated machine would say nothing more
 pytestmark = pytest.mark.anywhere
@@ -238,7 +238,7 @@ def test_two_runs_agree(pinfold, leaks, tmp_path):
 
 @needs_root
 @needs_pages(8)
-@pytest.mark.limit(90)
+@pytest.mark.limit(120)
 def test_ctrl_c_and_resume(pinfold, leaks, tmp_path):
     where = tmp_path / "r"
     p = begin(pinfold, "-o", where, "disk", "density")
@@ -262,9 +262,26 @@ def test_ctrl_c_and_resume(pinfold, leaks, tmp_path):
     assert "begun with another set-up: kernel was 'Linux 3.2' and is" in error
     file.write_text(text, encoding="utf-8")
 
+    # whose the CPU is it says before it begins and in what it shows; once that is free it is made again
+    name = unique("holds")
+    hold = [pinfold, "run", "-d", "--name", name, "--cpus", str(CPU), "--", "/bin/sleep", "300"]
+    subprocess.run(hold, check=True, capture_output=True)
+    try:
+        p = begin(pinfold, "--resume", where, "disk")
+        out, error = p.communicate(timeout=50 * SLOW)
+    finally:
+        subprocess.run([pinfold, "stop", name], check=True, capture_output=True)
+    holds = f"granted to '{name}' already"
+    assert p.returncode == 0 and holds in error.splitlines()[0], out + error
+    disk = results(where)[1]["disk"]
+    assert not disk["complete"] and holds in disk["failed"], disk
+    assert f"disk is not complete: pinfold: ended with status 125: pinfold: CPU {CPU} is" in " ".join(
+        bench(pinfold, "show", where).split()
+    )
+
     bench(pinfold, "run", "--resume", where, "disk")
     doc, found = results(where)
-    assert found["disk"]["complete"] and found["machine"]["rows"] == machine
+    assert found["disk"]["complete"] and "failed" not in found["disk"] and found["machine"]["rows"] == machine
     rows = {(r["name"], r.get("environment")): r for r in found["disk"]["rows"]}
     assert rows["what an instance adds to its image", "container"]["claim"] == "holds today"
 

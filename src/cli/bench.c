@@ -85,29 +85,31 @@ static void print_one(json_t *row)
 	const char *drops = json_string_value(json_object_get(row, "quick-drops"));
 	int brief = (int)json_integer_value(json_object_get(row, "brief-seconds"));
 	json_t *lacked = json_object_get(row, "lacks"), *reason;
+	unsigned width = terminal_width(stdout);
 	size_t i;
 
-	printf("%-11s %s%s%s  (about ",
+	printf("%-11s %s%s%s\n%12s(about ",
 	       json_string_value(json_object_get(row, "name")),
 	       json_string_value(json_object_get(row, "title")),
 	       *figure != '\0' ? ", " : "",
-	       figure);
+	       figure,
+	       "");
 	if (brief > 0)
 		printf("%d s brief, ", brief);
 	printf("%d s quick, %d s full)\n",
 	       (int)json_integer_value(json_object_get(row, "quick-seconds")),
 	       (int)json_integer_value(json_object_get(row, "full-seconds")));
-	terminal_wrap(stdout, json_string_value(json_object_get(row, "about")), 12, 100);
+	terminal_wrap(stdout, json_string_value(json_object_get(row, "about")), 12, width);
 	if (drops != NULL) {
 		_cleanup_free_ char *line = need(str_printf("--quick leaves out: %s", drops));
 
-		terminal_wrap(stdout, line, 12, 100);
+		terminal_wrap(stdout, line, 12, width);
 	}
 	json_array_foreach (lacked, i, reason) {
 		_cleanup_free_ char *line =
 			need(str_printf("! this machine: %s", json_string_value(reason)));
 
-		terminal_wrap(stdout, line, 12, 100);
+		terminal_wrap(stdout, line, 12, width);
 	}
 }
 

@@ -133,12 +133,14 @@ static void put(struct table *t, const json_t *v)
 		table_cell(t, json_is_true(v) ? "yes" : json_is_false(v) ? "no" : "-");
 }
 
-// A column of numbers is shown whole or not at all: a part of one would be another number.
-static bool all_numbers(const json_t *rows, const char *key)
+// A column of numbers is shown whole or not at all: a part of one would be another number. So is a moment.
+static bool is_whole(const json_t *rows, const char *key)
 {
 	const json_t *row;
 	size_t i;
 
+	if (str_eq(key, "ended"))
+		return true;
 	json_array_foreach ((json_t *)rows, i, row) {
 		if (json_is_string(json_object_get(row, key)))
 			return false;
@@ -153,7 +155,19 @@ static void title_of(const char *key, char title[static TITLE_MAX])
 		*c = *c == '_' ? ' ' : (char)toupper((unsigned char)*c);
 }
 
-void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
+// The place in a list that ends with NULL, from 1 on, of the last the highest; 0: it is not there.
+static unsigned rank_of(const char *key, const char *const *first)
+{
+	unsigned rank = 0, left = 0;
+
+	for (; *first != NULL; first++, left++)
+		rank = str_eq(key, *first) ? left + 1 : rank;
+	return rank;
+}
+
+void cli_print_figures(
+	const json_t *rows, const char *const *keys, const char *const *dropped, bool json
+)
 {
 	char titles[TABLE_COLUMNS][TITLE_MAX];
 	struct column columns[TABLE_COLUMNS];
@@ -171,18 +185,27 @@ void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
 		columns[t.ncolumns] = (struct column){
 			titles[t.ncolumns],
 			.left = true,
-			.whole = all_numbers(rows, keys[t.ncolumns]),
+			.whole = is_whole(rows, keys[t.ncolumns]),
+			.rank = dropped != NULL ? rank_of(keys[t.ncolumns], dropped) : 0,
 		};
 	}
 	json_array_foreach ((json_t *)rows, i, row) {
 		for (size_t c = 0; c < t.ncolumns; c++)
 			put(&t, json_object_get(row, keys[c]));
 	}
-	table_narrow(&t, columns_here(stdout));
+	if (dropped != NULL)
+		table_drop(&t, columns_here(stdout));
+	else
+		table_narrow(&t, columns_here(stdout));
 	for (i = 0; i <= table_rows(&t); i++)
 		table_print(&t, i, stdout);
 	if (t.failed)
 		fputs("pinfold: out of memory: rows are missing\n", stderr);
+}
+
+void cli_print_rows(const json_t *rows, const char *const *keys, bool json)
+{
+	cli_print_figures(rows, keys, NULL, json);
 }
 
 // Those of pinfold itself, which a command does not know.

@@ -72,6 +72,10 @@ extern const char *cli_host_tree; // NULL: this machine
 // titles being their upper case; values may be strings, integers, booleans or null ("-"). On a terminal the longest cells
 // are cut, so that a row is a line.
 void cli_print_rows(const json_t *rows, const char *const *keys, bool json);
+// The same of figures, of which a part would say something else: columns of dropped are left out there, the last first.
+void cli_print_figures(
+	const json_t *rows, const char *const *keys, const char *const *dropped, bool json
+);
 
 // Pretty-prints any value as JSON with a newline.
 void cli_print_json(const json_t *value);

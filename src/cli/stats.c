@@ -81,7 +81,7 @@ static int print(const struct ledger *l, const struct args *a, struct err *err)
 	rows = stats_rows(&from, &to);
 	table = stats_table(rows, &keys);
 	// the readable ones in any case
-	cli_print_rows(a->json ? rows : table, keys, a->json);
+	cli_print_figures(a->json ? rows : table, keys, stats_dropped, a->json);
 	return r;
 }
 

@@ -56,10 +56,10 @@ static void draw(const struct stats *from, const struct stats *to, const struct 
 	room = size.ws_row > LINES_ABOVE + 2 ? size.ws_row - LINES_ABOVE - 2u : 1;
 	while (json_array_size(table) > room)
 		json_array_remove(table, json_array_size(table) - 1);
-	strftime(clock, sizeof(clock), "%T", localtime_r(&now, &tm));
+	strftime(clock, sizeof(clock), "%T", gmtime_r(&now, &tm));
 	printf("\033[H\033[Jpinfold top  %s  %zu workload%s  q quits\n", clock, n, n == 1 ? "" : "s"
 	);
-	cli_print_rows(table, keys, false);
+	cli_print_figures(table, keys, stats_dropped, false);
 	if (n > room)
 		printf("and %zu more\n", n - room);
 	if (passed != NULL)

@@ -55,6 +55,8 @@ void stats_done(struct stats *s);
 json_t *stats_rows(const struct stats *from, const struct stats *to);
 // The same rows for a table with the columns *ret_keys: strings, numbers and nulls. New reference.
 json_t *stats_table(const json_t *rows, const char *const **ret_keys);
+// Its columns that a narrow terminal has no room for, the last first; ends with NULL.
+extern const char *const stats_dropped[];
 #define STATS_SECONDS 3600 // to count at most
 
 // What has been counted so far in the text format of Prometheus

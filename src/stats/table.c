@@ -42,6 +42,20 @@ static const char *const keys_without[] = {
 	NULL,
 };
 
+const char *const stats_dropped[] = {
+	"cpus",
+	"busy",
+	"packets",
+	"memory",
+	"hugepages",
+	"processes",
+	"idle-polling",
+	"stolen",
+	"ticks",
+	"interrupts",
+	NULL,
+};
+
 // The mean of its CPUs, or the sum; null: none of them is known.
 static json_t *over_cpus(const json_t *cpus, const char *key, bool mean)
 {

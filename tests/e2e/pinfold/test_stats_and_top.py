@@ -190,7 +190,7 @@ class Screen:
         self.text = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(pf.path, [pf.path, "top", *args])
+            os.execve(pf.path, [pf.path, "top", *args], os.environ | {"TZ": "XYZ-9"})
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def more(self):
@@ -235,6 +235,25 @@ def test_top(pf, how):
     assert screen.end() == 0
     # the terminal is as it was
     assert screen.text.endswith("\033[?7h\033[?25h\033[?1049l")
+
+
+def test_top_on_a_narrow_screen(pf):
+    """Where there is no room for all columns, figures are whole or not there."""
+    _, name = pf.begin("--memory", "64M", "--pids", "20")
+    screen = Screen(pf, columns=60)
+    screen.until(rf"\n{name} .*\n")
+    os.write(screen.fd, b"q")
+    assert screen.end() == 0
+    lines = [line.rstrip("\r") for line in screen.text.split("\n")]
+    at = next(i for i, line in enumerate(lines) if line.startswith("NAME "))
+    assert lines[at].split()[2] == "CPU" and "INTERRUPTS" not in lines[at], lines
+    (row,) = [line for line in lines[at + 1 :] if line.startswith(f"{name} ")][:1]
+    assert max(len(lines[at]), len(row)) <= 60 and "…" not in row, lines
+    assert len(row.split()) == len(lines[at].split()), lines
+    # in UTC, as all of it
+    said = re.search(r"pinfold top  (\d\d):(\d\d)", screen.text)
+    now = time.gmtime()
+    assert (now.tm_hour * 60 + now.tm_min - int(said[1]) * 60 - int(said[2])) % 1440 <= 2
 
 
 @needs_two

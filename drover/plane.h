@@ -14,6 +14,8 @@ void plane_done(struct plane *p);
 
 // rings.c: the rings between tasks, after all tasks are made and before ports are started.
 int plane_rings(struct plane *p, struct err *err);
+// Where lcores would wait for each other for ever, none does (circles.c).
+void plane_break_circles(struct plane *p);
 // Frees them and what is in them.
 void plane_rings_done(struct plane *p);
 

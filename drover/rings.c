@@ -12,7 +12,6 @@
 
 #include <rte_cycles.h>
 #include <stdio.h>
-#include <string.h>
 
 static struct task *task_of(const struct plane *p, const struct conf_target *t)
 {
@@ -144,42 +143,6 @@ static int inputs(struct plane *p, struct task *t, bool control, struct err *err
 	return (int)n;
 }
 
-// With drop=no an lcore waits for whoever empties its output. Where lcores would wait for each other in
-// a circle, all would stand still for ever once every ring is full: nobody waits there.
-static void break_circles(struct plane *p)
-{
-	static bool reach[CONF_CORES + 1][CONF_CORES + 1]; // by number of the lcore
-	bool any = false;
-
-	memset(reach, 0, sizeof(reach));
-	for (unsigned i = 0; i < p->nrings; i++) {
-		const struct plane_ring *r = &p->rings[i];
-
-		if (r->from->keep)
-			reach[r->from->lcore][r->to->lcore] = true;
-	}
-	for (unsigned k = 0; k <= p->nlcores; k++) {
-		for (unsigned i = 0; i <= p->nlcores; i++) {
-			for (unsigned j = 0; reach[i][k] && j <= p->nlcores; j++)
-				reach[i][j] = reach[i][j] || reach[k][j];
-		}
-	}
-	for (unsigned i = 0; i < p->nrings; i++) {
-		const struct plane_ring *r = &p->rings[i];
-		struct task *from = p->tasks[r->from->index];
-
-		if (!from->keep || !reach[r->to->lcore][from->lcore])
-			continue;
-		from->out[r->out].no_wait = true;
-		any = true;
-	}
-	if (any)
-		fprintf(stderr,
-			"drover: warning: %s: cores would wait for each other in a circle; drop=no "
-			"does not hold for the rings between them\n",
-			p->conf->file);
-}
-
 int plane_rings(struct plane *p, struct err *err)
 {
 	for (unsigned i = 0; i < p->ntasks; i++) {
@@ -203,7 +166,7 @@ int plane_rings(struct plane *p, struct err *err)
 		else
 			t->nctrl = (uint16_t)nctrl;
 	}
-	break_circles(p);
+	plane_break_circles(p);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 // Where kernels are kept, each in linux-RELEASE: vmlinux (or what QEMU's -kernel takes) and lib/modules/RELEASE.
 // PINFOLD_GUEST_CACHE names another directory.
 #define VM_CACHE "/var/cache/pinfold-guest"
+const char *vm_cache(void);
 #define VM_QEMU "qemu-system-x86_64"
 
 struct vm_tools {
@@ -34,7 +35,7 @@ int vm_find(const char *inside, struct vm_tools *ret, struct err *err);
 // Of a machine that is not this one: the names alone.
 void vm_assume(struct vm_tools *ret);
 
-// Makes the initramfs, if it is not there.
+// initramfs.c: makes it, if it is not there.
 int vm_make_initramfs(const struct vm_tools *t, const char *inside, struct err *err);
 
 // Whether a try with KVM is worth its time: a machine that lets one make a VM may still not run it, as where the

@@ -217,7 +217,9 @@ static int give_all_back(
 	// what has these inodes now is another's
 	if (n == 0 && !netdev_record_of_this_boot(&l->fs, r))
 		return 0;
-	if (n < 0 || link_view_open(to, &home, err) < 0
+	if (n < 0)
+		return err_wrap(err, "use '%s/netdevs.json' (mend or remove it)", path);
+	if (link_view_open(to, &home, err) < 0
 	    || (ns >= 0 && link_view_open(ns, &inside, err) < 0))
 		return -err->code;
 	// go on: one that resists must not keep the others

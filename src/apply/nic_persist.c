@@ -221,7 +221,7 @@ static int put_back(const json_t *one, struct err *err)
 	return driver != NULL ? nic_persist(bdf, driver, how, err) : nic_forget(bdf, err);
 }
 
-int nic_notes_undo(const struct ledger *l, struct err *err)
+static int undo_notes(const struct ledger *l, struct err *err)
 {
 	_cleanup_close_ int dir = fs_open_in(l->fs.root, NICS_DIR, O_RDONLY | O_DIRECTORY, 0);
 	_cleanup_json_ json_t *doc = NULL;
@@ -243,4 +243,16 @@ int nic_notes_undo(const struct ledger *l, struct err *err)
 			return -err->code;
 	}
 	return nic_notes_done(l, err);
+}
+
+int nic_notes_undo(const struct ledger *l, struct err *err)
+{
+	int r = undo_notes(l, err);
+
+	// else it is not what is in it
+	return r == -EINVAL
+		       ? err_wrap(
+			       err, "use '" NICS_DIR "/" BINDING_NOTES ".json' (mend or remove it)"
+		       )
+		       : r;
 }

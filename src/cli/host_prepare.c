@@ -320,16 +320,20 @@ static int find_lease(const struct lease *lease, void *arg, struct err *err)
 	);
 }
 
+static void add_failed(json_t *failed, const char *name, const struct err *why)
+{
+	json_array_append_new(
+		failed, json_pack("{s:s, s:s}", "name", name, "why", why->msg)
+	);
+}
+
 static void forget(int root, json_t *failed, json_t *removed)
 {
 	struct err why;
 	int r = prepare_forget(root, PREPARE_UPDATE_GRUB, removed, &why);
 
 	if (r < 0)
-		json_array_append_new(
-			failed,
-			json_pack("{s:s, s:s}", "name", "what is for later boots", "why", why.msg)
-		);
+		add_failed(failed, "what is for later boots", &why);
 	if (r > 0)
 		say_by_hand();
 }
@@ -353,8 +357,9 @@ static int undo(json_t *failed, json_t *removed, unsigned *ret, struct err *err)
 		r = gc_leases(&l, NULL, err);
 	if (r == 0)
 		r = lease_each(&l, find_lease, NULL, err);
-	if (r == 0)
-		r = prepare_undo(&l, failed, ret, err);
+	// what cannot be read of this boot keeps nothing for later ones
+	if (r == 0 && prepare_undo(&l, failed, ret, err) < 0)
+		add_failed(failed, "what was prepared in this boot", err);
 	ledger_unlock(&l);
 	if (r == 0)
 		forget(l.fs.root, failed, removed);

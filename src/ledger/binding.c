@@ -61,7 +61,9 @@ static int take(
 	return 0;
 }
 
-int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, struct err *err)
+static int read_binding(
+	const struct ledger *l, const char *bdf, struct binding *ret, struct err *err
+)
 {
 	static const char *const keys[] = {
 		"nic",
@@ -99,6 +101,15 @@ int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, s
 		return err_set(err, EINVAL, "read %s: it is of NIC '%s'", what, b.bdf);
 	*ret = b;
 	return 0;
+}
+
+int binding_read(const struct ledger *l, const char *bdf, struct binding *ret, struct err *err)
+{
+	int r = read_binding(l, bdf, ret, err);
+
+	return r < 0 && r != -ENOENT
+		       ? err_wrap(err, "use '" NICS_DIR "/%s.json' (mend or remove it)", bdf)
+		       : r;
 }
 
 int binding_remove(const struct ledger *l, const char *bdf, struct err *err)

@@ -288,7 +288,9 @@ int lease_read(const struct ledger *l, const char *name, struct lease *ret, stru
 	int r;
 
 	if (name_check("a grant", name, err) < 0)
-		return -err->code;
+		return lease_exists(l, name)
+			       ? err_wrap(err, "use '" RUN_DIR "/leases/%s.json' (remove it)", name)
+			       : -err->code;
 	r = files_read(l->leases, name, "lease", &doc, err);
 	if (r == -ENOENT)
 		return r;

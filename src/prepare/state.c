@@ -15,7 +15,7 @@
 #define FILE_NAME "prepared.json"
 #define FORMAT 1
 
-int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
+static int read_prepared(const struct ledger *l, json_t **ret, struct err *err)
 {
 	static const char *const keys[] = {"format", "boot-id", "steps", NULL};
 	static const char what[] = "'" RUN_DIR "/" FILE_NAME "'";
@@ -46,6 +46,17 @@ int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
 	// with the boot it all went
 	*ret = str_eq(boot, now) && steps != NULL ? json_incref(steps) : json_array();
 	return 0;
+}
+
+int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
+{
+	return read_prepared(l, ret, err) < 0
+		       ? err_wrap(
+			       err,
+			       "use '" RUN_DIR "/" FILE_NAME "' (mend it, or remove it: what was "
+			       "prepared then stays until the next boot)"
+		       )
+		       : 0;
 }
 
 int prepared_write(const struct ledger *l, const json_t *steps, struct err *err)

@@ -320,6 +320,44 @@ static int killed_after(void)
 	return 0;
 }
 
+static bool told_of(const char *path, const char *text, const char *dir)
+{
+	struct err err = {0};
+
+	if (!make(dir) || !put(path, text)
+	    || (nics_collect(&l, &err) == 0 && netdevs_sweep(&l, &err) == 0)
+	    || strstr(err.msg, path) == NULL || strstr(err.msg, "(mend or remove it)") == NULL) {
+		fprintf(stderr, "'%s': '%s'\n", path, err.msg);
+		return false;
+	}
+	return unlink(path) == 0;
+}
+
+// Whoever is to mend it is told which file it is.
+static int unreadable(void)
+{
+	static const char *const texts[] = {"", "{", "{\"a\": 1}"};
+	struct err err;
+	int r = begin();
+
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		CHECK(told_of(NICS_DIR "/" A ".json", texts[i], NICS_DIR));
+		CHECK(told_of(NICS_DIR "/notes.json", texts[i], NICS_DIR));
+		CHECK(told_of(
+			PLAN_NETDEVS "/fw/netdevs.json", texts[i], PLAN_NETDEVS "/fw"
+		));
+	}
+	CHECK(said(nics_collect(&l, &err) == 0 && netdevs_sweep(&l, &err) == 0, &err));
+	return 0;
+}
+
+static void records_that_cannot_be_read(void **)
+{
+	in_mount_namespace(unreadable);
+}
+
 // Without an IOMMU: whether somebody has it open is asked of the group that the kernel made for it, before the kernel
 // would wait for him.
 static int open_without_iommu(void)
@@ -383,6 +421,7 @@ int main(void)
 		cmocka_unit_test(driver_that_is_not_loaded_yet),
 		cmocka_unit_test(death_before_all_are_bound),
 		cmocka_unit_test(death_when_all_are_bound),
+		cmocka_unit_test(records_that_cannot_be_read),
 		cmocka_unit_test(group_that_confines_nothing),
 	};
 

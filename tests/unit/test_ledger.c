@@ -319,6 +319,14 @@ static void unreadable_definition(void **)
 	assert_string_equal(names, "a b ");
 	assert_true(definition_exists(&l, "aa"));
 	assert_false(definition_exists(&l, "zz"));
+	// nor has every file a name that a grant may have
+	put("etc/pinfold/grants.d/A b.json", "{}");
+	assert_ok(definition_remove(&l, "aa", &err), &err);
+	assert_fails(definition_each(&l, collect, names, &err), &err, "grants.d/A b.json' (remove");
+	assert_ok(definition_remove(&l, "A b", &err), &err);
+	put("run/pinfold/leases/A b.json", "{}");
+	assert_fails(ledger_holdings(&l, "b", &held, &err), &err, "leases/A b.json' (remove it)");
+	assert_ok(lease_remove(&l, "A b", &err), &err);
 	// a lease that cannot be read is in use, perhaps: that stops all
 	put("run/pinfold/leases/bad.json", "{");
 	assert_fails(ledger_holdings(&l, "b", &held, &err), &err, "leases/bad.json");

@@ -178,7 +178,9 @@ class TestPages:
         doc = {"format": 1, "boot-id": "x", "steps": [step]}
         STATE.write_text(json.dumps(doc) if do else "")
         try:
-            pf.fails("host", "undo", like="prepared.json")
+            p = pf("host", "undo")
+            like = "use '/run/pinfold/prepared.json' (mend it, or remove it"
+            assert p.returncode == 1 and like in p.stdout
             pf.fails("host", "prepare", *more(), like="prepared.json")
         finally:
             STATE.unlink()
@@ -261,6 +263,13 @@ class TestPersist:
         assert f"at each boot, by {UNIT}: the same\n" in out
         assert "--hugepages" not in UNIT.read_text()
         assert f"removed: {UNIT}\n" in pf.ok("host", "undo")
+
+    def test_forgotten_beside_what_cannot_be_read(self, pf, restored):
+        prepare(pf, "--persist")
+        STATE.write_text("{")
+        p = pf("host", "undo")
+        STATE.unlink()
+        assert p.returncode == 1 and f"removed: {UNIT}\n" in p.stdout and not UNIT.exists()
 
     def test_dry_run(self, pf, restored):
         doc = prepare(pf, "--dry-run", "--persist", *more())

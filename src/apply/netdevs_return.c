@@ -219,8 +219,7 @@ static int give_all_back(
 		return 0;
 	if (n < 0)
 		return err_wrap(err, "use '%s/netdevs.json' (mend or remove it)", path);
-	if (link_view_open(to, &home, err) < 0
-	    || (ns >= 0 && link_view_open(ns, &inside, err) < 0))
+	if (link_view_open(to, &home, err) < 0 || (ns >= 0 && link_view_open(ns, &inside, err) < 0))
 		return -err->code;
 	// go on: one that resists must not keep the others
 	for (unsigned i = 0; i < r->n; i++) {

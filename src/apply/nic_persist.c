@@ -250,9 +250,8 @@ int nic_notes_undo(const struct ledger *l, struct err *err)
 	int r = undo_notes(l, err);
 
 	// else it is not what is in it
-	return r == -EINVAL
-		       ? err_wrap(
-			       err, "use '" NICS_DIR "/" BINDING_NOTES ".json' (mend or remove it)"
-		       )
-		       : r;
+	return r == -EINVAL ? err_wrap(
+		       err, "use '" NICS_DIR "/" BINDING_NOTES ".json' (mend or remove it)"
+	       )
+			    : r;
 }

@@ -322,9 +322,7 @@ static int find_lease(const struct lease *lease, void *arg, struct err *err)
 
 static void add_failed(json_t *failed, const char *name, const struct err *why)
 {
-	json_array_append_new(
-		failed, json_pack("{s:s, s:s}", "name", name, "why", why->msg)
-	);
+	json_array_append_new(failed, json_pack("{s:s, s:s}", "name", name, "why", why->msg));
 }
 
 static void forget(int root, json_t *failed, json_t *removed)

@@ -28,11 +28,10 @@ int definition_read(const struct ledger *l, const char *name, struct grant *ret,
 	int r;
 
 	if (name_check("a grant", name, err) < 0)
-		return definition_exists(l, name)
-			       ? err_wrap(
-				       err, "use '" ETC_DIR "/grants.d/%s.json' (remove it)", name
-			       )
-			       : -err->code;
+		return definition_exists(l, name) ? err_wrap(
+			       err, "use '" ETC_DIR "/grants.d/%s.json' (remove it)", name
+		       )
+						  : -err->code;
 	r = files_read(l->defs, name, "grant", &doc, err);
 	if (r == -ENOENT)
 		return err_set(

@@ -14,6 +14,7 @@
 #include "host/hostfs.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #define MARK "# Made by pinfold host prepare --persist; pinfold host undo removes it.\n"
 #define UNIT_NAME "pinfold-prepare.service"
 #define WANTS_NAME "multi-user.target.wants"
+#define WANTS PREPARE_UNITS "/" WANTS_NAME "/" UNIT_NAME
 #define GRUB_NAME "90-pinfold.cfg"
 #define GRUB_WORDS \
 	"GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX " PREPARE_BEGIN " %s " PREPARE_END "\"\n"
@@ -133,14 +135,24 @@ static int open_dir(int root, const char *path)
 	return fs_open_in(root, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
-// 1: it is ours; 0: there is none. Another's is an error.
+// 1: it is ours; 0: there is none. Another's is an error, as each link is: systemctl mask makes one, and systemctl link.
 static int is_ours(int dir, const char *name, const char *path, struct err *err)
 {
 	_cleanup_free_ char *text = NULL;
-	int r = fs_read(dir, name, FILE_MAX, &text, NULL);
+	struct stat st;
+	int r;
 
-	if (r == -ENOENT)
-		return 0;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "look at '%s'", path);
+	if (S_ISLNK(st.st_mode))
+		return err_set(
+			err,
+			EEXIST,
+			"'%s' is not of pinfold host prepare: it is a link (is it masked? "
+			"systemctl unmask); remove it",
+			path
+		);
+	r = fs_read(dir, name, FILE_MAX, &text, NULL);
 	if (r < 0)
 		return err_sys(err, -r, "read '%s'", path);
 	if (!str_starts(text, MARK))
@@ -174,6 +186,26 @@ static int remove_ours(int dir, const char *name, const char *path, struct err *
 	if (r > 0 && unlinkat(dir, name, 0) < 0)
 		return err_sys(err, errno, "remove '%s'", path);
 	return r;
+}
+
+// The same of what makes systemd want the unit, as systemctl enable makes it, too.
+static int is_our_wish(int units, struct err *err)
+{
+	_cleanup_close_ int wants = fs_open_in(units, WANTS_NAME, O_RDONLY | O_DIRECTORY, 0);
+	char to[PATH_MAX] = "";
+
+	if (wants < 0)
+		return 0; // or it is said when it is to be made
+	if (readlinkat(wants, UNIT_NAME, to, sizeof(to) - 1) < 0 && errno == ENOENT)
+		return 0;
+	return str_eq(to, PREPARE_UNIT) || str_eq(to, "../" UNIT_NAME)
+		       ? 1
+		       : err_set(
+			       err,
+			       EEXIST,
+			       "'" WANTS "' is not of pinfold host prepare: it is no link to "
+			       "'" PREPARE_UNIT "'; remove it"
+		       );
 }
 
 // What a writer that was killed has left beside it (fs_write_durable).
@@ -217,9 +249,7 @@ static int keep_unit(int root, const char *text, struct err *err)
 		return err_sys(err, errno, "make directory '" PREPARE_UNITS "/" WANTS_NAME "'");
 	wants = fs_open_in(dir, WANTS_NAME, O_RDONLY | O_DIRECTORY, 0);
 	if (wants < 0 || (symlinkat(PREPARE_UNIT, wants, UNIT_NAME) < 0 && errno != EEXIST))
-		return err_sys(
-			err, errno, "make link '" PREPARE_UNITS "/" WANTS_NAME "/" UNIT_NAME "'"
-		);
+		return err_sys(err, errno, "make link '" WANTS "'");
 	return 0;
 }
 
@@ -237,12 +267,9 @@ static int forget_unit(int root, struct err *err)
 		return r == -EEXIST ? 0 : r;
 	wants = fs_open_in(dir, WANTS_NAME, O_RDONLY | O_DIRECTORY, 0);
 	if (wants >= 0) {
-		if (unlinkat(wants, UNIT_NAME, 0) < 0 && errno != ENOENT)
-			return err_sys(
-				err,
-				errno,
-				"remove '" PREPARE_UNITS "/" WANTS_NAME "/" UNIT_NAME "'"
-			);
+		if (is_our_wish(dir, err) > 0 && unlinkat(wants, UNIT_NAME, 0) < 0
+		    && errno != ENOENT)
+			return err_sys(err, errno, "remove '" WANTS "'");
 		unlinkat(dir, WANTS_NAME, AT_REMOVEDIR); // if nothing else is in it
 	}
 	return remove_ours(dir, UNIT_NAME, PREPARE_UNIT, err);
@@ -352,7 +379,7 @@ int prepare_can_keep(int root, struct err *err)
 {
 	_cleanup_close_ int dir = open_units(root, err), grub = open_dir(root, PREPARE_GRUB_DIR);
 
-	if (dir < 0 || is_ours(dir, UNIT_NAME, PREPARE_UNIT, err) < 0)
+	if (dir < 0 || is_ours(dir, UNIT_NAME, PREPARE_UNIT, err) < 0 || is_our_wish(dir, err) < 0)
 		return -err->code;
 	return grub >= 0 && is_ours(grub, GRUB_NAME, PREPARE_GRUB, err) < 0 ? -err->code : 0;
 }

@@ -50,13 +50,12 @@ static int read_prepared(const struct ledger *l, json_t **ret, struct err *err)
 
 int prepared_read(const struct ledger *l, json_t **ret, struct err *err)
 {
-	return read_prepared(l, ret, err) < 0
-		       ? err_wrap(
-			       err,
-			       "use '" RUN_DIR "/" FILE_NAME "' (mend it, or remove it: what was "
-			       "prepared then stays until the next boot)"
-		       )
-		       : 0;
+	return read_prepared(l, ret, err) < 0 ? err_wrap(
+		       err,
+		       "use '" RUN_DIR "/" FILE_NAME "' (mend it, or remove it: what was "
+		       "prepared then stays until the next boot)"
+	       )
+					      : 0;
 }
 
 int prepared_write(const struct ledger *l, const json_t *steps, struct err *err)

@@ -345,9 +345,7 @@ static int unreadable(void)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		CHECK(told_of(NICS_DIR "/" A ".json", texts[i], NICS_DIR));
 		CHECK(told_of(NICS_DIR "/notes.json", texts[i], NICS_DIR));
-		CHECK(told_of(
-			PLAN_NETDEVS "/fw/netdevs.json", texts[i], PLAN_NETDEVS "/fw"
-		));
+		CHECK(told_of(PLAN_NETDEVS "/fw/netdevs.json", texts[i], PLAN_NETDEVS "/fw"));
 	}
 	CHECK(said(nics_collect(&l, &err) == 0 && netdevs_sweep(&l, &err) == 0, &err));
 	return 0;

@@ -248,6 +248,43 @@ static void files_of_others(void **)
 	assert_contains(text_of(PREPARE_GRUB), "quiet");
 }
 
+static bool leads(const char *path, const char *to)
+{
+	char is[64] = "";
+
+	return readlink(at(path), is, sizeof(is) - 1) > 0 && str_eq(is, to);
+}
+
+// Also where they lead nowhere: systemctl mask says never so.
+static void links_of_others(void **)
+{
+	static const char *const paths[] = {PREPARE_UNIT, PREPARE_GRUB, WANTS};
+	struct err err;
+
+	put(PREPARE_UNITS "/multi-user.target.wants/other.service", "", 0644);
+	put(PREPARE_GRUB_DIR "/other.cfg", "", 0644);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		assert_int_equal(symlink("/dev/null", at(paths[i])), 0);
+		assert_fails(prepare_can_keep(topfd, &err), &err, paths[i]);
+		assert_fails(keep("isolcpus=1", NULL, &err), &err, "is not of pinfold host");
+		assert_int_equal(forget(NULL, &err), 0);
+		assert_true(leads(paths[i], "/dev/null"));
+		assert_int_equal(unlink(at(paths[i])), 0);
+	}
+	assert_int_equal(keep("isolcpus=1", NULL, &err), 0);
+	assert_true(leads(WANTS, PREPARE_UNIT));
+	assert_int_equal(unlink(at(WANTS)), 0);
+	assert_int_equal(symlink("/elsewhere", at(WANTS)), 0);
+	assert_int_equal(forget(NULL, &err), 0);
+	assert_true(leads(WANTS, "/elsewhere") && !there(PREPARE_UNIT));
+	assert_int_equal(unlink(at(WANTS)), 0);
+	// as systemctl enable makes it
+	assert_int_equal(symlink("../pinfold-prepare.service", at(WANTS)), 0);
+	assert_int_equal(keep("isolcpus=1", NULL, &err), 0);
+	assert_int_equal(forget(NULL, &err), 0);
+	assert_false(there(WANTS));
+}
+
 static void what_the_unit_calls(void **)
 {
 	struct prepare_want want = {.nmodules = 1, .modules = {"vfio-pci"}};
@@ -307,6 +344,7 @@ int main(void)
 		test(unit_that_cannot_be_wanted),
 		test(other_machines),
 		test(files_of_others),
+		test(links_of_others),
 		cmocka_unit_test(what_the_unit_calls),
 		test(whose_program_it_is),
 	};

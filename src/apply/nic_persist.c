@@ -7,6 +7,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "host/nic.h"
 #include "ledger/binding.h"
 #include "ledger/files.h"
 
@@ -86,9 +87,12 @@ int nic_persist(const char *bdf, const char *driver, struct nic_persist how, str
 
 bool nic_persists(const char *bdf)
 {
-	_cleanup_free_ char *path = str_printf(DRIVER, bdf);
+	_cleanup_free_ char *path = str_printf(DRIVER, bdf), *driver = NULL;
 
-	return path != NULL && access(path, F_OK) == 0;
+	if (path == NULL || fs_read_file(path, 64, &driver, NULL) < 0)
+		return false;
+	driver[strcspn(driver, "\n")] = '\0';
+	return host_nic_for_programs(driver);
 }
 
 int nic_persist_how(const char *bdf, struct nic_persist *ret, struct err *err)

@@ -14,6 +14,7 @@ struct nic_persist {
 };
 
 int nic_persist(const char *bdf, const char *driver, struct nic_persist how, struct err *err);
+// To a driver for programs: what driverctl has there of others is its own.
 bool nic_persists(const char *bdf);
 // Nothing where somebody else has written down its driver since.
 int nic_persist_how(const char *bdf, struct nic_persist *ret, struct err *err);

@@ -156,11 +156,46 @@ static int former(
 	return 0;
 }
 
+static int forget(const struct nic_bind *w, const char *bdf, const char *how, struct err *err)
+{
+	if (!w->dry && nic_forget(bdf, err) < 0)
+		return -err->code;
+	fprintf(stderr,
+		"pinfold: NIC %s %s; that it is to be bound at the next boot is forgotten\n",
+		bdf,
+		how);
+	return 0;
+}
+
+// One that was taken out, or has another address by now. 1: it was noted, and is not any more.
+static int forget_absent(const struct nic_bind *w, const char *name, struct err *err)
+{
+	char bdf[16];
+
+	if (!w->persist || !w->fs.real || !host_bdf(name, bdf) || host_pci(&w->host, bdf) != NULL
+	    || !nic_persists(bdf))
+		return 0;
+	return forget(w, bdf, "is not there", err) < 0 ? -err->code : 1;
+}
+
+// What nic restore could not bind.
+static bool is_only_noted(const struct nic_bind *w, const struct host_pci *nic)
+{
+	struct binding b;
+	struct err unused;
+
+	return w->persist && w->fs.real && !host_nic_for_programs(nic->driver)
+	       && nic_persists(nic->bdf)
+	       && binding_read(&w->ledger, nic->bdf, &b, &unused) == -ENOENT;
+}
+
 static int unbind_one(struct nic_bind *w, const struct host_pci *nic, struct err *err)
 {
 	struct plan p = {0};
 	struct binding b;
 
+	if (is_only_noted(w, nic))
+		return forget(w, nic->bdf, "is not bound", err);
 	if (former(w, nic, &b, err) < 0 || nic_check_idle(nic, "NIC", &w->others, err) < 0
 	    || host_nic_check_vfs(nic, err) < 0)
 		return -err->code;
@@ -180,8 +215,18 @@ static int unbind_one(struct nic_bind *w, const struct host_pci *nic, struct err
 
 static int unbind_them(struct nic_bind *w, char **names, struct err *err)
 {
-	int r = find_all(w, names, err);
+	unsigned n = 0;
+	int r = 0;
 
+	for (unsigned i = 0; names[i] != NULL; i++) {
+		r = forget_absent(w, names[i], err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			names[n++] = names[i];
+	}
+	names[n] = NULL;
+	r = find_all(w, names, err);
 	for (unsigned i = 0; r == 0 && i < w->wish.n; i++)
 		r = unbind_one(w, w->wish.nics[i], err);
 	return r;

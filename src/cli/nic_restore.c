@@ -84,6 +84,16 @@ static int restore_some(struct nic_bind *w, struct notes *t, unsigned first, str
 		if (together(&t->all[i], &t->all[first]))
 			return 0; // done
 	}
+	if (t->all[first].nic == NULL)
+		return err_set(
+			err,
+			ENODEV,
+			"NIC %s is not there, and '" NIC_PERSIST_DIR "/pci-%s' has it bound at "
+			"each boot; if it does not come back: pinfold nic unbind --persist %s",
+			t->all[first].bdf,
+			t->all[first].bdf,
+			t->all[first].bdf
+		);
 	w->wish = (struct nic_wish){
 		.driver = t->all[first].driver,
 		.unsafe_noiommu = t->all[first].how.unsafe_noiommu, // without a group, so by itself

@@ -214,6 +214,30 @@ static void warn_of_next_boot(const struct work *w)
 			w->wish.pf->bdf);
 }
 
+// Of one that was taken out, or is another card's address by now. 1: it was kept, and is not any more.
+static int forget_absent(const struct work *w, const char *name, struct err *err)
+{
+	_cleanup_free_ struct vf_record *r = malloc(sizeof(*r));
+	const struct host_pci *pf = host_nic_called(&w->host, name);
+	struct err unused;
+	char bdf[16];
+
+	if (r == NULL)
+		return err_oom(err);
+	// one that cannot be read is to go, too
+	if (!w->persist || w->wish.count > 0 || (pf != NULL && pf->totalvfs > 0)
+	    || !host_bdf(pf != NULL ? pf->bdf : name, bdf)
+	    || vf_record_read(&w->ledger, VFS_KEPT, bdf, r, &unused) == -ENOENT)
+		return 0;
+	if (!w->dry && vf_record_remove(&w->ledger, VFS_KEPT, bdf, err) < 0)
+		return -err->code;
+	fprintf(stderr,
+		"pinfold: NIC %s %s; that VFs of it are to be made at the next boot is forgotten\n",
+		bdf,
+		pf == NULL ? "is not there" : "has no VFs");
+	return 1;
+}
+
 // ---- the command
 
 static int run(struct work *w, struct err *err)
@@ -241,6 +265,8 @@ int cmd_nic_vfs(int argc, char **argv)
 	if (r != 0)
 		return r < 0 ? cli_fail(&err) : STATUS_OK;
 	r = nic_work_open(machine(w), &err);
+	if (r == 0)
+		r = forget_absent(w, argv[optind], &err);
 	if (r == 0) {
 		w->wish.pf = nic_find(&w->host, argv[optind], &err);
 		r = w->wish.pf != NULL ? settle(w, &err) : -err.code;
@@ -258,7 +284,16 @@ static int restore_one(const struct vf_record *r, void *arg, struct err *err)
 
 	w->wish = (struct vfs_wish){.count = r->made, .n = r->n};
 	memcpy(w->wish.set, r->vfs, r->n * sizeof(r->vfs[0]));
-	w->wish.pf = nic_find(&w->host, r->nic, err);
+	w->wish.pf = host_pci(&w->host, r->nic);
+	if (w->wish.pf == NULL)
+		err_set(err,
+			ENODEV,
+			"NIC %s is not there, and '" VFS_KEPT
+			"/%s.json' has VFs of it made at each "
+			"boot; if it does not come back: pinfold nic vfs --persist %s 0",
+			r->nic,
+			r->nic,
+			r->nic);
 	if (w->wish.pf == NULL || run(w, err) < 0) {
 		cli_fail(err);
 		w->n++;

@@ -303,6 +303,52 @@ def test_force_is_of_the_note_that_it_was_said_with(boot):
 
 
 @needs_root
+def test_notes_of_what_is_not_there(boot):
+    """Taken out, or at another address by now: the boot says what to do, and that does it."""
+    tree, run = boot
+    gone, never = "0000:77:00.0", "0000:61:00.0"
+    note(tree, gone, "force")
+    p = run("nic", "restore")
+    cure = f"pinfold nic unbind --persist {gone}"
+    assert p.returncode == 125 and f"/etc/driverctl.d/pci-{gone}' has it" in p.stderr
+    assert p.stderr.endswith(f"{cure}\n"), p.stderr
+    p = run("nic", "unbind", gone)
+    assert p.returncode == 125 and "does not exist" in p.stderr
+    p = run("nic", "unbind", "--persist", "--dry-run", gone)
+    assert p.returncode == 0 and (tree / f"etc/driverctl.d/pci-{gone}").exists()
+    # one that is there, and that was never bound, beside it
+    note(tree, never)
+    p = run("nic", "unbind", "--persist", gone, never)
+    assert p.returncode == 0 and f"NIC {gone} is not there; " in p.stderr, p.stderr
+    assert f"NIC {never} is not bound; " in p.stderr
+    assert not any((tree / "etc/driverctl.d").iterdir())
+    assert not any((tree / "etc/pinfold/nics.d").iterdir())
+    assert run("nic", "restore").returncode == 0
+    # what is another's stays
+    other = tree / f"etc/driverctl.d/pci-{gone}"
+    other.write_text("nvme\n", encoding="utf-8")
+    p = run("nic", "unbind", "--persist", gone)
+    assert p.returncode == 125 and other.exists()
+
+
+@needs_root
+def test_vfs_kept_of_what_is_not_there(boot):
+    tree, run = boot
+    for pf, words in (("0000:77:00.0", "is not there"), ("0000:61:00.0", "has no VFs")):
+        kept = tree / f"etc/pinfold/vfs.d/{pf}.json"
+        kept.parent.mkdir()
+        record = {"nic": pf, "pf": pf, "lease": "", "boot-id": "", "made": 2, "autoprobe": True}
+        kept.write_text(json.dumps(record | {"vfs": []}), encoding="utf-8")
+        p = run("nic", "restore")
+        assert p.returncode == 125 and f"NIC {pf} {words}" in p.stderr, p.stderr
+        p = run("nic", "vfs", pf, "0")
+        assert p.returncode == 125 and kept.exists()
+        p = run("nic", "vfs", "--persist", pf, "0")
+        assert p.returncode == 0 and f"NIC {pf} {words}; " in p.stderr, p.stderr
+        assert not kept.exists() and run("nic", "restore").returncode == 0
+
+
+@needs_root
 def test_bound_before_its_driver_was_loaded(boot):
     """It is given back to whom the kernel chooses. The unit has drivers loaded first, where it can."""
     unit = (TOP / "build/data/pinfold-nics.service").read_text(encoding="utf-8")

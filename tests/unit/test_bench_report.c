@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static char *golden(const char *name)
 {
@@ -158,6 +159,51 @@ static void figures_are_drawn(void **)
 	assert_ok(fs_remove_tree(tmp, dir + strlen("/tmp/"), &err), &err);
 }
 
+// A directory that others sent, with links in it: what they lead to is neither written nor read.
+static void links_lead_nowhere(void **)
+{
+	static const char *const links[] = {"figures/plot", "figures/startup-1.svg"};
+	scope_cleanup(results_done) struct results all = read_golden();
+	char dir[] = "/tmp/test-report-XXXXXX", text[64];
+	_cleanup_close_ int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	_cleanup_free_ char *drawn_file = NULL;
+	struct report_drawn drawn = {0};
+	struct err err;
+
+	if (system("gnuplot --version >/dev/null 2>&1") != 0)
+		skip_because("gnuplot is not installed");
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_return_code(mkdirat(fd, "figures", 0755), errno);
+	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+		snprintf(text, sizeof(text), "%s/victim%zu", dir, i);
+		assert_return_code(symlinkat(text, fd, links[i]), errno);
+		assert_ok(fs_write_atomic(fd, strrchr(text, '/') + 1, "mine", 4, 0600, &err), &err);
+	}
+	assert_ok(report_write(&all, dir, &drawn, &err), &err);
+	assert_int_equal(drawn.figures, 1);
+	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+		_cleanup_free_ char *had = NULL;
+
+		snprintf(text, sizeof(text), "victim%zu", i);
+		assert_int_equal(fs_read(fd, text, 1 << 20, &had, NULL), 0);
+		assert_string_equal(had, "mine");
+	}
+	assert_int_equal(fs_read(fd, links[1], 1 << 20, &drawn_file, NULL), 0);
+	assert_contains(drawn_file, "the paper, 2015");
+	// and the whole of it elsewhere
+	assert_ok(fs_remove_tree(fd, "figures", &err), &err);
+	assert_return_code(mkdirat(fd, "elsewhere", 0755), errno);
+	assert_return_code(symlinkat("elsewhere", fd, "figures"), errno);
+	assert_fails(
+		report_write(&all, dir, &drawn, &err),
+		&err,
+		"is no directory, or a link to one: remove it"
+	);
+	assert_return_code(unlinkat(fd, "elsewhere", AT_REMOVEDIR), errno);
+	assert_ok(fs_remove_tree(tmp, dir + strlen("/tmp/"), &err), &err);
+}
+
 // A figure that cannot be drawn takes no report with it.
 static void a_figure_that_fails(void **)
 {
@@ -222,6 +268,37 @@ static void opens_with_the_machine(void **)
 	assert_contains(text, "speeds that differ by more than 13.1 %");
 	assert_true(strstr(text, "This machine tells") < strstr(text, "A container is ready"));
 	assert_int_equal(count(text, "<script"), count(text, "\\<script"));
+}
+
+// What somebody reads with cat, and a browser that heeds marks of direction.
+static void nothing_is_obeyed(void **)
+{
+	static void (*const writers[])(FILE *, const struct results *, const struct figures *) = {
+		markdown_write,
+		html_write,
+	};
+	static const char text[] = "a\033[31mb\342\200\256c";
+	scope_cleanup(results_done) struct results all = read_golden();
+	const struct figures none = {0};
+
+	json_object_set_new(all.provenance, text, json_string(text));
+	for (unsigned e = 0; e < all.n; e++) {
+		for (unsigned i = 0; i < all.of[e].n; i++) {
+			free(all.of[e].rows[i]->name);
+			all.of[e].rows[i]->name = strdup(text);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(writers); i++) {
+		_cleanup_free_ char *page = NULL;
+		size_t len;
+		FILE *f = open_memstream(&page, &len);
+
+		writers[i](f, &all, &none);
+		fclose(f);
+		assert_null(strchr(page, '\033'));
+		assert_null(strstr(page, "\342\200\256"));
+		assert_non_null(strstr(page, i == 0 ? "a \\[31mb   c" : "a [31mb   c"));
+	}
 }
 
 static void writes_what_it_read(void **)
@@ -317,8 +394,10 @@ int main(void)
 		cmocka_unit_test(html_says_all_of_it),
 		cmocka_unit_test(terminal_says_what_matters),
 		cmocka_unit_test(figures_are_drawn),
+		cmocka_unit_test(links_lead_nowhere),
 		cmocka_unit_test(a_figure_that_fails),
 		cmocka_unit_test(opens_with_the_machine),
+		cmocka_unit_test(nothing_is_obeyed),
 		cmocka_unit_test(writes_what_it_read),
 		cmocka_unit_test(compares_two_runs),
 		cmocka_unit_test(numbers_for_people),

@@ -115,12 +115,14 @@ static void scale(struct figure *f)
 // Text of gnuplot's in single quotes: in double ones it would run what stands in backquotes.
 static void quoted(FILE *g, const char *text)
 {
+	_cleanup_free_ char *copy = need(strdup(text));
+
+	str_plain(copy);
 	fputc('\'', g);
-	for (; *text != '\0'; text++) {
-		if (*text == '\'')
+	for (const char *c = copy; *c != '\0'; c++) {
+		if (*c == '\'')
 			fputc('\'', g);
-		if ((unsigned char)*text >= ' ')
-			fputc(*text, g);
+		fputc(*c, g);
 	}
 	fputc('\'', g);
 }
@@ -285,55 +287,95 @@ static bool has_gnuplot(void)
 	return r == 0;
 }
 
-static int draw(struct figure *f, unsigned number, const char *dir, int dirfd, struct err *err)
+// dir may be what others sent, with links of theirs in it: nothing is written there but whole files, in place of what
+// they named so. gnuplot has `work`, which nobody else has.
+static int draw(struct figure *f, unsigned number, const char *work, int figures, struct err *err)
 {
-	_cleanup_free_ char *file = NULL, *program = need(str_printf("%s/figures/plot", dir));
+	_cleanup_free_ char *file = need(str_printf("%s/figure.svg", work));
+	_cleanup_free_ char *program = need(str_printf("%s/plot", work));
+	_cleanup_free_ char *svg = NULL;
 	_cleanup_fclose_ FILE *g = fopen(program, "we");
+	size_t len = 0;
 	int r;
 
 	snprintf(f->file, sizeof(f->file), "figures/%.40s-%u.svg", f->of->experiment, number);
-	file = need(str_printf("%s/%s", dir, f->file));
 	if (g == NULL)
 		return err_sys(err, errno, "write '%s'", program);
 	scale(f);
 	script(g, f, file);
 	fclose(steal_ptr(g));
 	r = plot(program, err);
-	unlinkat(dirfd, "figures/plot", 0);
 	if (r < 0)
 		return err_wrap(err, "draw '%s'", f->file);
-	r = fs_read(dirfd, f->file, SVG_MAX, &f->svg, NULL);
-	return r < 0 ? err_sys(err, -r, "read '%s'", file) : 0;
+	r = fs_read_file(file, SVG_MAX, &svg, &len);
+	unlink(file); // the next one that fails is not to find it
+	if (r < 0)
+		return err_sys(err, -r, "draw '%s': read '%s'", f->file, file);
+	if (fs_write_atomic(figures, f->file + strlen("figures/"), svg, len, 0644, err) < 0)
+		return -err->code;
+	f->svg = steal_ptr(svg);
+	return 0;
+}
+
+static int draw_all(
+	struct figures *f, const char *dir, int dirfd, const char *work, struct err *err
+)
+{
+	_cleanup_close_ int fd = -1;
+	const struct result *of = NULL;
+	unsigned number = 0;
+	struct err why;
+
+	if (mkdirat(dirfd, "figures", 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make directory '%s/figures'", dir);
+	fd = openat(dirfd, "figures", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOTDIR)
+		return err_set(
+			err,
+			ENOTDIR,
+			"'%s/figures' is no directory, or a link to one: remove it",
+			dir
+		);
+	if (fd < 0)
+		return err_sys(err, errno, "open '%s/figures'", dir);
+	for (unsigned i = 0; i < f->n; i++) {
+		number = f->of[i].of == of ? number + 1 : 1;
+		of = f->of[i].of;
+		// a report without a figure says all the same
+		if (draw(&f->of[i], number, work, fd, &why) < 0) {
+			f->drawn.failed++;
+			snprintf(f->drawn.why, sizeof(f->drawn.why), "%.250s", why.msg);
+		} else {
+			f->drawn.figures++;
+		}
+	}
+	return 0;
 }
 
 int figures_draw(const struct results *all, const char *dir, struct figures *ret, struct err *err)
 {
-	_cleanup_free_ char *path = need(str_printf("%s/figures", dir));
+	_cleanup_free_ char *work =
+		need(str_printf("%s/pinfold-figures-XXXXXX", getenv("TMPDIR") ?: "/tmp"));
 	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	scope_cleanup(figures_done) struct figures f = {0};
-	const struct result *of = NULL;
-	unsigned number = 0;
-	struct err why;
+	int r = 0;
 
 	if (fd < 0)
 		return err_sys(err, errno, "open '%s'", dir);
 	for (unsigned i = 0; i < all->n; i++)
 		gather(&f, &all->of[i]);
 	if (has_gnuplot()) {
-		if (mkdirat(fd, "figures", 0755) < 0 && errno != EEXIST)
-			return err_sys(err, errno, "make directory '%s'", path);
-		for (unsigned i = 0; i < f.n; i++) {
-			number = f.of[i].of == of ? number + 1 : 1;
-			of = f.of[i].of;
-			// a report without a figure says all the same
-			if (draw(&f.of[i], number, dir, fd, &why) < 0) {
-				f.drawn.failed++;
-				snprintf(f.drawn.why, sizeof(f.drawn.why), "%.250s", why.msg);
-			} else {
-				f.drawn.figures++;
-			}
-		}
+		_cleanup_free_ char *plot_file = NULL;
+
+		if (mkdtemp(work) == NULL)
+			return err_sys(err, errno, "make a directory '%s'", work);
+		r = draw_all(&f, dir, fd, work, err);
+		plot_file = need(str_printf("%s/plot", work));
+		unlink(plot_file);
+		rmdir(work);
 	}
+	if (r < 0)
+		return r;
 	*ret = f;
 	f = (struct figures){0};
 	return 0;

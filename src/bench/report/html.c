@@ -6,6 +6,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "bench/need.h"
 #include "bench/report/style.h"
 #include "bench/report/words.h"
 
@@ -16,8 +17,11 @@
 // NULL: nothing was said, as in what others have written.
 static void text(FILE *f, const char *s)
 {
-	for (; s != NULL && *s != '\0'; s++) {
-		switch (*s) {
+	_cleanup_free_ char *copy = need(strdup(s != NULL ? s : ""));
+
+	str_plain(copy);
+	for (const char *c = copy; *c != '\0'; c++) {
+		switch (*c) {
 		case '<':
 			fputs("&lt;", f);
 			break;
@@ -31,7 +35,7 @@ static void text(FILE *f, const char *s)
 			fputs("&quot;", f);
 			break;
 		default:
-			fputc(*s, f);
+			fputc(*c, f);
 		}
 	}
 }

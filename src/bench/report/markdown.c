@@ -6,18 +6,22 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "bench/need.h"
 #include "bench/report/words.h"
 
 #include <math.h>
 #include <string.h>
 
-// No bar, no line break, nothing that would be markup.
+// No bar, no line break, nothing that would be markup or that a terminal would obey.
 static void plain(FILE *f, const char *text)
 {
-	for (; *text != '\0'; text++) {
-		if (strchr("|\\`*_<>[]", *text) != NULL)
+	_cleanup_free_ char *copy = need(strdup(text));
+
+	str_plain(copy);
+	for (const char *c = copy; *c != '\0'; c++) {
+		if (strchr("|\\`*_<>[]", *c) != NULL)
 			fputc('\\', f);
-		fputc(*text == '\n' ? ' ' : *text, f);
+		fputc(*c, f);
 	}
 }
 

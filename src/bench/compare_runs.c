@@ -73,14 +73,21 @@ static enum change change_of(const struct compared *c, enum verdict v)
 					: CHANGE_INCONCLUSIVE;
 }
 
+static bool same_unit(const struct compared *c)
+{
+	return str_eq(c->a->unit ?: "", c->b->unit ?: "");
+}
+
+// Figures of another unit, as another version of pinfold may have, are no more than other words.
 static bool is_words(const struct compared *c)
 {
-	return c->a->kind == ROW_FACT || c->b->kind == ROW_FACT;
+	return c->a->kind == ROW_FACT || c->b->kind == ROW_FACT || !same_unit(c);
 }
 
 static bool same_words(const struct compared *c)
 {
-	return c->a->kind == c->b->kind && str_eq(c->a->text ?: "", c->b->text ?: "");
+	return c->a->kind == c->b->kind && same_unit(c)
+	       && str_eq(c->a->text ?: "", c->b->text ?: "");
 }
 
 // Whether the two lie as near as their own intervals let them: of a measurement that is repeated 95 % do.

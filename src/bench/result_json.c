@@ -46,16 +46,6 @@ static json_t *interval_to_json(const struct interval *v)
 	);
 }
 
-static struct interval interval_from_json(const json_t *v)
-{
-	return (struct interval){
-		.mid = number_of(json_object_get(v, "value")),
-		.low = number_of(json_object_get(v, "low")),
-		.high = number_of(json_object_get(v, "high")),
-		.n = (unsigned)json_integer_value(json_object_get(v, "n")),
-	};
-}
-
 static void set_words(json_t *row, const char *key, const char *words)
 {
 	if (words != NULL && *words != '\0')
@@ -224,6 +214,75 @@ static int read_words(const json_t *o, const char *what, struct row *row, struct
 	return 0;
 }
 
+// null where there was no figure.
+static int read_number(
+	const json_t *v, const char *what, const char *key, double *ret, struct err *err
+)
+{
+	if (!json_is_number(v) && !json_is_null(v))
+		return err_set(err, EINVAL, "%s: '%s' is no number", what, key);
+	*ret = number_of(v);
+	return 0;
+}
+
+static int read_interval(
+	const json_t *o, const char *what, const char *key, struct interval *ret, struct err *err
+)
+{
+	static const char *const keys[] = {"value", "low", "high", "n", NULL};
+	const json_t *v = json_object_get(o, key);
+	uint64_t n = 0;
+
+	*ret = (struct interval){.mid = NAN, .low = NAN, .high = NAN};
+	if (v == NULL)
+		return 0;
+	if (!json_is_object(v))
+		return err_set(err, EINVAL, "%s: '%s' is no object", what, key);
+	if (jread_keys(v, what, keys, err) < 0
+	    || read_number(json_object_get(v, "value"), what, "value", &ret->mid, err) < 0
+	    || read_number(json_object_get(v, "low"), what, "low", &ret->low, err) < 0
+	    || read_number(json_object_get(v, "high"), what, "high", &ret->high, err) < 0
+	    || jread_u64(v, what, "n", true, UINT32_MAX, &n, err) < 0)
+		return -err->code;
+	ret->n = (unsigned)n;
+	return 0;
+}
+
+static int read_figures(const json_t *o, const char *what, struct row *row, struct err *err)
+{
+	json_t *samples = NULL, *v;
+	size_t i;
+
+	if (jread_array(o, what, "samples", &samples, err) < 0)
+		return -err->code;
+	json_array_foreach (samples, i, v) {
+		double sample;
+
+		if (read_number(v, what, "samples", &sample, err) < 0)
+			return -err->code;
+		row_sample(row, sample);
+	}
+	if (read_interval(o, what, "interval", &row->value, err) < 0)
+		return -err->code;
+	return read_interval(o, what, "difference", &row->difference, err);
+}
+
+static int read_paper(const json_t *o, const char *what, struct row *row, struct err *err)
+{
+	static const char *const keys[] = {"value", "words", NULL};
+	const json_t *paper = json_object_get(o, "paper"), *v = json_object_get(paper, "value");
+
+	row->paper = NAN;
+	if (paper == NULL)
+		return 0;
+	if (!json_is_object(paper))
+		return err_set(err, EINVAL, "%s: 'paper' is no object", what);
+	if (jread_keys(paper, what, keys, err) < 0
+	    || (v != NULL && read_number(v, what, "value", &row->paper, err) < 0))
+		return -err->code;
+	return words_of(paper, what, "words", &row->paper_words, err);
+}
+
 static int read_row(const json_t *o, const char *experiment, struct row *row, struct err *err)
 {
 	static const char *const keys[] = {
@@ -251,11 +310,8 @@ static int read_row(const json_t *o, const char *experiment, struct row *row, st
 		"of-this-run",
 		NULL,
 	};
-	const json_t *samples = json_object_get(o, "samples"), *paper = json_object_get(o, "paper"),
-		     *v;
 	_cleanup_free_ char *what = need(str_printf("a row of '%s'", experiment));
 	uint64_t repeated = 0;
-	size_t i;
 
 	if (!json_is_object(o))
 		return err_set(err, EINVAL, "%s: it is no object", what);
@@ -272,14 +328,9 @@ static int read_row(const json_t *o, const char *experiment, struct row *row, st
 	if (row->name == NULL)
 		return err_set(err, EINVAL, "%s: it has no name", what);
 	row->repeated = (unsigned)repeated;
-	json_array_foreach ((json_t *)samples, i, v)
-		row_sample(row, number_of(v));
-	row->value = interval_from_json(json_object_get(o, "interval"));
-	row->difference = interval_from_json(json_object_get(o, "difference"));
-	row->paper = number_of(json_object_get(paper, "value"));
-	if (json_is_object(paper))
-		return words_of(paper, what, "words", &row->paper_words, err);
-	return 0;
+	if (read_figures(o, what, row, err) < 0)
+		return -err->code;
+	return read_paper(o, what, row, err);
 }
 
 static int read_rows(const json_t *rows, struct result *r, struct err *err)

@@ -150,6 +150,7 @@ int results_read(const char *dir, struct results *ret, struct err *err)
 {
 	_cleanup_free_ char *path = NULL, *real = NULL, *text = NULL, *what = NULL;
 	_cleanup_json_ json_t *doc = NULL;
+	json_error_t why;
 	struct stat st;
 	size_t len = 0;
 	int r;
@@ -162,7 +163,19 @@ int results_read(const char *dir, struct results *ret, struct err *err)
 	r = real != NULL ? fs_read_file(real, JDOC_MAX, &text, &len) : -errno;
 	if (r < 0)
 		return err_sys(err, -r, "read %s", what);
-	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	if (doc == NULL)
+		return err_set(
+			err,
+			EINVAL,
+			"read %s: line %d: %s%s",
+			what,
+			why.line,
+			why.text,
+			json_error_code(&why) == json_error_premature_end_of_input
+				? ": it is cut off: copy it once more"
+				: ""
+		);
 	if (!json_is_object(doc))
 		return err_set(err, EINVAL, "read %s: it is no JSON object", what);
 	return results_from_json(doc, what, ret, err);

@@ -217,6 +217,32 @@ static void the_same_is_called_the_same(void **)
 	assert_int_equal(failed, 0);
 }
 
+// Milliseconds and seconds are not compared as numbers, whatever both are.
+static void another_unit(void **)
+{
+	static const double v[] = {9, 10, 11, 10};
+	scope_cleanup(results_done) struct results a = begin(), b = begin();
+	_cleanup_free_ struct compared *c = NULL;
+	unsigned of;
+
+	add(&a, "start", v, ARRAY_LEN(v));
+	add_count(&a, "size", 3);
+	for (unsigned i = 0; i < 2; i++) {
+		struct row *row =
+			i == 0 ? add(&b, "start", v, ARRAY_LEN(v)) : add_count(&b, "size", 3);
+
+		free(row->unit);
+		row->unit = strdup("s");
+	}
+	assert_int_equal(results_compare(&a, &b, &c), 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(c[i].change, CHANGE_WORDS);
+		assert_true(fails("changed", &c[i]));
+	}
+	assert_int_equal(compared_agree(c, 2, &of), 0);
+	assert_int_equal(of, 2);
+}
+
 static void what_fails(void **)
 {
 	scope_cleanup(results_done) struct results a = begin(), b = begin();
@@ -330,6 +356,7 @@ int main(void)
 		cmocka_unit_test(counts_are_what_they_are),
 		cmocka_unit_test(of_one_run_alone),
 		cmocka_unit_test(the_same_is_called_the_same),
+		cmocka_unit_test(another_unit),
 		cmocka_unit_test(what_fails),
 		cmocka_unit_test(runs_of_another_kind),
 		cmocka_unit_test(the_odd_side_goes),

@@ -314,6 +314,31 @@ static void writes_what_it_read(void **)
 	results_done(&back);
 }
 
+// A copy that lacks its end, and numbers that are none.
+static void says_where_it_is_wrong(void **)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {
+		{"{\n\"version\": 1,\n\"size\": \"qu", "it is cut off: copy it once more"},
+		{"{\n\"version\":\nNaN}", "line 3: "},
+		{"{\n\"version\": 1e999}", "line 2: "},
+		{"[]", "it is no JSON object"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char path[] = "/tmp/test-report-XXXXXX";
+		_cleanup_close_ int fd = mkstemp(path);
+		const size_t len = strlen(cases[i].text);
+		struct results all;
+		struct err err;
+
+		assert_int_equal(write(fd, cases[i].text, len), len);
+		assert_fails(results_read(path, &all, &err), &err, cases[i].words);
+		unlink(path);
+	}
+}
+
 static const struct compared *find(
 	const struct compared *c, unsigned n, const char *name, const char *env
 )
@@ -399,6 +424,7 @@ int main(void)
 		cmocka_unit_test(opens_with_the_machine),
 		cmocka_unit_test(nothing_is_obeyed),
 		cmocka_unit_test(writes_what_it_read),
+		cmocka_unit_test(says_where_it_is_wrong),
 		cmocka_unit_test(compares_two_runs),
 		cmocka_unit_test(numbers_for_people),
 	};

@@ -261,6 +261,19 @@ static void refuses(void **)
 		{"{\"experiment\": \"x\", \"title\": \"t\", \"seconds\": 1, \"rows\": [{\"kind\": "
 		 "\"fact\"}]}",
 		 "it has no name"},
+#define MEASURED(fields)                                                                   \
+	"{\"experiment\": \"x\", \"title\": \"t\", \"seconds\": 1, \"rows\": [{\"kind\": " \
+	"\"measured\", \"name\": \"n\", " fields "}]}"
+		{MEASURED("\"samples\": \"x\""), "a row of 'x': 'samples'"},
+		{MEASURED("\"samples\": [1, \"2\"]"), "a row of 'x': 'samples' is no number"},
+		{MEASURED("\"samples\": [1], \"interval\": []"), "'interval' is no object"},
+		{MEASURED("\"interval\": {\"value\": 1, \"low\": 1, \"high\": 1, \"n\": \"1\"}"),
+		 "'n'"},
+		{MEASURED("\"interval\": {\"value\": 1, \"high\": 1, \"n\": 1}"),
+		 "'low' is no number"},
+		{MEASURED("\"difference\": {\"value\": 1, \"of\": 1}"), "of"},
+		{MEASURED("\"paper\": 3"), "'paper' is no object"},
+		{MEASURED("\"paper\": {\"value\": \"3\"}"), "'value' is no number"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -54,6 +54,28 @@ static void look_at_swap(struct doctor *d)
 		doctor_cure(d, "swapoff -a");
 }
 
+// What programs have asked for and not touched no cgroup counts.
+static void look_at_promises(struct doctor *d)
+{
+	static const char path[] = "proc/sys/vm/overcommit_memory";
+	uint64_t mode;
+
+	if (hostfs_u64(d->fs->root, path, &mode) < 0)
+		return;
+	doctor_find(
+		d,
+		mode == 2 ? VERDICT_WARN : VERDICT_PASS,
+		"promises",
+		mode == 2 ? "the kernel promises no more memory than it has, to all programs "
+			    "together: one container can ask for all of that, whatever its grant, "
+			    "and nobody else gets any"
+			  : "memory that programs only ask for is not counted"
+	);
+	doctor_read(d, "/%s: %llu", path, (unsigned long long)mode);
+	if (mode == 2)
+		doctor_cure(d, "sysctl vm.overcommit_memory=0");
+}
+
 static const struct doctor_number same_pages = {
 	.check = "same-page-merging",
 	.path = "sys/kernel/mm/ksm/run",
@@ -74,6 +96,7 @@ void doctor_memory(struct doctor *d)
 	look_at_thp(d);
 	doctor_number(d, &same_pages);
 	look_at_swap(d);
+	look_at_promises(d);
 	if (d->host->nnodes > 1)
 		doctor_number(d, &balancing);
 }

@@ -73,7 +73,7 @@ static const char *const patterns[] = {
 	"/proc/[0-9]*/{stat,status}",
 	"/proc/sys/kernel/{hostname,osrelease,random/"
 	"boot_id,nmi_watchdog,timer_migration,numa_balancing}",
-	"/proc/sys/vm/{stat_interval,max_map_count}",
+	"/proc/sys/vm/{stat_interval,max_map_count,overcommit_memory}",
 	"/proc/sys/fs/{file-max,nr_open}",
 	"/proc/sys/net/{core/somaxconn,ipv4/tcp_rmem}",
 	"/proc/sys/user/max_user_namespaces",

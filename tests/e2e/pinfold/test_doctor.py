@@ -245,6 +245,7 @@ SICK_FILES = [
      "memory/transparent-hugepages", "WARN"),
     ("sys/kernel/mm/ksm/run", "1", "memory/same-page-merging", "WARN"),
     ("proc/swaps", "Filename Type\n/dev/sda2 partition 1 0 -2", "memory/swap", "WARN"),
+    ("proc/sys/vm/overcommit_memory", "2", "memory/promises", "WARN"),
     ("proc/sys/vm/max_map_count", "1000", "limits/mappings", "WARN"),
     ("sys/module/apparmor/parameters/enabled", "Y", "security/apparmor", "WARN"),
     ("sys/fs/selinux/enforce", "1", "security/selinux", "WARN"),

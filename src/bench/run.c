@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #define MACHINE "machine"
@@ -211,8 +212,15 @@ static int run_all(
 			continue;
 		r = one(b, list[i], all, err);
 		if (results_write(how->dir, all, &wrong) < 0) {
-			*err = wrong;
-			return -err->code;
+			_cleanup_free_ char *word = need(str_quote(how->dir));
+
+			return err_set(
+				err,
+				wrong.code,
+				"%s; with that mended, go on with --resume %s",
+				wrong.msg,
+				word
+			);
 		}
 		progress_clear(b->progress);
 		if (how->said != NULL && results_find(all, list[i]->name) != NULL)
@@ -223,38 +231,44 @@ static int run_all(
 	return 0;
 }
 
-// What is there already, and so the size of the run.
-static int look_at_dir(const struct run_how *how, struct results *all, struct err *err)
-{
-	_cleanup_free_ char *file = need(str_printf("%s/%s", how->dir, RESULTS_FILE));
-	_cleanup_close_ int fd = -1;
-	bool there = access(file, F_OK) == 0;
-
-	if (how->resume)
-		return results_read(how->dir, all, err);
-	if (there) {
-		_cleanup_free_ char *word = need(str_quote(how->dir));
-
-		return err_set(
-			err,
-			EEXIST,
-			"'%s' has results already: go on with --resume %s, or name another with -o",
-			how->dir,
-			word
-		);
-	}
-	all->size = how->size;
-	return 0;
-}
-
-static int make_dir(const struct run_how *how, struct err *err)
+// A directory is of one run at a time: the other's results would be gone. The lock goes with the descriptor.
+static int lock_dir(const struct run_how *how, int *ret, struct err *err)
 {
 	_cleanup_close_ int fd = -1;
 
 	if (!how->resume && mkdir(how->dir, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make directory '%s'", how->dir);
-	fd = open(how->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, errno, "write results into '%s'", how->dir) : 0;
+	fd = open(how->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "write results into '%s'", how->dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? err_set(
+			       err,
+			       EBUSY,
+			       "another bench run writes into '%s': wait until it has ended, "
+			       "or name another with -o",
+			       how->dir
+		       )
+					    : err_sys(err, errno, "lock '%s'", how->dir);
+	*ret = steal_fd(&fd);
+	return 0;
+}
+
+// A new run is not to take the place of an old one.
+static int has_none(const struct run_how *how, int dir, struct err *err)
+{
+	_cleanup_free_ char *word = NULL;
+
+	if (faccessat(dir, RESULTS_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	word = need(str_quote(how->dir));
+	return err_set(
+		err,
+		EEXIST,
+		"'%s' has results already: go on with --resume %s, or name another with -o",
+		how->dir,
+		word
+	);
 }
 
 // Rows of two machines, or of one under two kernels, are not to be under one heading.
@@ -307,13 +321,15 @@ int bench_run(const struct run_how *how, struct results *ret, struct err *err)
 	_cleanup_json_ json_t *setup = NULL;
 	struct run_how h = *how;
 	struct progress progress;
+	_cleanup_close_ int dir = -1;
 	uint64_t set, first;
 	int r;
 
-	if ((how->resume && make_dir(how, err) < 0) || look_at_dir(how, &all, err) < 0
+	all.size = how->size;
+	if ((how->resume && (lock_dir(how, &dir, err) < 0 || results_read(how->dir, &all, err) < 0))
 	    || choose_named(how->names, all.size, &set, err) < 0
 	    || choose_named((const char *const[]){MACHINE, NULL}, all.size, &first, err) < 0
-	    || make_dir(how, err) < 0)
+	    || (!how->resume && (lock_dir(how, &dir, err) < 0 || has_none(how, dir, err) < 0)))
 		return -err->code;
 	h.size = all.size;
 	if (bench_open(&b, h.size, err) < 0)

@@ -103,7 +103,7 @@ static int remote_check(const struct remote *m, struct err *err)
 	for (unsigned i = 0; i < 2; i++)
 		ports += (m->own[i] != NULL ? 1u : 0) + (m->port[i] != NULL ? 1u : 0);
 	// it would be an option of ssh
-	if (m->host != NULL && m->host[0] == '-')
+	if (m->host != NULL && (m->host[0] == '-' || m->host[0] == '\0'))
 		return err_set(err, EINVAL, "--remote '%s': that is no host", m->host);
 	if (ports != (m->host != NULL ? 4 : 0))
 		return err_set(

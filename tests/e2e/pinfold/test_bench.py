@@ -104,6 +104,7 @@ def test_list(pinfold):
         (["run", "--full", "--resume", "b", "view"], "leave --full out"),
         (["run", "--resume", "/nonexistent", "view"], "No such file"),
         (["run", "-o", "/nonexistent/x", "view"], "make directory '/nonexistent/x'"),
+        (["run", "--remote", "", "view"], "--remote '': that is no host"),
         (["show"], "name one directory"),
         (["show", "/nonexistent"], "read results '/nonexistent/results.json'"),
         (["run", "--brief", "config"], "a brief run has no 'config'"),
@@ -244,6 +245,9 @@ def test_ctrl_c_and_resume(pinfold, leaks, tmp_path):
     p = begin(pinfold, "-o", where, "disk", "density")
     wait_for(lambda: (where / "results.json").exists())
     wait_for(lambda: named(p.pid, "pinfold"))
+    for way in ("-o", "--resume"):  # of two runs in one directory the results of one would be gone
+        error = bench(pinfold, "run", way, where, "disk", status=125)
+        assert f"another bench run writes into '{where}': wait until" in error
     p.send_signal(signal.SIGINT)
     out, error = p.communicate(timeout=30 * SLOW)
     assert p.returncode == 130, out + error

@@ -25,8 +25,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-// of the 108 of a socket's path: "/pinfold-bench-XXXXXX/bench-4194304-1000000-out.sock" and
-// "/pinfold-bench-XXXXXX/1000000-tester/dpdk/tester/drover.sock" are behind it
+// of the 108 of a socket's path: "/pinfold-bench.XXXXXX/bench-4194304-1000000-out.sock" and
+// "/pinfold-bench.XXXXXX/1000000-tester/dpdk/tester/drover.sock" are behind it
 #define TMP_MOST 44
 
 static volatile sig_atomic_t cancelled;
@@ -142,10 +142,8 @@ static int choose_cpus(struct bench *b, struct err *err)
 
 static int make_work(struct bench *b, struct err *err)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = work_dir_parent();
 
-	if (tmp == NULL || *tmp == '\0')
-		tmp = "/tmp";
 	// sockets of programs are below it
 	if (strlen(tmp) > TMP_MOST)
 		return err_set(
@@ -155,13 +153,9 @@ static int make_work(struct bench *b, struct err *err)
 			tmp,
 			TMP_MOST
 		);
-	b->work = need(str_printf("%s/pinfold-bench-XXXXXX", tmp));
-	if (mkdtemp(b->work) == NULL) {
-		err_sys(err, errno, "make a directory '%s'", b->work);
-		free(b->work);
-		b->work = NULL;
+	if (work_dir_make(&b->work_dir, err) < 0)
 		return -err->code;
-	}
+	b->work = b->work_dir.path;
 	return 0;
 }
 
@@ -197,17 +191,7 @@ void bench_close(struct bench *b)
 	docker_done(b);
 	groups_remove();
 	free(b->children);
-	if (b->work != NULL) {
-		struct err ignored;
-		char *slash = strrchr(b->work, '/');
-		int dir;
-
-		*slash = '\0';
-		dir = open(b->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		fs_remove_tree(dir, slash + 1, &ignored);
-		scope_close(&dir);
-	}
-	free(b->work);
+	work_dir_remove(&b->work_dir);
 	free(b->pinfold);
 	free(b->drover);
 	free(b->inside);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "bench/result.h"
+#include "bench/work_dir.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -71,10 +72,11 @@ struct bench {
 	struct environment env[ENV_KINDS];
 	// absolute paths of the programs: this very one, and those beside it. drover NULL: not found
 	char *pinfold, *drover, *inside;
-	char *work;	// directory for the experiment's files, which goes with the run
-	int cpu_vnf;	// the CPU for what is measured
-	int cpu_tester; // for what loads it; the same where there is but one
-	unsigned ncpus; // that this process may use
+	struct work_dir work_dir;
+	const char *work;	     // its path: for the experiment's files, which go with the run
+	int cpu_vnf;		     // the CPU for what is measured
+	int cpu_tester;		     // for what loads it; the same where there is but one
+	unsigned ncpus;		     // that this process may use
 	const struct remote *remote; // NULL: the tester is here, and links are shared memory
 	int64_t until_ms; // clock_ms(): the experiment's time is up, and no further round begins
 	const struct results *found; // of the experiments before this one

@@ -19,10 +19,12 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define STOP_MS 5000
 #define OUTPUT_MAX (16u << 20)
+#define LOG_TAIL (64 << 10) // of a log, what is looked at for its last line
 
 // Those that run, so that none is forgotten. A child is copied into it.
 struct children {
@@ -121,6 +123,8 @@ static _Noreturn void become(const struct child_how *how, pid_t parent, int in, 
 		leave_groups();
 	if (how->cpu > 0)
 		pin(how->cpu - 1);
+	if (how->bounded)
+		setrlimit(RLIMIT_FSIZE, &(struct rlimit){OUTPUT_MAX, OUTPUT_MAX});
 	execvp(how->argv[0], (char *const *)how->argv);
 	_exit(status_of_exec(errno));
 }
@@ -266,14 +270,18 @@ void children_stop(struct bench *b)
 
 void child_last_line(const char *log, char *buf, size_t len)
 {
-	_cleanup_free_ char *text = NULL;
-	const char *from = "", *line;
-	char *save = NULL;
+	_cleanup_close_ int fd = log != NULL ? open(log, O_RDONLY | O_CLOEXEC) : -1;
+	off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+	_cleanup_free_ char *text = need(malloc(LOG_TAIL + 1));
+	const char *from = "";
+	ssize_t n = 0;
 
-	buf[0] = '\0';
-	if (log == NULL || fs_read_file(log, OUTPUT_MAX, &text, NULL) < 0)
-		return;
-	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+	if (fd >= 0)
+		n = pread(fd, text, LOG_TAIL, size > LOG_TAIL ? size - LOG_TAIL : 0);
+	text[n > 0 ? n : 0] = '\0';
+	for (ssize_t i = 0; i < n; i++)
+		text[i] = text[i] != '\0' ? text[i] : ' ';
+	str_foreach (line, text, "\n") {
 		if (line[strspn(line, " \t\r")] != '\0')
 			from = line;
 	}

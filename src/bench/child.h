@@ -25,6 +25,7 @@ struct child_how {
 	bool stdin_pipe;	 // child.in writes to its standard input
 	bool stdout_pipe;	 // child.out reads its standard output, and not the log
 	bool stderr_too;	 // and its standard error
+	bool bounded; // a file that it writes, as its log, has no more than 16 MiB: then it ends
 };
 
 struct child {

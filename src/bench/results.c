@@ -155,12 +155,14 @@ int results_read(const char *dir, struct results *ret, struct err *err)
 	size_t len = 0;
 	int r;
 
-	path = stat(dir, &st) == 0 && S_ISREG(st.st_mode)
+	path = stat(dir, &st) == 0 && !S_ISDIR(st.st_mode)
 		       ? need(strdup(dir))
 		       : need(str_printf("%s/%s", dir, RESULTS_FILE));
 	what = need(str_printf("results '%s'", path));
 	real = realpath(path, NULL);
 	r = real != NULL ? fs_read_file(real, JDOC_MAX, &text, &len) : -errno;
+	if (r == -EINVAL || r == -EISDIR)
+		return err_set(err, -r, "read %s: it is no regular file", what);
 	if (r < 0)
 		return err_sys(err, -r, "read %s", what);
 	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
@@ -190,5 +192,7 @@ int results_write(const char *dir, const struct results *all, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, errno, "write results into '%s'", dir);
-	return fs_write_atomic(fd, RESULTS_FILE, line, strlen(line), 0644, err);
+	if (fs_write_atomic(fd, RESULTS_FILE, line, strlen(line), 0644, err) < 0)
+		return err_wrap(err, "in '%s'", dir);
+	return 0;
 }

@@ -7,14 +7,25 @@
 #include "base/str.h"
 #include "bench/need.h"
 
+#include <errno.h>
 #include <glob.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TOP "/sys/fs/cgroup"
 
+#define PREFIX "/pinfold-bench-"
+
+static char *parent_of(int pid)
+{
+	return need(str_printf(PREFIX "%d", pid));
+}
+
 char *groups_parent(void)
 {
-	return need(str_printf("/pinfold-bench-%d", (int)getpid()));
+	return parent_of(getpid());
 }
 
 // Of v2, and of each hierarchy of v1, if nothing is in it. below: "" or "/*".
@@ -33,10 +44,32 @@ static void gone(const char *group, const char *below)
 	}
 }
 
+static void remove_of(int pid)
+{
+	_cleanup_free_ char *group = parent_of(pid);
+
+	gone(group, "/*");
+	gone(group, "");
+}
+
+// Of benchmarks that were killed.
+static void remove_stale(const char *pattern)
+{
+	glob_t found = {0};
+
+	glob(pattern, 0, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		int pid = atoi(strstr(found.gl_pathv[i], PREFIX) + strlen(PREFIX));
+
+		if (kill(pid, 0) < 0 && errno == ESRCH)
+			remove_of(pid);
+	}
+	globfree(&found);
+}
+
 void groups_remove(void)
 {
-	_cleanup_free_ char *own = groups_parent();
-
-	gone(own, "/*");
-	gone(own, "");
+	remove_of(getpid());
+	remove_stale(TOP PREFIX "[1-9]*");
+	remove_stale(TOP "/*" PREFIX "[1-9]*");
 }

@@ -6,5 +6,5 @@
 // Its name, as engines take it for the parent of a container's; one for each benchmark. To be freed.
 char *groups_parent(void);
 
-// It goes, and what is in it, but no group with a process.
+// It goes, and what is in it, but no group with a process; and so do those of benchmarks that were killed.
 void groups_remove(void);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TOP "/sys/fs/cgroup"
@@ -45,9 +46,34 @@ static void removes_its_own(void **)
 	assert_true(!others || !gone(top, "/libpod_parent"));
 }
 
+// One that was killed has left its groups; one that runs has its own.
+static void removes_of_those_that_are_gone(void **)
+{
+	const char *top = access(TOP "/cgroup.controllers", F_OK) == 0 ? TOP : TOP "/memory";
+	_cleanup_free_ char *stale = NULL, *below = NULL;
+	bool made, others;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	stale = str_printf("/pinfold-bench-%d", (int)pid);
+	below = str_printf("%s/libpod-x", stale);
+	if (geteuid() != 0 || !make(top, stale, &made))
+		skip_because("no cgroup can be made here");
+	assert_true(make(top, below, &made));
+	assert_true(make(top, "/pinfold-bench-1", &others));
+	groups_remove();
+	assert_true(gone(top, stale));
+	assert_false(gone(top, "/pinfold-bench-1"));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(removes_its_own)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(removes_its_own),
+		cmocka_unit_test(removes_of_those_that_are_gone),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

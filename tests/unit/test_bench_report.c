@@ -339,6 +339,17 @@ static void says_where_it_is_wrong(void **)
 	}
 }
 
+// Where it cannot be written or read: which directory, and why.
+static void names_the_directory(void **)
+{
+	scope_cleanup(results_done) struct results all = read_golden();
+	struct results none;
+	struct err err;
+
+	assert_fails(results_write("/proc/self/fd", &all, &err), &err, "in '/proc/self/fd': ");
+	assert_fails(results_read("/dev/null", &none, &err), &err, "it is no regular file");
+}
+
 static const struct compared *find(
 	const struct compared *c, unsigned n, const char *name, const char *env
 )
@@ -425,6 +436,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_obeyed),
 		cmocka_unit_test(writes_what_it_read),
 		cmocka_unit_test(says_where_it_is_wrong),
+		cmocka_unit_test(names_the_directory),
 		cmocka_unit_test(compares_two_runs),
 		cmocka_unit_test(numbers_for_people),
 	};

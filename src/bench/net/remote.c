@@ -47,7 +47,7 @@ int remote_start(
 	_cleanup_free_ char *here = remote_socket(b, rig->how), *line = NULL;
 	_cleanup_argv_ struct argv w = {0};
 	// it is put away in order also after ctrl-C
-	struct child_how child = {.stdin_pipe = true, .always = true};
+	struct child_how child = {.stdin_pipe = true, .always = true, .bounded = true};
 	struct rig_drover *d = &rig->tester;
 	size_t len;
 	FILE *f = need(open_memstream(&line, &len));

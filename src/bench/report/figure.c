@@ -11,6 +11,7 @@
 #include "bench/child.h"
 #include "bench/need.h"
 #include "bench/report/words.h"
+#include "bench/work_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -354,28 +355,17 @@ static int draw_all(
 
 int figures_draw(const struct results *all, const char *dir, struct figures *ret, struct err *err)
 {
-	_cleanup_free_ char *work =
-		need(str_printf("%s/pinfold-figures-XXXXXX", getenv("TMPDIR") ?: "/tmp"));
 	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scope_cleanup(work_dir_remove) struct work_dir work = {0};
 	scope_cleanup(figures_done) struct figures f = {0};
-	int r = 0;
 
 	if (fd < 0)
 		return err_sys(err, errno, "open '%s'", dir);
 	for (unsigned i = 0; i < all->n; i++)
 		gather(&f, &all->of[i]);
-	if (has_gnuplot()) {
-		_cleanup_free_ char *plot_file = NULL;
-
-		if (mkdtemp(work) == NULL)
-			return err_sys(err, errno, "make a directory '%s'", work);
-		r = draw_all(&f, dir, fd, work, err);
-		plot_file = need(str_printf("%s/plot", work));
-		unlink(plot_file);
-		rmdir(work);
-	}
-	if (r < 0)
-		return r;
+	if (has_gnuplot()
+	    && (work_dir_make(&work, err) < 0 || draw_all(&f, dir, fd, work.path, err) < 0))
+		return -err->code;
 	*ret = f;
 	f = (struct figures){0};
 	return 0;

@@ -50,12 +50,26 @@ struct args {
 	bool dry, json, persist;
 };
 
+// '-' and '_' are one in names of modules.
+static bool same_module(const char *a, const char *b)
+{
+	for (; *a != '\0'; a++, b++) {
+		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
+			return false;
+	}
+	return *b == '\0';
+}
+
 static int take_module(const struct option_row *o, const char *value, struct err *err)
 {
 	struct prepare_want *want = o->to;
 
 	if (want->nmodules == PREPARE_MODULES)
 		return err_set(err, E2BIG, "--module: more than %d", PREPARE_MODULES);
+	for (unsigned i = 0; i < want->nmodules; i++) {
+		if (same_module(want->modules[i], value))
+			return 0;
+	}
 	want->modules[want->nmodules++] = value;
 	return 0;
 }
@@ -93,7 +107,8 @@ static void print_failures(const json_t *list, const char *what)
 
 // What there is for later boots.
 struct later {
-	char *words; // for the kernel's command line
+	char *words;	 // for the kernel's command line
+	char *overruled; // what is there already and counts in their place
 	char *unit;
 	json_t *files; // that have them
 };
@@ -101,6 +116,7 @@ struct later {
 static void later_done(struct later *l)
 {
 	free(l->words);
+	free(l->overruled);
 	free(l->unit);
 	json_decref(l->files);
 }
@@ -158,13 +174,17 @@ static void print_later(const struct args *a, const struct later *l)
 				    : "",
 		       grub ? PREPARE_GRUB : "",
 		       l->words);
+	if (l->overruled[0] != '\0')
+		printf("the kernel's command line has others of these already, and they count: %s; "
+		       "take them out, as of GRUB_CMDLINE_LINUX in /etc/default/grub\n",
+		       l->overruled);
 }
 
 static void print(const struct args *a, json_t *steps, json_t *unmovable, const struct later *l)
 {
 	static const char *const keys[] = {"do", "path", "value", "former", "name", NULL};
 	_cleanup_json_ json_t *doc = json_pack(
-		"{s:b, s:O, s:O, s:s, s:s?, s:O}",
+		"{s:b, s:O, s:O, s:s, s:s, s:s?, s:O}",
 		"done",
 		!a->dry,
 		"steps",
@@ -173,6 +193,8 @@ static void print(const struct args *a, json_t *steps, json_t *unmovable, const 
 		unmovable,
 		"command-line",
 		l->words,
+		"overruled",
+		l->overruled,
 		"tuned",
 		a->want.tuned.active ? a->want.tuned.profile : NULL,
 		"files",
@@ -210,12 +232,14 @@ static int plan(
 	if (r < 0)
 		return r;
 	r = prepare_plan(&a->want, &h, fs, steps, unmovable, err);
-	if (r == 0)
+	if (r == 0) {
 		later->words = prepare_cmdline(&a->want, a->persist, &h, fs);
+		later->overruled = prepare_overruled(&a->want, &h, fs);
+	}
 	host_done(&h);
 	if (r < 0)
 		return r;
-	if (later->words == NULL)
+	if (later->words == NULL || later->overruled == NULL)
 		return err_oom(err);
 	if (!a->persist)
 		return 0;

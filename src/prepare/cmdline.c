@@ -172,3 +172,109 @@ char *prepare_cmdline(
 	}
 	return w.text;
 }
+
+// ---- words of others, which count
+
+struct overruled {
+	const struct host *h;
+	char *text; // NULL: memory ran out
+};
+
+static void overrule(struct overruled *o, const char *before, const char *word)
+{
+	_cleanup_free_ char *former = o->text;
+
+	if (former != NULL)
+		o->text = str_printf(
+			"%s%s%s%s%s",
+			former,
+			former[0] != '\0' ? " " : "",
+			before,
+			before[0] != '\0' ? " " : "",
+			word
+		);
+}
+
+// The CPUs of isolcpus= and nohz_full=, of which the kernel takes one list alone: the first. NULL: it is another word.
+static const char *housekeeping(const char *word)
+{
+	if (!str_starts(word, "isolcpus=") && !str_starts(word, "nohz_full="))
+		return NULL;
+	word = strchr(word, '=') + 1;
+	return word + strcspn(word, "0123456789"); // behind flags
+}
+
+static bool other_cpus(const char *a, const char *b)
+{
+	_cleanup_free_ struct idset *sets = calloc(2, sizeof(*sets));
+	struct err unused;
+
+	return sets != NULL && idset_parse(a, &sets[0], &unused) == 0
+	       && idset_parse(b, &sets[1], &unused) == 0 && !idset_equal(&sets[0], &sets[1]);
+}
+
+// Of a size, which hugepages= is of, the first counts; before each hugepagesz= it is the default one.
+struct pages {
+	uint64_t size;
+	char of[64]; // "hugepagesz=2M"; "": the default
+};
+
+static bool is_pages(struct pages *p, const char *word)
+{
+	struct err unused;
+	const char *value = strstr(word, "hugepagesz=");
+
+	if (value == NULL)
+		return str_starts(word, "hugepages=");
+	if (size_parse(value + strlen("hugepagesz="), &p->size, &unused) < 0)
+		p->size = 0;
+	snprintf(p->of, sizeof(p->of), "%s", value == word ? word : "");
+	return false;
+}
+
+static void compare(struct overruled *o, const char *ours, const struct pages *size, char *others)
+{
+	struct pages p = {.size = o->h->default_hugepage};
+	const char *list = housekeeping(ours);
+	char *save = NULL;
+
+	for (char *w = strtok_r(others, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+		const char *theirs = housekeeping(w);
+		bool pages = is_pages(&p, w);
+
+		if (list != NULL && theirs != NULL && other_cpus(list, theirs))
+			overrule(o, "", w);
+		else if (size != NULL && pages && p.size == size->size && !str_eq(w, ours))
+			overrule(o, p.of, w);
+		else if (str_eq(ours, "iommu=pt") && str_eq(w, "iommu=off"))
+			overrule(o, "", w);
+	}
+}
+
+char *prepare_overruled(
+	const struct prepare_want *want, const struct host *h, const struct hostfs *fs
+)
+{
+	const char *cmdline = h->cmdline != NULL ? h->cmdline : "";
+	size_t room = strlen(cmdline) + 1;
+	_cleanup_free_ char *words = prepare_cmdline(want, true, h, fs), *copy = strdup(cmdline),
+			    *own = calloc(1, room), *others = calloc(1, room);
+	struct overruled o = {.h = h, .text = strdup("")};
+	struct pages p = {.size = h->default_hugepage};
+	char *save = NULL;
+
+	if (words == NULL || copy == NULL || own == NULL || others == NULL) {
+		free(o.text);
+		return NULL;
+	}
+	divide(copy, own, others);
+	for (char *w = strtok_r(words, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+		_cleanup_free_ char *again = strdup(others);
+		bool pages = is_pages(&p, w);
+
+		// isolcpus= stands before it, and has the same CPUs
+		if (again != NULL && !str_starts(w, "nohz_full="))
+			compare(&o, w, pages ? &p : NULL, again);
+	}
+	return o.text;
+}

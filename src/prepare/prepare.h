@@ -59,6 +59,12 @@ char *prepare_cmdline(
 	const struct prepare_want *want, bool all, const struct host *h, const struct hostfs *fs
 );
 
+// What stands there beside the words of preparations and counts in place of these, as the kernel takes the first
+// isolcpus=, and of a size of pages the first number: "isolcpus=0". New string, "": nothing; NULL: memory ran out.
+char *prepare_overruled(
+	const struct prepare_want *want, const struct host *h, const struct hostfs *fs
+);
+
 // ---- state.c: what has been done; PREPARE_LOCK is held
 
 // The steps that have been taken, or begun, in this boot: a new array, empty where there are none.

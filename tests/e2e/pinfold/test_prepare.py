@@ -475,6 +475,37 @@ def test_words_for_the_next_boot(pinfold, memory_path, kind, args, words):
 
 
 @pytest.mark.anywhere
+@pytest.mark.parametrize(
+    "cmdline, args, words",
+    [
+        ("isolcpus=0", ["--cpus", "1"], "isolcpus=0"),
+        ("nohz_full=0-1 isolcpus=managed_irq,1", ["--cpus", "1"], "nohz_full=0-1"),
+        ("isolcpus=1 nohz_full=1", ["--cpus", "1"], ""),
+        (f"isolcpus=0 {BEGIN} isolcpus=managed_irq,domain,1 {END}", ["--cpus", "1"], "isolcpus=0"),
+        (f"{BEGIN} isolcpus=managed_irq,domain,0 {END}", ["--cpus", "1"], ""),  # a former one's
+        ("hugepages=512", ["--hugepages", "2M=600"], "hugepages=512"),
+        ("hugepagesz=2M hugepages=512", ["--hugepages", "2M=600"], "hugepagesz=2M hugepages=512"),
+        ("hugepagesz=1G hugepages=4", ["--hugepages", "2M=600"], ""),
+        ("iommu=off", ["--module", "vfio-pci"], "iommu=off"),
+        ("quiet", ["--cpus", "1", "--hugepages", "2M=600", "--module", "vfio-pci"], ""),
+    ],
+)
+def test_words_of_others_that_count(pinfold, memory_path, cmdline, args, words):
+    """The kernel takes the first of some: what stands there beside ours decides, now and after the boot."""
+    m = fake_host.kinds["two"]()
+    m.cmdline = f"ro {cmdline}"
+    tree = fake_host.write(m, str(memory_path / "two"))
+    command = [pinfold, "--host-tree", tree, "host", "prepare", "--dry-run", *args]
+    for more in [[], ["--persist"]]:
+        p = subprocess.run([*command, "--json", *more], capture_output=True, text=True, check=True)
+        doc = json.loads(p.stdout)
+        jsonschema.validate(doc, SCHEMA)
+        assert doc["overruled"] == words, doc
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert (f"they count: {words}; take them out" in text) == (words != ""), text
+
+
+@pytest.mark.anywhere
 def test_pages_that_only_a_boot_makes(pinfold, memory_path):
     m = fake_host.kinds["two"]()
     m.nodes = NO_1G

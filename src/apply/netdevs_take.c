@@ -66,6 +66,19 @@ static int furnish(
 			n->has.naddresses > 0 ? named(n->has.addresses[i]) : was->addresses[i];
 
 		r = link_add_address(v, now.index, &a);
+		if (r == -EINVAL && a.family == AF_INET6 && n->has.mtu != 0
+		    && n->has.mtu < INTERFACE_MTU6)
+			return err_set(
+				err,
+				EINVAL,
+				"netdev '%s': %s/%u, which it has, takes an MTU of %d at least; "
+				"say mtu=%d, or other addresses",
+				n->name,
+				a.local,
+				a.prefix,
+				INTERFACE_MTU6,
+				INTERFACE_MTU6
+			);
 		if (r < 0)
 			return err_sys(
 				err, -r, "netdev '%s': give it %s/%u", n->name, a.local, a.prefix

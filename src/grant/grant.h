@@ -76,6 +76,8 @@ struct grant_link {
 	uint32_t gid; // host group that both ends share; 0 until a lease has it
 };
 
+#define INTERFACE_MTU6 1280 // at least, of one with an address of IPv6
+
 // What an interface has in the container's own network namespace.
 struct grant_interface {
 	unsigned mtu; // 0: the kernel's, or what it has

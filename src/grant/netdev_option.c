@@ -78,6 +78,8 @@ static int parse_netdev(const struct reading *r, const char *text, struct err *e
 		if (parse_word(&n, word, err) < 0)
 			return err_wrap(err, "netdev '%s'", n.name);
 	}
+	if (interface_check(&n.has, text, err) < 0)
+		return err_wrap(err, "netdev '%s'", n.name);
 	if (check_names(t, &n, err) < 0)
 		return -err->code;
 	if (t->nnetdevs == GRANT_NETDEVS)

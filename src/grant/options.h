@@ -87,6 +87,8 @@ int interface_check_name(const char *what, const char *name, struct err *err);
 int interface_parse_word(
 	struct grant_interface *p, const char *word, const char *form, struct err *err
 );
+// All words of it are read; text: the whole option.
+int interface_check(const struct grant_interface *p, const char *text, struct err *err);
 // ",192.0.2.1/24,mtu=1400", appended. Returns how much is in buf.
 int interface_text(const struct grant_interface *p, char *buf, size_t len, int n);
 

@@ -13,6 +13,17 @@
 
 _Static_assert(sizeof(((struct grant_port *)0)->name) == IFNAMSIZ, "a name of the kernel's");
 
+// What the kernel gives an interface, and no program could be reached by: of this host, of nobody, of many.
+static bool is_nobodys(bool six, const unsigned char *b)
+{
+	static const unsigned char zero[15];
+
+	if (six)
+		return b[0] == 0xff || (memcmp(b, zero, sizeof(zero)) == 0 && b[15] <= 1);
+	return b[0] == 0 || b[0] == 127 || (b[0] >= 224 && b[0] < 240)
+	       || (b[0] & b[1] & b[2] & b[3]) == 255;
+}
+
 // "192.0.2.1/24", "2001:db8::1/64"
 static int add_address(
 	struct grant_interface *p, const char *word, const char *form, struct err *err
@@ -34,6 +45,10 @@ static int add_address(
 	*slash++ = '\0';
 	if (inet_pton(six ? AF_INET6 : AF_INET, buf, bytes) != 1)
 		return err_set(err, EINVAL, "'%s' is no address", buf);
+	if (is_nobodys(six, bytes))
+		return err_set(
+			err, EINVAL, "'%s' is no address of an interface; say another", buf
+		);
 	if (option_parse_number("prefix length", slash, 1, six ? 128 : 32, &prefix, err) < 0)
 		return -err->code;
 	strcpy(p->addresses[p->naddresses++], word);
@@ -77,17 +92,38 @@ int interface_check_name(const char *what, const char *s, struct err *err)
 	static const char known[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
+	// the last two have files of sysctl(8) that are not an interface's
 	if (s[0] == '\0' || strlen(s) >= IFNAMSIZ || strspn(s, known) != strlen(s) || s[0] == '.'
-	    || s[0] == '-' || str_eq(s, "lo"))
+	    || s[0] == '-' || str_eq(s, "lo") || str_eq(s, "all") || str_eq(s, "default"))
 		return err_set(
 			err,
 			EINVAL,
 			"%s '%.32s': a name has 1 to %d of a-z, A-Z, 0-9, '.', '_', '-', "
-			"and is not lo",
+			"the first none of '.' and '-', and is not lo, all or default",
 			what,
 			s,
 			IFNAMSIZ - 1
 		);
+	return 0;
+}
+
+int interface_check(const struct grant_interface *p, const char *text, struct err *err)
+{
+	size_t n = strlen(text);
+
+	if (strstr(text, ",,") != NULL || (n > 0 && text[n - 1] == ','))
+		return err_set(err, EINVAL, "'%.64s': nothing follows a comma; leave it out", text);
+	for (unsigned i = 0; p->mtu != 0 && p->mtu < INTERFACE_MTU6 && i < p->naddresses; i++) {
+		if (strchr(p->addresses[i], ':') != NULL)
+			return err_set(
+				err,
+				EINVAL,
+				"'%s' takes an MTU of %d at least; say mtu=%d",
+				p->addresses[i],
+				INTERFACE_MTU6,
+				INTERFACE_MTU6
+			);
+	}
 	return 0;
 }
 
@@ -108,6 +144,8 @@ static int parse_port(const struct reading *r, const char *text, struct err *err
 		if (parse_word(&p, word, err) < 0)
 			return err_wrap(err, "kernel port '%s'", p.name);
 	}
+	if (interface_check(&p.has, text, err) < 0)
+		return err_wrap(err, "kernel port '%s'", p.name);
 	for (unsigned i = 0; i < t->nports; i++) {
 		if (str_eq(t->ports[i].name, p.name))
 			return err_set(err, EINVAL, "kernel port '%s' is asked for twice", p.name);

@@ -396,6 +396,45 @@ static void every_row_is_whole(void **)
 	}
 }
 
+// What the kernel would refuse, or would give without a word.
+static void interfaces(void **)
+{
+	static const char name[] = "the first none of '.' and '-', and is not lo, all or default";
+	static const char nobodys[] = "is no address of an interface";
+	static const struct {
+		const char *text, *said;
+	} never[] = {
+		{"x,name=all", name},
+		{"x,name=default", name},
+		{"-x", name},
+		{"..a", name},
+		{"x,", "nothing follows a comma"},
+		{"x,,force", "nothing follows a comma"},
+		{"x,127.0.0.1/8", nobodys},
+		{"x,0.0.0.0/8", nobodys},
+		{"x,224.0.0.1/24", nobodys},
+		{"x,255.255.255.255/32", nobodys},
+		{"x,::1/128", nobodys},
+		{"x,ff02::1/64", nobodys},
+		{"x,mtu=1279,2001:db8::9/64", "'2001:db8::9/64' takes an MTU of 1280 at least"},
+	};
+	static const char *const good[] = {
+		"x,240.0.0.1/8,255.0.0.1/8,mtu=68", "x,::2/64,fe80::1/64,mtu=1280", "a.b-c,10.0.0.1/8"};
+	struct grant_netdev n;
+	struct grant_port p;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(never); i++) {
+		assert_fails(grant_netdev_parse(never[i].text, &n, &err), &err, never[i].said);
+		if (strstr(never[i].text, "name=") == NULL && strstr(never[i].text, "force") == NULL)
+			assert_fails(grant_port_parse(never[i].text, &p, &err), &err, never[i].said);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_ok(grant_netdev_parse(good[i], &n, &err), &err);
+		assert_ok(grant_port_parse(good[i], &p, &err), &err);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +447,7 @@ int main(void)
 		cmocka_unit_test(refused_grants),
 		cmocka_unit_test(every_field_has_a_row),
 		cmocka_unit_test(every_row_is_whole),
+		cmocka_unit_test(interfaces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,6 +354,7 @@ def test_one_grant_at_a_time(net):
             "more than 8",
         ),
         ("", "n0,mtu=65000,2001:db8::1/200", "from 1 to 128"),
+        ("ip addr add 2001:db8::9/64 dev n0", "n0,mtu=68,force", "takes an MTU of 1280 at least"),
     ],
 )
 def test_refused(net, before, flag, like):

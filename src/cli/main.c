@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/host.h"
 
+#include "base/begin.h"
 #include "base/debug.h"
 #include "base/flush.h"
 #include "base/options.h"
@@ -142,6 +143,7 @@ int main(int argc, char **argv)
 	struct err err;
 	int status;
 
+	begin_process();
 	standard_descriptors();
 	status = command_main(argc, argv);
 	// what was printed may still be here, and nobody has it

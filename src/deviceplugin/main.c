@@ -3,6 +3,7 @@
 // pinfold-device-plugin: kubelet hands out grants. It is told on kubelet's sockets which there are (the device plugin
 // API of Kubernetes, v1beta1), and reads the ledger for it; nothing is written but its own sockets.
 
+#include "base/begin.h"
 #include "base/scope.h"
 #include "base/status.h"
 #include "base/str.h"
@@ -95,10 +96,11 @@ int main(int argc, char **argv)
 {
 	struct plugin p = {.dir = KUBELET_DIR, .health_ms = HEALTH_SECONDS * 1000};
 	const struct sigaction on_end = {.sa_handler = end};
-	int status = parse(argc, argv, &p);
+	int status, r;
 	struct err err;
-	int r;
 
+	begin_process();
+	status = parse(argc, argv, &p);
 	if (status >= 0)
 		return status;
 	sigaction(SIGTERM, &on_end, NULL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The pinfold authors
 
+#include "base/begin.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "inside/inside.h"
@@ -63,6 +64,7 @@ int inside_fail(const char *fmt, ...)
 
 int main(int argc, char **argv)
 {
+	begin_signals();
 	// the kernel starts it so, and nobody else can be the first process from there
 	if (getpid() == 1 && str_eq(argv[0], "/init"))
 		return guest_main();

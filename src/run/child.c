@@ -4,6 +4,7 @@
 #include "run/child.h"
 
 #include "apply/apply.h"
+#include "base/begin.h"
 #include "base/scope.h"
 #include "base/socket.h"
 #include "base/status.h"
@@ -229,6 +230,8 @@ static int become(
 			return -err->code;
 		umask(022); // what the runtime makes in the root must be passable for every user
 	}
+	if (!container)
+		begin_undo();
 	if (!container && launch->workdir != NULL && chdir(launch->workdir) < 0)
 		return err_sys(err, errno, "go to directory '%s'", launch->workdir);
 	// what was ignored when we were started (nohup, a shell's "&") stays so across exec: the program is to hear what

@@ -4,6 +4,7 @@
 // those do not poll.
 
 #include "apply/apply.h"
+#include "base/begin.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/jread.h"
@@ -201,6 +202,7 @@ static int become_bare(
 	}
 	if (launch->workdir != NULL && chdir(launch->workdir) < 0)
 		return err_sys(err, errno, "go to directory '%s'", launch->workdir);
+	begin_undo();
 	execvp(launch->argv[0], launch->argv);
 	ret->status = site_exec_failed(&lease->site, errno);
 	return err_sys(err, errno, "run '%s'", launch->argv[0]);

@@ -3,6 +3,7 @@
 
 #include "runtime/below.h"
 
+#include "base/begin.h"
 #include "base/fs.h"
 #include "base/jread.h"
 #include "base/scope.h"
@@ -49,6 +50,7 @@ int below_find(struct below *ret, struct err *err)
 static int exec_words(const struct below *b, char **words, struct err *err)
 {
 	words[0] = b->path;
+	begin_undo();
 	execv(b->path, words);
 	return err_sys(err, errno, "run '%s'", b->path);
 }

@@ -3,6 +3,7 @@
 // pinfold-runtime: an OCI runtime for engines, in front of crun or runc. What is none of its business it becomes at
 // once, with arguments, descriptors and environment as they are: whoever started it cannot tell.
 
+#include "base/begin.h"
 #include "base/fs.h"
 #include "base/jdoc.h"
 #include "base/jread.h"
@@ -140,8 +141,10 @@ int main(int, char **argv)
 	struct below below;
 	struct command c;
 	struct err err;
-	int status = FAILED, r = below_find(&below, &err);
+	int status = FAILED, r;
 
+	begin_process();
+	r = below_find(&below, &err);
 	command_read(argv, below.grammar, &c);
 	if (r < 0)
 		return fail(&c, &err);

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import shutil
 import signal
@@ -67,6 +68,36 @@ def test_exit_status_is_the_programs(pf, place, status):
 def test_exit_status_of_a_signal(pf, place, number):
     p = pf.run(*place, "--", "/bin/sh", "-c", f"kill -{int(number)} $$")
     assert (p.returncode, p.stderr) == (128 + number, "")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_caller_without_zombies(pf, place):
+    """An ignored SIGCHLD is inherited, comes to no signalfd(2) and leaves nothing to wait for."""
+
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    p = pf.run(*place, "--", "/bin/sh", "-c", "exit 4", preexec_fn=ignore, seconds=20)
+    assert p.returncode == 4
+
+
+def test_a_caller_with_small_files(pf):
+    """A unit's LimitFSIZE= ends neither the log's writer nor the supervisor; nor does a small stack."""
+    name = pf.unique()
+    say = "yes 0123456789 | head -c 60000; exit 7"
+
+    def small():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_STACK, (1 << 16, 1 << 23))
+
+    flags = ["--name", name, "--cpus", CPU]
+    pf.ok("run", "-d", *flags, "--", "/bin/sh", "-c", say, preexec_fn=small)
+    wait(lambda: name not in pf.ok("ps"), 20, f"the end of {name}")
+    assert (LOGS / f"{name}.log").stat().st_size == 60000
+    assert [r["how"] for r in pf.json("ps", "-a", "--json") if r["name"] == name] == ["exit 7"]
+    # on the bare host its limits are the caller's
+    seen = pf.run("--in", "host", "--", "/bin/sh", "-c", "ulimit -f", preexec_fn=small)
+    assert int(seen.stdout) * 512 <= 10000
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -40,6 +40,28 @@ int undo_lease(
 // it holds, so a caller that only wants room may go on. Returns how many in *ret_count (may be NULL). The
 // ledger is locked.
 int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err);
+// Ends a link that no lease has besides `except`; unread: one that cannot be read may have it.
+int link_end(
+	const struct ledger *l, const char *except, const char *path, bool unread, struct err *err
+);
+// Removes what is at a path below RUN_DIR.
+int undo_tree(const char *path, struct err *err);
+
+// ---- unread.c
+
+// One of gc_leases whose file cannot be understood, with the reason in err.
+int gc_unread(struct ledger *l, const char *name, unsigned *count, struct err *err);
+// What uio_return does, of the NICs that its program had.
+int uio_return_unread(const struct ledger *l, const char *name, struct err *err);
+// 1: a lease besides `except` has it; unread: so may one that cannot be read.
+int leases_other(
+	const struct ledger *l,
+	const char *except,
+	bool unread,
+	bool (*has)(const struct lease *lease, const void *what),
+	const void *what,
+	struct err *err
+);
 
 // ---- charges.c
 

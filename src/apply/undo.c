@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-static int undo_tree(const char *path, struct err *err)
+int undo_tree(const char *path, struct err *err)
 {
 	_cleanup_free_ char *parent = strdup(path);
 	_cleanup_close_ int fd = -1;
@@ -37,8 +37,11 @@ static int undo_tree(const char *path, struct err *err)
 	return fs_remove_tree(fd, slash + 1, err);
 }
 
-static bool has_link(const struct lease *lease, const char *name)
+// One that is draining does not look at it any more; one that waits gets another at its next start.
+static bool has_link(const struct lease *lease, const void *name)
 {
+	if (lease->draining || lease->again == LEASE_WAITING)
+		return false;
 	for (unsigned i = 0; i < lease->grant.nlinks; i++) {
 		if (str_eq(lease->grant.links[i].name, name))
 			return true;
@@ -46,35 +49,12 @@ static bool has_link(const struct lease *lease, const char *name)
 	return false;
 }
 
-// Whether another lease has the link. One that cannot be read keeps no other from ending: what it has mounted of it stays.
-static int link_is_used(
-	const struct ledger *l, const struct lease *except, const char *name, struct err *err
-)
-{
-	_cleanup_names_ struct names names = {0};
-
-	if (files_names(l->leases, &names, err) < 0)
-		return -err->code;
-	for (size_t i = 0; i < names.n; i++) {
-		struct err unused;
-		struct lease other;
-
-		// one that is draining does not look at it any more; one that waits gets another at its next start
-		if (!str_eq(names.list[i], except->grant.name)
-		    && lease_read(l, names.list[i], &other, &unused) == 0 && !other.draining
-		    && other.again != LEASE_WAITING && has_link(&other, name))
-			return 1;
-	}
-	return 0;
-}
-
-// The directory of a link goes with the last workload that has it.
-static int undo_link(
-	const struct ledger *l, const struct lease *lease, const char *path, struct err *err
+int link_end(
+	const struct ledger *l, const char *except, const char *path, bool unread, struct err *err
 )
 {
 	const char *name = strrchr(path, '/');
-	int used = link_is_used(l, lease, name != NULL ? name + 1 : path, err);
+	int used = leases_other(l, except, unread, has_link, name != NULL ? name + 1 : path, err);
 
 	if (used != 0)
 		return used < 0 ? used : 0;
@@ -119,7 +99,8 @@ int undo_lease(
 		else if (str_eq(u->what, "tree"))
 			r = undo_tree(u->path, err);
 		else if (str_eq(u->what, "link"))
-			r = undo_link(l, lease, u->path, err);
+			// one that cannot be read keeps it from nobody: what it has mounted of it stays
+			r = link_end(l, lease->grant.name, u->path, false, err);
 		else if (str_eq(u->what, "publish"))
 			r = publish_end(u->path, err);
 		else if (str_eq(u->what, OWNER_NOTE))
@@ -177,39 +158,6 @@ static int gc_one(struct ledger *l, const struct lease *lease, unsigned *count, 
 				"'%s' was cleaned up: nobody watched it any more", lease->grant.name
 			);
 	}
-	return 0;
-}
-
-// A lease whose file cannot be understood, with the reason in err. Its name alone tells what it has
-// for certain: when no process is left in its cgroups these go, and the file with them. Else the
-// error stays.
-static int gc_unreadable(struct ledger *l, const char *name, unsigned *count, struct err *err)
-{
-	_cleanup_free_ char *cgroup = str_printf("pinfold/%s", name);
-	_cleanup_free_ char *partition = str_printf("pinfold-%s", name);
-	_cleanup_free_ char *state = str_printf(RUN_DIR "/runtime/%s", name);
-	_cleanup_free_ char *netdevs = str_printf(PLAN_NETDEVS "/%s", name);
-	_cleanup_free_ char *published = str_printf(PUBLISH_DIR "/%s", name);
-	char hierarchy[sizeof(((struct lease *)0)->cgroup)];
-	struct err why = *err;
-
-	if (cgroup == NULL || partition == NULL || state == NULL || netdevs == NULL
-	    || published == NULL)
-		return err_oom(err);
-	if (name_check("a lease", name, err) < 0
-	    || cgroup_hierarchy(&l->fs, hierarchy, sizeof(hierarchy), err) < 0
-	    || cgroup_populated(&l->fs, hierarchy, cgroup)
-	    || cgroup_populated(&l->fs, hierarchy, partition)) {
-		*err = why;
-		return -err->code;
-	}
-	if (cgroup_remove(&l->fs, hierarchy, cgroup, err) < 0
-	    || cgroup_remove(&l->fs, hierarchy, partition, err) < 0
-	    || netdevs_return(l, netdevs, err) < 0 || publish_end(published, err) < 0
-	    || owner_return_unread(name, err) < 0 || undo_tree(state, err) < 0
-	    || lease_remove(l, name, err) < 0)
-		return -err->code;
-	(*count)++;
 	return 0;
 }
 
@@ -272,7 +220,7 @@ int gc_leases(struct ledger *l, unsigned *ret_count, struct err *err)
 		if (r == -ENOENT)
 			continue;
 		r = r == 0 ? gc_one(l, &lease, &count, err)
-			   : gc_unreadable(l, names.list[i], &count, err);
+			   : gc_unread(l, names.list[i], &count, err);
 		// go on: one that resists must not keep the others
 		if (r < 0)
 			err_keep(&first, err);

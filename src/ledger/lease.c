@@ -301,7 +301,7 @@ int lease_read(const struct ledger *l, const char *name, struct lease *ret, stru
 	if (r < 0)
 		return err_wrap(
 			err,
-			"use '" RUN_DIR "/leases/%s.json' (stop what it started, then remove it)",
+			"use '" RUN_DIR "/leases/%s.json' (end its programs, then: pinfold gc)",
 			name
 		);
 	*ret = lease;

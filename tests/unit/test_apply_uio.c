@@ -332,6 +332,30 @@ static void given_back(void **)
 	assert_true(of(AT(A) "config").st_mtime > 1);
 }
 
+// Its files tell whose it was.
+static void of_a_lease_that_cannot_be_read(void **)
+{
+	static const char *const files[] = {AT(A) "config", AT(B) "config"};
+	uint32_t range = 0;
+	struct err err;
+
+	assert_ok(ids_choose_range(&l, &range, &err), &err);
+	put_config(AT(A) "config", 7);
+	put_config(AT(B) "config", 7);
+	if (fchownat(topfd, files[0], range + 1000, range, 0) < 0)
+		skip_because("files cannot be given away here");
+	assert_int_equal(fchownat(topfd, files[1], 1000, 1000, 0), 0);
+	put("run/pinfold/leases/other.json", "{");
+	assert_ok(uio_return_unread(&l, "fw", &err), &err);
+	assert_int_equal(command_of(files[0]), 7); // that one may have it
+	assert_ok(uio_return_unread(&l, "other", &err), &err);
+	assert_int_equal(command_of(files[0]), 3);
+	assert_int_equal(of(files[0]).st_uid, 0);
+	assert_int_equal(of(AT(A) "reset").st_size, 1);
+	assert_int_equal(command_of(files[1]), 7);
+	assert_int_equal(of(files[1]).st_uid, 1000);
+}
+
 static void of_another(void **)
 {
 	struct err err;
@@ -404,6 +428,7 @@ int main(void)
 		EACH(not_to_be_told),
 		EACH(threads),
 		EACH(given_back),
+		EACH(of_a_lease_that_cannot_be_read),
 		EACH(of_another),
 		EACH(not_to_be_stopped),
 		EACH(not_back_from_its_reset),

@@ -54,6 +54,26 @@ def test_next_run_cleans_up(pf):
     assert name not in pf.ps()
 
 
+def test_link_of_a_lease_that_cannot_be_read(pf):
+    """The next one with a link of its name gets another directory."""
+    link = unique("l")
+    flags = ["--link", f"memif:{link}"]
+    path = Path("/run/pinfold/links", link)
+    s, name = pf.begin(*flags, script=f"echo secret >{path}/old; echo up; exec sleep 1000")
+    assert (path / "old").exists()
+    pids = processes_of(pf.lease(name))
+    (LEASES / f"{name}.json").write_text("{")
+    like = rf"use '/run/pinfold/leases/{name}.json' .*pinfold gc"
+    pf.fails("run", "--cpus", CPU, "--", "/bin/true", like=like)
+    for pid in [s.pid, *pids]:
+        kill(pid)
+    s.end()
+    wait(lambda: pf("gc").returncode == 0, what="the end")
+    assert not path.exists()
+    assert name in Path("/run/pinfold/log").read_text().splitlines()[-1]
+    assert pf.shell(f"ls {path}", *flags) == ""
+
+
 @pytest.mark.parametrize("what", ["crun", "init", "program"])
 @pytest.mark.guest
 def test_kill_of_a_part(pf, what):

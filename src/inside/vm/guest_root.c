@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define UPPER "/rw/upper" // the layer of memory
 #define P9 "trans=virtio,version=9p2000.L,msize=512000"
 
 static void place(const char *path, mode_t mode)
@@ -33,8 +34,13 @@ static void mount_at(
 	const char *options
 )
 {
-	if (mount(source, target, type, flags, options) < 0)
-		guest_die("mount %s on '%s' (%s): %s", type, target, options, strerror(errno));
+	const int code = mount(source, target, type, flags, options) < 0 ? errno : 0;
+
+	// as its program would call it
+	if (code != 0 && str_starts(target, GUEST_ROOT "/"))
+		target += strlen(GUEST_ROOT);
+	if (code != 0)
+		guest_die("mount %s on '%s' (%s): %s", type, target, options, strerror(code));
 }
 
 void guest_first_mounts(void)
@@ -49,39 +55,90 @@ void guest_first_mounts(void)
 	mount_at("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
 }
 
+// What the places of a container lie on, whatever the image has there: in the layer of memory, before it is one, so
+// that no link of the image is followed. As plan/root.c does it.
+static void skeleton(void)
+{
+	static const char *const dirs[] = {"proc", "sys", "dev", "run", "tmp"};
+	_cleanup_close_ int image = open("/host", O_PATH | O_DIRECTORY | O_CLOEXEC), run = -1;
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		_cleanup_free_ char *path = str_printf(UPPER "/%s", dirs[i]);
+
+		place(path, 0755);
+	}
+	// an image may have its own
+	run = fs_open_in(image, "var/run", O_PATH | O_NOFOLLOW, 0);
+	if (run >= 0)
+		return;
+	place(UPPER "/var", 0755);
+	if (symlink("../run", UPPER "/var/run") < 0)
+		guest_die("make link '/var/run': %s", strerror(errno));
+}
+
 // The image, read-only, under a layer of memory.
 void guest_root_mounts(void)
 {
 	mount_at("root", "/host", "9p", MS_RDONLY, "cache=loose," P9);
 	mount_at("rw", "/rw", "tmpfs", 0, "size=50%,mode=0755");
-	place("/rw/upper", 0755);
+	place(UPPER, 0755);
 	place("/rw/work", 0755);
+	skeleton();
 	mount_at(
 		"root",
 		GUEST_ROOT,
 		"overlay",
 		0,
-		"lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work"
+		"lowerdir=/host,upperdir=" UPPER ",workdir=/rw/work"
 	);
 }
 
-// mkdir -p below the new root; the last one a file, if so. No link is followed out of it.
+// Makes room for what the image has of another kind there, in the layer of memory alone: a volume below another one
+// changes nothing of the host's.
+static void clear(int root, int parent, const char *name)
+{
+	struct stat top, st;
+	struct err unused;
+
+	if (fstat(root, &top) == 0 && fstat(parent, &st) == 0 && st.st_dev == top.st_dev)
+		fs_remove_tree(parent, name, &unused);
+}
+
+static bool there(int root, const char *path, bool file)
+{
+	_cleanup_close_ int fd = fs_open_in(root, path, O_PATH, 0);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) == !file;
+}
+
+// mkdir -p below the new root; the last one a file, if so. Links are followed, but not out of it.
 static void make_below(const char *path, bool file)
 {
-	_cleanup_free_ char *copy = strdup(path);
 	_cleanup_close_ int root = open(GUEST_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_close_ int made = -1;
+	_cleanup_free_ char *copy = strdup(path + 1);
+	char *name = copy, *end;
 
-	for (char *s = copy != NULL ? strchr(copy + 1, '/') : NULL; s != NULL;
-	     s = strchr(s + 1, '/')) {
-		*s = '\0';
-		mkdirat(root, copy + 1, 0755);
-		*s = '/';
+	for (int parent = fcntl(root, F_DUPFD_CLOEXEC, 0); name != NULL;) {
+		bool is_file;
+
+		end = strchr(name, '/');
+		is_file = file && end == NULL;
+		if (end != NULL)
+			*end = '\0';
+		if (!there(root, copy, is_file)) {
+			clear(root, parent, name);
+			if (is_file)
+				mknodat(parent, name, S_IFREG | 0644, 0);
+			else
+				mkdirat(parent, name, 0755);
+		}
+		close(parent);
+		parent = end != NULL ? fs_open_in(root, copy, O_PATH | O_DIRECTORY, 0) : -1;
+		if (end != NULL)
+			*end++ = '/';
+		name = end;
 	}
-	if (file)
-		made = fs_open_in(root, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	else
-		mkdirat(root, path + 1, 0755);
 }
 
 static void bind_below(const char *from, const char *path, bool readonly)
@@ -166,7 +223,6 @@ void guest_places(const json_t *setup)
 	for (i = 0; i < ARRAY_LEN(moved); i++) {
 		_cleanup_free_ char *to = str_printf(GUEST_ROOT "%s", moved[i]);
 
-		place(to, 0755);
 		if (mount(moved[i], to, NULL, MS_MOVE, NULL) < 0)
 			guest_die("move '%s': %s", moved[i], strerror(errno));
 	}
@@ -185,7 +241,6 @@ void guest_places(const json_t *setup)
 		(int)json_integer_value(json_object_get(setup, "uid")),
 		(int)json_integer_value(json_object_get(setup, "gid"))
 	);
-	place(GUEST_ROOT "/run", 0755);
 	mount_at("pinfold", GUEST_ROOT "/run", "tmpfs", MS_NOSUID | MS_NODEV, run);
 	place(GUEST_ROOT "/run/pinfold", 0755);
 	mount_at(
@@ -198,10 +253,6 @@ void guest_places(const json_t *setup)
 	grant_file(json_object_get(setup, "grant"));
 	make_below("/run/pinfold/inside", true);
 	bind_below("/init", "/run/pinfold/inside", true);
-	// in an image's own /var/run
-	place(GUEST_ROOT "/var", 0755);
-	if (symlink("../run", GUEST_ROOT "/var/run") < 0 && errno != EEXIST)
-		guest_die("make link '/var/run': %s", strerror(errno));
 	json_array_foreach (pages, i, e) {
 		_cleanup_free_ char *to = str_printf(GUEST_ROOT "%s", json_text(e, "path", ""));
 

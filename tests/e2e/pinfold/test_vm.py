@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from features import needs_guests
-from imaging import build
-from machines import BOOT, VM, qemu_of
+from machines import BOOT, LOOK, LOOKED, VM, odd_image, qemu_of
 from workload import (
     CPU,
     LEASES,
@@ -428,11 +427,12 @@ def memory_beside(pid):
 
 @needs_two
 def test_second_takes_no_disk(pf, tmp_path):
-    """Two machines of one image at once; and what one takes of the host's memory is its guest's, and little more."""
-    image = tmp_path / "image"
-    build("-o", image, "/bin/sh", "/bin/sleep")
+    """Two machines of one image at once, which is odd and the same to a container; and what one takes of the host's memory is its guest's, and little more."""
+    image, flags = odd_image(tmp_path)
+    assert pf.run(*flags, "--", "/bin/sh", "-c", LOOK).stdout.split() == LOOKED.split()
     cache = os.environ.get("PINFOLD_GUEST_CACHE", "/var/cache/pinfold-guest")
-    name = pf.detach(*VM, "--image", image, name=unique("vm"))
+    name = pf.detach(*VM, *flags, name=unique("vm"))
+    assert pf.ok("exec", name, "--", "/bin/sh", "-c", LOOK).split() == LOOKED.split()
     before = files_below(cache, image)
     assert any(p.name.startswith("initramfs-") for p, _ in before)
     second = pf.detach(*VM, "--image", image, name=unique("vm"), cpu=OTHER)

@@ -501,8 +501,10 @@ def write_noise(t, m):
         t.put(f"proc/irq/{number}/effective_affinity_list", cpus)
         if handler:
             t.dir(f"proc/irq/{number}/{handler}")
-    for pid, name, flags, cpus in m.tasks:
+    for pid, name, flags, cpus, *cgroups in m.tasks:
         rest = "0 " * 43
+        for text in cgroups:
+            t.put(f"proc/{pid}/cgroup", text)
         t.put(f"proc/{pid}/stat", f"{pid} ({name}) S 2 0 0 0 -1 {flags} {rest.strip()}")
         # those of further threads after a semicolon
         for n, may in enumerate(cpus.split(";")):
@@ -618,6 +620,7 @@ def paper():
             (700, "collector", 0x00400000, "2"),
             (701, "wide", 0x00400000, "2,0"),
             (800, "testpmd", 0x00400000, "0-47;5;6"),
+            (900, "vnf", 0x00400000, "7", "12:cpuset:/pinfold/fw/box\n0::/"),
         ],
         model="Intel(R) Xeon(R) CPU E5-2690 v3 @ 2.60GHz",
         cpufreq=True,

@@ -155,6 +155,15 @@ static bool allowed_cpus(int dir, struct idset *ret)
 	return idset_parse_below(at, IDSET_MAX, ret) >= 0;
 }
 
+// In a cgroup of pinfold's: its CPUs are its own, or a grant's whose shared ones it has.
+static bool has_lease(int dir)
+{
+	char text[16384];
+
+	return hostfs_text(dir, "cgroup", text, sizeof(text)) >= 0
+	       && strstr(text, "/pinfold/") != NULL;
+}
+
 struct tasks {
 	host_task_fn fn;
 	void *arg;
@@ -175,6 +184,7 @@ static void read_task(int dir, const char *pid, void *arg)
 	t.name = name;
 	t.kernel = (flags & PF_KTHREAD) != 0;
 	t.bound = t.kernel && (flags & PF_NO_SETAFFINITY) != 0;
+	t.leased = !t.kernel && has_lease(dir);
 	if (all->fn(&t, all->arg) || t.kernel)
 		return;
 	// the lcores of a DPDK program are bound, its first thread need not be
@@ -198,7 +208,7 @@ void host_tasks_each(const struct hostfs *fs, host_task_fn fn, void *arg)
 static bool count_task(const struct host_task *t, void *arg)
 {
 	struct noise *n = arg;
-	bool pinned = !t->kernel && idset_subset(&t->may, n->cpus);
+	bool pinned = !t->kernel && !t->leased && idset_subset(&t->may, n->cpus);
 
 	if (pinned)
 		count(&n->ret->pinned, t->pid, t->name);

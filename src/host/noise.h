@@ -18,7 +18,7 @@ struct host_noise {
 	struct host_noise_kind irqs; // interrupts in use that the CPUs may get
 	struct host_noise_kind
 		kthreads;	       // kernel threads that may run there and could run elsewhere
-	struct host_noise_kind pinned; // other processes that may run there only
+	struct host_noise_kind pinned; // processes of no workload that may run there only
 };
 
 // Calls fn for each interrupt that is in use: its number, the first of its handlers, and the CPUs that it may go to.
@@ -30,6 +30,7 @@ struct host_task {
 	const char *pid, *name; // the name without what is not printable
 	bool kernel;		// a thread of the kernel …
 	bool bound;		// … that cannot be moved
+	bool leased;		// a process of a workload's
 	struct idset may;	// where it may run
 };
 

@@ -271,7 +271,7 @@ static bool find_bound(const struct host_task *t, void *arg)
 {
 	struct planning *p = arg;
 
-	if (t->kernel || !idset_subset(&t->may, &p->want->request.cpus))
+	if (t->kernel || t->leased || !idset_subset(&t->may, &p->want->request.cpus))
 		return false;
 	json_array_append_new(
 		p->unmovable,

@@ -45,6 +45,14 @@ static void bound_thread(void **)
 	assert_kind(&n.pinned, 1, "800 testpmd");
 }
 
+// Whom the CPU is granted to is not what disturbs it.
+static void workload(void **)
+{
+	struct host_noise n = look("7");
+
+	assert_kind(&n.pinned, 0, "");
+}
+
 // An interrupt without a handler is not in use.
 static void unused_interrupt(void **)
 {
@@ -130,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(isolated_cpu),
 		cmocka_unit_test(bound_thread),
+		cmocka_unit_test(workload),
 		cmocka_unit_test(unused_interrupt),
 		cmocka_unit_test(housekeeping_cpus),
 		cmocka_unit_test(this_machine),

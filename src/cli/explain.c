@@ -14,6 +14,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STATUS_UNKNOWN 1
 
@@ -104,6 +105,9 @@ int cmd_explain(int argc, char **argv)
 		err_sys(&err, errno, "read '%s'", argv[optind]);
 		return cli_fail(&err);
 	}
+	if (f == NULL && isatty(STDIN_FILENO))
+		fputs("pinfold: explain reads what is typed or pasted here; its end is ctrl-D\n",
+		      stderr);
 	found = read_all(f != NULL ? f : stdin);
 	if (ferror(f != NULL ? f : stdin))
 		return cli_refuse("explain: the input cannot be read");

@@ -262,21 +262,50 @@ static bool any_ids(const struct launch *l)
 	return any;
 }
 
-static unsigned asked(const struct launch *l)
+// "--user and -v", of what is asked for and the site has not. Returns how many.
+static unsigned add_refused(const struct launch *l, char *ret, size_t len)
 {
-	return (l->image != NULL ? ASK_IMAGE : 0) | (l->nvolumes > 0 ? ASK_VOLUMES : 0)
-	       | (l->config_files != NULL ? ASK_CONFIG : 0) | (l->user != NULL ? ASK_USER : 0)
-	       | (l->hostname != NULL ? ASK_HOSTNAME : 0) | (l->terminal ? ASK_TERMINAL : 0)
-	       | (l->runtime != NULL ? ASK_RUNTIME : 0) | (l->apparmor != NULL ? ASK_APPARMOR : 0)
-	       | (l->label != NULL ? ASK_LABEL : 0) | (l->allow_missing != 0 ? ASK_WAIVER : 0)
-	       | (l->workdir != NULL ? ASK_WORKDIR : 0) | (any_ids(l) ? ASK_IDMAP : 0)
-	       | (l->restart.when != RESTART_NO ? ASK_RESTART : 0)
-	       | (l->npublished > 0 ? ASK_PUBLISH : 0)
-	       | (l->accel != NULL || l->no_prealloc || l->viommu || l->first ? ASK_GUEST : 0);
+	const struct {
+		bool asked;
+		unsigned what;
+		const char *name;
+	} all[] = {
+		{l->image != NULL, ASK_IMAGE, "--image"},
+		{l->nvolumes > 0, ASK_VOLUMES, "-v"},
+		{l->config_files != NULL, ASK_CONFIG, "--config"},
+		{l->user != NULL, ASK_USER, "--user"},
+		{l->hostname != NULL, ASK_HOSTNAME, "--hostname"},
+		{l->terminal, ASK_TERMINAL, "-t"},
+		{l->runtime != NULL, ASK_RUNTIME, "--runtime"},
+		{l->apparmor != NULL, ASK_APPARMOR, "--apparmor"},
+		{l->label != NULL, ASK_LABEL, "--security-label"},
+		{l->allow_missing != 0, ASK_WAIVER, "--allow-missing"},
+		{l->workdir != NULL, ASK_WORKDIR, "--workdir"},
+		{any_ids(l), ASK_IDMAP, "idmap or owner of -v"},
+		{l->restart.when != RESTART_NO, ASK_RESTART, "--restart"},
+		{l->npublished > 0, ASK_PUBLISH, "--publish"},
+		{l->accel != NULL, ASK_GUEST, "--accel"},
+		{l->no_prealloc, ASK_GUEST, "--prealloc"},
+		{l->viommu, ASK_GUEST, "--viommu"},
+		{l->first, ASK_GUEST, "--first"},
+	};
+	unsigned n = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (!all[i].asked || (all[i].what & l->site.may) != 0)
+			continue;
+		str_add(ret, len, " and ", "%s", all[i].name);
+		n++;
+	}
+	return n;
 }
 
 int launch_check(const struct launch *l, struct err *err)
 {
+	char refused[256];
+	unsigned n;
+
 	if (l->detached && (l->terminal || l->interactive))
 		return err_set(
 			err, EINVAL, "-d does not go with -i or -t: nobody would be at the terminal"
@@ -285,7 +314,10 @@ int launch_check(const struct launch *l, struct err *err)
 		return err_set(
 			err, EINVAL, "--restart does not go with -i or -t: its input ends with it"
 		);
-	if ((asked(l) & ~l->site.may) != 0)
-		return err_set(err, EINVAL, "%s", l->site.refusal);
+	n = add_refused(l, refused, sizeof(refused));
+	if (n > 0)
+		return err_set(
+			err, EINVAL, "%s %s %s", refused, n == 1 ? "is" : "are", l->site.refusal
+		);
 	return launch_check_published(l, err);
 }

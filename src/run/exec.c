@@ -277,6 +277,15 @@ static int conclude(
 	}
 	if (w->phase == PHASE_FAILED) {
 		ret->status = status_of_exec(w->exec_errno);
+		if (w->exec_errno == ENOENT)
+			return err_set(
+				err,
+				ENOENT,
+				"run '%s': there is no such program in '%s', or not its loader; it "
+				"has what its image has, else /usr, /etc and /opt of the host",
+				x->launch->argv[0],
+				x->lease->grant.name
+			);
 		return err_sys(err, w->exec_errno, "run '%s'", x->launch->argv[0]);
 	}
 	watch_reason(&x->channels, reason, sizeof(reason));

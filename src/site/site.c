@@ -30,7 +30,7 @@ static const struct site sites[PLACES] = {
 			.has = SITE_LEASE | SITE_FENCE | SITE_CONTAINER | SITE_IDS | SITE_USERNS
 			       | SITE_PAGES | SITE_NODES | SITE_SUPERVISOR,
 			.may = ~(unsigned)ASK_GUEST,
-			.refusal = "--accel, --prealloc, --viommu and --first are for --in vm",
+			.refusal = "for --in vm",
 			.state = RUNTIME_DIR,
 			.starts = "init",
 			.execs = "init",
@@ -49,10 +49,7 @@ static const struct site sites[PLACES] = {
 			.has = SITE_LEASE | SITE_FENCE | SITE_PAGES | SITE_HOST_FILES
 			       | SITE_SUPERVISOR,
 			.may = ASK_WAIVER | ASK_CONFIG | ASK_RESTART | ASK_WORKDIR,
-			.refusal = "--in host runs the program as it is: --image, -v, --user, "
-				   "--hostname, --runtime, --apparmor, --accel and -t are for "
-				   "containers and virtual machines, --security-label and "
-				   "--publish for containers",
+			.refusal = "not for --in host, which runs the program as it is",
 			.pages = FENCE_DIR "/huge",
 			.environment = host_environment,
 			.status_fd = -1,
@@ -76,10 +73,7 @@ static const struct site sites[PLACES] = {
 			.may = ~(unsigned
 			)(ASK_RUNTIME | ASK_APPARMOR | ASK_LABEL | ASK_WAIVER | ASK_GUEST
 			  | ASK_CONFIG | ASK_RESTART | ASK_WORKDIR | ASK_IDMAP | ASK_PUBLISH),
-			.refusal = "--in host and vm, --runtime, --apparmor, --security-label, "
-				   "--allow-missing, --restart, --workdir, idmap and owner of "
-				   "-v, --publish and --config are root's; a keeper has what root "
-				   "gave it",
+			.refusal = "root's; a keeper has what root gave it",
 			.state = PEN_DIR "/state",
 			.starts = "init",
 			.execs = "init",
@@ -100,8 +94,7 @@ static const struct site sites[PLACES] = {
 			.may = ~(unsigned
 			)(ASK_RIGHTS | ASK_APPARMOR | ASK_LABEL | ASK_WORKDIR | ASK_IDMAP
 			  | ASK_PUBLISH),
-			.refusal = "--apparmor, --security-label, --workdir, --publish, idmap "
-				   "and owner of -v are for containers",
+			.refusal = "for containers, not --in vm",
 			.state = RUNTIME_DIR,
 			.manager = "cgroupfs",
 			.pages = FENCE_DIR "/huge",
@@ -121,7 +114,7 @@ static const struct site sites[PLACES] = {
 			.place = PLACE_ENGINE,
 			.name = "engine",
 			.has = SITE_LEASE | SITE_FENCE | SITE_SPEC | SITE_PAGES | SITE_NODES,
-			.refusal = "all but the grant is asked of the engine",
+			.refusal = "asked of the engine",
 			.pages = FENCE_DIR "/huge",
 			.nodes = FENCE_DIR "/vfio",
 			.status_fd = -1,
@@ -131,7 +124,7 @@ static const struct site sites[PLACES] = {
 			.place = PLACE_GIVEN,
 			.name = "given",
 			.has = SITE_FENCE | SITE_SPEC,
-			.refusal = "all is asked of the engine",
+			.refusal = "asked of the engine",
 			.status_fd = -1,
 		},
 };

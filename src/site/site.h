@@ -89,7 +89,7 @@ struct site {
 	const char *name;    // as people and leases call it: "container", "host", "keeper"
 	unsigned has;	     // SITE_…
 	unsigned may;	     // ASK_…
-	const char *refusal; // of what else is asked for
+	const char *refusal; // of what else is asked for, behind "--option is"
 
 	struct runtime runtime; // of its container
 	const char *state;	// directory of what the runtime keeps

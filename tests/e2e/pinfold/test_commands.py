@@ -338,7 +338,8 @@ def test_exec_beside_a_workload_that_has_taken_its_processes(pf, runtime):
     assert pf.ok("exec", name, "--", "/bin/echo", "in") == "in\n"
     p = pf("exec", name, "--", "/bin/sh", "-c", "/bin/true; echo reached")
     assert p.returncode != 0 and "fork" in p.stderr and "reached" not in p.stdout
-    assert pf("exec", name, "--", "/no/such").returncode == 127
+    p = pf("exec", name, "--", "/no/such")
+    assert p.returncode == 127 and f"there is no such program in '{name}'" in p.stderr
     pf.ok("stop", "-t", "0", name)
 
 

@@ -4,6 +4,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 
@@ -86,6 +87,18 @@ def test_forms(pinfold, tmp_path):
     assert p.returncode == 125 and p.stderr.count("\n") == 1
     p = explain(pinfold, "x\x1b[2J lcore 7 unavailable\n")
     assert "\x1b" not in p.stdout
+
+
+@pytest.mark.anywhere
+def test_on_a_terminal(pinfold):
+    """Who says no file is told that it waits for text."""
+    ours, its = os.openpty()
+    p = subprocess.Popen([pinfold, "explain"], stdin=its, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.write(ours, b"EAL: lcore 7 unavailable\n\x04")
+    out, error = p.communicate(timeout=20)
+    os.close(ours)
+    os.close(its)
+    assert b"cause  it is told to run on a CPU" in out and b"ctrl-D" in error, error
 
 
 def all_cures():

@@ -361,12 +361,16 @@ def test_volumes_refused(pf, top, volume, like):
 
 
 def test_not_for_machines(pf, top):
-    flags = [["-v", f"{top}:/data:rw,idmap"], ["-v", f"{top}:/data:rw,owner"], ["-w", "/usr"]]
-    for words in flags:
+    flags = {
+        "idmap or owner of -v is": ["-v", f"{top}:/data:rw,idmap"],
+        "idmap or owner of -v and --publish are": ["-v", f"{top}:/d:rw,owner", "--publish", "unix:/run/a/b.sock"],
+        "--workdir is": ["-w", "/usr"],
+    }
+    for said, words in flags.items():
         words = ["run", "--in", "vm", "--cpus", CPU, "--memory", "192M", *words, "--", "/bin/true"]
         pf.fails(
             *words,
-            like="--workdir, --publish, idmap and owner of -v are for containers",
+            like=f"pinfold: {said} for containers, not --in vm",
         )
 
 

@@ -34,9 +34,7 @@ static void said(const struct result *r)
 	}
 	if (claims[CLAIM_CANNOT] == 0 && missing > 0)
 		printf(", %u without a figure", missing);
-	puts(r->complete	 ? ""
-	     : r->failed != NULL ? ": not complete"
-				 : ": stopped before its end");
+	puts(r->complete ? "" : r->failed != NULL ? ": not complete" : ": stopped before its end");
 	if (r->failed != NULL)
 		printf("%-11s %s\n", "", r->failed);
 	fflush(stdout);

@@ -124,7 +124,8 @@ static const char *memory_text(const json_t *row, const char *key, char buf[stat
 
 void host_free_print(const json_t *rows)
 {
-	static const char *const keys[] = {"node", "cpus", "which", "hugepages", "memory", "nics", NULL};
+	static const char *const keys[] = {
+		"node", "cpus", "which", "hugepages", "memory", "nics", NULL};
 	_cleanup_json_ json_t *table = json_array();
 	const json_t *row, *pool;
 	size_t i, k;
@@ -134,9 +135,7 @@ void host_free_print(const json_t *rows)
 		struct idset cpus = {0};
 		struct err unused;
 
-		(void)idset_parse(
-			json_string_value(json_object_get(row, "cpus")), &cpus, &unused
-		);
+		(void)idset_parse(json_string_value(json_object_get(row, "cpus")), &cpus, &unused);
 
 		json_array_foreach (json_object_get(row, "hugepages"), k, pool) {
 			json_int_t total = json_integer_value(json_object_get(pool, "total"));

@@ -117,9 +117,7 @@ static int choose_site(struct cli_start *s, enum cli_start_kind kind, struct err
 	if (kind != CLI_START_RUN || s->definition == NULL || geteuid() == 0)
 		return 0;
 	if (s->launch.site.place != PLACE_CONTAINER)
-		return err_set(
-			err, EPERM, "--in %s is %s", s->launch.site.name, kept.refusal
-		);
+		return err_set(err, EPERM, "--in %s is %s", s->launch.site.name, kept.refusal);
 	s->launch.site = kept;
 	return 0;
 }

@@ -216,7 +216,8 @@ static int choose_cpus(
 		return err_set(
 			err,
 			EBUSY,
-			"%u CPU%s wanted, %u of %u online ones are free; see pinfold ps and pinfold "
+			"%u CPU%s wanted, %u of %u online ones are free; see pinfold ps and "
+			"pinfold "
 			"grant list",
 			count,
 			count == 1 ? "" : "s",

@@ -46,9 +46,7 @@ static int add_address(
 	if (inet_pton(six ? AF_INET6 : AF_INET, buf, bytes) != 1)
 		return err_set(err, EINVAL, "'%s' is no address", buf);
 	if (is_nobodys(six, bytes))
-		return err_set(
-			err, EINVAL, "'%s' is no address of an interface; say another", buf
-		);
+		return err_set(err, EINVAL, "'%s' is no address of an interface; say another", buf);
 	if (option_parse_number("prefix length", slash, 1, six ? 128 : 32, &prefix, err) < 0)
 		return -err->code;
 	strcpy(p->addresses[p->naddresses++], word);

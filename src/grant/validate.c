@@ -49,8 +49,9 @@ static int check_cpus(
 				"CPU %d is granted to '%s' already; %s%.200s",
 				cpu,
 				holder->name,
-				idset_empty(&left) ? "no CPU is free: see pinfold ps and pinfold grant list"
-						   : "free: ",
+				idset_empty(&left)
+					? "no CPU is free: see pinfold ps and pinfold grant list"
+					: "free: ",
 				idset_format(&left, list, sizeof(list))
 			);
 		}

@@ -53,10 +53,8 @@ static void takes_the_first(void **)
 	assert_non_null(m);
 	assert_true(strstr(m->cause, "-m or --socket-mem") != NULL);
 	// it looks at all sizes of pages that the kernel knows, and says of each that has none
-	m = explain_text(
-		"EAL: No free 1048576 kB hugepages reported on node 0\n"
-		"EAL: error allocating rte services array\n"
-	);
+	m = explain_text("EAL: No free 1048576 kB hugepages reported on node 0\n"
+			 "EAL: error allocating rte services array\n");
 	assert_non_null(m);
 	assert_contains(m->cure, ",anon");
 	m = explain_text("EAL: No free 2048 kB hugepages reported on node 0\nEAL: bye\n");

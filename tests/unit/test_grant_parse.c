@@ -419,15 +419,20 @@ static void interfaces(void **)
 		{"x,mtu=1279,2001:db8::9/64", "'2001:db8::9/64' takes an MTU of 1280 at least"},
 	};
 	static const char *const good[] = {
-		"x,240.0.0.1/8,255.0.0.1/8,mtu=68", "x,::2/64,fe80::1/64,mtu=1280", "a.b-c,10.0.0.1/8"};
+		"x,240.0.0.1/8,255.0.0.1/8,mtu=68",
+		"x,::2/64,fe80::1/64,mtu=1280",
+		"a.b-c,10.0.0.1/8"};
 	struct grant_netdev n;
 	struct grant_port p;
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(never); i++) {
 		assert_fails(grant_netdev_parse(never[i].text, &n, &err), &err, never[i].said);
-		if (strstr(never[i].text, "name=") == NULL && strstr(never[i].text, "force") == NULL)
-			assert_fails(grant_port_parse(never[i].text, &p, &err), &err, never[i].said);
+		if (strstr(never[i].text, "name=") == NULL
+		    && strstr(never[i].text, "force") == NULL)
+			assert_fails(
+				grant_port_parse(never[i].text, &p, &err), &err, never[i].said
+			);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
 		assert_ok(grant_netdev_parse(good[i], &n, &err), &err);

@@ -35,7 +35,10 @@ static void cpus(void **)
 
 	fake_read("two", &h);
 	refused(&h, &nobody, "cpus=7", "CPU 7 does not exist; this host has 0-1");
-	refused(&h, &nobody, "cpu-count=3", "3 CPUs wanted, 2 of 2 online ones are free; see pinfold ps and");
+	refused(&h,
+		&nobody,
+		"cpu-count=3",
+		"3 CPUs wanted, 2 of 2 online ones are free; see pinfold ps and");
 	refused(&h, &nobody, "cpus=0 cpu-count=1", "not both");
 	refused(&h, &nobody, "memory=1G", "--cpu-count N");
 	fake_hold(&h, &others, "name=other cpus=1", false);

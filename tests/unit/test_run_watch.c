@@ -45,7 +45,8 @@ static void nics(void **)
 	static const char *const gone[] = {
 		"remove@/devices/pci0000:00/0000:00:03.0",
 		"remove@/devices/platform/40000000.pcie/pci0000:00/0000:00:03.0",
-		"remove@/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00/x/pci0001:00/0001:00:02.0",
+		"remove@/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00/x/pci0001:00/"
+		"0001:00:02.0",
 		"remove@/devices/virtual/vfio/40",
 	};
 

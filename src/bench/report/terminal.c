@@ -270,9 +270,9 @@ static void lacking(FILE *f, const struct result *r, unsigned width)
 
 	if (r->complete && r->failed == NULL)
 		return;
-	line = need(str_printf(
-		"%s is not complete: %s", r->experiment, r->failed ?: "it was stopped"
-	));
+	line = need(
+		str_printf("%s is not complete: %s", r->experiment, r->failed ?: "it was stopped")
+	);
 	terminal_wrap(f, line, GAP, width);
 }
 

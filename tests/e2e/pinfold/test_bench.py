@@ -279,13 +279,18 @@ def test_ctrl_c_and_resume(pinfold, leaks, tmp_path):
     assert p.returncode == 0 and holds in error.splitlines()[0], out + error
     disk = results(where)[1]["disk"]
     assert not disk["complete"] and holds in disk["failed"], disk
-    assert f"disk is not complete: pinfold: ended with status 125: pinfold: CPU {CPU} is" in " ".join(
-        bench(pinfold, "show", where).split()
+    assert (
+        f"disk is not complete: pinfold: ended with status 125: pinfold: CPU {CPU} is"
+        in " ".join(bench(pinfold, "show", where).split())
     )
 
     bench(pinfold, "run", "--resume", where, "disk")
     doc, found = results(where)
-    assert found["disk"]["complete"] and "failed" not in found["disk"] and found["machine"]["rows"] == machine
+    assert (
+        found["disk"]["complete"]
+        and "failed" not in found["disk"]
+        and found["machine"]["rows"] == machine
+    )
     rows = {(r["name"], r.get("environment")): r for r in found["disk"]["rows"]}
     assert rows["what an instance adds to its image", "container"]["claim"] == "holds today"
 

@@ -93,7 +93,9 @@ def test_forms(pinfold, tmp_path):
 def test_on_a_terminal(pinfold):
     """Who says no file is told that it waits for text."""
     ours, its = os.openpty()
-    p = subprocess.Popen([pinfold, "explain"], stdin=its, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p = subprocess.Popen(
+        [pinfold, "explain"], stdin=its, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     os.write(ours, b"EAL: lcore 7 unavailable\n\x04")
     out, error = p.communicate(timeout=20)
     os.close(ours)

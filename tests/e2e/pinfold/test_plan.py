@@ -284,7 +284,10 @@ def test_refusal_changes_nothing(pinfold, machine):
         ("--in vm --nic f0:00.0,bind", "shares IOMMU group 200 with 0000:f0:00.1"),
         ("--in vm --nic f0:00.0 --nic f0:00.1", "is bound to ixgbe; bind it to vfio-pci first"),
         ("--viommu --nic 10:01.2", "pinfold: --viommu is for --in vm"),
-        ("--in host --viommu", "pinfold: --viommu is not for --in host, which runs the program as it is"),
+        (
+            "--in host --viommu",
+            "pinfold: --viommu is not for --in host, which runs the program as it is",
+        ),
     ],
 )
 def test_nics_that_a_machine_cannot_have(pinfold, machine, flags, like):

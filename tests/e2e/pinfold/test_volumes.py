@@ -363,7 +363,12 @@ def test_volumes_refused(pf, top, volume, like):
 def test_not_for_machines(pf, top):
     flags = {
         "idmap or owner of -v is": ["-v", f"{top}:/data:rw,idmap"],
-        "idmap or owner of -v and --publish are": ["-v", f"{top}:/d:rw,owner", "--publish", "unix:/run/a/b.sock"],
+        "idmap or owner of -v and --publish are": [
+            "-v",
+            f"{top}:/d:rw,owner",
+            "--publish",
+            "unix:/run/a/b.sock",
+        ],
         "--workdir is": ["-w", "/usr"],
     }
     for said, words in flags.items():

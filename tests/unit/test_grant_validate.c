@@ -43,7 +43,7 @@ static void cpus(void **)
 	refused(&h, &nobody, "memory=1G", "--cpu-count N");
 	fake_hold(&h, &others, "name=other cpus=1", false);
 	refused(&h, &others, "cpus=0-1", "CPU 1 is granted to 'other' already; free: 0");
-	refused(&h, &others, "cpu-count=2", "see pinfold grant list");
+	refused(&h, &others, "cpu-count=2", "see pinfold ps and pinfold grant list");
 	fake_hold(&h, &others, "name=more cpus=0", true);
 	refused(&h, &others, "cpus=0", "no CPU is free: see pinfold ps and pinfold grant list");
 	idset_del(&h.online, 1);

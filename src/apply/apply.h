@@ -200,6 +200,9 @@ int apply_owner(const struct step *s, struct err *err);
 int owner_return(const struct lease *lease, const char *row, struct err *err);
 // The same of all that a lease has which cannot be read, as it was written down.
 int owner_return_unread(const char *lease, struct err *err);
+// seen.c
+// Whether what was mounted there is what others find: those who connect to it, and peers.
+int apply_seen(const char *path, struct err *err);
 // publish.c
 int apply_publish(const struct step *s, struct err *err);
 // Unmounts what was published at `path` and what it left there. None is fine.

@@ -75,5 +75,5 @@ int apply_publish(const struct step *s, struct err *err)
 		);
 	if (fchown(fd, s->uid, s->gid) < 0 || fchmod(fd, s->mode) < 0)
 		return err_sys(err, errno, "make directory '%s'", s->path);
-	return 0;
+	return apply_seen(s->path, err);
 }

@@ -107,7 +107,7 @@ static int do_link(const struct step *s, struct err *err)
 	}
 	if (fd < 0 || fchown(fd, s->uid, s->gid) < 0 || fchmod(fd, s->mode) < 0)
 		return err_sys(err, errno, "make directory '%s'", s->path);
-	return 0;
+	return apply_seen(s->path, err);
 }
 
 static int do_touch(const struct step *s, struct err *err)

@@ -5,6 +5,7 @@
 import errno
 import json
 import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from drover_config import configuration
 from places import program
-from workload import CPU, PYTHON, needs_pages, needs_root, unique, wait
+from workload import CPU, PYTHON, SLOW, needs_pages, needs_root, unique, wait
 
 pytestmark = needs_root
 TOP = Path("/run/pinfold/publish")
@@ -195,6 +196,28 @@ def test_after_kill(pf):
     s.process.wait()
     pf.ok("stop", "-t", "1", name)
     assert not (TOP / name).exists()
+
+
+def test_in_another_mount_namespace(pf):
+    """As a unit with PrivateTmp= has it: nobody would find what is mounted there, nor a peer its link."""
+    if not os.access("/proc/1/root/run", os.F_OK):
+        pytest.skip("the first process's mounts may not be seen here")
+    link = unique("l")
+    for flags in (["--link", f"memif:{link}"], ["--publish", "unix:/run/app/s"]):
+        name = pf.unique()
+        command = [pf.path, "run", "--name", name, "--cpus", str(CPU), *flags, "--", "/bin/true"]
+        p = subprocess.run(
+            ["unshare", "-m", "--propagation", "slave", *command],
+            capture_output=True,
+            text=True,
+            timeout=20 * SLOW,
+            check=False,
+        )
+        where = f"/run/pinfold/(links/{link}|publish/{name})"
+        assert p.returncode == 125 and p.stderr.count("\n") == 1
+        assert re.match(f"pinfold: mount '{where}': nobody else would see it.*PrivateTmp", p.stderr)
+        assert not Path(f"/run/pinfold/links/{link}").exists() and not (TOP / name).exists()
+        subprocess.run(command, check=True, timeout=20 * SLOW)
 
 
 def test_refused(pf):

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -16,13 +17,14 @@ int size_parse(const char *s, uint64_t *ret, struct err *err)
 	const char *p = s, *unit;
 	uint64_t v = 0;
 	unsigned shift = 0;
+	bool large = false;
 
 	if (!isdigit((unsigned char)*p))
 		goto bad;
 	for (; isdigit((unsigned char)*p); p++) {
 		if (__builtin_mul_overflow(v, 10, &v)
 		    || __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
-			goto bad;
+			large = true;
 	}
 	if (*p != '\0' && strcasecmp(p, "B") != 0) {
 		unit = strchr(units, toupper((unsigned char)*p));
@@ -33,8 +35,8 @@ int size_parse(const char *s, uint64_t *ret, struct err *err)
 		if (*p != '\0' && strcasecmp(p, "B") != 0 && strcasecmp(p, "iB") != 0)
 			goto bad;
 	}
-	if (shift > 0 && v >> (64 - shift) != 0)
-		goto bad;
+	if (large || (shift > 0 && v >> (64 - shift) != 0))
+		return err_set(err, ERANGE, "read size '%.64s': it is too large", s);
 	*ret = v << shift;
 	return 0;
 bad:

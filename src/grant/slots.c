@@ -111,8 +111,10 @@ int slots_fill(
 
 	*ret = (struct slots){0};
 	while (ret->n < most) {
-		if (most > 1)
-			snprintf(one.name, sizeof(one.name), "%.36s-%u", req->name, ret->n + 1);
+		if (most > 1
+		    && snprintf(one.name, sizeof(one.name), "%s-%u", req->name, ret->n + 1)
+			       >= (int)sizeof(one.name))
+			return err_set(err, EINVAL, "name '%s' is too long for --count", req->name);
 		if (grant_resolve(&one, host, others, &g, &ret->why) < 0) {
 			ret->limit = limit_of(&one, host, others);
 			return 0;

@@ -36,32 +36,14 @@ static void parses(void **)
 static void refuses(void **)
 {
 	static const char *const bad[] = {
-		"",
-		"B",
-		"M",
-		"iB",
-		"2iB",
-		"-1",
-		"+1",
-		" 1",
-		"1 ",
-		"1 M",
-		"1M\n",
-		"1.5G",
-		"1,5G",
-		"1e3",
-		"0x10",
-		"2MM",
-		"2Mi",
-		"2MBB",
-		"2BB",
-		"2P",
-		"2MiBs",
+		"",	"B",	"M",   "iB",   "2iB", "-1",  "+1",   " 1",  "1 ", "1 M",   "1M\n",
+		"1.5G", "1,5G", "1e3", "0x10", "2MM", "2Mi", "2MBB", "2BB", "2P", "2MiBs", "M2",
+	};
+	static const char *const large[] = {
 		"18446744073709551616",
 		"99999999999999999999999",
 		"16777216T",
 		"18014398509481984K",
-		"M2",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -69,6 +51,13 @@ static void refuses(void **)
 		struct err err;
 
 		assert_fails(size_parse(bad[i], &v, &err), &err, "read size '");
+		assert_int_equal(v, 7);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(large); i++) {
+		uint64_t v = 7;
+		struct err err;
+
+		assert_fails(size_parse(large[i], &v, &err), &err, "it is too large");
 		assert_int_equal(v, 7);
 	}
 }

@@ -130,6 +130,24 @@ static unsigned fill(const char *kind, const char *flags, unsigned most, enum sl
 	return s.n;
 }
 
+// As when they are made.
+static void slots_of_a_long_name(void **)
+{
+	struct request req = fake_request("cpu-count=1 memory=256M");
+	struct holdings others = {0};
+	struct slots s;
+	struct host h;
+	struct err err;
+
+	fake_read("huge", &h);
+	memset(req.name, 'n', sizeof(req.name) - 1);
+	assert_fails(
+		slots_fill(&req, &h, &others, 2, false, &s, &err), &err, "too long for --count"
+	);
+	holdings_done(&others);
+	host_done(&h);
+}
+
 static void slots(void **)
 {
 	const char *const flags = "cpu-count=4 memory=4G";
@@ -152,6 +170,7 @@ int main(void)
 		cmocka_unit_test(beside),
 		cmocka_unit_test(node_with_memory),
 		cmocka_unit_test(slots),
+		cmocka_unit_test(slots_of_a_long_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "base/debug.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/write.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -40,16 +41,17 @@ static int do_cgroup(const struct step *s, struct err *err)
 static int do_set(const struct step *s, struct err *err)
 {
 	_cleanup_close_ int fd = open(s->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	size_t len = strlen(s->value);
+	int r;
 
 	if (fd < 0 && (s->hint || (errno == ENOENT && s->optional)))
 		return 0;
 	if (fd < 0)
 		return err_sys(err, errno, "open '%s' to write '%.64s'", s->path, s->value);
-	if (write(fd, s->value, len) == (ssize_t)len || s->hint)
+	r = write_once(fd, s->value, strlen(s->value));
+	if (r == 0 || s->hint)
 		return 0;
 	// the kernel says no more than that
-	if (errno == EINVAL && strstr(s->path, "/cpuset.cpus.exclusive") != NULL)
+	if (r == -EINVAL && strstr(s->path, "/cpuset.cpus.exclusive") != NULL)
 		return err_set(
 			err,
 			EBUSY,
@@ -58,7 +60,7 @@ static int do_set(const struct step *s, struct err *err)
 			s->value,
 			s->path
 		);
-	return err_sys(err, errno, "write '%.64s' to '%s'", s->value, s->path);
+	return err_sys(err, -r, "write '%.64s' to '%s'", s->value, s->path);
 }
 
 static int do_give(const struct step *s, struct err *err)
@@ -133,13 +135,12 @@ static int do_file(const struct step *s, struct err *err)
 {
 	_cleanup_close_ int fd =
 		open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, s->mode);
-	size_t len = strlen(s->value);
+	int r;
 
 	if (fd < 0)
 		return err_sys(err, errno, "make file '%s'", s->path);
-	if (write(fd, s->value, len) != (ssize_t)len)
-		return err_sys(err, errno, "write file '%s'", s->path);
-	return 0;
+	r = write_all(fd, s->value, strlen(s->value));
+	return r < 0 ? err_sys(err, -r, "write file '%s'", s->path) : 0;
 }
 
 // In one write, so that whoever reads it meanwhile finds the one text or the other. What is left of a longer one are
@@ -150,6 +151,7 @@ static int do_rewrite(const struct step *s, struct err *err)
 	size_t len = strlen(s->value), room;
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
+	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "open file '%s' to write over it", s->path);
@@ -159,9 +161,8 @@ static int do_rewrite(const struct step *s, struct err *err)
 		return err_oom(err);
 	memcpy(text, s->value, len);
 	memset(text + len, '\n', room - len);
-	if (write(fd, text, room) != (ssize_t)room)
-		return err_sys(err, errno, "write over file '%s'", s->path);
-	return 0;
+	r = write_once(fd, text, room);
+	return r < 0 ? err_sys(err, -r, "write over file '%s'", s->path) : 0;
 }
 
 static int do_symlink(const struct step *s, struct err *err)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "base/write.h"
 #include "host/hostfs.h"
 #include "host/nic.h"
 #include "ledger/vf_record.h"
@@ -25,11 +26,12 @@ static int write_below(int root, const char *path, const char *value, struct err
 {
 	_cleanup_close_ int fd = fs_open_in(root, path, O_WRONLY | O_TRUNC, 0);
 
+	int r;
+
 	if (fd < 0)
 		return err_sys(err, errno, "open '/%s' to write '%s'", path, value);
-	if (write(fd, value, strlen(value)) != (ssize_t)strlen(value))
-		return err_sys(err, errno, "write '%s' to '/%s'", value, path);
-	return 0;
+	r = write_once(fd, value, strlen(value));
+	return r < 0 ? err_sys(err, -r, "write '%s' to '/%s'", value, path) : 0;
 }
 
 static unsigned number_of_vfs(const struct hostfs *fs, const char *pf)

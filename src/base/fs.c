@@ -6,6 +6,7 @@
 
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/write.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -224,21 +225,6 @@ static bool plain_name(const char *name)
 	       && !str_eq(name, "..");
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 enum lasting {
 	WRITE_FLEETING,
 	WRITE_ATOMIC,
@@ -261,6 +247,17 @@ static int put_at(int dirfd, const char *tmp, const char *name, enum lasting how
 		// a file system without them
 	}
 	return renameat(dirfd, tmp, dirfd, name) == 0 ? 0 : -errno;
+}
+
+// With the directory, which the caller may have by a descriptor alone.
+static int refuse_write(int dirfd, const char *name, int code, struct err *err)
+{
+	char link[32], dir[PATH_MAX] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	if (dirfd >= 0 && readlink(link, dir, sizeof(dir) - 1) > 0)
+		return err_sys(err, code, "write '%s/%s'", dir, name);
+	return err_sys(err, code, "write '%s'", name);
 }
 
 static int write_renamed(
@@ -287,7 +284,7 @@ static int write_renamed(
 	if (fd < 0 && errno == EEXIST && unlinkat(dirfd, tmp, 0) == 0)
 		fd = openat(dirfd, tmp, flags, mode);
 	if (fd < 0)
-		return err_sys(err, errno, "write '%s'", name);
+		return refuse_write(dirfd, name, errno, err);
 	r = write_all(fd, data, len);
 	if (r == 0 && (fchmod(fd, mode) < 0 || (how == WRITE_DURABLE && fsync(fd) < 0)))
 		r = -errno;
@@ -295,7 +292,7 @@ static int write_renamed(
 		r = put_at(dirfd, tmp, name, how);
 	if (r < 0) {
 		unlinkat(dirfd, tmp, 0);
-		return err_sys(err, -r, "write '%s'", name);
+		return refuse_write(dirfd, name, -r, err);
 	}
 	return 0;
 }
@@ -321,19 +318,11 @@ int fs_write_fleeting(
 	return write_renamed(dirfd, name, data, len, mode, WRITE_FLEETING, err);
 }
 
-// 0 or -errno.
-static int write_once(int fd, const char *value)
-{
-	ssize_t n = write(fd, value, strlen(value));
-
-	return n == (ssize_t)strlen(value) ? 0 : n < 0 ? -errno : -EIO;
-}
-
 int fs_write_value(const char *path, const char *value)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	return fd >= 0 ? write_once(fd, value) : -errno;
+	return fd >= 0 ? write_once(fd, value, strlen(value)) : -errno;
 }
 
 int fs_write_control(int dirfd, const char *path, const char *value, struct err *err)
@@ -343,7 +332,7 @@ int fs_write_control(int dirfd, const char *path, const char *value, struct err 
 
 	if (fd < 0)
 		return err_sys(err, errno, "open '%s' to write '%s'", path, value);
-	r = write_once(fd, value);
+	r = write_once(fd, value, strlen(value));
 	return r < 0 ? err_sys(err, -r, "write '%s' to '%s'", value, path) : 0;
 }
 

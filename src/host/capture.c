@@ -7,6 +7,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/write.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -204,9 +205,7 @@ static int make_one(int dir, const char *path, const json_t *value)
 	if (!json_is_string(value))
 		return -EINVAL;
 	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, json_string_value(value), len) != (ssize_t)len)
-		return -errno;
-	return 0;
+	return fd < 0 ? -errno : write_all(fd, json_string_value(value), len);
 }
 
 static int check_format(const json_t *doc, const char *what, struct err *err)

@@ -10,6 +10,7 @@
 #include "base/jread.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "base/write.h"
 #include "host/hostfs.h"
 #include "ledger/ledger.h"
 
@@ -104,6 +105,7 @@ static int given_write(const struct ledger *l, const struct given *g, struct err
 	_cleanup_close_ int dir = fs_open_in(l->fs.root, RUN_DIR, O_RDONLY | O_DIRECTORY, 0);
 	_cleanup_close_ int fd = -1;
 	char text[IDS_BYTES + 1], boot[HOST_BOOT_ID];
+	int r;
 
 	hostfs_boot_id(l->fs.root, boot);
 	snprintf(
@@ -121,9 +123,8 @@ static int given_write(const struct ledger *l, const struct given *g, struct err
 		fd = openat(
 			dir, IDS_NAME ".json", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600
 		);
-	if (fd < 0 || pwrite(fd, text, IDS_BYTES, 0) != IDS_BYTES)
-		return err_sys(err, errno, "write '" RUN_DIR "/" IDS_NAME ".json'");
-	return 0;
+	r = fd < 0 ? -errno : write_once(fd, text, IDS_BYTES);
+	return r < 0 ? err_sys(err, -r, "write '" RUN_DIR "/" IDS_NAME ".json'") : 0;
 }
 
 int ids_take(const struct ledger *l, const struct lease *lease, struct err *err)

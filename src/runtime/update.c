@@ -7,6 +7,7 @@
 #include "base/jdoc.h"
 #include "base/jread.h"
 #include "base/scope.h"
+#include "base/write.h"
 #include "grant/change.h"
 
 #include <stdio.h>
@@ -60,10 +61,11 @@ static int read_all(int fd, char **ret, size_t *ret_len, struct err *err)
 static int put_back(const char *text, struct err *err)
 {
 	_cleanup_close_ int fd = memfd_create("resources", MFD_CLOEXEC);
-	size_t len = strlen(text);
+	int r = fd < 0 ? -errno : write_all(fd, text, strlen(text));
 
-	if (fd < 0 || write(fd, text, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET) < 0
-	    || dup2(fd, STDIN_FILENO) < 0)
+	if (r < 0)
+		return err_sys(err, -r, "keep resources");
+	if (lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, STDIN_FILENO) < 0)
 		return err_sys(err, errno, "keep resources");
 	return 0;
 }

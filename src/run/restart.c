@@ -230,15 +230,21 @@ int run_again_and_again(
 	return r;
 }
 
-int restart_stop(struct ledger *l, const struct lease *lease, struct err *err)
+bool restart_tell(const struct ledger *l, const struct lease *lease)
 {
 	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, lease->supervisor, 0);
+
+	// the process that was opened is the very one
+	return fd >= 0 && lease_supervised(l, lease)
+	       && syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) == 0;
+}
+
+int restart_stop(struct ledger *l, const struct lease *lease, struct err *err)
+{
 	int64_t limit = clock_ms() + STOP_MILLISECONDS;
 	int r;
 
-	// the process that was opened is the very one
-	if (fd >= 0 && lease_supervised(l, lease))
-		syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
+	restart_tell(l, lease);
 	while (clock_ms() < limit && lease_exists(l, lease->grant.name)
 	       && lease_supervised(l, lease))
 		nap_ms(TICK_MILLISECONDS);

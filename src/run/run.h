@@ -133,6 +133,8 @@ int run_again_and_again(
 	struct err *err
 );
 
+// Tells a lease's supervisor itself to end, and to start nothing again. False: it has none.
+bool restart_tell(const struct ledger *l, const struct lease *lease);
 // Ends one that waits for its next start, or for what it passed on.
 int restart_stop(struct ledger *l, const struct lease *lease, struct err *err);
 

@@ -152,8 +152,15 @@ static int mark_stopped(struct ledger *l, struct lease *lease, struct err *err)
 	r = lease_read(l, lease->grant.name, &now, err);
 	if (r == 0 && lease_same_supervisor(lease, &now)) {
 		if (now.again == LEASE_AGAIN) {
-			now.again = LEASE_STOPPED;
-			r = lease_write(l, &now, err);
+			struct lease marked = now;
+
+			marked.again = LEASE_STOPPED;
+			r = lease_write(l, &marked, err);
+			// without room for that its supervisor is told itself
+			if (r == 0)
+				now = marked;
+			else if (restart_tell(l, &now))
+				r = 0;
 		}
 		*lease = now;
 	}

@@ -37,6 +37,32 @@ def gone(name):
     return not (LEASES / f"{name}.json").exists()
 
 
+FULL = """
+mount -t tmpfs -o size=256k,mode=755 none /run/pinfold
+"$1" run -d --restart always --name "$2" --cpus "$3" -- /bin/sleep 1000 || exit 3
+cat /dev/zero >/run/pinfold/full 2>/dev/null
+timeout 20 "$1" stop -t 1 "$2"
+status=$?
+rm /run/pinfold/full
+"$1" ps --json
+"$1" stop -t 1 "$2" 2>/dev/null
+exit $status
+"""
+
+
+def test_stopped_without_room(pf):
+    """What would make room on /run needs none itself."""
+    p = subprocess.run(
+        ["unshare", "-m", "sh", "-c", FULL, "sh", pf.path, unique(), str(CPU)],
+        capture_output=True,
+        text=True,
+        timeout=50 * SLOW,
+        check=False,
+    )
+    assert (p.returncode, p.stderr) == (0, "")
+    assert p.stdout.endswith("[]\n"), p.stdout
+
+
 @pytest.mark.parametrize("where", ["container", "host"])
 def test_on_failure_so_often(pf, leaks, where):
     name = loop(pf, "echo run; exit 3", "on-failure:2", where=where)

@@ -198,6 +198,7 @@ def test_after_kill(pf):
     assert not (TOP / name).exists()
 
 
+@pytest.mark.guest
 def test_in_another_mount_namespace(pf):
     """As a unit with PrivateTmp= has it: nobody would find what is mounted there, nor a peer its link."""
     if not os.access("/proc/1/root/run", os.F_OK):

@@ -244,20 +244,26 @@ static int note_image(struct plan *p, int image, struct stat *ret, struct err *e
 	return 0;
 }
 
+// Unless the image has its own. Before the mount points of volumes, which may be in there.
+static void image_run(struct plan *p, int image)
+{
+	_cleanup_close_ int run = fs_open_in(image, "var/run", O_PATH | O_NOFOLLOW, 0);
+
+	if (run >= 0)
+		return;
+	plan_dir(p, strdup(FENCE_DIR "/skeleton/var"));
+	plan_link(p, strdup(FENCE_DIR "/skeleton/var/run"), strdup("../run"));
+}
+
 // The image under the layer `skeleton`. It is bound first: an overlay takes its layers by path, and
 // what is bound can be compared with what was looked at.
 static int image_root(struct plan *p, int image, struct err *err)
 {
-	_cleanup_close_ int run = fs_open_in(image, "var/run", O_PATH | O_NOFOLLOW, 0);
 	_cleanup_free_ char *place = NULL;
 	struct stat st;
 
 	if (note_image(p, image, &st, err) < 0)
 		return -err->code;
-	if (run < 0) {
-		plan_dir(p, strdup(FENCE_DIR "/skeleton/var"));
-		plan_link(p, strdup(FENCE_DIR "/skeleton/var/run"), strdup("../run"));
-	}
 	place = plan_take_in(p, "image", p->launch->image, true, true);
 	plan_expect(p, st.st_dev, st.st_ino);
 	if (place == NULL)
@@ -322,6 +328,8 @@ int plan_root(struct plan *p, struct err *err)
 		}
 		host_root(p, points);
 	}
+	if (layered)
+		image_run(p, image);
 	for (unsigned i = 0; !guest && i < p->launch->nvolumes; i++) {
 		if (volume_point(p, &p->launch->volumes[i], top, image, err) < 0)
 			return -err->code;

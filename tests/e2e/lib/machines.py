@@ -16,10 +16,10 @@ BOOT = 70 * SLOW  # longer than a start may take
 # Places of an image that are not what a container has there, and lead to where a guest's own files would be
 ODD = {"tmp": "/var/tmp", "proc": "/proc/1/root", "sys": "../../etc", "run": "/tmp"}
 LOOK = """
-    for d in /tmp /proc /sys /run /dev /var/run /taken; do cd -P $d && pwd; done
+    for d in /tmp /proc /sys /run /dev /var/run /taken /var/run/at; do cd -P $d && pwd; done
     echo x >/tmp/file && echo /tmp/* /taken/* && read word </over && echo $word
 """
-LOOKED = "/tmp /proc /sys /run /dev /run /taken /tmp/file /taken/word said"
+LOOKED = "/tmp /proc /sys /run /dev /run /taken /run/at /tmp/file /taken/word said"
 
 
 def odd_image(top):
@@ -35,7 +35,8 @@ def odd_image(top):
     (image / "over/below").mkdir(parents=True)
     volume.mkdir()
     (volume / "word").write_text("said\n")
-    return image, ("--image", image, "-v", f"{volume}:/taken:ro", "-v", f"{volume}/word:/over:ro")
+    at = (f"{volume}:/taken:ro", f"{volume}/word:/over:ro", f"{volume}:/var/run/at:ro")
+    return image, ("--image", image, *(word for volume in at for word in ("-v", volume)))
 
 
 def qemu_of(pf, name):

@@ -27,7 +27,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define PROCESS_FD_MIN 64 // above those that a caller has still to put in their places
+#define END_MILLISECONDS 500 // for the first process, after one that was killed with it
+#define PROCESS_FD_MIN 64    // above those that a caller has still to put in their places
 
 // Our init says 126 and 127 as container tools do, which the runtime's exec does not.
 static json_t *arguments(
@@ -121,6 +122,40 @@ bool exec_wait_for_runtime(const struct lease *lease, unsigned milliseconds)
 	     milliseconds -= 10)
 		nap_ms(10);
 	return access(file, F_OK) == 0;
+}
+
+// The container has ended: its first process is gone, or has no memory any more and waits for those that end with it,
+// as one that has a guest's memory to give back; or the runtime has taken all of it away. Soon: what was executed may be
+// killed a moment before.
+static bool ended_by_now(const struct lease *lease)
+{
+	const struct runtime_kind *kind = lease->site.runtime.kind;
+	_cleanup_free_ char *dir = str_printf("%s/%s", lease->site.state, lease->grant.name);
+	_cleanup_free_ char *file = str_printf("%s/%s", dir, kind->started);
+	int64_t limit = clock_ms() + END_MILLISECONDS;
+
+	while (dir != NULL && file != NULL) {
+		_cleanup_json_ json_t *state = NULL;
+		char program[32], to;
+		struct err unused;
+
+		if (access(dir, F_OK) < 0)
+			return true;
+		if (jread_own(AT_FDCWD, file, "the runtime's state", &state, &unused) == 0) {
+			snprintf(
+				program,
+				sizeof(program),
+				"/proc/%d/exe",
+				(int)json_integer_value(json_object_get(state, kind->init))
+			);
+			if (readlink(program, &to, 1) < 0 && (errno == ENOENT || errno == ESRCH))
+				return true;
+		}
+		if (clock_ms() >= limit)
+			break;
+		nap_ms(10);
+	}
+	return false;
 }
 
 // The runtime's command that enters a container.
@@ -288,6 +323,18 @@ static int conclude(
 			);
 		return err_sys(err, w->exec_errno, "run '%s'", x->launch->argv[0]);
 	}
+	// a signal came before there was a program: whoever sent it does not want it any more
+	if (w->told && !watch_heard(&x->channels)) {
+		ret->status = status_of_wait(w->status);
+		return 0;
+	}
+	if (ended_by_now(x->lease))
+		return err_set(
+			err,
+			ESRCH,
+			"exec in '%s': it has ended; see pinfold ps",
+			x->lease->grant.name
+		);
 	watch_reason(&x->channels, reason, sizeof(reason));
 	// what is in the container may have written it
 	return err_set(err, EIO, "exec in '%s': said there: %s", x->lease->grant.name, reason);

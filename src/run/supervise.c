@@ -13,15 +13,7 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-
-static bool said_something(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_size > 0;
-}
 
 static int conclude(
 	const struct watch *w,
@@ -43,8 +35,7 @@ static int conclude(
 		status = 128 + SIGHUP;
 	// a runtime that fails after the program has started ends with 1, and says why; then the init, which
 	// ended with it, has said nothing
-	if (w->ended >= 0
-	    || (w->phase == PHASE_RUNNING && !(status == 1 && said_something(c->errors)))) {
+	if (w->ended >= 0 || (w->phase == PHASE_RUNNING && !(status == 1 && watch_heard(c)))) {
 		*out = (struct outcome){.status = status, .program_ran = true};
 		return 0;
 	}

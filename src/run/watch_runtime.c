@@ -309,6 +309,13 @@ static void take_from_terminal(const struct channels *c)
 		left -= (size_t)n;
 }
 
+bool watch_heard(const struct channels *c)
+{
+	struct stat st;
+
+	return fstat(c->errors, &st) == 0 && st.st_size > 0;
+}
+
 void watch_reason(const struct channels *c, char *buf, size_t len)
 {
 	char text[REASON_MAX], *line, *end;

@@ -62,6 +62,8 @@ int watch_signals(bool terminal, sigset_t *old);
 // Until the child has ended. fd: its status pipe, -1 when it has none.
 int watch_child(struct watch *w, int sfd, int fd, struct err *err);
 
+// Whether the runtime wrote anything.
+bool watch_heard(const struct channels *c);
 // The last line the runtime wrote, without time and level, as the reason of a failure.
 void watch_reason(const struct channels *c, char *buf, size_t len);
 

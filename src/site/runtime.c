@@ -23,6 +23,7 @@ const struct runtime_kind runtime_crun = {
 	.minor = 17,
 	.manager = "--cgroup-manager",
 	.started = "status",
+	.init = "pid",
 	.sets_limits = true,
 	.usual_v1 = true,
 };
@@ -33,6 +34,7 @@ const struct runtime_kind runtime_runc = {
 	.name = "runc",
 	.major = 1,
 	.started = "state.json",
+	.init = "init_process_pid",
 	.sees_bundle = true,
 	.calls_filtered = true,
 };

@@ -12,6 +12,7 @@ struct runtime_kind {
 	unsigned major, minor; // the first version that will do
 	const char *manager;   // option: who manages cgroups; NULL: it has none, and needs cgroups
 	const char *started; // file of its state that is there once it can be asked for a container
+	const char *init;    // and there: the key of the number of its first process
 	bool sets_limits; // of processes, as config.json says; else they are those of who starts it
 	bool sees_bundle; // its exec reads the bundle
 	bool calls_filtered; // makes calls of its own under the container's filter

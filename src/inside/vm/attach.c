@@ -74,6 +74,7 @@ static int watch(struct end *e, int sfd, struct err *err)
 	while (!e->over) {
 		struct pollfd fds[PUMP_FDS + 1];
 		int64_t left = e->started ? -1 : limit - clock_ms();
+		int r;
 
 		if (!e->started && left <= 0)
 			return err_set(
@@ -85,10 +86,18 @@ static int watch(struct end *e, int sfd, struct err *err)
 		pump_wait(&e->pump, fds);
 		fds[PUMP_FDS] = (struct pollfd){.fd = sfd, .events = POLLIN};
 		poll(fds, PUMP_FDS + 1, (int)left);
-		if (take_signals(e, sfd, err) < 0)
-			return -err->code;
-		if (!e->over && pump_work(&e->pump, fds, take, e, err) < 0)
-			return -err->code;
+		r = take_signals(e, sfd, err);
+		if (r == 0 && !e->over)
+			r = pump_work(&e->pump, fds, take, e, err);
+		// the machine has ended, and with it all programs, as in a container
+		if (r == -EPIPE && e->started) {
+			e->over = true;
+			e->code = 128 + SIGKILL;
+		} else if (r == -EPIPE) {
+			return err_set(err, EPIPE, "the machine ended before the program began");
+		} else if (r < 0) {
+			return r;
+		}
 	}
 	return 0;
 }
@@ -131,6 +140,9 @@ int inside_attach(int argc, char **argv)
 	    || end_start(&e, json_string_value(json_object_get(job, "shared")), &err) < 0
 	    || watch(&e, sfd, &err) < 0) {
 		dprintf(errors, "pinfold-inside: %s\n", err.msg);
+		// whoever started it reads this
+		if (port >= 0 && e.started && e.pump.sink[2].fd >= 0)
+			dprintf(e.pump.sink[2].fd, "pinfold-inside: %s\n", err.msg);
 		e.code = STATUS_FAILED;
 	}
 	if (port >= 0)

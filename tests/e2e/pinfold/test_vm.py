@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from execs import check_exec_while_it_ends, check_told_before_it_began
 from features import needs_guests
 from machines import BOOT, LOOK, LOOKED, VM, odd_image, qemu_of
 from workload import (
@@ -149,6 +150,7 @@ def test_while_it_runs(pf):
     p = pf("exec", "-i", name, "--", "/bin/sh", "-c", "cat; uname -r; exit 9", input="x\n")
     assert p.returncode == 9 and p.stdout.splitlines()[0] == "x"
     assert pf("exec", name, "--", "/no/such").returncode == 127
+    check_told_before_it_began(pf, name)
     # as many as there are ports, one after the other and at once
     sleeps = ("/bin/sh", "-c", "echo up; exec sleep 1000")
     begun = [pf.start("exec", name, "--", *sleeps) for _ in range(8)]
@@ -160,7 +162,7 @@ def test_while_it_runs(pf):
         assert b.end() == 128 + signal.SIGTERM
     assert pf("exec", name, "--", "/bin/echo", "y").stdout == "y\n"
     wait(lambda: "begun" in pf("logs", name).stdout, 30, "output")
-    pf.ok("stop", name)
+    check_exec_while_it_ends(pf, name)
     assert "told" in pf("logs", name).stdout
     assert not (LEASES / f"{name}.json").exists()
 
@@ -365,10 +367,14 @@ def test_supervisor_killed_while_it_starts(pf, after):
     name = unique("vm")
     s = pf.start("run", *VM, "--name", name, "--cpus", str(CPU), "--", "/bin/sleep", "1000")
     time.sleep(after)
+    early = pf.start("exec", name, "--", "/bin/sleep", "1000") if after == 1 else None
     s.process.kill()
     s.process.wait()
     if (LEASES / f"{name}.json").exists():
         pf("stop", name, "-t", "0")
+    if early is not None:  # it waits while the guest boots
+        assert early.end() == 125
+        assert re.search(f"'{name}'(: it has ended| does not run); see pinfold ps", early.text())
     pf.ok("gc")
     assert not (LEASES / f"{name}.json").exists()
 

@@ -181,10 +181,11 @@ static const char of_controls[] =
 
 const struct seccomp_condition seccomp_conditions[] = {
 	{"clone",
-	 {LACKS(0, NAMESPACES)},
+	 {LACKS(0, NAMESPACES | CLONE_PARENT)},
 	 -1,
-	 "no CLONE_NEW… flag",
-	 "threads and processes, but no namespaces"},
+	 "no CLONE_NEW… flag, no CLONE_PARENT",
+	 "threads and processes, but no namespaces; a sibling of what pinfold exec started is a "
+	 "child of the runtime, which waits for it"},
 	OPEN("open", 1),
 	OPEN_NEW("open", 2),
 	OPEN("openat", 2),

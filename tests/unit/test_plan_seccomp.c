@@ -236,6 +236,7 @@ static void conditions(void **)
 	assert_true(LETS(filter, "clone", 0x3d0f00)); // a thread
 	for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
 		assert_false(LETS(filter, "clone", namespaces[i] | 17));
+	assert_false(LETS(filter, "clone", CLONE_PARENT | 17)); // exec's runtime would wait for it
 	assert_true(LETS(filter, "move_pages", 0));
 	assert_false(LETS(filter, "move_pages", 1));
 	assert_false(LETS(filter, "move_pages", 0, 1, 0, 1));

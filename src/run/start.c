@@ -5,6 +5,8 @@
 #include "apply/apply.h"
 #include "base/scope.h"
 #include "run/run.h"
+#include "run/say.h"
+#include "vm/vm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -259,6 +261,10 @@ int start_prepare(
 		r = nics_check_free(&s.ledger, &s.lease.grant, err);
 	if (r == 0 && fs->real && !req->launch.look && site_has(&req->launch.site, SITE_GUEST))
 		r = vm_make_initramfs(&req->launch.vm, req->launch.inside, err);
+	if (r == 0 && fs->real && !req->launch.look && s.plan.kvm && !vm_kvm_likely(fs->root))
+		say_of(&s.plan.lease,
+		       "this machine has neither kvm_intel nor kvm_amd, so its guest may not come "
+		       "up; --accel tcg emulates its CPU");
 	if (r == 0 && fs->real && !req->launch.look)
 		r = ids_take(&s.ledger, &s.lease, err);
 	if (r < 0) {

@@ -59,9 +59,11 @@ static int too_late(struct machine *m, struct err *err)
 	return err_set(
 		err,
 		ETIMEDOUT,
-		"the guest did not come up within %lld s: %s",
+		"the guest did not come up within %lld s: %s; %s",
 		(long long)(clock_ms() - m->begun) / 1000,
-		reason
+		reason,
+		str_eq(accelerator(m), "kvm") ? "--accel tcg emulates its CPU"
+					      : "PINFOLD_GUEST_SECONDS gives it more time"
 	);
 }
 

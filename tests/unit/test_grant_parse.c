@@ -85,7 +85,7 @@ static const struct bad_flag {
 	{"hugepages", "2M=99999999999999999999", "not a whole number"},
 	{"memory", "lots", "--memory: read size 'lots'"},
 	{"memory", "1.5G", "not a number"},
-	{"memory", "99999999999T", "not a number"},
+	{"memory", "99999999999T", "it is too large"},
 	{"pids", "0", "from 1 to 4194304"},
 	{"nic", "a-name-too-long0", "NIC 'a-name-too-long0' is not a PCI address"},
 	{"nic", "eth\xff", "nor the name of an interface"},

@@ -17,7 +17,7 @@ from desk import Desk
 from features import needs_guests, needs_partitions, no_idmaps
 from leftovers import changed, state
 from places import TOP, program
-from workload import CPUS, LEASES, SLOW, Pinfold, TESTPMD, free_pages
+from workload import CPUS, LEASES, NODES, SLOW, Pinfold, TESTPMD, free_pages
 
 PLUGIN = TOP / os.environ.get(
     "PINFOLD_DEVICE_PLUGIN", "build/src/deviceplugin/pinfold-device-plugin"
@@ -75,6 +75,10 @@ NEEDS = [
     (
         r"run --cpus 1 -- true",
         pytest.mark.skipif(len(CPUS) != 2, reason="says what is free of two CPUs"),
+    ),
+    (
+        r"--hugepages 2M=60000\b",
+        pytest.mark.skipif(len(NODES) != 1, reason="says what is free on one node"),
     ),
     (
         r"image build .*pinfold-device-plugin|plugin\.tar",

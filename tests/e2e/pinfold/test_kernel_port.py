@@ -195,14 +195,14 @@ while (data := c.recv(65536)):
 c.sendall(f"{n} {h.hexdigest()}".encode())
 """
 SEND = """
-import hashlib, socket
+import hashlib, socket, time
 data = bytes(range(256)) * 1024
 for _ in range(40):
     try:
         s = socket.create_connection(("192.0.2.2", 5001), 2)
         break
     except OSError:
-        pass
+        time.sleep(0.25)  # it is refused at once until somebody listens
 s.settimeout(20)
 for i in range(0, len(data), 4096):
     s.sendall(data[i:i + 4096])

@@ -46,7 +46,8 @@ def test_for_containers_alone(pf):
 @pytest.mark.parametrize("level", ["", ":s0", ":s0:c1,c2", ":s0-s0:c0.c1023"])
 def test_files_have_the_level_of_the_processes(pf, tmp_path, level):
     fake_host.write(fake_host.kinds["two-selinux"](), str(tmp_path / "tree"))
-    words = ["plan", "--format", "oci", *ONE, "--security-label", f"u_u:u_r:mine_t{level}", *WHO]
+    one = ["--cpus", "1"]  # of that machine
+    words = ["plan", "--format", "oci", *one, "--security-label", f"u_u:u_r:mine_t{level}", *WHO]
     doc = json.loads(pf.ok("--host-tree", str(tmp_path / "tree"), *words))
     assert doc["process"]["selinuxLabel"] == f"u_u:u_r:mine_t{level}"
     assert doc["linux"]["mountLabel"] == f"u_u:object_r:container_file_t{level}"

@@ -291,6 +291,7 @@ static int update_grub(const char *program, struct err *err)
 	char *argv[] = {(char *)program, NULL};
 	char *env[] = {(char[]){"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, NULL};
 	posix_spawn_file_actions_t files;
+	posix_spawnattr_t own;
 	int status = 0, r;
 	pid_t pid;
 
@@ -301,12 +302,16 @@ static int update_grub(const char *program, struct err *err)
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	r = posix_spawn(&pid, program, &files, NULL, argv, env);
+	// a script that starts others: they end with it
+	posix_spawnattr_init(&own);
+	posix_spawnattr_setflags(&own, POSIX_SPAWN_SETPGROUP);
+	r = posix_spawn(&pid, program, &files, &own, argv, env);
+	posix_spawnattr_destroy(&own);
 	posix_spawn_file_actions_destroy(&files);
 	if (r != 0)
 		return err_sys(err, r, "start '%s'", program);
 	if (!wait_for_end(pid, &status, UPDATE_MILLISECONDS)) {
-		kill(pid, SIGKILL);
+		kill(-pid, SIGKILL);
 		wait_for_end(pid, NULL, 1000);
 		return err_set(
 			err,

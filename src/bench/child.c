@@ -95,6 +95,7 @@ static void pin(int cpu)
 
 static _Noreturn void become(const struct child_how *how, pid_t parent, int in, int out)
 {
+	struct rlimit size;
 	int null = open("/dev/null", O_RDWR), log = null;
 	sigset_t none;
 
@@ -123,8 +124,11 @@ static _Noreturn void become(const struct child_how *how, pid_t parent, int in, 
 		leave_groups();
 	if (how->cpu > 0)
 		pin(how->cpu - 1);
-	if (how->bounded)
-		setrlimit(RLIMIT_FSIZE, &(struct rlimit){OUTPUT_MAX, OUTPUT_MAX});
+	// the soft one: what it starts may have reason to raise it again
+	if (how->bounded && getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur > OUTPUT_MAX) {
+		size.rlim_cur = OUTPUT_MAX;
+		setrlimit(RLIMIT_FSIZE, &size);
+	}
 	execvp(how->argv[0], (char *const *)how->argv);
 	_exit(status_of_exec(errno));
 }

@@ -28,7 +28,7 @@ def check_exec_while_it_ends(pf, name):
             assert re.fullmatch(
                 f"pinfold: (exec in '{name}': it has ended; see pinfold ps"
                 f"|'{name}' does not run; see pinfold ps)\n", p.stderr,
-            )  # fmt: skip
+            ), p.stderr  # fmt: skip
         if "does not run" in p.stderr:
             break
     assert stop.end() == 0

@@ -20,6 +20,7 @@ from workload import SLOW, needs_pages, needs_root, needs_two, wait
 pytestmark = [pytest.mark.anywhere, needs_root, needs_two, needs_pages(224)]
 
 SSH = """#!/bin/sh
+ulimit -S -f unlimited  # there it is another machine's
 [ ! -e {top}/down ] || {{ echo "ssh: connect to host tester: no route to host" >&2; exit 255; }}
 while :; do
 	case $1 in

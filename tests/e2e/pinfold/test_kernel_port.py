@@ -128,10 +128,10 @@ def test_where_there_is_none(pf):
     pf.fails("run", "--cpus", CPU, *twice, "--", "true", like="'a' is asked for twice")
     like = "kernel ports are for containers that root starts"
     pf.fails("run", "--in", "host", "--cpus", CPU, "--kernel-port", "a", "--", "true", like=like)
-    # what the kernel refuses: an address of IPv6 with too small an MTU
+    # before the kernel does
     pf.fails(
         *("run", "--cpus", CPU, "--kernel-port", "a,2001:db8::1/64,mtu=600", "--", "true"),
-        like="kernel port 'a': give it 2001:db8::1/64",
+        like="kernel port 'a': '2001:db8::1/64' takes an MTU of 1280",
     )
 
 

@@ -376,11 +376,12 @@ def test_refused_elsewhere(net):
 
 
 def test_a_step_that_fails_half_way(net):
-    """The address cannot be had with that MTU: it goes back, as it was."""
+    """An address that it has cannot be had with that MTU: it goes back, as it was."""
+    net("ip addr add 2001:db8::9/64 dev n0 nodad")
     before = net.state("n0")
     net.pf.fails(
-        *("run", "--cpus", CPU, "--netdev", "n0,2001:db8::1/64,mtu=600", "--", "true"),
-        like="netdev 'n0': give it 2001:db8::1/64",
+        *("run", "--cpus", CPU, "--netdev", "n0,mtu=600,force", "--", "true"),
+        like="netdev 'n0': 2001:db8::9/64, which it has, takes an MTU of 1280",
     )
     assert net.state("n0") == before
 

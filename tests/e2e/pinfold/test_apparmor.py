@@ -48,7 +48,16 @@ def test_bad_names(pf, name):
 
 
 def test_not_on_the_host(pf):
-    pf.fails("run", *ONE, "--in", "host", "--apparmor", "unconfined", *WHO, like="--apparmor is not for --in host")
+    pf.fails(
+        "run",
+        *ONE,
+        "--in",
+        "host",
+        "--apparmor",
+        "unconfined",
+        *WHO,
+        like="--apparmor is not for --in host",
+    )
 
 
 @pytest.fixture

@@ -15,15 +15,26 @@
 #include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #define START_MILLISECONDS 50000 // within those that pinfold exec waits
 #define LEAVE_MILLISECONDS 5000
 
+// Whoever had it before could not end what is read there in the guest.
+static bool is_lost(int lock)
+{
+	struct stat st;
+
+	return fstat(lock, &st) == 0 && st.st_size > 0;
+}
+
 // A lock says that a slot is used: QEMU takes one connection and lets others wait.
 static int connect_free(int *ret_lock, struct err *err)
 {
-	for (unsigned i = 1; i < VM_SLOTS; i++) {
+	// one that was lost at last: a guest that was only slow has ended it by now
+	for (unsigned n = 0; n < 2 * (VM_SLOTS - 1); n++) {
+		unsigned i = n % (VM_SLOTS - 1) + 1; // the first is the program's own
 		struct sockaddr_un a = {.sun_family = AF_UNIX};
 		_cleanup_free_ char *lock = str_printf(VM_SOCKETS "/%u.lock", i);
 		_cleanup_close_ int held = -1, fd = -1;
@@ -32,9 +43,10 @@ static int connect_free(int *ret_lock, struct err *err)
 		held = lock != NULL ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 		if (held < 0)
 			return err_sys(err, errno, "find a free port: there is no machine here");
-		if (flock(held, LOCK_EX | LOCK_NB) < 0)
+		if (flock(held, LOCK_EX | LOCK_NB) < 0 || (n < VM_SLOTS - 1 && is_lost(held)))
 			continue;
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		(void)!ftruncate(held, 0);
 		if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 			return err_sys(err, errno, "connect to '%s'", a.sun_path);
 		*ret_lock = steal_fd(&held);
@@ -102,23 +114,26 @@ static int watch(struct end *e, int sfd, struct err *err)
 	return 0;
 }
 
-// Nothing that is said here may be left for the next one at this port.
-static void leave(struct end *e)
+// Nothing that is said here, or there of this one, may be left for the next one at this port: it would wait for an answer
+// to what another has taken. In a guest that does not answer in time the port is nobody's any more.
+static void leave(struct end *e, int lock)
 {
 	int64_t limit = clock_ms() + LEAVE_MILLISECONDS;
 	struct err err = {0};
 	int r = pump_send_number(&e->pump, FRAME_OVER, 0, &err);
 
-	while (r == 0 && !pump_sent(&e->pump) && clock_ms() < limit) {
+	e->over = true; // also of one that failed
+	while (r == 0 && !e->left && clock_ms() < limit) {
 		struct pollfd fds[PUMP_FDS];
 
 		pump_wait(&e->pump, fds);
 		for (int i = 1; i < PUMP_FDS; i++)
 			fds[i].fd = -1;
 		poll(fds, PUMP_FDS, 100);
-		fds[0].revents = 0;
 		r = pump_work(&e->pump, fds, take, e, &err);
 	}
+	if (r == 0 && !e->left)
+		(void)!ftruncate(lock, 1);
 }
 
 int inside_attach(int argc, char **argv)
@@ -146,7 +161,7 @@ int inside_attach(int argc, char **argv)
 		e.code = STATUS_FAILED;
 	}
 	if (port >= 0)
-		leave(&e);
+		leave(&e, lock);
 	if (!e.started)
 		return e.code;
 	return end_finish(&e, sfd);

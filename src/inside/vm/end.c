@@ -215,6 +215,9 @@ int end_frame(struct end *e, enum frame_type type, const char *text, size_t len,
 		e->over = true;
 		e->code = (int)(n & 0xff);
 		return 0;
+	case FRAME_OVER:
+		e->left = e->over;
+		return 0;
 	default:
 		break;
 	}

@@ -15,6 +15,7 @@ struct end {
 	uint32_t uid, gid;
 	char *const *argv; // the program
 	bool started, over;
+	bool left;     // the guest does not read what was for this program any more
 	int code;      // the exit status, when it is over
 	uint64_t held; // signals that came before it was started
 };

@@ -307,6 +307,17 @@ static void leave(struct attendant *a)
 		poll(fds, 1, 100);
 		r = pump_work(&a->pump, fds, take, a, &err);
 	}
+	if (r == 0 && a->over)
+		r = pump_send_number(&a->pump, FRAME_OVER, 0, &err);
+	while (r == 0 && !pump_sent(&a->pump) && clock_ms() < limit) {
+		struct pollfd fds[PUMP_FDS] = {{.fd = a->pump.port, .events = POLLOUT}};
+
+		poll(fds, 1, 100);
+		if ((fds[0].revents & POLLHUP) != 0)
+			break;
+		fds[0].revents = 0; // what comes now is the next one's
+		r = pump_work(&a->pump, fds, take, a, &err);
+	}
 	// it does not keep to the rules
 	while (r < 0 && r != -EPIPE && clock_ms() < limit) {
 		ssize_t n = read(a->pump.port, buf, sizeof(buf));

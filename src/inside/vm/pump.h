@@ -39,7 +39,9 @@ enum frame_type {
 	FRAME_START,  // JSON: the program
 	FRAME_SIGNAL, // 4 bytes
 	FRAME_SIZE,   // 4 bytes: rows << 16 | columns of its terminal
-	FRAME_OVER, // 4 bytes, 0: nothing comes any more of who was there for the program that has ended
+	// of both, 4 bytes, 0: nothing comes any more of who was there for the program that has ended. The guest's answers
+	// the host's, and the port is the next one's then
+	FRAME_OVER,
 	FRAME_TYPES
 };
 

@@ -14,6 +14,9 @@ def check_told_before_it_began(pf, name):
         time.sleep(after)
         s.signal(signal.SIGTERM)
         assert (s.end(), s.text()) == (128 + signal.SIGTERM, "")
+        # nor is anything of it left for the next one
+        p = pf("exec", name, "--", "/bin/echo", "here")
+        assert (p.returncode, p.stdout, p.stderr) == (0, "here\n", "")
 
 
 def check_exec_while_it_ends(pf, name):

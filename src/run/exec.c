@@ -27,8 +27,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define END_MILLISECONDS 500 // for the first process, after one that was killed with it
-#define PROCESS_FD_MIN 64    // above those that a caller has still to put in their places
+#define END_MILLISECONDS 3000 // for the first process, after one that was killed with it
+#define PROCESS_FD_MIN 64     // above those that a caller has still to put in their places
 
 // Our init says 126 and 127 as container tools do, which the runtime's exec does not.
 static json_t *arguments(

@@ -144,6 +144,8 @@ static bool take_signal(struct watch *w, int sfd, int fd)
 		return waitpid(w->child, &w->status, WNOHANG) == w->child;
 	}
 	w->told = w->told || watch_is_end((int)si.ssi_signo);
+	if (w->phase == PHASE_STARTING && watch_is_end((int)si.ssi_signo))
+		w->early = (int)si.ssi_signo;
 	if (w->terminal != NULL && terminal_signal(w->terminal, (int)si.ssi_signo))
 		return false;
 	if (si.ssi_signo == SIGWINCH)
@@ -276,6 +278,9 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 			if (w->phase == PHASE_RUNNING) {
 				correct_accel(w);
 				watch_started(w);
+				// a runtime that was about to hand over may have taken it for itself
+				if (w->early != 0)
+					kill(w->child, w->early);
 			} else if (w->phase == PHASE_STARTING && closed)
 				fd = -1; // closed without a word: the child's end tells
 		}

@@ -42,6 +42,7 @@ struct watch {
 	bool fell_back;		    // another accelerator is tried, with a time of its own
 	bool hung_up;		    // the caller's side of it has gone
 	bool told;		    // a signal said that it is to end
+	int early;		    // the one that did before the program was there; 0: none
 	int size;		    // of a terminal of somebody else's: where to read it; -1: none
 };
 

@@ -13,7 +13,8 @@ def check_told_before_it_began(pf, name):
         s = pf.start("exec", name, "--", "/bin/sleep", "1000")
         time.sleep(after)
         s.signal(signal.SIGTERM)
-        assert (s.end(), s.text()) == (128 + signal.SIGTERM, "")
+        told = s.end(), s.text()
+        assert told == (128 + signal.SIGTERM, ""), (after, told)
         # nor is anything of it left for the next one
         p = pf("exec", name, "--", "/bin/echo", "here")
         assert (p.returncode, p.stdout, p.stderr) == (0, "here\n", "")
@@ -31,7 +32,7 @@ def check_exec_while_it_ends(pf, name):
             assert re.fullmatch(
                 f"pinfold: (exec in '{name}': it has ended; see pinfold ps"
                 f"|'{name}' does not run; see pinfold ps)\n", p.stderr,
-            ), p.stderr  # fmt: skip
+            ), (p.stdout, p.stderr)  # fmt: skip
         if "does not run" in p.stderr:
             break
     assert stop.end() == 0

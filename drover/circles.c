@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+
 // With drop=no an lcore waits for whoever empties its output. Where lcores would wait for each other in
 // a circle, all would stand still for ever once every ring is full: nobody waits there.
 void plane_break_circles(struct plane *p)

@@ -217,8 +217,7 @@ static int choose_cpus(
 			err,
 			EBUSY,
 			"%u CPU%s wanted, %u of %u online ones are free; see pinfold ps and "
-			"pinfold "
-			"grant list",
+			"pinfold grant list",
 			count,
 			count == 1 ? "" : "s",
 			n,

@@ -144,6 +144,8 @@ int launch_parse_env(
 
 // "HOST:TARGET[:MODE[,MODE]]", of ro, rw, idmap and owner. The strings are duplicated and owned by launch.
 int launch_parse_volume(const char *s, struct launch *launch, struct err *err);
+// A path is another one, or below it; both absolute, without a last slash.
+bool launch_is_in(const char *path, const char *top);
 // Where that target is without the links that every container has.
 const char *launch_place(const char *target);
 

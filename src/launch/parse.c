@@ -182,7 +182,7 @@ static int parse_modes(char *modes, const char *volume, struct launch_volume *v,
 	return 0;
 }
 
-static bool is_in(const char *path, const char *top)
+bool launch_is_in(const char *path, const char *top)
 {
 	size_t n = strlen(top);
 
@@ -193,8 +193,9 @@ static bool is_in(const char *path, const char *top)
 // /var/run and /var/tmp are links in a container.
 const char *launch_place(const char *target)
 {
-	return is_in(target, "/var/run") || is_in(target, "/var/tmp") ? target + strlen("/var")
-								      : target;
+	return launch_is_in(target, "/var/run") || launch_is_in(target, "/var/tmp")
+		       ? target + strlen("/var")
+		       : target;
 }
 
 // What pinfold and the runtime have there: the program that begins the container, with rights that it gives up, is started by
@@ -205,7 +206,7 @@ static int check_target(const char *volume, const char *target, struct err *err)
 	const char *place = launch_place(target);
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-		if (is_in(own[i], place) || (i > 0 && is_in(place, own[i])))
+		if (launch_is_in(own[i], place) || (i > 0 && launch_is_in(place, own[i])))
 			return err_set(
 				err,
 				EPERM,
@@ -237,10 +238,11 @@ static int check_given(
 	};
 	struct statfs fs = {0};
 	struct stat dev;
-	bool kernel = stat("/dev", &dev) == 0 && dev.st_dev == st->st_dev && is_in(source, "/dev");
+	bool kernel =
+		stat("/dev", &dev) == 0 && dev.st_dev == st->st_dev && launch_is_in(source, "/dev");
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-		if (is_in(source, own[i]) || is_in(own[i], source))
+		if (launch_is_in(source, own[i]) || launch_is_in(own[i], source))
 			return err_set(
 				err,
 				EPERM,

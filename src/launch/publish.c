@@ -147,11 +147,7 @@ bool launch_publishes_dir(const struct launch *launch, unsigned i)
 // True if one is the other, or lies in it.
 static bool meet(const char *a, const char *b)
 {
-	size_t n = strlen(a), m = strlen(b);
-	const char *longer = n > m ? a : b;
-	size_t least = n > m ? m : n;
-
-	return strncmp(a, b, least) == 0 && (longer[least] == '/' || longer[least] == '\0');
+	return launch_is_in(a, b) || launch_is_in(b, a);
 }
 
 int launch_check_published(const struct launch *l, struct err *err)

@@ -298,27 +298,26 @@ int watch_child(struct watch *w, int sfd, int fd, struct err *err)
 	return begin_relay(w, true, err); // it ended at once
 }
 
+bool watch_heard(const struct channels *c)
+{
+	struct stat st;
+
+	return fstat(c->errors, &st) == 0 && st.st_size > 0;
+}
+
 // On a terminal the container's init has no other place for its words, and nobody relays them yet.
 static void take_from_terminal(const struct channels *c)
 {
 	struct pollfd p = {.fd = c->terminal.master, .events = POLLIN};
 	char text[REASON_MAX];
 	size_t left = sizeof(text);
-	struct stat st;
 	ssize_t n;
 
-	if (p.fd < 0 || fstat(c->errors, &st) < 0 || st.st_size > 0)
+	if (p.fd < 0 || watch_heard(c))
 		return;
 	while (left > 0 && poll(&p, 1, REASON_MILLISECONDS) > 0 && (n = read(p.fd, text, left)) > 0
 	       && write(c->errors, text, (size_t)n) == n)
 		left -= (size_t)n;
-}
-
-bool watch_heard(const struct channels *c)
-{
-	struct stat st;
-
-	return fstat(c->errors, &st) == 0 && st.st_size > 0;
 }
 
 void watch_reason(const struct channels *c, char *buf, size_t len)
